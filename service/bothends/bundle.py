@@ -1,0 +1,181 @@
+"""The model folder: its files, their hashes, reading and writing. Knows nothing of how a model is run.
+
+    model.onnx       inputs token_ids int64 [batch, time], lengths int32 [batch];
+                     outputs embedding float32 [batch, 2·hidden], h_n float32 [layers·2, batch, hidden]
+    tokenizer.json   Hugging Face tokenizers format
+    golden.npz       sentences chosen to break things, with PyTorch's embedding of each, computed alone
+    README.md        the model card
+    config.json      name, version, sizes, tolerance, and the SHA-256 of each file above
+
+Files are read once, hashed, and used from memory: what was checked is what runs.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import BundleError
+from .validation import one_line
+
+MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
+HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
+
+
+class BundleConfig(BaseModel):
+    """What stands in a bundle's config.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    name: str
+    version: str
+    cell: Literal["lstm"]
+    pooling: Literal["final_states"]
+    vocabulary_size: int = Field(gt=0)
+    embedding_size: int = Field(gt=0)
+    hidden_size: int = Field(gt=0, description="of one direction")
+    layers: int = Field(gt=0)
+    max_tokens: int = Field(gt=0)
+    tolerance: float = Field(gt=0, description="largest absolute difference to PyTorch it was verified to, on a CPU")
+    sha256: dict[str, str]
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers an embedding has: both directions' final states."""
+        return 2 * self.hidden_size
+
+    def summary(self) -> str:
+        """One line for a person."""
+        return (
+            f"{self.name} {self.version} · {self.dimension} numbers a sentence · "
+            f"{self.layers}-layer bidirectional {self.cell.upper()} · up to {self.max_tokens} tokens"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Sentences with the token ids and embeddings that training's side computed for them."""
+
+    sentences: list[str]
+    token_ids: list[list[int]]
+    embeddings: NDArray[np.float32]
+    """float32 [sentences, dimension], each computed by PyTorch alone."""
+
+    def to_bytes(self) -> bytes:
+        """The content of golden.npz. Text is JSON inside it: NumPy's own strings drop trailing NULs."""
+        text = json.dumps({"sentences": self.sentences, "token_ids": self.token_ids})
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, text=np.frombuffer(text.encode(), dtype=np.uint8), embeddings=self.embeddings)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Golden":
+        """Read golden.npz. Raises ValueError where it isn't one."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                text, embeddings = json.loads(arrays["text"].tobytes()), arrays["embeddings"]
+            golden = cls(text["sentences"], text["token_ids"], embeddings)
+        except (KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise ValueError(error) from error
+        if not 0 < len(golden.sentences) == len(golden.token_ids) == len(embeddings) or embeddings.dtype != np.float32:
+            raise ValueError("sentences, token ids and float32 embeddings must be equally many, and at least one")
+        return golden
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose hashes held when it was read."""
+
+    path: Path
+    config: BundleConfig
+    model: bytes
+    tokenizer: str
+    golden: Golden
+
+    @classmethod
+    def open(cls, path: Path) -> "Bundle":
+        """Read and check the bundle at `path`. Raises BundleError, naming the file that is missing or wrong."""
+        if not path.is_dir():
+            raise BundleError(f"there is no bundle at {path}: no such folder")
+        config = _read_config(path)
+        contents = {name: _read_hashed(path / name, config.sha256.get(name)) for name in HASHED}
+        try:
+            golden = Golden.from_bytes(contents[GOLDEN])
+            tokenizer = contents[TOKENIZER].decode()
+        except ValueError as error:
+            raise BundleError(f"{path}: {GOLDEN} or {TOKENIZER} is malformed: {error}") from error
+        if golden.embeddings.shape[1:] != (config.dimension,):
+            raise BundleError(f"{path / GOLDEN}: embeddings don't have the {config.dimension} numbers of {CONFIG}")
+        return cls(path, config, contents[MODEL], tokenizer, golden)
+
+
+def default_path() -> Path:
+    """The bundle that the package carries."""
+    return Path(str(files("bothends") / "models" / "english"))
+
+
+def write(
+    path: Path, *, config: Mapping[str, Any], model: bytes, tokenizer: str, golden: Golden, card: str
+) -> BundleConfig:
+    """Write a bundle to the new folder `path`: all of it or nothing. `config` is BundleConfig's fields but sha256.
+
+    Raises BundleError if something is at `path` already, or it can't be written.
+    """
+    if path.exists():
+        raise BundleError(f"{path} exists already; remove it or choose another folder")
+    contents = {
+        MODEL: model,
+        TOKENIZER: tokenizer.encode(),
+        GOLDEN: golden.to_bytes(),
+        CARD: card.encode(),
+    }
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    complete = BundleConfig(**config, sha256=hashes)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, content in contents.items():
+            (partial / name).write_bytes(content)
+        (partial / CONFIG).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise BundleError(f"{path} can't be written: {error.strerror}") from error
+    return complete
+
+
+def _read_config(path: Path) -> BundleConfig:
+    try:
+        return BundleConfig.model_validate_json((path / CONFIG).read_bytes())
+    except FileNotFoundError:
+        raise BundleError(f"{path / CONFIG} is missing; {path} is no bundle") from None
+    except OSError as error:
+        raise BundleError(f"{path / CONFIG} can't be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise BundleError(f"{path / CONFIG}: {one_line(error)}") from error
+
+
+def _read_hashed(file: Path, expected: str | None) -> bytes:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(f"{file} is missing") from None
+    except OSError as error:
+        raise BundleError(f"{file} can't be read: {error.strerror}") from error
+    if expected is None:
+        raise BundleError(f"{file.parent / CONFIG} has no SHA-256 of {file.name}")
+    if (found := hashlib.sha256(content).hexdigest()) != expected:
+        raise BundleError(f"{file} has changed since its export: SHA-256 {found[:12]}…, {CONFIG} says {expected[:12]}…")
+    return content

@@ -1,0 +1,156 @@
+"""The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
+
+`serve`, `embed` and `info` live here; `export`, `verify`, `train` and `evaluate` come from packages that the service
+doesn't import: they register under the entry points "bothends.commands".
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from importlib.metadata import EntryPoint, entry_points, version
+from types import FrameType
+from typing import Any
+
+import click
+import numpy as np
+
+from .client import Client
+from .embeddings import Embeddings
+from .errors import BothendsError, SettingsError
+
+_SHOWN_NUMBERS = 4
+_SHOWN_COSINES = 10
+
+
+class Commands(click.Group):
+    """The built-in commands and those of other packages; a bothends error is one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a model's life and its use."""
+        return [*super().list_commands(ctx), *sorted(_plugins())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A built-in command, or one that another package registered."""
+        if (command := super().get_command(ctx, cmd_name)) is not None:
+            return command
+        if (plugin := _plugins().get(cmd_name)) is None:
+            return None
+        loaded: click.Command = plugin.load()
+        return loaded
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Exit code 2 where the settings are wrong, 1 for any other error."""
+        try:
+            return super().invoke(ctx)
+        except BothendsError as error:
+            kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
+            raise kind(str(error)) from error
+        except ModuleNotFoundError as error:
+            needed = "cpu" if ctx.invoked_subcommand == "serve" else "train"
+            raise click.ClickException(
+                f"bothends {ctx.invoked_subcommand} needs {error.name}: pip install 'bothends[{needed}]'"
+            ) from error
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="bothends.commands")}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("bothends"), message="bothends %(version)s")
+def main() -> None:
+    """Sentence embeddings from a bidirectional LSTM, right in every batch."""
+
+
+class ServeCommand(click.Command):
+    """Its options are the settings, whose names, defaults and help stand in settings.py."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """One option for each setting."""
+        from .settings import ENV_PREFIX, Settings, flag
+
+        options: list[click.Parameter] = []
+        for name, field in Settings.model_fields.items():
+            default = f"default: {field.default}; " if isinstance(field.default, int | float | str) else ""
+            text = f"{field.description}  [{default}env: {ENV_PREFIX}{name.upper()}]"
+            options.append(click.Option([flag(name)], metavar="VALUE", help=text))
+        return [*options, *super().get_params(ctx)]
+
+
+@main.command(cls=ServeCommand, short_help="Serve a model over gRPC.")
+def serve(**flags: str | None) -> None:
+    """Serve a model over gRPC, with metrics over HTTP.
+
+    Each flag is an environment variable too; a flag wins.
+    """
+    from .server import Server
+    from .settings import Settings
+
+    settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # our own lines say when it starts and stops
+    server = Server(settings)
+    server.start()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if server.stop_requested:
+            os._exit(128 + number)  # asked twice: now
+        server.request_stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    click.echo(server.banner())
+    server.wait()
+    click.echo("stopping: what was accepted is finished first", err=True)
+    if not server.stop():
+        raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
+
+
+@main.command(short_help="Embed sentences by a server.")
+@click.argument("sentences", nargs=-1, required=True)
+@click.option(
+    "--server", default="127.0.0.1:50051", show_default=True, envvar="BOTHENDS_SERVER", help="host:port of gRPC."
+)
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print whole vectors, one JSON object a sentence.")
+def embed(sentences: tuple[str, ...], server: str, timeout: float, as_json: bool) -> None:
+    """Embed SENTENCES and show how alike they are."""
+    with Client(server, timeout_s=timeout) as client:
+        found = client.embed_details(sentences)
+    if as_json:
+        for row, count, truncated in zip(found.rows, found.token_counts, found.truncated, strict=True):
+            click.echo(json.dumps({"embedding": row.tolist(), "token_count": count, "truncated": truncated}))
+    else:
+        click.echo(_table(sentences, found))
+
+
+@main.command(short_help="Describe the model that a server serves.")
+@click.option(
+    "--server", default="127.0.0.1:50051", show_default=True, envvar="BOTHENDS_SERVER", help="host:port of gRPC."
+)
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+def info(server: str, timeout: float) -> None:
+    """Describe the model that a server serves, and its limits."""
+    with Client(server, timeout_s=timeout) as client:
+        model = client.model()
+    for field, value in model.ListFields():
+        click.echo(f"{field.name:<16}{value}")
+
+
+def _table(sentences: tuple[str, ...], found: Embeddings) -> str:
+    """Tokens, the first numbers of each vector, and the cosines between all pairs."""
+    lines = [f"{found.rows.shape[1]} numbers a sentence (model version {found.model_version})", ""]
+    for index, (sentence, row, count, cut) in enumerate(
+        zip(sentences, found.rows, found.token_counts, found.truncated, strict=True)
+    ):
+        numbers = " ".join(f"{value:+.3f}" for value in row[:_SHOWN_NUMBERS])
+        lines.append(f"{index:>3}  {numbers} …  {count:>3} tokens{' (cut)' if cut else ''}  {sentence}")
+    if 1 < len(sentences) <= _SHOWN_COSINES:
+        unit = found.rows / np.linalg.norm(found.rows, axis=1, keepdims=True)
+        lines += ["", "cosine " + "".join(f"{index:>7}" for index in range(len(unit)))]
+        lines += [f"{index:>6} " + "".join(f"{value:7.3f}" for value in row) for index, row in enumerate(unit @ unit.T)]
+    return "\n".join(lines)

@@ -1,0 +1,148 @@
+"""The whole path in one function: sentences → tokens → batches → embeddings.
+
+Knows nothing of gRPC or HTTP; every front, and in-process use, goes through here.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError as FutureCancelled
+from concurrent.futures import Future
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .batcher import Batcher
+from .bundle import Bundle
+from .embeddings import Embeddings
+from .engine import Engine
+from .errors import BundleError, CancelledError, DeadlineError, RequestError, SentenceError
+from .metrics import Metrics
+from .selftest import SelfTest, self_test
+from .session import Session
+from .settings import Settings
+from .tokenizer import Tokenizer, Tokens
+
+OnAbandon = Callable[[Callable[[], None]], bool]
+"""Registers a function to be called when the caller goes away; False if it is gone already."""
+
+
+class Embedder:
+    """A bundle ready to embed. Close it, or use it in `with`, to stop its threads."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        tokenizer: Tokenizer,
+        engine: Engine,
+        *,
+        device: str,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        """Prove `bundle` on this engine, then start batching. Raises BundleError where it no longer agrees."""
+        self.config = bundle.config  # not the bundle: its model's bytes are onnxruntime's now
+        self.device = device
+        self.max_sentences = settings.max_sentences
+        self.self_test: SelfTest = self_test(bundle, tokenizer, engine, device=device)
+        self.workers = settings.workers if device == "cpu" else 1
+        self._tokenizer = tokenizer
+        self._metrics = metrics
+        self._batcher = Batcher(
+            engine,
+            workers=self.workers,
+            max_batch_rows=settings.max_batch_rows,
+            max_batch_tokens=settings.max_batch_tokens,
+            max_queue_tokens=settings.max_queue_tokens,
+            observe=metrics.batch_ran,
+        )
+        metrics.watch_queue(lambda: self._batcher.queued)
+
+    @classmethod
+    def load(cls, bundle: Bundle, *, settings: Settings | None = None, metrics: Metrics | None = None) -> Self:
+        """Load `bundle` on the device that `settings` ask for. Raises BundleError or DeviceError."""
+        settings = settings or Settings()
+        tokenizer = Tokenizer(
+            bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json"
+        )
+        if tokenizer.vocabulary_size > bundle.config.vocabulary_size:
+            raise BundleError(
+                f"{bundle.path}: the tokenizer has ids up to {tokenizer.vocabulary_size - 1}, "
+                f"the model a table of {bundle.config.vocabulary_size}"
+            )
+        session = Session(bundle, device=settings.device)
+        metrics = metrics or Metrics()
+        metrics.serving(
+            name=bundle.config.name,
+            version=bundle.config.version,
+            device=session.device,
+            provider=session.provider,
+        )
+        return cls(bundle, tokenizer, session, device=session.device, settings=settings, metrics=metrics)
+
+    def embed(
+        self, sentences: Sequence[str], *, timeout_s: float | None = None, on_abandon: OnAbandon | None = None
+    ) -> Embeddings:
+        """Embed `sentences`, waiting at most `timeout_s`.
+
+        Raises RequestError (SentenceError where one sentence is to blame), OverloadedError, DrainingError,
+        DeadlineError, CancelledError or EngineError.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._check(sentences)
+        tokens = self._tokenise(sentences)
+        future = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline)
+        if on_abandon is not None and not on_abandon(lambda: _cancel(future)):
+            future.cancel()
+        rows = _wait(future, deadline)
+        counts = [len(sentence.ids) for sentence in tokens]
+        truncated = [sentence.truncated for sentence in tokens]
+        self._metrics.embedded(counts, sum(truncated))
+        return Embeddings(rows, counts, truncated, self.config.version)
+
+    def close(self, *, timeout_s: float = 30) -> bool:
+        """Finish what was accepted and stop; returns whether all of it was finished in time."""
+        return self._batcher.close(timeout_s=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check(self, sentences: Sequence[str]) -> None:
+        if not sentences:
+            raise RequestError("there are no sentences; send at least one")
+        if len(sentences) > self.max_sentences:
+            raise RequestError(
+                f"{len(sentences)} sentences are more than this server's limit of {self.max_sentences} a request"
+            )
+        for index, sentence in enumerate(sentences):
+            if not sentence or sentence.isspace():
+                raise SentenceError(index, "is empty; a sentence needs at least one word")
+
+    def _tokenise(self, sentences: Sequence[str]) -> list[Tokens]:
+        with self._metrics.phase("tokenise"):
+            tokens = self._tokenizer.encode(sentences)
+        for index, sentence in enumerate(tokens):
+            if not sentence.ids:
+                raise SentenceError(index, "holds nothing that the model's tokenizer can read")
+        return tokens
+
+
+def _cancel(future: Future[NDArray[np.float32]]) -> None:
+    future.cancel()
+
+
+def _wait(future: Future[NDArray[np.float32]], deadline: float | None) -> NDArray[np.float32]:
+    remaining = None
+    if deadline is not None:  # gRPC's "no deadline" is one in the far future, more than a lock can wait
+        remaining = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
+    try:
+        return future.result(remaining)
+    except TimeoutError:
+        future.cancel()
+        raise DeadlineError("the deadline passed before the embeddings were ready") from None
+    except FutureCancelled:
+        raise CancelledError("the caller went away") from None

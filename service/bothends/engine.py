@@ -1,0 +1,40 @@
+"""The whole contract between what schedules and what computes. Neither knows the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+TokenIds = Sequence[int]
+"""One sentence: at least one token id, each within the model's vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """What one batch was, for whoever measures."""
+
+    rows: int
+    tokens: int
+    """Real tokens; `padded_tokens` counts padding too."""
+    padded_tokens: int
+    engine_s: float
+    queue_s: list[float]
+    """How long each of its sentences waited."""
+
+
+class Engine(Protocol):
+    """Computes embeddings. Safe to call from several threads at once."""
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers an embedding has."""
+        ...
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """Rows, float32 [sentences, dimension], in the order given. No sentences give no rows.
+
+        A row depends on its own sentence alone. Raises whatever went wrong; then no row of the batch is valid.
+        """
+        ...

@@ -1,0 +1,89 @@
+"""Everything that bothends raises on purpose, and whose fault each is.
+
+    BothendsError
+    ├── SettingsError             the operator's: a setting is unknown or out of range
+    ├── StartupError              the operator's: this machine can't do what the settings ask
+    │   └── DeviceError           … the device asked for can't be used
+    ├── BundleError               the model's: a file is missing, changed, or doesn't fit its neighbours
+    │   └── SelfTestError         … it no longer computes what PyTorch computed
+    ├── RequestError              the caller's: the request can't be answered as it stands
+    │   └── SentenceError         … because of one sentence, named by its index
+    ├── OverloadedError           the load's: the queue is full; try again after `retry_after_s`
+    ├── DrainingError             the server's: it is stopping and takes nothing new
+    ├── DeadlineError             the clock's: the answer would come too late
+    ├── CancelledError            the caller's: it went away
+    ├── EngineError               the server's: the model run itself failed
+    └── ConnectionFailedError     the network's: no server answered (raised by the client only)
+
+Knows nothing of gRPC: `status.py` turns these into statuses and back.
+"""
+
+
+class BothendsError(Exception):
+    """Base of every error that bothends raises on purpose; its text is one line for a person."""
+
+
+class SettingsError(BothendsError):
+    """A setting is unknown or its value is out of range."""
+
+
+class StartupError(BothendsError):
+    """The server can't start on this machine as it was asked to, say because a port is taken."""
+
+
+class DeviceError(StartupError):
+    """The device asked for is unknown or can't be used here."""
+
+
+class BundleError(BothendsError):
+    """A model folder is incomplete, changed since its export, or no bothends bundle."""
+
+
+class SelfTestError(BundleError):
+    """The model's golden sentences no longer give PyTorch's embeddings on this device."""
+
+
+class RequestError(BothendsError):
+    """A request can't be answered as it stands. `field` names the part of it that is wrong."""
+
+    def __init__(self, message: str, *, field: str = "sentences") -> None:
+        super().__init__(message)
+        self.field = field
+        self.reason = message
+
+
+class SentenceError(RequestError):
+    """One sentence can't be embedded. `index` counts from 0 in the caller's own list."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"sentences[{index}] {reason}", field=f"sentences[{index}]")
+        self.index = index
+        self.reason = reason
+
+
+class OverloadedError(BothendsError):
+    """The queue is full. Nothing was accepted; `retry_after_s` says when to try again (seconds)."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DrainingError(BothendsError):
+    """The server is stopping; another server, or this one restarted, may answer."""
+
+
+class DeadlineError(BothendsError):
+    """The deadline passed before the answer was ready."""
+
+
+class CancelledError(BothendsError):
+    """The caller cancelled its request; nobody waits for the answer."""
+
+
+class EngineError(BothendsError):
+    """The model run failed through no fault of the caller's."""
+
+
+class ConnectionFailedError(BothendsError):
+    """No server answered at the address. Raised by the client."""

@@ -1,0 +1,49 @@
+"""The door of a server that can stop: who is inside, and a polite refusal for who comes after it has closed."""
+
+import threading
+import time
+
+from .errors import DrainingError
+
+_QUIET_S = 0.1
+_LAME_DUCK_S = 2.0
+
+
+class Gate:
+    """Enter it with `with` for each request. Closed, it raises DrainingError at the door."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._closed = False
+        self._last_refusal = 0.0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._closed:
+                self._last_refusal = time.monotonic()
+                raise DrainingError("the server is stopping")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._inside -= 1
+            if self._closed:
+                self._changed.notify_all()
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Let nobody in, and wait until everyone is out; returns whether they were, within `timeout_s`.
+
+        Then it stays a while to refuse callers until they are quiet: gRPC's own shutdown resets a call that arrives in
+        its moment with CANCELLED (grpc/grpc#41785), which tells a caller neither that nothing was done nor to go
+        elsewhere.
+        """
+        end = time.monotonic() + timeout_s
+        with self._changed:
+            self._closed = True
+            self._last_refusal = time.monotonic()
+            empty = self._changed.wait_for(lambda: not self._inside, timeout_s)
+        end = min(end, time.monotonic() + _LAME_DUCK_S)
+        while (now := time.monotonic()) < min(end, self._last_refusal + _QUIET_S):
+            time.sleep(min(end, self._last_refusal + _QUIET_S) - now)
+        return empty

@@ -1,0 +1,72 @@
+"""What surrounds every call of our service: its clock, its count, and errors turned into statuses."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.rpc import code_pb2
+from grpc_status import rpc_status
+
+from .errors import BothendsError
+from .gate import Gate
+from .metrics import Metrics
+from .status import to_status
+
+_log = logging.getLogger(__name__)
+_SERVICE = "/bothends.v1.EmbeddingService/"
+
+
+class CallInterceptor(grpc.ServerInterceptor):
+    """Lets each call through the gate, times and counts it, and answers with the status of what it raised."""
+
+    def __init__(self, metrics: Metrics, gate: Gate) -> None:
+        self._metrics = metrics
+        self._gate = gate
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        """Wrap our own methods; health and reflection pass as they are."""
+        handler = continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(_SERVICE) or handler.unary_unary is None:
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            self._surround(handler.unary_unary, method.removeprefix(_SERVICE)),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _surround(
+        self, behaviour: Callable[[Any, grpc.ServicerContext], Any], method: str
+    ) -> Callable[[Any, grpc.ServicerContext], Any]:
+        def call(request: Any, context: grpc.ServicerContext) -> Any:
+            started = time.perf_counter()
+            response, error = None, None
+            try:  # nothing in here aborts the call, so an abort is never caught
+                with self._gate:
+                    response = behaviour(request, context)
+            except BothendsError as raised:
+                error = raised
+            except Exception as raised:
+                error = BothendsError("internal error; the server's log says where")
+                _log.error("%s failed: %s", method, _where(raised))
+            status = to_status(error) if error is not None else None
+            code = code_pb2.Code.Name(status.code) if status is not None else "OK"
+            self._metrics.answered(method, code, time.perf_counter() - started)
+            if status is not None:
+                context.abort_with_status(rpc_status.to_status(status))
+            return response
+
+        return call
+
+
+def _where(error: Exception) -> str:
+    """Type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {frame.filename}:{frame.lineno} in {frame.name}"

@@ -1,0 +1,144 @@
+"""Every metric, once, with its buckets. Names are API; all of them are present at zero from the start.
+
+Knows nothing of who calls it. Seconds, tokens and rows are base units; no label ever holds a caller's text.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from .engine import BatchRecord
+
+Phase = Literal["tokenise", "queue", "engine", "serialise"]
+
+# fmt: off
+SECONDS = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+TOKENS = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+# fmt: on
+PHASES: tuple[Phase, ...] = get_args(Phase)
+METHODS = ("Embed", "GetModel")
+CODES = (
+    "OK",
+    "INVALID_ARGUMENT",
+    "RESOURCE_EXHAUSTED",
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "CANCELLED",
+    "INTERNAL",
+)
+
+disable_created_metrics()  # a time stamp beside each series doubles a scrape and says nothing here
+
+
+class Metrics:
+    """One server's metrics in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
+        self._request_seconds = Histogram(
+            "bothends_request_seconds",
+            "From a request's arrival to its answer.",
+            ("method",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._phase_seconds = Histogram(
+            "bothends_phase_seconds",
+            "Time in each phase: tokenise and serialise once a request, queue once a sentence, engine once a batch.",
+            ("phase",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._sentence_tokens = Histogram(
+            "bothends_sentence_tokens", "Tokens read of each sentence.", buckets=TOKENS, registry=self.registry
+        )
+        self._truncated = Counter(
+            "bothends_truncated_sentences", "Sentences cut to the model's limit.", registry=self.registry
+        )
+        self._batch_rows = Histogram(
+            "bothends_batch_rows", "Sentences in each model run.", buckets=ROWS, registry=self.registry
+        )
+        self._batch_tokens = Histogram(
+            "bothends_batch_tokens",
+            "Tokens in each model run, padding included.",
+            buckets=TOKENS,
+            registry=self.registry,
+        )
+        self._batch_efficiency = Histogram(
+            "bothends_batch_efficiency_ratio",
+            "Share of each model run that is not padding.",
+            buckets=SHARES,
+            registry=self.registry,
+        )
+        self._model = Gauge(
+            "bothends_model_info",
+            "The model that is served; always 1.",
+            ("name", "version", "device", "provider"),
+            registry=self.registry,
+        )
+        self._present_at_zero()
+
+    def _present_at_zero(self) -> None:
+        for method in METHODS:
+            self._request_seconds.labels(method)
+            for code in CODES:
+                self._requests.labels(method, code)
+        self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
+
+    def answered(self, method: str, code: str, seconds: float) -> None:
+        """A request was answered with a gRPC status code, `seconds` after it came."""
+        self._requests.labels(method, code).inc()
+        self._request_seconds.labels(method).observe(seconds)
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        """Time what is done inside `with`."""
+        started = time.perf_counter()
+        yield
+        self._phases[phase].observe(time.perf_counter() - started)
+
+    def embedded(self, token_counts: Iterable[int], truncated: int) -> None:
+        """A request's sentences were embedded."""
+        for count in token_counts:
+            self._sentence_tokens.observe(count)
+        self._truncated.inc(truncated)
+
+    def batch_ran(self, record: BatchRecord) -> None:
+        """The engine ran a batch."""
+        self._phases["engine"].observe(record.engine_s)
+        for wait in record.queue_s:
+            self._phases["queue"].observe(wait)
+        self._batch_rows.observe(record.rows)
+        self._batch_tokens.observe(record.padded_tokens)
+        self._batch_efficiency.observe(record.tokens / record.padded_tokens)
+
+    def watch_queue(self, queued: Callable[[], tuple[int, int]]) -> None:
+        """Report `queued()`, waiting sentences and tokens, at each scrape."""
+        self.registry.register(_Queue(queued))
+
+    def serving(self, *, name: str, version: str, device: str, provider: str) -> None:
+        """Say which model is served."""
+        self._model.labels(name, version, device, provider).set(1)
+
+
+class _Queue(Collector):
+    """Asks for the queue's length only when somebody looks."""
+
+    def __init__(self, queued: Callable[[], tuple[int, int]]) -> None:
+        self._queued = queued
+
+    def collect(self) -> Iterable[Metric]:
+        sentences, tokens = self._queued()
+        yield GaugeMetricFamily("bothends_queue_sentences", "Sentences that wait for the engine.", value=sentences)
+        yield GaugeMetricFamily("bothends_queue_tokens", "Tokens that wait for the engine.", value=tokens)

@@ -1,0 +1,48 @@
+"""A bundle's golden sentences against its own tokenizer and engine: does this model, here, still agree with PyTorch?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .engine import Engine
+from .errors import SelfTestError
+from .tokenizer import Tokenizer
+
+CUDA_TOLERANCE = 1e-4
+"""What float32 without TF32 may differ on a GPU; a CPU is held to what the bundle was verified to."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """A self-test that passed."""
+
+    sentences: int
+    max_difference: float
+    """Largest absolute difference to PyTorch's embeddings, alone or batched."""
+
+
+def self_test(bundle: Bundle, tokenizer: Tokenizer, engine: Engine, *, device: str) -> SelfTest:
+    """Run the golden sentences alone and in one ragged batch. Raises SelfTestError where tokens or vectors differ."""
+    golden = bundle.golden
+    found = [tokens.ids for tokens in tokenizer.encode(golden.sentences)]
+    for index, (expected, ids) in enumerate(zip(golden.token_ids, found, strict=True)):
+        if ids != expected:
+            raise SelfTestError(f"{bundle.path}: golden sentence {index} gives other tokens than at its export")
+    tolerance = bundle.config.tolerance if device == "cpu" else max(bundle.config.tolerance, CUDA_TOLERANCE)
+    alone = np.concatenate([engine.run([ids]) for ids in found])
+    batched = engine.run(found)
+    worst = max(_check(bundle, alone, tolerance, "alone"), _check(bundle, batched, tolerance, "in a batch"))
+    return SelfTest(len(found), worst)
+
+
+def _check(bundle: Bundle, rows: NDArray[np.float32], tolerance: float, how: str) -> float:
+    differences = np.abs(rows - bundle.golden.embeddings).max(axis=1)
+    worst = int(np.nan_to_num(differences, nan=np.inf).argmax())
+    if not differences[worst] <= tolerance:  # also where it is NaN
+        raise SelfTestError(
+            f"{bundle.path}: golden sentence {worst}, run {how}, is {differences[worst]:.1e} off PyTorch's embedding; "
+            f"{tolerance:.0e} is allowed"
+        )
+    return float(differences[worst])

@@ -1,0 +1,53 @@
+"""Proto in, embedder, proto out. Raises domain errors only; interceptors.py makes statuses of them."""
+
+from importlib.metadata import version
+
+import grpc
+
+from .embedder import Embedder
+from .errors import CancelledError
+from .metrics import Metrics
+from .v1 import embedding_pb2, embedding_pb2_grpc
+
+
+class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
+    """bothends.v1.EmbeddingService over one embedder."""
+
+    def __init__(self, embedder: Embedder, metrics: Metrics) -> None:
+        self._embedder = embedder
+        self._metrics = metrics
+        self._server_version = version("bothends")
+
+    def Embed(  # noqa: N802  gRPC names methods as the contract does
+        self, request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext
+    ) -> embedding_pb2.EmbedResponse:
+        """Embed the request's sentences within the call's deadline."""
+        found = self._embedder.embed(
+            request.sentences, timeout_s=context.time_remaining(), on_abandon=context.add_callback
+        )
+        if not context.is_active():
+            raise CancelledError("the caller went away")
+        with self._metrics.phase("serialise"):
+            response = embedding_pb2.EmbedResponse(model_version=found.model_version)
+            for row, count, truncated in zip(found.rows, found.token_counts, found.truncated, strict=True):
+                response.embeddings.add(values=row.tolist(), token_count=count, truncated=truncated)
+        return response
+
+    def GetModel(  # noqa: N802  gRPC names methods as the contract does
+        self,
+        request: embedding_pb2.GetModelRequest,  # noqa: ARG002  gRPC passes it by position
+        context: grpc.ServicerContext,  # noqa: ARG002
+    ) -> embedding_pb2.GetModelResponse:
+        """Describe the model."""
+        config = self._embedder.config
+        model = embedding_pb2.Model(
+            name=config.name,
+            version=config.version,
+            dimension=config.dimension,
+            max_tokens=config.max_tokens,
+            max_sentences=self._embedder.max_sentences,
+            pooling=config.pooling,
+            device=self._embedder.device,
+            server_version=self._server_version,
+        )
+        return embedding_pb2.GetModelResponse(model=model)

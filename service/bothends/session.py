@@ -1,0 +1,118 @@
+"""Token ids to embeddings with onnxruntime: load, place, pad, run. The Engine that serves.
+
+Knows nothing of text, queues or callers.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from .bundle import MODEL, Bundle
+from .engine import TokenIds
+from .errors import BundleError, DeviceError
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_SIGNATURE = {
+    "token_ids": "tensor(int64)",
+    "lengths": "tensor(int32)",
+    "embedding": "tensor(float)",
+    "h_n": "tensor(float)",
+}
+
+
+class Session:
+    """A bundle's model on one device. Each run uses the thread that calls it; call it from as many as you like."""
+
+    def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
+        """Place `bundle` on `device`: "cpu", "cuda", or "auto" for cuda where it works and cpu otherwise.
+
+        Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
+        """
+        self.device = choose_device(device)
+        self._dimension = bundle.config.dimension
+        self._session = _load(bundle, self.device)
+        self.provider: str = self._session.get_providers()[0]
+        _check_signature(self._session, bundle.path / MODEL)
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers an embedding has."""
+        return self._dimension
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """Embeddings float32 [sentences, dimension]. Raises ValueError for a sentence without tokens."""
+        if not sentences:  # onnxruntime aborts the whole process on a batch of zero rows
+            return np.empty((0, self._dimension), dtype=np.float32)
+        token_ids, lengths = pad(sentences)
+        (rows,) = self._session.run(["embedding"], {"token_ids": token_ids, "lengths": lengths})
+        return np.asarray(rows)
+
+    def states(
+        self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`embedding` [batch, dimension] and `h_n` [layers·2, batch, hidden] of a batch that is padded already."""
+        embedding, h_n = self._session.run(["embedding", "h_n"], {"token_ids": token_ids, "lengths": lengths})
+        return np.asarray(embedding), np.asarray(h_n)
+
+
+def pad(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Token ids int64 [batch, longest] filled up with zeros, and lengths int32 [batch], each at least 1."""
+    lengths = np.fromiter(map(len, sentences), dtype=np.int32, count=len(sentences))
+    if lengths.min() < 1:  # onnxruntime would answer a row of zeros
+        raise ValueError("a sentence without tokens can't be embedded")
+    token_ids = np.zeros((len(sentences), int(lengths.max())), dtype=np.int64)
+    for row, sentence in zip(token_ids, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return token_ids, lengths
+
+
+def choose_device(device: str) -> str:
+    """The device that will be used: `device` itself, or what "auto" stands for on this machine."""
+    if device == "auto":
+        return "cuda" if _PROVIDERS["cuda"] in onnxruntime.get_available_providers() else "cpu"
+    if device not in _PROVIDERS:
+        raise DeviceError(f"unknown device {device!r}; choose auto, {', '.join(_PROVIDERS)}")
+    return device
+
+
+def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
+    provider = _PROVIDERS[device]
+    if provider not in onnxruntime.get_available_providers():
+        raise DeviceError(
+            f"device {device}: the installed onnxruntime has no {provider}; "
+            "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # two runs of one thread beat one run of two that spin
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only; they are raised as well
+    if device == "cuda":
+        # A GPU that can't run a node must fail here, not serve it from the CPU.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    settings = [(provider, {"use_tf32": "0"})] if device == "cuda" else [provider]
+    try:
+        session = onnxruntime.InferenceSession(bundle.model, options, providers=settings)
+    except Exception as error:  # onnxruntime's exceptions share no base class but this one
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if device == "cuda":
+            raise DeviceError(f"device cuda can't be used: {reason}") from error
+        raise BundleError(f"{bundle.path / MODEL} can't be loaded: {reason}") from error
+    if session.get_providers()[0] != provider:
+        raise DeviceError(f"device {device} was asked for, but onnxruntime fell back to {session.get_providers()[0]}")
+    return session
+
+
+def _check_signature(session: onnxruntime.InferenceSession, file: Path) -> None:
+    found = {value.name: value.type for value in (*session.get_inputs(), *session.get_outputs())}
+    if found != _SIGNATURE:
+        raise BundleError(
+            f"{file} is no bothends model: it has {_listed(found)}; expected {_listed(_SIGNATURE)}, "
+            "as `bothends export` writes it"
+        )
+
+
+def _listed(signature: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in signature.items())

@@ -1,0 +1,90 @@
+"""Flags and environment to one frozen object, read once. Every knob stands here: name, default, help, check."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import SettingsError
+
+ENV_PREFIX = "BOTHENDS_"
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseModel):
+    """How a server runs. A field `max_tokens` is the flag `--max-tokens` and the variable BOTHENDS_MAX_TOKENS."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundle: Path | None = Field(
+        None, description="Folder of the model to serve; the default is the packaged English one."
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="Address that gRPC and HTTP listen on.")
+    port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    http_port: int = Field(
+        8080, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0 takes a free one."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where the model runs: auto, cpu or cuda. Auto is cuda where onnxruntime has it.",
+    )
+    workers: int = Field(
+        default_factory=_usable_cpus,
+        ge=1,
+        le=1024,
+        description="Model runs at once on a CPU, one thread each; the default is one a core.",
+    )
+    max_sentences: int = Field(1024, ge=1, description="Most sentences in one request.")
+    max_message_bytes: int = Field(4 << 20, ge=1024, description="Largest request in bytes.")
+    max_batch_rows: int = Field(8, ge=1, description="Most sentences in one model run.")
+    max_batch_tokens: int = Field(16384, ge=1, description="Most tokens in one model run, padding included.")
+    max_queue_tokens: int = Field(
+        262144, ge=1, description="Most tokens that may wait; beyond it requests are refused."
+    )
+    max_concurrent_requests: int = Field(
+        256, ge=1, description="Most requests in progress; beyond it they are refused."
+    )
+    drain_s: float = Field(30.0, ge=0, description="Seconds that accepted requests get to finish after SIGTERM.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is logged, to standard error."
+    )
+
+    @classmethod
+    def load(cls, flags: Mapping[str, str], environment: Mapping[str, str]) -> "Settings":
+        """Settings from the flags given (by field name), then the environment, then the defaults.
+
+        Raises SettingsError that names the flag or variable at fault.
+        """
+        known = {ENV_PREFIX + name.upper(): name for name in cls.model_fields}
+        values: dict[str, str] = {}
+        for variable, value in environment.items():
+            if variable in known:
+                values[known[variable]] = value
+            elif variable.startswith(ENV_PREFIX):
+                raise SettingsError(f"unknown setting {variable}{_hint(variable, known)}")
+        for name in flags:
+            if name not in cls.model_fields:
+                raise SettingsError(f"unknown setting {name}{_hint(name, cls.model_fields)}")
+        try:
+            return cls.model_validate(values | dict(flags))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = str(first["loc"][0])
+            source = flag(name) if name in flags else ENV_PREFIX + name.upper()
+            raise SettingsError(f"{source} {first['input']}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
+
+
+def flag(name: str) -> str:
+    """The command line's name of a setting: max_tokens is --max-tokens."""
+    return "--" + name.replace("_", "-")
+
+
+def _hint(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

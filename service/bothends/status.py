@@ -1,0 +1,92 @@
+"""Errors to google.rpc.Status and back, by one table. Knows no call and no channel."""
+
+from typing import TypeAlias, TypeVar
+
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from .errors import (
+    BothendsError,
+    CancelledError,
+    ConnectionFailedError,
+    DeadlineError,
+    DrainingError,
+    EngineError,
+    OverloadedError,
+    RequestError,
+    SentenceError,
+)
+
+DOMAIN = "bothends"
+
+_Detail: TypeAlias = error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo
+_DetailT = TypeVar("_DetailT", error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo)
+
+# The most derived class comes first: the first row that an error is an instance of gives its code and reason.
+_TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
+    (SentenceError, code_pb2.INVALID_ARGUMENT, "INVALID_SENTENCE"),
+    (RequestError, code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    (OverloadedError, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    (DrainingError, code_pb2.UNAVAILABLE, "DRAINING"),
+    (DeadlineError, code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
+    (CancelledError, code_pb2.CANCELLED, "CANCELLED"),
+    (EngineError, code_pb2.INTERNAL, "ENGINE"),
+)
+_DEFAULT_RETRY_S = 1.0
+
+
+def to_status(error: BothendsError) -> status_pb2.Status:
+    """The status that tells a caller of `error`, with ErrorInfo, and BadRequest or RetryInfo where they apply."""
+    code, reason = next(
+        ((code, reason) for kind, code, reason in _TABLE if isinstance(error, kind)), (code_pb2.INTERNAL, "INTERNAL")
+    )
+    info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)
+    if isinstance(error, SentenceError):
+        info.metadata["index"] = str(error.index)
+    details: list[any_pb2.Any] = [_packed(info)]
+    if isinstance(error, RequestError):
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.reason)
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+    if isinstance(error, OverloadedError):
+        delay = duration_pb2.Duration(nanos=0)
+        delay.FromNanoseconds(int(error.retry_after_s * 1e9))
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    return status_pb2.Status(code=code, message=str(error), details=details)
+
+
+def from_status(status: status_pb2.Status) -> BothendsError:
+    """The error that `status` tells of; statuses without our details are read by their code alone."""
+    info = _unpacked(status, error_details_pb2.ErrorInfo())
+    if info is not None and info.domain == DOMAIN:
+        kind = next((kind for kind, _, reason in _TABLE if reason == info.reason), BothendsError)
+    else:
+        kind = _BY_CODE.get(status.code, BothendsError)
+    if kind is SentenceError and info is not None:
+        bad = _unpacked(status, error_details_pb2.BadRequest())
+        reason = bad.field_violations[0].description if bad and bad.field_violations else status.message
+        return SentenceError(int(info.metadata["index"]), reason)
+    if kind is OverloadedError:
+        retry = _unpacked(status, error_details_pb2.RetryInfo())
+        delay = retry.retry_delay.ToNanoseconds() / 1e9 if retry is not None else _DEFAULT_RETRY_S
+        return OverloadedError(status.message, retry_after_s=delay)
+    return kind(status.message)
+
+
+_BY_CODE: dict[int, type[BothendsError]] = {
+    code_pb2.INVALID_ARGUMENT: RequestError,
+    code_pb2.RESOURCE_EXHAUSTED: OverloadedError,
+    code_pb2.UNAVAILABLE: ConnectionFailedError,
+    code_pb2.DEADLINE_EXCEEDED: DeadlineError,
+    code_pb2.CANCELLED: CancelledError,
+    code_pb2.INTERNAL: EngineError,
+}
+
+
+def _packed(detail: _Detail) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
+
+
+def _unpacked(status: status_pb2.Status, into: _DetailT) -> _DetailT | None:
+    return next((into for detail in status.details if detail.Unpack(into)), None)

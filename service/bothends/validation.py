@@ -1,0 +1,12 @@
+"""A pydantic ValidationError to one line for a person: which key, what is wrong, what was found."""
+
+from pydantic import ValidationError
+
+
+def one_line(error: ValidationError) -> str:
+    """The first problem, in the form `server.port: Input should be less than 65536, found 70000`."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    found = "" if first["type"] in ("missing", "extra_forbidden") else f", found {first['input']!r:.80}"
+    return f"{where}: {first['msg']}{found}{more}" if where else f"{first['msg']}{found}{more}"
