@@ -1,0 +1,37 @@
+"""A checkpoint's own words to a model card: what it is, how it was trained, what it scored."""
+
+from typing import Any
+
+from .checkpoint import CheckpointConfig
+
+
+def model_card(config: CheckpointConfig) -> str:
+    """Markdown; says only what the checkpoint itself knows. Data and licences are for its author to add."""
+    sizes = config.encoder
+    lines = [
+        f"# {config.name} {config.version}",
+        "",
+        f"A bidirectional {sizes.cell.upper()} sentence encoder: {sizes.layers} layer(s), "
+        f"{sizes.vocabulary_size} tokens, embedding {sizes.embedding_size}, hidden {sizes.hidden_size} a direction.",
+        f"An embedding has {sizes.dimension} numbers: the final forward state, then the final backward state "
+        "(`cat(h_n[-2], h_n[-1])`), not normalised.",
+        f"Sentences of more than {config.max_tokens} tokens are cut, and the reply says so.",
+    ]
+    if config.training:
+        lines += ["", "## Training", "", *_training(config.training)]
+    return "\n".join(lines) + "\n"
+
+
+def _training(training: dict[str, Any]) -> list[str]:
+    recipe = training.get("recipe", {})
+    lines = []
+    if teachers := recipe.get("teachers"):
+        names = ", ".join(teacher["name"] for teacher in teachers)
+        lines.append(f"- Distilled from {names} on {recipe['corpus']['sentences']} sentences, seed {recipe['seed']}.")
+    if "step" in training:
+        lines.append(f"- {training['step']} steps in {training['seconds'] / 60:.0f} minutes.")
+    if history := training.get("history"):
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in history[-1].items() if name not in ("step", "loss"))
+        if scores:
+            lines.append(f"- Spearman × 100 of cosines at the last step: {scores}.")
+    return lines

@@ -1,0 +1,111 @@
+"""A trained encoder on disk: `model.safetensors`, `config.json` and `tokenizer.json` in one folder.
+
+Knows nothing of ONNX or of how the weights were trained.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from bothends.errors import BothendsError
+from bothends.validation import one_line
+
+from .encoder import Encoder, EncoderConfig
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+
+
+class CheckpointError(BothendsError):
+    """A checkpoint folder is incomplete or its files don't fit each other."""
+
+
+class CheckpointConfig(BaseModel):
+    """What stands in a checkpoint's config.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    max_tokens: int = Field(ge=1, description="longer sentences are cut to this many tokens")
+    encoder: EncoderConfig
+    training: dict[str, Any] = Field(default_factory=dict, description="how the weights came to be, for the model card")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loaded checkpoint: the encoder in float32 and eval mode, and its tokenizer."""
+
+    config: CheckpointConfig
+    encoder: Encoder
+    table_dtype: torch.dtype
+    """How the embedding table is stored (float32 or float16). Both widen to float32 without loss."""
+    tokenizer: str
+    """The text of its tokenizer.json."""
+
+
+def save(folder: Path, encoder: Encoder, config: CheckpointConfig, tokenizer: str, *, table_dtype: torch.dtype) -> None:
+    """Write a checkpoint to `folder`, made if missing. Each file is replaced whole, so a kill leaves old or new.
+
+    `tokenizer` is the text of a tokenizer.json; `table_dtype` is float32 or float16.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
+    weights["embedding.weight"] = weights["embedding.weight"].to(table_dtype)
+    save_file(weights, _partial(folder / WEIGHTS))
+    _partial(folder / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    _partial(folder / TOKENIZER).write_text(tokenizer, encoding="utf-8")
+    for name in (WEIGHTS, TOKENIZER, CONFIG):
+        _partial(folder / name).replace(folder / name)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read the checkpoint in `folder`. Raises CheckpointError, naming the file or the tensor that is wrong."""
+    for name in (WEIGHTS, CONFIG, TOKENIZER):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder / name} is missing; a checkpoint holds {WEIGHTS}, {CONFIG} and {TOKENIZER}")
+    try:
+        config = CheckpointConfig.model_validate(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise CheckpointError(f"{folder / CONFIG}: {one_line(error)}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{folder / CONFIG} is no JSON: {error}") from error
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder / WEIGHTS} can't be read: {error}") from error
+    encoder = Encoder(config.encoder)
+    _check(weights, encoder.state_dict(), folder / WEIGHTS)
+    table_dtype = weights["embedding.weight"].dtype
+    encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return Checkpoint(config, encoder.eval(), table_dtype, (folder / TOKENIZER).read_text(encoding="utf-8"))
+
+
+def _check(weights: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], file: Path) -> None:
+    for name, tensor in expected.items():
+        if name not in weights:
+            raise CheckpointError(f"{file}: the tensor {name} is missing")
+        if weights[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{file}: {name} has shape {list(weights[name].shape)}, config.json asks for {list(tensor.shape)}"
+            )
+        allowed = (torch.float32, torch.float16) if name == "embedding.weight" else (torch.float32,)
+        if weights[name].dtype not in allowed:
+            raise CheckpointError(
+                f"{file}: {name} is {weights[name].dtype}, which is not {' or '.join(map(str, allowed))}"
+            )
+        if not torch.isfinite(weights[name]).all():
+            raise CheckpointError(f"{file}: {name} holds NaN or infinite numbers")
+    if extra := sorted(weights.keys() - expected.keys()):
+        raise CheckpointError(f"{file}: unknown tensor {extra[0]}; the encoder has {', '.join(expected)}")

@@ -1,0 +1,101 @@
+"""`bothends export` and `bothends verify`: folders in, a table out.
+
+Imports of torch and its like stand inside the functions: `bothends --help` lists these commands without them.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .equivalence import Report
+
+
+@click.command(short_help="Turn a checkpoint into a bundle to serve.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder of the bundle.")
+@click.option("--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The model card, Markdown.")
+def export(checkpoint: Path, out: Path, card: Path | None) -> None:
+    """Turn CHECKPOINT into a bundle: an ONNX graph written from its weights, proved equal to PyTorch, and all it needs.
+
+    CHECKPOINT is a folder of model.safetensors, config.json and tokenizer.json.
+    """
+    from rich.progress import Progress
+
+    from . import checkpoint as checkpoints
+    from .equivalence import comparisons
+    from .export import export as run
+
+    loaded = checkpoints.load(checkpoint)
+    with Progress(transient=True) as progress:
+        bar = progress.add_task("comparing with PyTorch", total=comparisons(loaded.config.max_tokens))
+        text = card.read_text(encoding="utf-8") if card else None
+        bundle = run(loaded, out, card=text, advance=lambda n: progress.advance(bar, n))
+    size = sum(file.stat().st_size for file in out.iterdir())
+    click.echo(f"{bundle.config.summary()}\nbundle in {out}, {size / 1e6:.1f} MB; next: bothends serve --bundle {out}")
+
+
+@click.command(short_help="Prove a bundle equal to PyTorch.")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="The checkpoint it was made from; without it the weights are read back from the bundle, "
+    "and the golden vectors that the checkpoint gave at export hold them to it.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+def verify(bundle: Path, checkpoint: Path | None, device: str) -> None:
+    """Compare BUNDLE with PyTorch at every length and in ragged batches, each direction by itself.
+
+    Exits with 1 if a difference is above the tolerance (1e-5 on a CPU, 1e-4 on CUDA) or, on a CPU, a bit changes with
+    the batch.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bothends.bundle import Bundle
+    from bothends.selftest import CUDA_TOLERANCE
+
+    from . import checkpoint as checkpoints
+    from .equivalence import comparisons
+    from .equivalence import verify as run
+    from .export import TOLERANCE, fitting, lift
+
+    opened = Bundle.open(bundle)
+    encoder = fitting(opened, checkpoints.load(checkpoint)) if checkpoint else lift(opened)
+    tolerance = TOLERANCE if device == "cpu" else CUDA_TOLERANCE
+    with Progress(transient=True) as progress:
+        bar = progress.add_task("comparing with PyTorch", total=comparisons(opened.config.max_tokens))
+        report = run(opened, encoder, device=device, tolerance=tolerance, advance=lambda n: progress.advance(bar, n))
+    Console().print(_table(report, title=f"{opened.config.name} {opened.config.version} on {device} against PyTorch"))
+    if breaches := report.breaches():
+        for line in breaches:
+            click.echo(f"breach: {line}", err=True)
+        sys.exit(1)
+    click.echo(f"all within {tolerance:.0e}")
+
+
+def _table(report: "Report", *, title: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=f"{title}: largest absolute differences",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("", no_wrap=True)
+    for heading in ("sentences", "embedding", "forward", "backward", "h_n"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("bits", no_wrap=True)
+    for row in report.rows:
+        values = (f"{value:.1e}" for value in (row.embedding, row.forward, row.backward))
+        same = {None: "", True: "same", False: "DIFFER"}[row.same_bits]
+        table.add_row(row.what, str(row.sentences), *values, "" if row.h_n is None else f"{row.h_n:.1e}", same)
+    return table

@@ -1,0 +1,190 @@
+"""Is this bundle the same function as its PyTorch encoder? Measured, at every length, in every batch, end by end.
+
+The reference is `encoder.py`, one sentence at a time without padding. What is tested is the service's own session.
+Padding slots hold random ids, and token 0 has a vector like any other: a graph that lets padding in can't hide.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bothends.bundle import Bundle
+from bothends.session import Session
+from bothends.tokenizer import Tokenizer
+
+from .encoder import Encoder
+
+Advance = Callable[[int], None]
+"""Told how many more sentences were compared."""
+
+_BATCH_SIZES = (2, 3, 7, 8, 16, 33, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Largest absolute differences over some sentences, and whether they came out the same bits in a batch."""
+
+    what: str
+    sentences: int
+    forward: float
+    backward: float
+    h_n: float | None
+    """None where the reference gives no h_n, as for the golden sentences."""
+    same_bits: bool | None
+    """Against the same sentence alone; None where it was alone."""
+
+    @property
+    def embedding(self) -> float:
+        """Of the whole embedding."""
+        return max(self.forward, self.backward)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every row, and the bounds that they are held to."""
+
+    rows: list[Row]
+    tolerance: float
+    needs_same_bits: bool
+    """True on a CPU, where a batch may not change a bit."""
+
+    def breaches(self) -> list[str]:
+        """What broke a bound, a line each; empty where the bundle holds."""
+        lines = []
+        for row in self.rows:
+            for name, value in (("forward", row.forward), ("backward", row.backward), ("h_n", row.h_n)):
+                if value is not None and not value <= self.tolerance:  # also where it is NaN
+                    lines.append(f"{row.what}: {name} is {value:.1e} off PyTorch, {self.tolerance:.0e} is allowed")
+            if self.needs_same_bits and row.same_bits is False:
+                lines.append(f"{row.what}: a sentence's bits change with the batch it is in")
+        return lines
+
+
+def verify(
+    bundle: Bundle,
+    encoder: Encoder,
+    *,
+    device: str = "cpu",
+    tolerance: float = 1e-5,
+    seed: int = 0,
+    advance: Advance = lambda _: None,
+) -> Report:
+    """Compare `bundle` on `device` with `encoder`: every length alone, ragged batches, and the golden sentences."""
+    session = Session(bundle, device=device)
+    encoder.eval()
+    random = np.random.default_rng(seed)
+    with _one_torch_thread():
+        rows = [*_lengths(session, encoder, bundle.config.max_tokens, random, advance)]
+        rows += _ragged(session, encoder, bundle.config.max_tokens, random, advance)
+    rows.append(_golden(bundle, session))
+    return Report(rows, tolerance, needs_same_bits=session.device == "cpu")
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """A sentence's steps are too small to share: on a busy machine, threads waiting for each other cost 20 times."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def comparisons(max_tokens: int) -> int:
+    """How many sentences `verify` compares before the golden ones."""
+    return max_tokens + sum(_BATCH_SIZES)
+
+
+def _lengths(
+    session: Session, encoder: Encoder, max_tokens: int, random: np.random.Generator, advance: Advance
+) -> Iterator[Row]:
+    """Every length from 1 to the maximum, alone; a row for 1, 2, 3-4, 5-8 and so on."""
+    start = 1
+    while start <= max_tokens:
+        stop = min(max_tokens, max(start, 2 * (start - 1)))
+        measured = []
+        for length in range(start, stop + 1):
+            ids = _random_ids(encoder, random, (1, length))
+            measured.append(_compare(session, encoder, ids, np.array([length], dtype=np.int32)))
+            advance(1)
+        what = f"length {start}" if start == stop else f"lengths {start}-{stop}"
+        yield _worst(what, measured, same_bits=None)
+        start = stop + 1
+
+
+def _ragged(
+    session: Session, encoder: Encoder, max_tokens: int, random: np.random.Generator, advance: Advance
+) -> Iterator[Row]:
+    """Batches of random lengths, one of them 1 and one the maximum, with random ids in the padding slots."""
+    for size in _BATCH_SIZES:
+        lengths = random.integers(1, max_tokens, size=size, endpoint=True).astype(np.int32)
+        lengths[random.permutation(size)[:2]] = 1, max_tokens
+        ids = _random_ids(encoder, random, (size, max_tokens))
+        compared = _compare(session, encoder, ids, lengths)
+        batched, h_n = session.states(ids, lengths)
+        same = True
+        for row, length in enumerate(lengths):
+            alone, h_n_alone = session.states(ids[row : row + 1, :length], lengths[row : row + 1])
+            same &= np.array_equal(alone[0], batched[row]) and np.array_equal(h_n_alone[:, 0], h_n[:, row])
+        advance(size)
+        yield _worst(f"ragged batch of {size}", [compared], same_bits=bool(same))
+
+
+def _golden(bundle: Bundle, session: Session) -> Row:
+    """The golden sentences through the bundle's tokenizer, against the vectors that its export computed."""
+    tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json")
+    ids = [tokens.ids for tokens in tokenizer.encode(bundle.golden.sentences)]
+    if ids != bundle.golden.token_ids:
+        return Row("golden sentences", len(ids), np.nan, np.nan, np.nan, None)
+    batched = session.run(ids)
+    alone = np.concatenate([session.run([sentence]) for sentence in ids])
+    difference = np.abs(alone - bundle.golden.embeddings)
+    half = bundle.config.hidden_size
+    same = np.array_equal(alone, batched)
+    return Row(
+        "golden sentences", len(ids), float(difference[:, :half].max()), float(difference[:, half:].max()), None, same
+    )
+
+
+def _random_ids(encoder: Encoder, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
+    return random.integers(0, encoder.config.vocabulary_size, size=shape)
+
+
+def _compare(
+    session: Session, encoder: Encoder, ids: NDArray[np.int64], lengths: NDArray[np.int32]
+) -> tuple[int, float, float, float]:
+    """Sentences, and the largest difference of the forward half, the backward half and h_n."""
+    embedding, h_n = session.states(ids, lengths)
+    expected_rows, expected_states = _reference(encoder, ids, lengths)
+    half = encoder.config.hidden_size
+    difference = np.abs(embedding - expected_rows)
+    return (
+        len(lengths),
+        float(difference[:, :half].max()),
+        float(difference[:, half:].max()),
+        float(np.abs(h_n - expected_states).max()),
+    )
+
+
+@torch.inference_mode()
+def _reference(
+    encoder: Encoder, ids: NDArray[np.int64], lengths: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """PyTorch's embedding and h_n, each sentence by itself."""
+    rows, states = [], []
+    for row, length in zip(ids, lengths, strict=True):
+        output = encoder(torch.from_numpy(row[:length]).unsqueeze(0), torch.tensor([int(length)]))
+        rows.append(output.embedding.numpy())
+        states.append(output.h_n.numpy())
+    return np.concatenate(rows), np.concatenate(states, axis=1)
+
+
+def _worst(what: str, measured: Iterable[tuple[int, float, float, float]], *, same_bits: bool | None) -> Row:
+    sentences, forward, backward, h_n = zip(*measured, strict=True)
+    # np.max keeps a NaN, which Python's max may drop
+    return Row(what, sum(sentences), float(np.max(forward)), float(np.max(backward)), float(np.max(h_n)), same_bits)

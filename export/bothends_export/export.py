@@ -1,0 +1,111 @@
+"""A checkpoint to a bundle: graph, tokenizer, golden sentences, model card; verified before it is written for good."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bothends import bundle
+from bothends.bundle import Bundle, BundleConfig
+from bothends.errors import BundleError
+from bothends.tokenizer import Tokenizer
+
+from . import golden, graph
+from .card import model_card
+from .checkpoint import Checkpoint
+from .encoder import Encoder, EncoderConfig
+from .equivalence import Advance, verify
+
+TOLERANCE = 1e-5
+"""What a CPU in float32 may differ from PyTorch."""
+
+
+def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advance: Advance = lambda _: None) -> Bundle:
+    """Write `checkpoint` as a verified bundle to the new folder `out`.
+
+    `card` is the text of the model card; without it one is written from what the checkpoint says. Raises BundleError
+    if `out` exists, the tokenizer doesn't fit the embedding table, or the graph doesn't compute what PyTorch does.
+    """
+    if out.exists():
+        raise BundleError(f"{out} exists already; remove it or choose another folder")
+    config, sizes = checkpoint.config, checkpoint.config.encoder
+    tokenizer = Tokenizer(checkpoint.tokenizer, max_tokens=config.max_tokens, source=Path("tokenizer.json"))
+    if tokenizer.vocabulary_size > sizes.vocabulary_size:
+        raise BundleError(
+            f"the tokenizer has ids up to {tokenizer.vocabulary_size - 1}, "
+            f"the embedding table {sizes.vocabulary_size} rows"
+        )
+    weights = {name: tensor.numpy() for name, tensor in checkpoint.encoder.state_dict().items()}
+    if checkpoint.table_dtype == torch.float16:  # lossless: that is what the checkpoint held
+        weights["embedding.weight"] = weights["embedding.weight"].astype(np.float16)
+    with tempfile.TemporaryDirectory(dir=_existing_parent(out)) as scratch:
+        draft = Path(scratch) / out.name
+        bundle.write(
+            draft,
+            config={
+                "name": config.name,
+                "version": config.version,
+                "cell": sizes.cell,
+                "pooling": sizes.pooling,
+                "vocabulary_size": sizes.vocabulary_size,
+                "embedding_size": sizes.embedding_size,
+                "hidden_size": sizes.hidden_size,
+                "layers": sizes.layers,
+                "max_tokens": config.max_tokens,
+                "tolerance": TOLERANCE,
+            },
+            model=graph.build(weights, sizes).SerializeToString(),
+            tokenizer=checkpoint.tokenizer,
+            golden=golden.make(checkpoint.encoder, tokenizer),
+            card=card or model_card(config),
+        )
+        report = verify(Bundle.open(draft), checkpoint.encoder, tolerance=TOLERANCE, advance=advance)
+        if breaches := report.breaches():
+            raise BundleError(f"the exported graph isn't the encoder: {breaches[0]}; nothing was written")
+        draft.replace(out)
+    return Bundle.open(out)
+
+
+def _existing_parent(out: Path) -> Path:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BundleError(f"{out} can't be written: {error.strerror}") from error
+    return out.parent
+
+
+def lift(opened: Bundle) -> Encoder:
+    """The PyTorch encoder whose weights `opened` holds. Raises BundleError if `bothends export` didn't write it.
+
+    The golden vectors in the bundle, which the original encoder computed, prove that nothing was lost on the way.
+    """
+    import onnx
+
+    config = encoder_config(opened.config)
+    encoder = Encoder(config)
+    try:
+        weights = graph.weights_of(onnx.load_from_string(opened.model), config)
+        encoder.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()})
+    except (ValueError, RuntimeError) as error:
+        raise BundleError(f"{opened.path}: {str(error).splitlines()[0]}") from error
+    return encoder.eval()
+
+
+def encoder_config(config: BundleConfig) -> EncoderConfig:
+    """The sizes that a bundle's config.json gives."""
+    return EncoderConfig(
+        cell=config.cell,
+        pooling=config.pooling,
+        vocabulary_size=config.vocabulary_size,
+        embedding_size=config.embedding_size,
+        hidden_size=config.hidden_size,
+        layers=config.layers,
+    )
+
+
+def fitting(opened: Bundle, checkpoint: Checkpoint) -> Encoder:
+    """The encoder of `checkpoint`. Raises BundleError if its sizes aren't those of `opened`."""
+    if (theirs := checkpoint.config.encoder) != (ours := encoder_config(opened.config)):
+        raise BundleError(f"{opened.path} has other sizes ({ours}) than the checkpoint ({theirs})")
+    return checkpoint.encoder
