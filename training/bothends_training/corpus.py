@@ -1,0 +1,115 @@
+"""A text file to sentences, and sentences to token ids laid end to end. Knows nothing of teachers or students."""
+
+import gzip
+import hashlib
+import lzma
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bothends.tokenizer import Tokenizer
+
+from .recipe import RecipeError
+
+_CHUNK = 10_000
+
+
+def read_sentences(path: Path, count: int) -> list[str]:
+    """The first `count` sentences of `path`. Raises RecipeError if it holds fewer than two."""
+    try:
+        with _open(path) as lines:
+            sentences = list(islice(_sentences(lines), count))
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror or error}") from error
+    except (lzma.LZMAError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+    if len(sentences) < 2:
+        raise RecipeError(f"{path} holds {len(sentences)} sentences; training needs at least two")
+    return sentences
+
+
+def _open(path: Path) -> TextIO:
+    match path.suffix:
+        case ".xz":
+            return lzma.open(path, "rt", encoding="utf-8")
+        case ".gz":
+            return gzip.open(path, "rt", encoding="utf-8")
+        case _:
+            return path.open(encoding="utf-8")
+
+
+def _sentences(lines: TextIO) -> Iterator[str]:
+    for line in lines:
+        sentence = line.rstrip("\n").rpartition("\t")[2].strip()
+        if sentence:
+            yield sentence
+
+
+def fingerprint(sentences: Sequence[str]) -> str:
+    """SHA-256 over the sentences in order; names what was computed from them."""
+    digest = hashlib.sha256()
+    for sentence in sentences:
+        digest.update(sentence.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenisedCorpus:
+    """Every sentence's token ids in one array: those of `sentences[i]` are `ids[offsets[i] : offsets[i + 1]]`."""
+
+    sentences: list[str]
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each sentence, int64 [sentences]."""
+        return np.diff(self.offsets)
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Sentences `rows` as padded ids int64 [batch, longest] and their lengths int64 [batch]."""
+        lengths = self.lengths[rows]
+        padded = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
+        for row, start, length in zip(padded, self.offsets[rows], lengths, strict=True):
+            row[:length] = self.ids[start : start + length]
+        return padded, lengths
+
+
+def tokenise(sentences: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
+    """Token ids by the tokenizer that will serve, cut to its limit. Sentences without a token are left out."""
+    kept: list[str] = []
+    parts: list[NDArray[np.int32]] = []
+    for start in range(0, len(sentences), _CHUNK):
+        chunk = sentences[start : start + _CHUNK]
+        for sentence, tokens in zip(chunk, tokenizer.encode(chunk), strict=True):
+            if tokens.ids:
+                kept.append(sentence)
+                parts.append(np.asarray(tokens.ids, dtype=np.int32))
+    offsets = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
+    return TokenisedCorpus(kept, np.concatenate(parts), offsets)
+
+
+def batches(
+    lengths: NDArray[np.int64], *, batch_size: int, bucket_batches: int, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """Endless batches of row numbers, int64 [batch_size]: each epoch shuffled anew, then sorted by length inside
+    buckets of `bucket_batches` batches, whose order is shuffled again. The same seed gives the same batches.
+    """
+    batch_size = min(batch_size, len(lengths))
+    epoch = 0
+    while True:
+        random = np.random.default_rng((seed, epoch))
+        order = random.permutation(len(lengths))
+        for start in range(0, len(order), batch_size * bucket_batches):
+            bucket = order[start : start + batch_size * bucket_batches]
+            bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+            whole = len(bucket) // batch_size
+            for index in random.permutation(whole):
+                yield bucket[index * batch_size : (index + 1) * batch_size]
+        epoch += 1

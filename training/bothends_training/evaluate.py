@@ -1,0 +1,63 @@
+"""Files of scored sentence pairs, and how well an embedding function ranks them. Knows nothing of models."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from bothends.errors import BothendsError
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Sentences to float32 [sentences, dimension]."""
+
+
+class PairsError(BothendsError):
+    """A file of scored pairs can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Sentence pairs with a person's score of each; `name` is the file's stem."""
+
+    name: str
+    scores: list[float]
+    first: list[str]
+    second: list[str]
+
+
+def read_pairs(path: Path) -> Pairs:
+    """Read lines of `score⇥sentence⇥sentence`. Raises PairsError, naming file and line."""
+    pairs = Pairs(path.stem, [], [], [])
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PairsError(f"{path} can't be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        match line.split("\t"):
+            case [score, first, second] if first.strip() and second.strip():
+                try:
+                    pairs.scores.append(float(score))
+                except ValueError:
+                    raise PairsError(f"{path}:{number}: the score {score!r} is no number") from None
+                pairs.first.append(first)
+                pairs.second.append(second)
+            case _:
+                raise PairsError(f"{path}:{number}: expected score⇥sentence⇥sentence")
+    if len(pairs.scores) < 2:
+        raise PairsError(f"{path} holds {len(pairs.scores)} pairs; a rank correlation needs at least two")
+    return pairs
+
+
+def spearman(embed: Embed, pairs: Pairs) -> float:
+    """Spearman's rank correlation × 100 between people's scores and the cosines of the pairs' embeddings."""
+    first, second = _unit(embed(pairs.first)), _unit(embed(pairs.second))
+    return float(spearmanr(pairs.scores, (first * second).sum(axis=1)).statistic) * 100
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    return unit

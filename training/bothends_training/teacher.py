@@ -1,0 +1,159 @@
+"""Sentences to a teacher's unit vectors, and a cache of them on disk that survives a kill.
+
+Knows nothing of students. A teacher's weights come from an installed package; nothing is fetched.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime
+import tokenizers
+import torch
+from numpy.typing import NDArray
+
+from . import recipe
+
+Advance = Callable[[int], None]
+"""Told how many more sentences are done."""
+
+_BATCH = 64
+_CHUNK = 8192
+
+
+class _Forward(Protocol):
+    """Padded ids and mask, int64 [batch, time], to sentence vectors float32 [batch, dimension]."""
+
+    def __call__(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]: ...
+
+
+class Teacher:
+    """One teacher, loaded. `identity` names what it computes: its name and the hash of its weights and limits."""
+
+    def __init__(self, spec: recipe.Teacher, folder: Path) -> None:
+        """Load the teacher that `spec` names, its paths relative to `folder`. Raises RecipeError where it can't."""
+        model = spec.model.locate(folder)
+        self.name = spec.name
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(spec.tokenizer.locate(folder)))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(spec.max_tokens)
+        self._forward, weights = _load(spec, model)
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.identity = f"{spec.name}:{digest}:{spec.max_tokens}:{spec.output}"
+
+    def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32 [sentences, dimension]; run in batches of like length."""
+        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(sentences))]
+        order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
+        rows: list[NDArray[np.float32]] = []
+        for start in range(0, len(order), _BATCH):
+            chosen = [encoded[index] for index in order[start : start + _BATCH]]
+            ids = np.zeros((len(chosen), max(map(len, chosen))), dtype=np.int64)
+            mask = np.zeros_like(ids)
+            for row, tokens in enumerate(chosen):
+                ids[row, : len(tokens)] = tokens
+                mask[row, : len(tokens)] = 1
+            rows.append(self._forward(ids, mask))
+        vectors = np.concatenate(rows)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        result = np.empty_like(vectors)
+        result[order] = vectors
+        return result
+
+
+def _load(spec: recipe.Teacher, model: Path) -> tuple[_Forward, Path]:
+    """The teacher's forward function and the file that holds its weights."""
+    if spec.kind == "transformers":
+        return _transformers(model), model / "model.safetensors"
+    return _onnx(model, spec.output), model
+
+
+def _transformers(model: Path) -> _Forward:
+    """A BERT-like encoder, mean over its last hidden states; bfloat16 where the machine multiplies that natively."""
+    from transformers import AutoModel, logging  # takes seconds to import; only this kind of teacher needs it
+
+    logging.disable_progress_bar()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = AutoModel.from_pretrained(str(model), local_files_only=True).eval().to(device)
+
+    def forward(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
+            weights = torch.from_numpy(mask).to(device)
+            states = network(input_ids=torch.from_numpy(ids).to(device), attention_mask=weights).last_hidden_state
+            counted = weights.unsqueeze(-1)
+            mean = (states.float() * counted).sum(1) / counted.sum(1)
+        vectors: NDArray[np.float32] = mean.cpu().numpy()
+        return vectors
+
+    return forward
+
+
+def _onnx(model: Path, output: str | None) -> _Forward:
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_outputs()]
+    if output not in names:
+        raise recipe.RecipeError(f"{model} has no output {output!r}; it has {', '.join(names)}")
+
+    def forward(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        (vectors,) = session.run([output], {"input_ids": ids, "attention_mask": mask})
+        return np.asarray(vectors, dtype=np.float32)
+
+    return forward
+
+
+def cached_vectors(
+    teacher: Teacher, sentences: Sequence[str], fingerprint: str, cache: Path, advance: Advance
+) -> NDArray[np.float16]:
+    """The teacher's vectors of all sentences, float16 [sentences, dimension], mapped from a file in `cache`.
+
+    What is missing is computed chunk by chunk; a run that was killed goes on after its last whole chunk.
+    `fingerprint` names the sentences.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(f"{teacher.identity}:{fingerprint}".encode()).hexdigest()[:16]
+    file, marker = cache / f"{teacher.name}-{key}.f16", cache / f"{teacher.name}-{key}.json"
+    done, dimension = 0, len(teacher.embed(["dimension"])[0])
+    if marker.exists() and file.exists():
+        done = json.loads(marker.read_text(encoding="utf-8"))["done"]
+    advance(done)
+    shape = (len(sentences), dimension)
+    if done < len(sentences):
+        vectors = np.memmap(file, np.float16, "r+" if done else "w+", shape=shape)
+        for start, stop in _chunks(done, len(sentences)):
+            vectors[start:stop] = teacher.embed(sentences[start:stop])
+            vectors.flush()  # the marker must never be ahead of the vectors
+            partial = marker.with_suffix(".partial")
+            partial.write_text(json.dumps({"done": stop}), encoding="utf-8")
+            partial.replace(marker)
+            advance(stop - start)
+    return np.memmap(file, np.float16, "r", shape=shape)
+
+
+def _chunks(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    for at in range(start, stop, _CHUNK):
+        yield at, min(at + _CHUNK, stop)
+
+
+def token_embeddings(
+    vectors: NDArray[np.float32], frequencies: NDArray[np.float64], *, size: int, frequency_scale: float
+) -> NDArray[np.float32]:
+    """Initial token embeddings, float32 [tokens, size], from a teacher's vectors of each token alone.
+
+    Centred, first `size` principal directions, one global scale to unit mean norm, then the weight a/(a+p) for a token
+    of relative frequency p (smooth inverse frequency: Arora, Liang and Ma, "A Simple but Tough-to-Beat Baseline for
+    Sentence Embeddings", ICLR 2017).
+    """
+    if size > vectors.shape[1]:
+        raise recipe.RecipeError(
+            f"embedding_size {size} exceeds the {vectors.shape[1]} numbers of the teachers' vectors"
+        )
+    centred = vectors - vectors.mean(axis=0)
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    projected = centred @ directions[:, ::-1][:, :size]
+    projected /= np.linalg.norm(projected, axis=1).mean()
+    weighted = projected * (frequency_scale / (frequency_scale + frequencies))[:, np.newaxis]
+    return np.ascontiguousarray(weighted, dtype=np.float32)
