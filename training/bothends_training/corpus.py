@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import lzma
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,7 +27,7 @@ def read_sentences(path: Path, count: int) -> list[str]:
             sentences = list(islice(_sentences(lines), count))
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}") from error
-    except (lzma.LZMAError, UnicodeDecodeError) as error:
+    except (lzma.LZMAError, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}") from error
     if len(sentences) < 2:
         raise RecipeError(f"{path} holds {len(sentences)} sentences; training needs at least two")
@@ -82,7 +83,10 @@ class TokenisedCorpus:
 
 
 def tokenise(sentences: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
-    """Token ids by the tokenizer that will serve, cut to its limit. Sentences without a token are left out."""
+    """Token ids by the tokenizer that will serve, cut to its limit. Sentences without a token are left out.
+
+    Raises RecipeError where fewer than two are left.
+    """
     kept: list[str] = []
     parts: list[NDArray[np.int32]] = []
     for start in range(0, len(sentences), _CHUNK):
@@ -91,6 +95,8 @@ def tokenise(sentences: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
             if tokens.ids:
                 kept.append(sentence)
                 parts.append(np.asarray(tokens.ids, dtype=np.int32))
+    if len(kept) < 2:
+        raise RecipeError(f"the corpus holds {len(kept)} sentences with a token; training needs at least two")
     offsets = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
     return TokenisedCorpus(kept, np.concatenate(parts), offsets)
 

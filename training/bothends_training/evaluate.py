@@ -1,5 +1,6 @@
 """Files of scored sentence pairs, and how well an embedding function ranks them. Knows nothing of models."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,16 +33,14 @@ def read_pairs(path: Path) -> Pairs:
     """Read lines of `score⇥sentence⇥sentence`. Raises PairsError, naming file and line."""
     pairs = Pairs(path.stem, [], [], [])
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as file:  # splitlines() would cut at U+2028 and its like too
+            lines = [line.rstrip("\n") for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise PairsError(f"{path} can't be read: {error}") from error
     for number, line in enumerate(lines, start=1):
         match line.split("\t"):
             case [score, first, second] if first.strip() and second.strip():
-                try:
-                    pairs.scores.append(float(score))
-                except ValueError:
-                    raise PairsError(f"{path}:{number}: the score {score!r} is no number") from None
+                pairs.scores.append(_number(score, f"{path}:{number}"))
                 pairs.first.append(first)
                 pairs.second.append(second)
             case _:
@@ -49,6 +48,16 @@ def read_pairs(path: Path) -> Pairs:
     if len(pairs.scores) < 2:
         raise PairsError(f"{path} holds {len(pairs.scores)} pairs; a rank correlation needs at least two")
     return pairs
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):  # float() takes "nan", which has no rank
+        raise PairsError(f"{where}: the score {text!r} is no number")
+    return number
 
 
 def spearman(embed: Embed, pairs: Pairs) -> float:

@@ -4,6 +4,7 @@ Knows nothing of torch. Paths in a recipe are relative to the recipe's own folde
 """
 
 import importlib.metadata
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -54,7 +55,7 @@ class Corpus(_Part):
 class Teacher(_Part):
     """A model whose sentence vectors are imitated."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     kind: Literal["transformers", "onnx"]
     model: Resource
     tokenizer: Resource
@@ -92,13 +93,22 @@ class Optimisation(_Part):
     evaluate_every: int = Field(250, gt=0)
     save_every: int = Field(500, gt=0)
 
+    def learning_rate_at(self, step: int) -> float:
+        """Linear warm-up to `learning_rate`, then a cosine down to `final_learning_rate`."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        done = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        spread = self.learning_rate - self.final_learning_rate
+        return self.final_learning_rate + spread * (1 + math.cos(math.pi * done)) / 2
+
 
 class Recipe(_Part):
     """A whole training run. Two runs of one recipe on one machine make the same weights."""
 
-    name: str
-    version: str
-    seed: int = 0
+    # As a checkpoint's config.json wants them: refused here, not at the first save.
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    seed: int = Field(0, ge=0)
     corpus: Corpus
     teachers: Annotated[list[Teacher], Field(min_length=1)]
     student: Student
@@ -112,7 +122,7 @@ def read(path: Path) -> Recipe:
         return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is no TOML: {error}") from error
     except ValidationError as error:
         raise RecipeError(f"{path}: {one_line(error)}") from error

@@ -31,19 +31,28 @@ class _Forward(Protocol):
 
 
 class Teacher:
-    """One teacher, loaded. `identity` names what it computes: its name and the hash of its weights and limits."""
+    """One teacher, loaded. `identity` names what it computes: hashes of its files, and how they are used."""
 
     def __init__(self, spec: recipe.Teacher, folder: Path) -> None:
         """Load the teacher that `spec` names, its paths relative to `folder`. Raises RecipeError where it can't."""
         model = spec.model.locate(folder)
         self.name = spec.name
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(spec.tokenizer.locate(folder)))
+        tokenizer = spec.tokenizer.locate(folder)
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
+        except Exception as error:  # the library raises plain Exception for every fault of the file
+            raise recipe.RecipeError(f"{tokenizer} is no tokenizer.json: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(spec.max_tokens)
-        self._forward, weights = _load(spec, model)
-        with weights.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self.identity = f"{spec.name}:{digest}:{spec.max_tokens}:{spec.output}"
+        try:
+            self._forward, weights = _load(spec, model)
+            digests = [_digest(file) for file in (*weights, tokenizer)]
+            self.dimension = len(self.embed(["dimension"])[0])
+        except recipe.RecipeError:
+            raise
+        except Exception as error:  # transformers and onnxruntime raise of everything for a broken file
+            raise recipe.RecipeError(f"the teacher {spec.name} can't be loaded from {model}: {error}") from error
+        self.identity = f"{spec.kind}:{spec.output}:{spec.max_tokens}:{':'.join(digests)}"
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32 [sentences, dimension]; run in batches of like length."""
@@ -59,17 +68,25 @@ class Teacher:
                 mask[row, : len(tokens)] = 1
             rows.append(self._forward(ids, mask))
         vectors = np.concatenate(rows)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not (np.isfinite(norms) & (norms > 0)).all():
+            raise recipe.RecipeError(f"the teacher {self.name} gives a sentence no direction (zero or NaN)")
+        vectors /= norms
         result = np.empty_like(vectors)
         result[order] = vectors
         return result
 
 
-def _load(spec: recipe.Teacher, model: Path) -> tuple[_Forward, Path]:
-    """The teacher's forward function and the file that holds its weights."""
+def _load(spec: recipe.Teacher, model: Path) -> tuple[_Forward, list[Path]]:
+    """The teacher's forward function and the files that decide what it computes."""
     if spec.kind == "transformers":
-        return _transformers(model), model / "model.safetensors"
-    return _onnx(model, spec.output), model
+        return _transformers(model), [model / "model.safetensors", model / "config.json"]
+    return _onnx(model, spec.output), [model]
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _transformers(model: Path) -> _Forward:
@@ -116,11 +133,11 @@ def cached_vectors(
     cache.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(f"{teacher.identity}:{fingerprint}".encode()).hexdigest()[:16]
     file, marker = cache / f"{teacher.name}-{key}.f16", cache / f"{teacher.name}-{key}.json"
-    done, dimension = 0, len(teacher.embed(["dimension"])[0])
+    done = 0
     if marker.exists() and file.exists():
         done = json.loads(marker.read_text(encoding="utf-8"))["done"]
     advance(done)
-    shape = (len(sentences), dimension)
+    shape = (len(sentences), teacher.dimension)
     if done < len(sentences):
         vectors = np.memmap(file, np.float16, "r+" if done else "w+", shape=shape)
         for start, stop in _chunks(done, len(sentences)):

@@ -6,11 +6,9 @@ The loop reads top to bottom; corpus, teacher and objective don't know each othe
 """
 
 import hashlib
-import json
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,34 +18,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from bothends.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder, EncoderConfig
 
-from .corpus import TokenisedCorpus, batches, fingerprint, read_sentences, tokenise
-from .evaluate import read_pairs, spearman
+from .corpus import batches
+from .evaluate import spearman
+from .lesson import Lesson, prepare
 from .objective import Objective
 from .recipe import Recipe, RecipeError
-from .teacher import Teacher, cached_vectors, token_embeddings
+from .teacher import Teacher, token_embeddings
 
 STATE = "training_state.pt"
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """All that the steps read: the student's tokenizer, the tokenised corpus, the teachers' vectors of it."""
-
-    tokenizer: Tokenizer
-    tokenizer_definition: str
-    corpus: TokenisedCorpus
-    vectors: list[NDArray[np.float16]]
-
-    def targets(self, rows: NDArray[np.int64]) -> Tensor:
-        """The teachers' unit vectors side by side, float32 [rows, sum of dimensions]: their similarities add."""
-        return torch.from_numpy(np.concatenate([vectors[rows] for vectors in self.vectors], axis=1).astype(np.float32))
 
 
 @dataclass(slots=True)
@@ -57,20 +42,23 @@ class Run:
     encoder: Encoder
     objective: Objective
     optimiser: torch.optim.Optimizer
-    step: int
-    seconds: float
-    history: list[dict[str, float]]
+    step: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    """Since the last evaluation."""
+    history: list[dict[str, float]] = field(default_factory=list)
 
-    def state(self, recipe_hash: str) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Everything needed to go on as if never interrupted."""
         return {
-            "recipe": recipe_hash,
             "encoder": self.encoder.state_dict(),
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "step": self.step,
             "seconds": self.seconds,
+            "losses": self.losses,
             "history": self.history,
         }
 
@@ -80,7 +68,21 @@ class Run:
         self.objective.load_state_dict(state["objective"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"].cpu())
-        self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        if state["cuda_random"]:
+            torch.cuda.set_rng_state_all([random.cpu() for random in state["cuda_random"]])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.losses, self.history = state["losses"], state["history"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What stays the same from step to step."""
+
+    recipe: Recipe
+    lesson: Lesson
+    out: Path
+    device: torch.device
+    progress: Progress
 
 
 def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progress) -> list[dict[str, float]]:
@@ -90,42 +92,30 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     step, the mean loss since the last and each dev file's Spearman × 100. Raises RecipeError where it can't begin.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    state = saved_state(recipe, out, device)
     lesson = prepare(recipe, folder, cache, progress)
     run = begin(recipe, folder, lesson, device)
-    recipe_hash = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
-    if (out / STATE).exists():
-        state = torch.load(out / STATE, map_location=device, weights_only=True)
-        if state["recipe"] != recipe_hash:
-            raise RecipeError(f"{out} holds a run of another recipe; choose another --out or remove that folder")
+    if state is not None:
+        if state["corpus"] != lesson.corpus_fingerprint:
+            raise RecipeError(f"{out} holds a run on other sentences than {recipe.corpus.path} has now")
         run.restore(state)
-    steps(recipe, folder, out, lesson, run, device, progress, recipe_hash)
+    steps(Job(recipe, lesson, out, device, progress), run)
     return run.history
 
 
-def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Lesson:
-    """Read and tokenise the corpus and have every teacher embed it."""
-    source = recipe.student.tokenizer.locate(folder)
-    definition = bare_tokenizer(source)
-    tokenizer = Tokenizer(definition, max_tokens=recipe.student.max_tokens, source=source)
-    sentences = read_sentences((folder / recipe.corpus.path).resolve(), recipe.corpus.sentences)
-    corpus = tokenise(sentences, tokenizer)
-    name = fingerprint(corpus.sentences)
-    vectors = []
-    for spec in recipe.teachers:
-        bar = progress.add_task(f"{spec.name} embeds", total=len(corpus.sentences))
-        teacher = Teacher(spec, folder)
-        vectors.append(cached_vectors(teacher, corpus.sentences, name, cache, partial(progress.advance, bar)))
-    return Lesson(tokenizer, definition, corpus, vectors)
+def saved_state(recipe: Recipe, out: Path, device: torch.device) -> dict[str, Any] | None:
+    """What an earlier run left in `out`, if any. Raises RecipeError if it was another recipe's."""
+    if not (out / STATE).exists():
+        return None
+    state: dict[str, Any] = torch.load(out / STATE, map_location=device, weights_only=True)
+    if state["recipe"] != digest(recipe):
+        raise RecipeError(f"{out} holds a run of another recipe; choose another --out or remove that folder")
+    return state
 
 
-def bare_tokenizer(file: Path) -> str:
-    """A tokenizer.json without the marks that a transformer wants around a sentence, and without its own cutting."""
-    try:
-        definition = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{file} is no tokenizer.json: {error}") from error
-    definition.update(post_processor=None, truncation=None, padding=None)
-    return json.dumps(definition, ensure_ascii=False)
+def digest(recipe: Recipe) -> str:
+    """SHA-256 of all that a recipe says."""
+    return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
 
 
 def begin(recipe: Recipe, folder: Path, lesson: Lesson, device: torch.device) -> Run:
@@ -162,71 +152,59 @@ def begin(recipe: Recipe, folder: Path, lesson: Lesson, device: torch.device) ->
     )
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
-    return Run(encoder, objective, optimiser, 0, 0.0, [])
+    return Run(encoder, objective, optimiser)
 
 
-def steps(
-    recipe: Recipe,
-    folder: Path,
-    out: Path,
-    lesson: Lesson,
-    run: Run,
-    device: torch.device,
-    progress: Progress,
-    recipe_hash: str,
-) -> None:
+def steps(job: Job, run: Run) -> None:
     """The loop: one batch a step, evaluated and saved every so often, and once more at the end."""
-    plan = recipe.optimisation
-    dev = [read_pairs((folder / path).resolve()) for path in recipe.dev]
+    plan = job.recipe.optimisation
     order = batches(
-        lesson.corpus.lengths, batch_size=plan.batch_size, bucket_batches=plan.bucket_batches, seed=recipe.seed
+        job.lesson.corpus.lengths,
+        batch_size=plan.batch_size,
+        bucket_batches=plan.bucket_batches,
+        seed=job.recipe.seed,
     )
-    bar = progress.add_task("student learns", total=plan.steps, completed=run.step)
-    losses: list[float] = []
+    bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
     for rows in islice(order, run.step, plan.steps):
-        losses.append(step(lesson, rows, run, recipe, device))
+        run.losses.append(step(job, rows, run))
         run.step += 1
         run.seconds = time.perf_counter() - started
-        last = run.step == plan.steps
-        if last or run.step % plan.evaluate_every == 0:
-            scores = {pairs.name: spearman(partial(embed, run.encoder, lesson.tokenizer), pairs) for pairs in dev}
-            run.history.append({"step": run.step, "loss": float(np.mean(losses)), **scores})
-            losses.clear()
-            shown = "  ".join(f"{name} {value:.2f}" for name, value in run.history[-1].items() if name != "step")
-            progress.console.print(f"step {run.step:>6}  {shown}", highlight=False)
-        if last or run.step % plan.save_every == 0:
-            save(recipe, out, lesson, run, recipe_hash)
-        progress.update(bar, completed=run.step)
+        is_last = run.step == plan.steps
+        if is_last or run.step % plan.evaluate_every == 0:
+            evaluate(job, run)
+        if is_last or run.step % plan.save_every == 0:
+            save(job, run)
+        job.progress.update(bar, completed=run.step)
 
 
-def step(lesson: Lesson, rows: NDArray[np.int64], run: Run, recipe: Recipe, device: torch.device) -> float:
+def evaluate(job: Job, run: Run) -> None:
+    """Score the dev pairs, add a line to the history and show it."""
+    embed_now = partial(embed, run.encoder, job.lesson.tokenizer)
+    scores = {pairs.name: spearman(embed_now, pairs) for pairs in job.lesson.dev}
+    run.history.append({"step": run.step, "loss": float(np.mean(run.losses)), **scores})
+    run.losses.clear()
+    shown = "  ".join(f"{name} {value:.2f}" for name, value in run.history[-1].items() if name != "step")
+    job.progress.console.print(f"step {run.step:>6}  {shown}", highlight=False)
+
+
+def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
     """One step of gradient descent on the sentences `rows`; returns the loss."""
-    plan = recipe.optimisation
-    ids, lengths = lesson.corpus.batch(rows)
+    plan, device = job.recipe.optimisation, job.device
+    ids, lengths = job.lesson.corpus.batch(rows)
     for group in run.optimiser.param_groups:
-        group["lr"] = learning_rate(run.step, recipe)
+        group["lr"] = plan.learning_rate_at(run.step)
     run.encoder.train()
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         vectors = run.encoder.embedding(torch.from_numpy(ids).to(device))
         dropped = functional.dropout(vectors, plan.token_dropout)
         embedding = run.encoder.encode_vectors(dropped, torch.from_numpy(lengths)).embedding
-    loss = run.objective(embedding.float(), lesson.targets(rows).to(device))
+    loss = run.objective(embedding.float(), job.lesson.targets(rows).to(device))
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
     run.optimiser.step()
     return float(loss.detach())
-
-
-def learning_rate(step: int, recipe: Recipe) -> float:
-    """Linear warm-up to `learning_rate`, then a cosine down to `final_learning_rate`."""
-    plan = recipe.optimisation
-    if step < plan.warmup_steps:
-        return plan.learning_rate * (step + 1) / plan.warmup_steps
-    done = (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps)
-    spread = plan.learning_rate - plan.final_learning_rate
-    return plan.final_learning_rate + spread * (1 + math.cos(math.pi * done)) / 2
 
 
 @torch.inference_mode()
@@ -242,8 +220,9 @@ def embed(encoder: Encoder, tokenizer: Tokenizer, sentences: Sequence[str]) -> N
     return np.concatenate(rows)
 
 
-def save(recipe: Recipe, out: Path, lesson: Lesson, run: Run, recipe_hash: str) -> None:
+def save(job: Job, run: Run) -> None:
     """Write the checkpoint that `export` reads, and beside it the state that a resumed run needs."""
+    recipe = job.recipe
     config = checkpoint.CheckpointConfig(
         name=recipe.name,
         version=recipe.version,
@@ -257,7 +236,8 @@ def save(recipe: Recipe, out: Path, lesson: Lesson, run: Run, recipe_hash: str) 
         },
     )
     table_dtype = torch.float16 if recipe.student.table_dtype == "float16" else torch.float32
-    checkpoint.save(out, run.encoder, config, lesson.tokenizer_definition, table_dtype=table_dtype)
-    unfinished = out / (STATE + ".partial")
-    torch.save(run.state(recipe_hash), unfinished)
-    unfinished.replace(out / STATE)
+    checkpoint.save(job.out, run.encoder, config, job.lesson.tokenizer_definition, table_dtype=table_dtype)
+    unfinished = job.out / (STATE + ".partial")
+    state = {"recipe": digest(recipe), "corpus": job.lesson.corpus_fingerprint, **run.state()}
+    torch.save(state, unfinished)
+    unfinished.replace(job.out / STATE)

@@ -1,0 +1,131 @@
+"""Files of scored pairs, and the rank correlation of an embedding's cosines with them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from bothends.bundle import Bundle
+from bothends.embedder import Embedder
+from bothends.settings import Settings
+from bothends_training import cli
+from bothends_training.evaluate import Embed, Pairs, PairsError, read_pairs, spearman
+
+from . import toy
+
+
+def looked_up(vectors: dict[str, NDArray[np.float32]]) -> Embed:
+    """An embedding function that knows its sentences by heart."""
+
+    def embed(sentences: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([vectors[sentence] for sentence in sentences])
+
+    return embed
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(5, 60))
+def test_spearman_is_scipys_over_cosines(seed: int, count: int) -> None:
+    """× 100, over cosines and not dot products, with ties among the scores and among the cosines."""
+    chance = np.random.default_rng(seed)
+    scores = chance.integers(0, 4, size=count) / 2
+    scores[:2] = 0.0, 1.5  # at least two ranks: a constant has no correlation
+    vectors = {f"{side}{n}": chance.normal(size=6).astype(np.float32) * (n + 1) for side in "ab" for n in range(count)}
+    vectors["a1"], vectors["b1"] = vectors["a0"], vectors["b0"]  # a tie
+    pairs = Pairs("toy", scores.tolist(), [f"a{n}" for n in range(count)], [f"b{n}" for n in range(count)])
+    cosines = [
+        float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+        for a, b in ((vectors[f"a{n}"].astype(float), vectors[f"b{n}"].astype(float)) for n in range(count))
+    ]
+    assert cosines[0] == cosines[1]
+    assert spearman(looked_up(vectors), pairs) == pytest.approx(100 * spearmanr(scores, cosines).statistic, abs=1e-6)
+
+
+def test_spearman_of_a_perfect_and_an_inverted_ranking() -> None:
+    """Ranks count, not the numbers: any rising curve scores 100, any falling one −100."""
+    angles = [0.0, 0.1, 0.7, 1.5, 3.0]
+    vectors = {str(angle): np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) for angle in angles}
+    second = [str(angle) for angle in angles]
+    falling, rising = [5.0, 4.9, 1.0, 0.5, 0.0], [0.0, 0.1, 0.2, 4.0, 5.0]
+    assert spearman(looked_up(vectors), Pairs("toy", falling, ["0.0"] * 5, second)) == pytest.approx(100)
+    assert spearman(looked_up(vectors), Pairs("toy", rising, ["0.0"] * 5, second)) == pytest.approx(-100)
+
+
+def test_a_zero_vector_is_like_nothing() -> None:
+    """Its cosine counts as 0, between like and opposite, and never as NaN."""
+    vectors = {name: np.array(v, dtype=np.float32) for name, v in {"x": [1, 0], "zero": [0, 0], "y": [-1, 0]}.items()}
+    pairs = Pairs("toy", [2.0, 1.0, 0.0], ["x", "x", "x"], ["x", "zero", "y"])
+    assert spearman(looked_up(vectors), pairs) == pytest.approx(100)
+
+
+def test_pairs_are_read_as_they_stand(tmp_path: Path) -> None:
+    """Score and both sentences, whatever else but a tab or a line feed is in them; the name is the file's stem."""
+    file = tmp_path / "sick-dev.tsv"
+    file.write_bytes("0\ta man\ta dog\n4.25\tone\u2028song\x0b\t naïve\x85\r\n5\tthe end\tthe end".encode())
+    pairs = read_pairs(file)
+    assert pairs == Pairs(
+        "sick-dev", [0.0, 4.25, 5.0], ["a man", "one\u2028song\x0b", "the end"], ["a dog", " naïve\x85", "the end"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("high\tone\tother", "the score 'high' is no number"),
+        ("\tone\tother", "the score '' is no number"),
+        ("nan\tone\tother", "the score 'nan' is no number"),
+        ("inf\tone\tother", "the score 'inf' is no number"),
+        ("1.0\tone", "expected score⇥sentence⇥sentence"),
+        ("1.0\tone\tother\tthird", "expected score⇥sentence⇥sentence"),
+        ("1.0 one other", "expected score⇥sentence⇥sentence"),
+        ("1.0\t \tother", "expected score⇥sentence⇥sentence"),
+        ("1.0\tone\t", "expected score⇥sentence⇥sentence"),
+        ("", "expected score⇥sentence⇥sentence"),
+    ],
+)
+def test_a_wrong_line_is_named_by_file_and_number(tmp_path: Path, line: str, fault: str) -> None:
+    """A score that is none, columns missing or too many, and a blank sentence: whose line it is stands first."""
+    file = tmp_path / "dev.tsv"
+    file.write_text(f"1.0\tone\tother\n2.0\tone\tother\n{line}\n3.0\tone\tother\n", encoding="utf-8")
+    with pytest.raises(PairsError) as refused:
+        read_pairs(file)
+    assert str(refused.value) == f"{file}:3: {fault}"
+
+
+@pytest.mark.parametrize(("text", "held"), [("", 0), ("1.0\tone\tother\n", 1)])
+def test_fewer_than_two_pairs_are_refused(tmp_path: Path, text: str, held: int) -> None:
+    """One pair has no ranks; an empty file is no dev set."""
+    file = tmp_path / "dev.tsv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(PairsError, match=rf"dev\.tsv holds {held} pairs"):
+        read_pairs(file)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Missing, a folder, or no UTF-8: one line that names it."""
+    (tmp_path / "latin1.tsv").write_bytes("1.0\tun café\tun thé\n".encode("latin-1"))
+    for file in (tmp_path / "nowhere.tsv", tmp_path, tmp_path / "latin1.tsv"):
+        with pytest.raises(PairsError) as refused:
+            read_pairs(file)
+        assert str(refused.value).startswith(f"{file} can't be read: ")
+        assert len(str(refused.value).splitlines()) == 1
+
+
+def test_the_command_prints_what_the_bundle_scores(tmp_path: Path, toy_bundle: Bundle) -> None:
+    """`bothends evaluate` shows each file's pairs and the Spearman of the very embeddings that are served."""
+    for name, count in (("one", 40), ("two", 25)):
+        toy.write_pairs(tmp_path / f"{name}.tsv", count=count)
+    files = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
+    result = CliRunner().invoke(cli.evaluate, [str(toy_bundle.path), "--sts", files[0], "--sts", files[1]])
+    assert result.exit_code == 0, result.output
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.output.splitlines() if "│" in line]
+    with Embedder.load(toy_bundle, settings=Settings(max_sentences=40)) as embedder:
+        for row, file, count in zip(rows, files, ("40", "25"), strict=True):
+            pairs = read_pairs(Path(file))
+            expected = spearman(lambda sentences: embedder.embed(sentences).rows, pairs)
+            assert row == [pairs.name, count, f"{expected:.2f}"]

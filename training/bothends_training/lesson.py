@@ -1,0 +1,84 @@
+"""A recipe to everything that the steps read: tokenised sentences, the teachers' vectors of them, and dev pairs.
+
+Knows nothing of students or optimisers.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import Progress
+from torch import Tensor
+
+from bothends.tokenizer import Tokenizer
+
+from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
+from .evaluate import Pairs, read_pairs
+from .recipe import Recipe, RecipeError
+from .teacher import Teacher, cached_vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """All that the steps read."""
+
+    tokenizer: Tokenizer
+    tokenizer_definition: str
+    """The text of its tokenizer.json, for the checkpoint."""
+    corpus: TokenisedCorpus
+    corpus_fingerprint: str
+    vectors: list[NDArray[np.float16]]
+    """Each teacher's unit vectors of the corpus, [sentences, dimension]."""
+    dev: list[Pairs]
+
+    def targets(self, rows: NDArray[np.int64]) -> Tensor:
+        """The teachers' unit vectors side by side, float32 [rows, sum of dimensions]: their similarities add."""
+        return torch.from_numpy(np.concatenate([vectors[rows] for vectors in self.vectors], axis=1).astype(np.float32))
+
+
+def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Lesson:
+    """Read and tokenise the corpus and have every teacher embed it. Raises RecipeError or PairsError.
+
+    What can be refused is refused before the teachers begin: they may take hours.
+    """
+    source = recipe.student.tokenizer.locate(folder)
+    definition = bare_tokenizer(source)
+    tokenizer = Tokenizer(definition, max_tokens=recipe.student.max_tokens, source=source)
+    dev = [read_dev(folder / path, tokenizer) for path in recipe.dev]
+    teachers = [Teacher(spec, folder) for spec in recipe.teachers]
+    dimension = sum(teacher.dimension for teacher in teachers)
+    if recipe.student.embedding_size > dimension:
+        raise RecipeError(
+            f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
+        )
+    corpus = tokenise(read_sentences((folder / recipe.corpus.path).resolve(), recipe.corpus.sentences), tokenizer)
+    name = fingerprint(corpus.sentences)
+    vectors = []
+    for teacher in teachers:
+        bar = progress.add_task(f"{teacher.name} embeds", total=len(corpus.sentences))
+        vectors.append(cached_vectors(teacher, corpus.sentences, name, cache, partial(progress.advance, bar)))
+    return Lesson(tokenizer, definition, corpus, name, vectors, dev)
+
+
+def bare_tokenizer(file: Path) -> str:
+    """A tokenizer.json without the marks that a transformer wants around a sentence, and without its own cutting."""
+    try:
+        definition = json.loads(file.read_text(encoding="utf-8"))
+        definition.update(post_processor=None, truncation=None, padding=None)
+    except (OSError, ValueError, AttributeError) as error:
+        raise RecipeError(f"{file} is no tokenizer.json: {error}") from error
+    return json.dumps(definition, ensure_ascii=False)
+
+
+def read_dev(path: Path, tokenizer: Tokenizer) -> Pairs:
+    """A dev file's pairs, each sentence of which the student can read. Raises PairsError or RecipeError."""
+    pairs = read_pairs(path.resolve())
+    for sentences in (pairs.first, pairs.second):
+        for number, tokens in enumerate(tokenizer.encode(sentences), start=1):
+            if not tokens.ids:
+                raise RecipeError(f"{path}:{number}: a sentence holds nothing that the student's tokenizer can read")
+    return pairs
