@@ -12,15 +12,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
+from concurrent.futures import Future
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .engine import BatchRecord, Engine, TokenIds
-from .errors import BothendsError, DeadlineError, DrainingError, EngineError, OverloadedError
+from .errors import DeadlineError, DrainingError, EngineError, OverloadedError
+from .work import Request, Sentence
 
 _log = logging.getLogger(__name__)
 
@@ -29,37 +29,6 @@ _WINDOW = 64
 
 
 Observe = Callable[[BatchRecord], None]
-
-
-class _Request:
-    """A caller's sentences on their way: rows arrive one batch at a time; the last one settles the future."""
-
-    __slots__ = ("deadline", "future", "missing", "rows")
-
-    def __init__(self, sentences: int, dimension: int, deadline: float | None) -> None:
-        self.future: Future[NDArray[np.float32]] = Future()
-        self.rows = np.empty((sentences, dimension), dtype=np.float32)
-        self.missing = sentences
-        self.deadline = deadline
-
-    def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:
-        try:
-            if isinstance(outcome, BothendsError):
-                self.future.set_exception(outcome)
-            else:
-                self.future.set_result(outcome)
-        except InvalidStateError:
-            pass  # the caller cancelled in this very moment; nobody waits
-
-
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    """One waiting sentence and its place in its request."""
-
-    ids: TokenIds
-    request: _Request
-    index: int
-    since: float
 
 
 class Batcher:
@@ -83,8 +52,8 @@ class Batcher:
         self._max_queue_tokens = max_queue_tokens
         self._observe = observe
         self._clock = clock
-        self._waiting: deque[_Sentence] = deque()
-        self._waiting_tokens = 0
+        self._waiting: deque[Sentence] = deque()
+        self._waiting_sentences = self._waiting_tokens = 0  # of live requests only
         self._tokens_per_s = 0.0
         self._closed = False
         self._changed = threading.Condition()
@@ -99,7 +68,7 @@ class Batcher:
     def queued(self) -> tuple[int, int]:
         """Sentences and tokens that wait now."""
         with self._changed:
-            return len(self._waiting), self._waiting_tokens
+            return self._waiting_sentences, self._waiting_tokens
 
     def submit(self, sentences: Sequence[TokenIds], *, deadline: float | None = None) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds rows float32 [sentences, dimension].
@@ -108,26 +77,25 @@ class Batcher:
         Raises OverloadedError or DrainingError, and then nothing was queued. The future raises DeadlineError,
         EngineError or DrainingError.
         """
-        request = _Request(len(sentences), self._engine.dimension, deadline)
+        request = Request(len(sentences), self._engine.dimension, deadline, self._forget)
         if not sentences:
             request.settle(request.rows)
-            return request.future
+            return request
         tokens = sum(map(len, sentences))
         with self._changed:
             if self._closed:
                 raise DrainingError("the server is stopping")
             # An empty queue takes any request, so that the bound can't refuse one for ever.
-            if self._waiting and self._waiting_tokens + tokens > self._max_queue_tokens:
+            if self._waiting_tokens and self._waiting_tokens + tokens > self._max_queue_tokens:
                 raise OverloadedError(
                     f"the queue is full: {self._waiting_tokens} tokens wait and {self._max_queue_tokens} may",
                     retry_after_s=self._seconds_to_empty(),
                 )
             now = self._clock()
-            self._waiting.extend(_Sentence(ids, request, index, now) for index, ids in enumerate(sentences))
-            self._waiting_tokens += tokens
+            self._waiting.extend(Sentence(ids, request, index, now) for index, ids in enumerate(sentences))
+            self._count(request, len(sentences), tokens)
             self._changed.notify(len(sentences))
-        request.future.add_done_callback(lambda future: self._forget(request) if future.cancelled() else None)
-        return request.future
+        return request
 
     def close(self, *, timeout_s: float) -> bool:
         """Take nothing new, finish what waits, stop. What is left after `timeout_s` fails with DrainingError.
@@ -141,12 +109,11 @@ class Batcher:
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
         with self._changed:
-            left = {sentence.request for sentence in self._waiting}
+            left = {sentence.request for sentence in self._waiting if not sentence.request.done()}
             self._waiting.clear()
-            self._waiting_tokens = 0
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
-        return not left and not any(thread.is_alive() for thread in self._threads)
+        return not left
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +125,7 @@ class Batcher:
         while batch := self._next_batch():
             self._run(batch)
 
-    def _next_batch(self) -> list[_Sentence]:
+    def _next_batch(self) -> list[Sentence]:
         """Wait for work and take a batch of it; empty when the batcher is closed and nothing waits."""
         while True:
             with self._changed:
@@ -168,33 +135,38 @@ class Batcher:
                     self._changed.wait()
                 batch = self._take()
             now = self._clock()
-            expired = {s.request for s in batch if s.request.deadline is not None and s.request.deadline <= now}
-            for request in expired:
-                request.settle(DeadlineError("the deadline passed while the request waited"))
-                self._forget(request)
+            for request in {sentence.request for sentence in batch}:
+                if request.deadline is not None and request.deadline <= now:
+                    request.settle(DeadlineError("the deadline passed while the request waited"))
             # What was cancelled or failed since it was taken is dropped just before it would run.
-            if alive := [sentence for sentence in batch if not sentence.request.future.done()]:
+            if alive := [sentence for sentence in batch if not sentence.request.done()]:
                 return alive
 
-    def _take(self) -> list[_Sentence]:
+    def _take(self) -> list[Sentence]:
         """The longest-waiting sentence and those of the window nearest to it in length, within the budgets."""
-        window = [self._waiting[place] for place in range(min(_WINDOW, len(self._waiting)))]
-        oldest = len(window[0].ids)
-        places = sorted(range(len(window)), key=lambda place: abs(len(window[place].ids) - oldest))
-        chosen: list[int] = []
+        window: list[Sentence] = []
+        while self._waiting and len(window) < _WINDOW:
+            sentence = self._waiting.popleft()
+            if not sentence.request.done():  # the dead gave up their places when they died
+                window.append(sentence)
+        if not window:
+            return []
+        oldest = window[0]
+        by_nearness = sorted(range(len(window)), key=lambda place: abs(len(window[place].ids) - len(oldest.ids)))
+        chosen: set[int] = set()
         longest = 0
-        for place in places[: self._max_batch_rows]:
+        for place in by_nearness[: self._max_batch_rows]:
             longest = max(longest, len(window[place].ids))
             if chosen and longest * (len(chosen) + 1) > self._max_batch_tokens:
                 break
-            chosen.append(place)
-        for place in sorted(chosen, reverse=True):
-            del self._waiting[place]
-        batch = [window[place] for place in chosen]
-        self._waiting_tokens -= sum(len(sentence.ids) for sentence in batch)
+            chosen.add(place)
+        self._waiting.extendleft(window[place] for place in reversed(range(len(window))) if place not in chosen)
+        batch = [window[place] for place in by_nearness if place in chosen]
+        for sentence in batch:
+            self._count(sentence.request, -1, -len(sentence.ids))
         return batch
 
-    def _run(self, batch: list[_Sentence]) -> None:
+    def _run(self, batch: list[Sentence]) -> None:
         started = self._clock()
         try:
             rows = self._engine.run([sentence.ids for sentence in batch])
@@ -204,13 +176,15 @@ class Batcher:
             _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
             for request in {sentence.request for sentence in batch}:
                 request.settle(EngineError(f"the model run failed ({type(error).__name__})"))
-                self._forget(request)
             return
         record = self._record(batch, started, self._clock() - started)
         self._deliver(batch, rows)
-        self._observe(record)
+        try:
+            self._observe(record)
+        except Exception:  # whoever measures may be wrong; the next batch is served all the same
+            _log.exception("a batch couldn't be recorded")
 
-    def _record(self, batch: list[_Sentence], started: float, engine_s: float) -> BatchRecord:
+    def _record(self, batch: list[Sentence], started: float, engine_s: float) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
         if engine_s > 0:
             speed = sum(lengths) / engine_s * len(self._threads)
@@ -218,23 +192,27 @@ class Batcher:
         waits = [started - sentence.since for sentence in batch]
         return BatchRecord(len(batch), sum(lengths), len(batch) * max(lengths), engine_s, waits)
 
-    def _deliver(self, batch: list[_Sentence], rows: NDArray[np.float32]) -> None:
+    def _deliver(self, batch: list[Sentence], rows: NDArray[np.float32]) -> None:
         finished = []
         with self._changed:
             for sentence, row in zip(batch, rows, strict=True):
-                sentence.request.rows[sentence.index] = row
+                sentence.request.rows[sentence.position] = row
                 sentence.request.missing -= 1
                 if not sentence.request.missing:
                     finished.append(sentence.request)
         for request in finished:
             request.settle(request.rows)
 
-    def _forget(self, request: _Request) -> None:
-        """Give back the places of a request that nobody waits for any more."""
+    def _forget(self, request: Request) -> None:
+        """Give back the places of a request that nobody waits for; its sentences are skipped when their turn comes."""
         with self._changed:
-            kept = [sentence for sentence in self._waiting if sentence.request is not request]
-            self._waiting_tokens -= sum(len(s.ids) for s in self._waiting if s.request is request)
-            self._waiting = deque(kept)
+            self._count(request, -request.waiting_sentences, -request.waiting_tokens)
+
+    def _count(self, request: Request, sentences: int, tokens: int) -> None:
+        request.waiting_sentences += sentences
+        request.waiting_tokens += tokens
+        self._waiting_sentences += sentences
+        self._waiting_tokens += tokens
 
     def _seconds_to_empty(self) -> float:
         """How long the queue lasts at the speed seen lately, seconds; at least a tenth, at most ten."""

@@ -14,12 +14,11 @@ import hashlib
 import io
 import json
 import shutil
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,11 @@ from .validation import one_line
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
+_INT32 = 2**31 - 1
+
+
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class BundleConfig(BaseModel):
@@ -38,16 +42,18 @@ class BundleConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
-    name: str
-    version: str
+    name: str = Field(pattern=NAME)
+    version: str = Field(pattern=VERSION)
     cell: Literal["lstm"]
     pooling: Literal["final_states"]
-    vocabulary_size: int = Field(gt=0)
-    embedding_size: int = Field(gt=0)
-    hidden_size: int = Field(gt=0, description="of one direction")
-    layers: int = Field(gt=0)
-    max_tokens: int = Field(gt=0)
-    tolerance: float = Field(gt=0, description="largest absolute difference to PyTorch it was verified to, on a CPU")
+    vocabulary_size: int = Field(gt=0, le=_INT32)
+    embedding_size: int = Field(gt=0, le=_INT32)
+    hidden_size: int = Field(gt=0, le=_INT32, description="of one direction")
+    layers: int = Field(gt=0, le=3)
+    max_tokens: int = Field(gt=0, le=100_000)
+    tolerance: float = Field(
+        gt=0, le=1e-4, description="largest absolute difference to PyTorch it was verified to, on a CPU"
+    )
     sha256: dict[str, str]
 
     @property
@@ -61,6 +67,15 @@ class BundleConfig(BaseModel):
             f"{self.name} {self.version} · {self.dimension} numbers a sentence · "
             f"{self.layers}-layer bidirectional {self.cell.upper()} · up to {self.max_tokens} tokens"
         )
+
+
+class _GoldenText(BaseModel):
+    """The JSON inside golden.npz."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sentences: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+    token_ids: list[Annotated[list[int], Field(min_length=1)]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +99,17 @@ class Golden:
         """Read golden.npz. Raises ValueError where it isn't one."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                text, embeddings = json.loads(arrays["text"].tobytes()), arrays["embeddings"]
-            golden = cls(text["sentences"], text["token_ids"], embeddings)
-        except (KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise ValueError(error) from error
-        if not 0 < len(golden.sentences) == len(golden.token_ids) == len(embeddings) or embeddings.dtype != np.float32:
-            raise ValueError("sentences, token ids and float32 embeddings must be equally many, and at least one")
-        return golden
+                text = _GoldenText.model_validate_json(arrays["text"].tobytes())
+                embeddings = arrays["embeddings"]
+        except ValidationError as error:
+            raise ValueError(one_line(error)) from error
+        except Exception as error:  # NumPy and zipfile raise of everything for a broken archive
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+        if embeddings.dtype != np.float32 or embeddings.ndim != 2:
+            raise ValueError(f"embeddings are {embeddings.dtype} of {embeddings.ndim} axes, expected float32 of 2")
+        if not len(text.sentences) == len(text.token_ids) == len(embeddings):
+            raise ValueError("sentences, token ids and embeddings aren't equally many")
+        return cls(text.sentences, text.token_ids, embeddings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +125,11 @@ class Bundle:
     @classmethod
     def open(cls, path: Path) -> "Bundle":
         """Read and check the bundle at `path`. Raises BundleError, naming the file that is missing or wrong."""
-        if not path.is_dir():
+        try:
+            is_folder = path.is_dir()
+        except OSError as error:
+            raise BundleError(f"there is no bundle at {str(path)[:80]}…: {error.strerror}") from error
+        if not is_folder:
             raise BundleError(f"there is no bundle at {path}: no such folder")
         config = _read_config(path)
         contents = {name: _read_hashed(path / name, config.sha256.get(name)) for name in HASHED}

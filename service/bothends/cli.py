@@ -96,8 +96,11 @@ def serve(**flags: str | None) -> None:
     server = Server(settings)
     server.start()
 
+    asked: list[int] = []
+
     def on_signal(number: int, _: FrameType | None) -> None:
-        if server.stop_requested:
+        asked.append(number)
+        if len(asked) > 1:
             os._exit(128 + number)  # asked twice: now
         server.request_stop()
 

@@ -21,9 +21,10 @@ from .errors import BothendsError, ConnectionFailedError, DeadlineError, Request
 from .status import from_status
 from .v1 import embedding_pb2, embedding_pb2_grpc
 
-_CHUNK_SENTENCES = 256
+_CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
-_IN_FLIGHT = 4
+_IN_FLIGHT = 2  # one is computed while the next one waits; more would only fill the server's queue
+_LONGEST_S = 1e6  # gRPC takes a deadline much further off for one that has passed
 
 
 class TruncationWarning(UserWarning):
@@ -64,11 +65,11 @@ class Client:
             raise TypeError("pass a list of sentences, not one string")
         deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         sizes = [_encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
-        limit = _CHUNK_SENTENCES if len(sentences) <= 1 else min(_CHUNK_SENTENCES, self._max_sentences(deadline))
+        most, most_bytes = self._chunk_limits(deadline) if len(sentences) > 1 else (1, _CHUNK_BYTES)
         waiting: deque[tuple[int, grpc.Future[embedding_pb2.EmbedResponse]]] = deque()
         responses: list[embedding_pb2.EmbedResponse] = []
         try:
-            for start, stop in _chunks(sizes, limit):
+            for start, stop in _chunks(sizes, most, most_bytes):
                 if len(waiting) == _IN_FLIGHT:
                     responses.append(self._result(*waiting.popleft()))
                 request = embedding_pb2.EmbedRequest(sentences=sentences[start:stop])
@@ -84,7 +85,8 @@ class Client:
         """The model that the server serves, and its limits."""
         try:
             response: embedding_pb2.GetModelResponse = self._stub.GetModel(
-                embedding_pb2.GetModelRequest(), timeout=self.timeout_s if timeout_s is None else timeout_s
+                embedding_pb2.GetModelRequest(),
+                timeout=min(self.timeout_s if timeout_s is None else timeout_s, _LONGEST_S),
             )
         except grpc.RpcError as error:
             raise self._error(error) from error
@@ -100,10 +102,12 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _max_sentences(self, deadline: float) -> int:
+    def _chunk_limits(self, deadline: float) -> tuple[int, int]:
+        """Sentences and bytes of a chunk: what is sensible, or less where the server takes less."""
         if self._model is None:
             self._model = self.model(timeout_s=_remaining(deadline))
-        return self._model.max_sentences
+        # Each sentence has a few bytes around it, and a chunk of one is sent whatever its size.
+        return min(_CHUNK_SENTENCES, self._model.max_sentences), min(_CHUNK_BYTES, self._model.max_message_bytes // 2)
 
     def _result(self, offset: int, call: "grpc.Future[embedding_pb2.EmbedResponse]") -> embedding_pb2.EmbedResponse:
         try:
@@ -134,11 +138,11 @@ def _encoded_size(index: int, sentence: str) -> int:
         raise SentenceError(index, f"is no valid Unicode: {error.reason} at character {error.start}") from None
 
 
-def _chunks(sizes: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of at most `limit` sentences and _CHUNK_BYTES bytes, or of one sentence; one empty range for none."""
+def _chunks(sizes: Sequence[int], most: int, most_bytes: int) -> Iterator[tuple[int, int]]:
+    """Ranges of at most `most` sentences and `most_bytes` bytes, or of one sentence; one empty range for none."""
     start = total = 0
     for index, size in enumerate(sizes):
-        if index > start and (index - start == limit or total + size > _CHUNK_BYTES):
+        if index > start and (index - start == most or total + size > most_bytes):
             yield start, index
             start, total = index, 0
         total += size
@@ -149,7 +153,7 @@ def _remaining(deadline: float) -> float:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise DeadlineError("the deadline passed before everything was sent")
-    return remaining
+    return min(remaining, _LONGEST_S)
 
 
 def _joined(responses: Sequence[embedding_pb2.EmbedResponse]) -> Embeddings:

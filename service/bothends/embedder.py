@@ -45,6 +45,7 @@ class Embedder:
         self.config = bundle.config  # not the bundle: its model's bytes are onnxruntime's now
         self.device = device
         self.max_sentences = settings.max_sentences
+        self.max_sentence_chars = settings.max_sentence_chars
         self.self_test: SelfTest = self_test(bundle, tokenizer, engine, device=device)
         self.workers = settings.workers if device == "cpu" else 1
         self._tokenizer = tokenizer
@@ -91,7 +92,7 @@ class Embedder:
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._check(sentences)
-        tokens = self._tokenise(sentences)
+        tokens = self._tokenise(sentences, deadline)
         future = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline)
         if on_abandon is not None and not on_abandon(lambda: _cancel(future)):
             future.cancel()
@@ -119,12 +120,20 @@ class Embedder:
                 f"{len(sentences)} sentences are more than this server's limit of {self.max_sentences} a request"
             )
         for index, sentence in enumerate(sentences):
+            if len(sentence) > self.max_sentence_chars:
+                raise SentenceError(
+                    index, f"has {len(sentence)} characters; this server's limit is {self.max_sentence_chars}"
+                )
             if not sentence or sentence.isspace():
                 raise SentenceError(index, "is empty; a sentence needs at least one word")
 
-    def _tokenise(self, sentences: Sequence[str]) -> list[Tokens]:
+    def _tokenise(self, sentences: Sequence[str], deadline: float | None) -> list[Tokens]:
+        def give_up() -> None:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise DeadlineError("the deadline passed before the sentences were tokenised")
+
         with self._metrics.phase("tokenise"):
-            tokens = self._tokenizer.encode(sentences)
+            tokens = self._tokenizer.encode(sentences, between=give_up)
         for index, sentence in enumerate(tokens):
             if not sentence.ids:
                 raise SentenceError(index, "holds nothing that the model's tokenizer can read")

@@ -3,16 +3,17 @@
 import threading
 import time
 
-from .errors import DrainingError
+from .errors import DrainingError, OverloadedError
 
 _QUIET_S = 0.1
 _LAME_DUCK_S = 2.0
 
 
 class Gate:
-    """Enter it with `with` for each request. Closed, it raises DrainingError at the door."""
+    """Enter it with `with` for each request. Full, it raises OverloadedError at the door; closed, DrainingError."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
         self._changed = threading.Condition()
         self._inside = 0
         self._closed = False
@@ -23,6 +24,10 @@ class Gate:
             if self._closed:
                 self._last_refusal = time.monotonic()
                 raise DrainingError("the server is stopping")
+            if self._inside >= self._limit:
+                raise OverloadedError(
+                    f"{self._inside} requests are in progress, this server's limit", retry_after_s=0.1
+                )
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 from grpc_status import rpc_status
 
-from .errors import BothendsError
+from .errors import BothendsError, RequestError
 from .gate import Gate
 from .metrics import Metrics
 from .status import to_status
@@ -37,20 +38,24 @@ class CallInterceptor(grpc.ServerInterceptor):
         if handler is None or not method.startswith(_SERVICE) or handler.unary_unary is None:
             return handler
         return grpc.unary_unary_rpc_method_handler(
-            self._surround(handler.unary_unary, method.removeprefix(_SERVICE)),
-            request_deserializer=handler.request_deserializer,
+            self._surround(handler, method.removeprefix(_SERVICE)),
+            request_deserializer=None,  # bytes: what can't be parsed is answered here, with details
             response_serializer=handler.response_serializer,
         )
 
     def _surround(
-        self, behaviour: Callable[[Any, grpc.ServicerContext], Any], method: str
-    ) -> Callable[[Any, grpc.ServicerContext], Any]:
-        def call(request: Any, context: grpc.ServicerContext) -> Any:
+        self, handler: "grpc.RpcMethodHandler[Any, Any]", method: str
+    ) -> Callable[[bytes, grpc.ServicerContext], Any]:
+        parse, behaviour = handler.request_deserializer, handler.unary_unary
+        assert parse is not None  # noqa: S101  generated code sets both
+        assert behaviour is not None  # noqa: S101
+
+        def call(content: bytes, context: grpc.ServicerContext) -> Any:
             started = time.perf_counter()
             response, error = None, None
             try:  # nothing in here aborts the call, so an abort is never caught
                 with self._gate:
-                    response = behaviour(request, context)
+                    response = behaviour(_parsed(parse, content, method), context)
             except BothendsError as raised:
                 error = raised
             except Exception as raised:
@@ -64,6 +69,15 @@ class CallInterceptor(grpc.ServerInterceptor):
             return response
 
         return call
+
+
+def _parsed(parse: Callable[[bytes], Any], content: bytes, method: str) -> Any:
+    try:
+        return parse(content)
+    except DecodeError:
+        raise RequestError(
+            f"the bytes are no {method}Request: malformed protobuf, or text that is no UTF-8", field="request"
+        ) from None
 
 
 def _where(error: Exception) -> str:

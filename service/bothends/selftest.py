@@ -31,8 +31,13 @@ def self_test(bundle: Bundle, tokenizer: Tokenizer, engine: Engine, *, device: s
         if ids != expected:
             raise SelfTestError(f"{bundle.path}: golden sentence {index} gives other tokens than at its export")
     tolerance = bundle.config.tolerance if device == "cpu" else max(bundle.config.tolerance, CUDA_TOLERANCE)
-    alone = np.concatenate([engine.run([ids]) for ids in found])
-    batched = engine.run(found)
+    try:
+        alone = np.concatenate([engine.run([ids]) for ids in found])
+        batched = engine.run(found)
+    except Exception as error:  # whatever an engine raises
+        raise SelfTestError(f"{bundle.path}: the model can't run its golden sentences: {error}") from error
+    if alone.shape != golden.embeddings.shape:
+        raise SelfTestError(f"{bundle.path}: the model gives rows of shape {alone.shape[1:]}")
     worst = max(_check(bundle, alone, tolerance, "alone"), _check(bundle, batched, tolerance, "in a batch"))
     return SelfTest(len(found), worst)
 

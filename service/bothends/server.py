@@ -5,10 +5,10 @@ Ports are bound first, so that a taken one is said at once; nothing is answered 
 
 import logging
 import socket
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from importlib.metadata import version
+from queue import SimpleQueue
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,11 +21,15 @@ from .gate import Gate
 from .interceptors import CallInterceptor
 from .metrics import Metrics
 from .servicer import EmbeddingServicer
-from .settings import Settings
+from .settings import Settings, flag
 from .v1 import embedding_pb2, embedding_pb2_grpc
 from .web import WebServer, application
 
 _log = logging.getLogger(__name__)
+
+_SPARE_THREADS = 16
+_LAST_BYTES_S = 0.5
+"""What a stopping server gives its last answers to leave by, once all are made."""
 
 SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
 
@@ -36,35 +40,30 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self._gate = Gate()
+        self._gate = Gate(limit=settings.max_concurrent_requests)
         self._ready = False
-        self._stop_requested = threading.Event()
+        self._stop_requests: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
         """Come up until requests are answered. Raises StartupError or BundleError; then nothing is left running."""
-        settings = self.settings
-        with _listener(settings.host, settings.http_port, "http_port") as listener:
+        with _listener(self.settings.host, self.settings.http_port, "http_port") as listener, ExitStack() as undo:
             self._grpc = self._build_grpc()
+            undo.callback(self._give_back_port)
             self.port = self._bind_grpc()
             self.http_port: int = listener.getsockname()[1]
-            bundle = Bundle.open(settings.bundle or default_path())
-            self.embedder = Embedder.load(bundle, settings=settings, metrics=self.metrics)
-            self._web = WebServer(application(self.metrics.registry, lambda: self._ready), listener.dup())
-        embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server(
-            EmbeddingServicer(self.embedder, self.metrics), self._grpc
-        )
-        self._health = health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
-        for name in ("", SERVICE):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self._web.start()
+            bundle = Bundle.open(self.settings.bundle or default_path())
+            self.embedder = Embedder.load(bundle, settings=self.settings, metrics=self.metrics)
+            undo.callback(self.embedder.close, timeout_s=0)
+            self._health = self._add_services()
+            self._web = WebServer(application(self.metrics.registry, lambda: self._ready), listener)
+            self._web.start()
+            undo.pop_all()
         self._grpc.start()
         self._ready = True
 
     def banner(self) -> str:
         """What is served, where, and what to try next: a few lines for a person."""
-        embedder, host = self.embedder, self.settings.host
+        embedder, host = self.embedder, _bracketed(self.settings.host)
         test = embedder.self_test
         elsewhere = f" --server {host}:{self.port}" if (host, self.port) != ("127.0.0.1", 50051) else ""
         return "\n".join(
@@ -79,39 +78,43 @@ class Server:
             ]
         )
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether somebody has asked the server to stop."""
-        return self._stop_requested.is_set()
-
     def wait(self) -> None:
         """Block until somebody asks the server to stop."""
-        self._stop_requested.wait()
+        self._stop_requests.get()
 
     def request_stop(self) -> None:
-        """Ask the server to stop; safe from a signal handler."""
-        self._stop_requested.set()
+        """Ask the server to stop; safe from a signal handler: a SimpleQueue's `put` is, an Event's `set` isn't."""
+        self._stop_requests.put(None)
 
     def stop(self) -> bool:
         """Say NOT_SERVING, take nothing new, finish what was accepted within `drain_s`, stop.
 
         Returns whether everything accepted was answered.
         """
-        end = time.monotonic() + self.settings.drain_s
         self._ready = False
         self._health.enter_graceful_shutdown()
         answered = self._gate.close(timeout_s=self.settings.drain_s)
-        self._grpc.stop(grace=max(0.0, end - time.monotonic())).wait()
-        finished = self.embedder.close(timeout_s=max(0.0, end - time.monotonic()))
+        self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers and the like would hold a longer one
+        finished = self.embedder.close(timeout_s=_LAST_BYTES_S)
         self._web.stop()
         return answered and finished
+
+    def _add_services(self) -> health.HealthServicer:
+        servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)
+        embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server(servicer, self._grpc)
+        checks = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(checks, self._grpc)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
+        for name in ("", SERVICE):
+            checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return checks
 
     def _build_grpc(self) -> grpc.Server:
         settings = self.settings
         return grpc.server(
-            ThreadPoolExecutor(settings.max_concurrent_requests, thread_name_prefix="bothends-call"),
+            # The gate refuses what is over the limit; spare threads keep health checks and refusals quick.
+            ThreadPoolExecutor(settings.max_concurrent_requests + _SPARE_THREADS, "bothends-call"),
             interceptors=[CallInterceptor(self.metrics, self._gate)],
-            maximum_concurrent_rpcs=settings.max_concurrent_requests,
             options=[
                 ("grpc.so_reuseport", 0),  # else two servers would share a port and neither would say so
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
@@ -119,12 +122,16 @@ class Server:
             ],
         )
 
+    def _give_back_port(self) -> None:
+        self._grpc.start()  # gRPC lets go of a bound port only once it has run
+        self._grpc.stop(None).wait()
+
     def _bind_grpc(self) -> int:
         host, port = self.settings.host, self.settings.port
         with _listener(host, port, "port"):  # gRPC itself doesn't say why it can't bind
             pass
         try:
-            return self._grpc.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            return self._grpc.add_insecure_port(f"{_bracketed(host)}:{port}")
         except RuntimeError as error:
             raise StartupError(f"gRPC can't listen on {host}:{port}: {error}") from error
 
@@ -137,10 +144,14 @@ def _listener(host: str, port: int, setting: str) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
-    except OSError as error:
+    except (OSError, TypeError, UnicodeError) as error:  # the last two for a host that is no name
         listener.close()
-        flag = "--" + setting.replace("_", "-")
+        reason = error.strerror if isinstance(error, OSError) else "no such host"
         raise StartupError(
-            f"can't listen on {host}:{port}: {error.strerror}; choose another {flag} or --host"
+            f"can't listen on {host}:{port}: {reason}; choose another {flag(setting)} or --host"
         ) from error
     return listener
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -13,9 +13,10 @@ from .v1 import embedding_pb2, embedding_pb2_grpc
 class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
     """bothends.v1.EmbeddingService over one embedder."""
 
-    def __init__(self, embedder: Embedder, metrics: Metrics) -> None:
+    def __init__(self, embedder: Embedder, metrics: Metrics, *, max_message_bytes: int) -> None:
         self._embedder = embedder
         self._metrics = metrics
+        self._max_message_bytes = max_message_bytes
         self._server_version = version("bothends")
 
     def Embed(  # noqa: N802  gRPC names methods as the contract does
@@ -49,5 +50,7 @@ class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
             pooling=config.pooling,
             device=self._embedder.device,
             server_version=self._server_version,
+            max_sentence_chars=self._embedder.max_sentence_chars,
+            max_message_bytes=self._max_message_bytes,
         )
         return embedding_pb2.GetModelResponse(model=model)

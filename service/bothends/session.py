@@ -10,24 +10,22 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .bundle import MODEL, Bundle
+from .bundle import MODEL, Bundle, BundleConfig
 from .engine import TokenIds
 from .errors import BundleError, DeviceError
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-_SIGNATURE = {
-    "token_ids": "tensor(int64)",
-    "lengths": "tensor(int32)",
-    "embedding": "tensor(float)",
-    "h_n": "tensor(float)",
-}
+
+
+_Signature = dict[str, tuple[str, list[int | None]]]
+"""Of each input and output, its type and axes; None where an axis is free."""
 
 
 class Session:
     """A bundle's model on one device. Each run uses the thread that calls it; call it from as many as you like."""
 
     def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
-        """Place `bundle` on `device`: "cpu", "cuda", or "auto" for cuda where it works and cpu otherwise.
+        """Place `bundle` on `device`: "cpu", "cuda", or "auto": cuda where onnxruntime has it, else cpu.
 
         Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
         """
@@ -35,7 +33,8 @@ class Session:
         self._dimension = bundle.config.dimension
         self._session = _load(bundle, self.device)
         self.provider: str = self._session.get_providers()[0]
-        _check_signature(self._session, bundle.path / MODEL)
+        _check_signature(self._session, bundle.config, bundle.path / MODEL)
+        self._check_table(bundle)
 
     @property
     def dimension(self) -> int:
@@ -49,6 +48,16 @@ class Session:
         token_ids, lengths = pad(sentences)
         (rows,) = self._session.run(["embedding"], {"token_ids": token_ids, "lengths": lengths})
         return np.asarray(rows)
+
+    def _check_table(self, bundle: Bundle) -> None:
+        """The last id of the vocabulary has a row: an id past the table would fail every sentence of its batch."""
+        try:
+            self.run([[bundle.config.vocabulary_size - 1]])
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            raise BundleError(
+                f"{bundle.path / MODEL}: its table has fewer rows than config.json's vocabulary_size, "
+                f"{bundle.config.vocabulary_size}"
+            ) from error
 
     def states(
         self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
@@ -105,14 +114,27 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
     return session
 
 
-def _check_signature(session: onnxruntime.InferenceSession, file: Path) -> None:
-    found = {value.name: value.type for value in (*session.get_inputs(), *session.get_outputs())}
-    if found != _SIGNATURE:
+def _check_signature(session: onnxruntime.InferenceSession, config: BundleConfig, file: Path) -> None:
+    """Names, types and fixed axes are those that config.json promises."""
+    expected: _Signature = {
+        "token_ids": ("tensor(int64)", [None, None]),
+        "lengths": ("tensor(int32)", [None]),
+        "embedding": ("tensor(float)", [None, config.dimension]),
+        "h_n": ("tensor(float)", [2 * config.layers, None, config.hidden_size]),
+    }
+    found: _Signature = {
+        value.name: (value.type, [size if isinstance(size, int) else None for size in value.shape])
+        for value in (*session.get_inputs(), *session.get_outputs())
+    }
+    if found != expected:
         raise BundleError(
-            f"{file} is no bothends model: it has {_listed(found)}; expected {_listed(_SIGNATURE)}, "
+            f"{file} is no bothends model: it has {_listed(found)}; expected {_listed(expected)}, "
             "as `bothends export` writes it"
         )
 
 
-def _listed(signature: dict[str, str]) -> str:
-    return ", ".join(f"{name} {kind}" for name, kind in signature.items())
+def _listed(signature: _Signature) -> str:
+    return ", ".join(
+        f"{name} {kind} [{', '.join('*' if size is None else str(size) for size in shape)}]"
+        for name, (kind, shape) in signature.items()
+    )

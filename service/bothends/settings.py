@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import SettingsError
 
 ENV_PREFIX = "BOTHENDS_"
+_INT32 = 2**31 - 1
+_CLIENT_VARIABLES = {"BOTHENDS_SERVER"}
+"""Read by the command line's client side; a server may be started where they are set."""
 
 
 def _usable_cpus() -> int:
@@ -40,17 +43,20 @@ class Settings(BaseModel):
         le=1024,
         description="Model runs at once on a CPU, one thread each; the default is one a core.",
     )
-    max_sentences: int = Field(1024, ge=1, description="Most sentences in one request.")
-    max_message_bytes: int = Field(4 << 20, ge=1024, description="Largest request in bytes.")
-    max_batch_rows: int = Field(8, ge=1, description="Most sentences in one model run.")
-    max_batch_tokens: int = Field(16384, ge=1, description="Most tokens in one model run, padding included.")
+    max_sentences: int = Field(1024, ge=1, le=1_000_000, description="Most sentences in one request.")
+    max_sentence_chars: int = Field(65536, ge=1, le=_INT32, description="Most characters in one sentence.")
+    max_message_bytes: int = Field(4 << 20, ge=1024, le=_INT32, description="Largest request in bytes.")
+    max_batch_rows: int = Field(8, ge=1, le=_INT32, description="Most sentences in one model run.")
+    max_batch_tokens: int = Field(16384, ge=1, le=_INT32, description="Most tokens in one model run, padding included.")
     max_queue_tokens: int = Field(
-        262144, ge=1, description="Most tokens that may wait; beyond it requests are refused."
+        262144, ge=1, le=_INT32, description="Most tokens that may wait; beyond it requests are refused."
     )
     max_concurrent_requests: int = Field(
-        256, ge=1, description="Most requests in progress; beyond it they are refused."
+        256, ge=1, le=10_000, description="Most requests in progress; beyond it they are refused."
     )
-    drain_s: float = Field(30.0, ge=0, description="Seconds that accepted requests get to finish after SIGTERM.")
+    drain_s: float = Field(
+        30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged, to standard error."
     )
@@ -65,8 +71,9 @@ class Settings(BaseModel):
         values: dict[str, str] = {}
         for variable, value in environment.items():
             if variable in known:
-                values[known[variable]] = value
-            elif variable.startswith(ENV_PREFIX):
+                if value:  # an empty variable is an unset one, as compose files write it
+                    values[known[variable]] = value
+            elif variable.startswith(ENV_PREFIX) and variable not in _CLIENT_VARIABLES:
                 raise SettingsError(f"unknown setting {variable}{_hint(variable, known)}")
         for name in flags:
             if name not in cls.model_fields:

@@ -3,13 +3,15 @@
 Knows nothing of models. Unicode normalisation and unknown words are the tokenizer file's business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tokenizers
 
-from .errors import BundleError
+from .errors import BothendsError, BundleError, EngineError
+
+_PIECE_CHARS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Tokenizer:
         """Build it from the text of a tokenizer.json. Raises BundleError, naming `source`, if it is none."""
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(definition)
-        except Exception as error:  # the library raises plain Exception for every fault of the text
-            raise BundleError(f"{source} is no tokenizer that can be read: {error}") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+            self._tokenizer.no_truncation()
+            self._tokenizer.encode("a")
+        except BaseException as error:
+            raise _mended(error, BundleError(f"{source} is no tokenizer that can be used: {error}")) from error
         self._max_tokens = max_tokens
 
     @property
@@ -43,10 +46,37 @@ class Tokenizer:
         texts = [self._tokenizer.id_to_token(index) or "" for index in range(self.vocabulary_size)]
         return [text.removeprefix("##") for text in texts]
 
-    def encode(self, sentences: Sequence[str]) -> list[Tokens]:
-        """Token ids of each sentence, in order. Empty where nothing in it is a token. Runs outside the GIL."""
-        limit = self._max_tokens
-        return [
-            Tokens(encoding.ids[:limit], len(encoding) > limit)
-            for encoding in self._tokenizer.encode_batch_fast(list(sentences))
-        ]
+    def encode(self, sentences: Sequence[str], *, between: Callable[[], None] = lambda: None) -> list[Tokens]:
+        """Token ids of each sentence, in order. Empty where nothing in it is a token. Runs outside the GIL.
+
+        Long input is encoded in pieces, so that memory follows the piece and not the whole; `between` is called
+        before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
+        """
+        found: list[Tokens] = []
+        for start, stop in _pieces(sentences):
+            between()
+            try:
+                encodings = self._tokenizer.encode_batch_fast(list(sentences[start:stop]))
+            except BaseException as error:
+                name = type(error).__name__  # its text may hold a caller's sentence
+                raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
+            limit = self._max_tokens
+            found += [Tokens(encoding.ids[:limit], len(encoding) > limit) for encoding in encodings]
+        return found
+
+
+def _pieces(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Ranges of sentences that hold at most _PIECE_CHARS characters together, or of one sentence."""
+    start = total = 0
+    for index, sentence in enumerate(sentences):
+        if index > start and total + len(sentence) > _PIECE_CHARS:
+            yield start, index
+            start, total = index, 0
+        total += len(sentence)
+    if sentences:
+        yield start, len(sentences)
+
+
+def _mended(error: BaseException, instead: BothendsError) -> BaseException:
+    """`instead` of whatever the library raised: a panic in it is a BaseException and would end a thread unseen."""
+    return error if isinstance(error, KeyboardInterrupt | SystemExit) else instead

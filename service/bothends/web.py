@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .errors import StartupError
+
 
 def application(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
     """The ASGI application over a server's metrics and readiness."""
@@ -36,14 +38,16 @@ class WebServer:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listener]}, name="bothends-http", daemon=True
+            target=self._server.run, kwargs={"sockets": [listener.dup()]}, name="bothends-http", daemon=True
         )
 
     def start(self) -> None:
-        """Serve; returns once requests are taken."""
+        """Serve; returns once requests are taken. Raises StartupError if that can't be."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.002)  # uvicorn offers a flag, no event
+        if not self._server.started:
+            raise StartupError("the HTTP server ended before it answered")
 
     def stop(self) -> None:
         """Stop and wait for the thread."""

@@ -28,7 +28,7 @@ if _version_not_supported:
 class EmbeddingServiceStub:
     """Turns sentences into embeddings with a bidirectional LSTM.
 
-    Every error carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
+    Every error of the server's carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
     google.rpc.BadRequest that names the field, say `sentences[3]`; one that found the server full, a
     google.rpc.RetryInfo.
     """
@@ -54,7 +54,7 @@ class EmbeddingServiceStub:
 class EmbeddingServiceServicer:
     """Turns sentences into embeddings with a bidirectional LSTM.
 
-    Every error carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
+    Every error of the server's carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
     google.rpc.BadRequest that names the field, say `sentences[3]`; one that found the server full, a
     google.rpc.RetryInfo.
     """
@@ -102,7 +102,7 @@ def add_EmbeddingServiceServicer_to_server(servicer, server):
 class EmbeddingService:
     """Turns sentences into embeddings with a bidirectional LSTM.
 
-    Every error carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
+    Every error of the server's carries a google.rpc.ErrorInfo with domain "bothends". A request that is wrong also carries a
     google.rpc.BadRequest that names the field, say `sentences[3]`; one that found the server full, a
     google.rpc.RetryInfo.
     """

@@ -1,0 +1,46 @@
+"""How long from a server's process start to its first embedding, and how much memory it then holds.
+
+python benchmarks/startup.py [RUNS]
+"""
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bothends import Client
+
+BOTHENDS = Path(sys.executable).parent / "bothends"
+
+
+def measure() -> tuple[float, float]:
+    """Seconds to the first embedding, and resident megabytes after it."""
+    started = time.perf_counter()
+    with subprocess.Popen(
+        [BOTHENDS, "serve", "--port", "0", "--http-port", "0"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        target = next(found[1] for line in process.stdout if (found := re.search(r"gRPC +(\S+)", line)))
+        with Client(target) as client:
+            client.embed(["there will be dragons"])
+        seconds = time.perf_counter() - started
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        resident = re.search(r"VmRSS:\s+(\d+)", status)
+        process.terminate()
+        process.communicate()
+    assert resident is not None
+    return seconds, int(resident[1]) / 1000
+
+
+def main() -> None:
+    """Print the median and the range of each over some runs."""
+    runs = [measure() for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 5)]
+    for name, unit, values in zip(("first embedding", "resident"), ("s", "MB"), zip(*runs, strict=True), strict=True):
+        low, middle, high = min(values), statistics.median(values), max(values)
+        print(f"{name:<16}{middle:.2f} {unit} (median of {len(values)}; {low:.2f} to {high:.2f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What waits in the batcher's queue: a request, which is the future its caller holds, and each of its sentences."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine import TokenIds
+from .errors import BothendsError
+
+
+class Request(Future[NDArray[np.float32]]):
+    """A caller's sentences on their way: rows arrive one batch at a time, and the last one settles it.
+
+    It is the future that the caller holds; cancelling it gives back the places of what still waits.
+    """
+
+    def __init__(self, sentences: int, dimension: int, deadline: float | None, forget: "Forget") -> None:
+        super().__init__()
+        self.rows = np.empty((sentences, dimension), dtype=np.float32)
+        self.missing = sentences
+        self.deadline = deadline
+        self.waiting_sentences = self.waiting_tokens = 0
+        self._forget = forget
+
+    def cancel(self) -> bool:
+        """As every future's, and at once."""
+        cancelled = super().cancel()
+        if cancelled:
+            self._forget(self)
+        return cancelled
+
+    def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:
+        """Answer the caller, unless it went away in this very moment."""
+        try:
+            if isinstance(outcome, BothendsError):
+                self.set_exception(outcome)
+            else:
+                self.set_result(outcome)
+        except InvalidStateError:
+            pass  # cancelled: nobody waits
+        if isinstance(outcome, BothendsError):
+            self._forget(self)
+
+
+Forget = Callable[[Request], None]
+"""Gives back the places of a request's sentences that still wait."""
+
+
+class Sentence(NamedTuple):
+    """One waiting sentence and its place in its request."""
+
+    ids: TokenIds
+    request: Request
+    position: int
+    since: float

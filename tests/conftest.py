@@ -1,0 +1,104 @@
+"""Small real things that tests share: encoders with random weights, bundles made of them, a running server."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import tokenizers
+import torch
+
+from bothends.bundle import Bundle, default_path
+from bothends.client import Client
+from bothends.server import Server
+from bothends.settings import Settings
+from bothends_export import checkpoint
+from bothends_export.checkpoint import Checkpoint, CheckpointConfig
+from bothends_export.encoder import Encoder, EncoderConfig
+from bothends_export.export import export
+
+WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
+MAX_TOKENS = 40
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> None:
+    """Tiny matrices on a busy machine: threads that wait for each other cost more than they bring."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def toy_tokenizer() -> str:
+    """A tokenizer.json of a few words and every printable ASCII character."""
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        *WORDS,
+        *(chr(code) for code in range(33, 127)),
+        *(f"##{chr(c)}" for c in range(97, 123)),
+    ]
+    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106  a token of text
+    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    return str(tokenizer.to_str())
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint(
+    tmp_path_factory: pytest.TempPathFactory, toy_tokenizer: str
+) -> Callable[..., tuple[Path, Checkpoint]]:
+    """A checkpoint folder with random weights. The row of token 0 is as random as the others: padding would show."""
+
+    def make(
+        *,
+        layers: int = 1,
+        hidden_size: int = 16,
+        embedding_size: int = 12,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float16,
+    ) -> tuple[Path, Checkpoint]:
+        torch.manual_seed(seed)
+        vocabulary_size = tokenizers.Tokenizer.from_str(toy_tokenizer).get_vocab_size()
+        config = EncoderConfig(
+            vocabulary_size=vocabulary_size, embedding_size=embedding_size, hidden_size=hidden_size, layers=layers
+        )
+        folder = tmp_path_factory.mktemp("checkpoint")
+        whole = CheckpointConfig(name="toy", version=f"{layers}.{seed}", max_tokens=MAX_TOKENS, encoder=config)
+        checkpoint.save(folder, Encoder(config), whole, toy_tokenizer, table_dtype=dtype)
+        return folder, checkpoint.load(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_checkpoint(make_checkpoint: Callable[..., tuple[Path, Checkpoint]]) -> tuple[Path, Checkpoint]:
+    """One small checkpoint and its folder."""
+    return make_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(toy_checkpoint: tuple[Path, Checkpoint], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The small checkpoint, exported. Tests that change files copy it first."""
+    return export(toy_checkpoint[1], tmp_path_factory.mktemp("bundles") / "toy")
+
+
+@pytest.fixture(scope="session")
+def english() -> Bundle:
+    """The bundle that the package carries."""
+    return Bundle.open(default_path())
+
+
+@pytest.fixture(scope="session")
+def server(english: Bundle) -> Iterator[Server]:
+    """A server with the packaged bundle on free ports."""
+    running = Server(Settings(bundle=english.path, device="cpu", port=0, http_port=0, max_sentences=300))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    """A client of that server."""
+    with Client(f"127.0.0.1:{server.port}") as connected:
+        yield connected

@@ -1,0 +1,63 @@
+"""A real `bothends serve` in a process of its own."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+BOTHENDS = Path(sys.executable).parent / "bothends"
+
+
+@dataclass
+class Running:
+    """A started server: its process and where it listens."""
+
+    process: subprocess.Popen[str]
+    banner: str
+    target: str
+    http: str
+
+
+def start(*flags: str) -> Running:
+    """Start a server on free ports and wait for the last line of its banner."""
+    process = subprocess.Popen(
+        [BOTHENDS, "serve", "--port", "0", "--http-port", "0", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("  try"):
+            break
+    banner = "".join(lines)
+    target, http = re.search(r"gRPC +(\S+)", banner), re.search(r"(http://\S+)", banner)
+    assert target is not None, banner + process.stderr.read() if process.stderr else banner
+    assert http is not None
+    return Running(process, banner, target[1], http[1])
+
+
+def finish(running: Running) -> None:
+    """End it and close its pipes."""
+    running.process.kill()
+    running.process.communicate()
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    started = start()
+    yield started
+    finish(started)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Running]:
+    started = start()
+    yield started
+    finish(started)

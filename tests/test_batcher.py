@@ -1,0 +1,266 @@
+"""The queue in front of the engine, driven by hand-held engines: no model, no clock but the test's, no sleeps."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bothends.batcher import Batcher
+from bothends.engine import BatchRecord, TokenIds
+from bothends.errors import DeadlineError, DrainingError, EngineError, OverloadedError
+
+PATIENCE_S = 10
+
+
+class HeldEngine:
+    """Runs one batch at a time, each only when the test lets it; a sentence's row is its sum and its length."""
+
+    dimension = 2
+
+    def __init__(self) -> None:
+        self.batches: list[list[TokenIds]] = []
+        self.entered = threading.Semaphore(0)
+        self.released = threading.Semaphore(0)
+        self.error: Exception | None = None
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        self.batches.append(list(sentences))
+        self.entered.release()
+        assert self.released.acquire(timeout=PATIENCE_S)
+        if self.error is not None:
+            raise self.error
+        return rows_of(sentences)
+
+    def await_batch(self) -> None:
+        assert self.entered.acquire(timeout=PATIENCE_S)
+
+
+class FreeEngine:
+    """The same rows, at once."""
+
+    dimension = 2
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        return rows_of(sentences)
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+    return np.array([[sum(ids), len(ids)] for ids in sentences], dtype=np.float32)
+
+
+def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> Batcher:
+    options: dict[str, object] = {
+        "workers": 1,
+        "max_batch_rows": 4,
+        "max_batch_tokens": 1000,
+        "max_queue_tokens": 100,
+        "observe": lambda record: None,
+    }
+    return Batcher(engine, **(options | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def engine() -> HeldEngine:
+    return HeldEngine()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def records() -> list[BatchRecord]:
+    return []
+
+
+@pytest.fixture
+def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[Batcher]:
+    """One worker, held inside its first batch, so that what is submitted next has to wait."""
+    made = batcher_of(engine, clock=clock, observe=records.append)
+    first = made.submit([[1]])
+    engine.await_batch()
+    yield made
+    engine.released.release(1000)
+    made.close(timeout_s=PATIENCE_S)
+    assert first.done()
+
+
+def test_an_idle_worker_waits_for_nobody() -> None:
+    """One sentence alone runs at once, without company."""
+    with batcher_of(FreeEngine()) as batcher:
+        rows = batcher.submit([[3, 4]]).result(PATIENCE_S)
+    assert rows.tolist() == [[7, 2]]
+
+
+def test_rows_come_in_the_callers_order_across_batches() -> None:
+    """Sentences are sorted for batching; their rows are not."""
+    sentences = [[index] * (1 + index * 7 % 10) for index in range(50)]
+    with batcher_of(FreeEngine()) as batcher:
+        rows = batcher.submit(sentences).result(PATIENCE_S)
+    assert np.array_equal(rows, rows_of(sentences))
+
+
+def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldEngine) -> None:
+    """A batch holds the longest-waiting sentence and those nearest to it in length, whoever sent them."""
+    futures = [batcher.submit([[1] * n]) for n in (3, 9, 3, 8, 2, 9, 3)]
+    engine.released.release(10)
+    wait(futures, timeout=PATIENCE_S)
+    assert [sorted(map(len, batch)) for batch in engine.batches[1:]] == [[2, 3, 3, 3], [8, 9, 9]]
+
+
+def test_a_batch_keeps_its_token_budget(engine: HeldEngine) -> None:
+    """rows × longest stays within max_batch_tokens; a sentence over it goes alone."""
+    with batcher_of(engine, max_batch_tokens=20) as batcher:
+        futures = [batcher.submit([[1]])]
+        engine.await_batch()
+        futures += [batcher.submit([[1] * n]) for n in (10, 10, 10, 30)]
+        engine.released.release(10)
+        wait(futures, timeout=PATIENCE_S)
+    assert [list(map(len, batch)) for batch in engine.batches[1:]] == [[10, 10], [10], [30]]
+
+
+def test_a_full_queue_refuses_at_once_and_says_how_long(batcher: Batcher) -> None:
+    """Nothing of a refused request is queued, and the refusal carries a time to wait."""
+    batcher.submit([[1] * 90])
+    with pytest.raises(OverloadedError) as refused:
+        batcher.submit([[1] * 6, [1] * 6])
+    assert refused.value.retry_after_s > 0
+    assert batcher.queued == (1, 90)
+
+
+def test_an_empty_queue_takes_a_request_of_any_size(batcher: Batcher) -> None:
+    """The bound can't refuse a request for ever."""
+    batcher.submit([[1] * 500])
+    assert batcher.queued == (1, 500)
+
+
+def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: HeldEngine) -> None:
+    """Its sentences leave the queue when it is cancelled, not when their turn comes, and are never run."""
+    doomed = batcher.submit([[7] * 5, [7] * 6])
+    kept = batcher.submit([[8] * 5])
+    assert doomed.cancel()
+    assert batcher.queued == (1, 5)
+    engine.released.release(10)
+    assert kept.result(PATIENCE_S).tolist() == [[40, 5]]
+    assert not any(7 in ids for batch in engine.batches for ids in batch)
+
+
+def test_cancelling_while_its_batch_runs_harms_nobody(batcher: Batcher, engine: HeldEngine) -> None:
+    """The batch loop survives settling a future that was cancelled under it."""
+    both = [batcher.submit([[2]]), batcher.submit([[3]])]
+    engine.released.release()
+    engine.await_batch()
+    assert both[0].cancel()
+    engine.released.release(10)
+    assert both[1].result(PATIENCE_S).tolist() == [[3, 1]]
+    assert batcher.submit([[4]]).result(PATIENCE_S).tolist() == [[4, 1]]
+
+
+def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
+    """A request past its deadline fails with DeadlineError and costs the engine nothing."""
+    late = batcher.submit([[7]] * 10, deadline=5.0)
+    on_time = batcher.submit([[8]], deadline=50.0)
+    clock.now = 6.0
+    engine.released.release(10)
+    with pytest.raises(DeadlineError):
+        late.result(PATIENCE_S)
+    assert on_time.result(PATIENCE_S).tolist() == [[8, 1]]
+    assert not any(7 in ids for batch in engine.batches for ids in batch)
+    assert batcher.queued == (0, 0)
+
+
+def test_an_engine_failure_fails_its_batch_only(batcher: Batcher, engine: HeldEngine) -> None:
+    """Requests in the failed batch get EngineError, which tells no text of the engine's; the next batch is served."""
+    doomed = batcher.submit([[9]] * 6)
+    engine.released.release()
+    engine.await_batch()
+    engine.error = RuntimeError("secret words")
+    engine.released.release()
+    with pytest.raises(EngineError, match="RuntimeError") as failed:
+        doomed.result(PATIENCE_S)
+    assert "secret" not in str(failed.value)
+    engine.error = None
+    engine.released.release(10)
+    assert batcher.submit([[4]]).result(PATIENCE_S).tolist() == [[4, 1]]
+    assert batcher.queued == (0, 0)
+
+
+def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
+    """A wrong shape fails the batch; it can't give one caller another's rows, or kill the worker."""
+
+    class Short(FreeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            return super().run(sentences)[:-1]
+
+    with batcher_of(Short()) as batcher:
+        for _ in range(3):
+            with pytest.raises(EngineError):
+                batcher.submit([[1], [2]]).result(PATIENCE_S)
+
+
+def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) -> None:
+    """Draining answers what waits, and takes nothing new."""
+    accepted = batcher.submit([[5]] * 9)
+    engine.released.release(10)
+    assert batcher.close(timeout_s=PATIENCE_S)
+    assert accepted.result(0).shape == (9, 2)
+    with pytest.raises(DrainingError):
+        batcher.submit([[1]])
+
+
+def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngine) -> None:
+    """An engine that hangs can't hold a drain past its bound: who waits is told so."""
+    waiting = batcher.submit([[5]])
+    assert not batcher.close(timeout_s=0.01)
+    with pytest.raises(DrainingError):
+        waiting.result(PATIENCE_S)
+
+
+def test_no_sentences_give_no_rows(batcher: Batcher) -> None:
+    """An empty request never reaches the engine."""
+    assert batcher.submit([]).result(0).shape == (0, 2)
+
+
+def test_records_say_what_ran(batcher: Batcher, engine: HeldEngine, records: list[BatchRecord], clock: Clock) -> None:
+    """Rows, real and padded tokens, and how long each sentence waited."""
+    future = batcher.submit([[1, 1], [1, 1, 1]])
+    clock.now = 2.0
+    engine.released.release(2)
+    future.result(PATIENCE_S)
+    engine.released.release(10)
+    batcher.close(timeout_s=PATIENCE_S)
+    assert (records[1].rows, records[1].tokens, records[1].padded_tokens) == (2, 5, 6)
+    assert records[1].queue_s == [2.0, 2.0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=30), st.integers(1, 3))
+def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: int) -> None:
+    """Whatever is submitted and cancelled, by whichever worker run: answers are right and the queue ends empty."""
+    with batcher_of(FreeEngine(), workers=workers, max_queue_tokens=10_000) as batcher:
+        sent = []
+        for number, (size, cancel) in enumerate(requests):
+            sentences = [[number] * (1 + (number + place) % 9) for place in range(size)]
+            future = batcher.submit(sentences)
+            if cancel:
+                future.cancel()
+            sent.append((sentences, future))
+        for sentences, future in sent:
+            if not future.cancelled():
+                assert np.array_equal(future.result(PATIENCE_S), rows_of(sentences))
+    assert batcher.queued == (0, 0)

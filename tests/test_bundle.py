@@ -1,0 +1,167 @@
+"""The model folder: what it holds, and every way in which it can be wrong."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bothends import bundle
+from bothends.bundle import HASHED, Bundle, Golden
+from bothends.embedder import Embedder
+from bothends.errors import BundleError, SelfTestError
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
+
+
+@pytest.fixture
+def folder(toy_bundle: Bundle, tmp_path: Path) -> Path:
+    """A bundle that the test may break."""
+    copy = tmp_path / "toy"
+    shutil.copytree(toy_bundle.path, copy)
+    return copy
+
+
+def test_the_packaged_bundle_is_small_and_says_what_it_is(english: Bundle) -> None:
+    """At most 24 MB, the files of the contract, and a card."""
+    files = sorted(english.path.iterdir())
+    assert [file.name for file in files] == ["README.md", "config.json", "golden.npz", "model.onnx", "tokenizer.json"]
+    assert sum(file.stat().st_size for file in files) <= 24e6
+    assert english.config.name == "english"
+    assert english.config.dimension == 512
+    assert len(english.golden.sentences) >= 20
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_changed_file_is_named(folder: Path, name: str) -> None:
+    """One flipped bit anywhere is refused before the file is used."""
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} has changed since its export"):
+        Bundle.open(folder)
+
+
+def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"nowhere: no such folder"):
+        Bundle.open(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match=r"config\.json is missing"):
+        Bundle.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": 0}, "layers: Input should be greater than 0"),
+        ({"format": 2}, "format: Input should be 1"),
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"sha256": {}}, r"has no SHA-256 of model\.onnx"),
+        ({"hidden_size": 8}, "embeddings don't have the 16 numbers"),
+    ],
+)
+def test_a_wrong_config_is_one_line(folder: Path, change: dict[str, object], message: str) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(BundleError, match=message) as refused:
+        Bundle.open(folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_config_that_is_no_json_is_one_line(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+    with pytest.raises(BundleError, match=r"config\.json: Invalid JSON"):
+        Bundle.open(folder)
+
+
+def rewritten(original: Bundle, folder: Path, **parts: object) -> Bundle:
+    """The bundle with other parts and right hashes."""
+    whole = {
+        "config": original.config.model_dump(exclude={"sha256"}),
+        "model": original.model,
+        "tokenizer": original.tokenizer,
+        "golden": original.golden,
+        "card": "",
+    }
+    bundle.write(folder, **(whole | parts))  # type: ignore[arg-type]
+    return Bundle.open(folder)
+
+
+def test_a_truncated_tokenizer_is_one_line(toy_bundle: Bundle, tmp_path: Path) -> None:
+    half = rewritten(toy_bundle, tmp_path / "half", tokenizer=toy_bundle.tokenizer[:500])
+    with pytest.raises(BundleError, match=r"tokenizer\.json is no tokenizer") as refused:
+        Embedder.load(half)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_tokenizer_of_another_vocabulary_is_refused(toy_bundle: Bundle, english: Bundle, tmp_path: Path) -> None:
+    """An id past the table's end would fail whole batches; it is refused at load."""
+    other = rewritten(toy_bundle, tmp_path / "other", tokenizer=english.tokenizer)
+    with pytest.raises(BundleError, match=r"ids up to \d+, the model a table of"):
+        Embedder.load(other)
+
+
+def test_golden_vectors_that_disagree_stop_the_start(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """A model that doesn't compute what PyTorch computed is refused, whatever its hashes say."""
+    embeddings = toy_bundle.golden.embeddings.copy()
+    embeddings[3, 20] += 1e-4
+    golden = Golden(toy_bundle.golden.sentences, toy_bundle.golden.token_ids, embeddings)
+    with pytest.raises(SelfTestError, match=r"golden sentence 3, run alone, is 1\.0e-04 off"):
+        Embedder.load(rewritten(toy_bundle, tmp_path / "off", golden=golden))
+
+
+def test_golden_nans_stop_the_start(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """NaN compares false with everything; it must not pass for agreement."""
+    embeddings = toy_bundle.golden.embeddings.copy()
+    embeddings[0, 0] = np.nan
+    golden = Golden(toy_bundle.golden.sentences, toy_bundle.golden.token_ids, embeddings)
+    with pytest.raises(SelfTestError):
+        Embedder.load(rewritten(toy_bundle, tmp_path / "nan", golden=golden))
+
+
+def test_golden_tokens_that_disagree_stop_the_start(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """A tokenizer that cuts words otherwise is told apart from a model that computes otherwise."""
+    ids = [[1, *sentence[1:]] for sentence in toy_bundle.golden.token_ids]
+    golden = Golden(toy_bundle.golden.sentences, ids, toy_bundle.golden.embeddings)
+    with pytest.raises(SelfTestError, match="other tokens"):
+        Embedder.load(rewritten(toy_bundle, tmp_path / "tokens", golden=golden))
+
+
+def test_golden_text_survives_its_file() -> None:
+    """NULs at the end, bidi marks and emoji come back as they were."""
+    golden = Golden(["nul\x00", "\u202e", "👩‍👩‍👧‍👦"], [[1], [2], [3, 4]], np.ones((3, 2), np.float32))
+    read = Golden.from_bytes(golden.to_bytes())
+    assert (read.sentences, read.token_ids) == (golden.sentences, golden.token_ids)
+    assert np.array_equal(read.embeddings, golden.embeddings)
+
+
+def test_a_malformed_golden_file_is_one_line(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """Neither garbage nor a pickle is loaded."""
+
+    class Garbage(Golden):
+        def to_bytes(self) -> bytes:
+            return b"garbage"
+
+    with pytest.raises(BundleError, match="malformed"):
+        rewritten(toy_bundle, tmp_path / "garbage", golden=Garbage([], [], np.ones((0, 2), np.float32)))
+
+
+def test_write_refuses_what_exists_and_leaves_nothing_half_written(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], toy_bundle: Bundle, tmp_path: Path
+) -> None:
+    _, checkpoint = make_checkpoint()
+    with pytest.raises(BundleError, match="exists already"):
+        export(checkpoint, toy_bundle.path)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(BundleError, match="can't be written"):
+        export(checkpoint, blocked / "bundle")
+    assert sorted(tmp_path.iterdir()) == [blocked]

@@ -1,0 +1,78 @@
+"""Errors cross the wire and come back as themselves."""
+
+import pytest
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from bothends import errors
+from bothends.status import from_status, to_status
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (errors.SentenceError(3, "is empty"), code_pb2.INVALID_ARGUMENT, "INVALID_SENTENCE"),
+        (errors.RequestError("too many"), code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+        (errors.OverloadedError("full", retry_after_s=1.25), code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+        (errors.DrainingError("stopping"), code_pb2.UNAVAILABLE, "DRAINING"),
+        (errors.DeadlineError("late"), code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
+        (errors.CancelledError("gone"), code_pb2.CANCELLED, "CANCELLED"),
+        (errors.EngineError("broke"), code_pb2.INTERNAL, "ENGINE"),
+    ],
+)
+def test_each_error_has_its_status_and_comes_back(error: errors.BothendsError, code: int, reason: str) -> None:
+    """Code, ErrorInfo and message; and the client raises what the server raised."""
+    status = to_status(error)
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert (status.code, info.reason, info.domain, status.message) == (code, reason, "bothends", str(error))
+    back = from_status(status)
+    assert type(back) is type(error)
+    assert str(back) == str(error)
+
+
+def test_a_bad_sentence_is_named_in_bad_request() -> None:
+    """BadRequest's field is `sentences[3]`, and the index survives the way back."""
+    status = to_status(errors.SentenceError(3, "is empty"))
+    bad = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad)
+    assert [(v.field, v.description) for v in bad.field_violations] == [("sentences[3]", "is empty")]
+    back = from_status(status)
+    assert isinstance(back, errors.SentenceError)
+    assert (back.index, back.reason) == (3, "is empty")
+
+
+def test_a_full_server_says_when_to_try_again() -> None:
+    """RetryInfo carries the delay to the nanosecond's neighbourhood."""
+    back = from_status(to_status(errors.OverloadedError("full", retry_after_s=1.25)))
+    assert isinstance(back, errors.OverloadedError)
+    assert back.retry_after_s == pytest.approx(1.25)
+
+
+def test_every_request_error_has_a_row() -> None:
+    """No error that a request can meet falls through to INTERNAL unawares."""
+    here = {errors.SettingsError, errors.StartupError, errors.DeviceError, errors.BundleError, errors.SelfTestError}
+    client_only = {errors.ConnectionFailedError}
+
+    def descendants(kind: type[errors.BothendsError]) -> set[type[errors.BothendsError]]:
+        return {kind}.union(
+            *(descendants(child) for child in kind.__subclasses__() if child.__module__ == kind.__module__)
+        )
+
+    from bothends.status import _TABLE
+
+    rows = {kind for kind, _, _ in _TABLE}
+    assert descendants(errors.BothendsError) - {errors.BothendsError} == rows | here | client_only
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (code_pb2.UNAVAILABLE, errors.ConnectionFailedError),
+        (code_pb2.DEADLINE_EXCEEDED, errors.DeadlineError),
+        (code_pb2.RESOURCE_EXHAUSTED, errors.OverloadedError),
+        (code_pb2.UNIMPLEMENTED, errors.BothendsError),
+    ],
+)
+def test_a_status_without_our_details_is_read_by_its_code(code: int, kind: type[errors.BothendsError]) -> None:
+    """gRPC's own failures, and proxies', are typed too."""
+    assert type(from_status(status_pb2.Status(code=code, message="m"))) is kind
