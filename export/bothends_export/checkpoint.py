@@ -3,7 +3,6 @@
 Knows nothing of ONNX or of how the weights were trained.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from bothends.bundle import NAME, VERSION
 from bothends.errors import BothendsError
 from bothends.validation import one_line
 
@@ -32,8 +32,8 @@ class CheckpointConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
+    version: str = Field(pattern=VERSION)
     max_tokens: int = Field(ge=1, description="longer sentences are cut to this many tokens")
     encoder: EncoderConfig
     training: dict[str, Any] = Field(default_factory=dict, description="how the weights came to be, for the model card")
@@ -76,36 +76,29 @@ def load(folder: Path) -> Checkpoint:
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder / name} is missing; a checkpoint holds {WEIGHTS}, {CONFIG} and {TOKENIZER}")
     try:
-        config = CheckpointConfig.model_validate(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        config = CheckpointConfig.model_validate_json((folder / CONFIG).read_bytes())
     except ValidationError as error:
         raise CheckpointError(f"{folder / CONFIG}: {one_line(error)}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{folder / CONFIG} is no JSON: {error}") from error
     try:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise CheckpointError(f"{folder / WEIGHTS} can't be read: {error}") from error
-    encoder = Encoder(config.encoder)
-    _check(weights, encoder.state_dict(), folder / WEIGHTS)
-    table_dtype = weights["embedding.weight"].dtype
-    encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    return Checkpoint(config, encoder.eval(), table_dtype, (folder / TOKENIZER).read_text(encoding="utf-8"))
+    try:
+        tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{folder / TOKENIZER} is no UTF-8 text: {error.reason} at byte {error.start}") from error
+    _check_numbers(weights, folder / WEIGHTS)
+    try:
+        encoder = Encoder.of_weights(config.encoder, weights)
+    except ValueError as error:
+        raise CheckpointError(f"{folder / WEIGHTS}: {error}") from error
+    return Checkpoint(config, encoder, weights["embedding.weight"].dtype, tokenizer)
 
 
-def _check(weights: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], file: Path) -> None:
-    for name, tensor in expected.items():
-        if name not in weights:
-            raise CheckpointError(f"{file}: the tensor {name} is missing")
-        if weights[name].shape != tensor.shape:
-            raise CheckpointError(
-                f"{file}: {name} has shape {list(weights[name].shape)}, config.json asks for {list(tensor.shape)}"
-            )
+def _check_numbers(weights: dict[str, torch.Tensor], file: Path) -> None:
+    for name, tensor in weights.items():
         allowed = (torch.float32, torch.float16) if name == "embedding.weight" else (torch.float32,)
-        if weights[name].dtype not in allowed:
-            raise CheckpointError(
-                f"{file}: {name} is {weights[name].dtype}, which is not {' or '.join(map(str, allowed))}"
-            )
-        if not torch.isfinite(weights[name]).all():
+        if tensor.dtype not in allowed:
+            raise CheckpointError(f"{file}: {name} is {tensor.dtype}, which is not {' or '.join(map(str, allowed))}")
+        if not torch.isfinite(tensor).all():
             raise CheckpointError(f"{file}: {name} holds NaN or infinite numbers")
-    if extra := sorted(weights.keys() - expected.keys()):
-        raise CheckpointError(f"{file}: unknown tensor {extra[0]}; the encoder has {', '.join(expected)}")

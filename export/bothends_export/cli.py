@@ -33,7 +33,7 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
     loaded = checkpoints.load(checkpoint)
     with Progress(transient=True) as progress:
         bar = progress.add_task("comparing with PyTorch", total=comparisons(loaded.config.max_tokens))
-        text = card.read_text(encoding="utf-8") if card else None
+        text = card.read_text(encoding="utf-8", errors="replace") if card else None
         bundle = run(loaded, out, card=text, advance=lambda n: progress.advance(bar, n))
     size = sum(file.stat().st_size for file in out.iterdir())
     click.echo(f"{bundle.config.summary()}\nbundle in {out}, {size / 1e6:.1f} MB; next: bothends serve --bundle {out}")
@@ -47,7 +47,7 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
     help="The checkpoint it was made from; without it the weights are read back from the bundle, "
     "and the golden vectors that the checkpoint gave at export hold them to it.",
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
 def verify(bundle: Path, checkpoint: Path | None, device: str) -> None:
     """Compare BUNDLE with PyTorch at every length and in ragged batches, each direction by itself.
 

@@ -55,6 +55,24 @@ class Encoder(nn.Module):
         self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
         self.lstm = nn.LSTM(config.embedding_size, config.hidden_size, config.layers, bidirectional=True)
 
+    @classmethod
+    def of_weights(cls, config: EncoderConfig, weights: dict[str, Tensor]) -> "Encoder":
+        """An encoder in eval mode with these weights, in float32. Raises ValueError that names the wrong one."""
+        with torch.device("meta"):  # names and shapes, before anything of a size that may be wrong is allocated
+            expected = cls(config).state_dict()
+        for name, tensor in expected.items():
+            if name not in weights:
+                raise ValueError(f"the tensor {name} is missing")
+            if weights[name].shape != tensor.shape:
+                raise ValueError(
+                    f"{name} has shape {list(weights[name].shape)}, config.json asks for {list(tensor.shape)}"
+                )
+        if extra := sorted(weights.keys() - expected.keys()):
+            raise ValueError(f"unknown tensor {extra[0]}; the encoder has {', '.join(expected)}")
+        encoder = cls(config)
+        encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        return encoder.eval()
+
     def forward(self, token_ids: Tensor, lengths: Tensor) -> EncoderOutput:
         """Embed int64 `token_ids` [batch, time], of which the first `lengths` [batch] (>= 1) of each row count."""
         return self.encode_vectors(self.embedding(token_ids), lengths)

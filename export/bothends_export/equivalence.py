@@ -40,7 +40,7 @@ class Row:
     @property
     def embedding(self) -> float:
         """Of the whole embedding."""
-        return max(self.forward, self.backward)
+        return float(np.maximum(self.forward, self.backward))  # keeps a NaN, which max may drop
 
 
 @dataclass(frozen=True, slots=True)

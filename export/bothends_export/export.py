@@ -4,7 +4,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
+from google.protobuf.message import DecodeError
 
 from bothends import bundle
 from bothends.bundle import Bundle, BundleConfig
@@ -80,16 +82,12 @@ def lift(opened: Bundle) -> Encoder:
 
     The golden vectors in the bundle, which the original encoder computed, prove that nothing was lost on the way.
     """
-    import onnx
-
     config = encoder_config(opened.config)
-    encoder = Encoder(config)
     try:
         weights = graph.weights_of(onnx.load_from_string(opened.model), config)
-        encoder.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()})
-    except (ValueError, RuntimeError) as error:
-        raise BundleError(f"{opened.path}: {str(error).splitlines()[0]}") from error
-    return encoder.eval()
+        return Encoder.of_weights(config, {name: torch.from_numpy(array.copy()) for name, array in weights.items()})
+    except (ValueError, DecodeError) as error:
+        raise BundleError(f"{opened.path}: bothends export didn't write this model: {error}") from error
 
 
 def encoder_config(config: BundleConfig) -> EncoderConfig:

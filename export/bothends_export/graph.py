@@ -131,6 +131,6 @@ def weights_of(model: onnx.ModelProto, config: EncoderConfig) -> dict[str, NDArr
                 }
                 for name, array in lifted.items():
                     weights[f"lstm.{name}{end}"] = reorder(array, _ONNX_TO_TORCH, config.hidden_size)
-    except KeyError as error:
-        raise ValueError(f"the graph has no initializer {error}; it wasn't written by bothends export") from error
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"the graph has no initializer {error}") from error
     return weights
