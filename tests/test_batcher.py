@@ -213,6 +213,25 @@ def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
                 batcher.submit([[1], [2]]).result(PATIENCE_S)
 
 
+def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
+    """Measuring can't end the worker."""
+
+    def observe(record: BatchRecord) -> None:
+        raise ValueError(record)
+
+    with batcher_of(FreeEngine(), observe=observe) as batcher:
+        for number in range(3):
+            assert batcher.submit([[number]]).result(PATIENCE_S).tolist() == [[number, 1]]
+
+
+def test_cancelling_does_not_search_the_queue(batcher: Batcher) -> None:
+    """Each of many cancellations gives its places back, in any order, and a second cancel gives nothing twice."""
+    futures = [batcher.submit([[1]]) for _ in range(90)]
+    for future in futures[::-1] + futures:
+        assert future.cancel()
+    assert batcher.queued == (0, 0)
+
+
 def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) -> None:
     """Draining answers what waits, and takes nothing new."""
     accepted = batcher.submit([[5]] * 9)

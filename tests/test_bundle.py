@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from bothends import bundle
 from bothends.bundle import HASHED, Bundle, Golden
@@ -63,6 +65,8 @@ def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
     [
         ({"layers": 0}, "layers: Input should be greater than 0"),
         ({"format": 2}, "format: Input should be 1"),
+        ({"tolerance": 1e300}, "tolerance: Input should be less than or equal to 0.0001"),
+        ({"name": "\x1b[31m"}, "name: String should match pattern"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"sha256": {}}, r"has no SHA-256 of model\.onnx"),
         ({"hidden_size": 8}, "embeddings don't have the 16 numbers"),
@@ -133,6 +137,52 @@ def test_golden_tokens_that_disagree_stop_the_start(toy_bundle: Bundle, tmp_path
     golden = Golden(toy_bundle.golden.sentences, ids, toy_bundle.golden.embeddings)
     with pytest.raises(SelfTestError, match="other tokens"):
         Embedder.load(rewritten(toy_bundle, tmp_path / "tokens", golden=golden))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK", b"\x93NUMPY"],
+    ids=["empty", "half a zip", "one array"],
+)
+def test_a_broken_archive_is_one_line(content: bytes) -> None:
+    """Whatever NumPy and zipfile raise for it."""
+    with pytest.raises(ValueError, match=r"\w"):
+        Golden.from_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "ids", "embeddings"),
+    [
+        ([], [], np.ones((0, 2), np.float32)),
+        (["a"], [[]], np.ones((1, 2), np.float32)),
+        (["a"], [[1]], np.ones(1, np.float32)),
+        (["a"], [[1]], np.ones((1, 2), np.float64)),
+        (["a"], [[1], [2]], np.ones((1, 2), np.float32)),
+        ([5], [[1]], np.ones((1, 2), np.float32)),
+    ],
+    ids=["nothing", "no ids", "one axis", "float64", "uneven", "no text"],
+)
+def test_golden_content_is_checked(sentences: list[str], ids: list[list[int]], embeddings: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"golden|sentences|token_ids|embeddings"):
+        Golden.from_bytes(Golden(sentences, ids, embeddings).to_bytes())
+
+
+def test_a_table_shorter_than_the_vocabulary_is_refused(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """An id past the table would fail every sentence of its batch; the last id is tried at load."""
+    model = onnx.load_from_string(toy_bundle.model)
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight")
+    table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:-3], table.name))
+    cut = rewritten(toy_bundle, tmp_path / "cut", model=model.SerializeToString())
+    with pytest.raises(BundleError, match="its table has fewer rows than config"):
+        Embedder.load(cut)
+
+
+def test_sizes_that_the_graph_does_not_have_are_refused(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """config.json has no hash of its own: what it says of the graph is compared with the graph."""
+    config = toy_bundle.config.model_dump(exclude={"sha256"}) | {"layers": 2}
+    other = rewritten(toy_bundle, tmp_path / "other", config=config)
+    with pytest.raises(BundleError, match=r"h_n tensor\(float\) \[2, \*, 16\]; expected .* \[4, \*, 16\]"):
+        Embedder.load(other)
 
 
 def test_golden_text_survives_its_file() -> None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from bothends.errors import DrainingError
+from bothends.errors import DrainingError, OverloadedError
 from bothends.gate import Gate
 
 PATIENCE_S = 10
@@ -12,7 +12,7 @@ PATIENCE_S = 10
 
 def test_who_is_inside_may_finish() -> None:
     """close waits for them, and refuses whoever comes meanwhile."""
-    gate, inside, leave, closed = Gate(), threading.Event(), threading.Event(), []
+    gate, inside, leave, closed = Gate(limit=9), threading.Event(), threading.Event(), []
 
     def visit() -> None:
         with gate:
@@ -40,8 +40,19 @@ def test_who_is_inside_may_finish() -> None:
 
 def test_a_visitor_who_stays_can_not_hold_it_for_ever() -> None:
     """close says so after its bound."""
-    gate = Gate()
+    gate = Gate(limit=9)
     with gate:
         assert not gate.close(timeout_s=0.01)
     with pytest.raises(DrainingError), gate:
+        pass
+
+
+def test_a_full_gate_refuses_and_says_when_to_come_back() -> None:
+    """At the limit one more is told to wait; once somebody has left there is room."""
+    gate = Gate(limit=2)
+    with gate, gate:
+        with pytest.raises(OverloadedError, match="2 requests are in progress") as refused, gate:
+            pass
+        assert refused.value.retry_after_s > 0
+    with gate:
         pass

@@ -80,6 +80,8 @@ def test_the_model_says_what_a_client_must_know(client: Client, english: Bundle)
         (["fine", ""], "sentences[1]", "is empty"),
         (["fine", "fine", " \t\n\u00a0"], "sentences[2]", "is empty"),
         (["\x00"], "sentences[0]", "nothing that the model's tokenizer can read"),
+        (["fine", "x" * 65_537], "sentences[1]", "has 65537 characters; this server's limit is 65536"),
+        (["x" * 1_000_000], "sentences[0]", "has 1000000 characters"),
         (["a"] * 301, "sentences", "301 sentences are more than this server's limit of 300"),
     ],
 )
@@ -97,6 +99,30 @@ def test_bad_input_is_named(
     assert status.details[1].Unpack(bad)
     assert bad.field_violations[0].field == field
     assert description in bad.field_violations[0].description
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff\xff", b"\x0a\x02\xc3\x28"], ids=["garbage", "no UTF-8"])
+def test_bytes_that_are_no_request_are_the_callers_error(server: Server, content: bytes) -> None:
+    """INVALID_ARGUMENT with details and a count, not INTERNAL and a traceback in the log."""
+    series = 'bothends_requests_total{code="INVALID_ARGUMENT",method="Embed"}'
+    before = sample(server, series)
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as raised:
+        channel.unary_unary("/bothends.v1.EmbeddingService/Embed")(content)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert rpc_status.from_call(raised.value).details
+    assert sample(server, series) == before + 1
+
+
+def test_a_dead_request_is_not_tokenised_to_its_end(server: Server) -> None:
+    """A request of megabytes whose deadline passes gives the processor back at once."""
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+        before = sample(server, 'bothends_requests_total{code="DEADLINE_EXCEEDED",method="Embed"}')
+        with pytest.raises(grpc.RpcError):
+            stub.Embed(embedding_pb2.EmbedRequest(sentences=["!" * 65_000] * 60), timeout=0.2)
+        end = time.monotonic() + 5  # all of it would take longer than that
+        while sample(server, 'bothends_requests_total{code="DEADLINE_EXCEEDED",method="Embed"}') == before:
+            assert time.monotonic() < end
 
 
 def test_a_bad_request_costs_its_mates_nothing(server: Server, expected: np.ndarray) -> None:
@@ -132,8 +158,9 @@ def test_a_long_sentence_says_that_it_was_cut(server: Server, stub: embedding_pb
         "\u202eשלום\u202c مرحبا",
         "e" + "\u0301" * 5000,
         "𓀀𓂀 ꙮ ⵣ",
-        "x" * 1_000_000,
-        "a " * 500_000,
+        "x" * 65_536,
+        "a " * 32_768,
+        "!" * 65_536,
         "\ufeff\u2028words\u2029",
         "[CLS] [SEP] [MASK]",
         "\U0010ffff\ufffe",
@@ -146,6 +173,7 @@ def test_a_long_sentence_says_that_it_was_cut(server: Server, stub: embedding_pb
         "scripts",
         "one-word",
         "many-words",
+        "marks",
         "separators",
         "specials",
         "nonchars",

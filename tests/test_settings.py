@@ -13,9 +13,15 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
-    environment = {"BOTHENDS_SERVER": "there:1", "BOTHENDS_PORT": "1", "BOTHENDS_HTTP_PORT": "2", "PATH": "/bin"}
+    environment = {
+        "BOTHENDS_SERVER": "there:1",
+        "BOTHENDS_PORT": "1",
+        "BOTHENDS_HTTP_PORT": "2",
+        "BOTHENDS_BUNDLE": "",
+        "PATH": "/bin",
+    }
     settings = Settings.load({"port": "3"}, environment)
-    assert (settings.port, settings.http_port, settings.host) == (3, 2, "127.0.0.1")
+    assert (settings.port, settings.http_port, settings.host, settings.bundle) == (3, 2, "127.0.0.1", None)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +31,8 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
         ({}, {"BOTHENDS_PORT": "a"}, "BOTHENDS_PORT a: input should be a valid integer"),
         ({"device": "tpu"}, {}, "--device tpu: input should be 'auto', 'cpu' or 'cuda'"),
         ({}, {"BOTHENDS_PROT": "1"}, r"unknown setting BOTHENDS_PROT; did you mean BOTHENDS_PORT\?"),
+        ({"drain_s": "inf"}, {}, "--drain-s inf: input should be less than or equal to 3600"),
+        ({"max_message_bytes": "99999999999"}, {}, "--max-message-bytes 99999999999"),
         ({"max_batch_rows": "0"}, {}, "--max-batch-rows 0: input should be greater than or equal to 1"),
     ],
 )

@@ -11,13 +11,15 @@ import time
 import urllib.request
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends import BothendsError, Client, ConnectionFailedError, DrainingError
 from bothends.bundle import Bundle
 
-from .conftest import BOTHENDS, Running, start
+from .conftest import BOTHENDS, Running, finish, start
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -90,6 +92,9 @@ def test_info_describes_the_model(shared: Running) -> None:
         (["serve", "--port", "99999"], 2, "--port 99999"),
         (["serve", "--colour", "red"], 2, "No such option"),
         (["serve", "--host", "256.1.1.1"], 1, "can't listen on 256.1.1.1"),
+        (["serve", "--host", "é" * 80], 1, "no such host"),
+        (["serve", "--bundle", "x" * 300], 1, "File name too long"),
+        (["verify", "x", "--device", "tpu"], 2, "'tpu' is not one of 'cpu', 'cuda'"),
         (["export", "nowhere", "--out", "x"], 1, "model.safetensors is missing"),
         (["verify", "nowhere"], 1, "there is no bundle at nowhere"),
         (["train", "nowhere.toml"], 1, "nowhere.toml: No such file"),
@@ -210,6 +215,30 @@ def test_sigterm_under_load_loses_nothing(running: Running) -> None:
 def ask_in_vain(client: Client) -> None:
     with pytest.raises(BothendsError):
         client.embed(["word " * 250] * 1000)
+
+
+def test_an_idle_watcher_does_not_hold_the_drain(running: Running) -> None:
+    """A health watch and a reflection stream may stay open for ever; the server stops all the same, with 0."""
+    with grpc.insecure_channel(running.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        running.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert running.process.wait(timeout=10) == 0
+
+
+def test_ipv6_addresses_are_printed_as_they_are_dialled() -> None:
+    """The line to try works for ::1 as well."""
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no ::1")
+    running = start("--host", "::1")
+    assert running.target.startswith("[::1]:")
+    with Client(running.target) as client:
+        assert client.embed(["six"]).shape == (1, 512)
+    finish(running)
 
 
 def test_a_second_signal_exits_at_once() -> None:

@@ -1,0 +1,39 @@
+"""Starting, failing to start, and stopping, inside one process."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bothends.bundle import Bundle
+from bothends.errors import BundleError, StartupError
+from bothends.server import Server
+from bothends.settings import Settings
+
+
+def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -> None:
+    """Both ports are free again for a server that can start."""
+    broken = tmp_path / "broken"
+    shutil.copytree(english.path, broken)
+    (broken / "golden.npz").unlink()
+    first = Server(Settings(port=0, http_port=0, device="cpu", bundle=broken))
+    with pytest.raises(BundleError):
+        first.start()
+    second = Server(Settings(port=first.port, http_port=first.http_port, device="cpu"))
+    second.start()
+    assert (second.port, second.http_port) == (first.port, first.http_port)
+    assert second.stop()
+
+
+def test_a_taken_port_is_said_before_the_model_is_read(server: Server, tmp_path: Path) -> None:
+    """Even where the bundle is missing too: ports are bound first."""
+    for taken in ({"port": server.port, "http_port": 0}, {"port": 0, "http_port": server.http_port}):
+        with pytest.raises(StartupError, match="Address already in use"):
+            Server(Settings(bundle=tmp_path / "nowhere", **taken)).start()
+
+
+def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:
+    """A drain of no seconds finishes what is there to finish: nothing."""
+    idle = Server(Settings(port=0, http_port=0, device="cpu", drain_s=0))
+    idle.start()
+    assert idle.stop()
