@@ -119,6 +119,10 @@ class Server:
                 ("grpc.so_reuseport", 0),  # else two servers would share a port and neither would say so
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
+                # Past 1000 by default, gRPC itself drops calls with CANCELLED; the gate's refusal says more. Not
+                # without bound: each takes memory until it is looked at.
+                ("grpc.server.max_pending_requests", 10_000),
+                ("grpc.server.max_pending_requests_hard_limit", 20_000),
             ],
         )
 

@@ -52,7 +52,7 @@ class Settings(BaseModel):
         262144, ge=1, le=_INT32, description="Most tokens that may wait; beyond it requests are refused."
     )
     max_concurrent_requests: int = Field(
-        256, ge=1, le=10_000, description="Most requests in progress; beyond it they are refused."
+        128, ge=1, le=10_000, description="Most requests in progress; beyond it they are refused."
     )
     drain_s: float = Field(
         30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
