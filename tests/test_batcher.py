@@ -68,6 +68,7 @@ def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> Batcher:
         "max_batch_rows": 4,
         "max_batch_tokens": 1000,
         "max_queue_tokens": 100,
+        "overhead_rows": 1.5,
         "observe": lambda record: None,
     }
     return Batcher(engine, **(options | changes))  # type: ignore[arg-type]
@@ -116,11 +117,21 @@ def test_rows_come_in_the_callers_order_across_batches() -> None:
 
 
 def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldEngine) -> None:
-    """A batch holds the longest-waiting sentence and those nearest to it in length, whoever sent them."""
-    futures = [batcher.submit([[1] * n]) for n in (3, 9, 3, 8, 2, 9, 3)]
+    """A batch holds the sentence whose turn it is and those of like length, whoever sent them."""
+    futures = [batcher.submit([[1] * n]) for n in (3, 9, 3, 8, 3, 9, 3)]
     engine.released.release(10)
     wait(futures, timeout=PATIENCE_S)
-    assert [sorted(map(len, batch)) for batch in engine.batches[1:]] == [[2, 3, 3, 3], [8, 9, 9]]
+    assert [sorted(map(len, batch)) for batch in engine.batches[1:]] == [[3, 3, 3, 3], [8, 9, 9]]
+
+
+def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine: HeldEngine) -> None:
+    """Requests that come after one of 40 sentences are in the very next batches, not behind all of it."""
+    large = batcher.submit([[1, 1]] * 40)
+    small = [batcher.submit([[2, 2]]) for _ in range(3)]
+    engine.released.release(3)
+    wait(small, timeout=PATIENCE_S)
+    assert all(future.done() for future in small)
+    assert not large.done()
 
 
 def test_a_batch_keeps_its_token_budget(engine: HeldEngine) -> None:
@@ -184,20 +195,43 @@ def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEng
     assert batcher.queued == (0, 0)
 
 
-def test_an_engine_failure_fails_its_batch_only(batcher: Batcher, engine: HeldEngine) -> None:
-    """Requests in the failed batch get EngineError, which tells no text of the engine's; the next batch is served."""
-    doomed = batcher.submit([[9]] * 6)
+def test_a_poisonous_sentence_fails_alone() -> None:
+    """A batch that fails is split and run again: all but the one to blame are answered, whatever their place."""
+
+    class Poisoned(FreeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            if any(13 in ids for ids in sentences):
+                raise RuntimeError("secret words")
+            return super().run(sentences)
+
+    with batcher_of(Poisoned()) as batcher:
+        futures = [batcher.submit([[number, number]]) for number in range(30)]
+        for number, future in enumerate(futures):
+            if number == 13:
+                with pytest.raises(EngineError, match="RuntimeError") as failed:
+                    future.result(PATIENCE_S)
+                assert "secret" not in str(failed.value)
+            else:
+                assert future.result(PATIENCE_S).tolist() == [[2 * number, 2]]
+    assert batcher.queued == (0, 0)
+
+
+def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
+    """Once the engine's speed is known, a request that would come too late isn't queued."""
+    warm = batcher.submit([[1] * 10])  # 10 tokens in 2 s
     engine.released.release()
     engine.await_batch()
-    engine.error = RuntimeError("secret words")
+    clock.now += 2
     engine.released.release()
-    with pytest.raises(EngineError, match="RuntimeError") as failed:
-        doomed.result(PATIENCE_S)
-    assert "secret" not in str(failed.value)
-    engine.error = None
-    engine.released.release(10)
-    assert batcher.submit([[4]]).result(PATIENCE_S).tolist() == [[4, 1]]
-    assert batcher.queued == (0, 0)
+    warm.result(PATIENCE_S)
+    running = batcher.submit([[1] * 10])
+    engine.await_batch()
+    batcher.submit([[1] * 10])
+    with pytest.raises(DeadlineError, match="would pass"):
+        batcher.submit([[1] * 10], deadline=clock.now + 1)
+    assert batcher.queued == (1, 10)
+    batcher.submit([[1] * 10], deadline=clock.now + 1000)
+    assert not running.done()
 
 
 def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:

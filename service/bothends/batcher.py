@@ -10,7 +10,6 @@ Every field of the queue is guarded by one lock; the engine runs outside it.
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Self
@@ -20,12 +19,14 @@ from numpy.typing import NDArray
 
 from .engine import BatchRecord, Engine, TokenIds
 from .errors import DeadlineError, DrainingError, EngineError, OverloadedError
+from .fairqueue import FairQueue
+from .policy import choose
 from .work import Request, Sentence
 
 _log = logging.getLogger(__name__)
 
 _WINDOW = 64
-"""How many of the longest-waiting sentences a batch is chosen from."""
+"""How many of the sentences whose turn is next a batch is chosen from."""
 
 
 Observe = Callable[[BatchRecord], None]
@@ -42,18 +43,22 @@ class Batcher:
         max_batch_rows: int,
         max_batch_tokens: int,
         max_queue_tokens: int,
+        overhead_rows: float,
         observe: Observe,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start `workers` threads. Budgets count sentences, rows × longest, and waiting tokens."""
+        """Start `workers` threads. Budgets count sentences, rows × longest, and waiting tokens.
+
+        `overhead_rows` is what a step of the engine costs besides its rows, in rows (see policy.py).
+        """
         self._engine = engine
         self._max_batch_rows = max_batch_rows
         self._max_batch_tokens = max_batch_tokens
         self._max_queue_tokens = max_queue_tokens
+        self._overhead_rows = overhead_rows
         self._observe = observe
         self._clock = clock
-        self._waiting: deque[Sentence] = deque()
-        self._waiting_sentences = self._waiting_tokens = 0  # of live requests only
+        self._queue = FairQueue()
         self._tokens_per_s = 0.0
         self._closed = False
         self._changed = threading.Condition()
@@ -68,14 +73,14 @@ class Batcher:
     def queued(self) -> tuple[int, int]:
         """Sentences and tokens that wait now."""
         with self._changed:
-            return self._waiting_sentences, self._waiting_tokens
+            return self._queue.sentences, self._queue.tokens
 
     def submit(self, sentences: Sequence[TokenIds], *, deadline: float | None = None) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds rows float32 [sentences, dimension].
 
         `deadline` is a time of the batcher's clock. Cancelling the future frees the places of what still waits.
-        Raises OverloadedError or DrainingError, and then nothing was queued. The future raises DeadlineError,
-        EngineError or DrainingError.
+        Raises OverloadedError, DrainingError, or DeadlineError where the deadline can't be met, and then nothing was
+        queued. The future raises DeadlineError, EngineError or DrainingError.
         """
         request = Request(len(sentences), self._engine.dimension, deadline, self._forget)
         if not sentences:
@@ -85,15 +90,9 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise DrainingError("the server is stopping")
-            # An empty queue takes any request, so that the bound can't refuse one for ever.
-            if self._waiting_tokens and self._waiting_tokens + tokens > self._max_queue_tokens:
-                raise OverloadedError(
-                    f"the queue is full: {self._waiting_tokens} tokens wait and {self._max_queue_tokens} may",
-                    retry_after_s=self._seconds_to_empty(),
-                )
+            self._refuse_if_hopeless(tokens, deadline)
             now = self._clock()
-            self._waiting.extend(Sentence(ids, request, index, now) for index, ids in enumerate(sentences))
-            self._count(request, len(sentences), tokens)
+            self._queue.put(request, [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)])
             self._changed.notify(len(sentences))
         return request
 
@@ -109,8 +108,7 @@ class Batcher:
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
         with self._changed:
-            left = {sentence.request for sentence in self._waiting if not sentence.request.done()}
-            self._waiting.clear()
+            left = self._queue.drain()
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         return not left
@@ -129,7 +127,7 @@ class Batcher:
         """Wait for work and take a batch of it; empty when the batcher is closed and nothing waits."""
         while True:
             with self._changed:
-                while not self._waiting:
+                while not self._queue:
                     if self._closed:
                         return []
                     self._changed.wait()
@@ -143,27 +141,19 @@ class Batcher:
                 return alive
 
     def _take(self) -> list[Sentence]:
-        """The longest-waiting sentence and those of the window nearest to it in length, within the budgets."""
-        window: list[Sentence] = []
-        while self._waiting and len(window) < _WINDOW:
-            sentence = self._waiting.popleft()
-            if not sentence.request.done():  # the dead gave up their places when they died
-                window.append(sentence)
-        if not window:
+        """The sentence whose turn it is, with the company that costs least."""
+        window = self._queue.window(_WINDOW)
+        if not window:  # all of them died in this very moment
             return []
-        oldest = window[0]
-        by_nearness = sorted(range(len(window)), key=lambda place: abs(len(window[place].ids) - len(oldest.ids)))
-        chosen: set[int] = set()
-        longest = 0
-        for place in by_nearness[: self._max_batch_rows]:
-            longest = max(longest, len(window[place].ids))
-            if chosen and longest * (len(chosen) + 1) > self._max_batch_tokens:
-                break
-            chosen.add(place)
-        self._waiting.extendleft(window[place] for place in reversed(range(len(window))) if place not in chosen)
-        batch = [window[place] for place in by_nearness if place in chosen]
-        for sentence in batch:
-            self._count(sentence.request, -1, -len(sentence.ids))
+        places = choose(
+            [len(sentence.ids) for sentence in window],
+            must=0,
+            max_rows=self._max_batch_rows,
+            max_tokens=self._max_batch_tokens,
+            overhead_rows=self._overhead_rows,
+        )
+        batch = [window[place] for place in places]
+        self._queue.take(batch)
         return batch
 
     def _run(self, batch: list[Sentence]) -> None:
@@ -172,10 +162,13 @@ class Batcher:
             rows = self._engine.run([sentence.ids for sentence in batch])
             if rows.shape != (len(batch), self._engine.dimension):
                 raise ValueError(f"{len(batch)} sentences gave rows of shape {rows.shape}")
-        except Exception as error:  # whatever an engine raises, only this batch may fail
+        except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
             _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
-            for request in {sentence.request for sentence in batch}:
-                request.settle(EngineError(f"the model run failed ({type(error).__name__})"))
+            if len(batch) == 1:
+                batch[0].request.settle(EngineError(f"the model run failed ({type(error).__name__})"))
+                return
+            for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+                self._run(half)
             return
         record = self._record(batch, started, self._clock() - started)
         self._deliver(batch, rows)
@@ -204,18 +197,23 @@ class Batcher:
             request.settle(request.rows)
 
     def _forget(self, request: Request) -> None:
-        """Give back the places of a request that nobody waits for; its sentences are skipped when their turn comes."""
         with self._changed:
-            self._count(request, -request.waiting_sentences, -request.waiting_tokens)
+            self._queue.forget(request)
 
-    def _count(self, request: Request, sentences: int, tokens: int) -> None:
-        request.waiting_sentences += sentences
-        request.waiting_tokens += tokens
-        self._waiting_sentences += sentences
-        self._waiting_tokens += tokens
+    def _refuse_if_hopeless(self, tokens: int, deadline: float | None) -> None:
+        """Raise where there is no room, or where the deadline would pass before all `tokens` had run."""
+        waiting = self._queue.tokens
+        # An empty queue takes any request, so that the bound can't refuse one for ever.
+        if waiting and waiting + tokens > self._max_queue_tokens:
+            raise OverloadedError(
+                f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
+                retry_after_s=min(max(self._seconds_for(waiting), 0.1), 10.0),
+            )
+        if deadline is not None:
+            needed = self._seconds_for(self._queue.tokens_before(tokens) + tokens)
+            if self._clock() + needed > deadline:
+                raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
-    def _seconds_to_empty(self) -> float:
-        """How long the queue lasts at the speed seen lately, seconds; at least a tenth, at most ten."""
-        if not self._tokens_per_s:
-            return 1.0
-        return min(max(self._waiting_tokens / self._tokens_per_s, 0.1), 10.0)
+    def _seconds_for(self, tokens: float) -> float:
+        """How long all workers take for `tokens` at the speed seen lately, seconds; 0 before any was seen."""
+        return tokens / self._tokens_per_s if self._tokens_per_s else 0.0

@@ -1,0 +1,96 @@
+"""Waiting sentences in a fair order: a large request can't hold back small ones. Knows no lock, no engine, no policy.
+
+Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with requests as flows and tokens as work: a request's
+sentences are tagged with the virtual time at its arrival plus the tokens of its own that come before. The virtual time
+is the tag of what was last taken, so a newcomer's first sentence stands near the front, whatever waits.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from .work import Request, Sentence
+
+_FEW = 16
+"""Up to so many sentences are put in one by one; more are sorted in."""
+_DEAD_KEPT = 1024
+
+
+class FairQueue:
+    """Sentences of live requests by fair share, and how many they are. The caller holds the lock."""
+
+    def __init__(self) -> None:
+        self._order: list[tuple[float, int, Sentence]] = []
+        self._virtual_time = 0.0
+        self._arrivals = 0
+        self.sentences = 0
+        """That wait and whose request is alive."""
+        self.tokens = 0
+        """Of those sentences."""
+
+    def __bool__(self) -> bool:
+        return self.sentences > 0
+
+    def put(self, request: Request, sentences: Sequence[Sentence]) -> None:
+        """Add all of a request's sentences."""
+        tag = self._virtual_time
+        entries = []
+        for sentence in sentences:
+            self._arrivals += 1
+            entries.append((tag, self._arrivals, sentence))
+            tag += len(sentence.ids)
+        if len(entries) <= _FEW:
+            for entry in entries:
+                insort(self._order, entry)
+        else:
+            self._order += entries
+            self._order.sort()
+        self._count(request, len(sentences), sum(len(sentence.ids) for sentence in sentences))
+
+    def window(self, size: int) -> list[Sentence]:
+        """The first `size` sentences in fair order, the fairest first; they stay in the queue."""
+        if len(self._order) > self.sentences:  # the dead gave up their places when they died
+            self._order[: 2 * size] = [entry for entry in self._order[: 2 * size] if not entry[2].request.done()]
+        while self._order and self._order[0][2].request.done():
+            del self._order[0]
+        return [sentence for _, _, sentence in islice(self._order, size) if not sentence.request.done()]
+
+    def take(self, sentences: Iterable[Sentence]) -> None:
+        """Remove sentences that stand in a window."""
+        chosen = {id(sentence) for sentence in sentences}
+        kept = []
+        for place, entry in enumerate(self._order):
+            if id(entry[2]) in chosen:
+                chosen.discard(id(entry[2]))
+                self._virtual_time = max(self._virtual_time, entry[0])
+                self._count(entry[2].request, -1, -len(entry[2].ids))
+            else:
+                kept.append(entry)
+            if not chosen:
+                self._order[: place + 1] = kept
+                break
+
+    def forget(self, request: Request) -> None:
+        """Give back the places of a request that nobody waits for; its sentences are dropped as they are met."""
+        self._count(request, -request.waiting_sentences, -request.waiting_tokens)
+        if len(self._order) > 2 * self.sentences + _DEAD_KEPT:
+            self._order = [entry for entry in self._order if not entry[2].request.done()]
+
+    def tokens_before(self, tokens: int) -> float:
+        """About how many waiting tokens a new request of `tokens` would see served before its last sentence."""
+        if not self._order:
+            return 0.0
+        place = bisect_left(self._order, (self._virtual_time + tokens,))
+        return self.tokens * place / len(self._order)
+
+    def drain(self) -> set[Request]:
+        """Empty the queue; returns the requests that still waited."""
+        left = {sentence.request for _, _, sentence in self._order if not sentence.request.done()}
+        self._order.clear()
+        return left
+
+    def _count(self, request: Request, sentences: int, tokens: int) -> None:
+        request.waiting_sentences += sentences
+        request.waiting_tokens += tokens
+        self.sentences += sentences
+        self.tokens += tokens
