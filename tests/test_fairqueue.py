@@ -32,7 +32,7 @@ def test_requests_share_by_tokens() -> None:
     queue = FairQueue()
     put(queue, 1, [1] * 4)
     put(queue, 2, [2] * 4)
-    assert names(queue) == [1, 2, 1, 1, 2, 1, 2, 2]
+    assert names(queue) == [1, 1, 2, 1, 1, 2, 2, 2]
 
 
 def test_a_newcomer_stands_near_the_front() -> None:
@@ -41,16 +41,16 @@ def test_a_newcomer_stands_near_the_front() -> None:
     put(queue, 1, [1] * 100)
     queue.take(queue.window(10))
     put(queue, 2, [1])
-    assert names(queue, 3) == [1, 2, 1] or names(queue, 3) == [2, 1, 1]
+    assert names(queue, 3) == [1, 2, 1]
 
 
 def test_nobody_waits_for_ever() -> None:
-    """However many small requests come, a large one's last sentence has its turn."""
+    """Even where small requests come as fast as anything is served, a large one's last sentence has its turn."""
     queue = FairQueue()
     large = put(queue, 1, [5] * 20)
-    for number in range(1000):
+    for number in range(2000):
         put(queue, 2 + number, [1])
-        queue.take(queue.window(2))
+        queue.take(queue.window(1))
         if not large.waiting_sentences:
             return
     pytest.fail("the large request starved")

@@ -1,8 +1,8 @@
 """Waiting sentences in a fair order: a large request can't hold back small ones. Knows no lock, no engine, no policy.
 
-Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with requests as flows and tokens as work: a request's
-sentences are tagged with the virtual time at its arrival plus the tokens of its own that come before. The virtual time
-is the tag of what was last taken, so a newcomer's first sentence stands near the front, whatever waits.
+Self-clocked fair queueing (Golestani, INFOCOM 1994) with requests as flows and tokens as work: a sentence is tagged
+with the virtual time at its request's arrival plus the tokens of that request up to its own end. The virtual time is
+the largest tag taken so far: a newcomer stands near the front, and what waits comes nearer with each one served.
 """
 
 from bisect import bisect_left, insort
@@ -37,8 +37,8 @@ class FairQueue:
         entries = []
         for sentence in sentences:
             self._arrivals += 1
-            entries.append((tag, self._arrivals, sentence))
             tag += len(sentence.ids)
+            entries.append((tag, self._arrivals, sentence))
         if len(entries) <= _FEW:
             for entry in entries:
                 insort(self._order, entry)
