@@ -7,7 +7,6 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Self
 
 import grpc
@@ -20,6 +19,7 @@ from .embeddings import Embeddings
 from .errors import BothendsError, ConnectionFailedError, DeadlineError, RequestError, SentenceError
 from .status import from_status
 from .v1 import embedding_pb2, embedding_pb2_grpc
+from .wire import decode
 
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
@@ -40,6 +40,13 @@ class Client:
         self.timeout_s = timeout_s
         self._channel = grpc.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
         self._stub = embedding_pb2_grpc.EmbeddingServiceStub(self._channel)
+        self._embed: grpc.UnaryUnaryMultiCallable[embedding_pb2.EmbedRequest, bytes] = (
+            self._channel.unary_unary(  # the stub's Embed, but for the answer, which is left as bytes
+                "/bothends.v1.EmbeddingService/Embed",
+                request_serializer=embedding_pb2.EmbedRequest.SerializeToString,
+                response_deserializer=None,
+            )
+        )
         self._model: embedding_pb2.Model | None = None
 
     def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> NDArray[np.float32]:
@@ -66,20 +73,20 @@ class Client:
         deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         sizes = [_encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
         most, most_bytes = self._chunk_limits(deadline) if len(sentences) > 1 else (1, _CHUNK_BYTES)
-        waiting: deque[tuple[int, grpc.Future[embedding_pb2.EmbedResponse]]] = deque()
-        responses: list[embedding_pb2.EmbedResponse] = []
+        waiting: deque[tuple[int, grpc.Future[bytes]]] = deque()
+        responses: list[bytes] = []
         try:
             for start, stop in _chunks(sizes, most, most_bytes):
                 if len(waiting) == _IN_FLIGHT:
                     responses.append(self._result(*waiting.popleft()))
                 request = embedding_pb2.EmbedRequest(sentences=sentences[start:stop])
-                waiting.append((start, self._stub.Embed.future(request, timeout=_remaining(deadline))))
+                waiting.append((start, self._embed.future(request, timeout=_remaining(deadline))))
             while waiting:
                 responses.append(self._result(*waiting.popleft()))
         finally:
             for _, call in waiting:  # one failed: nobody wants the others
                 call.cancel()
-        return _joined(responses)
+        return decode(responses)
 
     def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
         """The model that the server serves, and its limits."""
@@ -109,9 +116,9 @@ class Client:
         # Each sentence has a few bytes around it, and a chunk of one is sent whatever its size.
         return min(_CHUNK_SENTENCES, self._model.max_sentences), min(_CHUNK_BYTES, self._model.max_message_bytes // 2)
 
-    def _result(self, offset: int, call: "grpc.Future[embedding_pb2.EmbedResponse]") -> embedding_pb2.EmbedResponse:
+    def _result(self, offset: int, call: "grpc.Future[bytes]") -> bytes:
         try:
-            response: embedding_pb2.EmbedResponse = call.result()
+            response: bytes = call.result()
         except grpc.RpcError as raised:
             error = self._error(raised)
             if isinstance(error, SentenceError):
@@ -154,16 +161,3 @@ def _remaining(deadline: float) -> float:
     if remaining <= 0:
         raise DeadlineError("the deadline passed before everything was sent")
     return min(remaining, _LONGEST_S)
-
-
-def _joined(responses: Sequence[embedding_pb2.EmbedResponse]) -> Embeddings:
-    embeddings = list(chain.from_iterable(response.embeddings for response in responses))
-    rows = np.empty((len(embeddings), len(embeddings[0].values)), dtype=np.float32)
-    for row, embedding in zip(rows, embeddings, strict=True):
-        row[:] = embedding.values
-    return Embeddings(
-        rows,
-        [embedding.token_count for embedding in embeddings],
-        [embedding.truncated for embedding in embeddings],
-        responses[-1].model_version,
-    )

@@ -40,7 +40,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(
             self._surround(handler, method.removeprefix(_SERVICE)),
             request_deserializer=None,  # bytes: what can't be parsed is answered here, with details
-            response_serializer=handler.response_serializer,
+            response_serializer=_serialised,
         )
 
     def _surround(
@@ -69,6 +69,12 @@ class CallInterceptor(grpc.ServerInterceptor):
             return response
 
         return call
+
+
+def _serialised(response: Any) -> bytes:
+    """A message's bytes, or what is bytes already."""
+    content: bytes = response if isinstance(response, bytes) else response.SerializeToString()
+    return content
 
 
 def _parsed(parse: Callable[[bytes], Any], content: bytes, method: str) -> Any:

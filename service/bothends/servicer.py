@@ -8,6 +8,7 @@ from .embedder import Embedder
 from .errors import CancelledError
 from .metrics import Metrics
 from .v1 import embedding_pb2, embedding_pb2_grpc
+from .wire import encode
 
 
 class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
@@ -21,18 +22,15 @@ class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
 
     def Embed(  # noqa: N802  gRPC names methods as the contract does
         self, request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext
-    ) -> embedding_pb2.EmbedResponse:
-        """Embed the request's sentences within the call's deadline."""
+    ) -> bytes:
+        """Embed the request's sentences within the call's deadline; the answer is serialised already."""
         found = self._embedder.embed(
             request.sentences, timeout_s=context.time_remaining(), on_abandon=context.add_callback
         )
         if not context.is_active():
             raise CancelledError("the caller went away")
         with self._metrics.phase("serialise"):
-            response = embedding_pb2.EmbedResponse(model_version=found.model_version)
-            for row, count, truncated in zip(found.rows, found.token_counts, found.truncated, strict=True):
-                response.embeddings.add(values=row.tolist(), token_count=count, truncated=truncated)
-        return response
+            return encode(found)
 
     def GetModel(  # noqa: N802  gRPC names methods as the contract does
         self,

@@ -1,0 +1,62 @@
+"""EmbedResponse with its vectors as bytes: the same message on the wire, written and read without counting out floats.
+
+A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
+(https://protobuf.dev/programming-guides/encoding/#packed). So a message that differs from the contract's only in that
+type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
+"""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from .embeddings import Embeddings
+from .v1 import embedding_pb2
+
+_FLOAT32 = np.dtype("<f4")
+
+
+def _message_class() -> Any:
+    """The contract's EmbedResponse under another package, `Embedding.values` made bytes."""
+    file = descriptor_pb2.FileDescriptorProto()
+    embedding_pb2.DESCRIPTOR.CopyToProto(file)
+    file.name, file.package = "bothends/wire.proto", "bothends.wire"
+    del file.service[:]
+    for message in file.message_type:
+        for field in message.field:
+            if field.type_name:
+                field.type_name = field.type_name.replace(".bothends.v1.", ".bothends.wire.")
+            if (message.name, field.name) == ("Embedding", "values"):
+                field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+                field.label = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("bothends.wire.EmbedResponse"))
+
+
+_Response = _message_class()
+
+
+def encode(found: Embeddings) -> bytes:
+    """The bytes of the EmbedResponse that holds `found`."""
+    response = _Response(model_version=found.model_version)
+    rows = np.ascontiguousarray(found.rows, dtype=_FLOAT32)
+    for row, count, truncated in zip(rows, found.token_counts, found.truncated, strict=True):
+        response.embeddings.add(values=row.tobytes(), token_count=count, truncated=truncated)
+    content: bytes = response.SerializeToString()
+    return content
+
+
+def decode(contents: Iterable[bytes]) -> Embeddings:
+    """The embeddings of one or more serialised EmbedResponses, in order. Raises ValueError where they don't fit."""
+    responses = [_Response.FromString(content) for content in contents]
+    embeddings = list(chain.from_iterable(response.embeddings for response in responses))
+    rows = np.frombuffer(b"".join(embedding.values for embedding in embeddings), dtype=_FLOAT32)
+    return Embeddings(
+        rows.reshape(len(embeddings), -1).astype(np.float32),  # a copy that its owner may write to
+        [embedding.token_count for embedding in embeddings],
+        [embedding.truncated for embedding in embeddings],
+        responses[-1].model_version,
+    )

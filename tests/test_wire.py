@@ -1,0 +1,42 @@
+"""The short way and the contract's way are the same bytes."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from bothends import wire
+from bothends.embeddings import Embeddings
+from bothends.v1 import embedding_pb2
+
+FLOATS = st.floats(width=32, allow_nan=False)
+
+
+def by_the_contract(found: Embeddings) -> bytes:
+    response = embedding_pb2.EmbedResponse(model_version=found.model_version)
+    for row, count, truncated in zip(found.rows, found.token_counts, found.truncated, strict=True):
+        response.embeddings.add(values=row.tolist(), token_count=count, truncated=truncated)
+    return response.SerializeToString()
+
+
+@given(arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=FLOATS), st.data())
+def test_encoding_is_the_contracts(rows: np.ndarray, data: st.DataObject) -> None:
+    """Bit for bit what the generated code writes, so any client reads it; and decoding gives the numbers back."""
+    counts = [data.draw(st.integers(0, 300)) for _ in rows]
+    truncated = [data.draw(st.booleans()) for _ in rows]
+    found = Embeddings(rows, counts, truncated, "2026.11")
+    content = wire.encode(found)
+    assert content == by_the_contract(found)
+    back = wire.decode([content])
+    assert back.rows.tobytes() == rows.tobytes()
+    assert (back.token_counts, back.truncated, back.model_version) == (counts, truncated, "2026.11")
+
+
+def test_answers_of_several_chunks_are_joined_in_order() -> None:
+    """And what comes back is the caller's own, to write to."""
+    first = Embeddings(np.ones((2, 3), np.float32), [1, 2], [False, True], "1")
+    second = Embeddings(np.zeros((1, 3), np.float32), [3], [False], "1")
+    joined = wire.decode([wire.encode(first), wire.encode(second)])
+    assert joined.rows.tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0]]
+    assert (joined.token_counts, joined.truncated) == ([1, 2, 3], [False, True, False])
+    joined.rows[0, 0] = 7
