@@ -124,6 +124,45 @@ def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldE
     assert [sorted(map(len, batch)) for batch in engine.batches[1:]] == [[3, 3, 3, 3], [8, 9, 9]]
 
 
+def test_another_worker_starts_only_for_a_whole_batch(engine: HeldEngine, clock: Clock) -> None:
+    """Beside a running batch, fewer sentences than a batch wait for it; a whole batch is taken at once."""
+    with batcher_of(engine, workers=2, clock=clock) as batcher:
+        futures = [batcher.submit([[1]])]
+        engine.await_batch()
+        futures += [batcher.submit([[2]]) for _ in range(3)]
+        assert not engine.entered.acquire(timeout=0.05)
+        futures.append(batcher.submit([[2]]))
+        engine.await_batch()
+        engine.released.release(10)
+        wait(futures, timeout=PATIENCE_S)
+    assert [len(batch) for batch in engine.batches] == [1, 4]
+
+
+def test_a_batch_that_hangs_does_not_hold_back_the_others(engine: HeldEngine, clock: Clock) -> None:
+    """After a while an idle worker takes whatever waits, however little: a hung engine can't stop the rest."""
+    with batcher_of(engine, workers=2, clock=clock) as batcher:
+        hung = batcher.submit([[1]])
+        engine.await_batch()
+        other = batcher.submit([[2]])
+        clock.now += 1
+        engine.await_batch()
+        engine.released.release(10)
+        wait([hung, other], timeout=PATIENCE_S)
+    assert engine.batches == [[[1]], [[2]]]
+
+
+def test_what_waits_beside_a_running_batch_is_taken_when_it_ends(engine: HeldEngine, clock: Clock) -> None:
+    """Nothing is left lying because too little of it waited."""
+    with batcher_of(engine, workers=3, clock=clock) as batcher:
+        futures = [batcher.submit([[1]])]
+        engine.await_batch()
+        futures += [batcher.submit([[2]]) for _ in range(3)]
+        engine.released.release(10)
+        wait(futures, timeout=PATIENCE_S)
+        assert all(future.done() for future in futures)
+    assert [len(batch) for batch in engine.batches] == [1, 3]
+
+
 def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine: HeldEngine) -> None:
     """Requests that come after one of 40 sentences are in the very next batches, not behind all of it."""
     large = batcher.submit([[1, 1]] * 40)

@@ -1,14 +1,14 @@
 """The whole path without a wire: what in-process callers rely on, and fronts build on."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from bothends.bundle import Bundle
 from bothends.embedder import Embedder
-from bothends.errors import CancelledError, DeadlineError, DrainingError, RequestError, SentenceError
+from bothends.errors import DeadlineError, DrainingError, RequestError, SentenceError
 from bothends.metrics import Metrics
 from bothends.settings import Settings
 
@@ -58,21 +58,19 @@ def test_a_deadline_that_passes_frees_the_queue_at_once(embedder: Embedder, metr
 
 
 def test_a_caller_that_leaves_frees_the_queue_at_once(embedder: Embedder, metrics: Metrics) -> None:
-    """Whoever registers the caller's leaving gets a function that cancels its work."""
-
-    def leave_at_once(cancel: Callable[[], None]) -> bool:
-        cancel()
-        return True
-
-    with pytest.raises(CancelledError):
-        embedder.embed(LONG, on_abandon=leave_at_once)
+    """Whoever waits in its own way cancels the future that it was given."""
+    pending = embedder.begin(LONG)
+    assert queued(metrics) > 0
+    assert pending.rows.cancel()
     assert queued(metrics) == 0
 
 
-def test_a_caller_that_is_gone_already_is_not_served(embedder: Embedder, metrics: Metrics) -> None:
-    with pytest.raises(CancelledError):
-        embedder.embed(LONG, on_abandon=lambda cancel: False)
-    assert queued(metrics) == 0
+def test_begin_and_finish_are_embed(embedder: Embedder) -> None:
+    """The two halves give the same bytes as the whole."""
+    pending = embedder.begin(["there will be dragons"])
+    found = embedder.finish(pending, pending.rows.result(10))
+    assert found.rows.tobytes() == embedder.embed(["there will be dragons"]).rows.tobytes()
+    assert (found.token_counts, found.truncated) == ([4], [False])
 
 
 @pytest.mark.parametrize(

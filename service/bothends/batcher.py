@@ -1,8 +1,8 @@
 """Sentences that wait to batches, and the engine's rows back to whoever waits for them.
 
 Knows neither onnxruntime nor gRPC: token ids go in, a future of rows comes out. The unit of work is a sentence, not a
-request: a request of 500 sentences and 500 requests of one are the same work. An idle worker never waits for company;
-batches form only while all workers are busy.
+request: a request of 500 sentences and 500 requests of one are the same work. Nothing waits while no worker runs;
+another one starts beside it only for a whole batch.
 
 Every field of the queue is guarded by one lock; the engine runs outside it.
 """
@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import BatchRecord, Engine, TokenIds
+from .engine import BatchRecord, Engine, Observe, TokenIds
 from .errors import DeadlineError, DrainingError, EngineError, OverloadedError
 from .fairqueue import FairQueue
 from .policy import choose
@@ -29,7 +29,8 @@ _WINDOW = 64
 """How many of the sentences whose turn is next a batch is chosen from."""
 
 
-Observe = Callable[[BatchRecord], None]
+_PATIENCE_S = 0.02
+"""How long a running batch may keep less than a whole one waiting beside idle workers; a few times a usual batch."""
 
 
 class Batcher:
@@ -45,11 +46,13 @@ class Batcher:
         max_queue_tokens: int,
         overhead_rows: float,
         observe: Observe,
+        prepare_thread: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start `workers` threads. Budgets count sentences, rows × longest, and waiting tokens.
 
-        `overhead_rows` is what a step of the engine costs besides its rows, in rows (see policy.py).
+        `overhead_rows` is what a step of the engine costs besides its rows, in rows (see policy.py);
+        `prepare_thread` is called once in each worker.
         """
         self._engine = engine
         self._max_batch_rows = max_batch_rows
@@ -57,10 +60,13 @@ class Batcher:
         self._max_queue_tokens = max_queue_tokens
         self._overhead_rows = overhead_rows
         self._observe = observe
+        self._prepare_thread = prepare_thread
         self._clock = clock
         self._queue = FairQueue()
         self._tokens_per_s = 0.0
         self._closed = False
+        self._running = 0
+        self._last_start = 0.0
         self._changed = threading.Condition()
         self._threads = [
             threading.Thread(target=self._work, name=f"bothends-engine-{number}", daemon=True)
@@ -99,7 +105,7 @@ class Batcher:
     def close(self, *, timeout_s: float) -> bool:
         """Take nothing new, finish what waits, stop. What is left after `timeout_s` fails with DrainingError.
 
-        Returns whether everything was finished.
+        Returns whether all of it was finished.
         """
         end = time.monotonic() + timeout_s
         with self._changed:
@@ -120,18 +126,41 @@ class Batcher:
         self.close(timeout_s=30)
 
     def _work(self) -> None:
+        self._prepare_thread()
         while batch := self._next_batch():
-            self._run(batch)
+            try:
+                self._run(batch)
+            finally:
+                self._finished(True)
+
+    def _finished(self, was_running: bool) -> None:
+        with self._changed:
+            self._running -= was_running
+            self._changed.notify()  # what waited for this batch is anybody's now
+
+    def _is_worth_starting(self) -> bool:
+        """Whether an idle worker takes what waits now, or leaves it for a busy one that will take more at once.
+
+        A sentence alone costs more than twice one in a full batch, and it waits for the running batch only, or for
+        _PATIENCE_S where that takes long.
+        """
+        if not self._queue:
+            return False
+        if self._closed or not self._running or self._queue.sentences >= self._max_batch_rows:
+            return True
+        return self._clock() - self._last_start >= _PATIENCE_S
 
     def _next_batch(self) -> list[Sentence]:
         """Wait for work and take a batch of it; empty when the batcher is closed and nothing waits."""
         while True:
             with self._changed:
-                while not self._queue:
-                    if self._closed:
+                while not self._is_worth_starting():
+                    if self._closed and not self._queue:
                         return []
-                    self._changed.wait()
+                    self._changed.wait(_PATIENCE_S if self._queue else None)
                 batch = self._take()
+                self._running += bool(batch)
+                self._last_start = self._clock()
             now = self._clock()
             for request in {sentence.request for sentence in batch}:
                 if request.deadline is not None and request.deadline <= now:
@@ -139,6 +168,7 @@ class Batcher:
             # What was cancelled or failed since it was taken is dropped just before it would run.
             if alive := [sentence for sentence in batch if not sentence.request.done()]:
                 return alive
+            self._finished(bool(batch))
 
     def _take(self) -> list[Sentence]:
         """The sentence whose turn it is, with the company that costs least."""

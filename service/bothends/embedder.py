@@ -3,11 +3,13 @@
 Knows nothing of gRPC or HTTP; every front, and in-process use, goes through here.
 """
 
+import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError as FutureCancelled
+from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -17,7 +19,7 @@ from .batcher import Batcher
 from .bundle import Bundle
 from .embeddings import Embeddings
 from .engine import Engine
-from .errors import BundleError, CancelledError, DeadlineError, RequestError, SentenceError
+from .errors import BundleError, DeadlineError, RequestError, SentenceError
 from .metrics import Metrics
 from .selftest import SelfTest, self_test
 from .session import Session
@@ -28,8 +30,18 @@ _OVERHEAD_ROWS = {"cpu": 1.5, "cuda": 1000.0}
 """What a step of the model costs besides its rows, in rows. On a CPU a batch of 8 takes about 3.5 times one of 1; on a
 GPU more rows are nearly free (an estimate: not yet measured)."""
 
-OnAbandon = Callable[[Callable[[], None]], bool]
-"""Registers a function to be called when the caller goes away; False if it is gone already."""
+
+_ENGINE_NICE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Sentences on their way through the batcher."""
+
+    rows: Future[NDArray[np.float32]]
+    """float32 [sentences, dimension] to come."""
+    token_counts: list[int]
+    truncated: list[bool]
 
 
 class Embedder:
@@ -62,6 +74,7 @@ class Embedder:
             max_queue_tokens=settings.max_queue_tokens,
             overhead_rows=_OVERHEAD_ROWS[device],
             observe=metrics.batch_ran,
+            prepare_thread=_yield_to_callers if device == "cpu" else lambda: None,
         )
         metrics.watch_queue(lambda: self._batcher.queued)
 
@@ -87,25 +100,31 @@ class Embedder:
         )
         return cls(bundle, tokenizer, session, device=session.device, settings=settings, metrics=metrics)
 
-    def embed(
-        self, sentences: Sequence[str], *, timeout_s: float | None = None, on_abandon: OnAbandon | None = None
-    ) -> Embeddings:
+    def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> Embeddings:
         """Embed `sentences`, waiting at most `timeout_s`.
 
         Raises RequestError (SentenceError where one sentence is to blame), OverloadedError, DrainingError,
-        DeadlineError, CancelledError or EngineError.
+        DeadlineError or EngineError.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        pending = self.begin(sentences, deadline=deadline)
+        return self.finish(pending, _wait(pending.rows, deadline))
+
+    def begin(self, sentences: Sequence[str], *, deadline: float | None = None) -> Pending:
+        """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
+
+        `deadline` is a time of `time.monotonic`. Cancelling the future frees the queue's places at once.
+        """
         self._check(sentences)
         tokens = self._tokenise(sentences, deadline)
-        future = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline)
-        if on_abandon is not None and not on_abandon(lambda: _cancel(future)):
-            future.cancel()
-        rows = _wait(future, deadline)
         counts = [len(sentence.ids) for sentence in tokens]
-        truncated = [sentence.truncated for sentence in tokens]
-        self._metrics.embedded(counts, sum(truncated))
-        return Embeddings(rows, counts, truncated, self.config.version)
+        rows = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline)
+        return Pending(rows, counts, [sentence.truncated for sentence in tokens])
+
+    def finish(self, pending: Pending, rows: NDArray[np.float32]) -> Embeddings:
+        """The second half: `rows` are the result of `pending.rows`."""
+        self._metrics.embedded(pending.token_counts, sum(pending.truncated))
+        return Embeddings(rows, pending.token_counts, pending.truncated, self.config.version)
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
@@ -145,8 +164,12 @@ class Embedder:
         return tokens
 
 
-def _cancel(future: Future[NDArray[np.float32]]) -> None:
-    future.cancel()
+def _yield_to_callers() -> None:
+    """Let the threads that read requests and write answers have the core first: engines that starve them run small
+    batches for want of company. On Linux, where priorities are a thread's own.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _ENGINE_NICE)
 
 
 def _wait(future: Future[NDArray[np.float32]], deadline: float | None) -> NDArray[np.float32]:
@@ -158,5 +181,3 @@ def _wait(future: Future[NDArray[np.float32]], deadline: float | None) -> NDArra
     except TimeoutError:
         future.cancel()
         raise DeadlineError("the deadline passed before the embeddings were ready") from None
-    except FutureCancelled:
-        raise CancelledError("the caller went away") from None

@@ -1,6 +1,6 @@
 """The whole contract between what schedules and what computes. Neither knows the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,9 @@ class BatchRecord:
     engine_s: float
     queue_s: list[float]
     """How long each of its sentences waited."""
+
+
+Observe = Callable[[BatchRecord], None]
 
 
 class Engine(Protocol):

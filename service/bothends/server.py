@@ -5,12 +5,11 @@ Ports are bound first, so that a taken one is said at once; nothing is answered 
 
 import logging
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.metadata import version
 from queue import SimpleQueue
 
-import grpc
+import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -19,6 +18,7 @@ from .embedder import Embedder
 from .errors import StartupError
 from .gate import Gate
 from .interceptors import CallInterceptor
+from .loop import LoopThread
 from .metrics import Metrics
 from .servicer import EmbeddingServicer
 from .settings import Settings, flag
@@ -27,7 +27,6 @@ from .web import WebServer, application
 
 _log = logging.getLogger(__name__)
 
-_SPARE_THREADS = 16
 _LAST_BYTES_S = 0.5
 """What a stopping server gives its last answers to leave by, once all are made."""
 
@@ -47,18 +46,20 @@ class Server:
     def start(self) -> None:
         """Come up until requests are answered. Raises StartupError or BundleError; then nothing is left running."""
         with _listener(self.settings.host, self.settings.http_port, "http_port") as listener, ExitStack() as undo:
-            self._grpc = self._build_grpc()
+            self._loop = LoopThread("bothends-grpc")
+            undo.callback(self._loop.close)
+            self._grpc = self._loop.run(self._build_grpc())
             undo.callback(self._give_back_port)
             self.port = self._bind_grpc()
             self.http_port: int = listener.getsockname()[1]
             bundle = Bundle.open(self.settings.bundle or default_path())
             self.embedder = Embedder.load(bundle, settings=self.settings, metrics=self.metrics)
             undo.callback(self.embedder.close, timeout_s=0)
-            self._health = self._add_services()
+            self._health = self._loop.run(self._add_services())
             self._web = WebServer(application(self.metrics.registry, lambda: self._ready), listener)
             self._web.start()
             undo.pop_all()
-        self._grpc.start()
+        self._loop.run(self._grpc.start())
         self._ready = True
 
     def banner(self) -> str:
@@ -92,28 +93,27 @@ class Server:
         Returns whether everything accepted was answered.
         """
         self._ready = False
-        self._health.enter_graceful_shutdown()
+        self._loop.run(self._health.enter_graceful_shutdown())
         answered = self._gate.close(timeout_s=self.settings.drain_s)
-        self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers and the like would hold a longer one
+        self._loop.run(self._grpc.stop(grace=_LAST_BYTES_S))  # health watchers would hold a longer one
         finished = self.embedder.close(timeout_s=_LAST_BYTES_S)
+        self._loop.close()
         self._web.stop()
         return answered and finished
 
-    def _add_services(self) -> health.HealthServicer:
+    async def _add_services(self) -> health.aio.HealthServicer:
         servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)
         embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server(servicer, self._grpc)
-        checks = health.HealthServicer()
+        checks = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checks, self._grpc)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
         for name in ("", SERVICE):
-            checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+            await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
         return checks
 
-    def _build_grpc(self) -> grpc.Server:
+    async def _build_grpc(self) -> grpc.aio.Server:
         settings = self.settings
-        return grpc.server(
-            # The gate refuses what is over the limit; spare threads keep health checks and refusals quick.
-            ThreadPoolExecutor(settings.max_concurrent_requests + _SPARE_THREADS, "bothends-call"),
+        return grpc.aio.server(
             interceptors=[CallInterceptor(self.metrics, self._gate)],
             options=[
                 ("grpc.so_reuseport", 0),  # else two servers would share a port and neither would say so
@@ -127,8 +127,8 @@ class Server:
         )
 
     def _give_back_port(self) -> None:
-        self._grpc.start()  # gRPC lets go of a bound port only once it has run
-        self._grpc.stop(None).wait()
+        self._loop.run(self._grpc.start())  # gRPC lets go of a bound port only once it has run
+        self._loop.run(self._grpc.stop(None))
 
     def _bind_grpc(self) -> int:
         host, port = self.settings.host, self.settings.port
