@@ -1,6 +1,7 @@
 """The client: chunks, indexes that count in the caller's own list, errors that say what to do."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -10,6 +11,7 @@ from bothends import (
     Client,
     ConnectionFailedError,
     DeadlineError,
+    OverloadedError,
     RequestError,
     SentenceError,
     TruncationWarning,
@@ -97,8 +99,6 @@ def test_a_request_over_the_message_limit_is_the_callers_error(client: Client) -
 
 
 def test_threads_share_a_client(client: Client) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     alone = client.embed(["shared words"])
     with ThreadPoolExecutor(8) as pool:
         assert all(
@@ -111,3 +111,20 @@ def test_a_closed_client_says_so(server: Server) -> None:
     client.close()
     with pytest.raises((ValueError, grpc.RpcError)):
         client.embed(["too late"])
+
+
+def test_a_call_that_grpc_drops_is_an_overload() -> None:
+    """gRPC says CANCELLED to calls that an overloaded server never saw; a caller must not think it was itself."""
+
+    def drop(request: bytes, context: grpc.ServicerContext) -> bytes:
+        context.abort(grpc.StatusCode.CANCELLED, "CANCELLED")
+
+    dropping = grpc.server(ThreadPoolExecutor(1))
+    handlers = {"Embed": grpc.unary_unary_rpc_method_handler(drop)}
+    dropping.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bothends.v1.EmbeddingService", handlers),))
+    port = dropping.add_insecure_port("127.0.0.1:0")
+    dropping.start()
+    with Client(f"127.0.0.1:{port}") as client, pytest.raises(OverloadedError, match="dropped the call") as raised:
+        client.embed(["anyone?"])
+    assert raised.value.retry_after_s > 0
+    dropping.stop(None).wait()

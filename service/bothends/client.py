@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 from numpy.typing import NDArray
 
 from .embeddings import Embeddings
-from .errors import BothendsError, ConnectionFailedError, DeadlineError, RequestError, SentenceError
+from .errors import BothendsError, ConnectionFailedError, DeadlineError, OverloadedError, RequestError, SentenceError
 from .status import from_status
 from .v1 import embedding_pb2, embedding_pb2_grpc
 from .wire import decode
@@ -132,6 +132,8 @@ class Client:
             status = status_pb2.Status(code=raised.code().value[0], message=raised.details() or "")
             if "larger than max" in status.message:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help
                 return RequestError(f"the request is too large for {self.target}: {status.message}")
+            if raised.code() is grpc.StatusCode.CANCELLED:  # not by us: gRPC drops what an overloaded server can't take
+                return OverloadedError(f"{self.target} is overloaded and dropped the call", retry_after_s=1.0)
         error = from_status(status)
         if isinstance(error, ConnectionFailedError):
             return ConnectionFailedError(f"no bothends server answers at {self.target}: {status.message}")

@@ -119,10 +119,10 @@ class Server:
                 ("grpc.so_reuseport", 0),  # else two servers would share a port and neither would say so
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
-                # Past 1000 by default, gRPC itself drops calls with CANCELLED; the gate's refusal says more. Not
-                # without bound: each takes memory until it is looked at.
-                ("grpc.server.max_pending_requests", 10_000),
-                ("grpc.server.max_pending_requests_hard_limit", 20_000),
+                # Calls that the event loop has not taken yet. Past these gRPC drops some, then all, as CANCELLED, which
+                # says less than the gate's refusal; without them the backlog of an overload lasts for many seconds.
+                ("grpc.server.max_pending_requests", 2_000),
+                ("grpc.server.max_pending_requests_hard_limit", 4_000),
             ],
         )
 
