@@ -15,7 +15,6 @@ from bothends.status import from_status, to_status
         (errors.OverloadedError("full", retry_after_s=1.25), code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
         (errors.DrainingError("stopping"), code_pb2.UNAVAILABLE, "DRAINING"),
         (errors.DeadlineError("late"), code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
-        (errors.CancelledError("gone"), code_pb2.CANCELLED, "CANCELLED"),
         (errors.EngineError("broke"), code_pb2.INTERNAL, "ENGINE"),
     ],
 )

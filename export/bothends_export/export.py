@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,7 +16,7 @@ from bothends.tokenizer import Tokenizer
 
 from . import golden, graph
 from .card import model_card
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, CheckpointConfig
 from .encoder import Encoder, EncoderConfig
 from .equivalence import Advance, verify
 
@@ -45,18 +46,7 @@ def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advanc
         draft = Path(scratch) / out.name
         bundle.write(
             draft,
-            config={
-                "name": config.name,
-                "version": config.version,
-                "cell": sizes.cell,
-                "pooling": sizes.pooling,
-                "vocabulary_size": sizes.vocabulary_size,
-                "embedding_size": sizes.embedding_size,
-                "hidden_size": sizes.hidden_size,
-                "layers": sizes.layers,
-                "max_tokens": config.max_tokens,
-                "tolerance": TOLERANCE,
-            },
+            config=_bundle_config(config),
             model=graph.build(weights, sizes).SerializeToString(),
             tokenizer=checkpoint.tokenizer,
             golden=golden.make(checkpoint.encoder, tokenizer),
@@ -67,6 +57,18 @@ def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advanc
             raise BundleError(f"the exported graph isn't the encoder: {breaches[0]}; nothing was written")
         draft.replace(out)
     return Bundle.open(out)
+
+
+def _bundle_config(config: CheckpointConfig) -> dict[str, Any]:
+    """BundleConfig's fields, but for the hashes."""
+    sizes = config.encoder.model_dump()
+    return {
+        "name": config.name,
+        "version": config.version,
+        "max_tokens": config.max_tokens,
+        "tolerance": TOLERANCE,
+        **sizes,
+    }
 
 
 def _existing_parent(out: Path) -> Path:
@@ -92,14 +94,7 @@ def lift(opened: Bundle) -> Encoder:
 
 def encoder_config(config: BundleConfig) -> EncoderConfig:
     """The sizes that a bundle's config.json gives."""
-    return EncoderConfig(
-        cell=config.cell,
-        pooling=config.pooling,
-        vocabulary_size=config.vocabulary_size,
-        embedding_size=config.embedding_size,
-        hidden_size=config.hidden_size,
-        layers=config.layers,
-    )
+    return EncoderConfig(**config.model_dump(include=set(EncoderConfig.model_fields)))
 
 
 def fitting(opened: Bundle, checkpoint: Checkpoint) -> Encoder:

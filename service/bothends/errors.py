@@ -11,7 +11,6 @@
     ├── OverloadedError           the load's: the queue is full; try again after `retry_after_s`
     ├── DrainingError             the server's: it is stopping and takes nothing new
     ├── DeadlineError             the clock's: the answer would come too late
-    ├── CancelledError            the caller's: it went away
     ├── EngineError               the server's: the model run itself failed
     └── ConnectionFailedError     the network's: no server answered (raised by the client only)
 
@@ -75,10 +74,6 @@ class DrainingError(BothendsError):
 
 class DeadlineError(BothendsError):
     """The deadline passed before the answer was ready."""
-
-
-class CancelledError(BothendsError):
-    """The caller cancelled its request; nobody waits for the answer."""
 
 
 class EngineError(BothendsError):

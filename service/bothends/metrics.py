@@ -4,7 +4,7 @@ Knows nothing of who calls it. Seconds, tokens and rows are base units; no label
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, get_args
 
@@ -46,48 +46,34 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
-        self._request_seconds = Histogram(
-            "bothends_request_seconds",
-            "From a request's arrival to its answer.",
-            ("method",),
-            buckets=SECONDS,
-            registry=self.registry,
+        self._request_seconds = self._histogram(
+            "bothends_request_seconds", "From a request's arrival to its answer.", SECONDS, ("method",)
         )
-        self._phase_seconds = Histogram(
+        self._phase_seconds = self._histogram(
             "bothends_phase_seconds",
             "Time in each phase: tokenise and serialise once a request, queue once a sentence, engine once a batch.",
+            SECONDS,
             ("phase",),
-            buckets=SECONDS,
-            registry=self.registry,
         )
-        self._sentence_tokens = Histogram(
-            "bothends_sentence_tokens", "Tokens read of each sentence.", buckets=TOKENS, registry=self.registry
-        )
+        self._sentence_tokens = self._histogram("bothends_sentence_tokens", "Tokens read of each sentence.", TOKENS)
         self._truncated = Counter(
             "bothends_truncated_sentences", "Sentences cut to the model's limit.", registry=self.registry
         )
-        self._batch_rows = Histogram(
-            "bothends_batch_rows", "Sentences in each model run.", buckets=ROWS, registry=self.registry
+        self._batch_rows = self._histogram("bothends_batch_rows", "Sentences in each model run.", ROWS)
+        self._batch_tokens = self._histogram(
+            "bothends_batch_tokens", "Tokens in each model run, padding included.", TOKENS
         )
-        self._batch_tokens = Histogram(
-            "bothends_batch_tokens",
-            "Tokens in each model run, padding included.",
-            buckets=TOKENS,
-            registry=self.registry,
+        self._batch_efficiency = self._histogram(
+            "bothends_batch_efficiency_ratio", "Share of each model run that is not padding.", SHARES
         )
-        self._batch_efficiency = Histogram(
-            "bothends_batch_efficiency_ratio",
-            "Share of each model run that is not padding.",
-            buckets=SHARES,
-            registry=self.registry,
-        )
+        labels = ("name", "version", "device", "provider")
         self._model = Gauge(
-            "bothends_model_info",
-            "The model that is served; always 1.",
-            ("name", "version", "device", "provider"),
-            registry=self.registry,
+            "bothends_model_info", "The model that is served; always 1.", labels, registry=self.registry
         )
         self._present_at_zero()
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def _present_at_zero(self) -> None:
         for method in METHODS:

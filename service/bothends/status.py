@@ -7,7 +7,6 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from .errors import (
     BothendsError,
-    CancelledError,
     ConnectionFailedError,
     DeadlineError,
     DrainingError,
@@ -29,7 +28,6 @@ _TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
     (OverloadedError, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (DrainingError, code_pb2.UNAVAILABLE, "DRAINING"),
     (DeadlineError, code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
-    (CancelledError, code_pb2.CANCELLED, "CANCELLED"),
     (EngineError, code_pb2.INTERNAL, "ENGINE"),
 )
 _DEFAULT_RETRY_S = 1.0
@@ -77,7 +75,6 @@ _BY_CODE: dict[int, type[BothendsError]] = {
     code_pb2.RESOURCE_EXHAUSTED: OverloadedError,
     code_pb2.UNAVAILABLE: ConnectionFailedError,
     code_pb2.DEADLINE_EXCEEDED: DeadlineError,
-    code_pb2.CANCELLED: CancelledError,
     code_pb2.INTERNAL: EngineError,
 }
 
