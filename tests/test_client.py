@@ -16,7 +16,7 @@ from bothends import (
     SentenceError,
     TruncationWarning,
 )
-from bothends.client import _chunks
+from bothends.chunks import chunks
 from bothends.server import Server
 
 
@@ -31,9 +31,9 @@ def test_many_sentences_are_sent_in_chunks(client: Client) -> None:
 
 def test_chunks_keep_both_limits() -> None:
     """At most so many sentences, at most so many bytes, never an empty chunk unless there is nothing at all."""
-    assert list(_chunks([1] * 5, 2, 100)) == [(0, 2), (2, 4), (4, 5)]
-    assert list(_chunks([100, 1, 1, 200], 10, 100)) == [(0, 1), (1, 3), (3, 4)]
-    assert list(_chunks([], 10, 100)) == [(0, 0)]
+    assert list(chunks([1] * 5, most=2, most_size=100)) == [(0, 2), (2, 4), (4, 5)]
+    assert list(chunks([100, 1, 1, 200], most=10, most_size=100)) == [(0, 1), (1, 3), (3, 4)]
+    assert list(chunks([], most=10, most_size=100)) == [(0, 0)]
 
 
 def test_a_bad_sentence_is_named_in_the_callers_count(client: Client) -> None:

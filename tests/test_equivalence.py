@@ -53,24 +53,23 @@ def last_step_of_y(model: onnx.ModelProto) -> None:
     model.graph.node.insert(place + 1, helper.make_node("Gather", ["Y", "last"], ["Y_h0"], axis=0))
 
 
+def read_directions(model: onnx.ModelProto, order: list[int], *, output: str) -> None:
+    """Have the node that makes `output` read Y_h's directions in another order."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array(order, dtype=np.int64), "order"))
+    reader = next(node for node in model.graph.node if output in node.output)
+    place = list(model.graph.node).index(reader)
+    reader.input[0] = "reordered"
+    model.graph.node.insert(place, helper.make_node("Gather", ["Y_h0", "order"], ["reordered"], axis=0))
+
+
 def swapped_halves(model: onnx.ModelProto) -> None:
     """Backward first, then forward."""
-    order = numpy_helper.from_array(np.array([1, 0], dtype=np.int64), "order")
-    model.graph.initializer.append(order)
-    transpose = next(node for node in model.graph.node if "ends_by_batch" in node.output)
-    place = list(model.graph.node).index(transpose)
-    transpose.input[0] = "swapped"
-    model.graph.node.insert(place, helper.make_node("Gather", ["Y_h0", "order"], ["swapped"], axis=0))
+    read_directions(model, [1, 0], output="ends_by_batch")
 
 
 def h_n_of_one_direction_twice(model: onnx.ModelProto) -> None:
     """The embedding is right, h_n isn't."""
-    order = numpy_helper.from_array(np.array([0, 0], dtype=np.int64), "order")
-    model.graph.initializer.append(order)
-    concat = next(node for node in model.graph.node if "h_n" in node.output)
-    place = list(model.graph.node).index(concat)
-    concat.input[0] = "twice"
-    model.graph.node.insert(place, helper.make_node("Gather", ["Y_h0", "order"], ["twice"], axis=0))
+    read_directions(model, [0, 0], output="h_n")
 
 
 MUTATIONS = [gates_in_torch_order, without_sequence_lens, last_step_of_y, swapped_halves, h_n_of_one_direction_twice]

@@ -424,3 +424,20 @@ def test_what_can_be_refused_is_refused_before_the_teachers_begin(tmp_path: Path
     with pytest.raises(PairsError, match=r"dev\.tsv can't be read"):
         run(toy.recipe(), folder, tmp_path)
     assert not (folder / "cache").exists()
+
+
+def test_a_resumed_run_asks_no_teacher_for_the_vocabulary(
+    folder: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the saved state replaces isn't computed again; with large teachers that takes minutes."""
+    with pytest.MonkeyPatch.context() as killing:
+        kill_in_step(11, killing)
+        with pytest.raises(Kill):
+            run(toy.recipe(), folder, tmp_path)
+
+    def begin(*_: Any) -> None:
+        pytest.fail("a resumed run began anew")
+
+    monkeypatch.setattr(train, "begin", begin)
+    run(toy.recipe(), folder, tmp_path)
+    assert_same(state(tmp_path), state(uninterrupted))

@@ -110,7 +110,8 @@ def _lengths(
         measured = []
         for length in range(start, stop + 1):
             ids = _random_ids(encoder, random, (1, length))
-            measured.append(_compare(session, encoder, ids, np.array([length], dtype=np.int32)))
+            lengths = np.array([length], dtype=np.int32)
+            measured.append(_compare(session.states(ids, lengths), encoder, ids, lengths))
             advance(1)
         what = f"length {start}" if start == stop else f"lengths {start}-{stop}"
         yield _worst(what, measured, same_bits=None)
@@ -125,8 +126,8 @@ def _ragged(
         lengths = random.integers(1, max_tokens, size=size, endpoint=True).astype(np.int32)
         lengths[random.permutation(size)[:2]] = 1, max_tokens
         ids = _random_ids(encoder, random, (size, max_tokens))
-        compared = _compare(session, encoder, ids, lengths)
         batched, h_n = session.states(ids, lengths)
+        compared = _compare((batched, h_n), encoder, ids, lengths)
         same = True
         for row, length in enumerate(lengths):
             alone, h_n_alone = session.states(ids[row : row + 1, :length], lengths[row : row + 1])
@@ -156,10 +157,13 @@ def _random_ids(encoder: Encoder, random: np.random.Generator, shape: tuple[int,
 
 
 def _compare(
-    session: Session, encoder: Encoder, ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    states: tuple[NDArray[np.float32], NDArray[np.float32]],
+    encoder: Encoder,
+    ids: NDArray[np.int64],
+    lengths: NDArray[np.int32],
 ) -> tuple[int, float, float, float]:
-    """Sentences, and the largest difference of the forward half, the backward half and h_n."""
-    embedding, h_n = session.states(ids, lengths)
+    """Sentences, and the largest difference of the forward half, the backward half and h_n of a session's states."""
+    embedding, h_n = states
     expected_rows, expected_states = _reference(encoder, ids, lengths)
     half = encoder.config.hidden_size
     difference = np.abs(embedding - expected_rows)

@@ -34,11 +34,7 @@ def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advanc
         raise BundleError(f"{out} exists already; remove it or choose another folder")
     config, sizes = checkpoint.config, checkpoint.config.encoder
     tokenizer = Tokenizer(checkpoint.tokenizer, max_tokens=config.max_tokens, source=Path("tokenizer.json"))
-    if tokenizer.vocabulary_size > sizes.vocabulary_size:
-        raise BundleError(
-            f"the tokenizer has ids up to {tokenizer.vocabulary_size - 1}, "
-            f"the embedding table {sizes.vocabulary_size} rows"
-        )
+    tokenizer.must_fit(sizes.vocabulary_size)
     weights = {name: tensor.numpy() for name, tensor in checkpoint.encoder.state_dict().items()}
     if checkpoint.table_dtype == torch.float16:  # lossless: that is what the checkpoint held
         weights["embedding.weight"] = weights["embedding.weight"].astype(np.float16)

@@ -27,8 +27,6 @@ _log = logging.getLogger(__name__)
 
 _WINDOW = 64
 """How many of the sentences whose turn is next a batch is chosen from."""
-
-
 _PATIENCE_S = 0.02
 """How long a running batch may keep less than a whole one waiting beside idle workers; a few times a usual batch."""
 

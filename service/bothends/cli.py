@@ -24,6 +24,12 @@ _SHOWN_NUMBERS = 4
 _SHOWN_COSINES = 10
 
 
+_server_option = click.option(
+    "--server", default="127.0.0.1:50051", show_default=True, envvar="BOTHENDS_SERVER", help="host:port of gRPC."
+)
+_timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+
+
 class Commands(click.Group):
     """The built-in commands and those of other packages; a bothends error is one line and an exit code."""
 
@@ -115,10 +121,8 @@ def serve(**flags: str | None) -> None:
 
 @main.command(short_help="Embed sentences by a server.")
 @click.argument("sentences", nargs=-1, required=True)
-@click.option(
-    "--server", default="127.0.0.1:50051", show_default=True, envvar="BOTHENDS_SERVER", help="host:port of gRPC."
-)
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+@_server_option
+@_timeout_option
 @click.option("--json", "as_json", is_flag=True, help="Print whole vectors, one JSON object a sentence.")
 def embed(sentences: tuple[str, ...], server: str, timeout: float, as_json: bool) -> None:
     """Embed SENTENCES and show how alike they are."""
@@ -132,10 +136,8 @@ def embed(sentences: tuple[str, ...], server: str, timeout: float, as_json: bool
 
 
 @main.command(short_help="Describe the model that a server serves.")
-@click.option(
-    "--server", default="127.0.0.1:50051", show_default=True, envvar="BOTHENDS_SERVER", help="host:port of gRPC."
-)
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+@_server_option
+@_timeout_option
 def info(server: str, timeout: float) -> None:
     """Describe the model that a server serves, and its limits."""
     with Client(server, timeout_s=timeout) as client:

@@ -6,7 +6,7 @@ Needs grpcio, protobuf and numpy only.
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 import grpc
@@ -15,6 +15,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 from numpy.typing import NDArray
 
+from .chunks import chunks
 from .embeddings import Embeddings
 from .errors import BothendsError, ConnectionFailedError, DeadlineError, OverloadedError, RequestError, SentenceError
 from .status import from_status
@@ -76,7 +77,7 @@ class Client:
         waiting: deque[tuple[int, grpc.Future[bytes]]] = deque()
         responses: list[bytes] = []
         try:
-            for start, stop in _chunks(sizes, most, most_bytes):
+            for start, stop in chunks(sizes, most=most, most_size=most_bytes):
                 if len(waiting) == _IN_FLIGHT:
                     responses.append(self._result(*waiting.popleft()))
                 request = embedding_pb2.EmbedRequest(sentences=sentences[start:stop])
@@ -145,17 +146,6 @@ def _encoded_size(index: int, sentence: str) -> int:
         return len(sentence.encode())
     except UnicodeEncodeError as error:
         raise SentenceError(index, f"is no valid Unicode: {error.reason} at character {error.start}") from None
-
-
-def _chunks(sizes: Sequence[int], most: int, most_bytes: int) -> Iterator[tuple[int, int]]:
-    """Ranges of at most `most` sentences and `most_bytes` bytes, or of one sentence; one empty range for none."""
-    start = total = 0
-    for index, size in enumerate(sizes):
-        if index > start and (index - start == most or total + size > most_bytes):
-            yield start, index
-            start, total = index, 0
-        total += size
-    yield start, len(sizes)
 
 
 def _remaining(deadline: float) -> float:

@@ -19,7 +19,7 @@ from .batcher import Batcher
 from .bundle import Bundle
 from .embeddings import Embeddings
 from .engine import Engine
-from .errors import BundleError, DeadlineError, RequestError, SentenceError
+from .errors import DeadlineError, RequestError, SentenceError
 from .metrics import Metrics
 from .selftest import SelfTest, self_test
 from .session import Session
@@ -29,8 +29,6 @@ from .tokenizer import Tokenizer, Tokens
 _OVERHEAD_ROWS = {"cpu": 1.5, "cuda": 1000.0}
 """What a step of the model costs besides its rows, in rows. On a CPU a batch of 8 takes about 3.5 times one of 1; on a
 GPU more rows are nearly free (an estimate: not yet measured)."""
-
-
 _ENGINE_NICE = 10
 
 
@@ -85,11 +83,7 @@ class Embedder:
         tokenizer = Tokenizer(
             bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json"
         )
-        if tokenizer.vocabulary_size > bundle.config.vocabulary_size:
-            raise BundleError(
-                f"{bundle.path}: the tokenizer has ids up to {tokenizer.vocabulary_size - 1}, "
-                f"the model a table of {bundle.config.vocabulary_size}"
-            )
+        tokenizer.must_fit(bundle.config.vocabulary_size)
         session = Session(bundle, device=settings.device)
         metrics = metrics or Metrics()
         metrics.serving(
@@ -174,7 +168,7 @@ def _yield_to_callers() -> None:
 
 def _wait(future: Future[NDArray[np.float32]], deadline: float | None) -> NDArray[np.float32]:
     remaining = None
-    if deadline is not None:  # gRPC's "no deadline" is one in the far future, more than a lock can wait
+    if deadline is not None:  # an infinite timeout is more than a lock can wait
         remaining = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
     try:
         return future.result(remaining)

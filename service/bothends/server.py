@@ -3,7 +3,6 @@
 Ports are bound first, so that a taken one is said at once; nothing is answered before the self-test has passed.
 """
 
-import logging
 import socket
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -24,8 +23,6 @@ from .servicer import EmbeddingServicer
 from .settings import Settings, flag
 from .v1 import embedding_pb2, embedding_pb2_grpc
 from .web import WebServer, application
-
-_log = logging.getLogger(__name__)
 
 _LAST_BYTES_S = 0.5
 """What a stopping server gives its last answers to leave by, once all are made."""

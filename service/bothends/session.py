@@ -16,7 +16,6 @@ from .errors import BundleError, DeviceError
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
-
 _Signature = dict[str, tuple[str, list[int | None]]]
 """Of each input and output, its type and axes; None where an axis is free."""
 
@@ -49,6 +48,13 @@ class Session:
         (rows,) = self._session.run(["embedding"], {"token_ids": token_ids, "lengths": lengths})
         return np.asarray(rows)
 
+    def states(
+        self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`embedding` [batch, dimension] and `h_n` [layers·2, batch, hidden] of a batch that is padded already."""
+        embedding, h_n = self._session.run(["embedding", "h_n"], {"token_ids": token_ids, "lengths": lengths})
+        return np.asarray(embedding), np.asarray(h_n)
+
     def _check_table(self, bundle: Bundle) -> None:
         """The last id of the vocabulary has a row: an id past the table would fail every sentence of its batch."""
         try:
@@ -58,13 +64,6 @@ class Session:
                 f"{bundle.path / MODEL}: its table has fewer rows than config.json's vocabulary_size, "
                 f"{bundle.config.vocabulary_size}"
             ) from error
-
-    def states(
-        self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """`embedding` [batch, dimension] and `h_n` [layers·2, batch, hidden] of a batch that is padded already."""
-        embedding, h_n = self._session.run(["embedding", "h_n"], {"token_ids": token_ids, "lengths": lengths})
-        return np.asarray(embedding), np.asarray(h_n)
 
 
 def pad(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

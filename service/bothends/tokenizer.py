@@ -3,12 +3,13 @@
 Knows nothing of models. Unicode normalisation and unknown words are the tokenizer file's business.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tokenizers
 
+from .chunks import chunks
 from .errors import BothendsError, BundleError, EngineError
 
 _PIECE_CHARS = 1 << 16
@@ -35,11 +36,19 @@ class Tokenizer:
         except BaseException as error:
             raise _mended(error, BundleError(f"{source} is no tokenizer that can be used: {error}")) from error
         self._max_tokens = max_tokens
+        self._source = source
 
     @property
     def vocabulary_size(self) -> int:
         """One more than the largest token id."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    def must_fit(self, rows: int) -> None:
+        """Raises BundleError unless an embedding table of `rows` has one for every id."""
+        if self.vocabulary_size > rows:
+            raise BundleError(
+                f"{self._source}: the tokenizer has ids up to {self.vocabulary_size - 1}, the model a table of {rows}"
+            )
 
     def vocabulary(self) -> list[str]:
         """Every token's text by id, without the marks of a continued word; empty where an id is unused."""
@@ -53,7 +62,7 @@ class Tokenizer:
         before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
         """
         found: list[Tokens] = []
-        for start, stop in _pieces(sentences):
+        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
             between()
             try:
                 encodings = self._tokenizer.encode_batch_fast(list(sentences[start:stop]))
@@ -63,18 +72,6 @@ class Tokenizer:
             limit = self._max_tokens
             found += [Tokens(encoding.ids[:limit], len(encoding) > limit) for encoding in encodings]
         return found
-
-
-def _pieces(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Ranges of sentences that hold at most _PIECE_CHARS characters together, or of one sentence."""
-    start = total = 0
-    for index, sentence in enumerate(sentences):
-        if index > start and total + len(sentence) > _PIECE_CHARS:
-            yield start, index
-            start, total = index, 0
-        total += len(sentence)
-    if sentences:
-        yield start, len(sentences)
 
 
 def _mended(error: BaseException, instead: BothendsError) -> BaseException:

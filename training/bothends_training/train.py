@@ -94,11 +94,13 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = saved_state(recipe, out, device)
     lesson = prepare(recipe, folder, cache, progress)
-    run = begin(recipe, folder, lesson, device)
-    if state is not None:
-        if state["corpus"] != lesson.corpus_fingerprint:
-            raise RecipeError(f"{out} holds a run on other sentences than {recipe.corpus.path} has now")
+    if state is None:
+        run = begin(recipe, folder, lesson, device)
+    elif state["corpus"] == lesson.corpus_fingerprint:
+        run = untaught(recipe, lesson, device)
         run.restore(state)
+    else:
+        raise RecipeError(f"{out} holds a run on other sentences than {recipe.corpus.path} has now")
     steps(Job(recipe, lesson, out, device, progress), run)
     return run.history
 
@@ -120,6 +122,22 @@ def digest(recipe: Recipe) -> str:
 
 def begin(recipe: Recipe, folder: Path, lesson: Lesson, device: torch.device) -> Run:
     """A student at step 0, its token embeddings taken from the teachers."""
+    run = untaught(recipe, lesson, device)
+    counts = np.bincount(lesson.corpus.ids, minlength=lesson.tokenizer.vocabulary_size)
+    tokens = lesson.tokenizer.vocabulary()
+    of_tokens = np.concatenate([Teacher(spec, folder).embed(tokens) for spec in recipe.teachers], axis=1)
+    table = token_embeddings(
+        of_tokens,
+        counts / counts.sum(),
+        size=recipe.student.embedding_size,
+        frequency_scale=recipe.optimisation.frequency_scale,
+    )
+    run.encoder.embedding.weight.data.copy_(torch.from_numpy(table))
+    return run
+
+
+def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
+    """A student with random weights, which a saved state or the teachers' token embeddings replace."""
     torch.manual_seed(recipe.seed)
     student = recipe.student
     config = EncoderConfig(
@@ -129,20 +147,9 @@ def begin(recipe: Recipe, folder: Path, lesson: Lesson, device: torch.device) ->
         layers=student.layers,
     )
     encoder = Encoder(config)
-    counts = np.bincount(lesson.corpus.ids, minlength=config.vocabulary_size)
-    tokens = lesson.tokenizer.vocabulary()
-    of_tokens = np.concatenate([Teacher(spec, folder).embed(tokens) for spec in recipe.teachers], axis=1)
-    table = token_embeddings(
-        of_tokens,
-        counts / counts.sum(),
-        size=student.embedding_size,
-        frequency_scale=recipe.optimisation.frequency_scale,
-    )
-    encoder.embedding.weight.data.copy_(torch.from_numpy(table))
+    # Forget bias 1 (Jozefowicz et al., ICML 2015); the gates stand in the order i, f, g, o.
     for name, parameter in encoder.lstm.named_parameters():
-        if name.startswith(
-            "bias_ih"
-        ):  # forget bias 1 (Jozefowicz et al., ICML 2015); gates stand in the order i, f, g, o
+        if name.startswith("bias_ih"):
             parameter.data[student.hidden_size : 2 * student.hidden_size] += 1
     objective = Objective(
         config.dimension,

@@ -1,0 +1,14 @@
+"""A long list to ranges that are each small enough. Knows nothing of what the sizes count."""
+
+from collections.abc import Iterator, Sequence
+
+
+def chunks(sizes: Sequence[int], *, most: int, most_size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of at most `most` items and `most_size` of their sizes, or of one item; one empty range for none."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and (index - start == most or total + size > most_size):
+            yield start, index
+            start, total = index, 0
+        total += size
+    yield start, len(sizes)
