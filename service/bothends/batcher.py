@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ _WINDOW = 64
 """How many of the sentences whose turn is next a batch is chosen from."""
 _PATIENCE_S = 0.02
 """How long a running batch may keep less than a whole one waiting beside idle workers; a few times a usual batch."""
+
+_Ran: TypeAlias = tuple[list[Sentence], NDArray[np.float32], BatchRecord]
 
 
 class Batcher:
@@ -47,12 +49,15 @@ class Batcher:
         prepare_thread: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start `workers` threads. Budgets count sentences, rows × longest, and waiting tokens.
+        """Run at most `workers` batches at once; one thread more, so that none waits for another's answers to leave.
+
+        Budgets count sentences, rows × longest, and waiting tokens.
 
         `overhead_rows` is what a step of the engine costs besides its rows, in rows (see policy.py);
         `prepare_thread` is called once in each worker.
         """
         self._engine = engine
+        self._workers = workers
         self._max_batch_rows = max_batch_rows
         self._max_batch_tokens = max_batch_tokens
         self._max_queue_tokens = max_queue_tokens
@@ -68,7 +73,7 @@ class Batcher:
         self._changed = threading.Condition()
         self._threads = [
             threading.Thread(target=self._work, name=f"bothends-engine-{number}", daemon=True)
-            for number in range(workers)
+            for number in range(workers + 1)
         ]
         for thread in self._threads:
             thread.start()
@@ -127,9 +132,12 @@ class Batcher:
         self._prepare_thread()
         while batch := self._next_batch():
             try:
-                self._run(batch)
+                ran = self._run(batch)
             finally:
                 self._finished(True)
+            for sentences, rows, record in ran:
+                self._deliver(sentences, rows)
+                self._tell(record)
 
     def _finished(self, was_running: bool) -> None:
         with self._changed:
@@ -142,7 +150,7 @@ class Batcher:
         A sentence alone costs more than twice one in a full batch, and it waits for the running batch only, or for
         _PATIENCE_S where that takes long.
         """
-        if not self._queue:
+        if not self._queue or self._running >= self._workers:
             return False
         if self._closed or not self._running or self._queue.sentences >= self._max_batch_rows:
             return True
@@ -184,7 +192,8 @@ class Batcher:
         self._queue.take(batch)
         return batch
 
-    def _run(self, batch: list[Sentence]) -> None:
+    def _run(self, batch: list[Sentence]) -> list[_Ran]:
+        """Run `batch`, or what of it can be run: who can't be is answered here."""
         started = self._clock()
         try:
             rows = self._engine.run([sentence.ids for sentence in batch])
@@ -194,12 +203,12 @@ class Batcher:
             _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
             if len(batch) == 1:
                 batch[0].request.settle(EngineError(f"the model run failed ({type(error).__name__})"))
-                return
-            for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-                self._run(half)
-            return
-        record = self._record(batch, started, self._clock() - started)
-        self._deliver(batch, rows)
+                return []
+            middle = len(batch) // 2
+            return self._run(batch[:middle]) + self._run(batch[middle:])
+        return [(batch, rows, self._record(batch, started, self._clock() - started))]
+
+    def _tell(self, record: BatchRecord) -> None:
         try:
             self._observe(record)
         except Exception:  # whoever measures may be wrong; the next batch is served all the same
@@ -208,7 +217,7 @@ class Batcher:
     def _record(self, batch: list[Sentence], started: float, engine_s: float) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
         if engine_s > 0:
-            speed = sum(lengths) / engine_s * len(self._threads)
+            speed = sum(lengths) / engine_s * self._workers
             self._tokens_per_s = speed if not self._tokens_per_s else 0.9 * self._tokens_per_s + 0.1 * speed
         waits = [started - sentence.since for sentence in batch]
         return BatchRecord(len(batch), sum(lengths), len(batch) * max(lengths), engine_s, waits)

@@ -10,7 +10,7 @@ _LAME_DUCK_S = 2.0
 
 
 class Gate:
-    """Enter it with `with` for each request. Full, it raises OverloadedError at the door; closed, DrainingError."""
+    """Enter and leave it for each request. Full, it raises OverloadedError at the door; closed, DrainingError."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
@@ -19,7 +19,8 @@ class Gate:
         self._closed = False
         self._last_refusal = 0.0
 
-    def __enter__(self) -> None:
+    def enter(self) -> None:
+        """Come in. Raises OverloadedError or DrainingError; then nobody has to leave."""
         with self._changed:
             if self._closed:
                 self._last_refusal = time.monotonic()
@@ -30,7 +31,8 @@ class Gate:
                 )
             self._inside += 1
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self) -> None:
+        """Go out again."""
         with self._changed:
             self._inside -= 1
             if self._closed:

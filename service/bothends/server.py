@@ -4,30 +4,30 @@ Ports are bound first, so that a taken one is said at once; nothing is answered 
 """
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.metadata import version
 from queue import SimpleQueue
 
-import grpc.aio
+import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from .bundle import Bundle, default_path
+from .completion import CallQueue
+from .dispatch import Dispatcher
 from .embedder import Embedder
 from .errors import StartupError
 from .gate import Gate
-from .interceptors import CallInterceptor
-from .loop import LoopThread
 from .metrics import Metrics
-from .servicer import EmbeddingServicer
+from .servicer import SERVICE, EmbeddingServicer
 from .settings import Settings, flag
-from .v1 import embedding_pb2, embedding_pb2_grpc
 from .web import WebServer, application
 
 _LAST_BYTES_S = 0.5
 """What a stopping server gives its last answers to leave by, once all are made."""
-
-SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
+_OTHER_THREADS = 4
+"""For health and reflection."""
 
 
 class Server:
@@ -43,20 +43,19 @@ class Server:
     def start(self) -> None:
         """Come up until requests are answered. Raises StartupError or BundleError; then nothing is left running."""
         with _listener(self.settings.host, self.settings.http_port, "http_port") as listener, ExitStack() as undo:
-            self._loop = LoopThread("bothends-grpc")
-            undo.callback(self._loop.close)
-            self._grpc = self._loop.run(self._build_grpc())
+            self._grpc = self._build_grpc()
             undo.callback(self._give_back_port)
             self.port = self._bind_grpc()
             self.http_port: int = listener.getsockname()[1]
             bundle = Bundle.open(self.settings.bundle or default_path())
             self.embedder = Embedder.load(bundle, settings=self.settings, metrics=self.metrics)
             undo.callback(self.embedder.close, timeout_s=0)
-            self._health = self._loop.run(self._add_services())
+            self._add_services()
             self._web = WebServer(application(self.metrics.registry, lambda: self._ready), listener)
             self._web.start()
             undo.pop_all()
-        self._loop.run(self._grpc.start())
+        self._grpc.start()
+        self._calls.start()
         self._ready = True
 
     def banner(self) -> str:
@@ -90,42 +89,37 @@ class Server:
         Returns whether everything accepted was answered.
         """
         self._ready = False
-        self._loop.run(self._health.enter_graceful_shutdown())
+        self._health.enter_graceful_shutdown()
         answered = self._gate.close(timeout_s=self.settings.drain_s)
-        self._loop.run(self._grpc.stop(grace=_LAST_BYTES_S))  # health watchers would hold a longer one
+        self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         finished = self.embedder.close(timeout_s=_LAST_BYTES_S)
-        self._loop.close()
+        self._calls.close()
         self._web.stop()
         return answered and finished
 
-    async def _add_services(self) -> health.aio.HealthServicer:
+    def _add_services(self) -> None:
         servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)
-        embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server(servicer, self._grpc)
-        checks = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(checks, self._grpc)
+        self._calls = CallQueue(self._grpc, servicer.methods(Dispatcher(self.metrics, self._gate)))
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
         for name in ("", SERVICE):
-            await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-        return checks
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
-    async def _build_grpc(self) -> grpc.aio.Server:
+    def _build_grpc(self) -> grpc.Server:
         settings = self.settings
-        return grpc.aio.server(
-            interceptors=[CallInterceptor(self.metrics, self._gate)],
+        return grpc.server(
+            ThreadPoolExecutor(_OTHER_THREADS, "bothends-grpc"),
             options=[
                 ("grpc.so_reuseport", 0),  # else two servers would share a port and neither would say so
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
-                # Calls that the event loop has not taken yet. Past these gRPC drops some, then all, as CANCELLED, which
-                # says less than the gate's refusal; without them the backlog of an overload lasts for many seconds.
-                ("grpc.server.max_pending_requests", 2_000),
-                ("grpc.server.max_pending_requests_hard_limit", 4_000),
             ],
         )
 
     def _give_back_port(self) -> None:
-        self._loop.run(self._grpc.start())  # gRPC lets go of a bound port only once it has run
-        self._loop.run(self._grpc.stop(None))
+        self._grpc.start()  # gRPC lets go of a bound port only once it has run
+        self._grpc.stop(None).wait()
 
     def _bind_grpc(self) -> int:
         host, port = self.settings.host, self.settings.port

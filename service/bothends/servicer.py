@@ -1,29 +1,28 @@
-"""Proto in, embedder, proto out. Raises domain errors only; interceptors.py makes statuses of them."""
+"""Proto in, embedder, proto out. Raises domain errors only; dispatch.py makes statuses of them."""
 
-import asyncio
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
-import grpc.aio
+import numpy as np
+from numpy.typing import NDArray
 
+from .completion import Handler
+from .dispatch import Answer, Dispatcher
 from .embedder import Embedder, Pending
-from .errors import DeadlineError
 from .metrics import Metrics
-from .v1 import embedding_pb2, embedding_pb2_grpc
+from .v1 import embedding_pb2
 from .wire import encode
 
-Context = grpc.aio.ServicerContext[Any, Any]
+SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
 _LONG_BYTES = 4096
-"""A request of more is tokenised in a thread: the event loop is everybody's."""
+"""A request of more is tokenised in a thread of its own: the one that takes calls is everybody's."""
 _TOKENISERS = ThreadPoolExecutor(2, "bothends-tokenise")
 
 
-class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
-    """bothends.v1.EmbeddingService over one embedder."""
+class EmbeddingServicer:
+    """bothends.v1.EmbeddingService over one embedder. Each method settles its answer, now or later."""
 
     def __init__(self, embedder: Embedder, metrics: Metrics, *, max_message_bytes: int) -> None:
         self._embedder = embedder
@@ -31,30 +30,25 @@ class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
         self._max_message_bytes = max_message_bytes
         self._server_version = version("bothends")
 
-    async def Embed(  # noqa: N802  gRPC names methods as the contract does
-        self, request: embedding_pb2.EmbedRequest, context: Context
-    ) -> bytes:
-        """Embed the request's sentences within the call's deadline; the answer is serialised already.
+    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Handler]:
+        """Every method's full name, and what handles its calls."""
+        return {
+            f"/{SERVICE}/Embed": dispatcher.handler("Embed", embedding_pb2.EmbedRequest, self.embed),
+            f"/{SERVICE}/GetModel": dispatcher.handler("GetModel", embedding_pb2.GetModelRequest, self.get_model),
+        }
 
-        A caller that leaves cancels this coroutine, and with it the future that it awaits.
-        """
-        remaining = context.time_remaining()
-        deadline = None if remaining is None else time.monotonic() + remaining
-        begin = partial(self._embedder.begin, request.sentences, deadline=deadline)
-        pending = await _in_thread(begin) if request.ByteSize() > _LONG_BYTES else begin()
-        try:
-            rows = await asyncio.wait_for(asyncio.wrap_future(pending.rows), remaining)
-        except TimeoutError:
-            raise DeadlineError("the deadline passed before the embeddings were ready") from None
-        found = self._embedder.finish(pending, rows)
-        with self._metrics.phase("serialise"):
-            return encode(found)
+    def embed(self, request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+        """Embed the request's sentences within the call's deadline; who leaves takes them out of the queue."""
+        if request.ByteSize() > _LONG_BYTES:
+            _TOKENISERS.submit(self._begin, request, answer)
+        else:
+            self._begin(request, answer)
 
-    async def GetModel(  # noqa: N802  gRPC names methods as the contract does
+    def get_model(
         self,
-        request: embedding_pb2.GetModelRequest,  # noqa: ARG002  gRPC passes it by position
-        context: Context,  # noqa: ARG002
-    ) -> embedding_pb2.GetModelResponse:
+        request: embedding_pb2.GetModelRequest,  # noqa: ARG002  it has no fields yet
+        answer: Answer,
+    ) -> None:
         """Describe the model."""
         config = self._embedder.config
         model = embedding_pb2.Model(
@@ -69,19 +63,20 @@ class EmbeddingServicer(embedding_pb2_grpc.EmbeddingServiceServicer):
             max_sentence_chars=self._embedder.max_sentence_chars,
             max_message_bytes=self._max_message_bytes,
         )
-        return embedding_pb2.GetModelResponse(model=model)
+        answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 
+    def _begin(self, request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+        with answer.guarding():
+            pending = self._embedder.begin(request.sentences, deadline=answer.deadline)
+            answer.cancels(pending.rows)
+            pending.rows.add_done_callback(partial(self._finish, pending, answer))
 
-async def _in_thread(begin: Callable[[], Pending]) -> Pending:
-    """Run `begin` in a thread. Where the caller leaves meanwhile, what it queues is taken out again."""
-    begun = _TOKENISERS.submit(begin)
-    try:
-        return await asyncio.wrap_future(begun)
-    except asyncio.CancelledError:
-        begun.add_done_callback(_take_out)
-        raise
-
-
-def _take_out(begun: Future[Pending]) -> None:
-    if not begun.cancelled() and begun.exception() is None:
-        begun.result().rows.cancel()
+    def _finish(self, pending: Pending, answer: Answer, rows: Future[NDArray[np.float32]]) -> None:
+        """On the engine's thread that had the last row."""
+        if rows.cancelled():
+            return
+        with answer.guarding():
+            found = self._embedder.finish(pending, rows.result())
+            with self._metrics.phase("serialise"):
+                content = encode(found)
+            answer.send(content)

@@ -1,0 +1,130 @@
+"""What surrounds every call of our service: the gate, its clock, its count, and errors turned into statuses."""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+from google.rpc import code_pb2
+
+from .completion import Call, Handler
+from .errors import BothendsError, RequestError
+from .gate import Gate
+from .metrics import Metrics
+from .status import to_status
+
+_log = logging.getLogger(__name__)
+RequestT = TypeVar("RequestT", bound=Message)
+
+
+class Answer:
+    """What a method owes one call. The first to settle it counts: an answer, an error, or the caller's leaving."""
+
+    def __init__(self, call: Call, settled: Callable[[str], None]) -> None:
+        self._call = call
+        self._settled: Callable[[str], None] | None = settled
+        self._work: Future[Any] | None = None
+        self._lock = threading.Lock()
+        call.when_gone(self._gone)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the caller stops waiting, a time of `time.monotonic`."""
+        return self._call.deadline
+
+    def send(self, content: bytes) -> None:
+        """Answer with a serialised response."""
+        if self._settle("OK"):
+            self._call.answer(content)
+
+    def fail(self, error: BothendsError) -> None:
+        """Answer with the status that tells of `error`."""
+        status = to_status(error)
+        if self._settle(code_pb2.Code.Name(status.code)):
+            self._call.fail(status)
+
+    def cancels(self, work: Future[Any]) -> None:
+        """Cancel `work` when the caller leaves, or now if it has left."""
+        with self._lock:
+            self._work = work
+            left = self._settled is None
+        if left:
+            work.cancel()
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Whatever is raised inside `with` becomes the answer."""
+        try:
+            yield
+        except BothendsError as error:
+            self.fail(error)
+        except Exception as error:  # a bug of ours: the caller is told, without a word of its text
+            self.fail(BothendsError("internal error; the server's log says where"))
+            _log.error("a call failed: %s", _where(error))
+
+    def _gone(self) -> None:
+        deadline = self._call.deadline
+        is_late = deadline is not None and deadline <= time.monotonic()
+        if self._settle("DEADLINE_EXCEEDED" if is_late else "CANCELLED") and self._work is not None:
+            self._work.cancel()
+
+    def _settle(self, code: str) -> bool:
+        with self._lock:
+            settled, self._settled = self._settled, None
+        if settled is None:
+            return False
+        settled(code)
+        return True
+
+
+class Dispatcher:
+    """Calls to methods: lets each through the gate, times and counts it, and parses its request."""
+
+    def __init__(self, metrics: Metrics, gate: Gate) -> None:
+        self._metrics = metrics
+        self._gate = gate
+
+    def handler(
+        self, method: str, request_type: type[RequestT], behaviour: Callable[[RequestT, Answer], None]
+    ) -> Handler:
+        """What completion.py calls for `method`. `behaviour` settles its answer soon or late, or raises."""
+
+        def handle(call: Call) -> None:
+            started = time.perf_counter()
+            try:
+                self._gate.enter()
+            except BothendsError as error:
+                status = to_status(error)
+                call.fail(status)
+                self._metrics.answered(method, code_pb2.Code.Name(status.code), time.perf_counter() - started)
+                return
+            answer = Answer(call, partial(self._left, method, started))
+            with answer.guarding():
+                behaviour(_parsed(request_type, call.content, method), answer)
+
+        return handle
+
+    def _left(self, method: str, started: float, code: str) -> None:
+        self._metrics.answered(method, code, time.perf_counter() - started)
+        self._gate.leave()
+
+
+def _parsed(request_type: type[RequestT], content: bytes, method: str) -> RequestT:
+    try:
+        return request_type.FromString(content)
+    except DecodeError:
+        raise RequestError(
+            f"the bytes are no {method}Request: malformed protobuf, or text that is no UTF-8", field="request"
+        ) from None
+
+
+def _where(error: Exception) -> str:
+    """Type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {frame.filename}:{frame.lineno} in {frame.name}"
