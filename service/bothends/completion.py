@@ -1,8 +1,9 @@
 """Unary calls from a gRPC server's completion queue to functions, and answers back from any thread.
 
-grpcio's two Python servers keep something waiting for every call, a thread or a coroutine, and waking it costs more than
-all else that surrounds the model (docs/decisions/0005). This one stands on what both are built on and keeps nothing
-waiting: one thread takes what the queue brings, and whoever has an answer sends it. Knows nothing of embeddings.
+grpcio's two Python servers keep something waiting for every call, a thread or a coroutine, and waking it costs more
+than all else that surrounds the model (docs/decisions/0005). This one stands on what both are built on and keeps
+nothing waiting: one thread takes what the queue brings, and whoever has an answer sends it. Knows nothing of
+embeddings.
 """
 
 import logging

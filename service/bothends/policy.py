@@ -5,25 +5,35 @@ rows, and padding is paid in full. So the best company is of like length, and no
 """
 
 from collections.abc import Sequence
+from math import inf
 
 
 def choose(lengths: Sequence[int], *, must: int, max_rows: int, max_tokens: int, overhead_rows: float) -> list[int]:
-    """Places in `lengths` of the batch that costs least a token among those that hold place `must`.
+    """Places in `lengths` of a batch around place `must`: its nearest mates, as long as each makes a token cheaper.
 
     At most `max_rows` places, and rows · longest at most `max_tokens` unless `must` alone is over it. The batch is a
-    run of the lengths in order, so every place in it is nearer to its mates than any place left out.
+    run of the lengths in order, so every place in it is nearer to its mates than any place left out. (Looking at all
+    such runs finds batches no cheaper over time, at twenty times the cost: benchmarks/schedule.py.)
     """
+
+    def cost(rows: int, longest: int, tokens: int) -> float:
+        """A token's share of the batch's cost."""
+        return longest * (overhead_rows + rows) / tokens if rows == 1 or rows * longest <= max_tokens else inf
+
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    at = order.index(must)
-    best, best_cost = (at, at + 1), (overhead_rows + 1) * lengths[must] / lengths[must]
-    for first in range(max(0, at - max_rows + 1), at + 1):
-        tokens = sum(lengths[place] for place in order[first:at])
-        for stop in range(at + 1, min(len(order), first + max_rows) + 1):
-            longest, rows = lengths[order[stop - 1]], stop - first
-            tokens += longest
-            if rows > 1 and rows * longest > max_tokens:
-                break
-            cost = longest * (overhead_rows + rows) / tokens
-            if cost < best_cost:
-                best, best_cost = (first, stop), cost
-    return order[best[0] : best[1]]
+    first = order.index(must)
+    stop = first + 1
+    tokens = longest = lengths[must]
+    now = cost(1, longest, tokens)
+    while (rows := stop - first + 1) <= max_rows:
+        shorter = lengths[order[first - 1]] if first else 0
+        longer = lengths[order[stop]] if stop < len(order) else 0
+        with_shorter = cost(rows, longest, tokens + shorter) if shorter else inf
+        with_longer = cost(rows, longer, tokens + longer) if longer else inf
+        if min(with_shorter, with_longer) >= now:
+            break
+        if with_shorter <= with_longer:
+            first, tokens, now = first - 1, tokens + shorter, with_shorter
+        else:
+            stop, tokens, now, longest = stop + 1, tokens + longer, with_longer, longer
+    return order[first:stop]

@@ -13,6 +13,7 @@ from .chunks import chunks
 from .errors import BothendsError, BundleError, EngineError
 
 _PIECE_CHARS = 1 << 16
+_SHORT_CHARS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Tokenizer:
         return [text.removeprefix("##") for text in texts]
 
     def encode(self, sentences: Sequence[str], *, between: Callable[[], None] = lambda: None) -> list[Tokens]:
-        """Token ids of each sentence, in order. Empty where nothing in it is a token. Runs outside the GIL.
+        """Token ids of each sentence, in order; empty where nothing in it is a token. Long input leaves the GIL free.
 
         Long input is encoded in pieces, so that memory follows the piece and not the whole; `between` is called
         before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
@@ -65,13 +66,19 @@ class Tokenizer:
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
             between()
             try:
-                encodings = self._tokenizer.encode_batch_fast(list(sentences[start:stop]))
+                encodings = self._encode(sentences[start:stop])
             except BaseException as error:
                 name = type(error).__name__  # its text may hold a caller's sentence
                 raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
             limit = self._max_tokens
             found += [Tokens(encoding.ids[:limit], len(encoding) > limit) for encoding in encodings]
         return found
+
+    def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
+        """One short sentence takes less time than to let go of the GIL and get it back from busy threads."""
+        if len(texts) == 1 and len(texts[0]) <= _SHORT_CHARS:
+            return [self._tokenizer.encode(texts[0])]
+        return list(self._tokenizer.encode_batch_fast(list(texts)))
 
 
 def _mended(error: BaseException, instead: BothendsError) -> BaseException:
