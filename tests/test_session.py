@@ -87,21 +87,6 @@ def test_the_device_asked_for_is_used_or_refused(english: Bundle) -> None:
         Session(english, device="tpu")
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(
-    "CUDAExecutionProvider" not in onnxruntime.get_available_providers(),
-    reason="needs onnxruntime-gpu and a CUDA device",
-)
-def test_cuda_agrees_with_the_cpu(english: Bundle, session: Session, sentences: list[list[int]]) -> None:
-    """Ragged batches on a GPU are within 1e-4 of the CPU, each half by itself, and nothing falls back."""
-    cuda = Session(english, device="cuda")
-    assert cuda.provider == "CUDAExecutionProvider"
-    difference = np.abs(cuda.run(sentences) - session.run(sentences))
-    half = session.dimension // 2
-    assert difference[:, :half].max() <= 1e-4
-    assert difference[:, half:].max() <= 1e-4
-
-
 def test_a_foreign_model_is_refused(english: Bundle) -> None:
     """An ONNX file that isn't ours is named, with what it has and what was expected."""
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])

@@ -1,20 +1,22 @@
 """Token ids to embeddings with onnxruntime: load, place, pad, run. The Engine that serves.
 
-Knows nothing of text, queues or callers.
+Knows nothing of text, queues or callers, nor why a GPU wants to be told what cuda.py tells it.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from . import cuda
 from .bundle import MODEL, Bundle, BundleConfig
 from .engine import TokenIds
 from .errors import BundleError, DeviceError
 
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
 
 _Signature = dict[str, tuple[str, list[int | None]]]
 """Of each input and output, its type and axes; None where an axis is free."""
@@ -29,7 +31,7 @@ class Session:
         Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
         """
         self.device = choose_device(device)
-        self._dimension = bundle.config.dimension
+        self._config = bundle.config
         self._session = _load(bundle, self.device)
         self.provider: str = self._session.get_providers()[0]
         _check_signature(self._session, bundle.config, bundle.path / MODEL)
@@ -38,22 +40,33 @@ class Session:
     @property
     def dimension(self) -> int:
         """How many numbers an embedding has."""
-        return self._dimension
+        return self._config.dimension
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         """Embeddings float32 [sentences, dimension]. Raises ValueError for a sentence without tokens."""
         if not sentences:  # onnxruntime aborts the whole process on a batch of zero rows
-            return np.empty((0, self._dimension), dtype=np.float32)
+            return np.empty((0, self.dimension), dtype=np.float32)
         token_ids, lengths = pad(sentences)
-        (rows,) = self._session.run(["embedding"], {"token_ids": token_ids, "lengths": lengths})
-        return np.asarray(rows)
+        (rows,) = self._outputs(["embedding"], token_ids, lengths)
+        return rows
 
     def states(
         self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`embedding` [batch, dimension] and `h_n` [layers·2, batch, hidden] of a batch that is padded already."""
-        embedding, h_n = self._session.run(["embedding", "h_n"], {"token_ids": token_ids, "lengths": lengths})
-        return np.asarray(embedding), np.asarray(h_n)
+        embedding, h_n = self._outputs(["embedding", "h_n"], token_ids, lengths)
+        return embedding, h_n
+
+    def _outputs(
+        self, names: list[str], token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> list[NDArray[np.float32]]:
+        """The outputs asked for; onnxruntime computes no other."""
+        feeds: dict[str, NDArray[Any]] = {"token_ids": token_ids, "lengths": lengths}
+        if self.device == "cpu":
+            return [np.asarray(rows) for rows in self._session.run(names, feeds)]
+        config, rows = self._config, len(lengths)
+        shapes = {"embedding": (rows, config.dimension), "h_n": (2 * config.layers, rows, config.hidden_size)}
+        return cuda.run_bound(self._session, feeds, {name: shapes[name] for name in names})
 
     def _check_table(self, bundle: Bundle) -> None:
         """The last id of the vocabulary has a row: an id past the table would fail every sentence of its batch."""
@@ -86,6 +99,22 @@ def choose_device(device: str) -> str:
     return device
 
 
+def options_for(device: str) -> onnxruntime.SessionOptions:
+    """How a session runs on `device`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # two runs of one thread beat one run of two that spin
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only; they are raised as well
+    if device == "cuda":
+        cuda.configure(options)
+    return options
+
+
+def provider_for(device: str) -> tuple[str, dict[str, str]]:
+    """onnxruntime's name for what runs on `device`, and its options."""
+    return _PROVIDERS[device], cuda.PROVIDER_OPTIONS if device == "cuda" else {}
+
+
 def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
     provider = _PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
@@ -93,16 +122,14 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
             f"device {device}: the installed onnxruntime has no {provider}; "
             "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
         )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # two runs of one thread beat one run of two that spin
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only; they are raised as well
     if device == "cuda":
-        # A GPU that can't run a node must fail here, not serve it from the CPU.
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    settings = [(provider, {"use_tf32": "0"})] if device == "cuda" else [provider]
+        onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed
     try:
-        session = onnxruntime.InferenceSession(bundle.model, options, providers=settings)
+        # onnxruntime's Python would else try again on a CPU by itself, now and, on a GPU's error, in any later run.
+        session = onnxruntime.InferenceSession(
+            bundle.model, options_for(device), providers=[provider_for(device)], enable_fallback=0
+        )
+        session.disable_fallback()  # older versions don't know the argument
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if device == "cuda":
