@@ -1,16 +1,20 @@
 """The whole path without a wire: what in-process callers rely on, and fronts build on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bothends.bundle import Bundle
 from bothends.embedder import Embedder
+from bothends.engine import TokenIds
 from bothends.errors import DeadlineError, DrainingError, RequestError, SentenceError
 from bothends.metrics import Metrics
+from bothends.session import Session
 from bothends.settings import Settings
+from bothends.tokenizer import Tokenizer
 
 LONG = ["word " * 250] * 400
 
@@ -71,6 +75,32 @@ def test_begin_and_finish_are_embed(embedder: Embedder) -> None:
     found = embedder.finish(pending, pending.rows.result(10))
     assert found.rows.tobytes() == embedder.embed(["there will be dragons"]).rows.tobytes()
     assert (found.token_counts, found.truncated) == ([4], [False])
+
+
+class CountingSession(Session):
+    """The real engine; it notes how many rows each run has."""
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        self.rows = [*getattr(self, "rows", []), len(sentences)]
+        return super().run(sentences)
+
+
+@pytest.mark.parametrize(
+    ("device", "settings", "widest"), [("cpu", {}, 16), ("cuda", {}, 200), ("cuda", {"max_batch_rows": "9"}, 9)]
+)
+def test_batches_are_as_wide_as_the_device_likes(
+    english: Bundle, device: str, settings: dict[str, str], widest: int
+) -> None:
+    """Small on a CPU, up to the token budget on a GPU; what the settings say wins. (The engine is a CPU's.)"""
+    session = CountingSession(english, device="cpu")
+    tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
+    loaded = Embedder(
+        english, tokenizer, session, device=device, settings=Settings.load(settings, {}), metrics=Metrics()
+    )
+    session.rows = []
+    with loaded:
+        loaded.embed(["there will be dragons"] * 200)
+    assert max(session.rows) == widest
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .batcher import Batcher
 from .bundle import Bundle
+from .cuda import warm_up
 from .embeddings import Embeddings
 from .engine import Engine
 from .errors import DeadlineError, RequestError, SentenceError
@@ -28,7 +29,9 @@ from .tokenizer import Tokenizer, Tokens
 
 _OVERHEAD_ROWS = {"cpu": 1.5, "cuda": 1000.0}
 """What a step of the model costs besides its rows, in rows. On a CPU a batch of 8 takes about 3.5 times one of 1; on a
-GPU more rows are nearly free (an estimate: not yet measured)."""
+GPU more rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
+_BATCH_ROWS = {"cpu": 16, "cuda": 1024}
+"""Most sentences in one model run where the settings don't say; on a GPU the token budget is what bounds a batch."""
 _ENGINE_NICE = 10
 
 
@@ -67,7 +70,7 @@ class Embedder:
         self._batcher = Batcher(
             engine,
             workers=self.workers,
-            max_batch_rows=settings.max_batch_rows,
+            max_batch_rows=settings.max_batch_rows or _BATCH_ROWS[device],
             max_batch_tokens=settings.max_batch_tokens,
             max_queue_tokens=settings.max_queue_tokens,
             overhead_rows=_OVERHEAD_ROWS[device],
@@ -85,6 +88,13 @@ class Embedder:
         )
         tokenizer.must_fit(bundle.config.vocabulary_size)
         session = Session(bundle, device=settings.device)
+        if session.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
+            warm_up(
+                session,
+                max_rows=settings.max_batch_rows or _BATCH_ROWS["cuda"],
+                max_tokens=settings.max_batch_tokens,
+                longest=bundle.config.max_tokens,
+            )
         metrics = metrics or Metrics()
         metrics.serving(
             name=bundle.config.name,

@@ -46,7 +46,9 @@ class Settings(BaseModel):
     max_sentences: int = Field(1024, ge=1, le=1_000_000, description="Most sentences in one request.")
     max_sentence_chars: int = Field(65536, ge=1, le=_INT32, description="Most characters in one sentence.")
     max_message_bytes: int = Field(4 << 20, ge=1024, le=_INT32, description="Largest request in bytes.")
-    max_batch_rows: int = Field(16, ge=1, le=_INT32, description="Most sentences in one model run.")
+    max_batch_rows: int | None = Field(
+        None, ge=1, le=_INT32, description="Most sentences in one model run; the default is 16 on a CPU, 1024 on a GPU."
+    )
     max_batch_tokens: int = Field(16384, ge=1, le=_INT32, description="Most tokens in one model run, padding included.")
     max_queue_tokens: int = Field(
         262144, ge=1, le=_INT32, description="Most tokens that may wait; beyond it requests are refused."
