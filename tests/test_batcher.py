@@ -173,6 +173,17 @@ def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine:
     assert not large.done()
 
 
+def test_a_batch_is_as_wide_as_it_may_be(engine: HeldEngine) -> None:
+    """Where an engine takes hundreds of rows at once, hundreds that wait go together."""
+    with batcher_of(engine, max_batch_rows=300, max_queue_tokens=1000, overhead_rows=1000.0) as batcher:
+        first = batcher.submit([[1]])
+        engine.await_batch()
+        rest = [batcher.submit([[2]] * 100) for _ in range(3)]
+        engine.released.release(2)
+        wait([first, *rest], timeout=PATIENCE_S)
+    assert [len(batch) for batch in engine.batches] == [1, 300]
+
+
 def test_a_batch_keeps_its_token_budget(engine: HeldEngine) -> None:
     """rows × longest stays within max_batch_tokens; a sentence over it goes alone."""
     with batcher_of(engine, max_batch_tokens=20) as batcher:

@@ -26,7 +26,7 @@ from .work import Request, Sentence
 _log = logging.getLogger(__name__)
 
 _WINDOW = 64
-"""How many of the sentences whose turn is next a batch is chosen from."""
+"""How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
 _PATIENCE_S = 0.02
 """How long a running batch may keep less than a whole one waiting beside idle workers; a few times a usual batch."""
 
@@ -178,7 +178,7 @@ class Batcher:
 
     def _take(self) -> list[Sentence]:
         """The sentence whose turn it is, with the company that costs least."""
-        window = self._queue.window(_WINDOW)
+        window = self._queue.window(max(_WINDOW, self._max_batch_rows))
         if not window:  # all of them died in this very moment
             return []
         places = choose(
