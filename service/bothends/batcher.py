@@ -21,6 +21,7 @@ from .engine import BatchRecord, Engine, Observe, TokenIds
 from .errors import DeadlineError, DrainingError, EngineError, OverloadedError
 from .fairqueue import FairQueue
 from .policy import choose
+from .throughput import Throughput
 from .work import Request, Sentence
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Batcher:
         self._prepare_thread = prepare_thread
         self._clock = clock
         self._queue = FairQueue()
-        self._tokens_per_s = 0.0
+        self._throughput = Throughput()
         self._closed = False
         self._running = 0
         self._last_start = 0.0
@@ -216,9 +217,7 @@ class Batcher:
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
-        if engine_s > 0:
-            speed = sum(lengths) / engine_s * self._workers
-            self._tokens_per_s = speed if not self._tokens_per_s else 0.9 * self._tokens_per_s + 0.1 * speed
+        self._throughput.saw(sum(lengths), engine_s, at_once=self._workers)
         waits = [started - sentence.since for sentence in batch]
         return BatchRecord(len(batch), sum(lengths), len(batch) * max(lengths), engine_s, waits)
 
@@ -244,13 +243,9 @@ class Batcher:
         if waiting and waiting + tokens > self._max_queue_tokens:
             raise OverloadedError(
                 f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
-                retry_after_s=min(max(self._seconds_for(waiting), 0.1), 10.0),
+                retry_after_s=min(max(self._throughput.seconds_for(waiting), 0.1), 10.0),
             )
         if deadline is not None:
-            needed = self._seconds_for(self._queue.tokens_before(tokens) + tokens)
+            needed = self._throughput.seconds_for(self._queue.tokens_before(tokens) + tokens)
             if self._clock() + needed > deadline:
                 raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
-
-    def _seconds_for(self, tokens: float) -> float:
-        """How long all workers take for `tokens` at the speed seen lately, seconds; 0 before any was seen."""
-        return tokens / self._tokens_per_s if self._tokens_per_s else 0.0

@@ -7,7 +7,6 @@ embeddings.
 """
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _EXPECTED = 64
 """Calls of each method that gRPC may hand over before it is asked for more."""
+_FOREVER_S = 1e9
+"""No deadline reaches Python as one in the year 292 billion."""
 _DETAILS = "grpc-status-details-bin"
 """The trailing metadata in which a google.rpc.Status travels, where grpcio-status and its like look for it."""
 
@@ -125,7 +126,7 @@ class CallQueue:
         method, core = event.tag, event.call
         self._expect(method)
         remaining = event.call_details.deadline - time.time()
-        call = Call(core, None if math.isinf(remaining) else time.monotonic() + remaining)
+        call = Call(core, None if remaining > _FOREVER_S else time.monotonic() + remaining)
         handle = self._methods[method]
 
         def closed(event: Any) -> None:

@@ -1,0 +1,183 @@
+"""Calls through a real channel to a queue of our own on a real gRPC server."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+from bothends.completion import Call, CallQueue
+
+PATIENCE_S = 10
+METHOD = "/test.Service/Method"
+Serve = Callable[..., grpc.Channel]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve one method by a handler, beside a health service of grpcio's own kind; a channel to it."""
+    running = []
+
+    def start(handler: Callable[[Call], None]) -> grpc.Channel:
+        server = grpc.server(
+            ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", 1 << 16), ("grpc.so_reuseport", 0)]
+        )
+        queue = CallQueue(server, {METHOD: handler})
+        health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        queue.start()
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        running.append((server, queue, channel))
+        return channel
+
+    yield start
+    for server, queue, channel in running:
+        channel.close()
+        server.stop(None).wait()
+        queue.close()
+
+
+def send(channel: grpc.Channel, content: bytes = b"", **options: object) -> bytes:
+    return bytes(channel.unary_unary(METHOD)(content, **options))
+
+
+def test_an_answer_may_come_from_another_thread(serve: Serve) -> None:
+    """The handler has long returned when the answer leaves."""
+    with ThreadPoolExecutor(1) as pool:
+        channel = serve(lambda call: pool.submit(lambda: call.answer(call.content[::-1])))
+        assert send(channel, b"dragons") == b"snogard"
+
+
+def test_many_calls_at_once_get_each_their_own(serve: Serve) -> None:
+    channel = serve(lambda call: call.answer(call.content))
+    calls = [channel.unary_unary(METHOD).future(str(number).encode()) for number in range(500)]
+    assert [call.result() for call in calls] == [str(number).encode() for number in range(500)]
+
+
+def test_a_failure_carries_code_message_and_details(serve: Serve) -> None:
+    status = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message="voll: später — 100 %")
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="FULL"))
+    channel = serve(lambda call: call.fail(status))
+    with pytest.raises(grpc.RpcError) as raised:
+        send(channel)
+    assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert rpc_status.from_call(raised.value) == status
+
+
+def test_a_deadline_is_a_time_of_this_process(serve: Serve) -> None:
+    deadlines: list[float | None] = []
+
+    def handle(call: Call) -> None:
+        deadlines.append(call.deadline)
+        call.answer(b"")
+
+    channel = serve(handle)
+    send(channel)
+    send(channel, timeout=100)
+    assert deadlines[0] is None
+    assert deadlines[1] is not None
+    assert 90 < deadlines[1] - time.monotonic() < 110  # gRPC rounds it up by as much as a hundredth
+
+
+@pytest.mark.parametrize("how", ["cancel", "deadline", "disconnect"])
+def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
+    """And an answer that comes too late is nobody's trouble: the next call is served."""
+    arrived, gone, calls = threading.Event(), threading.Event(), []
+
+    def handle(call: Call) -> None:
+        if call.content == b"next":
+            call.answer(b"served")
+            return
+        calls.append(call)
+        call.when_gone(gone.set)
+        arrived.set()
+
+    channel = serve(handle)
+    other = grpc.insecure_channel(channel._channel.target().decode(), options=[("grpc.use_local_subchannel_pool", 1)])
+    leaver = other.unary_unary(METHOD).future(b"", timeout=0.2 if how == "deadline" else None)
+    assert arrived.wait(PATIENCE_S)
+    if how == "cancel":
+        leaver.cancel()
+    elif how == "disconnect":
+        other.close()
+    assert gone.wait(PATIENCE_S)
+    heard_at_once = threading.Event()
+    calls[0].when_gone(heard_at_once.set)
+    assert heard_at_once.is_set()
+    calls[0].answer(b"too late")
+    assert send(channel, b"next") == b"served"
+    other.close()
+
+
+def test_an_answered_call_is_not_gone(serve: Serve) -> None:
+    left = threading.Event()
+
+    def handle(call: Call) -> None:
+        call.when_gone(left.set)
+        call.answer(b"")
+
+    channel = serve(handle)
+    for _ in range(50):
+        send(channel)
+    assert not left.is_set()
+
+
+def test_a_handler_that_raises_costs_its_own_call(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """A bug may not stop the queue."""
+
+    def handle(call: Call) -> None:
+        if call.content == b"bug":
+            raise ValueError
+        call.answer(b"served")
+
+    channel = serve(handle)
+    with pytest.raises(grpc.RpcError):
+        send(channel, b"bug", timeout=0.5)
+    assert send(channel) == b"served"
+    assert "couldn't be handled" in caplog.text
+
+
+def test_too_large_a_message_is_refused_before_the_handler(serve: Serve) -> None:
+    sizes: list[int] = []
+
+    def handle(call: Call) -> None:
+        sizes.append(len(call.content))
+        call.answer(b"served")
+
+    channel = serve(handle)
+    with pytest.raises(grpc.RpcError) as raised:
+        send(channel, b"x" * (1 << 17))
+    assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert send(channel, b"x") == b"served"
+    assert sizes == [1]
+
+
+def test_other_services_and_unknown_methods_are_grpcs_own(serve: Serve) -> None:
+    channel = serve(lambda call: call.answer(b""))
+    checked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    assert checked.status == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(grpc.RpcError) as raised:
+        channel.unary_unary("/test.Service/Nothing")(b"")
+    assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_stopping_waits_for_nobody_who_is_not_there(serve: Serve) -> None:
+    """With a call unanswered for ever, a stop with a grace of a moment ends; the caller is told."""
+    server = grpc.server(ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
+    arrived = threading.Event()
+    queue = CallQueue(server, {METHOD: lambda call: arrived.set()})
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    queue.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.unary_unary(METHOD).future(b"")
+        assert arrived.wait(PATIENCE_S)
+        server.stop(0.05).wait()
+        queue.close()
+        assert call.exception() is not None

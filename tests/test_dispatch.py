@@ -1,0 +1,186 @@
+"""What surrounds a call: counted once, out of the gate once, whatever happens to it and in what order."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import pytest
+from google.rpc import code_pb2, status_pb2
+
+from bothends.dispatch import Answer, Dispatcher
+from bothends.errors import DrainingError, OverloadedError, RequestError
+from bothends.gate import Gate
+from bothends.metrics import Metrics
+from bothends.v1 import embedding_pb2
+
+PATIENCE_S = 10
+
+
+@dataclass
+class HandHeldCall:
+    """A call whose caller is the test."""
+
+    content: bytes = b""
+    deadline: float | None = None
+    outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
+
+    def answer(self, content: bytes) -> None:
+        self.outcomes.append(content)
+
+    def fail(self, status: status_pb2.Status) -> None:
+        self.outcomes.append(status)
+
+    def when_gone(self, then: Callable[[], None]) -> None:
+        self.leave = then
+
+
+class Room:
+    """A dispatcher with one method, and what came of a call."""
+
+    def __init__(self, behaviour: Callable[[embedding_pb2.EmbedRequest, Answer], None], limit: int = 1) -> None:
+        self.metrics = Metrics()
+        self.gate = Gate(limit=limit)
+        self.handle = Dispatcher(self.metrics, self.gate).handler("Embed", embedding_pb2.EmbedRequest, behaviour)
+
+    def call(self, content: bytes = b"", deadline: float | None = None) -> HandHeldCall:
+        call = HandHeldCall(content, deadline)
+        self.handle(call)  # type: ignore[arg-type]
+        return call
+
+    def counted(self) -> dict[str, float]:
+        """Calls by code, those that were counted at all."""
+        samples = self.metrics.registry.collect()
+        found = [s for metric in samples for s in metric.samples if s.name == "bothends_requests_total"]
+        return {sample.labels["code"]: sample.value for sample in found if sample.value}
+
+    def is_empty(self) -> bool:
+        return self.gate.close(timeout_s=0)
+
+
+def only_code(call: HandHeldCall) -> int:
+    (status,) = call.outcomes
+    assert isinstance(status, status_pb2.Status)
+    return status.code
+
+
+def test_an_answer_is_counted_and_lets_the_next_one_in() -> None:
+    room = Room(lambda request, answer: answer.send(b"vectors"))
+    assert [room.call().outcomes for _ in range(3)] == [[b"vectors"]] * 3
+    assert room.counted() == {"OK": 3}
+    assert room.is_empty()
+
+
+def test_what_a_method_raises_is_its_answer() -> None:
+    def refuse(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+        raise RequestError("there are no sentences")
+
+    room = Room(refuse)
+    assert only_code(room.call()) == code_pb2.INVALID_ARGUMENT
+    assert room.counted() == {"INVALID_ARGUMENT": 1}
+    assert room.is_empty()
+
+
+def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCaptureFixture) -> None:
+    def stumble(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+        raise KeyError("my secret sentence")
+
+    room = Room(stumble)
+    call = room.call()
+    assert only_code(call) == code_pb2.INTERNAL
+    assert "KeyError at" in caplog.text
+    assert "secret" not in caplog.text + str(call.outcomes)
+    assert room.is_empty()
+
+
+def test_bytes_that_are_no_request_reach_no_method() -> None:
+    room = Room(lambda request, answer: answer.send(b""))
+    assert only_code(room.call(b"\xff\xff")) == code_pb2.INVALID_ARGUMENT
+    assert room.is_empty()
+
+
+def test_a_full_room_refuses_and_stays_full() -> None:
+    """Who is refused doesn't take a place out with him."""
+    answers: list[Answer] = []
+    room = Room(lambda request, answer: answers.append(answer))
+    room.call()
+    assert [only_code(room.call()) for _ in range(3)] == [code_pb2.RESOURCE_EXHAUSTED] * 3
+    with pytest.raises(OverloadedError):
+        room.gate.enter()
+    answers[0].send(b"")
+    room.call()
+    assert len(answers) == 2
+    assert room.counted() == {"OK": 1, "RESOURCE_EXHAUSTED": 3}
+
+
+def test_a_closed_room_says_that_it_is_stopping() -> None:
+    room = Room(lambda request, answer: answer.send(b""))
+    room.gate.close(timeout_s=0)
+    assert only_code(room.call()) == code_pb2.UNAVAILABLE
+    with pytest.raises(DrainingError):
+        room.gate.enter()
+
+
+@pytest.mark.parametrize(("deadline_in_s", "code"), [(None, "CANCELLED"), (60, "CANCELLED"), (-1, "DEADLINE_EXCEEDED")])
+def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str) -> None:
+    """The work is cancelled, the place is free, and an answer that still comes is dropped."""
+    work: Future[None] = Future()
+    answers: list[Answer] = []
+
+    def begin(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+        answers.append(answer)
+        answer.cancels(work)
+
+    room = Room(begin)
+    call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
+    call.leave()
+    assert work.cancelled()
+    answers[0].send(b"too late")
+    answers[0].fail(RequestError("too late"))
+    assert call.outcomes == []
+    assert room.counted() == {code: 1}
+    assert room.is_empty()
+
+
+def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:
+    answers: list[Answer] = []
+    room = Room(lambda request, answer: answers.append(answer))
+    room.call().leave()
+    work: Future[None] = Future()
+    answers[0].cancels(work)
+    assert work.cancelled()
+
+
+def test_a_caller_that_leaves_after_the_answer_changes_nothing() -> None:
+    room = Room(lambda request, answer: answer.send(b"vectors"))
+    call = room.call()
+    call.leave()
+    assert call.outcomes == [b"vectors"]
+    assert room.counted() == {"OK": 1}
+
+
+def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) -> None:
+    """Answer, error and departure race on threads: one outcome at most, one count, one place."""
+    caplog.set_level(logging.ERROR)
+    answers: list[Answer] = []
+    room = Room(lambda request, answer: answers.append(answer))
+    for _ in range(200):
+        call = room.call()
+        answer, start = answers.pop(), threading.Barrier(3)
+        threads = [
+            threading.Thread(target=lambda act=act, start=start: (start.wait(PATIENCE_S), act()))
+            for act in (
+                lambda a=answer: a.send(b""),
+                lambda a=answer: a.fail(RequestError("no")),
+                call.leave,
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+        assert len(call.outcomes) <= 1
+    assert sum(room.counted().values()) == 200
+    assert room.is_empty()
