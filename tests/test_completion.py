@@ -50,12 +50,12 @@ def send(channel: grpc.Channel, content: bytes = b"", **options: object) -> byte
 def test_an_answer_may_come_from_another_thread(serve: Serve) -> None:
     """The handler has long returned when the answer leaves."""
     with ThreadPoolExecutor(1) as pool:
-        channel = serve(lambda call: pool.submit(lambda: call.answer(call.content[::-1])))
+        channel = serve(lambda call: call.read(lambda content: pool.submit(lambda: call.answer(content[::-1]))))
         assert send(channel, b"dragons") == b"snogard"
 
 
 def test_many_calls_at_once_get_each_their_own(serve: Serve) -> None:
-    channel = serve(lambda call: call.answer(call.content))
+    channel = serve(lambda call: call.read(call.answer))
     calls = [channel.unary_unary(METHOD).future(str(number).encode()) for number in range(500)]
     assert [call.result() for call in calls] == [str(number).encode() for number in range(500)]
 
@@ -91,12 +91,12 @@ def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
     arrived, gone, calls = threading.Event(), threading.Event(), []
 
     def handle(call: Call) -> None:
-        if call.content == b"next":
+        if arrived.is_set():
             call.answer(b"served")
             return
         calls.append(call)
         call.when_gone(gone.set)
-        arrived.set()
+        call.read(lambda content: arrived.set())
 
     channel = serve(handle)
     other = grpc.insecure_channel(channel._channel.target().decode(), options=[("grpc.use_local_subchannel_pool", 1)])
@@ -120,7 +120,7 @@ def test_an_answered_call_is_not_gone(serve: Serve) -> None:
 
     def handle(call: Call) -> None:
         call.when_gone(left.set)
-        call.answer(b"")
+        call.read(lambda content: call.answer(b""))
 
     channel = serve(handle)
     for _ in range(50):
@@ -132,7 +132,7 @@ def test_a_handler_that_raises_costs_its_own_call(serve: Serve, caplog: pytest.L
     """A bug may not stop the queue."""
 
     def handle(call: Call) -> None:
-        if call.content == b"bug":
+        if call.deadline is not None:
             raise ValueError
         call.answer(b"served")
 
@@ -143,19 +143,44 @@ def test_a_handler_that_raises_costs_its_own_call(serve: Serve, caplog: pytest.L
     assert "couldn't be handled" in caplog.text
 
 
-def test_too_large_a_message_is_refused_before_the_handler(serve: Serve) -> None:
-    sizes: list[int] = []
+def test_a_queue_that_never_rests_says_for_how_long(serve: Serve) -> None:
+    """Calls that wait behind a slow handler know it; one that comes to an idle queue has no lag."""
+    lags: list[float] = []
 
     def handle(call: Call) -> None:
-        sizes.append(len(call.content))
-        call.answer(b"served")
+        lags.append(call.lag_s)
+        end = time.monotonic() + 0.02
+        while time.monotonic() < end:
+            pass
+        call.answer(b"")
+
+    channel = serve(handle)
+    for call in [channel.unary_unary(METHOD).future(b"") for _ in range(20)]:
+        call.result()
+    assert lags[-1] > 0.1
+    end = time.monotonic() + PATIENCE_S
+    while lags[-1] > 0.01:
+        assert time.monotonic() < end
+        send(channel)
+
+
+def test_too_large_a_message_is_refused_by_grpc(serve: Serve) -> None:
+    """Whatever the handler makes of the bytes that never come."""
+
+    def handle(call: Call) -> None:
+        call.read(lambda content: call.answer(b"none" if content is None else b"%d" % len(content)))
 
     channel = serve(handle)
     with pytest.raises(grpc.RpcError) as raised:
         send(channel, b"x" * (1 << 17))
     assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert send(channel, b"x") == b"served"
-    assert sizes == [1]
+    assert send(channel, b"x") == b"1"
+
+
+def test_a_call_whose_request_never_comes(serve: Serve) -> None:
+    """A caller that closes its side without a message is told so, not waited for."""
+    channel = serve(lambda call: call.read(lambda content: call.answer(b"none" if content is None else content)))
+    assert list(channel.stream_stream(METHOD)(iter([]), timeout=PATIENCE_S)) == [b"none"]
 
 
 def test_other_services_and_unknown_methods_are_grpcs_own(serve: Serve) -> None:

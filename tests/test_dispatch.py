@@ -23,9 +23,15 @@ PATIENCE_S = 10
 class HandHeldCall:
     """A call whose caller is the test."""
 
-    content: bytes = b""
+    content: bytes | None = b""
+    lag_s: float = 0.0
+    was_read: bool = False
     deadline: float | None = None
     outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
+
+    def read(self, then: Callable[[bytes | None], None]) -> None:
+        self.was_read = True
+        then(self.content)
 
     def answer(self, content: bytes) -> None:
         self.outcomes.append(content)
@@ -45,8 +51,8 @@ class Room:
         self.gate = Gate(limit=limit)
         self.handle = Dispatcher(self.metrics, self.gate).handler("Embed", embedding_pb2.EmbedRequest, behaviour)
 
-    def call(self, content: bytes = b"", deadline: float | None = None) -> HandHeldCall:
-        call = HandHeldCall(content, deadline)
+    def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
+        call = HandHeldCall(content, deadline=deadline)
         self.handle(call)  # type: ignore[arg-type]
         return call
 
@@ -115,6 +121,33 @@ def test_a_full_room_refuses_and_stays_full() -> None:
     assert room.counted() == {"OK": 1, "RESOURCE_EXHAUSTED": 3}
 
 
+def test_who_is_refused_is_not_read() -> None:
+    """Full, or late already: the request's bytes stay where they are."""
+    room = Room(lambda request, answer: None)
+    room.call()
+    full, late = room.call(), room.call(deadline=time.monotonic())
+    assert (only_code(full), only_code(late)) == (code_pb2.RESOURCE_EXHAUSTED, code_pb2.DEADLINE_EXCEEDED)
+    assert not full.was_read
+    assert not late.was_read
+
+
+def test_a_queue_that_lags_refuses_until_it_has_caught_up() -> None:
+    """Unread, and without taking a place."""
+    room = Room(lambda request, answer: answer.send(b""))
+    late = HandHeldCall(lag_s=0.2)
+    room.handle(late)  # type: ignore[arg-type]
+    assert only_code(late) == code_pb2.RESOURCE_EXHAUSTED
+    assert not late.was_read
+    assert room.call().outcomes == [b""]
+    assert room.is_empty()
+
+
+def test_a_call_without_a_request_is_the_callers_error() -> None:
+    room = Room(lambda request, answer: answer.send(b""))
+    assert only_code(room.call(None)) == code_pb2.INVALID_ARGUMENT
+    assert room.is_empty()
+
+
 def test_a_closed_room_says_that_it_is_stopping() -> None:
     room = Room(lambda request, answer: answer.send(b""))
     room.gate.close(timeout_s=0)
@@ -123,7 +156,9 @@ def test_a_closed_room_says_that_it_is_stopping() -> None:
         room.gate.enter()
 
 
-@pytest.mark.parametrize(("deadline_in_s", "code"), [(None, "CANCELLED"), (60, "CANCELLED"), (-1, "DEADLINE_EXCEEDED")])
+@pytest.mark.parametrize(
+    ("deadline_in_s", "code"), [(None, "CANCELLED"), (60, "CANCELLED"), (0.05, "DEADLINE_EXCEEDED")]
+)
 def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str) -> None:
     """The work is cancelled, the place is free, and an answer that still comes is dropped."""
     work: Future[None] = Future()
@@ -135,6 +170,8 @@ def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str)
 
     room = Room(begin)
     call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
+    while code == "DEADLINE_EXCEEDED" and call.deadline > time.monotonic():
+        pass
     call.leave()
     assert work.cancelled()
     answers[0].send(b"too late")

@@ -100,11 +100,25 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise DrainingError("the server is stopping")
-            self._refuse_if_hopeless(tokens, deadline)
+            self.refuse_if_hopeless(tokens, deadline)
             now = self._clock()
             self._queue.put(request, [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)])
             self._changed.notify(len(sentences))
         return request
+
+    def refuse_if_hopeless(self, tokens: int, deadline: float | None) -> None:
+        """Raise what `submit` would for so many tokens: there is no room, or the deadline would pass before all ran."""
+        waiting = self._queue.tokens
+        # An empty queue takes any request, so that the bound can't refuse one for ever.
+        if waiting and waiting + tokens > self._max_queue_tokens:
+            raise OverloadedError(
+                f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
+                retry_after_s=min(max(self._throughput.seconds_for(waiting), 0.1), 10.0),
+            )
+        if deadline is not None:
+            needed = self._throughput.seconds_for(self._queue.tokens_before(tokens) + tokens)
+            if self._clock() + needed > deadline:
+                raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
     def close(self, *, timeout_s: float) -> bool:
         """Take nothing new, finish what waits, stop. What is left after `timeout_s` fails with DrainingError.
@@ -235,17 +249,3 @@ class Batcher:
     def _forget(self, request: Request) -> None:
         with self._changed:
             self._queue.forget(request)
-
-    def _refuse_if_hopeless(self, tokens: int, deadline: float | None) -> None:
-        """Raise where there is no room, or where the deadline would pass before all `tokens` had run."""
-        waiting = self._queue.tokens
-        # An empty queue takes any request, so that the bound can't refuse one for ever.
-        if waiting and waiting + tokens > self._max_queue_tokens:
-            raise OverloadedError(
-                f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
-                retry_after_s=min(max(self._throughput.seconds_for(waiting), 0.1), 10.0),
-            )
-        if deadline is not None:
-            needed = self._throughput.seconds_for(self._queue.tokens_before(tokens) + tokens)
-            if self._clock() + needed > deadline:
-                raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")

@@ -23,23 +23,40 @@ _EXPECTED = 64
 """Calls of each method that gRPC may hand over before it is asked for more."""
 _FOREVER_S = 1e9
 """No deadline reaches Python as one in the year 292 billion."""
+_AT_ONCE = 0.0
+"""A deadline that has passed: what is there, or nothing."""
 _DETAILS = "grpc-status-details-bin"
 """The trailing metadata in which a google.rpc.Status travels, where grpcio-status and its like look for it."""
 
 
 class Call:
-    """One call and its request's bytes. Answer it or fail it, once, from any thread."""
+    """One call. Read its request or not; answer it or fail it, once, from any thread."""
 
-    __slots__ = ("_core", "_is_gone", "_lock", "_on_gone", "content", "deadline")
+    __slots__ = ("_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "deadline", "lag_s")
 
-    def __init__(self, core: Any, deadline: float | None) -> None:
+    def __init__(self, core: Any, *, deadline: float | None, lag_s: float) -> None:
         self._core = core
-        self._is_gone = False
+        self._is_gone = self._is_watched = False
         self._on_gone: Callable[[], None] | None = None
         self._lock = threading.Lock()
-        self.content = b""
         self.deadline = deadline
         """When the caller stops waiting, a time of `time.monotonic`; None for never."""
+        self.lag_s = lag_s
+        """For how long the queue has always had something to do: no call has waited longer to be looked at."""
+
+    def read(self, then: Callable[[bytes | None], None]) -> None:
+        """Call `then`, on the queue's thread, with the request's bytes; None where none came, or too many."""
+
+        def closed(event: Any) -> None:
+            if event.batch_operations[0].cancelled():
+                self._gone()
+
+        def arrived(event: Any) -> None:
+            then(event.batch_operations[0].message())
+
+        self._is_watched = True
+        self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
+        self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
 
     def answer(self, content: bytes) -> None:
         """Send the response's bytes."""
@@ -51,15 +68,14 @@ class Call:
         self._finish(status.code, status.message.encode(), trailer)
 
     def when_gone(self, then: Callable[[], None]) -> None:
-        """Call `then` once the caller has left, or its deadline has passed, without an answer; at once if it has."""
+        """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
         with self._lock:
             self._on_gone = then
             if not self._is_gone:
                 return
         then()
 
-    def gone(self) -> None:
-        """The queue says that nobody waits any more."""
+    def _gone(self) -> None:
         with self._lock:
             self._is_gone = True
             then = self._on_gone
@@ -69,11 +85,12 @@ class Call:
     def _finish(self, code: int, message: bytes, trailer: tuple[tuple[str, bytes], ...], *operations: Any) -> None:
         first = cygrpc.SendInitialMetadataOperation((), 0)
         last = cygrpc.SendStatusFromServerOperation(trailer, code, message, 0)
-        self._core.start_server_batch((first, *operations, last), _ignore)
+        close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
+        self._core.start_server_batch((first, *operations, last, *close), _ignore)
 
 
 Handler: TypeAlias = Callable[[Call], None]
-"""Called on the queue's thread for each call: returns soon, and sees to it that the call is answered."""
+"""Called on the queue's thread when a call arrives: returns soon, and sees to it that the call is answered."""
 
 
 class CallQueue:
@@ -87,6 +104,7 @@ class CallQueue:
         self._core.register_completion_queue(self._queue)
         for method in methods:
             self._core.register_method(method)
+        self._busy_since = time.monotonic()
         self._thread = threading.Thread(target=self._serve, name="bothends-calls", daemon=True)
 
     def start(self) -> None:
@@ -108,7 +126,10 @@ class CallQueue:
 
     def _serve(self) -> None:
         while True:
-            event = self._queue.poll(None)
+            event = self._queue.poll(_AT_ONCE)
+            if event.completion_type == cygrpc.CompletionType.queue_timeout:
+                event = self._queue.poll(None)
+                self._busy_since = time.monotonic()
             if event.completion_type == cygrpc.CompletionType.queue_shutdown:
                 return
             try:
@@ -126,21 +147,9 @@ class CallQueue:
         method, core = event.tag, event.call
         self._expect(method)
         remaining = event.call_details.deadline - time.time()
-        call = Call(core, None if remaining > _FOREVER_S else time.monotonic() + remaining)
-        handle = self._methods[method]
-
-        def closed(event: Any) -> None:
-            if event.batch_operations[0].cancelled():
-                call.gone()
-
-        def read(event: Any) -> None:
-            content = event.batch_operations[0].message()
-            if content is not None:  # None: the caller left half-way, or sent too much
-                call.content = content
-                handle(call)
-
-        core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
-        core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), read)
+        now = time.monotonic()
+        deadline = None if remaining > _FOREVER_S else now + remaining
+        self._methods[method](Call(core, deadline=deadline, lag_s=now - self._busy_since))
 
 
 def _ignore(_: Any) -> None:

@@ -14,12 +14,15 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2
 
 from .completion import Call, Handler
-from .errors import BothendsError, RequestError
+from .errors import BothendsError, DeadlineError, OverloadedError, RequestError
 from .gate import Gate
 from .metrics import Metrics
 from .status import to_status
 
 _log = logging.getLogger(__name__)
+_MOST_LAG_S = 0.05
+"""Calls that wait longer to be looked at are refused unread, until there is nothing to look at: to serve the late ones
+first makes all of them late, for as long as the overload lasts (metastable failure)."""
 RequestT = TypeVar("RequestT", bound=Message)
 
 
@@ -98,24 +101,36 @@ class Dispatcher:
         def handle(call: Call) -> None:
             started = time.perf_counter()
             try:
-                self._gate.enter()
-            except BothendsError as error:
+                self._admit(call)
+            except BothendsError as error:  # refused before its request is read: an overload is no time for more
                 status = to_status(error)
                 call.fail(status)
                 self._metrics.answered(method, code_pb2.Code.Name(status.code), time.perf_counter() - started)
                 return
             answer = Answer(call, partial(self._left, method, started))
+            call.read(partial(begin, answer))
+
+        def begin(answer: Answer, content: bytes | None) -> None:
             with answer.guarding():
-                behaviour(_parsed(request_type, call.content, method), answer)
+                behaviour(_parsed(request_type, content, method), answer)
 
         return handle
+
+    def _admit(self, call: Call) -> None:
+        if call.deadline is not None and call.deadline <= time.monotonic():
+            raise DeadlineError("the deadline had passed before the call was looked at")
+        if call.lag_s > _MOST_LAG_S:
+            raise OverloadedError("calls come faster than this server can take them", retry_after_s=2 * _MOST_LAG_S)
+        self._gate.enter()
 
     def _left(self, method: str, started: float, code: str) -> None:
         self._metrics.answered(method, code, time.perf_counter() - started)
         self._gate.leave()
 
 
-def _parsed(request_type: type[RequestT], content: bytes, method: str) -> RequestT:
+def _parsed(request_type: type[RequestT], content: bytes | None, method: str) -> RequestT:
+    if content is None:
+        raise RequestError("no request came with the call", field="request")
     try:
         return request_type.FromString(content)
     except DecodeError:

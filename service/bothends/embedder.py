@@ -120,6 +120,7 @@ class Embedder:
         `deadline` is a time of `time.monotonic`. Cancelling the future frees the queue's places at once.
         """
         self._check(sentences)
+        self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
         tokens = self._tokenise(sentences, deadline)
         counts = [len(sentence.ids) for sentence in tokens]
         rows = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline)
