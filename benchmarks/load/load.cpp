@@ -78,8 +78,8 @@ class Run {
     double arrival = gap(random_), cpu_at_begin = 0;
     for (int edge = 0;;) {  // How many of begin_ and end_ have passed.
       double now = clock_s() - start_;
-      if (edge == 0 && now >= begin_) ++edge, cpu_at_begin = cpu_s();
-      if (edge == 1 && now >= end_) ++edge, cpu_s_ = cpu_s() - cpu_at_begin;
+      if (edge == 0 && now >= begin_) ++edge, cpu_at_begin = cpu_s(), std::fputs("begin\n", stderr);
+      if (edge == 1 && now >= end_) ++edge, cpu_s_ = cpu_s() - cpu_at_begin, std::fputs("end\n", stderr);
       if (edge == 2 && (requests_ == settled_ || now >= end_ + kDrainS)) return;
       if (rate_ > 0) {
         for (; arrival <= now && arrival < end_; arrival += gap(random_)) send(arrival);
@@ -103,8 +103,9 @@ class Run {
     std::printf("{\"protocol\": \"%s\", \"loop\": \"%s\", \"%s\": %g, \"batch\": %zu, \"seed\": %u, \"seconds\": %g, ",
                 http_ ? "http" : "grpc", rate_ > 0 ? "open" : "closed", rate_ > 0 ? "rate" : "concurrency",
                 rate_ > 0 ? rate_ : static_cast<double>(concurrency_), batch_, seed_, seconds);
-    std::printf("\"requests\": %zu, \"ok\": %zu, \"refused\": %zu, \"unanswered\": %zu, \"statuses\": {%s}, ", requests_,
-                ok_.size(), refused_.size(), requests_ - settled_, counts.c_str());
+    std::printf("\"requests\": %zu, \"ok\": %zu, \"refused\": %zu, \"expired\": %zu, \"unanswered\": %zu, ", requests_,
+                ok_.size(), refused_.size(), expired_, requests_ - settled_);
+    std::printf("\"statuses\": {%s}, ", counts.c_str());
     std::printf("\"sentences\": %zu, \"sentences_per_s\": %.1f, \"latency_ms\": %s, ", sentences_,
                 static_cast<double>(sentences_) / seconds,
                 percentiles(ok_, {{"p50", .5}, {"p90", .9}, {"p99", .99}, {"p99.9", .999}, {"max", 1}}).c_str());
@@ -150,12 +151,15 @@ class Run {
     if (!measured(due)) return;
     ++settled_;
     ++statuses_[status];
-    if (http_ ? status == 429 || status == 503 : status == 8) refused_.push_back(latency);
+    bool late = deadline_ms_ && latency * 1e3 > static_cast<double>(deadline_ms_);
+    // DEADLINE_EXCEEDED ahead of the deadline is a refusal too: the server won't try.
+    if (http_ ? status == 429 || status == 503 : status == 8 || (status == 4 && !late)) refused_.push_back(latency);
+    if (!http_ && status == 4 && late) ++expired_;
     if (!ok) return;
     ok_.push_back(latency);
     response_bytes_ += bytes;
     if (bytes < min_bytes_) ++short_;
-    if (deadline_ms_ && latency * 1e3 <= static_cast<double>(deadline_ms_)) ++within_deadline_;
+    if (deadline_ms_ && !late) ++within_deadline_;
   }
 
   // Waits for an answer or until `wake`, and takes the answers. A timer, as epoll's own timeout counts milliseconds.
@@ -185,7 +189,7 @@ class Run {
   std::unique_ptr<Client> client_;
 
   double start_ = 0, wake_ = -1, cpu_s_ = 0;
-  size_t in_flight_ = 0, requests_ = 0, settled_ = 0, sentences_ = 0, within_deadline_ = 0, short_ = 0;
+  size_t in_flight_ = 0, requests_ = 0, settled_ = 0, sentences_ = 0, within_deadline_ = 0, expired_ = 0, short_ = 0;
   size_t response_bytes_ = 0;
   std::map<int, size_t> statuses_;
   std::vector<double> ok_, refused_, lags_;

@@ -1,0 +1,161 @@
+"""Results as tables: for a terminal with rich, for the documents in Markdown. Measures nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from bars import judge
+from loads import CLOSED, DEADLINE_MS, OPEN, PEAK
+from results import MOSEC, NAIVE, OURS, Results, Row
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+_STYLES = {"met, and the aim": "green", "met": "green", "missed": "red", "not measured": "dim", OURS: "bold"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells under headings; an empty row is a line between groups."""
+
+    title: str
+    headings: Sequence[str]
+    rows: list[Sequence[str]]
+    words: int = 1
+    """How many columns, from the left, are words; the others are numbers."""
+
+
+def tables(results: Results, *, brief: bool) -> Iterator[Table]:
+    """All of them, the bars last; `brief` leaves out what matters only beside the run itself."""
+    yield _closed(results, brief=brief)
+    yield _open(results)
+    yield _ceiling(results)
+    yield _bars(results)
+
+
+def notes(results: Results) -> list[str]:
+    """What was measured, on what, and how: sentences for above the tables."""
+    machine, sentences, settings = results.machine, results.sentences, results.settings
+    versions = ", ".join(f"{name} {machine[name]}" for name in ("bothends", "onnxruntime", "grpcio", "mosec"))
+    slices = results.ceiling.slices if results.ceiling else 0
+    return [
+        f"{machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}; "
+        f"Python {machine['python']}, {versions}.",
+        f"{sentences['count']:,} sentences from {sentences['source']}, {sentences['mean_tokens']:.1f} tokens on average. "
+        f"Each row: {settings['seconds']:g} s after {settings['warmup_s']:g} s of warm-up, the load generator on the same "
+        f"cores, everything over loopback; median of {settings['rounds']} rounds, in which the servers take turns at each "
+        "load.",
+        f"CPU is the server's whole process tree, over the measured seconds alone. The ceiling was measured in {slices} "
+        "slices before, between and after the rounds, as the machine is shared: the median of each schedule, and the "
+        "ceiling is the one with the most sentences/s. Tokenising isn't in it and has a row of its own.",
+        f"The open loop's 100 % is what bothends answered in the same round at {PEAK.name}; each request has a deadline of "
+        f"{DEADLINE_MS} ms.",
+    ]
+
+
+def show(results: Results, console: Console) -> None:
+    """Everything, for a person at a terminal."""
+    for note in notes(results):
+        console.print(note, highlight=False)
+    for table in tables(results, brief=False):
+        console.print()
+        console.print(_rich(table))
+
+
+def markdown(results: Results, *, charts: Sequence[tuple[str, str]]) -> str:
+    """Everything, for a document; `charts` are a picture's address and what it shows."""
+    parts = ["\n".join(notes(results)[:2]), *(f"![{what}]({address})" for address, what in charts)]
+    for table in tables(results, brief=True):
+        head = [f"### {table.title}", ""]
+        aligned = [":--" if at < table.words else "--:" for at in range(len(table.headings))]
+        rows = [table.headings, aligned, *(cells for cells in table.rows if cells)]
+        parts.append("\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in rows)]))
+    return "\n\n".join([*parts, "\n".join(notes(results)[2:])])
+
+
+def replace_between_markers(file: Path, text: str) -> None:
+    """Put `text` between the markers of a document. Raises ClickException where it hasn't one of each, in order."""
+    before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise click.ClickException(f"{file.name} needs the lines {BEGIN} and {END}")
+    file.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
+
+
+def _rich(table: Table) -> RichTable:
+    drawn = RichTable(title=table.title, title_justify="left", title_style="bold", header_style="dim")
+    for at, heading in enumerate(table.headings):
+        drawn.add_column(heading, justify="left" if at < table.words else "right", no_wrap=True)
+    for cells in table.rows:
+        if cells:
+            styles = (_STYLES[cell] for cell in (*cells[: table.words], cells[-1]) if cell in _STYLES)
+            drawn.add_row(*cells, style=next(styles, None))
+        else:
+            drawn.add_section()
+    return drawn
+
+
+def _closed(results: Results, *, brief: bool) -> Table:
+    headings = ["load", "server", "sentences/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s per 1,000", "not padding",
+                "rows a batch", "RSS MB", "load's cores"]  # fmt: skip
+    rows: list[Sequence[str]] = []
+    for load in CLOSED:
+        best = results.best(MOSEC, load.name)
+        found = [row for row in results.rows if row.load == load.name]
+        if brief:
+            found = [row for row in found if row.server in (OURS, NAIVE) or row is best]
+        for row in found:
+            mark = " (best)" if row is best and not brief else ""
+            rows.append([row.load, row.server + mark, *_figures(row)])
+        rows.append([])
+    return Table("Closed loop: so many requests always in flight", headings, rows, words=2)
+
+
+def _figures(row: Row) -> list[str]:
+    cores = f"{row.load_cores:.2f}"
+    latencies = [_number(value, 2) for value in (row.p50_ms, row.p99_ms, row.p999_ms)]
+    batches = [_number(row.efficiency, 2), _number(row.batch_rows, 1)]
+    return [f"{row.sentences_per_s:,.0f}", *latencies, _number(row.cpu_s_per_1000, 3), *batches, f"{row.rss_mb:.0f}", cores]
+
+
+def _open(results: Results) -> Table:
+    headings = ["offered", "requests/s", "answered in time/s", "of the peak", "p50 ms", "p99 ms", "CPU s per 1,000",
+                "refused", "p99 of refusals ms", "expired", "failed"]  # fmt: skip
+    rows: list[Sequence[str]] = []
+    for load in OPEN:
+        if (row := results.row(OURS, load.name)) and row.goodput_per_s is not None and row.peak_per_s:
+            share = f"{row.goodput_per_s / row.peak_per_s:.2f}"
+            rates = [_number(row.offered_per_s, 0), _number(row.goodput_per_s, 0), share]
+            latencies = [_number(row.p50_ms, 2), _number(row.p99_ms, 2), _number(row.cpu_s_per_1000, 3)]
+            lost = [_number(row.refused, 0), _number(row.refused_p99_ms, 2), f"{row.expired:,.0f}", f"{row.failed:,.0f}"]
+            rows.append([f"{load.percent} %", *rates, *latencies, *lost])
+    return Table(f"Open loop: Poisson arrivals at bothends, deadline {DEADLINE_MS} ms", headings, rows)
+
+
+def _ceiling(results: Results) -> Table:
+    rows: list[Sequence[str]] = []
+    if ceiling := results.ceiling:
+        for schedule in ceiling.schedules:
+            what = f"sorted batches of {schedule.batch}, {schedule.threads} thread{'s' * (schedule.threads > 1)}"
+            mark = " (the ceiling)" if schedule is ceiling.best else ""
+            figures = [f"{schedule.sentences_per_s:,.0f}", "", f"{schedule.cpu_s_per_1000:.3f}"]
+            rows.append([what + mark, *figures])
+        alone = [f"{1000 / ceiling.one_by_one_p50_ms:,.0f}", f"{ceiling.one_by_one_p50_ms:.3f}"]
+        rows.append(["one by one, 1 thread", *alone, f"{ceiling.one_by_one_cpu_s_per_1000:.3f}"])
+        rows.append(["the tokenizer, one by one", "", "", f"{ceiling.tokenise_cpu_s_per_1000:.3f}"])
+    return Table("Engine and tokenizer by themselves", ["", "sentences/s", "p50 ms", "CPU s per 1,000"], rows)
+
+
+def _bars(results: Results) -> Table:
+    rows: list[Sequence[str]] = []
+    for verdict in judge(results):
+        bar, relation = verdict.bar, "≤" if verdict.bar.at_most else "≥"
+        figure = "–" if verdict.figure is None else bar.show(verdict.figure)
+        rows.append([bar.text, figure, f"{relation} {bar.show(bar.limit)}", bar.show(bar.aim), verdict.word])
+    return Table("Bars", ["", "figure", "bar", "aim", "verdict"], rows)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"

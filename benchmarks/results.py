@@ -1,0 +1,155 @@
+"""What a run of the benchmark found, as plain data that goes to JSON and comes back. Measures nothing."""
+
+import json
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+OURS, NAIVE, MOSEC = "bothends", "naive grpcio", "mosec"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One server under one load; None where a figure isn't known or doesn't apply."""
+
+    server: str
+    load: str
+    sentences_per_s: float
+    p50_ms: float | None
+    p99_ms: float | None
+    p999_ms: float | None
+    cpu_s_per_1000: float | None
+    """CPU-seconds of the server's process tree per 1,000 sentences answered."""
+    rss_mb: float
+    load_cores: float
+    """How many cores the load generator took."""
+    refused: float
+    expired: float
+    failed: float
+    efficiency: float | None = None
+    """Real tokens / tokens computed, padding included."""
+    batch_rows: float | None = None
+    offered_per_s: float | None = None
+    """Open loop only, as are the next two."""
+    goodput_per_s: float | None = None
+    """Sentences answered within the deadline."""
+    refused_p99_ms: float | None = None
+    peak_per_s: float | None = None
+    """This server's closed-loop peak in the same round, which the offered rate is a share of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The engine in this process: length-sorted batches of `batch`, on `threads` threads."""
+
+    batch: int
+    threads: int
+    sentences_per_s: float
+    cpu_s_per_1000: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What tokenizer and engine cost by themselves; medians over slices spread over the run."""
+
+    slices: int
+    schedules: list[Schedule]
+    one_by_one_p50_ms: float
+    """A sentence alone, on one thread: the engine's own batch-1 time."""
+    one_by_one_cpu_s_per_1000: float
+    tokenise_cpu_s_per_1000: float
+
+    @property
+    def best(self) -> Schedule:
+        """The schedule that gives the most sentences/s: the ceiling."""
+        return max(self.schedules, key=lambda schedule: schedule.sentences_per_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A server's resident memory after so many sentences, in the order measured."""
+
+    sentences: list[int]
+    rss_mb: list[float]
+
+    @property
+    def growth(self) -> float:
+        """From the mark at a tenth of the way to the end, as a share."""
+        first = next(rss for count, rss in zip(self.sentences, self.rss_mb, strict=True) if count >= self.mark)
+        return self.rss_mb[-1] / first - 1
+
+    @property
+    def mark(self) -> float:
+        """The sentences after which growth counts."""
+        return self.sentences[-1] / 10
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Our server with a limit on a batch's sentences."""
+
+    max_batch_rows: int
+    sentences_per_s: float
+    cpu_s_per_1000: float | None
+    batch_rows: float | None
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything a run found."""
+
+    machine: dict[str, str]
+    settings: dict[str, Any]
+    sentences: dict[str, Any]
+    ceiling: Ceiling | None = None
+    rows: list[Row] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
+    memory: Memory | None = None
+
+    def row(self, server: str, load: str) -> Row | None:
+        """The row of that server under that load."""
+        return next((row for row in self.rows if (row.server, row.load) == (server, load)), None)
+
+    def best(self, server: str, load: str) -> Row | None:
+        """The row with the most sentences/s among those of a server whose settings vary: "mosec 4", "mosec 32"."""
+        rows = [row for row in self.rows if row.load == load and row.server.split()[0] == server]
+        return max(rows, key=lambda row: row.sentences_per_s, default=None)
+
+    def save(self, file: Path) -> None:
+        """Write JSON."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def open(cls, file: Path) -> "Results":
+        """Read what `save` wrote."""
+        data = json.loads(file.read_text(encoding="utf-8"))
+        if ceiling := data["ceiling"]:
+            schedules = [Schedule(**schedule) for schedule in ceiling["schedules"]]
+            data["ceiling"] = Ceiling(**ceiling | {"schedules": schedules})
+        data["rows"] = [Row(**row) for row in data["rows"]]
+        data["windows"] = [Window(**window) for window in data["windows"]]
+        data["memory"] = Memory(**data["memory"]) if data["memory"] else None
+        return cls(**data)
+
+
+def medians(rows: Iterable[Row]) -> list[Row]:
+    """One row of each server and load, each figure the median over the rounds."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.server, row.load), []).append(row)
+    return [_median(group) for group in groups.values()]
+
+
+def _median(rows: list[Row]) -> Row:
+    middle: Callable[[str], Any] = lambda name: median(getattr(row, name) for row in rows)  # noqa: E731
+    figures = {each.name: middle(each.name) for each in fields(Row) if each.name not in ("server", "load")}
+    return Row(rows[0].server, rows[0].load, **figures)
+
+
+def median(values: Iterable[float | None]) -> float | None:
+    """The median of the values that are known, if any."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

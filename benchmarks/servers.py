@@ -1,0 +1,89 @@
+"""The servers that are compared: how each is started, and how the load generator speaks to it."""
+
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from bothends.bundle import Bundle, default_path
+from processes import Process, free_port
+from results import MOSEC, NAIVE, OURS
+
+MOSEC_BATCHES = (1, 4, 32)
+"""How many requests mosec batches at most. Its best for a load is the best of these: few requests want a small number,
+many a large one, and what is a list already wants none."""
+_MOSEC_WAIT_MS = 1
+"""mosec's shortest wait for company. Its default of 10 ms lost at every load but one, and drew there."""
+_PEERS = Path(__file__).parent / "peers"
+_COUNTED = ("sentence_tokens_sum", "sentence_tokens_count", "batch_tokens_sum", "batch_rows_sum", "batch_rows_count")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One that runs. `flags` are the load generator's."""
+
+    name: str
+    process: Process
+    port: int
+    flags: tuple[str, ...] = ()
+    metrics_url: str | None = None
+    dimension: int = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stop()
+
+    def scrape(self) -> dict[str, float]:
+        """Counters of our server by name, without "bothends_"; nothing from another."""
+        if self.metrics_url is None:
+            return {}
+        with urllib.request.urlopen(self.metrics_url, timeout=10) as page:  # noqa: S310  our own server's
+            families = list(text_string_to_metric_families(page.read().decode()))
+        values = {sample.name.removeprefix("bothends_"): sample.value for family in families for sample in family.samples}
+        return {name: values[name] for name in _COUNTED}
+
+    def batches_since(self, before: dict[str, float]) -> dict[str, float]:
+        """Padding efficiency and mean rows of the batches since an earlier scrape, as fields of a Row."""
+        now = self.scrape()
+        if not now or now["batch_rows_count"] == before["batch_rows_count"]:
+            return {}
+        grown = {name: now[name] - before[name] for name in _COUNTED}
+        return {
+            "efficiency": grown["sentence_tokens_sum"] / grown["batch_tokens_sum"],
+            "batch_rows": grown["batch_rows_sum"] / grown["batch_rows_count"],
+        }
+
+
+def start_ours(logs: Path, *flags: str) -> Server:
+    """`bothends serve` as a user starts it, on free ports."""
+    command = [str(Path(sys.executable).parent / "bothends"), "serve", "--port", "0", "--http-port", "0", *flags]
+    banner = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
+    process = Process(OURS, command, ready=banner, log=logs / "bothends.log")
+    url = f"{process.found['url']}/metrics"
+    return Server(OURS, process, int(process.found["port"]), metrics_url=url, dimension=_dimension())
+
+
+def start_naive(logs: Path) -> Server:
+    """Plain grpcio, one run of the model a request."""
+    command = [sys.executable, str(_PEERS / "naive_server.py")]
+    process = Process(NAIVE, command, ready=r"listening on 127.0.0.1:(?P<port>\d+)", log=logs / "naive.log")
+    return Server(NAIVE, process, int(process.found["port"]), dimension=_dimension())
+
+
+def start_mosec(max_batch_size: int, logs: Path, *, workers: int) -> Server:
+    """mosec, ready once each of its workers is connected."""
+    name, port = f"{MOSEC} {max_batch_size}", free_port()
+    command = [sys.executable, str(_PEERS / "mosec_server.py"), "--address", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", str(workers), "--max-batch-size", str(max_batch_size)]
+    command += ["--max-wait-ms", str(_MOSEC_WAIT_MS)]
+    process = Process(name, command, ready=r".*".join(["socket connected to"] * workers), log=logs / f"{name}.log")
+    return Server(name, process, port, ("--protocol", "http", "--body", "raw"), dimension=_dimension())
+
+
+def _dimension() -> int:
+    return Bundle.open(default_path()).config.dimension
