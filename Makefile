@@ -1,9 +1,9 @@
-# Two commands are all: `make serve` and `make test`. Both make .venv first.
+# Two commands are all: `make serve` and `make test`. Each makes .venv first, as does `make bench`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test lint proto clean
+.PHONY: help serve test bench lint proto clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -12,6 +12,9 @@ serve: $(VENV)/.serve ## Install what serving needs and serve the default model 
 
 test: $(VENV)/.test lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
 	@$(BIN)/pytest $(ARGS)
+
+bench: $(VENV)/.bench ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute)
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.test ## Lint, types and import contracts
 	$(BIN)/ruff check
@@ -36,4 +39,8 @@ $(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@ $(VENV)/.serve
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/.serve

@@ -1,7 +1,7 @@
 """What tokenizer and engine cost by themselves, in this process: nothing that serves can do better.
 
-The engine gets token ids sorted by length and cut into batches, one thread a run, as the server runs it. CPU time is each
-thread's own, so that nothing else in this process counts.
+The engine gets token ids sorted by length and cut into batches, one thread a run, as the server runs it. CPU time is
+each thread's own, so that nothing else in this process counts.
 """
 
 import os
@@ -26,7 +26,7 @@ class Engine:
     """The packaged bundle, loaded once, with the slices measured so far."""
 
     def __init__(self, texts: Sequence[str], *, sample: int) -> None:
-        """Choose `sample` of the sentences: every so many-th by length, so that lengths are spread as in all of them."""
+        """Choose `sample` of the sentences: one in so many by length, so that lengths are spread as in all of them."""
         bundle = Bundle.open(default_path())
         self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
         self._session = Session(bundle, device="cpu")

@@ -40,18 +40,19 @@ def notes(results: Results) -> list[str]:
     machine, sentences, settings = results.machine, results.sentences, results.settings
     versions = ", ".join(f"{name} {machine[name]}" for name in ("bothends", "onnxruntime", "grpcio", "mosec"))
     slices = results.ceiling.slices if results.ceiling else 0
+    where = ("processor", "memory", "kernel")
     return [
-        f"{machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}; "
+        f"{machine['date']}: {', '.join(machine[each] for each in where)}, {machine['cores']} cores; "
         f"Python {machine['python']}, {versions}.",
-        f"{sentences['count']:,} sentences from {sentences['source']}, {sentences['mean_tokens']:.1f} tokens on average. "
-        f"Each row: {settings['seconds']:g} s after {settings['warmup_s']:g} s of warm-up, the load generator on the same "
-        f"cores, everything over loopback; median of {settings['rounds']} rounds, in which the servers take turns at each "
-        "load.",
-        f"CPU is the server's whole process tree, over the measured seconds alone. The ceiling was measured in {slices} "
-        "slices before, between and after the rounds, as the machine is shared: the median of each schedule, and the "
-        "ceiling is the one with the most sentences/s. Tokenising isn't in it and has a row of its own.",
-        f"The open loop's 100 % is what bothends answered in the same round at {PEAK.name}; each request has a deadline of "
-        f"{DEADLINE_MS} ms.",
+        f"{sentences['count']:,} sentences from {sentences['source']}, {sentences['mean_tokens']:.1f} tokens on "
+        f"average. A row is {settings['seconds']:g} s after {settings['warmup_s']:g} s of warm-up, over loopback, the "
+        f"load generator on the same cores; the median of {settings['rounds']} rounds, in which the servers take turns "
+        "at each load.",
+        "CPU is the server's whole process tree, over the measured seconds alone. The machine is shared, so the "
+        f"ceiling was measured in {slices} slices, before, between and after the rounds: each schedule is the median "
+        "of them, and the ceiling is the one with the most sentences/s. Tokenising has a row of its own.",
+        f"The open loop's 100 % is what bothends answered in the same round at {PEAK.name}; each request has a "
+        f"deadline of {DEADLINE_MS} ms.",
     ]
 
 
@@ -101,7 +102,7 @@ def _closed(results: Results, *, brief: bool) -> Table:
     headings = ["load", "server", "sentences/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s per 1,000", "not padding",
                 "rows a batch", "RSS MB", "load's cores"]  # fmt: skip
     rows: list[Sequence[str]] = []
-    for load in CLOSED:
+    for load in sorted(CLOSED, key=lambda load: (load.batch, load.concurrency)):
         best = results.best(MOSEC, load.name)
         found = [row for row in results.rows if row.load == load.name]
         if brief:
@@ -117,7 +118,14 @@ def _figures(row: Row) -> list[str]:
     cores = f"{row.load_cores:.2f}"
     latencies = [_number(value, 2) for value in (row.p50_ms, row.p99_ms, row.p999_ms)]
     batches = [_number(row.efficiency, 2), _number(row.batch_rows, 1)]
-    return [f"{row.sentences_per_s:,.0f}", *latencies, _number(row.cpu_s_per_1000, 3), *batches, f"{row.rss_mb:.0f}", cores]
+    return [
+        f"{row.sentences_per_s:,.0f}",
+        *latencies,
+        _number(row.cpu_s_per_1000, 3),
+        *batches,
+        f"{row.rss_mb:.0f}",
+        cores,
+    ]
 
 
 def _open(results: Results) -> Table:
@@ -129,7 +137,12 @@ def _open(results: Results) -> Table:
             share = f"{row.goodput_per_s / row.peak_per_s:.2f}"
             rates = [_number(row.offered_per_s, 0), _number(row.goodput_per_s, 0), share]
             latencies = [_number(row.p50_ms, 2), _number(row.p99_ms, 2), _number(row.cpu_s_per_1000, 3)]
-            lost = [_number(row.refused, 0), _number(row.refused_p99_ms, 2), f"{row.expired:,.0f}", f"{row.failed:,.0f}"]
+            lost = [
+                _number(row.refused, 0),
+                _number(row.refused_p99_ms, 2),
+                f"{row.expired:,.0f}",
+                f"{row.failed:,.0f}",
+            ]
             rows.append([f"{load.percent} %", *rates, *latencies, *lost])
     return Table(f"Open loop: Poisson arrivals at bothends, deadline {DEADLINE_MS} ms", headings, rows)
 

@@ -12,9 +12,9 @@ from bothends.bundle import Bundle, default_path
 from processes import Process, free_port
 from results import MOSEC, NAIVE, OURS
 
-MOSEC_BATCHES = (1, 4, 32)
+MOSEC_BATCHES = (1, 2, 4, 32)
 """How many requests mosec batches at most. Its best for a load is the best of these: few requests want a small number,
-many a large one, and what is a list already wants none."""
+many a large one, and requests that are lists already want next to none."""
 _MOSEC_WAIT_MS = 1
 """mosec's shortest wait for company. Its default of 10 ms lost at every load but one, and drew there."""
 _PEERS = Path(__file__).parent / "peers"
@@ -44,7 +44,9 @@ class Server:
             return {}
         with urllib.request.urlopen(self.metrics_url, timeout=10) as page:  # noqa: S310  our own server's
             families = list(text_string_to_metric_families(page.read().decode()))
-        values = {sample.name.removeprefix("bothends_"): sample.value for family in families for sample in family.samples}
+        values = {
+            sample.name.removeprefix("bothends_"): sample.value for family in families for sample in family.samples
+        }
         return {name: values[name] for name in _COUNTED}
 
     def batches_since(self, before: dict[str, float]) -> dict[str, float]:

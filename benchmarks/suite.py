@@ -95,7 +95,7 @@ class Suite:
         return self._results
 
     def _start(self, running: ExitStack) -> list[Server]:
-        """All of them, ours first. They live through all rounds: one whose turn it isn't takes no time worth counting."""
+        """All of them, ours first. They live through all rounds: one whose turn it isn't takes next to no time."""
         mosecs = [partial(start_mosec, batch, workers=CORES) for batch in MOSEC_BATCHES]
         starts: list[Callable[[Path], Server]] = [start_ours, *mosecs, start_naive]
         servers = []
@@ -143,6 +143,8 @@ class Suite:
 
     def _memory(self) -> Memory:
         total = self._options.rss_sentences
-        with self._show.doing(f"memory over {total:,} sentences", self._options.memory_s) as advance:
-            with start_ours(self._folder) as server:
-                return measure_memory(server, self._bodies, total=total, advance=advance)
+        with (
+            self._show.doing(f"memory over {total:,} sentences", self._options.memory_s) as advance,
+            start_ours(self._folder) as server,
+        ):
+            return measure_memory(server, self._bodies, total=total, advance=advance)

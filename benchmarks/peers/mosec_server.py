@@ -17,7 +17,7 @@ from bothends.tokenizer import Tokenizer
 
 
 def flags() -> argparse.Namespace:
-    """This file's own flags. Each worker process reads them anew, as mosec starts it with the same command line."""
+    """Flags of this file's own. Each worker process reads them anew, as mosec starts it with the same command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--max-batch-size", type=int, default=4, help="requests in one call of forward")
