@@ -2,13 +2,15 @@
 
 grpcio's two Python servers keep something waiting for every call, a thread or a coroutine, and waking it costs more
 than all else that surrounds the model (docs/decisions/0005). This one stands on what both are built on and keeps
-nothing waiting: one thread takes what the queue brings, and whoever has an answer sends it. Knows nothing of
-embeddings.
+nothing waiting: one thread takes what the queue brings, and whoever has an answer sends it. What is cheap comes first:
+requests that have been read wait, and their number tells a call that has just arrived how long it would. Knows nothing
+of embeddings.
 """
 
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -25,6 +27,10 @@ _FOREVER_S = 1e9
 """No deadline reaches Python as one in the year 292 billion."""
 _AT_ONCE = 0.0
 """A deadline that has passed: what is there, or nothing."""
+_AHEAD = 32
+"""Events that may go before a waiting request: else a flood of calls to refuse would keep all others waiting."""
+_SMOOTHING = 1 / 16
+"""The newest request's share in the mean time of one."""
 _DETAILS = "grpc-status-details-bin"
 """The trailing metadata in which a google.rpc.Status travels, where grpcio-status and its like look for it."""
 
@@ -32,27 +38,28 @@ _DETAILS = "grpc-status-details-bin"
 class Call:
     """One call. Read its request or not; answer it or fail it, once, from any thread."""
 
-    __slots__ = ("_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "deadline", "lag_s")
+    __slots__ = ("_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_requests", "deadline", "lag_s")
 
-    def __init__(self, core: Any, *, deadline: float | None, lag_s: float) -> None:
+    def __init__(self, core: Any, requests: "Requests", *, deadline: float | None) -> None:
         self._core = core
+        self._requests = requests
         self._is_gone = self._is_watched = False
         self._on_gone: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self.deadline = deadline
         """When the caller stops waiting, a time of `time.monotonic`; None for never."""
-        self.lag_s = lag_s
-        """For how long the queue has always had something to do: no call has waited longer to be looked at."""
+        self.lag_s = requests.lag_s
+        """About how long a request read now waits for those before it."""
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then`, on the queue's thread, with the request's bytes; None where none came, or too many."""
+        """Call `then`, in its turn on the queue's thread, with the request's bytes; None where none came, or too many."""
 
         def closed(event: Any) -> None:
             if event.batch_operations[0].cancelled():
                 self._gone()
 
         def arrived(event: Any) -> None:
-            then(event.batch_operations[0].message())
+            self._requests.put(then, event.batch_operations[0].message())
 
         self._is_watched = True
         self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
@@ -93,6 +100,36 @@ Handler: TypeAlias = Callable[[Call], None]
 """Called on the queue's thread when a call arrives: returns soon, and sees to it that the call is answered."""
 
 
+class Requests:
+    """Read requests that wait for the queue's thread, and how long one more would. Only that thread comes here."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Callable[[bytes | None], None], bytes | None]] = deque()
+        self._mean_s = 0.0
+        self._last_begun: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def lag_s(self) -> float:
+        """How many wait, times what one has lately taken."""
+        return len(self._waiting) * self._mean_s
+
+    def put(self, then: Callable[[bytes | None], None], content: bytes | None) -> None:
+        """Let a request wait."""
+        self._waiting.append((then, content))
+
+    def begin(self) -> None:
+        """Begin with the one that has waited longest."""
+        then, content = self._waiting.popleft()
+        now = time.monotonic()
+        if self._last_begun is not None:
+            self._mean_s += _SMOOTHING * (now - self._last_begun - self._mean_s)
+        self._last_begun = now if self._waiting else None  # the time until a later one comes would say nothing
+        then(content)
+
+
 class CallQueue:
     """Some unary methods of a gRPC server. What else the server has, it serves in its own way."""
 
@@ -104,7 +141,7 @@ class CallQueue:
         self._core.register_completion_queue(self._queue)
         for method in methods:
             self._core.register_method(method)
-        self._busy_since = time.monotonic()
+        self._requests = Requests()
         self._thread = threading.Thread(target=self._serve, name="bothends-calls", daemon=True)
 
     def start(self) -> None:
@@ -125,21 +162,30 @@ class CallQueue:
             self._core.request_registered_call(self._queue, self._queue, method, method)
 
     def _serve(self) -> None:
+        ahead = 0
         while True:
-            event = self._queue.poll(_AT_ONCE)
-            if event.completion_type == cygrpc.CompletionType.queue_timeout:
+            event = None  # one that is kept keeps its call alive, and gRPC busy, until the next one comes
+            if not self._requests:
                 event = self._queue.poll(None)
-                self._busy_since = time.monotonic()
-            if event.completion_type == cygrpc.CompletionType.queue_shutdown:
-                return
+            elif ahead < _AHEAD:
+                event = self._queue.poll(_AT_ONCE)
             try:
-                if event.tag in self._methods:
-                    self._arrived(event)
+                if event is None or event.completion_type == cygrpc.CompletionType.queue_timeout:
+                    ahead = 0
+                    self._requests.begin()
+                elif event.completion_type == cygrpc.CompletionType.queue_shutdown:
+                    return
                 else:
-                    event.tag(event)
+                    ahead += 1
+                    self._handle(event)
             except Exception:  # one call may fail, the queue may not
                 _log.exception("a gRPC event couldn't be handled")
-            event = None  # an event keeps its call alive, and gRPC busy, until the next one comes
+
+    def _handle(self, event: Any) -> None:
+        if event.tag in self._methods:
+            self._arrived(event)
+        else:
+            event.tag(event)
 
     def _arrived(self, event: Any) -> None:
         if not event.success:  # the server is stopping
@@ -147,9 +193,8 @@ class CallQueue:
         method, core = event.tag, event.call
         self._expect(method)
         remaining = event.call_details.deadline - time.time()
-        now = time.monotonic()
-        deadline = None if remaining > _FOREVER_S else now + remaining
-        self._methods[method](Call(core, deadline=deadline, lag_s=now - self._busy_since))
+        deadline = None if remaining > _FOREVER_S else time.monotonic() + remaining
+        self._methods[method](Call(core, self._requests, deadline=deadline))
 
 
 def _ignore(_: Any) -> None:

@@ -20,9 +20,10 @@ from .metrics import Metrics
 from .status import to_status
 
 _log = logging.getLogger(__name__)
-_MOST_LAG_S = 0.05
-"""Calls that wait longer to be looked at are refused unread, until there is nothing to look at: to serve the late ones
-first makes all of them late, for as long as the overload lasts (metastable failure)."""
+_MOST_LAG = 0.25
+"""The share of a call's time that may pass before its request is looked at; the rest is for the model and the way back.
+Who would wait longer is refused unread: to serve the late ones first makes all of them late, for as long as the
+overload lasts (metastable failure)."""
 RequestT = TypeVar("RequestT", bound=Message)
 
 
@@ -117,10 +118,12 @@ class Dispatcher:
         return handle
 
     def _admit(self, call: Call) -> None:
-        if call.deadline is not None and call.deadline <= time.monotonic():
-            raise DeadlineError("the deadline had passed before the call was looked at")
-        if call.lag_s > _MOST_LAG_S:
-            raise OverloadedError("calls come faster than this server can take them", retry_after_s=2 * _MOST_LAG_S)
+        if call.deadline is not None:
+            remaining = call.deadline - time.monotonic()
+            if remaining <= 0:
+                raise DeadlineError("the deadline had passed before the call was looked at")
+            if call.lag_s > _MOST_LAG * remaining:
+                raise OverloadedError("calls come faster than this server can take them", retry_after_s=call.lag_s)
         self._gate.enter()
 
     def _left(self, method: str, started: float, code: str) -> None:

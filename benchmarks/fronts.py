@@ -1,0 +1,122 @@
+"""What a call costs that needs no model: grpcio's two servers and ours, each with a handler that answers 2 KB at once.
+
+python benchmarks/fronts.py [--seconds 3] [--rounds 3]
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import grpc
+import grpc.aio
+
+METHOD = "/bothends.v1.EmbeddingService/Embed"
+_BODIES = "there will be dragons\ndragons will be there\n"
+_DIMENSION = 512
+
+
+def _answer() -> bytes:
+    """The response to one sentence, as large as a real one."""
+    import numpy as np
+
+    from bothends.embeddings import Embeddings
+    from bothends.wire import encode
+
+    return encode(Embeddings(np.zeros((1, _DIMENSION), np.float32), [4], [False], "none"))
+
+
+def threads(answer: bytes) -> None:
+    """grpc.server: a thread a call."""
+    server = grpc.server(ThreadPoolExecutor(8))
+    _add(server, lambda request, context: answer)  # noqa: ARG005
+    _serve(server, lambda: None)
+
+
+def asyncio(answer: bytes) -> None:
+    """grpc.aio: a coroutine a call."""
+    from asyncio import run
+
+    async def serve() -> None:
+        async def embed(request: bytes, context: Any) -> bytes:  # noqa: ARG001
+            return answer
+
+        server = grpc.aio.server()
+        _add(server, embed)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        print(f"listening on 127.0.0.1:{port}", flush=True)
+        await server.wait_for_termination()
+
+    run(serve())
+
+
+def queue(answer: bytes) -> None:
+    """The completion queue: nothing a call."""
+    from bothends.completion import CallQueue
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    calls = CallQueue(server, {METHOD: lambda call: call.read(lambda _: call.answer(answer))})
+    _serve(server, calls.start)
+
+
+FRONTS: dict[str, Callable[[bytes], None]] = {
+    "grpc.server": threads,
+    "grpc.aio": asyncio,
+    "completion queue": queue,
+}
+
+
+def _add(server: Any, embed: Any) -> None:
+    handlers = {"Embed": grpc.unary_unary_rpc_method_handler(embed)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bothends.v1.EmbeddingService", handlers),))
+
+
+def _serve(server: grpc.Server, then: Callable[[], None]) -> None:
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    then()
+    print(f"listening on 127.0.0.1:{port}", flush=True)
+    server.wait_for_termination()
+
+
+@click.command()
+@click.option("--seconds", default=3.0, show_default=True, help="Measured time of each figure.")
+@click.option("--rounds", default=3, show_default=True, help="Times each is measured; the median counts.")
+@click.option("--serve", type=click.Choice(list(FRONTS)), hidden=True)
+def main(*, seconds: float, rounds: int, serve: str | None) -> None:
+    """Print one table in Markdown."""
+    if serve:
+        FRONTS[serve](_answer())
+        return
+    import generator
+    from loads import unary
+    from processes import Process
+    from results import Row, medians
+    from servers import Server
+
+    generator.build()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        bodies = generator.write_bodies(Path(folder) / "bodies.txt", _BODIES.split("\n")[:2])
+        for _ in range(rounds):
+            for name in FRONTS:
+                command = [sys.executable, __file__, "--serve", name]
+                log = Path(folder) / "log"
+                with Process(name, command, ready=r"listening on 127.0.0.1:(?P<port>\d+)", log=log) as process:
+                    server = Server(name, process, int(process.found["port"]), dimension=_DIMENSION)
+                    rows += [
+                        generator.measure(server, unary(callers), bodies, warmup_s=0.5, seconds=seconds)
+                        for callers in (1, 32)
+                    ]
+    print("| | callers | calls/s | p50 ms | server CPU a call, µs |\n|:--|--:|--:|--:|--:|")
+    for row in medians(rows):
+        cpu = 1000 * (row.cpu_s_per_1000 or 0)
+        print(f"| {row.server} | {row.load.split()[-1]} | {row.sentences_per_s:,.0f} | {row.p50_ms:.2f} | {cpu:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
