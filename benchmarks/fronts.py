@@ -5,6 +5,7 @@ python benchmarks/fronts.py [--seconds 3] [--rounds 3]
 
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,7 +61,16 @@ def queue(answer: bytes) -> None:
 
     server = grpc.server(ThreadPoolExecutor(1))
     calls = CallQueue(server, {METHOD: lambda call: call.read(lambda _: call.answer(answer))})
-    _serve(server, calls.start)
+
+    def start() -> None:
+        calls.start()
+        threading.Thread(target=pull, daemon=True).start()
+
+    def pull() -> None:
+        while calls.wait() and calls.pull(64):
+            pass
+
+    _serve(server, start)
 
 
 FRONTS: dict[str, Callable[[bytes], None]] = {

@@ -1,77 +1,18 @@
 """The queue in front of the engine, driven by hand-held engines: no model, no clock but the test's, no sleeps."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import wait
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from bothends.batcher import Batcher
-from bothends.engine import BatchRecord, TokenIds
-from bothends.errors import DeadlineError, DrainingError, EngineError, OverloadedError
-
-PATIENCE_S = 10
-
-
-class HeldEngine:
-    """Runs one batch at a time, each only when the test lets it; a sentence's row is its sum and its length."""
-
-    dimension = 2
-
-    def __init__(self) -> None:
-        self.batches: list[list[TokenIds]] = []
-        self.entered = threading.Semaphore(0)
-        self.released = threading.Semaphore(0)
-        self.error: Exception | None = None
-
-    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        self.batches.append(list(sentences))
-        self.entered.release()
-        assert self.released.acquire(timeout=PATIENCE_S)
-        if self.error is not None:
-            raise self.error
-        return rows_of(sentences)
-
-    def await_batch(self) -> None:
-        assert self.entered.acquire(timeout=PATIENCE_S)
-
-
-class FreeEngine:
-    """The same rows, at once."""
-
-    dimension = 2
-
-    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        return rows_of(sentences)
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-    return np.array([[sum(ids), len(ids)] for ids in sentences], dtype=np.float32)
-
-
-def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> Batcher:
-    options: dict[str, object] = {
-        "workers": 1,
-        "max_batch_rows": 4,
-        "max_batch_tokens": 1000,
-        "max_queue_tokens": 100,
-        "overhead_rows": 1.5,
-        "observe": lambda record: None,
-    }
-    return Batcher(engine, **(options | changes))  # type: ignore[arg-type]
+from bothends.engine import BatchRecord
+from bothends.errors import DeadlineError, DrainingError, OverloadedError
+from tests.engines import PATIENCE_S, Clock, FreeEngine, HeldEngine, batcher_of, rows_of
 
 
 @pytest.fixture
@@ -124,43 +65,30 @@ def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldE
     assert [sorted(map(len, batch)) for batch in engine.batches[1:]] == [[3, 3, 3, 3], [8, 9, 9]]
 
 
-def test_another_worker_starts_only_for_a_whole_batch(engine: HeldEngine, clock: Clock) -> None:
-    """Beside a running batch, fewer sentences than a batch wait for it; a whole batch is taken at once."""
-    with batcher_of(engine, workers=2, clock=clock) as batcher:
-        futures = [batcher.submit([[1]])]
-        engine.await_batch()
-        futures += [batcher.submit([[2]]) for _ in range(3)]
-        assert not engine.entered.acquire(timeout=0.05)
-        futures.append(batcher.submit([[2]]))
-        engine.await_batch()
-        engine.released.release(10)
-        wait(futures, timeout=PATIENCE_S)
-    assert [len(batch) for batch in engine.batches] == [1, 4]
-
-
-def test_a_batch_that_hangs_does_not_hold_back_the_others(engine: HeldEngine, clock: Clock) -> None:
-    """After a while an idle worker takes whatever waits, however little: a hung engine can't stop the rest."""
-    with batcher_of(engine, workers=2, clock=clock) as batcher:
+def test_a_free_worker_takes_what_waits_however_little(engine: HeldEngine) -> None:
+    """Beside a batch that runs, or hangs, a second worker starts at once: nothing waits while a worker is free."""
+    with batcher_of(engine, workers=2) as batcher:
         hung = batcher.submit([[1]])
         engine.await_batch()
         other = batcher.submit([[2]])
-        clock.now += 1
         engine.await_batch()
         engine.released.release(10)
         wait([hung, other], timeout=PATIENCE_S)
     assert engine.batches == [[[1]], [[2]]]
 
 
-def test_what_waits_beside_a_running_batch_is_taken_when_it_ends(engine: HeldEngine, clock: Clock) -> None:
-    """Nothing is left lying because too little of it waited."""
-    with batcher_of(engine, workers=3, clock=clock) as batcher:
+def test_no_more_batches_run_than_there_are_workers(engine: HeldEngine) -> None:
+    """What comes while all run waits for one of them, and goes together."""
+    with batcher_of(engine, workers=2) as batcher:
         futures = [batcher.submit([[1]])]
         engine.await_batch()
-        futures += [batcher.submit([[2]]) for _ in range(3)]
+        futures.append(batcher.submit([[2]]))
+        engine.await_batch()
+        futures += [batcher.submit([[3]]) for _ in range(3)]
+        assert not engine.entered.acquire(timeout=0.05)
         engine.released.release(10)
         wait(futures, timeout=PATIENCE_S)
-        assert all(future.done() for future in futures)
-    assert [len(batch) for batch in engine.batches] == [1, 3]
+    assert [len(batch) for batch in engine.batches] == [1, 1, 3]
 
 
 def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine: HeldEngine) -> None:
@@ -245,27 +173,6 @@ def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEng
     assert batcher.queued == (0, 0)
 
 
-def test_a_poisonous_sentence_fails_alone() -> None:
-    """A batch that fails is split and run again: all but the one to blame are answered, whatever their place."""
-
-    class Poisoned(FreeEngine):
-        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-            if any(13 in ids for ids in sentences):
-                raise RuntimeError("secret words")
-            return super().run(sentences)
-
-    with batcher_of(Poisoned()) as batcher:
-        futures = [batcher.submit([[number, number]]) for number in range(30)]
-        for number, future in enumerate(futures):
-            if number == 13:
-                with pytest.raises(EngineError, match="RuntimeError") as failed:
-                    future.result(PATIENCE_S)
-                assert "secret" not in str(failed.value)
-            else:
-                assert future.result(PATIENCE_S).tolist() == [[2 * number, 2]]
-    assert batcher.queued == (0, 0)
-
-
 def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
     """Once the engine's speed is known, a request that would come too late isn't queued."""
     warm = batcher.submit([[1] * 10])  # 10 tokens in 2 s
@@ -284,30 +191,6 @@ def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, eng
     assert not running.done()
 
 
-def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
-    """A wrong shape fails the batch; it can't give one caller another's rows, or kill the worker."""
-
-    class Short(FreeEngine):
-        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-            return super().run(sentences)[:-1]
-
-    with batcher_of(Short()) as batcher:
-        for _ in range(3):
-            with pytest.raises(EngineError):
-                batcher.submit([[1], [2]]).result(PATIENCE_S)
-
-
-def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
-    """Measuring can't end the worker."""
-
-    def observe(record: BatchRecord) -> None:
-        raise ValueError(record)
-
-    with batcher_of(FreeEngine(), observe=observe) as batcher:
-        for number in range(3):
-            assert batcher.submit([[number]]).result(PATIENCE_S).tolist() == [[number, 1]]
-
-
 def test_cancelling_does_not_search_the_queue(batcher: Batcher) -> None:
     """Each of many cancellations gives its places back, in any order, and a second cancel gives nothing twice."""
     futures = [batcher.submit([[1]]) for _ in range(90)]
@@ -324,6 +207,19 @@ def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) 
     assert accepted.result(0).shape == (9, 2)
     with pytest.raises(DrainingError):
         batcher.submit([[1]])
+
+
+def test_close_ends_every_thread(engine: HeldEngine) -> None:
+    """Those that had nothing to do too, once the last batch has run; nobody waits for the time-out."""
+    batcher = batcher_of(engine, workers=3)
+    futures = [batcher.submit([[number]]) for number in range(9)]
+    engine.await_batch()
+    closing = threading.Thread(target=lambda: batcher.close(timeout_s=100))
+    closing.start()
+    engine.released.release(100)
+    closing.join(PATIENCE_S)
+    assert not closing.is_alive()
+    assert all(future.done() for future in futures)
 
 
 def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngine) -> None:

@@ -18,6 +18,18 @@ METHOD = "/test.Service/Method"
 Serve = Callable[..., grpc.Channel]
 
 
+def pulling(queue: CallQueue) -> threading.Thread:
+    """Somebody who has time for what comes to `queue`, until it ends."""
+
+    def pull() -> None:
+        while queue.wait() and queue.pull(64):
+            pass
+
+    thread = threading.Thread(target=pull)
+    thread.start()
+    return thread
+
+
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serve one method by a handler, beside a health service of grpcio's own kind; a channel to it."""
@@ -33,14 +45,16 @@ def serve() -> Iterator[Serve]:
         server.start()
         queue.start()
         channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        running.append((server, queue, channel))
+        running.append((server, queue, channel, pulling(queue)))
         return channel
 
     yield start
-    for server, queue, channel in running:
+    for server, queue, channel, puller in running:
         channel.close()
         server.stop(None).wait()
         queue.close()
+        puller.join(PATIENCE_S)
+        assert not puller.is_alive()
 
 
 def send(channel: grpc.Channel, content: bytes = b"", **options: object) -> bytes:
@@ -143,25 +157,68 @@ def test_a_handler_that_raises_costs_its_own_call(serve: Serve, caplog: pytest.L
     assert "couldn't be handled" in caplog.text
 
 
-def test_a_queue_that_never_rests_says_for_how_long(serve: Serve) -> None:
-    """Calls that wait behind a slow handler know it; one that comes to an idle queue has no lag."""
+def test_a_call_knows_how_long_its_request_would_wait(serve: Serve) -> None:
+    """By those in line before it and what one of them takes; a call that comes to an idle queue has no lag."""
     lags: list[float] = []
 
     def handle(call: Call) -> None:
         lags.append(call.lag_s)
-        end = time.monotonic() + 0.02
-        while time.monotonic() < end:
-            pass
-        call.answer(b"")
+        call.read(slow(call))
+
+    def slow(call: Call) -> Callable[[bytes | None], None]:
+        def answer(content: bytes | None) -> None:
+            end = time.monotonic() + 0.01
+            while time.monotonic() < end:
+                pass
+            call.answer(b"")
+
+        return answer
 
     channel = serve(handle)
-    for call in [channel.unary_unary(METHOD).future(b"") for _ in range(20)]:
+    first = [channel.unary_unary(METHOD).future(b"") for _ in range(60)]
+    time.sleep(0.1)  # a tenth of a second into about 0.6 s of work
+    last = channel.unary_unary(METHOD).future(b"")
+    for call in [*first, last]:
         call.result()
-    assert lags[-1] > 0.1
-    end = time.monotonic() + PATIENCE_S
-    while lags[-1] > 0.01:
-        assert time.monotonic() < end
-        send(channel)
+    assert 0.05 < lags[-1] < 0.6
+    send(channel)
+    assert lags[-1] == 0
+
+
+def test_what_comes_is_begun_no_faster_than_asked_for(serve: Serve) -> None:
+    """Requests that nobody has room for stay in line, while calls that need none are handled."""
+    begun: list[bytes | None] = []
+    refused = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message="no")
+
+    def handle(call: Call) -> None:
+        if call.deadline is None:
+            call.read(lambda content: begun.append(content) or call.answer(b""))  # type: ignore[func-returns-value]
+        else:
+            call.fail(refused)
+
+    server = grpc.server(ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
+    queue = CallQueue(server, {METHOD: handle})
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    queue.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        waiting = [channel.unary_unary(METHOD).future(b"") for _ in range(5)]
+        hasty = channel.unary_unary(METHOD).future(b"", timeout=PATIENCE_S)
+        while not hasty.done():
+            assert queue.pull(0)
+        assert hasty.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert begun == []
+        while len(begun) < 3:
+            before = len(begun)
+            assert queue.pull(1)
+            assert len(begun) <= before + 1
+        while len(begun) < 5:
+            assert queue.pull(64)
+        assert [call.result() for call in waiting] == [b""] * 5
+    server.stop(None).wait()
+    queue.close()
+    while queue.pull(0):
+        pass
 
 
 def test_too_large_a_message_is_refused_by_grpc(serve: Serve) -> None:
@@ -200,9 +257,12 @@ def test_stopping_waits_for_nobody_who_is_not_there(serve: Serve) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     queue.start()
+    puller = pulling(queue)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = channel.unary_unary(METHOD).future(b"")
         assert arrived.wait(PATIENCE_S)
         server.stop(0.05).wait()
         queue.close()
         assert call.exception() is not None
+    puller.join(PATIENCE_S)
+    assert not puller.is_alive()

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import pytest
-from google.rpc import code_pb2, status_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from bothends.dispatch import Answer, Dispatcher
 from bothends.errors import DrainingError, OverloadedError, RequestError
@@ -49,7 +49,9 @@ class Room:
     def __init__(self, behaviour: Callable[[embedding_pb2.EmbedRequest, Answer], None], limit: int = 1) -> None:
         self.metrics = Metrics()
         self.gate = Gate(limit=limit)
-        self.handle = Dispatcher(self.metrics, self.gate).handler("Embed", embedding_pb2.EmbedRequest, behaviour)
+        self.wait_s = 0.0
+        dispatcher = Dispatcher(self.metrics, self.gate, lambda: self.wait_s)
+        self.handle = dispatcher.handler("Embed", embedding_pb2.EmbedRequest, behaviour)
 
     def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
         call = HandHeldCall(content, deadline=deadline)
@@ -131,15 +133,28 @@ def test_who_is_refused_is_not_read() -> None:
     assert not late.was_read
 
 
-def test_a_queue_that_lags_refuses_until_it_has_caught_up() -> None:
-    """Unread, and without taking a place."""
+@pytest.mark.parametrize(("lag_s", "wait_s"), [(30.0, 0.0), (0.0, 30.0), (15.0, 15.0)])
+def test_who_would_wait_too_much_of_his_time_is_refused(lag_s: float, wait_s: float) -> None:
+    """In line or for the engine; unread, without taking a place, and told when to come again."""
     room = Room(lambda request, answer: answer.send(b""))
-    late = HandHeldCall(lag_s=0.2)
+    room.wait_s = wait_s
+    late = HandHeldCall(lag_s=lag_s, deadline=time.monotonic() + 100)
     room.handle(late)  # type: ignore[arg-type]
     assert only_code(late) == code_pb2.RESOURCE_EXHAUSTED
     assert not late.was_read
-    assert room.call().outcomes == [b""]
+    retry = error_details_pb2.RetryInfo()
+    assert any(detail.Unpack(retry) for detail in late.outcomes[0].details)  # type: ignore[union-attr]
+    assert retry.retry_delay.seconds == 30
     assert room.is_empty()
+
+
+@pytest.mark.parametrize("deadline_in_s", [None, 1000])
+def test_who_has_time_may_wait(deadline_in_s: float | None) -> None:
+    """The same wait is a small share of a long deadline, and none of no deadline."""
+    room = Room(lambda request, answer: answer.send(b""))
+    call = HandHeldCall(lag_s=30.0, deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
+    room.handle(call)  # type: ignore[arg-type]
+    assert call.outcomes == [b""]
 
 
 def test_a_call_without_a_request_is_the_callers_error() -> None:

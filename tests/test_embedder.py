@@ -63,16 +63,16 @@ def test_a_deadline_that_passes_frees_the_queue_at_once(embedder: Embedder, metr
 
 def test_a_caller_that_leaves_frees_the_queue_at_once(embedder: Embedder, metrics: Metrics) -> None:
     """Whoever waits in its own way cancels the future that it was given."""
-    pending = embedder.begin(LONG)
+    _, rows = embedder.begin(LONG)
     assert queued(metrics) > 0
-    assert pending.rows.cancel()
+    assert rows.cancel()
     assert queued(metrics) == 0
 
 
 def test_begin_and_finish_are_embed(embedder: Embedder) -> None:
     """The two halves give the same bytes as the whole."""
-    pending = embedder.begin(["there will be dragons"])
-    found = embedder.finish(pending, pending.rows.result(10))
+    accepted, rows = embedder.begin(["there will be dragons"])
+    found = embedder.finish(accepted, rows.result(10))
     assert found.rows.tobytes() == embedder.embed(["there will be dragons"]).rows.tobytes()
     assert (found.token_counts, found.truncated) == ([4], [False])
 

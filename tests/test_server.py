@@ -1,14 +1,19 @@
 """Starting, failing to start, and stopping, inside one process."""
 
+import gc
 import shutil
 from pathlib import Path
 
 import pytest
 
 from bothends.bundle import Bundle
-from bothends.errors import BundleError, StartupError
+from bothends.client import Client
+from bothends.completion import Call
+from bothends.dispatch import Answer
+from bothends.errors import BothendsError, BundleError, StartupError
 from bothends.server import Server
 from bothends.settings import Settings
+from bothends.work import Request
 
 
 def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -> None:
@@ -37,3 +42,20 @@ def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:
     idle = Server(Settings(port=0, http_port=0, device="cpu", drain_s=0))
     idle.start()
     assert idle.stop()
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
+    """Answered or refused: what a call leaves in a circle piles up, and its collection stops all threads at once."""
+    client.embed(["there will be dragons"])
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(20):
+            client.embed(["there will be dragons"])
+            with pytest.raises(BothendsError):
+                client.embed([""])
+        gc.collect()
+        assert not [thing for thing in gc.garbage if isinstance(thing, Call | Answer | Request)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()

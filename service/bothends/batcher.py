@@ -1,37 +1,34 @@
 """Sentences that wait to batches, and the engine's rows back to whoever waits for them.
 
 Knows neither onnxruntime nor gRPC: token ids go in, a future of rows comes out. The unit of work is a sentence, not a
-request: a request of 500 sentences and 500 requests of one are the same work. Nothing waits while no worker runs;
-another one starts beside it only for a whole batch.
+request: a request of 500 sentences and 500 requests of one are the same work. Nothing waits while a worker is free.
 
-Every field of the queue is guarded by one lock; the engine runs outside it.
+On a CPU, whoever reads requests and writes answers takes the core from whoever computes. So the threads that run
+batches do that too, between batches: bring in all that has come, then run the best batch of it. While all of them run,
+what comes waits, as it would have to anyway, and gathers (docs/decisions/0006).
+
+Every field is written under one lock; the engine and the source run outside it.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Self, TypeAlias
+from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import BatchRecord, Engine, Observe, TokenIds
-from .errors import DeadlineError, DrainingError, EngineError, OverloadedError
-from .fairqueue import FairQueue
-from .policy import choose
-from .throughput import Throughput
-from .work import Request, Sentence
+from .engine import Engine, Observe, TokenIds
+from .errors import DrainingError
+from .runner import Ran, Runner
+from .scheduler import Scheduler
+from .work import Request, Sentence, Source
 
-_log = logging.getLogger(__name__)
-
-_WINDOW = 64
-"""How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
-_PATIENCE_S = 0.02
-"""How long a running batch may keep less than a whole one waiting beside idle workers; a few times a usual batch."""
-
-_Ran: TypeAlias = tuple[list[Sentence], NDArray[np.float32], BatchRecord]
+_UNATTENDED_S = 0.005
+"""How long the source may go without attention while all workers run: a few times a usual batch. Then the thread that
+is to spare looks after it, so that a long batch, or an engine that hangs, keeps nobody from being refused."""
 
 
 class Batcher:
@@ -47,34 +44,38 @@ class Batcher:
         max_queue_tokens: int,
         overhead_rows: float,
         observe: Observe,
-        prepare_thread: Callable[[], None] = lambda: None,
+        spare_core: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Run at most `workers` batches at once; one thread more, so that none waits for another's answers to leave.
+        """Run at most `workers` batches at once.
 
-        Budgets count sentences, rows × longest, and waiting tokens.
-
-        `overhead_rows` is what a step of the engine costs besides its rows, in rows (see policy.py);
-        `prepare_thread` is called once in each worker.
+        Budgets count sentences, rows × longest, and waiting tokens. `overhead_rows` is what a step of the engine costs
+        besides its rows, in rows (see policy.py). `spare_core` says that the engine computes elsewhere, so that reading
+        and answering need not wait for it.
         """
-        self._engine = engine
+        self._runner = Runner(engine, at_once=workers, observe=observe, clock=clock)
+        self._waiting = Scheduler(
+            self._runner.seconds_for,
+            max_batch_rows=max_batch_rows,
+            max_batch_tokens=max_batch_tokens,
+            max_queue_tokens=max_queue_tokens,
+            overhead_rows=overhead_rows,
+        )
         self._workers = workers
-        self._max_batch_rows = max_batch_rows
-        self._max_batch_tokens = max_batch_tokens
-        self._max_queue_tokens = max_queue_tokens
-        self._overhead_rows = overhead_rows
-        self._observe = observe
-        self._prepare_thread = prepare_thread
+        self._spare_core = spare_core
         self._clock = clock
-        self._queue = FairQueue()
-        self._throughput = Throughput()
         self._closed = False
         self._running = 0
-        self._last_start = 0.0
+        self._source: Source | None = None
+        self._attendant: int | None = None  # the thread that looks after the source
+        self._is_awake = False  # and isn't waiting for something to come
+        self._is_watched = False  # by a thread that has nothing to do
+        self._attended_at = 0.0
+        self._ran: list[Ran] = []  # for the attendant to deliver
         self._changed = threading.Condition()
         self._threads = [
-            threading.Thread(target=self._work, name=f"bothends-engine-{number}", daemon=True)
-            for number in range(workers + 1)
+            threading.Thread(target=self._work, name=f"bothends-worker-{number}", daemon=True)
+            for number in range(workers + 1 + spare_core)
         ]
         for thread in self._threads:
             thread.start()
@@ -83,7 +84,18 @@ class Batcher:
     def queued(self) -> tuple[int, int]:
         """Sentences and tokens that wait now."""
         with self._changed:
-            return self._queue.sentences, self._queue.tokens
+            return self._waiting.sentences, self._waiting.tokens
+
+    @property
+    def wait_s(self) -> float:
+        """About how long it will take to run what waits now, seconds."""
+        return self._runner.seconds_for(self._waiting.tokens)
+
+    def attend_to(self, source: Source) -> None:
+        """Bring in what comes to `source`, until nothing more will."""
+        with self._changed:
+            self._source = source
+            self._changed.notify()
 
     def submit(self, sentences: Sequence[TokenIds], *, deadline: float | None = None) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds rows float32 [sentences, dimension].
@@ -92,38 +104,28 @@ class Batcher:
         Raises OverloadedError, DrainingError, or DeadlineError where the deadline can't be met, and then nothing was
         queued. The future raises DeadlineError, EngineError or DrainingError.
         """
-        request = Request(len(sentences), self._engine.dimension, deadline, self._forget)
+        request = Request(len(sentences), self._runner.dimension, deadline, self._forget)
         if not sentences:
             request.settle(request.rows)
             return request
-        tokens = sum(map(len, sentences))
         with self._changed:
             if self._closed:
                 raise DrainingError("the server is stopping")
-            self.refuse_if_hopeless(tokens, deadline)
-            now = self._clock()
-            self._queue.put(request, [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)])
-            self._changed.notify(len(sentences))
+            self._waiting.put(request, sentences, now=self._clock())
+            if self._attendant != threading.get_ident():
+                self._changed.notify(len(sentences))
+            elif self._waiting.sentences >= self._waiting.max_batch_rows and self._has_room():
+                self._changed.notify()  # the attendant would have taken less, and will take it itself
         return request
 
     def refuse_if_hopeless(self, tokens: int, deadline: float | None) -> None:
-        """Raise what `submit` would for so many tokens: there is no room, or the deadline would pass before all ran."""
-        waiting = self._queue.tokens
-        # An empty queue takes any request, so that the bound can't refuse one for ever.
-        if waiting and waiting + tokens > self._max_queue_tokens:
-            raise OverloadedError(
-                f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
-                retry_after_s=min(max(self._throughput.seconds_for(waiting), 0.1), 10.0),
-            )
-        if deadline is not None:
-            needed = self._throughput.seconds_for(self._queue.tokens_before(tokens) + tokens)
-            if self._clock() + needed > deadline:
-                raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
+        """Raise what `submit` would for so many tokens."""
+        self._waiting.refuse_if_hopeless(tokens, deadline, now=self._clock())
 
     def close(self, *, timeout_s: float) -> bool:
         """Take nothing new, finish what waits, stop. What is left after `timeout_s` fails with DrainingError.
 
-        Returns whether all of it was finished.
+        A source must have ended before. Returns whether all of it was finished.
         """
         end = time.monotonic() + timeout_s
         with self._changed:
@@ -132,7 +134,7 @@ class Batcher:
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
         with self._changed:
-            left = self._queue.drain()
+            left = self._waiting.drain()
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         return not left
@@ -144,108 +146,91 @@ class Batcher:
         self.close(timeout_s=30)
 
     def _work(self) -> None:
-        self._prepare_thread()
-        while batch := self._next_batch():
-            try:
-                ran = self._run(batch)
-            finally:
-                self._finished(True)
-            for sentences, rows, record in ran:
-                self._deliver(sentences, rows)
-                self._tell(record)
+        has_attended = False
+        while (task := self._next_task(has_attended=has_attended)) is not None:
+            has_attended = task()
 
-    def _finished(self, was_running: bool) -> None:
-        with self._changed:
-            self._running -= was_running
-            self._changed.notify()  # what waited for this batch is anybody's now
+    def _next_task(self, *, has_attended: bool) -> Callable[[], bool] | None:
+        """Wait until there is something to do, and begin it; None when the batcher is closed and nothing waits.
 
-    def _is_worth_starting(self) -> bool:
-        """Whether an idle worker takes what waits now, or leaves it for a busy one that will take more at once.
-
-        A sentence alone costs more than twice one in a full batch, and it waits for the running batch only, or for
-        _PATIENCE_S where that takes long.
+        The source comes before a batch, unless it has just had attention.
         """
-        if not self._queue or self._running >= self._workers:
-            return False
-        if self._closed or not self._running or self._queue.sentences >= self._max_batch_rows:
-            return True
-        return self._clock() - self._last_start >= _PATIENCE_S
-
-    def _next_batch(self) -> list[Sentence]:
-        """Wait for work and take a batch of it; empty when the batcher is closed and nothing waits."""
-        while True:
-            with self._changed:
-                while not self._is_worth_starting():
-                    if self._closed and not self._queue:
-                        return []
-                    self._changed.wait(_PATIENCE_S if self._queue else None)
-                batch = self._take()
-                self._running += bool(batch)
-                self._last_start = self._clock()
-            now = self._clock()
-            for request in {sentence.request for sentence in batch}:
-                if request.deadline is not None and request.deadline <= now:
-                    request.settle(DeadlineError("the deadline passed while the request waited"))
-            # What was cancelled or failed since it was taken is dropped just before it would run.
-            if alive := [sentence for sentence in batch if not sentence.request.done()]:
-                return alive
-            self._finished(bool(batch))
-
-    def _take(self) -> list[Sentence]:
-        """The sentence whose turn it is, with the company that costs least."""
-        window = self._queue.window(max(_WINDOW, self._max_batch_rows))
-        if not window:  # all of them died in this very moment
-            return []
-        places = choose(
-            [len(sentence.ids) for sentence in window],
-            must=0,
-            max_rows=self._max_batch_rows,
-            max_tokens=self._max_batch_tokens,
-            overhead_rows=self._overhead_rows,
-        )
-        batch = [window[place] for place in places]
-        self._queue.take(batch)
-        return batch
-
-    def _run(self, batch: list[Sentence]) -> list[_Ran]:
-        """Run `batch`, or what of it can be run: who can't be is answered here."""
-        started = self._clock()
-        try:
-            rows = self._engine.run([sentence.ids for sentence in batch])
-            if rows.shape != (len(batch), self._engine.dimension):
-                raise ValueError(f"{len(batch)} sentences gave rows of shape {rows.shape}")
-        except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
-            _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
-            if len(batch) == 1:
-                batch[0].request.settle(EngineError(f"the model run failed ({type(error).__name__})"))
-                return []
-            middle = len(batch) // 2
-            return self._run(batch[:middle]) + self._run(batch[middle:])
-        return [(batch, rows, self._record(batch, started, self._clock() - started))]
-
-    def _tell(self, record: BatchRecord) -> None:
-        try:
-            self._observe(record)
-        except Exception:  # whoever measures may be wrong; the next batch is served all the same
-            _log.exception("a batch couldn't be recorded")
-
-    def _record(self, batch: list[Sentence], started: float, engine_s: float) -> BatchRecord:
-        lengths = [len(sentence.ids) for sentence in batch]
-        self._throughput.saw(sum(lengths), engine_s, at_once=self._workers)
-        waits = [started - sentence.since for sentence in batch]
-        return BatchRecord(len(batch), sum(lengths), len(batch) * max(lengths), engine_s, waits)
-
-    def _deliver(self, batch: list[Sentence], rows: NDArray[np.float32]) -> None:
-        finished = []
         with self._changed:
-            for sentence, row in zip(batch, rows, strict=True):
-                sentence.request.rows[sentence.position] = row
-                sentence.request.missing -= 1
-                if not sentence.request.missing:
-                    finished.append(sentence.request)
-        for request in finished:
-            request.settle(request.rows)
+            while True:
+                is_ready = bool(self._waiting) and self._has_room()
+                if self._wants_attention() and not (is_ready and has_attended):
+                    self._attendant = threading.get_ident()
+                    self._is_awake = is_ready or not (self._has_room() or self._spare_core)
+                    return self._attend
+                if is_ready and (batch := self._waiting.take()):
+                    self._running += 1
+                    if self._has_room() or not self._is_watched:
+                        self._changed.notify()  # somebody has to look after what comes meanwhile
+                    return partial(self._process, batch)
+                if self._closed and not self._waiting:
+                    self._changed.notify()  # the next one may go too
+                    return None
+                self._rest()
+
+    def _rest(self) -> None:
+        """Wait for a change. While batches run, one of those who wait looks after a while if the source has anybody."""
+        if self._source is None or not self._running or self._is_watched:
+            self._changed.wait()
+            return
+        self._is_watched = True
+        self._changed.wait(_UNATTENDED_S)
+        self._is_watched = False
+
+    def _has_room(self) -> bool:
+        """Whether a batch may start: an attendant at work needs a core too, unless there is one to spare."""
+        return self._running + (self._is_awake and not self._spare_core) < self._workers
+
+    def _wants_attention(self) -> bool:
+        if self._source is None or self._attendant is not None:
+            return False
+        return self._spare_core or self._has_room() or self._clock() - self._attended_at >= _UNATTENDED_S
+
+    def _attend(self) -> bool:
+        """Bring in what has come to the source, after a sleep if nothing else is to do; deliver what others ran."""
+        source = self._source
+        assert source is not None  # noqa: S101  what wants attention is there
+        goes_on = self._is_awake or source.wait()
+        with self._changed:
+            self._is_awake = True
+        while True:
+            goes_on = goes_on and source.pull(self._waiting.wanted)
+            with self._changed:
+                ran, self._ran = self._ran, []
+                if not ran:
+                    self._attendant, self._is_awake, self._attended_at = None, False, self._clock()
+                    self._source = source if goes_on else None
+                    return True
+            self._deliver(ran)
+
+    def _process(self, batch: list[Sentence]) -> bool:
+        """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other."""
+        ran = self._runner.run(batch)
+        with self._changed:
+            if self._is_awake:
+                self._ran += ran
+                ran = []
+            if self._spare_core:
+                self._running -= 1
+                self._changed.notify()  # the engine needn't wait for these rows to leave
+        self._deliver(ran)
+        if not self._spare_core:
+            with self._changed:
+                self._running -= 1
+        return False
+
+    def _deliver(self, ran: list[Ran]) -> None:
+        for batch, rows, record in ran:
+            with self._changed:
+                finished = [of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)]
+            for request in finished:
+                request.settle(request.rows)
+            self._runner.tell(record)
 
     def _forget(self, request: Request) -> None:
         with self._changed:
-            self._queue.forget(request)
+            self._waiting.forget(request)

@@ -2,9 +2,9 @@
 
 grpcio's two Python servers keep something waiting for every call, a thread or a coroutine, and waking it costs more
 than all else that surrounds the model (docs/decisions/0005). This one stands on what both are built on and keeps
-nothing waiting: one thread takes what the queue brings, and whoever has an answer sends it. What is cheap comes first:
-requests that have been read wait, and their number tells a call that has just arrived how long it would. Knows nothing
-of embeddings.
+nothing waiting, not even a thread of its own: whoever has time pulls, and whoever has an answer sends it. Requests
+that have been read wait in line, and their number tells a call that has just arrived how long it would wait. Knows
+nothing of embeddings.
 """
 
 import logging
@@ -25,10 +25,14 @@ _EXPECTED = 64
 """Calls of each method that gRPC may hand over before it is asked for more."""
 _FOREVER_S = 1e9
 """No deadline reaches Python as one in the year 292 billion."""
-_AT_ONCE = 0.0
-"""A deadline that has passed: what is there, or nothing."""
+_AT_ONCE, _FOREVER = 0.0, None
+"""Deadlines for the queue's next event: one that has passed takes what is there, or nothing."""
+_NONE, _ENDED = cygrpc.CompletionType.queue_timeout, cygrpc.CompletionType.queue_shutdown
+"""What isn't an event: there is none now, or never will be."""
 _AHEAD = 32
 """Events that may go before a waiting request: else a flood of calls to refuse would keep all others waiting."""
+_MANY = 512
+"""Events after which whoever pulls looks after something else."""
 _SMOOTHING = 1 / 16
 """The newest request's share in the mean time of one."""
 _DETAILS = "grpc-status-details-bin"
@@ -52,7 +56,7 @@ class Call:
         """About how long a request read now waits for those before it."""
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then`, in its turn on the queue's thread, with the request's bytes; None where none came, or too many."""
+        """Call `then`, in its turn, with the request's bytes; None where none came, or too many."""
 
         def closed(event: Any) -> None:
             if event.batch_operations[0].cancelled():
@@ -85,11 +89,12 @@ class Call:
     def _gone(self) -> None:
         with self._lock:
             self._is_gone = True
-            then = self._on_gone
+            then, self._on_gone = self._on_gone, None
         if then is not None:
             then()
 
     def _finish(self, code: int, message: bytes, trailer: tuple[tuple[str, bytes], ...], *operations: Any) -> None:
+        self._on_gone = None  # most often it leads back here; a circle would wait for the garbage collector
         first = cygrpc.SendInitialMetadataOperation((), 0)
         last = cygrpc.SendStatusFromServerOperation(trailer, code, message, 0)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
@@ -97,11 +102,11 @@ class Call:
 
 
 Handler: TypeAlias = Callable[[Call], None]
-"""Called on the queue's thread when a call arrives: returns soon, and sees to it that the call is answered."""
+"""Called by whoever pulls, when a call arrives: returns soon, and sees to it that the call is answered."""
 
 
 class Requests:
-    """Read requests that wait for the queue's thread, and how long one more would. Only that thread comes here."""
+    """Read requests in line, and how long one more would wait. For one thread at a time."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Callable[[bytes | None], None], bytes | None]] = deque()
@@ -142,44 +147,55 @@ class CallQueue:
         for method in methods:
             self._core.register_method(method)
         self._requests = Requests()
-        self._thread = threading.Thread(target=self._serve, name="bothends-calls", daemon=True)
 
     def start(self) -> None:
-        """Take calls, once the server has started."""
+        """Let calls in, once the server has started."""
         for method in self._methods:
             for _ in range(_EXPECTED):
                 self._expect(method)
-        self._thread.start()
+
+    def wait(self) -> bool:
+        """Sleep until something has come, and handle it. Returns False once nothing more will come."""
+        return bool(self._requests) or self._next_event(_FOREVER) != _ENDED
+
+    def pull(self, most: int) -> bool:
+        """Handle what has come, and begin at most so many requests. Returns False once nothing more will come.
+
+        Events come first: most are cheap, and a call that is to be refused should know soon.
+        """
+        events = 0
+        while True:
+            kind = self._next_event(_AT_ONCE)
+            if kind == _ENDED:
+                return False
+            events += kind != _NONE
+            if self._requests:
+                if kind == _NONE or events % _AHEAD == 0:
+                    most -= 1
+                    self._guarded(self._requests.begin)
+            elif kind == _NONE or events >= _MANY:
+                return True
+
+    def _next_event(self, deadline: float | None) -> Any:
+        """Handle the next event there is until `deadline`, a time of `time.time`; returns its kind."""
+        event = self._queue.poll(deadline)
+        if event.completion_type not in (_NONE, _ENDED):
+            self._guarded(self._handle, event)
+        return event.completion_type
 
     def close(self) -> None:
-        """Stop, once the server has."""
+        """Take no more, once the server has stopped: `pull` soon returns False."""
         self._queue.shutdown()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def _expect(self, method: str) -> None:
         with suppress(ValueError):  # the server is stopping
             self._core.request_registered_call(self._queue, self._queue, method, method)
 
-    def _serve(self) -> None:
-        ahead = 0
-        while True:
-            event = None  # one that is kept keeps its call alive, and gRPC busy, until the next one comes
-            if not self._requests:
-                event = self._queue.poll(None)
-            elif ahead < _AHEAD:
-                event = self._queue.poll(_AT_ONCE)
-            try:
-                if event is None or event.completion_type == cygrpc.CompletionType.queue_timeout:
-                    ahead = 0
-                    self._requests.begin()
-                elif event.completion_type == cygrpc.CompletionType.queue_shutdown:
-                    return
-                else:
-                    ahead += 1
-                    self._handle(event)
-            except Exception:  # one call may fail, the queue may not
-                _log.exception("a gRPC event couldn't be handled")
+    def _guarded(self, act: Callable[..., None], *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except Exception:  # one call may fail, the queue may not
+            _log.exception("a gRPC event couldn't be handled")
 
     def _handle(self, event: Any) -> None:
         if event.tag in self._methods:

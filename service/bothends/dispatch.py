@@ -20,10 +20,9 @@ from .metrics import Metrics
 from .status import to_status
 
 _log = logging.getLogger(__name__)
-_MOST_LAG = 0.25
-"""The share of a call's time that may pass before its request is looked at; the rest is for the model and the way back.
-Who would wait longer is refused unread: to serve the late ones first makes all of them late, for as long as the
-overload lasts (metastable failure)."""
+_MOST_WAIT = 0.25
+"""The share of a call's time that it may be expected to wait. Who would wait longer is refused unread: to serve the
+late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
 RequestT = TypeVar("RequestT", bound=Message)
 
 
@@ -74,13 +73,15 @@ class Answer:
 
     def _gone(self) -> None:
         deadline = self._call.deadline
+        work = self._work
         is_late = deadline is not None and deadline <= time.monotonic()
-        if self._settle("DEADLINE_EXCEEDED" if is_late else "CANCELLED") and self._work is not None:
-            self._work.cancel()
+        if self._settle("DEADLINE_EXCEEDED" if is_late else "CANCELLED") and work is not None:
+            work.cancel()
 
     def _settle(self, code: str) -> bool:
         with self._lock:
             settled, self._settled = self._settled, None
+            self._work = None  # its callbacks lead back here; a circle would wait for the garbage collector
         if settled is None:
             return False
         settled(code)
@@ -90,9 +91,10 @@ class Answer:
 class Dispatcher:
     """Calls to methods: lets each through the gate, times and counts it, and parses its request."""
 
-    def __init__(self, metrics: Metrics, gate: Gate) -> None:
+    def __init__(self, metrics: Metrics, gate: Gate, wait_s: Callable[[], float]) -> None:
         self._metrics = metrics
         self._gate = gate
+        self._wait_s = wait_s
 
     def handler(
         self, method: str, request_type: type[RequestT], behaviour: Callable[[RequestT, Answer], None]
@@ -122,8 +124,9 @@ class Dispatcher:
             remaining = call.deadline - time.monotonic()
             if remaining <= 0:
                 raise DeadlineError("the deadline had passed before the call was looked at")
-            if call.lag_s > _MOST_LAG * remaining:
-                raise OverloadedError("calls come faster than this server can take them", retry_after_s=call.lag_s)
+            wait_s = call.lag_s + self._wait_s()
+            if wait_s > _MOST_WAIT * remaining:
+                raise OverloadedError("calls come faster than this server can take them", retry_after_s=wait_s)
         self._gate.enter()
 
     def _left(self, method: str, started: float, code: str) -> None:

@@ -3,14 +3,12 @@
 Knows nothing of gRPC or HTTP; every front, and in-process use, goes through here.
 """
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +24,23 @@ from .selftest import SelfTest, self_test
 from .session import Session
 from .settings import Settings
 from .tokenizer import Tokenizer, Tokens
+from .work import Source
 
 _OVERHEAD_ROWS = {"cpu": 1.5, "cuda": 1000.0}
 """What a step of the model costs besides its rows, in rows. On a CPU a batch of 8 takes about 3.5 times one of 1; on a
 GPU more rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
 _BATCH_ROWS = {"cpu": 16, "cuda": 1024}
 """Most sentences in one model run where the settings don't say; on a GPU the token budget is what bounds a batch."""
-_ENGINE_NICE = 10
+
+
+Rows: TypeAlias = Future[NDArray[np.float32]]
+"""float32 [sentences, dimension] to come."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """Sentences on their way through the batcher."""
+class Accepted:
+    """What is known of sentences before their embeddings are."""
 
-    rows: Future[NDArray[np.float32]]
-    """float32 [sentences, dimension] to come."""
     token_counts: list[int]
     truncated: list[bool]
 
@@ -75,7 +75,7 @@ class Embedder:
             max_queue_tokens=settings.max_queue_tokens,
             overhead_rows=_OVERHEAD_ROWS[device],
             observe=metrics.batch_ran,
-            prepare_thread=_yield_to_callers if device == "cpu" else lambda: None,
+            spare_core=device != "cpu",
         )
         metrics.watch_queue(lambda: self._batcher.queued)
 
@@ -104,6 +104,11 @@ class Embedder:
         )
         return cls(bundle, tokenizer, session, device=session.device, settings=settings, metrics=metrics)
 
+    @property
+    def wait_s(self) -> float:
+        """About how long a sentence would wait that came now."""
+        return self._batcher.wait_s
+
     def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> Embeddings:
         """Embed `sentences`, waiting at most `timeout_s`.
 
@@ -111,10 +116,10 @@ class Embedder:
         DeadlineError or EngineError.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        pending = self.begin(sentences, deadline=deadline)
-        return self.finish(pending, _wait(pending.rows, deadline))
+        accepted, rows = self.begin(sentences, deadline=deadline)
+        return self.finish(accepted, _wait(rows, deadline))
 
-    def begin(self, sentences: Sequence[str], *, deadline: float | None = None) -> Pending:
+    def begin(self, sentences: Sequence[str], *, deadline: float | None = None) -> tuple[Accepted, Rows]:
         """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`. Cancelling the future frees the queue's places at once.
@@ -124,12 +129,16 @@ class Embedder:
         tokens = self._tokenise(sentences, deadline)
         counts = [len(sentence.ids) for sentence in tokens]
         rows = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline)
-        return Pending(rows, counts, [sentence.truncated for sentence in tokens])
+        return Accepted(counts, [sentence.truncated for sentence in tokens]), rows
 
-    def finish(self, pending: Pending, rows: NDArray[np.float32]) -> Embeddings:
-        """The second half: `rows` are the result of `pending.rows`."""
-        self._metrics.embedded(pending.token_counts, sum(pending.truncated))
-        return Embeddings(rows, pending.token_counts, pending.truncated, self.config.version)
+    def finish(self, accepted: Accepted, rows: NDArray[np.float32]) -> Embeddings:
+        """The second half: `rows` are what the future holds."""
+        self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
+        return Embeddings(rows, accepted.token_counts, accepted.truncated, self.config.version)
+
+    def attend_to(self, source: Source) -> None:
+        """Bring in what comes to `source`, by the threads that run the model."""
+        self._batcher.attend_to(source)
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
@@ -169,15 +178,7 @@ class Embedder:
         return tokens
 
 
-def _yield_to_callers() -> None:
-    """Let the threads that read requests and write answers have the core first: engines that starve them run small
-    batches for want of company. On Linux, where priorities are a thread's own.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _ENGINE_NICE)
-
-
-def _wait(future: Future[NDArray[np.float32]], deadline: float | None) -> NDArray[np.float32]:
+def _wait(future: Rows, deadline: float | None) -> NDArray[np.float32]:
     remaining = None
     if deadline is not None:  # an infinite timeout is more than a lock can wait
         remaining = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)

@@ -51,9 +51,10 @@ class FairQueue:
         """The first `size` sentences in fair order, the fairest first; they stay in the queue."""
         if len(self._order) > self.sentences:  # the dead gave up their places when they died
             self._order[: 2 * size] = [entry for entry in self._order[: 2 * size] if not entry[2].request.done()]
-        while self._order and self._order[0][2].request.done():
-            del self._order[0]
-        return [sentence for _, _, sentence in islice(self._order, size) if not sentence.request.done()]
+            while self._order and self._order[0][2].request.done():
+                del self._order[0]
+            return [sentence for _, _, sentence in islice(self._order, size) if not sentence.request.done()]
+        return [sentence for _, _, sentence in islice(self._order, size)]
 
     def take(self, sentences: Iterable[Sentence]) -> None:
         """Remove sentences that stand in a window."""

@@ -3,6 +3,7 @@
 Ports are bound first, so that a taken one is said at once; nothing is answered before the self-test has passed.
 """
 
+import gc
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -54,8 +55,12 @@ class Server:
             self._web = WebServer(application(self.metrics.registry, lambda: self._ready), listener)
             self._web.start()
             undo.pop_all()
+        # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
+        gc.collect()
+        gc.freeze()
         self._grpc.start()
         self._calls.start()
+        self.embedder.attend_to(self._calls)
         self._ready = True
 
     def banner(self) -> str:
@@ -92,14 +97,16 @@ class Server:
         self._health.enter_graceful_shutdown()
         answered = self._gate.close(timeout_s=self.settings.drain_s)
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
-        finished = self.embedder.close(timeout_s=_LAST_BYTES_S)
         self._calls.close()
+        finished = self.embedder.close(timeout_s=_LAST_BYTES_S)
         self._web.stop()
         return answered and finished
 
     def _add_services(self) -> None:
         servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)
-        self._calls = CallQueue(self._grpc, servicer.methods(Dispatcher(self.metrics, self._gate)))
+        self._calls = CallQueue(
+            self._grpc, servicer.methods(Dispatcher(self.metrics, self._gate, lambda: self.embedder.wait_s))
+        )
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)

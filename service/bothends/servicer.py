@@ -1,16 +1,13 @@
 """Proto in, embedder, proto out. Raises domain errors only; dispatch.py makes statuses of them."""
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .completion import Handler
 from .dispatch import Answer, Dispatcher
-from .embedder import Embedder, Pending
+from .embedder import Accepted, Embedder, Rows
 from .metrics import Metrics
 from .v1 import embedding_pb2
 from .wire import encode
@@ -67,16 +64,16 @@ class EmbeddingServicer:
 
     def _begin(self, request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
         with answer.guarding():
-            pending = self._embedder.begin(request.sentences, deadline=answer.deadline)
-            answer.cancels(pending.rows)
-            pending.rows.add_done_callback(partial(self._finish, pending, answer))
+            accepted, rows = self._embedder.begin(request.sentences, deadline=answer.deadline)
+            answer.cancels(rows)
+            rows.add_done_callback(partial(self._finish, accepted, answer))
 
-    def _finish(self, pending: Pending, answer: Answer, rows: Future[NDArray[np.float32]]) -> None:
+    def _finish(self, accepted: Accepted, answer: Answer, rows: Rows) -> None:
         """On the engine's thread that had the last row."""
         if rows.cancelled():
             return
         with answer.guarding():
-            found = self._embedder.finish(pending, rows.result())
+            found = self._embedder.finish(accepted, rows.result())
             with self._metrics.phase("serialise"):
                 content = encode(found)
             answer.send(content)

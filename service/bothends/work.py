@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ class Request(Future[NDArray[np.float32]]):
     def __init__(self, sentences: int, dimension: int, deadline: float | None, forget: "Forget") -> None:
         super().__init__()
         self.rows = np.empty((sentences, dimension), dtype=np.float32)
-        self.missing = sentences
+        self._missing = sentences
         self.deadline = deadline
         self.waiting_sentences = self.waiting_tokens = 0
         self._forget = forget
@@ -31,6 +31,12 @@ class Request(Future[NDArray[np.float32]]):
         if cancelled:
             self._forget(self)
         return cancelled
+
+    def put(self, position: int, row: NDArray[np.float32]) -> bool:
+        """Take the row of the sentence at `position`; returns whether it was the last. One thread at a time."""
+        self.rows[position] = row
+        self._missing -= 1
+        return not self._missing
 
     def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:
         """Answer the caller, unless it went away in this very moment."""
@@ -56,3 +62,15 @@ class Sentence(NamedTuple):
     request: Request
     position: int
     since: float
+
+
+class Source(Protocol):
+    """Where work comes from that nobody submits from a thread of his own. One thread at a time, whichever, asks it."""
+
+    def wait(self) -> bool:
+        """Sleep until something has come. Returns False once nothing more will."""
+        ...
+
+    def pull(self, most: int) -> bool:
+        """Submit at most so many of the requests that have come. Returns False once nothing more will come."""
+        ...

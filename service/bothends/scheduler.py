@@ -1,0 +1,91 @@
+"""Which sentences run next, and who is refused: a bounded queue, a fair order, company of like length.
+
+Knows no engine and no thread; the caller holds the lock.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from .engine import TokenIds
+from .errors import DeadlineError, OverloadedError
+from .fairqueue import FairQueue
+from .policy import choose
+from .work import Request, Sentence
+
+_WINDOW = 64
+"""How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
+
+
+class Scheduler:
+    """Sentences that wait, and the batches they are to run in."""
+
+    def __init__(
+        self,
+        seconds_for: Callable[[float], float],
+        *,
+        max_batch_rows: int,
+        max_batch_tokens: int,
+        max_queue_tokens: int,
+        overhead_rows: float,
+    ) -> None:
+        """Budgets count sentences, rows × longest, and waiting tokens.
+
+        `seconds_for` estimates how long so many tokens will take. `overhead_rows` is what a step of the engine costs
+        besides its rows, in rows (see policy.py).
+        """
+        self.max_batch_rows = max_batch_rows
+        self._choose = partial(
+            choose, must=0, max_rows=max_batch_rows, max_tokens=max_batch_tokens, overhead_rows=overhead_rows
+        )
+        self._seconds_for = seconds_for
+        self._max_queue_tokens = max_queue_tokens
+        self._window = max(_WINDOW, max_batch_rows)
+        self._queue = FairQueue()
+        self.forget = self._queue.forget
+        self.drain = self._queue.drain
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    @property
+    def sentences(self) -> int:
+        """That wait."""
+        return self._queue.sentences
+
+    @property
+    def tokens(self) -> int:
+        """Of the sentences that wait."""
+        return self._queue.tokens
+
+    @property
+    def wanted(self) -> int:
+        """How many more sentences would make batches better; not above 0 when enough wait."""
+        return self._window - self._queue.sentences
+
+    def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
+        """Let a request wait. Raises what `refuse_if_hopeless` does, and then nothing waits."""
+        self.refuse_if_hopeless(sum(map(len, sentences)), request.deadline, now=now)
+        self._queue.put(request, [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)])
+
+    def refuse_if_hopeless(self, tokens: int, deadline: float | None, *, now: float) -> None:
+        """Raise OverloadedError for want of room, or DeadlineError where the deadline would pass before all ran."""
+        waiting = self._queue.tokens
+        # An empty queue takes any request, so that the bound can't refuse one for ever.
+        if waiting and waiting + tokens > self._max_queue_tokens:
+            raise OverloadedError(
+                f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
+                retry_after_s=min(max(self._seconds_for(waiting), 0.1), 10.0),
+            )
+        if deadline is not None:
+            needed = self._seconds_for(self._queue.tokens_before(tokens) + tokens)
+            if now + needed > deadline:
+                raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
+
+    def take(self) -> list[Sentence]:
+        """The sentence whose turn it is, with the company that costs least; none when all died in this very moment."""
+        window = self._queue.window(self._window)
+        if not window:
+            return []
+        batch = [window[place] for place in self._choose([len(sentence.ids) for sentence in window])]
+        self._queue.take(batch)
+        return batch
