@@ -169,7 +169,7 @@ class CallQueue:
             if kind == _ENDED:
                 return False
             events += kind != _NONE
-            if self._requests:
+            if self._requests and most > 0:
                 if kind == _NONE or events % _AHEAD == 0:
                     most -= 1
                     self._guarded(self._requests.begin)
