@@ -88,8 +88,8 @@ class Batcher:
 
     @property
     def wait_s(self) -> float:
-        """About how long it will take to run what waits now, seconds."""
-        return self._runner.seconds_for(self._waiting.tokens)
+        """About how long a sentence of the usual length would wait that came now, seconds."""
+        return self._waiting.wait_s
 
     def attend_to(self, source: Source) -> None:
         """Bring in what comes to `source`, until nothing more will."""

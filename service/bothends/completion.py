@@ -66,6 +66,7 @@ class Call:
             self._requests.put(then, event.batch_operations[0].message())
 
         self._is_watched = True
+        self._requests.expect()
         self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
         self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
 
@@ -110,6 +111,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Callable[[bytes | None], None], bytes | None]] = deque()
+        self._ahead = 0  # of one that would come now: those that wait, and those that are still being read
         self._mean_s = 0.0
         self._last_begun: float | None = None
 
@@ -118,8 +120,12 @@ class Requests:
 
     @property
     def lag_s(self) -> float:
-        """How many wait, times what one has lately taken."""
-        return len(self._waiting) * self._mean_s
+        """How many are ahead, times what one has lately taken."""
+        return self._ahead * self._mean_s
+
+    def expect(self) -> None:
+        """A request has been asked for, and will be put."""
+        self._ahead += 1
 
     def put(self, then: Callable[[bytes | None], None], content: bytes | None) -> None:
         """Let a request wait."""
@@ -128,6 +134,7 @@ class Requests:
     def begin(self) -> None:
         """Begin with the one that has waited longest."""
         then, content = self._waiting.popleft()
+        self._ahead -= 1
         now = time.monotonic()
         if self._last_begun is not None:
             self._mean_s += _SMOOTHING * (now - self._last_begun - self._mean_s)

@@ -79,10 +79,9 @@ class FairQueue:
 
     def tokens_before(self, tokens: int) -> float:
         """About how many waiting tokens a new request of `tokens` would see served before its last sentence."""
-        if not self._order:
-            return 0.0
-        place = bisect_left(self._order, (self._virtual_time + tokens,))
-        return self.tokens * place / len(self._order)
+        waiting = len(self._order)  # once: this may be asked without the lock
+        place = bisect_left(self._order, (self._virtual_time + tokens,), hi=waiting)
+        return self.tokens * place / waiting if waiting else 0.0
 
     def drain(self) -> set[Request]:
         """Empty the queue; returns the requests that still waited."""

@@ -58,6 +58,12 @@ class Scheduler:
         return self._queue.tokens
 
     @property
+    def wait_s(self) -> float:
+        """About how long a sentence of the usual length would wait that came now: a fair share of what waits."""
+        sentences, tokens = self._queue.sentences, self._queue.tokens
+        return self._seconds_for(self._queue.tokens_before(tokens // sentences)) if sentences else 0.0
+
+    @property
     def wanted(self) -> int:
         """How many more sentences would make batches better; not above 0 when enough wait."""
         return self._window - self._queue.sentences
