@@ -11,7 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from bothends.completion import Call, CallQueue
+from bothends.completion import Call, CallQueue, Requests
 
 PATIENCE_S = 10
 METHOD = "/test.Service/Method"
@@ -266,3 +266,17 @@ def test_stopping_waits_for_nobody_who_is_not_there(serve: Serve) -> None:
         assert call.exception() is not None
     puller.join(PATIENCE_S)
     assert not puller.is_alive()
+
+
+def test_a_call_that_is_still_being_read_is_ahead_too() -> None:
+    """A flood of calls is let in before the first request's bytes arrive; who comes next has to know of it."""
+    line = Requests()
+    for _ in range(3):
+        line.expect()
+        line.put(lambda content: time.sleep(0.01), b"")
+    line.begin()
+    line.begin()
+    assert line.lag_s > 0
+    before = line.lag_s
+    line.expect()
+    assert line.lag_s == pytest.approx(2 * before)

@@ -8,6 +8,7 @@ the largest tag taken so far: a newcomer stands near the front, and what waits c
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from math import inf
 
 from .work import Request, Sentence
 
@@ -80,7 +81,7 @@ class FairQueue:
     def tokens_before(self, tokens: int) -> float:
         """About how many waiting tokens a new request of `tokens` would see served before its last sentence."""
         waiting = len(self._order)  # once: this may be asked without the lock
-        place = bisect_left(self._order, (self._virtual_time + tokens,), hi=waiting)
+        place = bisect_left(self._order, (self._virtual_time + tokens, inf), hi=waiting)
         return self.tokens * place / waiting if waiting else 0.0
 
     def drain(self) -> set[Request]:

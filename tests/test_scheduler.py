@@ -1,0 +1,36 @@
+"""How long one more would wait: a fair share of what waits, whoever it belongs to."""
+
+import pytest
+
+from bothends.engine import TokenIds
+from bothends.scheduler import Scheduler
+from bothends.work import Request
+
+
+def scheduler() -> Scheduler:
+    """In front of an engine that takes a second for a token."""
+    return Scheduler(
+        lambda tokens: tokens, max_batch_rows=4, max_batch_tokens=1000, max_queue_tokens=1000, overhead_rows=1.5
+    )
+
+
+def put(waiting: Scheduler, sentences: list[TokenIds]) -> None:
+    waiting.put(Request(len(sentences), 1, None, waiting.forget), sentences, now=0.0)
+
+
+def test_nobody_waits_for_an_empty_queue() -> None:
+    assert scheduler().wait_s == 0
+
+
+def test_a_newcomer_waits_for_all_who_are_like_him() -> None:
+    waiting = scheduler()
+    for _ in range(50):
+        put(waiting, [[1] * 10])
+    assert waiting.wait_s == pytest.approx(500, rel=0.1)
+
+
+def test_a_newcomer_does_not_wait_for_all_of_a_large_request() -> None:
+    """Else a caller who sends much would have small calls refused that can be served in their turn."""
+    waiting = scheduler()
+    put(waiting, [[1] * 10] * 50)
+    assert waiting.wait_s < 50
