@@ -32,7 +32,29 @@ def test_requests_share_by_tokens() -> None:
     queue = FairQueue()
     put(queue, 1, [1] * 4)
     put(queue, 2, [2] * 4)
-    assert names(queue) == [1, 1, 2, 1, 1, 2, 2, 2]
+    assert names(queue) == [1, 2, 1, 1, 2, 1, 2, 2]
+
+
+def test_single_sentences_are_served_as_they_came() -> None:
+    """However long each is: else the long ones would wait longest, and make the last percent of latency."""
+    queue = FairQueue()
+    for name, length in enumerate((9, 1, 5, 2)):
+        put(queue, name, [length])
+    assert names(queue) == [0, 1, 2, 3]
+    queue.take(queue.window(1))
+    put(queue, 4, [1])
+    assert names(queue) == [1, 2, 3, 4]
+
+
+def test_a_large_request_moves_on_while_single_ones_keep_coming() -> None:
+    """A share for each who waits: neither may starve the other."""
+    queue = FairQueue()
+    put(queue, 0, [3] * 10)
+    for name in range(1, 40):
+        put(queue, name, [3])
+        queue.take(queue.window(1))
+    assert 0 < names(queue).count(0) < 10
+    assert len(names(queue)) > names(queue).count(0)
 
 
 def test_a_newcomer_stands_near_the_front() -> None:

@@ -1,8 +1,10 @@
 """Waiting sentences in a fair order: a large request can't hold back small ones. Knows no lock, no engine, no policy.
 
-Self-clocked fair queueing (Golestani, INFOCOM 1994) with requests as flows and tokens as work: a sentence is tagged
-with the virtual time at its request's arrival plus the tokens of that request up to its own end. The virtual time is
-the largest tag taken so far: a newcomer stands near the front, and what waits comes nearer with each one served.
+Start-time fair queueing (Goyal et al., SIGCOMM 1996) with requests as flows and tokens as work: a sentence is tagged
+with the virtual time at its request's arrival plus the tokens of that request before it. The virtual time is the
+farthest end served so far: a newcomer stands near the front, what waits comes nearer with each one served, and requests
+of one sentence are served as they came. (Tags of ends would serve short ones first, and give long ones the last percent
+of latency.)
 """
 
 from bisect import bisect_left, insort
@@ -38,8 +40,8 @@ class FairQueue:
         entries = []
         for sentence in sentences:
             self._arrivals += 1
-            tag += len(sentence.ids)
             entries.append((tag, self._arrivals, sentence))
+            tag += len(sentence.ids)
         if len(entries) <= _FEW:
             for entry in entries:
                 insort(self._order, entry)
@@ -64,7 +66,7 @@ class FairQueue:
         for place, entry in enumerate(self._order):
             if id(entry[2]) in chosen:
                 chosen.discard(id(entry[2]))
-                self._virtual_time = max(self._virtual_time, entry[0])
+                self._virtual_time = max(self._virtual_time, entry[0] + len(entry[2].ids))
                 self._count(entry[2].request, -1, -len(entry[2].ids))
             else:
                 kept.append(entry)
