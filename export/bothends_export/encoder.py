@@ -75,10 +75,7 @@ class Encoder(nn.Module):
 
     def forward(self, token_ids: Tensor, lengths: Tensor) -> EncoderOutput:
         """Embed int64 `token_ids` [batch, time], of which the first `lengths` [batch] (>= 1) of each row count."""
-        return self.encode_vectors(self.embedding(token_ids), lengths)
-
-    def encode_vectors(self, vectors: Tensor, lengths: Tensor) -> EncoderOutput:
-        """The same from token vectors, float [batch, time, embedding]: training drops some of them out first."""
+        vectors = self.embedding(token_ids)
         packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
         _, (h_n, _) = self.lstm(packed)
         return EncoderOutput(torch.cat((h_n[-2], h_n[-1]), dim=1), h_n)

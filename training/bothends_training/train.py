@@ -2,13 +2,13 @@
 
     read sentences → tokenise → teachers' vectors (cached) → student → steps → checkpoint
 
-The loop reads top to bottom; corpus, teacher and objective don't know each other.
+The loop reads top to bottom; corpus, teacher, student and objective don't know each other.
 """
 
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,55 +23,15 @@ from torch.nn import functional
 
 from bothends.tokenizer import Tokenizer
 from bothends_export import checkpoint
-from bothends_export.encoder import Encoder, EncoderConfig
+from bothends_export.encoder import Encoder
 
 from .corpus import batches
 from .evaluate import spearman
 from .lesson import Lesson, prepare
-from .objective import Objective
 from .recipe import Recipe, RecipeError
-from .teacher import Teacher, token_embeddings
+from .student import Run, begin, untaught
 
 STATE = "training_state.pt"
-
-
-@dataclass(slots=True)
-class Run:
-    """What changes from step to step, and so what a resumed run needs back."""
-
-    encoder: Encoder
-    objective: Objective
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    seconds: float = 0.0
-    losses: list[float] = field(default_factory=list)
-    """Since the last evaluation."""
-    history: list[dict[str, float]] = field(default_factory=list)
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to go on as if never interrupted."""
-        return {
-            "encoder": self.encoder.state_dict(),
-            "objective": self.objective.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "step": self.step,
-            "seconds": self.seconds,
-            "losses": self.losses,
-            "history": self.history,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up where `state` was saved."""
-        self.encoder.load_state_dict(state["encoder"])
-        self.objective.load_state_dict(state["objective"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"].cpu())
-        if state["cuda_random"]:
-            torch.cuda.set_rng_state_all([random.cpu() for random in state["cuda_random"]])
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.losses, self.history = state["losses"], state["history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,48 +80,6 @@ def digest(recipe: Recipe) -> str:
     return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
 
 
-def begin(recipe: Recipe, folder: Path, lesson: Lesson, device: torch.device) -> Run:
-    """A student at step 0, its token embeddings taken from the teachers."""
-    run = untaught(recipe, lesson, device)
-    counts = np.bincount(lesson.corpus.ids, minlength=lesson.tokenizer.vocabulary_size)
-    tokens = lesson.tokenizer.vocabulary()
-    of_tokens = np.concatenate([Teacher(spec, folder).embed(tokens) for spec in recipe.teachers], axis=1)
-    table = token_embeddings(
-        of_tokens,
-        counts / counts.sum(),
-        size=recipe.student.embedding_size,
-        frequency_scale=recipe.optimisation.frequency_scale,
-    )
-    run.encoder.embedding.weight.data.copy_(torch.from_numpy(table))
-    return run
-
-
-def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
-    """A student with random weights, which a saved state or the teachers' token embeddings replace."""
-    torch.manual_seed(recipe.seed)
-    student = recipe.student
-    config = EncoderConfig(
-        vocabulary_size=lesson.tokenizer.vocabulary_size,
-        embedding_size=student.embedding_size,
-        hidden_size=student.hidden_size,
-        layers=student.layers,
-    )
-    encoder = Encoder(config)
-    # Forget bias 1 (Jozefowicz et al., ICML 2015); the gates stand in the order i, f, g, o.
-    for name, parameter in encoder.lstm.named_parameters():
-        if name.startswith("bias_ih"):
-            parameter.data[student.hidden_size : 2 * student.hidden_size] += 1
-    objective = Objective(
-        config.dimension,
-        sum(vectors.shape[1] for vectors in lesson.vectors),
-        temperature=recipe.optimisation.temperature,
-        relation_weight=recipe.optimisation.relation_weight,
-    )
-    learned = nn.ModuleList([encoder, objective]).to(device)
-    optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
-    return Run(encoder, objective, optimiser)
-
-
 def steps(job: Job, run: Run) -> None:
     """The loop: one batch a step, evaluated and saved every so often, and once more at the end."""
     plan = job.recipe.optimisation
@@ -203,10 +121,10 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
         group["lr"] = plan.learning_rate_at(run.step)
     run.encoder.train()
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
-        vectors = run.encoder.embedding(torch.from_numpy(ids).to(device))
+        vectors = run.encoder.embedding(torch.from_numpy(ids.T).to(device))
         dropped = functional.dropout(vectors, plan.token_dropout)
-        embedding = run.encoder.encode_vectors(dropped, torch.from_numpy(lengths)).embedding
-    loss = run.objective(embedding.float(), job.lesson.targets(rows).to(device))
+        states = run.lstm(dropped, torch.from_numpy(lengths).to(device))
+    loss = run.objective(states.embedding.float(), job.lesson.targets(rows).to(device))
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
