@@ -211,3 +211,10 @@ def test_every_epoch_has_its_own_order() -> None:
     first, second = itertools.islice(epochs(batches(lengths, batch_size=8, bucket_batches=3, seed=0), 96, 8), 2)
     assert {frozenset(batch.tolist()) for batch in first}.isdisjoint(frozenset(batch.tolist()) for batch in second)
     assert set(np.concatenate(first).tolist()) == set(np.concatenate(second).tolist())
+
+
+def test_what_is_left_out_is_made_up_for(tmp_path: Path) -> None:
+    """The count is of sentences kept: those left out don't use it up."""
+    file = tmp_path / "corpus.txt"
+    file.write_text("one\ntwo\nthree\nfour\n", encoding="utf-8")
+    assert read_sentences(file, 2, skip={"one", "three"}.__contains__) == ["two", "four"]

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,11 +20,11 @@ from .recipe import RecipeError
 _CHUNK = 10_000
 
 
-def read_sentences(path: Path, count: int) -> list[str]:
-    """The first `count` sentences of `path`. Raises RecipeError if it holds fewer than two."""
+def read_sentences(path: Path, count: int, *, skip: Callable[[str], bool] = lambda _: False) -> list[str]:
+    """The first `count` sentences of `path`, none to `skip` counted. Raises RecipeError at fewer than two."""
     try:
         with _open(path) as lines:
-            sentences = list(islice(_sentences(lines), count))
+            sentences = list(islice((found for found in _sentences(lines) if not skip(found)), count))
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}") from error
     except (lzma.LZMAError, zlib.error, EOFError, UnicodeDecodeError) as error:

@@ -4,6 +4,7 @@ Knows nothing of students or optimisers.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ from bothends.tokenizer import Tokenizer
 
 from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .evaluate import Pairs, read_pairs
-from .recipe import Recipe, RecipeError
+from .near import NearMatches
+from .recipe import Corpus, Recipe, RecipeError
 from .teacher import Teacher, cached_vectors
 
 
@@ -55,13 +57,22 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Le
         raise RecipeError(
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )
-    corpus = tokenise(read_sentences((folder / recipe.corpus.path).resolve(), recipe.corpus.sentences), tokenizer)
+    corpus = tokenise(read_corpus(recipe.corpus, folder, dev), tokenizer)
     name = fingerprint(corpus.sentences)
     vectors = []
     for teacher in teachers:
         bar = progress.add_task(f"{teacher.name} embeds", total=len(corpus.sentences))
         vectors.append(cached_vectors(teacher, corpus.sentences, name, cache, partial(progress.advance, bar)))
     return Lesson(tokenizer, definition, corpus, name, vectors, dev)
+
+
+def read_corpus(plan: Corpus, folder: Path, dev: Sequence[Pairs]) -> list[str]:
+    """The sentences to learn from. Dev files choose, they don't teach: what nearly matches them is left out."""
+    path = (folder / plan.path).resolve()
+    if plan.near_match is None:
+        return read_sentences(path, plan.sentences)
+    guarded = [sentence for pairs in dev for sentence in (*pairs.first, *pairs.second)]
+    return read_sentences(path, plan.sentences, skip=NearMatches(guarded, plan.near_match).match)
 
 
 def bare_tokenizer(file: Path) -> str:

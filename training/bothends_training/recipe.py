@@ -50,6 +50,9 @@ class Corpus(_Part):
 
     path: str
     sentences: int = Field(gt=0, description="how many, from the top")
+    near_match: float | None = Field(
+        None, gt=0, le=1, description="leave out what shares this much of its words, by Jaccard, with a dev sentence"
+    )
 
 
 class Teacher(_Part):
