@@ -1,6 +1,7 @@
 """A recipe file to an object: what is wrong in it is named in one line before anything runs."""
 
 import importlib.metadata
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -116,13 +117,15 @@ def test_a_path_is_relative_to_the_recipe(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "model.onnx").touch()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert Resource(path="model.onnx").locate(tmp_path) == (tmp_path / "model.onnx").resolve()
-    assert Resource(path="../model.onnx").locate(tmp_path / "elsewhere") == (tmp_path / "model.onnx").resolve()
+    assert Resource(path="model.onnx").locate(tmp_path, tmp_path) == (tmp_path / "model.onnx").resolve()
+    assert (
+        Resource(path="../model.onnx").locate(tmp_path / "elsewhere", tmp_path) == (tmp_path / "model.onnx").resolve()
+    )
 
 
 def test_a_path_in_a_package_is_found_where_it_is_installed(tmp_path: Path) -> None:
     """With `package`, the recipe's folder plays no part."""
-    found = Resource(package="pytest", path="pytest/__init__.py").locate(tmp_path)
+    found = Resource(package="pytest", path="pytest/__init__.py").locate(tmp_path, tmp_path)
     assert found.read_bytes() == Path(pytest.__file__).read_bytes()
 
 
@@ -137,7 +140,7 @@ def test_a_path_in_a_package_is_found_where_it_is_installed(tmp_path: Path) -> N
 def test_what_a_recipe_names_must_be_there(tmp_path: Path, resource: Resource, named: str) -> None:
     """A missing file and a package that isn't installed are named; the second with its remedy."""
     with pytest.raises(RecipeError, match=named) as refused:
-        resource.locate(tmp_path)
+        resource.locate(tmp_path, tmp_path)
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -148,5 +151,51 @@ def test_the_packages_of_the_default_recipe_are_those_that_the_extra_installs() 
         line.split("==")[0] for line in requirements if "extra == 'teachers'" in line or 'extra == "teachers"' in line
     }
     english = recipe.read(ENGLISH)
-    resources = [english.student.tokenizer, *(part for t in english.teachers for part in (t.model, t.tokenizer))]
-    assert {resource.package for resource in resources} == extra
+    named = [english.student.tokenizer, *(found for t in english.teachers for found in (t.model, t.tokenizer) if found)]
+    assert {part.package for resource in named for part in (resource.parts or [resource])} == extra
+
+
+WEIGHTS = bytes(range(256)) * 20
+
+
+def zipped(folder: Path, *, parts: int, weights: bytes = WEIGHTS) -> Resource:
+    """A zip that holds model/weights, cut into parts; a resource that names what is in it."""
+    with zipfile.ZipFile(folder / "whole.zip", "w") as whole:
+        whole.writestr("model/weights", weights)
+    content = (folder / "whole.zip").read_bytes()
+    size = -(-len(content) // parts)
+    for number in range(parts):
+        (folder / f"part.{number}").write_bytes(content[number * size : (number + 1) * size])
+    return Resource(path="model/weights", parts=tuple(Resource(path=f"part.{number}") for number in range(parts)))
+
+
+@pytest.mark.parametrize("parts", [1, 5])
+def test_a_zip_in_parts_is_joined_and_unpacked(tmp_path: Path, parts: int) -> None:
+    """The path is inside it; a package may limit the size of a file, not what can be shipped."""
+    found = zipped(tmp_path, parts=parts).locate(tmp_path, tmp_path / "cache")
+    assert found.read_bytes() == WEIGHTS
+    assert [entry.name for entry in (tmp_path / "cache").iterdir()] == [found.parents[1].name], "nothing else is left"
+
+
+def test_it_is_unpacked_once_and_anew_when_a_part_changes(tmp_path: Path) -> None:
+    """What is there already is taken; other bytes have a folder of their own."""
+    resource = zipped(tmp_path, parts=3)
+    first = resource.locate(tmp_path, tmp_path / "cache")
+    first.write_bytes(b"as it was left")
+    assert resource.locate(tmp_path, tmp_path / "cache").read_bytes() == b"as it was left"
+    assert zipped(tmp_path, parts=3, weights=b"others").locate(tmp_path, tmp_path / "cache").read_bytes() == b"others"
+
+
+def test_parts_that_make_no_zip_are_named(tmp_path: Path) -> None:
+    """In the wrong order, say; nothing is left in the cache, so that the next try starts clean."""
+    resource = zipped(tmp_path, parts=3)
+    shuffled = Resource(path=resource.path, parts=resource.parts[::-1])
+    with pytest.raises(RecipeError, match=r"part\.2 and the parts after it can't be unpacked"):
+        shuffled.locate(tmp_path, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_resource_has_one_base() -> None:
+    """Parts each have their own package."""
+    with pytest.raises(ValidationError, match="not in both"):
+        Resource(path="model", package="pytest", parts=(Resource(path="part"),))

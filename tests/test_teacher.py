@@ -24,9 +24,9 @@ CHUNK = 50
 class Counting(Teacher):
     """A teacher that counts what it embeds, and is killed once `budget` sentences would be exceeded."""
 
-    def __init__(self, spec: recipe.Teacher, folder: Path, *, budget: int = 1_000_000) -> None:
+    def __init__(self, spec: recipe.Teacher, folder: Path, cache: Path, *, budget: int = 1_000_000) -> None:
         self.embedded, self.budget = 0, budget
-        super().__init__(spec, folder)
+        super().__init__(spec, folder, cache)
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         if self.embedded + len(sentences) > self.budget:
@@ -66,7 +66,7 @@ def mean_vectors(table: NDArray[np.float32], sentences: list[str], *, limit: int
 def test_vectors_are_unit_and_in_the_order_given(folder: Path) -> None:
     """Batches of like length shuffle sentences inside; each gets its own vector back, unmoved by padding."""
     table = toy.write_onnx_teacher(folder / "parrot.onnx")
-    vectors = Teacher(toy.teacher(), folder).embed(SENTENCES)
+    vectors = Teacher(toy.teacher(), folder, folder / "cache").embed(SENTENCES)
     assert (vectors.shape, vectors.dtype) == ((230, toy.DIMENSION), np.float32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(vectors, mean_vectors(table, SENTENCES), atol=1e-6)
@@ -76,7 +76,7 @@ def test_a_teacher_reads_up_to_its_own_limit(folder: Path) -> None:
     """`max_tokens` of the recipe holds, marks counted, not the cutting and padding that the tokenizer file asks for."""
     table = toy.write_onnx_teacher(folder / "parrot.onnx")
     for limit in (4, 9):
-        vectors = Teacher(toy.teacher(max_tokens=limit), folder).embed(SENTENCES)
+        vectors = Teacher(toy.teacher(max_tokens=limit), folder, folder / "cache").embed(SENTENCES)
         np.testing.assert_allclose(vectors, mean_vectors(table, SENTENCES, limit=limit), atol=1e-6)
 
 
@@ -87,7 +87,7 @@ def test_a_transformer_is_the_mean_of_its_last_states(folder: Path) -> None:
 
     toy.write_transformers_teacher(folder / "bert")
     sentences = SENTENCES[:70]
-    vectors = Teacher(toy.teacher("bert", kind="transformers", output=None), folder).embed(sentences)
+    vectors = Teacher(toy.teacher("bert", kind="transformers", output=None), folder, folder / "cache").embed(sentences)
     network = BertModel.from_pretrained(folder / "bert").eval()
     tokenizer = tokenizers.Tokenizer.from_str(toy.tokenizer())
     tokenizer.no_padding()
@@ -106,18 +106,18 @@ def test_a_transformer_is_the_mean_of_its_last_states(folder: Path) -> None:
 def test_an_output_that_the_graph_lacks_is_named(folder: Path, output: str | None) -> None:
     """The message gives the outputs to choose from."""
     with pytest.raises(RecipeError, match=rf"parrot\.onnx has no output {output!r}; it has tokens, sentence"):
-        Teacher(toy.teacher(output=output), folder)
+        Teacher(toy.teacher(output=output), folder, folder / "cache")
 
 
 def test_a_model_that_is_not_there_is_named(folder: Path) -> None:
     """As every file that a recipe names."""
     with pytest.raises(RecipeError, match=r"owl\.onnx is missing"):
-        Teacher(toy.teacher("owl.onnx"), folder)
+        Teacher(toy.teacher("owl.onnx"), folder, folder / "cache")
 
 
 def test_kept_vectors_are_the_teachers(folder: Path, small_chunks: None) -> None:
     """The cache rounds to float16 and changes nothing else, chunks or not; every sentence is reported as done."""
-    parrot = Teacher(toy.teacher(), folder)
+    parrot = Teacher(toy.teacher(), folder, folder / "cache")
     reported: list[int] = []
     vectors = kept(parrot, folder / "cache", advance=reported.append)
     assert (vectors.shape, vectors.dtype) == ((230, toy.DIMENSION), np.float16)
@@ -127,8 +127,8 @@ def test_kept_vectors_are_the_teachers(folder: Path, small_chunks: None) -> None
 
 def test_what_is_kept_is_not_computed_again(folder: Path, small_chunks: None) -> None:
     """A second run reads the file: its teacher embeds nothing but one word, to know the dimension."""
-    vectors = kept(Teacher(toy.teacher(), folder), folder / "cache")
-    second = Counting(toy.teacher(), folder)
+    vectors = kept(Teacher(toy.teacher(), folder, folder / "cache"), folder / "cache")
+    second = Counting(toy.teacher(), folder, folder / "cache")
     reported: list[int] = []
     np.testing.assert_array_equal(kept(second, folder / "cache", advance=reported.append), vectors)
     assert second.embedded == 1
@@ -141,7 +141,7 @@ def test_a_killed_run_goes_on_after_its_last_whole_chunk(
     folder: Path, small_chunks: None, chunks: int, where: str
 ) -> None:
     """Whether the kill comes while a chunk is embedded or once it is written, no whole chunk is embedded twice."""
-    uninterrupted = kept(Teacher(toy.teacher(), folder), folder / "whole")
+    uninterrupted = kept(Teacher(toy.teacher(), folder, folder / "cache"), folder / "whole")
 
     def killed_after(done: int) -> None:
         reported.append(done)
@@ -149,12 +149,12 @@ def test_a_killed_run_goes_on_after_its_last_whole_chunk(
             raise KeyboardInterrupt
 
     reported: list[int] = []
-    first = Counting(toy.teacher(), folder, budget=1 + chunks * CHUNK + CHUNK // 2)
+    first = Counting(toy.teacher(), folder, folder / "cache", budget=1 + chunks * CHUNK + CHUNK // 2)
     with pytest.raises(KeyboardInterrupt):
         kept(first, folder / "cache", advance=killed_after)
     assert first.embedded == 1 + chunks * CHUNK
 
-    second = Counting(toy.teacher(), folder)
+    second = Counting(toy.teacher(), folder, folder / "cache")
     reported.clear()
     where = "nowhere"
     np.testing.assert_array_equal(kept(second, folder / "cache", advance=killed_after), uninterrupted)
@@ -166,11 +166,11 @@ def test_a_killed_run_goes_on_after_its_last_whole_chunk(
 def test_other_sentences_weights_or_limits_have_their_own_file(folder: Path) -> None:
     """Vectors are taken from the cache only if the same sentences went through the same teacher."""
     cache = folder / "cache"
-    parrot = kept(Teacher(toy.teacher(), folder), cache)
-    other_sentences = kept(Teacher(toy.teacher(), folder), cache, SENTENCES[::-1])
-    cut = kept(Teacher(toy.teacher(max_tokens=4), folder), cache)
+    parrot = kept(Teacher(toy.teacher(), folder, folder / "cache"), cache)
+    other_sentences = kept(Teacher(toy.teacher(), folder, folder / "cache"), cache, SENTENCES[::-1])
+    cut = kept(Teacher(toy.teacher(max_tokens=4), folder, folder / "cache"), cache)
     toy.write_onnx_teacher(folder / "parrot.onnx", seed=1)
-    other_weights = kept(Teacher(toy.teacher(), folder), cache)
+    other_weights = kept(Teacher(toy.teacher(), folder, folder / "cache"), cache)
     assert len(list(cache.glob("parrot-*.f16"))) == 4
     np.testing.assert_allclose(other_sentences, parrot[::-1], atol=1e-3)
     assert not np.allclose(cut, parrot, atol=1e-2)
@@ -215,24 +215,24 @@ def test_token_embeddings_cannot_be_wider_than_the_teachers() -> None:
 
 def test_another_tokenizer_is_another_teacher(folder: Path) -> None:
     """The same weights read other tokens: their vectors must not be mixed up in the cache."""
-    before = Teacher(toy.teacher(), folder).identity
+    before = Teacher(toy.teacher(), folder, folder / "cache").identity
     path = folder / "tokenizer.json"
     path.write_text(path.read_text().replace('"lowercase":true', '"lowercase":false') + " ")
-    assert Teacher(toy.teacher(), folder).identity != before
+    assert Teacher(toy.teacher(), folder, folder / "cache").identity != before
 
 
 def test_a_broken_file_is_one_error_that_names_it(folder: Path) -> None:
     """Whatever the libraries raise."""
     (folder / "parrot.onnx").write_bytes(b"no graph")
     with pytest.raises(RecipeError, match=r"the teacher parrot can't be loaded from .*parrot\.onnx"):
-        Teacher(toy.teacher(), folder)
+        Teacher(toy.teacher(), folder, folder / "cache")
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(RecipeError, match=r"tokenizer\.json is no tokenizer"):
-        Teacher(toy.teacher(), folder)
+        Teacher(toy.teacher(), folder, folder / "cache")
 
 
 def test_a_vector_without_direction_is_refused(folder: Path) -> None:
     """A sentence of nothing would become NaN, and teach it."""
     (folder / "tokenizer.json").write_text(bare_tokenizer(folder / "tokenizer.json"))
     with pytest.raises(RecipeError, match="gives a sentence no direction"):
-        Teacher(toy.teacher(), folder).embed(["a cat", toy.NOTHING])
+        Teacher(toy.teacher(), folder, folder / "cache").embed(["a cat", toy.NOTHING])

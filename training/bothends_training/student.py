@@ -61,12 +61,12 @@ class Run:
         self.losses, self.history = state["losses"], state["history"]
 
 
-def begin(recipe: Recipe, folder: Path, lesson: Lesson, device: torch.device) -> Run:
+def begin(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson, device: torch.device) -> Run:
     """A student at step 0, its token embeddings taken from the teachers."""
     run = untaught(recipe, lesson, device)
     counts = np.bincount(lesson.corpus.ids, minlength=lesson.tokenizer.vocabulary_size)
     tokens = lesson.tokenizer.vocabulary()
-    of_tokens = np.concatenate([Teacher(spec, folder).embed(tokens) for spec in recipe.teachers], axis=1)
+    of_tokens = np.concatenate([Teacher(spec, folder, cache).embed(tokens) for spec in recipe.teachers], axis=1)
     table = token_embeddings(
         of_tokens,
         counts / counts.sum(),

@@ -33,11 +33,15 @@ class _Forward(Protocol):
 class Teacher:
     """One teacher, loaded. `identity` names what it computes: hashes of its files, and how they are used."""
 
-    def __init__(self, spec: recipe.Teacher, folder: Path) -> None:
-        """Load the teacher that `spec` names, its paths relative to `folder`. Raises RecipeError where it can't."""
-        model = spec.model.locate(folder)
+    def __init__(self, spec: recipe.Teacher, folder: Path, cache: Path) -> None:
+        """Load the teacher that `spec` names, its paths relative to `folder`. Raises RecipeError where it can't.
+
+        A zip in parts is unpacked in `cache`.
+        """
+        model = spec.model.locate(folder, cache)
         self.name = spec.name
-        tokenizer = spec.tokenizer.locate(folder)
+        beside = model if model.is_dir() else model.parent
+        tokenizer = spec.tokenizer.locate(folder, cache) if spec.tokenizer else beside / "tokenizer.json"
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # the library raises plain Exception for every fault of the file

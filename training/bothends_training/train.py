@@ -55,7 +55,7 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     state = saved_state(recipe, out, device)
     lesson = prepare(recipe, folder, cache, progress)
     if state is None:
-        run = begin(recipe, folder, lesson, device)
+        run = begin(recipe, folder, cache, lesson, device)
     elif state["corpus"] == lesson.corpus_fingerprint:
         run = untaught(recipe, lesson, device)
         run.restore(state)
