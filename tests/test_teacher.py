@@ -1,6 +1,5 @@
-"""Teachers' vectors, their cache on disk, and the token embeddings that a student begins with."""
+"""Teachers' vectors, and the token embeddings that a student begins with."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,50 +7,19 @@ import pytest
 import tokenizers
 from numpy.typing import NDArray
 
-from bothends_training import recipe, teacher
-from bothends_training.corpus import fingerprint
 from bothends_training.lesson import bare_tokenizer
 from bothends_training.recipe import RecipeError
-from bothends_training.teacher import Advance, Teacher, cached_vectors, token_embeddings
+from bothends_training.teacher import Teacher, token_embeddings
 
 from . import toy
 
 SENTENCES = toy.sentences(230)
-CHUNK = 50
-"""Of the tests' caches: SENTENCES are four whole chunks and a rest."""
-
-
-class Counting(Teacher):
-    """A teacher that counts what it embeds, and is killed once `budget` sentences would be exceeded."""
-
-    def __init__(self, spec: recipe.Teacher, folder: Path, cache: Path, *, budget: int = 1_000_000) -> None:
-        self.embedded, self.budget = 0, budget
-        super().__init__(spec, folder, cache)
-
-    def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        if self.embedded + len(sentences) > self.budget:
-            raise KeyboardInterrupt
-        self.embedded += len(sentences)
-        return super().embed(sentences)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with all that a toy recipe names."""
     return toy.write(tmp_path).parent
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several chunks out of a small corpus."""
-    monkeypatch.setattr(teacher, "_CHUNK", CHUNK)
-
-
-def kept(
-    teacher: Teacher, cache: Path, sentences: list[str] = SENTENCES, advance: Advance = bool
-) -> NDArray[np.float16]:
-    """The teacher's vectors of `sentences` by way of the cache."""
-    return cached_vectors(teacher, sentences, fingerprint(sentences), cache, advance)
 
 
 def mean_vectors(table: NDArray[np.float32], sentences: list[str], *, limit: int = 128) -> NDArray[np.float32]:
@@ -113,68 +81,6 @@ def test_a_model_that_is_not_there_is_named(folder: Path) -> None:
     """As every file that a recipe names."""
     with pytest.raises(RecipeError, match=r"owl\.onnx is missing"):
         Teacher(toy.teacher("owl.onnx"), folder, folder / "cache")
-
-
-def test_kept_vectors_are_the_teachers(folder: Path, small_chunks: None) -> None:
-    """The cache rounds to float16 and changes nothing else, chunks or not; every sentence is reported as done."""
-    parrot = Teacher(toy.teacher(), folder, folder / "cache")
-    reported: list[int] = []
-    vectors = kept(parrot, folder / "cache", advance=reported.append)
-    assert (vectors.shape, vectors.dtype) == ((230, toy.DIMENSION), np.float16)
-    np.testing.assert_allclose(vectors, parrot.embed(SENTENCES).astype(np.float16), atol=1e-3)
-    assert reported == [0, CHUNK, CHUNK, CHUNK, CHUNK, 30]
-
-
-def test_what_is_kept_is_not_computed_again(folder: Path, small_chunks: None) -> None:
-    """A second run reads the file: its teacher embeds nothing but one word, to know the dimension."""
-    vectors = kept(Teacher(toy.teacher(), folder, folder / "cache"), folder / "cache")
-    second = Counting(toy.teacher(), folder, folder / "cache")
-    reported: list[int] = []
-    np.testing.assert_array_equal(kept(second, folder / "cache", advance=reported.append), vectors)
-    assert second.embedded == 1
-    assert reported == [230]
-
-
-@pytest.mark.parametrize("chunks", [0, 1, 3])
-@pytest.mark.parametrize("where", ["in a chunk", "after a chunk"])
-def test_a_killed_run_goes_on_after_its_last_whole_chunk(
-    folder: Path, small_chunks: None, chunks: int, where: str
-) -> None:
-    """Whether the kill comes while a chunk is embedded or once it is written, no whole chunk is embedded twice."""
-    uninterrupted = kept(Teacher(toy.teacher(), folder, folder / "cache"), folder / "whole")
-
-    def killed_after(done: int) -> None:
-        reported.append(done)
-        if where == "after a chunk" and sum(reported) == chunks * CHUNK:
-            raise KeyboardInterrupt
-
-    reported: list[int] = []
-    first = Counting(toy.teacher(), folder, folder / "cache", budget=1 + chunks * CHUNK + CHUNK // 2)
-    with pytest.raises(KeyboardInterrupt):
-        kept(first, folder / "cache", advance=killed_after)
-    assert first.embedded == 1 + chunks * CHUNK
-
-    second = Counting(toy.teacher(), folder, folder / "cache")
-    reported.clear()
-    where = "nowhere"
-    np.testing.assert_array_equal(kept(second, folder / "cache", advance=killed_after), uninterrupted)
-    assert second.embedded == 1 + 230 - chunks * CHUNK
-    assert reported[0] == chunks * CHUNK
-    assert sum(reported) == 230
-
-
-def test_other_sentences_weights_or_limits_have_their_own_file(folder: Path) -> None:
-    """Vectors are taken from the cache only if the same sentences went through the same teacher."""
-    cache = folder / "cache"
-    parrot = kept(Teacher(toy.teacher(), folder, folder / "cache"), cache)
-    other_sentences = kept(Teacher(toy.teacher(), folder, folder / "cache"), cache, SENTENCES[::-1])
-    cut = kept(Teacher(toy.teacher(max_tokens=4), folder, folder / "cache"), cache)
-    toy.write_onnx_teacher(folder / "parrot.onnx", seed=1)
-    other_weights = kept(Teacher(toy.teacher(), folder, folder / "cache"), cache)
-    assert len(list(cache.glob("parrot-*.f16"))) == 4
-    np.testing.assert_allclose(other_sentences, parrot[::-1], atol=1e-3)
-    assert not np.allclose(cut, parrot, atol=1e-2)
-    assert not np.allclose(other_weights, parrot, atol=1e-2)
 
 
 def token_vectors() -> NDArray[np.float32]:

@@ -21,7 +21,8 @@ from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .evaluate import Pairs, read_pairs
 from .near import NearMatches
 from .recipe import Corpus, Recipe, RecipeError
-from .teacher import Teacher, cached_vectors
+from .teacher import Teacher
+from .vectors import Vectors, cached_vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,13 @@ class Lesson:
     """The text of its tokenizer.json, for the checkpoint."""
     corpus: TokenisedCorpus
     corpus_fingerprint: str
-    vectors: list[NDArray[np.float16]]
-    """Each teacher's unit vectors of the corpus, [sentences, dimension]."""
+    vectors: list[Vectors]
+    """Each teacher's, of the corpus's sentences."""
     dev: list[Pairs]
 
     def targets(self, rows: NDArray[np.int64]) -> Tensor:
         """The teachers' unit vectors side by side, float32 [rows, sum of dimensions]: their similarities add."""
-        return torch.from_numpy(np.concatenate([vectors[rows] for vectors in self.vectors], axis=1).astype(np.float32))
+        return torch.from_numpy(np.concatenate([vectors[rows] for vectors in self.vectors], axis=1))
 
 
 def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Lesson:
@@ -58,12 +59,11 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Le
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )
     corpus = tokenise(read_corpus(recipe.corpus, folder, dev), tokenizer)
-    name = fingerprint(corpus.sentences)
     vectors = []
     for teacher in teachers:
         bar = progress.add_task(f"{teacher.name} embeds", total=len(corpus.sentences))
-        vectors.append(cached_vectors(teacher, corpus.sentences, name, cache, partial(progress.advance, bar)))
-    return Lesson(tokenizer, definition, corpus, name, vectors, dev)
+        vectors.append(cached_vectors(teacher, corpus.sentences, cache, partial(progress.advance, bar)))
+    return Lesson(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, dev)
 
 
 def read_corpus(plan: Corpus, folder: Path, dev: Sequence[Pairs]) -> list[str]:

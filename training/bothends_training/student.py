@@ -18,6 +18,7 @@ from .lesson import Lesson
 from .objective import Objective
 from .recipe import Recipe
 from .teacher import Teacher, token_embeddings
+from .vectors import cached_vectors
 
 
 @dataclass(slots=True)
@@ -66,7 +67,8 @@ def begin(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson, device: tor
     run = untaught(recipe, lesson, device)
     counts = np.bincount(lesson.corpus.ids, minlength=lesson.tokenizer.vocabulary_size)
     tokens = lesson.tokenizer.vocabulary()
-    of_tokens = np.concatenate([Teacher(spec, folder, cache).embed(tokens) for spec in recipe.teachers], axis=1)
+    teachers = [Teacher(spec, folder, cache) for spec in recipe.teachers]
+    of_tokens = np.concatenate([cached_vectors(teacher, tokens, cache)[:] for teacher in teachers], axis=1)
     table = token_embeddings(
         of_tokens,
         counts / counts.sum(),
@@ -94,7 +96,7 @@ def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
             parameter.data[student.hidden_size : 2 * student.hidden_size] += 1
     objective = Objective(
         config.dimension,
-        sum(vectors.shape[1] for vectors in lesson.vectors),
+        sum(vectors.dimension for vectors in lesson.vectors),
         temperature=recipe.optimisation.temperature,
         relation_weight=recipe.optimisation.relation_weight,
     )

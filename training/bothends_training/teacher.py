@@ -1,11 +1,10 @@
-"""Sentences to a teacher's unit vectors, and a cache of them on disk that survives a kill.
+"""Sentences to a teacher's unit vectors, and those of single tokens to the table that a student begins with.
 
 Knows nothing of students. A teacher's weights come from an installed package; nothing is fetched.
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +16,7 @@ from numpy.typing import NDArray
 
 from . import recipe
 
-Advance = Callable[[int], None]
-"""Told how many more sentences are done."""
-
 _BATCH = 64
-_CHUNK = 8192
 
 
 class _Forward(Protocol):
@@ -124,39 +119,6 @@ def _onnx(model: Path, output: str | None) -> _Forward:
         return np.asarray(vectors, dtype=np.float32)
 
     return forward
-
-
-def cached_vectors(
-    teacher: Teacher, sentences: Sequence[str], fingerprint: str, cache: Path, advance: Advance
-) -> NDArray[np.float16]:
-    """The teacher's vectors of all sentences, float16 [sentences, dimension], mapped from a file in `cache`.
-
-    What is missing is computed chunk by chunk; a run that was killed goes on after its last whole chunk.
-    `fingerprint` names the sentences.
-    """
-    cache.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(f"{teacher.identity}:{fingerprint}".encode()).hexdigest()[:16]
-    file, marker = cache / f"{teacher.name}-{key}.f16", cache / f"{teacher.name}-{key}.json"
-    done = 0
-    if marker.exists() and file.exists():
-        done = json.loads(marker.read_text(encoding="utf-8"))["done"]
-    advance(done)
-    shape = (len(sentences), teacher.dimension)
-    if done < len(sentences):
-        vectors = np.memmap(file, np.float16, "r+" if done else "w+", shape=shape)
-        for start, stop in _chunks(done, len(sentences)):
-            vectors[start:stop] = teacher.embed(sentences[start:stop])
-            vectors.flush()  # the marker must never be ahead of the vectors
-            partial = marker.with_suffix(".partial")
-            partial.write_text(json.dumps({"done": stop}), encoding="utf-8")
-            partial.replace(marker)
-            advance(stop - start)
-    return np.memmap(file, np.float16, "r", shape=shape)
-
-
-def _chunks(start: int, stop: int) -> Iterator[tuple[int, int]]:
-    for at in range(start, stop, _CHUNK):
-        yield at, min(at + _CHUNK, stop)
 
 
 def token_embeddings(

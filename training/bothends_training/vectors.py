@@ -1,0 +1,117 @@
+"""Sentences to a teacher's vectors, kept on disk one by one: what any corpus has asked for is never computed again.
+
+A folder a teacher, named by what it computes; in it `vectors.f16`, a row a sentence, and `sentences.u64`, the hash of
+each row's sentence. Both only ever grow, and a row counts once both files hold it whole: a kill at any moment costs at
+most the chunk that it falls in. Knows nothing of corpora or students.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Advance = Callable[[int], None]
+"""Told how many more sentences are done."""
+
+_CHUNK = 4096
+_INDEX, _HASH = "sentences.u64", np.dtype("<u8")
+_ROWS, _NUMBER = "vectors.f16", np.dtype("<f2")
+
+
+class Source(Protocol):
+    """What gives vectors: a teacher. `identity` names what it computes."""
+
+    name: str
+    identity: str
+    dimension: int
+
+    def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32 [sentences, dimension]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The vectors of a list of sentences, mapped from disk."""
+
+    kept: NDArray[np.float16]
+    """[rows, dimension]: all that the teacher was ever asked for."""
+    rows: NDArray[np.int64]
+    """Where in `kept` each sentence's vector stands."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, sentences: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """The vectors of these sentences, by their numbers in the list, float32 [chosen, dimension]."""
+        return self.kept[self.rows[sentences]].astype(np.float32)
+
+    @property
+    def dimension(self) -> int:
+        """Numbers a vector."""
+        return int(self.kept.shape[1])
+
+
+def cached_vectors(
+    teacher: Source, sentences: Sequence[str], cache: Path, advance: Advance = lambda _: None
+) -> Vectors:
+    """The teacher's vectors of `sentences`; those that `cache` doesn't hold are computed first, chunk by chunk.
+
+    Another process that fills the same teacher's folder is waited for.
+    """
+    name = hashlib.sha256(teacher.identity.encode()).hexdigest()[:16]
+    folder = cache / f"{teacher.name}-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = np.array([_hash(sentence) for sentence in sentences], dtype=_HASH)
+    with (folder / _INDEX).open("ab") as index, (folder / _ROWS).open("ab") as rows:
+        if len(_missing(hashes, _kept(folder, teacher.dimension))):
+            fcntl.flock(index, fcntl.LOCK_EX)
+        kept = _kept(folder, teacher.dimension)
+        missing = _missing(hashes, kept)
+        if len(missing):  # a torn row at the end of either file goes
+            index.truncate(kept.nbytes)
+            rows.truncate(len(kept) * teacher.dimension * _NUMBER.itemsize)
+        advance(len(sentences) - len(missing))
+        for start in range(0, len(missing), _CHUNK):
+            chunk = missing[start : start + _CHUNK]
+            _append(rows, teacher.embed([sentences[number] for number in chunk]).astype(_NUMBER))
+            _append(index, hashes[chunk])
+            advance(len(chunk))
+    return _mapped(hashes, folder, teacher.dimension)
+
+
+def _hash(sentence: str) -> int:
+    """64 bits: among ten million sentences two share one with a chance of 3 in a million."""
+    return int.from_bytes(hashlib.blake2b(sentence.encode(), digest_size=_HASH.itemsize).digest(), "little")
+
+
+def _kept(folder: Path, dimension: int) -> NDArray[np.uint64]:
+    """The hashes of the rows that both files hold whole."""
+    hashes = (folder / _INDEX).stat().st_size // _HASH.itemsize
+    rows = (folder / _ROWS).stat().st_size // (dimension * _NUMBER.itemsize)
+    return np.fromfile(folder / _INDEX, dtype=_HASH, count=min(hashes, rows))
+
+
+def _missing(hashes: NDArray[np.uint64], kept: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The numbers of the sentences without a row, in order, each sentence once."""
+    different, first = np.unique(hashes, return_index=True)
+    return np.sort(first[~np.isin(different, kept)])
+
+
+def _append(file: BinaryIO, array: NDArray[np.generic]) -> None:
+    """Onto the disk itself: before the next chunk, this one is safe."""
+    file.write(array.tobytes())
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _mapped(hashes: NDArray[np.uint64], folder: Path, dimension: int) -> Vectors:
+    kept = _kept(folder, dimension)
+    order = np.argsort(kept)
+    rows = order[np.searchsorted(kept, hashes, sorter=order)]
+    return Vectors(np.memmap(folder / _ROWS, _NUMBER, "r", shape=(len(kept), dimension)), rows)
