@@ -1,12 +1,16 @@
 """A recipe's corpus, teachers and dev files to what the steps read."""
 
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.progress import Progress
 
 from bothends_training.lesson import Lesson, prepare
 from bothends_training.recipe import Recipe
+from bothends_training.scramble import with_scrambled
+from bothends_training.teacher import Teacher
 
 from . import toy
 
@@ -24,6 +28,21 @@ def prepared(recipe: Recipe, folder: Path) -> Lesson:
 def corpus(**changes: object) -> dict[str, object]:
     """The toy recipe's [corpus] with changes."""
     return {**toy.recipe().corpus.model_dump(), **changes}
+
+
+def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
+    """As sentences of their own, each behind its original: never with the original's vector."""
+    careful = toy.teacher(max_tokens=5)  # it reads three words, and so feels their order
+    lesson = prepared(toy.recipe(corpus=corpus(scrambled=0.5), teachers=[careful]), folder)
+    made = lesson.corpus.sentences
+    assert made == list(with_scrambled(toy.sentences(300), 0.5))
+    np.testing.assert_allclose(lesson.vectors[0][:], Teacher(careful, folder, folder).embed(made), atol=1e-3)
+    copies = [
+        number for number in range(1, len(made)) if Counter(made[number].split()) == Counter(made[number - 1].split())
+    ]
+    assert len(copies) > 100
+    moved = np.abs(lesson.vectors[0][np.array(copies)] - lesson.vectors[0][np.array(copies) - 1]).max(axis=1) > 0.01
+    assert moved.mean() > 0.3  # of the others only the fourth word and those after it changed
 
 
 @pytest.mark.parametrize("threshold", [None, 0.5, 0.8, 1.0])

@@ -21,6 +21,7 @@ from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .evaluate import Pairs, read_pairs
 from .near import NearMatches
 from .recipe import Corpus, Recipe, RecipeError
+from .scramble import with_scrambled
 from .teacher import Teacher
 from .vectors import Vectors, cached_vectors
 
@@ -58,7 +59,8 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Le
         raise RecipeError(
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )
-    corpus = tokenise(read_corpus(recipe.corpus, folder, dev), tokenizer)
+    sentences = read_corpus(recipe.corpus, folder, dev)
+    corpus = tokenise(list(with_scrambled(sentences, recipe.corpus.scrambled)), tokenizer)
     vectors = []
     for teacher in teachers:
         bar = progress.add_task(f"{teacher.name} embeds", total=len(corpus.sentences))

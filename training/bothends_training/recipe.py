@@ -74,6 +74,9 @@ class Corpus(_Part):
     near_match: float | None = Field(
         None, gt=0, le=1, description="leave out what shares this much of its words, by Jaccard, with a dev sentence"
     )
+    scrambled: float = Field(
+        0.0, ge=0, le=1, description="share of sentences that a copy with its words in another order follows"
+    )
 
 
 class Teacher(_Part):
