@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.progress import Progress
 
 from bothends_training.lesson import Lesson, prepare
@@ -28,6 +29,17 @@ def prepared(recipe: Recipe, folder: Path) -> Lesson:
 def corpus(**changes: object) -> dict[str, object]:
     """The toy recipe's [corpus] with changes."""
     return {**toy.recipe().corpus.model_dump(), **changes}
+
+
+def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
+    """Every teacher's unit vectors of a batch's sentences, in the recipe's order."""
+    toy.write_onnx_teacher(folder / "owl.onnx", seed=1)
+    recipe = toy.recipe(teachers=[toy.teacher("parrot.onnx"), toy.teacher("owl.onnx")])
+    lesson, rows = prepared(recipe, folder), np.array([5, 0, 299])
+    sentences = [lesson.corpus.sentences[row] for row in rows]
+    for spec, found in zip(recipe.teachers, lesson.targets(rows, torch.device("cpu")), strict=True):
+        assert found.dtype == torch.float32
+        np.testing.assert_allclose(found, Teacher(spec, folder, folder).embed(sentences), atol=1e-3)
 
 
 def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:

@@ -63,6 +63,8 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ("batch_size = 32", "batch_size = 1", "optimisation.batch_size"),
         ("token_dropout = 0.3", "token_dropout = 1.0", "optimisation.token_dropout"),
         ("token_dropout = 0.3", 'precision = "float8"', "optimisation.precision"),
+        ("[optimisation]", "[loss]\nrelation_temperature = 0\n[optimisation]", "loss.relation_temperature"),
+        ("[optimisation]", "[loss]\nnested = [4, 7]\n[optimisation]", "loss.nested.1"),
         ("sentences = 1000", "", "corpus.sentences"),
         ('kind = "onnx"', 'kind = "oracle"', "teachers.0.kind"),
         ("hidden_size = 8", "hidden_size = 8\nlayers = 4", "student.layers"),
@@ -74,6 +76,12 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
     """A key that is unknown, missing or out of range is named with all its parents."""
     assert f": {key}: " in refusal(changed(tmp_path, old, new))
+
+
+def test_nested_sizes_are_smaller_than_the_embedding(tmp_path: Path) -> None:
+    """All of it is held to the teachers anyway."""
+    loss = "[loss]\nnested = [4, 16]\n[optimisation]"
+    assert "loss.nested: 16 isn't smaller than the embedding's 16" in refusal(changed(tmp_path, "[optimisation]", loss))
 
 
 def test_a_recipe_without_teachers_is_refused(tmp_path: Path) -> None:

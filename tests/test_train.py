@@ -20,7 +20,6 @@ from bothends_export.encoder import Encoder
 from bothends_training import cli, train
 from bothends_training import lesson as lesson_module
 from bothends_training.evaluate import PairsError, read_pairs
-from bothends_training.objective import Objective
 from bothends_training.recipe import Recipe, RecipeError
 from bothends_training.teacher import Teacher, token_embeddings
 from bothends_training.train import STATE
@@ -244,22 +243,6 @@ def test_a_run_without_dev_files_has_a_history_too(folder: Path, tmp_path: Path)
     assert [entry["step"] for entry in history] == [4, 6]
 
 
-def test_several_teachers_stand_side_by_side(folder: Path) -> None:
-    """A target row is every teacher's unit vector of that sentence, in the recipe's order."""
-    toy.write_onnx_teacher(folder / "owl.onnx", seed=1)
-    recipe = toy.recipe(teachers=[toy.teacher("parrot.onnx"), toy.teacher("owl.onnx")])
-    lesson = lesson_module.prepare(recipe, folder, folder / "cache", Progress())
-    rows = np.array([5, 0, 299])
-    targets = lesson.targets(rows)
-    assert (targets.shape, targets.dtype) == ((3, 2 * toy.DIMENSION), torch.float32)
-    sentences = [lesson.corpus.sentences[row] for row in rows]
-    for index, spec in enumerate(recipe.teachers):
-        part = targets[:, index * toy.DIMENSION : (index + 1) * toy.DIMENSION]
-        np.testing.assert_allclose(part, Teacher(spec, folder, folder / "cache").embed(sentences), atol=1e-3)
-    begun = train.begin(recipe, folder, folder / "cache", lesson, CPU)
-    assert begun.objective.to_teacher.out_features == 2 * toy.DIMENSION
-
-
 def test_a_student_begins_with_its_teachers_words(folder: Path) -> None:
     """Its table is the teachers' view of each token, weighted by how often the corpus holds it."""
     recipe = toy.recipe()
@@ -346,40 +329,6 @@ def test_every_step_has_its_own_learning_rate(uninterrupted: Path) -> None:
     """The optimiser's rate after the run is that of the last step."""
     (group,) = state(uninterrupted)["optimiser"]["param_groups"]
     assert group["lr"] == toy.recipe().optimisation.learning_rate_at(19)
-
-
-@torch.inference_mode()
-def test_the_objective_by_hand() -> None:
-    """1 − mean cosine of the mapped embedding to the teacher, plus weight × mean KL of its rows to the teacher's."""
-    torch.manual_seed(0)
-    embedding, teacher = torch.randn(5, 6), torch.randn(5, 4)
-    objective = Objective(6, 4, temperature=0.5, relation_weight=3.0)
-    imitation = np.mean(
-        [
-            1 - float(functional.cosine_similarity(objective.to_teacher(embedding[i]), teacher[i], dim=0))
-            for i in range(5)
-        ]
-    )
-
-    def row(vectors: torch.Tensor, i: int) -> torch.Tensor:
-        cosines = [functional.cosine_similarity(vectors[i], vectors[j], dim=0) for j in range(5) if j != i]
-        return torch.softmax(torch.stack(cosines) / 0.5, dim=0)
-
-    rows = [(row(teacher, i), row(embedding, i)) for i in range(5)]
-    relation = np.mean([float((p * (p / q).log()).sum()) for p, q in rows])
-    assert float(objective(embedding, teacher)) == pytest.approx(imitation + 3 * relation, abs=1e-5)
-
-
-@torch.inference_mode()
-def test_the_objective_is_zero_for_the_teacher_itself() -> None:
-    """A student whose vectors are the teacher's, at any length, has nothing left to learn."""
-    torch.manual_seed(0)
-    teacher = torch.randn(7, 4)
-    objective = Objective(4, 4, temperature=0.05, relation_weight=1.0)
-    objective.to_teacher.weight.copy_(torch.eye(4))
-    objective.to_teacher.bias.zero_()
-    scales = torch.arange(1.0, 8.0).unsqueeze(1)
-    assert float(objective(teacher * scales, teacher)) == pytest.approx(0, abs=1e-5)
 
 
 def test_the_command_trains_and_says_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

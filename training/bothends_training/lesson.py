@@ -39,9 +39,9 @@ class Lesson:
     """Each teacher's, of the corpus's sentences."""
     dev: list[Pairs]
 
-    def targets(self, rows: NDArray[np.int64]) -> Tensor:
-        """The teachers' unit vectors side by side, float32 [rows, sum of dimensions]: their similarities add."""
-        return torch.from_numpy(np.concatenate([vectors[rows] for vectors in self.vectors], axis=1))
+    def targets(self, rows: NDArray[np.int64], device: torch.device) -> list[Tensor]:
+        """Each teacher's unit vectors of these sentences, float32 [rows, its dimension]."""
+        return [torch.from_numpy(vectors[rows]).to(device) for vectors in self.vectors]
 
 
 def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Lesson:

@@ -101,6 +101,23 @@ class Student(_Part):
     tokenizer: Resource
 
 
+class Loss(_Part):
+    """What the student is held to, in weights of each loss; see objective.py."""
+
+    imitation_weight: float = Field(1.0, ge=0, description="of 1 − cosine to each teacher through a linear map")
+    relation_weight: float = Field(
+        1.0, ge=0, description="of the KL between teachers' and student's rows of similarities"
+    )
+    relation_temperature: float = Field(0.05, gt=0, description="of those rows")
+    contrast_weight: float = Field(0.0, ge=0, description="of finding one's own teacher vector among the batch's")
+    contrast_temperature: float = Field(0.05, gt=0)
+    nested: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
+        (), description="sizes k: the first k/2 numbers of each half are held to imitation and relation too"
+    )
+    nested_weight: float = Field(0.3, ge=0, description="of the mean over those sizes")
+    mean_state_weight: float = Field(0.0, ge=0, description="of imitation and relation on the mean of all states")
+
+
 class Optimisation(_Part):
     """How the student is taught."""
 
@@ -113,8 +130,6 @@ class Optimisation(_Part):
     weight_decay: float = Field(0.0, ge=0)
     clip: float = Field(5.0, gt=0, description="largest norm of the gradient")
     token_dropout: float = Field(0.1, ge=0, lt=1, description="share of numbers of token vectors that are zeroed")
-    temperature: float = Field(0.05, gt=0, description="of the rows of in-batch similarities")
-    relation_weight: float = Field(1.0, ge=0, description="of those rows' KL, beside 1 for the cosine to the teacher")
     frequency_scale: float = Field(1e-3, gt=0, description="a in the initial token weights a/(a+p)")
     precision: Literal["float32", "bfloat16"] = "float32"
     evaluate_every: int = Field(250, gt=0)
@@ -139,8 +154,16 @@ class Recipe(_Part):
     corpus: Corpus
     teachers: Annotated[list[Teacher], Field(min_length=1)]
     student: Student
+    loss: Loss = Loss()
     optimisation: Optimisation
     dev: list[str] = Field(default_factory=list, description="files of score⇥sentence⇥sentence, scored while it trains")
+
+    @model_validator(mode="after")
+    def _nested_sizes_fit(self) -> Self:
+        served = 2 * self.student.hidden_size
+        if (largest := max(self.loss.nested, default=0)) >= served:
+            raise ValueError(f"loss.nested: {largest} isn't smaller than the embedding's {served}")
+        return self
 
 
 def read(path: Path) -> Recipe:

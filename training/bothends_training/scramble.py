@@ -1,7 +1,7 @@
 """Sentences to the same with scrambled copies among them: a bag of words can't tell the two apart, a teacher can.
 
-Which sentences are copied, and how, follows from each sentence alone: a longer corpus repeats a shorter one's copies, and
-a recipe with another seed has the same ones. Knows nothing of teachers: they label a copy as a sentence of its own.
+Which sentences are copied, and how, follows from each sentence alone: a longer corpus repeats a shorter one's copies,
+whatever the recipe's seed. Knows nothing of teachers: they label a copy as a sentence of its own.
 """
 
 import random

@@ -96,9 +96,8 @@ def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
             parameter.data[student.hidden_size : 2 * student.hidden_size] += 1
     objective = Objective(
         config.dimension,
-        sum(vectors.dimension for vectors in lesson.vectors),
-        temperature=recipe.optimisation.temperature,
-        relation_weight=recipe.optimisation.relation_weight,
+        [vectors.dimension for vectors in lesson.vectors],
+        recipe.loss,
     )
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)

@@ -124,7 +124,7 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
         vectors = run.encoder.embedding(torch.from_numpy(ids.T).to(device))
         dropped = functional.dropout(vectors, plan.token_dropout)
         states = run.lstm(dropped, torch.from_numpy(lengths).to(device))
-    loss = run.objective(states.embedding.float(), job.lesson.targets(rows).to(device))
+    loss = run.objective(states, job.lesson.targets(rows, device))
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
