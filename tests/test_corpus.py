@@ -1,20 +1,16 @@
-"""Files of sentences to token ids and to batches of like length."""
+"""Files of sentences to token ids."""
 
 import gzip
-import itertools
 import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from bothends.tokenizer import Tokenizer
 from bothends_training import corpus
-from bothends_training.corpus import TokenisedCorpus, batches, fingerprint, read_sentences, tokenise
+from bothends_training.corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from bothends_training.lesson import bare_tokenizer
 from bothends_training.recipe import RecipeError
 
@@ -141,76 +137,6 @@ def test_a_batch_is_padded_on_the_right() -> None:
     assert lengths.tolist() == [1, 3]
     assert (padded.dtype, lengths.dtype) == (np.int64, np.int64)
     assert tokenised.batch(np.array([1]))[0].tolist() == [[8]]
-
-
-def epochs(stream: Iterator[NDArray[np.int64]], rows: int, batch_size: int) -> Iterator[list[NDArray[np.int64]]]:
-    """The stream of batches, an epoch at a time: only a rest of less than a batch is left over in each."""
-    while True:
-        yield list(itertools.islice(stream, rows // min(rows, batch_size)))
-
-
-any_corpus = {
-    "lengths": st.lists(st.integers(1, 30), min_size=2, max_size=80).map(np.array),
-    "batch_size": st.integers(2, 20),
-    "bucket_batches": st.integers(1, 5),
-    "seed": st.integers(0, 2**32),
-}
-
-
-@given(**any_corpus)
-def test_an_epoch_uses_no_sentence_twice(
-    lengths: NDArray[np.int64], batch_size: int, bucket_batches: int, seed: int
-) -> None:
-    """In each epoch every batch is whole, no sentence comes twice, and less than one batch is left over."""
-    stream = batches(lengths, batch_size=batch_size, bucket_batches=bucket_batches, seed=seed)
-    size = min(batch_size, len(lengths))
-    for epoch in itertools.islice(epochs(stream, len(lengths), batch_size), 3):
-        rows = np.concatenate(epoch)
-        assert {batch.shape for batch in epoch} == {(size,)}
-        assert len(set(rows.tolist())) == len(rows) > len(lengths) - size
-        assert set(rows.tolist()) <= set(range(len(lengths)))
-
-
-@given(**any_corpus)
-def test_batches_are_of_like_length(
-    lengths: NDArray[np.int64], batch_size: int, bucket_batches: int, seed: int
-) -> None:
-    """Inside a bucket the batches, put in order, follow one another: none begins below the end of the one before."""
-    stream = batches(lengths, batch_size=batch_size, bucket_batches=bucket_batches, seed=seed)
-    epoch = next(epochs(stream, len(lengths), batch_size))
-    for start in range(0, len(epoch), bucket_batches):
-        ranges = sorted((lengths[batch].min(), lengths[batch].max()) for batch in epoch[start : start + bucket_batches])
-        assert all(before[1] <= after[0] for before, after in itertools.pairwise(ranges))
-
-
-def test_sorting_saves_padding_and_the_order_of_lengths_is_shuffled() -> None:
-    """Bucketed batches hold far less padding than batches as drawn, yet short ones don't always come first."""
-    lengths = np.random.default_rng(0).integers(1, 40, size=640)
-    epoch = next(epochs(batches(lengths, batch_size=16, bucket_batches=20, seed=0), 640, 16))
-    padding = sum(int((lengths[batch].max() - lengths[batch]).sum()) for batch in epoch)
-    drawn = sum(int((chunk.max() - chunk).sum()) for chunk in lengths.reshape(-1, 16))
-    assert padding < drawn / 5
-    longest = [int(lengths[batch].max()) for batch in epoch[:20]]
-    assert longest not in (sorted(longest), sorted(longest, reverse=True))
-
-
-def test_the_seed_decides_the_batches() -> None:
-    """The same seed gives the same batches, which is what lets a run go on; another seed gives others."""
-    lengths = np.arange(1, 101)
-    one, same, other = (
-        [batch.tolist() for batch in itertools.islice(batches(lengths, batch_size=8, bucket_batches=3, seed=s), 30)]
-        for s in (5, 5, 6)
-    )
-    assert one == same
-    assert one != other
-
-
-def test_every_epoch_has_its_own_order() -> None:
-    """Other batches, not just the same ones in another order: in-batch similarities meet new neighbours."""
-    lengths = np.ones(96, dtype=np.int64)
-    first, second = itertools.islice(epochs(batches(lengths, batch_size=8, bucket_batches=3, seed=0), 96, 8), 2)
-    assert {frozenset(batch.tolist()) for batch in first}.isdisjoint(frozenset(batch.tolist()) for batch in second)
-    assert set(np.concatenate(first).tolist()) == set(np.concatenate(second).tolist())
 
 
 def test_what_is_left_out_is_made_up_for(tmp_path: Path) -> None:

@@ -42,6 +42,19 @@ def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
         np.testing.assert_allclose(found, Teacher(spec, folder, folder).embed(sentences), atol=1e-3)
 
 
+def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
+    """Its targets are absent where a batch holds one that it lacks; sentences of a kind have the same teachers."""
+    some = toy.teacher().model_copy(update={"sentences": 120})
+    lesson = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
+    assert [len(vectors) for vectors in lesson.vectors] == [120, 300]
+    assert lesson.coverage.tolist() == [2] * 120 + [1] * 180
+    for rows, absent in (([0, 119], False), ([119, 120], True), ([120, 299], True)):
+        few, whole = lesson.targets(np.array(rows), torch.device("cpu"))
+        assert (few is None) == absent
+        assert whole is not None
+        assert whole.shape == (2, toy.DIMENSION)
+
+
 def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
     """As sentences of their own, each behind its original: never with the original's vector."""
     careful = toy.teacher(max_tokens=5)  # it reads three words, and so feels their order

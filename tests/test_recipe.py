@@ -60,7 +60,7 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ("warmup_steps = 3", "warmup_stepz = 3", "optimisation.warmup_stepz"),
         ("steps = 20", "steps = 0", "optimisation.steps"),
         ("steps = 20", 'steps = "many\\nmore"', "optimisation.steps"),
-        ("batch_size = 32", "batch_size = 1", "optimisation.batch_size"),
+        ("size = 32", "size = 1", "batches.size"),
         ("token_dropout = 0.3", "token_dropout = 1.0", "optimisation.token_dropout"),
         ("token_dropout = 0.3", 'precision = "float8"', "optimisation.precision"),
         ("[optimisation]", "[loss]\nrelation_temperature = 0\n[optimisation]", "loss.relation_temperature"),
@@ -76,6 +76,12 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
     """A key that is unknown, missing or out of range is named with all its parents."""
     assert f": {key}: " in refusal(changed(tmp_path, old, new))
+
+
+def test_some_teacher_embeds_every_sentence(tmp_path: Path) -> None:
+    """A batch that no teacher has vectors of would teach nothing."""
+    file = changed(tmp_path, 'output = "sentence"', 'output = "sentence"\nsentences = 100')
+    assert "teachers: at least one embeds all sentences" in refusal(file)
 
 
 def test_nested_sizes_are_smaller_than_the_embedding(tmp_path: Path) -> None:

@@ -49,10 +49,12 @@ embedding_size = 6
 hidden_size = 8
 tokenizer = { path = "tokenizer.json" }
 
+[batches]
+size = 32
+bucket = 2
+
 [optimisation]
 steps = 20
-batch_size = 32
-bucket_batches = 2
 learning_rate = 2e-2
 warmup_steps = 3
 token_dropout = 0.3

@@ -99,23 +99,3 @@ def tokenise(sentences: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
         raise RecipeError(f"the corpus holds {len(kept)} sentences with a token; training needs at least two")
     offsets = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
     return TokenisedCorpus(kept, np.concatenate(parts), offsets)
-
-
-def batches(
-    lengths: NDArray[np.int64], *, batch_size: int, bucket_batches: int, seed: int
-) -> Iterator[NDArray[np.int64]]:
-    """Endless batches of row numbers, int64 [batch_size]: each epoch shuffled anew, then sorted by length inside
-    buckets of `bucket_batches` batches, whose order is shuffled again. The same seed gives the same batches.
-    """
-    batch_size = min(batch_size, len(lengths))
-    epoch = 0
-    while True:
-        random = np.random.default_rng((seed, epoch))
-        order = random.permutation(len(lengths))
-        for start in range(0, len(order), batch_size * bucket_batches):
-            bucket = order[start : start + batch_size * bucket_batches]
-            bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
-            whole = len(bucket) // batch_size
-            for index in random.permutation(whole):
-                yield bucket[index * batch_size : (index + 1) * batch_size]
-        epoch += 1

@@ -36,12 +36,23 @@ class Lesson:
     corpus: TokenisedCorpus
     corpus_fingerprint: str
     vectors: list[Vectors]
-    """Each teacher's, of the corpus's sentences."""
+    """Each teacher's, of the corpus's sentences, or of the first of them only."""
     dev: list[Pairs]
 
-    def targets(self, rows: NDArray[np.int64], device: torch.device) -> list[Tensor]:
-        """Each teacher's unit vectors of these sentences, float32 [rows, its dimension]."""
-        return [torch.from_numpy(vectors[rows]).to(device) for vectors in self.vectors]
+    @property
+    def coverage(self) -> NDArray[np.int64]:
+        """How many teachers have a vector of each sentence, int64 [sentences]: those with the same number, the same."""
+        teachers = np.zeros(len(self.corpus.sentences), dtype=np.int64)
+        for vectors in self.vectors:
+            teachers[: len(vectors)] += 1
+        return teachers
+
+    def targets(self, rows: NDArray[np.int64], device: torch.device) -> list[Tensor | None]:
+        """Each teacher's unit vectors of these sentences, float32 [rows, its dimension]; None where it lacks some."""
+        return [
+            torch.from_numpy(vectors[rows]).to(device) if rows.max() < len(vectors) else None
+            for vectors in self.vectors
+        ]
 
 
 def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Lesson:
@@ -62,9 +73,10 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Le
     sentences = read_corpus(recipe.corpus, folder, dev)
     corpus = tokenise(list(with_scrambled(sentences, recipe.corpus.scrambled)), tokenizer)
     vectors = []
-    for teacher in teachers:
-        bar = progress.add_task(f"{teacher.name} embeds", total=len(corpus.sentences))
-        vectors.append(cached_vectors(teacher, corpus.sentences, cache, partial(progress.advance, bar)))
+    for teacher, spec in zip(teachers, recipe.teachers, strict=True):
+        asked = corpus.sentences[: spec.sentences]
+        bar = progress.add_task(f"{teacher.name} embeds", total=len(asked))
+        vectors.append(cached_vectors(teacher, asked, cache, partial(progress.advance, bar)))
     return Lesson(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, dev)
 
 

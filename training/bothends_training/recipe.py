@@ -88,6 +88,9 @@ class Teacher(_Part):
     tokenizer: Resource | None = Field(None, description="default: the tokenizer.json beside the model's files")
     output: str | None = Field(None, description="onnx: the output that holds sentence vectors")
     max_tokens: int = Field(128, gt=2)
+    sentences: int | None = Field(
+        None, gt=0, description="how many of the corpus it embeds, from the top; all by default"
+    )
 
 
 class Student(_Part):
@@ -99,6 +102,13 @@ class Student(_Part):
     max_tokens: int = Field(256, ge=1)
     table_dtype: Literal["float32", "float16"] = Field("float16", description="how the embedding table is stored")
     tokenizer: Resource
+
+
+class Batches(_Part):
+    """Which sentences make a batch. All of them are covered by the same teachers."""
+
+    size: int = Field(256, ge=2)
+    bucket: int = Field(50, ge=1, description="batches that are sorted by length together")
 
 
 class Loss(_Part):
@@ -122,8 +132,6 @@ class Optimisation(_Part):
     """How the student is taught."""
 
     steps: int = Field(gt=0)
-    batch_size: int = Field(256, ge=2)
-    bucket_batches: int = Field(50, ge=1, description="batches that are sorted by length together")
     learning_rate: float = Field(2e-3, gt=0)
     final_learning_rate: float = Field(1e-4, gt=0, description="at the end of the cosine")
     warmup_steps: int = Field(200, ge=0)
@@ -154,9 +162,16 @@ class Recipe(_Part):
     corpus: Corpus
     teachers: Annotated[list[Teacher], Field(min_length=1)]
     student: Student
+    batches: Batches = Batches()
     loss: Loss = Loss()
     optimisation: Optimisation
     dev: list[str] = Field(default_factory=list, description="files of score⇥sentence⇥sentence, scored while it trains")
+
+    @model_validator(mode="after")
+    def _every_sentence_has_a_teacher(self) -> Self:
+        if all(teacher.sentences for teacher in self.teachers):
+            raise ValueError("teachers: at least one embeds all sentences, and so has no number of them")
+        return self
 
     @model_validator(mode="after")
     def _nested_sizes_fit(self) -> Self:

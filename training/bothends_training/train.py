@@ -25,7 +25,7 @@ from bothends.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 
-from .corpus import batches
+from .batches import batches
 from .evaluate import spearman
 from .lesson import Lesson, prepare
 from .recipe import Recipe, RecipeError
@@ -82,13 +82,8 @@ def digest(recipe: Recipe) -> str:
 
 def steps(job: Job, run: Run) -> None:
     """The loop: one batch a step, evaluated and saved every so often, and once more at the end."""
-    plan = job.recipe.optimisation
-    order = batches(
-        job.lesson.corpus.lengths,
-        batch_size=plan.batch_size,
-        bucket_batches=plan.bucket_batches,
-        seed=job.recipe.seed,
-    )
+    plan, lesson = job.recipe.optimisation, job.lesson
+    order = batches(lesson.corpus.lengths, lesson.coverage, job.recipe.batches, seed=job.recipe.seed)
     bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
     for rows in islice(order, run.step, plan.steps):

@@ -1,0 +1,47 @@
+"""Sentences' lengths and kinds to an endless, seeded order of batches. Knows nothing of what the sentences say."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .recipe import Batches, RecipeError
+
+Numbers = NDArray[np.int64]
+"""int64 [sentences]: something of each sentence, or the numbers of some."""
+
+
+def batches(lengths: Numbers, kinds: Numbers, plan: Batches, *, seed: int) -> Iterator[Numbers]:
+    """Endless batches of sentence numbers, int64 [plan.size], of one kind each. The same seed gives the same batches.
+
+    Each epoch is shuffled anew, sorted by length inside buckets of `plan.bucket` batches, and its batches shuffled
+    again. It uses no sentence twice, and of each kind all but a rest of less than a batch. Raises RecipeError where no
+    kind fills a batch.
+    """
+    size = min(plan.size, len(lengths))
+    for epoch in count():
+        random = np.random.default_rng((seed, epoch))
+        order = random.permutation(len(lengths))
+        found = [
+            batch for pool in _pools(order, kinds) for batch in _of_like_length(pool, lengths, size, size * plan.bucket)
+        ]
+        if not found:
+            raise RecipeError(f"batches.size: no kind of sentence fills a batch of {size}")
+        for number in random.permutation(len(found)):
+            yield found[number]
+
+
+def _pools(order: Numbers, kinds: Numbers) -> list[Numbers]:
+    """The members of each kind, in their order."""
+    kinds = kinds[order]
+    sorting = np.argsort(kinds, kind="stable")
+    return np.split(order[sorting], np.flatnonzero(np.diff(kinds[sorting])) + 1)
+
+
+def _of_like_length(pool: Numbers, lengths: Numbers, size: int, bucket_size: int) -> Iterator[Numbers]:
+    """Batches of neighbours by length. The rest is left out before the sorting, or it would always be the longest."""
+    pool = pool[: len(pool) // size * size]
+    for start in range(0, len(pool), bucket_size):
+        bucket = pool[start : start + bucket_size]
+        yield from bucket[np.argsort(lengths[bucket], kind="stable")].reshape(-1, size)
