@@ -14,8 +14,10 @@ from bothends_training.batches import Numbers, batches
 from bothends_training.recipe import Batches, RecipeError
 
 
-def stream(lengths: Numbers, kinds: Numbers | None = None, *, seed: int = 0, **plan: Any) -> Iterator[Numbers]:
-    return batches(lengths, np.zeros_like(lengths) if kinds is None else kinds, Batches(**plan), seed=seed)
+def stream(
+    lengths: Numbers, kinds: Numbers | None = None, near: Numbers | None = None, *, seed: int = 0, **plan: Any
+) -> Iterator[Numbers]:
+    return batches(lengths, np.zeros_like(lengths) if kinds is None else kinds, near, Batches(**plan), seed=seed)
 
 
 def epochs(found: Iterator[Numbers], kinds: Numbers, size: int) -> Iterator[list[Numbers]]:
@@ -96,6 +98,22 @@ def test_every_epoch_has_its_own_order() -> None:
     first, second = itertools.islice(epochs(found, np.zeros(96, dtype=np.int64), 8), 2)
     assert {frozenset(batch.tolist()) for batch in first}.isdisjoint(frozenset(batch.tolist()) for batch in second)
     assert set(np.concatenate(first).tolist()) == set(np.concatenate(second).tolist())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_batches_is_of_one_neighbourhood(share: float) -> None:
+    """Of one kind too, and of like length; every epoch other sentences are in them."""
+    random = np.random.default_rng(0)
+    lengths, kinds, near = random.integers(1, 30, 4000), random.integers(0, 2, 4000), random.integers(0, 5, 4000)
+    found = list(itertools.islice(stream(lengths, kinds, near, size=16, bucket=50, share=share), 2 * 225))
+    together = [len(set(near[batch].tolist())) == 1 for batch in found]
+    assert np.mean(together) == pytest.approx(share, abs=0.05)
+    assert all(len(set(kinds[batch].tolist())) == 1 for batch in found)
+    assert np.mean([np.ptp(lengths[batch]) for batch in found]) < 4
+    first, second = (
+        {frozenset(found[n].tolist()) for n in part if together[n]} for part in (range(225), range(225, 450))
+    )
+    assert first.isdisjoint(second)
 
 
 def test_kinds_too_small_for_a_batch_are_refused() -> None:

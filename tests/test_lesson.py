@@ -9,6 +9,7 @@ import torch
 from rich.progress import Progress
 
 from bothends_training.lesson import Lesson, prepare
+from bothends_training.neighbourhoods import neighbourhoods
 from bothends_training.recipe import Recipe
 from bothends_training.scramble import with_scrambled
 from bothends_training.teacher import Teacher
@@ -53,6 +54,16 @@ def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
         assert (few is None) == absent
         assert whole is not None
         assert whole.shape == (2, toy.DIMENSION)
+
+
+def test_neighbourhoods_are_of_a_teacher_that_embeds_all(folder: Path) -> None:
+    """Whichever place it has in the recipe; and none where none are asked for."""
+    some = toy.teacher().model_copy(update={"sentences": 120})
+    lesson = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
+    found = lesson.neighbourhoods(4, seed=3)
+    assert found is not None
+    np.testing.assert_array_equal(found, neighbourhoods(lesson.vectors[1], 4, seed=3))
+    assert lesson.neighbourhoods(0, seed=3) is None
 
 
 def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:

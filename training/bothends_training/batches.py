@@ -12,20 +12,25 @@ Numbers = NDArray[np.int64]
 """int64 [sentences]: something of each sentence, or the numbers of some."""
 
 
-def batches(lengths: Numbers, kinds: Numbers, plan: Batches, *, seed: int) -> Iterator[Numbers]:
+def batches(
+    lengths: Numbers, kinds: Numbers, neighbourhoods: Numbers | None, plan: Batches, *, seed: int
+) -> Iterator[Numbers]:
     """Endless batches of sentence numbers, int64 [plan.size], of one kind each. The same seed gives the same batches.
 
-    Each epoch is shuffled anew, sorted by length inside buckets of `plan.bucket` batches, and its batches shuffled
-    again. It uses no sentence twice, and of each kind all but a rest of less than a batch. Raises RecipeError where no
-    kind fills a batch.
+    Each epoch is shuffled anew, and `plan.share` of its sentences go into batches of one neighbourhood too. Sentences
+    are sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. An epoch uses no
+    sentence twice, and of each kind (in each neighbourhood) all but a rest of less than a batch. Raises RecipeError
+    where none fills a batch.
     """
     size = min(plan.size, len(lengths))
     for epoch in count():
         random = np.random.default_rng((seed, epoch))
         order = random.permutation(len(lengths))
-        found = [
-            batch for pool in _pools(order, kinds) for batch in _of_like_length(pool, lengths, size, size * plan.bucket)
-        ]
+        pools = _pools(order, kinds)
+        if neighbourhoods is not None:
+            near, far = np.split(order, [round(plan.share * len(order))])
+            pools = _pools(far, kinds) + _pools(near, kinds * (neighbourhoods.max() + 1) + neighbourhoods)
+        found = [batch for pool in pools for batch in _of_like_length(pool, lengths, size, size * plan.bucket)]
         if not found:
             raise RecipeError(f"batches.size: no kind of sentence fills a batch of {size}")
         for number in random.permutation(len(found)):

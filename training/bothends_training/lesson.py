@@ -20,6 +20,7 @@ from bothends.tokenizer import Tokenizer
 from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .evaluate import Pairs, read_pairs
 from .near import NearMatches
+from .neighbourhoods import neighbourhoods
 from .recipe import Corpus, Recipe, RecipeError
 from .scramble import with_scrambled
 from .teacher import Teacher
@@ -46,6 +47,12 @@ class Lesson:
         for vectors in self.vectors:
             teachers[: len(vectors)] += 1
         return teachers
+
+    def neighbourhoods(self, count: int, *, seed: int) -> NDArray[np.int64] | None:
+        """Each sentence's, in the space of the first teacher that embeds all, or None if none are asked."""
+        if not count:
+            return None
+        return neighbourhoods(max(self.vectors, key=len), count, seed=seed)
 
     def targets(self, rows: NDArray[np.int64], device: torch.device) -> list[Tensor | None]:
         """Each teacher's unit vectors of these sentences, float32 [rows, its dimension]; None where it lacks some."""

@@ -109,6 +109,10 @@ class Batches(_Part):
 
     size: int = Field(256, ge=2)
     bucket: int = Field(50, ge=1, description="batches that are sorted by length together")
+    neighbourhoods: int = Field(0, ge=0, description="of the space of the first teacher that embeds all sentences")
+    share: float = Field(
+        0.5, ge=0, le=1, description="of sentences whose batch is of one neighbourhood, if there are any"
+    )
 
 
 class Loss(_Part):

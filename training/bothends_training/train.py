@@ -83,7 +83,8 @@ def digest(recipe: Recipe) -> str:
 def steps(job: Job, run: Run) -> None:
     """The loop: one batch a step, evaluated and saved every so often, and once more at the end."""
     plan, lesson = job.recipe.optimisation, job.lesson
-    order = batches(lesson.corpus.lengths, lesson.coverage, job.recipe.batches, seed=job.recipe.seed)
+    neighbourhoods = lesson.neighbourhoods(job.recipe.batches.neighbourhoods, seed=job.recipe.seed)
+    order = batches(lesson.corpus.lengths, lesson.coverage, neighbourhoods, job.recipe.batches, seed=job.recipe.seed)
     bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
     for rows in islice(order, run.step, plan.steps):

@@ -1,0 +1,40 @@
+"""Vectors to the neighbourhood of each: spherical k-means. Knows nothing of sentences or teachers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .vectors import Vectors
+
+_SAMPLE = 50_000
+_ROUNDS = 20
+_CHUNK = 50_000
+
+
+def neighbourhoods(vectors: Vectors, count: int, *, seed: int) -> NDArray[np.int64]:
+    """The number, below `count`, of the centre that each vector has the highest cosine to, int64 [vectors].
+
+    The centres are those of a sample, from where a few of its vectors stand (Dhillon and Modha, "Concept
+    Decompositions for Large Sparse Text Data Using Clustering", Machine Learning 2001). The same seed gives the same
+    neighbourhoods.
+    """
+    random = np.random.default_rng(seed)
+    sample = vectors[random.permutation(len(vectors))[:_SAMPLE]]
+    centres = sample[:count]
+    for _ in range(_ROUNDS):
+        centres = _moved(centres, sample, _nearest(centres, sample))
+    chunks = [slice(start, start + _CHUNK) for start in range(0, len(vectors), _CHUNK)]
+    return np.concatenate([_nearest(centres, vectors[chunk]) for chunk in chunks])
+
+
+def _nearest(centres: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.asarray((vectors @ centres.T).argmax(axis=1), dtype=np.int64)
+
+
+def _moved(
+    centres: NDArray[np.float32], vectors: NDArray[np.float32], nearest: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Each centre where the mean of its vectors points; one that has none stays."""
+    sums = np.zeros_like(centres)
+    np.add.at(sums, nearest, vectors)
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.where(norms > 0, sums / np.maximum(norms, 1e-12), centres)
