@@ -236,6 +236,38 @@ def test_the_history_holds_the_spearman_of_the_encoder(folder: Path, uninterrupt
     assert trained["history"][-1]["dev"] == pytest.approx(expected, abs=0.1)
 
 
+def test_the_average_of_weights_is_scored_and_exported(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each step it moves to the new weights by 1 − decay, by more at first; the steps never feel it."""
+    plain, averaged, scored = tmp_path / "plain", tmp_path / "averaged", list[Encoder]()
+    run(toy.recipe(), folder, plain)
+    expected: dict[str, torch.Tensor] = {}
+    real: Callable[..., float] = train.step
+
+    def step(job: Any, rows: Any, taught: train.Run) -> float:
+        loss = real(job, rows, taught)
+        decay = min(0.4, (1 + taught.step) / (10 + taught.step)) if expected else 0
+        for name, now in taught.encoder.state_dict().items():
+            expected[name] = decay * expected.get(name, 0) + (1 - decay) * now
+        return loss
+
+    def embed(encoder: Encoder, *rest: Any) -> Any:
+        scored.append(encoder)
+        return real_embed(encoder, *rest)
+
+    real_embed = train.embed
+    monkeypatch.setattr(train, "step", step)
+    monkeypatch.setattr(train, "embed", embed)
+    run(toy.recipe(average_decay=0.4), folder, averaged)
+    assert_same(state(averaged)["encoder"], state(plain)["encoder"])
+    exported = checkpoint.load(averaged).encoder.state_dict()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(scored[-1].state_dict()[name], tensor)
+        torch.testing.assert_close(exported[name], tensor, rtol=0, atol=1e-3 if "embedding" in name else 1e-6)
+        assert not torch.allclose(tensor, state(plain)["encoder"][name])
+
+
 def test_a_run_without_dev_files_has_a_history_too(folder: Path, tmp_path: Path) -> None:
     """Steps and losses, and an entry at the end even where no evaluation falls on it."""
     history = run(toy.recipe(dev=[], steps=6), folder, tmp_path)

@@ -141,6 +141,9 @@ class Optimisation(_Part):
     warmup_steps: int = Field(200, ge=0)
     weight_decay: float = Field(0.0, ge=0)
     clip: float = Field(5.0, gt=0, description="largest norm of the gradient")
+    average_decay: float = Field(
+        0.0, ge=0, lt=1, description="of the moving average of weights that is scored and exported; 0 for none"
+    )
     token_dropout: float = Field(0.1, ge=0, lt=1, description="share of numbers of token vectors that are zeroed")
     frequency_scale: float = Field(1e-3, gt=0, description="a in the initial token weights a/(a+p)")
     precision: Literal["float32", "bfloat16"] = "float32"

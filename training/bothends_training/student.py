@@ -3,13 +3,15 @@
 Knows nothing of batches or dev files.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from bothends_export.encoder import Encoder, EncoderConfig
 
@@ -28,6 +30,8 @@ class Run:
     encoder: Encoder
     lstm: DenseLSTM
     """The encoder's own, as the steps run it."""
+    average: AveragedModel | None
+    """Of the encoder's weights, if the recipe asks for it."""
     objective: Objective
     optimiser: torch.optim.Optimizer
     step: int = 0
@@ -36,10 +40,16 @@ class Run:
     """Since the last evaluation."""
     history: list[dict[str, float]] = field(default_factory=list)
 
+    @property
+    def learned(self) -> Encoder:
+        """The encoder to score and to export: the average, or what the last step left."""
+        return cast(Encoder, self.average.module) if self.average else self.encoder
+
     def state(self) -> dict[str, Any]:
         """Everything needed to go on as if never interrupted."""
         return {
             "encoder": self.encoder.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
@@ -53,6 +63,8 @@ class Run:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `state` was saved."""
         self.encoder.load_state_dict(state["encoder"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"].cpu())
@@ -101,4 +113,20 @@ def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
     )
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
-    return Run(encoder, DenseLSTM(encoder.lstm), objective, optimiser)
+    decay = recipe.optimisation.average_decay
+    average = AveragedModel(encoder, multi_avg_fn=moving_average(decay)) if decay else None
+    return Run(encoder, DenseLSTM(encoder.lstm), average, objective, optimiser)
+
+
+def moving_average(decay: float) -> Callable[[Iterable[Tensor], Iterable[Tensor], Tensor | int], None]:
+    """An exponential moving average for AveragedModel, short at first so that early weights are soon forgotten.
+
+    After n updates the decay is (1 + n)/(10 + n), until that reaches `decay`.
+    """
+
+    def update(averaged: Iterable[Tensor], current: Iterable[Tensor], updates: Tensor | int) -> None:
+        now = min(decay, (1 + int(updates)) / (10 + int(updates)))
+        for kept, new in zip(averaged, current, strict=True):
+            kept.lerp_(new, 1 - now)
+
+    return update

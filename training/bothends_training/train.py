@@ -101,7 +101,7 @@ def steps(job: Job, run: Run) -> None:
 
 def evaluate(job: Job, run: Run) -> None:
     """Score the dev pairs, add a line to the history and show it."""
-    embed_now = partial(embed, run.encoder, job.lesson.tokenizer)
+    embed_now = partial(embed, run.learned, job.lesson.tokenizer)
     scores = {pairs.name: spearman(embed_now, pairs) for pairs in job.lesson.dev}
     run.history.append({"step": run.step, "loss": float(np.mean(run.losses)), **scores})
     run.losses.clear()
@@ -125,6 +125,8 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
     run.optimiser.step()
+    if run.average:
+        run.average.update_parameters(run.encoder)
     return float(loss.detach())
 
 
@@ -157,7 +159,7 @@ def save(job: Job, run: Run) -> None:
         },
     )
     table_dtype = torch.float16 if recipe.student.table_dtype == "float16" else torch.float32
-    checkpoint.save(job.out, run.encoder, config, job.lesson.tokenizer_definition, table_dtype=table_dtype)
+    checkpoint.save(job.out, run.learned, config, job.lesson.tokenizer_definition, table_dtype=table_dtype)
     unfinished = job.out / (STATE + ".partial")
     state = {"recipe": digest(recipe), "corpus": job.lesson.corpus_fingerprint, **run.state()}
     torch.save(state, unfinished)
