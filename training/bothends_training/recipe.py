@@ -169,6 +169,9 @@ class Recipe(_Part):
     corpus: Corpus
     teachers: Annotated[list[Teacher], Field(min_length=1)]
     student: Student
+    start: Resource | None = Field(
+        None, description="a checkpoint or bundle whose weights the student begins with; default: the teachers' words"
+    )
     batches: Batches = Batches()
     loss: Loss = Loss()
     optimisation: Optimisation

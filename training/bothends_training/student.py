@@ -10,11 +10,13 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from bothends_export.encoder import Encoder, EncoderConfig
 
+from . import start
 from .dense import DenseLSTM
 from .lesson import Lesson
 from .objective import Objective
@@ -75,24 +77,31 @@ class Run:
 
 
 def begin(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson, device: torch.device) -> Run:
-    """A student at step 0, its token embeddings taken from the teachers."""
+    """A student at step 0: with another encoder's weights, or its token embeddings taken from the teachers."""
     run = untaught(recipe, lesson, device)
+    if recipe.start:
+        found = start.load(recipe.start.locate(folder, cache), run.encoder.config, lesson.tokenizer_definition)
+        run.encoder.load_state_dict(found.state_dict())
+    else:
+        run.encoder.embedding.weight.data.copy_(torch.from_numpy(taught_words(recipe, folder, cache, lesson)))
+    return run
+
+
+def taught_words(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson) -> NDArray[np.float32]:
+    """Initial token embeddings, float32 [tokens, embedding], from the teachers' vectors of each token alone."""
     counts = np.bincount(lesson.corpus.ids, minlength=lesson.tokenizer.vocabulary_size)
     tokens = lesson.tokenizer.vocabulary()
     teachers = [Teacher(spec, folder, cache) for spec in recipe.teachers]
-    of_tokens = np.concatenate([cached_vectors(teacher, tokens, cache)[:] for teacher in teachers], axis=1)
-    table = token_embeddings(
-        of_tokens,
+    return token_embeddings(
+        np.concatenate([cached_vectors(teacher, tokens, cache)[:] for teacher in teachers], axis=1),
         counts / counts.sum(),
         size=recipe.student.embedding_size,
         frequency_scale=recipe.optimisation.frequency_scale,
     )
-    run.encoder.embedding.weight.data.copy_(torch.from_numpy(table))
-    return run
 
 
 def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
-    """A student with random weights, which a saved state or the teachers' token embeddings replace."""
+    """A student with random weights, which `begin` or a saved state replaces."""
     torch.manual_seed(recipe.seed)
     student = recipe.student
     config = EncoderConfig(
