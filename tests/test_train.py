@@ -28,6 +28,16 @@ from . import toy
 
 CPU = torch.device("cpu")
 
+EVERYTHING: dict[str, Any] = {
+    "corpus": {"path": "corpus.txt", "sentences": 1000, "near_match": 0.8, "scrambled": 0.3},
+    "teachers": [toy.teacher(), toy.teacher(max_tokens=5).model_copy(update={"name": "few", "sentences": 150})],
+    "batches": {"size": 16, "bucket": 2, "neighbourhoods": 4, "share": 0.5},
+    "loss": {"contrast_weight": 0.2, "nested": [4, 8], "nested_weight": 0.3, "mean_state_weight": 0.1},
+    "average_decay": 0.5,
+    "precision": "bfloat16",
+}
+"""Every option that a recipe has, at once."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -72,10 +82,14 @@ def uninterrupted(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_student_learns(folder: Path, tmp_path: Path, precision: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": "float32"}, {"precision": "bfloat16"}, EVERYTHING],
+    ids=["float32", "bfloat16", "everything"],
+)
+def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     """Its loss falls well below that of the same student on the same batches at a learning rate of nothing."""
-    plan = {"steps": 120, "evaluate_every": 30, "token_dropout": 0.1, "precision": precision}
+    plan = {"steps": 120, "evaluate_every": 30, "token_dropout": 0.1, **options}
     taught = run(toy.recipe(**plan), folder, tmp_path / "taught")
     untaught = run(toy.recipe(**plan, learning_rate=1e-12, final_learning_rate=1e-12), folder, tmp_path / "untaught")
     assert [entry["step"] for entry in taught] == [30, 60, 90, 120]
@@ -166,6 +180,26 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     run(recipe, folder, tmp_path)
     assert_same(state(tmp_path), state(uninterrupted))
     assert (tmp_path / checkpoint.WEIGHTS).read_bytes() == (uninterrupted / checkpoint.WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize("start", [None, {"path": "before"}])
+@pytest.mark.parametrize("number", [3, 11, 19])
+def test_a_killed_run_of_every_option_ends_as_an_uninterrupted_one(
+    folder: Path, tmp_path: Path, number: int, start: dict[str, str] | None
+) -> None:
+    """Average, neighbourhoods, coverage, all losses, another encoder's weights: nothing is forgotten."""
+    if start and not (folder / "before").exists():
+        run(toy.recipe(), folder, folder / "before")
+    recipe = toy.recipe(**EVERYTHING, start=start)
+    run(recipe, folder, tmp_path / "uninterrupted")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        kill_in_step(number, monkeypatch)
+        with pytest.raises(Kill):
+            run(recipe, folder, tmp_path / "killed")
+    run(recipe, folder, tmp_path / "killed")
+    assert_same(state(tmp_path / "killed"), state(tmp_path / "uninterrupted"))
+    weights = [(tmp_path / name / checkpoint.WEIGHTS).read_bytes() for name in ("killed", "uninterrupted")]
+    assert weights[0] == weights[1]
 
 
 def test_a_finished_run_is_left_as_it_is(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
