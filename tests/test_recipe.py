@@ -1,6 +1,7 @@
 """A recipe file to an object: what is wrong in it is named in one line before anything runs."""
 
 import importlib.metadata
+import re
 import zipfile
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from pydantic import ValidationError
 from bothends_export.checkpoint import CheckpointConfig
 from bothends_export.encoder import EncoderConfig
 from bothends_training import recipe
-from bothends_training.recipe import RecipeError, Resource
+from bothends_training.recipe import Recipe, RecipeError, Resource
 
 from . import toy
 
+DOCS = Path(__file__).parents[1] / "docs"
 ENGLISH = Path(__file__).parents[1] / "training" / "recipes" / "english.toml"
 
 
@@ -110,6 +112,33 @@ def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """A missing file and a folder in its place are both said."""
     assert "No such file" in refusal(tmp_path / "nowhere.toml")
     assert "directory" in refusal(tmp_path)
+
+
+def test_every_key_is_documented() -> None:
+    """In the table of docs/training.md, under its section, with its own default; and no other."""
+    lines = (DOCS / "training.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines if line.startswith("|")]
+    documented: dict[str, dict[str, str]] = {}
+    section = documented.setdefault("", {})
+    for keys, default in rows[2:]:
+        names = re.findall(r"`(.*?)`", keys)
+        if keys.startswith("**"):
+            section = documented.setdefault(names[0].strip("[]"), {})
+            continue
+        section |= zip(names, default.split(", ") if ", " in default else [default] * len(names), strict=True)
+    start = documented["student"].pop("start")  # a key of the recipe; it stands where a reader looks for it
+    documented[""]["start"] = start
+    parts = {
+        name: Recipe.model_fields[name].annotation for name in ("corpus", "student", "batches", "loss", "optimisation")
+    }
+    models = {"": Recipe, "teachers": recipe.Teacher, **parts}
+    assert documented.keys() == models.keys()
+    for section_name, model in models.items():
+        fields = {name: field for name, field in model.model_fields.items() if name not in models}
+        assert fields.keys() == documented[section_name].keys()
+        for name, field in fields.items():
+            if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+                assert float(documented[section_name][name]) == field.default, name
 
 
 def test_a_recipe_cannot_change_after_it_was_read() -> None:
