@@ -103,8 +103,10 @@ def test_ids_lie_end_to_end(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatc
     """Each sentence's slice is what the serving tokenizer gives for it, whatever the chunks they went in."""
     monkeypatch.setattr(corpus, "_CHUNK", 7)
     sentences = toy.sentences(40)
-    tokenised = tokenise(sentences, tokenizer)
+    families = [sentences[:3], *([sentence] for sentence in sentences[3:30]), sentences[30:]]
+    tokenised = tokenise(families, tokenizer)
     assert tokenised.sentences == sentences
+    assert tokenised.families.tolist() == [0] * 3 + list(range(1, 28)) + [28] * 10
     for index, tokens in enumerate(tokenizer.encode(sentences)):
         assert tokenised.ids[tokenised.offsets[index] : tokenised.offsets[index + 1]].tolist() == tokens.ids
         assert tokenised.lengths[index] == len(tokens.ids) == min(10, len(sentences[index].split()))
@@ -115,8 +117,9 @@ def test_sentences_without_a_token_are_left_out(tokenizer: Tokenizer) -> None:
     """An LSTM can't read an empty sentence; those around it keep their order and their ids."""
     whole = ["the dog", "a bird", "one song"]
     holed = [toy.NOTHING, "the dog", toy.NOTHING, "a bird", "one song", toy.NOTHING]
-    with_holes, without = tokenise(holed, tokenizer), tokenise(whole, tokenizer)
+    with_holes, without = (tokenise([sentences[:2], sentences[2:]], tokenizer) for sentences in (holed, whole))
     assert with_holes.sentences == whole
+    assert with_holes.families.tolist() == [0, 1, 1]
     assert with_holes.lengths.tolist() == [2, 2, 2]
     np.testing.assert_array_equal(with_holes.ids, without.ids)
 
@@ -125,13 +128,13 @@ def test_sentences_without_a_token_are_left_out(tokenizer: Tokenizer) -> None:
 def test_fewer_than_two_sentences_with_tokens_are_refused(tokenizer: Tokenizer, sentences: list[str]) -> None:
     """Said before a teacher embeds anything, as for a file with too few lines."""
     with pytest.raises(RecipeError, match="sentences with a token; training needs at least two"):
-        tokenise(sentences, tokenizer)
+        tokenise([sentences], tokenizer)
 
 
 def test_a_batch_is_padded_on_the_right() -> None:
     """Row by row in the order asked for, as wide as the longest of them, zeros after each one's end."""
     ids = np.array([5, 6, 7, 8, 9, 1, 2], dtype=np.int32)
-    tokenised = TokenisedCorpus(["five six seven", "eight", "nine one two"], ids, np.array([0, 3, 4, 7]))
+    tokenised = TokenisedCorpus(["five six seven", "eight", "nine one two"], ids, np.array([0, 3, 4, 7]), np.arange(3))
     padded, lengths = tokenised.batch(np.array([1, 2]))
     assert padded.tolist() == [[8, 0, 0], [9, 1, 2]]
     assert lengths.tolist() == [1, 3]

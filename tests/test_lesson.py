@@ -8,10 +8,10 @@ import pytest
 import torch
 from rich.progress import Progress
 
+from bothends_training.copies import families
 from bothends_training.lesson import Lesson, prepare
 from bothends_training.neighbourhoods import neighbourhoods
 from bothends_training.recipe import Recipe
-from bothends_training.scramble import with_scrambled
 from bothends_training.teacher import Teacher
 
 from . import toy
@@ -69,9 +69,10 @@ def test_neighbourhoods_are_of_a_teacher_that_embeds_all(folder: Path) -> None:
 def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
     """As sentences of their own, each behind its original: never with the original's vector."""
     careful = toy.teacher(max_tokens=5)  # it reads three words, and so feels their order
-    lesson = prepared(toy.recipe(corpus=corpus(scrambled=0.5), teachers=[careful]), folder)
+    recipe = toy.recipe(corpus=corpus(scrambled=0.5), teachers=[careful])
+    lesson = prepared(recipe, folder)
     made = lesson.corpus.sentences
-    assert made == list(with_scrambled(toy.sentences(300), 0.5))
+    assert made == [member for family in families(toy.sentences(300), recipe.corpus) for member in family]
     np.testing.assert_allclose(lesson.vectors[0][:], Teacher(careful, folder, folder).embed(made), atol=1e-3)
     copies = [
         number for number in range(1, len(made)) if Counter(made[number].split()) == Counter(made[number - 1].split())

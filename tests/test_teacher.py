@@ -91,13 +91,13 @@ def token_vectors() -> NDArray[np.float32]:
 def test_token_embeddings_are_the_principal_directions() -> None:
     """Centred and turned: all directions keep the distances between tokens, fewer keep the most of their spread."""
     vectors, unseen = token_vectors(), np.zeros(50)
-    whole = token_embeddings(vectors, unseen, size=10, frequency_scale=1e-3)
+    whole = token_embeddings(vectors, unseen, size=10, norm=3, frequency_scale=1e-3)
     assert (whole.shape, whole.dtype) == ((50, 10), np.float32)
     centred = vectors - vectors.mean(axis=0)
     scale = np.linalg.norm(centred, axis=1).mean()
-    np.testing.assert_allclose(whole @ whole.T, centred @ centred.T / scale**2, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(whole, axis=1).mean(), 1, atol=1e-6)
-    few = token_embeddings(vectors, unseen, size=3, frequency_scale=1e-3)
+    np.testing.assert_allclose(whole @ whole.T, centred @ centred.T * (3 / scale) ** 2, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(whole, axis=1).mean(), 3, atol=1e-5)
+    few = token_embeddings(vectors, unseen, size=3, norm=1, frequency_scale=1e-3)
     assert few.shape == (50, 3)
     variances = np.linalg.svd(centred, compute_uv=False)[:3] ** 2
     np.testing.assert_allclose((few**2).sum(axis=0) / (few**2).sum(), variances / variances.sum(), atol=1e-5)
@@ -106,8 +106,8 @@ def test_token_embeddings_are_the_principal_directions() -> None:
 def test_frequent_tokens_weigh_less() -> None:
     """Each token's row is that of an unseen one times a/(a+p): "the" hardly counts, a rare word counts whole."""
     frequencies = np.linspace(0, 0.04, 50)
-    unseen = token_embeddings(token_vectors(), np.zeros(50), size=4, frequency_scale=1e-3)
-    weighted = token_embeddings(token_vectors(), frequencies, size=4, frequency_scale=1e-3)
+    unseen = token_embeddings(token_vectors(), np.zeros(50), size=4, norm=1, frequency_scale=1e-3)
+    weighted = token_embeddings(token_vectors(), frequencies, size=4, norm=1, frequency_scale=1e-3)
     ratios = np.linalg.norm(weighted, axis=1) / np.linalg.norm(unseen, axis=1)
     np.testing.assert_allclose(ratios, 1e-3 / (1e-3 + frequencies), rtol=1e-5)
     np.testing.assert_allclose(weighted, unseen * ratios[:, np.newaxis], atol=1e-6)
@@ -116,7 +116,7 @@ def test_frequent_tokens_weigh_less() -> None:
 def test_token_embeddings_cannot_be_wider_than_the_teachers() -> None:
     """There are no more directions than numbers: the recipe's key is named."""
     with pytest.raises(RecipeError, match="embedding_size 11 exceeds the 10 numbers"):
-        token_embeddings(token_vectors(), np.zeros(50), size=11, frequency_scale=1e-3)
+        token_embeddings(token_vectors(), np.zeros(50), size=11, norm=1, frequency_scale=1e-3)
 
 
 def test_another_tokenizer_is_another_teacher(folder: Path) -> None:

@@ -29,7 +29,7 @@ from . import toy
 CPU = torch.device("cpu")
 
 EVERYTHING: dict[str, Any] = {
-    "corpus": {"path": "corpus.txt", "sentences": 1000, "near_match": 0.8, "scrambled": 0.3},
+    "corpus": {"path": "corpus.txt", "sentences": 1000, "near_match": 0.8, "scrambled": 0.3, "varied": 0.3},
     "teachers": [toy.teacher(), toy.teacher(max_tokens=5).model_copy(update={"name": "few", "sentences": 150})],
     "batches": {"size": 16, "bucket": 2, "neighbourhoods": 4, "share": 0.5},
     "loss": {"contrast_weight": 0.2, "nested": [4, 8], "nested_weight": 0.3, "mean_state_weight": 0.1},
@@ -311,7 +311,7 @@ def test_a_run_without_dev_files_has_a_history_too(folder: Path, tmp_path: Path)
 
 def test_a_student_begins_with_its_teachers_words(folder: Path) -> None:
     """Its table is the teachers' view of each token, weighted by how often the corpus holds it."""
-    recipe = toy.recipe()
+    recipe = toy.recipe(student={**toy.recipe().student.model_dump(), "token_norm": 2.5})
     lesson = lesson_module.prepare(recipe, folder, folder / "cache", Progress())
     begun = train.begin(recipe, folder, folder / "cache", lesson, CPU)
     words = Counter(word for sentence in toy.sentences(300) for word in sentence.split())
@@ -319,9 +319,8 @@ def test_a_student_begins_with_its_teachers_words(folder: Path) -> None:
     views = Teacher(recipe.teachers[0], folder, folder / "cache").embed(
         [piece.removeprefix("##") for piece in toy.VOCABULARY]
     )
-    expected = token_embeddings(
-        views.astype(np.float16).astype(np.float32), counts / counts.sum(), size=6, frequency_scale=1e-3
-    )
+    views = views.astype(np.float16).astype(np.float32)
+    expected = token_embeddings(views, counts / counts.sum(), size=6, norm=2.5, frequency_scale=1e-3)
     np.testing.assert_array_equal(begun.encoder.embedding.weight.detach().numpy(), expected)
 
 

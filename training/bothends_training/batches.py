@@ -13,19 +13,24 @@ Numbers = NDArray[np.int64]
 
 
 def batches(
-    lengths: Numbers, kinds: Numbers, neighbourhoods: Numbers | None, plan: Batches, *, seed: int
+    lengths: Numbers, families: Numbers, kinds: Numbers, neighbourhoods: Numbers | None, plan: Batches, *, seed: int
 ) -> Iterator[Numbers]:
     """Endless batches of sentence numbers, int64 [plan.size], of one kind each. The same seed gives the same batches.
 
     Each epoch is shuffled anew, and `plan.share` of its sentences go into batches of one neighbourhood too. Sentences
-    are sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. An epoch uses no
-    sentence twice, and of each kind (in each neighbourhood) all but a rest of less than a batch. Raises RecipeError
-    where none fills a batch.
+    are sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. A family (neighbours
+    with one number in `families`, which goes up) stays together as one of its first member's length and neighbourhood,
+    unless the end of a batch parts it. An epoch uses no sentence twice, and of each kind (in each neighbourhood) all
+    but a rest of less than a batch. Raises RecipeError where none fills a batch.
     """
     size = min(plan.size, len(lengths))
+    _, first, family = np.unique(families, return_index=True, return_inverse=True)
+    lengths = lengths[first][family]
+    if neighbourhoods is not None:
+        neighbourhoods = neighbourhoods[first][family]
     for epoch in count():
         random = np.random.default_rng((seed, epoch))
-        order = random.permutation(len(lengths))
+        order = np.argsort(random.permutation(len(first))[family], kind="stable")
         pools = _pools(order, kinds)
         if neighbourhoods is not None:
             near, far = np.split(order, [round(plan.share * len(order))])

@@ -67,6 +67,8 @@ class TokenisedCorpus:
     sentences: list[str]
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
+    families: NDArray[np.int64]
+    """The number of the family that each sentence belongs to, int64 [sentences]; a family's stand side by side."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -82,20 +84,23 @@ class TokenisedCorpus:
         return padded, lengths
 
 
-def tokenise(sentences: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
+def tokenise(families: Sequence[Sequence[str]], tokenizer: Tokenizer) -> TokenisedCorpus:
     """Token ids by the tokenizer that will serve, cut to its limit. Sentences without a token are left out.
 
     Raises RecipeError where fewer than two are left.
     """
     kept: list[str] = []
     parts: list[NDArray[np.int32]] = []
-    for start in range(0, len(sentences), _CHUNK):
-        chunk = sentences[start : start + _CHUNK]
-        for sentence, tokens in zip(chunk, tokenizer.encode(chunk), strict=True):
+    numbers: list[int] = []
+    members = [(number, sentence) for number, family in enumerate(families) for sentence in family]
+    for start in range(0, len(members), _CHUNK):
+        chunk = members[start : start + _CHUNK]
+        for (number, sentence), tokens in zip(chunk, tokenizer.encode([told for _, told in chunk]), strict=True):
             if tokens.ids:
                 kept.append(sentence)
                 parts.append(np.asarray(tokens.ids, dtype=np.int32))
+                numbers.append(number)
     if len(kept) < 2:
         raise RecipeError(f"the corpus holds {len(kept)} sentences with a token; training needs at least two")
     offsets = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
-    return TokenisedCorpus(kept, np.concatenate(parts), offsets)
+    return TokenisedCorpus(kept, np.concatenate(parts), offsets, np.array(numbers, dtype=np.int64))

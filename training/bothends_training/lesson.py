@@ -17,12 +17,12 @@ from torch import Tensor
 
 from bothends.tokenizer import Tokenizer
 
+from .copies import families
 from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .evaluate import Pairs, read_pairs
 from .near import NearMatches
 from .neighbourhoods import neighbourhoods
 from .recipe import Corpus, Recipe, RecipeError
-from .scramble import with_scrambled
 from .teacher import Teacher
 from .vectors import Vectors, cached_vectors
 
@@ -78,7 +78,7 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Le
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )
     sentences = read_corpus(recipe.corpus, folder, dev)
-    corpus = tokenise(list(with_scrambled(sentences, recipe.corpus.scrambled)), tokenizer)
+    corpus = tokenise(list(families(sentences, recipe.corpus)), tokenizer)
     vectors = []
     for teacher, spec in zip(teachers, recipe.teachers, strict=True):
         asked = corpus.sentences[: spec.sentences]

@@ -77,6 +77,7 @@ class Corpus(_Part):
     scrambled: float = Field(
         0.0, ge=0, le=1, description="share of sentences that a copy with its words in another order follows"
     )
+    varied: float = Field(0.0, ge=0, le=1, description="share of sentences that two copies with other words follow")
 
 
 class Teacher(_Part):
@@ -101,6 +102,7 @@ class Student(_Part):
     layers: int = Field(1, ge=1, le=3)
     max_tokens: int = Field(256, ge=1)
     table_dtype: Literal["float32", "float16"] = Field("float16", description="how the embedding table is stored")
+    token_norm: float = Field(1.0, gt=0, description="mean norm of the token embeddings taken from the teachers")
     tokenizer: Resource
 
 

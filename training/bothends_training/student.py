@@ -96,6 +96,7 @@ def taught_words(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson) -> N
         np.concatenate([cached_vectors(teacher, tokens, cache)[:] for teacher in teachers], axis=1),
         counts / counts.sum(),
         size=recipe.student.embedding_size,
+        norm=recipe.student.token_norm,
         frequency_scale=recipe.optimisation.frequency_scale,
     )
 

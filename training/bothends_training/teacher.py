@@ -122,11 +122,11 @@ def _onnx(model: Path, output: str | None) -> _Forward:
 
 
 def token_embeddings(
-    vectors: NDArray[np.float32], frequencies: NDArray[np.float64], *, size: int, frequency_scale: float
+    vectors: NDArray[np.float32], frequencies: NDArray[np.float64], *, size: int, norm: float, frequency_scale: float
 ) -> NDArray[np.float32]:
     """Initial token embeddings, float32 [tokens, size], from a teacher's vectors of each token alone.
 
-    Centred, first `size` principal directions, one global scale to unit mean norm, then the weight a/(a+p) for a token
+    Centred, first `size` principal directions, one global scale to `norm` on average, then the weight a/(a+p) for a token
     of relative frequency p (smooth inverse frequency: Arora, Liang and Ma, "A Simple but Tough-to-Beat Baseline for
     Sentence Embeddings", ICLR 2017).
     """
@@ -137,6 +137,6 @@ def token_embeddings(
     centred = vectors - vectors.mean(axis=0)
     _, directions = np.linalg.eigh(centred.T @ centred)
     projected = centred @ directions[:, ::-1][:, :size]
-    projected /= np.linalg.norm(projected, axis=1).mean()
+    projected *= norm / np.linalg.norm(projected, axis=1).mean()
     weighted = projected * (frequency_scale / (frequency_scale + frequencies))[:, np.newaxis]
     return np.ascontiguousarray(weighted, dtype=np.float32)

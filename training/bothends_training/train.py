@@ -84,7 +84,10 @@ def steps(job: Job, run: Run) -> None:
     """The loop: one batch a step, evaluated and saved every so often, and once more at the end."""
     plan, lesson = job.recipe.optimisation, job.lesson
     neighbourhoods = lesson.neighbourhoods(job.recipe.batches.neighbourhoods, seed=job.recipe.seed)
-    order = batches(lesson.corpus.lengths, lesson.coverage, neighbourhoods, job.recipe.batches, seed=job.recipe.seed)
+    corpus, plan_of_batches = lesson.corpus, job.recipe.batches
+    order = batches(
+        corpus.lengths, corpus.families, lesson.coverage, neighbourhoods, plan_of_batches, seed=job.recipe.seed
+    )
     bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
     for rows in islice(order, run.step, plan.steps):

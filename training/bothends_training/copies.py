@@ -1,0 +1,107 @@
+"""Sentences to families: each with altered copies of itself, which a bag of words takes for the same or nearly so.
+
+Teachers label a copy as a sentence of its own, and batches keep a family together, so that the student learns what a
+word more, another word or another order changes. Which sentences are altered, and how, follows from each sentence and
+the corpus's first ones: a longer corpus repeats a shorter one's copies, whatever the recipe's seed.
+Knows nothing of teachers.
+"""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+
+from .recipe import Corpus
+
+_END = re.compile(r"[\s.!?]*$")
+_AUXILIARY = re.compile(
+    r"\b(?:am|is|are|was|were|can|could|will|would|should|do|does|did|has|have|had|must|may|might)\b", re.IGNORECASE
+)
+_NOT = re.compile(r"\s+not\b|n['’]t\b", re.IGNORECASE)
+_ARTICLE = re.compile(r"\b(?:a|an|some|the)\b", re.IGNORECASE)
+_READ = 200_000
+"""Sentences whose words may replace another's."""
+
+
+def families(sentences: Sequence[str], plan: Corpus) -> Iterator[list[str]]:
+    """Each sentence in its order, then its copies, none of them alike: about `plan.scrambled` of the sentences have
+    one in another order, and about `plan.varied` two with other words.
+    """
+    words = _between(sentences[:_READ]) if plan.varied else {}
+    for sentence in sentences:
+        family = [sentence]
+        chance = random.Random(sentence)  # noqa: S311  a corpus needs no secrets
+        if chance.random() < plan.scrambled:
+            family.append(scrambled(sentence, chance))
+        chance = random.Random("varied " + sentence)  # noqa: S311
+        if chance.random() < plan.varied:
+            family.append(replaced(sentence, words, chance))
+            family.append(negated(sentence, chance) if chance.random() < 0.5 else shortened(sentence, chance))
+        yield list(dict.fromkeys(family))
+
+
+def scrambled(sentence: str, chance: random.Random) -> str:
+    """The sentence with two words, or two neighbouring chunks of words, in each other's place; its end mark stays.
+
+    It may come back as it was: of one word, or with a word swapped for its like.
+    """
+    body = _END.sub("", sentence)
+    words = body.split()
+    if len(words) < 2:
+        return sentence
+    if chance.random() < 0.5:
+        one, other = chance.sample(range(len(words)), 2)
+        words[one], words[other] = words[other], words[one]
+    else:
+        start, middle, stop = sorted(chance.sample(range(len(words) + 1), 3))
+        words[start:stop] = words[middle:stop] + words[start:middle]
+    return " ".join(words) + sentence[len(body) :].rstrip()
+
+
+def replaced(sentence: str, between: dict[str, list[str]], chance: random.Random) -> str:
+    """The sentence with one word replaced by another that was read between the same neighbours, if any was."""
+    words = sentence.split()
+    contexts = list(_contexts(words))
+    places = [place for place, context in enumerate(contexts) if context in between]
+    if not places:
+        return sentence
+    place = chance.choice(places)
+    others = [word for word in between[contexts[place]] if word != words[place].lower()]
+    words[place] = chance.choice(others)
+    return " ".join(words)
+
+
+def negated(sentence: str, chance: random.Random) -> str:
+    """The sentence without its "not"; or with one behind an auxiliary verb; or with "no" for an article, if it can."""
+    if _NOT.search(sentence):
+        return _NOT.sub("", sentence, count=1)
+    for pattern, text in ((_AUXILIARY, r"\g<0> not"), (_ARTICLE, "no")):
+        if found := list(pattern.finditer(sentence)):
+            place = chance.choice(found)
+            return sentence[: place.start()] + place.expand(text) + sentence[place.end() :]
+    return sentence
+
+
+def shortened(sentence: str, chance: random.Random) -> str:
+    """The sentence without a run of up to a third of its words; one of fewer than three words stays whole."""
+    words = sentence.split()
+    if len(words) < 3:
+        return sentence
+    count = chance.randint(1, len(words) // 3)
+    start = chance.randint(0, len(words) - count)
+    return " ".join(words[:start] + words[start + count :])
+
+
+def _between(sentences: Sequence[str]) -> dict[str, list[str]]:
+    """The words, in lower case and by order of reading, that stand between each two neighbours; two words at least."""
+    found: dict[str, dict[str, None]] = {}
+    for sentence in sentences:
+        words = sentence.lower().split()
+        for word, context in zip(words, _contexts(words), strict=True):
+            found.setdefault(context, {})[word] = None
+    return {context: list(words) for context, words in found.items() if len(words) > 1}
+
+
+def _contexts(words: Sequence[str]) -> Iterator[str]:
+    """What stands on both sides of each word, in lower case."""
+    around = ["", *(word.lower() for word in words), ""]
+    return (f"{before} {after}" for before, after in zip(around, around[2:], strict=False))
