@@ -69,6 +69,9 @@ def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
         ({"name": "\x1b[31m"}, "name: String should match pattern"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"sha256": {}}, r"has no SHA-256 of model\.onnx"),
+        ({"nested_dimensions": [3]}, "nested_dimensions.0: Input should be a multiple of 2"),
+        ({"nested_dimensions": [8, 4]}, "nested_dimensions: sizes go up and stay below 32"),
+        ({"nested_dimensions": [8, 32]}, "nested_dimensions: sizes go up and stay below 32"),
         ({"hidden_size": 8}, "embeddings don't have the 16 numbers"),
     ],
 )

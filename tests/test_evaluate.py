@@ -1,6 +1,7 @@
 """Files of scored pairs, and the rank correlation of an embedding's cosines with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,25 +9,16 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from bothends.bundle import Bundle
 from bothends.embedder import Embedder
 from bothends.settings import Settings
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
 from bothends_training import cli
-from bothends_training.evaluate import Embed, Pairs, PairsError, read_pairs, spearman
+from bothends_training.evaluate import Pairs, PairsError, read_pairs, spearman
 
 from . import toy
-
-
-def looked_up(vectors: dict[str, NDArray[np.float32]]) -> Embed:
-    """An embedding function that knows its sentences by heart."""
-
-    def embed(sentences: Sequence[str]) -> NDArray[np.float32]:
-        return np.stack([vectors[sentence] for sentence in sentences])
-
-    return embed
 
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(5, 60))
@@ -35,32 +27,32 @@ def test_spearman_is_scipys_over_cosines(seed: int, count: int) -> None:
     chance = np.random.default_rng(seed)
     scores = chance.integers(0, 4, size=count) / 2
     scores[:2] = 0.0, 1.5  # at least two ranks: a constant has no correlation
-    vectors = {f"{side}{n}": chance.normal(size=6).astype(np.float32) * (n + 1) for side in "ab" for n in range(count)}
-    vectors["a1"], vectors["b1"] = vectors["a0"], vectors["b0"]  # a tie
-    pairs = Pairs("toy", scores.tolist(), [f"a{n}" for n in range(count)], [f"b{n}" for n in range(count)])
+    grow = np.arange(1, count + 1)[:, np.newaxis]
+    first, second = ((chance.normal(size=(count, 6)) * grow).astype(np.float32) for _ in range(2))
+    first[1], second[1] = first[0], second[0]  # a tie
     cosines = [
         float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
-        for a, b in ((vectors[f"a{n}"].astype(float), vectors[f"b{n}"].astype(float)) for n in range(count))
+        for a, b in zip(first.astype(float), second.astype(float), strict=True)
     ]
     assert cosines[0] == cosines[1]
-    assert spearman(looked_up(vectors), pairs) == pytest.approx(100 * spearmanr(scores, cosines).statistic, abs=1e-6)
+    expected = 100 * spearmanr(scores, cosines).statistic
+    assert spearman(scores.tolist(), first, second) == pytest.approx(expected, abs=1e-6)
 
 
 def test_spearman_of_a_perfect_and_an_inverted_ranking() -> None:
     """Ranks count, not the numbers: any rising curve scores 100, any falling one −100."""
-    angles = [0.0, 0.1, 0.7, 1.5, 3.0]
-    vectors = {str(angle): np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) for angle in angles}
-    second = [str(angle) for angle in angles]
-    falling, rising = [5.0, 4.9, 1.0, 0.5, 0.0], [0.0, 0.1, 0.2, 4.0, 5.0]
-    assert spearman(looked_up(vectors), Pairs("toy", falling, ["0.0"] * 5, second)) == pytest.approx(100)
-    assert spearman(looked_up(vectors), Pairs("toy", rising, ["0.0"] * 5, second)) == pytest.approx(-100)
+    angles = np.array([0.0, 0.1, 0.7, 1.5, 3.0])
+    second = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    first = np.repeat(second[:1], 5, axis=0)
+    assert spearman([5.0, 4.9, 1.0, 0.5, 0.0], first, second) == pytest.approx(100)
+    assert spearman([0.0, 0.1, 0.2, 4.0, 5.0], first, second) == pytest.approx(-100)
 
 
 def test_a_zero_vector_is_like_nothing() -> None:
     """Its cosine counts as 0, between like and opposite, and never as NaN."""
-    vectors = {name: np.array(v, dtype=np.float32) for name, v in {"x": [1, 0], "zero": [0, 0], "y": [-1, 0]}.items()}
-    pairs = Pairs("toy", [2.0, 1.0, 0.0], ["x", "x", "x"], ["x", "zero", "y"])
-    assert spearman(looked_up(vectors), pairs) == pytest.approx(100)
+    first = np.array([[1, 0], [1, 0], [1, 0]], dtype=np.float32)
+    second = np.array([[1, 0], [0, 0], [-1, 0]], dtype=np.float32)
+    assert spearman([2.0, 1.0, 0.0], first, second) == pytest.approx(100)
 
 
 def test_pairs_are_read_as_they_stand(tmp_path: Path) -> None:
@@ -116,16 +108,28 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         assert len(str(refused.value).splitlines()) == 1
 
 
-def test_the_command_prints_what_the_bundle_scores(tmp_path: Path, toy_bundle: Bundle) -> None:
-    """`bothends evaluate` shows each file's pairs and the Spearman of the very embeddings that are served."""
+@pytest.mark.parametrize("sizes", [(), (4, 16)])
+def test_the_table_scores_what_the_service_computes(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    """`bothends evaluate` shows each file's pairs and the Spearman of the very embeddings that are served, whole and
+    at each nested size.
+    """
+    _, whole = make_checkpoint()
+    named = replace(whole, config=whole.config.model_copy(update={"nested_dimensions": sizes}))
+    made = export(named, tmp_path / "bundle")
     for name, count in (("one", 40), ("two", 25)):
         toy.write_pairs(tmp_path / f"{name}.tsv", count=count)
     files = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
-    result = CliRunner().invoke(cli.evaluate, [str(toy_bundle.path), "--sts", files[0], "--sts", files[1]])
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", files[0], "--sts", files[1]])
     assert result.exit_code == 0, result.output
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.output.splitlines() if "│" in line]
-    with Embedder.load(toy_bundle, settings=Settings(max_sentences=40)) as embedder:
+    with Embedder.load(made, settings=Settings(max_sentences=40)) as embedder:
         for row, file, count in zip(rows, files, ("40", "25"), strict=True):
             pairs = read_pairs(Path(file))
-            expected = spearman(lambda sentences: embedder.embed(sentences).rows, pairs)
-            assert row == [pairs.name, count, f"{expected:.2f}"]
+            first, second = (embedder.embed(side).rows for side in (pairs.first, pairs.second))
+            expected = [spearman(pairs.scores, first, second)]
+            for size in reversed(sizes):
+                taken = [*range(size // 2), *range(16, 16 + size // 2)]
+                expected.append(spearman(pairs.scores, first[:, taken], second[:, taken]))
+            assert row == [pairs.name, count, *(f"{score:.2f}" for score in expected)]

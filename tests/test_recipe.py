@@ -86,10 +86,12 @@ def test_some_teacher_embeds_every_sentence(tmp_path: Path) -> None:
     assert "teachers: at least one embeds all sentences" in refusal(file)
 
 
-def test_nested_sizes_are_smaller_than_the_embedding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nested", [[4, 16], [8, 4], [4, 4]])
+def test_nested_sizes_go_up_and_are_smaller_than_the_embedding(tmp_path: Path, nested: list[int]) -> None:
     """All of it is held to the teachers anyway."""
-    loss = "[loss]\nnested = [4, 16]\n[optimisation]"
-    assert "loss.nested: 16 isn't smaller than the embedding's 16" in refusal(changed(tmp_path, "[optimisation]", loss))
+    loss = f"[loss]\nnested = {nested}\n[optimisation]"
+    expected = "loss.nested: sizes go up and stay below the embedding's 16"
+    assert expected in refusal(changed(tmp_path, "[optimisation]", loss))
 
 
 def test_a_recipe_without_teachers_is_refused(tmp_path: Path) -> None:

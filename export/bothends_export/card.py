@@ -17,6 +17,9 @@ def model_card(config: CheckpointConfig) -> str:
         "(`cat(h_n[-2], h_n[-1])`), not normalised.",
         f"Sentences of more than {config.max_tokens} tokens are cut, and the reply says so.",
     ]
+    if config.nested_dimensions:
+        numbers = ", ".join(map(str, config.nested_dimensions))
+        lines.append(f"Fewer numbers do too: for {numbers} in all, take the first half as many of each state.")
     if config.training:
         lines += ["", "## Training", "", *_training(config.training)]
     return "\n".join(lines) + "\n"

@@ -36,6 +36,9 @@ class CheckpointConfig(BaseModel):
     version: str = Field(pattern=VERSION)
     max_tokens: int = Field(ge=1, description="longer sentences are cut to this many tokens")
     encoder: EncoderConfig
+    nested_dimensions: tuple[int, ...] = Field(
+        (), description="sizes k, going up: the first k/2 numbers of each half are an embedding by themselves"
+    )
     training: dict[str, Any] = Field(default_factory=dict, description="how the weights came to be, for the model card")
 
 

@@ -62,6 +62,7 @@ def _bundle_config(config: CheckpointConfig) -> dict[str, Any]:
         "name": config.name,
         "version": config.version,
         "max_tokens": config.max_tokens,
+        "nested_dimensions": config.nested_dimensions,
         "tolerance": TOLERANCE,
         **sizes,
     }

@@ -6,7 +6,7 @@
 """
 
 from .client import Client, TruncationWarning
-from .embeddings import Embeddings
+from .embeddings import Embeddings, nested
 from .errors import (
     BothendsError,
     ConnectionFailedError,
@@ -30,4 +30,5 @@ __all__ = [
     "RequestError",
     "SentenceError",
     "TruncationWarning",
+    "nested",
 ]

@@ -17,12 +17,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import BundleError
 from .validation import one_line
@@ -51,10 +52,20 @@ class BundleConfig(BaseModel):
     hidden_size: int = Field(gt=0, le=_INT32, description="of one direction")
     layers: int = Field(gt=0, le=3)
     max_tokens: int = Field(gt=0, le=100_000)
+    nested_dimensions: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
+        (), description="sizes k that were trained for: the first k/2 numbers of each half are an embedding by themselves"
+    )
     tolerance: float = Field(
         gt=0, le=1e-4, description="largest absolute difference to PyTorch it was verified to, on a CPU"
     )
     sha256: dict[str, str]
+
+    @model_validator(mode="after")
+    def _nested_dimensions_grow_within(self) -> Self:
+        sizes = (*self.nested_dimensions, self.dimension)
+        if any(size >= larger for size, larger in pairwise(sizes)):
+            raise ValueError(f"nested_dimensions: sizes go up and stay below {self.dimension}")
+        return self
 
     @property
     def dimension(self) -> int:

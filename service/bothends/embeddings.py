@@ -18,3 +18,15 @@ class Embeddings:
     """Which sentences were longer than the model reads."""
     model_version: str
     """Vectors of different versions must not be compared."""
+
+
+def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """The first `size`/2 numbers of each half of `rows`, joined: float32 [sentences, size].
+
+    An embedding by itself where the model's `nested_dimensions` name `size`. Raises ValueError unless it is even, and
+    from 2 to what the rows have.
+    """
+    width = rows.shape[1] // 2
+    if size % 2 or not 2 <= size <= 2 * width:
+        raise ValueError(f"size {size} is not an even number from 2 to {2 * width}")
+    return np.concatenate((rows[:, : size // 2], rows[:, width : width + size // 2]), axis=1)

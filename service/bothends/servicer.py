@@ -59,6 +59,7 @@ class EmbeddingServicer:
             server_version=self._server_version,
             max_sentence_chars=self._embedder.max_sentence_chars,
             max_message_bytes=self._max_message_bytes,
+            nested_dimensions=config.nested_dimensions,
         )
         answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 

@@ -47,22 +47,29 @@ def train(recipe: Path, out: Path | None, cache: Path) -> None:
     help="A file of score⇥sentence⇥sentence.",
 )
 def evaluate(bundle: Path, files: tuple[Path, ...]) -> None:
-    """Print Spearman × 100 of BUNDLE's cosines on scored sentence pairs, through the service's own path."""
+    """Print Spearman × 100 of BUNDLE's cosines on scored sentence pairs, through the service's own path.
+
+    A column for each number of dimensions that the bundle offers.
+    """
     from rich.console import Console
     from rich.table import Table
 
     from bothends.bundle import Bundle
     from bothends.embedder import Embedder
+    from bothends.embeddings import nested
     from bothends.settings import Settings
 
     from .evaluate import read_pairs, spearman
 
     opened = Bundle.open(bundle)
-    table = Table("file", "pairs", "Spearman × 100", title=f"{opened.config.name} {opened.config.version}")
+    sizes = (opened.config.dimension, *reversed(opened.config.nested_dimensions))
+    title = f"{opened.config.name} {opened.config.version}: Spearman × 100 by dimensions"
+    table = Table("file", "pairs", *map(str, sizes), title=title)
     pairs_of = [read_pairs(file) for file in files]
     settings = Settings(max_sentences=max(len(pairs.scores) for pairs in pairs_of))
     with Embedder.load(opened, settings=settings) as embedder:
         for pairs in pairs_of:
-            score = spearman(lambda sentences: embedder.embed(sentences).rows, pairs)
-            table.add_row(pairs.name, str(len(pairs.scores)), f"{score:.2f}")
+            rows = [embedder.embed(sentences).rows for sentences in (pairs.first, pairs.second)]
+            scores = [spearman(pairs.scores, *(nested(side, size) for side in rows)) for size in sizes]
+            table.add_row(pairs.name, str(len(pairs.scores)), *(f"{score:.2f}" for score in scores))
     Console().print(table)

@@ -1,7 +1,7 @@
-"""Files of scored sentence pairs, and how well an embedding function ranks them. Knows nothing of models."""
+"""Files of scored sentence pairs, and how well embeddings rank them. Knows nothing of models."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from bothends.errors import BothendsError
-
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Sentences to float32 [sentences, dimension]."""
-
 
 class PairsError(BothendsError):
     """A file of scored pairs can't be read."""
@@ -60,10 +56,9 @@ def _number(text: str, where: str) -> float:
     return number
 
 
-def spearman(embed: Embed, pairs: Pairs) -> float:
-    """Spearman's rank correlation × 100 between people's scores and the cosines of the pairs' embeddings."""
-    first, second = _unit(embed(pairs.first)), _unit(embed(pairs.second))
-    return float(spearmanr(pairs.scores, (first * second).sum(axis=1)).statistic) * 100
+def spearman(scores: Sequence[float], first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Spearman's rank correlation × 100 between people's scores and the cosines of pairs, float32 [pairs, dimension]."""
+    return float(spearmanr(scores, (_unit(first) * _unit(second)).sum(axis=1)).statistic) * 100
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

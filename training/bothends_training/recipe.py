@@ -7,6 +7,7 @@ import importlib.metadata
 import math
 import tomllib
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -188,8 +189,8 @@ class Recipe(_Part):
     @model_validator(mode="after")
     def _nested_sizes_fit(self) -> Self:
         served = 2 * self.student.hidden_size
-        if (largest := max(self.loss.nested, default=0)) >= served:
-            raise ValueError(f"loss.nested: {largest} isn't smaller than the embedding's {served}")
+        if any(size >= larger for size, larger in pairwise((*self.loss.nested, served))):
+            raise ValueError(f"loss.nested: sizes go up and stay below the embedding's {served}")
         return self
 
 

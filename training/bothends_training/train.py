@@ -9,7 +9,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -104,8 +103,10 @@ def steps(job: Job, run: Run) -> None:
 
 def evaluate(job: Job, run: Run) -> None:
     """Score the dev pairs, add a line to the history and show it."""
-    embed_now = partial(embed, run.learned, job.lesson.tokenizer)
-    scores = {pairs.name: spearman(embed_now, pairs) for pairs in job.lesson.dev}
+    scores = {}
+    for pairs in job.lesson.dev:
+        first, second = (embed(run.learned, job.lesson.tokenizer, side) for side in (pairs.first, pairs.second))
+        scores[pairs.name] = spearman(pairs.scores, first, second)
     run.history.append({"step": run.step, "loss": float(np.mean(run.losses)), **scores})
     run.losses.clear()
     shown = "  ".join(f"{name} {value:.2f}" for name, value in run.history[-1].items() if name != "step")
@@ -153,6 +154,7 @@ def save(job: Job, run: Run) -> None:
         name=recipe.name,
         version=recipe.version,
         max_tokens=recipe.student.max_tokens,
+        nested_dimensions=recipe.loss.nested,
         encoder=run.encoder.config,
         training={
             "recipe": recipe.model_dump(mode="json"),

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62othends/v1/embedding.proto\x12\x0b\x62othends.v1\"!\n\x0c\x45mbedRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\"R\n\rEmbedResponse\x12*\n\nembeddings\x18\x01 \x03(\x0b\x32\x16.bothends.v1.Embedding\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"C\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\x11\n\x0fGetModelRequest\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.bothends.v1.Model\"\xd4\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x12\n\nmax_tokens\x18\x04 \x01(\x05\x12\x15\n\rmax_sentences\x18\x05 \x01(\x05\x12\x0f\n\x07pooling\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x16\n\x0eserver_version\x18\x08 \x01(\t\x12\x1a\n\x12max_sentence_chars\x18\t \x01(\x05\x12\x19\n\x11max_message_bytes\x18\n \x01(\x05\x32\x9b\x01\n\x10\x45mbeddingService\x12>\n\x05\x45mbed\x12\x19.bothends.v1.EmbedRequest\x1a\x1a.bothends.v1.EmbedResponse\x12G\n\x08GetModel\x12\x1c.bothends.v1.GetModelRequest\x1a\x1d.bothends.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62othends/v1/embedding.proto\x12\x0b\x62othends.v1\"!\n\x0c\x45mbedRequest\x12\x11\n\tsentences\x18\x01 \x03(\t\"R\n\rEmbedResponse\x12*\n\nembeddings\x18\x01 \x03(\x0b\x32\x16.bothends.v1.Embedding\x12\x15\n\rmodel_version\x18\x02 \x01(\t\"C\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\x11\n\x0fGetModelRequest\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.bothends.v1.Model\"\xef\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x12\n\nmax_tokens\x18\x04 \x01(\x05\x12\x15\n\rmax_sentences\x18\x05 \x01(\x05\x12\x0f\n\x07pooling\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x16\n\x0eserver_version\x18\x08 \x01(\t\x12\x1a\n\x12max_sentence_chars\x18\t \x01(\x05\x12\x19\n\x11max_message_bytes\x18\n \x01(\x05\x12\x19\n\x11nested_dimensions\x18\x0b \x03(\x05\x32\x9b\x01\n\x10\x45mbeddingService\x12>\n\x05\x45mbed\x12\x19.bothends.v1.EmbedRequest\x1a\x1a.bothends.v1.EmbedResponse\x12G\n\x08GetModel\x12\x1c.bothends.v1.GetModelRequest\x1a\x1d.bothends.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,7 +42,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELRESPONSE']._serialized_start=251
   _globals['_GETMODELRESPONSE']._serialized_end=304
   _globals['_MODEL']._serialized_start=307
-  _globals['_MODEL']._serialized_end=519
-  _globals['_EMBEDDINGSERVICE']._serialized_start=522
-  _globals['_EMBEDDINGSERVICE']._serialized_end=677
+  _globals['_MODEL']._serialized_end=546
+  _globals['_EMBEDDINGSERVICE']._serialized_start=549
+  _globals['_EMBEDDINGSERVICE']._serialized_end=704
 # @@protoc_insertion_point(module_scope)

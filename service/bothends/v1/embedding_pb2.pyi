@@ -41,7 +41,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "dimension", "max_tokens", "max_sentences", "pooling", "device", "server_version", "max_sentence_chars", "max_message_bytes")
+    __slots__ = ("name", "version", "dimension", "max_tokens", "max_sentences", "pooling", "device", "server_version", "max_sentence_chars", "max_message_bytes", "nested_dimensions")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Model(_message.Message):
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     MAX_SENTENCE_CHARS_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NESTED_DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     dimension: int
@@ -62,4 +63,5 @@ class Model(_message.Message):
     server_version: str
     max_sentence_chars: int
     max_message_bytes: int
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_sentences: _Optional[int] = ..., pooling: _Optional[str] = ..., device: _Optional[str] = ..., server_version: _Optional[str] = ..., max_sentence_chars: _Optional[int] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
+    nested_dimensions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_sentences: _Optional[int] = ..., pooling: _Optional[str] = ..., device: _Optional[str] = ..., server_version: _Optional[str] = ..., max_sentence_chars: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., nested_dimensions: _Optional[_Iterable[int]] = ...) -> None: ...
