@@ -53,7 +53,8 @@ class BundleConfig(BaseModel):
     layers: int = Field(gt=0, le=3)
     max_tokens: int = Field(gt=0, le=100_000)
     nested_dimensions: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
-        (), description="sizes k that were trained for: the first k/2 numbers of each half are an embedding by themselves"
+        (),
+        description="sizes k that were trained for: the first k/2 numbers of each half are an embedding by themselves",
     )
     tolerance: float = Field(
         gt=0, le=1e-4, description="largest absolute difference to PyTorch it was verified to, on a CPU"

@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from bothends.errors import BothendsError
 
+
 class PairsError(BothendsError):
     """A file of scored pairs can't be read."""
 
@@ -57,7 +58,7 @@ def _number(text: str, where: str) -> float:
 
 
 def spearman(scores: Sequence[float], first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Spearman's rank correlation × 100 between people's scores and the cosines of pairs, float32 [pairs, dimension]."""
+    """Spearman's rank correlation × 100 between people's scores and pairs' cosines, of float32 [pairs, dimension]."""
     return float(spearmanr(scores, (_unit(first) * _unit(second)).sum(axis=1)).statistic) * 100
 
 

@@ -126,9 +126,9 @@ def token_embeddings(
 ) -> NDArray[np.float32]:
     """Initial token embeddings, float32 [tokens, size], from a teacher's vectors of each token alone.
 
-    Centred, first `size` principal directions, one global scale to `norm` on average, then the weight a/(a+p) for a token
-    of relative frequency p (smooth inverse frequency: Arora, Liang and Ma, "A Simple but Tough-to-Beat Baseline for
-    Sentence Embeddings", ICLR 2017).
+    Centred, first `size` principal directions, scaled to `norm` on average, then the weight a/(a+p) for a
+    token of relative frequency p (smooth inverse frequency: Arora, Liang and Ma, "A Simple but Tough-to-Beat Baseline
+    for Sentence Embeddings", ICLR 2017).
     """
     if size > vectors.shape[1]:
         raise recipe.RecipeError(
