@@ -63,8 +63,7 @@ def evaluate(bundle: Path, files: tuple[Path, ...]) -> None:
 
     opened = Bundle.open(bundle)
     sizes = (opened.config.dimension, *reversed(opened.config.nested_dimensions))
-    title = f"{opened.config.name} {opened.config.version}: Spearman × 100 by dimensions"
-    table = Table("file", "pairs", *map(str, sizes), title=title)
+    table = Table("file", "pairs", *map(str, sizes))
     pairs_of = [read_pairs(file) for file in files]
     settings = Settings(max_sentences=max(len(pairs.scores) for pairs in pairs_of))
     with Embedder.load(opened, settings=settings) as embedder:
@@ -72,4 +71,5 @@ def evaluate(bundle: Path, files: tuple[Path, ...]) -> None:
             rows = [embedder.embed(sentences).rows for sentences in (pairs.first, pairs.second)]
             scores = [spearman(pairs.scores, *(nested(side, size) for side in rows)) for size in sizes]
             table.add_row(pairs.name, str(len(pairs.scores)), *(f"{score:.2f}" for score in scores))
+    click.echo(f"{opened.config.name} {opened.config.version}, Spearman × 100 by dimensions")
     Console().print(table)
