@@ -18,21 +18,21 @@ from loads import CLOSED, DEADLINE_MS, OPEN
 from results import MOSEC, NAIVE, OURS, Results, Row
 
 # Okabe and Ito's colours, which colour-blind eyes tell apart.
-_BLUE, _RED, _ORANGE, _GREY, _INK = "#0072B2", "#D55E00", "#E69F00", "#8A8A8A", "#2B2B2B"
-_COLOURS = {OURS: _BLUE, MOSEC: _RED, NAIVE: _GREY}
-_STYLE: dict[Any, Any] = {
+BLUE, RED, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#E69F00", "#8A8A8A", "#2B2B2B"
+_COLOURS = {OURS: BLUE, MOSEC: RED, NAIVE: GREY}
+STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "font.size": 11,
-    "text.color": _INK,
+    "text.color": INK,
     "axes.edgecolor": "#C8C8C8",
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 12,
     "axes.titlepad": 12,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#ECECEC",
@@ -40,7 +40,7 @@ _STYLE: dict[Any, Any] = {
     "lines.markersize": 7,
 }
 _DEFAULT_ROWS = Settings.model_fields["max_batch_rows"].default
-_THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
+THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
 def draw(results: Results, folder: Path) -> dict[Path, str]:
@@ -52,14 +52,14 @@ def draw(results: Results, folder: Path) -> dict[Path, str]:
     }
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {}
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         for name, (what, chart) in charts.items():
             figure = chart(results)
             machine = results.machine
             source = (
                 f"{machine['processor']}, {machine['cores']} cores shared with the load generator · {machine['date']}"
             )
-            figure.text(0.01, 0.01, source, fontsize=8.5, color=_GREY)
+            figure.text(0.01, 0.01, source, fontsize=8.5, color=GREY)
             figure.savefig(folder / name, dpi=144, metadata={"Software": None})
             plt.close(figure)
             drawn[folder / name] = what
@@ -91,14 +91,14 @@ def _peers(results: Results) -> Figure:
             axes.plot(*zip(*known, strict=True), "o", color=colour, markersize=10, label=server, alpha=0.95)
         axes.set_xlim(left=0)
     rate.text(-0.012, 1.02, "sentences a request\n× requests in flight", transform=rate.transAxes, ha="right",
-              fontsize=8.5, color=_GREY)  # fmt: skip
+              fontsize=8.5, color=GREY)  # fmt: skip
     rate.set_title("sentences a second (more is better)")
-    rate.xaxis.set_major_formatter(_THOUSANDS)
+    rate.xaxis.set_major_formatter(THOUSANDS)
     cpu.set_title("server CPU-seconds per 1,000 (less is better)")
     if results.ceiling:
         best = results.ceiling.best
         for axes, value in ((rate, best.sentences_per_s), (cpu, best.cpu_s_per_1000)):
-            axes.axvline(value, color=_INK, linestyle=(0, (4, 3)), linewidth=1.2)
+            axes.axvline(value, color=INK, linestyle=(0, (4, 3)), linewidth=1.2)
             axes.text(value, 0.5, " the ceiling: the engine alone ", ha="right" if axes is rate else "left", fontsize=9)
         rate.set_xlim(right=best.sentences_per_s * 1.04)
     handles, _ = rate.get_legend_handles_labels()
@@ -113,14 +113,14 @@ def _latency(results: Results) -> Figure:
     rows = [(load.percent, row) for load in OPEN if (row := results.row(OURS, load.name))]
     percents = [percent for percent, _ in rows]
     figure.subplots_adjust(right=0.885)
-    _line(latency, percents, [row.p50_ms for _, row in rows], _BLUE, name="p50")
-    _line(latency, percents, [row.p99_ms for _, row in rows], _RED, name="p99")
-    latency.axhline(DEADLINE_MS, color=_INK, linestyle=(0, (4, 3)), linewidth=1.2)
+    _line(latency, percents, [row.p50_ms for _, row in rows], BLUE, name="p50")
+    _line(latency, percents, [row.p99_ms for _, row in rows], RED, name="p99")
+    latency.axhline(DEADLINE_MS, color=INK, linestyle=(0, (4, 3)), linewidth=1.2)
     latency.text(52, DEADLINE_MS * 1.1, f"deadline, {DEADLINE_MS} ms", fontsize=9)
     latency.set_yscale("log")
     latency.set_ylim(1, 600)
     latency.minorticks_off()
-    latency.yaxis.set_major_formatter(_THOUSANDS)
+    latency.yaxis.set_major_formatter(THOUSANDS)
     latency.set_title("latency of what was answered, ms")
     seconds = results.settings["seconds"]
     offered = [row.offered_per_s or 0 for _, row in rows]
@@ -129,12 +129,12 @@ def _latency(results: Results) -> Figure:
         min(row.refused / seconds, all_ - good) for (_, row), all_, good in zip(rows, offered, in_time, strict=True)
     ]
     late = [all_ - good - bad for all_, good, bad in zip(offered, in_time, refused, strict=True)]
-    parts = {"answered in time": (in_time, _BLUE), "refused": (refused, _ORANGE), "too late": (late, _GREY)}
+    parts = {"answered in time": (in_time, BLUE), "refused": (refused, ORANGE), "too late": (late, GREY)}
     fate.stackplot(percents, *(part for part, _ in parts.values()), colors=[colour for _, colour in parts.values()],
                    alpha=0.85, linewidth=0)  # fmt: skip
     _name_areas(fate, percents[-1], parts, whole=offered[-1])
     fate.set_title("what became of the requests, a second")
-    fate.yaxis.set_major_formatter(_THOUSANDS)
+    fate.yaxis.set_major_formatter(THOUSANDS)
     fate.set_ylim(bottom=0)
     for axes in (latency, fate):
         axes.set_xlabel("load offered, % of capacity")
@@ -157,18 +157,18 @@ def _batches(results: Results) -> Figure:
     """Both panels over the limit on a batch."""
     figure, (rate, cpu) = _figure("What batching brings: 128 requests of one sentence in flight", 4.8)
     limits = [window.max_batch_rows for window in results.windows]
-    _line(rate, limits, [window.sentences_per_s for window in results.windows], _BLUE)
-    _line(cpu, limits, [window.cpu_s_per_1000 for window in results.windows], _BLUE)
+    _line(rate, limits, [window.sentences_per_s for window in results.windows], BLUE)
+    _line(cpu, limits, [window.cpu_s_per_1000 for window in results.windows], BLUE)
     rate.set_title("sentences a second")
     cpu.set_title("server CPU-seconds per 1,000 sentences")
-    rate.yaxis.set_major_formatter(_THOUSANDS)
+    rate.yaxis.set_major_formatter(THOUSANDS)
     for window in results.windows:
         if window.batch_rows is not None:
             text = f"{window.batch_rows:.1f}"
             rate.annotate(text, (window.max_batch_rows, window.sentences_per_s), (0, -17), textcoords="offset points",
-                          ha="center", fontsize=9, color=_GREY)  # fmt: skip
+                          ha="center", fontsize=9, color=GREY)  # fmt: skip
     rate.text(
-        0.98, 0.06, "grey: mean sentences in a batch", transform=rate.transAxes, ha="right", fontsize=9, color=_GREY
+        0.98, 0.06, "grey: mean sentences in a batch", transform=rate.transAxes, ha="right", fontsize=9, color=GREY
     )
     for axes in (rate, cpu):
         axes.set_xscale("log", base=2)

@@ -1,0 +1,97 @@
+"""docs/encoder.json as pictures. Measures nothing."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from charts import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
+
+PUBLISHED = {
+    "GloVe average": (61.5, 55.4),
+    "InferSent": (68.0, 65.7),
+    "LASER2": (69.8, 62.9),
+    "potion-base-8M": (75.4, 64.7),
+    "static-similarity-mrl": (79.9, 68.3),
+    "all-MiniLM-L6-v2": (82.0, 77.6),
+}
+"""Spearman × 100 on the test sets of STS-B and SICK-R as others published them."""
+_TITLES = ("STS-B", "SICK")
+_LABELS = {
+    "bothends": ("bothends", "512, 256, 128,\n64 numbers"),
+    "all-MiniLM-L6-v2": ("all-MiniLM-L6-v2", "float32"),
+    "all-MiniLM-L6-v2, int8": (None, "int8"),
+}
+"""What stands above a model's dots, and below."""
+
+
+def draw(result: Mapping[str, Any], folder: Path) -> None:
+    """Write quality-vs-speed.png and, where there is a history, learning-curves.png."""
+    charts: dict[str, Callable[[Mapping[str, Any]], Figure]] = {"quality-vs-speed.png": _quality}
+    if result.get("history"):
+        charts["learning-curves.png"] = _curves
+    with plt.rc_context(STYLE):
+        for name, chart in charts.items():
+            figure = chart(result)
+            figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+            plt.close(figure)
+
+
+def _quality(result: Mapping[str, Any]) -> Figure:
+    """A panel for each dev file: our sizes in a column, others a dot each, published figures beside it."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5.6))
+    figure.suptitle("Quality against speed", x=0.01, ha="left", fontsize=15, fontweight="bold")
+    figure.subplots_adjust(left=0.06, right=0.87, bottom=0.17, top=0.83, wspace=0.52)
+    names = list(result["models"][0]["scores"])
+    for number, (panel, name) in enumerate(zip(axes, names, strict=True)):
+        _panel(panel, result["models"], name)
+        panel.set_title(f"{_TITLES[number]} dev, Spearman × 100")
+        strip = panel.inset_axes((1.03, 0, 0.05, 1), sharey=panel)
+        strip.axis("off")
+        strip.set_title("published,\ntest set", fontsize=8.5, color=GREY, loc="left")
+        for model, scores in PUBLISHED.items():
+            strip.plot([0, 1], [scores[number]] * 2, color=GREY, linewidth=1.6)
+            strip.annotate(model, (1, scores[number]), xytext=(4, 0), textcoords="offset points", va="center",
+                           fontsize=8.5, color=GREY, annotation_clip=False)  # fmt: skip
+    machine = result["machine"]
+    figure.text(0.01, 0.01, f"{machine['processor']}, one core, text to vector · {machine['date']}",
+                fontsize=8.5, color=GREY)  # fmt: skip
+    return figure
+
+
+def _panel(panel: Axes, models: list[dict[str, Any]], name: str) -> None:
+    for model, colour in zip(models, (BLUE, ORANGE, RED, RED), strict=True):
+        speed, scores = model["sentences_per_s"], model["scores"][name]
+        panel.plot([speed] * len(scores), list(scores.values()), "o-", color=colour, markersize=8)
+        whole, low = list(scores.values())[-1], min(scores.values())
+        title, text = _LABELS.get(model["name"], (None, model["name"].replace("averaged ", "averaged\n")))
+        if title:
+            panel.annotate(title, (speed, whole), xytext=(-22, 9), textcoords="offset points", fontsize=10.5,
+                           fontweight="bold", color=colour)  # fmt: skip
+        panel.annotate(text, (speed, low), xytext=(0, -10), textcoords="offset points", ha="center", va="top",
+                       fontsize=9, color=colour)  # fmt: skip
+    panel.set_xscale("log")
+    panel.set_xlim(180, 400_000)
+    panel.set_ylim(54, 90)
+    panel.xaxis.set_major_formatter(THOUSANDS)
+    panel.set_xlabel("sentences a second, logarithmic")
+
+
+def _curves(result: Mapping[str, Any]) -> Figure:
+    """Dev scores by step."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
+    figure.suptitle("How the packaged encoder learnt", x=0.01, ha="left", fontsize=15, fontweight="bold")
+    figure.subplots_adjust(left=0.06, right=0.97, bottom=0.14, top=0.8, wspace=0.2)
+    history = result["history"]
+    for number, (panel, name) in enumerate(zip(axes, result["models"][0]["scores"], strict=True)):
+        panel.plot([entry["step"] for entry in history], [entry[name] for entry in history], color=BLUE)
+        last = history[-1]
+        panel.annotate(f"{last[name]:.1f}", (last["step"], last[name]), xytext=(-4, -16), textcoords="offset points",
+                       ha="right", color=INK)  # fmt: skip
+        panel.set_title(f"{_TITLES[number]} dev, Spearman × 100")
+        panel.xaxis.set_major_formatter(THOUSANDS)
+        panel.set_xlabel("steps")
+    return figure

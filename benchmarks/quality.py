@@ -1,0 +1,186 @@
+"""What an encoder's vectors are worth against what they cost, beside its teacher and averaged token vectors.
+
+python benchmarks/quality.py --sts DEV.tsv [--sts …] [--checkpoint CHECKPOINT] [--sentences FILE]
+
+Every model gets token ids sorted by length in batches of a size that suits it, one thread; its tokenizer counts too.
+Rounds are interleaved, so that all share what else the machine does. Writes docs/encoder.json and its charts.
+"""
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import encoder_charts
+from bothends.bundle import Bundle, default_path
+from bothends.embeddings import nested
+from bothends.session import Session
+from bothends.tokenizer import Tokenizer
+from bothends_export.export import lift
+from bothends_training.evaluate import Pairs, read_pairs, spearman
+from machine import describe
+from minilm import mini_lms
+from sentences import load
+
+BATCHES = (1, 8, 32)
+"""Sizes tried; each model's best counts."""
+_BEGIN, _END = "<!-- quality:begin -->", "<!-- quality:end -->"
+_DOCS = Path(__file__).parent.parent / "docs"
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Model(Protocol):
+    """Sentences to token ids to vectors."""
+
+    def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Token ids of each."""
+
+    def run(self, sentences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Vectors of a batch, float32 [sentences, dimension]."""
+
+
+class Ours:
+    """The packaged bundle through the service's own tokenizer and session."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        self.run = Session(bundle, device="cpu").run
+
+    def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Token ids as the service reads them."""
+        return [tokens.ids for tokens in self._tokenizer.encode(sentences)]
+
+
+class TokenVectors(Ours):
+    """The mean of the bundle's own token vectors: what is left of it without the LSTM."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        table = lift(bundle).embedding.weight.detach().numpy()
+        self.run = lambda batch: np.stack([table[list(ids)].mean(axis=0) for ids in batch])
+
+
+@dataclass(slots=True)
+class Measured:
+    """One model: its scores by file and by dimensions, and its rate by batch size, one figure a round."""
+
+    name: str
+    model: Model
+    scores: dict[str, dict[int, float]] = field(default_factory=dict)
+    rates: dict[int, list[float]] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, object]:
+        """As docs/encoder.json holds it."""
+        batch, rate = max(((size, statistics.median(found)) for size, found in self.rates.items()), key=lambda p: p[1])
+        return {"name": self.name, "batch": batch, "sentences_per_s": round(rate), "scores": self.scores}
+
+
+def score(measured: Measured, pairs: Pairs, sizes: Sequence[int]) -> None:
+    """Spearman × 100 at each of `sizes` dimensions, or of all where there are none."""
+    sides = [_embed(measured.model, side) for side in (pairs.first, pairs.second)]
+    found = {size: [nested(side, size) for side in sides] for size in sizes} or {sides[0].shape[1]: sides}
+    measured.scores[pairs.name] = {size: round(spearman(pairs.scores, *both), 2) for size, both in found.items()}
+
+
+def _embed(model: Model, sentences: Sequence[str]) -> NDArray[np.float32]:
+    ids = model.tokenise(sentences)
+    return np.concatenate([model.run(ids[start : start + 8]) for start in range(0, len(ids), 8)])
+
+
+def rate(model: Model, sentences: Sequence[str], batch: int) -> float:
+    """Sentences a second of this thread's CPU, from text to vectors, by length."""
+    started = time.thread_time()
+    ids = sorted(filter(None, model.tokenise(sentences)), key=len)
+    for start in range(0, len(ids), batch):
+        model.run(ids[start : start + batch])
+    return len(sentences) / (time.thread_time() - started)
+
+
+def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Measured]:
+    """Every model's scores and rates."""
+    bundle = Bundle.open(default_path())
+    sizes = (*bundle.config.nested_dimensions, bundle.config.dimension)
+    with tempfile.TemporaryDirectory() as scratch:
+        models = [
+            Measured("bothends", Ours(bundle)),
+            Measured("averaged token vectors", TokenVectors(bundle)),
+            *(Measured(name, model) for name, model in mini_lms(Path(scratch)).items()),
+        ]
+        for measured in track(models, description="scores"):
+            for file in files:
+                score(measured, read_pairs(file), sizes if measured.name == "bothends" else ())
+        for _ in track(range(rounds), description="speed"):
+            for measured in models:
+                for batch in BATCHES:
+                    measured.rates.setdefault(batch, []).append(rate(measured.model, texts, batch))
+    return models
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--sts", "files", type=_file, multiple=True, required=True, help="A file of score⇥sentence⇥sentence.")
+@click.option("--checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path), help="For its history.")
+@click.option("--sentences", type=_file, help="Sentences to time; default: the training corpus, or Python's manual.")
+@click.option("--count", default=1000, show_default=True, help="Sentences timed.")
+@click.option("--rounds", default=5, show_default=True, help="Times each is timed.")
+def main(files: Sequence[Path], checkpoint: Path | None, sentences: Path | None, count: int, rounds: int) -> None:
+    """Score and time the packaged bundle, its teacher and averaged token vectors in one run."""
+    found = load(sentences)
+    models = measure(files, found.texts[:count], rounds)
+    result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in models]}
+    earlier = _DOCS / "encoder.json"
+    if checkpoint:
+        result["history"] = json.loads((checkpoint / "config.json").read_bytes())["training"]["history"]
+    elif earlier.exists():
+        result["history"] = json.loads(earlier.read_bytes()).get("history", [])
+    earlier.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result = json.loads(earlier.read_bytes())
+    encoder_charts.draw(result, _DOCS / "images")
+    rows = list(_rows(result["models"]))
+    table = Table(*rows[0], title="Spearman × 100 and speed, one core")
+    for row in rows[1:]:
+        table.add_row(*row)
+    Console().print(table)
+    _write_page(result, rows)
+
+
+def _rows(models: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
+    """The table, its head first."""
+    names = list(models[0]["scores"])
+    yield ["model", "numbers", *names, "sentences/s", "batch"]
+    for model in models:
+        for size in reversed(model["scores"][names[0]]):
+            scores = (f"{model['scores'][name][size]:.2f}" for name in names)
+            yield [model["name"], size, *scores, f"{model['sentences_per_s']:,}", str(model["batch"])]
+
+
+def _write_page(result: dict[str, Any], rows: Sequence[Sequence[str]]) -> None:
+    """Put picture and table between the marks in docs/encoder.md."""
+    machine, page = result["machine"], _DOCS / "encoder.md"
+    lines = [
+        "![Quality against speed](images/quality-vs-speed.png)",
+        "",
+        f"{machine['date']}, {machine['processor']}, one core, from text to vectors; sentences from "
+        f"{result['source']}, sorted by length, in the batches that suit each model best; medians of interleaved "
+        "rounds. Spearman × 100.",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (rows[0], [":--"] + ["--:"] * (len(rows[0]) - 1), *rows[1:])),
+        "",
+    ]
+    before, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    page.write_text(f"{before}{_BEGIN}\n{chr(10).join(lines)}{_END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
