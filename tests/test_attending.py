@@ -165,7 +165,7 @@ def test_a_long_batch_does_not_leave_the_source_alone(attended: Attended, engine
         inbox.put([[number]])
         inbox.await_brought(moving=clock)
     assert len(engine.batches) == 1
-    assert inbox.batcher.queued == (2, 2)
+    assert inbox.batcher.queued == (2, 2, 2)
 
 
 def test_an_engine_that_hangs_stops_no_other(attended: Attended, engine: HangingEngine) -> None:
@@ -235,7 +235,7 @@ def test_no_more_is_brought_in_than_a_window_holds(attended: Attended, engine: H
     for _ in range(5):
         clock.now += 1
         assert not inbox.brought.acquire(timeout=0.01)
-    assert inbox.batcher.queued == (64, 64)
+    assert inbox.batcher.queued == (64, 64, 64)
 
 
 def test_with_a_core_to_spare_nothing_waits_outside(attended: Attended, engine: HangingEngine) -> None:
@@ -245,7 +245,7 @@ def test_with_a_core_to_spare_nothing_waits_outside(attended: Attended, engine: 
     engine.await_batch()
     inbox.put([[2]], [[3]])
     inbox.await_brought(3)
-    assert inbox.batcher.queued == (2, 2)
+    assert inbox.batcher.queued == (2, 2, 2)
     engine.released.release()
     engine.await_batch()
     assert engine.batches[1] == [[2], [3]]

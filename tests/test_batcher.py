@@ -129,13 +129,13 @@ def test_a_full_queue_refuses_at_once_and_says_how_long(batcher: Batcher) -> Non
     with pytest.raises(OverloadedError) as refused:
         batcher.submit([[1] * 6, [1] * 6])
     assert refused.value.retry_after_s > 0
-    assert batcher.queued == (1, 90)
+    assert batcher.queued == (1, 1, 90)
 
 
 def test_an_empty_queue_takes_a_request_of_any_size(batcher: Batcher) -> None:
     """The bound can't refuse a request for ever."""
     batcher.submit([[1] * 500])
-    assert batcher.queued == (1, 500)
+    assert batcher.queued == (1, 1, 500)
 
 
 def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: HeldEngine) -> None:
@@ -143,7 +143,7 @@ def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: H
     doomed = batcher.submit([[7] * 5, [7] * 6])
     kept = batcher.submit([[8] * 5])
     assert doomed.cancel()
-    assert batcher.queued == (1, 5)
+    assert batcher.queued == (1, 1, 5)
     engine.released.release(10)
     assert kept.result(PATIENCE_S).tolist() == [[40, 5]]
     assert not any(7 in ids for batch in engine.batches for ids in batch)
@@ -170,7 +170,7 @@ def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEng
         late.result(PATIENCE_S)
     assert on_time.result(PATIENCE_S).tolist() == [[8, 1]]
     assert not any(7 in ids for batch in engine.batches for ids in batch)
-    assert batcher.queued == (0, 0)
+    assert batcher.queued == (0, 0, 0)
 
 
 def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
@@ -186,7 +186,7 @@ def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, eng
     batcher.submit([[1] * 10])
     with pytest.raises(DeadlineError, match="would pass"):
         batcher.submit([[1] * 10], deadline=clock.now + 1)
-    assert batcher.queued == (1, 10)
+    assert batcher.queued == (1, 1, 10)
     batcher.submit([[1] * 10], deadline=clock.now + 1000)
     assert not running.done()
 
@@ -196,7 +196,7 @@ def test_cancelling_does_not_search_the_queue(batcher: Batcher) -> None:
     futures = [batcher.submit([[1]]) for _ in range(90)]
     for future in futures[::-1] + futures:
         assert future.cancel()
-    assert batcher.queued == (0, 0)
+    assert batcher.queued == (0, 0, 0)
 
 
 def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) -> None:
@@ -262,4 +262,4 @@ def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: i
         for sentences, future in sent:
             if not future.cancelled():
                 assert np.array_equal(future.result(PATIENCE_S), rows_of(sentences))
-    assert batcher.queued == (0, 0)
+    assert batcher.queued == (0, 0, 0)

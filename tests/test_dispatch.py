@@ -11,7 +11,15 @@ import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from bothends.dispatch import Answer, Dispatcher
-from bothends.errors import DrainingError, OverloadedError, RequestError
+from bothends.errors import (
+    BothendsError,
+    DeadlineError,
+    DrainingError,
+    EngineError,
+    OverloadedError,
+    RequestError,
+    SentenceError,
+)
 from bothends.gate import Gate
 from bothends.metrics import Metrics
 from bothends.v1 import embedding_pb2
@@ -58,11 +66,11 @@ class Room:
         self.handle(call)  # type: ignore[arg-type]
         return call
 
-    def counted(self) -> dict[str, float]:
-        """Calls by code, those that were counted at all."""
+    def counted(self, name: str = "bothends_requests_total", label: str = "code") -> dict[str, float]:
+        """Calls by code, or by another counter's label: those that were counted at all."""
         samples = self.metrics.registry.collect()
-        found = [s for metric in samples for s in metric.samples if s.name == "bothends_requests_total"]
-        return {sample.labels["code"]: sample.value for sample in found if sample.value}
+        found = [s for metric in samples for s in metric.samples if s.name == name]
+        return {sample.labels[label]: sample.value for sample in found if sample.value}
 
     def is_empty(self) -> bool:
         return self.gate.close(timeout_s=0)
@@ -89,6 +97,36 @@ def test_what_a_method_raises_is_its_answer() -> None:
     assert only_code(room.call()) == code_pb2.INVALID_ARGUMENT
     assert room.counted() == {"INVALID_ARGUMENT": 1}
     assert room.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (SentenceError(0, "is empty"), "invalid"),
+        (OverloadedError("the queue is full", retry_after_s=1), "full"),
+        (DrainingError("the server is stopping"), "draining"),
+        (DeadlineError("the deadline would pass"), "deadline"),
+        (EngineError("the model run failed"), None),
+    ],
+)
+def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | None) -> None:
+    """A request that was served, and failed, was not refused; nor was one that succeeded."""
+
+    def refuse(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+        raise error
+
+    room = Room(refuse)
+    room.call()
+    assert room.counted("bothends_refused_requests_total", "reason") == ({reason: 1} if reason else {})
+
+
+def test_a_refusal_at_the_door_is_counted_too() -> None:
+    """Before the request is read, for want of time or of room."""
+    room = Room(lambda request, answer: None)
+    room.call(deadline=time.monotonic() - 1)
+    room.call()
+    room.call()
+    assert room.counted("bothends_refused_requests_total", "reason") == {"deadline": 1, "full": 1}
 
 
 def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@ from prometheus_client import generate_latest
 
 from bothends.metrics import Metrics
 from bothends.server import Server
+from bothends.work import Depth
 from bothends_export.checkpoint import CheckpointConfig
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +59,7 @@ def test_the_example_checkpoint_is_one() -> None:
 def test_every_metric_is_documented_and_no_other() -> None:
     page = generate_latest(Metrics().registry).decode()
     exported = set(re.findall(r"^# TYPE (bothends_\w+)", page, re.MULTILINE))
-    queue = {"bothends_queue_sentences", "bothends_queue_tokens"}  # appear with a batcher
+    queue = {f"bothends_queue_{what}" for what in Depth._fields}  # appear with a batcher
     documented = set(re.findall(r"^\| `(bothends_\w+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
     assert documented == exported | queue
 

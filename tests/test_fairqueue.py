@@ -132,6 +132,7 @@ class Accounting(RuleBasedStateMachine):
     def counts_are_right(self) -> None:
         lengths = [length for waiting in self.waiting.values() for length in waiting]
         assert (self.queue.sentences, self.queue.tokens) == (len(lengths), sum(lengths))
+        assert self.queue.requests == sum(map(bool, self.waiting.values()))
         assert sorted(len(sentence.ids) for sentence in self.queue.window(10_000)) == sorted(lengths)
 
 

@@ -29,7 +29,7 @@ def test_a_poisonous_sentence_fails_alone() -> None:
                 assert "secret" not in str(failed.value)
             else:
                 assert future.result(PATIENCE_S).tolist() == [[2 * number, 2]]
-    assert batcher.queued == (0, 0)
+    assert batcher.queued == (0, 0, 0)
 
 
 def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:

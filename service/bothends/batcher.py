@@ -24,7 +24,7 @@ from .engine import Engine, Observe, TokenIds
 from .errors import DrainingError
 from .runner import Ran, Runner
 from .scheduler import Scheduler
-from .work import Request, Sentence, Source
+from .work import Depth, Request, Sentence, Source
 
 _UNATTENDED_S = 0.005
 """How long the source may go without attention while all workers run: a few times a usual batch. Then the thread that
@@ -81,10 +81,10 @@ class Batcher:
             thread.start()
 
     @property
-    def queued(self) -> tuple[int, int]:
-        """Sentences and tokens that wait now."""
+    def queued(self) -> Depth:
+        """What waits now."""
         with self._changed:
-            return self._waiting.sentences, self._waiting.tokens
+            return self._waiting.depth
 
     @property
     def wait_s(self) -> float:

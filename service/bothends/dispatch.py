@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2
 
 from .completion import Call, Handler
-from .errors import BothendsError, DeadlineError, OverloadedError, RequestError
+from .errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
 from .gate import Gate
 from .metrics import Metrics
 from .status import to_status
@@ -23,15 +23,17 @@ _log = logging.getLogger(__name__)
 _MOST_WAIT = 0.25
 """The share of a call's time that it may be expected to wait. Who would wait longer is refused unread: to serve the
 late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
+Settled = Callable[[str, Refusal | None], None]
+"""Told once how a call ended: its status code, and why it was refused if it was."""
 RequestT = TypeVar("RequestT", bound=Message)
 
 
 class Answer:
     """What a method owes one call. The first to settle it counts: an answer, an error, or the caller's leaving."""
 
-    def __init__(self, call: Call, settled: Callable[[str], None]) -> None:
+    def __init__(self, call: Call, settled: Settled) -> None:
         self._call = call
-        self._settled: Callable[[str], None] | None = settled
+        self._settled: Settled | None = settled
         self._work: Future[Any] | None = None
         self._lock = threading.Lock()
         call.when_gone(self._gone)
@@ -49,7 +51,7 @@ class Answer:
     def fail(self, error: BothendsError) -> None:
         """Answer with the status that tells of `error`."""
         status = to_status(error)
-        if self._settle(code_pb2.Code.Name(status.code)):
+        if self._settle(code_pb2.Code.Name(status.code), error.refusal):
             self._call.fail(status)
 
     def cancels(self, work: Future[Any]) -> None:
@@ -78,13 +80,13 @@ class Answer:
         if self._settle("DEADLINE_EXCEEDED" if is_late else "CANCELLED") and work is not None:
             work.cancel()
 
-    def _settle(self, code: str) -> bool:
+    def _settle(self, code: str, refused: Refusal | None = None) -> bool:
         with self._lock:
             settled, self._settled = self._settled, None
             self._work = None  # its callbacks lead back here; a circle would wait for the garbage collector
         if settled is None:
             return False
-        settled(code)
+        settled(code, refused)
         return True
 
 
@@ -108,7 +110,8 @@ class Dispatcher:
             except BothendsError as error:  # refused before its request is read: an overload is no time for more
                 status = to_status(error)
                 call.fail(status)
-                self._metrics.answered(method, code_pb2.Code.Name(status.code), time.perf_counter() - started)
+                code = code_pb2.Code.Name(status.code)
+                self._metrics.answered(method, code, time.perf_counter() - started, refusal=error.refusal)
                 return
             answer = Answer(call, partial(self._left, method, started))
             call.read(partial(begin, answer))
@@ -129,8 +132,8 @@ class Dispatcher:
                 raise OverloadedError("calls come faster than this server can take them", retry_after_s=wait_s)
         self._gate.enter()
 
-    def _left(self, method: str, started: float, code: str) -> None:
-        self._metrics.answered(method, code, time.perf_counter() - started)
+    def _left(self, method: str, started: float, code: str, refused: Refusal | None) -> None:
+        self._metrics.answered(method, code, time.perf_counter() - started, refusal=refused)
         self._gate.leave()
 
 

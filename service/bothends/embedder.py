@@ -64,6 +64,7 @@ class Embedder:
         self.max_sentences = settings.max_sentences
         self.max_sentence_chars = settings.max_sentence_chars
         self.self_test: SelfTest = self_test(bundle, tokenizer, engine, device=device)
+        metrics.tested(success=True, difference=self.self_test.max_difference)
         self.workers = settings.workers if device == "cpu" else 1
         self._tokenizer = tokenizer
         self._metrics = metrics
@@ -77,7 +78,7 @@ class Embedder:
             observe=metrics.batch_ran,
             spare_core=device != "cpu",
         )
-        metrics.watch_queue(lambda: self._batcher.queued)
+        metrics.watch_queue(lambda: self._batcher.queued, tokens_limit=settings.max_queue_tokens, workers=self.workers)
 
     @classmethod
     def load(cls, bundle: Bundle, *, settings: Settings | None = None, metrics: Metrics | None = None) -> Self:

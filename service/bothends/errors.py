@@ -17,9 +17,17 @@
 Knows nothing of gRPC: `status.py` turns these into statuses and back.
 """
 
+from typing import ClassVar, Literal
+
+Refusal = Literal["full", "deadline", "draining", "invalid"]
+"""Why a request was turned away: no room, no time, no longer, or its own mistake."""
+
 
 class BothendsError(Exception):
     """Base of every error that bothends raises on purpose; its text is one line for a person."""
+
+    refusal: ClassVar[Refusal | None] = None
+    """How it counts where it turns a request away; None where something failed."""
 
 
 class SettingsError(BothendsError):
@@ -45,6 +53,8 @@ class SelfTestError(BundleError):
 class RequestError(BothendsError):
     """A request can't be answered as it stands. `field` names the part of it that is wrong."""
 
+    refusal = "invalid"
+
     def __init__(self, message: str, *, field: str = "sentences") -> None:
         super().__init__(message)
         self.field = field
@@ -63,6 +73,8 @@ class SentenceError(RequestError):
 class OverloadedError(BothendsError):
     """The queue is full. Nothing was accepted; `retry_after_s` says when to try again (seconds)."""
 
+    refusal = "full"
+
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
@@ -71,9 +83,13 @@ class OverloadedError(BothendsError):
 class DrainingError(BothendsError):
     """The server is stopping; another server, or this one restarted, may answer."""
 
+    refusal = "draining"
+
 
 class DeadlineError(BothendsError):
     """The deadline passed before the answer was ready."""
+
+    refusal = "deadline"
 
 
 class EngineError(BothendsError):

@@ -26,6 +26,8 @@ class FairQueue:
         self._order: list[tuple[float, int, Sentence]] = []
         self._virtual_time = 0.0
         self._arrivals = 0
+        self.requests = 0
+        """That are alive and of which a sentence waits."""
         self.sentences = 0
         """That wait and whose request is alive."""
         self.tokens = 0
@@ -93,7 +95,9 @@ class FairQueue:
         return left
 
     def _count(self, request: Request, sentences: int, tokens: int) -> None:
+        waited = request.waiting_sentences > 0
         request.waiting_sentences += sentences
+        self.requests += (request.waiting_sentences > 0) - waited
         request.waiting_tokens += tokens
         self.sentences += sentences
         self.tokens += tokens

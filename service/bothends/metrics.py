@@ -3,16 +3,21 @@
 Knows nothing of who calls it. Seconds, tokens and rows are base units; no label ever holds a caller's text.
 """
 
+import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from importlib.metadata import version
 from typing import Literal, get_args
 
+import onnxruntime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from .engine import BatchRecord
+from .errors import Refusal
+from .work import Depth
 
 Phase = Literal["tokenise", "queue", "engine", "serialise"]
 
@@ -25,6 +30,7 @@ TOKENS = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 # fmt: on
 PHASES: tuple[Phase, ...] = get_args(Phase)
+REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
 METHODS = ("Embed", "GetModel")
 CODES = (
     "OK",
@@ -36,6 +42,12 @@ CODES = (
     "INTERNAL",
 )
 
+_BUILD = {
+    "version": version("bothends"),
+    "python": platform.python_version(),
+    "onnxruntime": onnxruntime.__version__,
+}
+
 disable_created_metrics()  # a time stamp beside each series doubles a scrape and says nothing here
 
 
@@ -46,6 +58,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
+        self._refused = Counter(
+            "bothends_refused_requests", "Requests turned away unserved.", ("reason",), registry=self.registry
+        )
         self._request_seconds = self._histogram(
             "bothends_request_seconds", "From a request's arrival to its answer.", SECONDS, ("method",)
         )
@@ -66,24 +81,38 @@ class Metrics:
         self._batch_efficiency = self._histogram(
             "bothends_batch_efficiency_ratio", "Share of each model run that is not padding.", SHARES
         )
+        self._queue_tokens_limit = self._gauge("bothends_queue_tokens_limit", "Tokens that may wait.")
+        self._workers = self._gauge("bothends_engine_workers", "Model runs that may go on at once.")
+        self._selftest = {
+            "success": self._gauge("bothends_selftest_success", "1 if the last self-test passed, else 0."),
+            "timestamp_seconds": self._gauge("bothends_selftest_timestamp_seconds", "When it ran, in Unix time."),
+            "difference": self._gauge(
+                "bothends_selftest_difference", "Largest difference of an embedding's number from PyTorch's then."
+            ),
+        }
         labels = ("name", "version", "device", "provider")
-        self._model = Gauge(
-            "bothends_model_info", "The model that is served; always 1.", labels, registry=self.registry
-        )
+        self._model = self._gauge("bothends_model_info", "The model that is served; always 1.", labels)
+        self._gauge("bothends_build_info", "What serves; always 1.", tuple(_BUILD)).labels(**_BUILD).set(1)
         self._present_at_zero()
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
     def _present_at_zero(self) -> None:
         self._seconds_of = {method: self._request_seconds.labels(method) for method in METHODS}
         self._count_of = {(method, code): self._requests.labels(method, code) for method in METHODS for code in CODES}
         self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
+        self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
 
-    def answered(self, method: str, code: str, seconds: float) -> None:
-        """A request was answered with a gRPC status code, `seconds` after it came."""
+    def answered(self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None) -> None:
+        """A request was answered with a gRPC status code, `seconds` after it came; `refusal` if it wasn't served."""
         self._count_of[method, code].inc()
         self._seconds_of[method].observe(seconds)
+        if refusal is not None:
+            self._refusals[refusal].inc()
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]:
         """Time what is done inside `with`."""
@@ -105,9 +134,17 @@ class Metrics:
         self._batch_tokens.observe(record.padded_tokens)
         self._batch_efficiency.observe(record.tokens / record.padded_tokens)
 
-    def watch_queue(self, queued: Callable[[], tuple[int, int]]) -> None:
-        """Report `queued()`, waiting sentences and tokens, at each scrape."""
+    def watch_queue(self, queued: Callable[[], Depth], *, tokens_limit: int, workers: int) -> None:
+        """Report what waits at each scrape, and what bounds it."""
         self.registry.register(_Queue(queued))
+        self._queue_tokens_limit.set(tokens_limit)
+        self._workers.set(workers)
+
+    def tested(self, *, success: bool, difference: float) -> None:
+        """A self-test ended just now; `difference` is the largest that it saw."""
+        self._selftest["success"].set(success)
+        self._selftest["timestamp_seconds"].set_to_current_time()
+        self._selftest["difference"].set(difference)
 
     def serving(self, *, name: str, version: str, device: str, provider: str) -> None:
         """Say which model is served."""
@@ -132,10 +169,10 @@ class _Timer(AbstractContextManager[None]):
 class _Queue(Collector):
     """Asks for the queue's length only when somebody looks."""
 
-    def __init__(self, queued: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, queued: Callable[[], Depth]) -> None:
         self._queued = queued
 
     def collect(self) -> Iterable[Metric]:
-        sentences, tokens = self._queued()
-        yield GaugeMetricFamily("bothends_queue_sentences", "Sentences that wait for the engine.", value=sentences)
-        yield GaugeMetricFamily("bothends_queue_tokens", "Tokens that wait for the engine.", value=tokens)
+        for name, value in self._queued()._asdict().items():
+            text = f"{name.capitalize()} that wait for the engine."
+            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value)

@@ -10,7 +10,7 @@ from .engine import TokenIds
 from .errors import DeadlineError, OverloadedError
 from .fairqueue import FairQueue
 from .policy import choose
-from .work import Request, Sentence
+from .work import Depth, Request, Sentence
 
 _WINDOW = 64
 """How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
@@ -48,14 +48,14 @@ class Scheduler:
         return bool(self._queue)
 
     @property
+    def depth(self) -> Depth:
+        """What waits."""
+        return Depth(self._queue.requests, self._queue.sentences, self._queue.tokens)
+
+    @property
     def sentences(self) -> int:
         """That wait."""
         return self._queue.sentences
-
-    @property
-    def tokens(self) -> int:
-        """Of the sentences that wait."""
-        return self._queue.tokens
 
     @property
     def wait_s(self) -> float:

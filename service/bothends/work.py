@@ -64,6 +64,14 @@ class Sentence(NamedTuple):
     since: float
 
 
+class Depth(NamedTuple):
+    """How much waits."""
+
+    requests: int
+    sentences: int
+    tokens: int
+
+
 class Source(Protocol):
     """Where work comes from that nobody submits from a thread of his own. One thread at a time, whichever, asks it."""
 
