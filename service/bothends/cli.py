@@ -5,7 +5,6 @@ doesn't import: they register under the entry points "bothends.commands".
 """
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -91,14 +90,12 @@ def serve(**flags: str | None) -> None:
 
     Each flag is an environment variable too; a flag wins.
     """
+    from .logs import configure
     from .server import Server
     from .settings import Settings
 
     settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # our own lines say when it starts and stops
+    configure(settings.log_level, settings.log_format, sys.stderr)
     server = Server(settings)
     server.start()
 
@@ -114,7 +111,6 @@ def serve(**flags: str | None) -> None:
         signal.signal(number, on_signal)
     click.echo(server.banner())
     server.wait()
-    click.echo("stopping: what was accepted is finished first", err=True)
     if not server.stop():
         raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
 

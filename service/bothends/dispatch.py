@@ -110,8 +110,7 @@ class Dispatcher:
             except BothendsError as error:  # refused before its request is read: an overload is no time for more
                 status = to_status(error)
                 call.fail(status)
-                code = code_pb2.Code.Name(status.code)
-                self._metrics.answered(method, code, time.perf_counter() - started, refusal=error.refusal)
+                self._count(method, started, code_pb2.Code.Name(status.code), error.refusal)
                 return
             answer = Answer(call, partial(self._left, method, started))
             call.read(partial(begin, answer))
@@ -133,8 +132,14 @@ class Dispatcher:
         self._gate.enter()
 
     def _left(self, method: str, started: float, code: str, refused: Refusal | None) -> None:
-        self._metrics.answered(method, code, time.perf_counter() - started, refusal=refused)
+        self._count(method, started, code, refused)
         self._gate.leave()
+
+    def _count(self, method: str, started: float, code: str, refused: Refusal | None) -> None:
+        seconds = time.perf_counter() - started
+        self._metrics.answered(method, code, seconds, refusal=refused)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("request", extra={"method": method, "code": code, "seconds": seconds, "refused": refused})
 
 
 def _parsed(request_type: type[RequestT], content: bytes | None, method: str) -> RequestT:

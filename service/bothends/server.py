@@ -4,6 +4,7 @@ Ports are bound first, so that a taken one is said at once; nothing is answered 
 """
 
 import gc
+import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from .servicer import SERVICE, EmbeddingServicer
 from .settings import Settings, flag
 from .web import WebServer, application
 
+_log = logging.getLogger(__name__)
 _LAST_BYTES_S = 0.5
 """What a stopping server gives its last answers to leave by, once all are made."""
 _OTHER_THREADS = 4
@@ -62,6 +64,9 @@ class Server:
         self._calls.start()
         self.embedder.attend_to(self._calls)
         self._ready = True
+        config, test = self.embedder.config, self.embedder.self_test
+        _log.info("serving", extra={"model": config.name, "version": config.version, "device": self.embedder.device,
+                                    "port": self.port, "selftest_difference": test.max_difference})  # fmt: skip
 
     def banner(self) -> str:
         """What is served, where, and what to try next: a few lines for a person."""
@@ -94,12 +99,14 @@ class Server:
         Returns whether everything accepted was answered.
         """
         self._ready = False
+        _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         self._health.enter_graceful_shutdown()
         answered = self._gate.close(timeout_s=self.settings.drain_s)
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         self._calls.close()
         finished = self.embedder.close(timeout_s=_LAST_BYTES_S)
         self._web.stop()
+        _log.info("stopped", extra={"everything_answered": answered and finished})
         return answered and finished
 
     def _add_services(self) -> None:

@@ -60,7 +60,10 @@ class Settings(BaseModel):
         30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="What is logged, to standard error."
+        "info", description="What is logged, to standard error; debug has a line for each request."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="How: for a person (console) or a machine (json); auto is console on a terminal."
     )
 
     @classmethod

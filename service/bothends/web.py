@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,8 +19,9 @@ from .errors import StartupError
 def application(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
     """The ASGI application over a server's metrics and readiness."""
 
-    def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "alive"})

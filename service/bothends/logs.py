@@ -1,0 +1,38 @@
+"""Log records to lines: for a person on a terminal, JSON for machines. Every module logs by the standard library.
+
+What is worth a field goes in `extra`. No record ever holds a caller's sentence or key.
+"""
+
+import logging
+from typing import Literal, TextIO
+
+import structlog
+
+Format = Literal["auto", "console", "json"]
+
+
+def configure(level: str, form: Format, stream: TextIO) -> None:
+    """Send records of `level` and above to `stream`. "auto" is for a person on a terminal, and JSON elsewhere."""
+    is_terminal = stream.isatty()
+    renderer: structlog.typing.Processor
+    if form == "console" or (form == "auto" and is_terminal):
+        renderer = structlog.dev.ConsoleRenderer(colors=is_terminal)
+        exceptions: structlog.typing.Processor = structlog.processors.StackInfoRenderer()
+    else:
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        exceptions = structlog.processors.format_exc_info
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        exceptions,
+    ]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # our own lines say when it starts and stops
