@@ -35,6 +35,7 @@ class HandHeldCall:
     lag_s: float = 0.0
     was_read: bool = False
     deadline: float | None = None
+    metadata: tuple[tuple[str, str | bytes], ...] = ()
     outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
 
     def read(self, then: Callable[[bytes | None], None]) -> None:

@@ -19,11 +19,14 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.trace import Span
 
+from . import tracing
 from .engine import Engine, Observe, TokenIds
 from .errors import DrainingError
 from .runner import Ran, Runner
 from .scheduler import Scheduler
+from .tracing import NO_SPAN
 from .work import Depth, Request, Sentence, Source
 
 _UNATTENDED_S = 0.005
@@ -97,14 +100,16 @@ class Batcher:
             self._source = source
             self._changed.notify()
 
-    def submit(self, sentences: Sequence[TokenIds], *, deadline: float | None = None) -> Future[NDArray[np.float32]]:
+    def submit(
+        self, sentences: Sequence[TokenIds], *, deadline: float | None = None, span: Span = NO_SPAN
+    ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds rows float32 [sentences, dimension].
 
         `deadline` is a time of the batcher's clock. Cancelling the future frees the places of what still waits.
         Raises OverloadedError, DrainingError, or DeadlineError where the deadline can't be met, and then nothing was
         queued. The future raises DeadlineError, EngineError or DrainingError.
         """
-        request = Request(len(sentences), self._runner.dimension, deadline, self._forget)
+        request = Request(len(sentences), self._runner.dimension, deadline, self._forget, span)
         if not sentences:
             request.settle(request.rows)
             return request
@@ -224,12 +229,13 @@ class Batcher:
         return False
 
     def _deliver(self, ran: list[Ran]) -> None:
-        for batch, rows, record in ran:
+        for batch, rows, record, span in ran:
+            tracing.link((of.request.span for of in batch), span)
             with self._changed:
                 finished = [of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)]
             for request in finished:
                 request.settle(request.rows)
-            self._runner.tell(record)
+            self._runner.tell(record, span)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

@@ -90,12 +90,14 @@ def serve(**flags: str | None) -> None:
 
     Each flag is an environment variable too; a flag wins.
     """
+    from . import tracing
     from .logs import configure
     from .server import Server
     from .settings import Settings
 
     settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
     configure(settings.log_level, settings.log_format, sys.stderr)
+    send_last_spans = tracing.export() if settings.tracing else None
     server = Server(settings)
     server.start()
 
@@ -111,7 +113,10 @@ def serve(**flags: str | None) -> None:
         signal.signal(number, on_signal)
     click.echo(server.banner())
     server.wait()
-    if not server.stop():
+    everything_answered = server.stop()
+    if send_last_spans:
+        send_last_spans()
+    if not everything_answered:
         raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
 
 

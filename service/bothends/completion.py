@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -39,12 +39,16 @@ _DETAILS = "grpc-status-details-bin"
 """The trailing metadata in which a google.rpc.Status travels, where grpcio-status and its like look for it."""
 
 
+Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
+"""Names and values that came with a call."""
+
+
 class Call:
     """One call. Read its request or not; answer it or fail it, once, from any thread."""
 
-    __slots__ = ("_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_requests", "deadline", "lag_s")
+    __slots__ = ("_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_requests", "deadline", "lag_s", "metadata")
 
-    def __init__(self, core: Any, requests: "Requests", *, deadline: float | None) -> None:
+    def __init__(self, core: Any, requests: "Requests", *, deadline: float | None, metadata: Metadata = ()) -> None:
         self._core = core
         self._requests = requests
         self._is_gone = self._is_watched = False
@@ -52,6 +56,7 @@ class Call:
         self._lock = threading.Lock()
         self.deadline = deadline
         """When the caller stops waiting, a time of `time.monotonic`; None for never."""
+        self.metadata = metadata
         self.lag_s = requests.lag_s
         """About how long a request read now waits for those before it."""
 
@@ -217,7 +222,7 @@ class CallQueue:
         self._expect(method)
         remaining = event.call_details.deadline - time.time()
         deadline = None if remaining > _FOREVER_S else time.monotonic() + remaining
-        self._methods[method](Call(core, self._requests, deadline=deadline))
+        self._methods[method](Call(core, self._requests, deadline=deadline, metadata=event.invocation_metadata))
 
 
 def _ignore(_: Any) -> None:

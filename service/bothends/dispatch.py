@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2
+from opentelemetry.trace import Span
 
+from . import tracing
 from .completion import Call, Handler
 from .errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
 from .gate import Gate
@@ -31,8 +33,10 @@ RequestT = TypeVar("RequestT", bound=Message)
 class Answer:
     """What a method owes one call. The first to settle it counts: an answer, an error, or the caller's leaving."""
 
-    def __init__(self, call: Call, settled: Settled) -> None:
+    def __init__(self, call: Call, settled: Settled, span: Span) -> None:
         self._call = call
+        self.span = span
+        """What tells of the call in a trace."""
         self._settled: Settled | None = settled
         self._work: Future[Any] | None = None
         self._lock = threading.Lock()
@@ -105,14 +109,15 @@ class Dispatcher:
 
         def handle(call: Call) -> None:
             started = time.perf_counter()
+            span = tracing.request(method, call.metadata)
             try:
                 self._admit(call)
             except BothendsError as error:  # refused before its request is read: an overload is no time for more
                 status = to_status(error)
                 call.fail(status)
-                self._count(method, started, code_pb2.Code.Name(status.code), error.refusal)
+                self._count(method, started, span, code_pb2.Code.Name(status.code), error.refusal)
                 return
-            answer = Answer(call, partial(self._left, method, started))
+            answer = Answer(call, partial(self._left, method, started, span), span)
             call.read(partial(begin, answer))
 
         def begin(answer: Answer, content: bytes | None) -> None:
@@ -131,13 +136,14 @@ class Dispatcher:
                 raise OverloadedError("calls come faster than this server can take them", retry_after_s=wait_s)
         self._gate.enter()
 
-    def _left(self, method: str, started: float, code: str, refused: Refusal | None) -> None:
-        self._count(method, started, code, refused)
+    def _left(self, method: str, started: float, span: Span, code: str, refused: Refusal | None) -> None:
+        self._count(method, started, span, code, refused)
         self._gate.leave()
 
-    def _count(self, method: str, started: float, code: str, refused: Refusal | None) -> None:
+    def _count(self, method: str, started: float, span: Span, code: str, refused: Refusal | None) -> None:
         seconds = time.perf_counter() - started
-        self._metrics.answered(method, code, seconds, refusal=refused)
+        self._metrics.answered(method, code, seconds, refusal=refused, trace_id=tracing.trace_id(span))
+        tracing.answered(span, code)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("request", extra={"method": method, "code": code, "seconds": seconds, "refused": refused})
 

@@ -12,6 +12,7 @@ from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.trace import Span
 
 from .batcher import Batcher
 from .bundle import Bundle
@@ -24,6 +25,7 @@ from .selftest import SelfTest, self_test
 from .session import Session
 from .settings import Settings
 from .tokenizer import Tokenizer, Tokens
+from .tracing import NO_SPAN
 from .work import Source
 
 _OVERHEAD_ROWS = {"cpu": 1.5, "cuda": 1000.0}
@@ -120,16 +122,19 @@ class Embedder:
         accepted, rows = self.begin(sentences, deadline=deadline)
         return self.finish(accepted, _wait(rows, deadline))
 
-    def begin(self, sentences: Sequence[str], *, deadline: float | None = None) -> tuple[Accepted, Rows]:
+    def begin(
+        self, sentences: Sequence[str], *, deadline: float | None = None, span: Span = NO_SPAN
+    ) -> tuple[Accepted, Rows]:
         """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
 
-        `deadline` is a time of `time.monotonic`. Cancelling the future frees the queue's places at once.
+        `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
+        frees the queue's places at once.
         """
         self._check(sentences)
         self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
         tokens = self._tokenise(sentences, deadline)
         counts = [len(sentence.ids) for sentence in tokens]
-        rows = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline)
+        rows = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline, span=span)
         return Accepted(counts, [sentence.truncated for sentence in tokens]), rows
 
     def finish(self, accepted: Accepted, rows: NDArray[np.float32]) -> Embeddings:

@@ -107,10 +107,15 @@ class Metrics:
         self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
         self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
 
-    def answered(self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None) -> None:
-        """A request was answered with a gRPC status code, `seconds` after it came; `refusal` if it wasn't served."""
+    def answered(
+        self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None, trace_id: str | None = None
+    ) -> None:
+        """A request was answered with a gRPC status code, `seconds` after it came; `refusal` if it wasn't served.
+
+        `trace_id` is that of a trace in which an operator may look it up.
+        """
         self._count_of[method, code].inc()
-        self._seconds_of[method].observe(seconds)
+        self._seconds_of[method].observe(seconds, {"trace_id": trace_id} if trace_id else None)
         if refusal is not None:
             self._refusals[refusal].inc()
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.trace import Span
 
+from . import tracing
 from .engine import BatchRecord, Engine, Observe
 from .errors import DeadlineError, EngineError
 from .throughput import Throughput
@@ -21,6 +23,7 @@ class Ran(NamedTuple):
     batch: list[Sentence]
     rows: NDArray[np.float32]
     record: BatchRecord
+    span: Span
 
 
 class Runner:
@@ -48,8 +51,9 @@ class Runner:
         alive = [sentence for sentence in batch if not sentence.request.done()]
         return self._run(alive) if alive else []
 
-    def tell(self, record: BatchRecord) -> None:
+    def tell(self, record: BatchRecord, span: Span) -> None:
         """Let whoever measures know of a batch."""
+        tracing.ran(span, record)
         try:
             self._observe(record)
         except Exception:  # whoever measures may be wrong; the next batch is served all the same
@@ -57,18 +61,20 @@ class Runner:
 
     def _run(self, batch: list[Sentence]) -> list[Ran]:
         started = self._clock()
+        span = tracing.batch()
         try:
             rows = self._engine.run([sentence.ids for sentence in batch])
             if rows.shape != (len(batch), self.dimension):
                 raise ValueError(f"{len(batch)} sentences gave rows of shape {rows.shape}")
         except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
+            tracing.failed(span)
             _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
             if len(batch) == 1:
                 batch[0].request.settle(EngineError(f"the model run failed ({type(error).__name__})"))
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
-        return [Ran(batch, rows, self._record(batch, started, self._clock() - started))]
+        return [Ran(batch, rows, self._record(batch, started, self._clock() - started), span)]
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]

@@ -65,7 +65,7 @@ class EmbeddingServicer:
 
     def _begin(self, request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
         with answer.guarding():
-            accepted, rows = self._embedder.begin(request.sentences, deadline=answer.deadline)
+            accepted, rows = self._embedder.begin(request.sentences, deadline=answer.deadline, span=answer.span)
             answer.cancels(rows)
             rows.add_done_callback(partial(self._finish, accepted, answer))
 

@@ -59,6 +59,9 @@ class Settings(BaseModel):
     drain_s: float = Field(
         30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
     )
+    tracing: bool = Field(
+        False, description="Send OpenTelemetry spans by OTLP, as the OTEL_* variables say (an endpoint, a sampler)."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged, to standard error; debug has a line for each request."
     )

@@ -6,9 +6,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.trace import Span
 
 from .engine import TokenIds
 from .errors import BothendsError
+from .tracing import NO_SPAN
 
 
 class Request(Future[NDArray[np.float32]]):
@@ -17,8 +19,11 @@ class Request(Future[NDArray[np.float32]]):
     It is the future that the caller holds; cancelling it gives back the places of what still waits.
     """
 
-    def __init__(self, sentences: int, dimension: int, deadline: float | None, forget: "Forget") -> None:
+    def __init__(
+        self, sentences: int, dimension: int, deadline: float | None, forget: "Forget", span: Span = NO_SPAN
+    ) -> None:
         super().__init__()
+        self.span = span
         self.rows = np.empty((sentences, dimension), dtype=np.float32)
         self._missing = sentences
         self.deadline = deadline
