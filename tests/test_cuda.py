@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bothends.bundle import Bundle
-from bothends.cuda import run_bound, shapes_to_warm, warm_up
+from bothends.cuda import memory_used, run_bound, shapes_to_warm, warm_up
 from bothends.engine import TokenIds
 from bothends.errors import DeviceError
 from bothends.session import Session, options_for, pad, provider_for
@@ -81,3 +81,9 @@ def test_a_warm_up_that_fails_names_the_settings_to_lower() -> None:
 
 def test_a_warm_up_runs_on_a_session(english: Bundle) -> None:
     warm_up(Session(english, device="cpu"), max_rows=8, max_tokens=64, longest=english.config.max_tokens)
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is a GPU")
+def test_memory_of_a_gpu_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(DeviceError, match="the GPU's memory can't be read: "):
+        memory_used()

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,9 +18,11 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from prometheus_client import generate_latest
 
 from bothends.bundle import Bundle
 from bothends.embedder import Embedder
+from bothends.metrics import Metrics
 from bothends.session import Session, options_for, pad, provider_for
 from bothends.settings import Settings
 from bothends_export.checkpoint import Checkpoint
@@ -154,3 +157,13 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "Error: device cuda" in answer.stderr
     assert "self-test" not in answer.stdout
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif("CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="needs a CUDA device")
+def test_the_gpus_memory_is_a_metric(english: Bundle) -> None:
+    metrics = Metrics()
+    with Embedder.load(english, settings=Settings(device="cuda"), metrics=metrics) as embedder:
+        embedder.embed(["there will be dragons"])
+        (line,) = re.findall(r"^bothends_device_memory_bytes (\S+)", generate_latest(metrics.registry).decode(), re.M)
+    assert float(line) > 1e8

@@ -3,6 +3,7 @@
 Knows nothing of bundles, text or queues. Written from onnxruntime's source, not yet run on a GPU: see docs/gpu.md.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -81,3 +82,17 @@ def shapes_to_warm(*, max_rows: int, max_tokens: int, longest: int) -> Iterator[
         yield rows, min(longest, -(-max_tokens // rows))
         rows //= 2
     yield 1, longest  # alone, a sentence may be over the budget
+
+
+def memory_used() -> int:
+    """Bytes in use on the GPU that this process sees first, by whomever. Raises DeviceError where NVML can't tell."""
+    import pynvml  # bothends[gpu] alone brings it
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    try:
+        pynvml.nvmlInit()
+        by_number = visible.isdigit()
+        find = pynvml.nvmlDeviceGetHandleByIndex if by_number else pynvml.nvmlDeviceGetHandleByUUID
+        return int(pynvml.nvmlDeviceGetMemoryInfo(find(int(visible) if by_number else visible)).used)
+    except pynvml.NVMLError as error:
+        raise DeviceError(f"the GPU's memory can't be read: {error}") from error

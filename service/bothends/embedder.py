@@ -16,7 +16,7 @@ from opentelemetry.trace import Span
 
 from .batcher import Batcher
 from .bundle import Bundle
-from .cuda import warm_up
+from .cuda import memory_used, warm_up
 from .embeddings import Embeddings
 from .engine import Engine
 from .errors import DeadlineError, RequestError, SentenceError
@@ -99,6 +99,8 @@ class Embedder:
                 longest=bundle.config.max_tokens,
             )
         metrics = metrics or Metrics()
+        if session.device == "cuda":
+            metrics.watch_device_memory(memory_used)
         metrics.serving(
             name=bundle.config.name,
             version=bundle.config.version,

@@ -145,6 +145,10 @@ class Metrics:
         self._queue_tokens_limit.set(tokens_limit)
         self._workers.set(workers)
 
+    def watch_device_memory(self, used: Callable[[], int]) -> None:
+        """Report `used()`, bytes, at each scrape."""
+        self._gauge("bothends_device_memory_bytes", "In use on the GPU, by whomever.").set_function(used)
+
     def tested(self, *, success: bool, difference: float) -> None:
         """A self-test ended just now; `difference` is the largest that it saw."""
         self._selftest["success"].set(success)
