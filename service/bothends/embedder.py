@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -16,12 +17,13 @@ from opentelemetry.trace import Span
 
 from .batcher import Batcher
 from .bundle import Bundle
+from .canary import Canary
 from .cuda import memory_used, warm_up
 from .embeddings import Embeddings
 from .engine import Engine
 from .errors import DeadlineError, RequestError, SentenceError
 from .metrics import Metrics
-from .selftest import SelfTest, self_test
+from .selftest import self_test
 from .session import Session
 from .settings import Settings
 from .tokenizer import Tokenizer, Tokens
@@ -61,12 +63,15 @@ class Embedder:
         metrics: Metrics,
     ) -> None:
         """Prove `bundle` on this engine, then start batching. Raises BundleError where it no longer agrees."""
-        self.config = bundle.config  # not the bundle: its model's bytes are onnxruntime's now
+        self.config = bundle.config  # the model's bytes are onnxruntime's now; they aren't kept
         self.device = device
         self.max_sentences = settings.max_sentences
         self.max_sentence_chars = settings.max_sentence_chars
-        self.self_test: SelfTest = self_test(bundle, tokenizer, engine, device=device)
-        metrics.tested(success=True, difference=self.self_test.max_difference)
+        kept = replace(bundle, model=b"")
+        self._canary = Canary(
+            partial(self_test, kept, tokenizer, engine, device=device), metrics, every_s=settings.selftest_s
+        )
+        self.self_test = self._canary.first
         self.workers = settings.workers if device == "cpu" else 1
         self._tokenizer = tokenizer
         self._metrics = metrics
@@ -150,6 +155,7 @@ class Embedder:
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
+        self._canary.close()
         return self._batcher.close(timeout_s=timeout_s)
 
     def __enter__(self) -> Self:

@@ -17,6 +17,7 @@
 Knows nothing of gRPC: `status.py` turns these into statuses and back.
 """
 
+import math
 from typing import ClassVar, Literal
 
 Refusal = Literal["full", "deadline", "draining", "invalid"]
@@ -47,7 +48,14 @@ class BundleError(BothendsError):
 
 
 class SelfTestError(BundleError):
-    """The model's golden sentences no longer give PyTorch's embeddings on this device."""
+    """The model's golden sentences no longer give PyTorch's embeddings on this device.
+
+    `difference` is the largest that was seen; NaN where there was none to see.
+    """
+
+    def __init__(self, message: str, *, difference: float = math.nan) -> None:
+        super().__init__(message)
+        self.difference = difference
 
 
 class RequestError(BothendsError):

@@ -48,6 +48,7 @@ def _check(bundle: Bundle, rows: NDArray[np.float32], tolerance: float, how: str
     if not differences[worst] <= tolerance:  # also where it is NaN
         raise SelfTestError(
             f"{bundle.path}: golden sentence {worst}, run {how}, is {differences[worst]:.1e} off PyTorch's embedding; "
-            f"{tolerance:.0e} is allowed"
+            f"{tolerance:.0e} is allowed",
+            difference=float(differences[worst]),
         )
     return float(differences[worst])

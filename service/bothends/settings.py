@@ -56,6 +56,9 @@ class Settings(BaseModel):
     max_concurrent_requests: int = Field(
         512, ge=1, le=100_000, description="Most requests in progress; beyond it they are refused."
     )
+    selftest_s: float = Field(
+        60.0, ge=0, le=86400, description="Seconds between self-tests of the live model; 0 tests it at start only."
+    )
     drain_s: float = Field(
         30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
     )
