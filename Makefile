@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test bench lint proto clean
+.PHONY: help serve test bench lint proto dashboards clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -25,6 +25,9 @@ lint: $(VENV)/.test ## Lint, types and import contracts
 proto: $(VENV)/.test ## Generate service/bothends/v1 anew from proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=service --pyi_out=service --grpc_python_out=service \
 		proto/bothends/v1/embedding.proto
+
+dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
+	$(BIN)/python deploy/grafana/dashboards.py
 
 clean: ## Remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

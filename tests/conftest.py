@@ -1,5 +1,6 @@
 """Small real things that tests share: encoders with random weights, bundles made of them, a running server."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -102,3 +103,22 @@ def client(server: Server) -> Iterator[Client]:
     """A client of that server."""
     with Client(f"127.0.0.1:{server.port}") as connected:
         yield connected
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Prometheus' own checker of rules and metrics, or a skip."""
+    return _from_prometheus("promtool")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """A Prometheus, or a skip."""
+    return _from_prometheus("prometheus")
+
+
+def _from_prometheus(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is missing; it comes with Prometheus (Debian: apt-get install prometheus)")
+    return found

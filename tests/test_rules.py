@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,24 @@ def rules(kind: str) -> list[dict[str, Any]]:
 ALERTS = {rule["alert"]: rule for rule in rules("alert")}
 
 
-@pytest.fixture(scope="module")
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is missing; it comes with Prometheus (Debian: apt-get install prometheus)")
-    return found
-
-
 def test_prometheus_takes_the_rules(promtool: str) -> None:
     """Valid, and none of them twice."""
     checked = subprocess.run(
         [promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULES], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert f"{len(rules('alert')) + len(rules('record'))}" == str(
-        sum(int(count) for count in re.findall(r"SUCCESS: (\d+) rules found", checked.stdout))
+    counts = [int(count) for count in re.findall(r"SUCCESS: (\d+) rules found", checked.stdout)]
+    assert sum(counts) == len(rules("alert")) + len(rules("record"))
+
+
+def test_prometheus_takes_the_configuration(promtool: str) -> None:
+    checked = subprocess.run(
+        [promtool, "check", "config", ROOT / "deploy" / "prometheus" / "prometheus.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_alerts_fire_when_they_should_and_only_then(promtool: str) -> None:
