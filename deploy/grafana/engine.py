@@ -155,8 +155,8 @@ _MACHINE: list[Panel] = [
     ),
     lines(
         "Device memory",
-        "What each instance holds on its GPU; empty on a CPU. Level after the warm-up, which runs the largest batch; "
-        "near the card's limit: lower --max-batch-tokens.",
+        "What is in use on each instance's GPU, by whomever; empty on a CPU. Level after the warm-up, which runs the "
+        "largest batch; near the card's limit: lower --max-batch-tokens.",
         {"{{instance}}": f"max by (instance) ({pick('bothends_device_memory_bytes')})"},
         unit="bytes",
     ),

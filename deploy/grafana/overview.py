@@ -162,7 +162,7 @@ _LOAD: list[Panel] = [
     ),
     lines(
         "Refused by reason",
-        "Requests turned away a second. full: the queue has no room; deadline: there was no time left; both want more "
+        "Requests turned away a second. full: no room, or too long a wait; deadline: no time left; both want more "
         "instances. draining is a server on its way out; invalid are callers' mistakes.",
         {"{{reason}}": f"sum by (reason) ({rate('bothends_refused_requests_total')})"},
         unit="reqps",
