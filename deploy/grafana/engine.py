@@ -113,16 +113,15 @@ _WAITING: list[Panel] = [
     ),
     lines(
         "Queue",
-        "What waits now: requests, their sentences, and their tokens, of which the limit counts. Saw teeth are bulk "
-        "callers; a slope without end leads to refusals.",
+        "What waits now: requests, their sentences, and their tokens, which Queue fill sets against their limit. Saw "
+        "teeth are bulk callers; a slope without end leads to refusals.",
         {
             "requests": f"sum({pick('bothends_queue_requests')})",
             "sentences": f"sum({pick('bothends_queue_sentences')})",
             "tokens": f"sum({pick('bothends_queue_tokens')})",
-            "limit of tokens": f"sum({pick('bothends_queue_tokens_limit')})",
         },
         unit="short",
-        colors={"requests": SKY, "sentences": BLUE, "tokens": ORANGE, "limit of tokens": GREY},
+        colors={"requests": SKY, "sentences": BLUE, "tokens": ORANGE},
     ),
     lines(
         "Sentence length",
