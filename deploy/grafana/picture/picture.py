@@ -24,11 +24,11 @@ _POINTS = 180
 
 
 class Prometheus:
-    """Asks it as Grafana would, over the last `minutes`."""
+    """Asks it as Grafana would, over the `minutes` until `stop`, in Unix time."""
 
-    def __init__(self, url: str, minutes: float) -> None:
+    def __init__(self, url: str, minutes: float, stop: float) -> None:
         self._url = url
-        self.stop = time.time()
+        self.stop = stop
         self.start = self.stop - 60 * minutes
         self._variables = {"__rate_interval": "40s"}
 
@@ -65,12 +65,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prometheus", default="http://127.0.0.1:9090")
     parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--until", type=float, default=time.time(), help="Unix time; the default is now")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bundle(folder)
         for file in sorted(DASHBOARDS.glob("*.json")):
-            prometheus = Prometheus(options.prometheus, options.minutes)
+            prometheus = Prometheus(options.prometheus, options.minutes, options.until)
             photograph(folder, json.loads(file.read_text()), prometheus, IMAGES / f"dashboard-{file.stem}.png")
 
 
