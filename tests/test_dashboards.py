@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 
 from bothends.server import Server
 
-from .watching import DASHBOARDS, NOT_YET, ON_A_GPU, ROOT, exported_in, metrics_in, panels, queries
+from .watching import DASHBOARDS, ON_A_GPU, ROOT, exported_in, metrics_in, panels, queries
 
 SCREEN_ROWS = 24
 """Rows of Grafana's grid on a screen of 1080 lines, below its own bars: 38 pixels each."""
@@ -71,11 +71,11 @@ def test_the_overview_fits_on_a_screen() -> None:
 
 
 def test_dashboards_and_rules_ask_only_for_metrics_that_are_exported(server: Server) -> None:
-    """All but those that tests/watching.py names, which are exported nowhere yet or on a GPU alone."""
+    """All but those that are exported on a GPU alone."""
     expressions = [rule["expr"] for rule in RULES] + [query.expression for query in queries()]
     asked = set[str]().union(*map(metrics_in, expressions))
     exported = exported_in(generate_latest(server.metrics.registry).decode())
-    assert asked - exported == NOT_YET | ON_A_GPU
+    assert asked - exported == ON_A_GPU
 
 
 def test_dashboards_ask_only_for_what_rules_record() -> None:
