@@ -1,7 +1,7 @@
 """The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
 
-`serve`, `embed` and `info` live here; `export`, `verify`, `train` and `evaluate` come from packages that the service
-doesn't import: they register under the entry points "bothends.commands".
+`serve`, `embed`, `info` and `health` live here; `export`, `verify`, `train` and `evaluate` come from packages that the
+service doesn't import: they register under the entry points "bothends.commands".
 """
 
 import json
@@ -53,7 +53,7 @@ class Commands(click.Group):
             kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
             raise kind(str(error)) from error
         except ModuleNotFoundError as error:
-            needed = "cpu" if ctx.invoked_subcommand == "serve" else "train"
+            needed = "cpu" if ctx.invoked_subcommand in ("serve", "health") else "train"
             raise click.ClickException(
                 f"bothends {ctx.invoked_subcommand} needs {error.name}: pip install 'bothends[{needed}]'"
             ) from error
@@ -145,6 +145,17 @@ def info(server: str, timeout: float) -> None:
         model = client.model()
     for field, value in model.ListFields():
         click.echo(f"{field.name:<16}{value}")
+
+
+@main.command(short_help="Ask whether a server is serving.")
+@_server_option
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for the answer.")
+def health(server: str, timeout: float) -> None:
+    """Exit with 0 where the server says SERVING, else with 1 and the reason."""
+    from .health import check
+
+    check(server, timeout_s=timeout)
+    click.echo(f"{server} is SERVING")
 
 
 def _table(sentences: tuple[str, ...], found: Embeddings) -> str:

@@ -3,11 +3,14 @@
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from bothends import BothendsError, Client
 
 BOTHENDS = Path(sys.executable).parent / "bothends"
 
@@ -47,6 +50,19 @@ def finish(running: Running) -> None:
     """End it and close its pipes."""
     running.process.kill()
     running.process.communicate()
+
+
+def queued(running: Running) -> float:
+    """Sentences that wait, as /metrics says."""
+    with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
+        text = page.read().decode()
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_queue_sentences "))
+
+
+def ask_in_vain(client: Client) -> None:
+    """A request of many seconds, which the server's end cuts short."""
+    with pytest.raises(BothendsError):
+        client.embed(["word " * 250] * 1000)
 
 
 @pytest.fixture
