@@ -2,8 +2,10 @@
 
 import gc
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 
 from bothends.bundle import Bundle
@@ -13,6 +15,7 @@ from bothends.dispatch import Answer
 from bothends.errors import BothendsError, BundleError, StartupError
 from bothends.server import Server
 from bothends.settings import Settings
+from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.work import Request
 
 
@@ -42,6 +45,26 @@ def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:
     idle = Server(Settings(port=0, http_port=0, device="cpu", drain_s=0))
     idle.start()
     assert idle.stop()
+
+
+def test_a_slow_reader_gets_all_of_what_was_accepted() -> None:
+    """A stopping server waits until an answer is on the wire, not only until it is made."""
+    stopping = Server(Settings(port=0, http_port=0, device="cpu"))
+    stopping.start()
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1)]  # 64 kB go, the rest waits
+    with (
+        ThreadPoolExecutor(1) as other,
+        grpc.insecure_channel(f"127.0.0.1:{stopping.port}", options=options) as channel,
+    ):
+        responses = channel.unary_stream(  # which takes an answer when it is asked for
+            "/bothends.v1.EmbeddingService/Embed", EmbedRequest.SerializeToString, EmbedResponse.FromString
+        )(EmbedRequest(sentences=["a dragon"] * 1000))
+        next(iter(responses.initial_metadata()), None)  # comes with the first bytes
+        stopped = other.submit(stopping.stop)
+        with pytest.raises(TimeoutError):
+            stopped.result(timeout=3)
+        assert len(next(responses).embeddings) == 1000
+        assert stopped.result(timeout=30)
 
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:

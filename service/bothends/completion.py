@@ -46,11 +46,17 @@ Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 class Call:
     """One call. Read its request or not; answer it or fail it, once, from any thread."""
 
-    __slots__ = ("_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_requests", "deadline", "lag_s", "metadata")
+    __slots__ = (
+        "_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_outbox", "_requests",
+        "deadline", "lag_s", "metadata",
+    )  # fmt: skip
 
-    def __init__(self, core: Any, requests: "Requests", *, deadline: float | None, metadata: Metadata = ()) -> None:
+    def __init__(
+        self, core: Any, requests: "Requests", outbox: "Outbox", *, deadline: float | None, metadata: Metadata = ()
+    ) -> None:
         self._core = core
         self._requests = requests
+        self._outbox = outbox
         self._is_gone = self._is_watched = False
         self._on_gone: Callable[[], None] | None = None
         self._lock = threading.Lock()
@@ -77,12 +83,14 @@ class Call:
 
     def answer(self, content: bytes) -> None:
         """Send the response's bytes."""
-        self._finish(0, b"", (), cygrpc.SendMessageOperation(content, 0))
+        self._outbox.put()
+        status = cygrpc.SendStatusFromServerOperation((), 0, b"", 0)
+        self._finish(cygrpc.SendMessageOperation(content, 0), status, then=self._outbox.sent)
 
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status` and no response."""
         trailer = ((_DETAILS, status.SerializeToString()),)
-        self._finish(status.code, status.message.encode(), trailer)
+        self._finish(cygrpc.SendStatusFromServerOperation(trailer, status.code, status.message.encode(), 0))
 
     def when_gone(self, then: Callable[[], None]) -> None:
         """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
@@ -99,12 +107,11 @@ class Call:
         if then is not None:
             then()
 
-    def _finish(self, code: int, message: bytes, trailer: tuple[tuple[str, bytes], ...], *operations: Any) -> None:
+    def _finish(self, *operations: Any, then: Callable[[Any], None] = lambda _: None) -> None:
         self._on_gone = None  # most often it leads back here; a circle would wait for the garbage collector
         first = cygrpc.SendInitialMetadataOperation((), 0)
-        last = cygrpc.SendStatusFromServerOperation(trailer, code, message, 0)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
-        self._core.start_server_batch((first, *operations, last, *close), _ignore)
+        self._core.start_server_batch((first, *operations, *close), then)
 
 
 Handler: TypeAlias = Callable[[Call], None]
@@ -147,6 +154,31 @@ class Requests:
         then(content)
 
 
+class Outbox:
+    """How many responses are on their way: made, but not yet all on the wire, since their callers read slowly."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._on_their_way = 0
+
+    def put(self) -> None:
+        """A response sets out."""
+        with self._changed:
+            self._on_their_way += 1
+
+    def sent(self, _: Any) -> None:
+        """One is on the wire, or its caller has gone."""
+        with self._changed:
+            self._on_their_way -= 1
+            if not self._on_their_way:
+                self._changed.notify_all()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until none is; returns whether that was so within `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._on_their_way, timeout_s)
+
+
 class CallQueue:
     """Some unary methods of a gRPC server. What else the server has, it serves in its own way."""
 
@@ -159,6 +191,7 @@ class CallQueue:
         for method in methods:
             self._core.register_method(method)
         self._requests = Requests()
+        self.outbox = Outbox()
 
     def start(self) -> None:
         """Let calls in, once the server has started."""
@@ -222,8 +255,5 @@ class CallQueue:
         self._expect(method)
         remaining = event.call_details.deadline - time.time()
         deadline = None if remaining > _FOREVER_S else time.monotonic() + remaining
-        self._methods[method](Call(core, self._requests, deadline=deadline, metadata=event.invocation_metadata))
-
-
-def _ignore(_: Any) -> None:
-    """What becomes of a sent answer is the caller's business."""
+        metadata = event.invocation_metadata
+        self._methods[method](Call(core, self._requests, self.outbox, deadline=deadline, metadata=metadata))

@@ -5,7 +5,8 @@ import time
 
 from .errors import DrainingError, OverloadedError
 
-_QUIET_S = 0.1
+_QUIET_S = 0.5
+"""Longer than a balancer takes to notice: the one in deploy/gateway asks every quarter of a second."""
 _LAME_DUCK_S = 2.0
 
 

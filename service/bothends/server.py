@@ -6,6 +6,7 @@ Ports are bound first, so that a taken one is said at once; nothing is answered 
 import gc
 import logging
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -27,8 +28,9 @@ from .settings import Settings, flag
 from .web import WebServer, application
 
 _log = logging.getLogger(__name__)
-_LAST_BYTES_S = 0.5
-"""What a stopping server gives its last answers to leave by, once all are made."""
+_LAST_BYTES_S = 2.0
+"""What a stopping server gives callers to read what was sent, once all is."""
+_THREADS_END_S = 0.5
 _OTHER_THREADS = 4
 """For health and reflection."""
 
@@ -101,13 +103,16 @@ class Server:
         self._ready = False
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         self._health.enter_graceful_shutdown()
+        end = time.monotonic() + self.settings.drain_s
         answered = self._gate.close(timeout_s=self.settings.drain_s)
+        sent = self._calls.outbox.wait(max(_THREADS_END_S, end - time.monotonic()))
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         self._calls.close()
-        finished = self.embedder.close(timeout_s=_LAST_BYTES_S)
+        finished = self.embedder.close(timeout_s=_THREADS_END_S)
         self._web.stop()
-        _log.info("stopped", extra={"everything_answered": answered and finished})
-        return answered and finished
+        everything = answered and sent and finished
+        _log.info("stopped", extra={"everything_answered": everything})
+        return everything
 
     def _add_services(self) -> None:
         servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import grpc
@@ -16,10 +15,10 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from bothends import BothendsError, Client, ConnectionFailedError, DrainingError
+from bothends import Client, ConnectionFailedError, DrainingError
 from bothends.bundle import Bundle
 
-from .conftest import BOTHENDS, Running, finish, start
+from .conftest import BOTHENDS, Running, ask_in_vain, finish, queued, start
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -154,12 +153,6 @@ def test_an_unknown_variable_is_refused() -> None:
     assert "unknown setting BOTHENDS_HTPP_PORT; did you mean BOTHENDS_HTTP_PORT?" in answer.stderr
 
 
-def queued(running: Running) -> float:
-    with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
-        text = page.read().decode()
-    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_queue_sentences "))
-
-
 def test_sigterm_answers_what_was_accepted(running: Running) -> None:
     """A request that waits when SIGTERM comes is answered in full; then the server exits with 0."""
     sentences = ["word " * 250] * 200
@@ -210,11 +203,6 @@ def test_sigterm_under_load_loses_nothing(running: Running) -> None:
         caller.join(timeout=60)
     assert running.process.wait(timeout=60) == 0
     assert unforeseen == []
-
-
-def ask_in_vain(client: Client) -> None:
-    with pytest.raises(BothendsError):
-        client.embed(["word " * 250] * 1000)
 
 
 def test_an_idle_watcher_does_not_hold_the_drain(running: Running) -> None:
