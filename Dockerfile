@@ -1,0 +1,33 @@
+# bothends in a container: a virtual environment built in one stage and copied to another that holds nothing else.
+# docker build -t bothends .                                  on a CPU
+# docker build -t bothends:gpu --build-arg ACCELERATOR=gpu .  on an NVIDIA GPU; the host brings the driver
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS build
+ARG ACCELERATOR=cpu
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY service service
+COPY export export
+COPY training training
+# pip stays outside of the environment. Its compiled modules stay inside: the root filesystem is read-only later, and
+# without them each start and each health check would compile everything again.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv --without-pip /opt/bothends \
+ && python -m pip --python /opt/bothends/bin/python install ".[${ACCELERATOR},tracing]" \
+ && find /opt/bothends -type d -name tests -prune -exec rm -r {} +
+
+FROM ${PYTHON_IMAGE}
+COPY --from=build /opt/bothends /opt/bothends
+ENV PATH=/opt/bothends/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    BOTHENDS_HOST=0.0.0.0
+USER 65532:65532
+WORKDIR /
+EXPOSE 50051 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=6s --retries=3 --start-period=60s --start-interval=1s CMD ["bothends", "health"]
+ENTRYPOINT ["bothends"]
+CMD ["serve"]
