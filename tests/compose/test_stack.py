@@ -1,0 +1,256 @@
+"""The stack as its users meet it: embed, be watched, scale, stop, and be told what is wrong with a bundle."""
+
+import json
+import shutil
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from bothends import Client, ConnectionFailedError, DrainingError, SentenceError
+from bothends.bundle import Bundle
+from bothends.embedder import Embedder
+from bothends.metrics import Metrics
+from bothends.settings import Settings
+from bothends.v1.embedding_pb2 import EmbedRequest
+from bothends.v1.embedding_pb2_grpc import EmbeddingServiceStub
+
+from .stack import ROOT, Stack, docker, inspect, metric
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+
+ANSWERED = 'bothends_requests_total{code="OK",method="Embed"}'
+SENTENCES = [f"dragon number {number} sings" + " and sings" * (number % 20) for number in range(300)]
+SAME = ["the same words"]
+LONG = EmbedRequest(sentences=["word " * 250] * 1000)
+"""Some seconds of work in one request, where a Client would send several."""
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[Client]:
+    """A client of the published port."""
+    with Client(stack.address("gateway", 50051)) as connected:
+        yield connected
+
+
+def eventually(question: Callable[[], bool], *, within_s: float = 60) -> bool:
+    """Whether something becomes true in time; asked again and again, since containers tell nobody."""
+    end = time.monotonic() + within_s
+    while not (answer := question()) and time.monotonic() < end:
+        time.sleep(0.2)
+    return answer
+
+
+def ask(address: str, path: str) -> Any:
+    with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_rows_are_those_of_the_bundle_in_process(client: Client, english: Bundle) -> None:
+    """Image, container, gateway and network change nothing; several requests, of all lengths."""
+    embedder = Embedder.load(english, settings=Settings(device="cpu"), metrics=Metrics())
+    expected = embedder.embed(SENTENCES).rows
+    embedder.close(timeout_s=5)
+    np.testing.assert_allclose(client.embed(SENTENCES), expected, rtol=0, atol=1e-6)
+
+
+def test_errors_pass_the_gateway_with_their_details(client: Client) -> None:
+    with pytest.raises(SentenceError, match="empty") as raised:
+        client.embed(["fine", " "])
+    assert raised.value.index == 1
+
+
+def test_who_no_longer_waits_frees_the_embedder(stack: Stack) -> None:
+    """A call that is cancelled ends its work behind the gateway too, and at once."""
+    (embedder,) = stack.containers("embedder")
+    with grpc.insecure_channel(stack.address("gateway", 50051)) as channel:
+        call = EmbeddingServiceStub(channel).Embed.future(LONG)
+        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") >= 500)
+        call.cancel()
+        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") == 0, within_s=1)
+
+
+def targets(stack: Stack) -> list[str]:
+    """The health of each embedder that Prometheus scrapes."""
+    found = ask(stack.address("prometheus", 9090), "/api/v1/targets?scrapePool=bothends")["data"]["activeTargets"]
+    return [target["health"] for target in found]
+
+
+def test_prometheus_scrapes_and_alertmanager_listens(stack: Stack) -> None:
+    prometheus = stack.address("prometheus", 9090)
+    assert eventually(lambda: targets(stack) == ["up"])
+    found = ask(prometheus, "/api/v1/query?query=bothends_model_info")["data"]["result"]
+    assert [sample["metric"]["name"] for sample in found] == ["english"]
+    assert found[0]["metric"]["job"] == "bothends"
+    assert len(ask(prometheus, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]) == 1
+    receivers = ask(stack.address("alertmanager", 9093), "/api/v2/receivers")
+    assert [receiver["name"] for receiver in receivers] == ["default"]
+    loaded = {Path(group["file"]).name for group in ask(prometheus, "/api/v1/rules")["data"]["groups"]}
+    assert loaded == {file.name for file in (ROOT / "deploy" / "prometheus" / "rules").glob("*.yml")}
+
+
+def test_grafana_is_up_and_sees_what_is_provisioned(stack: Stack) -> None:
+    assert ask(stack.address("grafana", 3000), "/api/health")["database"] == "ok"
+    (grafana,) = stack.containers("grafana")
+    read = "cat /etc/grafana/provisioning/*/*.yml && ls /var/lib/grafana/dashboards"
+    assert "uid: prometheus" in docker("exec", grafana, "sh", "-c", read)
+
+
+class Callers:
+    """Eight clients that ask for the same words until they are told no; every answer is checked."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        with Client(target) as client:
+            self._expected = client.embed(SAME).tobytes()
+        self.answers = 0
+        self.refusals = 0
+        self.unforeseen: list[BaseException] = []
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._loop) for _ in range(8)]
+
+    def __enter__(self) -> "Callers":
+        for thread in self._threads:
+            thread.start()
+        assert eventually(lambda: self.answers >= 100)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(timeout=60)
+
+    def _loop(self) -> None:
+        with Client(self._target) as client:
+            while not self._stopped.is_set():
+                try:
+                    assert client.embed(SAME).tobytes() == self._expected
+                    self.answers += 1
+                except (ConnectionFailedError, DrainingError):  # told that nothing was done
+                    self.refusals += 1
+                except BaseException as error:  # reported by the test
+                    self.unforeseen.append(error)
+                    return
+
+
+@pytest.mark.parametrize("services", [("embedder",), ("gateway", "embedder")], ids="+".join)
+def test_stopping_under_load_loses_nothing_accepted(stack: Stack, services: tuple[str, ...]) -> None:
+    """A long request in flight is answered in full; callers see right answers, then a refusal; all exit with 0."""
+    target = stack.address("gateway", 50051)
+    (embedder,) = stack.containers("embedder")
+
+    with Callers(target) as callers, grpc.insecure_channel(target) as channel:
+        answer = EmbeddingServiceStub(channel).Embed.future(LONG, timeout=100)
+        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") >= 100)
+        stack.compose("stop", *services)
+        assert len(answer.result(timeout=10).embeddings) == 1000
+    assert callers.unforeseen == []
+    assert callers.refusals > 0
+    for service in services:
+        assert [inspect(container)["State"]["ExitCode"] for container in stack.containers(service)] == [0]
+    stack.up()
+    with Client(stack.address("gateway", 50051)) as client:
+        assert client.embed(SAME).shape == (1, 512)
+
+
+def test_replicas_share_the_load_and_one_may_go(stack: Stack, client: Client) -> None:
+    """Three are scraped; calls of one connection reach each; one that stops under load is not missed for long."""
+    stack.up("--scale", "embedder=3")
+    embedders = stack.containers("embedder")
+    assert len(embedders) == 3
+
+    def all_are_known() -> bool:
+        client.embed(SAME)
+        return all(metric(embedder, ANSWERED) > 0 for embedder in embedders)
+
+    assert eventually(all_are_known)
+    before = [metric(embedder, ANSWERED) for embedder in embedders]
+    for _ in range(90):
+        client.embed(SAME)
+    shares = [metric(embedder, ANSWERED) - count for embedder, count in zip(embedders, before, strict=True)]
+    assert sum(shares) == 90
+    assert min(shares) >= 20, shares
+    assert eventually(lambda: targets(stack) == ["up"] * 3)
+
+    with Callers(stack.address("gateway", 50051)) as callers:
+        docker("stop", embedders[1])
+        answers = callers.answers
+        assert eventually(lambda: callers.answers > answers + 100), (callers.refusals, callers.unforeseen)
+    assert callers.unforeseen == []
+    assert inspect(embedders[1])["State"]["ExitCode"] == 0
+    assert eventually(lambda: targets(stack) == ["up"] * 2)
+    stack.up("--scale", "embedder=1")
+
+
+def test_an_upgrade_interrupts_nobody(stack: Stack) -> None:
+    """As docs/deploy.md does it: a new replica beside the old one, then the old one goes. Here a setting changes."""
+    (old,) = stack.containers("embedder")
+    with Callers(stack.address("gateway", 50051)) as callers:
+        stack.environment["BOTHENDS_LOG_LEVEL"] = "debug"
+        stack.up("--no-recreate", "--scale", "embedder=2")
+        stack.up()
+        (new,) = stack.containers("embedder")
+        answers = callers.answers
+        assert eventually(lambda: callers.answers > answers + 100), (callers.refusals, callers.unforeseen)
+    assert new != old
+    assert "BOTHENDS_LOG_LEVEL=debug" in inspect(new)["Config"]["Env"]
+    assert callers.unforeseen == []
+
+
+@pytest.fixture
+def other(stack: Stack) -> Iterator[Callable[[str], Stack]]:
+    """Another project of the same images, with a bundle of its own."""
+    made: list[Stack] = []
+
+    def make(bundle: str) -> Stack:
+        images = {name: stack.environment[name] for name in ("EMBEDDER_IMAGE", "GATEWAY_IMAGE")}
+        made.append(Stack(BUNDLE=bundle, **images))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.remove(images=False)
+
+
+def folder(bundle: Bundle, path: Path) -> Path:
+    """A copy that everyone may read, as a container's user must."""
+    shutil.copytree(bundle.path, path)
+    path.chmod(0o755)
+    return path
+
+
+def test_an_own_bundle_is_served(other: Callable[[str], Stack], toy_bundle: Bundle, tmp_path: Path) -> None:
+    """By one variable."""
+    project = other(str(folder(toy_bundle, tmp_path / "toy")))
+    project.up("embedder", "gateway")
+    with Client(project.address("gateway", 50051)) as client:
+        assert client.model().name == "toy"
+
+
+def test_a_wrong_bundle_fails_the_start_and_says_why(
+    other: Callable[[str], Stack], toy_bundle: Bundle, tmp_path: Path
+) -> None:
+    """`up --wait` ends with an error, soon, and the log has one readable line."""
+    path = folder(toy_bundle, tmp_path / "changed")
+    with (path / "model.onnx").open("ab") as model:
+        model.write(b"\x00")
+    project = other(str(path))
+    with pytest.raises(RuntimeError, match="embedder"):
+        project.up("embedder")
+    log = project.compose("logs", "--no-log-prefix", "embedder")
+    assert "Error: /bundle/model.onnx has changed since its export" in log
+    assert "Traceback" not in log
+
+
+def test_a_missing_bundle_is_named(other: Callable[[str], Stack], tmp_path: Path) -> None:
+    """And not made up as an empty folder."""
+    missing = tmp_path / "mistyped"
+    with pytest.raises(RuntimeError, match=f"path does not exist: {missing}"):
+        other(str(missing)).up("embedder")
+    assert not missing.exists()
