@@ -1,10 +1,12 @@
-"""What the dashboards ask, read from their JSON as Grafana reads it. Knows nothing of what the panels should show."""
+"""What the dashboards ask, read from their JSON and asked as Grafana does. Knows nothing of what panels should show."""
 
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 ROOT = Path(__file__).parent.parent
 DASHBOARDS = {
@@ -57,3 +59,38 @@ def metrics_in(expression: str) -> set[str]:
 def exported_in(page: str) -> set[str]:
     """The names of all series on a page of /metrics."""
     return set(re.findall(r"^(bothends_\w+)", page, re.MULTILINE))
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running one, asked as Grafana asks it."""
+
+    http: httpx.Client
+    rate_interval: str
+    """What Grafana would say for $__rate_interval: four scrapes at least."""
+
+    def ask(self, expression: str) -> list[float]:
+        """The values of the series that an expression finds now."""
+        answer = self.http.get("/api/v1/query", params={"query": expression}).json()
+        assert answer["status"] == "success", answer["error"]
+        return [float(series["value"][1]) for series in answer["data"]["result"]]
+
+    def answer(self, query: Query) -> list[float]:
+        """What a panel would show now."""
+        variables = self._variables()
+        return self.ask(_fill(query.expression, variables))
+
+    def _variables(self) -> dict[str, str]:
+        """What Grafana would put in a query's place of each variable: all values, each found as the dashboard says."""
+        chosen = {"__rate_interval": self.rate_interval}
+        for variable in DASHBOARDS["overview"]["templating"]["list"]:
+            found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+            assert found is not None
+            match = {"match[]": _fill(found[1], chosen)}
+            answer = self.http.get(f"/api/v1/label/{found[2]}/values", params=match).json()
+            chosen[variable["name"]] = "|".join(answer["data"])
+        return chosen
+
+
+def _fill(expression: str, variables: dict[str, str]) -> str:
+    return re.sub(r"\$(\w+)", lambda match: variables[match[1]], expression)

@@ -21,7 +21,7 @@ import yaml
 from bothends import Client, SentenceError
 
 from ..conftest import WORDS
-from ..watching import DASHBOARDS, ON_A_GPU, ROOT, Query, metrics_in, queries
+from ..watching import ON_A_GPU, ROOT, Prometheus, Query, metrics_in, queries
 from .conftest import Running
 
 LOAD_S = 20.0
@@ -57,33 +57,11 @@ class Callers:
 
 @dataclass
 class Watched:
-    """A Prometheus that watched a server while callers called it."""
+    """What a Prometheus saw of a server while callers called it."""
 
-    http: httpx.Client
+    prometheus: Prometheus
     callers: Callers
     page: str
-
-    def ask(self, expression: str) -> list[float]:
-        """The values of the series that an expression finds now."""
-        answer = self.http.get("/api/v1/query", params={"query": expression}).json()
-        assert answer["status"] == "success", answer["error"]
-        return [float(series["value"][1]) for series in answer["data"]["result"]]
-
-    def variables(self) -> dict[str, str]:
-        """What Grafana would put in a query's place of each variable: all values, each found as the dashboard says."""
-        chosen = {"__rate_interval": "15s"}
-        for variable in DASHBOARDS["overview"]["templating"]["list"]:
-            found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
-            assert found is not None
-            answer = self.http.get(
-                f"/api/v1/label/{found[2]}/values", params={"match[]": fill(found[1], chosen)}
-            ).json()
-            chosen[variable["name"]] = "|".join(answer["data"])
-        return chosen
-
-
-def fill(expression: str, variables: dict[str, str]) -> str:
-    return re.sub(r"\$(\w+)", lambda match: variables[match[1]], expression)
 
 
 def configure(folder: Path, target: str) -> Path:
@@ -131,7 +109,7 @@ def watching(prometheus: str, folder: Path, target: str) -> Iterator[httpx.Clien
 def until(watched: Watched, expression: str, value: float) -> None:
     """Wait until an expression has a value."""
     end = time.monotonic() + 15
-    while (found := watched.ask(expression)) != [value]:
+    while (found := watched.prometheus.ask(expression)) != [value]:
         assert time.monotonic() < end, f"{expression} is {found}, not {value}"
         time.sleep(0.1)  # Prometheus tells nobody when it has scraped
 
@@ -141,7 +119,7 @@ def watched(prometheus: str, shared: Running, tmp_path_factory: pytest.TempPathF
     """A server, watched from before its first call until after its last."""
     target = shared.http.removeprefix("http://")
     with watching(prometheus, tmp_path_factory.mktemp("prometheus"), target) as http:
-        watched = Watched(http, Callers(), "")
+        watched = Watched(Prometheus(http, "15s"), Callers(), "")
         until(watched, 'count_over_time(up{job="bothends"}[1m]) > bool 2', 1)
         stop = threading.Event()
         with ThreadPoolExecutor(CALLERS) as pool:
@@ -159,7 +137,7 @@ def watched(prometheus: str, shared: Running, tmp_path_factory: pytest.TempPathF
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
     """Numbers, with every variable found as the dashboard says; nothing of what only a GPU has."""
-    values = watched.ask(fill(query.expression, watched.variables()))
+    values = watched.prometheus.answer(query)
     if query.panel == "annotation":
         return  # a mark for each alert that fires, if one does
     if metrics_in(query.expression) & ON_A_GPU:
@@ -171,7 +149,7 @@ def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
 
 def test_every_rule_is_evaluated(watched: Watched) -> None:
     """None of them fails on real series."""
-    groups = watched.http.get("/api/v1/rules").json()["data"]["groups"]
+    groups = watched.prometheus.http.get("/api/v1/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 30
     assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
@@ -181,24 +159,24 @@ def test_counts_are_what_callers_count(watched: Watched) -> None:
     """Requests by code, sentences' tokens, and what was cut, to the last one."""
     callers = watched.callers
     embed = 'bothends_requests_total{method="Embed", code="%s"}'
-    assert watched.ask(embed % "OK") == [len(callers.seconds)]
-    assert watched.ask(embed % "INVALID_ARGUMENT") == [callers.mistakes] == [CALLERS]
-    assert watched.ask('bothends_requests_total{method="GetModel", code="OK"}') == [CALLERS]
-    assert watched.ask("bothends_sentence_tokens_sum") == [sum(callers.tokens)]
-    assert watched.ask("bothends_truncated_sentences_total") == [CALLERS]
+    assert watched.prometheus.ask(embed % "OK") == [len(callers.seconds)]
+    assert watched.prometheus.ask(embed % "INVALID_ARGUMENT") == [callers.mistakes] == [CALLERS]
+    assert watched.prometheus.ask('bothends_requests_total{method="GetModel", code="OK"}') == [CALLERS]
+    assert watched.prometheus.ask("bothends_sentence_tokens_sum") == [sum(callers.tokens)]
+    assert watched.prometheus.ask("bothends_truncated_sentences_total") == [CALLERS]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 def test_quantiles_are_near_what_callers_measure(watched: Watched, share: float) -> None:
     """Within one bucket, 2.5 times: a bucket is what the histogram knows, and calls take their time on the way."""
-    (recorded,) = watched.ask(f'bothends:request_seconds:quantile{{method="Embed", quantile="{share}"}}')
+    (recorded,) = watched.prometheus.ask(f'bothends:request_seconds:quantile{{method="Embed", quantile="{share}"}}')
     measured = float(np.quantile(watched.callers.seconds, share))
     assert measured / 2.5 <= recorded <= measured * 2.5
 
 
 def test_the_promise_is_computed_from_real_requests(watched: Watched) -> None:
     """What was good and what counted, beside what callers saw; the mistakes count for nothing."""
-    (share,) = watched.ask("bothends:slo_good:rate5m / bothends:slo_valid:rate5m")
+    (share,) = watched.prometheus.ask("bothends:slo_good:rate5m / bothends:slo_valid:rate5m")
     slow = sum(seconds > 0.1 for seconds in watched.callers.seconds) / len(watched.callers.seconds)
     assert 1 - slow - 0.05 <= share <= 1
 

@@ -1,0 +1,88 @@
+"""The stack's own Prometheus and Alertmanager after a minute of load through the published port."""
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import pytest
+
+from bothends import Client
+
+from ..conftest import WORDS
+from ..watching import ON_A_GPU, Prometheus, Query, metrics_in, queries
+from .stack import Stack
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+
+LOAD_S = 60.0
+CALLERS = 2
+
+
+def call(target: str, seed: int, until: float) -> list[float]:
+    """Lists of unlike sentences until a time of `time.monotonic`; the seconds that each took."""
+    random, seconds = np.random.default_rng(seed), []
+    with Client(target) as client:
+        while time.monotonic() < until:
+            sentences = [" ".join(random.choice(WORDS, size=length)) for length in random.integers(4, 40, size=16)]
+            started = time.perf_counter()
+            client.embed(sentences)
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+@pytest.fixture(scope="module")
+def prometheus(stack: Stack) -> Iterator[Prometheus]:
+    with httpx.Client(base_url=f"http://{stack.address('prometheus', 9090)}") as http:
+        yield Prometheus(http, "1m")
+
+
+@pytest.fixture(scope="module")
+def seconds(stack: Stack, prometheus: Prometheus) -> list[float]:
+    """What the callers' requests took, once the last of them have been scraped."""
+    target, until = stack.address("gateway", 50051), time.monotonic() + LOAD_S
+    with ThreadPoolExecutor(CALLERS) as pool:
+        calls = [pool.submit(call, target, seed, until) for seed in range(CALLERS)]
+    threading.Event().wait(20)  # a scrape and an evaluation at the stack's own pace
+    return [each for done in calls for each in done.result()]
+
+
+def test_every_panel_shows_something(prometheus: Prometheus, seconds: list[float]) -> None:
+    """All queries of all dashboards, but for what only a GPU has and for alerts that happen not to fire."""
+    assert seconds
+
+    def is_shown(query: Query) -> bool:
+        return query.panel == "annotation" or bool(metrics_in(query.expression) & ON_A_GPU)
+
+    asked = [query for query in queries() if not is_shown(query)]
+    silent = [str(query) for query in asked if not any(map(math.isfinite, prometheus.answer(query)))]
+    assert not silent
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
+def test_quantiles_are_those_of_the_callers(prometheus: Prometheus, seconds: list[float], quantile: float) -> None:
+    """Within a bucket: the callers' own hold the way through the gateway too."""
+    buckets = 'rate(bothends_request_seconds_bucket{method="Embed"}[5m])'
+    (seen,) = prometheus.ask(f"histogram_quantile({quantile}, sum by (le) ({buckets}))")
+    own = float(np.quantile(seconds, quantile))
+    assert own / 3.5 <= seen <= own * 2.5
+
+
+def test_a_stopped_embedder_rings_at_the_alertmanager(stack: Stack, seconds: list[float]) -> None:
+    """Prometheus notices, waits its minute, and tells; Alertmanager shows it."""
+    stack.compose("stop", "embedder")
+    address, end = stack.address("alertmanager", 9093), time.monotonic() + 240
+    try:
+        while "BothendsDown" not in (names := firing(address)):
+            assert time.monotonic() < end, names
+            time.sleep(2)
+    finally:
+        stack.up("embedder")  # the gateway comes back to health by itself
+
+
+def firing(address: str) -> set[str]:
+    """The names of the alerts that an Alertmanager has."""
+    return {alert["labels"]["alertname"] for alert in httpx.get(f"http://{address}/api/v2/alerts").json()}
