@@ -122,6 +122,7 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
             f"device {device}: the installed onnxruntime has no {provider}; "
             "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
         )
+    onnxruntime.disable_telemetry_events()  # what is served where is nobody else's business
     if device == "cuda":
         onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed
     try:

@@ -1,9 +1,11 @@
 """What is in the image, and what its containers may do."""
 
+import re
+
 import pytest
 
 from .conftest import IMAGE_LIMIT_BYTES, seconds_to_healthy, size_without_base
-from .stack import Stack, inspect, python_inside, run_inside
+from .stack import Stack, docker, inspect, python_inside, run_inside
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
@@ -26,6 +28,23 @@ def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
         " any(root.rglob('bothends/__pycache__/cli.*.pyc')))"
     )
     assert python_inside(embedder, code) == "[] [] True"
+
+
+def test_the_image_tells_no_secret(stack: Stack) -> None:
+    """Neither the commands that made it nor what they left behind: no shell's history, no environment file, no key."""
+    made_by = docker(
+        "image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", stack.environment["EMBEDDER_IMAGE"]
+    )
+    assert "bothends" in made_by
+    assert not re.search(r"password|passwd|secret|token|api.?key|://[^/ ]*@", made_by, re.IGNORECASE)
+    (embedder,) = stack.containers("embedder")
+    code = (
+        "import pathlib; names = {'.env', '.netrc', '.pypirc', '.git-credentials', 'id_rsa', 'id_ed25519'};"
+        "tops = [pathlib.Path('/', top) for top in ('root', 'home', 'opt', 'src', 'tmp')];"
+        "found = [path for top in tops for path in top.rglob('*')];"
+        "print([str(path) for path in found if path.name in names or path.name.endswith('_history')], len(found) > 100)"
+    )
+    assert docker("exec", "--user", "0", embedder, "python", "-c", code).strip() == "[] True"
 
 
 def test_it_is_healthy_soon(stack: Stack) -> None:
