@@ -5,7 +5,7 @@ Knows bothends' metrics; what panels look like is in panels.py.
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from panels import BLUE, GREY, ORANGE, PURPLE, SKY, Panel, buckets, levels, lines, mean, pick, quantile, rate, rows
+from panels import BLUE, GREY, ORANGE, PURPLE, SKY, Panel, buckets, levels, lines, mean, pick, quantiles, rate, rows
 
 _ENGINE, _QUEUE = 'phase="engine"', 'phase="queue"'
 
@@ -67,8 +67,7 @@ _TIME: list[Panel] = [
         "rising alone is a machine that is slower, hot or shared.",
         {
             "mean": mean("bothends_phase_seconds", _ENGINE),
-            "p50": quantile(0.5, "bothends_phase_seconds", _ENGINE),
-            "p99": quantile(0.99, "bothends_phase_seconds", _ENGINE),
+            **quantiles("bothends_phase_seconds", _ENGINE, shares=(0.5, 0.99)),
         },
         unit="s",
         colors={"mean": SKY, "p50": BLUE, "p99": ORANGE},
@@ -103,11 +102,7 @@ _WAITING: list[Panel] = [
         "Queue wait",
         "How long a sentence waits for the engine: half, one in ten and one in a hundred. More than a few batches' "
         "time: more load than it takes, so add instances.",
-        {
-            "p50": quantile(0.5, "bothends_phase_seconds", _QUEUE),
-            "p90": quantile(0.9, "bothends_phase_seconds", _QUEUE),
-            "p99": quantile(0.99, "bothends_phase_seconds", _QUEUE),
-        },
+        quantiles("bothends_phase_seconds", _QUEUE, shares=(0.5, 0.9, 0.99)),
         unit="s",
         colors={"p50": SKY, "p90": BLUE, "p99": ORANGE},
     ),
@@ -128,8 +123,7 @@ _WAITING: list[Panel] = [
         "Tokens read of a sentence: half, one in a hundred, and how many a second were cut to the model's limit. Cut "
         "ones: their ends were not read, so their callers should split them.",
         {
-            "p50": quantile(0.5, "bothends_sentence_tokens"),
-            "p99": quantile(0.99, "bothends_sentence_tokens"),
+            **quantiles("bothends_sentence_tokens", shares=(0.5, 0.99)),
             "cut a second": f"sum({rate('bothends_truncated_sentences_total')})",
         },
         unit="short",

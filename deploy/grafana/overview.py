@@ -24,11 +24,13 @@ from panels import (
     number,
     pick,
     quantile,
+    quantiles,
     rate,
 )
 
 _EMBED = 'method="Embed"'
 _ENGINE = 'phase="engine"'
+_FILL = f"max({pick('bothends_queue_tokens')} / {pick('bothends_queue_tokens_limit')})"
 _FAILED = 'code!~"OK|INVALID_ARGUMENT|CANCELLED"'
 
 
@@ -103,7 +105,7 @@ _NOW: list[Panel] = [
         "Queue fill",
         "How full the fullest queue is; at 100 % requests are refused. Over 50 % for long: more load than the engine "
         "takes, add instances.",
-        f"max({pick('bothends_queue_tokens')} / {pick('bothends_queue_tokens_limit')})",
+        _FILL,
         unit="percentunit",
         thresholds=levels(GOOD, (0.5, WARN), (0.8, BAD)),
     ),
@@ -122,12 +124,7 @@ _SPEED: list[Panel] = [
         "Percentiles",
         "Time that half, one in ten, in a hundred and in a thousand Embed requests exceed; the dashed line is the "
         "promise. If all rise, the engine is full or slow; if only the upper ones, some requests are long.",
-        {
-            "p50": quantile(0.5, "bothends_request_seconds", _EMBED),
-            "p90": quantile(0.9, "bothends_request_seconds", _EMBED),
-            "p99": quantile(0.99, "bothends_request_seconds", _EMBED),
-            "p99.9": quantile(0.999, "bothends_request_seconds", _EMBED),
-        },
+        quantiles("bothends_request_seconds", _EMBED, shares=(0.5, 0.9, 0.99, 0.999)),
         unit="s",
         colors={"p50": SKY, "p90": BLUE, "p99": ORANGE, "p99.9": VERMILION},
         limits=levels("transparent", (0.1, GREY)),
@@ -175,7 +172,7 @@ _LOAD: list[Panel] = [
         {
             "engine busy": f"max(sum by (instance) ({rate('bothends_phase_seconds_sum', _ENGINE)}) / "
             f"sum by (instance) ({pick('bothends_engine_workers')}))",
-            "queue fill": f"max({pick('bothends_queue_tokens')} / {pick('bothends_queue_tokens_limit')})",
+            "queue fill": _FILL,
         },
         unit="percentunit",
         colors={"engine busy": BLUE, "queue fill": ORANGE},

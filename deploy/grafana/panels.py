@@ -38,6 +38,11 @@ def quantile(share: float, metric: str, more: str = "", *, by: str = "") -> str:
     return f"histogram_quantile({share}, sum by (le{', ' + by if by else ''}) ({rate(metric + '_bucket', more)}))"
 
 
+def quantiles(metric: str, more: str = "", *, shares: Sequence[float]) -> dict[str, str]:
+    """Several of them by name: "p50", "p99.9"."""
+    return {f"p{100 * share:g}": quantile(share, metric, more) for share in shares}
+
+
 def mean(metric: str, more: str = "", *, by: str = "") -> str:
     """The mean of a histogram's observations."""
     of = f"sum by ({by})" if by else "sum"

@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import BundleError
-from .validation import one_line
+from .validation import grow_within, one_line
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
@@ -63,8 +62,7 @@ class BundleConfig(BaseModel):
 
     @model_validator(mode="after")
     def _nested_dimensions_grow_within(self) -> Self:
-        sizes = (*self.nested_dimensions, self.dimension)
-        if any(size >= larger for size, larger in pairwise(sizes)):
+        if not grow_within(self.nested_dimensions, self.dimension):
             raise ValueError(f"nested_dimensions: sizes go up and stay below {self.dimension}")
         return self
 

@@ -19,6 +19,9 @@ _CONTEXT = frozenset(("traceparent", "tracestate", "baggage"))
 """What W3C's Trace Context and Baggage travel in."""
 _SERVERS_FAULT = frozenset(("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"))
 
+_ALONE = trace.set_span_in_context(INVALID_SPAN)
+"""A context without a parent."""
+
 _tracer = trace.get_tracer("bothends")
 
 
@@ -41,7 +44,7 @@ def answered(span: Span, code: str) -> None:
 
 def batch() -> Span:
     """The span of a model run that starts now. It stands alone: its requests come from many traces."""
-    return _tracer.start_span("batch", trace.set_span_in_context(INVALID_SPAN))
+    return _tracer.start_span("batch", _ALONE)
 
 
 def link(requests: Iterable[Span], served_by: Span) -> None:

@@ -1,5 +1,8 @@
 """A pydantic ValidationError to one line for a person: which key, what is wrong, what was found."""
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 from pydantic import ValidationError
 
 
@@ -10,3 +13,8 @@ def one_line(error: ValidationError) -> str:
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     found = "" if first["type"] in ("missing", "extra_forbidden") else f", found {first['input']!r:.80}"
     return f"{where}: {first['msg']}{found}{more}" if where else f"{first['msg']}{found}{more}"
+
+
+def grow_within(sizes: Iterable[int], whole: int) -> bool:
+    """Whether each size is larger than the one before it, and the last smaller than `whole`."""
+    return all(size < larger for size, larger in pairwise((*sizes, whole)))

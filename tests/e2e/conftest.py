@@ -3,8 +3,11 @@
 import re
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +62,23 @@ def queued(running: Running) -> float:
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_queue_sentences "))
 
 
-def ask_in_vain(client: Client) -> None:
+def _ask_in_vain(client: Client) -> None:
     """A request of many seconds, which the server's end cuts short."""
     with pytest.raises(BothendsError):
         client.embed(["word " * 250] * 1000)
+
+
+@contextmanager
+def kept_busy(running: Running) -> Iterator[None]:
+    """From when a request of many seconds is in its queue, until that caller knows what became of it."""
+    with Client(running.target) as client:
+        caller = threading.Thread(target=_ask_in_vain, args=(client,))
+        caller.start()
+        end = time.monotonic() + 20
+        while queued(running) < 100 and time.monotonic() < end:
+            pass
+        yield
+        caller.join(timeout=60)
 
 
 @pytest.fixture

@@ -4,16 +4,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from bothends import Client
 from bothends.server import Server
 
-from .conftest import BOTHENDS, ask_in_vain, finish, queued, start
+from .conftest import BOTHENDS, finish, kept_busy, start
 
 
 def health(target: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -62,17 +59,11 @@ def test_a_stopped_server_is_1() -> None:
 def test_a_draining_server_is_1() -> None:
     """It still answers what it accepted, and wants nothing new."""
     running = start("--workers", "1")
-    with Client(running.target) as client:
-        caller = threading.Thread(target=ask_in_vain, args=(client,))
-        caller.start()
-        end = time.monotonic() + 20
-        while queued(running) < 100 and time.monotonic() < end:
-            pass
+    with kept_busy(running):
         running.process.send_signal(signal.SIGTERM)
         line = refused(running.target)
         assert running.process.poll() is None
         finish(running)
-        caller.join(timeout=60)
     assert line == f"Error: {running.target} is NOT_SERVING"
 
 

@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bothends import Client, ConnectionFailedError, DrainingError
 from bothends.bundle import Bundle
 
-from .conftest import BOTHENDS, Running, ask_in_vain, finish, queued, start
+from .conftest import BOTHENDS, Running, finish, kept_busy, queued, start
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -232,15 +232,9 @@ def test_ipv6_addresses_are_printed_as_they_are_dialled() -> None:
 def test_a_second_signal_exits_at_once() -> None:
     """Who asks twice doesn't want to wait for the drain."""
     running = start("--workers", "1")
-    with Client(running.target) as client:
-        caller = threading.Thread(target=ask_in_vain, args=(client,))
-        caller.start()
-        end = time.monotonic() + 20
-        while queued(running) < 100 and time.monotonic() < end:
-            pass
+    with kept_busy(running):
         for _ in range(2):
             running.process.send_signal(signal.SIGTERM)
             time.sleep(0.3)  # two signals in one moment are one signal
         assert running.process.wait(timeout=5) == 128 + signal.SIGTERM
-        caller.join(timeout=60)
     running.process.communicate()

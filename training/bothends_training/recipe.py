@@ -7,14 +7,13 @@ import importlib.metadata
 import math
 import tomllib
 import zipfile
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bothends.errors import BothendsError
-from bothends.validation import one_line
+from bothends.validation import grow_within, one_line
 
 from .archive import unpacked
 
@@ -189,7 +188,7 @@ class Recipe(_Part):
     @model_validator(mode="after")
     def _nested_sizes_fit(self) -> Self:
         served = 2 * self.student.hidden_size
-        if any(size >= larger for size, larger in pairwise((*self.loss.nested, served))):
+        if not grow_within(self.loss.nested, served):
             raise ValueError(f"loss.nested: sizes go up and stay below the embedding's {served}")
         return self
 
