@@ -160,10 +160,19 @@ _LOAD: list[Panel] = [
     lines(
         "Refused by reason",
         "Requests turned away a second. full: no room, or too long a wait; deadline: no time left; both want more "
-        "instances. draining is a server on its way out; invalid are callers' mistakes.",
+        "instances. quota: a key has had its share. draining is a server on its way out, unfit one whose model failed; "
+        "invalid and unauthenticated are callers' mistakes.",
         {"{{reason}}": f"sum by (reason) ({rate('bothends_refused_requests_total')})"},
         unit="reqps",
-        colors={"full": VERMILION, "deadline": ORANGE, "draining": PURPLE, "invalid": GREY},
+        colors={
+            "full": VERMILION,
+            "deadline": ORANGE,
+            "quota": YELLOW,
+            "draining": PURPLE,
+            "unfit": BLUE,
+            "invalid": GREY,
+            "unauthenticated": SKY,
+        },
     ),
     lines(
         "Saturation",

@@ -13,9 +13,12 @@ from .errors import (
     DeadlineError,
     DrainingError,
     EngineError,
+    NotServingError,
     OverloadedError,
+    QuotaError,
     RequestError,
     SentenceError,
+    UnauthenticatedError,
 )
 
 __all__ = [
@@ -26,9 +29,12 @@ __all__ = [
     "DrainingError",
     "Embeddings",
     "EngineError",
+    "NotServingError",
     "OverloadedError",
+    "QuotaError",
     "RequestError",
     "SentenceError",
     "TruncationWarning",
+    "UnauthenticatedError",
     "nested",
 ]

@@ -8,8 +8,11 @@
     │   └── SelfTestError         … it no longer computes what PyTorch computed
     ├── RequestError              the caller's: the request can't be answered as it stands
     │   └── SentenceError         … because of one sentence, named by its index
+    ├── UnauthenticatedError      the caller's: no API key came with the call, or none that the server knows
     ├── OverloadedError           the load's: the queue is full; try again after `retry_after_s`
-    ├── DrainingError             the server's: it is stopping and takes nothing new
+    │   └── QuotaError            … the load of this caller's key, which has had its share
+    ├── NotServingError           the server's: its model isn't fit to answer now; another server may be
+    │   └── DrainingError         … it is stopping and takes nothing new
     ├── DeadlineError             the clock's: the answer would come too late
     ├── EngineError               the server's: the model run itself failed
     └── ConnectionFailedError     the network's: no server answered (raised by the client only)
@@ -20,8 +23,8 @@ Knows nothing of gRPC: `status.py` turns these into statuses and back.
 import math
 from typing import ClassVar, Literal
 
-Refusal = Literal["full", "deadline", "draining", "invalid"]
-"""Why a request was turned away: no room, no time, no longer, or its own mistake."""
+Refusal = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
+"""Why a request was turned away: no room, no share left, no time, no longer, not now, its own mistake, or no key."""
 
 
 class BothendsError(Exception):
@@ -78,17 +81,35 @@ class SentenceError(RequestError):
         self.reason = reason
 
 
+class UnauthenticatedError(BothendsError):
+    """No API key came with the call, or none that the server knows."""
+
+    refusal = "unauthenticated"
+
+
 class OverloadedError(BothendsError):
     """The queue is full. Nothing was accepted; `retry_after_s` says when to try again (seconds)."""
 
-    refusal = "full"
+    refusal: ClassVar[Refusal | None] = "full"
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
-class DrainingError(BothendsError):
+class QuotaError(OverloadedError):
+    """The caller's key has had its share. Nothing was accepted; `retry_after_s` says when it has more (seconds)."""
+
+    refusal = "quota"
+
+
+class NotServingError(BothendsError):
+    """The server's model isn't fit to answer now; nothing was accepted, and another server may answer."""
+
+    refusal: ClassVar[Refusal | None] = "unfit"
+
+
+class DrainingError(NotServingError):
     """The server is stopping; another server, or this one restarted, may answer."""
 
     refusal = "draining"

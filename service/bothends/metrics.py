@@ -35,6 +35,7 @@ METHODS = ("Embed", "GetModel")
 CODES = (
     "OK",
     "INVALID_ARGUMENT",
+    "UNAUTHENTICATED",
     "RESOURCE_EXHAUSTED",
     "UNAVAILABLE",
     "DEADLINE_EXCEEDED",

@@ -11,9 +11,12 @@ from .errors import (
     DeadlineError,
     DrainingError,
     EngineError,
+    NotServingError,
     OverloadedError,
+    QuotaError,
     RequestError,
     SentenceError,
+    UnauthenticatedError,
 )
 
 DOMAIN = "bothends"
@@ -25,8 +28,11 @@ _DetailT = TypeVar("_DetailT", error_details_pb2.ErrorInfo, error_details_pb2.Ba
 _TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
     (SentenceError, code_pb2.INVALID_ARGUMENT, "INVALID_SENTENCE"),
     (RequestError, code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    (UnauthenticatedError, code_pb2.UNAUTHENTICATED, "UNAUTHENTICATED"),
+    (QuotaError, code_pb2.RESOURCE_EXHAUSTED, "QUOTA"),
     (OverloadedError, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (DrainingError, code_pb2.UNAVAILABLE, "DRAINING"),
+    (NotServingError, code_pb2.UNAVAILABLE, "NOT_SERVING"),
     (DeadlineError, code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
     (EngineError, code_pb2.INTERNAL, "ENGINE"),
 )
@@ -63,16 +69,17 @@ def from_status(status: status_pb2.Status) -> BothendsError:
         bad = _unpacked(status, error_details_pb2.BadRequest())
         reason = bad.field_violations[0].description if bad and bad.field_violations else status.message
         return SentenceError(int(info.metadata["index"]), reason)
-    if kind is OverloadedError:
+    if issubclass(kind, OverloadedError):
         retry = _unpacked(status, error_details_pb2.RetryInfo())
         delay = retry.retry_delay.ToNanoseconds() / 1e9 if retry is not None else _DEFAULT_RETRY_S
-        return OverloadedError(status.message, retry_after_s=delay)
+        return kind(status.message, retry_after_s=delay)
     return kind(status.message)
 
 
 _BY_CODE: dict[int, type[BothendsError]] = {
     code_pb2.INVALID_ARGUMENT: RequestError,
     code_pb2.RESOURCE_EXHAUSTED: OverloadedError,
+    code_pb2.UNAUTHENTICATED: UnauthenticatedError,
     code_pb2.UNAVAILABLE: ConnectionFailedError,
     code_pb2.DEADLINE_EXCEEDED: DeadlineError,
     code_pb2.INTERNAL: EngineError,
