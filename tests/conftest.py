@@ -84,6 +84,15 @@ def toy_bundle(toy_checkpoint: tuple[Path, Checkpoint], tmp_path_factory: pytest
 
 
 @pytest.fixture(scope="session")
+def newer(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path_factory: pytest.TempPathFactory
+) -> list[Bundle]:
+    """Three bundles of one name, other weights and other versions."""
+    folder = tmp_path_factory.mktemp("newer")
+    return [export(make_checkpoint(seed=seed)[1], folder / f"v{1 + seed}") for seed in (1, 2, 3)]
+
+
+@pytest.fixture(scope="session")
 def english() -> Bundle:
     """The bundle that the package carries."""
     return Bundle.open(default_path())

@@ -1,13 +1,17 @@
 """Engines that a test holds in its hand, and a batcher in front of one: no model, no clock but the test's."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bothends.batcher import Batcher
 from bothends.engine import TokenIds
+from bothends.scheduler import Budgets
 
 PATIENCE_S = 10
 
@@ -54,13 +58,37 @@ def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
     return np.array([[sum(ids), len(ids)] for ids in sentences], dtype=np.float32)
 
 
-def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> Batcher:
+class EngineBatcher(Batcher):
+    """A batcher in front of one engine, which needs no naming."""
+
+    def __init__(self, engine: HeldEngine | FreeEngine, *args: object, **options: object) -> None:
+        self.engine = engine
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+
+    def submit(self, sentences: Sequence[TokenIds], **options: object) -> Future[NDArray[np.float32]]:
+        return super().submit(sentences, **({"engine": self.engine} | options))  # type: ignore[arg-type]
+
+
+def budgets(**changes: float) -> Budgets:
+    """Small ones."""
+    few = Budgets(max_batch_rows=4, max_batch_tokens=1000, max_queue_tokens=100, overhead_rows=1.5)
+    return replace(few, **changes)
+
+
+def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatcher:
+    bounds = {name: changes.pop(name) for name in Budgets.__dataclass_fields__ if name in changes}
     options: dict[str, object] = {
         "workers": 1,
-        "max_batch_rows": 4,
-        "max_batch_tokens": 1000,
-        "max_queue_tokens": 100,
-        "overhead_rows": 1.5,
+        "engine_timeout_s": 3600.0,
         "observe": lambda record: None,
+        "failed": lambda fault, engine: None,
     }
-    return Batcher(engine, **(options | changes))  # type: ignore[arg-type]
+    return EngineBatcher(engine, budgets(**bounds), **(options | changes))
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait for what another thread or process does."""
+    end = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.001)

@@ -129,7 +129,7 @@ def attended(engine: HangingEngine, clock: Clock) -> Iterator[Attended]:
         engine.released.release(1000)
         inbox.end()
         assert inbox.batcher.close(timeout_s=PATIENCE_S)
-        assert not any(thread.is_alive() for thread in inbox.batcher._threads)
+        assert inbox.batcher._crew.join(0)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

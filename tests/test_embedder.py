@@ -12,6 +12,7 @@ from bothends.embedder import Embedder
 from bothends.engine import TokenIds
 from bothends.errors import DeadlineError, DrainingError, RequestError, SentenceError
 from bothends.metrics import Metrics
+from bothends.model import Model
 from bothends.session import Session
 from bothends.settings import Settings
 from bothends.tokenizer import Tokenizer
@@ -94,9 +95,8 @@ def test_batches_are_as_wide_as_the_device_likes(
     """Small on a CPU, up to the token budget on a GPU; what the settings say wins. (The engine is a CPU's.)"""
     session = CountingSession(english, device="cpu")
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
-    loaded = Embedder(
-        english, tokenizer, session, device=device, settings=Settings.load(settings, {}), metrics=Metrics()
-    )
+    model = Model(english, tokenizer, session, device=device, provider=session.provider)
+    loaded = Embedder(model, settings=Settings.load(settings, {}), metrics=Metrics())
     session.rows = []
     with loaded:
         loaded.embed(["there will be dragons"] * 200)

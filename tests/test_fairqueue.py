@@ -9,10 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bothends.fairqueue import FairQueue
 from bothends.work import Request, Sentence
+from tests.engines import FreeEngine
 
 
 def put(queue: FairQueue, name: int, lengths: list[int]) -> Request:
-    request = Request(len(lengths), 1, None, queue.forget)
+    request = Request(len(lengths), FreeEngine(), None, queue.forget)
     queue.put(request, [Sentence([name] * length, request, place, 0.0) for place, length in enumerate(lengths)])
     return request
 

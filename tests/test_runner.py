@@ -24,7 +24,7 @@ def test_a_poisonous_sentence_fails_alone() -> None:
         futures = [batcher.submit([[number, number]]) for number in range(30)]
         for number, future in enumerate(futures):
             if number == 13:
-                with pytest.raises(EngineError, match="RuntimeError") as failed:
+                with pytest.raises(EngineError, match="the model run failed") as failed:
                     future.result(PATIENCE_S)
                 assert "secret" not in str(failed.value)
             else:
@@ -43,6 +43,26 @@ def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
         for _ in range(3):
             with pytest.raises(EngineError):
                 batcher.submit([[1], [2]]).result(PATIENCE_S)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_no_vector_is_a_failure_of_its_sentence(number: float) -> None:
+    """NaN and infinity reach no caller; the mates of that sentence are answered."""
+
+    class Poisoned(FreeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            rows = super().run(sentences)
+            rows[[ids == [13, 13] for ids in sentences], 1] = number
+            return rows
+
+    with batcher_of(Poisoned()) as batcher:
+        futures = [batcher.submit([[word, word]]) for word in range(30)]
+        for word, future in enumerate(futures):
+            if word == 13:
+                with pytest.raises(EngineError):
+                    future.result(PATIENCE_S)
+            else:
+                assert future.result(PATIENCE_S).tolist() == [[2 * word, 2]]
 
 
 def test_an_observer_that_raises_costs_nobody_an_answer() -> None:

@@ -5,17 +5,16 @@ import pytest
 from bothends.engine import TokenIds
 from bothends.scheduler import Scheduler
 from bothends.work import Request
+from tests.engines import FreeEngine, budgets
 
 
 def scheduler() -> Scheduler:
     """In front of an engine that takes a second for a token."""
-    return Scheduler(
-        lambda tokens: tokens, max_batch_rows=4, max_batch_tokens=1000, max_queue_tokens=1000, overhead_rows=1.5
-    )
+    return Scheduler(budgets(max_queue_tokens=1000), lambda tokens: tokens)
 
 
 def put(waiting: Scheduler, sentences: list[TokenIds]) -> None:
-    waiting.put(Request(len(sentences), 1, None, waiting.forget), sentences, now=0.0)
+    waiting.put(Request(len(sentences), FreeEngine(), None, waiting.forget), sentences, now=0.0)
 
 
 def test_nobody_waits_for_an_empty_queue() -> None:

@@ -2,18 +2,24 @@
 
 import gc
 import shutil
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends.bundle import Bundle
 from bothends.client import Client
 from bothends.completion import Call
 from bothends.dispatch import Answer
-from bothends.errors import BothendsError, BundleError, StartupError
+from bothends.errors import BothendsError, BundleError, NotServingError, StartupError
 from bothends.server import Server
+from bothends.servicer import SERVICE
+from bothends.session import Session
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.work import Request
@@ -65,6 +71,35 @@ def test_a_slow_reader_gets_all_of_what_was_accepted() -> None:
             stopped.result(timeout=3)
         assert len(next(responses).embeddings) == 1000
         assert stopped.result(timeout=30)
+
+
+def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
+    """NOT_SERVING and 503 while no engine agrees with PyTorch, SERVING and 200 once one does; calls are told."""
+    drifting = Server(Settings(port=0, http_port=0, device="cpu", selftest_s=0.01))
+    drifting.start()
+    right, off = drifting.embedder.model, [0.5]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        grpc.insecure_channel(f"127.0.0.1:{drifting.port}") as channel,
+        Client(f"127.0.0.1:{drifting.port}") as client,
+    ):
+        run = Session.run
+        patch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
+        health = health_pb2_grpc.HealthStub(channel)
+        for service in ("", SERVICE):
+            watched = health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=10)
+            assert any(answer.status == health_pb2.HealthCheckResponse.NOT_SERVING for answer in watched)
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz")
+        with pytest.raises(NotServingError):
+            client.embed(["anyone?"])
+        off[0] = 0.0
+        watched = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=10)
+        assert any(answer.status == health_pb2.HealthCheckResponse.SERVING for answer in watched)
+        assert urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz").status == 200
+        assert client.embed(["there will be dragons"]).shape == (1, 512)
+    assert drifting.embedder.model is not right
+    assert drifting.stop()
 
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Sentences that wait to batches, and the engine's rows back to whoever waits for them.
+"""Sentences that wait to batches, and their engines' rows back to whoever waits for them.
 
 Knows neither onnxruntime nor gRPC: token ids go in, a future of rows comes out. The unit of work is a sentence, not a
 request: a request of 500 sentences and 500 requests of one are the same work. Nothing waits while a worker is free.
@@ -10,6 +10,7 @@ what comes waits, as it would have to anyway, and gathers (docs/decisions/0006).
 Every field is written under one lock; the engine and the source run outside it.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,48 +23,43 @@ from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
 from . import tracing
-from .engine import Engine, Observe, TokenIds
-from .errors import DrainingError
+from .crew import Crew
+from .engine import Engine, Fault, Observe, TokenIds
+from .errors import DrainingError, EngineError
 from .runner import Ran, Runner
-from .scheduler import Scheduler
+from .scheduler import Budgets, Scheduler
 from .tracing import NO_SPAN
+from .watchdog import Run, Watchdog
 from .work import Depth, Request, Sentence, Source
 
+_log = logging.getLogger(__name__)
 _UNATTENDED_S = 0.005
 """How long the source may go without attention while all workers run: a few times a usual batch. Then the thread that
 is to spare looks after it, so that a long batch, or an engine that hangs, keeps nobody from being refused."""
 
 
 class Batcher:
-    """A bounded queue of sentences in front of an engine, emptied by worker threads that batch by length."""
+    """A bounded queue of sentences in front of engines, emptied by worker threads that batch by length."""
 
     def __init__(
         self,
-        engine: Engine,
+        budgets: Budgets,
         *,
         workers: int,
-        max_batch_rows: int,
-        max_batch_tokens: int,
-        max_queue_tokens: int,
-        overhead_rows: float,
+        engine_timeout_s: float,
         observe: Observe,
+        failed: Callable[[Fault, Engine], None],
         spare_core: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Run at most `workers` batches at once.
 
-        Budgets count sentences, rows × longest, and waiting tokens. `overhead_rows` is what a step of the engine costs
-        besides its rows, in rows (see policy.py). `spare_core` says that the engine computes elsewhere, so that reading
-        and answering need not wait for it.
+        A batch that takes longer than `engine_timeout_s` is given up. `failed` is told what an engine did wrong, and
+        must return soon. `spare_core` says that the engine computes elsewhere: reading and answering needn't wait.
         """
-        self._runner = Runner(engine, at_once=workers, observe=observe, clock=clock)
-        self._waiting = Scheduler(
-            self._runner.seconds_for,
-            max_batch_rows=max_batch_rows,
-            max_batch_tokens=max_batch_tokens,
-            max_queue_tokens=max_queue_tokens,
-            overhead_rows=overhead_rows,
-        )
+        self._failed = failed
+        self._runner = Runner(at_once=workers, observe=observe, failed=partial(failed, "raised"), clock=clock)
+        self._waiting = Scheduler(budgets, self._runner.seconds_for)
         self._workers = workers
         self._spare_core = spare_core
         self._clock = clock
@@ -76,12 +72,8 @@ class Batcher:
         self._attended_at = 0.0
         self._ran: list[Ran] = []  # for the attendant to deliver
         self._changed = threading.Condition()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"bothends-worker-{number}", daemon=True)
-            for number in range(workers + 1 + spare_core)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._watchdog = Watchdog(engine_timeout_s, self._give_up, clock=clock)
+        self._crew = Crew(self._work, workers + 1 + spare_core, name="bothends-worker")
 
     @property
     def queued(self) -> Depth:
@@ -101,15 +93,15 @@ class Batcher:
             self._changed.notify()
 
     def submit(
-        self, sentences: Sequence[TokenIds], *, deadline: float | None = None, span: Span = NO_SPAN
+        self, sentences: Sequence[TokenIds], *, engine: Engine, deadline: float | None = None, span: Span = NO_SPAN
     ) -> Future[NDArray[np.float32]]:
-        """Queue sentences of at least one token each; the future holds rows float32 [sentences, dimension].
+        """Queue sentences of at least one token each for `engine`; the future holds float32 [sentences, dimension].
 
         `deadline` is a time of the batcher's clock. Cancelling the future frees the places of what still waits.
         Raises OverloadedError, DrainingError, or DeadlineError where the deadline can't be met, and then nothing was
-        queued. The future raises DeadlineError, EngineError or DrainingError.
+        queued. The future raises DeadlineError, EngineError, or NotServingError.
         """
-        request = Request(len(sentences), self._runner.dimension, deadline, self._forget, span)
+        request = Request(len(sentences), engine, deadline, self._forget, span)
         if not sentences:
             request.settle(request.rows)
             return request
@@ -132,12 +124,11 @@ class Batcher:
 
         A source must have ended before. Returns whether all of it was finished.
         """
-        end = time.monotonic() + timeout_s
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        self._crew.join(timeout_s)
+        self._watchdog.close()
         with self._changed:
             left = self._waiting.drain()
         for request in left:
@@ -151,11 +142,11 @@ class Batcher:
         self.close(timeout_s=30)
 
     def _work(self) -> None:
-        has_attended = False
-        while (task := self._next_task(has_attended=has_attended)) is not None:
+        has_attended: bool | None = False
+        while has_attended is not None and (task := self._next_task(has_attended=has_attended)) is not None:
             has_attended = task()
 
-    def _next_task(self, *, has_attended: bool) -> Callable[[], bool] | None:
+    def _next_task(self, *, has_attended: bool) -> Callable[[], bool | None] | None:
         """Wait until there is something to do, and begin it; None when the batcher is closed and nothing waits.
 
         The source comes before a batch, unless it has just had attention.
@@ -212,9 +203,15 @@ class Batcher:
                     return True
             self._deliver(ran)
 
-    def _process(self, batch: list[Sentence]) -> bool:
-        """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other."""
+    def _process(self, batch: list[Sentence]) -> bool | None:
+        """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other.
+
+        Returns None where the batch was given up meanwhile, and this thread with it.
+        """
+        run = self._watchdog.begin(batch)
         ran = self._runner.run(batch)
+        if not self._watchdog.end(run):
+            return None
         with self._changed:
             if self._is_awake:
                 self._ran += ran
@@ -227,6 +224,17 @@ class Batcher:
             with self._changed:
                 self._running -= 1
         return False
+
+    def _give_up(self, run: Run) -> None:
+        """Answer those whose engine hangs, and let another thread go on where this one can't."""
+        _log.error("a model run of %d sentences takes too long and is given up", len(run.batch))
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+        self._crew.replace(run.thread)
+        for request in {sentence.request for sentence in run.batch}:
+            request.settle(EngineError("the model run took too long and was given up"))
+        self._failed("hung", run.batch[0].request.engine)
 
     def _deliver(self, ran: list[Ran]) -> None:
         for batch, rows, record, span in ran:

@@ -29,6 +29,8 @@ from .validation import grow_within, one_line
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
+PARTIAL = ".partial"
+"""Suffix of a folder that is being written."""
 _INT32 = 2**31 - 1
 
 
@@ -175,7 +177,7 @@ def write(
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     complete = BundleConfig(**config, sha256=hashes)
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + PARTIAL)
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

@@ -109,6 +109,7 @@ def serve(**flags: str | None) -> None:
             os._exit(128 + number)  # asked twice: now
         server.request_stop()
 
+    signal.signal(signal.SIGHUP, lambda *_: server.request_reload())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     click.echo(server.banner())

@@ -5,10 +5,9 @@ Knows nothing of gRPC or HTTP; every front, and in-process use, goes through her
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -17,14 +16,14 @@ from opentelemetry.trace import Span
 
 from .batcher import Batcher
 from .bundle import Bundle
-from .canary import Canary
-from .cuda import memory_used, warm_up
+from .cuda import memory_used
 from .embeddings import Embeddings
-from .engine import Engine
-from .errors import DeadlineError, RequestError, SentenceError
+from .engine import Engine, Fault
+from .errors import DeadlineError, NotServingError, RequestError, SentenceError
 from .metrics import Metrics
-from .selftest import self_test
-from .session import Session
+from .model import BATCH_ROWS, Model
+from .scheduler import Budgets
+from .selftest import SelfTest
 from .settings import Settings
 from .tokenizer import Tokenizer, Tokens
 from .tracing import NO_SPAN
@@ -33,9 +32,6 @@ from .work import Source
 _OVERHEAD_ROWS = {"cpu": 1.5, "cuda": 1000.0}
 """What a step of the model costs besides its rows, in rows. On a CPU a batch of 8 takes about 3.5 times one of 1; on a
 GPU more rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
-_BATCH_ROWS = {"cpu": 16, "cuda": 1024}
-"""Most sentences in one model run where the settings don't say; on a GPU the token budget is what bounds a batch."""
-
 
 Rows: TypeAlias = Future[NDArray[np.float32]]
 """float32 [sentences, dimension] to come."""
@@ -45,74 +41,61 @@ Rows: TypeAlias = Future[NDArray[np.float32]]
 class Accepted:
     """What is known of sentences before their embeddings are."""
 
+    model_version: str
     token_counts: list[int]
     truncated: list[bool]
 
 
 class Embedder:
-    """A bundle ready to embed. Close it, or use it in `with`, to stop its threads."""
+    """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        tokenizer: Tokenizer,
-        engine: Engine,
-        *,
-        device: str,
-        settings: Settings,
-        metrics: Metrics,
-    ) -> None:
-        """Prove `bundle` on this engine, then start batching. Raises BundleError where it no longer agrees."""
-        self.config = bundle.config  # the model's bytes are onnxruntime's now; they aren't kept
-        self.device = device
+    def __init__(self, model: Model, *, settings: Settings, metrics: Metrics) -> None:
         self.max_sentences = settings.max_sentences
         self.max_sentence_chars = settings.max_sentence_chars
-        kept = replace(bundle, model=b"")
-        self._canary = Canary(
-            partial(self_test, kept, tokenizer, engine, device=device), metrics, every_s=settings.selftest_s
-        )
-        self.self_test = self._canary.first
-        self.workers = settings.workers if device == "cpu" else 1
-        self._tokenizer = tokenizer
+        self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
-        self._batcher = Batcher(
-            engine,
-            workers=self.workers,
-            max_batch_rows=settings.max_batch_rows or _BATCH_ROWS[device],
+        self._failed: Callable[[Fault, Engine], None] = lambda *_: None
+        budgets = Budgets(
+            max_batch_rows=settings.max_batch_rows or BATCH_ROWS[model.device],
             max_batch_tokens=settings.max_batch_tokens,
             max_queue_tokens=settings.max_queue_tokens,
-            overhead_rows=_OVERHEAD_ROWS[device],
+            overhead_rows=_OVERHEAD_ROWS[model.device],
+        )
+        self._batcher = Batcher(
+            budgets,
+            workers=self.workers,
+            engine_timeout_s=settings.engine_timeout_s,
             observe=metrics.batch_ran,
-            spare_core=device != "cpu",
+            failed=lambda *fault: self._failed(*fault),
+            spare_core=model.device != "cpu",
         )
         metrics.watch_queue(lambda: self._batcher.queued, tokens_limit=settings.max_queue_tokens, workers=self.workers)
+        if model.device == "cuda":
+            metrics.watch_device_memory(memory_used)
+        self.serve(model)
 
     @classmethod
     def load(cls, bundle: Bundle, *, settings: Settings | None = None, metrics: Metrics | None = None) -> Self:
         """Load `bundle` on the device that `settings` ask for. Raises BundleError or DeviceError."""
         settings = settings or Settings()
-        tokenizer = Tokenizer(
-            bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json"
+        return cls(Model.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
+
+    def serve(self, model: Model) -> None:
+        """Let `model`, on the same device, embed all that comes from now on. What waits is its predecessor's still."""
+        self.model = model
+        self._metrics.serving(
+            name=model.config.name, version=model.config.version, device=model.device, provider=model.provider
         )
-        tokenizer.must_fit(bundle.config.vocabulary_size)
-        session = Session(bundle, device=settings.device)
-        if session.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
-            warm_up(
-                session,
-                max_rows=settings.max_batch_rows or _BATCH_ROWS["cuda"],
-                max_tokens=settings.max_batch_tokens,
-                longest=bundle.config.max_tokens,
-            )
-        metrics = metrics or Metrics()
-        if session.device == "cuda":
-            metrics.watch_device_memory(memory_used)
-        metrics.serving(
-            name=bundle.config.name,
-            version=bundle.config.version,
-            device=session.device,
-            provider=session.provider,
-        )
-        return cls(bundle, tokenizer, session, device=session.device, settings=settings, metrics=metrics)
+        self._metrics.tested(success=True, difference=model.self_test.max_difference)
+
+    def prove(self) -> SelfTest:
+        """Self-test the model as callers use it, through the queue. Raises SelfTestError, or what refuses it."""
+        model = self.model
+        return model.prove(lambda ids: self._batcher.submit(ids, engine=model).result())
+
+    def when_failed(self, then: Callable[[Fault, Engine], None]) -> None:
+        """Call `then` soon after an engine has done something wrong; it must return soon."""
+        self._failed = then
 
     @property
     def wait_s(self) -> float:
@@ -137,17 +120,20 @@ class Embedder:
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
         frees the queue's places at once.
         """
+        model = self.model  # one for all that follows: another may take over at any time
+        if model.is_withdrawn:
+            raise NotServingError("the model failed its self-test and is being loaded anew")
         self._check(sentences)
         self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
-        tokens = self._tokenise(sentences, deadline)
+        tokens = self._tokenise(model.tokenizer, sentences, deadline)
         counts = [len(sentence.ids) for sentence in tokens]
-        rows = self._batcher.submit([sentence.ids for sentence in tokens], deadline=deadline, span=span)
-        return Accepted(counts, [sentence.truncated for sentence in tokens]), rows
+        rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
+        return Accepted(model.config.version, counts, [sentence.truncated for sentence in tokens]), rows
 
     def finish(self, accepted: Accepted, rows: NDArray[np.float32]) -> Embeddings:
         """The second half: `rows` are what the future holds."""
         self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
-        return Embeddings(rows, accepted.token_counts, accepted.truncated, self.config.version)
+        return Embeddings(rows, accepted.token_counts, accepted.truncated, accepted.model_version)
 
     def attend_to(self, source: Source) -> None:
         """Bring in what comes to `source`, by the threads that run the model."""
@@ -155,7 +141,6 @@ class Embedder:
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
-        self._canary.close()
         return self._batcher.close(timeout_s=timeout_s)
 
     def __enter__(self) -> Self:
@@ -179,13 +164,13 @@ class Embedder:
             if not sentence or sentence.isspace():
                 raise SentenceError(index, "is empty; a sentence needs at least one word")
 
-    def _tokenise(self, sentences: Sequence[str], deadline: float | None) -> list[Tokens]:
+    def _tokenise(self, tokenizer: Tokenizer, sentences: Sequence[str], deadline: float | None) -> list[Tokens]:
         def give_up() -> None:
             if deadline is not None and time.monotonic() >= deadline:
                 raise DeadlineError("the deadline passed before the sentences were tokenised")
 
         with self._metrics.phase("tokenise"):
-            tokens = self._tokenizer.encode(sentences, between=give_up)
+            tokens = tokenizer.encode(sentences, between=give_up)
         for index, sentence in enumerate(tokens):
             if not sentence.ids:
                 raise SentenceError(index, "holds nothing that the model's tokenizer can read")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ class BatchRecord:
 
 
 Observe = Callable[[BatchRecord], None]
+
+Fault = Literal["raised", "hung"]
+"""What an engine did wrong: it failed on one sentence alone, or didn't return."""
 
 
 class Engine(Protocol):

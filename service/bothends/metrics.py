@@ -20,6 +20,8 @@ from .errors import Refusal
 from .work import Depth
 
 Phase = Literal["tokenise", "queue", "engine", "serialise"]
+Reload = Literal["served", "refused"]
+"""What became of a newer model."""
 
 # fmt: off
 SECONDS = (
@@ -31,6 +33,7 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 # fmt: on
 PHASES: tuple[Phase, ...] = get_args(Phase)
 REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
+RELOADS: tuple[Reload, ...] = get_args(Reload)
 METHODS = ("Embed", "GetModel")
 CODES = (
     "OK",
@@ -91,7 +94,16 @@ class Metrics:
                 "bothends_selftest_difference", "Largest difference of an embedding's number from PyTorch's then."
             ),
         }
+        self._withdrawals = Counter(
+            "bothends_model_withdrawals",
+            "Times that the model was found unfit, and loaded anew.",
+            registry=self.registry,
+        )
+        self._reloads = Counter(
+            "bothends_model_reloads", "Attempts to serve a newer model.", ("result",), registry=self.registry
+        )
         labels = ("name", "version", "device", "provider")
+        self._served: tuple[str, ...] | None = None
         self._model = self._gauge("bothends_model_info", "The model that is served; always 1.", labels)
         self._gauge("bothends_build_info", "What serves; always 1.", tuple(_BUILD)).labels(**_BUILD).set(1)
         self._present_at_zero()
@@ -106,6 +118,7 @@ class Metrics:
         self._seconds_of = {method: self._request_seconds.labels(method) for method in METHODS}
         self._count_of = {(method, code): self._requests.labels(method, code) for method in METHODS for code in CODES}
         self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
+        self._reloads_of = {result: self._reloads.labels(result) for result in RELOADS}
         self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
 
     def answered(
@@ -156,9 +169,21 @@ class Metrics:
         self._selftest["timestamp_seconds"].set_to_current_time()
         self._selftest["difference"].set(difference)
 
+    def withdrawn(self) -> None:
+        """The model was found unfit to answer."""
+        self._withdrawals.inc()
+
+    def reloaded(self, result: Reload) -> None:
+        """A newer model was found, and is served now or isn't fit to be."""
+        self._reloads_of[result].inc()
+
     def serving(self, *, name: str, version: str, device: str, provider: str) -> None:
-        """Say which model is served."""
-        self._model.labels(name, version, device, provider).set(1)
+        """Say which model is served from now on."""
+        labels = (name, version, device, provider)
+        self._model.labels(*labels).set(1)
+        if self._served not in (None, labels):
+            self._model.remove(*self._served)
+        self._served = labels
 
 
 class _Timer(AbstractContextManager[None]):

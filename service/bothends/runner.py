@@ -1,4 +1,7 @@
-"""Batches through an engine: who has left is left out, who can't be run fails alone. Knows no queue and no thread."""
+"""Batches through their engines: who has left is left out, who can't be run fails alone.
+
+Knows no queue and no thread.
+"""
 
 import logging
 from collections.abc import Callable
@@ -10,7 +13,7 @@ from opentelemetry.trace import Span
 
 from . import tracing
 from .engine import BatchRecord, Engine, Observe
-from .errors import DeadlineError, EngineError
+from .errors import BothendsError, DeadlineError, EngineError, NotServingError
 from .throughput import Throughput
 from .work import Sentence
 
@@ -27,14 +30,15 @@ class Ran(NamedTuple):
 
 
 class Runner:
-    """One engine, and what is known of its speed. Safe to use from several threads at once."""
+    """Runs batches, and knows how fast they have gone lately. Safe to use from several threads at once."""
 
-    def __init__(self, engine: Engine, *, at_once: int, observe: Observe, clock: Callable[[], float]) -> None:
-        """`at_once` is how many threads run batches."""
-        self.dimension = engine.dimension
-        self._engine = engine
+    def __init__(
+        self, *, at_once: int, observe: Observe, failed: Callable[[Engine], None], clock: Callable[[], float]
+    ) -> None:
+        """`at_once` is how many threads run batches. `failed` is told of an engine that couldn't run one sentence."""
         self._at_once = at_once
         self._observe = observe
+        self._failed = failed
         self._clock = clock
         self._throughput = Throughput()
 
@@ -60,17 +64,22 @@ class Runner:
             _log.exception("a batch couldn't be recorded")
 
     def _run(self, batch: list[Sentence]) -> list[Ran]:
+        engine = batch[0].request.engine
         started = self._clock()
         span = tracing.batch()
         try:
-            rows = self._engine.run([sentence.ids for sentence in batch])
-            if rows.shape != (len(batch), self.dimension):
-                raise ValueError(f"{len(batch)} sentences gave rows of shape {rows.shape}")
+            rows = engine.run([sentence.ids for sentence in batch])
+            _check(rows, (len(batch), engine.dimension))
+        except NotServingError as error:  # the engine itself knows that its rows are worth nothing
+            tracing.failed(span)
+            _settle(batch, error)
+            return []
         except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
             tracing.failed(span)
             _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
             if len(batch) == 1:
-                batch[0].request.settle(EngineError(f"the model run failed ({type(error).__name__})"))
+                _settle(batch, EngineError("the model run failed"))
+                self._failed(engine)
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
@@ -81,3 +90,15 @@ class Runner:
         self._throughput.saw(sum(lengths), engine_s, at_once=self._at_once)
         waits = [started - sentence.since for sentence in batch]
         return BatchRecord(len(batch), sum(lengths), len(batch) * max(lengths), engine_s, waits)
+
+
+def _check(rows: NDArray[np.float32], shape: tuple[int, int]) -> None:
+    if rows.shape != shape:
+        raise ValueError(f"{shape[0]} sentences gave rows of shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ArithmeticError("a row holds NaN or infinity")
+
+
+def _settle(batch: list[Sentence], error: BothendsError) -> None:
+    for request in {sentence.request for sentence in batch}:
+        request.settle(error)

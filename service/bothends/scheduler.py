@@ -4,6 +4,7 @@ Knows no engine and no thread; the caller holds the lock.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from .engine import TokenIds
@@ -16,30 +17,34 @@ _WINDOW = 64
 """How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
 
 
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """How much may run at once, and how much may wait."""
+
+    max_batch_rows: int
+    max_batch_tokens: int
+    """Rows × longest."""
+    max_queue_tokens: int
+    overhead_rows: float
+    """What a step of the engine costs besides its rows, in rows (see policy.py)."""
+
+
 class Scheduler:
     """Sentences that wait, and the batches they are to run in."""
 
-    def __init__(
-        self,
-        seconds_for: Callable[[float], float],
-        *,
-        max_batch_rows: int,
-        max_batch_tokens: int,
-        max_queue_tokens: int,
-        overhead_rows: float,
-    ) -> None:
-        """Budgets count sentences, rows × longest, and waiting tokens.
-
-        `seconds_for` estimates how long so many tokens will take. `overhead_rows` is what a step of the engine costs
-        besides its rows, in rows (see policy.py).
-        """
-        self.max_batch_rows = max_batch_rows
+    def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
+        """`seconds_for` estimates how long so many tokens will take."""
+        self.max_batch_rows = budgets.max_batch_rows
         self._choose = partial(
-            choose, must=0, max_rows=max_batch_rows, max_tokens=max_batch_tokens, overhead_rows=overhead_rows
+            choose,
+            must=0,
+            max_rows=budgets.max_batch_rows,
+            max_tokens=budgets.max_batch_tokens,
+            overhead_rows=budgets.overhead_rows,
         )
         self._seconds_for = seconds_for
-        self._max_queue_tokens = max_queue_tokens
-        self._window = max(_WINDOW, max_batch_rows)
+        self._max_queue_tokens = budgets.max_queue_tokens
+        self._window = max(_WINDOW, budgets.max_batch_rows)
         self._queue = FairQueue()
         self.forget = self._queue.forget
         self.drain = self._queue.drain
@@ -92,6 +97,8 @@ class Scheduler:
         window = self._queue.window(self._window)
         if not window:
             return []
+        engine = window[0].request.engine  # while a model takes over from another, both have sentences here
+        window = [sentence for sentence in window if sentence.request.engine is engine]
         batch = [window[place] for place in self._choose([len(sentence.ids) for sentence in window])]
         self._queue.take(batch)
         return batch

@@ -1,13 +1,14 @@
 """A bundle's golden sentences against its own tokenizer and engine: does this model, here, still agree with PyTorch?"""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle
-from .engine import Engine
-from .errors import SelfTestError
+from .engine import TokenIds
+from .errors import NotServingError, OverloadedError, SelfTestError
 from .tokenizer import Tokenizer
 
 CUDA_TOLERANCE = 1e-4
@@ -23,8 +24,17 @@ class SelfTest:
     """Largest absolute difference to PyTorch's embeddings, alone or batched."""
 
 
-def self_test(bundle: Bundle, tokenizer: Tokenizer, engine: Engine, *, device: str) -> SelfTest:
-    """Run the golden sentences alone and in one ragged batch. Raises SelfTestError where tokens or vectors differ."""
+def self_test(
+    bundle: Bundle,
+    tokenizer: Tokenizer,
+    run: Callable[[Sequence[TokenIds]], NDArray[np.float32]],
+    *,
+    device: str,
+) -> SelfTest:
+    """The golden sentences through `run`, alone and all at once. Raises SelfTestError where tokens or vectors differ.
+
+    Where `run` is a server's queue, it may have no room for them: OverloadedError and NotServingError pass through.
+    """
     golden = bundle.golden
     found = [tokens.ids for tokens in tokenizer.encode(golden.sentences)]
     for index, (expected, ids) in enumerate(zip(golden.token_ids, found, strict=True)):
@@ -32,8 +42,10 @@ def self_test(bundle: Bundle, tokenizer: Tokenizer, engine: Engine, *, device: s
             raise SelfTestError(f"{bundle.path}: golden sentence {index} gives other tokens than at its export")
     tolerance = bundle.config.tolerance if device == "cpu" else max(bundle.config.tolerance, CUDA_TOLERANCE)
     try:
-        alone = np.concatenate([engine.run([ids]) for ids in found])
-        batched = engine.run(found)
+        alone = np.concatenate([run([ids]) for ids in found])
+        batched = run(found)
+    except (OverloadedError, NotServingError):
+        raise
     except Exception as error:  # whatever an engine raises
         raise SelfTestError(f"{bundle.path}: the model can't run its golden sentences: {error}") from error
     if alone.shape != golden.embeddings.shape:

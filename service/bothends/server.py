@@ -9,6 +9,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from queue import SimpleQueue
 
@@ -22,15 +23,20 @@ from .dispatch import Dispatcher
 from .embedder import Embedder
 from .errors import StartupError
 from .gate import Gate
+from .keeper import Keeper
 from .metrics import Metrics
+from .model import Model
 from .servicer import SERVICE, EmbeddingServicer
 from .settings import Settings, flag
+from .versions import newest
 from .web import WebServer, application
 
 _log = logging.getLogger(__name__)
 _LAST_BYTES_S = 2.0
 """What a stopping server gives callers to read what was sent, once all is."""
 _THREADS_END_S = 0.5
+_KEEPER_ENDS_S = 10.0
+"""Longer than to load a model, which can't be broken off."""
 _OTHER_THREADS = 4
 """For health and reflection."""
 
@@ -42,7 +48,7 @@ class Server:
         self.settings = settings
         self.metrics = Metrics()
         self._gate = Gate(limit=settings.max_concurrent_requests)
-        self._ready = False
+        self._fit = self._stopping = False
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
@@ -52,11 +58,10 @@ class Server:
             undo.callback(self._give_back_port)
             self.port = self._bind_grpc()
             self.http_port: int = listener.getsockname()[1]
-            bundle = Bundle.open(self.settings.bundle or default_path())
-            self.embedder = Embedder.load(bundle, settings=self.settings, metrics=self.metrics)
+            self.embedder = self._load()
             undo.callback(self.embedder.close, timeout_s=0)
             self._add_services()
-            self._web = WebServer(application(self.metrics.registry, lambda: self._ready), listener)
+            self._web = WebServer(application(self.metrics.registry, lambda: self._fit and not self._stopping), listener)
             self._web.start()
             undo.pop_all()
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
@@ -65,27 +70,33 @@ class Server:
         self._grpc.start()
         self._calls.start()
         self.embedder.attend_to(self._calls)
-        self._ready = True
-        config, test = self.embedder.config, self.embedder.self_test
-        _log.info("serving", extra={"model": config.name, "version": config.version, "device": self.embedder.device,
+        self._set_fit(True)
+        self._keeper.start()
+        model = self.embedder.model
+        config, test = model.config, model.self_test
+        _log.info("serving", extra={"model": config.name, "version": config.version, "device": model.device,
                                     "port": self.port, "selftest_difference": test.max_difference})  # fmt: skip
 
     def banner(self) -> str:
         """What is served, where, and what to try next: a few lines for a person."""
-        embedder, host = self.embedder, _bracketed(self.settings.host)
-        test = embedder.self_test
+        model, host = self.embedder.model, _bracketed(self.settings.host)
+        test = model.self_test
         elsewhere = f" --server {host}:{self.port}" if (host, self.port) != ("127.0.0.1", 50051) else ""
         return "\n".join(
             [
                 f"bothends {version('bothends')}",
-                f"  model      {embedder.config.summary()}",
-                f"  device     {embedder.device}, {embedder.workers} at once",
+                f"  model      {model.config.summary()}",
+                f"  device     {model.device}, {self.embedder.workers} at once",
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
                 f"  HTTP       http://{host}:{self.http_port}  /metrics /healthz /readyz",
                 f'  try        bothends embed{elsewhere} "there will be dragons" "dragons will be there"',
             ]
         )
+
+    def request_reload(self) -> None:
+        """Look for a newer model now, and serve it if it proves itself; safe from a signal handler."""
+        self._keeper.reload()
 
     def wait(self) -> None:
         """Block until somebody asks the server to stop."""
@@ -100,7 +111,8 @@ class Server:
 
         Returns whether everything accepted was answered.
         """
-        self._ready = False
+        self._keeper.close()
+        self._stopping = True
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         self._health.enter_graceful_shutdown()
         end = time.monotonic() + self.settings.drain_s
@@ -109,10 +121,34 @@ class Server:
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         self._calls.close()
         finished = self.embedder.close(timeout_s=_THREADS_END_S)
+        self._keeper.join(_KEEPER_ENDS_S)
         self._web.stop()
         everything = answered and sent and finished
         _log.info("stopped", extra={"everything_answered": everything})
         return everything
+
+    def _load(self) -> Embedder:
+        """The model, and who keeps it fit."""
+        settings, root = self.settings, self.settings.bundle or default_path()
+        load = partial(Model.load, settings=settings)
+        embedder = Embedder(load(Bundle.open(newest(root))), settings=settings, metrics=self.metrics)
+        self._keeper = Keeper(
+            embedder,
+            self.metrics,
+            root,
+            load,
+            selftest_s=settings.selftest_s,
+            reload_s=settings.reload_s,
+            when_fit=self._set_fit,
+        )
+        return embedder
+
+    def _set_fit(self, fit: bool) -> None:
+        """Say whether the model is to be trusted. (Health that has entered its graceful shutdown stays NOT_SERVING.)"""
+        status = health_pb2.HealthCheckResponse
+        self._fit = fit
+        for name in ("", SERVICE):
+            self._health.set(name, status.SERVING if fit else status.NOT_SERVING)
 
     def _add_services(self) -> None:
         servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)
@@ -122,8 +158,6 @@ class Server:
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
-        for name in ("", SERVICE):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     def _build_grpc(self) -> grpc.Server:
         settings = self.settings

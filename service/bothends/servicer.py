@@ -47,7 +47,8 @@ class EmbeddingServicer:
         answer: Answer,
     ) -> None:
         """Describe the model."""
-        config = self._embedder.config
+        served = self._embedder.model
+        config = served.config
         model = embedding_pb2.Model(
             name=config.name,
             version=config.version,
@@ -55,7 +56,7 @@ class EmbeddingServicer:
             max_tokens=config.max_tokens,
             max_sentences=self._embedder.max_sentences,
             pooling=config.pooling,
-            device=self._embedder.device,
+            device=served.device,
             server_version=self._server_version,
             max_sentence_chars=self._embedder.max_sentence_chars,
             max_message_bytes=self._max_message_bytes,

@@ -26,7 +26,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bundle: Path | None = Field(
-        None, description="Folder of the model to serve; the default is the packaged English one."
+        None, description="Folder of the model to serve, or of its versions; the default is the packaged English one."
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address that gRPC and HTTP listen on.")
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
@@ -55,6 +55,12 @@ class Settings(BaseModel):
     )
     max_concurrent_requests: int = Field(
         512, ge=1, le=100_000, description="Most requests in progress; beyond it they are refused."
+    )
+    engine_timeout_s: float = Field(
+        30.0, gt=0, le=3600, description="Seconds that one model run may take before it is given up."
+    )
+    reload_s: float = Field(
+        5.0, ge=0, le=3600, description="Seconds between looks for a newer model; 0 looks on SIGHUP only."
     )
     selftest_s: float = Field(
         60.0, ge=0, le=86400, description="Seconds between self-tests of the live model; 0 tests it at start only."

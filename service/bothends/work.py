@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
-from .engine import TokenIds
+from .engine import Engine, TokenIds
 from .errors import BothendsError
 from .tracing import NO_SPAN
 
@@ -20,11 +20,13 @@ class Request(Future[NDArray[np.float32]]):
     """
 
     def __init__(
-        self, sentences: int, dimension: int, deadline: float | None, forget: "Forget", span: Span = NO_SPAN
+        self, sentences: int, engine: Engine, deadline: float | None, forget: "Forget", span: Span = NO_SPAN
     ) -> None:
         super().__init__()
+        self.engine = engine
+        """That is to compute it: its token ids are that engine's."""
         self.span = span
-        self.rows = np.empty((sentences, dimension), dtype=np.float32)
+        self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences
         self.deadline = deadline
         self.waiting_sentences = self.waiting_tokens = 0

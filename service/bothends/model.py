@@ -1,0 +1,78 @@
+"""A bundle to a model that serves: placed on a device, warmed, proved there. An Engine, with its tokenizer beside it.
+
+Knows no queue and no caller.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .cuda import warm_up
+from .engine import Engine, TokenIds
+from .errors import NotServingError
+from .selftest import SelfTest, self_test
+from .session import Session
+from .settings import Settings
+from .tokenizer import Tokenizer
+
+BATCH_ROWS = {"cpu": 16, "cuda": 1024}
+"""Most sentences in one model run where the settings don't say; on a GPU the token budget is what bounds a batch."""
+
+
+class Model:
+    """One version of an encoder on one device. Safe to use from several threads at once."""
+
+    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: Engine, *, device: str, provider: str) -> None:
+        """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
+        self.config = bundle.config
+        self.tokenizer = tokenizer
+        self.device = device
+        self.provider = provider
+        self.dimension = engine.dimension
+        self.is_withdrawn = False
+        self._bundle = replace(bundle, model=b"")  # its bytes are onnxruntime's now; they aren't kept
+        self._engine = engine
+        self.self_test = self.prove(engine.run)
+
+    @classmethod
+    def load(cls, bundle: Bundle, settings: Settings) -> Self:
+        """Place `bundle` on the device that `settings` ask for, and warm it. Raises BundleError or DeviceError."""
+        config = bundle.config
+        tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
+        tokenizer.must_fit(config.vocabulary_size)
+        session = Session(bundle, device=settings.device)
+        if session.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
+            warm_up(
+                session,
+                max_rows=settings.max_batch_rows or BATCH_ROWS["cuda"],
+                max_tokens=settings.max_batch_tokens,
+                longest=config.max_tokens,
+            )
+        return cls(bundle, tokenizer, session, device=session.device, provider=session.provider)
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """As every engine's. Raises NotServingError for a model that was withdrawn, even if it was so meanwhile."""
+        self._must_be_trusted()
+        rows = self._engine.run(sentences)
+        self._must_be_trusted()
+        return rows
+
+    def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
+        """The golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
+        return self_test(self._bundle, self.tokenizer, run, device=self.device)
+
+    def withdraw(self) -> None:
+        """Let it answer nobody any more, not even those whose batch is running."""
+        self.is_withdrawn = True
+
+    def is_same(self, bundle: Bundle) -> bool:
+        """Whether it was made of what `bundle` holds."""
+        return self.config == bundle.config
+
+    def _must_be_trusted(self) -> None:
+        if self.is_withdrawn:
+            raise NotServingError("the model that was to answer is no longer trusted")
