@@ -61,7 +61,7 @@ class Server:
             self.embedder = self._load()
             undo.callback(self.embedder.close, timeout_s=0)
             self._add_services()
-            self._web = WebServer(application(self.metrics.registry, lambda: self._fit and not self._stopping), listener)
+            self._web = WebServer(application(self.metrics.registry, self._is_ready), listener)
             self._web.start()
             undo.pop_all()
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
@@ -142,6 +142,9 @@ class Server:
             when_fit=self._set_fit,
         )
         return embedder
+
+    def _is_ready(self) -> bool:
+        return self._fit and not self._stopping
 
     def _set_fit(self, fit: bool) -> None:
         """Say whether the model is to be trusted. (Health that has entered its graceful shutdown stays NOT_SERVING.)"""
