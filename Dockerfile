@@ -6,15 +6,21 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
 ARG ACCELERATOR=cpu
 WORKDIR /src
+COPY deploy/locks deploy/locks
+# Nothing is installed whose hash isn't in a lock, not even what builds the wheel (`make lock` writes them). pip stays outside
+# of the environment. Its compiled modules stay inside: the root filesystem is read-only later, and without them each start
+# and each health check would compile everything again.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv --without-pip /opt/bothends \
+ && python -m pip --python /opt/bothends/bin/python install --require-hashes --requirement deploy/locks/${ACCELERATOR}.txt \
+ && python -m venv /builder \
+ && /builder/bin/pip install --require-hashes --requirement deploy/locks/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY export export
 COPY training training
-# pip stays outside of the environment. Its compiled modules stay inside: the root filesystem is read-only later, and
-# without them each start and each health check would compile everything again.
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m venv --without-pip /opt/bothends \
- && python -m pip --python /opt/bothends/bin/python install ".[${ACCELERATOR},tracing]" \
+RUN /builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && python -m pip --python /opt/bothends/bin/python install --no-deps --no-index /wheels/*.whl \
  && find /opt/bothends -type d -name tests -prune -exec rm -r {} +
 
 FROM ${PYTHON_IMAGE}

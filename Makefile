@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test compose-test bench lint proto dashboards clean
+.PHONY: help serve test compose-test bench lint proto dashboards lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -32,6 +32,13 @@ proto: $(VENV)/.test ## Generate service/bothends/v1 anew from proto/
 dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python deploy/grafana/dashboards.py
 
+lock: $(VENV)/.lock ## Write deploy/locks anew: what the image installs, each with its hash
+	@$(BIN)/python deploy/locks/lock.py
+
+audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnerability; needs PyPI's API
+	@for lock in build cpu gpu; do echo "$$lock:"; \
+		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/locks/$$lock.txt || exit 1; done
+
 clean: ## Remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -45,6 +52,10 @@ $(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@ $(VENV)/.serve
+
+$(VENV)/.lock: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[lock]"
 	@touch $@ $(VENV)/.serve
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
