@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test compose-test bench lint proto dashboards lock audit clean
+.PHONY: help serve test chaos compose-test bench lint proto dashboards lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -12,6 +12,9 @@ serve: $(VENV)/.serve ## Install what serving needs and serve the default model 
 
 test: $(VENV)/.test lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
 	@$(BIN)/pytest $(ARGS)
+
+chaos: $(VENV)/.test ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
+	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
 
 compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and test it; needs docker with compose
 	@$(BIN)/pytest -m compose $(ARGS)

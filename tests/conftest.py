@@ -21,6 +21,13 @@ WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "th
 MAX_TOKENS = 40
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here and not in chaos/: pytest asks for options before it reads the conftest.py of a folder found later."""
+    group = parser.getgroup("chaos", "attacks on what is promised (make chaos)")
+    group.addoption("--long", action="store_true", help="the long form, for about an hour instead of minutes")
+    group.addoption("--report", type=Path, metavar="FILE", help="write what was measured to FILE, a JSON")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_torch_thread() -> None:
     """Tiny matrices on a busy machine: threads that wait for each other cost more than they bring."""

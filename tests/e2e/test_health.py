@@ -10,7 +10,7 @@ import grpc
 
 from bothends.server import Server
 
-from .conftest import BOTHENDS, finish, kept_busy, start
+from ..serving import BOTHENDS, finish, kept_busy, start
 
 
 def health(target: str, *flags: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from bothends import Client, SentenceError
 
-from .conftest import finish, start
+from ..serving import finish, start
 
 
 def test_states_and_requests_are_logged_without_a_sentence() -> None:

@@ -13,7 +13,7 @@ from bothends import Client
 from bothends.bundle import Bundle
 
 from ..engines import until
-from .conftest import BOTHENDS, Running, finish, start
+from ..serving import BOTHENDS, Running, finish, start
 
 
 @pytest.fixture

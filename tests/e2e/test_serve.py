@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bothends import Client, ConnectionFailedError, DrainingError
 from bothends.bundle import Bundle
 
-from .conftest import BOTHENDS, Running, finish, kept_busy, queued, start
+from ..serving import BOTHENDS, Running, finish, kept_busy, queued, start
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 
-from .conftest import Running, finish, start
+from ..serving import Running, finish, start
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

@@ -21,8 +21,8 @@ import yaml
 from bothends import Client, SentenceError
 
 from ..conftest import WORDS
+from ..serving import Running
 from ..watching import ON_A_GPU, ROOT, Prometheus, Query, metrics_in, queries
-from .conftest import Running
 
 LOAD_S = 20.0
 CALLERS = 3

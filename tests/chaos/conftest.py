@@ -1,0 +1,84 @@
+"""How long the attacks go on, and what they measured: noted by tests, printed at the end, kept by --report."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from .report import Attack, Report, in_words, this_machine
+
+FIGURES = pytest.StashKey[dict[str, Attack]]()
+FOLDER = Path(__file__).parent
+SHORT_TIMEOUT_S, LONG_TIMEOUT_S = 240, 3600
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Form:
+    """Whether the attacks go on for long, or as long as continuous integration has patience."""
+
+    long: bool
+
+    def pick(self, short: T, long: T) -> T:
+        """What this form takes of the two."""
+        return long if self.long else short
+
+    def __str__(self) -> str:
+        return self.pick("short", "long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """An attack lasts longer than a test may."""
+    limit = LONG_TIMEOUT_S if config.getoption("--long") else SHORT_TIMEOUT_S
+    for item in items:
+        if FOLDER in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(limit))
+
+
+@pytest.fixture(scope="session")
+def form(pytestconfig: pytest.Config) -> Form:
+    """The short form, or with --long the long one."""
+    return Form(pytestconfig.getoption("--long"))
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest, form: Form) -> Callable[..., None]:
+    """`record(attack, lost=0, calls=1000, …)` notes what a test measured; a figure's name ends in its unit (`_percent`).
+
+    A second time, for the same attack, it adds to the first.
+    """
+    module = inspect.getmodule(request.function)
+    assert module is not None
+    assert module.__doc__, "the docstring says which promise is attacked"
+    promise = " ".join(module.__doc__.split("\n\n")[0].split())
+    figures = request.config.stash[FIGURES]
+
+    def note(attack: str, **measured: float | str) -> None:
+        earlier = figures[attack].figures if attack in figures else {}
+        figures[attack] = Attack(request.path.name, promise, str(form), earlier | measured)
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was measured on the way."""
+    for name, attack in config.stash[FIGURES].items():
+        terminalreporter.write_line(f"{name}: {in_words(attack.figures)}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep what was measured, where somebody asks for that and all of it held."""
+    file, figures = session.config.getoption("--report"), session.config.stash[FIGURES]
+    if file is None or not figures:
+        return
+    if session.testsfailed:
+        return  # a page of figures tells what held
+    Report.read(file, this_machine()).with_attacks(figures).write(file)

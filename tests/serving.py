@@ -1,0 +1,81 @@
+"""A real `bothends serve` in a process of its own, for tests of any folder."""
+
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bothends import BothendsError, Client
+
+BOTHENDS = Path(sys.executable).parent / "bothends"
+
+
+@dataclass
+class Running:
+    """A started server: its process and where it listens."""
+
+    process: subprocess.Popen[str]
+    banner: str
+    target: str
+    http: str
+
+
+def start(*flags: str) -> Running:
+    """Start a server on free ports and wait for the last line of its banner."""
+    process = subprocess.Popen(
+        [BOTHENDS, "serve", "--port", "0", "--http-port", "0", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("  try"):
+            break
+    banner = "".join(lines)
+    target, http = re.search(r"gRPC +(\S+)", banner), re.search(r"(http://\S+)", banner)
+    assert target is not None, banner + process.stderr.read() if process.stderr else banner
+    assert http is not None
+    return Running(process, banner, target[1], http[1])
+
+
+def finish(running: Running) -> None:
+    """End it and close its pipes."""
+    running.process.kill()
+    running.process.communicate()
+
+
+def queued(running: Running) -> float:
+    """Sentences that wait, as /metrics says."""
+    with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
+        text = page.read().decode()
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_queue_sentences "))
+
+
+def _ask_in_vain(client: Client) -> None:
+    """A request of many seconds, which the server's end cuts short."""
+    with pytest.raises(BothendsError):
+        client.embed(["word " * 250] * 1000)
+
+
+@contextmanager
+def kept_busy(running: Running) -> Iterator[None]:
+    """From when a request of many seconds is in its queue, until that caller knows what became of it."""
+    with Client(running.target) as client:
+        caller = threading.Thread(target=_ask_in_vain, args=(client,))
+        caller.start()
+        end = time.monotonic() + 20
+        while queued(running) < 100 and time.monotonic() < end:
+            pass
+        yield
+        caller.join(timeout=60)
