@@ -5,6 +5,8 @@
 (1, 512)
 """
 
+from .aio import AsyncClient
+from .channel import TLS, InsecureKeyWarning
 from .client import Client, TruncationWarning
 from .embeddings import Embeddings, nested
 from .errors import (
@@ -13,15 +15,20 @@ from .errors import (
     DeadlineError,
     DrainingError,
     EngineError,
+    ModelChangedError,
     NotServingError,
     OverloadedError,
     QuotaError,
     RequestError,
     SentenceError,
+    SettingsError,
     UnauthenticatedError,
 )
+from .retry import Retry
 
 __all__ = [
+    "TLS",
+    "AsyncClient",
     "BothendsError",
     "Client",
     "ConnectionFailedError",
@@ -29,11 +36,15 @@ __all__ = [
     "DrainingError",
     "Embeddings",
     "EngineError",
+    "InsecureKeyWarning",
+    "ModelChangedError",
     "NotServingError",
     "OverloadedError",
     "QuotaError",
     "RequestError",
+    "Retry",
     "SentenceError",
+    "SettingsError",
     "TruncationWarning",
     "UnauthenticatedError",
     "nested",

@@ -15,17 +15,14 @@ from typing import Any
 import click
 import numpy as np
 
-from .client import Client
 from .embeddings import Embeddings
 from .errors import BothendsError, SettingsError
+from .flags import connect, identity, key_options, server_options
 
 _SHOWN_NUMBERS = 4
 _SHOWN_COSINES = 10
 
 
-_server_option = click.option(
-    "--server", default="127.0.0.1:50051", show_default=True, envvar="BOTHENDS_SERVER", help="host:port of gRPC."
-)
 _timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
 
 
@@ -123,12 +120,13 @@ def serve(**flags: str | None) -> None:
 
 @main.command(short_help="Embed sentences by a server.")
 @click.argument("sentences", nargs=-1, required=True)
-@_server_option
+@server_options
+@key_options
 @_timeout_option
 @click.option("--json", "as_json", is_flag=True, help="Print whole vectors, one JSON object a sentence.")
-def embed(sentences: tuple[str, ...], server: str, timeout: float, as_json: bool) -> None:
+def embed(sentences: tuple[str, ...], timeout: float, as_json: bool, **connection: Any) -> None:
     """Embed SENTENCES and show how alike they are."""
-    with Client(server, timeout_s=timeout) as client:
+    with connect(timeout_s=timeout, **connection) as client:
         found = client.embed_details(sentences)
     if as_json:
         for row, count, truncated in zip(found.rows, found.token_counts, found.truncated, strict=True):
@@ -138,25 +136,27 @@ def embed(sentences: tuple[str, ...], server: str, timeout: float, as_json: bool
 
 
 @main.command(short_help="Describe the model that a server serves.")
-@_server_option
+@server_options
+@key_options
 @_timeout_option
-def info(server: str, timeout: float) -> None:
+def info(timeout: float, **connection: Any) -> None:
     """Describe the model that a server serves, and its limits."""
-    with Client(server, timeout_s=timeout) as client:
+    with connect(timeout_s=timeout, **connection) as client:
         model = client.model()
     for field, value in model.ListFields():
         click.echo(f"{field.name:<16}{value}")
 
 
 @main.command(short_help="Ask whether a server is serving.")
-@_server_option
+@server_options
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for the answer.")
-def health(server: str, timeout: float) -> None:
-    """Exit with 0 where the server says SERVING, else with 1 and the reason."""
+def health(server: str, timeout: float, **tls: Any) -> None:
+    """Exit with 0 where the server says SERVING, each of them where several are named; else with 1 and the reason."""
     from .health import check
 
-    check(server, timeout_s=timeout)
-    click.echo(f"{server} is SERVING")
+    for address in server.split(","):
+        check(address.strip(), timeout_s=timeout, tls=identity(**tls))
+        click.echo(f"{address.strip()} is SERVING")
 
 
 def _table(sentences: tuple[str, ...], found: Embeddings) -> str:

@@ -15,7 +15,8 @@
     │   └── DrainingError         … it is stopping and takes nothing new
     ├── DeadlineError             the clock's: the answer would come too late
     ├── EngineError               the server's: the model run itself failed
-    └── ConnectionFailedError     the network's: no server answered (raised by the client only)
+    ├── ConnectionFailedError     the network's: no server answered (raised by the client only)
+    └── ModelChangedError         the servers': they serve different models at once (raised by the client only)
 
 Knows nothing of gRPC: `status.py` turns these into statuses and back.
 """
@@ -127,3 +128,7 @@ class EngineError(BothendsError):
 
 class ConnectionFailedError(BothendsError):
     """No server answered at the address. Raised by the client."""
+
+
+class ModelChangedError(BothendsError):
+    """Parts of one call were answered by different models, whose vectors can't be compared. Raised by the client."""

@@ -3,21 +3,25 @@
 Knows no model and no settings: any gRPC server that answers health checks will do.
 """
 
+from dataclasses import replace
+
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from .channel import TLS, Endpoint
 from .errors import BothendsError, ConnectionFailedError
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
-def check(target: str, *, timeout_s: float) -> None:
-    """Return where the server at `target` (host:port) says SERVING within `timeout_s`.
+def check(target: str, *, timeout_s: float, tls: TLS | None = None) -> None:
+    """Return where the server at `target` (host:port) says SERVING within `timeout_s`. Health needs no key.
 
     Raises ConnectionFailedError where none answers, BothendsError where it says anything else.
     """
+    endpoint = Endpoint.of(target, tls=tls or False)
     # A proxy for the outside, which container engines like to inject, knows no way back to this very container.
-    with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    with replace(endpoint, options=(*endpoint.options, ("grpc.enable_http_proxy", 0))).channel() as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
         except grpc.RpcError as error:

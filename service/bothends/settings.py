@@ -12,7 +12,7 @@ from .errors import SettingsError
 
 ENV_PREFIX = "BOTHENDS_"
 _INT32 = 2**31 - 1
-_CLIENT_VARIABLES = {"BOTHENDS_SERVER"}
+_CLIENT_VARIABLES = {"BOTHENDS_SERVER", "BOTHENDS_CA", "BOTHENDS_API_KEY", "BOTHENDS_API_KEY_FILE"}
 """Read by the command line's client side; a server may be started where they are set."""
 
 

@@ -5,7 +5,7 @@ A packed `repeated float` and a `bytes` field are encoded alike: tag, length, an
 type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -36,12 +36,13 @@ def _message_class() -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("bothends.wire.EmbedResponse"))
 
 
-_Response = _message_class()
+Response: Any = _message_class()
+"""EmbedResponse, `Embedding.values` being bytes."""
 
 
 def encode(found: Embeddings) -> bytes:
     """The bytes of the EmbedResponse that holds `found`."""
-    response = _Response(model_version=found.model_version)
+    response = Response(model_version=found.model_version)
     rows = np.ascontiguousarray(found.rows, dtype=_FLOAT32)
     for row, count, truncated in zip(rows, found.token_counts, found.truncated, strict=True):
         response.embeddings.add(values=row.tobytes(), token_count=count, truncated=truncated)
@@ -49,14 +50,15 @@ def encode(found: Embeddings) -> bytes:
     return content
 
 
-def decode(contents: Iterable[bytes]) -> Embeddings:
-    """The embeddings of one or more serialised EmbedResponses, in order. Raises ValueError where they don't fit."""
-    responses = [_Response.FromString(content) for content in contents]
+def decode(responses: Sequence[Any]) -> Embeddings:
+    """The embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
+    if len({len(embedding.values) for embedding in embeddings}) > 1 or len({r.model_version for r in responses}) != 1:
+        raise ValueError("embeddings of different models don't fit together")
     rows = np.frombuffer(b"".join(embedding.values for embedding in embeddings), dtype=_FLOAT32)
     return Embeddings(
         rows.reshape(len(embeddings), -1).astype(np.float32),  # a copy that its owner may write to
         [embedding.token_count for embedding in embeddings],
         [embedding.truncated for embedding in embeddings],
-        responses[-1].model_version,
+        responses[0].model_version,
     )
