@@ -1,6 +1,10 @@
-"""The client: chunks, indexes that count in the caller's own list, errors that say what to do."""
+"""Both clients: chunks, indexes that count in the caller's own list, errors that say what to do."""
 
+import inspect
+import itertools
+import threading
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -8,19 +12,54 @@ import numpy as np
 import pytest
 
 from bothends import (
+    AsyncClient,
+    BothendsError,
     Client,
     ConnectionFailedError,
     DeadlineError,
+    ModelChangedError,
     OverloadedError,
     RequestError,
+    Retry,
     SentenceError,
     TruncationWarning,
 )
+from bothends.bundle import Bundle
 from bothends.chunks import chunks
 from bothends.server import Server
+from bothends.settings import Settings
+from bothends.v1 import embedding_pb2
+
+from .awaited import Awaited
+from .grpcs import answer, serving
+
+Either = type[Client] | type[Awaited]
+ONCE = Retry(attempts=1)
 
 
-def test_many_sentences_are_sent_in_chunks(client: Client) -> None:
+@pytest.fixture(params=[Client, Awaited], ids=["threads", "asyncio"])
+def either(request: pytest.FixtureRequest) -> Either:
+    """One client, then the other."""
+    chosen: Either = request.param
+    return chosen
+
+
+@pytest.fixture
+def client(server: Server, either: Either) -> Iterator[Client | Awaited]:
+    """One of a bothends server."""
+    with either(f"127.0.0.1:{server.port}") as connected:
+        yield connected
+
+
+def test_both_are_the_same_to_look_at() -> None:
+    """Methods, arguments and their defaults; only the words `async` and `await` differ."""
+    theirs = [name for name in vars(AsyncClient) if not name.startswith("_")]
+    assert theirs == [name for name in vars(Client) if not name.startswith("_")]
+    for name in ["__init__", *theirs]:
+        assert inspect.signature(getattr(AsyncClient, name)) == inspect.signature(getattr(Client, name)), name
+
+
+def test_many_sentences_are_sent_in_chunks(client: Client | Awaited) -> None:
     """More than one request may hold come back as one array, in order."""
     sentences = [f"sentence number {number}" for number in range(1000)]
     rows = client.embed(sentences)
@@ -36,7 +75,7 @@ def test_chunks_keep_both_limits() -> None:
     assert list(chunks([], most=10, most_size=100)) == [(0, 0)]
 
 
-def test_a_bad_sentence_is_named_in_the_callers_count(client: Client) -> None:
+def test_a_bad_sentence_is_named_in_the_callers_count(client: Client | Awaited) -> None:
     """In the second chunk, too."""
     sentences = ["fine"] * 400
     sentences[300] = " "
@@ -45,30 +84,30 @@ def test_a_bad_sentence_is_named_in_the_callers_count(client: Client) -> None:
     assert raised.value.index == 300
 
 
-def test_no_deadline_in_sight_is_none(client: Client) -> None:
+def test_no_deadline_in_sight_is_none(client: Client | Awaited) -> None:
     """An infinite timeout waits as long as it takes."""
     assert client.embed(["patience"], timeout_s=float("inf")).shape == (1, 512)
     assert client.model(timeout_s=1e12).name == "english"
 
 
-def test_a_lone_surrogate_is_named_before_anything_is_sent(client: Client) -> None:
+def test_a_lone_surrogate_is_named_before_anything_is_sent(client: Client | Awaited) -> None:
     """It has no UTF-8, so it can't be sent at all."""
     with pytest.raises(SentenceError, match=r"sentences\[1\] is no valid Unicode"):
         client.embed(["fine", "half \ud83d a pair"])
 
 
-def test_no_sentences_is_a_request_error(client: Client) -> None:
+def test_no_sentences_is_a_request_error(client: Client | Awaited) -> None:
     with pytest.raises(RequestError, match="no sentences"):
         client.embed([])
 
 
-def test_one_string_is_a_type_error(client: Client) -> None:
+def test_one_string_is_a_type_error(client: Client | Awaited) -> None:
     """A string is a sequence of strings; embedding its letters is never what was meant."""
     with pytest.raises(TypeError, match="pass a list"):
         client.embed("there will be dragons")
 
 
-def test_a_cut_sentence_warns(client: Client) -> None:
+def test_a_cut_sentence_warns(client: Client | Awaited) -> None:
     """Nothing is truncated silently: embed warns, embed_details marks."""
     sentences = ["short", "word " * 300]
     with pytest.warns(TruncationWarning, match="1 of 2 sentences"):
@@ -80,51 +119,129 @@ def test_a_cut_sentence_warns(client: Client) -> None:
     assert found.model_version == client.model().version
 
 
-def test_the_deadline_bounds_the_whole_call(client: Client) -> None:
+def test_the_deadline_bounds_the_whole_call(client: Client | Awaited) -> None:
     with pytest.raises(DeadlineError):
         client.embed(["word " * 250] * 1000, timeout_s=0.05)
     with pytest.raises(DeadlineError):
         client.embed(["word"], timeout_s=0)
 
 
-def test_no_server_is_one_line_that_names_the_address() -> None:
-    with Client("127.0.0.1:1", timeout_s=5) as lonely, pytest.raises(ConnectionFailedError, match=r"127\.0\.0\.1:1"):
+def test_no_server_is_one_line_that_names_the_address(either: Either) -> None:
+    with either("127.0.0.1:1", retry=ONCE) as lonely, pytest.raises(ConnectionFailedError, match=r"127\.0\.0\.1:1"):
         lonely.embed(["anyone there?"])
 
 
-def test_a_request_over_the_message_limit_is_the_callers_error(client: Client) -> None:
+def test_a_request_over_the_message_limit_is_the_callers_error(client: Client | Awaited) -> None:
     """gRPC calls it RESOURCE_EXHAUSTED; trying again would never help."""
     with pytest.raises(RequestError, match="too large"):
         client.embed(["x" * 5_000_000])
 
 
-def test_threads_share_a_client(client: Client) -> None:
-    alone = client.embed(["shared words"])
-    with ThreadPoolExecutor(8) as pool:
+def test_threads_share_a_client(server: Server) -> None:
+    with Client(f"127.0.0.1:{server.port}") as client, ThreadPoolExecutor(8) as pool:
+        alone = client.embed(["shared words"])
         assert all(
             np.array_equal(rows, alone) for rows in pool.map(lambda _: client.embed(["shared words"]), range(40))
         )
 
 
-def test_a_closed_client_says_so(server: Server) -> None:
-    client = Client(f"127.0.0.1:{server.port}")
-    client.close()
-    with pytest.raises((ValueError, grpc.RpcError)):
-        client.embed(["too late"])
+def test_a_closed_client_says_so(server: Server, either: Either) -> None:
+    with either(f"127.0.0.1:{server.port}") as client:
+        client.embed(["in time"])
+        client.close()
+        with pytest.raises(ValueError, match="closed"):
+            client.embed(["too late"])
 
 
-def test_a_call_that_grpc_drops_is_an_overload() -> None:
+def test_a_client_closed_while_it_waits_says_so() -> None:
+    """Not that the server was overloaded; and it doesn't try again."""
+    asked = threading.Event()
+
+    def never(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        asked.set()
+        threading.Event().wait(10)
+        return b""
+
+    with serving(never) as server, ThreadPoolExecutor(1) as pool:
+        client = Client(server.target)
+        waiting = pool.submit(client.embed, ["anyone?"])
+        assert asked.wait(10)
+        client.close()
+        with pytest.raises(BothendsError, match="was closed while it waited"):
+            waiting.result(10)
+
+
+def test_a_call_that_grpc_drops_is_an_overload(either: Either) -> None:
     """gRPC says CANCELLED to calls that an overloaded server never saw; a caller must not think it was itself."""
 
-    def drop(request: bytes, context: grpc.ServicerContext) -> bytes:
+    def drop(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
         context.abort(grpc.StatusCode.CANCELLED, "CANCELLED")
 
-    dropping = grpc.server(ThreadPoolExecutor(1))
-    handlers = {"Embed": grpc.unary_unary_rpc_method_handler(drop)}
-    dropping.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bothends.v1.EmbeddingService", handlers),))
-    port = dropping.add_insecure_port("127.0.0.1:0")
-    dropping.start()
-    with Client(f"127.0.0.1:{port}") as client, pytest.raises(OverloadedError, match="dropped the call") as raised:
+    with (
+        serving(drop) as server,
+        either(server.target, retry=ONCE) as client,
+        pytest.raises(OverloadedError, match="dropped the call") as raised,
+    ):
         client.embed(["anyone?"])
     assert raised.value.retry_after_s > 0
-    dropping.stop(None).wait()
+
+
+def test_too_few_embeddings_are_an_error(either: Either) -> None:
+    """A server that loses one would shift all after it to the wrong sentences."""
+
+    def lose(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        return answer(embedding_pb2.EmbedRequest(sentences=request.sentences[:-1]))
+
+    with (
+        serving(lose) as server,
+        either(server.target) as client,
+        pytest.raises(BothendsError, match="1 embeddings for 2 sentences"),
+    ):
+        client.embed(["one", "two"])
+
+
+def test_a_new_model_answers_all_of_a_call_or_none(either: Either) -> None:
+    """The server's model is replaced after two of five chunks: their vectors would fit nothing that follows."""
+    asked: list[list[str]] = []
+
+    def reloaded(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        asked.append(list(request.sentences))
+        return answer(request, version="1" if len(asked) <= 2 else "2")
+
+    sentences = [f"{'x' * number}" for number in range(1, 11)]
+    with serving(reloaded) as server, either(server.target) as client:
+        found = client.embed_details(sentences)
+    assert found.model_version == "2"
+    assert found.rows[:, 0].tolist() == [len(sentence) for sentence in sentences]
+    assert sorted(asked) == sorted([sentences[i : i + 2] for i in (0, 0, 2, 2, 4, 6, 8)])  # two chunks asked twice
+
+
+def test_models_that_never_agree_are_an_error(either: Either) -> None:
+    """As where servers behind one address were upgraded in part, and their balancer has bad luck."""
+    count = itertools.count()
+
+    def moody(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        return answer(request, version="1" if request.sentences[0] == "first" else f"2.{next(count)}")
+
+    with (
+        serving(moody) as server,
+        either(server.target) as client,
+        pytest.raises(ModelChangedError, match="models 1 and "),
+    ):
+        client.embed(["first", "second", "third"])
+    assert next(count) <= 6
+
+
+def test_limits_that_shrank_are_learnt(either: Either, english: Bundle) -> None:
+    """The server came back with a lower limit than the one that the client knows."""
+    settings = Settings(bundle=english.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0)
+    before = Server(settings)
+    before.start()
+    sentences = [f"sentence {number}" for number in range(60)]
+    with either(f"127.0.0.1:{before.port}", retry=Retry(attempts=30), timeout_s=60) as client:
+        expected = client.embed(sentences)
+        before.stop()
+        after = Server(settings.model_copy(update={"port": before.port, "max_sentences": 7}))
+        after.start()
+        assert client.embed(sentences).tobytes() == expected.tobytes()
+        after.stop()

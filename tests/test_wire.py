@@ -1,6 +1,7 @@
 """The short way and the contract's way are the same bytes."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -27,7 +28,7 @@ def test_encoding_is_the_contracts(rows: np.ndarray, data: st.DataObject) -> Non
     found = Embeddings(rows, counts, truncated, "2026.11")
     content = wire.encode(found)
     assert content == by_the_contract(found)
-    back = wire.decode([content])
+    back = wire.decode([wire.Response.FromString(content)])
     assert back.rows.tobytes() == rows.tobytes()
     assert (back.token_counts, back.truncated, back.model_version) == (counts, truncated, "2026.11")
 
@@ -36,7 +37,16 @@ def test_answers_of_several_chunks_are_joined_in_order() -> None:
     """And what comes back is the caller's own, to write to."""
     first = Embeddings(np.ones((2, 3), np.float32), [1, 2], [False, True], "1")
     second = Embeddings(np.zeros((1, 3), np.float32), [3], [False], "1")
-    joined = wire.decode([wire.encode(first), wire.encode(second)])
+    joined = wire.decode([wire.Response.FromString(wire.encode(part)) for part in (first, second)])
     assert joined.rows.tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0]]
     assert (joined.token_counts, joined.truncated) == ([1, 2, 3], [False, True, False])
     joined.rows[0, 0] = 7
+
+
+@pytest.mark.parametrize("other", [Embeddings(np.ones((1, 3), np.float32), [1], [False], "2"),
+                                   Embeddings(np.ones((2, 6), np.float32), [1, 1], [False] * 2, "1")])  # fmt: skip
+def test_answers_of_different_models_are_never_joined(other: Embeddings) -> None:
+    """Neither of another version, nor of another width that happens to divide evenly."""
+    one = Embeddings(np.zeros((1, 3), np.float32), [3], [False], "1")
+    with pytest.raises(ValueError, match="different models"):
+        wire.decode([wire.Response.FromString(wire.encode(part)) for part in (one, other)])

@@ -41,7 +41,7 @@ class AsyncClient:
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
-        self._transport = _Suspending(endpoint)
+        self._transport = Suspending(endpoint)
         self._caller = Caller(self._transport, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     async def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> NDArray[np.float32]:
@@ -67,7 +67,7 @@ class AsyncClient:
         await self.close()
 
 
-class _Suspending:
+class Suspending:
     """A transport whose awaits suspend the task."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -76,6 +76,7 @@ class _Suspending:
         self._is_closed = False
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> "grpc.aio.UnaryUnaryCall[Any, Any]":
+        """Send, and don't wait."""
         if self._is_closed:
             raise ValueError("the client is closed")
         if self._channel is None:  # in the loop that will use it
@@ -85,6 +86,7 @@ class _Suspending:
         return call
 
     async def response(self, call: "grpc.aio.UnaryUnaryCall[Any, Any]") -> Any:
+        """Wait for the answer."""
         try:
             return await call
         except asyncio.CancelledError:
@@ -96,9 +98,11 @@ class _Suspending:
             raise grpc.aio.AioRpcError(grpc.StatusCode.CANCELLED, nothing, nothing, CLOSED) from None
 
     async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
         await asyncio.sleep(seconds)
 
     async def close(self) -> None:
+        """Close the channel, and say so to whoever waits."""
         self._is_closed = True
         if self._channel is not None:
             await self._channel.close()

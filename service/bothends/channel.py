@@ -58,9 +58,8 @@ class TLS:
         """What gRPC needs. Raises SettingsError that names the file at fault."""
         if (self.cert is None) != (self.key is None):
             raise SettingsError("a client certificate needs its private key, and a key its certificate: give both")
-        context = ssl.SSLContext(
-            ssl.PROTOCOL_TLS_CLIENT
-        )  # says what is wrong with a file; gRPC would only fail to connect
+        # Python's own reader says what is wrong with a file; gRPC's would only fail to connect.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.ca is not None:
             with _naming("the CA file", self.ca):
                 context.load_verify_locations(self.ca)

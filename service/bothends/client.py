@@ -47,7 +47,7 @@ class Client:
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
-        self._transport = _Blocking(endpoint)
+        self._transport = Blocking(endpoint)
         self._caller = Caller(self._transport, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> NDArray[np.float32]:
@@ -91,7 +91,7 @@ def rows_or_warning(found: Embeddings) -> NDArray[np.float32]:
     return found.rows
 
 
-class _Blocking:
+class Blocking:
     """A transport whose awaits block the thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -99,12 +99,15 @@ class _Blocking:
         self._metadata = endpoint.metadata
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> "grpc.Future[Any]":
+        """Send, and don't wait."""
         send: Any = self.channel.unary_unary(method.path, type(request).SerializeToString, method.parse)
         call: grpc.Future[Any] = send.future(request, timeout=timeout_s, metadata=self._metadata)
         return call
 
     async def response(self, call: "grpc.Future[Any]") -> Any:
+        """Wait for the answer."""
         return call.result()
 
     async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
         time.sleep(seconds)

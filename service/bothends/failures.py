@@ -26,7 +26,7 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
         status = status_pb2.Status(code=raised.code().value[0], message=raised.details() or "")
         if "larger than max" in status.message:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help
             return RequestError(f"the request is too large for {name}: {status.message}")
-        if status.message == CLOSED:
+        if CLOSED in status.message:
             return BothendsError(f"the client of {name} was closed while it waited for an answer")
         if raised.code() is grpc.StatusCode.CANCELLED:  # not by us: gRPC drops what an overloaded server can't take
             return OverloadedError(f"{name} is overloaded and dropped the call", retry_after_s=1.0)

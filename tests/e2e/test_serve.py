@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from bothends import Client, ConnectionFailedError, DrainingError
+from bothends import Client, ConnectionFailedError, DrainingError, Retry
 from bothends.bundle import Bundle
 
 from ..serving import BOTHENDS, Running, finish, kept_busy, queued, start
 
 ROOT = Path(__file__).parent.parent.parent
+ONCE = Retry(attempts=1)
+"""A caller that shows what the server said, and doesn't try again."""
 
 
 def bothends(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -159,7 +161,7 @@ def test_sigterm_answers_what_was_accepted(running: Running) -> None:
     answers: list[np.ndarray] = []
 
     def ask() -> None:
-        with Client(running.target) as client:
+        with Client(running.target, retry=ONCE) as client:
             answers.append(client.embed(sentences))
 
     caller = threading.Thread(target=ask)
@@ -171,7 +173,7 @@ def test_sigterm_answers_what_was_accepted(running: Running) -> None:
     caller.join(timeout=60)
     assert running.process.wait(timeout=60) == 0
     assert [rows.shape for rows in answers] == [(200, 512)]
-    with Client(running.target) as late, pytest.raises((ConnectionFailedError, DrainingError)):
+    with Client(running.target, retry=ONCE) as late, pytest.raises((ConnectionFailedError, DrainingError)):
         late.embed(["too late"])
 
 
@@ -183,7 +185,7 @@ def test_sigterm_under_load_loses_nothing(running: Running) -> None:
     answered = threading.Semaphore(0)
 
     def loop() -> None:
-        with Client(running.target) as client:
+        with Client(running.target, retry=ONCE) as client:
             try:
                 while True:
                     assert client.embed(["the same words"]).tobytes() == expected
