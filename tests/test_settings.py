@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
     environment = {
         "BOTHENDS_SERVER": "there:1",
+        "BOTHENDS_API_KEY": "a client's",
         "BOTHENDS_PORT": "1",
         "BOTHENDS_HTTP_PORT": "2",
         "BOTHENDS_BUNDLE": "",

@@ -1,14 +1,12 @@
 """Addresses, certificates and a key to what gRPC needs for a channel. Knows the service by name only."""
 
 import ipaddress
-import json
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import grpc
@@ -56,6 +54,8 @@ class TLS:
 
     def credentials(self) -> grpc.ChannelCredentials:
         """What gRPC needs. Raises SettingsError that names the file at fault."""
+        from pathlib import Path  # with what it brings, it would slow down everybody's `import bothends`
+
         if (self.cert is None) != (self.key is None):
             raise SettingsError("a client certificate needs its private key, and a key its certificate: give both")
         # Python's own reader says what is wrong with a file; gRPC's would only fail to connect.
@@ -125,10 +125,8 @@ class Endpoint:
 
 def _choices(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
     """What gRPC is told of these servers: they take turns, those only that say SERVING where that is watched."""
-    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
-    if watch_health:
-        config["healthCheckConfig"] = {"serviceName": SERVICE}
-    yield "grpc.service_config", json.dumps(config)
+    health = f', "healthCheckConfig": {{"serviceName": "{SERVICE}"}}' if watch_health else ""
+    yield "grpc.service_config", f'{{"loadBalancingConfig": [{{"round_robin": {{}}}}]{health}}}'
     authority = identity.server_name if identity else None
     if len(addresses) > 1:
         yield "grpc.enable_http_proxy", 0  # it would be asked for all of them at once (grpc/grpc#40366)
@@ -196,5 +194,5 @@ def _naming(what: str, *files: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:  # ssl.SSLError is one
-        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        reason = (isinstance(error, ssl.SSLError) and error.reason) or error.strerror or "no PEM, or encrypted"
         raise SettingsError(f"can't use {what} ({', '.join(map(str, files))}): {reason}") from error
