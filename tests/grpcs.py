@@ -39,7 +39,7 @@ def get_model(_: embedding_pb2.GetModelRequest, __: grpc.ServicerContext) -> emb
 class Plain:
     """One that runs: its port, and what its health says."""
 
-    def __init__(self, embed: Embed, credentials: grpc.ServerCredentials | None) -> None:
+    def __init__(self, embed: Embed, credentials: grpc.ServerCredentials | None, address: str) -> None:
         self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         handlers = {
             "Embed": grpc.unary_unary_rpc_method_handler(embed, embedding_pb2.EmbedRequest.FromString),
@@ -52,7 +52,7 @@ class Plain:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self.say_serving(True)
         bind = self._server.add_insecure_port
-        self.port = self._server.add_secure_port("127.0.0.1:0", credentials) if credentials else bind("127.0.0.1:0")
+        self.port = self._server.add_secure_port(address, credentials) if credentials else bind(address)
         self._server.start()
 
     @property
@@ -70,9 +70,12 @@ class Plain:
 
 @contextmanager
 def serving(
-    embed: Embed = lambda request, _: answer(request), *, credentials: grpc.ServerCredentials | None = None
+    embed: Embed = lambda request, _: answer(request),
+    *,
+    credentials: grpc.ServerCredentials | None = None,
+    address: str = "127.0.0.1:0",
 ) -> Iterator[Plain]:
     """A server for the length of a `with`."""
-    server = Plain(embed, credentials)
+    server = Plain(embed, credentials, address)
     yield server
     server.stop()

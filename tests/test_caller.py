@@ -305,6 +305,18 @@ def test_several_servers_take_turns_and_an_unfit_one_has_none(either: type[Clien
             until(client, lambda: False)
 
 
+def test_a_name_with_several_addresses_is_several_servers() -> None:
+    """As localhost is, by IPv4 and IPv6."""
+    calls: list[str] = []
+    with serving(counting(calls, "a")) as a:
+        try:
+            other = serving(counting(calls, "b"), address=f"[::1]:{a.port}")
+            with other, Client(f"localhost:{a.port}") as client:
+                assert until(client, lambda: len(set(calls)) == 2)
+        except RuntimeError:
+            pytest.skip("this machine has no ::1")
+
+
 def test_one_address_speaks_for_itself_unless_told_otherwise() -> None:
     """Behind one address there may be a balancer, whose answer would be one server's for all."""
     with serving() as server:
