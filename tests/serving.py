@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +28,19 @@ class Running:
     http: str
 
 
-def start(*flags: str) -> Running:
-    """Start a server on free ports and wait for the last line of its banner."""
-    process = subprocess.Popen(
-        [BOTHENDS, "serve", "--port", "0", "--http-port", "0", *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(*flags: str, log: Path | None = None, environment: Mapping[str, str] | None = None) -> Running:
+    """Start a server on free ports and wait for the last line of its banner.
+
+    `log` takes what it logs: a server that logs more than a pipe holds needs one, as nobody reads the pipe meanwhile.
+    """
+    with log.open("w") if log else nullcontext(subprocess.PIPE) as errors:
+        process = subprocess.Popen(
+            [BOTHENDS, "serve", "--port", "0", "--http-port", "0", *flags],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+        )
     assert process.stdout is not None
     lines = []
     for line in process.stdout:

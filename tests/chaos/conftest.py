@@ -1,13 +1,15 @@
 """How long the attacks go on, and what they measured: noted by tests, printed at the end, kept by --report."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
+from ..serving import Running, finish, start
+from .answers import Reference
 from .report import Attack, Report, in_words, this_machine
 
 FIGURES = pytest.StashKey[dict[str, Attack]]()
@@ -49,9 +51,29 @@ def form(pytestconfig: pytest.Config) -> Form:
     return Form(pytestconfig.getoption("--long"))
 
 
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """Sentences, and the bytes that are right for them."""
+    return Reference.compute()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Running]]:
+    """`serving.start`; what was started ends with the test."""
+    started: list[Running] = []
+
+    def start_and_note(*flags: str, **options: Any) -> Running:
+        started.append(start(*flags, **options))
+        return started[-1]
+
+    yield start_and_note
+    for running in started:
+        finish(running)
+
+
 @pytest.fixture
 def record(request: pytest.FixtureRequest, form: Form) -> Callable[..., None]:
-    """`record(attack, lost=0, calls=1000, …)` notes what a test measured; a figure's name ends in its unit (`_percent`).
+    """`record(attack, lost=0, calls=1000, …)` notes what was measured; a figure's name ends in its unit (`_percent`).
 
     A second time, for the same attack, it adds to the first.
     """

@@ -1,0 +1,187 @@
+"""Callers that know what is right: each has a connection of its own, and sorts what becomes of every call.
+
+They are as cheap as grpcio allows, since they share the machine with the server that they attack. Knows no server's
+insides.
+"""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Self
+
+import grpc
+import numpy as np
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from .answers import Reference
+
+OK, WRONG, LOST, UNCONNECTED = "OK", "WRONG", "LOST", "UNCONNECTED"
+"""Right in every bit; answered with other bytes; accepted or not, who knows; never sent, as nobody listened."""
+_EMBED = "/bothends.v1.EmbeddingService/Embed"
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),  # else callers of one process would share a connection
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+]
+
+
+class Caller:
+    """One connection. Makes requests by its seed, so that a run can be had again."""
+
+    def __init__(
+        self, target: str, reference: Reference, *, seed: int, most: int = 8, timeout_s: float | None = 60
+    ) -> None:
+        self.target = target
+        self.reference = reference
+        self.chance = random.Random(seed)
+        self.most = most
+        self.timeout_s = timeout_s
+        self._connect()
+
+    def call(self) -> str:
+        """Send the next request and wait; returns what became of it."""
+        request, right = self.next_request()
+        return self.send(request, right)
+
+    def next_request(self) -> tuple[bytes, bytes]:
+        """One that this caller would send, and its right answer."""
+        return self.reference.request(self.chance, most=self.most)
+
+    def send(self, request: bytes, right: bytes) -> str:
+        """Send `request` and wait."""
+        try:
+            return OK if self._embed(request, timeout=self.timeout_s) == right else WRONG
+        except grpc.RpcError as error:
+            return kind_of(error)
+
+    def call_and_cancel(self, after_s: float) -> str:
+        """Send the next request and cancel it after so long, unless it is answered by then."""
+        request, right = self.next_request()
+        call = self._embed.future(request, timeout=self.timeout_s)
+        try:
+            return OK if call.result(timeout=after_s) == right else WRONG
+        except grpc.FutureTimeoutError:
+            call.cancel()
+            return "CANCELLED"
+        except grpc.RpcError as error:
+            return kind_of(error)
+
+    def restart(self) -> None:
+        """As a client does that is started again."""
+        self.close()
+        self._connect()
+
+    def close(self) -> None:
+        """Leave."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _connect(self) -> None:
+        self._channel = grpc.insecure_channel(self.target, options=_OPTIONS)
+        self._embed: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(_EMBED)
+
+
+def kind_of(error: grpc.RpcError) -> str:
+    """The server's own reason where it gave one; else whether the call can have reached a server at all."""
+    status = rpc_status.from_call(error)
+    if status is not None:
+        info = error_details_pb2.ErrorInfo()
+        for detail in status.details:
+            if detail.Unpack(info):
+                return str(info.reason)
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        details = error.details() or ""
+        return UNCONNECTED if "failed to connect" in details.lower() else f"{LOST}: {details}"
+    return str(error.code().name)
+
+
+@dataclass
+class Tally:
+    """What became of calls, and how long those took that were answered."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
+
+    def note(self, kind: str, seconds: float) -> None:
+        """One call."""
+        self.kinds[kind] += 1
+        if kind == OK:
+            self.seconds.append(seconds)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.kinds + other.kinds, self.seconds + other.seconds)
+
+    @property
+    def p99_ms(self) -> float:
+        """Of the calls that were answered."""
+        return 1000 * float(np.percentile(self.seconds, 99))
+
+
+def call_until(caller: Caller, goes_on: Callable[[str], bool]) -> Tally:
+    """Call again and again while `goes_on`, which hears what became of the last one."""
+    tally, kind = Tally(), OK
+    while goes_on(kind):
+        started = time.monotonic()
+        kind = caller.call()
+        tally.note(kind, time.monotonic() - started)
+    return tally
+
+
+class Crowd:
+    """Callers at work, each in a thread. A bug in one of them is raised when the crowd is asked what it saw."""
+
+    def __init__(self, works: list[Callable[[], Tally]]) -> None:
+        self._tallies: list[Tally] = []
+        self._bugs: list[BaseException] = []
+        self._threads = [threading.Thread(target=self._run, args=(work,), daemon=True) for work in works]
+        for thread in self._threads:
+            thread.start()
+
+    def tally(self, *, within_s: float) -> Tally:
+        """What all of them saw, once they have ended. A caller that doesn't end hangs, and that is a failure."""
+        end = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        hung = sum(thread.is_alive() for thread in self._threads)
+        assert not hung, f"{hung} of {len(self._threads)} callers hang"
+        if self._bugs:
+            raise self._bugs[0]
+        return sum(self._tallies, Tally())
+
+    def _run(self, work: Callable[[], Tally]) -> None:
+        try:
+            self._tallies.append(work())
+        except BaseException as bug:
+            self._bugs.append(bug)
+
+
+@contextmanager
+def crowd_of(count: int, target: str, reference: Reference, *, most: int = 8) -> Iterator[Callable[[], Tally]]:
+    """So many callers that call until the function that is given is called: it returns what they saw."""
+    stop = threading.Event()
+
+    def work(seed: int) -> Tally:
+        with Caller(target, reference, seed=seed, most=most) as caller:
+            return call_until(caller, lambda _: not stop.is_set())
+
+    crowd = Crowd([lambda seed=seed: work(seed) for seed in range(count)])  # type: ignore[misc]
+
+    def end() -> Tally:
+        stop.set()
+        return crowd.tally(within_s=60)
+
+    try:
+        yield end
+    finally:
+        stop.set()

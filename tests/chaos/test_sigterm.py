@@ -1,0 +1,77 @@
+"""Nothing accepted is lost on SIGTERM: each call is answered, or refused by name; the server exits with 0 within its bound, and
+at once when it is asked twice.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ..serving import Running, kept_busy
+from .answers import Reference
+from .callers import OK, UNCONNECTED, Caller, Crowd, Tally, call_until
+from .conftest import Form
+from .vitals import answered, eventually, is_ready, scrape
+
+pytestmark = pytest.mark.chaos
+
+CALLERS = 16
+DRAIN_S = 15
+STOP_S = 5
+"""What a stop takes above its drain: the last bytes, and the interpreter's own end."""
+CALLS_BEFORE = 100
+
+
+def call_until_told(target: str, reference: Reference, seed: int) -> Tally:
+    """Until the server says that it stops, or isn't there any more."""
+    with Caller(target, reference, seed=seed, most=50) as caller:
+        return call_until(caller, lambda kind: kind == OK)
+
+
+def answers_logged(log: Path) -> int:
+    """Embed calls that the server says it has answered, and that it has let nobody down."""
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [one["everything_answered"] for one in records if one["event"] == "stopped"] == [True]
+    calls = [one for one in records if one["event"] == "request" and one["method"] == "Embed"]
+    assert {one["code"] for one in calls} <= {"OK", "UNAVAILABLE"}
+    return sum(one["code"] == "OK" for one in calls)
+
+
+def test_sigterm_under_load(
+    serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None], tmp_path: Path
+) -> None:
+    """Again and again; each time what the server says it answered is what its callers received."""
+    total, longest_s, stops = Tally(), 0.0, form.pick(8, 50)
+    for number in range(stops):
+        log = tmp_path / f"{number}.log"
+        running = serve("--log-level", "debug", "--drain-s", str(DRAIN_S), log=log)
+        crowd = Crowd([
+            lambda seed=seed: call_until_told(running.target, reference, seed)  # type: ignore[misc]
+            for seed in range(number * CALLERS, (number + 1) * CALLERS)
+        ])  # fmt: skip
+        assert eventually(lambda: answered(scrape(running)).get("OK", 0) >= CALLS_BEFORE, within_s=30)
+        asked = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(timeout=DRAIN_S + STOP_S) == 0
+        longest_s = max(longest_s, time.monotonic() - asked)
+        seen = crowd.tally(within_s=30)
+        assert set(seen.kinds) <= {OK, "DRAINING", UNCONNECTED}, seen.kinds
+        assert answers_logged(log) == seen.kinds[OK]
+        total += seen
+    record("SIGTERM under load", lost=0, stops=stops, answered=total.kinds[OK], refused=total.kinds["DRAINING"],
+           unconnected=total.kinds[UNCONNECTED], longest_stop_s=longest_s)  # fmt: skip
+
+
+def test_a_second_signal_is_obeyed_at_once(serve: Callable[..., Running], record: Callable[..., None]) -> None:
+    """Whatever still waits."""
+    running = serve("--workers", "1")
+    with kept_busy(running):
+        running.process.send_signal(signal.SIGTERM)
+        assert eventually(lambda: not is_ready(running), within_s=10)
+        asked = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(timeout=2) == 128 + signal.SIGTERM
+        record("SIGTERM under load", second_signal_exits_in_s=time.monotonic() - asked)

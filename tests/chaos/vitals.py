@@ -1,0 +1,73 @@
+"""A server's process to numbers: memory, threads, open files, and what its own metrics say."""
+
+import os
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from ..serving import Running
+
+QUEUE = ("bothends_queue_requests", "bothends_queue_sentences", "bothends_queue_tokens")
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What a process holds."""
+
+    rss_mb: float
+    threads: int
+    files: int
+
+
+def vitals(pid: int) -> Vitals:
+    """Of a process, now."""
+    process = Path(f"/proc/{pid}")
+    resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
+    assert resident is not None
+    return Vitals(int(resident[1]) / 1000, len(os.listdir(process / "task")), len(os.listdir(process / "fd")))
+
+
+def scrape(running: Running) -> dict[str, float]:
+    """A server's metrics; one with labels has their values behind it: `bothends_requests_total Embed OK`."""
+    with urllib.request.urlopen(f"{running.http}/metrics", timeout=20) as page:
+        families = list(text_string_to_metric_families(page.read().decode()))
+    return {
+        " ".join([sample.name, *(sample.labels[name] for name in sorted(sample.labels, reverse=True))]): sample.value for family in families for sample in family.samples
+    }
+
+
+def answered(metrics: dict[str, float]) -> dict[str, int]:
+    """Embed calls by code, as the server counts them."""
+    prefix = "bothends_requests_total Embed "
+    return {name.removeprefix(prefix): int(value) for name, value in metrics.items() if name.startswith(prefix) and value}
+
+
+def eventually(holds: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:
+    """Whether `holds()` comes true in that time: for what a server does soon and tells nobody of."""
+    end = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(every_s)
+    return True
+
+
+def is_at_rest(running: Running) -> bool:
+    """Nothing waits."""
+    metrics = scrape(running)
+    return not any(metrics[name] for name in QUEUE)
+
+
+def is_ready(running: Running) -> bool:
+    """What /readyz says."""
+    try:
+        with urllib.request.urlopen(f"{running.http}/readyz", timeout=10):
+            return True
+    except urllib.error.HTTPError:
+        return False
