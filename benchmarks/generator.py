@@ -6,23 +6,25 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loads import Load
 from results import Row
-from servers import Server
+
+if TYPE_CHECKING:  # else who only builds and runs it would need what measures processes
+    from servers import Server
 
 FOLDER = Path(__file__).parent / "load"
-_GENERATOR = FOLDER / "load"
+GENERATOR = FOLDER / "load"
 _PACKAGES = "apt-get install g++ libnghttp2-dev"
 
 
 def build() -> None:
     """Compile the generator unless it is newer than its source. Raises ClickException that says what is missing."""
     sources = [*FOLDER.glob("*.cpp"), *FOLDER.glob("*.hpp")]
-    if _GENERATOR.exists() and _GENERATOR.stat().st_mtime > max(source.stat().st_mtime for source in sources):
+    if GENERATOR.exists() and GENERATOR.stat().st_mtime > max(source.stat().st_mtime for source in sources):
         return
     compiler = shutil.which("g++")
     if compiler is None:
@@ -41,14 +43,14 @@ def write_bodies(file: Path, texts: Sequence[str]) -> Path:
     return file
 
 
-def measure(server: Server, load: Load, bodies: Path, *, warmup_s: float, seconds: float) -> Row:
+def measure(server: "Server", load: Load, bodies: Path, *, warmup_s: float, seconds: float) -> Row:
     """Run `load` and make a row of it. Raises ClickException where the server died or answers nonsense.
 
     The generator says when its measured time begins and ends; the server's CPU time is read at both, so that warm-up
     is left out and CPU and sentences are of the same seconds.
     """
     least = 4 * server.dimension * load.batch
-    command = [str(_GENERATOR), "--port", str(server.port), "--bodies", str(bodies), "--min-response-bytes", str(least)]
+    command = [str(GENERATOR), "--port", str(server.port), "--bodies", str(bodies), "--min-response-bytes", str(least)]
     command += [*server.flags, *load.flags(), "--warmup", f"{warmup_s:g}", "--seconds", f"{seconds:g}"]
     before = server.scrape()
     with tempfile.TemporaryFile("w+") as answer:
@@ -72,7 +74,7 @@ def measure(server: Server, load: Load, bodies: Path, *, warmup_s: float, second
     return _row(server, load, found, cpu_s=cpu_s[1] - cpu_s[0], scraped=server.batches_since(before))
 
 
-def _row(server: Server, load: Load, found: dict[str, Any], *, cpu_s: float, scraped: dict[str, float]) -> Row:
+def _row(server: "Server", load: Load, found: dict[str, Any], *, cpu_s: float, scraped: dict[str, float]) -> Row:
     seconds, latency = found["seconds"], found["latency_ms"]
     failed = found["requests"] - found["ok"] - found["refused"] - found["expired"] + found["short_answers"]
     open_loop = load.rate is not None

@@ -5,6 +5,7 @@ service doesn't import: they register under the entry points "bothends.commands"
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from .embeddings import Embeddings
 from .errors import BothendsError, SettingsError
 from .flags import connect, identity, key_options, server_options
 
+_log = logging.getLogger(__name__)
 _SHOWN_NUMBERS = 4
 _SHOWN_COSINES = 10
 
@@ -109,13 +111,22 @@ def serve(**flags: str | None) -> None:
     signal.signal(signal.SIGHUP, lambda *_: server.request_reload())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    click.echo(server.banner())
+    _greet(server.banner())
     server.wait()
     everything_answered = server.stop()
     if send_last_spans:
         send_last_spans()
     if not everything_answered:
         raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
+
+
+def _greet(banner: str) -> None:
+    """Print the banner. A full disk or a closed pipe where it goes is no reason not to serve."""
+    try:
+        click.echo(banner)
+    except OSError as error:
+        _log.warning("the banner couldn't be printed: %s", error.strerror)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
 
 
 @main.command(short_help="Embed sentences by a server.")

@@ -17,7 +17,28 @@ from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.wire import encode
 
-WORDS = "a the old sea dragons river stone sings there will be under no quiet woman guitar plays horse boat in".split()
+WORDS = [
+    "a",
+    "the",
+    "old",
+    "sea",
+    "dragons",
+    "river",
+    "stone",
+    "sings",
+    "there",
+    "will",
+    "be",
+    "under",
+    "no",
+    "quiet",
+    "woman",
+    "guitar",
+    "plays",
+    "horse",
+    "boat",
+    "in",
+]
 LONGEST = 400
 """Words of a sentence: more than the model reads, so that some are cut."""
 
@@ -47,13 +68,15 @@ class Reference:
             found[0].model_version,
         )
 
-    def longest(self) -> Self:
-        """Only the sentences that are cut: what takes most memory."""
-        places = [place for place, cut in enumerate(self.truncated) if cut]
-        picked = ([of[place] for place in places] for of in (self.sentences, self.token_counts, self.truncated))
-        sentences, token_counts, truncated = picked
+    def only(self, token_counts: range) -> Self:
+        """Those of its sentences that have so many tokens."""
+        places = [place for place, count in enumerate(self.token_counts) if count in token_counts]
         return replace(
-            self, sentences=sentences, rows=self.rows[places], token_counts=token_counts, truncated=truncated
+            self,
+            sentences=[self.sentences[place] for place in places],
+            rows=self.rows[places],
+            token_counts=[self.token_counts[place] for place in places],
+            truncated=[self.truncated[place] for place in places],
         )
 
     def request(self, chance: random.Random, *, most: int) -> tuple[bytes, bytes]:

@@ -38,14 +38,18 @@ def scrape(running: Running) -> dict[str, float]:
     with urllib.request.urlopen(f"{running.http}/metrics", timeout=20) as page:
         families = list(text_string_to_metric_families(page.read().decode()))
     return {
-        " ".join([sample.name, *(sample.labels[name] for name in sorted(sample.labels, reverse=True))]): sample.value for family in families for sample in family.samples
+        " ".join([sample.name, *(sample.labels[name] for name in sorted(sample.labels, reverse=True))]): sample.value
+        for family in families
+        for sample in family.samples
     }
 
 
 def answered(metrics: dict[str, float]) -> dict[str, int]:
     """Embed calls by code, as the server counts them."""
     prefix = "bothends_requests_total Embed "
-    return {name.removeprefix(prefix): int(value) for name, value in metrics.items() if name.startswith(prefix) and value}
+    return {
+        name.removeprefix(prefix): int(value) for name, value in metrics.items() if name.startswith(prefix) and value
+    }
 
 
 def eventually(holds: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:

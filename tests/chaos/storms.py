@@ -1,0 +1,66 @@
+"""Storms, each in a process of its own, so that the caller who measures what others notice of them isn't slowed by them."""
+
+import multiprocessing
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from .answers import Reference
+from .callers import Caller, Crowd, Tally
+from .proxy import RoughProxy
+
+ROUGH_TIMEOUT_S, ROUGH_PAUSE_S = 2.0, 0.2
+
+
+@contextmanager
+def beside(storm: Callable[..., Tally], *arguments: Any, **options: Any) -> Iterator[Future[Tally]]:
+    """Run a storm in another process."""
+    context = multiprocessing.get_context("spawn")  # grpc doesn't survive a fork
+    with ProcessPoolExecutor(1, context) as pool:
+        pool.submit(time.monotonic).result()  # its start is no part of the storm
+        yield pool.submit(storm, *arguments, **options)
+
+
+def cancel_storm(target: str, reference: Reference, *, calls: int, cancelled: float, per_s: float) -> Tally:
+    """Calls at an even pace, most of which are cancelled at a random moment: before they arrive, while they wait, as
+    they are answered.
+    """
+    callers, begun = 32, time.monotonic()
+
+    def work(number: int) -> Tally:
+        tally = Tally()
+        with Caller(target, reference, seed=number) as caller:
+            for due in range(number, calls, callers):
+                time.sleep(max(0.0, begun + due / per_s - time.monotonic()))
+                is_cancelled = caller.chance.random() < cancelled
+                kind = caller.call_and_cancel(_moment(caller.chance)) if is_cancelled else caller.call()
+                tally.note(kind, 0.0)
+        return tally
+
+    return Crowd([partial(work, number) for number in range(callers)]).tally(within_s=calls / per_s + 60)
+
+
+def _moment(chance: random.Random) -> float:
+    """At once to 50 ms, each order of magnitude as often as any other."""
+    return float(10 ** chance.uniform(-5, -1.3))
+
+
+def rough_storm(target: str, reference: Reference, *, seconds: float, callers: int) -> Tally:
+    """Callers whose connections stall, trickle, break in the middle of a message or vanish; each soon has another."""
+    short = reference.only(range(1, 5))  # much to send for little work: the load itself isn't what is bad here
+    with RoughProxy(target) as proxy:
+
+        def work(number: int) -> Tally:
+            tally, end = Tally(), time.monotonic() + seconds
+            with Caller(proxy.target, short, seed=number, most=300, timeout_s=ROUGH_TIMEOUT_S) as caller:
+                while time.monotonic() < end:
+                    tally.note(caller.call(), 0.0)
+                    caller.restart()
+                    time.sleep(ROUGH_PAUSE_S)
+            return tally
+
+        return Crowd([partial(work, number) for number in range(callers)]).tally(within_s=seconds + 60)

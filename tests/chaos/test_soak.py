@@ -1,0 +1,89 @@
+"""An accepted request is answered with the same bits whatever it is batched with, for as long as the server lives; memory,
+threads, files and the queue's places come back.
+"""
+
+import statistics
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from ..serving import Running
+from .answers import Reference
+from .callers import OK, Caller, Crowd, Tally
+from .conftest import Form
+from .vitals import answered, eventually, is_at_rest, scrape, vitals
+
+pytestmark = pytest.mark.chaos
+
+CLIENTS = 64
+MOST_SENTENCES = 300
+CALLS_OF_A_LIFE = 12
+"""After about so many calls a client starts again, on a connection of its own."""
+CANCELLED = 0.1
+"""The share of calls that a client gives up."""
+LONG = range(200, 257)
+"""Tokens of the sentences that take most memory: what the warm-up is for."""
+GROWTH_PERCENT = 2.0
+EXPECTED = {OK, "CANCELLED", "OVERLOADED"}
+
+
+def live(target: str, reference: Reference, seed: int, stop: threading.Event) -> Tally:
+    """One client's life: requests of 1 to 300 sentences, some given up, and new connections."""
+    tally = Tally()
+    with Caller(target, reference, seed=seed, most=MOST_SENTENCES) as caller:
+        while not stop.is_set():
+            started = time.monotonic()
+            if caller.chance.random() < CANCELLED:
+                kind = caller.call_and_cancel(caller.chance.random())
+            else:
+                kind = caller.call()
+            tally.note(kind, time.monotonic() - started)
+            if kind == "OVERLOADED":
+                stop.wait(0.5)
+            if caller.chance.random() * CALLS_OF_A_LIFE < 1:
+                caller.restart()
+    return tally
+
+
+def work(running: Running, reference: Reference, seconds: float, *, seed: int) -> tuple[Tally, list[float]]:
+    """Let all clients live for so long; returns what they saw, and the server's memory all along."""
+    stop, memory = threading.Event(), []
+    crowd = Crowd([
+        lambda number=number: live(running.target, reference, seed + number, stop) for number in range(CLIENTS)
+    ])  # fmt: skip
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        memory.append(vitals(running.process.pid).rss_mb)
+        time.sleep(0.25)  # between two looks at the memory
+    stop.set()
+    return crowd.tally(within_s=90), memory
+
+
+def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]) -> None:
+    """64 clients of mixed sizes, some of which cancel or start again."""
+    running = serve("--selftest-s", "2")  # a self-test takes memory of its own: the warm-up is to see some
+    pid = running.process.pid
+    warm, _ = work(running, reference.only(LONG), form.pick(12, 60), seed=1000)
+    mixed, _ = work(running, reference, form.pick(6, 120), seed=2000)
+    warm += mixed
+    assert eventually(lambda: is_at_rest(running), within_s=10)
+    before = vitals(pid)
+    seen, memory = work(running, reference, form.pick(60, 1800), seed=0)
+    assert eventually(lambda: is_at_rest(running), within_s=10), scrape(running)
+    assert eventually(lambda: vitals(pid).files <= before.files, within_s=30), vitals(pid)
+    assert eventually(lambda: vitals(pid).threads <= before.threads, within_s=30), vitals(pid)
+
+    window = len(memory) // 6
+    first, last = (statistics.median(part) for part in (memory[:window], memory[-window:]))
+    growth = 100 * (last / first - 1)
+    sent = sum((warm + seen).kinds.values())
+    counted = answered(scrape(running))
+    record("soak", lost=sent - sum((warm + seen).kinds[kind] for kind in EXPECTED), clients=CLIENTS,
+           seconds=form.pick(60, 1800), calls=sum(seen.kinds.values()), answered=seen.kinds[OK],
+           cancelled=seen.kinds["CANCELLED"], refused=seen.kinds["OVERLOADED"], rss_mb=last, rss_growth_percent=growth,
+           threads=f"{before.threads} → {vitals(pid).threads}", files=f"{before.files} → {vitals(pid).files}")  # fmt: skip
+    assert set(seen.kinds) <= EXPECTED, seen.kinds
+    assert counted["OK"] >= (warm + seen).kinds[OK]
+    assert growth <= GROWTH_PERCENT, memory
