@@ -17,28 +17,7 @@ from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.wire import encode
 
-WORDS = [
-    "a",
-    "the",
-    "old",
-    "sea",
-    "dragons",
-    "river",
-    "stone",
-    "sings",
-    "there",
-    "will",
-    "be",
-    "under",
-    "no",
-    "quiet",
-    "woman",
-    "guitar",
-    "plays",
-    "horse",
-    "boat",
-    "in",
-]
+WORDS = ("a", "the", "old", "sea", "dragons", "river", "stone", "sings", "quiet", "woman", "plays", "guitar")
 LONGEST = 400
 """Words of a sentence: more than the model reads, so that some are cut."""
 

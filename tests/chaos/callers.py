@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 import grpc
@@ -175,7 +176,7 @@ def crowd_of(count: int, target: str, reference: Reference, *, most: int = 8) ->
         with Caller(target, reference, seed=seed, most=most) as caller:
             return call_until(caller, lambda _: not stop.is_set())
 
-    crowd = Crowd([lambda seed=seed: work(seed) for seed in range(count)])  # type: ignore[misc]
+    crowd = Crowd([partial(work, seed) for seed in range(count)])
 
     def end() -> Tally:
         stop.set()

@@ -1,4 +1,4 @@
-"""Storms, each in a process of its own, so that the caller who measures what others notice of them isn't slowed by them."""
+"""Storms, each in a process of its own, so that whoever measures what others notice isn't slowed by them himself."""
 
 import multiprocessing
 import random

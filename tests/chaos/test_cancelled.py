@@ -1,5 +1,5 @@
-"""A cancelled call frees its place at once, and nobody else notices: queue and gate are empty again, and others' slowest calls
-take at most twice as long.
+"""A cancelled call frees its place at once, and nobody else notices: queue and gate are empty again, and others'
+slowest calls take at most twice as long.
 """
 
 import signal
@@ -49,8 +49,8 @@ def test_cancel_storm(
     counted = answered(scrape(running))
     ratio = others.p99_ms / alone.p99_ms
     record("cancel storm", lost=0, calls=calls, cancelled=stormy.kinds["CANCELLED"], answered=stormy.kinds[OK],
-           server_saw_cancelled=counted["CANCELLED"], others_answered=others.kinds[OK], others_p99_alone_ms=alone.p99_ms,
-           others_p99_ms=others.p99_ms, others_p99_ratio=ratio)  # fmt: skip
+           server_saw_cancelled=counted["CANCELLED"], others_answered=others.kinds[OK],
+           others_p99_alone_ms=alone.p99_ms, others_p99_ms=others.p99_ms, others_p99_ratio=ratio)  # fmt: skip
     assert set(others.kinds) == {OK}, others.kinds
     assert set(stormy.kinds) <= {OK, "CANCELLED"}, stormy.kinds
     assert stormy.kinds["CANCELLED"] > 0.5 * calls

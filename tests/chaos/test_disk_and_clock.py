@@ -6,7 +6,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from glob import glob
 from pathlib import Path
 
 import pytest
@@ -58,13 +57,13 @@ def test_a_full_disk(full: tuple[str, ...], reference: Reference, record: Callab
 @pytest.fixture
 def false_clock(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A file that says how wrong the time of day is, and the environment in which it is; libfaketime reads it."""
-    found = glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    found = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         pytest.skip("needs libfaketime (Debian: apt-get install faketime)")
     file = tmp_path / "clock"
     file.write_text("+0")
     return file, os.environ | {
-        "LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
+        "LD_PRELOAD": str(found[0]), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
 

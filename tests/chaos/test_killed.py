@@ -1,9 +1,10 @@
-"""A server that is killed loses nothing but time: who tries again is answered once it is back, and right in every bit."""
+"""A killed server loses nothing but time: who tries again is answered once it is back, and right in every bit."""
 
 import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.chaos
 CALLERS = 16
 PATIENCE_S = 30.0
 SLACK_S = 2.0
-"""What a caller may take above the restart: its last pause before it tries again, and its turn among all who come at once."""
+"""What a caller may take above the restart: its last pause, and its turn among all who come at once."""
 
 
 def retrying(caller: Caller) -> tuple[str, list[str]]:
@@ -51,9 +52,7 @@ def test_kill_and_restart(
     running = serve()
     port = running.target.rpartition(":")[2]
     stop, restarts_s = threading.Event(), []
-    crowd = Crowd([
-        lambda seed=seed: insist(running.target, reference, seed, stop) for seed in range(CALLERS)
-    ])  # fmt: skip
+    crowd = Crowd([partial(insist, running.target, reference, seed, stop) for seed in range(CALLERS)])
     current = running
     for _ in range(form.pick(3, 20)):
         stop.wait(2)  # of load before the next one

@@ -1,11 +1,12 @@
-"""Nothing accepted is lost on SIGTERM: each call is answered, or refused by name; the server exits with 0 within its bound, and
-at once when it is asked twice.
+"""Nothing accepted is lost on SIGTERM: each call is answered, or refused by name; the server exits with 0 within its
+bound, and at once when it is asked twice.
 """
 
 import json
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ def call_until_told(target: str, reference: Reference, seed: int) -> Tally:
         return call_until(caller, lambda kind: kind == OK)
 
 
+def stop_under_load(running: Running, reference: Reference, number: int) -> tuple[Tally, float]:
+    """SIGTERM amid calls; returns what became of them, and how long the server took to end, with 0."""
+    first = number * CALLERS
+    crowd = Crowd([partial(call_until_told, running.target, reference, first + seed) for seed in range(CALLERS)])
+    assert eventually(lambda: answered(scrape(running)).get("OK", 0) >= CALLS_BEFORE, within_s=30)
+    asked = time.monotonic()
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(timeout=DRAIN_S + STOP_S) == 0
+    took_s = time.monotonic() - asked
+    return crowd.tally(within_s=30), took_s
+
+
 def answers_logged(log: Path) -> int:
     """Embed calls that the server says it has answered, and that it has let nobody down."""
     records = [json.loads(line) for line in log.read_text().splitlines()]
@@ -48,19 +61,10 @@ def test_sigterm_under_load(
     for number in range(stops):
         log = tmp_path / f"{number}.log"
         running = serve("--log-level", "debug", "--drain-s", str(DRAIN_S), log=log)
-        crowd = Crowd([
-            lambda seed=seed: call_until_told(running.target, reference, seed)  # type: ignore[misc]
-            for seed in range(number * CALLERS, (number + 1) * CALLERS)
-        ])  # fmt: skip
-        assert eventually(lambda: answered(scrape(running)).get("OK", 0) >= CALLS_BEFORE, within_s=30)
-        asked = time.monotonic()
-        running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(timeout=DRAIN_S + STOP_S) == 0
-        longest_s = max(longest_s, time.monotonic() - asked)
-        seen = crowd.tally(within_s=30)
+        seen, took_s = stop_under_load(running, reference, number)
         assert set(seen.kinds) <= {OK, "DRAINING", UNCONNECTED}, seen.kinds
         assert answers_logged(log) == seen.kinds[OK]
-        total += seen
+        total, longest_s = total + seen, max(longest_s, took_s)
     record("SIGTERM under load", lost=0, stops=stops, answered=total.kinds[OK], refused=total.kinds["DRAINING"],
            unconnected=total.kinds[UNCONNECTED], longest_stop_s=longest_s)  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Clients that read slowly, stop, break in the middle of a message or vanish harm nobody else, and leave nothing behind."""
+"""Clients that read slowly, stop, break off amid a message or vanish harm nobody else, and leave nothing behind."""
 
 import signal
 import time

@@ -1,11 +1,12 @@
-"""An accepted request is answered with the same bits whatever it is batched with, for as long as the server lives; memory,
-threads, files and the queue's places come back.
+"""An accepted request is answered with the same bits whatever it is batched with, for as long as the server lives;
+memory, threads, files and the queue's places come back.
 """
 
 import statistics
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -50,9 +51,7 @@ def live(target: str, reference: Reference, seed: int, stop: threading.Event) ->
 def work(running: Running, reference: Reference, seconds: float, *, seed: int) -> tuple[Tally, list[float]]:
     """Let all clients live for so long; returns what they saw, and the server's memory all along."""
     stop, memory = threading.Event(), []
-    crowd = Crowd([
-        lambda number=number: live(running.target, reference, seed + number, stop) for number in range(CLIENTS)
-    ])  # fmt: skip
+    crowd = Crowd([partial(live, running.target, reference, seed + number, stop) for number in range(CLIENTS)])
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         memory.append(vitals(running.process.pid).rss_mb)
@@ -82,8 +81,9 @@ def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, r
     counted = answered(scrape(running))
     record("soak", lost=sent - sum((warm + seen).kinds[kind] for kind in EXPECTED), clients=CLIENTS,
            seconds=form.pick(60, 1800), calls=sum(seen.kinds.values()), answered=seen.kinds[OK],
-           cancelled=seen.kinds["CANCELLED"], refused=seen.kinds["OVERLOADED"], rss_mb=last, rss_growth_percent=growth,
-           threads=f"{before.threads} → {vitals(pid).threads}", files=f"{before.files} → {vitals(pid).files}")  # fmt: skip
+           cancelled=seen.kinds["CANCELLED"], refused=seen.kinds["OVERLOADED"], rss_mb=last,
+           rss_growth_percent=growth, threads=f"{before.threads} → {vitals(pid).threads}",
+           files=f"{before.files} → {vitals(pid).files}")  # fmt: skip
     assert set(seen.kinds) <= EXPECTED, seen.kinds
     assert counted["OK"] >= (warm + seen).kinds[OK]
     assert growth <= GROWTH_PERCENT, memory

@@ -1,6 +1,5 @@
 """A server's process to numbers: memory, threads, open files, and what its own metrics say."""
 
-import os
 import re
 import time
 import urllib.error
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from ..serving import Running
 
@@ -30,18 +30,23 @@ def vitals(pid: int) -> Vitals:
     process = Path(f"/proc/{pid}")
     resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
     assert resident is not None
-    return Vitals(int(resident[1]) / 1000, len(os.listdir(process / "task")), len(os.listdir(process / "fd")))
+    return Vitals(int(resident[1]) / 1000, _count(process / "task"), _count(process / "fd"))
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir())
 
 
 def scrape(running: Running) -> dict[str, float]:
     """A server's metrics; one with labels has their values behind it: `bothends_requests_total Embed OK`."""
     with urllib.request.urlopen(f"{running.http}/metrics", timeout=20) as page:
         families = list(text_string_to_metric_families(page.read().decode()))
-    return {
-        " ".join([sample.name, *(sample.labels[name] for name in sorted(sample.labels, reverse=True))]): sample.value
-        for family in families
-        for sample in family.samples
-    }
+    samples = (sample for family in families for sample in family.samples)
+    return {" ".join([sample.name, *_labels(sample)]): sample.value for sample in samples}
+
+
+def _labels(sample: Sample) -> list[str]:
+    return [sample.labels[name] for name in sorted(sample.labels, reverse=True)]
 
 
 def answered(metrics: dict[str, float]) -> dict[str, int]:
