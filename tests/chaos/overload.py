@@ -1,0 +1,69 @@
+"""The benchmark's load generator against a server: cheap enough to offer ten times what the server can do."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import generator
+
+from ..serving import Running
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Requests of so many sentences, how many in flight give the most, and how long callers wait in a storm."""
+
+    sentences: int
+    concurrency: int
+    deadline_ms: int
+
+
+def build() -> None:
+    """Compile it, or skip where that can't be."""
+    try:
+        generator.build()
+    except click.ClickException as missing:
+        pytest.skip(missing.message)
+
+
+def peak(running: Running, bodies: Path, shape: Shape, seconds: float) -> float:
+    """Sentences a second with as many requests in flight as give the most."""
+    flags = ["--concurrency", str(shape.concurrency), "--warmup", "1.5"]
+    return float(_load(running, bodies, shape, seconds, *flags)["sentences_per_s"])
+
+
+def storm(
+    running: Running, bodies: Path, shape: Shape, *, rate: float, seconds: float, when_over: Callable[[], None]
+) -> dict[str, Any]:
+    """What the generator says of so many requests a second; `when_over` is called when the last has been sent."""
+    flags = ["--rate", f"{rate:.1f}", "--deadline-ms", str(shape.deadline_ms), "--warmup", "0"]
+    return _load(running, bodies, shape, seconds, *flags, when_over=when_over)
+
+
+def _load(
+    running: Running, bodies: Path, shape: Shape, seconds: float, *flags: str,
+    when_over: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:  # fmt: skip
+    port = running.target.rpartition(":")[2]
+    command = [str(generator.GENERATOR), "--port", port, "--bodies", str(bodies), "--batch", str(shape.sentences)]
+    process = subprocess.Popen(
+        [*command, "--seconds", f"{seconds:g}", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line == "end\n":
+                when_over()
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    found: dict[str, Any] = json.loads(output)
+    return found
