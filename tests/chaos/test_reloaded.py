@@ -1,12 +1,12 @@
-"""A newer model takes over under load without a failed call, each reply is of the version that it names, and one that isn't
-fit never serves.
+"""A newer model takes over under load without a failed call, each reply is of the version that it names, and a model
+that isn't fit never serves.
 """
 
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,11 +83,11 @@ class Caller(threading.Thread):
 
 
 @pytest.fixture
-def versions(tmp_path: Path, weights: list[Bundle]) -> Iterator[Path]:
+def versions(tmp_path: Path, weights: list[Bundle]) -> Path:
     root = tmp_path / "versions"
     root.mkdir()
     publish(root, 0, weights[0]).rename(root / "v0")
-    yield root
+    return root
 
 
 def test_reload_under_load(
