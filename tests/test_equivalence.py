@@ -39,7 +39,7 @@ def without_sequence_lens(model: onnx.ModelProto) -> None:
     """Padding is read as if it were words."""
     lstm(model).input[4] = ""
     # the input must stay in use, or the graph isn't the contract's any more
-    model.graph.node.append(helper.make_node("Identity", ["lengths"], ["unused"]))
+    model.graph.node.append(helper.make_node("Cast", ["lengths"], ["unused"], to=onnx.TensorProto.FLOAT))
 
 
 def last_step_of_y(model: onnx.ModelProto) -> None:
@@ -50,7 +50,7 @@ def last_step_of_y(model: onnx.ModelProto) -> None:
     last = numpy_helper.from_array(np.array(-1, dtype=np.int64), "last")
     model.graph.initializer.append(last)
     place = list(model.graph.node).index(node)
-    model.graph.node.insert(place + 1, helper.make_node("Gather", ["Y", "last"], ["Y_h0"], axis=0))
+    model.graph.node.insert(place + 1, helper.make_node("Gather", ["Y", "last"], ["Y_h0"]))
 
 
 def read_directions(model: onnx.ModelProto, order: list[int], *, output: str) -> None:
@@ -59,7 +59,7 @@ def read_directions(model: onnx.ModelProto, order: list[int], *, output: str) ->
     reader = next(node for node in model.graph.node if output in node.output)
     place = list(model.graph.node).index(reader)
     reader.input[0] = "reordered"
-    model.graph.node.insert(place, helper.make_node("Gather", ["Y_h0", "order"], ["reordered"], axis=0))
+    model.graph.node.insert(place, helper.make_node("Gather", ["Y_h0", "order"], ["reordered"]))
 
 
 def swapped_halves(model: onnx.ModelProto) -> None:

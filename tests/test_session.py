@@ -91,7 +91,7 @@ def test_a_foreign_model_is_refused(english: Bundle) -> None:
     """An ONNX file that isn't ours is named, with what it has and what was expected."""
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "foreign", [value], [result])
+    graph = helper.make_graph([helper.make_node("Transpose", ["x"], ["y"])], "foreign", [value], [result])
     foreign = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     foreign.ir_version = 8
     onnx.checker.check_model(foreign)
@@ -100,7 +100,11 @@ def test_a_foreign_model_is_refused(english: Bundle) -> None:
 
 
 def test_bytes_that_are_no_model_are_refused(english: Bundle) -> None:
-    """Garbage is one clear line."""
-    with pytest.raises(BundleError, match=r"model\.onnx can't be loaded") as refused:
+    """Garbage is one clear line, as is a graph that onnxruntime won't have."""
+    with pytest.raises(BundleError, match=r"model\.onnx is no ONNX model: malformed protobuf"):
         Session(dataclasses.replace(english, model=b"garbage"), device="cpu")
+    model = onnx.load_from_string(english.model)
+    model.graph.node[0].input[0] = "nothing"
+    with pytest.raises(BundleError, match=r"model\.onnx can't be loaded: .*nothing") as refused:
+        Session(dataclasses.replace(english, model=model.SerializeToString()), device="cpu")
     assert "\n" not in str(refused.value)

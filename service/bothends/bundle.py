@@ -7,32 +7,39 @@
     README.md        the model card
     config.json      name, version, sizes, tolerance, and the SHA-256 of each file above
 
-Files are read once, hashed, and used from memory: what was checked is what runs.
+Files are read once, hashed, and used from memory: what was checked is what runs. docs/bundle.md says what is trusted.
 """
 
 import hashlib
 import io
 import json
 import shutil
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import BundleError
-from .validation import grow_within, one_line
+from .files import Folder
+from .validation import grow_within, one_line, printable
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
 PARTIAL = ".partial"
 """Suffix of a folder that is being written."""
 _INT32 = 2**31 - 1
-
+_MIB = 1 << 20
+_MOST_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
+"""Of a file, before it is read. protobuf has no larger messages than the model's limit."""
+_MOST_GOLDEN_BYTES = 256 * _MIB
+"""Of what golden.npz unpacks to."""
+T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -110,9 +117,10 @@ class Golden:
     def from_bytes(cls, content: bytes) -> "Golden":
         """Read golden.npz. Raises ValueError where it isn't one."""
         try:
+            _must_unpack_to(_MOST_GOLDEN_BYTES, content)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 text = _GoldenText.model_validate_json(arrays["text"].tobytes())
-                embeddings = arrays["embeddings"]
+                embeddings = np.asarray(arrays["embeddings"])  # a member that is no array comes as bytes
         except ValidationError as error:
             raise ValueError(one_line(error)) from error
         except Exception as error:  # NumPy and zipfile raise of everything for a broken archive
@@ -137,19 +145,11 @@ class Bundle:
     @classmethod
     def open(cls, path: Path) -> "Bundle":
         """Read and check the bundle at `path`. Raises BundleError, naming the file that is missing or wrong."""
-        try:
-            is_folder = path.is_dir()
-        except OSError as error:
-            raise BundleError(f"there is no bundle at {str(path)[:80]}…: {error.strerror}") from error
-        if not is_folder:
-            raise BundleError(f"there is no bundle at {path}: no such folder")
-        config = _read_config(path)
-        contents = {name: _read_hashed(path / name, config.sha256.get(name)) for name in HASHED}
-        try:
-            golden = Golden.from_bytes(contents[GOLDEN])
-            tokenizer = contents[TOKENIZER].decode()
-        except ValueError as error:
-            raise BundleError(f"{path}: {GOLDEN} or {TOKENIZER} is malformed: {error}") from error
+        with Folder(path) as folder:
+            config = _read_config(folder, path)
+            contents = {name: _read_hashed(folder, path / name, config.sha256.get(name)) for name in HASHED}
+        tokenizer = _read_as(bytes.decode, contents[TOKENIZER], path / TOKENIZER)
+        golden = _read_as(Golden.from_bytes, contents[GOLDEN], path / GOLDEN)
         if golden.embeddings.shape[1:] != (config.dimension,):
             raise BundleError(f"{path / GOLDEN}: embeddings don't have the {config.dimension} numbers of {CONFIG}")
         return cls(path, config, contents[MODEL], tokenizer, golden)
@@ -191,24 +191,43 @@ def write(
     return complete
 
 
-def _read_config(path: Path) -> BundleConfig:
+def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
     try:
-        return BundleConfig.model_validate_json((path / CONFIG).read_bytes())
-    except FileNotFoundError:
-        raise BundleError(f"{path / CONFIG} is missing; {path} is no bundle") from None
-    except OSError as error:
-        raise BundleError(f"{path / CONFIG} can't be read: {error.strerror}") from error
+        return read(content)
+    except ValueError as error:
+        raise BundleError(f"{file} is malformed: {printable(error)}") from error
+
+
+def _must_unpack_to(most: int, archive: bytes) -> None:
+    """A zip file reads no more of a member than the size that its directory gives."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        size = sum(member.file_size for member in members.infolist())
+    if size > most:
+        raise ValueError(f"it unpacks to {size} bytes; {most} are the most that it may hold")
+
+
+def _read_config(folder: Folder, path: Path) -> BundleConfig:
+    try:
+        content = folder.read(CONFIG, most=_MOST_BYTES[CONFIG])
+        config = BundleConfig.model_validate_json(content)
+        json.loads(content, object_pairs_hook=_each_once)
     except ValidationError as error:
         raise BundleError(f"{path / CONFIG}: {one_line(error)}") from error
+    except ValueError as error:
+        raise BundleError(f"{path / CONFIG}: {printable(error)}") from error
+    return config
 
 
-def _read_hashed(file: Path, expected: str | None) -> bytes:
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise BundleError(f"{file} is missing") from None
-    except OSError as error:
-        raise BundleError(f"{file} can't be read: {error.strerror}") from error
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; where a key stands twice, readers differ in which one counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _read_hashed(folder: Folder, file: Path, expected: str | None) -> bytes:
+    content = folder.read(file.name, most=_MOST_BYTES[file.name])
     if expected is None:
         raise BundleError(f"{file.parent / CONFIG} has no SHA-256 of {file.name}")
     if (found := hashlib.sha256(content).hexdigest()) != expected:

@@ -12,6 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from . import cuda
+from .admission import admit
 from .bundle import MODEL, Bundle, BundleConfig
 from .engine import TokenIds
 from .errors import BundleError, DeviceError
@@ -122,6 +123,7 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
             f"device {device}: the installed onnxruntime has no {provider}; "
             "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
         )
+    admit(bundle.model, bundle.path / MODEL)
     onnxruntime.disable_telemetry_events()  # what is served where is nobody else's business
     if device == "cuda":
         onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed

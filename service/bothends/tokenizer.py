@@ -11,6 +11,7 @@ import tokenizers
 
 from .chunks import chunks
 from .errors import BothendsError, BundleError, EngineError
+from .validation import printable
 
 _PIECE_CHARS = 1 << 16
 _SHORT_CHARS = 1024
@@ -35,7 +36,9 @@ class Tokenizer:
             self._tokenizer.no_truncation()
             self._tokenizer.encode("a")
         except BaseException as error:
-            raise _mended(error, BundleError(f"{source} is no tokenizer that can be used: {error}")) from error
+            raise _mended(
+                error, BundleError(f"{source} is no tokenizer that can be used: {printable(error)}")
+            ) from error
         self._max_tokens = max_tokens
         self._source = source
 
