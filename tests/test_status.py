@@ -1,6 +1,7 @@
 """Errors cross the wire and come back as themselves."""
 
 import pytest
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from bothends import errors
@@ -78,3 +79,26 @@ def test_every_request_error_has_a_row() -> None:
 def test_a_status_without_our_details_is_read_by_its_code(code: int, kind: type[errors.BothendsError]) -> None:
     """gRPC's own failures, and proxies', are typed too."""
     assert type(from_status(status_pb2.Status(code=code, message="m"))) is kind
+
+
+def test_hostile_details_never_break_the_caller() -> None:
+    """What answers may be anybody: an index that is none, details that are torn, a wait that goes backwards."""
+
+    def status(code: int, *details: Message) -> status_pb2.Status:
+        made = status_pb2.Status(code=code, message="m")
+        for detail in details:
+            made.details.add().Pack(detail)
+        return made
+
+    for index in ("", "x", "-1", "1e3", "9" * 5000, "٣", "0x1"):
+        info = error_details_pb2.ErrorInfo(reason="INVALID_SENTENCE", domain="bothends", metadata={"index": index})
+        assert type(from_status(status(code_pb2.INVALID_ARGUMENT, info))) is errors.RequestError
+    info = error_details_pb2.ErrorInfo(reason="INVALID_SENTENCE", domain="bothends")
+    assert type(from_status(status(code_pb2.INVALID_ARGUMENT, info))) is errors.RequestError
+    retry = error_details_pb2.RetryInfo(retry_delay={"seconds": -(2**63), "nanos": -(2**31)})
+    waiting = from_status(status(code_pb2.RESOURCE_EXHAUSTED, retry))
+    assert isinstance(waiting, errors.OverloadedError)
+    assert waiting.retry_after_s == 0
+    torn = status(code_pb2.INTERNAL, error_details_pb2.ErrorInfo(reason="DEADLINE", domain="bothends"))
+    torn.details[0].value = torn.details[0].value[:-1]
+    assert type(from_status(torn)) is errors.EngineError

@@ -50,3 +50,21 @@ def test_answers_of_different_models_are_never_joined(other: Embeddings) -> None
     one = Embeddings(np.zeros((1, 3), np.float32), [3], [False], "1")
     with pytest.raises(ValueError, match="different models"):
         wire.decode([wire.Response.FromString(wire.encode(part)) for part in (one, other)])
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        embedding_pb2.EmbedResponse(),
+        embedding_pb2.EmbedResponse(embeddings=[{}, {}]),
+        embedding_pb2.EmbedResponse(embeddings=[{"values": [1, 2, 3]}, {"values": [4]}]),
+        embedding_pb2.EmbedResponse(embeddings=[{}, {"values": [1, 2]}]),
+        b"\x0a\x05\x0a\x03abc",
+    ],
+    ids=["nothing", "empty rows", "ragged", "one empty", "half a number"],
+)
+def test_an_answer_that_makes_no_sense_is_a_value_error(response: embedding_pb2.EmbedResponse | bytes) -> None:
+    """Above all not rows that are put together from other rows' numbers."""
+    content = response if isinstance(response, bytes) else response.SerializeToString()
+    with pytest.raises(ValueError, match=r"\w"):
+        wire.decode([wire.Response.FromString(content)])

@@ -218,4 +218,7 @@ def _decoded(responses: Mapping[Range, Any]) -> Embeddings:
             raise BothendsError(
                 f"the server answered {len(response.embeddings)} embeddings for {stop - start} sentences"
             )
-    return decode([responses[part] for part in sorted(responses)])
+    try:
+        return decode([responses[part] for part in sorted(responses)])
+    except ValueError as error:
+        raise BothendsError(f"the server's answer makes no sense: {error}") from error

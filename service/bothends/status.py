@@ -1,8 +1,10 @@
 """Errors to google.rpc.Status and back, by one table. Knows no call and no channel."""
 
+from contextlib import suppress
 from typing import TypeAlias, TypeVar
 
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from .errors import (
@@ -37,6 +39,8 @@ _TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
     (EngineError, code_pb2.INTERNAL, "ENGINE"),
 )
 _DEFAULT_RETRY_S = 1.0
+_MOST_DIGITS = 12
+"""Of a sentence's index: no request holds so many."""
 
 
 def to_status(error: BothendsError) -> status_pb2.Status:
@@ -59,20 +63,25 @@ def to_status(error: BothendsError) -> status_pb2.Status:
 
 
 def from_status(status: status_pb2.Status) -> BothendsError:
-    """The error that `status` tells of; statuses without our details are read by their code alone."""
+    """The error that `status` tells of; statuses without our details are read by their code alone.
+
+    Details that make no sense are left out: whoever answered may be no server of ours.
+    """
     info = _unpacked(status, error_details_pb2.ErrorInfo())
     if info is not None and info.domain == DOMAIN:
         kind = next((kind for kind, _, reason in _TABLE if reason == info.reason), BothendsError)
     else:
         kind = _BY_CODE.get(status.code, BothendsError)
     if kind is SentenceError and info is not None:
+        if (index := _index(info)) is None:
+            return RequestError(status.message)
         bad = _unpacked(status, error_details_pb2.BadRequest())
         reason = bad.field_violations[0].description if bad and bad.field_violations else status.message
-        return SentenceError(int(info.metadata["index"]), reason)
+        return SentenceError(index, reason)
     if issubclass(kind, OverloadedError):
         retry = _unpacked(status, error_details_pb2.RetryInfo())
         delay = retry.retry_delay.ToNanoseconds() / 1e9 if retry is not None else _DEFAULT_RETRY_S
-        return kind(status.message, retry_after_s=delay)
+        return kind(status.message, retry_after_s=max(0.0, delay))
     return kind(status.message)
 
 
@@ -93,4 +102,13 @@ def _packed(detail: _Detail) -> any_pb2.Any:
 
 
 def _unpacked(status: status_pb2.Status, into: _DetailT) -> _DetailT | None:
-    return next((into for detail in status.details if detail.Unpack(into)), None)
+    for detail in status.details:
+        with suppress(DecodeError):
+            if detail.Unpack(into):
+                return into
+    return None
+
+
+def _index(info: error_details_pb2.ErrorInfo) -> int | None:
+    digits = info.metadata.get("index", "")
+    return int(digits) if len(digits) < _MOST_DIGITS and digits.isascii() and digits.isdecimal() else None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 from .embeddings import Embeddings
 from .v1 import embedding_pb2
@@ -53,8 +54,11 @@ def encode(found: Embeddings) -> bytes:
 def decode(responses: Sequence[Any]) -> Embeddings:
     """The embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
-    if len({len(embedding.values) for embedding in embeddings}) > 1 or len({r.model_version for r in responses}) != 1:
-        raise ValueError("embeddings of different models don't fit together")
+    sizes = {len(embedding.values) for embedding in embeddings}
+    if len(sizes) > 1 or len({response.model_version for response in responses}) > 1:
+        raise ValueError("embeddings of different models don't fit together")  # numbers would move to other sentences
+    if not sizes or 0 in sizes:
+        raise ValueError("an answer holds no embeddings")
     rows = np.frombuffer(b"".join(embedding.values for embedding in embeddings), dtype=_FLOAT32)
     return Embeddings(
         rows.reshape(len(embeddings), -1).astype(np.float32),  # a copy that its owner may write to
