@@ -1,0 +1,136 @@
+"""Malformed HTTP/1.1 is refused or cut off; health and gRPC answer as ever, in bounded memory."""
+
+import random
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from .conftest import Form
+from .hostile import PREFACE
+from .victim import Victim, victim
+
+pytestmark = pytest.mark.chaos
+MOST_GROWTH_MB = 50
+_ANSWER_S = 5.0
+_HALVES = 64
+"""Connections that stay half said: fewer than a server takes."""
+
+
+@pytest.fixture(scope="module")
+def attacked() -> Iterator[Victim]:
+    with victim() as server:
+        yield server
+
+
+def said(server: tuple[str, int], content: bytes) -> bytes:
+    """All that the server answers to `content` until it hangs up or says nothing more."""
+    answer = b""
+    with socket.create_connection(server, timeout=_ANSWER_S) as connection:
+        try:
+            connection.sendall(content)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                answer += piece
+        except ConnectionError:  # cut off while it was still being told
+            pass
+    return answer
+
+
+def is_alive(server: Victim) -> None:
+    """Health over HTTP and embeddings over gRPC."""
+    address = "http://{}:{}/readyz".format(*server.http)
+    with urllib.request.urlopen(address, timeout=_ANSWER_S) as page:  # noqa: S310  our own server
+        assert page.read() == b'{"status":"serving"}'
+    server.answers_right()
+
+
+def get(path: str = "/healthz", *lines: str, version: str = "1.1", method: str = "GET") -> bytes:
+    """A request's head."""
+    return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: x", *lines, "", ""]).encode("latin-1")
+
+
+CASES: dict[str, tuple[bytes, set[bytes]]] = {
+    "a good request": (get("/healthz", "Connection: close"), {b"200"}),
+    "an unknown path": (get("/secret", "Connection: close"), {b"404"}),
+    "a path upwards": (get("/../../../etc/passwd", "Connection: close"), {b"404"}),
+    "an encoded path upwards": (get("/%2e%2e/%2e%2e/etc/passwd", "Connection: close"), {b"404"}),
+    "another method": (get("/metrics", "Connection: close", method="DELETE"), {b"405"}),
+    "a body nobody wants": (get("/healthz", "Content-Length: 5", "Connection: close") + b"hello", {b"200"}),
+    "a length that is none": (get("/healthz", "Content-Length: x"), {b"400"}),
+    "a length below nothing": (get("/healthz", "Content-Length: -1"), {b"400"}),
+    "two lengths": (get("/healthz", "Content-Length: 1", "Content-Length: 2") + b"ab", {b"400"}),
+    "a length and chunks": (
+        get("/healthz", "Content-Length: 5", "Transfer-Encoding: chunked", "Connection: close") + b"0\r\n\r\n",
+        {b"200", b"400"},
+    ),
+    "chunks that are none": (
+        get("/metrics", "Transfer-Encoding: chunked", method="POST") + b"xyz\r\n",
+        {b"400", b"405"},
+    ),
+    "an unknown coding": (get("/healthz", "Transfer-Encoding: zip"), {b"400", b"501"}),
+    "no host": (b"GET /healthz HTTP/1.1\r\n\r\n", {b"400"}),
+    "two hosts": (get("/healthz", "Host: y"), {b"400"}),
+    "another version": (get("/healthz", "Connection: close", version="9.9"), {b"200", b"400", b"505"}),
+    "a header split in two": (get("/healthz", "X: a\rY: b"), {b"400"}),
+    "a header with NUL": (get("/healthz", "X: a\0b"), {b"400"}),
+    "a header without a name": (get("/healthz", ": x"), {b"400"}),
+    "a space before the colon": (get("/healthz", "X : y"), {b"400"}),
+    "a megabyte of path": (get("/" + "x" * (1 << 20)), {b"400", b"414", b"431", b""}),
+    "a megabyte of header": (get("/healthz", "X: " + "y" * (1 << 20)), {b"400", b"431", b""}),
+    "a hundred thousand headers": (get("/healthz", *["X: y"] * 100_000), {b"400", b"431", b""}),
+    "HTTP/2": (PREFACE + bytes(1000), {b"400", b"404", b"505"}),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(508), {b"400", b""}),
+    "half a request": (b"GET /healthz HT", {b"400", b""}),
+    "an upgrade": (
+        get("/healthz", "Connection: Upgrade, close", "Upgrade: websocket"),
+        {b"200", b"400", b"403", b"404"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_wrong_request_is_refused(attacked: Victim, record: Callable[..., None], case: str) -> None:
+    """With the status that fits, or cut off; never with anything from the machine."""
+    content, statuses = CASES[case]
+    answer = said(attacked.http, content)
+    assert answer[9:12] in statuses, answer[:200]
+    assert b"Traceback" not in answer
+    assert b"root:" not in answer
+    is_alive(attacked)
+    record("wrong HTTP/1.1", cases=len(CASES), growth_mb=round(attacked.growth_mb), lost=0)
+
+
+def test_noise_is_refused(attacked: Victim, form: Form, record: Callable[..., None]) -> None:
+    """Random bytes, and requests in which a few bytes are others."""
+    chance, tries = random.Random(7), form.pick(300, 20_000)  # noqa: S311  the same noise every time
+    good = bytearray(get("/healthz", "Accept: text/plain", "Content-Length: 3", "Connection: close") + b"abc")
+    for _ in range(tries):
+        noise = bytearray(good)
+        for _ in range(chance.choice([1, 2, 8, 40])):
+            noise[chance.randrange(len(noise))] = chance.randrange(256)
+        answer = said(attacked.http, bytes(noise) if chance.random() < 0.8 else chance.randbytes(200))
+        assert b" 500 " not in answer[:20]
+    is_alive(attacked)
+    record("wrong HTTP/1.1", noise=tries, growth_mb=round(attacked.growth_mb), lost=0)
+    assert attacked.growth_mb < MOST_GROWTH_MB
+
+
+def test_a_pipeline_of_requests_is_answered_in_order(attacked: Victim) -> None:
+    """A thousand in one piece: each has its answer, the last one closes."""
+    answer = said(attacked.http, get() * 999 + get("/healthz", "Connection: close"))
+    assert answer.count(b"HTTP/1.1 200 OK") == 1000
+    is_alive(attacked)
+
+
+def test_half_said_requests_keep_nobody_waiting(attacked: Victim) -> None:
+    """Slow callers: each says a little and then nothing; others are answered meanwhile."""
+    with ExitStack() as held:
+        for _ in range(_HALVES):
+            connection = held.enter_context(socket.create_connection(attacked.http))
+            connection.sendall(get()[:20])
+        is_alive(attacked)
+    is_alive(attacked)
+    assert attacked.growth_mb < MOST_GROWTH_MB

@@ -1,0 +1,74 @@
+"""A real server that is attacked, watched from outside: does it live, does it answer right, how much memory has it?"""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bothends import Client, OverloadedError
+
+from ..serving import finish, start
+
+SENTENCES = ["there will be dragons", "dragons will be there", "a man plays the guitar"]
+PATIENCE_S = 10.0
+"""What a good client gives a server under attack."""
+
+
+@dataclass
+class Victim:
+    """A server in a process of its own, and what it answered before anybody attacked it."""
+
+    process: subprocess.Popen[str]
+    grpc: tuple[str, int]
+    http: tuple[str, int]
+    reference: bytes
+    resident_mb: float
+    slowest_s: float = 0.0
+    """Of the good client's answers."""
+
+    def answers_right(self) -> None:
+        """A good client on a connection of its own gets the same bytes as ever, if need be at the time it was told."""
+        assert self.process.poll() is None, "the server is gone"
+        began = time.monotonic()
+        with Client("{}:{}".format(*self.grpc), timeout_s=PATIENCE_S) as client:
+            while True:
+                try:
+                    assert client.embed(SENTENCES).tobytes() == self.reference
+                    break
+                except OverloadedError as error:
+                    if time.monotonic() - began > PATIENCE_S:
+                        raise
+                    time.sleep(min(error.retry_after_s, 1))  # as the server asks
+        self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+
+    def resident(self, which: str = "VmRSS") -> float:
+        """Megabytes in memory, now or (VmHWM) at most."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+        found = re.search(rf"{which}:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) / 1024
+
+    @property
+    def growth_mb(self) -> float:
+        """How much more memory it has than before, or had at the worst moment."""
+        return self.resident("VmHWM") - self.resident_mb
+
+
+@contextmanager
+def victim(*flags: str) -> Iterator[Victim]:
+    """Start one, and end it however the attack went."""
+    running = start(*flags)
+    try:
+        with Client(running.target) as client:
+            reference = client.embed(SENTENCES).tobytes()
+        host, _, port = running.target.rpartition(":")
+        web = urlsplit(running.http)
+        attacked = Victim(running.process, (host, int(port)), (host, web.port or 80), reference, 0)
+        attacked.resident_mb = attacked.resident("VmHWM")
+        yield attacked
+    finally:
+        finish(running)
