@@ -1,0 +1,176 @@
+"""Noise to all that reads bytes of others, steered by coverage: `python tests/chaos/fuzz.py CORPUS -runs=N`.
+
+The first byte of an input says who reads the rest. libFuzzer ends the process with another code than 0 where one of
+them crashes, hangs, or raises what it doesn't promise to raise.
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from threading import Event
+
+import atheris
+
+with atheris.instrument_imports(include=["bothends"]):
+    from google.protobuf.message import DecodeError
+    from google.rpc import code_pb2, status_pb2
+    from opentelemetry.trace import INVALID_SPAN
+    from pydantic import ValidationError
+
+    from bothends.admission import admit
+    from bothends.bundle import Bundle, BundleConfig, Golden, default_path
+    from bothends.dispatch import Answer, _parsed
+    from bothends.embedder import Embedder
+    from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
+    from bothends.metrics import Metrics
+    from bothends.servicer import EmbeddingServicer
+    from bothends.settings import Settings
+    from bothends.status import from_status
+    from bothends.v1 import embedding_pb2
+    from bothends.validation import one_line, printable
+    from bothends.wire import decode
+
+Reader = Callable[[bytes], str]
+"""Returns what came of the bytes, in a word."""
+ANSWERS = {code_pb2.OK, code_pb2.INVALID_ARGUMENT, code_pb2.RESOURCE_EXHAUSTED}
+_STAYS = 16
+"""One caller of so many waits for an answer; the others leave once it is under way."""
+_TOLD_EVERY = 10_000
+
+
+class Caller:
+    """Stands where a gRPC call stands: keeps how it ended."""
+
+    deadline = None
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.leave: Callable[[], None] = lambda: None
+
+    def when_gone(self, then: Callable[[], None]) -> None:
+        self.leave = then
+
+    def answer(self, content: bytes) -> None:
+        assert decode([content]).rows.size
+        self.code = code_pb2.OK
+
+    def fail(self, status: status_pb2.Status) -> None:
+        self.code = status.code
+
+
+def server() -> Reader:
+    """Bytes through parsing, checks, the tokenizer and, now and then, the model."""
+    settings, metrics = Settings(selftest_s=0, workers=1), Metrics()
+    embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
+    servicer = EmbeddingServicer(embedder, metrics, max_message_bytes=settings.max_message_bytes)
+
+    def read(content: bytes) -> str:
+        caller, ended = Caller(), Event()
+        codes: list[str] = []
+
+        def settled(code: str, _: object) -> None:
+            codes.append(code)
+            ended.set()
+
+        answer = Answer(caller, settled, INVALID_SPAN)  # type: ignore[arg-type]  # a caller, but for gRPC
+        with answer.guarding():
+            servicer.embed(_parsed(embedding_pb2.EmbedRequest, content, "Embed"), answer)
+        if not ended.is_set():
+            stays = next(patience) % _STAYS == 0
+            assert not stays or ended.wait(30), "no answer"
+            caller.leave()
+        assert codes[0] in ("OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "CANCELLED"), codes
+        assert caller.code in ANSWERS | {None}, caller.code
+        return codes[0]
+
+    patience = count()
+    return read
+
+
+def client(content: bytes) -> str:
+    """An answer that says it is a server's."""
+    try:
+        found = decode([content])
+    except ValueError:
+        return "refused"
+    assert len(found.rows) == len(found.token_counts) == len(found.truncated)
+    return "read"
+
+
+def failure(content: bytes) -> str:
+    """A status that says it is a server's: an error of ours, that can be shown."""
+    try:
+        status = status_pb2.Status.FromString(content)
+    except DecodeError:
+        return "refused"
+    error = from_status(status)
+    assert isinstance(error, BothendsError)
+    assert str(error) == status.message or isinstance(error, SentenceError)
+    if isinstance(error, OverloadedError):
+        assert error.retry_after_s >= 0
+    return type(error).__name__
+
+
+def refused(reason: str) -> str:
+    """In one line that a terminal can show."""
+    assert reason.isprintable()
+    return "refused"
+
+
+def model(content: bytes) -> str:
+    """A model.onnx."""
+    try:
+        admit(content, Path("model.onnx"))
+    except BundleError as error:
+        return refused(str(error))
+    return "read"
+
+
+def golden(content: bytes) -> str:
+    """A golden.npz."""
+    try:
+        Golden.from_bytes(content)
+    except ValueError as error:
+        return refused(printable(error))
+    return "read"
+
+
+def config(content: bytes) -> str:
+    """A config.json."""
+    try:
+        BundleConfig.model_validate_json(content)
+    except ValidationError as error:
+        return refused(one_line(error))
+    return "read"
+
+
+def main() -> None:
+    """Fuzz, and print from time to time what came of it: libFuzzer leaves no moment after the last input."""
+    readers = {
+        "server": server(),
+        "client": client,
+        "failure": failure,
+        "model": model,
+        "golden": golden,
+        "config": config,
+    }
+    names = list(readers)
+    came: Counter[str] = Counter()
+
+    def attack(data: bytes) -> None:
+        if not data:
+            return
+        name = names[data[0] % len(names)]
+        came[f"{name} {readers[name](data[1:])}"] += 1
+        if came.total() % _TOLD_EVERY == 0:
+            print(json.dumps(came), flush=True)  # noqa: T201  for whoever started it
+
+    atheris.Setup(sys.argv, attack)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
