@@ -69,6 +69,7 @@ def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
         ({"name": "\x1b[31m"}, "name: String should match pattern"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"sha256": {}}, r"has no SHA-256 of model\.onnx"),
+        ({"sha256": {"model.onnx": "\x1b[31m" + "0" * 59}}, r"sha256\.model\.onnx: String should match pattern"),
         ({"nested_dimensions": [3]}, "nested_dimensions.0: Input should be a multiple of 2"),
         ({"nested_dimensions": [8, 4]}, "nested_dimensions: sizes go up and stay below 32"),
         ({"nested_dimensions": [8, 32]}, "nested_dimensions: sizes go up and stay below 32"),
@@ -184,6 +185,16 @@ def test_golden_tokens_that_disagree_stop_the_start(toy_bundle: Bundle, tmp_path
     golden = Golden(toy_bundle.golden.sentences, ids, toy_bundle.golden.embeddings)
     with pytest.raises(SelfTestError, match="other tokens"):
         Embedder.load(rewritten(toy_bundle, tmp_path / "tokens", golden=golden))
+
+
+def test_what_was_checked_is_what_runs(folder: Path, toy_bundle: Bundle) -> None:
+    """Files are read once: whatever they come to hold while a server starts, or later, changes nothing."""
+    opened = Bundle.open(folder)
+    for file in folder.iterdir():
+        file.write_bytes(b"something else")
+    with Embedder.load(opened) as embedder, Embedder.load(toy_bundle) as reference:
+        sentences = toy_bundle.golden.sentences
+        assert embedder.embed(sentences).rows.tobytes() == reference.embed(sentences).rows.tobytes()
 
 
 def test_a_table_shorter_than_the_vocabulary_is_refused(toy_bundle: Bundle, tmp_path: Path) -> None:

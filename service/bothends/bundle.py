@@ -42,6 +42,7 @@ _MOST_GOLDEN_BYTES = 256 * _MIB
 T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_SHA256 = r"^[0-9a-f]{64}$"
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -67,7 +68,7 @@ class BundleConfig(BaseModel):
     tolerance: float = Field(
         gt=0, le=1e-4, description="largest absolute difference to PyTorch it was verified to, on a CPU"
     )
-    sha256: dict[str, str]
+    sha256: dict[str, Annotated[str, Field(pattern=_SHA256)]]
 
     @model_validator(mode="after")
     def _nested_dimensions_grow_within(self) -> Self:

@@ -16,6 +16,7 @@ from .admission import admit
 from .bundle import MODEL, Bundle, BundleConfig
 from .engine import TokenIds
 from .errors import BundleError, DeviceError
+from .validation import printable
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
 
@@ -134,7 +135,7 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
         )
         session.disable_fallback()  # older versions don't know the argument
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = printable(str(error).partition("\n")[0] or type(error).__name__)  # it may hold names from the file
         if device == "cuda":
             raise DeviceError(f"device cuda can't be used: {reason}") from error
         raise BundleError(f"{bundle.path / MODEL} can't be loaded: {reason}") from error
@@ -164,6 +165,6 @@ def _check_signature(session: onnxruntime.InferenceSession, config: BundleConfig
 
 def _listed(signature: _Signature) -> str:
     return ", ".join(
-        f"{name} {kind} [{', '.join('*' if size is None else str(size) for size in shape)}]"
+        f"{printable(name)} {kind} [{', '.join('*' if size is None else str(size) for size in shape)}]"
         for name, (kind, shape) in signature.items()
     )

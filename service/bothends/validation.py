@@ -23,5 +23,5 @@ def grow_within(sizes: Iterable[int], whole: int) -> bool:
 def printable(untrusted: object) -> str:
     """Its text for one line of a log or a terminal: no control characters, and not long."""
     return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in f"{untrusted!s:.200}"
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in f"{untrusted!s:.300}"
     )
