@@ -42,7 +42,16 @@ def node_of_another_domain(model: onnx.ModelProto) -> None:
 
 
 def custom_operator(model: onnx.ModelProto) -> None:
-    model.graph.node[0].op_type = "RunMe\x1b[31m"
+    model.graph.node[0].op_type = "RunMe"
+
+
+def hostile_name(model: onnx.ModelProto) -> None:
+    """onnxruntime quotes names in what it says."""
+    model.graph.node[0].output[0] = "\x1b[31m"
+
+
+def long_name(model: onnx.ModelProto) -> None:
+    model.graph.input[0].name = "x" * 257
 
 
 def other_operator(model: onnx.ModelProto) -> None:
@@ -93,7 +102,9 @@ ATTACKS: list[tuple[Attack, str]] = [
     (external("tokenizer.json"), "has external_data in a TensorProto"),
     (another_domain, "asks for operators of the domain 'com.microsoft'"),
     (node_of_another_domain, "has domain in a NodeProto"),
-    (custom_operator, r"holds the operator 'RunMe\ufffd\[31m'"),
+    (custom_operator, r"holds the operator 'RunMe'"),
+    (hostile_name, "has a output in a NodeProto that is long or isn't plain text"),
+    (long_name, "has a name in a ValueInfoProto that is long or isn't plain text"),
     (other_operator, "holds the operator 'Loop'"),
     (subgraph, "has g, a graph in a AttributeProto"),
     (tensor_attribute, "has t, a tensor in a AttributeProto"),

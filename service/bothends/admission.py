@@ -15,7 +15,6 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from .errors import BundleError
-from .validation import printable
 
 OPERATORS: dict[bytes, frozenset[bytes]] = {
     b"Cast": frozenset([b"to"]),
@@ -29,6 +28,7 @@ OPERATORS: dict[bytes, frozenset[bytes]] = {
 _MOST_NODES = 64
 _MOST_INPUTS = 8
 """Of one node: as many as an LSTM may have. Joining more would make much of little."""
+_MOST_NAME_BYTES = 256
 
 _ONNX = {
     "ModelProto": "1 ir_version int64, 2 producer_name bytes, 7 graph GraphProto, 8 opset_import OperatorSetIdProto*",
@@ -94,7 +94,7 @@ def admit(model: bytes, source: Path) -> None:
 
 def _reasons(read: Any, model: bytes) -> Iterator[str]:
     """What speaks against a model."""
-    yield from _unknown(read)
+    yield from _unusual(read)
     # Bytes that say the same in another way might say another thing to another parser, and onnxruntime has its own.
     if read.SerializeToString() != model:
         yield "isn't written as protobuf's own libraries write"
@@ -114,20 +114,25 @@ def _reasons(read: Any, model: bytes) -> Iterator[str]:
                 yield f"gives {_shown(node.op_type)} the attribute {_shown(attribute.name)}"
 
 
-def _unknown(message: Message) -> Iterator[str]:
-    """Fields that an exported model doesn't have, at any depth."""
+def _unusual(message: Message) -> Iterator[str]:
+    """Fields that an exported model doesn't have, and names that no log should show, at any depth."""
     kind = message.DESCRIPTOR.name
     fields = UnknownFieldSet(message)
     for field in (fields[index] for index in range(len(fields))):
         name = _NAMES.get((kind, field.field_number), f"field {field.field_number}")
         yield f"has {name} in a {kind}"
-    for declared in message.DESCRIPTOR.fields:
+    for declared, value in message.ListFields():
+        values = value if declared.is_repeated else [value]
         if declared.message_type is not None:
-            value = getattr(message, declared.name)
-            for inner in value if declared.is_repeated else [value] * message.HasField(declared.name):
-                yield from _unknown(inner)
+            for inner in values:
+                yield from _unusual(inner)
+        elif declared.type == declared.TYPE_BYTES and declared.name != "raw_data" and not all(map(_is_plain, values)):
+            yield f"has a {declared.name} in a {kind} that is long or isn't plain text"
+
+
+def _is_plain(text: bytes) -> bool:
+    return len(text) <= _MOST_NAME_BYTES and text.isascii() and text.decode().isprintable()
 
 
 def _shown(name: bytes) -> str:
-    """A name out of an untrusted file, for a line of text."""
-    return repr(printable(name[:40].decode(errors="replace")))
+    return repr(name.decode())

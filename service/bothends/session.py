@@ -165,6 +165,6 @@ def _check_signature(session: onnxruntime.InferenceSession, config: BundleConfig
 
 def _listed(signature: _Signature) -> str:
     return ", ".join(
-        f"{printable(name)} {kind} [{', '.join('*' if size is None else str(size) for size in shape)}]"
+        f"{name} {kind} [{', '.join('*' if size is None else str(size) for size in shape)}]"
         for name, (kind, shape) in signature.items()
     )
