@@ -1,6 +1,6 @@
 """In whose turn sentences run."""
 
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 
 import pytest
 from hypothesis import settings
@@ -89,6 +89,25 @@ def test_the_dead_give_up_their_places_at_once() -> None:
     assert kept.waiting_sentences == 1
     with pytest.raises(CancelledError):
         doomed.result(0)
+
+
+def test_one_who_is_just_leaving_does_not_hide_the_dead() -> None:
+    """A cancelled future gives its places back a moment later: until then others' dead mustn't count as served.
+
+    They were: the number of waiting sentences fell below nothing, and a small request that came then waited for ever.
+    """
+    queue = FairQueue()
+    put(queue, 1, [100] * 30).cancel()
+    leaving = put(queue, 2, [1] * 120)
+    put(queue, 3, [1])
+    Future.cancel(leaving)
+    for _ in range(3):
+        queue.take(queue.window(64))
+    queue.forget(leaving)
+    assert (queue.requests, queue.sentences, queue.tokens) == (0, 0, 0)
+    put(queue, 4, [1])
+    assert queue
+    assert names(queue) == [4]
 
 
 def test_many_dead_do_not_pile_up() -> None:

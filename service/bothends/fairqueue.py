@@ -55,10 +55,10 @@ class FairQueue:
     def window(self, size: int) -> list[Sentence]:
         """The first `size` sentences in fair order, the fairest first; they stay in the queue."""
         if len(self._order) > self.sentences:  # the dead gave up their places when they died
-            self._order[: 2 * size] = [entry for entry in self._order[: 2 * size] if not entry[2].request.done()]
-            while self._order and self._order[0][2].request.done():
+            self._order[: 2 * size] = [entry for entry in self._order[: 2 * size] if not _is_dead(entry[2])]
+            while self._order and _is_dead(self._order[0][2]):
                 del self._order[0]
-            return [sentence for _, _, sentence in islice(self._order, size) if not sentence.request.done()]
+            return [sentence for _, _, sentence in islice(self._order, size) if not _is_dead(sentence)]
         return [sentence for _, _, sentence in islice(self._order, size)]
 
     def take(self, sentences: Iterable[Sentence]) -> None:
@@ -80,7 +80,7 @@ class FairQueue:
         """Give back the places of a request that nobody waits for; its sentences are dropped as they are met."""
         self._count(request, -request.waiting_sentences, -request.waiting_tokens)
         if len(self._order) > 2 * self.sentences + _DEAD_KEPT:
-            self._order = [entry for entry in self._order if not entry[2].request.done()]
+            self._order = [entry for entry in self._order if not _is_dead(entry[2])]
 
     def tokens_before(self, tokens: int) -> float:
         """About how many waiting tokens a new request of `tokens` would see served before its last sentence."""
@@ -101,3 +101,11 @@ class FairQueue:
         request.waiting_tokens += tokens
         self.sentences += sentences
         self.tokens += tokens
+
+
+def _is_dead(sentence: Sentence) -> bool:
+    """Whether its request gave back its places. One that was cancelled this moment still has them, and still counts:
+
+    whoever dropped its sentences now would no longer see from the numbers that others' dead ones are still here.
+    """
+    return not sentence.request.waiting_sentences
