@@ -29,6 +29,7 @@ from bothends.client import Blocking
 from bothends.embeddings import Embeddings
 from bothends.server import Server
 from bothends.settings import Settings
+from bothends.status import to_status
 from bothends.v1 import embedding_pb2
 
 from .awaited import Awaited
@@ -237,7 +238,7 @@ def test_each_error_is_tried_as_often_as_it_may_help(error: BothendsError, calls
 
     with serving(embed) as server:
         asking = Asking(server.target, retry=Retry(attempts=4))
-        with pytest.raises(type(error), match=str(error)) as raised:
+        with pytest.raises(type(error), match=to_status(error).message) as raised:
             asking.embed("word")
     assert type(raised.value) is type(error)
     assert len(came) == calls

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
 GPU = ROOT / "docker-compose.gpu.yml"
-FIXED = {"host", "port", "http_port", "device", "bundle"}
+FIXED = {"host", "port", "http_port", "device", "bundle", "published_at"}
 """Settings that the image, the compose files or BUNDLE decide."""
 
 
@@ -51,7 +51,7 @@ def test_the_example_environment_is_whole_and_right() -> None:
     for name, field in Settings.model_fields.items():
         if (variable := ENV_PREFIX + name.upper()) in expected and isinstance(field.default, int | float | str):
             expected[variable] = str(field.default)
-    for chosen_elsewhere in ("BUNDLE", "BOTHENDS_WORKERS"):
+    for chosen_elsewhere in ("BUNDLE", "SECRETS", "BOTHENDS_WORKERS"):
         expected[chosen_elsewhere] = ""
     assert dict(lines) == expected
     assert len(lines) == len(expected)

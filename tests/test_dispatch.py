@@ -17,11 +17,14 @@ from bothends.errors import (
     DrainingError,
     EngineError,
     OverloadedError,
+    QuotaError,
     RequestError,
     SentenceError,
 )
 from bothends.gate import Gate
 from bothends.metrics import Metrics
+from bothends.quota import Account, Limits
+from bothends.tracing import NO_SPAN
 from bothends.v1 import embedding_pb2
 
 PATIENCE_S = 10
@@ -233,6 +236,38 @@ def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str)
     assert call.outcomes == []
     assert room.counted() == {code: 1}
     assert room.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("error", "costs"),
+    [
+        (OverloadedError("the queue is full", retry_after_s=1), False),
+        (DrainingError("the server is stopping"), False),
+        (SentenceError(0, "is empty"), True),
+        (EngineError("the model run failed"), True),
+    ],
+)
+def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, costs: bool) -> None:
+    """And nothing is in progress any more, whichever."""
+    account = Account("a", Limits(sentences_per_s=1), clock=lambda: 0.0)
+    answer = Answer(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    answer.charge(10)
+    answer.fail(error)
+    assert account.in_progress == 0
+    if costs:
+        with pytest.raises(QuotaError):
+            account.take(1)
+    else:
+        account.take(1)
+
+
+def test_who_has_left_is_not_charged() -> None:
+    account = Account("a", Limits())
+    call = HandHeldCall()
+    answer = Answer(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    call.leave()
+    answer.charge(10)
+    assert account.in_progress == 0
 
 
 def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:

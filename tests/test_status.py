@@ -19,7 +19,7 @@ from bothends.status import from_status, to_status
         (errors.NotServingError("unfit"), code_pb2.UNAVAILABLE, "NOT_SERVING"),
         (errors.DrainingError("stopping"), code_pb2.UNAVAILABLE, "DRAINING"),
         (errors.DeadlineError("late"), code_pb2.DEADLINE_EXCEEDED, "DEADLINE"),
-        (errors.EngineError("broke"), code_pb2.INTERNAL, "ENGINE"),
+        (errors.EngineError("the model run failed"), code_pb2.INTERNAL, "ENGINE"),
     ],
 )
 def test_each_error_has_its_status_and_comes_back(error: errors.BothendsError, code: int, reason: str) -> None:
@@ -102,3 +102,16 @@ def test_hostile_details_never_break_the_caller() -> None:
     torn = status(code_pb2.INTERNAL, error_details_pb2.ErrorInfo(reason="DEADLINE", domain="bothends"))
     torn.details[0].value = torn.details[0].value[:-1]
     assert type(from_status(torn)) is errors.EngineError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (errors.EngineError("the tokenizer failed (KeyError)"), "the model run failed"),
+        (errors.BundleError("/models/english/model.onnx has changed"), "internal error"),
+        (errors.BothendsError("a bug in /opt/bothends/dispatch.py"), "internal error"),
+    ],
+)
+def test_what_is_ours_is_not_told(error: errors.BothendsError, told: str) -> None:
+    """Paths, types and places are for the operator's log."""
+    assert to_status(error).message == told

@@ -52,7 +52,7 @@ class Commands(click.Group):
             kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
             raise kind(str(error)) from error
         except ModuleNotFoundError as error:
-            needed = "cpu" if ctx.invoked_subcommand in ("serve", "health") else "train"
+            needed = "cpu" if ctx.invoked_subcommand in ("serve", "health", "key") else "train"
             raise click.ClickException(
                 f"bothends {ctx.invoked_subcommand} needs {error.name}: pip install 'bothends[{needed}]'"
             ) from error
@@ -168,6 +168,20 @@ def health(server: str, timeout: float, **tls: Any) -> None:
     for address in server.split(","):
         check(address.strip(), timeout_s=timeout, tls=identity(**tls))
         click.echo(f"{address.strip()} is SERVING")
+
+
+@main.command(short_help="Make an API key.")
+@click.argument("name")
+def key(name: str) -> None:
+    """Make a key for NAME, shown once, on standard error.
+
+    Standard output has the lines that let its holder in: bothends key NAME >> keys.toml
+    """
+    from .keys import new
+
+    made, entry = new(name)
+    click.echo(entry, nl=False)
+    click.echo(made, err=True)
 
 
 def _table(sentences: tuple[str, ...], found: Embeddings) -> str:

@@ -15,16 +15,20 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from . import tracing
-from .completion import Call, Handler
+from .completion import Call, Handler, Metadata
 from .errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
 from .gate import Gate
+from .keys import Keys
 from .metrics import Metrics
+from .quota import Account
 from .status import to_status
 
 _log = logging.getLogger(__name__)
 _MOST_WAIT = 0.25
 """The share of a call's time that it may be expected to wait. Who would wait longer is refused unread: to serve the
 late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
+_SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
+"""Refusals that take nothing of the caller's share."""
 Settled = Callable[[str, Refusal | None], None]
 """Told once how a call ended: its status code, and why it was refused if it was."""
 RequestT = TypeVar("RequestT", bound=Message)
@@ -33,8 +37,11 @@ RequestT = TypeVar("RequestT", bound=Message)
 class Answer:
     """What a method owes one call. The first to settle it counts: an answer, an error, or the caller's leaving."""
 
-    def __init__(self, call: Call, settled: Settled, span: Span) -> None:
+    def __init__(self, call: Call, settled: Settled, span: Span, account: Account | None = None) -> None:
         self._call = call
+        self.account = account
+        """Whose call it is; None where nobody is asked."""
+        self._charged = 0
         self.span = span
         """What tells of the call in a trace."""
         self._settled: Settled | None = settled
@@ -46,6 +53,15 @@ class Answer:
     def deadline(self) -> float | None:
         """When the caller stops waiting, a time of `time.monotonic`."""
         return self._call.deadline
+
+    def charge(self, sentences: int) -> None:
+        """Take so many of the caller's share until the call is settled. Raises QuotaError or RequestError."""
+        if self.account is None:
+            return
+        with self._lock:
+            if self._settled is not None:
+                self.account.take(sentences)
+                self._charged = sentences
 
     def send(self, content: bytes) -> None:
         """Answer with a serialised response."""
@@ -74,7 +90,7 @@ class Answer:
         except BothendsError as error:
             self.fail(error)
         except Exception as error:  # a bug of ours: the caller is told, without a word of its text
-            self.fail(BothendsError("internal error; the server's log says where"))
+            self.fail(BothendsError("internal error"))
             _log.error("a call failed: %s", _where(error))
 
     def _gone(self) -> None:
@@ -87,20 +103,34 @@ class Answer:
     def _settle(self, code: str, refused: Refusal | None = None) -> bool:
         with self._lock:
             settled, self._settled = self._settled, None
+            charged, self._charged = self._charged, 0
             self._work = None  # its callbacks lead back here; a circle would wait for the garbage collector
         if settled is None:
             return False
+        if self.account is not None and charged:
+            self.account.give_back(charged, unserved=refused in _SERVERS_REASONS)
         settled(code, refused)
         return True
 
 
 class Dispatcher:
-    """Calls to methods: lets each through the gate, times and counts it, and parses its request."""
+    """Calls to methods: asks whose each is, lets it through the gate, times and counts it, and parses its request."""
 
-    def __init__(self, metrics: Metrics, gate: Gate, wait_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        gate: Gate,
+        wait_s: Callable[[], float],
+        keys: Keys | None = None,
+        *,
+        patience_s: float = 10.0,
+    ) -> None:
         self._metrics = metrics
         self._gate = gate
         self._wait_s = wait_s
+        self._keys = keys
+        self._patience_s = patience_s
+        self._unread: dict[Answer, float] = {}  # whose requests are still on their way, and since when; oldest first
 
     def handler(
         self, method: str, request_type: type[RequestT], behaviour: Callable[[RequestT, Answer], None]
@@ -111,22 +141,27 @@ class Dispatcher:
             started = time.perf_counter()
             span = tracing.request(method, call.metadata)
             try:
-                self._admit(call)
+                account = self._admit(call)
             except BothendsError as error:  # refused before its request is read: an overload is no time for more
                 status = to_status(error)
                 call.fail(status)
                 self._count(method, started, span, code_pb2.Code.Name(status.code), error.refusal)
                 return
-            answer = Answer(call, partial(self._left, method, started, span), span)
+            answer = Answer(call, partial(self._left, method, started, span), span, account)
+            self._unread[answer] = time.monotonic()
             call.read(partial(begin, answer))
 
         def begin(answer: Answer, content: bytes | None) -> None:
+            if self._unread.pop(answer, None) is None:
+                return  # it had its time
             with answer.guarding():
                 behaviour(_parsed(request_type, content, method), answer)
 
         return handle
 
-    def _admit(self, call: Call) -> None:
+    def _admit(self, call: Call) -> Account | None:
+        """Whose call it is, once it is inside."""
+        account = None if self._keys is None else self._keys.identify(_authorization(call.metadata))
         if call.deadline is not None:
             remaining = call.deadline - time.monotonic()
             if remaining <= 0:
@@ -134,7 +169,22 @@ class Dispatcher:
             wait_s = call.lag_s + self._wait_s()
             if wait_s > _MOST_WAIT * remaining:
                 raise OverloadedError("calls come faster than this server can take them", retry_after_s=wait_s)
-        self._gate.enter()
+        try:
+            self._gate.enter()
+        except OverloadedError:
+            if not self._make_room():
+                raise
+            self._gate.enter()
+        return account
+
+    def _make_room(self) -> bool:
+        """Turn away who has kept a place for long and not sent his request; else some who never do would keep all."""
+        answer, since = next(iter(self._unread.items()), (None, 0.0))
+        if answer is None or time.monotonic() - since < self._patience_s:
+            return False
+        del self._unread[answer]
+        answer.fail(RequestError(f"the request didn't come within {self._patience_s:g} s", field="request"))
+        return True
 
     def _left(self, method: str, started: float, span: Span, code: str, refused: Refusal | None) -> None:
         self._count(method, started, span, code, refused)
@@ -146,6 +196,10 @@ class Dispatcher:
         tracing.answered(span, code)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("request", extra={"method": method, "code": code, "seconds": seconds, "refused": refused})
+
+
+def _authorization(metadata: Metadata) -> str | bytes | None:
+    return next((value for name, value in metadata if name == "authorization"), None)
 
 
 def _parsed(request_type: type[RequestT], content: bytes | None, method: str) -> RequestT:

@@ -52,6 +52,7 @@ class Embedder:
     def __init__(self, model: Model, *, settings: Settings, metrics: Metrics) -> None:
         self.max_sentences = settings.max_sentences
         self.max_sentence_chars = settings.max_sentence_chars
+        self._max_request_tokens = settings.max_request_tokens
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
         self._failed: Callable[[Fault, Engine], None] = lambda *_: None
@@ -127,6 +128,10 @@ class Embedder:
         self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
         tokens = self._tokenise(model.tokenizer, sentences, deadline)
         counts = [len(sentence.ids) for sentence in tokens]
+        if (total := sum(counts)) > self._max_request_tokens:
+            raise RequestError(
+                f"{total} tokens are more than this server's limit of {self._max_request_tokens} a request"
+            )
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
         return Accepted(model.config.version, counts, [sentence.truncated for sentence in tokens]), rows
 

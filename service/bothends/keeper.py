@@ -47,17 +47,19 @@ class Keeper:
         selftest_s: float,
         reload_s: float,
         when_fit: Callable[[bool], None],
+        when_told: Callable[[], None] = lambda: None,
     ) -> None:
         """Test every `selftest_s`, look for a newer model every `reload_s`; 0 is never.
 
         `load` proves what it loads. `when_fit` is told False as soon as the model isn't to be trusted, and True when
-        one is again.
+        one is again. `when_told` is called at each `reload`, for what else is read from files.
         """
         self._embedder = embedder
         self._metrics = metrics
         self._root = root
         self._load = load
         self._when_fit = when_fit
+        self._when_told = when_told
         self._served_from = newest(root).resolve()
         self._seen = self._settling = fingerprint(root)
         self._test, self._look = _Duty(selftest_s), _Duty(reload_s)
@@ -100,6 +102,7 @@ class Keeper:
     def _fulfil(self, wish: _Wish | None) -> None:
         match wish:
             case _Wish("reload"):
+                self._when_told()
                 self._take_over(fingerprint(self._root))
             case _Wish("hung", engine) if engine is self._embedder.model:
                 self._withdraw("a model run took too long")

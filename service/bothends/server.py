@@ -5,7 +5,6 @@ Ports are bound first, so that a taken one is said at once; nothing is answered 
 
 import gc
 import logging
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,19 +14,20 @@ from queue import SimpleQueue
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
-from .errors import StartupError
 from .gate import Gate
 from .keeper import Keeper
+from .keys import Keys
 from .metrics import Metrics
 from .model import Model
 from .servicer import SERVICE, EmbeddingServicer
-from .settings import Settings, flag
+from .settings import Settings
+from .transport import Transport, bracketed
 from .versions import newest
 from .web import WebServer, application
 
@@ -37,8 +37,6 @@ _LAST_BYTES_S = 2.0
 _THREADS_END_S = 0.5
 _KEEPER_ENDS_S = 10.0
 """Longer than to load a model, which can't be broken off."""
-_OTHER_THREADS = 4
-"""For health and reflection."""
 
 
 class Server:
@@ -53,15 +51,18 @@ class Server:
 
     def start(self) -> None:
         """Come up until requests are answered. Raises StartupError or BundleError; then nothing is left running."""
-        with _listener(self.settings.host, self.settings.http_port, "http_port") as listener, ExitStack() as undo:
-            self._grpc = self._build_grpc()
-            undo.callback(self._give_back_port)
-            self.port = self._bind_grpc()
-            self.http_port: int = listener.getsockname()[1]
+        settings = self.settings
+        with ExitStack() as undo:
+            self._keys = Keys(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
+            transport = Transport(settings)
+            undo.callback(transport.close)
+            self._grpc, self.port, self.http_port = transport.grpc, transport.port, transport.http_port
+            self._certificates = transport.certificates
             self.embedder = self._load()
             undo.callback(self.embedder.close, timeout_s=0)
             self._add_services()
-            self._web = WebServer(application(self.metrics.registry, self._is_ready), listener)
+            pages = application(self.metrics.registry, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
+            self._web = WebServer(pages, transport.listener, settings, transport.certificates)
             self._web.start()
             undo.pop_all()
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
@@ -79,9 +80,12 @@ class Server:
 
     def banner(self) -> str:
         """What is served, where, and what to try next: a few lines for a person."""
-        model, host = self.embedder.model, _bracketed(self.settings.host)
+        model, host = self.embedder.model, bracketed(self.settings.host)
         test = model.self_test
-        elsewhere = f" --server {host}:{self.port}" if (host, self.port) != ("127.0.0.1", 50051) else ""
+        options = f" --server {host}:{self.port}" if (host, self.port) != ("127.0.0.1", 50051) else ""
+        options += " --ca FILE" if self._certificates else ""
+        options += " --api-key-file FILE" if self._keys else ""
+        scheme = "https" if self._certificates else "http"
         return "\n".join(
             [
                 f"bothends {version('bothends')}",
@@ -89,13 +93,13 @@ class Server:
                 f"  device     {model.device}, {self.embedder.workers} at once",
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
-                f"  HTTP       http://{host}:{self.http_port}  /metrics /healthz /readyz",
-                f'  try        bothends embed{elsewhere} "there will be dragons" "dragons will be there"',
+                f"  HTTP       {scheme}://{host}:{self.http_port}  /metrics /healthz /readyz",
+                f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
             ]
         )
 
     def request_reload(self) -> None:
-        """Look for a newer model now, and serve it if it proves itself; safe from a signal handler."""
+        """Look for a newer model, keys and certificates now; safe from a signal handler."""
         self._keeper.reload()
 
     def wait(self) -> None:
@@ -140,8 +144,14 @@ class Server:
             selftest_s=settings.selftest_s,
             reload_s=settings.reload_s,
             when_fit=self._set_fit,
+            when_told=self._read_files_anew,
         )
         return embedder
+
+    def _read_files_anew(self) -> None:
+        for files in (self._keys, self._certificates):
+            if files is not None:
+                files.reload()
 
     def _is_ready(self) -> bool:
         return self._fit and not self._stopping
@@ -156,53 +166,27 @@ class Server:
     def _add_services(self) -> None:
         servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)
         self._calls = CallQueue(
-            self._grpc, servicer.methods(Dispatcher(self.metrics, self._gate, lambda: self.embedder.wait_s))
+            self._grpc,
+            servicer.methods(
+                Dispatcher(
+                    self.metrics,
+                    self._gate,
+                    lambda: self.embedder.wait_s,
+                    self._keys,
+                    patience_s=self.settings.handshake_s,
+                )
+            ),
         )
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
-
-    def _build_grpc(self) -> grpc.Server:
-        settings = self.settings
-        return grpc.server(
-            ThreadPoolExecutor(_OTHER_THREADS, "bothends-grpc"),
-            options=[
-                ("grpc.so_reuseport", 0),  # else two servers would share a port and neither would say so
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                ("grpc.max_send_message_length", -1),
-            ],
-        )
-
-    def _give_back_port(self) -> None:
-        self._grpc.start()  # gRPC lets go of a bound port only once it has run
-        self._grpc.stop(None).wait()
-
-    def _bind_grpc(self) -> int:
-        host, port = self.settings.host, self.settings.port
-        with _listener(host, port, "port"):  # gRPC itself doesn't say why it can't bind
-            pass
-        try:
-            return self._grpc.add_insecure_port(f"{_bracketed(host)}:{port}")
-        except RuntimeError as error:
-            raise StartupError(f"gRPC can't listen on {host}:{port}: {error}") from error
+        if self.settings.reflection:
+            _add_reflection(self._grpc)
 
 
-def _listener(host: str, port: int, setting: str) -> socket.socket:
-    """A bound socket. Raises StartupError that says why it can't be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except (OSError, TypeError, UnicodeError) as error:  # the last two for a host that is no name
-        listener.close()
-        reason = error.strerror if isinstance(error, OSError) else "no such host"
-        raise StartupError(
-            f"can't listen on {host}:{port}: {reason}; choose another {flag(setting)} or --host"
-        ) from error
-    return listener
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _add_reflection(server: grpc.Server) -> None:
+    """In threads of its own: a caller keeps one for as long as its stream is open, and health must answer meanwhile."""
+    servicer = reflection.ReflectionServicer((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME))
+    behaviour = partial(servicer.ServerReflectionInfo)  # to which gRPC's mark can be fixed
+    behaviour.experimental_thread_pool = ThreadPoolExecutor(2, "bothends-reflection")  # type: ignore[attr-defined]
+    servicer.ServerReflectionInfo = behaviour
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)

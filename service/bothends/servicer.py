@@ -36,6 +36,8 @@ class EmbeddingServicer:
 
     def embed(self, request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
         """Embed the request's sentences within the call's deadline; who leaves takes them out of the queue."""
+        if (count := len(request.sentences)) <= self._embedder.max_sentences:  # else nobody could be served them
+            answer.charge(count)
         if request.ByteSize() > _LONG_BYTES:
             _TOKENISERS.submit(self._begin, request, answer)
         else:
@@ -46,15 +48,15 @@ class EmbeddingServicer:
         request: embedding_pb2.GetModelRequest,  # noqa: ARG002  it has no fields yet
         answer: Answer,
     ) -> None:
-        """Describe the model."""
-        served = self._embedder.model
+        """Describe the model, and what this caller may ask of it."""
+        served, most = self._embedder.model, self._embedder.max_sentences
         config = served.config
         model = embedding_pb2.Model(
             name=config.name,
             version=config.version,
             dimension=config.dimension,
             max_tokens=config.max_tokens,
-            max_sentences=self._embedder.max_sentences,
+            max_sentences=answer.account.most(most) if answer.account else most,
             pooling=config.pooling,
             device=served.device,
             server_version=self._server_version,

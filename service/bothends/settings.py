@@ -4,9 +4,9 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import SettingsError
 
@@ -43,9 +43,32 @@ class Settings(BaseModel):
         le=1024,
         description="Model runs at once on a CPU, one thread each; the default is one a core.",
     )
+    tls_cert: Path | None = Field(
+        None, description="Certificate chain, PEM: both ports speak TLS. Read again when it changes."
+    )
+    tls_key: Path | None = Field(None, description="Its private key, PEM without a passphrase.")
+    tls_client_ca: Path | None = Field(
+        None, description="Who signs callers' certificates, PEM: gRPC asks each caller for one (mTLS)."
+    )
+    api_keys: Path | None = Field(
+        None, description="TOML file of API keys and their limits (see bothends key): each call needs one of them."
+    )
+    reflection: bool = Field(
+        True, description="Answer gRPC reflection, by which grpcurl and its like find the methods."
+    )
+    metrics: Literal["open", "keys", "off"] = Field(
+        "open", description="Who may read /metrics: anybody, holders of an API key, or nobody."
+    )
+    published_at: str | None = Field(
+        None,
+        description="Where others reach a container's port; the default is --host. For the warning about open doors.",
+    )
     max_sentences: int = Field(1024, ge=1, le=1_000_000, description="Most sentences in one request.")
     max_sentence_chars: int = Field(65536, ge=1, le=_INT32, description="Most characters in one sentence.")
     max_message_bytes: int = Field(4 << 20, ge=1024, le=_INT32, description="Largest request in bytes.")
+    max_request_tokens: int = Field(
+        262144, ge=1, le=_INT32, description="Most tokens in one request, counted once its sentences are cut."
+    )
     max_batch_rows: int | None = Field(
         None, ge=1, le=_INT32, description="Most sentences in one model run; the default is 16 on a CPU, 1024 on a GPU."
     )
@@ -60,8 +83,41 @@ class Settings(BaseModel):
         30.0, gt=0, le=3600, description="Seconds that one model run may take before it is given up."
     )
     reload_s: float = Field(
-        5.0, ge=0, le=3600, description="Seconds between looks for a newer model; 0 looks on SIGHUP only."
+        5.0,
+        ge=0,
+        le=3600,
+        description="Seconds between looks for a newer model, changed certificates and keys; 0 looks on SIGHUP only.",
     )
+    max_connections: int = Field(512, ge=1, le=1_000_000, description="Most gRPC connections at once.")
+    max_connection_requests: int = Field(
+        256, ge=1, le=100_000, description="Most requests at once of one gRPC connection; more wait at the caller."
+    )
+    max_http_connections: int = Field(128, ge=1, le=1_000_000, description="Most HTTP connections at once.")
+    max_header_bytes: int = Field(
+        16384, ge=1024, le=1 << 20, description="Most bytes of a request's headers (gRPC metadata)."
+    )
+    handshake_s: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="Seconds that a gRPC connection's handshake and an HTTP request may take to come.",
+    )
+    idle_s: float = Field(
+        600.0, ge=0, le=86400, description="Seconds after which a gRPC connection without calls is closed; 0 for never."
+    )
+    age_s: float = Field(
+        0.0, ge=0, le=86400, description="Seconds after which a gRPC connection is replaced, about; 0 for never."
+    )
+    age_grace_s: float = Field(
+        30.0, gt=0, le=3600, description="Seconds that calls on a connection to be replaced get to finish."
+    )
+    keepalive_s: float = Field(
+        60.0, gt=0, le=86400, description="Seconds of silence after which a gRPC peer is asked whether it lives."
+    )
+    min_ping_s: float = Field(
+        30.0, ge=0, le=3600, description="Callers that ping more often than every so many seconds are disconnected."
+    )
+    http_idle_s: int = Field(5, ge=1, le=3600, description="Seconds after which an idle HTTP connection is closed.")
     selftest_s: float = Field(
         60.0, ge=0, le=86400, description="Seconds between self-tests of the live model; 0 tests it at start only."
     )
@@ -78,8 +134,18 @@ class Settings(BaseModel):
         "auto", description="How: for a person (console) or a machine (json); auto is console on a terminal."
     )
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """Raises SettingsError where one setting needs another."""
+        for name, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("tls_client_ca", "tls_cert")):
+            if getattr(self, name) and not getattr(self, other):
+                raise SettingsError(f"{flag(name)} needs {flag(other)}")
+        if self.metrics == "keys" and not self.api_keys:
+            raise SettingsError("--metrics keys needs --api-keys")
+        return self
+
     @classmethod
-    def load(cls, flags: Mapping[str, str], environment: Mapping[str, str]) -> "Settings":
+    def load(cls, flags: Mapping[str, str], environment: Mapping[str, str]) -> Self:
         """Settings from the flags given (by field name), then the environment, then the defaults.
 
         Raises SettingsError that names the flag or variable at fault.

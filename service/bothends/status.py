@@ -41,6 +41,8 @@ _TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
 _DEFAULT_RETRY_S = 1.0
 _MOST_DIGITS = 12
 """Of a sentence's index: no request holds so many."""
+_OURS: dict[type[BothendsError], str] = {EngineError: "the model run failed"}
+"""What callers are told of errors that aren't theirs: the text, and any other error's, is for the operator's log."""
 
 
 def to_status(error: BothendsError) -> status_pb2.Status:
@@ -59,7 +61,8 @@ def to_status(error: BothendsError) -> status_pb2.Status:
         delay = duration_pb2.Duration(nanos=0)
         delay.FromNanoseconds(int(error.retry_after_s * 1e9))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
-    return status_pb2.Status(code=code, message=str(error), details=details)
+    message = str(error) if code != code_pb2.INTERNAL else _OURS.get(type(error), "internal error")
+    return status_pb2.Status(code=code, message=message, details=details)
 
 
 def from_status(status: status_pb2.Status) -> BothendsError:

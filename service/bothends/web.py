@@ -1,9 +1,12 @@
 """The HTTP side: /metrics for Prometheus, /healthz and /readyz for whoever supervises. Runs in a thread of its own."""
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -12,14 +15,28 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .errors import StartupError
+from .httpauth import UNAUTHENTICATED, who_calls
+from .keys import Keys
+from .settings import Settings
+from .tls import Certificates
 
 
-def application(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
-    """The ASGI application over a server's metrics and readiness."""
+def application(
+    registry: CollectorRegistry,
+    is_ready: Callable[[], bool],
+    *,
+    metrics_for: Literal["open", "keys", "off"] = "open",
+    keys: Keys | None = None,
+) -> Starlette:
+    """The ASGI application over a server's metrics and readiness. Health is open to all."""
 
     def metrics(request: Request) -> Response:
+        if metrics_for == "keys":
+            who_calls(request, keys)
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})
 
@@ -30,17 +47,85 @@ def application(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> St
         ready = is_ready()
         return JSONResponse({"status": "serving" if ready else "not serving"}, 200 if ready else 503)
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
+    pages = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    if metrics_for != "off":
+        pages.append(Route("/metrics", metrics))
+    return Starlette(routes=pages, exception_handlers=UNAUTHENTICATED)
+
+
+class _ShortHeaders:
+    """The application for requests whose headers have at most so many bytes; 431 for others.
+
+    h11's own bound is on headers that haven't come whole: one large piece would pass.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fits = sum(len(name) + len(value) for name, value in scope["headers"]) <= self._most
+        await (self._app if fits else Response(status_code=431))(scope, receive, send)
+
+
+class _Impatient(H11Protocol):
+    """uvicorn's HTTP, which would wait for ever for the rest of a request, and take any number of connections."""
+
+    def __init__(self, *arguments: Any, most: int, patience_s: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._most = most
+        self._patience_s = patience_s
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._most:
+            transport.abort()
+        else:
+            self._expect_request(self._patience_s)
+
+    def on_response_complete(self) -> None:
+        self._expect_request(self.timeout_keep_alive + self._patience_s)
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def _expect_request(self, within_s: float) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.loop.call_later(within_s, self._give_up)
+
+    def _give_up(self) -> None:
+        """Close, unless a whole request is being answered."""
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            self.transport.abort()
 
 
 class WebServer:
-    """uvicorn on a socket that is bound already, in a daemon thread."""
+    """uvicorn on a socket that is bound already, in a daemon thread; stopping closes it."""
 
-    def __init__(self, app: Starlette, listener: socket.socket) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    def __init__(
+        self, app: Starlette, listener: socket.socket, settings: Settings, certificates: Certificates | None
+    ) -> None:
+        config = uvicorn.Config(
+            _ShortHeaders(app, settings.max_header_bytes),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http=partial(_Impatient, most=settings.max_http_connections, patience_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
+            h11_max_incomplete_event_size=settings.max_header_bytes,
+            timeout_keep_alive=settings.http_idle_s,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+            ssl_context_factory=None if certificates is None else lambda *_: certificates.context(),
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listener.dup()]}, name="bothends-http", daemon=True
+            target=self._server.run, kwargs={"sockets": [listener]}, name="bothends-http", daemon=True
         )
 
     def start(self) -> None:

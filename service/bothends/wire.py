@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
 
 from .embeddings import Embeddings
 from .v1 import embedding_pb2
