@@ -80,7 +80,7 @@ def test_deadline_storm(
     bodies.write_text("\n".join(" ".join(chance.choices(WORDS, k=chance.randint(3, 45))) for _ in range(2000)) + "\n")
     running = serve()
     reference = Reference.compute(count=50, longest=20)
-    storm = weather(running, reference, bodies, shape, form.pick(5, 30))
+    storm = weather(running, reference, bodies, shape, form.pick(4, 30))
     record(f"deadline storm, {shape.sentences} a request", lost=storm.found["unanswered"],
            requests=storm.found["requests"], answered=storm.found["ok"], goodput_percent=100 * storm.goodput,
            waste_percent=100 * storm.waste, a_second_later_ratio=storm.slowdown)  # fmt: skip

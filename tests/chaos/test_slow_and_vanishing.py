@@ -27,7 +27,7 @@ def test_rough_clients(
     serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]
 ) -> None:
     """All bad manners at once, beside callers who have none."""
-    seconds = form.pick(12, 120)
+    seconds = form.pick(9, 120)
     running = serve()
     pid = running.process.pid
     with crowd_of(OTHERS, running.target, reference) as end:
@@ -35,7 +35,7 @@ def test_rough_clients(
         end()
     before = vitals(pid)
     with crowd_of(OTHERS, running.target, reference) as end:
-        time.sleep(form.pick(8, 20))  # is how long they are watched
+        time.sleep(form.pick(5, 20))  # is how long they are watched
         alone = end()
     highest_mb = 0.0
     with (
