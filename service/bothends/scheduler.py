@@ -13,6 +13,10 @@ from .fairqueue import FairQueue
 from .policy import choose
 from .work import Depth, Request, Sentence
 
+_OVERTAKEN = 2.0
+"""How much more than what waits before a request's last sentence is served before it. Under a steady load of lists each
+that ends is followed by another, whose first sentences go before the last of those that wait: as much again.
+Only lists meet this bound; a sentence alone is refused sooner, and is overtaken by nobody."""
 _WINDOW = 64
 """How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
 
@@ -88,7 +92,7 @@ class Scheduler:
                 retry_after_s=min(max(self._seconds_for(waiting), 0.1), 10.0),
             )
         if deadline is not None:
-            needed = self._seconds_for(self._queue.tokens_before(tokens) + tokens)
+            needed = self._seconds_for(_OVERTAKEN * self._queue.tokens_before(tokens) + tokens)
             if now + needed > deadline:
                 raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from .errors import StartupError
+from .model import BATCH_ROWS
+from .session import choose_device
 from .settings import Settings, flag
 from .tls import Certificates
 
@@ -85,7 +87,9 @@ def _options(settings: Settings) -> Iterator[tuple[str, int]]:
     yield "grpc.max_receive_message_length", settings.max_message_bytes
     yield "grpc.max_send_message_length", -1
     yield "grpc.max_allowed_incoming_connections", settings.max_connections
-    yield "grpc.max_concurrent_streams", settings.max_connection_requests
+    yield "grpc.max_concurrent_streams", settings.max_connection_requests or _requests_at_once(settings)
+    # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.
+    yield "grpc.http.overload_protection", 0
     # A smaller soft limit would refuse some calls by chance between it and the hard one.
     yield "grpc.max_metadata_size", settings.max_header_bytes
     yield "grpc.absolute_max_metadata_size", settings.max_header_bytes
@@ -100,6 +104,14 @@ def _options(settings: Settings) -> Iterator[tuple[str, int]]:
     yield "grpc.keepalive_permit_without_calls", 1
     yield "grpc.http2.min_ping_interval_without_data_ms", round(settings.min_ping_s * 1000)
     yield "grpc.http2.max_ping_strikes", _PING_STRIKES
+
+
+def _requests_at_once(settings: Settings) -> int:
+    """As many sentences as all workers run at once. More of one connection would wait here, or be refused at the price
+    of a third of an answer; they wait at their caller for nothing (docs/decisions/0009).
+    """
+    device = choose_device(settings.device)
+    return BATCH_ROWS[device] * (settings.workers if device == "cpu" else 1)
 
 
 def _ms(seconds: float) -> int:

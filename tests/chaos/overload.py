@@ -17,11 +17,15 @@ from ..serving import Running
 
 @dataclass(frozen=True)
 class Shape:
-    """Requests of so many sentences, how many in flight give the most, and how long callers wait in a storm."""
+    """Requests of so many sentences, how many in flight give the most, and how long callers wait in a storm.
+
+    `connections` is over how many the storm comes.
+    """
 
     sentences: int
     concurrency: int
     deadline_ms: int
+    connections: int = 4
 
 
 def build() -> None:
@@ -52,6 +56,7 @@ def _load(
 ) -> dict[str, Any]:  # fmt: skip
     port = running.target.rpartition(":")[2]
     command = [str(generator.GENERATOR), "--port", port, "--bodies", str(bodies), "--batch", str(shape.sentences)]
+    command += ["--connections", str(shape.connections)]
     process = subprocess.Popen(
         [*command, "--seconds", f"{seconds:g}", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -25,9 +25,14 @@ pytestmark = pytest.mark.chaos
 TIMES = 10
 """As much as the server can do is offered so many times over."""
 WASTE = 0.05
-GOODPUT = 0.9
+GOODPUT, SOME_GOODPUT = 0.9, 0.5
+"""Of the peak. The short form measures seconds on a machine that others use: it sees a collapse, not a tenth."""
 RECOVERED_S, RECOVERED_RATIO = 1.0, 2.0
 SHAPES = [Shape(1, concurrency=128, deadline_ms=250), Shape(32, concurrency=8, deadline_ms=500)]
+CROWD = Shape(1, concurrency=128, deadline_ms=250, connections=64)
+
+
+Strike = Callable[[str, Shape], "Storm"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,8 @@ class Storm:
 
 
 def weather(running: Running, reference: Reference, bodies: Path, shape: Shape, seconds: float) -> Storm:
-    """The peak, the storm, and a normal call's time before it and a second after it."""
-    peak = overload.peak(running, bodies, shape, seconds)
+    """The peak before and after the storm, and a normal call's time before it and a second after it."""
+    peak = overload.peak(running, bodies, shape, seconds / 2)
     with Caller(running.target, reference, seed=0, most=1) as caller:
         before_s, before = _median_s(caller), scrape(running)
         after_s = []
@@ -56,36 +61,51 @@ def weather(running: Running, reference: Reference, bodies: Path, shape: Shape, 
         )
     assert eventually(lambda: is_at_rest(running), within_s=10)
     run = scrape(running)["bothends_batch_rows_sum"] - before["bothends_batch_rows_sum"]
+    peak = (peak + overload.peak(running, bodies, shape, seconds / 2)) / 2
     goodput = found["ok_within_deadline"] * shape.sentences / seconds / peak
     return Storm(found, goodput, max(0.0, 1 - found["ok"] * shape.sentences / run), after_s[0] / before_s)
 
 
-def shortfalls(storm: Storm) -> list[str]:
+def shortfalls(storm: Storm, goodput: float) -> list[str]:
     """Which bars were missed, in words."""
     bars = [
         (storm.slowdown <= RECOVERED_RATIO, f"a second later a call takes {storm.slowdown:.1f} times as long"),
         (storm.waste <= WASTE, f"{storm.waste:.0%} of the sentences were run for callers who had no answer"),
-        (storm.goodput >= GOODPUT, f"goodput is {storm.goodput:.0%} of its peak, not {GOODPUT:.0%}"),
+        (storm.goodput >= goodput, f"goodput is {storm.goodput:.0%} of its peak, not {goodput:.0%}"),
     ]
     return [words for holds, words in bars if not holds]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.sentences} a request")
-def test_deadline_storm(
-    serve: Callable[..., Running], form: Form, record: Callable[..., None], tmp_path: Path, shape: Shape
-) -> None:
-    """Ten times what the server can do, each call with a deadline, by callers who don't slow down."""
+@pytest.fixture
+def strike(serve: Callable[..., Running], form: Form, record: Callable[..., None], tmp_path: Path) -> Strike:
+    """A storm of a shape against a server of its own, recorded. Nobody may go without an answer."""
     overload.build()
     chance, bodies = random.Random(0), tmp_path / "bodies.txt"
     bodies.write_text("\n".join(" ".join(chance.choices(WORDS, k=chance.randint(3, 45))) for _ in range(2000)) + "\n")
-    running = serve()
-    reference = Reference.compute(count=50, longest=20)
-    storm = weather(running, reference, bodies, shape, form.pick(4, 30))
-    record(f"deadline storm, {shape.sentences} a request", lost=storm.found["unanswered"],
-           requests=storm.found["requests"], answered=storm.found["ok"], goodput_percent=100 * storm.goodput,
-           waste_percent=100 * storm.waste, a_second_later_ratio=storm.slowdown)  # fmt: skip
-    assert storm.found["unanswered"] == storm.found["short_answers"] == 0
-    if short := shortfalls(storm):
+
+    def run(name: str, shape: Shape) -> Storm:
+        storm = weather(serve(), Reference.compute(count=50, longest=20), bodies, shape, form.pick(4, 30))
+        record(name, lost=storm.found["unanswered"], requests=storm.found["requests"], answered=storm.found["ok"],
+               goodput_percent=100 * storm.goodput, waste_percent=100 * storm.waste,
+               a_second_later_ratio=storm.slowdown)  # fmt: skip
+        assert storm.found["unanswered"] == storm.found["short_answers"] == 0
+        return storm
+
+    return run
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.sentences} a request")
+def test_deadline_storm(strike: Strike, form: Form, shape: Shape) -> None:
+    """Ten times what the server can do, each call with a deadline, by callers who don't slow down."""
+    storm = strike(f"deadline storm, {shape.sentences} a request", shape)
+    assert not shortfalls(storm, form.pick(SOME_GOODPUT, GOODPUT))
+
+
+def test_deadline_storm_of_many(strike: Strike) -> None:
+    """The same over 64 connections, each of which may have as many calls in progress as one."""
+    storm = strike(f"deadline storm, {CROWD.connections} connections", CROWD)
+    assert storm.slowdown <= RECOVERED_RATIO
+    if short := shortfalls(storm, GOODPUT):
         pytest.xfail("; ".join(short))  # known, and told in docs/reliability.md under "What doesn't hold yet"
 
 
