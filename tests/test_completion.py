@@ -11,7 +11,8 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from bothends.completion import Call, CallQueue, Requests
+from bothends.call import Call, Requests
+from bothends.completion import CallQueue
 
 PATIENCE_S = 10
 METHOD = "/test.Service/Method"

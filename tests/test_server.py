@@ -13,8 +13,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends.bundle import Bundle
+from bothends.call import Call
 from bothends.client import Client
-from bothends.completion import Call
 from bothends.dispatch import Answer
 from bothends.errors import BothendsError, BundleError, NotServingError, StartupError
 from bothends.server import Server

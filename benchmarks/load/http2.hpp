@@ -1,19 +1,39 @@
-// gRPC's unary calls over HTTP/2 without TLS: a few connections that each carry many streams.
+// gRPC's unary calls over HTTP/2 without TLS: a few connections that each carry many streams. As gRPC's own clients do,
+// what is over the server's limit of streams waits here, and is given up at its deadline.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
 
+#include <cmath>
+#include <deque>
+#include <functional>
 #include <string_view>
 #include <unordered_map>
 
 #include "connection.hpp"
 
+constexpr int kDeadlineExceeded = 4;
+
+inline nghttp2_nv header(std::string_view name, std::string_view value, uint8_t flags) {
+  auto bytes = [](std::string_view text) { return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data())); };
+  return {bytes(name), bytes(value), name.size(), value.size(), flags};
+}
+
+// Of calls: none for none.
+struct Deadline {
+  double seconds = 0;
+  std::function<double()> now;
+};
+
 // Uses nghttp2's calls of before 1.60 (mem_send, not mem_send2), which Ubuntu 24.04 has too.
 class Http2Connection : public Connection {
  public:
-  Http2Connection(int epoll, int port, const OnAnswer& on_answer) : Connection(epoll, port), on_answer_(on_answer) {
+  Http2Connection(int epoll, int port, const std::vector<nghttp2_nv>& headers, const Deadline& deadline,
+                  const OnAnswer& on_answer)
+      : Connection(epoll, port), headers_(headers), deadline_(deadline), on_answer_(on_answer) {
     nghttp2_session_callbacks* callbacks;
     nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
@@ -29,22 +49,12 @@ class Http2Connection : public Connection {
 
   // False once the server said GOAWAY.
   bool usable() const { return !closed() && nghttp2_session_check_request_allowed(session_); }
-  size_t in_flight() const { return streams_.size(); }
+  size_t in_flight() const { return streams_.size() + waiting_.size(); }
 
-  void post(const std::vector<nghttp2_nv>& headers, double due_s, const std::string& message) {
-    auto stream = std::make_unique<Stream>();
-    stream->due_s = due_s;
-    uint32_t size = htonl(static_cast<uint32_t>(message.size()));
-    stream->body.assign(1, 0).append(reinterpret_cast<char*>(&size), 4).append(message);  // 0: not compressed.
-    nghttp2_data_provider provider{};
-    provider.source.ptr = stream.get();
-    provider.read_callback = read_body;
-    int32_t id = nghttp2_submit_request(session_, nullptr, headers.data(), headers.size(), &provider, stream.get());
-    if (id < 0) fail(std::string("cannot submit a request: ") + nghttp2_strerror(id));
-    streams_.emplace(id, std::move(stream));
-  }
+  void post(double due_s, const std::string& message) { waiting_.push_back({due_s, message}); }
 
   void pump() {
+    send_waiting();
     const uint8_t* bytes;
     ssize_t n;
     while ((n = nghttp2_session_mem_send(session_, &bytes)) > 0) queue(bytes, static_cast<size_t>(n));
@@ -59,10 +69,48 @@ class Http2Connection : public Connection {
 
   void ended() override {
     for (auto& [id, stream] : streams_) on_answer_(stream->due_s, kNoAnswer, 0);
+    for (auto& request : waiting_) on_answer_(request.due_s, kNoAnswer, 0);
     streams_.clear();
+    waiting_.clear();
   }
 
  private:
+  struct Request {
+    double due_s;
+    std::string message;
+  };
+
+  void send_waiting() {
+    if (!greeted_) return;  // The server's limit isn't known.
+    size_t most = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    for (; !waiting_.empty(); waiting_.pop_front()) {
+      const Request& request = waiting_.front();
+      double left_s = deadline_.seconds ? request.due_s + deadline_.seconds - deadline_.now() : 0;
+      if (deadline_.seconds && left_s <= 0)
+        on_answer_(request.due_s, kDeadlineExceeded, 0);
+      else if (streams_.size() < most)
+        submit(request.due_s, request.message, left_s);
+      else
+        return;
+    }
+  }
+
+  void submit(double due_s, const std::string& message, double left_s) {
+    std::string timeout = std::to_string(std::max(1L, std::lround(left_s * 1e6))) + "u";
+    std::vector<nghttp2_nv> headers = headers_;
+    if (left_s > 0) headers.push_back(header("grpc-timeout", timeout, NGHTTP2_NV_FLAG_NONE));
+    auto stream = std::make_unique<Stream>();
+    stream->due_s = due_s;
+    uint32_t size = htonl(static_cast<uint32_t>(message.size()));
+    stream->body.assign(1, 0).append(reinterpret_cast<char*>(&size), 4).append(message);  // 0: not compressed.
+    nghttp2_data_provider provider{};
+    provider.source.ptr = stream.get();
+    provider.read_callback = read_body;
+    int32_t id = nghttp2_submit_request(session_, nullptr, headers.data(), headers.size(), &provider, stream.get());
+    if (id < 0) fail(std::string("cannot submit a request: ") + nghttp2_strerror(id));
+    streams_.emplace(id, std::move(stream));
+  }
+
   struct Stream {
     double due_s = 0;
     std::string body;
@@ -83,6 +131,11 @@ class Http2Connection : public Connection {
     stream.sent += n;
     if (stream.sent == stream.body.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
     return static_cast<ssize_t>(n);
+  }
+
+  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+    if (frame->hd.type == NGHTTP2_SETTINGS) static_cast<Http2Connection*>(self)->greeted_ = true;
+    return 0;
   }
 
   static int on_header(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
@@ -109,26 +162,27 @@ class Http2Connection : public Connection {
     return 0;
   }
 
+  const std::vector<nghttp2_nv>& headers_;
+  const Deadline& deadline_;
   const OnAnswer& on_answer_;
   nghttp2_session* session_ = nullptr;
+  std::deque<Request> waiting_;
+  bool greeted_ = false;
   std::unordered_map<int32_t, std::unique_ptr<Stream>> streams_;
 };
 
 class GrpcClient : public Client {
  public:
-  GrpcClient(int epoll, int port, size_t connections, std::string path, long deadline_ms, OnAnswer on_answer)
-      : epoll_(epoll), port_(port), limit_(connections), on_answer_(std::move(on_answer)) {
+  GrpcClient(int epoll, int port, size_t connections, std::string path, Deadline deadline, OnAnswer on_answer)
+      : epoll_(epoll), port_(port), limit_(connections), deadline_(std::move(deadline)), on_answer_(std::move(on_answer)) {
     values_ = {{":method", "POST"}, {":scheme", "http"}, {":path", std::move(path)},
                {":authority", "127.0.0.1:" + std::to_string(port)},
                {"content-type", "application/grpc"}, {"te", "trailers"}};
-    if (deadline_ms > 0) values_.emplace_back("grpc-timeout", std::to_string(deadline_ms) + "m");
     for (auto& [name, value] : values_)
-      headers_.push_back({reinterpret_cast<uint8_t*>(name.data()), reinterpret_cast<uint8_t*>(value.data()),
-                          name.size(), value.size(),
-                          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE});
+      headers_.push_back(header(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE));
   }
 
-  void send(double due_s, const std::string& body) override { least_loaded().post(headers_, due_s, body); }
+  void send(double due_s, const std::string& body) override { least_loaded().post(due_s, body); }
 
   void flush() override {
     for (auto& connection : connections_)
@@ -148,12 +202,13 @@ class GrpcClient : public Client {
       if (!best || connection.in_flight() < best->in_flight()) best = &connection;
     }
     if (usable >= limit_) return *best;
-    connections_.push_back(std::make_unique<Http2Connection>(epoll_, port_, on_answer_));
+    connections_.push_back(std::make_unique<Http2Connection>(epoll_, port_, headers_, deadline_, on_answer_));
     return *connections_.back();
   }
 
   int epoll_, port_;
   size_t limit_, turn_ = 0;
+  Deadline deadline_;
   OnAnswer on_answer_;
   std::vector<std::pair<std::string, std::string>> values_;
   std::vector<nghttp2_nv> headers_;  // Points into values_.

@@ -68,7 +68,9 @@ class Run {
       size_t connections = static_cast<size_t>(flags.whole("--connections", 4, 1, 1000));
       client_ = std::make_unique<GrpcClient>(epoll_, port, connections,
                                              flags.text("--path", "/bothends.v1.EmbeddingService/Embed"),
-                                             deadline_ms_, on_answer);
+                                             Deadline{static_cast<double>(deadline_ms_) * 1e-3,
+                                                      [this] { return clock_s() - start_; }},
+                                             on_answer);
     }
   }
 
@@ -155,8 +157,8 @@ class Run {
     // DEADLINE_EXCEEDED well ahead of the deadline is a refusal too: the server won't try. Just ahead of it, gRPC's
     // own clock was a little fast, and the call has expired.
     bool early = latency * 1e3 < 0.9 * static_cast<double>(deadline_ms_);
-    if (http_ ? status == 429 || status == 503 : status == 8 || (status == 4 && early)) refused_.push_back(latency);
-    if (!http_ && status == 4 && !early) ++expired_;
+    if (http_ ? status == 429 || status == 503 : status == 8 || (status == kDeadlineExceeded && early)) refused_.push_back(latency);
+    if (!http_ && status == kDeadlineExceeded && !early) ++expired_;
     if (!ok) return;
     ok_.push_back(latency);
     response_bytes_ += bytes;

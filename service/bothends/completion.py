@@ -8,16 +8,15 @@ nothing of embeddings.
 """
 
 import logging
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
-from google.rpc import status_pb2
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no types
+
+from .call import Call, Handler, Outbox, Requests
 
 _log = logging.getLogger(__name__)
 
@@ -33,150 +32,6 @@ _AHEAD = 32
 """Events that may go before a waiting request: else a flood of calls to refuse would keep all others waiting."""
 _MANY = 512
 """Events after which whoever pulls looks after something else."""
-_SMOOTHING = 1 / 16
-"""The newest request's share in the mean time of one."""
-_DETAILS = "grpc-status-details-bin"
-"""The trailing metadata in which a google.rpc.Status travels, where grpcio-status and its like look for it."""
-
-
-Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
-"""Names and values that came with a call."""
-
-
-class Call:
-    """One call. Read its request or not; answer it or fail it, once, from any thread."""
-
-    __slots__ = (
-        "_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_outbox", "_requests",
-        "deadline", "lag_s", "metadata",
-    )  # fmt: skip
-
-    def __init__(
-        self, core: Any, requests: "Requests", outbox: "Outbox", *, deadline: float | None, metadata: Metadata = ()
-    ) -> None:
-        self._core = core
-        self._requests = requests
-        self._outbox = outbox
-        self._is_gone = self._is_watched = False
-        self._on_gone: Callable[[], None] | None = None
-        self._lock = threading.Lock()
-        self.deadline = deadline
-        """When the caller stops waiting, a time of `time.monotonic`; None for never."""
-        self.metadata = metadata
-        self.lag_s = requests.lag_s
-        """About how long a request read now waits for those before it."""
-
-    def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then`, in its turn, with the request's bytes; None where none came, or too many."""
-
-        def closed(event: Any) -> None:
-            if event.batch_operations[0].cancelled():
-                self._gone()
-
-        def arrived(event: Any) -> None:
-            self._requests.put(then, event.batch_operations[0].message())
-
-        self._is_watched = True
-        self._requests.expect()
-        self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
-        self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
-
-    def answer(self, content: bytes) -> None:
-        """Send the response's bytes."""
-        self._outbox.put()
-        status = cygrpc.SendStatusFromServerOperation((), 0, b"", 0)
-        self._finish(cygrpc.SendMessageOperation(content, 0), status, then=self._outbox.sent)
-
-    def fail(self, status: status_pb2.Status) -> None:
-        """Send `status` and no response."""
-        trailer = ((_DETAILS, status.SerializeToString()),)
-        self._finish(cygrpc.SendStatusFromServerOperation(trailer, status.code, status.message.encode(), 0))
-
-    def when_gone(self, then: Callable[[], None]) -> None:
-        """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
-        with self._lock:
-            self._on_gone = then
-            if not self._is_gone:
-                return
-        then()
-
-    def _gone(self) -> None:
-        with self._lock:
-            self._is_gone = True
-            then, self._on_gone = self._on_gone, None
-        if then is not None:
-            then()
-
-    def _finish(self, *operations: Any, then: Callable[[Any], None] = lambda _: None) -> None:
-        self._on_gone = None  # most often it leads back here; a circle would wait for the garbage collector
-        first = cygrpc.SendInitialMetadataOperation((), 0)
-        close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
-        self._core.start_server_batch((first, *operations, *close), then)
-
-
-Handler: TypeAlias = Callable[[Call], None]
-"""Called by whoever pulls, when a call arrives: returns soon, and sees to it that the call is answered."""
-
-
-class Requests:
-    """Read requests in line, and how long one more would wait. For one thread at a time."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[Callable[[bytes | None], None], bytes | None]] = deque()
-        self._ahead = 0  # of one that would come now: those that wait, and those that are still being read
-        self._mean_s = 0.0
-        self._last_begun: float | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    @property
-    def lag_s(self) -> float:
-        """How many are ahead, times what one has lately taken."""
-        return self._ahead * self._mean_s
-
-    def expect(self) -> None:
-        """A request has been asked for, and will be put."""
-        self._ahead += 1
-
-    def put(self, then: Callable[[bytes | None], None], content: bytes | None) -> None:
-        """Let a request wait."""
-        self._waiting.append((then, content))
-
-    def begin(self) -> None:
-        """Begin with the one that has waited longest."""
-        then, content = self._waiting.popleft()
-        self._ahead -= 1
-        now = time.monotonic()
-        if self._last_begun is not None:
-            self._mean_s += _SMOOTHING * (now - self._last_begun - self._mean_s)
-        self._last_begun = now if self._waiting else None  # the time until a later one comes would say nothing
-        then(content)
-
-
-class Outbox:
-    """How many responses are on their way: made, but not yet all on the wire, since their callers read slowly."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._on_their_way = 0
-
-    def put(self) -> None:
-        """A response sets out."""
-        with self._changed:
-            self._on_their_way += 1
-
-    def sent(self, _: Any) -> None:
-        """One is on the wire, or its caller has gone."""
-        with self._changed:
-            self._on_their_way -= 1
-            if not self._on_their_way:
-                self._changed.notify_all()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until none is; returns whether that was so within `timeout_s`."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._on_their_way, timeout_s)
 
 
 class CallQueue:
@@ -186,6 +41,7 @@ class CallQueue:
         """Register `methods`, named `/package.Service/Method`, before `server` starts."""
         self._core = server._cy_server  # type: ignore[attr-defined]  # the core that grpc.Server wraps, by no public name
         self._methods = methods
+        self._taken: list[str] = []  # methods of calls that gRPC handed over, and hasn't been asked to replace yet
         self._queue = cygrpc.CompletionQueue()
         self._core.register_completion_queue(self._queue)
         for method in methods:
@@ -206,8 +62,16 @@ class CallQueue:
     def pull(self, most: int) -> bool:
         """Handle what has come, and begin at most so many requests. Returns False once nothing more will come.
 
-        Events come first: most are cheap, and a call that is to be refused should know soon.
+        Events come first: most are cheap, and a call that is to be refused should know soon. But no more calls than
+        were expected before: those that come meanwhile stay in gRPC's own line, whose length bounds how old they get.
         """
+        goes_on = self._pull(most)
+        for method in self._taken:
+            self._expect(method)
+        self._taken.clear()
+        return goes_on
+
+    def _pull(self, most: int) -> bool:
         events = 0
         while True:
             kind = self._next_event(_AT_ONCE)
@@ -252,7 +116,7 @@ class CallQueue:
         if not event.success:  # the server is stopping
             return
         method, core = event.tag, event.call
-        self._expect(method)
+        self._taken.append(method)
         remaining = event.call_details.deadline - time.time()
         deadline = None if remaining > _FOREVER_S else time.monotonic() + remaining
         metadata = event.invocation_metadata

@@ -15,7 +15,7 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from . import tracing
-from .completion import Call, Handler, Metadata
+from .call import Call, Handler, Metadata
 from .errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
 from .gate import Gate
 from .keys import Keys

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 
-from .completion import Handler
+from .call import Handler
 from .dispatch import Answer, Dispatcher
 from .embedder import Accepted, Embedder, Rows
 from .metrics import Metrics

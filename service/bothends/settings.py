@@ -89,12 +89,8 @@ class Settings(BaseModel):
         description="Seconds between looks for a newer model, changed certificates and keys; 0 looks on SIGHUP only.",
     )
     max_connections: int = Field(512, ge=1, le=1_000_000, description="Most gRPC connections at once.")
-    max_connection_requests: int | None = Field(
-        None,
-        ge=1,
-        le=100_000,
-        description="Most requests at once of one gRPC connection; more wait at the caller. "
-        "The default is what all workers run at once: 16 a worker on a CPU, 1024 on a GPU.",
+    max_connection_requests: int = Field(
+        256, ge=1, le=100_000, description="Most requests at once of one gRPC connection; more wait at the caller."
     )
     max_http_connections: int = Field(128, ge=1, le=1_000_000, description="Most HTTP connections at once.")
     max_header_bytes: int = Field(

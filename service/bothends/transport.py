@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from .errors import StartupError
-from .model import BATCH_ROWS
-from .session import choose_device
 from .settings import Settings, flag
 from .tls import Certificates
 
@@ -87,9 +85,13 @@ def _options(settings: Settings) -> Iterator[tuple[str, int]]:
     yield "grpc.max_receive_message_length", settings.max_message_bytes
     yield "grpc.max_send_message_length", -1
     yield "grpc.max_allowed_incoming_connections", settings.max_connections
-    yield "grpc.max_concurrent_streams", settings.max_connection_requests or _requests_at_once(settings)
+    yield "grpc.max_concurrent_streams", settings.max_connection_requests
     # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.
     yield "grpc.http.overload_protection", 0
+    # gRPC's own line, of calls that nobody has looked at, holds as many as may be in progress; what is over it is
+    # dropped there, for a fraction of what refusing it here would cost (docs/decisions/0009).
+    yield "grpc.server.max_pending_requests", settings.max_concurrent_requests
+    yield "grpc.server.max_pending_requests_hard_limit", settings.max_concurrent_requests + 1
     # A smaller soft limit would refuse some calls by chance between it and the hard one.
     yield "grpc.max_metadata_size", settings.max_header_bytes
     yield "grpc.absolute_max_metadata_size", settings.max_header_bytes
@@ -104,14 +106,6 @@ def _options(settings: Settings) -> Iterator[tuple[str, int]]:
     yield "grpc.keepalive_permit_without_calls", 1
     yield "grpc.http2.min_ping_interval_without_data_ms", round(settings.min_ping_s * 1000)
     yield "grpc.http2.max_ping_strikes", _PING_STRIKES
-
-
-def _requests_at_once(settings: Settings) -> int:
-    """As many sentences as all workers run at once. More of one connection would wait here, or be refused at the price
-    of a third of an answer; they wait at their caller for nothing (docs/decisions/0009).
-    """
-    device = choose_device(settings.device)
-    return BATCH_ROWS[device] * (settings.workers if device == "cpu" else 1)
 
 
 def _ms(seconds: float) -> int:

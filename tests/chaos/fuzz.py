@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.status import from_status
     from bothends.v1 import embedding_pb2
     from bothends.validation import one_line, printable
-    from bothends.wire import decode
+    from bothends.wire import Response, decode
 
 Reader = Callable[[bytes], str]
 """Returns what came of the bytes, in a word."""
@@ -93,8 +93,8 @@ def server() -> Reader:
 def client(content: bytes) -> str:
     """An answer that says it is a server's."""
     try:
-        found = decode([content])
-    except ValueError:
+        found = decode([Response.FromString(content)])
+    except (DecodeError, ValueError):
         return "refused"
     assert len(found.rows) == len(found.token_counts) == len(found.truncated)
     return "read"

@@ -27,6 +27,9 @@ class Shape:
     deadline_ms: int
     connections: int = 4
 
+    def __str__(self) -> str:
+        return f"{self.sentences} a request, {self.connections} connections"
+
 
 def build() -> None:
     """Compile it, or skip where that can't be."""
@@ -57,18 +60,17 @@ def _load(
     port = running.target.rpartition(":")[2]
     command = [str(generator.GENERATOR), "--port", port, "--bodies", str(bodies), "--batch", str(shape.sentences)]
     command += ["--connections", str(shape.connections)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--seconds", f"{seconds:g}", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line == "end\n":
-                when_over()
-        output, _ = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if line == "end\n":
+                    when_over()
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 0
     found: dict[str, Any] = json.loads(output)
     return found
