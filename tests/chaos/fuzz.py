@@ -5,6 +5,8 @@ them crashes, hangs, or raises what it doesn't promise to raise.
 """
 
 import json
+import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -54,7 +56,7 @@ class Caller:
         self.leave = then
 
     def answer(self, content: bytes) -> None:
-        assert decode([content]).rows.size
+        assert decode([Response.FromString(content)]).rows.size
         self.code = code_pb2.OK
 
     def fail(self, status: status_pb2.Status) -> None:
@@ -147,6 +149,14 @@ def config(content: bytes) -> str:
     return "read"
 
 
+class Bugs(logging.Handler):
+    """An unforeseen error ends the fuzzer, also one that a call's end hides and in whichever thread."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), file=sys.stderr, flush=True)  # noqa: T201  for whoever started it
+        os._exit(70)
+
+
 def main() -> None:
     """Fuzz, and print from time to time what came of it: libFuzzer leaves no moment after the last input."""
     readers = {
@@ -157,6 +167,7 @@ def main() -> None:
         "golden": golden,
         "config": config,
     }
+    logging.getLogger("bothends.dispatch").addHandler(Bugs())
     names = list(readers)
     came: Counter[str] = Counter()
 
