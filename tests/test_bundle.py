@@ -1,5 +1,6 @@
 """The model folder: what it holds, and every way in which it can be wrong."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -152,6 +153,16 @@ def test_a_truncated_tokenizer_is_one_line(toy_bundle: Bundle, tmp_path: Path) -
     with pytest.raises(BundleError, match=r"tokenizer\.json is no tokenizer") as refused:
         Embedder.load(half)
     assert "\n" not in str(refused.value)
+
+
+def test_a_tokenizer_that_breaks_on_golden_sentences_is_the_bundles_fault(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """Not the engine's: the file is named."""
+    tokenizer = json.loads(toy_bundle.tokenizer)
+    tokenizer["model"]["unk_token"] = "[NONE]"  # noqa: S105  a token of text, which isn't in the vocabulary, so that an unknown word has no id
+    unknown = dataclasses.replace(toy_bundle.golden, sentences=["龍" * len(s) for s in toy_bundle.golden.sentences])
+    broken = rewritten(toy_bundle, tmp_path / "broken", tokenizer=json.dumps(tokenizer), golden=unknown)
+    with pytest.raises(BundleError, match="broken: its tokenizer can't read the golden sentences"):
+        Embedder.load(broken)
 
 
 def test_a_tokenizer_of_another_vocabulary_is_refused(toy_bundle: Bundle, english: Bundle, tmp_path: Path) -> None:

@@ -35,4 +35,5 @@ def configure(level: str, form: Format, stream: TextIO) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # our own lines say when it starts and stops
+    # Our own lines say when it starts and stops; its warning for each request that is none would let anybody fill a log.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)

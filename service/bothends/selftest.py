@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .bundle import Bundle
 from .engine import TokenIds
-from .errors import NotServingError, OverloadedError, SelfTestError
+from .errors import EngineError, NotServingError, OverloadedError, SelfTestError
 from .tokenizer import Tokenizer
 
 CUDA_TOLERANCE = 1e-4
@@ -36,7 +36,10 @@ def self_test(
     Where `run` is a server's queue, it may have no room for them: OverloadedError and NotServingError pass through.
     """
     golden = bundle.golden
-    found = [tokens.ids for tokens in tokenizer.encode(golden.sentences)]
+    try:
+        found = [tokens.ids for tokens in tokenizer.encode(golden.sentences)]
+    except EngineError as error:
+        raise SelfTestError(f"{bundle.path}: its tokenizer can't read the golden sentences: {error}") from error
     for index, (expected, ids) in enumerate(zip(golden.token_ids, found, strict=True)):
         if ids != expected:
             raise SelfTestError(f"{bundle.path}: golden sentence {index} gives other tokens than at its export")

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bothends import Client, OverloadedError
 
-from ..serving import finish, start
+from ..serving import Running, finish, start
 
 SENTENCES = ["there will be dragons", "dragons will be there", "a man plays the guitar"]
 PATIENCE_S = 10.0
@@ -61,14 +62,20 @@ class Victim:
 @contextmanager
 def victim(*flags: str) -> Iterator[Victim]:
     """Start one, and end it however the attack went."""
-    running = start(*flags)
-    try:
-        with Client(running.target) as client:
-            reference = client.embed(SENTENCES).tobytes()
-        host, _, port = running.target.rpartition(":")
-        web = urlsplit(running.http)
-        attacked = Victim(running.process, (host, int(port)), (host, web.port or 80), reference, 0)
-        attacked.resident_mb = attacked.resident("VmHWM")
-        yield attacked
-    finally:
-        finish(running)
+    with tempfile.NamedTemporaryFile() as log:  # gRPC's core logs some of what it is sent, as it came
+        running = start(*flags, log=Path(log.name))
+        try:
+            yield _prepared(running)
+        finally:
+            finish(running)
+
+
+def _prepared(running: Running) -> Victim:
+    """With what is right for it, asked before anything is done to it."""
+    with Client(running.target) as client:
+        reference = client.embed(SENTENCES).tobytes()
+    host, _, port = running.target.rpartition(":")
+    web = urlsplit(running.http)
+    attacked = Victim(running.process, (host, int(port)), (host, web.port or 80), reference, 0)
+    attacked.resident_mb = attacked.resident("VmHWM")
+    return attacked
