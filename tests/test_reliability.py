@@ -40,3 +40,15 @@ def test_a_figure_says_its_unit() -> None:
     assert in_words({"calls": 12000, "growth_percent": 0.5, "p99_ratio": 1.25, "tls": "on"}) == (
         "calls 12,000; growth 0.5 %; p99 1.25 ×; tls on"
     )
+
+
+@pytest.mark.parametrize("document", ["SECURITY.md", "docs/architecture.md", "docs/reliability.md"])
+def test_a_test_that_is_named_is_there(document: str) -> None:
+    """A promise's, and a threat's: the file, and the function where one is named."""
+    root = Path(__file__).parents[1]
+    named = re.findall(r"`(?:(tests/[\w/]*)?(test_\w+\.py)(?:::(test_\w+))?)`", (root / document).read_text("utf-8"))
+    assert len(named) > 8
+    for folder, file, function in named:
+        places = [root / folder / file] if folder else [root / "tests" / "chaos" / file]
+        text = places[0].read_text("utf-8")
+        assert not function or f"\ndef {function}(" in text, f"{file} has no {function}"
