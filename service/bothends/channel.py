@@ -24,7 +24,7 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.enable_retries", 0),  # retry.py decides; two who retry would multiply
     # A server that restarts is back in seconds: gRPC's own 1 to 120 s, and 30 s between look-ups, would miss it.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.dns_min_time_between_resolutions_ms", 2_000),
     # A peer that vanished without a word is noticed, and balancers on the way don't forget a quiet connection. A
     # bothends server permits a ping every 30 s; others may answer with GOAWAY, after which gRPC pings half as often.

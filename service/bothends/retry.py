@@ -22,11 +22,11 @@ class Retry:
     All is within the call's deadline: a wait that would pass it isn't begun. `Retry(attempts=1)` never tries again.
     """
 
-    attempts: int = 10
+    attempts: int = 15
     """Most calls made for one request, the first included."""
     first_wait_s: float = 0.1
     """Before the first retry; doubled for each further one."""
-    longest_wait_s: float = 2.0
+    longest_wait_s: float = 1.0
     """At which doubling ends."""
     burst: int = 100
     """Most retries in a row, over all calls of a client, while none succeeds."""

@@ -58,9 +58,14 @@ class Reference:
             truncated=[self.truncated[place] for place in places],
         )
 
+    def pick(self, chance: random.Random, *, most: int) -> tuple[list[str], NDArray[np.float32]]:
+        """1 to `most` sentences, and the rows that are right for them."""
+        picked = self._places(chance, most)
+        return [self.sentences[place] for place in picked], self.rows[picked]
+
     def request(self, chance: random.Random, *, most: int) -> tuple[bytes, bytes]:
         """A request of 1 to `most` sentences, and the response that is right for it; both serialised."""
-        picked = [chance.randrange(len(self.sentences)) for _ in range(skewed(chance, most))]
+        picked = self._places(chance, most)
         right = Embeddings(
             self.rows[picked],
             [self.token_counts[place] for place in picked],
@@ -69,6 +74,9 @@ class Reference:
         )
         request = EmbedRequest(sentences=[self.sentences[place] for place in picked])
         return request.SerializeToString(), encode(right)
+
+    def _places(self, chance: random.Random, most: int) -> list[int]:
+        return [chance.randrange(len(self.sentences)) for _ in range(skewed(chance, most))]
 
 
 def skewed(chance: random.Random, most: int) -> int:
