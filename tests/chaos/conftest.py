@@ -13,6 +13,8 @@ from .answers import Reference
 from .report import Attack, Report, in_words, this_machine
 
 FIGURES = pytest.StashKey[dict[str, Attack]]()
+NOTED_BY = pytest.StashKey[dict[str, set[str]]]()
+"""The tests that noted an attack's figures."""
 FOLDER = Path(__file__).parent
 SHORT_TIMEOUT_S, LONG_TIMEOUT_S = 240, 3600
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class Form:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = {}
+    config.stash[NOTED_BY] = {}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -86,6 +89,7 @@ def record(request: pytest.FixtureRequest, form: Form) -> Callable[..., None]:
     def note(attack: str, **measured: float | str) -> None:
         earlier = figures[attack].figures if attack in figures else {}
         figures[attack] = Attack(request.path.name, promise, str(form), earlier | measured)
+        request.config.stash[NOTED_BY].setdefault(attack, set()).add(request.node.nodeid)
 
     return note
 
@@ -97,10 +101,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keep what was measured, where somebody asks for that and all of it held."""
-    file, figures = session.config.getoption("--report"), session.config.stash[FIGURES]
-    if file is None or not figures:
-        return
-    if session.testsfailed:
-        return  # a page of figures tells what held
-    Report.read(file, this_machine()).with_attacks(figures).write(file)
+    """Keep what was measured, where somebody asks for that: of each attack that held."""
+    file, config = session.config.getoption("--report"), session.config
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    broken = {report.nodeid for kind in ("failed", "error") for report in reporter.stats.get(kind, [])}
+    held = {name: attack for name, attack in config.stash[FIGURES].items() if not config.stash[NOTED_BY][name] & broken}
+    if file is not None and held:
+        Report.read(file, this_machine()).with_attacks(held).write(file)
