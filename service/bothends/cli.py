@@ -97,6 +97,10 @@ def serve(**flags: str | None) -> None:
     settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
     configure(settings.log_level, settings.log_format, sys.stderr)
     send_last_spans = tracing.export() if settings.tracing else None
+    if settings.api_keys is None and os.environ.get("BOTHENDS_API_KEY"):
+        _log.warning(
+            "BOTHENDS_API_KEY is a client's own key, this server asks for none; BOTHENDS_API_KEYS names its keys"
+        )
     server = Server(settings)
     server.start()
 

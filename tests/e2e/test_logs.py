@@ -1,6 +1,7 @@
 """What a real server logs: its states, a request at debug only, and never a word of a sentence."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -48,3 +49,13 @@ def test_requests_are_silent_by_default() -> None:
     finally:
         finish(running)
     assert [json.loads(line)["level"] for line in errors.splitlines()] == ["info"] * 3
+
+
+def test_a_clients_key_is_not_taken_for_a_servers_keys() -> None:
+    """One letter between an open server and a closed one: it says which it is, and not the key."""
+    running = start(environment=os.environ | {"BOTHENDS_API_KEY": "most-secret"})
+    running.process.send_signal(signal.SIGTERM)
+    _, errors = running.process.communicate(timeout=20)
+    (warning,) = [record for record in map(json.loads, errors.splitlines()) if record["level"] == "warning"]
+    assert "this server asks for none" in warning["event"]
+    assert "most-secret" not in errors
