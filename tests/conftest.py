@@ -8,6 +8,7 @@ import pytest
 import tokenizers
 import torch
 
+from bothends import keeper
 from bothends.bundle import Bundle, default_path
 from bothends.client import Client
 from bothends.server import Server
@@ -16,6 +17,8 @@ from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint, CheckpointConfig
 from bothends_export.encoder import Encoder, EncoderConfig
 from bothends_export.export import export
+
+from .kept import Kept
 
 WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
 MAX_TOKENS = 40
@@ -138,3 +141,25 @@ def _from_prometheus(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is missing; it comes with Prometheus (Debian: apt-get install prometheus)")
     return found
+
+
+@pytest.fixture
+def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
+    """A folder of versions, of which the toy bundle is the first."""
+    shutil.copytree(toy_bundle.path, tmp_path / "v1")
+    return tmp_path
+
+
+@pytest.fixture
+def kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Kept]]:
+    """Embedders of the newest version in `root`, each with an impatient keeper."""
+    monkeypatch.setattr(keeper, "_CALM_S", 0.02)
+    made: list[Kept] = []
+
+    def make(**options: float) -> Kept:
+        made.append(Kept(root, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

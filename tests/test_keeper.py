@@ -1,10 +1,7 @@
-"""A served model that goes wrong, comes right again, or gives way to a newer one."""
+"""A served model that goes wrong, and comes right again."""
 
 import logging
-import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -12,114 +9,11 @@ from numpy.typing import NDArray
 
 from bothends import keeper
 from bothends.bundle import Bundle
-from bothends.embedder import Embedder
 from bothends.engine import TokenIds
 from bothends.errors import BothendsError, EngineError, NotServingError
-from bothends.keeper import Keeper
-from bothends.metrics import Metrics
-from bothends.model import Model
-from bothends.session import Session
-from bothends.settings import Settings
-from bothends.tokenizer import Tokenizer
 
 from .engines import PATIENCE_S, until
-
-WORDS = ["there will be dragons"]
-
-
-class Faulty:
-    """The bundle's own engine, with whatever the test makes go wrong."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._session = Session(bundle)
-        self.dimension = bundle.config.dimension
-        self.off = 0.0
-        self.raises: Exception | None = None
-        self.entered = threading.Semaphore(0)
-        self.goes_on = threading.Event()
-        self.goes_on.set()
-
-    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        self.entered.release()
-        assert self.goes_on.wait(PATIENCE_S)
-        if self.raises is not None:
-            raise self.raises
-        return self._session.run(sentences) + np.float32(self.off)
-
-
-class Kept:
-    """An embedder of the newest bundle in a folder, and its keeper. Each model's engine is in `engines`."""
-
-    def __init__(
-        self,
-        root: Path,
-        *,
-        selftest_s: float = 0.02,
-        reload_s: float = 0.02,
-        timeout_s: float = 5.0,
-        start: bool = True,
-    ) -> None:
-        self.engines: list[Faulty] = []
-        self.fitness: list[bool] = []
-        self.broken_loads = 0
-        self.metrics = Metrics()
-        self.settings = Settings(workers=2, engine_timeout_s=timeout_s)
-        self.embedder = Embedder(
-            self.load(Bundle.open(keeper.newest(root))), settings=self.settings, metrics=self.metrics
-        )
-        self.keeper = Keeper(
-            self.embedder,
-            self.metrics,
-            root,
-            self.load,
-            selftest_s=selftest_s,
-            reload_s=reload_s,
-            when_fit=self.fitness.append,
-        )
-        if start:
-            self.keeper.start()
-
-    def load(self, bundle: Bundle) -> Model:
-        if self.broken_loads:
-            self.broken_loads -= 1
-            raise keeper.BundleError("the disk is gone")
-        self.engines.append(Faulty(bundle))
-        tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        return Model(bundle, tokenizer, self.engines[-1], device="cpu", provider="CPUExecutionProvider")
-
-    def shows(self, series: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(series, labels)
-
-    def close(self) -> None:
-        for engine in self.engines:
-            engine.goes_on.set()
-        self.keeper.close()
-        assert self.embedder.close(timeout_s=PATIENCE_S)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "_CALM_S", 0.02)
-
-
-@pytest.fixture
-def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
-    """A folder of versions, of which the toy bundle is the first."""
-    shutil.copytree(toy_bundle.path, tmp_path / "v1")
-    return tmp_path
-
-
-@pytest.fixture
-def kept(root: Path) -> Iterator[Callable[..., Kept]]:
-    made: list[Kept] = []
-
-    def make(**options: float) -> Kept:
-        made.append(Kept(root, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+from .kept import WORDS, Kept
 
 
 @pytest.mark.parametrize("off", [0.5, float("nan")])
@@ -220,124 +114,6 @@ def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(kept: Calla
     assert all(len(future.result(PATIENCE_S)) == 16 for future in rows)
     assert max(widths) > 3
     assert right.shape == (1, 32)
-    assert one.fitness == []
-
-
-def test_a_newer_version_takes_over_between_batches(
-    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
-) -> None:
-    """No request fails, and each reply's version is that of the model that its numbers are of."""
-    one, found, stop = kept(), list[tuple[str, bytes]](), threading.Event()
-
-    def call() -> None:
-        while not stop.is_set():
-            reply = one.embedder.embed(WORDS)
-            found.append((reply.model_version, reply.rows.tobytes()))
-
-    callers = [threading.Thread(target=call) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    for bundle in newer:
-        shutil.copytree(bundle.path, root / "incoming.partial")
-        (root / "incoming.partial").rename(root / bundle.path.name)
-        until(lambda version=bundle.config.version: found and found[-1][0] == version)
-    stop.set()
-    for caller in callers:
-        caller.join(PATIENCE_S)
-    truth = {
-        bundle.config.version: Session(bundle)
-        .run([tokens.ids for tokens in one.embedder.model.tokenizer.encode(WORDS)])
-        .tobytes()
-        for bundle in (Bundle.open(root / "v1"), *newer)
-    }
-    assert {version for version, _ in found} == set(truth)
-    assert all(truth[version] == rows for version, rows in found)
-    assert one.shows("bothends_model_reloads_total", result="served") == 3
-    labels = {"name": "toy", "device": "cpu", "provider": "CPUExecutionProvider"}
-    assert one.shows("bothends_model_info", version=newer[2].config.version, **labels) == 1
-    assert one.shows("bothends_model_info", version=newer[0].config.version, **labels) is None
-
-
-def test_what_waits_is_answered_by_the_model_that_it_came_to(
-    kept: Callable[..., Kept], root: Path, newer: list[Bundle]
-) -> None:
-    """Its token ids are that model's; what comes later is the newer one's, even in the same queue."""
-    one = kept(selftest_s=0)
-    right = one.embedder.embed(WORDS)
-    one.engines[0].goes_on.clear()
-    early = [one.embedder.begin(WORDS) for _ in range(40)]
-    shutil.copytree(newer[0].path, root / "v2")
-    until(lambda: one.embedder.model.config.version == newer[0].config.version)
-    late = [one.embedder.begin(WORDS) for _ in range(40)]
-    one.engines[0].goes_on.set()
-    for accepted, rows in early:
-        assert accepted.model_version == right.model_version
-        assert rows.result(PATIENCE_S).tobytes() == right.rows.tobytes()
-    for accepted, rows in late:
-        assert accepted.model_version == newer[0].config.version
-        assert rows.result(PATIENCE_S).tobytes() != right.rows.tobytes()
-
-
-def spoil(folder: Path) -> None:
-    with (folder / "model.onnx").open("r+b") as file:
-        file.seek(1000)
-        file.write(b"\xff")
-
-
-def test_a_bad_version_is_refused_and_the_old_one_goes_on(
-    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
-) -> None:
-    """Once, until its files change; mended, it is served."""
-    one = kept()
-    before = one.embedder.embed(WORDS)
-    shutil.copytree(newer[0].path, root / "incoming.partial")
-    spoil(root / "incoming.partial")
-    (root / "incoming.partial").rename(root / "v2")
-    until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
-    after = one.embedder.embed(WORDS)
-    assert (after.model_version, after.rows.tobytes()) == (before.model_version, before.rows.tobytes())
-    assert "the new model is refused, version 1.0 goes on" in caplog.text
-    assert "model.onnx has changed since its export" in caplog.text
-    shutil.copy(newer[0].path / "model.onnx", root / "v2" / "model.onnx")
-    until(lambda: one.embedder.model.config.version == newer[0].config.version)
-    assert one.shows("bothends_model_reloads_total", result="refused") == 1
-    assert one.fitness == [True]
-
-
-def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[Bundle]) -> None:
-    """A change is acted upon once two looks have seen the same."""
-    one = Kept(root, start=False)
-    shutil.copytree(newer[0].path, root / "v2")
-    one.keeper._look_for_newer()
-    (root / "v2" / "README.md").touch()
-    one.keeper._look_for_newer()
-    assert len(one.engines) == 1
-    one.keeper._look_for_newer()
-    assert one.embedder.model.config.version == newer[0].config.version
-    one.keeper._look_for_newer()
-    assert len(one.engines) == 2
-    one.close()
-
-
-def test_one_version_can_not_be_two_models(kept: Callable[..., Kept], root: Path, newer: list[Bundle]) -> None:
-    """Replies of one version may be compared; so the same version with other weights is refused."""
-    one = kept(selftest_s=0, reload_s=0)
-    before = one.embedder.embed(WORDS)
-    shutil.copytree(newer[0].path, root / "v2")
-    config = (root / "v2" / "config.json").read_text()
-    (root / "v2" / "config.json").write_text(config.replace(f'"{newer[0].config.version}"', '"1.0"'))
-    one.keeper.reload()
-    until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
-    assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
-
-
-def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Kept]) -> None:
-    one = kept(selftest_s=0, reload_s=0)
-    model = one.embedder.model
-    one.keeper.reload()
-    one.keeper.close()
-    one.keeper._thread.join(PATIENCE_S)
-    assert one.embedder.model is model
     assert one.fitness == []
 
 
