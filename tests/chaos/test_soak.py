@@ -64,8 +64,8 @@ def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, r
     """64 clients of mixed sizes, some of which cancel or start again."""
     running = serve("--selftest-s", "2")  # a self-test takes memory of its own: the warm-up is to see some
     pid = running.process.pid
-    warm, _ = work(running, reference.only(LONG), form.pick(12, 60), seed=1000)
-    mixed, _ = work(running, reference, form.pick(6, 120), seed=2000)
+    warm, _ = work(running, reference.only(LONG), form.pick(15, 60), seed=1000)
+    mixed, _ = work(running, reference, form.pick(12, 120), seed=2000)
     warm += mixed
     assert eventually(lambda: is_at_rest(running), within_s=10)
     before = vitals(pid)
