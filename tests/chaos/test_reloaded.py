@@ -91,7 +91,12 @@ def versions(tmp_path: Path, weights: list[Bundle]) -> Path:
 
 
 def test_reload_under_load(
-    serve: Callable[..., Running], versions: Path, weights: list[Bundle], form: Form, record: Callable[..., None]
+    serve: Callable[..., Running],
+    versions: Path,
+    weights: list[Bundle],
+    form: Form,
+    record: Callable[..., None],
+    request: pytest.FixtureRequest,
 ) -> None:
     """A hundred times by SIGHUP, one in five unfit: by its files, or by vectors that aren't PyTorch's."""
     tokenizer = Tokenizer(weights[0].tokenizer, max_tokens=weights[0].config.max_tokens, source=weights[0].path)
@@ -104,6 +109,7 @@ def test_reload_under_load(
     callers = [Caller(running.target, truth, stop) for _ in range(CALLERS)]
     for caller in callers:
         caller.start()
+    request.addfinalizer(stop.set)  # whatever fails, nobody goes on calling
     for number in range(1, form.pick(20, 100) + 1):
         bad = number % BAD_EVERY == 0
         model, other = weights[number % len(weights)], weights[(number + 1) % len(weights)]
