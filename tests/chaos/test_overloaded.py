@@ -98,10 +98,12 @@ def strike(serve: Callable[..., Running], form: Form, record: Callable[..., None
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_deadline_storm(strike: Strike, shape: Shape) -> None:
+def test_deadline_storm(strike: Strike, form: Form, shape: Shape) -> None:
     """Ten times what the server can do, each call with a deadline, by callers who don't slow down."""
     storm = strike(f"deadline storm, {shape}", shape)
-    assert not shortfalls(storm, SOME_GOODPUT)
+    assert storm.slowdown <= RECOVERED_RATIO
+    if form.long:  # seconds on a machine that others use say too little
+        assert not shortfalls(storm, SOME_GOODPUT)
     if short := shortfalls(storm, GOODPUT):
         pytest.xfail("; ".join(short))  # known, and told in docs/reliability.md under "What doesn't hold yet"
 
