@@ -7,10 +7,10 @@ import gc
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from importlib.metadata import version
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 _LAST_BYTES_S = 2.0
 """What a stopping server gives callers to read what was sent, once all is."""
 _THREADS_END_S = 0.5
+_SIGNALS_S = 0.5
+"""The longest that a signal goes unnoticed."""
 _KEEPER_ENDS_S = 10.0
 """Longer than to load a model, which can't be broken off."""
 
@@ -104,7 +106,11 @@ class Server:
 
     def wait(self) -> None:
         """Block until somebody asks the server to stop."""
-        self._stop_requests.get()
+        asked = False
+        while not asked:  # a signal that comes just before the wait begins is handled only when it ends
+            with suppress(Empty):
+                self._stop_requests.get(timeout=_SIGNALS_S)
+                asked = True
 
     def request_stop(self) -> None:
         """Ask the server to stop; safe from a signal handler: a SimpleQueue's `put` is, an Event's `set` isn't."""
