@@ -8,12 +8,11 @@ import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from bothends.channel import SERVICE
 from bothends.embeddings import Embeddings
 from bothends.errors import BothendsError
 from bothends.status import to_status
 from bothends.v1 import embedding_pb2
-from bothends.wire import encode
+from bothends.wire import SERVICE, encode
 
 Embed = Callable[[embedding_pb2.EmbedRequest, grpc.ServicerContext], bytes]
 

@@ -60,6 +60,7 @@ class Kept:
         self.broken_loads = 0
         self.metrics = Metrics()
         self.settings = Settings(workers=2, engine_timeout_s=timeout_s)
+        seen = keeper.fingerprint(root)
         self.embedder = Embedder(
             self.load(Bundle.open(keeper.newest(root))), settings=self.settings, metrics=self.metrics
         )
@@ -68,6 +69,7 @@ class Kept:
             self.metrics,
             root,
             self.load,
+            seen=seen,
             selftest_s=selftest_s,
             reload_s=reload_s,
             when_fit=self.fitness.append,

@@ -1,7 +1,9 @@
 """A served model that goes wrong, and comes right again."""
 
 import logging
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,21 @@ def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Kept]) -
     one.broken_loads = 0
     until(lambda: one.fitness == [False, True])
     assert one.embedder.embed(WORDS).rows.tobytes() == right.tobytes()
+
+
+def test_it_is_not_loaded_anew_from_other_content(
+    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Files that were changed under a served version are another model: nobody gets its numbers under that name."""
+    one = kept(reload_s=0)
+    for file in newer[0].path.iterdir():
+        shutil.copy(file, root / "v1")
+    config = (root / "v1" / "config.json").read_text()
+    (root / "v1" / "config.json").write_text(config.replace(f'"{newer[0].config.version}"', '"1.0"'))
+    one.engines[0].off = 0.5
+    until(lambda: "can't be loaded anew" in caplog.text)
+    assert "with other content" in caplog.text
+    assert one.fitness == [False]
 
 
 def test_what_waits_for_a_withdrawn_model_is_told(kept: Callable[..., Kept]) -> None:

@@ -17,11 +17,12 @@ from bothends.call import Call
 from bothends.client import Client
 from bothends.dispatch import Answer
 from bothends.errors import BothendsError, BundleError, NotServingError, StartupError
+from bothends.retry import Retry
 from bothends.server import Server
-from bothends.servicer import SERVICE
 from bothends.session import Session
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from bothends.wire import SERVICE
 from bothends.work import Request
 
 
@@ -81,7 +82,7 @@ def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
     with (
         pytest.MonkeyPatch.context() as patch,
         grpc.insecure_channel(f"127.0.0.1:{drifting.port}") as channel,
-        Client(f"127.0.0.1:{drifting.port}") as client,
+        Client(f"127.0.0.1:{drifting.port}", retry=Retry(attempts=1)) as client,  # which shows what one call meets
     ):
         run = Session.run
         patch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))

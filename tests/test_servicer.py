@@ -17,10 +17,11 @@ from grpc_status import rpc_status
 
 from bothends.bundle import Bundle
 from bothends.client import Client
-from bothends.server import SERVICE, Server
+from bothends.server import Server
 from bothends.session import Session
 from bothends.tokenizer import Tokenizer
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+from bothends.wire import SERVICE
 
 SENTENCES = [f"{number} dragons will be there" + " and there" * (number % 17) for number in range(60)]
 

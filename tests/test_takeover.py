@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bothends.bundle import Bundle
+from bothends.model import Model
 from bothends.session import Session
 
 from .engines import PATIENCE_S, until
@@ -107,6 +108,21 @@ def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[
     assert one.embedder.model.config.version == newer[0].config.version
     one.keeper._look_for_newer()
     assert len(one.engines) == 2
+    one.close()
+
+
+def test_what_came_while_the_first_was_loaded_is_newer(root: Path, newer: list[Bundle]) -> None:
+    """Published between a start's look at the folder and its end, it isn't taken for what is served."""
+
+    class Overtaken(Kept):
+        def load(self, bundle: Bundle) -> Model:
+            if not self.engines:
+                shutil.copytree(newer[0].path, root / "v2")
+            return super().load(bundle)
+
+    one = Overtaken(root)
+    assert one.embedder.embed(WORDS).model_version in ("1.0", newer[0].config.version)
+    until(lambda: one.embedder.model.config.version == newer[0].config.version)
     one.close()
 
 

@@ -13,7 +13,6 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from .channel import SERVICE
 from .chunks import chunks
 from .embeddings import Embeddings
 from .errors import (
@@ -26,7 +25,7 @@ from .errors import (
 from .failures import from_grpc
 from .retry import Budget, Retry
 from .v1 import embedding_pb2
-from .wire import Response, decode
+from .wire import SERVICE, Response, decode
 
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20

@@ -12,9 +12,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from .errors import SettingsError
-from .v1 import embedding_pb2
-
-SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
+from .wire import SERVICE
 
 Target: TypeAlias = str | Sequence[str]
 """host:port, or several: a list, or one string with commas."""

@@ -44,6 +44,7 @@ class Keeper:
         root: Path,
         load: Callable[[Bundle], Model],
         *,
+        seen: Fingerprint,
         selftest_s: float,
         reload_s: float,
         when_fit: Callable[[bool], None],
@@ -51,7 +52,8 @@ class Keeper:
     ) -> None:
         """Test every `selftest_s`, look for a newer model every `reload_s`; 0 is never.
 
-        `load` proves what it loads. `when_fit` is told False as soon as the model isn't to be trusted, and True when
+        `load` proves what it loads. `seen` is the folder's fingerprint of before what is served was read: what came
+        meanwhile is newer. `when_fit` is told False as soon as the model isn't to be trusted, and True when
         one is again. `when_told` is called at each `reload`, for what else is read from files.
         """
         self._embedder = embedder
@@ -60,8 +62,7 @@ class Keeper:
         self._load = load
         self._when_fit = when_fit
         self._when_told = when_told
-        self._served_from = newest(root).resolve()
-        self._seen = self._settling = fingerprint(root)
+        self._seen = self._settling = seen
         self._test, self._look = _Duty(selftest_s), _Duty(reload_s)
         self._wishes: SimpleQueue[_Wish] = SimpleQueue()
         self._thread = threading.Thread(target=self._go_on, name="bothends-keeper", daemon=True)
@@ -139,7 +140,7 @@ class Keeper:
 
     def _load_anew(self) -> None:
         try:
-            model = self._load(Bundle.open(self._served_from))
+            model = self._load(self._open(self._embedder.model.path))
         except BothendsError as error:
             _log.error("the model can't be loaded anew: %s", error)
             self._test.hasten(_CALM_S)
@@ -158,27 +159,31 @@ class Keeper:
     def _take_over(self, found: Fingerprint) -> None:
         """Let what is in the folder take over from what is served, if it is another and proves itself."""
         self._seen = found
-        path, served = newest(self._root).resolve(), self._embedder.model
+        served = self._embedder.model
         try:
-            bundle = Bundle.open(path)
+            bundle = self._open(newest(self._root).resolve())
             if served.is_same(bundle) and not served.is_withdrawn:
                 _log.info("nothing newer to serve", extra={"version": bundle.config.version})
                 return
-            if served.config.version == bundle.config.version and not served.is_same(bundle):
-                raise BundleError(
-                    f"{path} is version {bundle.config.version}, which is served, with other content; "
-                    "a changed model needs a version of its own"
-                )
             model = self._load(bundle)
         except BothendsError as error:
             self._metrics.reloaded("refused")
             _log.error("the new model is refused, version %s goes on: %s", served.config.version, error)
             return
-        self._served_from = path
         self._embedder.serve(model)
         self._when_fit(True)
         self._metrics.reloaded("served")
         _log.info("a new model is served", extra={"version": model.config.version, "was": served.config.version})
+
+    def _open(self, path: Path) -> Bundle:
+        """What is there. Raises BundleError, also where it is the served version with other content."""
+        bundle, served = Bundle.open(path), self._embedder.model
+        if served.config.version == bundle.config.version and not served.is_same(bundle):
+            raise BundleError(
+                f"{path} is version {bundle.config.version}, which is served, with other content; "
+                "a changed model needs a version of its own"
+            )
+        return bundle
 
 
 class _Duty:

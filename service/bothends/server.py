@@ -25,11 +25,12 @@ from .keeper import Keeper
 from .keys import Keys
 from .metrics import Metrics
 from .model import Model
-from .servicer import SERVICE, EmbeddingServicer
+from .servicer import EmbeddingServicer
 from .settings import Settings
 from .transport import Transport, bracketed
-from .versions import newest
+from .versions import fingerprint, newest
 from .web import WebServer, application
+from .wire import SERVICE
 
 _log = logging.getLogger(__name__)
 _LAST_BYTES_S = 2.0
@@ -140,13 +141,14 @@ class Server:
     def _load(self) -> Embedder:
         """The model, and who keeps it fit."""
         settings, root = self.settings, self.settings.bundle or default_path()
-        load = partial(Model.load, settings=settings)
+        load, seen = partial(Model.load, settings=settings), fingerprint(root)
         embedder = Embedder(load(Bundle.open(newest(root))), settings=settings, metrics=self.metrics)
         self._keeper = Keeper(
             embedder,
             self.metrics,
             root,
             load,
+            seen=seen,
             selftest_s=settings.selftest_s,
             reload_s=settings.reload_s,
             when_fit=self._set_fit,

@@ -10,9 +10,8 @@ from .dispatch import Answer, Dispatcher
 from .embedder import Accepted, Embedder, Rows
 from .metrics import Metrics
 from .v1 import embedding_pb2
-from .wire import encode
+from .wire import SERVICE, encode
 
-SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
 _LONG_BYTES = 4096
 """A request of more is tokenised in a thread of its own: the one that takes calls is everybody's."""
 _TOKENISERS = ThreadPoolExecutor(2, "bothends-tokenise")

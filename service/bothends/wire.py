@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from .embeddings import Embeddings
 from .v1 import embedding_pb2
 
+SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
 _FLOAT32 = np.dtype("<f4")
 
 
