@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+import threading
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -101,6 +102,34 @@ def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
         assert client.embed(["there will be dragons"]).shape == (1, 512)
     assert drifting.embedder.model is not right
     assert drifting.stop()
+
+
+def test_who_watches_health_and_leaves_stops_nobody() -> None:
+    """Not even in the moment in which the status changes: it goes on changing, and checks are answered."""
+    watched = Server(Settings(port=0, http_port=0, device="cpu"))
+    watched.start()
+    stop = threading.Event()
+
+    def watch() -> None:
+        with grpc.insecure_channel(f"127.0.0.1:{watched.port}") as channel:
+            while not stop.is_set():
+                call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+                next(call)
+                call.cancel()
+
+    with ThreadPoolExecutor(9) as pool:
+        watchers = [pool.submit(watch) for _ in range(8)]
+        changed = pool.submit(lambda: [watched._set_fit(bool(turn % 2)) for turn in range(2000)])
+        try:
+            changed.result(30)
+            with grpc.insecure_channel(f"127.0.0.1:{watched.port}") as channel:
+                asked = health_pb2.HealthCheckRequest(service=SERVICE)
+                answer = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=10)
+        finally:
+            stop.set()
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        assert [watcher.result(30) for watcher in watchers] == [None] * 8
+    assert watched.stop()
 
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:

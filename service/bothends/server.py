@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 _LAST_BYTES_S = 2.0
 """What a stopping server gives callers to read what was sent, once all is."""
 _THREADS_END_S = 0.5
+_WATCHERS = 128
+"""Of health, at once; who comes later has no answer until another leaves. Checks need none of these threads."""
 _SIGNALS_S = 0.5
 """The longest that a signal goes unnoticed."""
 _KEEPER_ENDS_S = 10.0
@@ -185,7 +187,9 @@ class Server:
                 )
             ),
         )
-        self._health = health.HealthServicer()
+        # By its default a change of status waits for each watcher's stream, and for ever where one leaves meanwhile.
+        watchers = ThreadPoolExecutor(_WATCHERS, "bothends-health")
+        self._health = health.HealthServicer(experimental_non_blocking=False, experimental_thread_pool=watchers)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         if self.settings.reflection:
             _add_reflection(self._grpc)
