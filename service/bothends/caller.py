@@ -136,18 +136,18 @@ class Caller(Generic[CallT]):
     async def _embed(self, sentences: Sequence[str], ranges: Sequence[Range], deadline: float) -> Embeddings:
         """Each range of `sentences`; those that an older model answered again, until one model has answered all."""
         responses: dict[Range, Any] = {}
-        versions: dict[str, None] = {}  # in the order in which they were first seen
+        versions: set[str] = set()
         missing = list(ranges)
         for _ in range(_MODELS):
             requests = ((start, embedding_pb2.EmbedRequest(sentences=sentences[start:stop])) for start, stop in missing)
             responses |= zip(missing, await self._responses(_EMBED, requests, deadline), strict=True)
-            versions |= dict.fromkeys(responses[part].model_version for part in missing)
-            newest = list(versions)[-1]
+            versions |= {responses[part].model_version for part in missing}
+            newest = responses[missing[-1]].model_version  # sent last, so most likely to stay
             missing = [part for part in ranges if responses[part].model_version != newest]
             if not missing:
                 return _decoded(responses)
         raise ModelChangedError(
-            f"{self._name} answered parts of one call by models {' and '.join(versions)}, {_MODELS} times; "
+            f"{self._name} answered parts of one call by models {' and '.join(sorted(versions))}, {_MODELS} times; "
             "try again when all servers serve the same"
         )
 

@@ -82,6 +82,14 @@ class Caller(threading.Thread):
                         self.wrong.append(f"{reply.model_version}: other numbers")
 
 
+def wait_for_answer_of(version: str, callers: list[Caller]) -> None:
+    """Until one of `callers` has heard from it."""
+    started = time.monotonic()
+    while not any(version in caller.versions for caller in callers):
+        assert time.monotonic() - started < PATIENCE_S
+        time.sleep(0.001)  # they need the processor
+
+
 @pytest.fixture
 def versions(tmp_path: Path, weights: list[Bundle]) -> Path:
     root = tmp_path / "versions"
@@ -110,6 +118,7 @@ def test_reload_under_load(
     for caller in callers:
         caller.start()
     request.addfinalizer(stop.set)  # whatever fails, nobody goes on calling
+    wait_for_answer_of("v0", callers)
     for number in range(1, form.pick(20, 100) + 1):
         bad = number % BAD_EVERY == 0
         model, other = weights[number % len(weights)], weights[(number + 1) % len(weights)]
@@ -120,14 +129,12 @@ def test_reload_under_load(
         hidden.rename(versions / f"v{number}")
         started, unfit = time.monotonic(), unfit + bad
         running.process.send_signal(signal.SIGHUP)
-        while bad and scrape(running)["bothends_model_reloads_total refused"] < unfit:
-            assert time.monotonic() - started < PATIENCE_S
-        while not bad and not any(f"v{number}" in caller.versions for caller in callers):
-            assert time.monotonic() - started < PATIENCE_S
-            time.sleep(0.001)  # they need the processor
         if bad:
+            while scrape(running)["bothends_model_reloads_total refused"] < unfit:
+                assert time.monotonic() - started < PATIENCE_S
             shutil.rmtree(versions / f"v{number}")
         else:
+            wait_for_answer_of(f"v{number}", callers)
             expected.add(f"v{number}")
             served_at.append(time.monotonic() - started)
     stop.set()
