@@ -29,8 +29,8 @@ lint: $(VENV)/.test ## Lint, types and import contracts
 	$(BIN)/lint-imports
 
 proto: $(VENV)/.test ## Generate service/bothends/v1 anew from proto/
-	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=service --pyi_out=service --grpc_python_out=service \
-		proto/bothends/v1/embedding.proto
+	$(BIN)/python -m grpc_tools.protoc -Iproto -I$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		--python_out=service --pyi_out=service --grpc_python_out=service proto/bothends/v1/embedding.proto
 
 dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python deploy/grafana/dashboards.py

@@ -24,7 +24,7 @@ def measure() -> tuple[float, float]:
         assert process.stdout is not None
         target = next(found[1] for line in process.stdout if (found := re.search(r"gRPC +(\S+)", line)))
         with Client(target) as client:
-            client.embed(["there will be dragons"])
+            client.encode(["there will be dragons"])
         seconds = time.perf_counter() - started
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
         resident = re.search(r"VmRSS:\s+(\d+)", status)

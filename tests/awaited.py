@@ -17,11 +17,11 @@ class Awaited:
         self._runner = asyncio.Runner()
         self.client = AsyncClient(*arguments, **options)
 
-    def embed(self, sentences: Sequence[str], **options: Any) -> np.ndarray:
-        return self._runner.run(self.client.embed(sentences, **options))
+    def encode(self, sentences: Sequence[str] | str, **options: Any) -> np.ndarray:
+        return self._runner.run(self.client.encode(sentences, **options))
 
-    def embed_details(self, sentences: Sequence[str], **options: Any) -> Embeddings:
-        return self._runner.run(self.client.embed_details(sentences, **options))
+    def embed(self, sentences: Sequence[str], **options: Any) -> Embeddings:
+        return self._runner.run(self.client.embed(sentences, **options))
 
     def model(self, **options: Any) -> embedding_pb2.Model:
         return self._runner.run(self.client.model(**options))

@@ -70,7 +70,7 @@ def queued(running: Running) -> float:
 def _ask_in_vain(client: Client) -> None:
     """A request of many seconds, which the server's end cuts short."""
     with pytest.raises(BothendsError):
-        client.embed(["word " * 250] * 1000)
+        client.encode(["word " * 250] * 1000)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_a_cancelled_task_frees_its_place_at_the_server(narrow: Server) -> None:
 
     async def leave() -> None:
         async with AsyncClient(f"127.0.0.1:{narrow.port}") as client, asyncio.timeout(30):
-            task = asyncio.create_task(client.embed(["word " * 250] * 1000))
+            task = asyncio.create_task(client.encode(["word " * 250] * 1000))
             while sample(narrow, queued) <= 128:  # the second chunk has come, too
                 await asyncio.sleep(0)
             task.cancel()
@@ -45,7 +45,7 @@ def test_a_cancelled_task_frees_its_place_at_the_server(narrow: Server) -> None:
                 await asyncio.sleep(0)
             while sample(narrow, "bothends_requests_total", method="Embed", code="CANCELLED") < 2:
                 await asyncio.sleep(0)
-            assert (await client.embed(["next"])).shape == (1, 512)
+            assert (await client.encode(["next"])).shape == (1, 512)
 
     asyncio.run(leave())
     assert sample(narrow, "bothends_requests_total", method="Embed", code="OK") == 1
@@ -65,7 +65,7 @@ def test_a_task_cancelled_between_attempts_waits_no_longer() -> None:
 
         with serving(full) as server:
             async with AsyncClient(server.target, timeout_s=7200) as client, asyncio.timeout(10):
-                task = asyncio.create_task(client.embed(["word"]))
+                task = asyncio.create_task(client.encode(["word"]))
                 await refused.wait()
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
@@ -80,8 +80,8 @@ def test_calls_of_many_tasks_go_at_once(server: Server) -> None:
     async def ask() -> None:
         async with AsyncClient(f"127.0.0.1:{server.port}") as client:
             sentences = [f"number {number}" for number in range(64)]
-            together = await asyncio.gather(*(client.embed([sentence]) for sentence in sentences))
-            alone = await client.embed(sentences)
+            together = await asyncio.gather(*(client.encode([sentence]) for sentence in sentences))
+            alone = await client.encode(sentences)
             assert [rows[0].tobytes() for rows in together] == [row.tobytes() for row in alone]
 
     asyncio.run(ask())
@@ -92,7 +92,7 @@ def test_a_client_made_before_its_loop_works(server: Server) -> None:
     client = AsyncClient(f"127.0.0.1:{server.port}")
 
     async def ask() -> None:
-        assert (await client.embed(["later"])).shape == (1, 512)
+        assert (await client.encode(["later"])).shape == (1, 512)
         await client.close()
 
     asyncio.run(ask())
@@ -114,7 +114,7 @@ def test_a_client_closed_while_it_waits_says_so() -> None:
 
         with serving(never) as server:
             client = AsyncClient(server.target)
-            task = asyncio.create_task(client.embed(["anyone?"]))
+            task = asyncio.create_task(client.encode(["anyone?"]))
             async with asyncio.timeout(10):
                 await asked.wait()
                 await client.close()

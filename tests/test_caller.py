@@ -186,7 +186,7 @@ def test_retries_can_be_switched_off(small: Server) -> None:
         before = refused(small)
         for either in (Client, Awaited):
             with either(f"127.0.0.1:{small.port}", retry=Retry(attempts=1)) as client, pytest.raises(OverloadedError):
-                client.embed(["once"])
+                client.encode(["once"])
         assert refuses(small, before + 2)
 
 
@@ -197,7 +197,7 @@ def test_real_waits_are_as_long_as_the_server_asks(small: Server, either: type[C
         before = refused(small)
         started = time.monotonic()
         with pytest.raises(OverloadedError):
-            client.embed(["patience"])
+            client.encode(["patience"])
         assert time.monotonic() - started >= 3 * 0.1
         assert refuses(small, before + 4)
 
@@ -207,9 +207,9 @@ def test_the_callers_mistake_is_sent_once(server: Server) -> None:
     with Client(f"127.0.0.1:{server.port}") as client:
         before = sample(server, "bothends_requests_total", method="Embed", code="INVALID_ARGUMENT")
         with pytest.raises(SentenceError):
-            client.embed([" "])
+            client.encode([" "])
         with pytest.raises(RequestError):
-            client.embed([])
+            client.encode([])
         assert sample(server, "bothends_requests_total", method="Embed", code="INVALID_ARGUMENT") == before + 2
 
 
@@ -281,7 +281,7 @@ def until(client: Client | Awaited, happened: Callable[[], bool]) -> bool:
     """Ask until it has happened; returns whether it did in good time."""
     end = time.monotonic() + 10
     while not happened() and time.monotonic() < end:
-        client.embed(["word"])
+        client.encode(["word"])
     return happened()
 
 
@@ -297,7 +297,7 @@ def test_several_servers_take_turns_and_an_unfit_one_has_none(either: type[Clien
         assert until(client, lambda: len(set(calls)) == 2)  # both are connected
         del calls[:]
         for _ in range(10):
-            client.embed(["word"])
+            client.encode(["word"])
         assert (calls.count("a"), calls.count("b")) == (5, 5)
         a.say_serving(False)
         assert until(client, lambda: calls[-5:] == ["b"] * 5)
@@ -323,9 +323,9 @@ def test_one_address_speaks_for_itself_unless_told_otherwise() -> None:
     with serving() as server:
         server.say_serving(False)
         with Client(server.target) as client:
-            assert client.embed(["word"]).shape == (1, 2)
+            assert client.encode(["word"]).shape == (1, 2)
         with (
             Client(server.target, watch_health=True, retry=Retry(attempts=1)) as client,
             pytest.raises(NotServingError),
         ):
-            client.embed(["word"])
+            client.encode(["word"])

@@ -72,7 +72,7 @@ def test_tls_both_ways_with_a_key(
 ) -> None:
     tls = TLS(certificates.ca, certificates.cert, certificates.key)
     with either(secure.target, tls=tls, api_key=KEY) as client:
-        assert client.embed(["word"]).shape == (1, 2)
+        assert client.encode(["word"]).shape == (1, 2)
     assert headers == [f"Bearer {KEY}"]
 
 
@@ -85,7 +85,7 @@ def test_no_trust_is_no_connection(
     tls = {"plain": False, "unknown authority": True, "no certificate of ours": TLS(certificates.ca)}[wrong]
     client = either(secure.target, tls=tls, api_key=KEY, retry=ONCE, timeout_s=10)
     with client, pytest.raises(ConnectionFailedError) as raised:
-        client.embed(["word"])
+        client.encode(["word"])
     assert KEY not in str(raised.value)
     assert headers == []
 
@@ -98,9 +98,9 @@ def test_a_certificate_for_another_name(certificates: Certificates, either: type
             either(server.target, tls=TLS(certificates.ca), retry=ONCE) as client,
             pytest.raises(ConnectionFailedError),
         ):
-            client.embed(["word"])
+            client.encode(["word"])
         with either(server.target, tls=TLS(certificates.ca, server_name="embedder.example")) as client:
-            assert client.embed(["word"]).shape == (1, 2)
+            assert client.encode(["word"]).shape == (1, 2)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "embedder.example"])
@@ -119,7 +119,7 @@ def test_several_servers_by_tls(certificates: Certificates, name: str) -> None:
     tls = TLS(certificates.ca, server_name=given)
     with counted("a") as a, counted("b") as b, Client(f"{a.target}, {b.target}", tls=tls) as client:
         while calls != {"a", "b"}:
-            client.embed(["word"])
+            client.encode(["word"])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from bothends.dispatch import Answer, Dispatcher
+from bothends.dispatch import Answer, Dispatcher, protobuf
 from bothends.errors import (
     BothendsError,
     DeadlineError,
@@ -63,7 +63,7 @@ class Room:
         self.gate = Gate(limit=limit)
         self.wait_s = 0.0
         dispatcher = Dispatcher(self.metrics, self.gate, lambda: self.wait_s)
-        self.handle = dispatcher.handler("Embed", embedding_pb2.EmbedRequest, behaviour)
+        self.handle = dispatcher.handler("Embed", protobuf(embedding_pb2.EmbedRequest), behaviour)
 
     def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
         call = HandHeldCall(content, deadline=deadline)

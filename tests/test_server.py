@@ -94,12 +94,12 @@ def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
         with pytest.raises(urllib.error.HTTPError, match="503"):
             urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz")
         with pytest.raises(NotServingError):
-            client.embed(["anyone?"])
+            client.encode(["anyone?"])
         off[0] = 0.0
         watched = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=10)
         assert any(answer.status == health_pb2.HealthCheckResponse.SERVING for answer in watched)
         assert urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz").status == 200
-        assert client.embed(["there will be dragons"]).shape == (1, 512)
+        assert client.encode(["there will be dragons"]).shape == (1, 512)
     assert drifting.embedder.model is not right
     assert drifting.stop()
 
@@ -134,14 +134,14 @@ def test_who_watches_health_and_leaves_stops_nobody() -> None:
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
     """Answered or refused: what a call leaves in a circle piles up, and its collection stops all threads at once."""
-    client.embed(["there will be dragons"])
+    client.encode(["there will be dragons"])
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         for _ in range(20):
-            client.embed(["there will be dragons"])
+            client.encode(["there will be dragons"])
             with pytest.raises(BothendsError):
-                client.embed([""])
+                client.encode([""])
         gc.collect()
         assert not [thing for thing in gc.garbage if isinstance(thing, Call | Answer | Request)]
     finally:

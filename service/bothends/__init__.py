@@ -1,7 +1,7 @@
 """bothends: sentence embeddings from a bidirectional LSTM, the final forward state joined with the final backward one.
 
 >>> import bothends
->>> bothends.Client("127.0.0.1:50051").embed(["there will be dragons"]).shape  # doctest: +SKIP
+>>> bothends.Client("127.0.0.1:50051").encode(["there will be dragons"]).shape  # doctest: +SKIP
 (1, 512)
 """
 

@@ -5,10 +5,9 @@ All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf a
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import grpc.aio
-import numpy as np
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from .channel import TLS, Endpoint, Target
 from .client import rows_or_warning
 from .embeddings import Embeddings
 from .failures import CLOSED
+from .options import Asked
 from .retry import DEFAULT_RETRY, Retry
 from .v1 import embedding_pb2
 
@@ -44,13 +44,20 @@ class AsyncClient:
         self._transport = Suspending(endpoint)
         self._caller = Caller(self._transport, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
-    async def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> NDArray[np.float32]:
-        """As `Client.embed`."""
-        return rows_or_warning(await self.embed_details(sentences, timeout_s=timeout_s))
+    async def encode(
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> NDArray[Any]:
+        """As `Client.encode`."""
+        if isinstance(sentences, str):
+            row: NDArray[Any] = rows_or_warning(await self.embed([sentences], timeout_s=timeout_s, **asked))[0]
+            return row
+        return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **asked))
 
-    async def embed_details(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> Embeddings:
-        """As `Client.embed_details`."""
-        return await self._caller.embed(sentences, timeout_s)
+    async def embed(
+        self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> Embeddings:
+        """As `Client.embed`."""
+        return await self._caller.embed(sentences, timeout_s, **asked)
 
     async def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
         """As `Client.model`."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from google.rpc import status_pb2
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no types
@@ -21,8 +21,35 @@ Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 """Names and values that came with a call."""
 
 
+class Inbound(Protocol):
+    """A call of any protocol, as dispatch.py takes it: read or not, then answered or failed, once, from any thread."""
+
+    deadline: float | None
+    """When the caller stops waiting, a time of `time.monotonic`; None for never."""
+    metadata: Metadata
+    """Names, in lower case, and values that came with it."""
+    lag_s: float
+    """About how long a request read now waits for those before it."""
+
+    def read(self, then: Callable[[bytes | None], None]) -> None:
+        """Call `then` with the request's bytes; None where none came, or too many."""
+        ...
+
+    def answer(self, content: bytes) -> None:
+        """Send the response's bytes."""
+        ...
+
+    def fail(self, status: status_pb2.Status) -> None:
+        """Send `status` and no response."""
+        ...
+
+    def when_gone(self, then: Callable[[], None]) -> None:
+        """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
+        ...
+
+
 class Call:
-    """One call. Read its request or not; answer it or fail it, once, from any thread."""
+    """One call of gRPC's. Read its request or not; answer it or fail it, once, from any thread."""
 
     __slots__ = (
         "_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_outbox", "_requests",

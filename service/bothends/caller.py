@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, Unpack
 
 import grpc
 from google.protobuf.message import Message
@@ -23,9 +23,10 @@ from .errors import (
     SentenceError,
 )
 from .failures import from_grpc
+from .options import Asked
 from .retry import Budget, Retry
 from .v1 import embedding_pb2
-from .wire import SERVICE, Response, decode
+from .wire import SERVICE, Response, decode, fields
 
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
@@ -106,19 +107,20 @@ class Caller(Generic[CallT]):
         self._dice = dice
         self._limits: Limits | None = None
 
-    async def embed(self, sentences: Sequence[str], timeout_s: float | None) -> Embeddings:
+    async def embed(self, sentences: Sequence[str], timeout_s: float | None, **asked: Unpack[Asked]) -> Embeddings:
         """All of `sentences`, embedded by one model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
-        deadline = self._deadline(timeout_s)
+        deadline, options = self._deadline(timeout_s), fields(**asked)
         sizes = [_encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
         if len(sentences) <= 1:
-            return await self._embed(sentences, [(0, len(sentences))], deadline)
+            return await self._embed(sentences, [(0, len(sentences))], options, deadline)
         limits = self._limits or await self._ask_limits(deadline)
         while True:
             most, most_bytes = limits
             try:
-                return await self._embed(sentences, list(chunks(sizes, most=most, most_size=most_bytes)), deadline)
+                parts = list(chunks(sizes, most=most, most_size=most_bytes))
+                return await self._embed(sentences, parts, options, deadline)
             except SentenceError:
                 raise
             except RequestError:
@@ -133,13 +135,18 @@ class Caller(Generic[CallT]):
         model: embedding_pb2.Model = response.model
         return model
 
-    async def _embed(self, sentences: Sequence[str], ranges: Sequence[Range], deadline: float) -> Embeddings:
+    async def _embed(
+        self, sentences: Sequence[str], ranges: Sequence[Range], options: dict[str, Any], deadline: float
+    ) -> Embeddings:
         """Each range of `sentences`; those that an older model answered again, until one model has answered all."""
         responses: dict[Range, Any] = {}
         versions: set[str] = set()
         missing = list(ranges)
         for _ in range(_MODELS):
-            requests = ((start, embedding_pb2.EmbedRequest(sentences=sentences[start:stop])) for start, stop in missing)
+            requests = (
+                (start, embedding_pb2.EmbedRequest(sentences=sentences[start:stop], **options))
+                for start, stop in missing
+            )
             responses |= zip(missing, await self._responses(_EMBED, requests, deadline), strict=True)
             versions |= {responses[part].model_version for part in missing}
             newest = responses[missing[-1]].model_version  # sent last, so most likely to stay

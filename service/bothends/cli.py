@@ -142,7 +142,7 @@ def _greet(banner: str) -> None:
 def embed(sentences: tuple[str, ...], timeout: float, as_json: bool, **connection: Any) -> None:
     """Embed SENTENCES and show how alike they are."""
     with connect(timeout_s=timeout, **connection) as client:
-        found = client.embed_details(sentences)
+        found = client.embed(sentences)
     if as_json:
         for row, count, truncated in zip(found.rows, found.token_counts, found.truncated, strict=True):
             click.echo(json.dumps({"embedding": row.tolist(), "token_count": count, "truncated": truncated}))

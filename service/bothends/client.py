@@ -6,16 +6,16 @@ All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf a
 import time
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import grpc
-import numpy as np
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
 from .caller import Caller, Method, run_blocking
 from .channel import TLS, Endpoint, Target
 from .embeddings import Embeddings
+from .options import Asked
 from .retry import DEFAULT_RETRY, Retry
 from .v1 import embedding_pb2
 
@@ -50,19 +50,25 @@ class Client:
         self._transport = Blocking(endpoint)
         self._caller = Caller(self._transport, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
-    def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> NDArray[np.float32]:
-        """Embeddings of `sentences`, float32 [sentences, dimension], in order; not normalised.
+    def encode(
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> NDArray[Any]:
+        """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
 
-        Any number of sentences: they are sent in several requests where one won't do, and all are one model's. Warns
-        with TruncationWarning where a sentence was cut. Raises SentenceError (its `index` counts in `sentences`),
+        `asked` is what options.Asked lists: `truncation`, `normalize`, `dimensions`, `encoding`. Any number of
+        sentences: they are sent in several requests where one won't do, and all are one model's. Warns with
+        TruncationWarning where a sentence was cut. Raises SentenceError (its `index` counts in `sentences`),
         RequestError or UnauthenticatedError, which are the caller's; OverloadedError, QuotaError, NotServingError,
         DrainingError or ConnectionFailedError once no retry was left; DeadlineError, EngineError or ModelChangedError.
         """
-        return rows_or_warning(self.embed_details(sentences, timeout_s=timeout_s))
+        if isinstance(sentences, str):
+            row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **asked))[0]
+            return row
+        return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **asked))
 
-    def embed_details(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> Embeddings:
-        """As `embed`, with the tokens read of each sentence, which were cut, and the model's version."""
-        return run_blocking(self._caller.embed(sentences, timeout_s))
+    def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]) -> Embeddings:
+        """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
+        return run_blocking(self._caller.embed(sentences, timeout_s, **asked))
 
     def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
         """The model that the server serves, and its limits."""
@@ -79,12 +85,11 @@ class Client:
         self.close()
 
 
-def rows_or_warning(found: Embeddings) -> NDArray[np.float32]:
+def rows_or_warning(found: Embeddings) -> NDArray[Any]:
     """The rows of `found`; whoever called the method that asks for them is warned where a sentence was cut."""
     if cut := sum(found.truncated):
         warnings.warn(
-            f"{cut} of {len(found.rows)} sentences are longer than the model reads and were cut; "
-            "embed_details() says which",
+            f"{cut} of {len(found.rows)} sentences are longer than the model reads and were cut; embed() says which",
             TruncationWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""What surrounds every call of our service: the gate, its clock, its count, and errors turned into statuses."""
+"""What surrounds every call of any front: the gate, its clock, its count, and errors turned into statuses."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from . import tracing
-from .call import Call, Handler, Metadata
+from .call import Inbound, Metadata
 from .errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
 from .gate import Gate
 from .keys import Keys
@@ -31,13 +31,16 @@ _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
 """Refusals that take nothing of the caller's share."""
 Settled = Callable[[str, Refusal | None], None]
 """Told once how a call ended: its status code, and why it was refused if it was."""
-RequestT = TypeVar("RequestT", bound=Message)
+RequestT = TypeVar("RequestT")
+MessageT = TypeVar("MessageT", bound=Message)
+Parse = Callable[[bytes], RequestT]
+"""Raises RequestError where the bytes are no request."""
 
 
 class Answer:
     """What a method owes one call. The first to settle it counts: an answer, an error, or the caller's leaving."""
 
-    def __init__(self, call: Call, settled: Settled, span: Span, account: Account | None = None) -> None:
+    def __init__(self, call: Inbound, settled: Settled, span: Span, account: Account | None = None) -> None:
         self._call = call
         self.account = account
         """Whose call it is; None where nobody is asked."""
@@ -133,11 +136,11 @@ class Dispatcher:
         self._unread: dict[Answer, float] = {}  # whose requests are still on their way, and since when; oldest first
 
     def handler(
-        self, method: str, request_type: type[RequestT], behaviour: Callable[[RequestT, Answer], None]
-    ) -> Handler:
-        """What completion.py calls for `method`. `behaviour` settles its answer soon or late, or raises."""
+        self, method: str, parse: Parse[RequestT], behaviour: Callable[[RequestT, Answer], None]
+    ) -> Callable[[Inbound], None]:
+        """What is called for each call of `method`. `behaviour` settles its answer soon or late, or raises."""
 
-        def handle(call: Call) -> None:
+        def handle(call: Inbound) -> None:
             started = time.perf_counter()
             span = tracing.request(method, call.metadata)
             try:
@@ -155,11 +158,13 @@ class Dispatcher:
             if self._unread.pop(answer, None) is None:
                 return  # it had its time
             with answer.guarding():
-                behaviour(_parsed(request_type, content, method), answer)
+                if content is None:
+                    raise RequestError("no request came with the call", field="request")
+                behaviour(parse(content), answer)
 
         return handle
 
-    def _admit(self, call: Call) -> Account | None:
+    def _admit(self, call: Inbound) -> Account | None:
         """Whose call it is, once it is inside."""
         account = None if self._keys is None else self._keys.identify(_authorization(call.metadata))
         if call.deadline is not None:
@@ -202,15 +207,19 @@ def _authorization(metadata: Metadata) -> str | bytes | None:
     return next((value for name, value in metadata if name == "authorization"), None)
 
 
-def _parsed(request_type: type[RequestT], content: bytes | None, method: str) -> RequestT:
-    if content is None:
-        raise RequestError("no request came with the call", field="request")
-    try:
-        return request_type.FromString(content)
-    except DecodeError:
-        raise RequestError(
-            f"the bytes are no {method}Request: malformed protobuf, or text that is no UTF-8", field="request"
-        ) from None
+def protobuf(request_type: type[MessageT]) -> Parse[MessageT]:
+    """Reads messages of `request_type`."""
+
+    def parse(content: bytes) -> MessageT:
+        try:
+            return request_type.FromString(content)
+        except DecodeError:
+            raise RequestError(
+                f"the bytes are no {request_type.__name__}: malformed protobuf, or text that is no UTF-8",
+                field="request",
+            ) from None
+
+    return parse
 
 
 def _where(error: Exception) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -19,13 +20,15 @@ from .bundle import Bundle
 from .cuda import memory_used
 from .embeddings import Embeddings
 from .engine import Engine, Fault
-from .errors import DeadlineError, NotServingError, RequestError, SentenceError
+from .errors import DeadlineError, NotServingError
 from .metrics import Metrics
 from .model import BATCH_ROWS, Model
+from .options import AS_THEY_ARE, Options
+from .reading import Limits, Reader, Sentences, Unreadable, refuse
 from .scheduler import Budgets
 from .selftest import SelfTest
 from .settings import Settings
-from .tokenizer import Tokenizer, Tokens
+from .tokenizer import Pieces
 from .tracing import NO_SPAN
 from .work import Source
 
@@ -44,6 +47,7 @@ class Accepted:
     model_version: str
     token_counts: list[int]
     truncated: list[bool]
+    options: Options
 
 
 class Embedder:
@@ -52,7 +56,7 @@ class Embedder:
     def __init__(self, model: Model, *, settings: Settings, metrics: Metrics) -> None:
         self.max_sentences = settings.max_sentences
         self.max_sentence_chars = settings.max_sentence_chars
-        self._max_request_tokens = settings.max_request_tokens
+        self._limits = Limits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
         self._failed: Callable[[Fault, Engine], None] = lambda *_: None
@@ -103,42 +107,58 @@ class Embedder:
         """About how long a sentence would wait that came now."""
         return self._batcher.wait_s
 
-    def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None) -> Embeddings:
+    def embed(
+        self, sentences: Sentences, options: Options = AS_THEY_ARE, *, timeout_s: float | None = None
+    ) -> Embeddings:
         """Embed `sentences`, waiting at most `timeout_s`.
 
         Raises RequestError (SentenceError where one sentence is to blame), OverloadedError, DrainingError,
         DeadlineError or EngineError.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        accepted, rows = self.begin(sentences, deadline=deadline)
+        accepted, rows = self.begin(sentences, options, deadline=deadline)
         return self.finish(accepted, _wait(rows, deadline))
 
     def begin(
-        self, sentences: Sequence[str], *, deadline: float | None = None, span: Span = NO_SPAN
+        self,
+        sentences: Sentences,
+        options: Options = AS_THEY_ARE,
+        *,
+        deadline: float | None = None,
+        span: Span = NO_SPAN,
+        unreadable: Unreadable = refuse,
     ) -> tuple[Accepted, Rows]:
         """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
-        frees the queue's places at once.
+        frees the queue's places at once. Where `unreadable` doesn't raise what it is told of, the other sentences are
+        embedded.
         """
-        model = self.model  # one for all that follows: another may take over at any time
-        if model.is_withdrawn:
-            raise NotServingError("the model failed its self-test and is being loaded anew")
-        self._check(sentences)
+        model = self._trusted()  # one for all that follows: another may take over at any time
+        reader = Reader(model.tokenizer, model.config, self._limits)
+        reader.check(len(sentences), options)
         self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
-        tokens = self._tokenise(model.tokenizer, sentences, deadline)
-        counts = [len(sentence.ids) for sentence in tokens]
-        if (total := sum(counts)) > self._max_request_tokens:
-            raise RequestError(
-                f"{total} tokens are more than this server's limit of {self._max_request_tokens} a request"
-            )
+        with self._metrics.phase("tokenise"):
+            tokens = reader.read(sentences, options, between=partial(_give_up, deadline), unreadable=unreadable)
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
-        return Accepted(model.config.version, counts, [sentence.truncated for sentence in tokens]), rows
+        counts = [len(sentence.ids) for sentence in tokens]
+        return Accepted(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
+
+    def tokenise(
+        self, sentences: Sequence[str], options: Options = AS_THEY_ARE, *, deadline: float | None = None
+    ) -> tuple[str, list[Pieces]]:
+        """The model's version, and what it reads of each sentence. Raises as `begin` does."""
+        model = self._trusted()
+        reader = Reader(model.tokenizer, model.config, self._limits)
+        reader.check(len(sentences), options)
+        return model.config.version, reader.pieces(sentences, options, between=partial(_give_up, deadline))
 
     def finish(self, accepted: Accepted, rows: NDArray[np.float32]) -> Embeddings:
         """The second half: `rows` are what the future holds."""
         self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
-        return Embeddings(rows, accepted.token_counts, accepted.truncated, accepted.model_version)
+        return Embeddings(
+            accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
+        )
 
     def attend_to(self, source: Source) -> None:
         """Bring in what comes to `source`, by the threads that run the model."""
@@ -154,32 +174,15 @@ class Embedder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _check(self, sentences: Sequence[str]) -> None:
-        if not sentences:
-            raise RequestError("there are no sentences; send at least one")
-        if len(sentences) > self.max_sentences:
-            raise RequestError(
-                f"{len(sentences)} sentences are more than this server's limit of {self.max_sentences} a request"
-            )
-        for index, sentence in enumerate(sentences):
-            if len(sentence) > self.max_sentence_chars:
-                raise SentenceError(
-                    index, f"has {len(sentence)} characters; this server's limit is {self.max_sentence_chars}"
-                )
-            if not sentence or sentence.isspace():
-                raise SentenceError(index, "is empty; a sentence needs at least one word")
+    def _trusted(self) -> Model:
+        if self.model.is_withdrawn:
+            raise NotServingError("the model failed its self-test and is being loaded anew")
+        return self.model
 
-    def _tokenise(self, tokenizer: Tokenizer, sentences: Sequence[str], deadline: float | None) -> list[Tokens]:
-        def give_up() -> None:
-            if deadline is not None and time.monotonic() >= deadline:
-                raise DeadlineError("the deadline passed before the sentences were tokenised")
 
-        with self._metrics.phase("tokenise"):
-            tokens = tokenizer.encode(sentences, between=give_up)
-        for index, sentence in enumerate(tokens):
-            if not sentence.ids:
-                raise SentenceError(index, "holds nothing that the model's tokenizer can read")
-        return tokens
+def _give_up(deadline: float | None) -> None:
+    if deadline is not None and time.monotonic() >= deadline:
+        raise DeadlineError("the deadline passed before the sentences were tokenised")
 
 
 def _wait(future: Rows, deadline: float | None) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """What comes back for one request's sentences, on either side of the wire."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +11,18 @@ from numpy.typing import NDArray
 class Embeddings:
     """The embeddings of one request's sentences, in order."""
 
-    rows: NDArray[np.float32]
-    """float32 [sentences, dimension]: final forward state, then final backward state."""
+    rows: NDArray[Any]
+    """[sentences, dimension]: final forward state, then final backward state. float32, unless another encoding was
+    asked for: float16; int8, to be multiplied by `scales`; or uint8 [sentences, dimension/8], a bit a number, 1 above
+    0."""
     token_counts: list[int]
     """How many tokens of each sentence were read."""
     truncated: list[bool]
     """Which sentences were longer than the model reads."""
     model_version: str
     """Vectors of different versions must not be compared."""
+    scales: NDArray[np.float32] | None = None
+    """Of int8 rows: float32 [sentences]."""
 
 
 def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:

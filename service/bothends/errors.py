@@ -7,7 +7,8 @@
     ├── BundleError               the model's: a file is missing, changed, or doesn't fit its neighbours
     │   └── SelfTestError         … it no longer computes what PyTorch computed
     ├── RequestError              the caller's: the request can't be answered as it stands
-    │   └── SentenceError         … because of one sentence, named by its index
+    │   ├── SentenceError         … because of one sentence, named by its index
+    │   └── UnknownModelError     … it names a model that isn't served
     ├── UnauthenticatedError      the caller's: no API key came with the call, or none that the server knows
     ├── OverloadedError           the load's: the queue is full; try again after `retry_after_s`
     │   └── QuotaError            … the load of this caller's key, which has had its share
@@ -80,6 +81,13 @@ class SentenceError(RequestError):
         super().__init__(f"sentences[{index}] {reason}", field=f"sentences[{index}]")
         self.index = index
         self.reason = reason
+
+
+class UnknownModelError(RequestError):
+    """The request names a model that isn't served here."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, field="model")
 
 
 class UnauthenticatedError(BothendsError):

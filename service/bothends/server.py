@@ -20,12 +20,13 @@ from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
+from .fronts.native import EmbeddingService
 from .gate import Gate
 from .keeper import Keeper
 from .keys import Keys
 from .metrics import Metrics
 from .model import Model
-from .servicer import EmbeddingServicer
+from .responder import Responder
 from .settings import Settings
 from .transport import Transport, bracketed
 from .versions import fingerprint, newest
@@ -173,20 +174,20 @@ class Server:
         for name in ("", SERVICE):
             self._health.set(name, status.SERVING if fit else status.NOT_SERVING)
 
-    def _add_services(self) -> None:
-        servicer = EmbeddingServicer(self.embedder, self.metrics, max_message_bytes=self.settings.max_message_bytes)
-        self._calls = CallQueue(
-            self._grpc,
-            servicer.methods(
-                Dispatcher(
-                    self.metrics,
-                    self._gate,
-                    lambda: self.embedder.wait_s,
-                    self._keys,
-                    patience_s=self.settings.handshake_s,
-                )
-            ),
+    def _dispatcher(self) -> Dispatcher:
+        """For one thread's calls at a time; all of them share the gate, the keys and the metrics."""
+        return Dispatcher(
+            self.metrics,
+            self._gate,
+            lambda: self.embedder.wait_s,
+            self._keys,
+            patience_s=self.settings.handshake_s,
         )
+
+    def _add_services(self) -> None:
+        responder = Responder(self.embedder, self.metrics)
+        native = EmbeddingService(responder, max_message_bytes=self.settings.max_message_bytes)
+        self._calls = CallQueue(self._grpc, native.methods(self._dispatcher()))
         # By its default a change of status waits for each watcher's stream, and for ever where one leaves meanwhile.
         watchers = ThreadPoolExecutor(_WATCHERS, "bothends-health")
         self._health = health.HealthServicer(experimental_non_blocking=False, experimental_thread_pool=watchers)

@@ -19,6 +19,7 @@ from .errors import (
     RequestError,
     SentenceError,
     UnauthenticatedError,
+    UnknownModelError,
 )
 
 DOMAIN = "bothends"
@@ -29,6 +30,7 @@ _DetailT = TypeVar("_DetailT", error_details_pb2.ErrorInfo, error_details_pb2.Ba
 # The most derived class comes first: the first row that an error is an instance of gives its code and reason.
 _TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
     (SentenceError, code_pb2.INVALID_ARGUMENT, "INVALID_SENTENCE"),
+    (UnknownModelError, code_pb2.NOT_FOUND, "UNKNOWN_MODEL"),
     (RequestError, code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
     (UnauthenticatedError, code_pb2.UNAUTHENTICATED, "UNAUTHENTICATED"),
     (QuotaError, code_pb2.RESOURCE_EXHAUSTED, "QUOTA"),

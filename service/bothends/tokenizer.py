@@ -25,6 +25,14 @@ class Tokens:
     truncated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces(Tokens):
+    """The same, with each token's text in the vocabulary and where it stands in the sentence, in characters."""
+
+    texts: list[str]
+    places: list[tuple[int, int]]
+
+
 class Tokenizer:
     """A Hugging Face tokenizer that cuts to `max_tokens` and says so, and never pads."""
 
@@ -59,7 +67,9 @@ class Tokenizer:
         texts = [self._tokenizer.id_to_token(index) or "" for index in range(self.vocabulary_size)]
         return [text.removeprefix("##") for text in texts]
 
-    def encode(self, sentences: Sequence[str], *, between: Callable[[], None] = lambda: None) -> list[Tokens]:
+    def encode(
+        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+    ) -> list[Tokens]:
         """Token ids of each sentence, in order; empty where nothing in it is a token. Long input leaves the GIL free.
 
         Long input is encoded in pieces, so that memory follows the piece and not the whole; `between` is called
@@ -68,14 +78,34 @@ class Tokenizer:
         found: list[Tokens] = []
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
             between()
-            try:
-                encodings = self._encode(sentences[start:stop])
-            except BaseException as error:
-                name = type(error).__name__  # its text may hold a caller's sentence
-                raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
-            limit = self._max_tokens
-            found += [Tokens(encoding.ids[:limit], len(encoding) > limit) for encoding in encodings]
+            for encoding in self._guarded(self._encode, sentences[start:stop]):
+                ids = encoding.ids
+                found.append(Tokens(ids[self._kept(len(ids), keep_end)], len(ids) > self._max_tokens))
         return found
+
+    def pieces(
+        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+    ) -> list[Pieces]:
+        """As `encode`, with texts and places; takes longer."""
+        found: list[Pieces] = []
+        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
+            between()
+            for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
+                kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens
+                found.append(Pieces(encoding.ids[kept], cut, encoding.tokens[kept], encoding.offsets[kept]))
+        return found
+
+    def _kept(self, tokens: int, keep_end: bool) -> slice:
+        return slice(max(0, tokens - self._max_tokens), None) if keep_end else slice(self._max_tokens)
+
+    def _guarded(
+        self, encode: Callable[[Sequence[str]], list[tokenizers.Encoding]], texts: Sequence[str]
+    ) -> list[tokenizers.Encoding]:
+        try:
+            return encode(texts)
+        except BaseException as error:
+            name = type(error).__name__  # its text may hold a caller's sentence
+            raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
     def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
         """One short sentence takes less time than to let go of the GIL and get it back from busy threads."""

@@ -1,26 +1,53 @@
-"""EmbedResponse with its vectors as bytes: the same message on the wire, written and read without counting out floats.
+"""Options from requests, and EmbedResponse with its vectors as bytes: the same message on the wire, written and read
+without counting out floats.
 
 A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
 (https://protobuf.dev/programming-guides/encoding/#packed). So a message that differs from the contract's only in that
 type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
+from google.rpc import status_pb2
+from numpy.typing import NDArray
 
 from .embeddings import Embeddings
+from .errors import RequestError
+from .options import Encoding, Options, Truncation
 from .v1 import embedding_pb2
 
 SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
-_FLOAT32 = np.dtype("<f4")
+_FIELD: dict[Encoding, str] = {
+    "float32": "values",
+    "float16": "float16_values",
+    "int8": "int8_values",
+    "sign_bits": "sign_bits",
+}
+_DTYPE: dict[Encoding, str] = {"float32": "<f4", "float16": "<f2", "int8": "i1", "sign_bits": "u1"}
+_INT8_MAX = 127
+TRUNCATIONS: dict[int, Truncation] = {
+    embedding_pb2.TRUNCATION_UNSPECIFIED: "start",
+    embedding_pb2.TRUNCATION_ERROR: "error",
+    embedding_pb2.TRUNCATION_KEEP_START: "start",
+    embedding_pb2.TRUNCATION_KEEP_END: "end",
+}
+ENCODINGS: dict[int, Encoding] = {
+    embedding_pb2.ENCODING_UNSPECIFIED: "float32",
+    embedding_pb2.ENCODING_FLOAT32: "float32",
+    embedding_pb2.ENCODING_FLOAT16: "float16",
+    embedding_pb2.ENCODING_INT8: "int8",
+    embedding_pb2.ENCODING_SIGN_BITS: "sign_bits",
+}
+AskedFor: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
 
 
-def _message_class() -> Any:
-    """The contract's EmbedResponse under another package, `Embedding.values` made bytes."""
+def _message_class(name: str) -> Any:
+    """The contract's message under another package, `Embedding.values` made bytes."""
     file = descriptor_pb2.FileDescriptorProto()
     embedding_pb2.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = "bothends/wire.proto", "bothends.wire"
@@ -33,36 +60,91 @@ def _message_class() -> Any:
                 field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
                 field.label = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
     pool = descriptor_pool.DescriptorPool()
+    for imported in (any_pb2, status_pb2):
+        pool.AddSerializedFile(imported.DESCRIPTOR.serialized_pb)
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("bothends.wire.EmbedResponse"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"bothends.wire.{name}"))
 
 
-Response: Any = _message_class()
+Response: Any = _message_class("EmbedResponse")
 """EmbedResponse, `Embedding.values` being bytes."""
 
 
-def encode(found: Embeddings) -> bytes:
+def options(request: AskedFor) -> tuple[Options, Encoding]:
+    """What `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
+    if request.encoding not in ENCODINGS:
+        raise RequestError(f"{request.encoding} is no Encoding of this contract", field="encoding")
+    asked = replace(truncation(request), normalize=request.normalize, dimensions=request.dimensions or None)
+    return asked, ENCODINGS[request.encoding]
+
+
+def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Options:
+    """As `options`, of a request that has no other field for them."""
+    if request.truncation not in TRUNCATIONS:
+        raise RequestError(f"{request.truncation} is no Truncation of this contract", field="truncation")
+    return Options(TRUNCATIONS[request.truncation])
+
+
+def fields(
+    truncation: Truncation = "start",
+    normalize: bool = False,
+    dimensions: int | None = None,
+    encoding: Encoding = "float32",
+) -> dict[str, Any]:
+    """What a request holds beside its sentences. Raises RequestError for what the contract has no word for."""
+    words: dict[str, Any] = {"normalize": normalize, "dimensions": dimensions or 0}
+    for name, value, known in (("truncation", truncation, TRUNCATIONS), ("encoding", encoding, ENCODINGS)):
+        number = next((number for number, word in known.items() if word == value), None)
+        if number is None:
+            raise RequestError(f"{name} {value!r}: it is {', '.join(dict.fromkeys(known.values()))}", field=name)
+        words[name] = number
+    return words
+
+
+def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
     """The bytes of the EmbedResponse that holds `found`."""
     response = Response(model_version=found.model_version)
-    rows = np.ascontiguousarray(found.rows, dtype=_FLOAT32)
-    for row, count, truncated in zip(rows, found.token_counts, found.truncated, strict=True):
-        response.embeddings.add(values=row.tobytes(), token_count=count, truncated=truncated)
+    fields = written(found.rows, encoding)
+    for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
+        response.embeddings.add(**values, token_count=count, truncated=truncated)
     content: bytes = response.SerializeToString()
     return content
+
+
+def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str, Any]]:
+    """The fields of Embedding that hold each of `rows`."""
+    if encoding == "int8":
+        scales = np.abs(rows).max(axis=1, keepdims=True, initial=0) / _INT8_MAX
+        numbers = np.rint(rows / np.where(scales > 0, scales, np.float32(1))).astype(np.int8)
+        pairs = zip(numbers, scales[:, 0], strict=True)
+        return ({"int8_values": row.tobytes(), "scale": scale} for row, scale in pairs)
+    packed = np.packbits(rows > 0, axis=1) if encoding == "sign_bits" else rows
+    return ({_FIELD[encoding]: row.tobytes()} for row in np.ascontiguousarray(packed, dtype=_DTYPE[encoding]))
 
 
 def decode(responses: Sequence[Any]) -> Embeddings:
     """The embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
-    sizes = {len(embedding.values) for embedding in embeddings}
+    encoding = _encoding(embeddings)
+    values = [getattr(embedding, _FIELD[encoding]) for embedding in embeddings]
+    sizes = set(map(len, values))
     if len(sizes) > 1 or len({response.model_version for response in responses}) > 1:
         raise ValueError("embeddings of different models don't fit together")  # numbers would move to other sentences
     if not sizes or 0 in sizes:
         raise ValueError("an answer holds no embeddings")
-    rows = np.frombuffer(b"".join(embedding.values for embedding in embeddings), dtype=_FLOAT32)
+    rows = np.frombuffer(b"".join(values), dtype=_DTYPE[encoding]).reshape(len(values), -1)
     return Embeddings(
-        rows.reshape(len(embeddings), -1).astype(np.float32),  # a copy that its owner may write to
+        rows.astype(rows.dtype.newbyteorder("=")),  # a copy that its owner may write to
         [embedding.token_count for embedding in embeddings],
         [embedding.truncated for embedding in embeddings],
         responses[0].model_version,
+        np.array([embedding.scale for embedding in embeddings], np.float32) if encoding == "int8" else None,
     )
+
+
+def _encoding(embeddings: Sequence[Any]) -> Encoding:
+    """That of the first; one of another is found to have no numbers."""
+    for encoding, field in _FIELD.items():
+        if embeddings and getattr(embeddings[0], field):
+            return encoding
+    return "float32"

@@ -24,11 +24,12 @@ with atheris.instrument_imports(include=["bothends"]):
 
     from bothends.admission import admit
     from bothends.bundle import Bundle, BundleConfig, Golden, default_path
-    from bothends.dispatch import Answer, _parsed
+    from bothends.dispatch import Answer, protobuf
     from bothends.embedder import Embedder
     from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
+    from bothends.fronts.native import EmbeddingService
     from bothends.metrics import Metrics
-    from bothends.servicer import EmbeddingServicer
+    from bothends.responder import Responder
     from bothends.settings import Settings
     from bothends.status import from_status
     from bothends.v1 import embedding_pb2
@@ -67,7 +68,8 @@ def server() -> Reader:
     """Bytes through parsing, checks, the tokenizer and, now and then, the model."""
     settings, metrics = Settings(selftest_s=0, workers=1), Metrics()
     embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
-    servicer = EmbeddingServicer(embedder, metrics, max_message_bytes=settings.max_message_bytes)
+    service = EmbeddingService(Responder(embedder, metrics), max_message_bytes=settings.max_message_bytes)
+    parse = protobuf(embedding_pb2.EmbedRequest)
 
     def read(content: bytes) -> str:
         caller, ended = Caller(), Event()
@@ -79,7 +81,7 @@ def server() -> Reader:
 
         answer = Answer(caller, settled, INVALID_SPAN)  # type: ignore[arg-type]  # a caller, but for gRPC
         with answer.guarding():
-            servicer.embed(_parsed(embedding_pb2.EmbedRequest, content, "Embed"), answer)
+            service.embed(parse(content), answer)
         if not ended.is_set():
             stays = next(patience) % _STAYS == 0
             assert not stays or ended.wait(30), "no answer"

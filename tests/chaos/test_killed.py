@@ -33,7 +33,7 @@ def insist(target: str, reference: Reference, seed: int, stop: threading.Event) 
             sentences, right = reference.pick(chance, most=MOST)
             started = time.monotonic()
             try:
-                found = client.embed(sentences)
+                found = client.encode(sentences)
             except BothendsError as error:
                 kind = type(error).__name__
             else:

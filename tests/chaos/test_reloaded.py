@@ -70,7 +70,7 @@ class Caller(threading.Thread):
         with Client(self.target) as client:
             while not self.stop.is_set():
                 try:
-                    reply = client.embed_details(SENTENCES, timeout_s=30)
+                    reply = client.embed(SENTENCES, timeout_s=30)
                 except OverloadedError:
                     self.refused += 1
                 except Exception as error:

@@ -63,7 +63,7 @@ def outcomes(client: Client, sentences: Sequence[str]) -> list[Outcome]:
     left = list(range(len(sentences)))
     while left:
         try:
-            rows = client.embed_details([sentences[index] for index in left]).rows
+            rows = client.embed([sentences[index] for index in left]).rows
         except SentenceError as error:
             del left[error.index]
             continue
@@ -155,7 +155,7 @@ def test_one_past_the_limit_is_refused_by_index(client: Client) -> None:
     """At the limit it is embedded."""
     assert outcomes(client, ["x" * CHARS, "y" * (CHARS + 1)])[0] is not None
     with pytest.raises(SentenceError, match=rf"sentences\[1\] has {CHARS + 1} characters"):
-        client.embed(["x", "y" * (CHARS + 1)])
+        client.encode(["x", "y" * (CHARS + 1)])
 
 
 def test_bytes_that_are_no_unicode_are_invalid_argument(
@@ -182,6 +182,6 @@ def test_bytes_that_are_no_unicode_are_invalid_argument(
         good = embedding_pb2.EmbedResponse.FromString(embed(b"\x0a\x01a", timeout=10))
     assert len(good.embeddings) == 1
     with Client("{}:{}".format(*attacked.grpc)) as client, pytest.raises(SentenceError, match="no valid Unicode"):
-        client.embed(["a\ud800b"])
+        client.encode(["a\ud800b"])
     record("text that is none", cases=len(surrogates) + len(classics), lost=0)
     attacked.answers_right()

@@ -38,7 +38,7 @@ class Victim:
         with Client("{}:{}".format(*self.grpc), timeout_s=PATIENCE_S) as client:
             while True:
                 try:
-                    assert client.embed(SENTENCES).tobytes() == self.reference
+                    assert client.encode(SENTENCES).tobytes() == self.reference
                     break
                 except OverloadedError as error:
                     if time.monotonic() - began > PATIENCE_S:
@@ -73,7 +73,7 @@ def victim(*flags: str) -> Iterator[Victim]:
 def _prepared(running: Running) -> Victim:
     """With what is right for it, asked before anything is done to it."""
     with Client(running.target) as client:
-        reference = client.embed(SENTENCES).tobytes()
+        reference = client.encode(SENTENCES).tobytes()
     host, _, port = running.target.rpartition(":")
     web = urlsplit(running.http)
     attacked = Victim(running.process, (host, int(port)), (host, web.port or 80), reference, 0)

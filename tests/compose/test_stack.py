@@ -56,12 +56,12 @@ def test_rows_are_those_of_the_bundle_in_process(client: Client, english: Bundle
     embedder = Embedder.load(english, settings=Settings(device="cpu"), metrics=Metrics())
     expected = embedder.embed(SENTENCES).rows
     embedder.close(timeout_s=5)
-    np.testing.assert_allclose(client.embed(SENTENCES), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(client.encode(SENTENCES), expected, rtol=0, atol=1e-6)
 
 
 def test_errors_pass_the_gateway_with_their_details(client: Client) -> None:
     with pytest.raises(SentenceError, match="empty") as raised:
-        client.embed(["fine", " "])
+        client.encode(["fine", " "])
     assert raised.value.index == 1
 
 
@@ -107,7 +107,7 @@ class Callers:
     def __init__(self, target: str) -> None:
         self._target = target
         with Client(target) as client:
-            self._expected = client.embed(SAME).tobytes()
+            self._expected = client.encode(SAME).tobytes()
         self.answers = 0
         self.refusals = 0
         self.unforeseen: list[BaseException] = []
@@ -129,7 +129,7 @@ class Callers:
         with Client(self._target, retry=Retry(attempts=1)) as client:  # which shows what a single call meets
             while not self._stopped.is_set():
                 try:
-                    assert client.embed(SAME).tobytes() == self._expected
+                    assert client.encode(SAME).tobytes() == self._expected
                     self.answers += 1
                 except (ConnectionFailedError, DrainingError):  # told that nothing was done
                     self.refusals += 1
@@ -155,7 +155,7 @@ def test_stopping_under_load_loses_nothing_accepted(stack: Stack, services: tupl
         assert [inspect(container)["State"]["ExitCode"] for container in stack.containers(service)] == [0]
     stack.up()
     with Client(stack.address("gateway", 50051)) as client:
-        assert client.embed(SAME).shape == (1, 512)
+        assert client.encode(SAME).shape == (1, 512)
 
 
 def test_replicas_share_the_load_and_one_may_go(stack: Stack, client: Client) -> None:
@@ -165,13 +165,13 @@ def test_replicas_share_the_load_and_one_may_go(stack: Stack, client: Client) ->
     assert len(embedders) == 3
 
     def all_are_known() -> bool:
-        client.embed(SAME)
+        client.encode(SAME)
         return all(metric(embedder, ANSWERED) > 0 for embedder in embedders)
 
     assert eventually(all_are_known)
     before = [metric(embedder, ANSWERED) for embedder in embedders]
     for _ in range(90):
-        client.embed(SAME)
+        client.encode(SAME)
     shares = [metric(embedder, ANSWERED) - count for embedder, count in zip(embedders, before, strict=True)]
     assert sum(shares) == 90
     assert min(shares) >= 20, shares

@@ -29,7 +29,7 @@ def call(target: str, seed: int, until: float) -> list[float]:
         while time.monotonic() < until:
             sentences = [" ".join(random.choice(WORDS, size=length)) for length in random.integers(4, 40, size=16)]
             started = time.perf_counter()
-            client.embed(sentences)
+            client.encode(sentences)
             seconds.append(time.perf_counter() - started)
     return seconds
 

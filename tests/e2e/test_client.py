@@ -44,7 +44,7 @@ class Callers:
         try:
             with self._make() as client:
                 while not self._stopped.is_set():
-                    assert client.embed(["the same words"]).tobytes() == self._expected
+                    assert client.encode(["the same words"]).tobytes() == self._expected
                     self._answers.release()
         except BaseException as error:  # reported by the test
             self.unforeseen.append(error)
@@ -71,7 +71,7 @@ def again(killed: Running) -> Running:
 def test_a_server_killed_and_started_again_costs_time_only(running: Running, either: type[Client | Awaited]) -> None:
     """Callers in a loop, in the middle of which the server dies without a word: no error, no wrong bytes."""
     with Client(running.target) as client:
-        expected = client.embed(["the same words"]).tobytes()
+        expected = client.encode(["the same words"]).tobytes()
     callers = Callers(lambda: either(running.target, timeout_s=60, retry=PATIENT), expected)
     with callers.running():
         callers.wait_for(50)
@@ -90,7 +90,7 @@ def test_of_two_servers_one_may_be_killed_and_come_back(running: Running, either
     """Both are used; nobody notices that one is gone; it has its turns again once it is back."""
     other = start()
     with Client(running.target) as client:
-        expected = client.embed(["the same words"]).tobytes()
+        expected = client.encode(["the same words"]).tobytes()
     callers = Callers(lambda: either([running.target, other.target], timeout_s=30), expected)
     started: list[Running] = [other]
     try:

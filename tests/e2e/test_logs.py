@@ -16,9 +16,9 @@ def test_states_and_requests_are_logged_without_a_sentence() -> None:
     running = start("--log-level", "debug")
     try:
         with Client(running.target) as client:
-            client.embed(["a most secret dragon"])
+            client.encode(["a most secret dragon"])
             with pytest.raises(SentenceError):
-                client.embed(["another secret", " "])
+                client.encode(["another secret", " "])
         running.process.send_signal(signal.SIGTERM)
         _, errors = running.process.communicate(timeout=20)
     finally:
@@ -43,7 +43,7 @@ def test_requests_are_silent_by_default() -> None:
     running = start()
     try:
         with Client(running.target) as client:
-            client.embed(["a dragon"])
+            client.encode(["a dragon"])
         running.process.send_signal(signal.SIGTERM)
         _, errors = running.process.communicate(timeout=20)
     finally:

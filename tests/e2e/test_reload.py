@@ -32,12 +32,12 @@ def running(root: Path) -> Iterator[Running]:
 def test_sighup_brings_in_what_is_new(running: Running, root: Path, newer: list[Bundle]) -> None:
     """The version that is served, in replies and in the model's description; without it nothing changes."""
     with Client(running.target) as client:
-        assert client.embed_details(["a man"]).model_version == "1.0"
+        assert client.embed(["a man"]).model_version == "1.0"
         shutil.copytree(newer[0].path, root / "v2")
         assert client.model().version == "1.0"
         running.process.send_signal(signal.SIGHUP)
         until(lambda: client.model().version == newer[0].config.version)
-        assert client.embed_details(["a man"]).model_version == newer[0].config.version
+        assert client.embed(["a man"]).model_version == newer[0].config.version
 
 
 def test_sighup_for_a_bad_one_is_a_line_in_the_log(running: Running, root: Path, newer: list[Bundle]) -> None:
@@ -49,7 +49,7 @@ def test_sighup_for_a_bad_one_is_a_line_in_the_log(running: Running, root: Path,
     said = next(line for line in running.process.stderr if "refused" in line)
     assert "v2/model.onnx has changed since its export" in json.loads(said)["event"]
     with Client(running.target) as client:
-        assert client.embed_details(["a man"]).model_version == "1.0"
+        assert client.embed(["a man"]).model_version == "1.0"
 
 
 def test_a_folder_without_a_bundle_does_not_start(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_the_banner_says_what_is_served(shared: Running) -> None:
 def test_the_server_imports_no_torch_and_stays_small(shared: Running) -> None:
     """No library of PyTorch's is mapped into the process, and it holds less than 300 MB."""
     with Client(shared.target) as client:
-        client.embed([f"dragon number {number}" for number in range(2000)])
+        client.encode([f"dragon number {number}" for number in range(2000)])
     process = Path(f"/proc/{shared.process.pid}")
     if not process.exists():
         pytest.skip("needs /proc")
@@ -74,7 +74,7 @@ def test_embed_prints_vectors_as_json(shared: Running) -> None:
     answer = bothends("embed", "--server", shared.target, "--json", "there will be dragons", "dragons")
     lines = [json.loads(line) for line in answer.stdout.splitlines()]
     with Client(shared.target) as client:
-        rows = client.embed(["there will be dragons", "dragons"])
+        rows = client.encode(["there will be dragons", "dragons"])
     assert np.array_equal(np.array([line["embedding"] for line in lines], dtype=np.float32), rows)
     assert [(line["token_count"], line["truncated"]) for line in lines] == [(4, False), (1, False)]
 
@@ -162,7 +162,7 @@ def test_sigterm_answers_what_was_accepted(running: Running) -> None:
 
     def ask() -> None:
         with Client(running.target, retry=ONCE) as client:
-            answers.append(client.embed(sentences))
+            answers.append(client.encode(sentences))
 
     caller = threading.Thread(target=ask)
     caller.start()
@@ -174,13 +174,13 @@ def test_sigterm_answers_what_was_accepted(running: Running) -> None:
     assert running.process.wait(timeout=60) == 0
     assert [rows.shape for rows in answers] == [(200, 512)]
     with Client(running.target, retry=ONCE) as late, pytest.raises((ConnectionFailedError, DrainingError)):
-        late.embed(["too late"])
+        late.encode(["too late"])
 
 
 def test_sigterm_under_load_loses_nothing(running: Running) -> None:
     """Callers in a loop see right answers, then UNAVAILABLE; no other error, no wrong bytes."""
     with Client(running.target) as client:
-        expected = client.embed(["the same words"]).tobytes()
+        expected = client.encode(["the same words"]).tobytes()
     unforeseen: list[BaseException] = []
     answered = threading.Semaphore(0)
 
@@ -188,7 +188,7 @@ def test_sigterm_under_load_loses_nothing(running: Running) -> None:
         with Client(running.target, retry=ONCE) as client:
             try:
                 while True:
-                    assert client.embed(["the same words"]).tobytes() == expected
+                    assert client.encode(["the same words"]).tobytes() == expected
                     answered.release()
             except (ConnectionFailedError, DrainingError):
                 pass
@@ -227,7 +227,7 @@ def test_ipv6_addresses_are_printed_as_they_are_dialled() -> None:
     running = start("--host", "::1")
     assert running.target.startswith("[::1]:")
     with Client(running.target) as client:
-        assert client.embed(["six"]).shape == (1, 512)
+        assert client.encode(["six"]).shape == (1, 512)
     finish(running)
 
 

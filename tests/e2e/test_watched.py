@@ -45,12 +45,12 @@ class Callers:
                 self._embed(client, [" ".join(random.choice(WORDS, size=length)) for length in lengths])
             self._embed(client, ["dragons " * 400])
             with pytest.raises(SentenceError):
-                client.embed(["dragon" * 20_000])
+                client.encode(["dragon" * 20_000])
             self.mistakes += 1
 
     def _embed(self, client: Client, sentences: list[str]) -> None:
         started = time.perf_counter()
-        answer = client.embed_details(sentences)
+        answer = client.embed(sentences)
         self.seconds.append(time.perf_counter() - started)
         self.tokens.append(sum(answer.token_counts))
 

@@ -44,6 +44,16 @@ class EmbeddingServiceStub:
                 request_serializer=bothends_dot_v1_dot_embedding__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=bothends_dot_v1_dot_embedding__pb2.EmbedResponse.FromString,
                 _registered_method=True)
+        self.EmbedStream = channel.stream_stream(
+                '/bothends.v1.EmbeddingService/EmbedStream',
+                request_serializer=bothends_dot_v1_dot_embedding__pb2.EmbedStreamRequest.SerializeToString,
+                response_deserializer=bothends_dot_v1_dot_embedding__pb2.EmbedStreamResponse.FromString,
+                _registered_method=True)
+        self.Tokenize = channel.unary_unary(
+                '/bothends.v1.EmbeddingService/Tokenize',
+                request_serializer=bothends_dot_v1_dot_embedding__pb2.TokenizeRequest.SerializeToString,
+                response_deserializer=bothends_dot_v1_dot_embedding__pb2.TokenizeResponse.FromString,
+                _registered_method=True)
         self.GetModel = channel.unary_unary(
                 '/bothends.v1.EmbeddingService/GetModel',
                 request_serializer=bothends_dot_v1_dot_embedding__pb2.GetModelRequest.SerializeToString,
@@ -71,6 +81,24 @@ class EmbeddingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EmbedStream(self, request_iterator, context):
+        """Embeds any number of sentences: as many requests as there are, each answered by one response, in order. A sentence that
+        can't be embedded costs itself only. Requests are read as fast as responses are: who reads slowly is served slowly.
+
+        A full server lets a stream wait. UNAVAILABLE, or any other status, ends the stream after the last response; the requests
+        without a response weren't answered, and can be sent again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Tokenize(self, request, context):
+        """Cuts sentences into the tokens that the model reads. Errors as Embed's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetModel(self, request, context):
         """Describes the model that is served and the limits of a request.
         """
@@ -85,6 +113,16 @@ def add_EmbeddingServiceServicer_to_server(servicer, server):
                     servicer.Embed,
                     request_deserializer=bothends_dot_v1_dot_embedding__pb2.EmbedRequest.FromString,
                     response_serializer=bothends_dot_v1_dot_embedding__pb2.EmbedResponse.SerializeToString,
+            ),
+            'EmbedStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.EmbedStream,
+                    request_deserializer=bothends_dot_v1_dot_embedding__pb2.EmbedStreamRequest.FromString,
+                    response_serializer=bothends_dot_v1_dot_embedding__pb2.EmbedStreamResponse.SerializeToString,
+            ),
+            'Tokenize': grpc.unary_unary_rpc_method_handler(
+                    servicer.Tokenize,
+                    request_deserializer=bothends_dot_v1_dot_embedding__pb2.TokenizeRequest.FromString,
+                    response_serializer=bothends_dot_v1_dot_embedding__pb2.TokenizeResponse.SerializeToString,
             ),
             'GetModel': grpc.unary_unary_rpc_method_handler(
                     servicer.GetModel,
@@ -124,6 +162,60 @@ class EmbeddingService:
             '/bothends.v1.EmbeddingService/Embed',
             bothends_dot_v1_dot_embedding__pb2.EmbedRequest.SerializeToString,
             bothends_dot_v1_dot_embedding__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EmbedStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/bothends.v1.EmbeddingService/EmbedStream',
+            bothends_dot_v1_dot_embedding__pb2.EmbedStreamRequest.SerializeToString,
+            bothends_dot_v1_dot_embedding__pb2.EmbedStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tokenize(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bothends.v1.EmbeddingService/Tokenize',
+            bothends_dot_v1_dot_embedding__pb2.TokenizeRequest.SerializeToString,
+            bothends_dot_v1_dot_embedding__pb2.TokenizeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,7 +49,7 @@ def sample(server: Server, series: str) -> float:
 
 
 def test_the_clients_numbers_are_the_sessions_bit_for_bit(client: Client, expected: np.ndarray) -> None:
-    rows = client.embed(SENTENCES)
+    rows = client.encode(SENTENCES)
     assert (rows.dtype, rows.shape) == (np.float32, (60, 512))
     assert rows.tobytes() == expected.tobytes()
 
@@ -60,7 +60,7 @@ def test_load_changes_no_bit(server: Server, expected: np.ndarray) -> None:
     def one(number: int) -> bool:
         place = number % len(SENTENCES)
         with Client(f"127.0.0.1:{server.port}") as own:
-            return own.embed([SENTENCES[place]])[0].tobytes() == expected[place].tobytes()
+            return own.encode([SENTENCES[place]])[0].tobytes() == expected[place].tobytes()
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(one, range(240)))
@@ -218,7 +218,7 @@ def test_requests_are_counted_by_code(server: Server, client: Client) -> None:
     """Calls and refusals move the series that they belong to."""
     series = ('bothends_requests_total{code="OK",method="Embed"}', 'bothends_request_seconds_count{method="Embed"}')
     before = [sample(server, name) for name in series]
-    client.embed(["one"])
+    client.encode(["one"])
     assert [sample(server, name) for name in series] == [value + 1 for value in before]
     assert 'bothends_model_info{device="cpu",name="english",provider="CPUExecutionProvider"' in scrape(server)
 

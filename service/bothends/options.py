@@ -1,0 +1,51 @@
+"""What a caller may ask of its embeddings beside the sentences, and rows shaped to it. Knows no wire and no model."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .embeddings import nested
+
+Truncation: TypeAlias = Literal["error", "start", "end"]
+"""What becomes of a sentence longer than the model reads: it is an error, or its start or its end is kept."""
+Encoding: TypeAlias = Literal["float32", "float16", "int8", "sign_bits"]
+"""How an embedding's numbers are written."""
+
+
+class Asked(TypedDict, total=False):
+    """The same as keyword arguments of clients."""
+
+    truncation: Truncation
+    """"start" (the default) and "end" keep that part of a sentence longer than the model reads; "error" refuses it."""
+    normalize: bool
+    """Whether rows are scaled to length 1."""
+    dimensions: int | None
+    """How many numbers a row is to have: one of the model's `nested_dimensions`."""
+    encoding: Encoding
+    """How rows travel, and are returned: see `Embeddings.rows`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every front offers, under the names that its callers know."""
+
+    truncation: Truncation = "start"
+    normalize: bool = False
+    """Whether rows are scaled to length 1."""
+    dimensions: int | None = None
+    """How many numbers a row is to have; None for all."""
+
+    def shaped(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`rows` float32 [sentences, dimension] as asked for; the very same where nothing was."""
+        if self.dimensions is not None and self.dimensions != rows.shape[1]:
+            rows = nested(rows, self.dimensions)
+        if self.normalize:
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            rows = (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)  # a row of zeros has no direction
+        return rows
+
+
+AS_THEY_ARE = Options()
+"""Every number, as the model computes it."""

@@ -1,0 +1,71 @@
+"""A query that a front has parsed, to its answer: embedded, and written as that front wants it.
+
+Knows no wire: fronts bring what writes their answers.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from .dispatch import Answer
+from .embedder import Accepted, Embedder, Rows
+from .embeddings import Embeddings
+from .metrics import Metrics
+from .options import AS_THEY_ARE, Options
+from .reading import Sentences
+
+_LONG_CHARS = 4096
+"""A query of more is tokenised in a thread of its own: the one that takes calls is everybody's."""
+_TOKENISERS = ThreadPoolExecutor(2, "bothends-tokenise")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What every front's request for embeddings comes down to."""
+
+    sentences: Sentences
+    options: Options = AS_THEY_ARE
+
+
+class Responder:
+    """Answers queries from one embedder."""
+
+    def __init__(self, embedder: Embedder, metrics: Metrics) -> None:
+        self.embedder = embedder
+        self._metrics = metrics
+
+    def embed(self, query: Query, answer: Answer, write: Callable[[Embeddings], bytes]) -> None:
+        """Embed within the call's deadline, and send what `write` makes of it; who leaves frees the queue's places."""
+        self.charge(len(query.sentences), answer)
+        self.soon(partial(self._begin, query, answer, write), query.sentences)
+
+    def charge(self, sentences: int, answer: Answer) -> None:
+        """Take so many of the caller's share."""
+        if sentences <= self.embedder.max_sentences:  # else nobody could be served them
+            answer.charge(sentences)
+
+    def soon(self, act: Callable[[], None], sentences: Sentences) -> None:
+        """Act now, or in another thread where to tokenise so much would keep others waiting."""
+        if sum(map(len, sentences)) > _LONG_CHARS:
+            _TOKENISERS.submit(act)
+        else:
+            act()
+
+    def _begin(self, query: Query, answer: Answer, write: Callable[[Embeddings], bytes]) -> None:
+        with answer.guarding():
+            accepted, rows = self.embedder.begin(
+                query.sentences, query.options, deadline=answer.deadline, span=answer.span
+            )
+            answer.cancels(rows)
+            rows.add_done_callback(partial(self._finish, accepted, answer, write))
+
+    def _finish(self, accepted: Accepted, answer: Answer, write: Callable[[Embeddings], bytes], rows: Rows) -> None:
+        """On the engine's thread that had the last row."""
+        if rows.cancelled():
+            return
+        with answer.guarding():
+            found = self.embedder.finish(accepted, rows.result())
+            with self._metrics.phase("serialise"):
+                content = write(found)
+            answer.send(content)
