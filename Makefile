@@ -10,7 +10,7 @@ help: ## Show this help
 serve: $(VENV)/.serve ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
 	@exec $(BIN)/bothends serve $(ARGS)
 
-test: $(VENV)/.test lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
+test: $(VENV)/.test $(VENV)/.clients lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
 	@$(BIN)/pytest $(ARGS)
 
 chaos: $(VENV)/.test ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
@@ -56,6 +56,11 @@ $(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	@touch $@ $(VENV)/.serve
+
+$(VENV)/.clients: tests/clients/requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/clients
+	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	@touch $@
 
 $(VENV)/.lock: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[lock]"
