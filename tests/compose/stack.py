@@ -31,7 +31,9 @@ class Stack:
 
     def __init__(self, **environment: str) -> None:
         self.project = f"bothends-test-{uuid.uuid4().hex[:8]}"
-        ports = dict.fromkeys(("EMBEDDER_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT"), "0")
+        ports = dict.fromkeys(
+            ("EMBEDDER_PORT", "EMBEDDER_HTTP_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT"), "0"
+        )
         images = {f"{name}_IMAGE": f"{self.project}:{name.lower()}" for name in ("EMBEDDER", "GATEWAY")}
         self.environment = ports | images | environment
 
