@@ -28,9 +28,10 @@ lint: $(VENV)/.test ## Lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-proto: $(VENV)/.test ## Generate service/bothends/v1 anew from proto/
+proto: $(VENV)/.test ## Generate service/bothends/v1 and kserve/v2 anew from proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto -I$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
-		--python_out=service --pyi_out=service --grpc_python_out=service proto/bothends/v1/embedding.proto
+		--python_out=service --pyi_out=service --grpc_python_out=service \
+		proto/bothends/v1/embedding.proto proto/bothends/kserve/v2/inference.proto
 
 dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python deploy/grafana/dashboards.py

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGES = Path(sysconfig.get_path("purelib"))
 STATUS = Path("google") / "rpc" / "status.proto"
-GENERATED = ROOT / "service" / "bothends" / "v1"
+CONTRACTS = (Path("bothends/v1/embedding.proto"), Path("bothends/kserve/v2/inference.proto"))
 
 
 def test_generated_code_is_fresh(tmp_path: Path) -> None:
@@ -18,14 +18,19 @@ def test_generated_code_is_fresh(tmp_path: Path) -> None:
         [
             *(sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"-I{PACKAGES}"),
             *(f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")),
-            str(ROOT / "proto" / "bothends" / "v1" / "embedding.proto"),
+            *(ROOT / "proto" / contract for contract in CONTRACTS),
         ],
         check=True,
     )
-    fresh = sorted((tmp_path / "bothends" / "v1").iterdir())
-    assert len(fresh) == 3
+    fresh = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(fresh) == 3 * len(CONTRACTS)
     for file in fresh:
-        assert file.read_bytes() == (GENERATED / file.name).read_bytes(), f"{file.name} is stale: run make proto"
+        committed = ROOT / "service" / file
+        assert (tmp_path / file).read_bytes() == committed.read_bytes(), f"{file} is stale: run make proto"
+
+
+def test_every_contract_is_generated() -> None:
+    assert {path.relative_to(ROOT / "proto") for path in (ROOT / "proto").rglob("*.proto")} == set(CONTRACTS)
 
 
 def test_buf_lint_is_clean(tmp_path: Path) -> None:

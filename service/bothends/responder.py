@@ -26,6 +26,8 @@ class Query:
 
     sentences: Sentences
     options: Options = AS_THEY_ARE
+    deadline: float | None = None
+    """The request's own, a time of `time.monotonic`, where its protocol has such; the call's holds in any case."""
 
 
 class Responder:
@@ -54,9 +56,8 @@ class Responder:
 
     def _begin(self, query: Query, answer: Answer, write: Callable[[Embeddings], bytes]) -> None:
         with answer.guarding():
-            accepted, rows = self.embedder.begin(
-                query.sentences, query.options, deadline=answer.deadline, span=answer.span
-            )
+            deadline = min((end for end in (answer.deadline, query.deadline) if end is not None), default=None)
+            accepted, rows = self.embedder.begin(query.sentences, query.options, deadline=deadline, span=answer.span)
             answer.cancels(rows)
             rows.add_done_callback(partial(self._finish, accepted, answer, write))
 

@@ -20,6 +20,7 @@ from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
+from .fronts import kserve
 from .fronts.native import EmbeddingService
 from .gate import Gate
 from .keeper import Keeper
@@ -171,7 +172,7 @@ class Server:
         """Say whether the model is to be trusted. (Health that has entered its graceful shutdown stays NOT_SERVING.)"""
         status = health_pb2.HealthCheckResponse
         self._fit = fit
-        for name in ("", SERVICE):
+        for name in ("", SERVICE, kserve.SERVICE):
             self._health.set(name, status.SERVING if fit else status.NOT_SERVING)
 
     def _dispatcher(self) -> Dispatcher:
@@ -187,7 +188,10 @@ class Server:
     def _add_services(self) -> None:
         responder = Responder(self.embedder, self.metrics)
         native = EmbeddingService(responder, max_message_bytes=self.settings.max_message_bytes)
-        self._calls = CallQueue(self._grpc, native.methods(self._dispatcher()))
+        inference = kserve.InferenceService(responder, self._is_ready)
+        dispatcher = self._dispatcher()
+        self._calls = CallQueue(self._grpc, {**native.methods(dispatcher), **inference.methods(dispatcher)})
+        self._grpc.add_generic_rpc_handlers((inference.probes(),))
         # By its default a change of status waits for each watcher's stream, and for ever where one leaves meanwhile.
         watchers = ThreadPoolExecutor(_WATCHERS, "bothends-health")
         self._health = health.HealthServicer(experimental_non_blocking=False, experimental_thread_pool=watchers)
@@ -198,7 +202,7 @@ class Server:
 
 def _add_reflection(server: grpc.Server) -> None:
     """In threads of its own: a caller keeps one for as long as its stream is open, and health must answer meanwhile."""
-    servicer = reflection.ReflectionServicer((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME))
+    servicer = reflection.ReflectionServicer((SERVICE, kserve.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME))
     behaviour = partial(servicer.ServerReflectionInfo)  # to which gRPC's mark can be fixed
     behaviour.experimental_thread_pool = ThreadPoolExecutor(2, "bothends-reflection")  # type: ignore[attr-defined]
     servicer.ServerReflectionInfo = behaviour
