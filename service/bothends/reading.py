@@ -19,7 +19,10 @@ TokensT = TypeVar("TokensT", bound=Tokens)
 
 def refuse(error: SentenceError) -> None:
     """Let one sentence that can't be read fail its whole request."""
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # it holds this frame, which holds it: a circle would wait for the garbage collector
 
 
 def is_text(sentences: Sentences) -> TypeGuard[Sequence[str]]:
