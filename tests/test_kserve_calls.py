@@ -1,5 +1,6 @@
 """What surrounds calls of the Open Inference Protocol: keys, shares, load, deadlines, the end; and probes."""
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from bothends.bundle import Bundle
+from bothends.call import Call
+from bothends.dispatch import Answer
 from bothends.errors import BothendsError, DrainingError, NotServingError, OverloadedError, QuotaError
 from bothends.fronts.kserve import SERVICE
 from bothends.keys import new
@@ -23,6 +26,7 @@ from bothends.server import Server
 from bothends.session import Session
 from bothends.settings import Settings
 from bothends.status import from_status
+from bothends.work import Request
 
 from .doors import PATIENCE_S, connected, put, serving
 from .infer import Stub, request
@@ -179,3 +183,23 @@ def test_only_what_is_served_is_ready(server: Server) -> None:
         with pytest.raises(grpc.RpcError) as raised:
             channel.unary_unary(f"/{SERVICE}/ModelReady")(b"\xff")
         assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector(server: Server) -> None:
+    """Answered, or refused by any part of it: a circle would pile up until a collection stops all threads."""
+    refused = (request("a", b"\xff"), request(""), request("a", model="another"), request("a", outputs=[{"name": "x"}]))
+    with connected(server) as channel:
+        stub = Stub(channel)
+        stub.ModelInfer(request("a"))
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(20):
+                stub.ModelInfer(request("a"))
+                for bad in refused:
+                    error_of(lambda bad=bad: stub.ModelInfer(bad))
+            gc.collect()
+            assert not [thing for thing in gc.garbage if isinstance(thing, Call | Answer | Request)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
