@@ -21,8 +21,10 @@ from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
+from .fronts import openai
 from .fronts.native import EmbeddingService
 from .gate import Gate
+from .http_call import Limits
 from .keeper import Keeper
 from .keys import Keys
 from .metrics import Metrics
@@ -42,6 +44,7 @@ _WATCHERS = 128
 """Of health, at once; who comes later has no answer until another leaves. Checks need none of these threads."""
 _SIGNALS_S = 0.5
 """The longest that a signal goes unnoticed."""
+_NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
 _KEEPER_ENDS_S = 10.0
 """Longer than to load a model, which can't be broken off."""
 
@@ -99,6 +102,7 @@ class Server:
         options += " --ca FILE" if self._certificates else ""
         options += " --api-key-file FILE" if self._keys else ""
         scheme = "https" if self._certificates else "http"
+        paths = ["/v1/embeddings"] * self.settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
         return "\n".join(
             [
                 f"bothends {version('bothends')}",
@@ -106,7 +110,7 @@ class Server:
                 f"  device     {model.device}, {self.embedder.workers} at once",
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
-                f"  HTTP       {scheme}://{host}:{self.http_port}  /metrics /healthz /readyz",
+                f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",
                 f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
             ]
         )
@@ -193,8 +197,14 @@ class Server:
         )
 
     def _http_routes(self) -> list[BaseRoute]:
-        """What the fronts over HTTP answer. Its calls come in one thread, that of HTTP's event loop."""
-        return []
+        """What the fronts over HTTP answer. Their calls come in one thread, that of HTTP's event loop."""
+        settings = self.settings
+        if not settings.http_api:
+            return []
+        if not settings.offers_http_api:
+            _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
+            return openai.shut(_NO_CERTIFICATES)
+        return openai.OpenAI(self._responder, Limits.of(settings)).routes(self._dispatcher())
 
     def _add_services(self) -> None:
         self._responder = Responder(self.embedder, self.metrics)
