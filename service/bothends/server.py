@@ -15,14 +15,16 @@ from queue import Empty, SimpleQueue
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from starlette.routing import BaseRoute
 
 from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
-from .fronts import kserve
+from .fronts import kserve, openai
 from .fronts.native import EmbeddingService
 from .gate import Gate
+from .http_call import Limits
 from .keeper import Keeper
 from .keys import Keys
 from .metrics import Metrics
@@ -42,6 +44,7 @@ _WATCHERS = 128
 """Of health, at once; who comes later has no answer until another leaves. Checks need none of these threads."""
 _SIGNALS_S = 0.5
 """The longest that a signal goes unnoticed."""
+_NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
 _KEEPER_ENDS_S = 10.0
 """Longer than to load a model, which can't be broken off."""
 
@@ -68,7 +71,13 @@ class Server:
             self.embedder = self._load()
             undo.callback(self.embedder.close, timeout_s=0)
             self._add_services()
-            pages = application(self.metrics.registry, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
+            pages = application(
+                self.metrics.registry,
+                self._is_ready,
+                metrics_for=settings.metrics,
+                keys=self._keys,
+                routes=self._http_routes(),
+            )
             self._web = WebServer(pages, transport.listener, settings, transport.certificates)
             self._web.start()
             undo.pop_all()
@@ -93,6 +102,7 @@ class Server:
         options += " --ca FILE" if self._certificates else ""
         options += " --api-key-file FILE" if self._keys else ""
         scheme = "https" if self._certificates else "http"
+        paths = ["/v1/embeddings"] * self.settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
         return "\n".join(
             [
                 f"bothends {version('bothends')}",
@@ -100,7 +110,7 @@ class Server:
                 f"  device     {model.device}, {self.embedder.workers} at once",
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
-                f"  HTTP       {scheme}://{host}:{self.http_port}  /metrics /healthz /readyz",
+                f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",
                 f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
             ]
         )
@@ -132,13 +142,14 @@ class Server:
         self._health.enter_graceful_shutdown()
         end = time.monotonic() + self.settings.drain_s
         answered = self._gate.close(timeout_s=self.settings.drain_s)
-        sent = self._calls.outbox.wait(max(_THREADS_END_S, end - time.monotonic()))
+        outboxes = (self._calls.outbox, self._web.outbox)
+        sent = [outbox.wait(max(_THREADS_END_S, end - time.monotonic())) for outbox in outboxes]
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         self._calls.close()
         finished = self.embedder.close(timeout_s=_THREADS_END_S)
         self._keeper.join(_KEEPER_ENDS_S)
         self._web.stop()
-        everything = answered and sent and finished
+        everything = answered and all(sent) and finished
         _log.info("stopped", extra={"everything_answered": everything})
         return everything
 
@@ -185,10 +196,20 @@ class Server:
             patience_s=self.settings.handshake_s,
         )
 
+    def _http_routes(self) -> list[BaseRoute]:
+        """What the fronts over HTTP answer. Their calls come in one thread, that of HTTP's event loop."""
+        settings = self.settings
+        if not settings.http_api:
+            return []
+        if not settings.offers_http_api:
+            _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
+            return openai.shut(_NO_CERTIFICATES)
+        return openai.OpenAI(self._responder, Limits.of(settings)).routes(self._dispatcher())
+
     def _add_services(self) -> None:
-        responder = Responder(self.embedder, self.metrics)
-        native = EmbeddingService(responder, max_message_bytes=self.settings.max_message_bytes)
-        inference = kserve.InferenceService(responder, self._is_ready)
+        self._responder = Responder(self.embedder, self.metrics)
+        native = EmbeddingService(self._responder, max_message_bytes=self.settings.max_message_bytes)
+        inference = kserve.InferenceService(self._responder, self._is_ready)
         dispatcher = self._dispatcher()
         self._calls = CallQueue(self._grpc, {**native.methods(dispatcher), **inference.methods(dispatcher)})
         self._grpc.add_generic_rpc_handlers((inference.probes(),))
