@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,22 @@ def test_errors_pass_the_gateway_with_their_details(client: Client) -> None:
     with pytest.raises(SentenceError, match="empty") as raised:
         client.encode(["fine", " "])
     assert raised.value.index == 1
+
+
+def test_the_gateway_passes_http_but_not_what_watches(stack: Stack, client: Client) -> None:
+    """OpenAI's API gives the same numbers; one embedder's metrics and health, whichever it is, aren't for callers."""
+    gateway = stack.address("gateway", 8080)
+    request = urllib.request.Request(
+        f"http://{gateway}/v1/embeddings",
+        json.dumps({"model": "english", "input": ["there will be dragons"]}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        row = np.array(json.load(answer)["data"][0]["embedding"], np.float32)
+    assert row.tobytes() == client.encode("there will be dragons", normalize=True).tobytes()
+    for path in ("/metrics", "/healthz", "/readyz"):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://{gateway}{path}", timeout=10)
 
 
 def test_who_no_longer_waits_frees_the_embedder(stack: Stack) -> None:
