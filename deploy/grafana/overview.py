@@ -28,10 +28,10 @@ from panels import (
     rate,
 )
 
-_EMBED = 'method="Embed"'
+_EMBED = 'method=~"Embed|ModelInfer|POST /v1/embeddings"'
 _ENGINE = 'phase="engine"'
 _FILL = f"max({pick('bothends_queue_tokens')} / {pick('bothends_queue_tokens_limit')})"
-_FAILED = 'code!~"OK|INVALID_ARGUMENT|CANCELLED"'
+_FAILED = 'code!~"OK|INVALID_ARGUMENT|NOT_FOUND|UNAUTHENTICATED|CANCELLED"'
 
 
 def page() -> Dashboard:
@@ -95,7 +95,7 @@ _NOW: list[Panel] = [
     ),
     number(
         "99th percentile",
-        "Time that one Embed request in a hundred exceeds. Over 100 ms it spends the error budget: Where the time "
+        "Time that one request in a hundred exceeds. Over 100 ms it spends the error budget: Where the time "
         "goes says in which phase.",
         quantile(0.99, "bothends_request_seconds", _EMBED),
         unit="s",
@@ -114,15 +114,15 @@ _NOW: list[Panel] = [
 _SPEED: list[Panel] = [
     buckets(
         "Latency",
-        "How long Embed requests take, from arrival to answer: the brighter, the more. A second band above the first "
-        "is a kind of request, or an instance, of its own: choose instances one by one.",
+        "How long requests for embeddings take, from arrival to answer: the brighter, the more. A second band above "
+        "the first is a kind of request, or an instance, of its own: choose instances one by one.",
         "bothends_request_seconds",
         _EMBED,
         unit="s",
     ),
     lines(
         "Percentiles",
-        "Time that half, one in ten, in a hundred and in a thousand Embed requests exceed; the dashed line is the "
+        "Time that half, one in ten, in a hundred and in a thousand requests exceed; the dashed line is the "
         "promise. If all rise, the engine is full or slow; if only the upper ones, some requests are long.",
         quantiles("bothends_request_seconds", _EMBED, shares=(0.5, 0.9, 0.99, 0.999)),
         unit="s",
