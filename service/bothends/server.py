@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from starlette.routing import BaseRoute
 
 from .bundle import Bundle, default_path
 from .completion import CallQueue
@@ -67,7 +68,13 @@ class Server:
             self.embedder = self._load()
             undo.callback(self.embedder.close, timeout_s=0)
             self._add_services()
-            pages = application(self.metrics.registry, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
+            pages = application(
+                self.metrics.registry,
+                self._is_ready,
+                metrics_for=settings.metrics,
+                keys=self._keys,
+                routes=self._http_routes(),
+            )
             self._web = WebServer(pages, transport.listener, settings, transport.certificates)
             self._web.start()
             undo.pop_all()
@@ -131,13 +138,14 @@ class Server:
         self._health.enter_graceful_shutdown()
         end = time.monotonic() + self.settings.drain_s
         answered = self._gate.close(timeout_s=self.settings.drain_s)
-        sent = self._calls.outbox.wait(max(_THREADS_END_S, end - time.monotonic()))
+        outboxes = (self._calls.outbox, self._web.outbox)
+        sent = [outbox.wait(max(_THREADS_END_S, end - time.monotonic())) for outbox in outboxes]
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         self._calls.close()
         finished = self.embedder.close(timeout_s=_THREADS_END_S)
         self._keeper.join(_KEEPER_ENDS_S)
         self._web.stop()
-        everything = answered and sent and finished
+        everything = answered and all(sent) and finished
         _log.info("stopped", extra={"everything_answered": everything})
         return everything
 
@@ -184,9 +192,13 @@ class Server:
             patience_s=self.settings.handshake_s,
         )
 
+    def _http_routes(self) -> list[BaseRoute]:
+        """What the fronts over HTTP answer. Its calls come in one thread, that of HTTP's event loop."""
+        return []
+
     def _add_services(self) -> None:
-        responder = Responder(self.embedder, self.metrics)
-        native = EmbeddingService(responder, max_message_bytes=self.settings.max_message_bytes)
+        self._responder = Responder(self.embedder, self.metrics)
+        native = EmbeddingService(self._responder, max_message_bytes=self.settings.max_message_bytes)
         self._calls = CallQueue(self._grpc, native.methods(self._dispatcher()))
         # By its default a change of status waits for each watcher's stream, and for ever where one leaves meanwhile.
         watchers = ThreadPoolExecutor(_WATCHERS, "bothends-health")

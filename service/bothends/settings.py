@@ -31,8 +31,9 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", min_length=1, description="Address that gRPC and HTTP listen on.")
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     http_port: int = Field(
-        8080, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0 takes a free one."
+        8080, ge=0, le=65535, description="Port of the HTTP API, /metrics, /healthz and /readyz; 0 takes a free one."
     )
+    http_api: bool = Field(True, description="Answer embeddings over HTTP too, as OpenAI's API has them.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="Where the model runs: auto, cpu or cuda. Auto is cuda where onnxruntime has it.",

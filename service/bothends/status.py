@@ -72,7 +72,7 @@ def from_status(status: status_pb2.Status) -> BothendsError:
 
     Details that make no sense are left out: whoever answered may be no server of ours.
     """
-    info = _unpacked(status, error_details_pb2.ErrorInfo())
+    info = unpacked(status, error_details_pb2.ErrorInfo())
     if info is not None and info.domain == DOMAIN:
         kind = next((kind for kind, _, reason in _TABLE if reason == info.reason), BothendsError)
     else:
@@ -80,11 +80,11 @@ def from_status(status: status_pb2.Status) -> BothendsError:
     if kind is SentenceError and info is not None:
         if (index := _index(info)) is None:
             return RequestError(status.message)
-        bad = _unpacked(status, error_details_pb2.BadRequest())
+        bad = unpacked(status, error_details_pb2.BadRequest())
         reason = bad.field_violations[0].description if bad and bad.field_violations else status.message
         return SentenceError(index, reason)
     if issubclass(kind, OverloadedError):
-        retry = _unpacked(status, error_details_pb2.RetryInfo())
+        retry = unpacked(status, error_details_pb2.RetryInfo())
         delay = retry.retry_delay.ToNanoseconds() / 1e9 if retry is not None else _DEFAULT_RETRY_S
         return kind(status.message, retry_after_s=max(0.0, delay))
     return kind(status.message)
@@ -106,7 +106,8 @@ def _packed(detail: _Detail) -> any_pb2.Any:
     return packed
 
 
-def _unpacked(status: status_pb2.Status, into: _DetailT) -> _DetailT | None:
+def unpacked(status: status_pb2.Status, into: _DetailT) -> _DetailT | None:
+    """The detail of `into`'s kind, read into it; None where `status` has none."""
     for detail in status.details:
         with suppress(DecodeError):
             if detail.Unpack(into):

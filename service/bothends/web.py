@@ -1,10 +1,13 @@
-"""The HTTP side: /metrics for Prometheus, /healthz and /readyz for whoever supervises. Runs in a thread of its own."""
+"""The HTTP side: /metrics for Prometheus, /healthz and /readyz for whoever supervises, and what fronts bring.
+
+Runs in a thread of its own, whose event loop is everybody's. Knows no front.
+"""
 
 import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal
 
@@ -14,15 +17,19 @@ from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .call import Outbox
 from .errors import StartupError
 from .httpauth import UNAUTHENTICATED, who_calls
 from .keys import Keys
 from .settings import Settings
 from .tls import Certificates
+
+_LAST_BYTES_S = 2
+"""What a stopping server gives callers to read the end of what was sent."""
 
 
 def application(
@@ -31,8 +38,9 @@ def application(
     *,
     metrics_for: Literal["open", "keys", "off"] = "open",
     keys: Keys | None = None,
+    routes: Iterable[BaseRoute] = (),
 ) -> Starlette:
-    """The ASGI application over a server's metrics and readiness. Health is open to all."""
+    """The ASGI application over a server's metrics and readiness, and its fronts' `routes`. Health is open to all."""
 
     def metrics(request: Request) -> Response:
         if metrics_for == "keys":
@@ -47,10 +55,10 @@ def application(
         ready = is_ready()
         return JSONResponse({"status": "serving" if ready else "not serving"}, 200 if ready else 503)
 
-    pages = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    pages: list[BaseRoute] = [Route("/healthz", healthz), Route("/readyz", readyz)]
     if metrics_for != "off":
         pages.append(Route("/metrics", metrics))
-    return Starlette(routes=pages, exception_handlers=UNAUTHENTICATED)
+    return Starlette(routes=[*pages, *routes], exception_handlers=UNAUTHENTICATED)
 
 
 class _ShortHeaders:
@@ -68,8 +76,23 @@ class _ShortHeaders:
         await (self._app if fits else Response(status_code=431))(scope, receive, send)
 
 
+class _Counted:
+    """The application, whose answers are on their way until it is done with them."""
+
+    def __init__(self, app: ASGIApp, outbox: Outbox) -> None:
+        self._app = app
+        self._outbox = outbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._outbox.put()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._outbox.sent(None)
+
+
 class _Impatient(H11Protocol):
-    """uvicorn's HTTP, which would wait for ever for the rest of a request, and take any number of connections."""
+    """uvicorn's HTTP, which would wait for ever for a request's rest or for who doesn't read, and take any number."""
 
     def __init__(self, *arguments: Any, most: int, patience_s: float, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -82,25 +105,29 @@ class _Impatient(H11Protocol):
         if len(self.connections) > self._most:
             transport.abort()
         else:
-            self._expect_request(self._patience_s)
+            self._wait(self._patience_s)
 
     def on_response_complete(self) -> None:
-        self._expect_request(self.timeout_keep_alive + self._patience_s)
+        self._wait(self.timeout_keep_alive + self._patience_s)
         super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        self._wait(self._patience_s)
+        super().pause_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._patience is not None:
             self._patience.cancel()
         super().connection_lost(exc)
 
-    def _expect_request(self, within_s: float) -> None:
+    def _wait(self, at_most_s: float) -> None:
         if self._patience is not None:
             self._patience.cancel()
-        self._patience = self.loop.call_later(within_s, self._give_up)
+        self._patience = self.loop.call_later(at_most_s, self._give_up)
 
     def _give_up(self) -> None:
-        """Close, unless a whole request is being answered."""
-        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+        """Close, unless a request is in progress (who reads its body bounds that time) and its answer is being read."""
+        if self.cycle is None or self.cycle.response_complete or self.flow.write_paused:
             self.transport.abort()
 
 
@@ -110,8 +137,9 @@ class WebServer:
     def __init__(
         self, app: Starlette, listener: socket.socket, settings: Settings, certificates: Certificates | None
     ) -> None:
+        self.outbox = Outbox()
         config = uvicorn.Config(
-            _ShortHeaders(app, settings.max_header_bytes),
+            _Counted(_ShortHeaders(app, settings.max_header_bytes), self.outbox),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -119,7 +147,7 @@ class WebServer:
             http=partial(_Impatient, most=settings.max_http_connections, patience_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
             h11_max_incomplete_event_size=settings.max_header_bytes,
             timeout_keep_alive=settings.http_idle_s,
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=_LAST_BYTES_S,
             server_header=False,
             ssl_context_factory=None if certificates is None else lambda *_: certificates.context(),
         )
