@@ -22,7 +22,9 @@ from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
 from .fronts.native import EmbeddingService
+from .fronts.page import Page
 from .gate import Gate
+from .http_call import Limits
 from .keeper import Keeper
 from .keys import Keys
 from .metrics import Metrics
@@ -193,8 +195,12 @@ class Server:
         )
 
     def _http_routes(self) -> list[BaseRoute]:
-        """What the fronts over HTTP answer. Its calls come in one thread, that of HTTP's event loop."""
-        return []
+        """What the fronts over HTTP answer. Their calls come in one thread, that of HTTP's event loop."""
+        settings = self.settings
+        if not settings.http_api:
+            return []
+        page = Page(self._responder, self.metrics, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
+        return page.routes(self._dispatcher(), Limits.of(settings))
 
     def _add_services(self) -> None:
         self._responder = Responder(self.embedder, self.metrics)
