@@ -12,6 +12,7 @@ from bothends.status import from_status, to_status
     ("error", "code", "reason"),
     [
         (errors.SentenceError(3, "is empty"), code_pb2.INVALID_ARGUMENT, "INVALID_SENTENCE"),
+        (errors.LongSentenceError(3, "is long"), code_pb2.INVALID_ARGUMENT, "LONG_SENTENCE"),
         (errors.RequestError("too many"), code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
         (errors.OverloadedError("full", retry_after_s=1.25), code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
         (errors.QuotaError("your share", retry_after_s=1.25), code_pb2.RESOURCE_EXHAUSTED, "QUOTA"),

@@ -8,6 +8,7 @@
     │   └── SelfTestError         … it no longer computes what PyTorch computed
     ├── RequestError              the caller's: the request can't be answered as it stands
     │   ├── SentenceError         … because of one sentence, named by its index
+    │   │   └── LongSentenceError … which has more tokens than the model reads, and must not be cut
     │   └── UnknownModelError     … it names a model that isn't served
     ├── UnauthenticatedError      the caller's: no API key came with the call, or none that the server knows
     ├── OverloadedError           the load's: the queue is full; try again after `retry_after_s`
@@ -81,6 +82,10 @@ class SentenceError(RequestError):
         super().__init__(f"sentences[{index}] {reason}", field=f"sentences[{index}]")
         self.index = index
         self.reason = reason
+
+
+class LongSentenceError(SentenceError):
+    """A sentence has more tokens than the model reads, and its caller wants none cut."""
 
 
 class UnknownModelError(RequestError):

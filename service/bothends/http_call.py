@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from .call import Inbound, Metadata
 from .errors import DeadlineError
+from .http_body import JSON, UnfitError, read_json
 from .settings import Settings
 from .status import to_status, unpacked
 
-JSON = "application/json"
 _HTTP: dict[int, int] = {
     code_pb2.INVALID_ARGUMENT: 400,
     code_pb2.UNAUTHENTICATED: 401,
@@ -57,14 +57,6 @@ class Limits:
     def of(cls, settings: Settings) -> "Limits":
         """As `settings` say."""
         return cls(settings.max_message_bytes, settings.handshake_s)
-
-
-class _UnfitError(Exception):
-    """A request that HTTP itself has a status for."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.told = code, message
 
 
 class HttpCall:
@@ -120,12 +112,11 @@ class HttpCall:
         if self._request.method != "POST":
             return "".join(self._request.path_params.values()).encode()
         try:
-            _check_headers(self._request, self._limits)
             async with asyncio.timeout(self._limits.body_s):
-                return await _body(Request(self._request.scope, receive), self._limits)
+                return await read_json(Request(self._request.scope, receive), most=self._limits.bytes)
         except TimeoutError:
             self._refusal = 408, f"the request's body didn't come within {self._limits.body_s:g} s"
-        except _UnfitError as error:
+        except UnfitError as error:
             self._refusal = error.told
         return None
 
@@ -211,34 +202,6 @@ class _Endpoint:
             await self._other(scope, receive, send)
         else:
             await HttpCall(scope, self._limits, self._tell).serve(handle, receive, send)
-
-
-def _check_headers(request: Request, limits: Limits) -> None:
-    """Raises _UnfitError where the body isn't worth reading."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        found = f"the content-type is {kind[:80]!r}" if kind else "there is no content-type"
-        raise _UnfitError(415, f"{found}; send {JSON}")
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        raise _UnfitError(415, f"the content-encoding {encoding[:80]!r} isn't known here; send the JSON as it is")
-    if int(request.headers.get("content-length", 0)) > limits.bytes:
-        raise _too_large(limits)
-
-
-async def _body(request: Request, limits: Limits) -> bytes:
-    """All of it. Raises _UnfitError once it is too much, or ClientDisconnect."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limits.bytes:
-            raise _too_large(limits)
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _too_large(limits: Limits) -> _UnfitError:
-    return _UnfitError(413, f"the request's body has more than this server's limit of {limits.bytes} bytes")
 
 
 def _deadline(seconds: str | None) -> float | None:

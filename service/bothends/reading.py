@@ -6,7 +6,7 @@ from typing import TypeAlias, TypeGuard, TypeVar, cast
 
 from .bundle import BundleConfig
 from .engine import TokenIds
-from .errors import RequestError, SentenceError
+from .errors import LongSentenceError, RequestError, SentenceError
 from .options import Options
 from .tokenizer import Pieces, Tokenizer, Tokens
 
@@ -104,17 +104,17 @@ class Reader:
     def _checked(self, read: Iterable[tuple[int, TokensT]], options: Options, unreadable: Unreadable) -> list[TokensT]:
         found: list[TokensT] = []
         for index, tokens in read:
-            if (why := self._problem(tokens, options)) is None:
+            if (problem := self._problem(index, tokens, options)) is None:
                 found.append(tokens)
             else:
-                unreadable(SentenceError(index, why))
+                unreadable(problem)
         if (total := sum(len(tokens.ids) for tokens in found)) > self._limits.tokens:
             raise RequestError(f"{total} tokens are more than this server's limit of {self._limits.tokens} a request")
         return found
 
-    def _problem(self, tokens: Tokens, options: Options) -> str | None:
+    def _problem(self, index: int, tokens: Tokens, options: Options) -> SentenceError | None:
         if not tokens.ids:
-            return "holds nothing that the model's tokenizer can read"
+            return SentenceError(index, "holds nothing that the model's tokenizer can read")
         if tokens.truncated and options.truncation == "error":
-            return f"has more than the {self._config.max_tokens} tokens that the model reads"
+            return LongSentenceError(index, f"has more than the {self._config.max_tokens} tokens that the model reads")
         return None

@@ -16,7 +16,7 @@ from .options import AS_THEY_ARE, Options
 from .reading import Sentences
 
 _LONG_CHARS = 4096
-"""A query of more is tokenised in a thread of its own: the one that takes calls is everybody's."""
+"""A query of more is read in a thread of its own: the one that takes calls is everybody's."""
 _TOKENISERS = ThreadPoolExecutor(2, "bothends-tokenise")
 
 
@@ -46,7 +46,7 @@ class Responder:
             answer.charge(sentences)
 
     def soon(self, act: Callable[[], None], sentences: Sentences) -> None:
-        """Act now, or in another thread where to tokenise so much would keep others waiting."""
+        """Act now, or in another thread where to tokenise, or to parse, so much would keep others waiting."""
         if sum(map(len, sentences)) > _LONG_CHARS:
             _TOKENISERS.submit(act)
         else:

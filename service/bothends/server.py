@@ -21,6 +21,7 @@ from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
+from .fronts import openai
 from .fronts.native import EmbeddingService
 from .fronts.page import Page
 from .gate import Gate
@@ -44,6 +45,7 @@ _WATCHERS = 128
 """Of health, at once; who comes later has no answer until another leaves. Checks need none of these threads."""
 _SIGNALS_S = 0.5
 """The longest that a signal goes unnoticed."""
+_NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
 _KEEPER_ENDS_S = 10.0
 """Longer than to load a model, which can't be broken off."""
 
@@ -101,6 +103,7 @@ class Server:
         options += " --ca FILE" if self._certificates else ""
         options += " --api-key-file FILE" if self._keys else ""
         scheme = "https" if self._certificates else "http"
+        paths = ["/v1/embeddings"] * self.settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
         return "\n".join(
             [
                 f"bothends {version('bothends')}",
@@ -108,7 +111,7 @@ class Server:
                 f"  device     {model.device}, {self.embedder.workers} at once",
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
-                f"  HTTP       {scheme}://{host}:{self.http_port}  /metrics /healthz /readyz",
+                f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",
                 f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
             ]
         )
@@ -199,8 +202,12 @@ class Server:
         settings = self.settings
         if not settings.http_api:
             return []
+        if not settings.offers_http_api:
+            _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
+            return openai.shut(_NO_CERTIFICATES)
+        limits, dispatcher = Limits.of(settings), self._dispatcher()
         page = Page(self._responder, self.metrics, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
-        return page.routes(self._dispatcher(), Limits.of(settings))
+        return [*openai.OpenAI(self._responder, limits).routes(dispatcher), *page.routes(dispatcher, limits)]
 
     def _add_services(self) -> None:
         self._responder = Responder(self.embedder, self.metrics)

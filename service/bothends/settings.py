@@ -145,6 +145,11 @@ class Settings(BaseModel):
             raise SettingsError("--metrics keys needs --api-keys")
         return self
 
+    @property
+    def offers_http_api(self) -> bool:
+        """False too where gRPC asks for certificates: HTTP, which asks for none, would be an open door beside it."""
+        return self.http_api and (self.api_keys is not None or self.tls_client_ca is None)
+
     @classmethod
     def load(cls, flags: Mapping[str, str], environment: Mapping[str, str]) -> Self:
         """Settings from the flags given (by field name), then the environment, then the defaults.

@@ -13,6 +13,7 @@ from .errors import (
     DeadlineError,
     DrainingError,
     EngineError,
+    LongSentenceError,
     NotServingError,
     OverloadedError,
     QuotaError,
@@ -29,6 +30,7 @@ _DetailT = TypeVar("_DetailT", error_details_pb2.ErrorInfo, error_details_pb2.Ba
 
 # The most derived class comes first: the first row that an error is an instance of gives its code and reason.
 _TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
+    (LongSentenceError, code_pb2.INVALID_ARGUMENT, "LONG_SENTENCE"),
     (SentenceError, code_pb2.INVALID_ARGUMENT, "INVALID_SENTENCE"),
     (UnknownModelError, code_pb2.NOT_FOUND, "UNKNOWN_MODEL"),
     (RequestError, code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
@@ -77,12 +79,12 @@ def from_status(status: status_pb2.Status) -> BothendsError:
         kind = next((kind for kind, _, reason in _TABLE if reason == info.reason), BothendsError)
     else:
         kind = _BY_CODE.get(status.code, BothendsError)
-    if kind is SentenceError and info is not None:
+    if issubclass(kind, SentenceError) and info is not None:
         if (index := _index(info)) is None:
             return RequestError(status.message)
         bad = unpacked(status, error_details_pb2.BadRequest())
         reason = bad.field_violations[0].description if bad and bad.field_violations else status.message
-        return SentenceError(index, reason)
+        return kind(index, reason)
     if issubclass(kind, OverloadedError):
         retry = unpacked(status, error_details_pb2.RetryInfo())
         delay = retry.retry_delay.ToNanoseconds() / 1e9 if retry is not None else _DEFAULT_RETRY_S

@@ -3,13 +3,13 @@
 Embeddings it asks for as any caller does. Every file is packaged; nothing that it shows comes from elsewhere.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Literal
 
+import orjson
 from google.rpc import status_pb2
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
@@ -141,7 +141,7 @@ def _tell(code: int, status: status_pb2.Status) -> bytes:
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":")).encode()
+    return orjson.dumps(content)
 
 
 def _files() -> list[Route]:

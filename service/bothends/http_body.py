@@ -1,0 +1,44 @@
+"""An HTTP request to the bytes of the JSON in its body, or why they aren't read. Knows no call and no front."""
+
+from starlette.requests import Request
+
+JSON = "application/json"
+
+
+class UnfitError(Exception):
+    """A request that HTTP itself has a status for. `told` is the status and one line for a person."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.told = code, message
+
+
+async def read_json(request: Request, *, most: int) -> bytes:
+    """At most so many bytes; more aren't read where they are announced.
+
+    Raises UnfitError, or ClientDisconnect where the caller left.
+    """
+    _check_kind(request)
+    if int(request.headers.get("content-length", 0)) > most:
+        raise _too_large(most)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _check_kind(request: Request) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != JSON:
+        found = f"the content-type is {kind[:80]!r}" if kind else "there is no content-type"
+        raise UnfitError(415, f"{found}; send {JSON}")
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        raise UnfitError(415, f"the content-encoding {encoding[:80]!r} isn't known here; send the JSON as it is")
+
+
+def _too_large(most: int) -> UnfitError:
+    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes")
