@@ -89,7 +89,7 @@ def test_the_model_is_described(server: Server, http: httpx.Client, english: Bun
 
 def test_the_numbers_grow_with_what_is_done(http: httpx.Client, client: Client) -> None:
     """Requests by code and by latency, sentences and tokens; a quantile is made of differences."""
-    client.encode(["the first call also asks for the model"])
+    client.encode(["the first list of", "a client makes it ask for the model"])
     before = http.get("/live").json()
     client.encode(["there will be dragons", "dragons"])
     http.post("/explain", json={"sentence": "there will be dragons"})

@@ -17,7 +17,7 @@ export function tall(explanation, room) {
   const { output, tokens, candidates } = explanation;
   const count = tokens.length;
   const width = Math.min(room, MOST);
-  const left = width < 480 ? 82 : 110;
+  const left = width < 480 ? 86 : 110;
   const lane = (width - left - MIDDLE - CORRIDOR - NUMBERS) / 2;
   const at = {
     count, width, left, lane, paint: painter(explanation), y: (row) => TOP + row * ROW,
@@ -53,13 +53,13 @@ function half(numbers, near, x, y, role, { lane, count, paint }) {
 
 function embedding(vector, { paint, lane, forwardX, backwardX, corridor, endY, count, width, y }) {
   const lastY = y(count - 1) + STRIP + 28;
-  const strip = (numbers, x, text) => [
+  const strip = (numbers, x, pass) => [
     ...paint(numbers, { x, y: endY, width: lane, height: STRIP }, { across: true, isEnd: true }),
-    label(text, x + lane / 2, endY + STRIP + 18, "small ends")];
+    label(lane < 90 ? "end" : `${pass} end`, x + lane / 2, endY + STRIP + 18, "small ends")];
   return [
     svg("rect", { class: "whole", x: 1, y: endY - 9, width: width - 2, height: STRIP + 36, rx: 9 }),
     label("embedding", 6, endY + 16, "small ends", "start"),
-    ...strip(vector.forward, forwardX, "forward end"), ...strip(vector.backward, backwardX, "backward end"),
+    ...strip(vector.forward, forwardX, "forward"), ...strip(vector.backward, backwardX, "backward"),
     label(cosine(vector.cosine.whole), width - 6, endY + 16, "number ends", "end"),
     svg("path", { class: "join", d: `M${forwardX + lane / 2} ${lastY}V${endY - 3}`, "marker-end": "url(#head)" }),
     svg("path", { class: "join", "marker-end": "url(#head)",
