@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +68,17 @@ def shown(opened: Visit, explanation: Explanation) -> None:
         assert [row[1], row[3], row[4]] == [cosine.replace("-", "−") for cosine in cosines]
 
 
+def painted(picture: Any, explanation: Explanation) -> None:
+    """Each state's numbers are coloured by their signs, and its cosine to its end stands below."""
+    found = picture.locator(".plus, .minus").evaluate_all("all => all.map((one) => one.classList.contains('minus'))")
+    shown = explanation.as_json(numbers=24)
+    states = [*shown["output"], shown["candidates"]["embedding"]]
+    assert found == [number < 0 for state in states for number in state["forward"] + state["backward"]]
+    cosines = [state["cosine"][half] for state in shown["output"] for half in ("forward", "backward")]
+    written = picture.locator("g .small.faint").all_text_contents()
+    assert written == [f"{cosine:.2f}".replace("-", "−") for cosine in cosines]
+
+
 @pytest.mark.parametrize("width", [1180, 360])
 def test_the_picture_is_of_the_chosen_sentence(visit: Callable[..., Visit], server: Server, width: int) -> None:
     """Two ends in both passes and in the embedding, what each state has read, and what is wrong with the others."""
@@ -83,6 +95,7 @@ def test_the_picture_is_of_the_chosen_sentence(visit: Callable[..., Visit], serv
     assert picture.locator(".frame").count() == 2 * 5 + 2
     assert picture.locator(".frame.end").count() == 2 + 2
     assert picture.locator("path.join").count() == 2
+    painted(picture, explanation)
     words = picture.locator("text").all_text_contents()
     assert {"there", "will", "be", "dragons", "output[0]", "output[-1]", "embedding", "2 of 5"} <= set(words)
     assert (words.count("all 5"), words.count("1 of 5")) == (2, 2)
@@ -190,7 +203,7 @@ def test_quantiles_are_those_of_prometheus(visit: Callable[..., Visit]) -> None:
 def test_the_numbers_live(visit: Callable[..., Visit], client: Client) -> None:
     """What others ask for shows within seconds."""
     opened = visit()
-    opened.sees("#live", "a second")
+    opened.sees("#state", "serving")  # as the first reading says
     client.encode(["word " * 5] * 200)
     opened.page.wait_for_function(
         """() => {
