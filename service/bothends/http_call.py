@@ -80,9 +80,12 @@ class HttpCall:
         """From the request's headers to the last byte of its response."""
         try:
             handle(self)
-            if self._then is not None:
-                self._then(await self._content(receive))
-                await self._settled(receive)
+            if (then := self._then) is not None:
+                self._then = None  # it leads back here; a circle would wait for the garbage collector
+                content = await self._content(receive)
+                then(content)
+                if content is not None:  # else there may be more of its body to come, which nobody wants
+                    await self._settled(receive)
             await (await self._response)(self._request.scope, receive, send)
         except ClientDisconnect:
             pass  # nobody is there to be told
