@@ -1,6 +1,7 @@
 """An HTTP call's bounds in bytes and time: at each and past it."""
 
 import json
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -138,11 +139,11 @@ def test_the_event_loop_is_free_while_a_long_text_is_read(small: Server, small_h
 
 
 def test_an_answer_is_not_held_back(small_http: httpx.Client) -> None:
-    """With Nagle its end would wait 40 ms for the caller to acknowledge: each time, so also at best."""
+    """With Nagle its end would wait 40 ms for the caller to acknowledge, once a connection isn't new any more."""
 
     def seconds() -> float:
         started = time.monotonic()
         assert small_http.get("/v1/models").status_code == 200
         return time.monotonic() - started
 
-    assert min(seconds() for _ in range(20)) < 0.02
+    assert statistics.median(seconds() for _ in range(60)) < 0.02

@@ -134,7 +134,7 @@ class HttpCall:
             raise ClientDisconnect
         else:
             left.cancel()
-            self._gone()
+            self._gone()  # first, so that his places are free once he knows
             self.fail(to_status(DeadlineError("the deadline passed before the answer was ready")))
 
     def _gone(self) -> None:
