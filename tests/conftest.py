@@ -166,7 +166,7 @@ def kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., 
         one.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: Playwright's event loop runs in the tests' own thread
 def browser() -> Iterator[Any]:
     """A headless Chromium, or a skip."""
     if (chromium := shutil.which("chromium")) is None:

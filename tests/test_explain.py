@@ -1,6 +1,7 @@
 """Where an embedding comes from: the states are PyTorch's, the two ends are the embedding, and nothing else is."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -203,6 +204,18 @@ def test_the_command_shows_a_table(embedder: Embedder) -> None:
         numbers = [float(number) for number in rows[name].split()[1:4]]
         assert numbers == pytest.approx([closeness.whole, closeness.forward, closeness.backward], abs=5e-4)
     assert [line.count("◀") for line in lines[2:12]] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+
+
+def test_the_documents_table_is_what_it_prints() -> None:
+    """But for the last digit, which another machine may have otherwise."""
+    page = (Path(__file__).parent.parent / "docs" / "fronts" / "page.md").read_text(encoding="utf-8")
+    (documented,) = re.findall(r"```console\n\$ bothends explain [^\n]*\n(.*?)```", page, re.DOTALL)
+    printed = cli(SENTENCES[1])
+    number = r"-?\d\.\d{3}"
+    bars = r"[█▏▎▍▌▋▊▉]+ *"
+    assert re.sub(f"{number}|{bars}", "", printed) == re.sub(f"{number}|{bars}", "", documented)
+    found, expected = ([float(text) for text in re.findall(number, table)] for table in (printed, documented))
+    assert found == pytest.approx(expected, abs=2e-3)
 
 
 def test_the_command_prints_json(embedder: Embedder) -> None:

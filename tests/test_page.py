@@ -126,6 +126,17 @@ def test_one_token_is_both_ends(visit: Callable[..., Visit]) -> None:
     assert opened.page.locator("#ends .wrong").count() == 0
 
 
+def test_who_is_quick_is_answered(visit: Callable[..., Visit]) -> None:
+    """A click before the model is known waits for it: its name goes with every request."""
+    opened = visit("about:blank")
+    address = visit().address
+    held: list[Any] = []
+    opened.page.route("**/model", lambda route: route.continue_() if held else held.append(route))
+    opened.page.goto(address)
+    opened.tries("no dragons", "are here")
+    assert opened.errors == []
+
+
 def test_the_heat_map_is_walked_by_keys(visit: Callable[..., Visit]) -> None:
     """One stop for Tab, arrows from cell to cell, which are read out; Enter chooses a sentence."""
     opened = visit()

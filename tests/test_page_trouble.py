@@ -7,6 +7,8 @@ import pytest
 
 from bothends.bundle import Bundle
 from bothends.keys import new
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
 
 from .doors import put, serving
 from .serving import finish, start
@@ -72,6 +74,17 @@ def test_what_cant_be_done_is_said(visit: Callable[..., Visit], text: str, said:
     opened.sees("#problem", said)
     opened.tries("there will be dragons")
     expect(opened.page.locator("#problem")).to_be_hidden()
+
+
+def test_a_model_that_cant_be_explained_is_compared(
+    visit: Callable[..., Visit], make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """Its picture would be another model's; the heat map is there, and the reason."""
+    with serving(export(make_checkpoint(layers=2)[1], tmp_path / "deep")) as deep:
+        opened = visit(f"http://127.0.0.1:{deep.http_port}/")
+        opened.sees("#problem", "only a model of one layer can be explained")
+        expect(opened.page.locator("#heat tbody tr")).to_have_count(6)
+        opened.sees("#state", "serving")
 
 
 def test_it_goes_on_when_the_server_comes_back(visit: Callable[..., Visit]) -> None:

@@ -112,6 +112,7 @@ class Server:
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
                 f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",
+                *[f"  page       {scheme}://{host}:{self.http_port}/"] * self.settings.offers_http_api,
                 f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
             ]
         )

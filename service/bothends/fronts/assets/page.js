@@ -70,6 +70,7 @@ async function embed() {
   if (sentences.length > MOST_SENTENCES) return tell(`This page compares ${MOST_SENTENCES} sentences at most; there are ${sentences.length}.`);
   const asked = ++page.asked;
   return attempt(async () => {
+    if (!page.model) await readModel(); // whoever is quick, or had no key at first
     const started = performance.now();
     const vectors = (await send("v1/embeddings", { input: sentences, model: page.model, truncation: "start" })).data.map((one) => one.embedding);
     if (asked !== page.asked) return;

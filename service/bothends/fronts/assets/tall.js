@@ -8,7 +8,7 @@ const STRIP = 22;
 const ROW = 68; // from one row's strips to the next
 const TOP = 34;
 const MIDDLE = 10; // between the passes
-const CORRIDOR = 20; // right of them, where the backward end goes down
+const CORRIDOR = 26; // right of them, where the backward end goes down
 const NUMBERS = 36; // right of that, cosines
 const JOIN = 26; // above the embedding
 const MOST = 720;
@@ -21,7 +21,7 @@ export function tall(explanation, room) {
   const lane = (width - left - MIDDLE - CORRIDOR - NUMBERS) / 2;
   const at = {
     count, width, left, lane, paint: painter(explanation), y: (row) => TOP + row * ROW,
-    forwardX: left, backwardX: left + lane + MIDDLE, corridor: left + 2 * lane + MIDDLE + 12,
+    forwardX: left, backwardX: left + lane + MIDDLE, corridor: left + 2 * lane + MIDDLE + 15,
   };
   at.endY = at.y(count) + JOIN;
   return canvas(width, at.endY + 58, ...heads(at), ...boxes(at),
