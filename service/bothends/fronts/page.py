@@ -27,7 +27,7 @@ from ..live import live
 from ..metrics import Metrics
 from ..responder import Responder
 
-_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _HEADERS = {
     # Nothing but this server's own files runs or is asked; nobody frames the page.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -152,6 +152,7 @@ def _files() -> list[Route]:
 
     found: list[Route] = []
     for file in (files(__package__) / "assets").iterdir():
-        kind = _KINDS["." + file.name.rpartition(".")[2]]
-        found.append(Route("/" if file.name == "page.html" else f"/page/{file.name}", serving(file.read_bytes(), kind)))
+        if kind := _KINDS.get(file.name.rpartition(".")[2]):  # an editor may leave others beside them
+            path = "/" if file.name == "page.html" else f"/page/{file.name}"
+            found.append(Route(path, serving(file.read_bytes(), kind)))
     return found
