@@ -49,6 +49,9 @@ def test_the_heat_map_shows_cosines(visit: Callable[..., Visit], client: Client)
     expected = rows @ rows.T
     np.testing.assert_allclose(opened.heat(), expected, atol=1e-5)
     assert opened.page.locator("#heat tbody td").nth(1).inner_text() == f"{expected[0, 1]:.2f}"
+    opened.tries(*(f"sentence {index}" for index in range(24)))
+    assert opened.page.evaluate(OVERLAPPING) == 0
+    opened.tries(*sentences)
     assert [button.inner_text()[1:].strip() for button in opened.page.locator("#heat button").all()] == sentences
 
 
@@ -175,6 +178,9 @@ def test_it_can_be_read_by_day_and_by_night(visit: Callable[..., Visit], scheme:
     assert {selector: ratio for selector, ratio in contrasts.items() if ratio < 4.5} == {}
 
 
+OVERLAPPING = "[...document.querySelectorAll('#heat td')].filter((cell) => cell.scrollWidth > cell.clientWidth).length"
+
+
 def test_a_phone_needs_no_sideways_scrolling(visit: Callable[..., Visit]) -> None:
     """360 pixels, also with many sentences, a long one, and a word that is wider than the screen."""
     opened = visit(width=360)
@@ -182,6 +188,7 @@ def test_a_phone_needs_no_sideways_scrolling(visit: Callable[..., Visit]) -> Non
     for sentences in ([*EXAMPLES], ["word " * 60, *(f"sentence {index}" for index in range(23))], ["longword" * 20]):
         opened.tries(*(sentence.strip() for sentence in sentences))
         assert opened.page.evaluate("document.documentElement.scrollWidth") == 360
+        assert opened.page.evaluate(OVERLAPPING) == 0
         assert opened.page.evaluate("document.querySelector('#ends svg').getBoundingClientRect().right") <= 360
 
 

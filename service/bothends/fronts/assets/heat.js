@@ -1,21 +1,32 @@
-// Unit vectors to a table of cosines, coloured by their size. Rows choose a sentence; arrow keys walk from cell to cell.
+// Unit vectors to a table of cosines, coloured by size. Rows choose a sentence; arrow keys walk from cell to cell.
 
 import { cosine, html } from "./dom.js";
 
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 export function heatMap(sentences, vectors, { choose, tell }) {
-  const cells = vectors.map((one, row) => vectors.map((other, column) => cell(dot(one, other), row, column, sentences)));
+  const cells = vectors.map((one, row) =>
+    vectors.map((other, column) => cell(dot(one, other), row, column, sentences)),
+  );
   const head = html("tr", {}, html("td"), ...sentences.map((_, index) => html("th", { scope: "col" }, `${index + 1}`)));
   const rows = sentences.map((sentence, index) => {
-    const button = html("button", { type: "button", title: sentence, "aria-pressed": "false" },
-      html("span", {}, `${index + 1}`), sentence);
+    const button = html(
+      "button",
+      { type: "button", title: sentence, "aria-pressed": "false" },
+      html("span", {}, `${index + 1}`),
+      sentence,
+    );
     button.addEventListener("click", () => choose(index));
     return html("tr", {}, html("th", { scope: "row" }, button), ...cells[index]);
   });
-  const table = html("table", { class: "heat" },
+  const table = html(
+    "table",
+    { class: "heat" },
     html("caption", { class: "unseen" }, "Cosines between all pairs of sentences"),
-    html("thead", {}, head), html("tbody", {}, ...rows));
+    html("thead", {}, head),
+    html("tbody", {}, ...rows),
+  );
+  table.style.setProperty("--count", sentences.length);
   walkable(table, cells, tell);
   return table;
 }
@@ -26,7 +37,8 @@ export function mark(table, index) {
 
 function cell(value, row, column, sentences) {
   const element = html("td", { tabindex: "-1", "data-cosine": value.toFixed(6) }, cosine(value));
-  element.pair = `${cosine(value)} between ${row + 1} “${sentences[row]}” and ${column + 1} “${sentences[column]}”`;
+  const named = (index) => `${index + 1} “${sentences[index]}”`;
+  element.pair = `${cosine(value)} between ${named(row)} and ${named(column)}`;
   element.classList.toggle("negative", value < 0);
   element.style.setProperty("--share", `${Math.min(1, Math.abs(value)) * 100}%`);
   return element;
@@ -42,7 +54,10 @@ function walkable(table, cells, tell) {
   };
   cells.flat().forEach((element, index) => {
     const at = [Math.floor(index / cells.length), index % cells.length];
-    element.addEventListener("focus", () => { go(...at); tell(element.pair); });
+    element.addEventListener("focus", () => {
+      go(...at);
+      tell(element.pair);
+    });
     element.addEventListener("click", () => element.focus());
     element.addEventListener("mouseenter", () => tell(element.pair));
   });

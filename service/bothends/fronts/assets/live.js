@@ -10,7 +10,10 @@ export class Live {
   constructor(place) {
     this.readings = [];
     this.charts = [
-      new Chart("Latency", "ms", [["p50", (w) => w.quantile(0.5)], ["p99", (w) => w.quantile(0.99)]]),
+      new Chart("Latency", "ms", [
+        ["p50", (w) => w.quantile(0.5)],
+        ["p99", (w) => w.quantile(0.99)],
+      ]),
       new Chart("Sentences", "a second", [["", (w) => w.rate("sentences")]]),
       new Chart("Waiting", "sentences", [["", (w) => w.now.queue]]),
     ];
@@ -62,12 +65,32 @@ class Chart {
     this.numbers = series.map(([name]) => html("b", { "data-live": `${title} ${name}`.trim() }, "–"));
     this.lines = series.map((_, index) => svg("path", { class: `line line-${index}` }));
     this.top = html("span", { class: "top" });
-    const read = series.flatMap(([name], index) => [name && html("span", { class: `key key-${index}` }, name), this.numbers[index]]);
-    this.element = html("figure", { class: "chart" },
-      html("figcaption", {}, html("span", { class: "title" }, title), ...read.filter(Boolean), html("span", { class: "unit" }, unit)),
-      html("div", { class: "plot", "aria-hidden": "true" }, this.top,
-        svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" },
-          svg("path", { class: "axis", d: `M0 ${HEIGHT - 0.5}H${WIDTH}M0 .5H${WIDTH}` }), ...this.lines)));
+    const read = series.flatMap(([name], index) => [
+      name && html("span", { class: `key key-${index}` }, name),
+      this.numbers[index],
+    ]);
+    this.element = html(
+      "figure",
+      { class: "chart" },
+      html(
+        "figcaption",
+        {},
+        html("span", { class: "title" }, title),
+        ...read.filter(Boolean),
+        html("span", { class: "unit" }, unit),
+      ),
+      html(
+        "div",
+        { class: "plot", "aria-hidden": "true" },
+        this.top,
+        svg(
+          "svg",
+          { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" },
+          svg("path", { class: "axis", d: `M0 ${HEIGHT - 0.5}H${WIDTH}M0 .5H${WIDTH}` }),
+          ...this.lines,
+        ),
+      ),
+    );
   }
 
   draw(windows) {
@@ -83,13 +106,18 @@ class Chart {
 
 function path(values, most) {
   let pen = "M";
-  return values.map((value, index) => {
-    if (value === null) { pen = "M"; return ""; }
-    const x = WIDTH - ((values.length - 1 - index) * WIDTH) / (KEPT - 1);
-    const point = `${pen}${x.toFixed(1)} ${(HEIGHT - 1 - (value / most) * (HEIGHT - 2)).toFixed(1)}`;
-    pen = "L";
-    return point;
-  }).join("");
+  return values
+    .map((value, index) => {
+      if (value === null) {
+        pen = "M";
+        return "";
+      }
+      const x = WIDTH - ((values.length - 1 - index) * WIDTH) / (KEPT - 1);
+      const point = `${pen}${x.toFixed(1)} ${(HEIGHT - 1 - (value / most) * (HEIGHT - 2)).toFixed(1)}`;
+      pen = "L";
+      return point;
+    })
+    .join("");
 }
 
 function nice(value) {

@@ -1,7 +1,7 @@
-// What the page does: reads the model, embeds the sentences, explains the chosen one, and asks every second how it goes.
+// What the page does: reads the model, embeds sentences, explains the chosen one, and asks every second how it goes.
 
 import { Failure, ask, key, send } from "./api.js";
-import { lead, whole } from "./card.js";
+import { facts, lead, whole } from "./card.js";
 import { byId, html, show } from "./dom.js";
 import { picture } from "./ends.js";
 import { heatMap, mark } from "./heat.js";
@@ -10,6 +10,7 @@ import { answer, candidates, steps } from "./words.js";
 
 const EVERY_MS = 1000;
 const MOST_SENTENCES = 24; // more would be no picture
+const WIDE_SENTENCES = 10; // whose heat map needs all of the page's width
 
 const live = new Live(byId("live"));
 const page = { model: "", sentences: [], explanation: null, heat: null, isUp: null, asked: 0, retry: null };
@@ -44,46 +45,54 @@ function say(isUp) {
 async function readModel() {
   const model = await ask("model");
   page.model = model.name;
-  const limits = model.limits;
-  byId("summary").textContent = `${model.name} ${model.version} · ${model.dimension} numbers a sentence · on ${model.device}`;
+  byId("summary").textContent =
+    `${model.name} ${model.version} · ${model.dimension} numbers a sentence · on ${model.device}`;
   document.title = `bothends: ${model.name} ${model.version}`;
-  const facts = {
-    Model: `${model.name} ${model.version}`,
-    Encoder: `bidirectional LSTM, ${model.layers} layer${model.layers > 1 ? "s" : ""} of ${model.hidden_size} a direction`,
-    Embedding: [model.dimension, ...[...model.nested_dimensions].reverse()].join(", ") + " numbers",
-    Device: model.device,
-    "Agrees with PyTorch": `within ${model.selftest_difference.toExponential(1)}, on its golden sentences`,
-    Server: `bothends ${model.server_version}`,
-    "Reads of a sentence": `${limits.tokens.toLocaleString("en")} tokens, of ${limits.sentence_chars.toLocaleString("en")} characters at most`,
-    "Takes in a request": `${limits.sentences.toLocaleString("en")} sentences`,
-  };
-  byId("facts").replaceChildren(...Object.entries(facts).map(([name, value]) =>
-    html("div", {}, html("dt", {}, name), html("dd", {}, value))));
+  const described = Object.entries(facts(model)).map(([name, value]) =>
+    html("div", {}, html("dt", {}, name), html("dd", {}, value)),
+  );
+  byId("facts").replaceChildren(...described);
   byId("card-lead").replaceChildren(...lead(model.card));
   byId("card-text").replaceChildren(...whole(model.card));
   show(byId("card"));
 }
 
 async function embed() {
-  const sentences = byId("sentences").value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const sentences = byId("sentences")
+    .value.split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
   if (!sentences.length) return tell("There is no sentence. Type one a line.");
-  if (sentences.length > MOST_SENTENCES) return tell(`This page compares ${MOST_SENTENCES} sentences at most; there are ${sentences.length}.`);
+  if (sentences.length > MOST_SENTENCES)
+    return tell(`This page compares ${MOST_SENTENCES} sentences at most; there are ${sentences.length}.`);
   const asked = ++page.asked;
   return attempt(async () => {
     if (!page.model) await readModel(); // whoever is quick, or had no key at first
     const started = performance.now();
-    const vectors = (await send("v1/embeddings", { input: sentences, model: page.model, truncation: "start" })).data.map((one) => one.embedding);
+    const vectors = (
+      await send("v1/embeddings", { input: sentences, model: page.model, truncation: "start" })
+    ).data.map((one) => one.embedding);
     if (asked !== page.asked) return;
     byId("took").textContent = `${sentences.length} in ${(performance.now() - started).toFixed(0)} ms, there and back`;
     page.sentences = sentences;
-    page.heat = heatMap(sentences, vectors, { choose, tell: (pair) => { byId("pair").textContent = pair; } });
+    page.heat = heatMap(sentences, vectors, {
+      choose,
+      tell: (pair) => {
+        byId("pair").textContent = pair;
+      },
+    });
     byId("heat").replaceChildren(page.heat);
+    byId("heat").parentElement.classList.toggle("wide", sentences.length >= WIDE_SENTENCES);
     byId("pair").textContent = "";
     await explain(0);
   }, embed);
 }
 
-const choose = (index) => attempt(() => explain(index), () => choose(index));
+const choose = (index) =>
+  attempt(
+    () => explain(index),
+    () => choose(index),
+  );
 
 async function explain(index) {
   const sentence = page.sentences[index];
@@ -93,7 +102,8 @@ async function explain(index) {
   mark(page.heat, index);
   byId("chosen").replaceChildren(html("q", {}, sentence));
   byId("answer").replaceChildren(...answer(found));
-  byId("scale-text").textContent = `a state's numbers, from minus to plus (${found.numbers.shown} of ${found.numbers.of})`;
+  byId("scale-text").textContent =
+    `a state's numbers, from minus to plus (${found.numbers.shown} of ${found.numbers.of})`;
   byId("far").replaceChildren(candidates(found.candidates));
   byId("steps").lastElementChild.replaceChildren(steps(found));
   for (const id of ["legend", "far-title", "steps"]) show(byId(id));
@@ -130,7 +140,8 @@ async function isServing() {
     return reading.is_serving;
   } catch (error) {
     if (!(error instanceof Failure) || ![401, 404].includes(error.status)) throw error;
-    byId("live-note").textContent = error.status === 404 ? "This server's numbers are switched off (--metrics off)." : error.message;
+    byId("live-note").textContent =
+      error.status === 404 ? "This server's numbers are switched off (--metrics off)." : error.message;
     return (await ask("readyz")).status === "serving";
   }
 }
@@ -142,7 +153,10 @@ async function begin() {
   if (again && again !== begin) await again();
 }
 
-byId("try").addEventListener("submit", (event) => { event.preventDefault(); embed(); });
+byId("try").addEventListener("submit", (event) => {
+  event.preventDefault();
+  embed();
+});
 byId("key-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   key.set(byId("key").value.trim());

@@ -10,13 +10,18 @@ export function painter(explanation) {
   // Numbers run along the longer side of `width` × `height`, or the one that `across` names.
   return (values, { x, y, width, height }, { across = false, isEnd = false } = {}) => {
     const step = (across ? width : height) / values.length;
-    const place = (index) => across ? { x: x + index * step, y, width: step, height } : { x, y: y + index * step, width, height: step };
-    const painted = values.map((value, index) => svg("rect", {
-      ...place(index), class: value < 0 ? "minus" : "plus",
-      "fill-opacity": Math.sqrt(Math.abs(value) / scale).toFixed(3), // most numbers are small
-    }));
+    const place = (index) =>
+      across ? { x: x + index * step, y, width: step, height } : { x, y: y + index * step, width, height: step };
+    const painted = values.map((value, index) =>
+      svg("rect", {
+        ...place(index),
+        class: value < 0 ? "minus" : "plus",
+        "fill-opacity": Math.sqrt(Math.abs(value) / scale).toFixed(3), // most numbers are small
+      }),
+    );
     return [
-      svg("rect", { class: "ground", x, y, width, height, rx: 3 }), ...painted,
+      svg("rect", { class: "ground", x, y, width, height, rx: 3 }),
+      ...painted,
       svg("rect", { class: `frame${isEnd ? " end" : ""}`, x, y, width, height, rx: 3 }),
     ];
   };
@@ -37,7 +42,14 @@ export function track({ from, read, ...role }, count, { x, y, width }) {
   const share = width / count;
   return [
     svg("rect", { class: "track", x, y, width, height: TRACK, rx: TRACK / 2 }),
-    svg("rect", { class: `read${kind(role)}`, x: x + share * from, y, width: share * read, height: TRACK, rx: TRACK / 2 }),
+    svg("rect", {
+      class: `read${kind(role)}`,
+      x: x + share * from,
+      y,
+      width: share * read,
+      height: TRACK,
+      rx: TRACK / 2,
+    }),
   ];
 }
 
@@ -56,8 +68,12 @@ export function fitted(token, pixels) {
 }
 
 export function told(step, count, token, near) {
-  return svg("title", {}, `output[${step}], “${token}”: forward has read ${step + 1} of ${count}, backward ${count - step}; `
-    + `its cosine to the embedding is ${cosine(near.whole)}`);
+  return svg(
+    "title",
+    {},
+    `output[${step}], “${token}”: forward has read ${step + 1} of ${count}, backward ${count - step}; ` +
+      `its cosine to the embedding is ${cosine(near.whole)}`,
+  );
 }
 
 export function chevron(x, y, turn) {
@@ -65,8 +81,15 @@ export function chevron(x, y, turn) {
 }
 
 export function canvas(width, height, ...children) {
-  const head = svg("marker", { id: "head", viewBox: "0 0 10 10", refX: 8, refY: 5, markerWidth: 5, markerHeight: 5, orient: "auto" },
-    svg("path", { class: "head", d: "M0 0 10 5 0 10z" }));
-  return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "answer" },
-    svg("defs", {}, head), ...children);
+  const head = svg(
+    "marker",
+    { id: "head", viewBox: "0 0 10 10", refX: 8, refY: 5, markerWidth: 5, markerHeight: 5, orient: "auto" },
+    svg("path", { class: "head", d: "M0 0 10 5 0 10z" }),
+  );
+  return svg(
+    "svg",
+    { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "answer" },
+    svg("defs", {}, head),
+    ...children,
+  );
 }
