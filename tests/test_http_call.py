@@ -1,5 +1,6 @@
 """An HTTP call's bounds in bytes and time: at each and past it."""
 
+import asyncio
 import json
 import statistics
 import threading
@@ -9,8 +10,11 @@ from contextlib import closing
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from bothends.bundle import Bundle
+from bothends.call import Inbound
+from bothends.http_call import HttpFront, Limits
 from bothends.server import Server
 
 from .doors import PATIENCE_S, serving
@@ -147,3 +151,18 @@ def test_an_answer_is_not_held_back(small_http: httpx.Client) -> None:
         return time.monotonic() - started
 
     assert statistics.median(seconds() for _ in range(60)) < 0.02
+
+
+def test_a_get_may_be_answered_later_and_from_another_thread() -> None:
+    """Its empty body, which nobody reads, isn't taken for its caller's leaving."""
+
+    def later(call: Inbound) -> None:
+        call.read(lambda content: threading.Timer(0.05, call.answer, [b'{"asked": "%s"}' % content]).start())
+
+    async def ask() -> httpx.Response:
+        route = HttpFront(Limits(1, 1), lambda code, status: b"").route("/of/{name}", GET=later)
+        transport = httpx.ASGITransport(Starlette(routes=[route]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+            return await asyncio.wait_for(http.get("/of/dragons"), PATIENCE_S)
+
+    assert asyncio.run(ask()).json() == {"asked": "dragons"}

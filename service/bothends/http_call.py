@@ -125,7 +125,7 @@ class HttpCall:
 
     async def _settled(self, receive: Receive) -> None:
         """Return once there is a response. Raises ClientDisconnect once nobody waits for it."""
-        left = asyncio.ensure_future(receive())  # all that still comes of this request is the caller's leaving
+        left = asyncio.ensure_future(_leaving(receive))
         remaining = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         await asyncio.wait((left, self._response), timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
         if self._response.done():
@@ -149,6 +149,12 @@ class HttpCall:
 
         with suppress(RuntimeError):  # the loop is closed: the server has stopped
             self._loop.call_soon_threadsafe(settle)
+
+
+async def _leaving(receive: Receive) -> None:
+    """Wait until the caller leaves; of a body that nobody asked for, let go."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class _InPieces(Response):

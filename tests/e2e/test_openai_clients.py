@@ -5,6 +5,8 @@ Each runs in an environment of its own, and can reach nothing but this machine.
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from bothends.tokenizer import Tokenizer
 
 from ..serving import Running, finish, start
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "fronts" / "openai.md"
 PYTHON = Path(sys.prefix) / "clients" / "bin" / "python"
 SCRIPTS = Path(__file__).parent.parent / "clients"
 SENTENCES = ["there will be dragons", "dragons will be there", "über 龍 👩‍👩‍👧‍👦", "word " * 200, "no"]
@@ -142,6 +145,28 @@ def test_what_stands_on_openais_package(server: Asked, script: str) -> None:
     assert np.array_equal(found["dimensions"], server.encode(dimensions=64))
     if "end" in found:
         assert np.array_equal(found["end"], server.encode(CUT, truncation="end"))
+
+
+def documented(pattern: str) -> list[str]:
+    """What the document shows of a kind."""
+    found = re.findall(pattern, DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("example", documented(r"^```python clients\n(.*?)^```"))
+def test_python_lines_of_the_document_run(shared: Running, tmp_path: Path, example: str) -> None:
+    """As they stand, but for the port."""
+    (tmp_path / "example.py").write_text(example.replace("http://127.0.0.1:8080", shared.http))
+    assert "512" in run(tmp_path / "example.py")
+
+
+@pytest.mark.parametrize("line", documented(r"^curl [^\n]+"))
+def test_curl_lines_of_the_document_run(shared: Running, line: str) -> None:
+    """As they stand, but for the port."""
+    command = shlex.split(line.replace("http://127.0.0.1:8080", shared.http))
+    done = subprocess.run([*command, "--fail", "--silent"], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout).keys() & {"data", "openapi"}
 
 
 def test_a_client_that_would_leave_this_machine_is_caught(tmp_path: Path) -> None:

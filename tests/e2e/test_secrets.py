@@ -1,6 +1,7 @@
 """Sentences and keys come back to nobody: not in logs, metrics or errors, whichever way a request is refused."""
 
 import http.client
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,6 +84,20 @@ def test_nothing_leaks(guarded: Guarded) -> None:
         ask(guarded, "/readyz", {"X": SENTENCE * 200}),
     ]
     assert [status for status, _ in pages] == [401, 401, 200, 404, 431]
+    posts = [
+        post(guarded, [SENTENCE], key=WRONG_KEY),
+        post(guarded, [SENTENCE], key=guarded.slow_key),
+        post(guarded, [SENTENCE], user=SENTENCE),
+        post(guarded, [SENTENCE, ""], user=SENTENCE),
+        post(guarded, [SENTENCE, 1]),
+        post(guarded, SENTENCE + "\ud800"),
+        post(guarded, SENTENCE, dimensions=SENTENCE, encoding_format=SENTENCE, truncation=SENTENCE),
+        post(guarded, SENTENCE, model=[SENTENCE]),
+        post(guarded, {SENTENCE: SENTENCE}),
+        post(guarded, SENTENCE * 1000),
+    ]
+    assert [status for status, _ in posts] == [401, 429, 200, *[400] * 6, 413]
+    pages += [(status, text) for status, text in posts if status != 200]
     send_garbage(guarded, SENTENCE.encode())
     guarded.running.process.terminate()
     out, err = guarded.running.process.communicate(timeout=60)
@@ -101,13 +116,20 @@ def embed_once(guarded: Guarded, key: str) -> None:
         )
 
 
-def ask(guarded: Guarded, path: str, headers: dict[str, str]) -> tuple[int, str]:
+def ask(guarded: Guarded, path: str, headers: dict[str, str], body: str | None = None) -> tuple[int, str]:
     connection = http.client.HTTPConnection(guarded.running.http.removeprefix("http://"), timeout=20)
-    connection.request("GET", path, headers=headers)
+    connection.request("POST" if body else "GET", path, body, headers)
     answer = connection.getresponse()
     text = answer.read().decode() + str(answer.headers)
     connection.close()
     return answer.status, text
+
+
+def post(guarded: Guarded, given: object, *, key: str | None = None, **fields: object) -> tuple[int, str]:
+    """Status, body and headers of an embedding asked for as OpenAI's clients do."""
+    headers = {"Authorization": f"Bearer {key or guarded.key}", "Content-Type": "application/json"}
+    body = json.dumps({"model": "english", "input": given} | fields)
+    return ask(guarded, "/v1/embeddings", headers, body)
 
 
 def send_garbage(guarded: Guarded, content: bytes) -> None:
