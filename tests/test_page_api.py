@@ -1,6 +1,10 @@
 """What the page asks a server for, without a browser: its files, the model, the numbers, and explanations."""
 
+import json
 import re
+import shlex
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +57,16 @@ def test_what_cant_be_explained_is_told(http: httpx.Client, body: bytes, said: s
     assert said in answer.json()["error"]["message"]
     assert "secret" not in answer.text
     assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
+def test_the_documents_line_runs(server: Server) -> None:
+    """As it stands there, but for the port."""
+    page = (Path(__file__).parent.parent / "docs" / "fronts" / "page.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^curl .*$", page, re.MULTILINE)
+    command = shlex.split(line.replace("127.0.0.1:8080", f"127.0.0.1:{server.http_port}"))
+    answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert [token["text"] for token in json.loads(answer.stdout)["tokens"]] == ["there", "will", "be", "dragons"]
 
 
 def test_a_form_of_another_site_gets_nothing_embedded(http: httpx.Client) -> None:
