@@ -142,6 +142,8 @@ class Bundle:
     model: bytes
     tokenizer: str
     golden: Golden
+    card: str
+    """Markdown."""
 
     @classmethod
     def open(cls, path: Path) -> "Bundle":
@@ -153,7 +155,7 @@ class Bundle:
         golden = _read_as(Golden.from_bytes, contents[GOLDEN], path / GOLDEN)
         if golden.embeddings.shape[1:] != (config.dimension,):
             raise BundleError(f"{path / GOLDEN}: embeddings don't have the {config.dimension} numbers of {CONFIG}")
-        return cls(path, config, contents[MODEL], tokenizer, golden)
+        return cls(path, config, contents[MODEL], tokenizer, golden, contents[CARD].decode(errors="replace"))
 
 
 def default_path() -> Path:

@@ -1,7 +1,7 @@
 """The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
 
-`serve`, `embed`, `info` and `health` live here; `export`, `verify`, `train` and `evaluate` come from packages that the
-service doesn't import: they register under the entry points "bothends.commands".
+`serve`, `embed`, `explain`, `info` and `health` live here; `export`, `verify`, `train` and `evaluate` come from
+packages that the service doesn't import: they register under the entry points "bothends.commands".
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -52,7 +53,7 @@ class Commands(click.Group):
             kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
             raise kind(str(error)) from error
         except ModuleNotFoundError as error:
-            needed = "cpu" if ctx.invoked_subcommand in ("serve", "health", "key") else "train"
+            needed = "cpu" if ctx.invoked_subcommand in ("serve", "explain", "health", "key") else "train"
             raise click.ClickException(
                 f"bothends {ctx.invoked_subcommand} needs {error.name}: pip install 'bothends[{needed}]'"
             ) from error
@@ -148,6 +149,29 @@ def embed(sentences: tuple[str, ...], timeout: float, as_json: bool, **connectio
             click.echo(json.dumps({"embedding": row.tolist(), "token_count": count, "truncated": truncated}))
     else:
         click.echo(_table(sentences, found))
+
+
+@main.command(short_help="Show where a sentence's embedding comes from.")
+@click.argument("sentence")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Folder of the model; the default is the packaged one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every state's numbers.")
+def explain(sentence: str, bundle: Path | None, as_json: bool) -> None:
+    """Show where the embedding of SENTENCE comes from, and why output[-1] isn't it. Asks no server."""
+    from .bundle import Bundle, default_path
+    from .embedder import Embedder
+    from .explain import explain as explained
+    from .settings import Settings
+    from .table import table
+    from .versions import newest
+
+    opened = Bundle.open(newest(bundle or default_path()))
+    longest = opened.config.max_tokens
+    most = {"max_request_tokens": longest * (longest + 1), "max_queue_tokens": longest * (longest + 1)}
+    with Embedder.load(opened, settings=Settings(device="cpu", max_sentences=2 * longest, **most)) as embedder:
+        found = explained(sentence, embedder)
+    lines = [json.dumps(found.as_json())] if as_json else table(found)
+    for line in lines:
+        click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
 
 
 @main.command(short_help="Describe the model that a server serves.")

@@ -38,6 +38,7 @@ METHODS = (
     *("Embed", "Tokenize", "GetModel"),
     *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
     *("POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{id}"),
+    *("GET /model", "POST /explain"),
 )
 CODES = (
     "OK",

@@ -29,6 +29,7 @@ class Model:
     def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: Engine, *, device: str, provider: str) -> None:
         """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
         self.config = bundle.config
+        self.card = bundle.card
         self.path = bundle.path.resolve()  # a link may lead elsewhere by the time that it is loaded anew
         self.tokenizer = tokenizer
         self.device = device

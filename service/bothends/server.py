@@ -23,6 +23,7 @@ from .dispatch import Dispatcher
 from .embedder import Embedder
 from .fronts import kserve, openai
 from .fronts.native import EmbeddingService
+from .fronts.page import Page
 from .gate import Gate
 from .http_call import Limits
 from .keeper import Keeper
@@ -111,6 +112,7 @@ class Server:
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
                 f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",
+                *[f"  page       {scheme}://{host}:{self.http_port}/"] * self.settings.offers_http_api,
                 f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
             ]
         )
@@ -204,7 +206,9 @@ class Server:
         if not settings.offers_http_api:
             _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
             return openai.shut(_NO_CERTIFICATES)
-        return openai.OpenAI(self._responder, Limits.of(settings)).routes(self._dispatcher())
+        limits, dispatcher = Limits.of(settings), self._dispatcher()
+        page = Page(self._responder, self.metrics, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
+        return [*openai.OpenAI(self._responder, limits).routes(dispatcher), *page.routes(dispatcher, limits)]
 
     def _add_services(self) -> None:
         self._responder = Responder(self.embedder, self.metrics)

@@ -33,7 +33,9 @@ class Settings(BaseModel):
     http_port: int = Field(
         8080, ge=0, le=65535, description="Port of the HTTP API, /metrics, /healthz and /readyz; 0 takes a free one."
     )
-    http_api: bool = Field(True, description="Answer embeddings over HTTP too, as OpenAI's API has them.")
+    http_api: bool = Field(
+        True, description="Answer embeddings over HTTP too, as OpenAI's API has them, and serve a page at /."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="Where the model runs: auto, cpu or cuda. Auto is cuda where onnxruntime has it.",
