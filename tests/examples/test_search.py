@@ -1,0 +1,101 @@
+"""examples/search.py: what it finds, and what it refuses to compare."""
+
+import re
+import urllib.request
+from pathlib import Path
+
+from bothends.bundle import Bundle
+
+from ..serving import Running, finish, start
+from .conftest import Run, output, refusal
+from .notes import LINES, NOTES, TOPICS
+
+QUESTIONS = {
+    "my loaf goes stale too quickly": TOPICS[0][0],
+    "pets that are scared": TOPICS[7][0],
+    "saving for retirement": TOPICS[4][30],
+    "is there a way to see four moons": TOPICS[2][4],
+    "learning to play an instrument": "My daughter wants to learn the cello.",
+}
+
+
+def hits(printed: str) -> list[tuple[float, int, str]]:
+    """What query prints: similarity, line number, line."""
+    found = [re.fullmatch(r" *(-?\d\.\d\d)  [\w.]+:(\d+) +(.*)", line) for line in printed.splitlines()]
+    return [(float(hit[1]), int(hit[2]), hit[3]) for hit in found if hit]
+
+
+def asked(served: Running) -> float:
+    """Embed requests that the server has answered."""
+    with urllib.request.urlopen(f"{served.http}/metrics") as page:  # noqa: S310  our own server
+        text = page.read().decode()
+    series = 'bothends_requests_total{code="OK",method="Embed"} '
+    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(series)), 0.0)
+
+
+def test_a_search_finds_what_was_meant(run: Run) -> None:
+    """The line that a person would name stands first, or second to the same in other words."""
+    output(run("search.py", "index", NOTES))
+    whole = NOTES.read_text(encoding="utf-8").splitlines()
+    for question, best in QUESTIONS.items():
+        found = hits(output(run("search.py", "query", question, "--top", "3")))
+        assert len(found) == 3
+        assert best in [line for _, _, line in found[:2]]
+        assert [similarity for similarity, *_ in found] == sorted((hit[0] for hit in found), reverse=True)
+        assert all(whole[number - 1] == line for _, number, line in found)
+
+
+def test_an_index_takes_in_only_what_changed(run: Run, served: Running, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("\n".join(LINES))
+    assert output(run("search.py", "index", notes)) == "notes.db: 248 lines added, 0 removed, 0 kept\n"
+    before = asked(served)
+    assert output(run("search.py", "index", notes)) == "notes.db: 0 lines added, 0 removed, 248 kept\n"
+    assert asked(served) == before
+    notes.write_text("\n".join(["A whale sang below the ice.", *LINES[1:]]))
+    assert output(run("search.py", "index", notes)) == "notes.db: 1 lines added, 1 removed, 247 kept\n"
+    assert asked(served) == before + 1
+    assert hits(output(run("search.py", "query", "A whale sang below the ice.", "--top", "1"))) == [
+        (1.0, 1, "A whale sang below the ice.")
+    ]
+    left = hits(output(run("search.py", "query", LINES[0], "--top", "248")))
+    assert len(left) == 248  # the vector that went isn't among the nearest either
+    assert LINES[0] not in [line for *_, line in left]
+
+
+def test_an_index_holds_several_files_and_fewer_numbers(run: Run, tmp_path: Path) -> None:
+    for name, lines in (("one", TOPICS[0]), ("two", TOPICS[1])):
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines))
+        output(run("search.py", "index", f"{name}.txt", "--dimensions", "256", "--db", "small.db"))
+    found = output(run("search.py", "query", TOPICS[1][0], "--top", "62", "--db", "small.db"))
+    assert found.startswith(" 1.00  two.txt:1 ")
+    assert {line for _, _, line in hits(found)} == {*TOPICS[0], *TOPICS[1]}
+    output(run("search.py", "index", NOTES, "--db", "whole.db"))
+    assert (tmp_path / "small.db").stat().st_size < 0.6 * (tmp_path / "whole.db").stat().st_size
+    other = run("search.py", "index", "one.txt", "--dimensions", "128", "--db", "small.db")
+    assert refusal(other) == "Error: small.db has 256 numbers a line, not 128; choose another --db"
+
+
+def test_vectors_of_another_version_are_refused(run: Run, toy_bundle: Bundle) -> None:
+    """By a query and by an index, which leaves the lines as they were."""
+    output(run("search.py", "index", NOTES))
+    other = start("--bundle", str(toy_bundle.path))
+    try:
+        line = (
+            "Error: notes.db holds vectors of model version 2026.11.2, and the server has "
+            f"{toy_bundle.config.version}: they can't be compared. Delete notes.db and index again"
+        )
+        assert refusal(run("search.py", "query", "bread", "--server", other.target)) == line
+        assert refusal(run("search.py", "index", NOTES, "--server", other.target)) == line
+    finally:
+        finish(other)
+    assert output(run("search.py", "index", NOTES)).endswith("0 lines added, 0 removed, 248 kept\n")
+
+
+def test_a_bad_line_is_named_and_nothing_is_stored(run: Run, tmp_path: Path) -> None:
+    notes = tmp_path / "mine.txt"
+    notes.write_text("A good line.\n")
+    output(run("search.py", "index", notes))
+    notes.write_text("Another one.\n\n\x01\n")
+    assert refusal(run("search.py", "index", notes)).startswith(f"Error: line 3 of {notes} holds nothing")
+    assert [line for *_, line in hits(output(run("search.py", "query", "line")))] == ["A good line."]

@@ -1,0 +1,27 @@
+"""docs/examples.md: what it shows is what a reader sees."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ..serving import Running
+from ..shown import shown
+from .notes import EXAMPLES
+
+DOCUMENT = EXAMPLES.parent / "docs" / "examples.md"
+
+
+def test_the_examples_print_what_is_shown(served: Running, tmp_path: Path) -> None:
+    """One after the other, since a query needs its index."""
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"BOTHENDS_SERVER": served.target, "OMP_NUM_THREADS": "1", "PATH": path}
+    lines = shown(DOCUMENT)
+    assert {line.command.split()[1] for line in lines} == {f"examples/{path.name}" for path in EXAMPLES.glob("*.py")}
+    for line in lines:
+        ran = subprocess.run(
+            ["bash", "-c", line.command],  # noqa: S607  what the reader has
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert line.is_outline_of(ran.stdout), ran.stdout
