@@ -74,16 +74,11 @@ class Call:
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in its turn, with the request's bytes; None where none came, or too many."""
 
-        def closed(event: Any) -> None:
-            if event.batch_operations[0].cancelled():
-                self._gone()
-
         def arrived(event: Any) -> None:
             self._requests.put(then, event.batch_operations[0].message())
 
-        self._is_watched = True
         self._requests.expect()
-        self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
+        self._watch()
         self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
 
     def answer(self, content: bytes) -> None:
@@ -104,6 +99,14 @@ class Call:
             if not self._is_gone:
                 return
         then()
+
+    def _watch(self) -> None:
+        def closed(event: Any) -> None:
+            if event.batch_operations[0].cancelled():
+                self._gone()
+
+        self._is_watched = True
+        self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
 
     def _gone(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Unary calls from a gRPC server's completion queue to functions, and answers back from any thread.
+"""Calls from a gRPC server's completion queue to functions, and answers back from any thread.
 
 grpcio's two Python servers keep something waiting for every call, a thread or a coroutine, and waking it costs more
 than all else that surrounds the model (docs/decisions/0005). This one stands on what both are built on and keeps
@@ -17,6 +17,7 @@ import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no types
 
 from .call import Call, Handler, Outbox, Requests
+from .streaming import Stream
 
 _log = logging.getLogger(__name__)
 
@@ -35,16 +36,21 @@ _MANY = 512
 
 
 class CallQueue:
-    """Some unary methods of a gRPC server. What else the server has, it serves in its own way."""
+    """Some methods of a gRPC server. What else the server has, it serves in its own way."""
 
-    def __init__(self, server: grpc.Server, methods: Mapping[str, Handler]) -> None:
-        """Register `methods`, named `/package.Service/Method`, before `server` starts."""
+    def __init__(
+        self, server: grpc.Server, methods: Mapping[str, Handler], streams: Mapping[str, Callable[[Stream], None]] = {}
+    ) -> None:
+        """Register unary `methods` and `streams`, named `/package.Service/Method`, before `server` starts."""
         self._core = server._cy_server  # type: ignore[attr-defined]  # the core that grpc.Server wraps, by no public name
-        self._methods = methods
+        self._methods: dict[str, tuple[type[Call], Callable[[Any], None]]] = {
+            **{method: (Call, handler) for method, handler in methods.items()},
+            **{method: (Stream, handler) for method, handler in streams.items()},
+        }
         self._taken: list[str] = []  # methods of calls that gRPC handed over, and hasn't been asked to replace yet
         self._queue = cygrpc.CompletionQueue()
         self._core.register_completion_queue(self._queue)
-        for method in methods:
+        for method in self._methods:
             self._core.register_method(method)
         self._requests = Requests()
         self.outbox = Outbox()
@@ -120,4 +126,5 @@ class CallQueue:
         remaining = event.call_details.deadline - time.time()
         deadline = None if remaining > _FOREVER_S else time.monotonic() + remaining
         metadata = event.invocation_metadata
-        self._methods[method](Call(core, self._requests, self.outbox, deadline=deadline, metadata=metadata))
+        kind, handle = self._methods[method]
+        handle(kind(core, self._requests, self.outbox, deadline=deadline, metadata=metadata))

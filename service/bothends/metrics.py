@@ -34,7 +34,7 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 PHASES: tuple[Phase, ...] = get_args(Phase)
 REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
 RELOADS: tuple[Reload, ...] = get_args(Reload)
-METHODS = ("Embed", "Tokenize", "GetModel")
+METHODS = ("Embed", "EmbedStream", "Tokenize", "GetModel")
 CODES = (
     "OK",
     "INVALID_ARGUMENT",

@@ -21,6 +21,7 @@ from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
 from .fronts.native import EmbeddingService
+from .fronts.stream import EmbedStreams
 from .gate import Gate
 from .keeper import Keeper
 from .keys import Keys
@@ -66,6 +67,8 @@ class Server:
             self._certificates = transport.certificates
             self.embedder = self._load()
             undo.callback(self.embedder.close, timeout_s=0)
+            self._streams = EmbedStreams(Responder(self.embedder, self.metrics), self.metrics)
+            undo.callback(self._streams.close)
             self._add_services()
             pages = application(self.metrics.registry, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
             self._web = WebServer(pages, transport.listener, settings, transport.certificates)
@@ -130,10 +133,12 @@ class Server:
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         self._health.enter_graceful_shutdown()
         end = time.monotonic() + self.settings.drain_s
+        self._streams.drain()
         answered = self._gate.close(timeout_s=self.settings.drain_s)
         sent = self._calls.outbox.wait(max(_THREADS_END_S, end - time.monotonic()))
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         self._calls.close()
+        self._streams.close()
         finished = self.embedder.close(timeout_s=_THREADS_END_S)
         self._keeper.join(_KEEPER_ENDS_S)
         self._web.stop()
@@ -187,7 +192,8 @@ class Server:
     def _add_services(self) -> None:
         responder = Responder(self.embedder, self.metrics)
         native = EmbeddingService(responder, max_message_bytes=self.settings.max_message_bytes)
-        self._calls = CallQueue(self._grpc, native.methods(self._dispatcher()))
+        dispatcher = self._dispatcher()
+        self._calls = CallQueue(self._grpc, native.methods(dispatcher), self._streams.methods(dispatcher))
         # By its default a change of status waits for each watcher's stream, and for ever where one leaves meanwhile.
         watchers = ThreadPoolExecutor(_WATCHERS, "bothends-health")
         self._health = health.HealthServicer(experimental_non_blocking=False, experimental_thread_pool=watchers)

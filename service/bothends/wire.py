@@ -1,4 +1,4 @@
-"""Options from requests, and EmbedResponse with its vectors as bytes: the same message on the wire, written and read
+"""Options from requests, and responses with their vectors as bytes: the same messages on the wire, written and read
 without counting out floats.
 
 A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
@@ -6,7 +6,7 @@ A packed `repeated float` and a `bytes` field are encoded alike: tag, length, an
 type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
@@ -46,8 +46,8 @@ ENCODINGS: dict[int, Encoding] = {
 AskedFor: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
 
 
-def _message_class(name: str) -> Any:
-    """The contract's message under another package, `Embedding.values` made bytes."""
+def _messages() -> descriptor_pool.DescriptorPool:
+    """The contract's messages under another package, `Embedding.values` made bytes."""
     file = descriptor_pb2.FileDescriptorProto()
     embedding_pb2.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = "bothends/wire.proto", "bothends.wire"
@@ -63,11 +63,16 @@ def _message_class(name: str) -> Any:
     for imported in (any_pb2, status_pb2):
         pool.AddSerializedFile(imported.DESCRIPTOR.serialized_pb)
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"bothends.wire.{name}"))
+    return pool
 
 
-Response: Any = _message_class("EmbedResponse")
+_POOL = _messages()
+Response: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedResponse"))
 """EmbedResponse, `Embedding.values` being bytes."""
+StreamResponse: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedStreamResponse"))
+"""EmbedStreamResponse, likewise."""
+Item: TypeAlias = dict[str, Any] | status_pb2.Status
+"""The fields of an Embedding, or why there is none."""
 
 
 def options(request: AskedFor) -> tuple[Options, Encoding]:
@@ -104,11 +109,29 @@ def fields(
 def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
     """The bytes of the EmbedResponse that holds `found`."""
     response = Response(model_version=found.model_version)
-    fields = written(found.rows, encoding)
-    for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
-        response.embeddings.add(**values, token_count=count, truncated=truncated)
+    for item in items(found, encoding):
+        response.embeddings.add(**item)
     content: bytes = response.SerializeToString()
     return content
+
+
+def encode_items(items: Iterable[Item], model_version: str) -> bytes:
+    """The bytes of the EmbedStreamResponse that holds `items`."""
+    response = StreamResponse(model_version=model_version)
+    for item in items:
+        if isinstance(item, dict):
+            response.items.add(embedding=item)
+        else:
+            response.items.add().error.MergeFromString(item.SerializeToString())  # another pool's class
+    content: bytes = response.SerializeToString()
+    return content
+
+
+def items(found: Embeddings, encoding: Encoding) -> Iterator[dict[str, Any]]:
+    """The fields of Embedding that hold each of `found`."""
+    fields = written(found.rows, encoding)
+    for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
+        yield {**values, "token_count": count, "truncated": truncated}
 
 
 def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str, Any]]:
