@@ -183,9 +183,8 @@ class Dispatcher:
 
     def identify(self, call: Inbound) -> Account | None:
         """Whose call it is. Raises UnauthenticatedError."""
-        if self._keys is None:
-            return None
-        return self._keys.identify(next((value for name, value in call.metadata if name == "authorization"), None))
+        authorization = next((value for name, value in call.metadata if name == "authorization"), None)
+        return None if self._keys is None else self._keys.identify(authorization)
 
     def _let_in(self, method: str, call: Inbound) -> Answer | None:
         """What a call is owed; None where it was refused."""

@@ -147,11 +147,18 @@ def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str,
 
 def decode(responses: Sequence[Any]) -> Embeddings:
     """The embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
+    if len({response.model_version for response in responses}) > 1:
+        raise ValueError("embeddings of different models don't fit together")
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
+    return decode_embeddings(embeddings, responses[0].model_version)
+
+
+def decode_embeddings(embeddings: Sequence[Any], model_version: str) -> Embeddings:
+    """One or more embeddings of such responses. Raises ValueError where they don't fit."""
     encoding = _encoding(embeddings)
     values = [getattr(embedding, _FIELD[encoding]) for embedding in embeddings]
     sizes = set(map(len, values))
-    if len(sizes) > 1 or len({response.model_version for response in responses}) > 1:
+    if len(sizes) > 1:
         raise ValueError("embeddings of different models don't fit together")  # numbers would move to other sentences
     if not sizes or 0 in sizes:
         raise ValueError("an answer holds no embeddings")
@@ -160,7 +167,7 @@ def decode(responses: Sequence[Any]) -> Embeddings:
         rows.astype(rows.dtype.newbyteorder("=")),  # a copy that its owner may write to
         [embedding.token_count for embedding in embeddings],
         [embedding.truncated for embedding in embeddings],
-        responses[0].model_version,
+        model_version,
         np.array([embedding.scale for embedding in embeddings], np.float32) if encoding == "int8" else None,
     )
 

@@ -1,7 +1,7 @@
 """bothends.v1.EmbeddingService.EmbedStream: messages to responses, in order, as fast as their caller reads.
 
-A stream is read on only while few of its messages are on their way: read, and not yet on the wire. So who reads slowly is
-read slowly, and fills no memory. No thread waits for any of them. What becomes of one message is message.py's business.
+A stream is read on only while few of its messages are on their way: read, and not yet on the wire. So who reads slowly
+is read slowly, and fills no memory. No thread waits for any of them. What becomes of one message is message.py's.
 """
 
 import threading
@@ -20,7 +20,7 @@ from ..v1 import embedding_pb2
 from ..wire import SERVICE
 
 _MESSAGES, _SENTENCES, _BYTES = 32, 256, 1 << 20
-"""On their way: no message more is read once so much is. Enough for full batches; every stream may hold it in memory."""
+"""On their way: no message more is read once so much is. Enough for full batches; each stream may keep as much."""
 _SOON_S = 0.1
 """After which a stream that was turned away for having nothing to do may come again."""
 _parse = protobuf(embedding_pb2.EmbedStreamRequest)
@@ -116,11 +116,11 @@ class _Session:
     def failed(self, message: Message | None, error: BothendsError) -> None:
         """End with `error` once all before `message` is answered; None for all that was read."""
         with self._lock:
-            if message in self._window:
+            if message is None:
+                self._error = self._error or error
+            elif message in self._window:  # else it was dropped
                 self._error = error
                 self._drop(len(self._window) - self._window.index(message))
-            elif message is None:
-                self._error = self._error or error
         self._advance()
 
     def _drop(self, messages: int) -> None:
