@@ -31,6 +31,8 @@ _NONE, _ENDED = cygrpc.CompletionType.queue_timeout, cygrpc.CompletionType.queue
 """What isn't an event: there is none now, or never will be."""
 _AHEAD = 32
 """Events that may go before a waiting request: else a flood of calls to refuse would keep all others waiting."""
+_LAST_EVENTS_S = 1.0
+"""How long calls that have ended may take to be known to have."""
 _MANY = 512
 """Events after which whoever pulls looks after something else."""
 
@@ -99,7 +101,14 @@ class CallQueue:
         return event.completion_type
 
     def close(self) -> None:
-        """Take no more, once the server has stopped: `pull` soon returns False."""
+        """Take no more, once the server has stopped: `pull` soon returns False.
+
+        Whoever pulls learns of each call's end first: one that still went on would begin what comes too late.
+        """
+        end = time.monotonic() + _LAST_EVENTS_S
+        while self._requests.watched and time.monotonic() < end:
+            time.sleep(_LAST_EVENTS_S / 100)
+        self._requests.is_closed = True
         self._queue.shutdown()
 
     def _expect(self, method: str) -> None:

@@ -19,7 +19,10 @@ TokensT = TypeVar("TokensT", bound=Tokens)
 
 def refuse(error: SentenceError) -> None:
     """Let one sentence that can't be read fail its whole request."""
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # whose traceback holds this frame: a circle, in which the call would wait for the garbage collector
 
 
 def is_text(sentences: Sentences) -> TypeGuard[Sequence[str]]:

@@ -24,7 +24,10 @@ class Stream(Call):
         self._end: Callable[[], None] | None = None  # that waits for what is on its way
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then`, in its turn, with the next message's bytes; None where no more will come. One at a time."""
+        """Call `then`, in its turn, with the next message's bytes; None where no more will come. One at a time.
+
+        Of a call that is over, nothing comes: `when_gone` has told.
+        """
 
         def arrived(event: Any) -> None:
             self._requests.expect()  # only now: who says nothing for an hour is ahead of nobody
@@ -32,7 +35,7 @@ class Stream(Call):
 
         if not self._is_watched:
             self._watch()
-        self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
+        self._start((cygrpc.ReceiveMessageOperation(0),), arrived)
 
     def send(self, content: bytes, then: Callable[[], None]) -> None:
         """Send a message, and call `then` once it is on the wire, or the caller has gone. One at a time."""
@@ -42,7 +45,8 @@ class Stream(Call):
             self._is_sending = True
             first = () if self._has_begun else (cygrpc.SendInitialMetadataOperation((), 0),)
             self._has_begun = True
-        self._core.start_server_batch((*first, cygrpc.SendMessageOperation(content, 0)), partial(self._sent, then))
+        if not self._start((*first, cygrpc.SendMessageOperation(content, 0)), partial(self._sent, then)):
+            self._is_sending = False
 
     def end(self) -> None:
         """End well, with nothing more to send."""
@@ -67,4 +71,5 @@ class Stream(Call):
             self._on_gone = None
         first = () if self._has_begun else (cygrpc.SendInitialMetadataOperation((), 0),)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
-        self._core.start_server_batch((*first, *operations, *close), then)
+        if not self._start((*first, *operations, *close), then):
+            then(None)
