@@ -122,7 +122,7 @@ class Resuming:
             self._post()
 
     def _post(self) -> None:
-        """Send what was gathered, if a stream is open; else the next one begins with it."""
+        """Send what was gathered, if a stream is open; else the next one will."""
         chunk = self._filling
         if chunk.sentences:
             self._filling = _Chunk(chunk.start + len(chunk.sentences))
@@ -130,8 +130,7 @@ class Resuming:
             self._send(chunk)
 
     def _send(self, chunk: _Chunk) -> None:
-        sentences = chunk.sendable()
-        if self._conversation is not None and sentences:
+        if self._conversation is not None and (sentences := chunk.sendable()):
             self._conversation.send(embedding_pb2.EmbedStreamRequest(sentences=sentences, **self._options))
 
     def _say_so(self) -> None:
@@ -163,18 +162,21 @@ class Resuming:
         return results
 
     async def _received(self, start: int) -> Any:
-        """The next response, of a stream that begins with all that waits where none is open."""
+        """The next response, of another stream where none is open."""
+        is_new = self._conversation is None
         if self._conversation is None:
             self._conversation = self._caller.converse(_EMBED_STREAM, self._deadline)
-            for chunk in self._waiting:
-                self._send(chunk)
-            self._say_so()
+            self._send(self._waiting[0])  # alone: grpc.aio can't say how a stream ended that it was still writing to
         try:
             response = await self._conversation.receive()
         except grpc.RpcError as raised:
             raise from_grpc(raised, self._caller.name, start) from raised
         if response is None:
             raise BothendsError("the server ended the stream before it had answered all")
+        if is_new:
+            for chunk in list(self._waiting)[1:]:
+                self._send(chunk)
+            self._say_so()
         return response
 
     async def _has_learnt(self) -> bool:
