@@ -201,17 +201,6 @@ def test_sentences_are_counted_as_embeds_are(server: Server, channel: grpc.Chann
     assert [value(name) for name in names] == [before[0] + 2, before[1] + 4 + 256, before[2] + 1]
 
 
-def test_who_leaves_frees_the_queue(server: Server, channel: grpc.Channel) -> None:
-    """Soon after, nothing of its messages waits, and its place is another's."""
-    before = count(server, "CANCELLED")
-    with Stream(channel) as stream:
-        stream.send(*[request(*["word " * 250] * 250) for _ in range(10)])
-        until(lambda: queued(server) > 100)
-        stream.call.cancel()
-        until(lambda: queued(server) == 0)
-    until(lambda: count(server, "CANCELLED") == before + 1)
-
-
 def test_the_deadline_bounds_the_stream(server: Server, channel: grpc.Channel) -> None:
     """Of work for longer than that, some is answered; then the caller is told, and nothing waits any more."""
     before = count(server, "DEADLINE_EXCEEDED")

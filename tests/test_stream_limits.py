@@ -16,7 +16,7 @@ from bothends.server import Server
 from bothends.session import Session
 from bothends.status import from_status
 
-from .doors import AT_ONCE_S, PATIENCE_S, connected, embed, put, serving
+from .doors import AT_ONCE_S, PATIENCE_S, code_of, connected, embed, put, serving
 from .engines import until
 from .streams import Stream, request
 
@@ -66,7 +66,7 @@ def test_who_reads_nothing_is_read_no_further(server: Server) -> None:
         grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel,
         Stream(channel, timeout=None) as stream,
     ):
-        stream.send(*[request(*sentences[start : start + 10]) for start in range(0, 2000, 10)])
+        stream.send(*[request(*sentences[start : start + 50]) for start in range(0, 2000, 50)])
         assert settled(server) - before < 500
         found = [item for response in stream.rest() for item in response.items]
     assert len(found) == 2000
@@ -100,6 +100,23 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
             assert [len(response.items) for response in stream.rest()] == [5] * 20
             assert len(filling.result(PATIENCE_S).embeddings) == 40
         assert value(server, "bothends_refused_requests_total", reason="full") == 1
+
+
+def test_who_leaves_frees_the_queue(toy_bundle: Bundle, gate: threading.Event) -> None:
+    """At once, while engines still run what they had begun; and his place is another's."""
+    with (
+        serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
+        connected(server) as channel,
+        Stream(channel) as stream,
+    ):
+        gate.clear()
+        stream.send(*[request(*["a man"] * 40) for _ in range(10)])
+        until(lambda: value(server, "bothends_queue_sentences") > 200)
+        stream.call.cancel()
+        until(lambda: value(server, "bothends_queue_sentences") == 0)
+        assert value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1
+        gate.set()
+        assert embed(channel, "there").embeddings
 
 
 def test_who_leaves_while_he_waits_for_room_is_forgotten(toy_bundle: Bundle, gate: threading.Event) -> None:
@@ -141,6 +158,10 @@ def test_a_stream_with_nothing_to_do_gives_way(toy_bundle: Bundle) -> None:
         assert f"nothing to do for {SHORT_S:g} s" in str(error)
         paused.send(request("a man"))
         assert paused.receive().items
+        with Stream(channel):
+            until(lambda: code_of(lambda: embed(channel, "there")) == grpc.StatusCode.RESOURCE_EXHAUSTED)
+            until(lambda: code_of(lambda: embed(channel, "there")) == grpc.StatusCode.OK)
+            assert isinstance(paused.end(), OverloadedError)  # it had paused for longer than the other
 
 
 def test_a_stream_that_waits_for_the_engine_is_not_idle(toy_bundle: Bundle, gate: threading.Event) -> None:
