@@ -155,13 +155,30 @@ def test_a_stream_with_nothing_to_do_gives_way(toy_bundle: Bundle) -> None:
         assert embed(channel, "there").embeddings
         error = silent.end()
         assert isinstance(error, OverloadedError)
-        assert f"nothing to do for {SHORT_S:g} s" in str(error)
+        assert f"sent or read nothing for {SHORT_S:g} s" in str(error)
         paused.send(request("a man"))
         assert paused.receive().items
         with Stream(channel):
             until(lambda: code_of(lambda: embed(channel, "there")) == grpc.StatusCode.RESOURCE_EXHAUSTED)
             until(lambda: code_of(lambda: embed(channel, "there")) == grpc.StatusCode.OK)
             assert isinstance(paused.end(), OverloadedError)  # it had paused for longer than the other
+
+
+def test_who_reads_nothing_gives_way_too(toy_bundle: Bundle) -> None:
+    """However much he has asked for; what was on its way is still his to read."""
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
+    with (
+        serving(toy_bundle, max_concurrent_requests=1, handshake_s=SHORT_S, selftest_s=0) as server,
+        connected(server) as other,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel,
+        Stream(channel) as stream,
+    ):
+        stream.send(*[request(*["a man"] * 50) for _ in range(100)])
+        settled(server)
+        until(lambda: code_of(lambda: embed(other, "there")) == grpc.StatusCode.OK)
+        found, error = stream.to_the_end()
+        assert isinstance(error, OverloadedError)
+        assert all(len(response.items) == 50 for response in found)
 
 
 def test_a_stream_that_waits_for_the_engine_is_not_idle(toy_bundle: Bundle, gate: threading.Event) -> None:

@@ -22,7 +22,7 @@ from ..wire import SERVICE
 _MESSAGES, _SENTENCES, _BYTES = 32, 256, 1 << 20
 """On their way: no message more is read once so much is. Enough for full batches; each stream may keep as much."""
 _SOON_S = 0.1
-"""After which a stream that was turned away for having nothing to do may come again."""
+"""After which a stream that was turned away for its caller's silence may come again."""
 _parse = protobuf(embedding_pb2.EmbedStreamRequest)
 
 
@@ -149,6 +149,7 @@ class _Session:
             self._answer.send(first.content)
         elif first.content is not None:
             self._is_sending = True
+            self._await_caller()
             first.close()
             self._stream.send(first.content, self._sent)
 
@@ -171,22 +172,25 @@ class _Session:
         ):
             self._is_reading = True
             self._stream.read(self._came)
-            self._await_request()
+            if not self._window:
+                self._await_caller()
 
-    def _await_request(self) -> None:
-        """Let others have its place, if it has nothing to do for long and they need it."""
-        if self._is_reading and not self._window:
-            patience = self._dispatcher.patience
-            told = f"the stream had nothing to do for {patience.seconds:g} s, and its place was needed"
+    def _await_caller(self) -> None:
+        """Others may have its place if they need it, and for long it has been its caller who doesn't read or send."""
+        patience = self._dispatcher.patience
+        if self._is_sending or (self._is_reading and not self._window):
+            told = f"the stream's caller sent or read nothing for {patience.seconds:g} s, and its place was needed"
             patience.awaits(self._answer, OverloadedError(told, retry_after_s=_SOON_S))
+        else:
+            patience.has_come(self._answer)
 
     def _came(self, content: bytes | None) -> None:
         """The next message, or None after the last."""
-        self._dispatcher.patience.has_come(self._answer)
         with self._answer.guarding():
-            message = None
             with self._lock:
                 self._is_reading = False
+                if not self._is_sending:
+                    self._await_caller()
                 if self._is_over or self._error is not None:
                     return
                 self._has_ended = content is None
@@ -204,14 +208,9 @@ class _Session:
 
     def _parsed(self, content: bytes) -> Message:
         self._dispatcher.identify(self._stream)  # a key may be withdrawn while its stream is open
-        return Message(
-            _parse(content),
-            len(content),
-            embedder=self._streams.responder.embedder,
-            metrics=self._streams.metrics,
-            answer=self._answer,
-            listener=self,
-        )
+        embedder, metrics = self._streams.responder.embedder, self._streams.metrics
+        size, request = len(content), _parse(content)
+        return Message(request, size, embedder=embedder, metrics=metrics, answer=self._answer, listener=self)
 
     def _start(self, message: Message) -> None:
         """And read no other until this one's text is tokenised."""
@@ -227,7 +226,7 @@ class _Session:
             if self._is_over:
                 return
             self._window.popleft()
-            self._await_request()
+            self._await_caller()
         self._try_again()
         self._advance()
 

@@ -92,7 +92,7 @@ class EmbeddingServiceServicer:
 
         INVALID_ARGUMENT: a request holds no sentences, or more than Model.max_sentences, or isn't one.
         UNAUTHENTICATED: the caller's key isn't known, or no longer.
-        RESOURCE_EXHAUSTED: the server had no place for the stream, or another needed that of one with nothing to do.
+        RESOURCE_EXHAUSTED: the server had no place for the stream, or needed that of one whose caller neither sent nor read.
         UNAVAILABLE: the server is starting or stopping; what it had read when it was told to stop is answered first.
         DEADLINE_EXCEEDED: the next response would have come after the call's deadline.
         """
