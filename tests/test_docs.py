@@ -59,7 +59,7 @@ def test_grpcurl_lines_run(server: Server, line: str) -> None:
     command[0] = str(Path(sys.executable).parent / "grpcurl")
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert answer.returncode == 0, answer.stderr
-    assert '"modelVersion": "' in answer.stdout
+    assert '"model_version": "' in answer.stdout
 
 
 def test_the_example_checkpoint_is_one() -> None:
