@@ -19,6 +19,7 @@ from bothends_export.checkpoint import Checkpoint, CheckpointConfig
 from bothends_export.encoder import Encoder, EncoderConfig
 from bothends_export.export import export
 
+from .awaited import Awaited
 from .kept import Kept
 
 WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
@@ -122,6 +123,20 @@ def server(english: Bundle) -> Iterator[Server]:
 def client(server: Server) -> Iterator[Client]:
     """A client of that server."""
     with Client(f"127.0.0.1:{server.port}") as connected:
+        yield connected
+
+
+@pytest.fixture(params=[Client, Awaited], ids=["threads", "asyncio"])
+def either(request: pytest.FixtureRequest) -> type[Client] | type[Awaited]:
+    """One client, then the other."""
+    chosen: type[Client] | type[Awaited] = request.param
+    return chosen
+
+
+@pytest.fixture
+def each_client(server: Server, either: type[Client] | type[Awaited]) -> Iterator[Client | Awaited]:
+    """One of the packaged model's server, then the other."""
+    with either(f"127.0.0.1:{server.port}") as connected:
         yield connected
 
 

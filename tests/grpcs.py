@@ -12,15 +12,28 @@ from bothends.embeddings import Embeddings
 from bothends.errors import BothendsError
 from bothends.status import to_status
 from bothends.v1 import embedding_pb2
-from bothends.wire import SERVICE, encode
+from bothends.wire import SERVICE, encode, encode_items, items
 
 Embed = Callable[[embedding_pb2.EmbedRequest, grpc.ServicerContext], bytes]
+EmbedStream = Callable[[Iterator[embedding_pb2.EmbedStreamRequest], grpc.ServicerContext], Iterator[bytes]]
 
 
 def answer(request: embedding_pb2.EmbedRequest, *, version: str = "1") -> bytes:
     """Two numbers a sentence: its length, and 0."""
     rows = np.array([[len(sentence), 0] for sentence in request.sentences], np.float32)
     return encode(Embeddings(rows, [1] * len(rows), [False] * len(rows), version))
+
+
+def answer_item(request: embedding_pb2.EmbedStreamRequest, *, version: str = "1") -> bytes:
+    """The same, in a stream."""
+    rows = np.array([[len(sentence), 0] for sentence in request.sentences], np.float32)
+    found = Embeddings(rows, [1] * len(rows), [False] * len(rows), version)
+    return encode_items(items(found, "float32"), version)
+
+
+def echo(requests: Iterator[embedding_pb2.EmbedStreamRequest], _: grpc.ServicerContext) -> Iterator[bytes]:
+    """Answers each."""
+    return map(answer_item, requests)
 
 
 def refuse(context: grpc.ServicerContext, error: BothendsError) -> None:
@@ -38,10 +51,13 @@ def get_model(_: embedding_pb2.GetModelRequest, __: grpc.ServicerContext) -> emb
 class Plain:
     """One that runs: its port, and what its health says."""
 
-    def __init__(self, embed: Embed, credentials: grpc.ServerCredentials | None, address: str) -> None:
+    def __init__(
+        self, embed: Embed, stream: EmbedStream, credentials: grpc.ServerCredentials | None, address: str
+    ) -> None:
         self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         handlers = {
             "Embed": grpc.unary_unary_rpc_method_handler(embed, embedding_pb2.EmbedRequest.FromString),
+            "EmbedStream": grpc.stream_stream_rpc_method_handler(stream, embedding_pb2.EmbedStreamRequest.FromString),
             "GetModel": grpc.unary_unary_rpc_method_handler(
                 get_model, embedding_pb2.GetModelRequest.FromString, embedding_pb2.GetModelResponse.SerializeToString
             ),
@@ -71,10 +87,11 @@ class Plain:
 def serving(
     embed: Embed = lambda request, _: answer(request),
     *,
+    stream: EmbedStream = echo,
     credentials: grpc.ServerCredentials | None = None,
     address: str = "127.0.0.1:0",
 ) -> Iterator[Plain]:
     """A server for the length of a `with`."""
-    server = Plain(embed, credentials, address)
+    server = Plain(embed, stream, credentials, address)
     yield server
     server.stop()

@@ -23,10 +23,11 @@ from bothends import (
     UnauthenticatedError,
 )
 from bothends.bundle import Bundle
-from bothends.caller import Caller, run_blocking
+from bothends.caller import Caller
 from bothends.channel import Endpoint
 from bothends.client import Blocking
 from bothends.embeddings import Embeddings
+from bothends.sending import run_blocking
 from bothends.server import Server
 from bothends.settings import Settings
 from bothends.status import to_status

@@ -50,6 +50,18 @@ def test_the_readmes_first_embedding_runs(server: Server) -> None:
     assert "512 numbers a sentence" in answer.stdout
 
 
+@pytest.mark.parametrize(
+    "line", [line for line in blocks(ROOT / "docs" / "api.md", "sh") if line.startswith("grpcurl")]
+)
+def test_grpcurl_lines_run(server: Server, line: str) -> None:
+    """As they stand, but for the port; the contract comes by reflection."""
+    command = shlex.split(line.replace("127.0.0.1:50051", f"127.0.0.1:{server.port}"))
+    command[0] = str(Path(sys.executable).parent / "grpcurl")
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert answer.returncode == 0, answer.stderr
+    assert '"model_version": "' in answer.stdout
+
+
 def test_the_example_checkpoint_is_one() -> None:
     """The config.json in docs/bundle.md is accepted."""
     (example,) = blocks(ROOT / "docs" / "bundle.md", "json")

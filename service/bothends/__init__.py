@@ -8,7 +8,7 @@
 from .aio import AsyncClient
 from .channel import TLS, InsecureKeyWarning
 from .client import Client, TruncationWarning
-from .embeddings import Embeddings, nested
+from .embeddings import Embedding, Embeddings, nested
 from .errors import (
     BothendsError,
     ConnectionFailedError,
@@ -34,6 +34,7 @@ __all__ = [
     "ConnectionFailedError",
     "DeadlineError",
     "DrainingError",
+    "Embedding",
     "Embeddings",
     "EngineError",
     "InsecureKeyWarning",

@@ -4,21 +4,26 @@ All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf a
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Self, Unpack
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Sequence
+from typing import Any, Self, TypeVar, Unpack
 
 import grpc.aio
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from .caller import Caller, Method
+from .caller import Caller
 from .channel import TLS, Endpoint, Target
-from .client import rows_or_warning
-from .embeddings import Embeddings
+from .client import rows_of, rows_or_warning, serialized
+from .embeddings import Embedding, Embeddings
+from .errors import SentenceError
 from .failures import CLOSED
 from .options import Asked
+from .resuming import Resuming
 from .retry import DEFAULT_RETRY, Retry
+from .sending import Method
 from .v1 import embedding_pb2
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -59,6 +64,18 @@ class AsyncClient:
         """As `Client.embed`."""
         return await self._caller.embed(sentences, timeout_s, **asked)
 
+    def encode_stream(
+        self, sentences: Iterable[str] | AsyncIterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> AsyncIterator[NDArray[Any] | SentenceError]:
+        """As `Client.encode_stream`. Who doesn't take all of it closes it, as with `contextlib.aclosing`."""
+        return rows_of(Resuming(self._caller, sentences, timeout_s, **asked).results())
+
+    def embed_stream(
+        self, sentences: Iterable[str] | AsyncIterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> AsyncIterator[Embedding | SentenceError]:
+        """As `Client.embed_stream`."""
+        return Resuming(self._caller, sentences, timeout_s, **asked).results()
+
     async def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
         """As `Client.model`."""
         return await self._caller.model(timeout_s)
@@ -84,18 +101,22 @@ class Suspending:
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> "grpc.aio.UnaryUnaryCall[Any, Any]":
         """Send, and don't wait."""
-        if self._is_closed:
-            raise ValueError("the client is closed")
-        if self._channel is None:  # in the loop that will use it
-            self._channel = self._endpoint.aio_channel()
-        send: Any = self._channel.unary_unary(method.path, type(request).SerializeToString, method.parse)
+        send: Any = self._open().unary_unary(method.path, type(request).SerializeToString, method.parse)
         call: grpc.aio.UnaryUnaryCall[Any, Any] = send(request, timeout=timeout_s, metadata=self._endpoint.metadata)
         return call
 
     async def response(self, call: "grpc.aio.UnaryUnaryCall[Any, Any]") -> Any:
         """Wait for the answer."""
+        return await self.told(call)
+
+    def converse(self, method: Method, *, timeout_s: float) -> "_Conversation":
+        """Begin a call of many messages."""
+        return _Conversation(self, self._open(), method, timeout=timeout_s, metadata=self._endpoint.metadata)
+
+    async def told(self, answer: Awaitable[T]) -> T:
+        """Wait for an answer, or the closing of this client."""
         try:
-            return await call
+            return await answer
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._is_closed or (task is not None and task.cancelling()):
@@ -113,3 +134,38 @@ class Suspending:
         self._is_closed = True
         if self._channel is not None:
             await self._channel.close()
+
+    def _open(self) -> grpc.aio.Channel:
+        if self._is_closed:
+            raise ValueError("the client is closed")
+        if self._channel is None:  # in the loop that will use it
+            self._channel = self._endpoint.aio_channel()
+        return self._channel
+
+
+class _Conversation:
+    """A call of many messages. A task of gRPC's takes them from a queue and sends them."""
+
+    def __init__(self, transport: Suspending, channel: grpc.aio.Channel, method: Method, **options: Any) -> None:
+        self._transport = transport
+        self._outgoing: asyncio.Queue[Message | None] = asyncio.Queue()
+        begin: Any = channel.stream_stream(method.path, serialized, method.parse)
+        self._call = begin(self._requests(), **options)
+
+    def send(self, request: Message | None) -> None:
+        """Send when the server reads; None: nothing more."""
+        self._outgoing.put_nowait(request)
+
+    async def receive(self) -> Any | None:
+        """The next answer; None after the last."""
+        answer = await self._transport.told(self._call.read())
+        return None if answer is grpc.aio.EOF else answer
+
+    def cancel(self) -> None:
+        """End it, and gRPC's task, which outlives a call that ended by itself."""
+        self._call.cancel()
+        self._outgoing.put_nowait(None)
+
+    async def _requests(self) -> AsyncIterator[Message]:
+        while (request := await self._outgoing.get()) is not None:
+            yield request

@@ -52,7 +52,7 @@ class Call:
     """One call of gRPC's. Read its request or not; answer it or fail it, once, from any thread."""
 
     __slots__ = (
-        "_core", "_is_gone", "_is_watched", "_lock", "_on_gone", "_outbox", "_requests",
+        "_core", "_has_closed", "_is_gone", "_is_watched", "_lock", "_on_gone", "_outbox", "_requests",
         "deadline", "lag_s", "metadata",
     )  # fmt: skip
 
@@ -62,7 +62,7 @@ class Call:
         self._core = core
         self._requests = requests
         self._outbox = outbox
-        self._is_gone = self._is_watched = False
+        self._has_closed = self._is_gone = self._is_watched = False
         self._on_gone: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self.deadline = deadline
@@ -74,17 +74,12 @@ class Call:
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in its turn, with the request's bytes; None where none came, or too many."""
 
-        def closed(event: Any) -> None:
-            if event.batch_operations[0].cancelled():
-                self._gone()
-
         def arrived(event: Any) -> None:
             self._requests.put(then, event.batch_operations[0].message())
 
-        self._is_watched = True
         self._requests.expect()
-        self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
-        self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
+        self._watch()
+        self._start((cygrpc.ReceiveMessageOperation(0),), arrived)
 
     def answer(self, content: bytes) -> None:
         """Send the response's bytes."""
@@ -105,18 +100,38 @@ class Call:
                 return
         then()
 
-    def _gone(self) -> None:
+    def _watch(self) -> None:
+        def closed(event: Any) -> None:
+            self._requests.watched -= 1
+            self._closed(cancelled=event.batch_operations[0].cancelled())
+
+        self._is_watched = True
+        self._requests.watched += self._start((cygrpc.ReceiveCloseOnServerOperation(0),), closed)
+
+    def _closed(self, *, cancelled: bool) -> None:
         with self._lock:
-            self._is_gone = True
+            self._has_closed = True
+            self._is_gone = cancelled
             then, self._on_gone = self._on_gone, None
-        if then is not None:
+        if cancelled and then is not None:
             then()
+
+    def _start(self, operations: Iterable[Any], then: Callable[[Any], None]) -> bool:
+        """Begin what `then` will be told of. Returns False for a call that is over: nothing comes of it, and after the
+        queue's end gRPC would abort the process.
+        """
+        with self._lock:
+            goes_on = not (self._has_closed or self._requests.is_closed)
+            if goes_on:
+                self._core.start_server_batch(operations, then)
+            return goes_on
 
     def _finish(self, *operations: Any, then: Callable[[Any], None] = lambda _: None) -> None:
         self._on_gone = None  # most often it leads back here; a circle would wait for the garbage collector
         first = cygrpc.SendInitialMetadataOperation((), 0)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
-        self._core.start_server_batch((first, *operations, *close), then)
+        if not self._start((first, *operations, *close), then):
+            then(None)
 
 
 Handler: TypeAlias = Callable[[Call], None]
@@ -127,6 +142,10 @@ class Requests:
     """Read requests in line, and how long one more would wait. For one thread at a time."""
 
     def __init__(self) -> None:
+        self.watched = 0
+        """Calls whose end isn't known yet."""
+        self.is_closed = False
+        """Whether nothing more may be begun for any call."""
         self._waiting: deque[tuple[Callable[[bytes | None], None], bytes | None]] = deque()
         self._ahead = 0  # of one that would come now: those that wait, and those that are still being read
         self._mean_s = 0.0

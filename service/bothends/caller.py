@@ -6,9 +6,8 @@ Written once for threads and for asyncio: a transport's awaits block in the one 
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, Unpack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, Unpack
 
 import grpc
 from google.protobuf.message import Message
@@ -25,63 +24,32 @@ from .errors import (
 from .failures import from_grpc
 from .options import Asked
 from .retry import Budget, Retry
+from .sending import CallT, Conversation, Method, Transport
 from .v1 import embedding_pb2
 from .wire import SERVICE, Response, decode, fields
 
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
 _IN_FLIGHT = 2  # one is computed while the next one waits; more would only fill the server's queue
+_AROUND_BYTES = 64
+"""Of a request, at most, beside one sentence."""
 _LONGEST_S = 1e6  # gRPC takes a deadline much further off for one that has passed
 _MODELS = 5
 """Times that what another model answered is asked again: while servers are upgraded, they answer in turns."""
 Range: TypeAlias = tuple[int, int]
-Limits: TypeAlias = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A unary method: what gRPC calls it, and what its answer's bytes are."""
+class Limits(NamedTuple):
+    """What a server takes, or what is sensible where that is less."""
 
-    path: str
-    parse: Callable[[bytes], Any]
+    chunk_sentences: int
+    chunk_bytes: int
+    """Of text: each sentence has a few bytes around it, and a chunk of one is sent whatever its size."""
+    message_bytes: int
 
 
 _EMBED = Method(f"/{SERVICE}/Embed", Response.FromString)
 _GET_MODEL = Method(f"/{SERVICE}/GetModel", embedding_pb2.GetModelResponse.FromString)
-
-
-class Cancellable(Protocol):
-    """A call in progress."""
-
-    def cancel(self) -> Any:
-        """Tell the server that nobody wants the answer."""
-
-
-CallT = TypeVar("CallT", bound=Cancellable)
-T = TypeVar("T")
-
-
-class Transport(Protocol[CallT]):
-    """What sends: where threads and asyncio differ."""
-
-    def start(self, method: Method, request: Message, *, timeout_s: float) -> CallT:
-        """Send `request`, and don't wait."""
-
-    async def response(self, call: CallT) -> Any:
-        """The answer. Raises grpc.RpcError."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-
-
-def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine over a transport that blocks, so that no await in it ever suspends."""
-    try:
-        coroutine.send(None)
-    except StopIteration as finished:
-        result: T = finished.value
-        return result
-    raise AssertionError("a blocking transport has suspended")
 
 
 class Caller(Generic[CallT]):
@@ -99,7 +67,7 @@ class Caller(Generic[CallT]):
     ) -> None:
         """`name` is the servers' address for people; `clock` counts in seconds as the transport sleeps in."""
         self._transport = transport
-        self._name = name
+        self.name = name
         self._retry = retry
         self._budget = Budget(retry)
         self._timeout_s = timeout_s
@@ -112,19 +80,18 @@ class Caller(Generic[CallT]):
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
         deadline, options = self._deadline(timeout_s), fields(**asked)
-        sizes = [_encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
+        sizes = [encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
         if len(sentences) <= 1:
             return await self._embed(sentences, [(0, len(sentences))], options, deadline)
-        limits = self._limits or await self._ask_limits(deadline)
+        limits = await self.limits(deadline)
         while True:
-            most, most_bytes = limits
             try:
-                parts = list(chunks(sizes, most=most, most_size=most_bytes))
+                parts = list(chunks(sizes, most=limits.chunk_sentences, most_size=limits.chunk_bytes))
                 return await self._embed(sentences, parts, options, deadline)
             except SentenceError:
                 raise
             except RequestError:
-                tried, limits = limits, await self._ask_limits(deadline)
+                tried, limits = limits, await self.ask_limits(deadline)
                 if limits == tried:  # else the server takes less than when it was first asked
                     raise
 
@@ -154,16 +121,41 @@ class Caller(Generic[CallT]):
             if not missing:
                 return _decoded(responses)
         raise ModelChangedError(
-            f"{self._name} answered parts of one call by models {' and '.join(sorted(versions))}, {_MODELS} times; "
+            f"{self.name} answered parts of one call by models {' and '.join(sorted(versions))}, {_MODELS} times; "
             "try again when all servers serve the same"
         )
 
-    async def _ask_limits(self, deadline: float) -> Limits:
-        """Sentences and bytes of a chunk: what is sensible, or less where the server takes less."""
+    async def limits(self, deadline: float) -> Limits:
+        """As `ask_limits`, or what was last told."""
+        return self._limits or await self.ask_limits(deadline)
+
+    async def ask_limits(self, deadline: float) -> Limits:
+        """What the server takes."""
         model = await self.model(deadline - self._clock())
-        # Each sentence has a few bytes around it, and a chunk of one is sent whatever its size.
-        self._limits = min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, model.max_message_bytes // 2)
+        largest = model.max_message_bytes
+        self._limits = Limits(
+            min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _AROUND_BYTES
+        )
         return self._limits
+
+    async def before_another(self, error: BothendsError, *, failures: int, deadline: float) -> None:
+        """Wait after the `failures`th failure in a row; raises `error` where another try wouldn't help or can't be."""
+        wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice)
+        if wait_s is None or self._clock() + wait_s >= deadline or not self._budget.spend():
+            raise error
+        await self._transport.sleep(wait_s)
+
+    def succeeded(self) -> None:
+        """A request was answered."""
+        self._budget.earn()
+
+    def converse(self, method: Method, deadline: float) -> Conversation:
+        """Begin a call of many messages."""
+        return self._transport.converse(method, timeout_s=self._remaining_s(deadline))
+
+    def deadline(self, timeout_s: float) -> float:
+        """The time of this caller's clock at which so many seconds are over."""
+        return self._clock() + timeout_s
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:
         """The answer to each request, in order. Beside each stands where its sentences begin in the caller's list."""
@@ -190,28 +182,30 @@ class Caller(Generic[CallT]):
                 response = await self._transport.response(call)
             except grpc.RpcError as raised:
                 failures += 1
-                error = from_grpc(raised, self._name, offset)
-                wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice)
-                if wait_s is None or self._clock() + wait_s >= deadline or not self._budget.spend():
-                    raise error from raised
-                await self._transport.sleep(wait_s)
+                error = from_grpc(raised, self.name, offset)
+                error.__cause__ = raised
+                await self.before_another(error, failures=failures, deadline=deadline)
                 waiting[0] = (offset, request, self._start(method, request, deadline))
             else:
-                self._budget.earn()
+                self.succeeded()
                 waiting.popleft()
                 return response
 
     def _start(self, method: Method, request: Message, deadline: float) -> CallT:
+        return self._transport.start(method, request, timeout_s=self._remaining_s(deadline))
+
+    def _remaining_s(self, deadline: float) -> float:
         remaining = deadline - self._clock()
         if remaining <= 0:
             raise DeadlineError("the deadline passed before everything was sent")
-        return self._transport.start(method, request, timeout_s=min(remaining, _LONGEST_S))
+        return min(remaining, _LONGEST_S)
 
     def _deadline(self, timeout_s: float | None) -> float:
-        return self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
+        return self.deadline(self._timeout_s if timeout_s is None else timeout_s)
 
 
-def _encoded_size(index: int, sentence: str) -> int:
+def encoded_size(index: int, sentence: str) -> int:
+    """Bytes of `sentence` on the wire. Raises SentenceError where it has none."""
     try:
         return len(sentence.encode())
     except UnicodeEncodeError as error:

@@ -5,18 +5,23 @@ All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf a
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from queue import SimpleQueue
 from typing import Any, Self, Unpack
 
 import grpc
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from .caller import Caller, Method, run_blocking
+from .caller import Caller
 from .channel import TLS, Endpoint, Target
-from .embeddings import Embeddings
+from .embeddings import Embedding, Embeddings
+from .errors import ModelChangedError, SentenceError
 from .options import Asked
+from .resuming import Result, Resuming
 from .retry import DEFAULT_RETRY, Retry
+from .sending import Method, iterate_blocking, run_blocking
 from .v1 import embedding_pb2
 
 
@@ -70,6 +75,24 @@ class Client:
         """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
         return run_blocking(self._caller.embed(sentences, timeout_s, **asked))
 
+    def encode_stream(
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> Iterator[NDArray[Any] | SentenceError]:
+        """For each of any number of `sentences`, in order, its row, or the SentenceError that tells why it has none.
+
+        They are read a few hundred ahead of what is taken, and neither they nor the rows are kept. Where a server is
+        busy, stops or is lost, the stream goes on at the first sentence without an answer, as `retry` says: nothing is
+        lost, and nothing comes twice. `timeout_s` bounds all of it; None, unlike elsewhere, doesn't. All rows are one
+        model's: where another takes over, ModelChangedError is raised. Else raises and warns as `encode` does.
+        """
+        return iterate_blocking(rows_of(Resuming(self._caller, sentences, timeout_s, **asked).results()))
+
+    def embed_stream(
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> Iterator[Embedding | SentenceError]:
+        """As `encode_stream`, with the tokens read, whether it was cut, and the model's version, which may change."""
+        return iterate_blocking(Resuming(self._caller, sentences, timeout_s, **asked).results())
+
     def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
         """The model that the server serves, and its limits."""
         return run_blocking(self._caller.model(timeout_s))
@@ -96,6 +119,27 @@ def rows_or_warning(found: Embeddings) -> NDArray[Any]:
     return found.rows
 
 
+async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArray[Any] | SentenceError, None]:
+    """The row of each result that has one. Warns of the first that was cut; raises ModelChangedError."""
+    version, has_warned = None, False
+    async with aclosing(results):
+        async for result in results:
+            if isinstance(result, SentenceError):
+                yield result
+                continue
+            version = version or result.model_version
+            if result.model_version != version:
+                raise ModelChangedError(
+                    f"model {result.model_version} took over from {version} in the middle of a stream; begin it anew, "
+                    "or use embed_stream(), which tells whose each vector is"
+                )
+            if result.truncated and not has_warned:
+                has_warned = True
+                told = "sentences are longer than the model reads and are cut; embed_stream() says which"
+                warnings.warn(told, TruncationWarning, stacklevel=2)
+            yield result.row
+
+
 class Blocking:
     """A transport whose awaits block the thread."""
 
@@ -113,6 +157,37 @@ class Blocking:
         """Wait for the answer."""
         return call.result()
 
+    def converse(self, method: Method, *, timeout_s: float) -> "_Conversation":
+        """Begin a call of many messages."""
+        return _Conversation(self.channel, method, timeout=timeout_s, metadata=self._metadata)
+
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
         time.sleep(seconds)
+
+
+class _Conversation:
+    """A call of many messages. A thread of gRPC's takes them from a queue and sends them."""
+
+    def __init__(self, channel: grpc.Channel, method: Method, **options: Any) -> None:
+        self._outgoing: SimpleQueue[Message | None] = SimpleQueue()
+        begin: Any = channel.stream_stream(method.path, serialized, method.parse)
+        self._call = begin(iter(self._outgoing.get, None), **options)
+
+    def send(self, request: Message | None) -> None:
+        """Send when the server reads; None: nothing more."""
+        self._outgoing.put(request)
+
+    async def receive(self) -> Any | None:
+        """The next answer; None after the last."""
+        return next(self._call, None)
+
+    def cancel(self) -> None:
+        """End it, and gRPC's thread."""
+        self._call.cancel()
+        self._outgoing.put(None)
+
+
+def serialized(message: Message) -> bytes:
+    """Its bytes."""
+    return message.SerializeToString()

@@ -1,4 +1,4 @@
-"""Unary calls from a gRPC server's completion queue to functions, and answers back from any thread.
+"""Calls from a gRPC server's completion queue to functions, and answers back from any thread.
 
 grpcio's two Python servers keep something waiting for every call, a thread or a coroutine, and waking it costs more
 than all else that surrounds the model (docs/decisions/0005). This one stands on what both are built on and keeps
@@ -17,6 +17,7 @@ import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no types
 
 from .call import Call, Handler, Outbox, Requests
+from .streaming import Stream
 
 _log = logging.getLogger(__name__)
 
@@ -30,21 +31,28 @@ _NONE, _ENDED = cygrpc.CompletionType.queue_timeout, cygrpc.CompletionType.queue
 """What isn't an event: there is none now, or never will be."""
 _AHEAD = 32
 """Events that may go before a waiting request: else a flood of calls to refuse would keep all others waiting."""
+_LAST_EVENTS_S = 1.0
+"""How long calls that have ended may take to be known to have."""
 _MANY = 512
 """Events after which whoever pulls looks after something else."""
 
 
 class CallQueue:
-    """Some unary methods of a gRPC server. What else the server has, it serves in its own way."""
+    """Some methods of a gRPC server. What else the server has, it serves in its own way."""
 
-    def __init__(self, server: grpc.Server, methods: Mapping[str, Handler]) -> None:
-        """Register `methods`, named `/package.Service/Method`, before `server` starts."""
+    def __init__(
+        self, server: grpc.Server, methods: Mapping[str, Handler], streams: Mapping[str, Callable[[Stream], None]] = {}
+    ) -> None:
+        """Register unary `methods` and `streams`, named `/package.Service/Method`, before `server` starts."""
         self._core = server._cy_server  # type: ignore[attr-defined]  # the core that grpc.Server wraps, by no public name
-        self._methods = methods
+        self._methods: dict[str, tuple[type[Call], Callable[[Any], None]]] = {
+            **{method: (Call, handler) for method, handler in methods.items()},
+            **{method: (Stream, handler) for method, handler in streams.items()},
+        }
         self._taken: list[str] = []  # methods of calls that gRPC handed over, and hasn't been asked to replace yet
         self._queue = cygrpc.CompletionQueue()
         self._core.register_completion_queue(self._queue)
-        for method in methods:
+        for method in self._methods:
             self._core.register_method(method)
         self._requests = Requests()
         self.outbox = Outbox()
@@ -93,7 +101,14 @@ class CallQueue:
         return event.completion_type
 
     def close(self) -> None:
-        """Take no more, once the server has stopped: `pull` soon returns False."""
+        """Take no more, once the server has stopped: `pull` soon returns False.
+
+        Whoever pulls learns of each call's end first: one that still went on would begin what comes too late.
+        """
+        end = time.monotonic() + _LAST_EVENTS_S
+        while self._requests.watched and time.monotonic() < end:
+            time.sleep(_LAST_EVENTS_S / 100)
+        self._requests.is_closed = True
         self._queue.shutdown()
 
     def _expect(self, method: str) -> None:
@@ -120,4 +135,5 @@ class CallQueue:
         remaining = event.call_details.deadline - time.time()
         deadline = None if remaining > _FOREVER_S else time.monotonic() + remaining
         metadata = event.invocation_metadata
-        self._methods[method](Call(core, self._requests, self.outbox, deadline=deadline, metadata=metadata))
+        kind, handle = self._methods[method]
+        handle(kind(core, self._requests, self.outbox, deadline=deadline, metadata=metadata))

@@ -5,21 +5,21 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from . import tracing
-from .call import Inbound, Metadata
+from .call import Inbound
 from .errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
 from .gate import Gate
 from .keys import Keys
 from .metrics import Metrics
+from .patience import Patience
 from .quota import Account
 from .status import to_status
 
@@ -32,9 +32,17 @@ _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
 Settled = Callable[[str, Refusal | None], None]
 """Told once how a call ended: its status code, and why it was refused if it was."""
 RequestT = TypeVar("RequestT")
+CallT = TypeVar("CallT", bound=Inbound)
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
 """Raises RequestError where the bytes are no request."""
+
+
+class Work(Protocol):
+    """What is done for a caller."""
+
+    def cancel(self) -> object:
+        """Nobody waits for it any more."""
 
 
 class Answer:
@@ -48,7 +56,7 @@ class Answer:
         self.span = span
         """What tells of the call in a trace."""
         self._settled: Settled | None = settled
-        self._work: Future[Any] | None = None
+        self._work: Work | None = None
         self._lock = threading.Lock()
         call.when_gone(self._gone)
 
@@ -71,14 +79,21 @@ class Answer:
         if self._settle("OK"):
             self._call.answer(content)
 
+    def end(self, act: Callable[[], None]) -> None:
+        """Answer by `act`, where there is no response that comes last."""
+        if self._settle("OK"):
+            act()
+
     def fail(self, error: BothendsError) -> None:
-        """Answer with the status that tells of `error`."""
-        status = to_status(error)
+        """Answer with the status that tells of `error`, and cancel what is still done for the call."""
+        status, work = to_status(error), self._work
         if self._settle(code_pb2.Code.Name(status.code), error.refusal):
             self._call.fail(status)
+            if work is not None:
+                work.cancel()
 
-    def cancels(self, work: Future[Any]) -> None:
-        """Cancel `work` when the caller leaves, or now if it has left."""
+    def cancels(self, work: Work) -> None:
+        """Cancel `work` when the caller leaves or the call fails, or now if that has happened."""
         with self._lock:
             self._work = work
             left = self._settled is None
@@ -132,30 +147,22 @@ class Dispatcher:
         self._gate = gate
         self._wait_s = wait_s
         self._keys = keys
-        self._patience_s = patience_s
-        self._unread: dict[Answer, float] = {}  # whose requests are still on their way, and since when; oldest first
+        self.patience = Patience(patience_s)
+        """With those who are inside and whose requests are still on their way."""
 
     def handler(
         self, method: str, parse: Parse[RequestT], behaviour: Callable[[RequestT, Answer], None]
     ) -> Callable[[Inbound], None]:
         """What is called for each call of `method`. `behaviour` settles its answer soon or late, or raises."""
+        late = RequestError(f"the request didn't come within {self.patience.seconds:g} s", field="request")
 
         def handle(call: Inbound) -> None:
-            started = time.perf_counter()
-            span = tracing.request(method, call.metadata)
-            try:
-                account = self._admit(call)
-            except BothendsError as error:  # refused before its request is read: an overload is no time for more
-                status = to_status(error)
-                call.fail(status)
-                self._count(method, started, span, code_pb2.Code.Name(status.code), error.refusal)
-                return
-            answer = Answer(call, partial(self._left, method, started, span), span, account)
-            self._unread[answer] = time.monotonic()
-            call.read(partial(begin, answer))
+            if (answer := self._let_in(method, call)) is not None:
+                self.patience.awaits(answer, late)
+                call.read(partial(begin, answer))
 
         def begin(answer: Answer, content: bytes | None) -> None:
-            if self._unread.pop(answer, None) is None:
+            if not self.patience.has_come(answer):
                 return  # it had its time
             with answer.guarding():
                 if content is None:
@@ -164,9 +171,37 @@ class Dispatcher:
 
         return handle
 
+    def stream(self, method: str, behaviour: Callable[[CallT, Answer], None]) -> Callable[[CallT], None]:
+        """As `handler`, where `behaviour` reads the call itself, and answers it often before it settles its answer."""
+
+        def handle(call: CallT) -> None:
+            if (answer := self._let_in(method, call)) is not None:
+                with answer.guarding():
+                    behaviour(call, answer)
+
+        return handle
+
+    def identify(self, call: Inbound) -> Account | None:
+        """Whose call it is. Raises UnauthenticatedError."""
+        authorization = next((value for name, value in call.metadata if name == "authorization"), None)
+        return None if self._keys is None else self._keys.identify(authorization)
+
+    def _let_in(self, method: str, call: Inbound) -> Answer | None:
+        """What a call is owed; None where it was refused."""
+        started = time.perf_counter()
+        span = tracing.request(method, call.metadata)
+        try:
+            account = self._admit(call)
+        except BothendsError as error:  # refused before its request is read: an overload is no time for more
+            status = to_status(error)
+            call.fail(status)
+            self._count(method, started, span, code_pb2.Code.Name(status.code), error.refusal)
+            return None
+        return Answer(call, partial(self._left, method, started, span), span, account)
+
     def _admit(self, call: Inbound) -> Account | None:
         """Whose call it is, once it is inside."""
-        account = None if self._keys is None else self._keys.identify(_authorization(call.metadata))
+        account = self.identify(call)
         if call.deadline is not None:
             remaining = call.deadline - time.monotonic()
             if remaining <= 0:
@@ -177,19 +212,10 @@ class Dispatcher:
         try:
             self._gate.enter()
         except OverloadedError:
-            if not self._make_room():
+            if not self.patience.make_room():
                 raise
             self._gate.enter()
         return account
-
-    def _make_room(self) -> bool:
-        """Turn away who has kept a place for long and not sent his request; else some who never do would keep all."""
-        answer, since = next(iter(self._unread.items()), (None, 0.0))
-        if answer is None or time.monotonic() - since < self._patience_s:
-            return False
-        del self._unread[answer]
-        answer.fail(RequestError(f"the request didn't come within {self._patience_s:g} s", field="request"))
-        return True
 
     def _left(self, method: str, started: float, span: Span, code: str, refused: Refusal | None) -> None:
         self._count(method, started, span, code, refused)
@@ -201,10 +227,6 @@ class Dispatcher:
         tracing.answered(span, code)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("request", extra={"method": method, "code": code, "seconds": seconds, "refused": refused})
-
-
-def _authorization(metadata: Metadata) -> str | bytes | None:
-    return next((value for name, value in metadata if name == "authorization"), None)
 
 
 def protobuf(request_type: type[MessageT]) -> Parse[MessageT]:

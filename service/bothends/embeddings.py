@@ -1,10 +1,23 @@
 """What comes back for one request's sentences, on either side of the wire."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """One sentence's. Its fields are as those of `Embeddings`."""
+
+    row: NDArray[Any]
+    """[dimension]"""
+    token_count: int
+    truncated: bool
+    model_version: str
+    scale: np.float32 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,12 @@ class Embeddings:
     """Vectors of different versions must not be compared."""
     scales: NDArray[np.float32] | None = None
     """Of int8 rows: float32 [sentences]."""
+
+    def each(self) -> Iterator[Embedding]:
+        """One sentence's after the other, each with numbers of its own: who keeps one keeps no others."""
+        for place, row in enumerate(self.rows):
+            scale = None if self.scales is None else self.scales[place]
+            yield Embedding(row.copy(), self.token_counts[place], self.truncated[place], self.model_version, scale)
 
 
 def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -17,6 +17,8 @@ from .status import from_status
 
 CLOSED = "Channel closed!"
 """What grpcio says to calls that end with their channel."""
+_BROKEN = "Internal error from Core"
+"""What grpc.aio says of a stream that ended while something was written to it, instead of how it ended."""
 
 
 def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
@@ -28,6 +30,8 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
             return RequestError(f"the request is too large for {name}: {status.message}")
         if CLOSED in status.message:
             return BothendsError(f"the client of {name} was closed while it waited for an answer")
+        if _BROKEN in status.message:
+            return ConnectionFailedError(f"a stream to {name} ended while it was written to")
         if raised.code() is grpc.StatusCode.CANCELLED:  # not by us: gRPC drops what an overloaded server can't take
             return OverloadedError(f"{name} is overloaded and dropped the call", retry_after_s=1.0)
         if "backend unhealthy" in status.message:  # gRPC watches health for us, and sent nothing

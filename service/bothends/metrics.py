@@ -35,7 +35,7 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
 RELOADS: tuple[Reload, ...] = get_args(Reload)
 METHODS = (
-    *("Embed", "Tokenize", "GetModel"),
+    *("Embed", "EmbedStream", "Tokenize", "GetModel"),
     *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
     *("POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{id}"),
     *("GET /model", "POST /explain"),

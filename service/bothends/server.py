@@ -24,6 +24,7 @@ from .embedder import Embedder
 from .fronts import kserve, openai
 from .fronts.native import EmbeddingService
 from .fronts.page import Page
+from .fronts.stream import EmbedStreams
 from .gate import Gate
 from .http_call import Limits
 from .keeper import Keeper
@@ -71,6 +72,9 @@ class Server:
             self._certificates = transport.certificates
             self.embedder = self._load()
             undo.callback(self.embedder.close, timeout_s=0)
+            self._responder = Responder(self.embedder, self.metrics)
+            self._streams = EmbedStreams(self._responder, self.metrics)
+            undo.callback(self._streams.close)
             self._add_services()
             pages = application(
                 self.metrics.registry,
@@ -143,11 +147,13 @@ class Server:
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         self._health.enter_graceful_shutdown()
         end = time.monotonic() + self.settings.drain_s
+        self._streams.drain()
         answered = self._gate.close(timeout_s=self.settings.drain_s)
         outboxes = (self._calls.outbox, self._web.outbox)
         sent = [outbox.wait(max(_THREADS_END_S, end - time.monotonic())) for outbox in outboxes]
         self._grpc.stop(grace=_LAST_BYTES_S).wait()  # health watchers would hold a longer one
         self._calls.close()
+        self._streams.close()
         finished = self.embedder.close(timeout_s=_THREADS_END_S)
         self._keeper.join(_KEEPER_ENDS_S)
         self._web.stop()
@@ -211,11 +217,11 @@ class Server:
         return [*openai.OpenAI(self._responder, limits).routes(dispatcher), *page.routes(dispatcher, limits)]
 
     def _add_services(self) -> None:
-        self._responder = Responder(self.embedder, self.metrics)
         native = EmbeddingService(self._responder, max_message_bytes=self.settings.max_message_bytes)
         inference = kserve.InferenceService(self._responder, self._is_ready)
         dispatcher = self._dispatcher()
-        self._calls = CallQueue(self._grpc, {**native.methods(dispatcher), **inference.methods(dispatcher)})
+        unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
+        self._calls = CallQueue(self._grpc, unary, self._streams.methods(dispatcher))
         self._grpc.add_generic_rpc_handlers((inference.probes(),))
         # By its default a change of status waits for each watcher's stream, and for ever where one leaves meanwhile.
         watchers = ThreadPoolExecutor(_WATCHERS, "bothends-health")

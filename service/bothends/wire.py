@@ -1,4 +1,4 @@
-"""Options from requests, and EmbedResponse with its vectors as bytes: the same message on the wire, written and read
+"""Options from requests, and responses with their vectors as bytes: the same messages on the wire, written and read
 without counting out floats.
 
 A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
@@ -6,7 +6,7 @@ A packed `repeated float` and a `bytes` field are encoded alike: tag, length, an
 type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
@@ -46,8 +46,8 @@ ENCODINGS: dict[int, Encoding] = {
 AskedFor: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
 
 
-def _message_class(name: str) -> Any:
-    """The contract's message under another package, `Embedding.values` made bytes."""
+def _messages() -> descriptor_pool.DescriptorPool:
+    """The contract's messages under another package, `Embedding.values` made bytes."""
     file = descriptor_pb2.FileDescriptorProto()
     embedding_pb2.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = "bothends/wire.proto", "bothends.wire"
@@ -63,11 +63,16 @@ def _message_class(name: str) -> Any:
     for imported in (any_pb2, status_pb2):
         pool.AddSerializedFile(imported.DESCRIPTOR.serialized_pb)
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"bothends.wire.{name}"))
+    return pool
 
 
-Response: Any = _message_class("EmbedResponse")
+_POOL = _messages()
+Response: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedResponse"))
 """EmbedResponse, `Embedding.values` being bytes."""
+StreamResponse: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedStreamResponse"))
+"""EmbedStreamResponse, likewise."""
+Item: TypeAlias = dict[str, Any] | status_pb2.Status
+"""The fields of an Embedding, or why there is none."""
 
 
 def options(request: AskedFor) -> tuple[Options, Encoding]:
@@ -104,11 +109,29 @@ def fields(
 def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
     """The bytes of the EmbedResponse that holds `found`."""
     response = Response(model_version=found.model_version)
-    fields = written(found.rows, encoding)
-    for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
-        response.embeddings.add(**values, token_count=count, truncated=truncated)
+    for item in items(found, encoding):
+        response.embeddings.add(**item)
     content: bytes = response.SerializeToString()
     return content
+
+
+def encode_items(items: Iterable[Item], model_version: str) -> bytes:
+    """The bytes of the EmbedStreamResponse that holds `items`."""
+    response = StreamResponse(model_version=model_version)
+    for item in items:
+        if isinstance(item, dict):
+            response.items.add(embedding=item)
+        else:
+            response.items.add().error.MergeFromString(item.SerializeToString())  # another pool's class
+    content: bytes = response.SerializeToString()
+    return content
+
+
+def items(found: Embeddings, encoding: Encoding) -> Iterator[dict[str, Any]]:
+    """The fields of Embedding that hold each of `found`."""
+    fields = written(found.rows, encoding)
+    for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
+        yield {**values, "token_count": count, "truncated": truncated}
 
 
 def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str, Any]]:
@@ -124,11 +147,18 @@ def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str,
 
 def decode(responses: Sequence[Any]) -> Embeddings:
     """The embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
+    if len({response.model_version for response in responses}) > 1:
+        raise ValueError("embeddings of different models don't fit together")
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
+    return decode_embeddings(embeddings, responses[0].model_version)
+
+
+def decode_embeddings(embeddings: Sequence[Any], model_version: str) -> Embeddings:
+    """One or more embeddings of such responses. Raises ValueError where they don't fit."""
     encoding = _encoding(embeddings)
     values = [getattr(embedding, _FIELD[encoding]) for embedding in embeddings]
     sizes = set(map(len, values))
-    if len(sizes) > 1 or len({response.model_version for response in responses}) > 1:
+    if len(sizes) > 1:
         raise ValueError("embeddings of different models don't fit together")  # numbers would move to other sentences
     if not sizes or 0 in sizes:
         raise ValueError("an answer holds no embeddings")
@@ -137,7 +167,7 @@ def decode(responses: Sequence[Any]) -> Embeddings:
         rows.astype(rows.dtype.newbyteorder("=")),  # a copy that its owner may write to
         [embedding.token_count for embedding in embeddings],
         [embedding.truncated for embedding in embeddings],
-        responses[0].model_version,
+        model_version,
         np.array([embedding.scale for embedding in embeddings], np.float32) if encoding == "int8" else None,
     )
 

@@ -85,8 +85,16 @@ class EmbeddingServiceServicer:
         """Embeds any number of sentences: as many requests as there are, each answered by one response, in order. A sentence that
         can't be embedded costs itself only. Requests are read as fast as responses are: who reads slowly is served slowly.
 
-        A full server lets a stream wait. UNAVAILABLE, or any other status, ends the stream after the last response; the requests
-        without a response weren't answered, and can be sent again.
+        A full server lets a stream wait, and so does a key that has had its share. A request whose options can't be had, or
+        that holds more tokens or sentences at once than the server or the caller's key takes, is answered by that error for
+        each of its sentences. Any status but OK ends the stream after the last response; the requests without a response
+        weren't answered, and can be sent again.
+
+        INVALID_ARGUMENT: a request holds no sentences, or more than Model.max_sentences, or isn't one.
+        UNAUTHENTICATED: the caller's key isn't known, or no longer.
+        RESOURCE_EXHAUSTED: the server had no place for the stream, or needed that of one whose caller neither sent nor read.
+        UNAVAILABLE: the server is starting or stopping; what it had read when it was told to stop is answered first.
+        DEADLINE_EXCEEDED: the next response would have come after the call's deadline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,154 @@
+"""What a request may ask for beside its sentences, by both clients and on the wire."""
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from bothends import Client, RequestError, SentenceError, nested
+from bothends.server import Server
+from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+
+from .awaited import Awaited
+
+
+def test_options_shape_what_comes_back(each_client: Client | Awaited) -> None:
+    """Each option does to the rows what it says, and nothing else."""
+    sentences = ["there will be dragons", "no", "a man plays the guitar"]
+    rows = each_client.encode(sentences)
+    unit = each_client.encode(sentences, normalize=True)
+    np.testing.assert_allclose(unit, rows / np.linalg.norm(rows, axis=1, keepdims=True), rtol=1e-6)
+    small = each_client.encode(sentences, dimensions=64)
+    assert small.tobytes() == nested(rows, 64).tobytes()
+    assert np.linalg.norm(each_client.encode(sentences, dimensions=64, normalize=True), axis=1) == pytest.approx(1)
+    half = each_client.encode(sentences, encoding="float16")
+    assert (half.dtype, half.tobytes()) == (np.float16, rows.astype(np.float16).tobytes())
+    found = each_client.embed(sentences, encoding="int8")
+    assert found.scales is not None
+    assert found.rows.dtype == np.int8
+    assert np.abs(found.rows * found.scales[:, None] - rows).max() <= found.scales.max() / 2 + 1e-7
+    bits = each_client.encode(sentences, encoding="sign_bits")
+    assert (np.unpackbits(bits, axis=1) == (rows > 0)).all()
+
+
+def test_a_long_sentence_keeps_the_end_asked_for(each_client: Client | Awaited) -> None:
+    """Its last 256 words alone give the same numbers; `error` refuses it, by index."""
+    words = [f"{'dragon' if number % 3 else 'cat'}" for number in range(300)]
+    sentence = " ".join(words)
+    found = each_client.embed([sentence], truncation="end")
+    assert found.truncated == [True]
+    assert found.rows.tobytes() == each_client.encode([" ".join(words[-256:])]).tobytes()
+    with pytest.raises(SentenceError, match="more than the 256 tokens") as raised:
+        each_client.encode(["short", sentence], truncation="error")
+    assert raised.value.index == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"dimensions": 100}, "100 dimensions can't be had; this model offers 64, 128, 256, 512"),
+        ({"dimensions": -1}, "-1 dimensions"),
+        ({"encoding": "float8"}, "encoding 'float8': it is float32, float16, int8, sign_bits"),
+        ({"truncation": "middle"}, "truncation 'middle': it is start, error, end"),
+    ],
+)
+def test_an_option_that_cannot_be_had_is_a_request_error(
+    each_client: Client | Awaited, asked: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(RequestError, match=re.escape(told)):
+        each_client.encode(["word"], **asked)
+
+
+@pytest.fixture
+def stub(server: Server) -> Iterator[embedding_pb2_grpc.EmbeddingServiceStub]:
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        yield embedding_pb2_grpc.EmbeddingServiceStub(channel)
+
+
+WORDS = ["there will be dragons", "no"]
+FIELDS = {"values", "float16_values", "int8_values", "scale", "sign_bits"}
+
+
+@pytest.mark.parametrize("dimensions", [0, 64, 512])
+def test_each_encoding_is_written_as_the_contract_says(
+    stub: embedding_pb2_grpc.EmbeddingServiceStub, dimensions: int
+) -> None:
+    """By other readers than our client: little-endian numbers, one byte each, one bit each; and one of them alone."""
+    size = dimensions or 512
+    exact = stub.Embed(embedding_pb2.EmbedRequest(sentences=WORDS, dimensions=dimensions)).embeddings
+    for encoding, used in (
+        (embedding_pb2.ENCODING_UNSPECIFIED, {"values"}),
+        (embedding_pb2.ENCODING_FLOAT32, {"values"}),
+        (embedding_pb2.ENCODING_FLOAT16, {"float16_values"}),
+        (embedding_pb2.ENCODING_INT8, {"int8_values", "scale"}),
+        (embedding_pb2.ENCODING_SIGN_BITS, {"sign_bits"}),
+    ):
+        request = embedding_pb2.EmbedRequest(sentences=WORDS, dimensions=dimensions, encoding=encoding)
+        for found, right in zip(stub.Embed(request).embeddings, exact, strict=True):
+            numbers = list(right.values)
+            assert {field.name for field, _ in found.ListFields()} & FIELDS == used
+            assert (found.token_count, found.truncated) == (right.token_count, right.truncated)
+            match encoding:
+                case embedding_pb2.ENCODING_FLOAT16:
+                    assert found.float16_values == struct.pack(f"<{size}e", *numbers)
+                case embedding_pb2.ENCODING_INT8:
+                    read = struct.unpack(f"{size}b", found.int8_values)
+                    assert found.scale == pytest.approx(max(map(abs, numbers)) / 127)
+                    assert max(map(abs, read)) == 127
+                    off = np.array(read) * found.scale - np.array(numbers)
+                    assert np.abs(off).max() <= found.scale / 2 * 1.001
+                case embedding_pb2.ENCODING_SIGN_BITS:
+                    bits = "".join(f"{byte:08b}" for byte in found.sign_bits)
+                    assert bits == "".join("1" if number > 0 else "0" for number in numbers)
+                case _:
+                    assert list(found.values) == numbers
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "told"),
+    [
+        ({"encoding": 99}, "encoding", "99 is no Encoding of this contract"),
+        ({"encoding": -1}, "encoding", "-1 is no Encoding of this contract"),
+        ({"truncation": 99}, "truncation", "99 is no Truncation of this contract"),
+        ({"dimensions": 100}, "dimensions", "100 dimensions can't be had; this model offers 64, 128, 256, 512"),
+        ({"dimensions": -64}, "dimensions", "-64 dimensions can't be had"),
+        ({"dimensions": 513}, "dimensions", "513 dimensions can't be had"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    stub: embedding_pb2_grpc.EmbeddingServiceStub, options: dict[str, int], field: str, told: str
+) -> None:
+    """INVALID_ARGUMENT, and a BadRequest that names the field."""
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Embed(embedding_pb2.EmbedRequest(sentences=WORDS, **options))  # type: ignore[arg-type]
+    status, bad = rpc_status.from_call(raised.value), error_details_pb2.BadRequest()
+    assert status is not None
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert status.details[1].Unpack(bad)
+    assert [violation.field for violation in bad.field_violations] == [field]
+    assert told in status.message
+
+
+def test_truncation_on_the_wire(stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
+    """Unspecified is the start; a sentence that just fits is no error and not cut."""
+    words = [f"{'dragon' if number % 3 else 'cat'}" for number in range(257)]
+    long, start, end = " ".join(words), " ".join(words[:256]), " ".join(words[1:])
+    expected = stub.Embed(embedding_pb2.EmbedRequest(sentences=[start, end])).embeddings
+    for truncation, right in (
+        (embedding_pb2.TRUNCATION_UNSPECIFIED, expected[0]),
+        (embedding_pb2.TRUNCATION_KEEP_START, expected[0]),
+        (embedding_pb2.TRUNCATION_KEEP_END, expected[1]),
+    ):
+        found = stub.Embed(embedding_pb2.EmbedRequest(sentences=[long, start], truncation=truncation)).embeddings
+        assert [(one.token_count, one.truncated) for one in found] == [(256, True), (256, False)]
+        assert found[0].values == right.values
+    fits = embedding_pb2.EmbedRequest(sentences=[start], truncation=embedding_pb2.TRUNCATION_ERROR)
+    assert stub.Embed(fits).embeddings[0].values == expected[0].values
+    with pytest.raises(grpc.RpcError, match="has more than the 256 tokens"):
+        stub.Embed(embedding_pb2.EmbedRequest(sentences=[long], truncation=embedding_pb2.TRUNCATION_ERROR))
