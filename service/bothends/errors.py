@@ -16,7 +16,6 @@
     │   └── DrainingError         … it is stopping and takes nothing new
     ├── DeadlineError             the clock's: the answer would come too late
     ├── EngineError               the server's: the model run itself failed
-    │   └── EngineHungError       … it took too long; to try a part of it again could cost as much
     ├── ConnectionFailedError     the network's: no server answered (raised by the client only)
     └── ModelChangedError         the servers': they serve different models at once (raised by the client only)
 
@@ -132,11 +131,11 @@ class DeadlineError(BothendsError):
 
 
 class EngineError(BothendsError):
-    """The model run failed through no fault of the caller's."""
+    """The model run failed through no fault of the caller's. It `hung` where a part of it could take as long again."""
 
-
-class EngineHungError(EngineError):
-    """The model run took too long and was given up. Which of its sentences is to blame, nobody knows."""
+    def __init__(self, message: str, *, hung: bool = False) -> None:
+        super().__init__(message)
+        self.hung = hung
 
 
 class ConnectionFailedError(BothendsError):

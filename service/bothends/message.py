@@ -14,7 +14,6 @@ from .embedder import Accepted, Embedder, Rows
 from .errors import (
     BothendsError,
     EngineError,
-    EngineHungError,
     NotServingError,
     OverloadedError,
     RequestError,
@@ -162,7 +161,7 @@ class Message:
 
     def _find_to_blame(self, places: Sequence[int], error: EngineError) -> None:
         """Try each sentence alone, where that helps."""
-        if len(places) > 1 and not isinstance(error, EngineHungError):
+        if len(places) > 1 and not error.hung:
             for place in places:
                 self.begin([place])
         else:
