@@ -25,7 +25,7 @@ from opentelemetry.trace import Span
 from . import tracing
 from .crew import Crew
 from .engine import Engine, Fault, Observe, TokenIds
-from .errors import DrainingError, EngineHungError
+from .errors import DrainingError, EngineError
 from .runner import Ran, Runner
 from .scheduler import Budgets, Scheduler
 from .tracing import NO_SPAN
@@ -233,7 +233,7 @@ class Batcher:
             self._changed.notify_all()
         self._crew.replace(run.thread)
         for request in {sentence.request for sentence in run.batch}:
-            request.settle(EngineHungError("the model run took too long and was given up"))
+            request.settle(EngineError("the model run took too long and was given up", hung=True))
         self._failed("hung", run.batch[0].request.engine)
 
     def _deliver(self, ran: list[Ran]) -> None:

@@ -17,7 +17,6 @@
     │   └── DrainingError         … it is stopping and takes nothing new
     ├── DeadlineError             the clock's: the answer would come too late
     ├── EngineError               the server's: the model run itself failed
-    │   └── EngineHungError       … it took too long; to try a part of it again could cost as much
     ├── ConnectionFailedError     the network's: no server answered (raised by the client only)
     └── ModelChangedError         the servers': they serve different models at once (raised by the client only)
 
@@ -25,7 +24,7 @@ Knows nothing of gRPC: `status.py` turns these into statuses and back.
 """
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 Refusal = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
 """Why a request was turned away: no room, no share left, no time, no longer, not now, its own mistake, or no key."""
@@ -84,6 +83,10 @@ class SentenceError(RequestError):
         self.index = index
         self.reason = reason
 
+    def at(self, index: int) -> Self:
+        """The same of a sentence that stands elsewhere."""
+        return type(self)(index, self.reason)
+
 
 class LongSentenceError(SentenceError):
     """A sentence has more tokens than the model reads, and its caller wants none cut."""
@@ -137,11 +140,11 @@ class DeadlineError(BothendsError):
 
 
 class EngineError(BothendsError):
-    """The model run failed through no fault of the caller's."""
+    """The model run failed through no fault of the caller's. It `hung` where a part of it could take as long again."""
 
-
-class EngineHungError(EngineError):
-    """The model run took too long and was given up. Which of its sentences is to blame, nobody knows."""
+    def __init__(self, message: str, *, hung: bool = False) -> None:
+        super().__init__(message)
+        self.hung = hung
 
 
 class ConnectionFailedError(BothendsError):

@@ -40,7 +40,7 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
     if isinstance(error, ConnectionFailedError):
         return ConnectionFailedError(f"no bothends server answers at {name}: {status.message}")
     if isinstance(error, SentenceError):
-        return SentenceError(offset + error.index, error.reason)
+        return error.at(offset + error.index)
     return error
 
 

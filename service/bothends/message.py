@@ -14,7 +14,6 @@ from .embedder import Accepted, Embedder, Rows
 from .errors import (
     BothendsError,
     EngineError,
-    EngineHungError,
     NotServingError,
     OverloadedError,
     RequestError,
@@ -135,7 +134,7 @@ class Message:
             rows.cancel()
         for error in unreadable:
             place = places[error.index]
-            self._put([(place, to_status(SentenceError(place, error.reason)))])
+            self._put([(place, to_status(error.at(place)))])
         left_out = {error.index for error in unreadable}
         read = [place for index, place in enumerate(places) if index not in left_out]
         rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, encoding, accepted, rows)))
@@ -162,7 +161,7 @@ class Message:
 
     def _find_to_blame(self, places: Sequence[int], error: EngineError) -> None:
         """Try each sentence alone, where that helps."""
-        if len(places) > 1 and not isinstance(error, EngineHungError):
+        if len(places) > 1 and not error.hung:
             for place in places:
                 self.begin([place])
         else:

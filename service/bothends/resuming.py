@@ -234,7 +234,7 @@ def _read(response: Any, expected: int) -> Iterator[Embedding | BothendsError]:
 def _placed(error: BothendsError, place: int) -> SentenceError:
     """An item's error, with the sentence's place among the caller's."""
     if isinstance(error, SentenceError):
-        return SentenceError(place, error.reason)
+        return error.at(place)
     if isinstance(error, RequestError):
         raise error
     placed = SentenceError(place, f"can't be embedded: {error}")
