@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from .caller import Caller, Method
 from .channel import TLS, Endpoint, Target
-from .client import rows_or_warning
-from .embeddings import Embeddings
+from .embeddings import Embeddings, rows_or_warning
 from .failures import CLOSED
 from .options import Asked
 from .retry import DEFAULT_RETRY, Retry

@@ -4,7 +4,6 @@ All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf a
 """
 
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any, Self, Unpack
 
@@ -14,14 +13,10 @@ from numpy.typing import NDArray
 
 from .caller import Caller, Method, run_blocking
 from .channel import TLS, Endpoint, Target
-from .embeddings import Embeddings
+from .embeddings import Embeddings, rows_or_warning
 from .options import Asked
 from .retry import DEFAULT_RETRY, Retry
 from .v1 import embedding_pb2
-
-
-class TruncationWarning(UserWarning):
-    """Some sentences were longer than the model reads; only their first tokens count."""
 
 
 class Client:
@@ -83,17 +78,6 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def rows_or_warning(found: Embeddings) -> NDArray[Any]:
-    """The rows of `found`; whoever called the method that asks for them is warned where a sentence was cut."""
-    if cut := sum(found.truncated):
-        warnings.warn(
-            f"{cut} of {len(found.rows)} sentences are longer than the model reads and were cut; embed() says which",
-            TruncationWarning,
-            stacklevel=3,
-        )
-    return found.rows
 
 
 class Blocking:

@@ -23,7 +23,7 @@ Knows nothing of gRPC: `status.py` turns these into statuses and back.
 """
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 Refusal = Literal["full", "quota", "deadline", "draining", "unfit", "invalid", "unauthenticated"]
 """Why a request was turned away: no room, no share left, no time, no longer, not now, its own mistake, or no key."""
@@ -81,6 +81,11 @@ class SentenceError(RequestError):
         super().__init__(f"sentences[{index}] {reason}", field=f"sentences[{index}]")
         self.index = index
         self.reason = reason
+
+    @classmethod
+    def no_unicode(cls, index: int, error: UnicodeEncodeError) -> Self:
+        """Of a sentence that holds half a surrogate pair, as JSON's escapes can say and UTF-8 can't."""
+        return cls(index, f"is no valid Unicode: {error.reason} at character {error.start}")
 
 
 class UnknownModelError(RequestError):
