@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle, default_path
-from .chunks import chunks
+from .chunks import WINDOW, WINDOW_CHARS, chunks
 from .embedder import Accepted, Embedder
 from .embeddings import Embeddings, rows_or_warning
 from .errors import SentenceError
@@ -23,9 +23,6 @@ from .reading import Unreadable, refuse
 from .settings import Settings
 from .versions import newest
 
-WINDOW = 4096
-"""Sentences that are sorted by length together. Fewer leave more padding; more gain little, and hold more in memory."""
-WINDOW_CHARS = 4 << 20
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1
 

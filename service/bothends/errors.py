@@ -4,6 +4,7 @@
     ├── SettingsError             the operator's: a setting is unknown or out of range
     ├── StartupError              the operator's: this machine can't do what the settings ask
     │   └── DeviceError           … the device asked for can't be used
+    ├── FileError                 the operator's: a file of sentences or vectors can't be read or written
     ├── BundleError               the model's: a file is missing, changed, or doesn't fit its neighbours
     │   └── SelfTestError         … it no longer computes what PyTorch computed
     ├── RequestError              the caller's: the request can't be answered as it stands
@@ -46,6 +47,10 @@ class StartupError(BothendsError):
 
 class DeviceError(StartupError):
     """The device asked for is unknown or can't be used here."""
+
+
+class FileError(BothendsError):
+    """A file of sentences or vectors can't be read or written, or isn't what it should be."""
 
 
 class BundleError(BothendsError):
