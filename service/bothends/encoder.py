@@ -5,17 +5,15 @@ Knows no wire: what a server would answer comes from the same embedder, options 
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle, default_path
 from .chunks import WINDOW, WINDOW_CHARS, chunks
-from .embedder import Accepted, Embedder
+from .embedder import Accepted, Embedder, Rows
 from .embeddings import Embeddings, rows_or_warning
 from .errors import SentenceError
 from .options import Asked, Options, encoded, understood
@@ -27,13 +25,8 @@ _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Sentences on their way: where they stand in the caller's list, longest first, and what is known of them."""
-
-    places: list[int]
-    accepted: Accepted
-    rows: Future[NDArray[np.float32]]
+_Begun: TypeAlias = tuple[Accepted, Rows]
+"""A window on its way."""
 
 
 class Encoder:
@@ -88,21 +81,21 @@ class Encoder:
         """As `embed`, of those sentences that can be embedded: `unreadable` is told of each other one."""
         texts = _texts(sentences)
         options, encoding = understood(**asked)
-        begun: deque[_Window] = deque()
+        begun: deque[_Begun] = deque()
         found: list[Embeddings] = []
         try:
             for start, stop in chunks([len(text) for text in texts], most=WINDOW, most_size=WINDOW_CHARS):
                 if len(begun) == _IN_FLIGHT:
                     found.append(self._finish(begun.popleft()))
-                begun.append(self._begin(texts, range(start, stop), options, unreadable))
+                begun.append(self._begin(texts[start:stop], start, options, unreadable))
             while begun:
                 found.append(self._finish(begun.popleft()))
         finally:
-            for window in begun:  # something was raised: nobody wants the others
-                window.rows.cancel()
-        rows, scales = encoded(np.concatenate([part.rows for part in found]), encoding)
+            for _, rows in begun:  # something was raised: nobody wants the others
+                rows.cancel()
+        numbers, scales = encoded(np.concatenate([part.rows for part in found]), encoding)
         return Embeddings(
-            rows,
+            numbers,
             [count for part in found for count in part.token_counts],
             [cut for part in found for cut in part.truncated],
             self.version,
@@ -119,34 +112,17 @@ class Encoder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self, texts: list[str], window: range, options: Options, unreadable: Unreadable) -> _Window:
-        """Tokenise and queue `window` of `texts`, longest first: what runs together is then of like length."""
-        places = sorted(window, key=lambda place: len(texts[place]), reverse=True)
-        wrong: dict[int, SentenceError] = {}
+    def _begin(self, texts: list[str], start: int, options: Options, unreadable: Unreadable) -> _Begun:
+        """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
 
-        def note(error: SentenceError) -> None:
-            place = places[error.index]
-            wrong[place] = SentenceError(place, error.reason)
+        def tell(error: SentenceError) -> None:
+            unreadable(SentenceError(start + error.index, error.reason))
 
-        accepted, rows = self._embedder.begin([texts[place] for place in places], options, unreadable=note)
-        try:
-            for place in sorted(wrong):
-                unreadable(wrong[place])
-        except BaseException:
-            rows.cancel()
-            raise
-        return _Window([place for place in places if place not in wrong], accepted, rows)
+        return self._embedder.begin(texts, options, unreadable=tell)
 
-    def _finish(self, window: _Window) -> Embeddings:
-        """Wait for it; in the caller's order again."""
-        found = self._embedder.finish(window.accepted, window.rows.result())
-        order = np.argsort(window.places, kind="stable")
-        return Embeddings(
-            found.rows[order],
-            [found.token_counts[index] for index in order],
-            [found.truncated[index] for index in order],
-            found.model_version,
-        )
+    def _finish(self, begun: _Begun) -> Embeddings:
+        accepted, rows = begun
+        return self._embedder.finish(accepted, rows.result())
 
 
 def _texts(sentences: Sequence[str]) -> list[str]:

@@ -76,7 +76,7 @@ def file_options(command: FunctionT) -> FunctionT:
 @click.option("--json", "as_json", is_flag=True, help="Print whole vectors of SENTENCES, one JSON object each.")
 @click.pass_context
 def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: Path | None, as_json: bool, **flags: Any) -> None:
-    r"""Embed SENTENCES and show how alike they are, or embed a file of them.
+    """Embed SENTENCES and show how alike they are, or embed a file of them.
 
     \b
       bothends embed "there will be dragons" "dragons will be there"
@@ -88,7 +88,7 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: Path | None
 
     Rows that can't be embedded are listed in OUTPUT.bad.jsonl (for stdout on stderr), each with its reason. A run that
     was stopped or killed goes on where it was when the same command is given again.
-    """
+    """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if {"bundle", "server"} <= given:
         raise SettingsError("--bundle embeds in this process, --server elsewhere; give one of them")

@@ -19,6 +19,8 @@ _REQUEST_SENTENCES = 128
 _REQUEST_CHARS = 1 << 18
 _REQUESTS = 8
 """In flight. A server that has enough waiting batches better, and two servers want two."""
+_FIRST_TIMEOUT_S = 10.0
+"""Of the first call: who names a server that isn't there would rather know at once."""
 Found: TypeAlias = tuple[Embeddings | None, dict[int, str]]
 """The embeddings of the good sentences, in order, and what is wrong with each other one, by its place."""
 
@@ -66,7 +68,7 @@ class Servers:
     """One server or several, behind a client."""
 
     def __init__(self, client: Client, asked: Asked) -> None:
-        served = client.model()
+        served = client.model(timeout_s=min(client.timeout_s, _FIRST_TIMEOUT_S))
         self.model = f"{served.name} {served.version}"
         self.dimension, self.nested_dimensions = served.dimension, tuple(served.nested_dimensions)
         self._version = served.version
@@ -99,7 +101,7 @@ class Servers:
             else:
                 if found.model_version != self._version:
                     raise ModelChangedError(
-                        f"the model was {self.model} and is version {found.model_version} now; vectors of both can't be "
+                        f"the model was {self.model} and is version {found.model_version} now; their vectors can't be "
                         "compared, so begin anew with --overwrite"
                     )
                 return good, found
