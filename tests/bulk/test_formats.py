@@ -21,16 +21,7 @@ from bothends.bulk.source import Source
 from . import files
 from .conftest import Embed, lines
 
-HARD = ["plain", 'quo"ted', "comma, semi; tab\there", "Ünïcödé — 漢字 🐉", "a\u2028b\x85c", "back\\slash", "'", " padded "]
-    "plain",
-    'quo"ted',
-    "comma, semi; tab\there",
-    "Ünïcödé — 漢字 🐉",
-    "a\u2028b\x85c",
-    "back\\slash",
-    "'",
-    "  padded  ",
-]
+HARD = ["plain", 'quo"ted', "comma, semi; tab\there", "Ünïcödé — 漢字 🐉", "a\u2028b\x85c", "back\\slash", " padded "]
 CELLS = [*HARD, "two\nlines", "old\rmac", "dos\r\nline", '"', 'ends in quote"', "\x00nul", "1.5", "null"]
 
 
