@@ -41,6 +41,7 @@ REFUSED = [
     ("{in} {txt} dragons", 2, "one of these"),
     ("dragons --output x.npy", 2, "--output is for files"),
     ("dragons --encoding int8", 2, "--encoding is for files and --json"),
+    ("{in} {csv} --column body --input x.csv dragons", 2, "one of these"),
     ("dragons --server 127.0.0.1:1", 2, "give one of them"),
     ("", 2, "give SENTENCES, or --input FILE, or -"),
 ]

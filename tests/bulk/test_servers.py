@@ -72,6 +72,13 @@ def test_the_environment_names_servers_too(embed: Embed, servers: list[Server], 
     assert "by toy 1.0" in said  # the packaged one is what this process would use
 
 
+def test_where_a_model_runs_is_its_own_business(embed: Embed, tmp_path: Path) -> None:
+    """A server's workers aren't the caller's to choose."""
+    source = write_lines(tmp_path / "in.txt", ["dragons"])
+    for flags in (["--input", source, "--server", "127.0.0.1:1", "--workers", 2], ["dragons", "--device", "cpu"]):
+        assert "a server has its own" in embed(*flags, code=2, local=False).stderr
+
+
 def test_no_server_is_one_line_at_once(embed: Embed, tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.txt", ["dragons"])
     made = tmp_path / "out.npy"

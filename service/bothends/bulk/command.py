@@ -98,14 +98,17 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: Path | None
         raise SettingsError("give SENTENCES, or --input FILE, or - for sentences from stdin; one of these")
     if as_json and source is not None:
         raise SettingsError("--json is for SENTENCES; what a file becomes, --output says")
-    by_servers = ctx.get_parameter_source("server") is not ParameterSource.DEFAULT and "bundle" not in given
+    names_servers = ctx.get_parameter_source("server") is not ParameterSource.DEFAULT
+    is_local = "bundle" in given or (source is not None and not names_servers)
+    if not is_local and given & {"device", "workers"}:
+        raise SettingsError("--device and --workers are for a model in this process; a server has its own")
     asked = cast("Asked", {name: flags.pop(name) for name in Asked.__annotations__})
     connection = {name: flags.pop(name) for name in _CONNECTION}
     if source is None:
         _check_few(given, asked, as_json=as_json)
         few.show(sentences, _few(sentences, asked, connection, **flags), as_json=as_json)
     else:
-        ctx.exit(_file(source, asked, connection if by_servers else None, **flags))
+        ctx.exit(_file(source, asked, None if is_local else connection, **flags))
 
 
 def _check_few(given: set[str], asked: Asked, *, as_json: bool) -> None:

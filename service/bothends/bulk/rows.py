@@ -62,7 +62,7 @@ def is_unicode(value: object) -> bool:
 
 
 def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: bool) -> Iterator[Window | None]:
-    """All of `rows`, cut by their count and their characters: the same rows are always cut alike.
+    """All of `rows`, cut by their count and by how much they hold: the same rows are always cut alike.
 
     Unless `eager`: then somebody waits for answers, the first windows are small, and None in `rows` (nothing more has
     come yet) ends one, and is passed on.
@@ -72,7 +72,6 @@ def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: b
 
     def cut() -> Window:
         nonlocal first, gathered, chars, most
-        digest.update("".join(map(_digested, gathered)).encode("utf-8", "surrogatepass"))
         window = Window(first, gathered, digest.hexdigest(), position())
         first, gathered, chars, most = window.end, [], 0, min(WINDOW, 2 * most)
         return window
@@ -80,7 +79,9 @@ def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: b
     for each in rows:
         if each is not None:
             gathered.append(each)
-            chars += len(each.text) + sum(len(value) for value in each.kept if isinstance(value, str))
+            content = f"{each.text}\x1f{each.problem or ''}\x1f{each.kept or ''}\x1e"
+            digest.update(content.encode("utf-8", "surrogatepass"))
+            chars += len(content)
             if len(gathered) >= most or chars >= WINDOW_CHARS:
                 yield cut()
         elif eager:
@@ -89,7 +90,3 @@ def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: b
             yield None
     if gathered:
         yield cut()
-
-
-def _digested(row: Row) -> str:
-    return f"{row.text}\x1f{row.problem or ''}\x1f{row.kept or ''}\x1e"
