@@ -33,3 +33,16 @@ def test_a_newcomer_does_not_wait_for_all_of_a_large_request() -> None:
     waiting = scheduler()
     put(waiting, [[1] * 10] * 50)
     assert waiting.wait_s < 50
+
+
+def test_a_list_keeps_company_of_like_length_beyond_the_window() -> None:
+    """A list of many lengths in any order is run with little padding, and every sentence of it once."""
+    waiting = scheduler()
+    lengths = [1 + 37 * index % 101 for index in range(3000)]
+    put(waiting, [[1] * length for length in lengths])
+    batches = []
+    while waiting:
+        batches.append(waiting.take())
+    padded = sum(len(batch) * max(len(sentence.ids) for sentence in batch) for batch in batches)
+    assert padded < 1.02 * sum(lengths)
+    assert sorted(sentence.position for batch in batches for sentence in batch) == list(range(3000))

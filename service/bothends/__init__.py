@@ -3,12 +3,17 @@
 >>> import bothends
 >>> bothends.Client("127.0.0.1:50051").encode(["there will be dragons"]).shape  # doctest: +SKIP
 (1, 512)
+
+>>> bothends.Encoder.load().encode("there will be dragons").shape  # doctest: +SKIP
+(512,)
 """
+
+from typing import TYPE_CHECKING, Any
 
 from .aio import AsyncClient
 from .channel import TLS, InsecureKeyWarning
-from .client import Client, TruncationWarning
-from .embeddings import Embedding, Embeddings, nested
+from .client import Client
+from .embeddings import Embedding, Embeddings, TruncationWarning, nested
 from .errors import (
     BothendsError,
     ConnectionFailedError,
@@ -25,6 +30,9 @@ from .errors import (
     UnauthenticatedError,
 )
 from .retry import Retry
+
+if TYPE_CHECKING:
+    from .encoder import Encoder as Encoder
 
 __all__ = [
     "TLS",
@@ -50,3 +58,14 @@ __all__ = [
     "UnauthenticatedError",
     "nested",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Encoder`, once it is asked for: the client alone has no onnxruntime. (Nor does `import *` ask for it.)"""
+    if name != "Encoder":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from .encoder import Encoder
+    except ModuleNotFoundError as error:
+        raise ImportError(f"bothends.Encoder needs {error.name}: pip install 'bothends[cpu]'") from error
+    return Encoder

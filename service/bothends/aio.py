@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .caller import Caller
 from .channel import TLS, Endpoint, Target
-from .client import rows_of, rows_or_warning, serialized
-from .embeddings import Embedding, Embeddings
+from .client import rows_of, serialized
+from .embeddings import Embedding, Embeddings, rows_or_warning
 from .errors import SentenceError
 from .failures import CLOSED
 from .options import Asked

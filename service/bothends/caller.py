@@ -209,7 +209,7 @@ def encoded_size(index: int, sentence: str) -> int:
     try:
         return len(sentence.encode())
     except UnicodeEncodeError as error:
-        raise SentenceError(index, f"is no valid Unicode: {error.reason} at character {error.start}") from None
+        raise SentenceError.no_unicode(index, error) from None
 
 
 def _decoded(responses: Mapping[Range, Any]) -> Embeddings:

@@ -1,7 +1,7 @@
 """The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
 
-`serve`, `embed`, `explain`, `info` and `health` live here; `export`, `verify`, `train` and `evaluate` come from
-packages that the service doesn't import: they register under the entry points "bothends.commands".
+`serve`, `explain`, `info`, `health` and `key` live here, `embed` in bulk/; `export`, `verify`, `train` and `evaluate`
+come from packages that the service doesn't import: they register under the entry points "bothends.commands".
 """
 
 import json
@@ -15,15 +15,12 @@ from types import FrameType
 from typing import Any
 
 import click
-import numpy as np
 
-from .embeddings import Embeddings
+from .bulk.command import embed
 from .errors import BothendsError, SettingsError
 from .flags import connect, identity, key_options, server_options
 
 _log = logging.getLogger(__name__)
-_SHOWN_NUMBERS = 4
-_SHOWN_COSINES = 10
 
 
 _timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
@@ -53,10 +50,17 @@ class Commands(click.Group):
             kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
             raise kind(str(error)) from error
         except ModuleNotFoundError as error:
-            needed = "cpu" if ctx.invoked_subcommand in ("serve", "explain", "health", "key") else "train"
             raise click.ClickException(
-                f"bothends {ctx.invoked_subcommand} needs {error.name}: pip install 'bothends[{needed}]'"
+                f"bothends {ctx.invoked_subcommand} needs {error.name}: "
+                f"pip install 'bothends[{_extra(ctx.invoked_subcommand, error.name)}]'"
             ) from error
+
+
+def _extra(command: str | None, module: str | None) -> str:
+    """Which of the package's extras brings what `command` lacks."""
+    if command == "embed" and module in ("orjson", "pyarrow"):
+        return "bulk"
+    return "cpu" if command in ("serve", "embed", "explain", "health", "key") else "train"
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -134,21 +138,7 @@ def _greet(banner: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
 
 
-@main.command(short_help="Embed sentences by a server.")
-@click.argument("sentences", nargs=-1, required=True)
-@server_options
-@key_options
-@_timeout_option
-@click.option("--json", "as_json", is_flag=True, help="Print whole vectors, one JSON object a sentence.")
-def embed(sentences: tuple[str, ...], timeout: float, as_json: bool, **connection: Any) -> None:
-    """Embed SENTENCES and show how alike they are."""
-    with connect(timeout_s=timeout, **connection) as client:
-        found = client.embed(sentences)
-    if as_json:
-        for row, count, truncated in zip(found.rows, found.token_counts, found.truncated, strict=True):
-            click.echo(json.dumps({"embedding": row.tolist(), "token_count": count, "truncated": truncated}))
-    else:
-        click.echo(_table(sentences, found))
+main.add_command(embed)
 
 
 @main.command(short_help="Show where a sentence's embedding comes from.")
@@ -210,18 +200,3 @@ def key(name: str) -> None:
     made, entry = new(name)
     click.echo(entry, nl=False)
     click.echo(made, err=True)
-
-
-def _table(sentences: tuple[str, ...], found: Embeddings) -> str:
-    """Tokens, the first numbers of each vector, and the cosines between all pairs."""
-    lines = [f"{found.rows.shape[1]} numbers a sentence (model version {found.model_version})", ""]
-    for index, (sentence, row, count, cut) in enumerate(
-        zip(sentences, found.rows, found.token_counts, found.truncated, strict=True)
-    ):
-        numbers = " ".join(f"{value:+.3f}" for value in row[:_SHOWN_NUMBERS])
-        lines.append(f"{index:>3}  {numbers} …  {count:>3} tokens{' (cut)' if cut else ''}  {sentence}")
-    if 1 < len(sentences) <= _SHOWN_COSINES:
-        unit = found.rows / np.linalg.norm(found.rows, axis=1, keepdims=True)
-        lines += ["", "cosine " + "".join(f"{index:>7}" for index in range(len(unit)))]
-        lines += [f"{index:>6} " + "".join(f"{value:7.3f}" for value in row) for index, row in enumerate(unit @ unit.T)]
-    return "\n".join(lines)

@@ -16,17 +16,13 @@ from numpy.typing import NDArray
 
 from .caller import Caller
 from .channel import TLS, Endpoint, Target
-from .embeddings import Embedding, Embeddings
+from .embeddings import Embedding, Embeddings, TruncationWarning, rows_or_warning
 from .errors import ModelChangedError, SentenceError
 from .options import Asked
 from .resuming import Result, Resuming
 from .retry import DEFAULT_RETRY, Retry
 from .sending import Method, iterate_blocking, run_blocking
 from .v1 import embedding_pb2
-
-
-class TruncationWarning(UserWarning):
-    """Some sentences were longer than the model reads; only their first tokens count."""
 
 
 class Client:
@@ -106,17 +102,6 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def rows_or_warning(found: Embeddings) -> NDArray[Any]:
-    """The rows of `found`; whoever called the method that asks for them is warned where a sentence was cut."""
-    if cut := sum(found.truncated):
-        warnings.warn(
-            f"{cut} of {len(found.rows)} sentences are longer than the model reads and were cut; embed() says which",
-            TruncationWarning,
-            stacklevel=3,
-        )
-    return found.rows
 
 
 async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArray[Any] | SentenceError, None]:

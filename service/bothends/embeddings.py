@@ -1,11 +1,16 @@
-"""What comes back for one request's sentences, on either side of the wire."""
+"""What comes back for one request's sentences, on either side of the wire, or without one."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class TruncationWarning(UserWarning):
+    """Some sentences were longer than the model reads; only their first tokens count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +59,14 @@ def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     if size % 2 or not 2 <= size <= 2 * width:
         raise ValueError(f"size {size} is not an even number from 2 to {2 * width}")
     return np.concatenate((rows[:, : size // 2], rows[:, width : width + size // 2]), axis=1)
+
+
+def rows_or_warning(found: Embeddings) -> NDArray[Any]:
+    """The rows of `found`; whoever called the method that asks for them is warned where a sentence was cut."""
+    if cut := sum(found.truncated):
+        warnings.warn(
+            f"{cut} of {len(found.rows)} sentences are longer than the model reads and were cut; embed() says which",
+            TruncationWarning,
+            stacklevel=3,
+        )
+    return found.rows

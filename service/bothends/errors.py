@@ -4,6 +4,7 @@
     ├── SettingsError             the operator's: a setting is unknown or out of range
     ├── StartupError              the operator's: this machine can't do what the settings ask
     │   └── DeviceError           … the device asked for can't be used
+    ├── FileError                 the operator's: a file of sentences or vectors can't be read or written
     ├── BundleError               the model's: a file is missing, changed, or doesn't fit its neighbours
     │   └── SelfTestError         … it no longer computes what PyTorch computed
     ├── RequestError              the caller's: the request can't be answered as it stands
@@ -49,6 +50,10 @@ class DeviceError(StartupError):
     """The device asked for is unknown or can't be used here."""
 
 
+class FileError(BothendsError):
+    """A file of sentences or vectors can't be read or written, or isn't what it should be."""
+
+
 class BundleError(BothendsError):
     """A model folder is incomplete, changed since its export, or no bothends bundle."""
 
@@ -82,6 +87,11 @@ class SentenceError(RequestError):
         super().__init__(f"sentences[{index}] {reason}", field=f"sentences[{index}]")
         self.index = index
         self.reason = reason
+
+    @classmethod
+    def no_unicode(cls, index: int, error: UnicodeEncodeError) -> Self:
+        """Of a sentence that holds half a surrogate pair, as JSON's escapes can say and UTF-8 can't."""
+        return cls(index, f"is no valid Unicode: {error.reason} at character {error.start}")
 
     def at(self, index: int) -> Self:
         """The same of a sentence that stands elsewhere."""

@@ -51,12 +51,14 @@ def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None,
     return TLS(ca, cert, key, server_name) if tls or ca or cert or key or server_name else None
 
 
-def connect(server: str, *, timeout_s: float, api_key_file: Path | None, **tls: Any) -> Client:
+def connect(
+    server: str, *, timeout_s: float, api_key_file: Path | None, retry: Retry = _PATIENCE, **tls: Any
+) -> Client:
     """A client as the flags say. What it would warn of, a person reads as one line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         client = Client(
-            server, timeout_s=timeout_s, api_key=_api_key(api_key_file), tls=identity(**tls) or False, retry=_PATIENCE
+            server, timeout_s=timeout_s, api_key=_api_key(api_key_file), tls=identity(**tls) or False, retry=retry
         )
     for warning in caught:
         click.echo(f"Warning: {warning.message}", err=True)

@@ -1,17 +1,19 @@
 """What a caller may ask of its embeddings beside the sentences, and rows shaped to it. Knows no wire and no model."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .embeddings import nested
+from .errors import RequestError
 
-Truncation: TypeAlias = Literal["error", "start", "end"]
+Truncation: TypeAlias = Literal["start", "error", "end"]
 """What becomes of a sentence longer than the model reads: it is an error, or its start or its end is kept."""
 Encoding: TypeAlias = Literal["float32", "float16", "int8", "sign_bits"]
 """How an embedding's numbers are written."""
+_INT8_MAX = 127
 
 
 class Asked(TypedDict, total=False):
@@ -49,3 +51,29 @@ class Options:
 
 AS_THEY_ARE = Options()
 """Every number, as the model computes it."""
+
+
+def understood(
+    truncation: Truncation = "start",
+    normalize: bool = False,
+    dimensions: int | None = None,
+    encoding: Encoding = "float32",
+) -> tuple[Options, Encoding]:
+    """What `Asked` asks for. Raises RequestError for a word that it has not; which sizes there are, a model says."""
+    for name, value, known in (("truncation", truncation, Truncation), ("encoding", encoding, Encoding)):
+        if value not in get_args(known):
+            raise RequestError(f"{name} {value!r}: it is {', '.join(get_args(known))}", field=name)
+    return Options(truncation, normalize, dimensions or None), encoding
+
+
+def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    """`rows` float32 [sentences, dimension] in `encoding`, and the scales of int8: float32 [sentences].
+
+    The number that a bit or an int8 stands for: see `Embeddings.rows`.
+    """
+    if encoding == "int8":
+        scales = np.abs(rows).max(axis=1, keepdims=True, initial=0) / _INT8_MAX
+        return np.rint(rows / np.where(scales > 0, scales, np.float32(1))).astype(np.int8), scales[:, 0]
+    if encoding == "sign_bits":
+        return np.packbits(rows > 0, axis=1), None
+    return rows.astype(encoding, copy=False), None

@@ -89,7 +89,12 @@ class Reader:
             elif not sentence or sentence.isspace():
                 unreadable(SentenceError(index, "is empty; a sentence needs at least one word"))
             else:
-                found[index] = sentence
+                try:
+                    sentence.encode()
+                except UnicodeEncodeError as error:
+                    unreadable(SentenceError.no_unicode(index, error))
+                else:
+                    found[index] = sentence
         return found
 
     def _cut(

@@ -78,9 +78,14 @@ class Scheduler:
         return self._window - self._queue.sentences
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
-        """Let a request wait. Raises what `refuse_if_hopeless` does, and then nothing waits."""
+        """Let a request wait. Raises what `refuse_if_hopeless` does, and then nothing waits.
+
+        Its sentences stand in order of their length, so that a list longer than the window has like company in it.
+        """
         self.refuse_if_hopeless(sum(map(len, sentences)), request.deadline, now=now)
-        self._queue.put(request, [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)])
+        waiting = [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)]
+        waiting.sort(key=_length, reverse=True)  # long ones first, so that engines end together
+        self._queue.put(request, waiting)
 
     def refuse_if_hopeless(self, tokens: int, deadline: float | None, *, now: float) -> None:
         """Raise OverloadedError for want of room, or DeadlineError where the deadline would pass before all ran."""
@@ -106,3 +111,7 @@ class Scheduler:
         batch = [window[place] for place in self._choose([len(sentence.ids) for sentence in window])]
         self._queue.take(batch)
         return batch
+
+
+def _length(sentence: Sentence) -> int:
+    return len(sentence.ids)

@@ -6,10 +6,10 @@ A packed `repeated float` and a `bytes` field are encoded alike: tag, length, an
 type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .embeddings import Embeddings
 from .errors import RequestError
-from .options import Encoding, Options, Truncation
+from .options import Asked, Encoding, Options, Truncation, encoded, understood
 from .v1 import embedding_pb2
 
 SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
@@ -29,7 +29,6 @@ _FIELD: dict[Encoding, str] = {
     "sign_bits": "sign_bits",
 }
 _DTYPE: dict[Encoding, str] = {"float32": "<f4", "float16": "<f2", "int8": "i1", "sign_bits": "u1"}
-_INT8_MAX = 127
 TRUNCATIONS: dict[int, Truncation] = {
     embedding_pb2.TRUNCATION_UNSPECIFIED: "start",
     embedding_pb2.TRUNCATION_ERROR: "error",
@@ -90,20 +89,19 @@ def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Options:
     return Options(TRUNCATIONS[request.truncation])
 
 
-def fields(
-    truncation: Truncation = "start",
-    normalize: bool = False,
-    dimensions: int | None = None,
-    encoding: Encoding = "float32",
-) -> dict[str, Any]:
+def fields(**asked: Unpack[Asked]) -> dict[str, Any]:
     """What a request holds beside its sentences. Raises RequestError for what the contract has no word for."""
-    words: dict[str, Any] = {"normalize": normalize, "dimensions": dimensions or 0}
-    for name, value, known in (("truncation", truncation, TRUNCATIONS), ("encoding", encoding, ENCODINGS)):
-        number = next((number for number, word in known.items() if word == value), None)
-        if number is None:
-            raise RequestError(f"{name} {value!r}: it is {', '.join(dict.fromkeys(known.values()))}", field=name)
-        words[name] = number
-    return words
+    options, encoding = understood(**asked)
+    return {
+        "truncation": _number(TRUNCATIONS, options.truncation),
+        "normalize": options.normalize,
+        "dimensions": options.dimensions or 0,
+        "encoding": _number(ENCODINGS, encoding),
+    }
+
+
+def _number(words: Mapping[int, str], word: str) -> int:
+    return next(number for number, known in words.items() if known == word)
 
 
 def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
@@ -136,13 +134,11 @@ def items(found: Embeddings, encoding: Encoding) -> Iterator[dict[str, Any]]:
 
 def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str, Any]]:
     """The fields of Embedding that hold each of `rows`."""
-    if encoding == "int8":
-        scales = np.abs(rows).max(axis=1, keepdims=True, initial=0) / _INT8_MAX
-        numbers = np.rint(rows / np.where(scales > 0, scales, np.float32(1))).astype(np.int8)
-        pairs = zip(numbers, scales[:, 0], strict=True)
-        return ({"int8_values": row.tobytes(), "scale": scale} for row, scale in pairs)
-    packed = np.packbits(rows > 0, axis=1) if encoding == "sign_bits" else rows
-    return ({_FIELD[encoding]: row.tobytes()} for row in np.ascontiguousarray(packed, dtype=_DTYPE[encoding]))
+    numbers, scales = encoded(rows, encoding)
+    written = (row.tobytes() for row in np.ascontiguousarray(numbers, dtype=_DTYPE[encoding]))
+    if scales is None:
+        return ({_FIELD[encoding]: content} for content in written)
+    return ({"int8_values": content, "scale": scale} for content, scale in zip(written, scales, strict=True))
 
 
 def decode(responses: Sequence[Any]) -> Embeddings:

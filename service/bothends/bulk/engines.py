@@ -1,0 +1,123 @@
+"""Sentences to vectors, and to reasons for those that have none: by a model in this process, or by servers."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+
+from ..chunks import chunks
+from ..client import Client
+from ..embeddings import Embeddings
+from ..errors import ModelChangedError, SentenceError
+from ..options import Asked
+
+if TYPE_CHECKING:
+    from ..encoder import Encoder
+
+_REQUEST_SENTENCES = 128
+_REQUEST_CHARS = 1 << 18
+_REQUESTS = 8
+"""In flight. A server that has enough waiting batches better, and two servers want two."""
+_FIRST_TIMEOUT_S = 10.0
+"""Of the first call: who names a server that isn't there would rather know at once."""
+Found: TypeAlias = tuple[Embeddings | None, dict[int, str]]
+"""The embeddings of the good sentences, in order, and what is wrong with each other one, by its place."""
+
+
+class Engine(Protocol):
+    """Who computes. Safe to use from several threads at once."""
+
+    model: str
+    """Name and version."""
+    dimension: int
+    nested_dimensions: tuple[int, ...]
+
+    def embed(self, texts: Sequence[str]) -> Found:
+        """All of `texts` that can be embedded."""
+        ...
+
+    def stop(self) -> None:
+        """Give up what is in progress; `embed` raises then."""
+        ...
+
+
+class InProcess:
+    """A model loaded here."""
+
+    def __init__(self, encoder: "Encoder", asked: Asked) -> None:
+        self.model = f"{encoder.name} {encoder.version}"
+        self.dimension, self.nested_dimensions = encoder.dimension, encoder.nested_dimensions
+        self._encoder, self._asked = encoder, asked
+
+    def embed(self, texts: Sequence[str]) -> Found:
+        """All of `texts` that can be embedded."""
+        problems: dict[int, str] = {}
+
+        def note(error: SentenceError) -> None:
+            problems[error.index] = error.reason
+
+        return self._encoder.embed_readable(texts, note, **self._asked), problems
+
+    def stop(self) -> None:
+        """Stop the model's threads."""
+        self._encoder.close(timeout_s=0)
+
+
+class Servers:
+    """One server or several, behind a client."""
+
+    def __init__(self, client: Client, asked: Asked) -> None:
+        served = client.model(timeout_s=min(client.timeout_s, _FIRST_TIMEOUT_S))
+        self.model = f"{served.name} {served.version}"
+        self.dimension, self.nested_dimensions = served.dimension, tuple(served.nested_dimensions)
+        self._version = served.version
+        self._client, self._asked = client, asked
+        self._pool = ThreadPoolExecutor(_REQUESTS)
+
+    def embed(self, texts: Sequence[str]) -> Found:
+        """In several requests at once, each of sentences of like length. A bad one has its request asked again."""
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
+        sizes = [len(texts[place]) for place in order]
+        parts = [order[a:b] for a, b in chunks(sizes, most=_REQUEST_SENTENCES, most_size=_REQUEST_CHARS)]
+        problems: dict[int, str] = {}
+        answered = [each for each in self._pool.map(lambda part: self._ask(texts, part, problems), parts) if each[0]]
+        places = [place for part, _ in answered for place in part]
+        return (_joined([found for _, found in answered], places) if places else None), problems
+
+    def stop(self) -> None:
+        """Cancel what is in progress."""
+        self._client.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, texts: Sequence[str], places: list[int], problems: dict[int, str]) -> tuple[list[int], Embeddings]:
+        """The good ones among `places`, and their embeddings."""
+        good = list(places)
+        while good:
+            try:
+                found = self._client.embed([texts[place] for place in good], **self._asked)
+            except SentenceError as error:
+                problems[good.pop(error.index)] = error.reason
+            else:
+                if found.model_version != self._version:
+                    raise ModelChangedError(
+                        f"the model was {self.model} and is version {found.model_version} now; their vectors can't be "
+                        "compared, so begin anew with --overwrite"
+                    )
+                return good, found
+        return [], Embeddings(np.empty((0, 0)), [], [], self._version)
+
+
+def _joined(parts: Sequence[Embeddings], places: Sequence[int]) -> Embeddings:
+    """`parts`, whose sentences stood at `places`, in the order of those."""
+    order = np.argsort(places, kind="stable")
+    counts = [count for part in parts for count in part.token_counts]
+    cut = [each for part in parts for each in part.truncated]
+    scales = [part.scales for part in parts if part.scales is not None]
+    return Embeddings(
+        np.concatenate([part.rows for part in parts])[order],
+        [counts[index] for index in order],
+        [cut[index] for index in order],
+        parts[0].model_version,
+        np.concatenate(scales)[order] if scales else None,
+    )

@@ -1,0 +1,129 @@
+"""What one run is to do, checked before anything is loaded or written; its input opened, its output begun."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import FileError, RequestError, SettingsError
+from ..options import Asked
+from . import readers
+from .block import Shape, Writer
+from .engines import Engine
+from .readers import Reader
+from .sinks import Files, Pipe, Sink
+from .source import Source
+from .writers import NpyWriter
+
+INPUTS = {
+    ".txt": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
+}  # fmt: skip
+"""Formats by the ends of names."""
+OUTPUTS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".npy": "npy", ".parquet": "parquet"}
+_OWN_COLUMNS = ("row", "embedding", "token_count", "truncated", "scale")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which rows, with which options, to where. Paths are None for standard input and output."""
+
+    input: Path | None
+    output: Path | None
+    input_format: str
+    output_format: str
+    column: str | None
+    keep: Sequence[str]
+    overwrite: bool
+    asked: Asked
+
+    def check(self) -> None:
+        """Raises SettingsError for what can't be had, FileError for an output that can't be written."""
+        if self.input_format == "txt" and (self.column is not None or self.keep):
+            raise SettingsError("a text file has no columns: --column and --keep are for csv, jsonl and parquet")
+        if self.input is None and self.input_format == "parquet":
+            raise SettingsError("Parquet can't be read from standard input; name the file with --input")
+        if self.output is None and self.output_format != "jsonl":
+            raise SettingsError(f"only jsonl goes to standard output; name a file for {self.output_format}")
+        if self.output_format == "npy" and self.keep:
+            raise SettingsError("npy holds vectors only: --keep is for jsonl and parquet")
+        if self.output_format == "npy" and self.asked.get("encoding") == "int8":
+            raise SettingsError("npy has no place for the scales of int8; write parquet or jsonl")
+        for index, name in enumerate(self.keep):
+            if name in _OWN_COLUMNS or name in self.keep[:index]:
+                raise SettingsError(f"--keep {name}: the output has a column of that name already")
+        if self.output is not None:
+            _must_be_writable(self.output, self.input)
+
+    def read(self, files: ExitStack) -> Reader:
+        """Open the input; `files` close it."""
+        if self.input_format == "parquet" and self.input is not None:
+            from .parquet import read
+
+            return read(self.input, self.column, self.keep)
+        source = files.enter_context(Source(self.input))
+        if self.input_format == "txt":
+            return readers.text(source)
+        if self.input_format == "jsonl":
+            return readers.objects(source, self.column, self.keep)
+        return readers.table(source, self.column, self.keep, delimiter="\t" if self.input_format == "tsv" else ",")
+
+    def sink(self, reader: Reader, engine: Engine, files: ExitStack) -> Sink:
+        """Begin the output, or go on with it; `files` close it."""
+        dimension = self.asked.get("dimensions") or engine.dimension
+        sizes = (*engine.nested_dimensions, engine.dimension)
+        if dimension not in sizes:
+            offered = ", ".join(map(str, sizes))
+            raise RequestError(f"{dimension} dimensions can't be had; this model offers {offered}", field="dimensions")
+        writer = self._writer(Shape.of(dimension, self.asked.get("encoding", "float32")), reader, engine)
+        if self.output is None:
+            return Pipe(writer, sys.stdout.buffer, sys.stderr.buffer)
+        sink = Files(self.output, writer, self._identity(reader, engine), overwrite=self.overwrite)
+        files.callback(sink.close)
+        return sink
+
+    def _writer(self, shape: Shape, reader: Reader, engine: Engine) -> Writer:
+        if self.output_format == "npy":
+            return NpyWriter(shape)
+        if self.output_format == "parquet":
+            from .parquet import ParquetWriter
+
+            return ParquetWriter(shape, self.keep, reader.kept_types, engine.model)
+        from .jsonlines import JsonWriter
+
+        return JsonWriter(self.keep)
+
+    def _identity(self, reader: Reader, engine: Engine) -> dict[str, Any]:
+        """What the same job has in common with itself: whatever the output's bytes depend on."""
+        return {
+            "model": engine.model,
+            "input's size": reader.total,
+            "input's format": self.input_format,
+            "output's format": self.output_format,
+            "column": reader.column,
+            "kept columns": list(self.keep),
+            "kept types": str(reader.kept_types),
+            **self.asked,
+        }
+
+
+def format_of(path: Path | None, asked: str | None, known: Mapping[str, str], *, piped: str, flag: str) -> str:
+    """`asked`, or what the name of `path` ends in. Raises SettingsError where that is none of `known`."""
+    if asked is not None:
+        return asked
+    if path is None:
+        return piped
+    suffix = (path.with_suffix("") if path.suffix == ".gz" and flag == "--input-format" else path).suffix.lower()
+    if suffix not in known:
+        raise SettingsError(f"{path}: its name ends in none of {', '.join(known)}; say {flag}")
+    return known[suffix]
+
+
+def _must_be_writable(output: Path, source: Path | None) -> None:
+    if not output.parent.is_dir():
+        raise FileError(f"{output} can't be written: there is no folder {output.parent}")
+    if output.exists() and not output.is_file():
+        raise FileError(f"{output} is no file that could be replaced; --output - is standard output")
+    if source is not None and source.exists() and output.exists() and source.samefile(output):
+        raise SettingsError(f"{output} is the input too")

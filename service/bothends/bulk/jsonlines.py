@@ -1,0 +1,60 @@
+"""Blocks to JSON lines. What needs orjson: Python's own module takes many times as long for an array's numbers."""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from .block import Block
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+
+
+class JsonWriter:
+    """A line for each row that was embedded: `row`, columns that are kept, `embedding`, `token_count`, `truncated`.
+
+    Numbers have as many digits as tell them apart: float32 read back is the same float32.
+    """
+
+    sealed_suffix = ""
+
+    def __init__(self, keep: Sequence[str]) -> None:
+        self._keep = keep
+
+    def head(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def body(self, block: Block) -> Iterator[bytes]:
+        """Its lines."""
+        if block.found is None:
+            return
+        found = block.found
+        scales = None if found.scales is None else found.scales.tolist()
+        for index, place in enumerate(block.good):
+            line: dict[str, Any] = {"row": block.first + place}
+            line |= zip(self._keep, block.rows[place].kept, strict=True)
+            line["embedding"] = found.rows[index]
+            line["token_count"], line["truncated"] = found.token_counts[index], found.truncated[index]
+            if scales is not None:
+                line["scale"] = scales[index]
+            yield self._line(line)
+
+    def seal(self, partial: Path, sealed: Path, rows: int) -> None:
+        """It is whole already."""
+
+    def _line(self, line: dict[str, Any]) -> bytes:
+        try:
+            return orjson.dumps(line, default=_word, option=_OPTIONS)
+        except TypeError:  # a number beyond 64 bits, which JSON may hold, and Python's own module writes
+            for name in self._keep:
+                line[name] = orjson.Fragment(json.dumps(line[name], default=_word))
+            return orjson.dumps(line, default=_word, option=_OPTIONS)
+
+
+def _word(value: object) -> str:
+    """What JSON has no word for: bytes as base64, anything else as Python writes it."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

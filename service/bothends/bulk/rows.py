@@ -1,0 +1,92 @@
+"""Rows of an input to windows of them, each with a digest of all that was read up to its end. Knows no file format."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..chunks import WINDOW, WINDOW_CHARS
+
+MOST_CHARS = 65536
+"""Of a sentence: a server's own limit, unless it was told otherwise."""
+_FIRST = 64
+"""Rows of the first window where somebody waits for the first answer; each further one is twice as large."""
+
+
+class Row(NamedTuple):
+    """One row of the input: a sentence, or why it has none."""
+
+    text: str
+    problem: str | None = None
+    kept: tuple[Any, ...] = ()
+    """Of the columns that are to be kept, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows that are embedded together, then written and committed together."""
+
+    first: int
+    """The first one's number in the input, from 0."""
+    rows: list[Row]
+    digest: str
+    """Of all rows of the input up to its end."""
+    position: int
+    """Where the input stood then, in its reader's units."""
+
+    @property
+    def end(self) -> int:
+        """The number of the row after it."""
+        return self.first + len(self.rows)
+
+
+def row(text: object, kept: tuple[Any, ...] = ()) -> Row:
+    """A row whose sentence is `text`, or the reason why it can't be one."""
+    if not isinstance(text, str):
+        return Row("", "is null, not a string" if text is None else f"is no string ({type(text).__name__})", kept)
+    if len(text) > MOST_CHARS:
+        return Row("", f"has {len(text)} characters; the limit is {MOST_CHARS}", kept)
+    if not text or text.isspace():
+        return Row("", "is empty; a sentence needs at least one word", kept)
+    if not all(map(is_unicode, (text, *kept))):
+        return Row("", "is no valid UTF-8", tuple(value if is_unicode(value) else None for value in kept))
+    return Row(text, None, kept)
+
+
+def is_unicode(value: object) -> bool:
+    """Whether `value`, where it is text, is no half of a surrogate pair and no byte that was no UTF-8."""
+    try:
+        return not isinstance(value, str) or value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: bool) -> Iterator[Window | None]:
+    """All of `rows`, cut by their count and by how much they hold: the same rows are always cut alike.
+
+    Unless `eager`: then somebody waits for answers, the first windows are small, and None in `rows` (nothing more has
+    come yet) ends one, and is passed on.
+    """
+    digest, first, gathered, chars = hashlib.sha256(), 0, list[Row](), 0
+    most = _FIRST if eager else WINDOW
+
+    def cut() -> Window:
+        nonlocal first, gathered, chars, most
+        window = Window(first, gathered, digest.hexdigest(), position())
+        first, gathered, chars, most = window.end, [], 0, min(WINDOW, 2 * most)
+        return window
+
+    for each in rows:
+        if each is not None:
+            gathered.append(each)
+            content = f"{each.text}\x1f{each.problem or ''}\x1f{each.kept or ''}\x1e"
+            digest.update(content.encode("utf-8", "surrogatepass"))
+            chars += len(content)
+            if len(gathered) >= most or chars >= WINDOW_CHARS:
+                yield cut()
+        elif eager:
+            if gathered:
+                yield cut()
+            yield None
+    if gathered:
+        yield cut()

@@ -1,0 +1,84 @@
+"""An input through an engine into a sink: windows in flight, written in order. Knows no format, file or model."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ..errors import SettingsError
+from .block import Block
+from .engines import Engine
+from .journal import Committed
+from .readers import Reader
+from .rows import Window, windows
+from .sinks import Sink
+
+_IN_FLIGHT = 2
+"""Windows that are computed at once: when one ends, the next has begun. One more is written meanwhile."""
+
+
+def run(reader: Reader, engine: Engine, sink: Sink, advance: Callable[[Window], None]) -> Committed:
+    """Embed what `sink` hasn't yet of what `reader` reads. `advance` hears of each window that is done.
+
+    Raises SettingsError where the input isn't what the sink's rows were read from. What was taken by the sink when
+    something is raised stays there.
+    """
+    if not sink.done.is_whole:
+        with ThreadPoolExecutor(_IN_FLIGHT, "bothends-bulk") as pool:
+            try:
+                _embed(reader, engine, sink, advance, pool)
+            except BaseException:
+                engine.stop()
+                raise
+    sink.finish()
+    return sink.done
+
+
+def _embed(
+    reader: Reader, engine: Engine, sink: Sink, advance: Callable[[Window], None], pool: ThreadPoolExecutor
+) -> None:
+    waiting: deque[tuple[Window, Future[Block]]] = deque()
+
+    def settle() -> None:
+        window, block = waiting.popleft()
+        sink.take(block.result(), window.digest)
+        advance(window)
+
+    every = windows(reader.rows, reader.position, eager=sink.is_watched)
+    for window in _left(every, sink.done, advance):
+        if window is None:  # nothing more has come: whoever waits for answers gets them all
+            while waiting:
+                settle()
+            continue
+        waiting.append((window, pool.submit(_block, engine, window)))
+        if len(waiting) > _IN_FLIGHT:
+            settle()
+    while waiting:
+        settle()
+
+
+def _left(
+    every: Iterator[Window | None], done: Committed, advance: Callable[[Window], None]
+) -> Iterator[Window | None]:
+    """The windows after those that are done, which must be the very same as then."""
+    end, digest = 0, ""
+    while end < done.rows and (window := next(every, None)) is not None:
+        end, digest = window.end, window.digest
+        advance(window)
+    if (end, digest) != (done.rows, done.digest):
+        raise SettingsError(
+            f"the input has changed since its first {done.rows} rows were embedded; --overwrite begins anew"
+        )
+    yield from every
+
+
+def _block(engine: Engine, window: Window) -> Block:
+    """`window` with the vectors of its good rows."""
+    readable = [place for place, row in enumerate(window.rows) if row.problem is None]
+    problems = {place: row.problem for place, row in enumerate(window.rows) if row.problem is not None}
+    found = None
+    if readable:
+        found, wrong = engine.embed([window.rows[place].text for place in readable])
+        problems |= {readable[index]: reason for index, reason in wrong.items()}
+        found = found if len(wrong) < len(readable) else None
+    good = [place for place in readable if place not in problems]
+    return Block(window.first, window.rows, good, found, problems)

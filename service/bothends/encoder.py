@@ -1,0 +1,135 @@
+"""Sentences to NumPy rows in this process: `Client` without a server. Any number of them, a window at a time.
+
+Knows no wire: what a server would answer comes from the same embedder, options and encodings.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self, TypeAlias, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle, default_path
+from .chunks import WINDOW, WINDOW_CHARS, chunks
+from .embedder import Accepted, Embedder, Rows
+from .embeddings import Embeddings, rows_or_warning
+from .errors import SentenceError
+from .options import Asked, Options, encoded, understood
+from .reading import Unreadable, refuse
+from .settings import Settings
+from .versions import newest
+
+_IN_FLIGHT = 2  # one is computed while the next is tokenised
+_NO_LIMIT = 2**31 - 1
+
+
+_Begun: TypeAlias = tuple[Accepted, Rows]
+"""A window on its way."""
+
+
+class Encoder:
+    """A model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        """`load` is what makes one; this is for who has an embedder already."""
+        config = embedder.model.config
+        self._embedder = embedder
+        self.name, self.version = config.name, config.version
+        self.dimension = config.dimension
+        """How many numbers an embedding has."""
+        self.nested_dimensions = config.nested_dimensions
+        """Smaller sizes that may be asked for as `dimensions`."""
+        self.max_tokens = config.max_tokens
+        """How much the model reads of a sentence."""
+
+    @classmethod
+    def load(cls, bundle: Path | str | None = None, *, device: str = "auto", workers: int | None = None) -> Self:
+        """Load and self-test a model: of the folder `bundle`, or the packaged English one.
+
+        `device` is "auto", "cpu" or "cuda"; `workers` are model runs at once on a CPU, by default one a core. Raises
+        SettingsError, BundleError or DeviceError.
+        """
+        asked = {"device": device, **({} if workers is None else {"workers": str(workers)})}
+        # Limits keep callers from each other; here there is one, and `embed` holds no more than a few windows at once.
+        limits = dict.fromkeys(("sentence_chars", "request_tokens", "queue_tokens"), str(_NO_LIMIT))
+        settings = Settings.load(
+            asked | {f"max_{name}": most for name, most in limits.items()} | {"max_sentences": str(WINDOW)}, {}
+        )
+        found = default_path() if bundle is None else newest(Path(bundle))
+        return cls(Embedder.load(Bundle.open(found), settings=settings))
+
+    def encode(self, sentences: Sequence[str] | str, **asked: Unpack[Asked]) -> NDArray[Any]:
+        """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
+
+        `asked` is what options.Asked lists: `truncation`, `normalize`, `dimensions`, `encoding`. The same rows as
+        `Client.encode` has from a server of this model. Warns with TruncationWarning where a sentence was cut. Raises
+        SentenceError (its `index` counts in `sentences`), RequestError (also where there are no sentences), or
+        EngineError.
+        """
+        if isinstance(sentences, str):
+            row: NDArray[Any] = rows_or_warning(self.embed([sentences], **asked))[0]
+            return row
+        return rows_or_warning(self.embed(sentences, **asked))
+
+    def embed(self, sentences: Sequence[str], **asked: Unpack[Asked]) -> Embeddings:
+        """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
+        return self.embed_readable(sentences, refuse, **asked)
+
+    def embed_readable(self, sentences: Sequence[str], unreadable: Unreadable, **asked: Unpack[Asked]) -> Embeddings:
+        """As `embed`, of those sentences that can be embedded: `unreadable` is told of each other one."""
+        texts = _texts(sentences)
+        options, encoding = understood(**asked)
+        begun: deque[_Begun] = deque()
+        found: list[Embeddings] = []
+        try:
+            for start, stop in chunks([len(text) for text in texts], most=WINDOW, most_size=WINDOW_CHARS):
+                if len(begun) == _IN_FLIGHT:
+                    found.append(self._finish(begun.popleft()))
+                begun.append(self._begin(texts[start:stop], start, options, unreadable))
+            while begun:
+                found.append(self._finish(begun.popleft()))
+        finally:
+            for _, rows in begun:  # something was raised: nobody wants the others
+                rows.cancel()
+        numbers, scales = encoded(np.concatenate([part.rows for part in found]), encoding)
+        return Embeddings(
+            numbers,
+            [count for part in found for count in part.token_counts],
+            [cut for part in found for cut in part.truncated],
+            self.version,
+            scales,
+        )
+
+    def close(self, *, timeout_s: float = 30) -> None:
+        """Stop. Calls in progress get `timeout_s` to finish, then raise DrainingError."""
+        self._embedder.close(timeout_s=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self, texts: list[str], start: int, options: Options, unreadable: Unreadable) -> _Begun:
+        """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
+
+        def tell(error: SentenceError) -> None:
+            unreadable(error.at(start + error.index))
+
+        return self._embedder.begin(texts, options, unreadable=tell)
+
+    def _finish(self, begun: _Begun) -> Embeddings:
+        accepted, rows = begun
+        return self._embedder.finish(accepted, rows.result())
+
+
+def _texts(sentences: Sequence[str]) -> list[str]:
+    if isinstance(sentences, str):
+        raise TypeError("pass a list of sentences, not one string")
+    texts = list(sentences)
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"sentences[{index}] is a {type(text).__name__}, not a string")
+    return texts

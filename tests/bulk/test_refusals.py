@@ -1,0 +1,126 @@
+"""What can't be done is one line that says what to do, before anything is loaded or written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import Embed, environment
+
+COLUMNS = "there is 'id', 'title', 'text', 'body'"
+REFUSED = [
+    ("{in} {csv}", 2, "which --column holds the sentences? There is 'id', 'title', 'body'"),
+    ("{in} {csv} --column txt", 2, "has no column 'txt'; there is 'id', 'title', 'body'"),
+    ("{in} {csv} --column body --keep ID", 2, "has no column 'ID'; there is"),
+    ("{in} {csv} --column body --keep id --keep id", 2, "--keep id: the output has a column of that name already"),
+    ("{in} {csv} --column body --keep row", 2, "--keep row: the output has a column of that name already"),
+    ("{in} {twice} --column a", 2, "has more than one column 'a'"),
+    ("{in} {jsonl}", 2, "which --column holds the sentences? There is 'id', 'a', 'b'"),
+    ("{in} {parquet} --column n", 2, "column 'n' holds int64, not text"),
+    ("{in} {txt} --column text", 2, "a text file has no columns"),
+    ("{in} {txt} --output x.npy --encoding int8", 2, "no place for the scales of int8"),
+    ("{in} {csv} --column body --keep id --output x.npy", 2, "npy holds vectors only"),
+    ("{in} {txt} --output-format npy", 2, "only jsonl goes to standard output"),
+    ("{in} {txt} --output x.csv", 2, "its name ends in none of .jsonl, .ndjson, .npy, .parquet; say --output-format"),
+    ("{in} x.docx", 2, "its name ends in none of .txt, .csv"),
+    ("{in} missing.txt", 1, "missing.txt can't be read: No such file or directory"),
+    ("{in} missing.parquet", 1, "missing.parquet can't be read as Parquet"),
+    ("{in} {txt} --input-format parquet", 1, "can't be read as Parquet"),
+    ("{in} . --input-format txt", 1, "can't be read: Is a directory"),
+    ("{in} {txt} --output nowhere/x.npy", 1, "can't be written: there is no folder nowhere"),
+    ("{in} {txt} --output /dev/null --output-format npy", 1, "is no file that could be replaced"),
+    ("{in} {txt} --output {txt} --output-format npy", 2, "is the input too"),
+    ("{in} {txt} --dimensions 7 --output x.npy", 1, "7 dimensions can't be had; this model offers 32"),
+    ("{in} {txt} --workers 0", 2, "workers 0"),
+    ("{in} - --input-format parquet", 2, "can't be read from standard input"),
+    ("{in} {txt} --json", 2, "--json is for SENTENCES"),
+    ("{in} {txt} dragons", 2, "one of these"),
+    ("dragons --output x.npy", 2, "--output is for files"),
+    ("dragons --encoding int8", 2, "--encoding is for files and --json"),
+    ("{in} {csv} --column body --input x.csv dragons", 2, "one of these"),
+    ("dragons --server 127.0.0.1:1", 2, "give one of them"),
+    ("", 2, "give SENTENCES, or --input FILE, or -"),
+]
+
+
+@pytest.mark.parametrize(("flags", "code", "said"), REFUSED, ids=[flags for flags, _, _ in REFUSED])
+def test_it_is_one_line_and_nothing_is_written(
+    embed: Embed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, code: int, said: str
+) -> None:
+    (tmp_path / "a.csv").write_text("id,title,body\n1,A,dragons\n")
+    (tmp_path / "b.csv").write_text("a,a\n1,2\n")
+    (tmp_path / "a.txt").write_text("dragons\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "a": "x", "b": "y"}) + "\n")
+    pq.write_table(pa.table({"n": [1], "text": ["dragons"]}), tmp_path / "a.parquet")
+    there = sorted(tmp_path.iterdir())
+    names = {
+        "in": "--input",
+        "csv": "a.csv",
+        "twice": "b.csv",
+        "txt": "a.txt",
+        "jsonl": "a.jsonl",
+        "parquet": "a.parquet",
+    }
+    ended = embed(*flags.format(**names).split(), code=code, cwd=tmp_path, stdin=subprocess.DEVNULL)
+    error = ended.stderr.removeprefix("column: text\n")
+    assert error.startswith("Error: ")
+    assert said in error
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == there
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "column"),
+    [
+        ("text\ndragons\n", "a.csv", "text"),
+        ("n,Sentence,m\n1,dragons,2\n", "a.csv", "Sentence"),
+        ('{"n": 1, "body": "dragons"}\n', "a.jsonl", "body"),
+    ],
+)
+def test_a_guess_is_shown(embed: Embed, tmp_path: Path, content: str, name: str, column: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert embed("--input", tmp_path / name).stderr == f"column: {column}\n"
+
+
+def test_a_first_row_without_the_column_is_told(embed: Embed, tmp_path: Path) -> None:
+    """Most likely the name is wrong; but it may come later."""
+    (tmp_path / "a.jsonl").write_text('{"id": 1}\n{"text": "dragons"}\n')
+    said = embed("--input", tmp_path / "a.jsonl", "--column", "text").stderr.splitlines()
+    assert said[0] == "Warning: the first row has no 'text'; it has 'id'"
+    assert json.loads(said[1]) == {"row": 0, "reason": "has no column 'text'"}
+
+
+WITHOUT = """
+import sys
+missing = sys.argv.pop(1)
+class No:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, No())
+from bothends.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "output", "extra"),
+    [("pyarrow", "x.parquet", "bulk"), ("orjson", "x.jsonl", "bulk"), ("onnxruntime", "x.npy", "cpu")],
+)
+def test_what_isnt_installed_is_named(tmp_path: Path, module: str, output: str, extra: str) -> None:
+    """And nothing needs it that doesn't use it."""
+    (tmp_path / "a.txt").write_text("dragons\n")
+    command = [sys.executable, "-c", WITHOUT, module, "embed", "--input", "a.txt", "--device", "cpu", "--output"]
+
+    def run(name: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*command, name], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment()
+        )
+
+    assert run(output).stderr == f"Error: bothends embed needs {module}: pip install 'bothends[{extra}]'\n"
+    if extra == "bulk":
+        assert run("y.npy").returncode == 0
