@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from bothends.bundle import Bundle
 from bothends.call import Inbound
-from bothends.http_call import HttpFront, Limits
+from bothends.http.call import HttpFront, Limits
 from bothends.server import Server
 
 from .doors import PATIENCE_S, serving

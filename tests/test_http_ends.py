@@ -15,7 +15,7 @@ import trustme
 
 from bothends.bundle import Bundle
 from bothends.dispatch import Answer
-from bothends.http_call import HttpCall
+from bothends.http.call import HttpCall
 from bothends.server import Server
 from bothends.work import Request
 

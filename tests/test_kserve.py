@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from bothends.bundle import Bundle
 from bothends.client import Client
 from bothends.embedder import Embedder
-from bothends.fronts.kserve import SERVICE
+from bothends.fronts.kserve.service import SERVICE
 from bothends.kserve.v2 import inference_pb2
 from bothends.model import Model
 from bothends.server import Server

@@ -19,7 +19,7 @@ from bothends.bundle import Bundle
 from bothends.call import Call
 from bothends.dispatch import Answer
 from bothends.errors import BothendsError, DrainingError, NotServingError, OverloadedError, QuotaError
-from bothends.fronts.kserve import SERVICE
+from bothends.fronts.kserve.service import SERVICE
 from bothends.keys import new
 from bothends.kserve.v2 import inference_pb2
 from bothends.server import Server

@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from bothends.bundle import Bundle
 from bothends.client import Client
 from bothends.embeddings import Embeddings
-from bothends.fronts import openai
+from bothends.fronts.openai import service as openai
 from bothends.server import Server
 from bothends.tokenizer import Tokenizer
 

@@ -90,7 +90,7 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "no dimensions": (f'{{{MODEL}, "input": "a", "dimensions": 0}}', "dimensions", "0 dimensions can't be had"),
     "dimensions true": (f'{{{MODEL}, "input": "a", "dimensions": true}}', "dimensions", "a valid integer"),
     "encoding": (f'{{{MODEL}, "input": "a", "encoding_format": "int8"}}', "encoding_format", "'float' or 'base64'"),
-    "truncation": (f'{{{MODEL}, "input": "a", "truncation": true}}', "truncation", "'error', 'start' or 'end'"),
+    "truncation": (f'{{{MODEL}, "input": "a", "truncation": true}}', "truncation", "'start', 'error' or 'end'"),
     "user": (f'{{{MODEL}, "input": "a", "user": 1}}', "user", "a valid string"),
 }  # fmt: skip
 
@@ -200,7 +200,7 @@ def test_a_model_that_is_not_fit(toy_bundle: Bundle, monkeypatch: pytest.MonkeyP
 def test_a_bug_of_ours(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """500, without a word of what went wrong."""
     with serving(toy_bundle) as server, calling(server) as http:
-        monkeypatch.setattr("bothends.fronts.openai._write", lambda *_: 1 / 0)
+        monkeypatch.setattr("bothends.fronts.openai.service._write", lambda *_: 1 / 0)
         answer = embed(http)
         assert (answer.status_code, problem(answer)["message"]) == (500, "internal error")
         assert problem(answer)["type"] == "server_error"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothends.errors import RequestError
+from bothends.fronts.kserve.tensors import texts
 from bothends.kserve.v2 import inference_pb2
 from bothends.server import Server
-from bothends.tensors import texts
 
 from .doors import connected
 from .infer import Stub, packed, parameters, refused, request
@@ -132,7 +132,7 @@ BAD = {
     "unknown truncation": (
         request("a", **parameters(truncation="middle")),
         "parameters[truncation]",
-        "error, start, end",
+        "start, error, end",
     ),
     "negative timeout": (request("a", **parameters(timeout=-1)), "parameters[timeout]", "not below 0"),
     "dimensions": (request("a", **parameters(dimensions=100)), "dimensions", "100 dimensions can't be had"),

@@ -88,9 +88,9 @@ class ServeCommand(click.Command):
         return [*options, *super().get_params(ctx)]
 
 
-@main.command(cls=ServeCommand, short_help="Serve a model over gRPC.")
+@main.command(cls=ServeCommand, short_help="Serve a model over gRPC and HTTP.")
 def serve(**flags: str | None) -> None:
-    """Serve a model over gRPC, with metrics over HTTP.
+    """Serve a model over gRPC and HTTP, with metrics and a page.
 
     Each flag is an environment variable too; a flag wins.
     """

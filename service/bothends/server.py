@@ -21,12 +21,14 @@ from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
 from .embedder import Embedder
-from .fronts import kserve, openai
-from .fronts.native import EmbeddingService
-from .fronts.page import Page
-from .fronts.stream import EmbedStreams
+from .fronts.kserve import service as kserve
+from .fronts.native.service import EmbeddingService
+from .fronts.native.stream import EmbedStreams
+from .fronts.openai import service as openai
+from .fronts.page.service import Page
 from .gate import Gate
-from .http_call import Limits
+from .http.call import Limits
+from .http.server import WebServer, application
 from .keeper import Keeper
 from .keys import Keys
 from .metrics import Metrics
@@ -35,7 +37,6 @@ from .responder import Responder
 from .settings import Settings
 from .transport import Transport, bracketed
 from .versions import fingerprint, newest
-from .web import WebServer, application
 from .wire import SERVICE
 
 _log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.dispatch import Answer, protobuf
     from bothends.embedder import Embedder
     from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
-    from bothends.fronts.native import EmbeddingService
+    from bothends.fronts.native.service import EmbeddingService
     from bothends.metrics import Metrics
     from bothends.responder import Responder
     from bothends.settings import Settings

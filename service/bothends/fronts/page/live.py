@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from .metrics import SECONDS
+from ...metrics import SECONDS
 
 EMBEDDING = frozenset(["Embed", "ModelInfer", "POST /v1/embeddings", "POST /explain"])
 """Methods whose time is an embedding's; others would make it look shorter, and streams longer."""

@@ -9,15 +9,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ..dispatch import Answer, Dispatcher, protobuf
-from ..errors import BothendsError, DrainingError, OverloadedError
-from ..message import Message
-from ..metrics import Metrics
-from ..responder import Responder
-from ..streaming import Stream
-from ..timer import Timer
-from ..v1 import embedding_pb2
-from ..wire import SERVICE
+from ...dispatch import Answer, Dispatcher, protobuf
+from ...errors import BothendsError, DrainingError, OverloadedError
+from ...metrics import Metrics
+from ...responder import Responder
+from ...streaming import Stream
+from ...timer import Timer
+from ...v1 import embedding_pb2
+from ...wire import SERVICE
+from .message import Message
 
 _MESSAGES, _SENTENCES, _BYTES = 32, 256, 1 << 20
 """On their way: no message more is read once so much is. Enough for full batches; each stream may keep as much."""

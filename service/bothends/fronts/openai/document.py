@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from .openai_api import EmbeddingRequest, EmbeddingResponse, ErrorResponse, Model, ModelList
+from .requests import EmbeddingRequest, EmbeddingResponse, ErrorResponse, Model, ModelList
 
 _BEARER = "BearerAuth"
 _ANYWHERE = (401, 405, 429, 500, 503, 504)

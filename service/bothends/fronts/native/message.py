@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
-from .dispatch import Answer
-from .embedder import Accepted, Embedder, Rows
-from .errors import (
+from ...dispatch import Answer
+from ...embedder import Accepted, Embedder, Rows
+from ...errors import (
     BothendsError,
     EngineError,
     NotServingError,
@@ -19,11 +19,11 @@ from .errors import (
     RequestError,
     SentenceError,
 )
-from .metrics import Metrics
-from .options import Encoding
-from .status import to_status
-from .v1 import embedding_pb2
-from .wire import Item, encode_items, items, options
+from ...metrics import Metrics
+from ...options import Encoding
+from ...status import to_status
+from ...v1 import embedding_pb2
+from ...wire import Item, encode_items, items, options
 
 
 class Listener(Protocol):

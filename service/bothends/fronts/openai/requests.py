@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from .engine import TokenIds
-from .errors import RequestError
-from .options import Truncation
-from .validation import printable
+from ...engine import TokenIds
+from ...errors import RequestError
+from ...options import Truncation
+from ...validation import printable
 
 Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
 _SHOWN_CHARS = 64

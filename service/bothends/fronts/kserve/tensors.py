@@ -11,11 +11,11 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from .embeddings import Embeddings
-from .errors import RequestError, SentenceError
-from .kserve.v2 import inference_pb2
-from .options import Options, Truncation
-from .validation import printable
+from ...embeddings import Embeddings
+from ...errors import RequestError, SentenceError
+from ...kserve.v2 import inference_pb2
+from ...options import Options, Truncation
+from ...validation import printable
 
 INPUT = "text"
 _LENGTH_BYTES = 4

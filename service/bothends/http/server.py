@@ -21,12 +21,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .call import Outbox
-from .errors import StartupError
-from .httpauth import UNAUTHENTICATED, who_calls
-from .keys import Keys
-from .settings import Settings
-from .tls import Certificates
+from ..call import Outbox
+from ..errors import StartupError
+from ..keys import Keys
+from ..settings import Settings
+from ..tls import Certificates
+from .auth import UNAUTHENTICATED, who_calls
 
 _LAST_BYTES_S = 2
 """What a stopping server gives callers to read the end of what was sent."""

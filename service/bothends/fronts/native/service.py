@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
-from ..call import Inbound
-from ..dispatch import Answer, Dispatcher, protobuf
-from ..options import Options
-from ..responder import Query, Responder
-from ..v1 import embedding_pb2
-from ..wire import SERVICE, encode, options, truncation
+from ...call import Inbound
+from ...dispatch import Answer, Dispatcher, protobuf
+from ...options import Options
+from ...responder import Query, Responder
+from ...v1 import embedding_pb2
+from ...wire import SERVICE, encode, options, truncation
 
 
 class EmbeddingService:

@@ -12,18 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ..bundle import BundleConfig
-from ..dispatch import Answer, Dispatcher
-from ..embeddings import Embeddings
-from ..errors import UnknownModelError
-from ..http_body import JSON
-from ..http_call import HttpFront, Limits
-from ..openai_api import parse
-from ..openapi import document
-from ..options import Options
-from ..responder import Query, Responder
-from ..status import unpacked
-from ..validation import printable
+from ...bundle import BundleConfig
+from ...dispatch import Answer, Dispatcher
+from ...embeddings import Embeddings
+from ...errors import UnknownModelError
+from ...http.body import JSON
+from ...http.call import HttpFront, Limits
+from ...options import Options
+from ...responder import Query, Responder
+from ...status import unpacked
+from ...validation import printable
+from .document import document
+from .requests import parse
 
 _TYPES: dict[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
 """The kind of error that OpenAI's API has for an HTTP status; invalid_request_error for others below 500."""

@@ -6,9 +6,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .errors import UnauthenticatedError
-from .keys import Keys
-from .quota import Account
+from ..errors import UnauthenticatedError
+from ..keys import Keys
+from ..quota import Account
 
 
 def who_calls(request: Request, keys: Keys | None) -> Account | None:

@@ -13,14 +13,14 @@ from importlib.metadata import version
 import grpc
 from google.protobuf.message import DecodeError
 
-from ..call import Inbound
-from ..dispatch import Answer, Dispatcher, protobuf
-from ..embeddings import Embeddings
-from ..errors import UnknownModelError
-from ..kserve.v2 import inference_pb2
-from ..responder import Query, Responder
-from ..tensors import INPUT, OUTPUTS, options, outputs, response, texts
-from ..validation import printable
+from ...call import Inbound
+from ...dispatch import Answer, Dispatcher, protobuf
+from ...embeddings import Embeddings
+from ...errors import UnknownModelError
+from ...kserve.v2 import inference_pb2
+from ...responder import Query, Responder
+from ...validation import printable
+from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 _PLATFORM = "onnxruntime_onnx"

@@ -16,16 +16,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ..dispatch import Answer, Dispatcher
-from ..embedder import Accepted, Rows
-from ..errors import RequestError
-from ..explain import Parts
-from ..http_call import HttpFront, Limits
-from ..httpauth import who_calls
-from ..keys import Keys
-from ..live import live
-from ..metrics import Metrics
-from ..responder import Responder
+from ...dispatch import Answer, Dispatcher
+from ...embedder import Accepted, Rows
+from ...errors import RequestError
+from ...explain import Parts
+from ...http.auth import who_calls
+from ...http.call import HttpFront, Limits
+from ...keys import Keys
+from ...metrics import Metrics
+from ...responder import Responder
+from .live import live
 
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _HEADERS = {

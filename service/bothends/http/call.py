@@ -16,11 +16,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from .call import Inbound, Metadata
-from .errors import DeadlineError
-from .http_body import JSON, UnfitError, read_json
-from .settings import Settings
-from .status import to_status, unpacked
+from ..call import Inbound, Metadata
+from ..errors import DeadlineError
+from ..settings import Settings
+from ..status import to_status, unpacked
+from .body import JSON, UnfitError, read_json
 
 _HTTP: dict[int, int] = {
     code_pb2.INVALID_ARGUMENT: 400,

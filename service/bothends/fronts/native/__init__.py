@@ -1,0 +1,1 @@
+"""Our own contract, bothends.v1: what proto/bothends/v1 says."""
