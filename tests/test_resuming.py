@@ -231,9 +231,10 @@ def test_a_stream_that_gets_nowhere_is_given_up(either: Either) -> None:
     answered = []
 
     def stream(requests: Requests, context: grpc.ServicerContext) -> Iterator[bytes]:
-        seen.append([])
+        first = next(requests)
+        seen.append(list(first.sentences))
         if len(seen) == 1:
-            yield answer_item(next(requests))
+            yield answer_item(first)
         refuse(context, OverloadedError("full", retry_after_s=0))
 
     with serving(stream=stream) as server, either(server.target, retry=AT_ONCE) as client:

@@ -187,22 +187,23 @@ class _Session:
     def _came(self, content: bytes | None) -> None:
         """The next message, or None after the last."""
         with self._answer.guarding():
-            with self._lock:
-                self._is_reading = False
-                if not self._is_sending:
-                    self._await_caller()
-                if self._is_over or self._error is not None:
-                    return
-                self._has_ended = content is None
             try:
                 message = None if content is None else self._parsed(content)
             except BothendsError as error:
                 self.failed(None, error)
                 return
-            if message is not None:
-                with self._lock:
+            with self._lock:
+                self._is_reading = False
+                if not self._is_sending:
+                    self._await_caller()
+                if self._is_over or self._error is not None:
+                    return  # meanwhile nothing more was to be read
+                if message is None:
+                    self._has_ended = True
+                else:
                     self._window.append(message)
                     self._is_beginning = True
+            if message is not None:
                 self._streams.responder.soon(partial(self._start, message), message.sentences)
             self._advance()
 
