@@ -98,7 +98,7 @@ def test_an_answer_may_take_longer_than_a_request_may(small: Server) -> None:
         ("600", ["a"], None),
         *((nonsense, ["a"], None) for nonsense in ("nan", "inf", "soon", "1e999", "-inf")),
         ("0", ["a"], "the deadline had passed before the call was looked at"),
-        ("0.05", LONG_TO_READ, "the deadline passed before the answer was ready"),
+        ("0.05", LONG_TO_READ, "the deadline passed before the "),  # sentences are tokenised, or the answer is ready
     ],
 )
 def test_who_says_how_long_he_waits_is_told_in_time(
@@ -110,7 +110,7 @@ def test_who_says_how_long_he_waits_is_told_in_time(
     answer = small_http.post("/v1/embeddings", content=of(sentences), headers=headers)
     assert answer.status_code == (504 if told else 200)
     if told:
-        assert answer.json()["error"]["message"] == told
+        assert answer.json()["error"]["message"].startswith(told)
         assert answer.json()["error"]["code"] == "deadline_exceeded"
     assert counted(small, "DEADLINE_EXCEEDED") == before + bool(told)
 
