@@ -13,7 +13,7 @@ from .rows import Window, windows
 from .sinks import Sink
 
 _IN_FLIGHT = 4
-"""Windows that are computed at once; one more is written meanwhile. They have fair turns and so end close together: with
+"""Windows that are computed at once; one more is written meanwhile. They have fair turns and so end together: with
 two, the model found nothing to do for a tenth of the time, while the next ones were tokenised."""
 
 
