@@ -43,9 +43,9 @@ def test_killed_at_any_moment(embed: Embed, source: Path, toy_bundle: Bundle, tm
     flags = ["--input", source, "--bundle", toy_bundle.path, "--device", "cpu", "--output"]
     embed("--input", source, "--output", whole)
     chance = random.Random(output)  # noqa: S311  moments, not secrets
-    seen = []
-    for _ in range(5):
-        before, wanted = committed(killed), chance.randint(0, 12_000)
+    seen: list[int] = []
+    while len(seen) < 5 and not killed.exists():  # a fast machine may be done before
+        before, wanted = committed(killed), chance.randint(0, 6000)
         with start(*flags, killed) as process:
             while process.poll() is None and committed(killed) < before + wanted:
                 pass
@@ -54,11 +54,10 @@ def test_killed_at_any_moment(embed: Embed, source: Path, toy_bundle: Bundle, tm
                 pass
             process.kill()
         seen.append(committed(killed))
-        if seen[-1] < 0:
-            break
-    assert seen[0] >= 0, "it was done before the first kill"
-    said = embed("--input", source, "--output", killed).stderr
-    assert seen[-1] <= 0 or f"going on after {seen[-1]:,} rows" in said
+    assert sum(rows > 0 for rows in seen) >= 2, "it was done before it could be killed in the middle"
+    if seen[-1] >= 0:
+        said = embed("--input", source, "--output", killed).stderr
+        assert not seen[-1] or f"going on after {seen[-1]:,} rows" in said
     for suffix in ("", ".bad.jsonl"):
         assert Path(f"{killed}{suffix}").read_bytes() == Path(f"{whole}{suffix}").read_bytes(), seen
     assert files.beside(killed) == [f"killed.{output}.bad.jsonl"]
