@@ -72,6 +72,7 @@ def test_the_model_says_what_a_client_must_know(client: Client, english: Bundle)
     assert (model.dimension, model.max_tokens, model.max_sentences) == (512, 256, 300)
     assert (model.pooling, model.device) == ("final_states", "cpu")
     assert tuple(model.nested_dimensions) == english.config.nested_dimensions
+    assert (model.max_sentence_chars, model.max_request_tokens) == (65536, 262144)
     assert model.server_version
 
 

@@ -54,9 +54,7 @@ class Embedder:
     """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
 
     def __init__(self, model: Model, *, settings: Settings, metrics: Metrics) -> None:
-        self.max_sentences = settings.max_sentences
-        self.max_sentence_chars = settings.max_sentence_chars
-        self._limits = Limits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
+        self.limits = Limits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
         self._failed: Callable[[Fault, Engine], None] = lambda *_: None
@@ -135,7 +133,7 @@ class Embedder:
         embedded.
         """
         model = self._trusted()  # one for all that follows: another may take over at any time
-        reader = Reader(model.tokenizer, model.config, self._limits)
+        reader = Reader(model.tokenizer, model.config, self.limits)
         reader.check(len(sentences), options)
         self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
         with self._metrics.phase("tokenise"):
@@ -149,7 +147,7 @@ class Embedder:
     ) -> tuple[str, list[Pieces]]:
         """The model's version, and what it reads of each sentence. Raises as `begin` does."""
         model = self._trusted()
-        reader = Reader(model.tokenizer, model.config, self._limits)
+        reader = Reader(model.tokenizer, model.config, self.limits)
         reader.check(len(sentences), options)
         return model.config.version, reader.pieces(sentences, options, between=partial(_give_up, deadline))
 

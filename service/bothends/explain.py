@@ -113,10 +113,10 @@ class Parts:
             )
         model_version, (pieces,) = embedder.tokenise([sentence], deadline=deadline)
         parts = cls(pieces, model_version)
-        if len(parts.sequences) > embedder.max_sentences:
+        if len(parts.sequences) > embedder.limits.sentences:
             raise RequestError(
                 f"the sentence has {len(pieces.ids)} tokens, to explain which {len(parts.sequences)} sequences would "
-                f"be embedded; this server's limit is {embedder.max_sentences} a request",
+                f"be embedded; this server's limit is {embedder.limits.sentences} a request",
                 field="sentence",
             )
         return parts

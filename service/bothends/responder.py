@@ -44,7 +44,7 @@ class Responder:
 
     def charge(self, sentences: int, answer: Answer) -> None:
         """Take so many of the caller's share."""
-        if sentences <= self.embedder.max_sentences:  # else nobody could be served them
+        if sentences <= self.embedder.limits.sentences:  # else nobody could be served them
             answer.charge(sentences)
 
     def soon(self, act: Callable[[], None], sentences: Sentences) -> None:

@@ -90,7 +90,7 @@ class InferenceService:
         """The same, and how many texts this caller may send at once."""
         self._must_serve(request.name, request.version)
         embedder = self._responder.embedder
-        most = embedder.max_sentences
+        most = embedder.limits.sentences
         config = inference_pb2.ModelConfig(
             name=embedder.model.config.name,
             platform=_PLATFORM,
@@ -106,7 +106,7 @@ class InferenceService:
         """Embed the request's texts."""
         self._must_serve(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
-        sentences = texts(request, most=self._responder.embedder.max_sentences)
+        sentences = texts(request, most=self._responder.embedder.limits.sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
         self._responder.embed(Query(sentences, asked, deadline), answer, write)

@@ -144,7 +144,7 @@ class Message:
         with self._lock:
             if self._answer.account is None or self._charged or self._is_over:
                 return
-            if len(self.sentences) <= self._embedder.max_sentences:  # else nobody could be served them
+            if len(self.sentences) <= self._embedder.limits.sentences:  # else nobody could be served them
                 self._answer.account.take(len(self.sentences))
                 self._charged = True
 
@@ -169,7 +169,7 @@ class Message:
 
     def _refuse(self, places: Sequence[int], error: RequestError) -> None:
         """Tell it of each sentence, where they are not too many or too few to tell it of."""
-        if 0 < len(self.sentences) <= self._embedder.max_sentences:
+        if 0 < len(self.sentences) <= self._embedder.limits.sentences:
             self._put([(place, to_status(error)) for place in places])
         else:
             self._listener.failed(self, error)

@@ -47,7 +47,7 @@ class EmbeddingService:
     ) -> None:
         """Describe the model, and what this caller may ask of it."""
         embedder = self._responder.embedder
-        served, most = embedder.model, embedder.max_sentences
+        served, most = embedder.model, embedder.limits.sentences
         config = served.config
         model = embedding_pb2.Model(
             name=config.name,
@@ -58,9 +58,10 @@ class EmbeddingService:
             pooling=config.pooling,
             device=served.device,
             server_version=self._server_version,
-            max_sentence_chars=embedder.max_sentence_chars,
+            max_sentence_chars=embedder.limits.sentence_chars,
             max_message_bytes=self._max_message_bytes,
             nested_dimensions=config.nested_dimensions,
+            max_request_tokens=embedder.limits.tokens,
         )
         answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 

@@ -95,7 +95,7 @@ class OpenAI:
 
     def _described(self, answer: Answer) -> dict[str, Any]:
         embedder = self._responder.embedder
-        config, most = embedder.model.config, embedder.max_sentences
+        config, most = embedder.model.config, embedder.limits.sentences
         return {
             "id": config.name,
             "object": "model",

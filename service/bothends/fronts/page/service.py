@@ -88,7 +88,7 @@ class Page:
     def model(self, _: bytes, answer: Answer) -> None:
         """Describe the model, its card, and what this caller may ask of it."""
         embedder = self._responder.embedder
-        model, most = embedder.model, embedder.max_sentences
+        model, most = embedder.model, embedder.limits.sentences
         config = model.config
         described = {
             **config.model_dump(include=_DESCRIBED, mode="json"),
@@ -98,7 +98,7 @@ class Page:
             "server_version": self._server_version,
             "limits": {
                 "sentences": answer.account.most(most) if answer.account else most,
-                "sentence_chars": embedder.max_sentence_chars,
+                "sentence_chars": embedder.limits.sentence_chars,
                 "tokens": config.max_tokens,
             },
             "card": model.card,
