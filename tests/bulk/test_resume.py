@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from . import files
 from .conftest import Embed, lines, start, write_lines
 
 ROWS = 60_000
+WINDOW = 4096
+"""Rows that are committed together."""
 
 
 def committed(output: Path) -> int:
@@ -64,14 +67,26 @@ def test_killed_at_any_moment(embed: Embed, source: Path, toy_bundle: Bundle, tm
     assert sorted([*files.read(killed), *files.bad(killed)]) == list(range(ROWS))
 
 
+def kill_midway(made: Path, *flags: object, given: Path | None = None) -> None:
+    """A run that has committed something and isn't done; one that was done too soon is tried again."""
+    while True:
+        with ExitStack() as stack:
+            stdin = stack.enter_context(given.open()) if given else None
+            process = stack.enter_context(start(*flags, "--output", made, "--device", "cpu", stdin=stdin))
+            while committed(made) < WINDOW and process.poll() is None:
+                pass
+            process.kill()
+        if not made.exists():
+            return
+        for path in made.parent.glob(f"{made.name}*"):
+            path.unlink()
+
+
 @pytest.fixture
 def begun(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> Path:
     """An output that a killed run has left."""
     made = tmp_path / "out.npy"
-    with start("--input", source, "--output", made, "--bundle", toy_bundle.path, "--device", "cpu") as process:
-        while committed(made) < 4096:
-            pass
-        process.kill()
+    kill_midway(made, "--input", source, "--bundle", toy_bundle.path)
     return made
 
 
@@ -159,12 +174,15 @@ def test_two_runs_dont_write_one_output(embed: Embed, source: Path, toy_bundle: 
     assert said == f"Error: another run is writing {made}.partial\n"
 
 
-def test_ctrl_c_says_how_far_it_got(source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
+def test_ctrl_c_says_how_far_it_got(toy_bundle: Bundle, tmp_path: Path) -> None:
     made = tmp_path / "out.npy"
-    flags = ["--input", source, "--output", made, "--bundle", toy_bundle.path, "--device", "cpu"]
-    with start(*flags, stderr=-1) as process:
-        while committed(made) < 4096:
-            pass
+    flags = ["-", "--output", made, "--bundle", toy_bundle.path, "--device", "cpu"]
+    with start(*flags, stdin=-1, stderr=-1) as process:
+        assert process.stdin is not None
+        process.stdin.write("\n".join(lines(6 * WINDOW)) + "\n")  # no end: it can't be done before it is stopped
+        process.stdin.flush()
+        while committed(made) < WINDOW:
+            assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -174,10 +192,7 @@ def test_ctrl_c_says_how_far_it_got(source: Path, toy_bundle: Bundle, tmp_path: 
 def test_standard_input_goes_on_too(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
     """What was done is known again by what comes."""
     made, whole = tmp_path / "out.npy", tmp_path / "whole.npy"
-    with source.open() as given, start("-", "--output", made, "--bundle", toy_bundle.path, stdin=given) as process:
-        while committed(made) < 4096:
-            pass
-        process.kill()
+    kill_midway(made, "-", "--bundle", toy_bundle.path, given=source)
     with source.open() as given:
         assert "going on after" in embed("-", "--output", made, stdin=given).stderr
     embed("--input", source, "--output", whole)
