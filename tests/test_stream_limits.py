@@ -301,7 +301,7 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
         until(lambda: value(server, "bothends_queue_sentences") == 0)
         gate.clear()
         busy.send(*[request(*["a man"] * 8) for _ in range(100)])
-        until(lambda: value(server, "bothends_queue_sentences") > 100)
+        until(lambda: value(server, "bothends_queue_sentences") > 50)  # workers bring in no more than they soon need
         stopped = pool.submit(server.stop)
         assert isinstance(silent.end(), DrainingError)
         assert isinstance(paused.end(), DrainingError)
@@ -312,7 +312,7 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
         assert isinstance(error, DrainingError)
         assert stopped.result(PATIENCE_S)
         assert embedded(server) == 1 + answered
-        assert answered > 100
+        assert answered > 50
         assert value(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3
 
 

@@ -1,9 +1,11 @@
 """Runs of the command over real files, by a small model."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +64,10 @@ def write_lines(path: Path, texts: list[str]) -> Path:
 
 
 def start(*flags: object, **options: Any) -> "subprocess.Popen[str]":
-    """The command, in a process that isn't waited for."""
-    return subprocess.Popen([BOTHENDS, "embed", *map(str, flags)], text=True, env=environment(), **options)
+    """The command, in a process that isn't waited for. It hears Ctrl-C, also where whoever runs the tests doesn't."""
+    command = [BOTHENDS, "embed", *map(str, flags)]
+    hears = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(command, text=True, env=environment(), preexec_fn=hears, **options)
 
 
 PYTHON = sys.executable
