@@ -81,6 +81,11 @@ class BundleConfig(BaseModel):
         """How many numbers an embedding has: both directions' final states."""
         return 2 * self.hidden_size
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many it can have, going up: the nested ones, and all."""
+        return (*self.nested_dimensions, self.dimension)
+
     def summary(self) -> str:
         """One line for a person."""
         return (

@@ -1,7 +1,7 @@
 """What comes back for one request's sentences, on either side of the wire, or without one."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,18 @@ class Embeddings:
         for place, row in enumerate(self.rows):
             scale = None if self.scales is None else self.scales[place]
             yield Embedding(row.copy(), self.token_counts[place], self.truncated[place], self.model_version, scale)
+
+
+def joined(parts: Sequence[Embeddings]) -> Embeddings:
+    """One or more of one model, in one encoding, behind each other."""
+    scales = [part.scales for part in parts if part.scales is not None]
+    return Embeddings(
+        np.concatenate([part.rows for part in parts]),
+        [count for part in parts for count in part.token_counts],
+        [cut for part in parts for cut in part.truncated],
+        parts[0].model_version,
+        np.concatenate(scales) if scales else None,
+    )
 
 
 def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -5,16 +5,16 @@ Knows no wire: what a server would answer comes from the same embedder, options 
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias, Unpack
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle, default_path
 from .chunks import WINDOW, WINDOW_CHARS, chunks
 from .embedder import Accepted, Embedder, Rows
-from .embeddings import Embeddings, rows_or_warning
+from .embeddings import Embeddings, joined, rows_or_warning
 from .errors import SentenceError
 from .options import Asked, Options, encoded, understood
 from .reading import Unreadable, refuse
@@ -93,14 +93,9 @@ class Encoder:
         finally:
             for _, rows in begun:  # something was raised: nobody wants the others
                 rows.cancel()
-        numbers, scales = encoded(np.concatenate([part.rows for part in found]), encoding)
-        return Embeddings(
-            numbers,
-            [count for part in found for count in part.token_counts],
-            [cut for part in found for cut in part.truncated],
-            self.version,
-            scales,
-        )
+        whole = joined(found)
+        numbers, scales = encoded(whole.rows, encoding)
+        return replace(whole, rows=numbers, scales=scales)
 
     def close(self, *, timeout_s: float = 30) -> None:
         """Stop. Calls in progress get `timeout_s` to finish, then raise DrainingError."""

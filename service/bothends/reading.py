@@ -55,10 +55,10 @@ class Reader:
             raise RequestError(
                 f"{count} sentences are more than this server's limit of {self._limits.sentences} a request"
             )
-        sizes = sorted({*self._config.nested_dimensions, self._config.dimension})
-        if options.dimensions is not None and options.dimensions not in sizes:
+        if options.dimensions is not None and options.dimensions not in self._config.sizes:
+            sizes = ", ".join(map(str, self._config.sizes))
             raise RequestError(
-                f"{options.dimensions} dimensions can't be had; this model offers {', '.join(map(str, sizes))}",
+                f"{options.dimensions} dimensions can't be had; this model offers {sizes}",
                 field="dimensions",
             )
 

@@ -42,6 +42,11 @@ class Responder:
         self.charge(len(query.sentences), answer)
         self.soon(partial(self._begin, query, answer, write), query.sentences)
 
+    def most_sentences(self, answer: Answer) -> int:
+        """That one request of this caller may hold."""
+        most = self.embedder.limits.sentences
+        return most if answer.account is None else answer.account.most(most)
+
     def charge(self, sentences: int, answer: Answer) -> None:
         """Take so many of the caller's share."""
         if sentences <= self.embedder.limits.sentences:  # else nobody could be served them

@@ -7,7 +7,6 @@ type serialises to the contract's bytes; a row is copied once, where the other w
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias, Unpack
 
@@ -78,15 +77,15 @@ def options(request: AskedFor) -> tuple[Options, Encoding]:
     """What `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
     if request.encoding not in ENCODINGS:
         raise RequestError(f"{request.encoding} is no Encoding of this contract", field="encoding")
-    asked = replace(truncation(request), normalize=request.normalize, dimensions=request.dimensions or None)
+    asked = Options(truncation(request), request.normalize, request.dimensions or None)
     return asked, ENCODINGS[request.encoding]
 
 
-def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Options:
-    """As `options`, of a request that has no other field for them."""
+def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Truncation:
+    """As `options`, of that field alone."""
     if request.truncation not in TRUNCATIONS:
         raise RequestError(f"{request.truncation} is no Truncation of this contract", field="truncation")
-    return Options(TRUNCATIONS[request.truncation])
+    return TRUNCATIONS[request.truncation]
 
 
 def fields(**asked: Unpack[Asked]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..chunks import chunks
 from ..client import Client
-from ..embeddings import Embeddings
+from ..embeddings import Embeddings, joined
 from ..errors import ModelChangedError, SentenceError
 from ..options import Asked
 
@@ -83,7 +83,7 @@ class Servers:
         problems: dict[int, str] = {}
         answered = [each for each in self._pool.map(lambda part: self._ask(texts, part, problems), parts) if each[0]]
         places = [place for part, _ in answered for place in part]
-        return (_joined([found for _, found in answered], places) if places else None), problems
+        return (_in_order([found for _, found in answered], places) if places else None), problems
 
     def stop(self) -> None:
         """Cancel what is in progress."""
@@ -108,16 +108,13 @@ class Servers:
         return [], Embeddings(np.empty((0, 0)), [], [], self._version)
 
 
-def _joined(parts: Sequence[Embeddings], places: Sequence[int]) -> Embeddings:
+def _in_order(parts: Sequence[Embeddings], places: Sequence[int]) -> Embeddings:
     """`parts`, whose sentences stood at `places`, in the order of those."""
-    order = np.argsort(places, kind="stable")
-    counts = [count for part in parts for count in part.token_counts]
-    cut = [each for part in parts for each in part.truncated]
-    scales = [part.scales for part in parts if part.scales is not None]
+    order, whole = np.argsort(places, kind="stable"), joined(parts)
     return Embeddings(
-        np.concatenate([part.rows for part in parts])[order],
-        [counts[index] for index in order],
-        [cut[index] for index in order],
-        parts[0].model_version,
-        np.concatenate(scales)[order] if scales else None,
+        whole.rows[order],
+        [whole.token_counts[index] for index in order],
+        [whole.truncated[index] for index in order],
+        whole.model_version,
+        None if whole.scales is None else whole.scales[order],
     )

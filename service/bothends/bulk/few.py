@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 
 import click
-import numpy as np
 
 from ..embeddings import Embeddings
+from ..options import Options
 
 _SHOWN_NUMBERS = 4
 _SHOWN_COSINES = 10
@@ -31,7 +31,7 @@ def _table(sentences: Sequence[str], found: Embeddings) -> str:
         numbers = " ".join(f"{value:+.3f}" for value in row[:_SHOWN_NUMBERS])
         lines.append(f"{index:>3}  {numbers} …  {count:>3} tokens{' (cut)' if cut else ''}  {sentence}")
     if 1 < len(sentences) <= _SHOWN_COSINES:
-        unit = found.rows / np.linalg.norm(found.rows, axis=1, keepdims=True)
+        unit = Options(normalize=True).shaped(found.rows)
         lines += ["", "cosine " + "".join(f"{index:>7}" for index in range(len(unit)))]
         lines += [f"{index:>6} " + "".join(f"{value:7.3f}" for value in row) for index, row in enumerate(unit @ unit.T)]
     return "\n".join(lines)

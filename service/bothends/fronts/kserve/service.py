@@ -90,11 +90,10 @@ class InferenceService:
         """The same, and how many texts this caller may send at once."""
         self._must_serve(request.name, request.version)
         embedder = self._responder.embedder
-        most = embedder.limits.sentences
         config = inference_pb2.ModelConfig(
             name=embedder.model.config.name,
             platform=_PLATFORM,
-            max_batch_size=answer.account.most(most) if answer.account else most,
+            max_batch_size=self._responder.most_sentences(answer),
             dynamic_batching=inference_pb2.ModelDynamicBatching(),
         )
         config.input.add(name=INPUT, data_type=inference_pb2.TYPE_STRING, dims=(1,))

@@ -36,7 +36,7 @@ class EmbeddingService:
 
     def tokenize(self, request: embedding_pb2.TokenizeRequest, answer: Answer) -> None:
         """Cut the request's sentences into tokens."""
-        texts, asked = list(request.sentences), truncation(request)
+        texts, asked = list(request.sentences), Options(truncation(request))
         self._responder.charge(len(texts), answer)
         self._responder.soon(partial(self._tokenize, texts, asked, answer), texts)
 
@@ -47,14 +47,14 @@ class EmbeddingService:
     ) -> None:
         """Describe the model, and what this caller may ask of it."""
         embedder = self._responder.embedder
-        served, most = embedder.model, embedder.limits.sentences
+        served = embedder.model
         config = served.config
         model = embedding_pb2.Model(
             name=config.name,
             version=config.version,
             dimension=config.dimension,
             max_tokens=config.max_tokens,
-            max_sentences=answer.account.most(most) if answer.account else most,
+            max_sentences=self._responder.most_sentences(answer),
             pooling=config.pooling,
             device=served.device,
             server_version=self._server_version,

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ...bundle import BundleConfig
 from ...dispatch import Answer, Dispatcher
 from ...embeddings import Embeddings
 from ...errors import UnknownModelError
@@ -94,17 +93,16 @@ class OpenAI:
         return served
 
     def _described(self, answer: Answer) -> dict[str, Any]:
-        embedder = self._responder.embedder
-        config, most = embedder.model.config, embedder.limits.sentences
+        config = self._responder.embedder.model.config
         return {
             "id": config.name,
             "object": "model",
             "created": 0,
             "owned_by": "bothends",
             "version": config.version,
-            "dimensions": _sizes(config),
+            "dimensions": list(config.sizes),
             "max_tokens": config.max_tokens,
-            "max_inputs": answer.account.most(most) if answer.account else most,
+            "max_inputs": self._responder.most_sentences(answer),
         }
 
 
@@ -149,7 +147,3 @@ def _write(model: str, encoding: str, found: Embeddings) -> bytes:
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
     return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _sizes(config: BundleConfig) -> list[int]:
-    return sorted({*config.nested_dimensions, config.dimension})

@@ -88,7 +88,7 @@ class Page:
     def model(self, _: bytes, answer: Answer) -> None:
         """Describe the model, its card, and what this caller may ask of it."""
         embedder = self._responder.embedder
-        model, most = embedder.model, embedder.limits.sentences
+        model = embedder.model
         config = model.config
         described = {
             **config.model_dump(include=_DESCRIBED, mode="json"),
@@ -97,7 +97,7 @@ class Page:
             "selftest_difference": model.self_test.max_difference,
             "server_version": self._server_version,
             "limits": {
-                "sentences": answer.account.most(most) if answer.account else most,
+                "sentences": self._responder.most_sentences(answer),
                 "sentence_chars": embedder.limits.sentence_chars,
                 "tokens": config.max_tokens,
             },
