@@ -12,7 +12,7 @@ def sized(hidden_size: int, cell: str = "lstm") -> EncoderConfig:
 
 
 def test_a_wide_encoder_gets_wide_batches(english: Bundle) -> None:
-    """InferSent's 2048 a direction are 64 MiB a step from memory: worth sharing among more sentences than LASER's 512."""
+    """InferSent's 2048 a direction are 64 MiB a step from memory: shared among more sentences than LASER's 512."""
     narrow, wide = batching(sized(512), "cpu"), batching(sized(2048), "cpu")
     assert batching(english.config, "cpu") == narrow
     assert wide.max_rows > narrow.max_rows

@@ -73,7 +73,11 @@ class Settings(BaseModel):
         262144, ge=1, le=_INT32, description="Most tokens in one request, counted once its sentences are cut."
     )
     max_batch_rows: int | None = Field(
-        None, ge=1, le=_INT32, description="Most sentences in one model run; the default is 16 on a CPU, 1024 on a GPU."
+        None,
+        ge=1,
+        le=_INT32,
+        description="Most sentences in one model run; the default is 16 on a CPU (32 for a wide encoder), "
+        "1024 on a GPU.",
     )
     max_batch_tokens: int = Field(16384, ge=1, le=_INT32, description="Most tokens in one model run, padding included.")
     max_queue_tokens: int = Field(
