@@ -126,7 +126,11 @@ class Settings(BaseModel):
     )
     http_idle_s: int = Field(5, ge=1, le=3600, description="Seconds after which an idle HTTP connection is closed.")
     selftest_s: float = Field(
-        60.0, ge=0, le=86400, description="Seconds between self-tests of the live model; 0 tests it at start only."
+        60.0,
+        ge=0,
+        le=86400,
+        description="Seconds between self-tests of the live model, at least 50 times as long as one takes; "
+        "0 tests it at start only.",
     )
     drain_s: float = Field(
         30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
