@@ -6,7 +6,8 @@ python benchmarks/mistakes.py
 import torch
 from torch.nn import functional
 
-from bothends_export.encoder import Encoder, EncoderConfig
+from bothends.architecture import EncoderConfig
+from bothends_export.encoder import Encoder
 
 SENTENCES, LONGEST, HIDDEN = 512, 30, 256
 

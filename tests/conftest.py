@@ -10,13 +10,14 @@ import tokenizers
 import torch
 
 from bothends import keeper
+from bothends.architecture import EncoderConfig
 from bothends.bundle import Bundle, default_path
 from bothends.client import Client
 from bothends.server import Server
 from bothends.settings import Settings
 from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint, CheckpointConfig
-from bothends_export.encoder import Encoder, EncoderConfig
+from bothends_export.encoder import Encoder
 from bothends_export.export import export
 
 from .awaited import Awaited
@@ -60,7 +61,10 @@ def toy_tokenizer() -> str:
 def make_checkpoint(
     tmp_path_factory: pytest.TempPathFactory, toy_tokenizer: str
 ) -> Callable[..., tuple[Path, Checkpoint]]:
-    """A checkpoint folder with random weights. The row of token 0 is as random as the others: padding would show."""
+    """A checkpoint folder with random weights. The row of token 0 is as random as the others: padding would show.
+
+    `shape` is more of EncoderConfig's fields.
+    """
 
     def make(
         *,
@@ -69,15 +73,24 @@ def make_checkpoint(
         embedding_size: int = 12,
         seed: int = 0,
         dtype: torch.dtype = torch.float16,
+        **shape: Any,
     ) -> tuple[Path, Checkpoint]:
         torch.manual_seed(seed)
         vocabulary_size = tokenizers.Tokenizer.from_str(toy_tokenizer).get_vocab_size()
         config = EncoderConfig(
-            vocabulary_size=vocabulary_size, embedding_size=embedding_size, hidden_size=hidden_size, layers=layers
+            vocabulary_size=vocabulary_size,
+            embedding_size=embedding_size,
+            hidden_size=hidden_size,
+            layers=layers,
+            **shape,
         )
+        encoder = Encoder(config)
+        for name, parameter in encoder.named_parameters():
+            if name in ("h_0", "c_0") or name.startswith("head.norm"):  # which begin as zeros and ones
+                torch.nn.init.normal_(parameter)
         folder = tmp_path_factory.mktemp("checkpoint")
         whole = CheckpointConfig(name="toy", version=f"{layers}.{seed}", max_tokens=MAX_TOKENS, encoder=config)
-        checkpoint.save(folder, Encoder(config), whole, toy_tokenizer, table_dtype=dtype)
+        checkpoint.save(folder, encoder, whole, toy_tokenizer, table_dtype=dtype)
         return folder, checkpoint.load(folder)
 
     return make

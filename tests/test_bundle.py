@@ -64,7 +64,7 @@ def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layers": 0}, "layers: Input should be greater than 0"),
+        ({"layers": 0}, "layers: Input should be greater than or equal to 1"),
         ({"format": 2}, "format: Input should be 1"),
         ({"tolerance": 1e300}, "tolerance: Input should be less than or equal to 0.0001"),
         ({"name": "\x1b[31m"}, "name: String should match pattern"),
@@ -74,6 +74,14 @@ def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
         ({"nested_dimensions": [3]}, "nested_dimensions.0: Input should be a multiple of 2"),
         ({"nested_dimensions": [8, 4]}, "nested_dimensions: sizes go up and stay below 32"),
         ({"nested_dimensions": [8, 32]}, "nested_dimensions: sizes go up and stay below 32"),
+        (
+            {"nested_dimensions": [8], "head": {"size": 32}},
+            "an embedding without a forward and a backward half has none",
+        ),
+        ({"cell": "rnn"}, "cell: Input should be 'lstm' or 'gru', found 'rnn'"),
+        ({"pooling": "sum"}, "pooling: Input should be 'final_states', 'max', 'mean', 'last_output' or"),
+        ({"projection_size": 16}, "projection_size: must be below hidden_size, 16"),
+        ({"cell": "gru", "projection_size": 8}, "projection_size: only an LSTM's state can be projected"),
         ({"hidden_size": 8}, "embeddings don't have the 16 numbers"),
     ],
 )

@@ -96,7 +96,9 @@ def test_a_wrong_tensor_is_named(folder: Path, change: Callable[[Weights], None]
     [
         ({"max_tokens": 0}, "max_tokens: Input should be greater than or equal to 1, found 0"),
         ({"name": "No Spaces"}, "name: String should match pattern"),
-        ({"encoder": {"cell": "gru"}}, r"encoder\.cell: Input should be 'lstm'"),
+        ({"encoder": {"cell": "rnn"}}, r"encoder\.cell: Input should be 'lstm' or 'gru'"),
+        ({"encoder": {"pooling": "sum"}}, r"encoder\.pooling: Input should be 'final_states', 'max', 'mean'"),
+        ({"encoder": {"pooling": "max", "head": {"size": 4}}}, r"the tensor head\.linear\.weight is missing"),
         ({"more": 1}, "more: Extra inputs are not permitted"),
     ],
 )

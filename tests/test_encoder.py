@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from bothends_export.encoder import Encoder, EncoderConfig
+from bothends.architecture import EncoderConfig
+from bothends_export.encoder import Encoder
 
 LENGTHS = torch.tensor([7, 1, 12, 3])
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,6 +17,8 @@ from bothends.cli import main
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.equivalence import verify
 from bothends_export.export import export, lift
+
+from .shapes import SHAPES
 
 Mutation = Callable[[onnx.ModelProto], None]
 
@@ -64,12 +67,31 @@ def read_directions(model: onnx.ModelProto, order: list[int], *, output: str) ->
 
 def swapped_halves(model: onnx.ModelProto) -> None:
     """Backward first, then forward."""
-    read_directions(model, [1, 0], output="ends_by_batch")
+    read_directions(model, [1, 0], output="Y_h0_by_batch")
 
 
 def h_n_of_one_direction_twice(model: onnx.ModelProto) -> None:
     """The embedding is right, h_n isn't."""
     read_directions(model, [0, 0], output="h_n")
+
+
+def padding_in_the_pool(model: onnx.ModelProto) -> None:
+    """Every step counts, those of padding too."""
+    kept = next(node for node in model.graph.node if node.op_type == "Where")
+    reader = next(node for node in model.graph.node if kept.output[0] in node.input)
+    reader.input[0] = kept.input[1]
+
+
+def first_step_as_last(model: onnx.ModelProto) -> None:
+    """output[0] where output[-1] is to be read."""
+    compared = next(node for node in model.graph.node if node.op_type == "Equal" and "lengths" in node.input)
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(1, dtype=np.int32), "one"))
+    compared.input[1] = "one"
+
+
+def no_initial_states(model: onnx.ModelProto) -> None:
+    """Zeros, as where none were learned."""
+    del lstm(model).input[5:]
 
 
 MUTATIONS = [gates_in_torch_order, without_sequence_lens, last_step_of_y, swapped_halves, h_n_of_one_direction_twice]
@@ -98,18 +120,20 @@ def wrong_bundle(request: pytest.FixtureRequest, toy_bundle: Bundle, tmp_path: P
     return mutated(toy_bundle, tmp_path, request.param)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_right_bundle_holds(
-    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path, layers: int
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path, shape: dict[str, Any]
 ) -> None:
     """Every length, ragged batches and golden sentences within 1e-5, and the same bits alone and batched."""
-    _, checkpoint = make_checkpoint(layers=layers, seed=layers)
+    _, checkpoint = make_checkpoint(**shape)
     opened = export(checkpoint, tmp_path / "bundle")
     report = verify(opened, checkpoint.encoder)
     assert report.breaches() == []
     assert all(row.same_bits for row in report.rows if row.same_bits is not None)
     assert {row.what for row in report.rows} >= {"length 1", "lengths 33-40", "ragged batch of 64", "golden sentences"}
     assert sum(row.sentences for row in report.rows if row.what.startswith("length")) == opened.config.max_tokens
+    assert all((row.forward is not None) == opened.config.has_halves for row in report.rows)
+    assert verify(opened, lift(opened)).breaches() == []
 
 
 def test_the_packaged_bundle_holds(english: Bundle) -> None:
@@ -128,6 +152,36 @@ def test_a_wrong_graph_fails_against_its_checkpoint(
 def test_a_wrong_graph_fails_without_its_checkpoint(wrong_bundle: Bundle) -> None:
     """So it does where the reference is lifted from the graph itself: the golden vectors know better."""
     assert verify(wrong_bundle, lift(wrong_bundle)).breaches()
+
+
+@pytest.mark.parametrize(
+    ("shape", "mutation"),
+    [
+        ({"pooling": "max"}, padding_in_the_pool),
+        ({"pooling": "last_output"}, first_step_as_last),
+        ({"learned_initial_states": True}, no_initial_states),
+    ],
+)
+def test_a_wrong_pool_or_state_fails(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path, shape: dict[str, Any], mutation: Mutation
+) -> None:
+    """What only some encoders have is held to PyTorch as the rest is, with the checkpoint and without it."""
+    _, checkpoint = make_checkpoint(**shape)
+    wrong = mutated(export(checkpoint, tmp_path / "right"), tmp_path, mutation)
+    assert verify(wrong, checkpoint.encoder).breaches()
+    assert verify(wrong, lift(export(checkpoint, tmp_path / "again"))).breaches()
+
+
+def test_verify_says_what_a_pooling_is(make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path) -> None:
+    """output[-1] is served where it is asked for, and nobody can take it for the final states."""
+    opened = export(make_checkpoint(pooling="last_output")[1], tmp_path / "last")
+    assert opened.config.cosine_to_final_states is not None
+    assert 0 < opened.config.cosine_to_final_states < 0.9
+    result = CliRunner().invoke(main, ["verify", str(opened.path)])
+    told = f"mean cosine to the final states' embeddings {opened.config.cosine_to_final_states:.2f}"
+    assert "output[-1], whose backward half has read one token" in result.output
+    assert told in result.output
+    assert "output[-1]" in opened.card
 
 
 def test_the_swap_shows_in_both_halves(toy_bundle: Bundle, tmp_path: Path) -> None:

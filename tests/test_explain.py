@@ -10,13 +10,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from bothends.architecture import EncoderConfig
 from bothends.bundle import Bundle
 from bothends.embedder import Embedder
 from bothends.errors import NotServingError, RequestError, SentenceError
 from bothends.explain import Explanation, Parts, explain
 from bothends.settings import Settings
 from bothends_export.checkpoint import Checkpoint
-from bothends_export.encoder import Encoder, EncoderConfig
+from bothends_export.encoder import Encoder
 from bothends_export.export import export
 from bothends_export.graph import weights_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bothends.architecture import EncoderConfig
 from bothends_export.checkpoint import CheckpointConfig
-from bothends_export.encoder import EncoderConfig
 from bothends_training import recipe
 from bothends_training.recipe import Recipe, RecipeError, Resource
 

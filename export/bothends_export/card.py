@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bothends.architecture import MEANING, EncoderConfig
+
 from .checkpoint import CheckpointConfig
 
 
@@ -11,10 +13,9 @@ def model_card(config: CheckpointConfig) -> str:
     lines = [
         f"# {config.name} {config.version}",
         "",
-        f"A bidirectional {sizes.cell.upper()} sentence encoder: {sizes.layers} layer(s), "
-        f"{sizes.vocabulary_size} tokens, embedding {sizes.embedding_size}, hidden {sizes.hidden_size} a direction.",
-        f"An embedding has {sizes.dimension} numbers: the final forward state, then the final backward state "
-        "(`cat(h_n[-2], h_n[-1])`), not normalised.",
+        f"A sentence encoder: {sizes.described()}; {sizes.vocabulary_size} tokens, embedding {sizes.embedding_size}, "
+        f"hidden {sizes.hidden_size} a direction.",
+        f"An embedding has {sizes.dimension} numbers, not normalised: {_read_from(sizes)}.",
         f"Sentences of more than {config.max_tokens} tokens are cut, and the reply says so.",
     ]
     if config.nested_dimensions:
@@ -23,6 +24,13 @@ def model_card(config: CheckpointConfig) -> str:
     if config.training:
         lines += ["", "## Training", "", *_training(config.training)]
     return "\n".join(lines) + "\n"
+
+
+def _read_from(sizes: EncoderConfig) -> str:
+    if sizes.pooling == "final_states" and sizes.has_halves:
+        return "the final forward state, then the final backward state (`cat(h_n[-2], h_n[-1])`)"
+    pooled = f"pooling {sizes.pooling}, {MEANING[sizes.pooling]}"
+    return f"what a head makes of {pooled}" if sizes.head else pooled
 
 
 def _training(training: dict[str, Any]) -> list[str]:

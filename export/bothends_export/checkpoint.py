@@ -5,18 +5,19 @@ Knows nothing of ONNX or of how the weights were trained.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from bothends.architecture import EncoderConfig
 from bothends.bundle import NAME, VERSION
 from bothends.errors import BothendsError
 from bothends.validation import one_line
 
-from .encoder import Encoder, EncoderConfig
+from .encoder import Encoder
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -40,6 +41,11 @@ class CheckpointConfig(BaseModel):
         (), description="sizes k, going up: the first k/2 numbers of each half are an embedding by themselves"
     )
     training: dict[str, Any] = Field(default_factory=dict, description="how the weights came to be, for the model card")
+
+    @model_validator(mode="after")
+    def _sizes_can_be_nested(self) -> Self:
+        self.encoder.must_nest(self.nested_dimensions)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
         text = card.read_text(encoding="utf-8", errors="replace") if card else None
         bundle = run(loaded, out, card=text, advance=lambda n: progress.advance(bar, n))
     size = sum(file.stat().st_size for file in out.iterdir())
+    if pooling := bundle.config.told_pooling():
+        click.echo(pooling)
     click.echo(f"{bundle.config.summary()}\nbundle in {out}, {size / 1e6:.1f} MB; next: bothends serve --bundle {out}")
 
 
@@ -76,6 +78,8 @@ def verify(bundle: Path, checkpoint: Path | None, device: str) -> None:
         for line in breaches:
             click.echo(f"breach: {line}", err=True)
         sys.exit(1)
+    if pooling := opened.config.told_pooling():
+        click.echo(pooling)
     click.echo(f"all within {tolerance:.0e}")
 
 
@@ -95,7 +99,9 @@ def _table(report: "Report", *, title: str) -> "Table":
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("bits", no_wrap=True)
     for row in report.rows:
-        values = (f"{value:.1e}" for value in (row.embedding, row.forward, row.backward))
+        values = (
+            "" if value is None else f"{value:.1e}" for value in (row.embedding, row.forward, row.backward, row.h_n)
+        )
         same = {None: "", True: "same", False: "DIFFER"}[row.same_bits]
-        table.add_row(row.what, str(row.sentences), *values, "" if row.h_n is None else f"{row.h_n:.1e}", same)
+        table.add_row(row.what, str(row.sentences), *values, same)
     return table

@@ -5,61 +5,93 @@ Knows nothing of ONNX, of text, or of training.
 Why the embedding is read from `h_n` and never from `output[-1]`: in `output, (h_n, c_n) = lstm(packed)` of a
 bidirectional LSTM, `output[t]` joins the forward state after token t with the backward state after token t, *counted
 from the end*. At the last position the backward half has read one token only. The backward pass ends at position 0.
-`h_n[-2]` and `h_n[-1]` are the two ends.
+`h_n[-2]` and `h_n[-1]` are the two ends. (An encoder whose head was trained on another pooling keeps it: see
+`bothends.architecture.Pooling`.)
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from bothends.architecture import EncoderConfig
+from bothends.architecture import Head as HeadConfig
 
-class EncoderConfig(BaseModel):
-    """The sizes of an encoder; with the weights they are all that PyTorch needs to rebuild it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cell: Literal["lstm"] = "lstm"
-    pooling: Literal["final_states"] = "final_states"
-    vocabulary_size: int = Field(gt=0)
-    embedding_size: int = Field(gt=0)
-    hidden_size: int = Field(gt=0, description="of one direction; the embedding is twice as wide")
-    layers: int = Field(ge=1, le=3)
-
-    @property
-    def dimension(self) -> int:
-        """How many numbers an embedding has: both directions' final states."""
-        return 2 * self.hidden_size
+_THEN = {"none": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 class EncoderOutput(NamedTuple):
     """What the encoder returns for a batch."""
 
     embedding: Tensor
-    """float32 [batch, 2·hidden]: cat(h_n[-2], h_n[-1]), the final forward and the final backward state."""
+    """float32 [batch, dimension]; without a head, of final states: cat(h_n[-2], h_n[-1])."""
     h_n: Tensor
-    """float32 [layers·2, batch, hidden] in PyTorch's layout: layer 0 forward, layer 0 backward, layer 1 forward, …"""
+    """float32 [layers·directions, batch, state] in PyTorch's layout: layer 0 forward, layer 0 backward, layer 1 …"""
+
+
+class Head(nn.Module):
+    """A linear layer, `linear`, and what follows it; `norm` has weights where that is a layer norm."""
+
+    def __init__(self, config: HeadConfig, inputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, config.size)
+        if config.then == "layer_norm":
+            self.norm: nn.Module = nn.LayerNorm(config.size, eps=config.epsilon)
+        else:
+            self.norm = _THEN[config.then]()
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Float32 [batch, inputs] to float32 [batch, size]."""
+        numbers: Tensor = self.norm(self.linear(pooled))
+        return numbers
 
 
 class Encoder(nn.Module):
-    """Embedding table → bidirectional `nn.LSTM` over packed sequences → both final states.
+    """Embedding table → (linear) → `nn.LSTM` or `nn.GRU` over packed sequences → pooling → (head).
 
-    Its weights carry the names that `nn.Embedding` as `embedding` and `nn.LSTM` as `lstm` give them.
+    Its weights carry the names that PyTorch gives to `embedding`, `input_projection`, `lstm` or `gru`, and `head`;
+    learned initial states are `h_0` [layers·directions, state] and `c_0` [layers·directions, hidden].
     """
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
-        self.lstm = nn.LSTM(config.embedding_size, config.hidden_size, config.layers, bidirectional=True)
+        if config.input_projection:
+            self.input_projection = nn.Linear(config.embedding_size, config.input_projection)
+        kinds = {"lstm": nn.LSTM, "gru": nn.GRU}
+        options = {"proj_size": config.projection_size} if config.projection_size else {}
+        cells = kinds[config.cell](
+            config.input_size,
+            config.hidden_size,
+            config.layers,
+            bias=config.bias,
+            bidirectional=config.bidirectional,
+            **options,
+        )
+        self.add_module(config.cell, cells)
+        if config.learned_initial_states:
+            stacked = config.layers * config.directions
+            self.h_0 = nn.Parameter(torch.zeros(stacked, config.state_size))
+            if config.cell == "lstm":
+                self.c_0 = nn.Parameter(torch.zeros(stacked, config.hidden_size))
+        if config.head:
+            self.head = Head(config.head, config.pooled_size)
+
+    @property
+    def cells(self) -> nn.RNNBase:
+        """The `nn.LSTM` or `nn.GRU`."""
+        cells = getattr(self, self.config.cell)
+        assert isinstance(cells, nn.RNNBase)  # noqa: S101  for the type checker
+        return cells
 
     @classmethod
     def of_weights(cls, config: EncoderConfig, weights: dict[str, Tensor]) -> "Encoder":
         """An encoder in eval mode with these weights, in float32. Raises ValueError that names the wrong one."""
         with torch.device("meta"):  # names and shapes, before anything of a size that may be wrong is allocated
-            expected = cls(config).state_dict()
+            encoder = cls(config)
+        expected = encoder.state_dict()
         for name, tensor in expected.items():
             if name not in weights:
                 raise ValueError(f"the tensor {name} is missing")
@@ -69,13 +101,37 @@ class Encoder(nn.Module):
                 )
         if extra := sorted(weights.keys() - expected.keys()):
             raise ValueError(f"unknown tensor {extra[0]}; the encoder has {', '.join(expected)}")
-        encoder = cls(config)
-        encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, assign=True)
         return encoder.eval()
 
     def forward(self, token_ids: Tensor, lengths: Tensor) -> EncoderOutput:
         """Embed int64 `token_ids` [batch, time], of which the first `lengths` [batch] (>= 1) of each row count."""
         vectors = self.embedding(token_ids)
+        if self.config.input_projection:
+            vectors = self.input_projection(vectors)
         packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        _, (h_n, _) = self.lstm(packed)
-        return EncoderOutput(torch.cat((h_n[-2], h_n[-1]), dim=1), h_n)
+        output, final = self.cells(packed, self._initial(len(lengths)))
+        h_n = final[0] if self.config.cell == "lstm" else final
+        pooled = self._pooled(output, h_n)
+        return EncoderOutput(self.head(pooled) if self.config.head else pooled, h_n)
+
+    def _initial(self, batch: int) -> Tensor | tuple[Tensor, Tensor] | None:
+        """Learned states for each sentence, [layers·directions, batch, …]; None, which is zeros, where none were."""
+        if not self.config.learned_initial_states:
+            return None
+        h_0 = self.h_0.unsqueeze(1).repeat(1, batch, 1)
+        return (h_0, self.c_0.unsqueeze(1).repeat(1, batch, 1)) if self.config.cell == "lstm" else h_0
+
+    def _pooled(self, output: PackedSequence, h_n: Tensor) -> Tensor:
+        """Float32 [batch, pooled_size]."""
+        pooling = self.config.pooling
+        if pooling == "final_states":
+            return torch.cat(tuple(h_n[-self.config.directions :]), dim=1)
+        padding = -torch.inf if pooling == "max" else 0.0
+        steps, lengths = pad_packed_sequence(output, batch_first=True, padding_value=padding)
+        if pooling == "max":
+            return steps.amax(dim=1)
+        if pooling == "mean":
+            return steps.sum(dim=1) / lengths.unsqueeze(1).to(steps)
+        last = steps[torch.arange(len(lengths)), lengths - 1]
+        return last if pooling == "last_output" else torch.cat((steps[:, 0], last), dim=1)

@@ -7,11 +7,13 @@ Padding slots hold random ids, and token 0 has a vector like any other: a graph 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bothends.architecture import EncoderConfig
 from bothends.bundle import Bundle
 from bothends.session import Session
 from bothends.tokenizer import Tokenizer
@@ -30,17 +32,14 @@ class Row:
 
     what: str
     sentences: int
-    forward: float
-    backward: float
+    embedding: float
+    forward: float | None
+    """Of the embedding's forward half; None where it has no halves."""
+    backward: float | None
     h_n: float | None
     """None where the reference gives no h_n, as for the golden sentences."""
     same_bits: bool | None
     """Against the same sentence alone; None where it was alone."""
-
-    @property
-    def embedding(self) -> float:
-        """Of the whole embedding."""
-        return float(np.maximum(self.forward, self.backward))  # keeps a NaN, which max may drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,10 @@ class Report:
         """What broke a bound, a line each; empty where the bundle holds."""
         lines = []
         for row in self.rows:
-            for name, value in (("forward", row.forward), ("backward", row.backward), ("h_n", row.h_n)):
+            parts = {"forward": row.forward, "backward": row.backward, "h_n": row.h_n}
+            if row.forward is None:
+                parts["embedding"] = row.embedding
+            for name, value in parts.items():
                 if value is not None and not value <= self.tolerance:  # also where it is NaN
                     lines.append(f"{row.what}: {name} is {value:.1e} off PyTorch, {self.tolerance:.0e} is allowed")
             if self.needs_same_bits and row.same_bits is False:
@@ -141,19 +143,25 @@ def _golden(bundle: Bundle, session: Session) -> Row:
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json")
     ids = [tokens.ids for tokens in tokenizer.encode(bundle.golden.sentences)]
     if ids != bundle.golden.token_ids:
-        return Row("golden sentences", len(ids), np.nan, np.nan, np.nan, None)
+        return Row("golden sentences", len(ids), np.nan, None, None, None, None)
     batched = session.run(ids)
     alone = np.concatenate([session.run([sentence]) for sentence in ids])
-    difference = np.abs(alone - bundle.golden.embeddings)
-    half = bundle.config.hidden_size
-    same = np.array_equal(alone, batched)
-    return Row(
-        "golden sentences", len(ids), float(difference[:, :half].max()), float(difference[:, half:].max()), None, same
-    )
+    measured = _Measured(len(ids), *_differences(alone, bundle.golden.embeddings, bundle.config), None)
+    return _worst("golden sentences", [measured], same_bits=np.array_equal(alone, batched))
 
 
 def _random_ids(encoder: Encoder, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
     return random.integers(0, encoder.config.vocabulary_size, size=shape)
+
+
+class _Measured(NamedTuple):
+    """Some sentences, and their largest absolute differences."""
+
+    sentences: int
+    embedding: float
+    forward: float | None
+    backward: float | None
+    h_n: float | None
 
 
 def _compare(
@@ -161,18 +169,21 @@ def _compare(
     encoder: Encoder,
     ids: NDArray[np.int64],
     lengths: NDArray[np.int32],
-) -> tuple[int, float, float, float]:
-    """Sentences, and the largest difference of the forward half, the backward half and h_n of a session's states."""
+) -> _Measured:
+    """A session's states beside PyTorch's."""
     embedding, h_n = states
-    expected_rows, expected_states = _reference(encoder, ids, lengths)
-    half = encoder.config.hidden_size
-    difference = np.abs(embedding - expected_rows)
-    return (
-        len(lengths),
-        float(difference[:, :half].max()),
-        float(difference[:, half:].max()),
-        float(np.abs(h_n - expected_states).max()),
-    )
+    rows, expected_h_n = _reference(encoder, ids, lengths)
+    of_states = float(np.abs(h_n - expected_h_n).max())
+    return _Measured(len(lengths), *_differences(embedding, rows, encoder.config), of_states)
+
+
+def _differences(
+    rows: NDArray[np.float32], expected: NDArray[np.float32], config: EncoderConfig
+) -> tuple[float, float | None, float | None]:
+    """The largest of all, and of each half where there are halves."""
+    difference = np.abs(rows - expected)
+    halves = [float(half.max()) for half in np.split(difference, 2, axis=1)] if config.has_halves else [None, None]
+    return float(difference.max()), halves[0], halves[1]
 
 
 @torch.inference_mode()
@@ -188,7 +199,13 @@ def _reference(
     return np.concatenate(rows), np.concatenate(states, axis=1)
 
 
-def _worst(what: str, measured: Iterable[tuple[int, float, float, float]], *, same_bits: bool | None) -> Row:
-    sentences, forward, backward, h_n = zip(*measured, strict=True)
-    # np.max keeps a NaN, which Python's max may drop
-    return Row(what, sum(sentences), float(np.max(forward)), float(np.max(backward)), float(np.max(h_n)), same_bits)
+def _worst(what: str, measured: Iterable[_Measured], *, same_bits: bool | None) -> Row:
+    sentences, embedding, forward, backward, h_n = zip(*measured, strict=True)
+
+    def largest(values: tuple[float | None, ...]) -> float | None:
+        # np.max keeps a NaN, which Python's max may drop
+        return None if None in values else float(np.max([value for value in values if value is not None]))
+
+    return Row(
+        what, sum(sentences), float(np.max(embedding)), largest(forward), largest(backward), largest(h_n), same_bits
+    )

@@ -10,6 +10,7 @@ import torch
 from google.protobuf.message import DecodeError
 
 from bothends import bundle
+from bothends.architecture import EncoderConfig
 from bothends.bundle import Bundle, BundleConfig
 from bothends.errors import BundleError
 from bothends.tokenizer import Tokenizer
@@ -17,7 +18,7 @@ from bothends.tokenizer import Tokenizer
 from . import golden, graph
 from .card import model_card
 from .checkpoint import Checkpoint, CheckpointConfig
-from .encoder import Encoder, EncoderConfig
+from .encoder import Encoder
 from .equivalence import Advance, verify
 
 TOLERANCE = 1e-5
@@ -35,17 +36,15 @@ def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advanc
     config, sizes = checkpoint.config, checkpoint.config.encoder
     tokenizer = Tokenizer(checkpoint.tokenizer, max_tokens=config.max_tokens, source=Path("tokenizer.json"))
     tokenizer.must_fit(sizes.vocabulary_size)
-    weights = {name: tensor.numpy() for name, tensor in checkpoint.encoder.state_dict().items()}
-    if checkpoint.table_dtype == torch.float16:  # lossless: that is what the checkpoint held
-        weights["embedding.weight"] = weights["embedding.weight"].astype(np.float16)
+    made = golden.make(checkpoint.encoder, tokenizer)
     with tempfile.TemporaryDirectory(dir=_existing_parent(out)) as scratch:
         draft = Path(scratch) / out.name
         bundle.write(
             draft,
-            config=_bundle_config(config),
-            model=graph.build(weights, sizes).SerializeToString(),
+            config=_bundle_config(config, golden.cosine_to_final_states(checkpoint.encoder, made)),
+            model=graph.build(arrays(checkpoint), sizes).SerializeToString(),
             tokenizer=checkpoint.tokenizer,
-            golden=golden.make(checkpoint.encoder, tokenizer),
+            golden=made,
             card=card or model_card(config),
         )
         report = verify(Bundle.open(draft), checkpoint.encoder, tolerance=TOLERANCE, advance=advance)
@@ -55,7 +54,15 @@ def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advanc
     return Bundle.open(out)
 
 
-def _bundle_config(config: CheckpointConfig) -> dict[str, Any]:
+def arrays(checkpoint: Checkpoint) -> graph.Weights:
+    """The weights of `checkpoint` as the graph is to hold them: the table in the dtype that it was stored in."""
+    weights = {name: tensor.numpy() for name, tensor in checkpoint.encoder.state_dict().items()}
+    if checkpoint.table_dtype == torch.float16:  # lossless: that is what the checkpoint held
+        weights["embedding.weight"] = weights["embedding.weight"].astype(np.float16)
+    return weights
+
+
+def _bundle_config(config: CheckpointConfig, cosine_to_final_states: float | None) -> dict[str, Any]:
     """BundleConfig's fields, but for the hashes."""
     sizes = config.encoder.model_dump()
     return {
@@ -63,6 +70,7 @@ def _bundle_config(config: CheckpointConfig) -> dict[str, Any]:
         "version": config.version,
         "max_tokens": config.max_tokens,
         "nested_dimensions": config.nested_dimensions,
+        "cosine_to_final_states": cosine_to_final_states,
         "tolerance": TOLERANCE,
         **sizes,
     }

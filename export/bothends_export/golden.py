@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from bothends.architecture import EncoderConfig
 from bothends.bundle import Golden
 from bothends.tokenizer import Tokenizer
 
@@ -44,3 +45,18 @@ def make(encoder: Encoder, tokenizer: Tokenizer) -> Golden:
     with torch.inference_mode():
         rows = [encoder(torch.tensor([ids]), torch.tensor([len(ids)])).embedding.numpy() for _, ids in kept]
     return Golden([sentence for sentence, _ in kept], [ids for _, ids in kept], np.concatenate(rows))
+
+
+def cosine_to_final_states(encoder: Encoder, golden: Golden) -> float | None:
+    """Mean cosine of `golden`'s embeddings to those that pooling final states would give, all else being as it is.
+
+    None where that is the pooling, or would give another number of numbers.
+    """
+    config = EncoderConfig(**{**encoder.config.model_dump(), "pooling": "final_states"})
+    if config == encoder.config or config.pooled_size != encoder.config.pooled_size:
+        return None
+    other = Encoder.of_weights(config, encoder.state_dict())
+    with torch.inference_mode():
+        rows = [other(torch.tensor([ids]), torch.tensor([len(ids)])).embedding for ids in golden.token_ids]
+    cosines = torch.cosine_similarity(torch.cat(rows), torch.from_numpy(golden.embeddings), dim=1)
+    return float(cosines.mean())

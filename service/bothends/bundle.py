@@ -1,7 +1,7 @@
 """The model folder: its files, their hashes, reading and writing. Knows nothing of how a model is run.
 
     model.onnx       inputs token_ids int64 [batch, time], lengths int32 [batch];
-                     outputs embedding float32 [batch, 2·hidden], h_n float32 [layers·2, batch, hidden]
+                     outputs embedding float32 [batch, dimension], h_n float32 [layers·directions, batch, state]
     tokenizer.json   Hugging Face tokenizers format
     golden.npz       sentences chosen to break things, with PyTorch's embedding of each, computed alone
     README.md        the model card
@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .architecture import MEANING, EncoderConfig
 from .errors import BundleError
 from .files import Folder
-from .validation import grow_within, one_line, printable
+from .validation import one_line, printable
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
@@ -46,24 +47,22 @@ _SHA256 = r"^[0-9a-f]{64}$"
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
-class BundleConfig(BaseModel):
+class BundleConfig(EncoderConfig):
     """What stands in a bundle's config.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     name: str = Field(pattern=NAME)
     version: str = Field(pattern=VERSION)
-    cell: Literal["lstm"]
-    pooling: Literal["final_states"]
-    vocabulary_size: int = Field(gt=0, le=_INT32)
-    embedding_size: int = Field(gt=0, le=_INT32)
-    hidden_size: int = Field(gt=0, le=_INT32, description="of one direction")
-    layers: int = Field(gt=0, le=3)
     max_tokens: int = Field(gt=0, le=100_000)
     nested_dimensions: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
         (),
         description="sizes k that were trained for: the first k/2 numbers of each half are an embedding by themselves",
+    )
+    cosine_to_final_states: float | None = Field(
+        None,
+        ge=-1.001,
+        le=1.001,
+        description="mean over the golden sentences, where pooling is another and the embedding as wide",
     )
     tolerance: float = Field(
         gt=0, le=1e-4, description="largest absolute difference to PyTorch it was verified to, on a CPU"
@@ -72,25 +71,27 @@ class BundleConfig(BaseModel):
 
     @model_validator(mode="after")
     def _nested_dimensions_grow_within(self) -> Self:
-        if not grow_within(self.nested_dimensions, self.dimension):
-            raise ValueError(f"nested_dimensions: sizes go up and stay below {self.dimension}")
+        self.must_nest(self.nested_dimensions)
         return self
-
-    @property
-    def dimension(self) -> int:
-        """How many numbers an embedding has: both directions' final states."""
-        return 2 * self.hidden_size
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many it can have, going up: the nested ones, and all."""
         return (*self.nested_dimensions, self.dimension)
 
+    def told_pooling(self) -> str | None:
+        """What to know of a pooling that isn't the final states; None of theirs."""
+        if self.pooling == "final_states":
+            return None
+        cosine = self.cosine_to_final_states
+        far = "" if cosine is None else f"; mean cosine to the final states' embeddings {cosine:.2f}"
+        return f"pooling is {self.pooling}, {MEANING[self.pooling]}{far}"
+
     def summary(self) -> str:
         """One line for a person."""
         return (
-            f"{self.name} {self.version} · {self.dimension} numbers a sentence · "
-            f"{self.layers}-layer bidirectional {self.cell.upper()} · up to {self.max_tokens} tokens"
+            f"{self.name} {self.version} · {self.dimension} numbers a sentence · {self.described()} · "
+            f"up to {self.max_tokens} tokens"
         )
 
 

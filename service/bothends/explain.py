@@ -4,7 +4,8 @@ The states are the served model's own. A forward pass that has read tokens 0 to 
 ends there, so the forward state after token t is the forward half of the embedding of `tokens[:t + 1]`; the backward
 state at token t is the backward half of the embedding of `tokens[t:]`. In a model of one layer these are exactly
 PyTorch's `output` (tests/test_explain.py proves it to 1e-5). In a deeper one they aren't: there a state of the upper
-layer has seen the whole sentence by way of the layer below. Such models are refused.
+layer has seen the whole sentence by way of the layer below. Such models are refused, and those whose embedding is
+something else than the two final states.
 
 Knows no wire and no terminal.
 """
@@ -109,6 +110,12 @@ class Parts:
             raise RequestError(
                 f"{config.name} has {config.layers} layers; only a model of one layer can be explained: the states of "
                 "an upper layer have seen the whole sentence at every token",
+                field="model",
+            )
+        if config.pooling != "final_states" or not config.has_halves:
+            raise RequestError(
+                f"{config.name} is a {config.described()}; only a model whose embedding is its two final states can be "
+                "explained: in others the states can't be told from embeddings",
                 field="model",
             )
         model_version, (pieces,) = embedder.tokenise([sentence], deadline=deadline)

@@ -55,7 +55,7 @@ class Session:
     def states(
         self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """`embedding` [batch, dimension] and `h_n` [layers·2, batch, hidden] of a batch that is padded already."""
+        """`embedding` [batch, dimension] and `h_n` [layers·directions, batch, state] of a batch, padded already."""
         embedding, h_n = self._outputs(["embedding", "h_n"], token_ids, lengths)
         return embedding, h_n
 
@@ -67,7 +67,10 @@ class Session:
         if self.device == "cpu":
             return [np.asarray(rows) for rows in self._session.run(names, feeds)]
         config, rows = self._config, len(lengths)
-        shapes = {"embedding": (rows, config.dimension), "h_n": (2 * config.layers, rows, config.hidden_size)}
+        shapes = {
+            "embedding": (rows, config.dimension),
+            "h_n": (config.layers * config.directions, rows, config.state_size),
+        }
         return cuda.run_bound(self._session, feeds, {name: shapes[name] for name in names})
 
     def _check_table(self, bundle: Bundle) -> None:
@@ -150,7 +153,7 @@ def _check_signature(session: onnxruntime.InferenceSession, config: BundleConfig
         "token_ids": ("tensor(int64)", [None, None]),
         "lengths": ("tensor(int32)", [None]),
         "embedding": ("tensor(float)", [None, config.dimension]),
-        "h_n": ("tensor(float)", [2 * config.layers, None, config.hidden_size]),
+        "h_n": ("tensor(float)", [config.layers * config.directions, None, config.state_size]),
     }
     found: _Signature = {
         value.name: (value.type, [size if isinstance(size, int) else None for size in value.shape])

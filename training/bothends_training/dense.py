@@ -28,7 +28,7 @@ class DenseLSTM:
     Make it once the LSTM is on its device: what moves parameters later may give the LSTM new ones.
     """
 
-    def __init__(self, lstm: nn.LSTM) -> None:
+    def __init__(self, lstm: nn.RNNBase) -> None:
         self._layers = [
             [_one_way(lstm, layer, direction) for direction in _DIRECTIONS] for layer in range(lstm.num_layers)
         ]
@@ -52,7 +52,7 @@ class DenseLSTM:
         return States(embedding, mean)
 
 
-def _one_way(lstm: nn.LSTM, layer: int, direction: str) -> nn.LSTM:
+def _one_way(lstm: nn.RNNBase, layer: int, direction: str) -> nn.LSTM:
     """One direction of one layer as an LSTM that shares its parameters."""
     width = lstm.input_size if layer == 0 else 2 * lstm.hidden_size
     with torch.device("meta"):  # its own weights are never used

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 from bothends import bundle
+from bothends.architecture import EncoderConfig
 from bothends.bundle import Bundle
 from bothends_export import checkpoint
-from bothends_export.encoder import Encoder, EncoderConfig
+from bothends_export.encoder import Encoder
 from bothends_export.export import lift
 
 from .recipe import RecipeError

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from bothends_export.encoder import Encoder, EncoderConfig
+from bothends.architecture import EncoderConfig
+from bothends_export.encoder import Encoder
 
 from . import start
 from .dense import DenseLSTM
@@ -113,7 +114,7 @@ def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
     )
     encoder = Encoder(config)
     # Forget bias 1 (Jozefowicz et al., ICML 2015); the gates stand in the order i, f, g, o.
-    for name, parameter in encoder.lstm.named_parameters():
+    for name, parameter in encoder.cells.named_parameters():
         if name.startswith("bias_ih"):
             parameter.data[student.hidden_size : 2 * student.hidden_size] += 1
     objective = Objective(
@@ -125,7 +126,7 @@ def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
     decay = recipe.optimisation.average_decay
     average = AveragedModel(encoder, multi_avg_fn=moving_average(decay)) if decay else None
-    return Run(encoder, DenseLSTM(encoder.lstm), average, objective, optimiser)
+    return Run(encoder, DenseLSTM(encoder.cells), average, objective, optimiser)
 
 
 def moving_average(decay: float) -> Callable[[Iterable[Tensor], Iterable[Tensor], Tensor | int], None]:

@@ -62,6 +62,8 @@ class EmbeddingService:
             max_message_bytes=self._max_message_bytes,
             nested_dimensions=config.nested_dimensions,
             max_request_tokens=embedder.limits.tokens,
+            encoder=config.described(),
+            cosine_to_final_states=config.cosine_to_final_states,
         )
         answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 

@@ -93,6 +93,7 @@ class Page:
         described = {
             **config.model_dump(include=_DESCRIBED, mode="json"),
             "dimension": config.dimension,
+            "encoder": config.described(),
             "device": model.device,
             "selftest_difference": model.self_test.max_difference,
             "server_version": self._server_version,

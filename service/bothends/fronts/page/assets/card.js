@@ -4,11 +4,10 @@ import { html } from "./dom.js";
 
 export function facts(model) {
   const many = (count, what) => `${count.toLocaleString("en")} ${what}`;
-  const layers = `${model.layers} layer${model.layers > 1 ? "s" : ""}`;
   const { tokens, sentence_chars, sentences } = model.limits;
   return {
     Model: `${model.name} ${model.version}`,
-    Encoder: `bidirectional LSTM, ${layers} of ${model.hidden_size} a direction`,
+    Encoder: `${model.encoder}, ${model.hidden_size} a direction`,
     Embedding: `${[model.dimension, ...[...model.nested_dimensions].reverse()].join(", ")} numbers`,
     Device: model.device,
     "Agrees with PyTorch": `within ${model.selftest_difference.toExponential(1)}, on its golden sentences`,

@@ -1,0 +1,10 @@
+"""An encoder's weights to an ONNX graph, written node by node, and back. Knows nothing of files or PyTorch's exporter.
+
+PyTorch's own exporters lose `sequence_lens` or freeze an axis, so that padding leaks into the backward state.
+"""
+
+from .build import OPSET, build
+from .lift import weights_of
+from .tensors import TORCH_TO_ONNX, Weights, reorder
+
+__all__ = ["OPSET", "TORCH_TO_ONNX", "Weights", "build", "reorder", "weights_of"]

@@ -1,0 +1,127 @@
+"""PyTorch's tensors of one layer to ONNX's, and back: gates in the other order, directions stacked.
+
+A projected LSTM (PyTorch's proj_size) has no operator in ONNX. Its cell reads the state only by way of weight_hh, so
+with h = weight_hr · u, where u is the state before it is projected, weight_hh · h = (weight_hh · weight_hr) · u: a
+plain LSTM over u, whose states are projected once they leave it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bothends.architecture import EncoderConfig
+
+Array = NDArray[np.floating[Any]]
+Weights = Mapping[str, Array]
+"""An encoder's state dict as arrays: `embedding.weight`, `lstm.weight_ih_l0`, `lstm.weight_ih_l0_reverse`, …"""
+
+TORCH_TO_ONNX = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
+"""PyTorch stacks an LSTM's gates i, f, g, o; ONNX wants i, o, f, c (its c is PyTorch's g). A GRU's r, z, n; z, r, h."""
+_ONNX_TO_TORCH = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
+
+
+def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
+    """The gates' blocks of `hidden_size` rows of `array`, in another order."""
+    return np.concatenate([array[gate * hidden_size : (gate + 1) * hidden_size] for gate in order])
+
+
+def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:
+    """A layer's tensors, float32: W [directions, gates·hidden, input], R [directions, gates·hidden, hidden].
+
+    With biases, B [directions, 2·gates·hidden]; with a projection, P [directions·hidden, directions·state], block by
+    block; with learned states, h_0 and for an LSTM c_0, [directions, 1, hidden].
+    """
+    order = TORCH_TO_ONNX[config.cell]
+
+    def each(name: str) -> list[Array]:
+        return [weights[f"{config.cell}.{name}_{end}"] for end in _ends(config, layer)]
+
+    def stacked(arrays: Sequence[Array]) -> Array:
+        return np.stack([reorder(array, order, config.hidden_size) for array in arrays])
+
+    recurrent = each("weight_hh")
+    found = {"W": stacked(each("weight_ih"))}
+    if config.projection_size:
+        projections = each("weight_hr")
+        recurrent = [_product(hh, hr) for hh, hr in zip(recurrent, projections, strict=True)]
+        found["P"] = _blocks(projections)
+    found["R"] = stacked(recurrent)
+    if config.bias:
+        found["B"] = np.concatenate([stacked(each("bias_ih")), stacked(each("bias_hh"))], axis=1)
+    if config.learned_initial_states:
+        own = _own(config, layer)
+        h_0 = weights["h_0"][own]
+        if config.projection_size:  # some u that is projected to h_0: there is one, for a state is narrower than u
+            h_0 = np.stack([_product(np.linalg.pinv(_wide(hr)), h) for hr, h in zip(projections, h_0, strict=True)])
+        found["h_0"] = h_0[:, None]
+        if config.cell == "lstm":
+            found["c_0"] = weights["c_0"][own][:, None]
+    return found
+
+
+def tensor_names(config: EncoderConfig) -> list[str]:
+    """What `to_onnx` gives for each layer."""
+    found = ["W", "R", *["B"] * config.bias, *["P"] * bool(config.projection_size)]
+    return found + ["h_0", *["c_0"] * (config.cell == "lstm")] * config.learned_initial_states
+
+
+def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:
+    """The inverse of `to_onnx`, without the initial states: PyTorch's names and tensors of a layer."""
+    order = _ONNX_TO_TORCH[config.cell]
+    weights: dict[str, Array] = {}
+    for place, end in enumerate(_ends(config, layer)):
+        lifted = {"weight_ih": found["W"][place], "weight_hh": found["R"][place]}
+        if config.bias:
+            lifted["bias_ih"], lifted["bias_hh"] = np.split(found["B"][place], 2)
+        lifted = {name: reorder(array, order, config.hidden_size) for name, array in lifted.items()}
+        if config.projection_size:
+            lifted["weight_hr"] = _block(found["P"], config, place)
+            lifted["weight_hh"] = _product(lifted["weight_hh"], np.linalg.pinv(_wide(lifted["weight_hr"])))
+        weights |= {f"{config.cell}.{name}_{end}": array for name, array in lifted.items()}
+    return weights
+
+
+def initial_to_torch(layers: Sequence[Weights], config: EncoderConfig) -> dict[str, Array]:
+    """The inverse of `to_onnx` for learned initial states: `h_0` and, of an LSTM, `c_0` of all layers."""
+    h_0 = [found["h_0"][:, 0] for found in layers]
+    if config.projection_size:
+        h_0 = [
+            np.stack([_product(_block(found["P"], config, place), u) for place, u in enumerate(states)])
+            for found, states in zip(layers, h_0, strict=True)
+        ]
+    initial = {"h_0": np.concatenate(h_0)}
+    if config.cell == "lstm":
+        initial["c_0"] = np.concatenate([found["c_0"][:, 0] for found in layers])
+    return initial
+
+
+def _ends(config: EncoderConfig, layer: int) -> list[str]:
+    return [f"l{layer}{direction}" for direction in ("", "_reverse")[: config.directions]]
+
+
+def _own(config: EncoderConfig, layer: int) -> slice:
+    return slice(layer * config.directions, (layer + 1) * config.directions)
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.float64)
+
+
+def _product(left: Array, right: Array) -> Array:
+    return (_wide(left) @ _wide(right)).astype(np.float32)
+
+
+def _blocks(projections: Sequence[Array]) -> Array:
+    """[directions·hidden, directions·state]: each direction's own, transposed, along the diagonal."""
+    state, hidden = projections[0].shape
+    found = np.zeros((len(projections) * hidden, len(projections) * state), dtype=np.float32)
+    for place, projection in enumerate(projections):
+        found[place * hidden :][:hidden, place * state :][:, :state] = projection.T
+    return found
+
+
+def _block(blocks: Array, config: EncoderConfig, place: int) -> Array:
+    hidden, state = config.hidden_size, config.state_size
+    return blocks[place * hidden :][:hidden, place * state :][:, :state].T
