@@ -89,7 +89,7 @@ def main(device: str, bundle: Path, rows: str | None, longest: str | None, max_t
     if len({count for count, _, _ in cells}) > 1:  # one width says nothing of what width costs
         overhead, row_s, worst = fitted(np.array(cells))
         print(f"cost = longest · ({overhead:.1f} + rows) · {row_s * 1e6:.3f} us, at worst {worst:.0%} off")
-        print(f'so _OVERHEAD_ROWS["{device}"] in service/bothends/embedder.py would be {overhead:.1f}')
+        print(f"so overhead_rows for {device} in service/bothends/model.py would be {overhead:.1f}")
 
 
 if __name__ == "__main__":

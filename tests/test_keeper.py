@@ -37,6 +37,23 @@ def test_a_model_that_drifts_is_withdrawn_and_loaded_anew(
     until(lambda: "agrees with PyTorch again" in caplog.text)
 
 
+def test_a_test_that_takes_long_comes_seldom() -> None:
+    """It rests at least as long as it is told to, and a fault hastens it all the same."""
+    duty = keeper._Duty(0.01)
+    duty.rest(100)
+    assert 90 < duty.due_in_s <= 100
+    duty.hasten(1)
+    assert duty.due_in_s <= 1
+
+
+def test_a_live_test_is_followed_by_a_rest(kept: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a rest of an hour a second, the first is the last, though one is due every 20 ms."""
+    monkeypatch.setattr(keeper, "_REST", 3600.0 * 1000)
+    made = kept(reload_s=0)
+    until(lambda: made.keeper._test.due_in_s > 1)
+    assert made.keeper._test.due_in_s > 60
+
+
 def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Kept]) -> None:
     """Requests are refused while no engine can be had; attempts go on; what was said before is right."""
     one = kept()

@@ -81,6 +81,11 @@ class EncoderConfig(BaseModel):
         return self.input_projection or self.embedding_size
 
     @property
+    def recurrent_bytes(self) -> int:
+        """Of one direction's recurrent weights in one layer, float32: what every step reads whole."""
+        return 4 * {"lstm": 4, "gru": 3}[self.cell] * self.hidden_size**2
+
+    @property
     def state_size(self) -> int:
         """Numbers of one direction's state."""
         return self.projection_size or self.hidden_size

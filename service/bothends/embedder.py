@@ -22,7 +22,7 @@ from .embeddings import Embeddings
 from .engine import Engine, Fault
 from .errors import DeadlineError, NotServingError
 from .metrics import Metrics
-from .model import BATCH_ROWS, Model
+from .model import Model, batching
 from .options import AS_THEY_ARE, Options
 from .reading import Limits, Reader, Sentences, Unreadable, refuse
 from .scheduler import Budgets
@@ -31,10 +31,6 @@ from .settings import Settings
 from .tokenizer import Pieces
 from .tracing import NO_SPAN
 from .work import Source
-
-_OVERHEAD_ROWS = {"cpu": 1.5, "cuda": 1000.0}
-"""What a step of the model costs besides its rows, in rows. On a CPU a batch of 8 takes about 3.5 times one of 1; on a
-GPU more rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
 
 Rows: TypeAlias = Future[NDArray[np.float32]]
 """float32 [sentences, dimension] to come."""
@@ -58,11 +54,12 @@ class Embedder:
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
         self._failed: Callable[[Fault, Engine], None] = lambda *_: None
+        suited = batching(model.config, model.device)
         budgets = Budgets(
-            max_batch_rows=settings.max_batch_rows or BATCH_ROWS[model.device],
+            max_batch_rows=settings.max_batch_rows or suited.max_rows,
             max_batch_tokens=settings.max_batch_tokens,
             max_queue_tokens=settings.max_queue_tokens,
-            overhead_rows=_OVERHEAD_ROWS[model.device],
+            overhead_rows=suited.overhead_rows,
         )
         self._batcher = Batcher(
             budgets,

@@ -22,6 +22,9 @@ from .versions import Fingerprint, fingerprint, newest
 _log = logging.getLogger(__name__)
 _CALM_S = 5.0
 """At least so long between self-tests that faults ask for, and between attempts to load a model anew."""
+_REST = 50.0
+"""A self-test is due no sooner than so many times as long as the last one took: that of a wide encoder takes seconds,
+which callers would miss."""
 
 
 class _Wish(NamedTuple):
@@ -120,6 +123,7 @@ class Keeper:
                 self._prove()
 
     def _prove(self) -> None:
+        started = time.monotonic()
         try:
             found = self._embedder.prove()
         except (OverloadedError, NotServingError):
@@ -129,6 +133,7 @@ class Keeper:
             self._withdraw(str(error))
         else:
             self._metrics.tested(success=True, difference=found.max_difference)
+            self._test.rest(_REST * (time.monotonic() - started))
 
     def _withdraw(self, reason: str) -> None:
         """Let nobody be answered any more, and try to load the same files."""
@@ -201,6 +206,10 @@ class _Duty:
         """It has been done, or begun, now."""
         self._done = time.monotonic()
         self._due = self._done + self._every_s
+
+    def rest(self, least_s: float) -> None:
+        """Let it be due no sooner than `least_s` from now."""
+        self._due = max(self._due, time.monotonic() + least_s)
 
     def hasten(self, calm_s: float) -> None:
         """Let it be due soon, `calm_s` after it was done last."""

@@ -4,12 +4,13 @@ Knows no queue and no caller.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .architecture import EncoderConfig
 from .bundle import Bundle
 from .cuda import warm_up
 from .engine import Engine, TokenIds
@@ -19,8 +20,32 @@ from .session import Session
 from .settings import Settings
 from .tokenizer import Tokenizer
 
-BATCH_ROWS = {"cpu": 16, "cuda": 1024}
-"""Most sentences in one model run where the settings don't say; on a GPU the token budget is what bounds a batch."""
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """What batches suit a model on a device, where the settings don't say."""
+
+    max_rows: int
+    """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
+    overhead_rows: float
+    """What a step costs besides its rows, in rows."""
+
+
+_CACHES_BYTES = 32 << 20
+_IN_CACHES = Batching(16, 1.5)
+"""On a CPU a batch of 8 takes about 3.5 times one of 1."""
+_BEYOND_CACHES = Batching(32, 6.0)
+"""Weights that no cache holds come from memory at each step, for one sentence as for many: with 2048 a direction, a
+batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more."""
+_ON_GPU = Batching(1024, 1000.0)
+"""More rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
+
+
+def batching(config: EncoderConfig, device: str) -> Batching:
+    """Batches for an encoder of these sizes on "cpu" or "cuda"."""
+    if device == "cuda":
+        return _ON_GPU
+    return _IN_CACHES if config.recurrent_bytes <= _CACHES_BYTES else _BEYOND_CACHES
 
 
 class Model:
@@ -50,7 +75,7 @@ class Model:
         if session.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
             warm_up(
                 session,
-                max_rows=settings.max_batch_rows or BATCH_ROWS["cuda"],
+                max_rows=settings.max_batch_rows or _ON_GPU.max_rows,
                 max_tokens=settings.max_batch_tokens,
                 longest=config.max_tokens,
             )

@@ -73,7 +73,11 @@ class Settings(BaseModel):
         262144, ge=1, le=_INT32, description="Most tokens in one request, counted once its sentences are cut."
     )
     max_batch_rows: int | None = Field(
-        None, ge=1, le=_INT32, description="Most sentences in one model run; the default is 16 on a CPU, 1024 on a GPU."
+        None,
+        ge=1,
+        le=_INT32,
+        description="Most sentences in one model run; the default is 16 on a CPU (32 for a wide encoder), "
+        "1024 on a GPU.",
     )
     max_batch_tokens: int = Field(16384, ge=1, le=_INT32, description="Most tokens in one model run, padding included.")
     max_queue_tokens: int = Field(
@@ -122,7 +126,11 @@ class Settings(BaseModel):
     )
     http_idle_s: int = Field(5, ge=1, le=3600, description="Seconds after which an idle HTTP connection is closed.")
     selftest_s: float = Field(
-        60.0, ge=0, le=86400, description="Seconds between self-tests of the live model; 0 tests it at start only."
+        60.0,
+        ge=0,
+        le=86400,
+        description="Seconds between self-tests of the live model, at least 50 times as long as one takes; "
+        "0 tests it at start only.",
     )
     drain_s: float = Field(
         30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
