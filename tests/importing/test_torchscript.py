@@ -1,6 +1,5 @@
 """A TorchScript archive gives what torch.jit.load's state_dict() has, without running its code."""
 
-import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from bothends_export.importing.opening import opened
 
 from .hostile import problem, refusal, replace
+from .theirs import quietly
 
 
 class Tagger(nn.Module):
@@ -38,11 +38,6 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("LSTM", {"bias": False}),
     ("GRU", {"num_layers": 3, "batch_first": True}),
 ]
-
-
-def quietly(make: Any, *arguments: Any) -> Any:
-    with warnings.catch_warnings(action="ignore"):  # torch.jit says of itself that it is deprecated
-        return make(*arguments)
 
 
 def scripted(file: Path, module: nn.Module) -> Path:
