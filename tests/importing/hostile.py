@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -94,16 +95,13 @@ def _whole_legacy_file(payload: object, file: Path) -> None:
 
 def _torchscript(payload: object, file: Path) -> None:
     """A scripted module's archive, whose data.pkl is the payload."""
-    torch.jit.script(torch.nn.Linear(2, 3)).save(file)
-    _replace(file, "data.pkl", pickle.dumps(payload, protocol=2))
+    with warnings.catch_warnings(action="ignore"):  # torch says that it is deprecated
+        torch.jit.script(torch.nn.Linear(2, 3)).save(file)
+    replace(file, "data.pkl", pickle.dumps(payload, protocol=2))
 
 
-def _torchscript_constants(payload: object, file: Path) -> None:
-    torch.jit.script(torch.nn.Linear(2, 3)).save(file)
-    _replace(file, "constants.pkl", pickle.dumps((payload,), protocol=2))
-
-
-def _replace(file: Path, name: str, content: bytes) -> None:
+def replace(file: Path, name: str, content: bytes) -> None:
+    """Put other content in place of an entry of a zip archive, named without its first folder."""
     with zipfile.ZipFile(file) as archive:
         entries = {entry: archive.read(entry) for entry in archive.namelist()}
     with zipfile.ZipFile(file, "w") as archive:
@@ -117,6 +115,7 @@ CARRIERS: dict[str, Callable[[object, Path], None]] = {
     "plain pickle": _plain,
     "protocol 4": _protocol_4,
     "bare": _whole_legacy_file,
+    "torchscript": _torchscript,
 }
 
 
@@ -127,3 +126,12 @@ def refusal(file: Path, *, ignore: tuple[str, ...] = ()) -> str:
     assert str(file) in text
     assert "\n" not in text
     return text
+
+
+def problem(file: Path) -> str:
+    """What is refused about a file, or nothing."""
+    try:
+        opened(file)
+    except SourceError as error:
+        return str(error)
+    return ""

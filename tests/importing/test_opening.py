@@ -13,20 +13,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from bothends_export.importing.opening import SourceError, opened
+from bothends_export.importing.opening import opened
 
-from .hostile import refusal
+from .hostile import problem, refusal
 
 STATE = {"embedding.weight": torch.arange(6.0).reshape(2, 3), "fc.bias": torch.tensor([1.0, 2.0])}
-
-
-def problem(file: Path) -> str:
-    """What is refused about a file, or nothing."""
-    try:
-        opened(file)
-    except SourceError as error:
-        return str(error)
-    return ""
 
 
 def save(whole: Any, file: Path, **options: Any) -> Path:

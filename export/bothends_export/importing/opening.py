@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bothends.validation import printable
 
-from . import torchfile
+from . import torchfile, torchscript
 from .floats import check_expansion, to_float32
 from .source import Kind, Opened, SourceError, without
 
@@ -109,6 +109,8 @@ def _read(file: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return _read_safetensors(file)
     if kind == "torch":
         return torchfile.read(file)
+    if kind == "torchscript":
+        return torchscript.read(file)
     raise SourceError(f"{file}: {kind} files can't be read yet")
 
 

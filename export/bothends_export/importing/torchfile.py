@@ -59,8 +59,8 @@ def parted(whole: Any, file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     key = None if _is_state_dict(whole) else _key_of_state_dict(whole)
     if key is not None:
         rest = {name: value for name, value in _items(whole) if name != key}
-        return dict(_items(whole[key])), _plain(rest)
-    return dict(_dotted(whole, file)), _plain(dict(_items(whole)))
+        return dict(_items(whole[key])), plain(rest)
+    return dict(_dotted(whole, file)), plain(dict(_items(whole)))
 
 
 def _key_of_state_dict(whole: dict[Any, Any]) -> str | None:
@@ -96,7 +96,8 @@ def _dotted(value: dict[Any, Any], file: Path, *, prefix: str = "", depth: int =
 _NOT_PLAIN = object()
 
 
-def _plain(value: dict[Any, Any]) -> dict[str, Any]:
+def plain(value: dict[Any, Any]) -> dict[str, Any]:
+    """What in a dict is numbers, strings, None, or lists and dicts of them; the rest is left out."""
     kept = _plain_value(value, depth=0)
     return {str(key): item for key, item in kept.items()}
 
