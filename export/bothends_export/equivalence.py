@@ -5,6 +5,7 @@ Padding slots hold random ids, and token 0 has a vector like any other: a graph 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,6 +23,9 @@ from .encoder import Encoder
 
 Advance = Callable[[int], None]
 """Told how many more sentences were compared."""
+
+States = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""`embedding` [batch, dimension] and `h_n` [layers·directions, batch, state]."""
 
 _BATCH_SIZES = (2, 3, 7, 8, 16, 33, 64)
 
@@ -79,22 +83,44 @@ def verify(
     session = Session(bundle, device=device)
     encoder.eval()
     random = np.random.default_rng(seed)
-    with _one_torch_thread():
-        rows = [*_lengths(session, encoder, bundle.config.max_tokens, random, advance)]
-        rows += _ragged(session, encoder, bundle.config.max_tokens, random, advance)
+    with _beside() as beside:
+        pair = _Pair(session, encoder, beside)
+        rows = [*_lengths(pair, bundle.config.max_tokens, random, advance)]
+        rows += _ragged(pair, bundle.config.max_tokens, random, advance)
     rows.append(_golden(bundle, session))
     return Report(rows, tolerance, needs_same_bits=session.device == "cpu")
 
 
 @contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """A sentence's steps are too small to share: on a busy machine, threads waiting for each other cost 20 times."""
+def _beside() -> Iterator[ThreadPoolExecutor]:
+    """A thread for PyTorch, so that both sides compute at once: a wide encoder takes minutes here.
+
+    It is one: a sentence's steps are too small to share, and on a busy machine threads waiting for each other cost 20
+    times as much.
+    """
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     try:
-        yield
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as executor:
+            yield executor
     finally:
         torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What is tested, and what it is tested against, which computes in a thread of its own."""
+
+    session: Session
+    encoder: Encoder
+    beside: ThreadPoolExecutor
+
+    def reference(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> Future[States]:
+        """PyTorch's states, each sentence by itself, to come."""
+        return self.beside.submit(_reference, self.encoder, ids, lengths)
+
+    def random_ids(self, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
+        """Ids from all of the table."""
+        return random.integers(0, self.encoder.config.vocabulary_size, size=shape)
 
 
 def comparisons(max_tokens: int) -> int:
@@ -102,38 +128,37 @@ def comparisons(max_tokens: int) -> int:
     return max_tokens + sum(_BATCH_SIZES)
 
 
-def _lengths(
-    session: Session, encoder: Encoder, max_tokens: int, random: np.random.Generator, advance: Advance
-) -> Iterator[Row]:
+def _lengths(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: Advance) -> Iterator[Row]:
     """Every length from 1 to the maximum, alone; a row for 1, 2, 3-4, 5-8 and so on."""
     start = 1
     while start <= max_tokens:
         stop = min(max_tokens, max(start, 2 * (start - 1)))
         measured = []
         for length in range(start, stop + 1):
-            ids = _random_ids(encoder, random, (1, length))
+            ids = pair.random_ids(random, (1, length))
             lengths = np.array([length], dtype=np.int32)
-            measured.append(_compare(session.states(ids, lengths), encoder, ids, lengths))
+            expected = pair.reference(ids, lengths)
+            found = pair.session.states(ids, lengths)
+            measured.append(_compare(found, expected.result(), pair.encoder.config))
             advance(1)
         what = f"length {start}" if start == stop else f"lengths {start}-{stop}"
         yield _worst(what, measured, same_bits=None)
         start = stop + 1
 
 
-def _ragged(
-    session: Session, encoder: Encoder, max_tokens: int, random: np.random.Generator, advance: Advance
-) -> Iterator[Row]:
+def _ragged(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: Advance) -> Iterator[Row]:
     """Batches of random lengths, one of them 1 and one the maximum, with random ids in the padding slots."""
     for size in _BATCH_SIZES:
         lengths = random.integers(1, max_tokens, size=size, endpoint=True).astype(np.int32)
         lengths[random.permutation(size)[:2]] = 1, max_tokens
-        ids = _random_ids(encoder, random, (size, max_tokens))
-        batched, h_n = session.states(ids, lengths)
-        compared = _compare((batched, h_n), encoder, ids, lengths)
+        ids = pair.random_ids(random, (size, max_tokens))
+        expected = pair.reference(ids, lengths)
+        batched, h_n = pair.session.states(ids, lengths)
         same = True
         for row, length in enumerate(lengths):
-            alone, h_n_alone = session.states(ids[row : row + 1, :length], lengths[row : row + 1])
+            alone, h_n_alone = pair.session.states(ids[row : row + 1, :length], lengths[row : row + 1])
             same &= np.array_equal(alone[0], batched[row]) and np.array_equal(h_n_alone[:, 0], h_n[:, row])
+        compared = _compare((batched, h_n), expected.result(), pair.encoder.config)
         advance(size)
         yield _worst(f"ragged batch of {size}", [compared], same_bits=bool(same))
 
@@ -150,10 +175,6 @@ def _golden(bundle: Bundle, session: Session) -> Row:
     return _worst("golden sentences", [measured], same_bits=np.array_equal(alone, batched))
 
 
-def _random_ids(encoder: Encoder, random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
-    return random.integers(0, encoder.config.vocabulary_size, size=shape)
-
-
 class _Measured(NamedTuple):
     """Some sentences, and their largest absolute differences."""
 
@@ -164,17 +185,10 @@ class _Measured(NamedTuple):
     h_n: float | None
 
 
-def _compare(
-    states: tuple[NDArray[np.float32], NDArray[np.float32]],
-    encoder: Encoder,
-    ids: NDArray[np.int64],
-    lengths: NDArray[np.int32],
-) -> _Measured:
+def _compare(found: States, expected: States, config: EncoderConfig) -> _Measured:
     """A session's states beside PyTorch's."""
-    embedding, h_n = states
-    rows, expected_h_n = _reference(encoder, ids, lengths)
-    of_states = float(np.abs(h_n - expected_h_n).max())
-    return _Measured(len(lengths), *_differences(embedding, rows, encoder.config), of_states)
+    of_states = float(np.abs(found[1] - expected[1]).max())
+    return _Measured(len(found[0]), *_differences(found[0], expected[0], config), of_states)
 
 
 def _differences(
@@ -187,10 +201,7 @@ def _differences(
 
 
 @torch.inference_mode()
-def _reference(
-    encoder: Encoder, ids: NDArray[np.int64], lengths: NDArray[np.int32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """PyTorch's embedding and h_n, each sentence by itself."""
+def _reference(encoder: Encoder, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
     rows, states = [], []
     for row, length in zip(ids, lengths, strict=True):
         output = encoder(torch.from_numpy(row[:length]).unsqueeze(0), torch.tensor([int(length)]))
