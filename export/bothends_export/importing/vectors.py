@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from bothends.validation import printable
 
+from .asked import Advance
 from .source import SourceError
 
-Advance = Callable[[float], None]
-"""Told the share of the work that is done, from 0 to 1."""
 _LINES_A_STEP = 2000
 
 
