@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bothends.validation import printable
 
-from . import torchfile, torchscript
+from . import hdf5, torchfile, torchscript
 from .floats import check_expansion, to_float32
 from .source import Kind, Opened, SourceError, without
 
@@ -111,7 +111,7 @@ def _read(file: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return torchfile.read(file)
     if kind == "torchscript":
         return torchscript.read(file)
-    raise SourceError(f"{file}: {kind} files can't be read yet")
+    return hdf5.read(file)
 
 
 def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
