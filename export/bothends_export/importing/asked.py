@@ -23,9 +23,9 @@ class Asked:
     """The caller's options; None where they say nothing."""
 
     encoder: Path | None = None
-    """A TOML that maps the names of a state dict."""
+    """A TOML that maps the names of a state dict and says how text is split, or the JSON of a Keras model."""
     tokenizer: Path | None = None
-    """A tokenizer.json."""
+    """A tokenizer.json or a SentencePiece model."""
     pooling: str | None = None
     vectors: Path | None = None
     """Word vectors, in text."""
@@ -46,12 +46,12 @@ class Asked:
     """Told how much of the word vectors is read."""
 
 
-_OWN = {"encoder", "tokenizer", "pooling"}
+_PYTORCH = {"encoder", "tokenizer", "pooling"}
 _INFERSENT = {"vectors", "top", "words", "tokenised", "pooling"}
 READ: dict[Format, set[str]] = {
-    "pytorch": _OWN,
-    "torchscript": _OWN,
-    "keras": _OWN,
+    "pytorch": _PYTORCH,
+    "torchscript": _PYTORCH,
+    "keras": {"encoder", "tokenizer", "head"},
     "infersent1": _INFERSENT,
     "infersent2": _INFERSENT,
     "laser": {"spm", "tokenised"},

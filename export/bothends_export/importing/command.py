@@ -28,34 +28,42 @@ def _source_options(command: FunctionT) -> FunctionT:
     """What a format needs beside the source."""
     for option in reversed(
         [
-            click.option("--format", "format_name", type=click.Choice(FORMATS), help="By default, what SOURCE shows."),
+            click.option("--format", "format_name", type=click.Choice(FORMATS), metavar="FORMAT",
+                         help=f"One of {', '.join(FORMATS)}; by default, the one that SOURCE shows."),
             click.option("--encoder", type=_FILE, metavar="TOML",
-                         help="pytorch, torchscript, keras: which tensor is which, where that can't be guessed."),
+                         help="pytorch, torchscript: which tensor is which, where that can't be guessed, and how text "
+                         "is split. keras: the model's to_json(), where SOURCE is weights only."),
             click.option("--tokenizer", type=_FILE, metavar="FILE",
-                         help="pytorch, torchscript, keras: the tokenizer.json."),
-            click.option("--pooling", type=click.Choice(get_args(Pooling)),
-                         help="pytorch, torchscript, keras, infersent: how states become one vector."),
+                         help="pytorch, torchscript, keras: a tokenizer.json or a SentencePiece model."),
+            click.option("--pooling", type=click.Choice(get_args(Pooling)), metavar="POOLING",
+                         help="pytorch, torchscript: how states become one vector, final_states, max, mean, "
+                         "last_output or first_and_last_output. infersent: max or mean.  "
+                         "[default: final_states; max]"),
             click.option("--vectors", type=_FILE, metavar="FILE",
-                         help="infersent: word vectors, .txt (GloVe) or .vec (fastText), also in .gz or .zip."),
+                         help="infersent: word vectors, .txt (GloVe) or .vec (fastText), or one in .gz or .zip."),
             click.option("--top", type=click.IntRange(min=1), metavar="K",
                          help="infersent: take the K most frequent words.  [default: 100000]"),
             click.option("--words", type=_FILE, metavar="FILE",
-                         help="infersent: take the words of the sentences in FILE instead; "
-                         "flair: numbers that sentences will hold."),
+                         help="infersent: take the words of the sentences in FILE instead. flair: words to look up as "
+                         "flair does, where its vocabulary has digits or capitals."),
             click.option("--spm", type=_FILE, metavar="FILE", help="laser: its SentencePiece model."),
             click.option("--vocabulary", type=_FILE, metavar="FOLDER",
                          help="allennlp: its vocabulary folder, where SOURCE has none."),
             click.option("--tokenised", is_flag=True,
                          help="infersent, laser, flair, allennlp: sentences will come as tokens with spaces between."),
             click.option("--no-head", "head", is_flag=True, flag_value=False, default=True,
-                         help="allennlp: leave out what stands after the pooling."),
+                         help="allennlp, keras: leave out what stands after the pooling."),
         ]
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-@click.command("import", short_help="Turn an encoder that others trained into a checkpoint.")
+@click.command(
+    "import",
+    context_settings={"max_content_width": 100},
+    short_help="Turn an encoder that others trained into a checkpoint.",
+)
 @click.argument("source", type=_FILE)
 @click.option("--out", type=_FILE, required=True, metavar="FOLDER", help="New folder of the checkpoint.")
 @_source_options
@@ -73,11 +81,17 @@ def import_(
     table: Literal["float32", "float16"],
     **given: Any,
 ) -> None:
-    """Turn the encoder in SOURCE into a checkpoint, to be exported and served.
+    r"""Turn the encoder in SOURCE into a checkpoint, to be exported and served.
 
     SOURCE is a file of PyTorch's (a state dict; .pt, .safetensors), TorchScript's, Keras's, InferSent's, LASER's,
     flair's or AllenNLP's. Nothing in it is run. What was understood is shown, then the checkpoint written, whole or not
     at all.
+
+    \b
+      bothends import model.pt --tokenizer tokenizer.json --out checkpoint
+      bothends import infersent2.pkl --vectors crawl-300d-2M.vec --out checkpoint
+      bothends import laser2.pt --spm laser2.spm --out checkpoint
+      bothends import model.tar.gz --out checkpoint
     """
     from rich.console import Console
 

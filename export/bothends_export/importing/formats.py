@@ -15,7 +15,10 @@ from .imported import Imported
 from .infersent import infersent
 from .laser import TABLE as LASER_TABLE
 from .laser import laser
+from .names import StateDictConfig
+from .names import read as read_toml
 from .opening import opened
+from .own import is_json, own
 from .source import Opened, SourceError
 
 
@@ -23,12 +26,14 @@ def imported(source: Path, asked: Asked, *, format_name: Format | None = None) -
     """The encoder in `source`, and its format. Raises SourceError."""
     if format_name == "allennlp" or (format_name is None and is_archive(source)):
         return "allennlp", _of_allennlp(source, asked)
-    read = opened(source)
+    config = read_toml(asked.encoder) if asked.encoder and not is_json(asked.encoder) else StateDictConfig()
+    read = opened(source, ignore=config.ignore)
     found = format_name or guessed(read)
     if found == "allennlp":
         return found, _of_allennlp(source, asked)
     _check_options(found, asked)
-    return found, _READERS[found](read, asked)
+    reader = _READERS.get(found)
+    return found, reader(read, asked) if reader else own(read, asked, config)
 
 
 def _of_allennlp(source: Path, asked: Asked) -> Imported:
@@ -73,7 +78,7 @@ def _check_options(chosen: Format, asked: Asked) -> None:
             raise SourceError(f"--{flag} says nothing to the format {chosen}; it is of {', '.join(readers)}")
 
 
-_READERS: dict[Format, Callable[[Opened, Asked], Imported]] = {
+_READERS: dict[Format, Callable[[Opened, Asked], Imported]] = {  # all but people's own modules and AllenNLP's archives
     "infersent1": lambda read, asked: infersent(read, asked, version=1),
     "infersent2": lambda read, asked: infersent(read, asked, version=2),
     "laser": laser,
