@@ -35,6 +35,8 @@ class Asked:
     """Take the words of the sentences in this file."""
     spm: Path | None = None
     """A SentencePiece model."""
+    codes: Path | None = None
+    """fastBPE's merges."""
     vocabulary: Path | None = None
     """A folder of AllenNLP's."""
     tokenised: bool = False
@@ -54,7 +56,7 @@ READ: dict[Format, set[str]] = {
     "keras": {"encoder", "tokenizer", "head"},
     "infersent1": _INFERSENT,
     "infersent2": _INFERSENT,
-    "laser": {"spm", "tokenised"},
+    "laser": {"spm", "codes"},
     "flair": {"words", "tokenised"},
     "allennlp": {"vocabulary", "tokenised", "head"},
 }

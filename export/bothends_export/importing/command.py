@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
+_PARTS = ("embedding", "input_projection", "lstm", "gru", "h_0", "c_0", "head")
+"""Of an encoder, as a token passes them."""
 
 
 def _source_options(command: FunctionT) -> FunctionT:
@@ -46,11 +48,12 @@ def _source_options(command: FunctionT) -> FunctionT:
             click.option("--words", type=_FILE, metavar="FILE",
                          help="infersent: take the words of the sentences in FILE instead. flair: words to look up as "
                          "flair does, where its vocabulary has digits or capitals."),
-            click.option("--spm", type=_FILE, metavar="FILE", help="laser: its SentencePiece model."),
+            click.option("--spm", type=_FILE, metavar="FILE", help="laser: the SentencePiece model of LASER 2."),
+            click.option("--codes", type=_FILE, metavar="FILE", help="laser: the fastBPE codes of LASER 1."),
             click.option("--vocabulary", type=_FILE, metavar="FOLDER",
                          help="allennlp: its vocabulary folder, where SOURCE has none."),
             click.option("--tokenised", is_flag=True,
-                         help="infersent, laser, flair, allennlp: sentences will come as tokens with spaces between."),
+                         help="infersent, flair, allennlp: sentences will come as tokens with spaces between."),
             click.option("--no-head", "head", is_flag=True, flag_value=False, default=True,
                          help="allennlp, keras: leave out what stands after the pooling."),
         ]
@@ -150,8 +153,8 @@ def _tensors(found: "Imported") -> "Table":
     table.add_column("tensor", no_wrap=True)
     table.add_column("from", overflow="fold")
     table.add_column("shape", no_wrap=True, justify="right")
-    for name, tensor in found.weights.items():
-        table.add_row(name, Text(printable(found.origins.get(name, "—"))), " × ".join(map(str, tensor.shape)))
+    for name, tensor in sorted(found.weights.items(), key=lambda item: _PARTS.index(item[0].partition(".")[0])):
+        table.add_row(name, Text(printable(found.origins.get(name, "zeros"))), " × ".join(map(str, tensor.shape)))
     return table
 
 

@@ -1,4 +1,4 @@
-"""LASER 1 and 2 (`params`, `model` and `dictionary` in one file, and a SentencePiece model) to an encoder of ours.
+"""LASER 1 and 2 (`params`, `model` and `dictionary` in one file, pieces in another) to an encoder of ours.
 
 As facebookresearch/LASER has it (laser_encoders/models.py, LaserLstmEncoder and SentenceEncoder): the pieces of a
 sentence and </s> through a table and a bidirectional LSTM, and the maximum of each of its outputs over them. Knows
@@ -11,7 +11,7 @@ from bothends.architecture import EncoderConfig
 from bothends.validation import printable
 
 from ..tokenising.definition import Tokenising
-from ..tokenising.words import WordRules, tokenise_words
+from ..tokenising.laser import tokenise_laser1, tokenise_laser2
 from .asked import MAX_TOKENS, Asked
 from .cells import Cells, cells
 from .imported import Imported
@@ -35,8 +35,7 @@ def laser(opened: Opened, asked: Asked) -> Imported:
         if name != TABLE and not name.startswith(_CELLS):
             raise SourceError(f"{opened.file}: {printable(name)} is none of LASER's tensors: {TABLE} and {_CELLS}*")
     _check_params(params, found, len(table), opened)
-    dictionary = _dictionary(opened, len(table))
-    tokenising = _tokenising(dictionary, asked, rows=len(table))
+    tokenising = _tokenising(opened, asked, len(table))
     rows = table[tokenising.rows]
     encoder = EncoderConfig(
         pooling="max", vocabulary_size=len(rows), embedding_size=found.input_size, **found.sizes()
@@ -82,8 +81,8 @@ def _check_params(params: dict[str, Any], found: Cells, vocabulary_size: int, op
             )
 
 
-def _dictionary(opened: Opened, vocabulary_size: int) -> dict[str, int]:
-    """Which row each piece has. The marks stand where laser_encoders puts them."""
+def _dictionary(opened: Opened) -> dict[str, int]:
+    """Which row each piece has."""
     dictionary = opened.extras.get("dictionary")
     if not isinstance(dictionary, dict) or not dictionary:
         raise SourceError(f"{opened.file} has no `dictionary` of pieces beside its weights")
@@ -93,16 +92,20 @@ def _dictionary(opened: Opened, vocabulary_size: int) -> dict[str, int]:
                 f"{opened.file}: the dictionary has {mark} in row {printable(dictionary[mark])}, LASER in row {row}"
             )
     for piece, row in dictionary.items():
-        if not isinstance(row, int) or not 0 <= row < vocabulary_size:
-            raise SourceError(
-                f"{opened.file}: the dictionary puts {printable(piece)!r} in row {printable(row)}, and {TABLE} has "
-                f"{vocabulary_size} rows"
-            )
-    return {str(piece): row for piece, row in dictionary.items()} | _MARKS
+        if not isinstance(piece, str) or not isinstance(row, int):
+            raise SourceError(f"{opened.file}: the dictionary has {printable(row)} as the row of {printable(piece)}")
+    return dictionary
 
 
-def _tokenising(dictionary: dict[str, int], asked: Asked, *, rows: int) -> Tokenising:
-    if asked.tokenised:
-        rules = WordRules("whitespace", lowercase=False, unknown="<unk>", after=("</s>",))
-        return tokenise_words(dictionary, rules, rows=rows)
-    raise SourceError("name it with --spm")
+def _tokenising(opened: Opened, asked: Asked, rows: int) -> Tokenising:
+    dictionary = _dictionary(opened)
+    if asked.spm is not None and asked.codes is not None:
+        raise SourceError("--spm is LASER 2's, --codes LASER 1's; give one of them")
+    if asked.spm is not None:
+        return tokenise_laser2(asked.spm, dictionary, rows=rows)
+    if asked.codes is not None:
+        return tokenise_laser1(asked.codes, dictionary, rows=rows)
+    raise SourceError(
+        "LASER's pieces stand in a file of their own: name LASER 2's SentencePiece model (laser2.spm) with --spm, or "
+        "LASER 1's fastBPE codes (93langs.fcodes) with --codes"
+    )
