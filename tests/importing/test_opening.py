@@ -198,7 +198,21 @@ def test_objects_that_are_no_dict_of_tensors_are_refused(tmp_path: Path) -> None
     deep: dict[str, Any] = {"w": torch.ones(2)}
     for _ in range(40):
         deep = {"d": copy.copy(deep), "n": 1}
-    assert "more than 32 deep" in refusal(save(deep, tmp_path / "w.pt"))
+    assert "nests dicts too deep" in refusal(save(deep, tmp_path / "w.pt"))
+
+
+def test_a_small_file_that_holds_itself_many_times_is_read_or_refused_soon(tmp_path: Path) -> None:
+    twice: list[Any] = ["lol"]
+    for _ in range(30):
+        twice = [twice, twice]
+    itself: dict[str, Any] = {"n": 3}
+    itself |= {"a": itself, "b": itself}
+    read = opened(save({"w": STATE, "twice": twice, "itself": itself}, tmp_path / "w.pt"))
+    assert same(read.tensors, STATE)
+    assert read.extras["itself"] == {"n": 3}
+    assert "nests dicts too deep, or in themselves" in refusal(
+        save({"w": STATE["fc.bias"], **itself}, tmp_path / "w.pt")
+    )
 
 
 def test_names_can_t_write_to_the_terminal(tmp_path: Path) -> None:

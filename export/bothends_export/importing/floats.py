@@ -38,8 +38,8 @@ def to_float32(tensors: dict[str, Tensor], file: Path) -> tuple[dict[str, Tensor
     check_expansion(sum(tensor.numel() * tensor.element_size() for tensor in views.values()), file)
     made = {view: tensor.detach().contiguous().float() for view, tensor in views.items()}
     weights = {name: made[_view(tensor)] for name, tensor in tensors.items()}
-    for name, tensor in tensors.items():
-        _check_finite(name, tensor, weights[name], file)
+    for name in {_view(tensor): name for name, tensor in reversed(tensors.items())}.values():
+        _check_finite(name, tensors[name], weights[name], file)
     return weights, _notes(tensors)
 
 

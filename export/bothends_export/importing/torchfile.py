@@ -27,6 +27,7 @@ _STATE_DICTS = ("state_dict", "model_state_dict", "model_state", "model", "encod
 
 _WAY_OUT = "load it where you trust it, and save its state_dict() with torch.save"
 _DEEPEST = 32
+_MOST_DICTS = 1_000_000
 
 
 def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -60,7 +61,7 @@ def parted(whole: Any, file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if key is not None:
         rest = {name: value for name, value in _items(whole) if name != key}
         return dict(_items(whole[key])), plain(rest)
-    return dict(_dotted(whole, file)), plain(dict(_items(whole)))
+    return dict(_dotted(whole, file)), plain(whole)
 
 
 def _key_of_state_dict(whole: dict[Any, Any]) -> str | None:
@@ -83,37 +84,53 @@ def _items(mapping: dict[Any, Any]) -> Any:
     return dict.items(mapping)  # a file may have hung an `items` of its own on its OrderedDict
 
 
-def _dotted(value: dict[Any, Any], file: Path, *, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
-    if depth > _DEEPEST:
-        raise SourceError(f"{file} nests dicts more than {_DEEPEST} deep at {printable(prefix)}; {_WAY_OUT}")
-    for key, item in _items(value):
-        if isinstance(item, Tensor):
-            yield f"{prefix}{key}", item
-        elif isinstance(item, dict):
-            yield from _dotted(item, file, prefix=f"{prefix}{key}.", depth=depth + 1)
-
-
-_NOT_PLAIN = object()
+def _dotted(whole: dict[Any, Any], file: Path) -> Iterator[tuple[str, Tensor]]:
+    """Tensors in nested dicts, in the order in which they stand there."""
+    waiting: list[tuple[str, Any]] = [("", whole)]
+    seen = 0
+    while waiting:
+        name, value = waiting.pop()
+        seen += 1
+        if seen > _MOST_DICTS or name.count(".") > _DEEPEST:
+            raise SourceError(f"{file} nests dicts too deep, or in themselves, at {printable(name):.80}; {_WAY_OUT}")
+        if isinstance(value, Tensor):
+            yield name, value
+            continue
+        inner = [(f"{name}.{key}" if name else str(key), item) for key, item in _items(value)]
+        waiting.extend(reversed([(key, item) for key, item in inner if isinstance(item, dict | Tensor)]))
 
 
 def plain(value: dict[Any, Any]) -> dict[str, Any]:
     """What in a dict is numbers, strings, None, or lists and dicts of them; the rest is left out."""
-    kept = _plain_value(value, depth=0)
+    kept = _Plain().of(value)
     return {str(key): item for key, item in kept.items()}
 
 
-def _plain_value(value: Any, *, depth: int) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if depth > _DEEPEST:
-        return _NOT_PLAIN
-    if isinstance(value, dict):
-        items = ((key, _plain_value(item, depth=depth + 1)) for key, item in _items(value))
-        return {k: item for k, item in items if item is not _NOT_PLAIN and isinstance(k, str | int | float | bool)}
-    if isinstance(value, list | tuple | set):
-        kept = [_plain_value(item, depth=depth + 1) for item in value]
-        return _NOT_PLAIN if any(item is _NOT_PLAIN for item in kept) else kept
-    return _NOT_PLAIN
+class _Plain:
+    """Copies plain data. What stands in several places is copied once, so a small file can't grow without end."""
+
+    _NOTHING = object()
+    """Stands for what is left out."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, Any] = {}
+
+    def of(self, value: Any, *, depth: int = 0) -> Any:
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if depth > _DEEPEST or not isinstance(value, dict | list | tuple | set):
+            return self._NOTHING
+        if id(value) not in self._copies:
+            self._copies[id(value)] = self._NOTHING  # until it is copied: what holds itself is left out
+            self._copies[id(value)] = self._copied(value, depth=depth + 1)
+        return self._copies[id(value)]
+
+    def _copied(self, value: Any, *, depth: int) -> Any:
+        if isinstance(value, dict):
+            items = ((key, self.of(item, depth=depth)) for key, item in _items(value))
+            return {k: v for k, v in items if v is not self._NOTHING and isinstance(k, str | int | float | bool)}
+        kept = [self.of(item, depth=depth) for item in value]
+        return self._NOTHING if any(item is self._NOTHING for item in kept) else kept
 
 
 def _refusal(file: Path, error: Exception) -> SourceError:
