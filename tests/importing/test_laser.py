@@ -31,9 +31,7 @@ def test_a_server_answers_as_the_original_does(tmp_path: Path) -> None:
     answered = served(tmp_path, SENTENCES)
     for row, pieces in zip(answered, cut, strict=True):
         assert np.abs(row - model.encode([pieces], dictionary)[0].numpy()).max() <= TOLERANCE, pieces
-    assert (
-        np.abs(answered - model.encode(cut, dictionary).numpy()).max() <= TOLERANCE
-    )
+    assert np.abs(answered - model.encode(cut, dictionary).numpy()).max() <= TOLERANCE
     assert "laser2.pt, laser: 5-layer bidirectional LSTM, max pooling" in done.stdout
 
 
