@@ -16,14 +16,14 @@ from bothends_export import checkpoint
 from bothends_export.cli import export, verify
 from bothends_export.importing.command import import_
 
-_BOTHENDS = Commands("bothends", commands={"import": import_, "export": export, "verify": verify})
+COMMANDS = Commands("bothends", commands={"import": import_, "export": export, "verify": verify})
 """With import as installed: found by its name and not by what an earlier installation lists."""
 TOLERANCE = 1e-5
 
 
 def bothends(*words: str | Path) -> Result:
     """Run a command."""
-    return CliRunner().invoke(_BOTHENDS, [str(word) for word in words], env={"COLUMNS": "100"})
+    return CliRunner().invoke(COMMANDS, [str(word) for word in words], env={"COLUMNS": "100"})
 
 
 def refused(*words: str | Path) -> str:

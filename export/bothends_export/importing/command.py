@@ -84,7 +84,7 @@ def import_(
     table: Literal["float32", "float16"],
     **given: Any,
 ) -> None:
-    r"""Turn the encoder in SOURCE into a checkpoint, to be exported and served.
+    """Turn the encoder in SOURCE into a checkpoint, to be exported and served.
 
     SOURCE is a file of PyTorch's (a state dict; .pt, .safetensors), TorchScript's, Keras's, InferSent's, LASER's,
     flair's or AllenNLP's. Nothing in it is run. What was understood is shown, then the checkpoint written, whole or not
@@ -95,7 +95,7 @@ def import_(
       bothends import infersent2.pkl --vectors crawl-300d-2M.vec --out checkpoint
       bothends import laser2.pt --spm laser2.spm --out checkpoint
       bothends import model.tar.gz --out checkpoint
-    """
+    """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     from rich.console import Console
 
     from .formats import imported

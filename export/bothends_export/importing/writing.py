@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
 
 from bothends.tokenizer import Tokenizer
 from bothends.validation import one_line
@@ -60,8 +61,9 @@ def write(
             checkpoint.save(draft, encoder, config, found.tokenizer, table_dtype=getattr(torch, table))
             must_be_new(out)
             draft.rename(out)
-    except OSError as error:
-        raise SourceError(f"{out} can't be written: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise SourceError(f"{out} can't be written: {reason}") from error
     return sum(file.stat().st_size for file in out.iterdir())
 
 
