@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,13 @@ def test_any_text_gives_lasers_rows(ours: Ours, original: Callable[[str], list[i
 def test_real_sentences_give_lasers_rows(ours: Ours, original: Callable[[str], list[int]]) -> None:
     for text in real_sentences(3000):
         assert _same(ours.rows(text), original(text)), text
+
+
+@pytest.mark.parametrize("run", ["(", '",', "1\u00a0", "a‘", "\u2003", "\u00a0", "''", ",", " )", "Σ."])
+def test_long_runs_take_no_more_than_their_length(ours: Ours, run: str) -> None:
+    start = time.perf_counter()
+    ours.rows(run * (60_000 // len(run)) + "x")
+    assert time.perf_counter() - start < 5
 
 
 def test_entries_that_only_unknown_text_can_reach_are_said(model: Path, dictionary: dict[str, int]) -> None:

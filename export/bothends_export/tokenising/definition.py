@@ -32,7 +32,7 @@ class Tokenising:
     """What a source tokeniser became."""
 
     definition: str
-    """The text of a tokenizer.json. Its ids are 0, 1, 2 … without a gap."""
+    """The text of a tokenizer.json. Its ids are below the number of `rows`."""
     rows: list[int]
     """For each id the row of the source's own table that is its vector. Ids may share a row."""
     notes: tuple[str, ...] = ()

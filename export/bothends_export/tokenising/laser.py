@@ -72,7 +72,7 @@ def preprocessing() -> list[Step]:
         replace(r'"[,.]++\K', '"'),
         replace(r'"(?=[,.])', ""),
         _between(r"\d", _NBSP, "."),
-        replace(rf"\A{SPACE}++|{SPACE}++\z", ""),
+        replace(rf"\A{SPACE}++|(?<!{SPACE}){SPACE}++\z", ""),
         *lowered(),
     ]
 

@@ -44,6 +44,8 @@ def entries(proto: Any) -> Entries:
 
 def _must_be_sound(pieces: Sequence[Any], *, byte_fallback: bool) -> None:
     texts = [piece.piece for piece in pieces]
+    if not all(isinstance(text, str) for text in texts):  # protobuf hands out bytes where they are no UTF-8
+        raise TokenisingError("it has a piece that is no UTF-8 text")
     if len(set(texts)) < len(texts) or "" in texts:
         raise TokenisingError("it has a piece twice, or an empty one")
     if any(" " in text or "\0" in text for text in texts):
