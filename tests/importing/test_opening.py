@@ -119,7 +119,9 @@ def test_any_changed_byte_of_a_small_file_is_read_or_refused(tmp_path: Path) -> 
         whole = save(STATE, tmp_path / "w.pt", _use_new_zipfile_serialization=not legacy).read_bytes()
         for at in range(0, len(whole), 3):
             (tmp_path / "w.pt").write_bytes(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :])
-            assert "\n" not in problem(tmp_path / "w.pt")
+            text = problem(tmp_path / "w.pt")
+            assert "\n" not in text
+            assert "weights_only" not in text  # torch advises to go without
 
 
 STRANGERS: dict[str, tuple[bytes, str]] = {
@@ -212,6 +214,12 @@ def test_a_small_file_that_holds_itself_many_times_is_read_or_refused_soon(tmp_p
     assert read.extras["itself"] == {"n": 3}
     assert "nests dicts too deep, or in themselves" in refusal(
         save({"w": STATE["fc.bias"], **itself}, tmp_path / "w.pt")
+    )
+
+
+def test_a_state_dict_in_another_pickle_protocol_is_told(tmp_path: Path) -> None:
+    assert "a pickle of a protocol that isn't torch.save's" in refusal(
+        save(STATE, tmp_path / "w.pt", pickle_protocol=4)
     )
 
 

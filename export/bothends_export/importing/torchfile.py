@@ -140,13 +140,24 @@ def _refusal(file: Path, error: Exception) -> SourceError:
             f"{file} wants {printable(found[1])}, whose code would run in reading it (a whole pickled model does that)"
             f"; {_WAY_OUT}"
         )
-    if "Unsupported operand" in text and zipfile.is_zipfile(file):  # a later pickle protocol
+    if "Unsupported operand" in text and (wants := _wants_in_zip(file)):
+        return SourceError(f"{file} holds a pickle{wants}, of a protocol that isn't torch.save's; {_WAY_OUT}")
+    if "Unsupported operand" in text and zipfile.is_zipfile(file):
+        return SourceError(f"{file} holds a pickle of a protocol that isn't torch.save's, or is damaged; {_WAY_OUT}")
+    # torch advises to load without weights_only; what it found wrong comes after that.
+    found = re.search(r"WeightsUnpickler error:\s*(.+)", text)
+    problem = found[1] if found else text.partition("\n")[0] or type(error).__name__
+    return SourceError(f"{file} is damaged, cut off perhaps, or no file of torch.save's: {printable(problem)}")
+
+
+def _wants_in_zip(file: Path) -> str:
+    try:
         with zipfile.ZipFile(file) as archive:
             name = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
             with archive.open(name) as pickled:
-                return SourceError(f"{file} holds a pickle{_wants(pickled)} of a protocol not torch.save's; {_WAY_OUT}")
-    problem = text.splitlines()[0] if text else type(error).__name__
-    return SourceError(f"{file} is damaged, cut off perhaps: {printable(problem)}")
+                return _wants(pickled)
+    except Exception:  # no zip archive, or a damaged one: it says nothing more
+        return ""
 
 
 def _wants(pickled: IO[bytes]) -> str:
