@@ -27,12 +27,13 @@ import generator
 from bothends.bundle import Bundle
 from bothends.session import Session
 from ceiling import Engine
-from loads import unary, wide
+from loads import unary
 from sentences import load
 from servers import start_ours
 
 _LONGEST = 128
 _BATCH = 16
+_ROUNDS = 3
 _BOTHENDS = Path(sys.executable).parent / "bothends"
 
 
@@ -127,14 +128,17 @@ def rates(bundle: Bundle, folder: Path, *, seconds: float, sample: int) -> None:
     generator.build()
     with start_ours(folder, "--bundle", str(bundle.path), "--device", "cpu") as ours:
         server = replace(ours, dimension=bundle.config.dimension)
-        for _ in range(2):
+        for _ in range(_ROUNDS):
             engine.measure_slice()
-            for asked in (unary(32), wide(8)):
+            for asked in (unary(8), unary(64)):
                 row = generator.measure(server, asked, bodies, warmup_s=5, seconds=seconds)
-                rate, gigabytes = row.sentences_per_s, row.rss_mb / 1e3
-                print(f"served, {asked.name:<18} {rate:7.1f} sentences/s, {gigabytes:.2f} GB", flush=True)
+                _show(asked.name, row.sentences_per_s, row.cpu_s_per_1000 or 0)
     best = engine.ceiling().best
-    print(f"in process, batches of {best.batch} on {best.threads} threads: {best.sentences_per_s:.1f} sentences/s")
+    _show(f"in process, batches of {best.batch} on {best.threads} threads", best.sentences_per_s, best.cpu_s_per_1000)
+
+
+def _show(what: str, sentences_per_s: float, cpu_s_per_1000: float) -> None:
+    print(f"{what:<40} {sentences_per_s:8.1f} sentences/s, {cpu_s_per_1000:7.2f} CPU-s for 1,000", flush=True)
 
 
 @contextmanager

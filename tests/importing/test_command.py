@@ -10,6 +10,10 @@ import pytest
 import torch
 
 from bothends_export import checkpoint
+from bothends_export.importing.asked import Asked
+from bothends_export.importing.infersent import infersent
+from bothends_export.importing.opening import SourceError, opened
+from bothends_export.importing.writing import write
 
 from ..serving import BOTHENDS
 from . import original_infersent as original
@@ -49,6 +53,16 @@ def test_a_folder_that_is_there_stays_as_it_is(source: Path, tmp_path: Path) -> 
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) -> None:
+    """An empty one would be replaced by a rename."""
+    found = infersent(opened(source), Asked(vectors=tmp_path / "glove.txt"), version=1)
+    (tmp_path / "made").mkdir()
+    said = {"source": source, "format_name": "infersent1", "name": None, "version": "1", "table": "float32"}
+    with pytest.raises(SourceError, match="made exists already"):
+        write(tmp_path / "made", found, **said)
+    assert list((tmp_path / "made").iterdir()) == []
+
+
 def test_a_place_that_can_t_be_written_is_said(source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = bothends("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "file" / "new")
@@ -72,9 +86,8 @@ def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None
 
 def test_a_table_in_float16_is_rounded_and_says_so(source: Path, tmp_path: Path) -> None:
     vectors = original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
-    bothends(
-        "import", source, "--vectors", tmp_path / "glove.txt", "--table", "float16", "--out", tmp_path / "checkpoint"
-    )
+    options = ["--vectors", tmp_path / "glove.txt", "--table", "float16"]
+    bothends("import", source, *options, "--out", tmp_path / "checkpoint")
     loaded = checkpoint.load(tmp_path / "checkpoint")
     assert loaded.table_dtype == torch.float16
     expected = torch.tensor(vectors["dog"]).float().half().float()

@@ -141,7 +141,9 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     said = '[tokenizer]\nvocabulary = "words.txt"\nunknown = "<unk>"'
     assert "the vocabulary doesn't fit the table: 'more' has row 40, the table rows 0 to 39" in line(text=said)
     torch.save({**theirs.Plain().state_dict(), "embed.weight": torch.zeros(12, 7)}, source)
-    assert "the tokenizer has ids up to 39, the model a table of 12" in line("--tokenizer", tokenizer)
+    assert "tokenizer.json has the token 'word10' with id 12; the table has rows 0 to 11" in line(
+        "--tokenizer", tokenizer
+    )
     torch.save({**theirs.Plain().state_dict(), "embed.weight": torch.full((40, 7), torch.nan)}, source)
     assert "embed.weight holds NaN or infinite numbers" in line("--tokenizer", tokenizer)
     torch.save({**theirs.Plain().state_dict(), "embed.weight": torch.zeros(40, 7).half()}, source)

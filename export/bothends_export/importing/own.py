@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from ..tokenising.definition import Tokenising
+from ..tokenising.existing import read_tokenizer
 from ..tokenising.sentencepiece import tokenise_sentencepiece
 from ..tokenising.vocabulary import read_json, read_lines
 from ..tokenising.words import Split, WordRules, tokenise_words
@@ -84,11 +85,7 @@ def _tokenising(asked: Asked, options: TokenizerOptions, rows: int) -> Tokenisin
 def _of_file(file: Path, rows: int) -> Tokenising:
     try:
         with file.open("rb") as opened:
-            is_json = opened.read(1) == b"{"
-        if not is_json:
-            return tokenise_sentencepiece(file, rows=rows)
-        return Tokenising(file.read_text(encoding="utf-8"), list(range(rows)))
+            is_json = opened.read(64).lstrip().startswith(b"{")
     except OSError as error:
         raise SourceError(f"{file} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{file} is no UTF-8 text: {error.reason} at byte {error.start}") from error
+    return read_tokenizer(file, rows=rows) if is_json else tokenise_sentencepiece(file, rows=rows)
