@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from bothends_export.doctor import truth
+from bothends_export.doctor.command import doctor
 from bothends_export.doctor.examine import Examined, examine
 from bothends_export.doctor.opened import open_file
 
@@ -28,3 +30,7 @@ def save(weights: dict[str, NDArray[np.float32]], file: Path) -> Path:
 
 def fact(examined: Examined, about: str) -> Any:
     return next(fact for fact in examined.findings.facts if fact.about == about)
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(doctor, [str(argument) for argument in arguments], env={"COLUMNS": "100"})

@@ -127,7 +127,7 @@ def test_lengths_by_a_mask_or_by_an_id(tmp_path: Path, module: type[nn.Module], 
             tokens = torch.randint(1, 50, (3, 5))
             inputs = (tokens,) if module is PadsById else (tokens, torch.ones(3, 5, dtype=torch.int64))
             names = ["input_ids", "attention_mask"][: len(inputs)]
-            axes = {**dict.fromkeys(names, {0: "batch", 1: "time"}), "embedding": {0: "batch"}}
+            axes = {name: {0: "batch", 1: "time"} for name in names} | {"embedding": {0: "batch"}}
             torch.onnx.export(
                 made, inputs, str(file), dynamo=False, input_names=names, output_names=["embedding"], dynamic_axes=axes
             )  # fmt: skip

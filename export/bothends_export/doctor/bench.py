@@ -118,6 +118,8 @@ def settle(subject: Subject, random: np.random.Generator) -> Bench:
             reasons.append(str(error))
             continue
         rows = seen[-1].rows
+        if not np.isfinite(rows).all():
+            raise DoctorError(f"{subject.about.path}: its output holds NaN or infinite numbers")
         if rows.ndim == 2 and len(rows) == size:
             return _fit(Bench(subject, layout, random))
         reasons.append(
@@ -141,7 +143,7 @@ def _trials(subject: Subject) -> Iterator[tuple[Layout, int, int]]:
     for axis in axes:
         batch, time = (first, second) if axis == 0 else (second, first)
         for size in [batch] if batch else [SENTENCES, *likely]:
-            for steps in [time] if time else [TIME, *likely]:
+            for steps in [time] if time else [TIME, *(number for number in likely if number > 1)]:
                 frozen = Layout(axis, None if size == SENTENCES else size, None if steps == TIME else steps)
                 yield frozen, size, steps
 

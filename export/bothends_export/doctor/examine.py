@@ -6,7 +6,7 @@ import numpy as np
 
 from . import advice, probes
 from .bench import Bench, settle
-from .errors import RunFailedError
+from .errors import DoctorError, RunFailedError
 from .findings import Cosine, Encoder, Findings
 from .match import Computed, Match, match
 from .recurrence import Array, Stack, run
@@ -42,6 +42,7 @@ def examine(subject: Subject, state_dict: Truth | None = None, *, seed: int = 0)
     subject = bench.subject
     batch = bench.batch(bench.size, bench.time)
     learned = subject.learn(batch.rows(slice(bench.layout.batch)), batch_axis=bench.layout.batch_axis)
+    _check_numbers(subject, learned)
     found, batch, seen = _matched(bench, learned, batch)
     true_stack = state_dict.stack if state_dict else learned.stack.as_pytorch()
     sizes = probes.sizes(bench, learned, found)
@@ -76,6 +77,15 @@ def examine(subject: Subject, state_dict: Truth | None = None, *, seed: int = 0)
         str(state_dict.path) if state_dict else None,
     )
     return Examined(subject, bench, learned, true_stack, found, findings)
+
+
+def _check_numbers(subject: Subject, learned: Learned) -> None:
+    """onnxruntime may hide a NaN in a weight behind its activations."""
+    for number, layer in enumerate(learned.stack.layers):
+        for direction in layer:
+            arrays = (direction.weight_ih, direction.weight_hh, direction.bias_ih, direction.bias_hh)
+            if not all(np.isfinite(array).all() for array in arrays):
+                raise DoctorError(f"{subject.about.path}: the weights of layer {number} hold NaN or infinite numbers")
 
 
 def _matched(bench: Bench, learned: Learned, batch: Batch) -> tuple[Match | None, Batch, list[Seen]]:

@@ -24,7 +24,7 @@ _MOST_FROZEN = 4096
 def load(path: Path) -> onnx.ModelProto:
     """The model, with its external data if that lies in its own folder. Raises DoctorError."""
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load(str(path), format="protobuf", load_external_data=False)
     except DecodeError:
         raise DoctorError(f"{path} is no ONNX model: malformed protobuf") from None
     if not model.graph.node:
@@ -105,6 +105,8 @@ class Graph:
             if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
                 self.constants[node.output[0]] = node.attribute[0].t
         self.inputs = [value for value in model.graph.input if value.name not in self.constants]
+        self.taps: tuple[str, ...] = ()
+        """Tensors that will be asked for often: one session gives them all."""
         self._sessions: dict[tuple[str, ...], Any] = {}
 
     @property
@@ -132,6 +134,7 @@ class Graph:
         """Small whole numbers among its constants: what a frozen size would be."""
         for tensor in self.constants.values():
             if tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32) and np.prod(tensor.dims) < 64:
+                yield from (size for size in tensor.dims if size > 1)  # say of lengths that are stored
                 yield from (
                     int(number) for number in numpy_helper.to_array(tensor).ravel() if 0 < number < _MOST_FROZEN
                 )
@@ -140,10 +143,10 @@ class Graph:
 
     def values(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The values of these tensors. Raises RunFailedError."""
-        key = tuple(names)
+        key = self.taps if set(names) <= set(self.taps) else tuple(names)
         try:
             if key not in self._sessions:
-                self._sessions[key] = _session(with_outputs(self.model, names))
+                self._sessions[key] = _session(with_outputs(self.model, key))
             values: list[NDArray[Any]] = self._sessions[key].run(list(names), dict(feeds))
         except Exception as error:  # onnxruntime's exceptions have no common base but this
             raise RunFailedError(printable(str(error).strip().split("\n")[0])) from error

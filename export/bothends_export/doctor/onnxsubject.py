@@ -45,6 +45,15 @@ class OnnxSubject:
         self._cells = {name: kind for layer in self.layers for node in layer for name, kind in node.outputs.items()}
         self.output = self._chosen(outputs, output)
         self._cuts = self._cuts_before(self.output)
+        nodes = [node for layer in self.layers for node in layer]
+        told = [node.input(place) for node in nodes for place in ("sequence_lens", "initial_h", "initial_c")]
+        self.graph.taps = (
+            *dict.fromkeys(
+                name
+                for name in [*(name for name, _ in self._cuts), nodes[0].input("X"), *told]
+                if name and name not in self.graph.constants and all(name != fed.name for fed in self.graph.inputs)
+            ),
+        )
         self._weights = structure.weights(self.graph, self.layers)
         self.shapes = Stack(self.layers[0][0].cell, tuple(map(tuple, self._weights)))
         self.vocabulary: int | None = None

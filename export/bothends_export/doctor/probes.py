@@ -88,7 +88,10 @@ def leak(bench: Bench, batch: Batch, found: Match | None, stack: Stack) -> Leak:
 
 def _place(seen: Sequence[Seen], found: Match | None) -> Array:
     where = seen[-1].where if found is None else found.seen.where
-    return next(one.rows for one in seen if one.where == where)
+    rows = next((one.rows for one in seen if one.where == where), None)
+    if rows is None:
+        raise RunFailedError("its embedding has another shape at another size")
+    return rows
 
 
 Tried = dict[int, str]
@@ -205,6 +208,8 @@ def weights(subject: Subject, stack: Stack, state_dict: Truth | None) -> Part:
     """Whether they are those of the state dict, gate by gate."""
     if state_dict is not None:
         verdict, says, mistakes = _GATES[truth.gates(stack, state_dict.stack)]
+        if not mistakes and not truth.holds_table(state_dict, subject):
+            verdict, says, mistakes = "wrong", "are the state dict's, but for the embedding table", ("other_weights",)
         return _part("weights", verdict, says, *mistakes)
     if subject.about.opset is None:
         return _part("gates", "fact", "in PyTorch's order, as its own cells have them")

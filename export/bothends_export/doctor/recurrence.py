@@ -108,14 +108,16 @@ def _torch_layer(cell: Cell, layer: Layer, vectors: Tensor, ends: Tensor) -> tup
     hidden, state = first.weight_ih.shape[0] // GATES[cell], first.weight_hh.shape[1]
     make: Callable[..., nn.RNNBase] = nn.LSTM if cell == "lstm" else nn.GRU
     sizes = {"proj_size": state if first.weight_hr is not None else 0} if cell == "lstm" else {}
-    module = make(first.weight_ih.shape[1], hidden, batch_first=True, bidirectional=len(layer) == 2, **sizes).eval()
+    with torch.device("meta"):  # else it would fill large weights with random numbers first
+        module = make(first.weight_ih.shape[1], hidden, batch_first=True, bidirectional=len(layer) == 2, **sizes).eval()
     module.load_state_dict(
         {
             f"{name}_l0{suffix}": torch.from_numpy(np.ascontiguousarray(array))
             for direction, suffix in zip(layer, ("", "_reverse"), strict=False)
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
             if (array := getattr(direction, name)) is not None
-        }
+        },
+        assign=True,
     )
     h_0 = _initial([direction.h_0 for direction in layer], state, len(vectors))
     c_0 = _initial([direction.c_0 for direction in layer], hidden, len(vectors))

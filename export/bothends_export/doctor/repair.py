@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from bothends.validation import printable
 
@@ -19,7 +20,9 @@ from .errors import DoctorError
 from .examine import Examined, examine, right_rows
 from .middle import LEAST_OPSET, POOLINGS
 from .onnxsubject import OnnxSubject
+from .recurrence import Array
 from .rewrite import head_of, rewrite
+from .subject import Seen
 from .truth import Truth
 
 TOLERANCE = 1e-5
@@ -133,22 +136,30 @@ def _proof(again: Examined, before: Examined) -> tuple[float, int]:
     bench, subject = again.bench, again.subject
     head = head_of(before)
     worst, count = 0.0, 0
-    for size, time in [*((1, length) for length in range(1, LONGEST + 1)), *((size, LONGEST) for size in _BATCHES)]:
-        lengths = bench.random.integers(1, time, size=size, endpoint=True)
-        lengths[0] = time
-        batch = bench.batch(size, time, lengths)
-        rows = right_rows(bench, batch, again.true_stack, before.meant)
-        seen = {one.where: one.rows for one in bench.run(batch)}
+    every = bench.batch(LONGEST, LONGEST, np.arange(1, LONGEST + 1))
+    ragged = [bench.batch(size, LONGEST, _lengths(bench.random, size)) for size in _BATCHES]
+    for batch in (every, *ragged):
+        rows = right_rows(bench, batch, before.true_stack, before.meant)
         if rows is None or before.found is None:
             raise ValueError("there is nothing to compare with")
-        pairs = [(seen[subject.output.name], head(rows))]
-        if before.found.seen.where in seen:
-            pairs.append((seen[before.found.seen.where], rows))
+        runs = [bench.run(batch.alone(row)) for row in range(LONGEST)] if batch is every else [bench.run(batch)]
+        pairs = [(_rows_at(runs, subject.output.name), head(rows)), (_rows_at(runs, before.found.seen.where), rows)]
         for got, right in pairs:
             scale = max(1.0, float(np.abs(right).max()))
             worst = max(worst, float(np.abs(got - right).max()) / scale)
-        count += size
+        count += len(batch)
     return worst, count
+
+
+def _rows_at(runs: list[list[Seen]], where: str) -> Array:
+    return np.concatenate([next(one.rows for one in seen if one.where == where) for seen in runs])
+
+
+def _lengths(random: np.random.Generator, size: int) -> NDArray[np.int64]:
+    """Random ones, the longest among them."""
+    lengths = random.integers(1, LONGEST, size=size, endpoint=True)
+    lengths[0] = LONGEST
+    return lengths
 
 
 def _publish(draft: Path, out: Path) -> None:

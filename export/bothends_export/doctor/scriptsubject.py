@@ -17,7 +17,7 @@ from bothends.validation import printable
 from .errors import DoctorError, RunFailedError
 from .heads import guesses
 from .recurrence import Array, Stack
-from .subject import About, Batch, Learned, Port, Seen
+from .subject import About, Batch, Learned, Port, Seen, Tokens
 from .suspects import joined
 from .truth import RECURRENT, stack_of
 
@@ -112,7 +112,7 @@ class ScriptSubject:
 
     def _seen(self, answer: Any, batch: Batch) -> Seen:
         rows = _chosen(answer, self._index, batch)
-        if rows.ndim == 3 and 1 in rows.shape[:2] and len(batch) in rows.shape[:2]:
+        if rows.ndim == 3 and rows.shape[0] * rows.shape[1] == len(batch):
             rows = rows.reshape(len(batch), -1)
         elif rows.ndim == 3 and rows.shape[1] == len(batch) and rows.shape[0] != batch.time:
             rows = joined(rows)
@@ -121,6 +121,10 @@ class ScriptSubject:
     def learn(self, batch: Batch, *, batch_axis: int) -> Learned:  # noqa: ARG002  a Subject's arguments
         """Its parameters; what its code does with them can't be seen."""
         return Learned(self.stack, None)
+
+    def look_up(self, ids: Tokens) -> Array | None:
+        """Rows of the table; None where it reads vectors."""
+        return None if self.table is None else np.asarray(self.table[ids])
 
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:  # noqa: ARG002  a Subject's arguments
         """Of the ids, by the table."""

@@ -150,5 +150,8 @@ class Subject(Protocol):
     def learn(self, batch: Batch, *, batch_axis: int) -> Learned:
         """Its weights and their use, by a run of `batch`. Raises DoctorError where they are none that PyTorch has."""
 
+    def look_up(self, ids: Tokens) -> Array | None:
+        """Rows of its embedding table; None where there is none to be seen."""
+
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:
         """What its recurrent layers read: float32 [batch, time, features]."""

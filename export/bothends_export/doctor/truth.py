@@ -21,6 +21,7 @@ from bothends.validation import printable
 from .errors import DoctorError
 from .recurrence import GATES, Array, Cell, Direction, Stack
 from .structure import TO_TORCH, reorder
+from .subject import Subject
 
 RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)_l(\d+)(_reverse)?")
 """A tensor of an nn.LSTM or nn.GRU: prefix, kind, layer, direction."""
@@ -154,6 +155,14 @@ def _tensors(path: Path) -> dict[str, Array]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise DoctorError(f"{path}: {printable(name)} holds NaN or infinite numbers")
     return {name: tensor.detach().float().contiguous().numpy() for name, tensor in found.items()}
+
+
+def holds_table(truth: Truth, subject: Subject) -> bool:
+    """Whether the subject's embedding table is the state dict's, as far as both can be seen. May be kept in float16."""
+    if subject.vocabulary is None or (rows := subject.look_up(np.arange(subject.vocabulary))) is None:
+        return True
+    same_size = [array for name, array in truth.others.items() if array.shape == rows.shape and "emb" in name.lower()]
+    return not same_size or any(np.allclose(array, rows, rtol=1e-3, atol=1e-6) for array in same_size)
 
 
 def gates(stack: Stack, truth: Stack) -> str:
