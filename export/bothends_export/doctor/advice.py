@@ -78,8 +78,8 @@ _KNOWN = {
         "Sum over the sentence's own steps and divide by its length, and pack the batch.",
     ),
     "sum_of_all": (
-        "a sum or mean whose divisor isn't the sentence's length",
-        "Divide the sum over the sentence's own steps by its length.",
+        "padding inside the sum",
+        "Sum over the sentence's own steps only, and pack the batch.",
     ),
     "wrong_layer": (
         "h_n of the wrong layer",

@@ -45,7 +45,7 @@ def examine(subject: Subject, state_dict: Truth | None = None, *, seed: int = 0)
     _check_numbers(subject, learned)
     found, batch, seen = _matched(bench, learned, batch)
     true_stack = state_dict.stack if state_dict else learned.stack.as_pytorch()
-    sizes = probes.sizes(bench, learned, found)
+    sizes = probes.sizes(bench, learned, found, batch.time)
     leak = probes.leak(bench, batch, found, learned.stack)
     if bench.needs_no_padding:
         batch = bench.batch(bench.size, bench.time, np.full(bench.size, bench.time))
@@ -91,7 +91,10 @@ def _check_numbers(subject: Subject, learned: Learned) -> None:
 def _matched(bench: Bench, learned: Learned, batch: Batch) -> tuple[Match | None, Batch, list[Seen]]:
     """The reading that fits, and the batch in which it does: at another time than the first where one is frozen in."""
     seen = bench.run(batch)
-    if found := _match(bench, learned, batch, seen):
+    found = _match(bench, learned, batch, seen)
+    # a sum, and a division behind it: by a time that was frozen in, it would be a mean at that time only
+    is_divided = found is not None and found.reading.key.startswith("sum") and found.seen.where != seen[-1].where
+    if found and not is_divided:
         return found, batch, seen
     likely = [number for number in bench.subject.numbers if 1 < number <= _TIME_MOST and number != batch.time]
     for time in likely[:_MOST_TIMES] if bench.layout.time is None else []:
@@ -100,9 +103,10 @@ def _matched(bench: Bench, learned: Learned, batch: Batch) -> tuple[Match | None
             seen_then = bench.run(other)
         except RunFailedError:
             continue
-        if found := _match(bench, learned, other, seen_then):
-            return found, other, seen_then
-    return None, batch, seen
+        then = _match(bench, learned, other, seen_then)
+        if then and (found is None or then.seen.where != found.seen.where):
+            return then, other, seen_then
+    return found, batch, seen
 
 
 def _match(bench: Bench, learned: Learned, batch: Batch, seen: list[Seen]) -> Match | None:

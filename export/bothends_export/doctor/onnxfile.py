@@ -140,6 +140,9 @@ class Graph:
                 )
             elif tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 3 and np.prod(tensor.dims) > 1:
                 yield int(tensor.dims[1])  # [directions, batch, hidden] of an initial state
+            elif tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) == 1:
+                number = float(numpy_helper.to_array(tensor).ravel()[0])  # say the divisor of a mean
+                yield from [int(number)] if 0 < number < _MOST_FROZEN and number.is_integer() else []
 
     def values(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The values of these tensors. Raises RunFailedError."""

@@ -98,9 +98,9 @@ Tried = dict[int, str]
 """A size to what went wrong there; empty text where nothing did."""
 
 
-def sizes(bench: Bench, learned: Learned, found: Match | None) -> tuple[Tried, Tried]:
-    """Batches and times other than the first: does it run, and does it still compute what it did?"""
-    batches = {} if bench.layout.batch else {size: _tried(bench, learned, found, size, bench.time) for size in _SIZES}
+def sizes(bench: Bench, learned: Learned, found: Match | None, time: int) -> tuple[Tried, Tried]:
+    """Batches and times other than the first, of `time`: does it run, and does it still compute what it did?"""
+    batches = {} if bench.layout.batch else {size: _tried(bench, learned, found, size, time) for size in _SIZES}
     times = {} if bench.layout.time else {time: _tried(bench, learned, found, bench.size, time) for time in _TIMES}
     return batches, times
 

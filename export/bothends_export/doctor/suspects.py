@@ -106,6 +106,10 @@ def _all_layers(context: Context) -> Array:
     return joined(context.states.h_n)
 
 
+def _sum(context: Context) -> Array:
+    return np.where(context.counts, context.states.output, 0).sum(axis=1, dtype=np.float32)
+
+
 _POOLINGS: dict[str, Callable[[Context], Array]] = {"final_states": _final, "max": _max, "mean": _mean}
 
 
@@ -117,6 +121,7 @@ RIGHT = (
     Reading("final_states", "both ends, cat(h_n[-2], h_n[-1])", _final, source="Y_h"),
     Reading("max", "max over the sentence's steps", _max),
     Reading("mean", "mean over the sentence's steps", _mean),
+    Reading("sum", "the sum over the sentence's steps", _sum),
     Reading("all_layers", "the final states of all layers", _all_layers, source="Y_h"),
     Reading("sum_of_ends", "h_n[-2] + h_n[-1]", _both, source="Y_h"),
     Reading("mean_of_ends", "the mean of h_n[-2] and h_n[-1]", _half_of_both, source="Y_h"),
@@ -171,7 +176,6 @@ def _mean_of_all(context: Context) -> Array:
 
 
 def _sum_of_all(context: Context) -> Array:
-    """A mean whose divisor isn't the sentence's own, or a sum."""
     return np.asarray(context.states.output.sum(axis=1), dtype=np.float32)
 
 
@@ -195,7 +199,7 @@ MISTAKES = (
     Reading("one_direction", "h_n[-2], the forward state only", partial(_only, 0), "final_states", "Y_h"),
     Reading("cell_state", "c_n, the cells' state", _cells, "final_states", "Y_c"),
     Reading("rows_left_sorted", "h_n in the order of lengths", _sorted, "final_states", "Y_h"),
-    Reading("sum_of_all", "the sum over all steps, padding too", _sum_of_all, "mean"),
+    Reading("sum_of_all", "the sum over all steps, padding too", _sum_of_all, "sum"),
 )  # fmt: skip
 
 
