@@ -125,3 +125,8 @@ def of(key: str) -> Diagnosis:
     """The mistake of that key."""
     name, do = _KNOWN[key]
     return Diagnosis(key, name, do)
+
+
+def known() -> tuple[str, ...]:
+    """Of every mistake that is known."""
+    return tuple(_KNOWN)

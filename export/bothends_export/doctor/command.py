@@ -76,7 +76,7 @@ def _examine(
         answer["repaired"] = repaired.as_json()
         code = 0
         if not as_json:
-            click.echo(repaired.says)
+            console.print(repaired.says, markup=False)
     if as_json:
         click.echo(json.dumps(answer))
     return code
