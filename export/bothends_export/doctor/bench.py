@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DoctorError, RunFailedError
+from .match import Bounds
 from .recurrence import Array
 from .subject import Batch, Layout, Seen, Subject, Tokens
 
@@ -29,6 +30,7 @@ class Bench:
     random: np.random.Generator
     pad: int | None = None
     """The id that the model itself takes for padding; None where it takes none."""
+    bounds: Bounds = field(default_factory=Bounds)
 
     def tokens(self, size: int, time: int) -> Tokens:
         """Random sentences without padding."""

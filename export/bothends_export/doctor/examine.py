@@ -1,6 +1,6 @@
 """An opened encoder to findings: run, rebuilt in PyTorch from its own weights, compared with each known mistake."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,12 +8,14 @@ from . import advice, probes
 from .bench import Bench, settle
 from .errors import DoctorError, RunFailedError
 from .findings import Cosine, Encoder, Findings
-from .match import Computed, Match, match
-from .recurrence import Array, Stack, run
+from .match import Bounds, Computed, Match, match
+from .recurrence import Array, Stack, noise, run
 from .subject import Batch, Learned, Seen, Subject
 from .suspects import Context, right
 from .truth import Truth
 
+_BATCHES = 3
+_MOST_NOISE = 1e-3
 _MOST_TIMES = 10
 _TIME_MOST = 64
 
@@ -43,6 +45,7 @@ def examine(subject: Subject, state_dict: Truth | None = None, *, seed: int = 0)
     batch = bench.batch(bench.size, bench.time)
     learned = subject.learn(batch.rows(slice(bench.layout.batch)), batch_axis=bench.layout.batch_axis)
     _check_numbers(subject, learned)
+    bench = replace(bench, bounds=Bounds(_noise(bench, learned.stack)))
     found, batch, seen = _matched(bench, learned, batch)
     true_stack = state_dict.stack if state_dict else learned.stack.as_pytorch()
     sizes = probes.sizes(bench, learned, found, batch.time)
@@ -88,6 +91,17 @@ def _check_numbers(subject: Subject, learned: Learned) -> None:
                 raise DoctorError(f"{subject.about.path}: the weights of layer {number} hold NaN or infinite numbers")
 
 
+def _noise(bench: Bench, stack: Stack) -> float:
+    batch = bench.batch(bench.size, bench.layout.time or probes.LONGEST)
+    found = noise(stack, bench.vectors(batch), batch.lengths)
+    if found > _MOST_NOISE:
+        raise DoctorError(
+            f"{bench.subject.about.path}: its weights blow rounding up to {found:.1g} in {batch.time} steps: "
+            "no two libraries agree on its states, and it can't be examined"
+        )
+    return found
+
+
 def _matched(bench: Bench, learned: Learned, batch: Batch) -> tuple[Match | None, Batch, list[Seen]]:
     """The reading that fits, and the batch in which it does: at another time than the first where one is frozen in."""
     seen = bench.run(batch)
@@ -110,7 +124,12 @@ def _matched(bench: Bench, learned: Learned, batch: Batch) -> tuple[Match | None
 
 
 def _match(bench: Bench, learned: Learned, batch: Batch, seen: list[Seen]) -> Match | None:
-    return match(seen, computed(bench, learned, batch), bench.subject.heads)
+    """In several batches: in one alone, a narrow encoder may do the right thing by chance."""
+    observations = [(seen, computed(bench, learned, batch))]
+    for _ in range(_BATCHES - 1):
+        other = bench.batch(len(batch), batch.time, bench.random.permutation(batch.lengths))
+        observations.append((bench.run(other), computed(bench, learned, other)))
+    return match(observations, bench.subject.heads, bench.bounds)
 
 
 def computed(bench: Bench, learned: Learned, batch: Batch) -> Computed:

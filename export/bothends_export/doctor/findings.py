@@ -53,6 +53,8 @@ class Leak:
     backward: float | None
     alone: float | None
     """Against the sentence alone, without padding; None where it can't be run so."""
+    scale: float
+    """The largest absolute number in a row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a file computed for a batch to the reading of the states that gives just that. Knows nothing of files."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,30 @@ from .recurrence import Array, Stack, States, run
 from .subject import Head, Seen
 from .suspects import MISTAKES, OF_SWAPPED, RIGHT, Context, Reading, constant_steps
 
-RIGHT_WITHIN = 2e-5
+_RIGHT_WITHIN = 2e-5
 """Largest difference, for values up to 1, of what is right: float32 rounds differently from one library to another."""
-MISTAKEN_WITHIN = 1e-4
+_MISTAKEN_WITHIN = 1e-4
+_OF_NOISE = 30
 _IDENTITY = Head("none", lambda rows: rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Largest differences, of values up to 1, for what is the same."""
+
+    noise: float = 0.0
+    """What float32 is off float64, for such weights."""
+
+    def right(self, rows: Array) -> float:
+        """Of what is right."""
+        return self._scaled(_RIGHT_WITHIN, rows)
+
+    def mistaken(self, rows: Array) -> float:
+        """Of what is a known mistake."""
+        return self._scaled(_MISTAKEN_WITHIN, rows)
+
+    def _scaled(self, bound: float, rows: Array) -> float:
+        return max(bound, _OF_NOISE * self.noise) * max(1.0, float(np.abs(rows).max()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +106,31 @@ class Computed:
         return None if context is None else reading.compute(context)
 
 
-def match(seen: Sequence[Seen], computed: Computed, heads: Sequence[Head]) -> Match | None:
-    """The reading that the last place that has any agrees with; of several, the right one, then the nearest."""
-    for place in reversed(seen):
-        found = [*_fitting(place, computed, heads or (_IDENTITY,))]
+Observation = tuple[Sequence[Seen], Computed]
+"""What the file computed for a batch, and what PyTorch did."""
+
+
+def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bounds) -> Match | None:
+    """The reading that the last place that has any agrees with in every batch; of several, the right one, then the
+    nearest.
+    """
+    first, *others = observations
+    for place in reversed(first[0]):
+        found = [*_fitting(place, first[1], heads or (_IDENTITY,), bounds)]
+        for seen, computed in others:
+            found = [one for old in found if (one := _still(old, seen, computed, bounds)) is not None]
         if found:
-            return min(found, key=lambda one: _preference(one, place))
+            return min(found, key=lambda one: _preference(one, place, bounds))
     return None
 
 
-def _preference(found: Match, place: Seen) -> tuple[bool, bool, bool, float]:
+def _preference(found: Match, place: Seen, bounds: Bounds) -> tuple[bool, bool, bool, float]:
     misread = bool(place.sources) and found.reading.source not in place.sources
-    near = found.difference > RIGHT_WITHIN * max(1.0, float(np.abs(place.rows).max()))
-    return (not (found.is_right and not near), near, misread, found.difference)
+    far = found.difference > bounds.right(place.rows)
+    return (far or not found.is_right, far, misread, found.difference)
 
 
-def _fitting(place: Seen, computed: Computed, heads: Sequence[Head]) -> Iterator[Match]:
-    allowed = MISTAKEN_WITHIN * max(1.0, float(np.abs(place.rows).max()))
+def _fitting(place: Seen, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
     for reading, packed in computed.readings():
         rows = computed.rows(reading, packed=packed)
         if rows is None:
@@ -110,8 +138,22 @@ def _fitting(place: Seen, computed: Computed, heads: Sequence[Head]) -> Iterator
         for head in heads:
             if head.width not in (None, rows.shape[1]):
                 continue
-            given = head.apply(rows)
-            if given.shape == place.rows.shape:
-                difference = float(np.abs(given - place.rows).max())
-                if difference <= allowed:
-                    yield Match(reading, packed, place, head, difference)
+            difference = _difference(head.apply(rows), place.rows)
+            if difference <= bounds.mistaken(place.rows):
+                yield Match(reading, packed, place, head, difference)
+
+
+def _still(found: Match, seen: Sequence[Seen], computed: Computed, bounds: Bounds) -> Match | None:
+    """The match, if it holds of another batch too."""
+    rows = computed.rows(found.reading, packed=found.packed)
+    place = next((one for one in seen if one.where == found.seen.where), None)
+    if rows is None or place is None:
+        return None
+    difference = _difference(found.head.apply(rows), place.rows)
+    if difference > bounds.mistaken(place.rows):
+        return None
+    return replace(found, difference=max(difference, found.difference))
+
+
+def _difference(one: Array, other: Array) -> float:
+    return float(np.abs(one - other).max()) if one.shape == other.shape else float("inf")

@@ -9,13 +9,14 @@ from . import truth
 from .bench import Bench
 from .errors import RunFailedError
 from .findings import Fact, Leak, Verdict
-from .match import MISTAKEN_WITHIN, RIGHT_WITHIN, Computed, Match
+from .match import Computed, Match
 from .recurrence import Array, Stack
 from .subject import Batch, Learned, Seen, Subject
 from .truth import Truth
 
 _SIZES = (1, 2, 7)
 _TIMES = (1, 5, 12)
+LONGEST = max(_TIMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def padding(leak: Leak, bench: Bench, found: Match | None) -> Part:
     if bench.pad is not None:
         return _part("padding", "right", f"token {bench.pad} is taken for padding and doesn't leak; use no other")
     worst = max(leak.padding, leak.alone or 0.0)
-    if worst <= RIGHT_WITHIN:
+    within = bench.bounds.right(np.array([leak.scale]))
+    if worst <= within:
         most = f" by more than {worst:.0e}" if worst else ""
         return _part("padding", "right", f"doesn't leak: other padding changes no row{most}")
     halves = "" if leak.forward is None else f" (forward half {leak.forward:.2g}, backward half {leak.backward:.2g})"
@@ -60,7 +62,7 @@ def padding(leak: Leak, bench: Bench, found: Match | None) -> Part:
     says = f"leaks: a row changes by up to {worst:.2g}{halves}" + ("" if told else "; no input tells where it begins")
     if bench.needs_no_padding:
         return _part("padding", "fact", f"{says}; but it takes one sentence at a time, which needs none")
-    if leak.padding <= RIGHT_WITHIN and found is not None:
+    if leak.padding <= within and found is not None:
         return _part(
             "padding", "wrong", f"a sentence alone differs from the same in a padded batch by {worst:.2g}{halves}"
         )
@@ -83,7 +85,8 @@ def leak(bench: Bench, batch: Batch, found: Match | None, stack: Stack) -> Leak:
     both = changed if alone is None else np.maximum(changed, alone)
     has_halves = stack.directions == 2 and base.shape[1] == 2 * stack.state_size
     forward, backward = (float(half.max()) for half in np.split(both, 2, axis=1)) if has_halves else (None, None)
-    return Leak(float(changed.max()), forward, backward, None if alone is None else float(alone.max()))
+    scale = float(np.abs(base).max())
+    return Leak(float(changed.max()), forward, backward, None if alone is None else float(alone.max()), scale)
 
 
 def _place(seen: Sequence[Seen], found: Match | None) -> Array:
@@ -123,7 +126,7 @@ def _tried(bench: Bench, learned: Learned, found: Match | None, size: int, time:
     if rows is None or place is None or place.shape != rows.shape:
         return "computes something else"
     difference = np.abs(place - rows).max()
-    return "" if difference <= MISTAKEN_WITHIN * max(1.0, float(np.abs(rows).max())) else "computes something else"
+    return "" if difference <= bench.bounds.mistaken(rows) else "computes something else"
 
 
 def _computed_rows(found: Match, computed: Computed) -> Array | None:
@@ -179,7 +182,7 @@ def repeatable(bench: Bench, batch: Batch) -> Part:
     others = bench.batch(len(batch), batch.time, batch.lengths)
     tokens = np.concatenate((batch.tokens[:1], others.tokens[1:]))
     mixed = float(np.abs(bench.run(Batch(tokens, batch.lengths))[-1].rows[0] - first[0]).max())
-    if len(batch) > 1 and bench.layout.batch != 1 and mixed > RIGHT_WITHIN:
+    if len(batch) > 1 and bench.layout.batch != 1 and mixed > bench.bounds.right(first):
         return _part("neighbours", "wrong", f"change a sentence's row by up to {mixed:.2g}", "rows_mix")
     return _part("neighbours", "right", "change nothing in a sentence's row")
 

@@ -84,20 +84,42 @@ class States:
 
 
 @torch.inference_mode()
-def run(stack: Stack, vectors: Array, lengths: NDArray[np.int64], *, packed: Sequence[bool]) -> States:
-    """All states for `vectors` [batch, time, input].
+def run(
+    stack: Stack,
+    vectors: Array,
+    lengths: NDArray[np.int64],
+    *,
+    packed: Sequence[bool],
+    dtype: torch.dtype = torch.float32,
+) -> States:
+    """All states for `vectors` [batch, time, input], computed in `dtype` and returned in float32.
 
     Where `packed` is false of a layer, that layer reads on to the end of `time`, as if there were no `lengths`.
     """
-    below, h_n, c_n = torch.from_numpy(np.ascontiguousarray(vectors)), [], []
+    below, h_n, c_n = _tensor(vectors, dtype), [], []
     for layer, is_packed in zip(stack.layers, packed, strict=True):
         ends = torch.from_numpy(lengths) if is_packed else torch.full((len(vectors),), vectors.shape[1])
         step = _torch_layer if stack.cell == "lstm" or stack.linear_before_reset else _gru_resetting_first
         below, states, cells = step(stack.cell, layer, below, ends)
         h_n.append(states)
         c_n.append(cells)
-    cells_of_all = torch.cat([cells for cells in c_n if cells is not None]).numpy() if c_n[0] is not None else None
-    return States(below.numpy(), torch.cat(h_n).numpy(), cells_of_all)
+    cells_of_all = [cells for cells in c_n if cells is not None]
+    return States(
+        below.float().numpy(),
+        torch.cat(h_n).float().numpy(),
+        torch.cat(cells_of_all).float().numpy() if cells_of_all else None,
+    )
+
+
+def noise(stack: Stack, vectors: Array, lengths: NDArray[np.int64]) -> float:
+    """How far float32 is from float64: about what two right libraries differ by. Large recurrent weights blow it up."""
+    every = [True] * len(stack.layers)
+    single, double = (run(stack, vectors, lengths, packed=every, dtype=d) for d in (torch.float32, torch.float64))
+    return float(np.abs(single.output - double.output).max())
+
+
+def _tensor(array: Array, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(dtype)
 
 
 Layer = tuple[Direction, ...]
@@ -112,32 +134,32 @@ def _torch_layer(cell: Cell, layer: Layer, vectors: Tensor, ends: Tensor) -> tup
         module = make(first.weight_ih.shape[1], hidden, batch_first=True, bidirectional=len(layer) == 2, **sizes).eval()
     module.load_state_dict(
         {
-            f"{name}_l0{suffix}": torch.from_numpy(np.ascontiguousarray(array))
+            f"{name}_l0{suffix}": _tensor(array, vectors.dtype)
             for direction, suffix in zip(layer, ("", "_reverse"), strict=False)
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
             if (array := getattr(direction, name)) is not None
         },
         assign=True,
     )
-    h_0 = _initial([direction.h_0 for direction in layer], state, len(vectors))
-    c_0 = _initial([direction.c_0 for direction in layer], hidden, len(vectors))
+    h_0 = _initial([direction.h_0 for direction in layer], state, vectors)
+    c_0 = _initial([direction.c_0 for direction in layer], hidden, vectors)
     sequence = pack_padded_sequence(vectors, ends, batch_first=True, enforce_sorted=False)
     output, last = module(sequence, (h_0, c_0) if cell == "lstm" else h_0)
     padded, _ = pad_packed_sequence(output, batch_first=True, total_length=vectors.shape[1])
     return (padded, *last) if cell == "lstm" else (padded, last, None)
 
 
-def _initial(rows: Sequence[Array | None], size: int, batch: int) -> Tensor:
+def _initial(rows: Sequence[Array | None], size: int, vectors: Tensor) -> Tensor:
     made = np.stack([np.zeros(size, np.float32) if row is None else row for row in rows])
-    return torch.from_numpy(made).unsqueeze(1).repeat(1, batch, 1)
+    return _tensor(made, vectors.dtype).unsqueeze(1).repeat(1, len(vectors), 1)
 
 
 def _gru_resetting_first(_: Cell, layer: Layer, vectors: Tensor, ends: Tensor) -> tuple[Tensor, Tensor, None]:
     """n = tanh(W_n·x + R_n·(r ∘ h) + b): ONNX's GRU with linear_before_reset = 0."""
     outputs, lasts = [], []
     for place, direction in enumerate(layer):
-        state = _initial([direction.h_0], direction.weight_hh.shape[1], len(vectors))[0]
-        output = torch.zeros(*vectors.shape[:2], state.shape[1])
+        state = _initial([direction.h_0], direction.weight_hh.shape[1], vectors)[0]
+        output = vectors.new_zeros(*vectors.shape[:2], state.shape[1])
         for step in range(vectors.shape[1]) if place == 0 else reversed(range(vectors.shape[1])):
             counts = (step < ends).unsqueeze(1)
             state = torch.where(counts, _resetting_first(direction, vectors[:, step], state), state)
@@ -148,9 +170,10 @@ def _gru_resetting_first(_: Cell, layer: Layer, vectors: Tensor, ends: Tensor) -
 
 
 def _resetting_first(direction: Direction, vector: Tensor, state: Tensor) -> Tensor:
-    by_input = (vector @ torch.from_numpy(direction.weight_ih).T + torch.from_numpy(direction.bias_ih)).chunk(3, dim=1)
-    recurrent = torch.from_numpy(direction.weight_hh).chunk(3)
-    bias = torch.from_numpy(direction.bias_hh).chunk(3)
+    weight_ih, bias_ih = _tensor(direction.weight_ih, vector.dtype), _tensor(direction.bias_ih, vector.dtype)
+    by_input = (vector @ weight_ih.T + bias_ih).chunk(3, dim=1)
+    recurrent = _tensor(direction.weight_hh, vector.dtype).chunk(3)
+    bias = _tensor(direction.bias_hh, vector.dtype).chunk(3)
     reset, update = (torch.sigmoid(by_input[i] + state @ recurrent[i].T + bias[i]) for i in (0, 1))
     new = torch.tanh(by_input[2] + (reset * state) @ recurrent[2].T + bias[2])
     return (1 - update) * new + update * state

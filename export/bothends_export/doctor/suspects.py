@@ -107,7 +107,7 @@ def _all_layers(context: Context) -> Array:
 
 
 def _sum(context: Context) -> Array:
-    return np.where(context.counts, context.states.output, 0).sum(axis=1, dtype=np.float32)
+    return np.asarray(np.where(context.counts, context.states.output, 0).sum(axis=1), dtype=np.float32)
 
 
 _POOLINGS: dict[str, Callable[[Context], Array]] = {"final_states": _final, "max": _max, "mean": _mean}
