@@ -1,7 +1,7 @@
 """The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
 
-`serve`, `explain`, `info`, `health` and `key` live here, `embed` in bulk/; `import`, `export`, `verify`, `doctor`, `train`
-and `evaluate` come from packages that the service doesn't import, by the entry points "bothends.commands".
+`serve`, `explain`, `info`, `health` and `key` live here, `embed` in bulk/; `import`, `export`, `verify`, `doctor`,
+`train` and `evaluate` come from packages that the service doesn't import, by the entry points "bothends.commands".
 """
 
 import json
