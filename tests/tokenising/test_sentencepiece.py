@@ -109,6 +109,15 @@ def test_long_runs_take_no_more_than_their_length(tmp_path_factory: pytest.TempP
     assert time.perf_counter() - start < 5
 
 
+def test_a_less_than_sign_that_is_no_piece_becomes_its_byte(tmp_path: Path) -> None:
+    """It stands apart in byte models: text becomes another there, so that no byte piece is found by its name."""
+    path = train(tmp_path, without="<", byte_fallback=True, **_PLAIN)
+    case = _Case(path, {})
+    assert case.original.piece_to_id("<") == case.original.unk_id()
+    for text in ["<", "a < b <<", "<0x41> <0x3C> <0x20>", *HARD]:
+        assert case.differs(text) is None, ascii(text)
+
+
 def test_what_can_differ_is_said(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert _case("unigram", tmp_path_factory).tokenising.notes == (TIES,)
     assert _case("bpe", tmp_path_factory).tokenising.notes == ()
