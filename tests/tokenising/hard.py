@@ -25,6 +25,7 @@ HARD = [
     "soft\u00adhyphen zero\u200bwidth non\u200cjoiner word\u2060joiner",
     "e\u0301 a\u0308\u0304 e\u0323\u0302 \u1eb9\u0302 \u0301alone",
     "Z\u0351\u036b\u0343\u036aa\u0302\u0357\u0346l\u0342\u034ag\u035bo\u0310",
+    "ʰΣ \u0345Σ aʰΣ Α\u0345Σ Σʰ ΑΣʰα",
     "ΟΔΟΣ ὈΔΥΣΣΕΎΣ Σ ΣΑΣ Α.Σ. ΑΣ'",
     "İstanbul ISPARTA ıssız Straße STRASSE ﬁn ſ K",
     "שלום עולם \u200fمرحبا بالعالم\u200e بِسْمِ",

@@ -10,12 +10,12 @@ from .hard import HARD
 _DOCS = Path(__file__).parents[2] / "docs"
 
 
-def train(folder: Path, **options: Any) -> Path:
-    """The .model file of a model with these options of SentencePieceTrainer."""
+def train(folder: Path, *, without: str = "\0", **options: Any) -> Path:
+    """The .model file of a model with these options of SentencePieceTrainer, from text `without` a character."""
     lines = [line for page in sorted(_DOCS.rglob("*.md")) for line in page.read_text(encoding="utf-8").splitlines()]
     usual = {"vocab_size": 900, "character_coverage": 0.999, "hard_vocab_limit": False, "num_threads": 1}
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([line for line in lines if line] + HARD[20:] * 5),
+        sentence_iterator=iter([line.replace(without, "") for line in [*filter(None, lines), *HARD[20:] * 5]]),
         model_prefix=str(folder / "small"),
         minloglevel=2,
         **{**usual, **({"hard_vocab_limit": True} if options.get("model_type") == "bpe" else {}), **options},

@@ -107,6 +107,12 @@ def test_entries_that_only_unknown_text_can_reach_are_said(model: Path, dictiona
     assert any(note.startswith("1 entries of LASER's dictionary") for note in more.notes)
 
 
+def test_lasers_four_rows_are_always_the_same(model: Path, dictionary: dict[str, int]) -> None:
+    """Its encoder sets them in the dictionary that it loads, whatever stands there."""
+    odd = Ours(tokenise_laser2(model, {**dictionary, "<unk>": 70, "</s>": 71}, rows=5000))
+    assert odd.rows("龘") == [dictionary.get("▁", 3), 3, 2]
+
+
 def test_a_dictionary_that_does_not_fit_is_refused(model: Path, dictionary: dict[str, int]) -> None:
     with pytest.raises(TokenisingError, match=r"has row 5000, the table 5000 rows"):
         tokenise_laser2(model, {**dictionary, "龘": 5000}, rows=5000)

@@ -51,7 +51,7 @@ def literal(text: str, content: str) -> Step:
 
 def lowered() -> list[Step]:
     """Python's `str.lower`. The library's own knows one lower sigma; Greek has another at the end of a word."""
-    final = r"\p{Cased}\p{Case_Ignorable}*+\KΣ(?!\p{Case_Ignorable}*+\p{Cased})"
+    final = r"(?!\p{Case_Ignorable})\p{Cased}\p{Case_Ignorable}*+\KΣ(?!\p{Case_Ignorable}*+\p{Cased})"
     return [replace(final, "ς"), {"type": "Lowercase"}]
 
 
