@@ -80,16 +80,25 @@ def build(
         made.constant("head_weight", np.random.default_rng(9).standard_normal((directions * HIDDEN, 4)), np.float32)
         row = made.node("Tanh", [made.node("MatMul", [row, "head_weight"], ["before_tanh"])], ["tanh"])
     made.node("Identity", [row], ["embedding"])
-    shape = [sizes[name] for name in names] + ([] if ids else [EMBEDDING])
+    _save(file, made, [sizes[name] for name in names], batch, ids, told or pooling in _NEEDS_LENGTHS, opset)
+    return weights
+
+
+_NEEDS_LENGTHS = ("max", "mean", "step_before_padding")
+
+
+def _save(
+    file: Path, made: Builder, axes: list[int | str], batch: int | str, ids: bool, has_lengths: bool, opset: int
+) -> None:
+    shape = axes + ([] if ids else [EMBEDDING])
     inputs = [helper.make_tensor_value_info("tokens", TensorProto.INT64 if ids else TensorProto.FLOAT, shape)]
-    if told or pooling in ("max", "mean", "step_before_padding"):
+    if has_lengths:
         inputs.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, [batch]))
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [batch, None])]
     graph = helper.make_graph(made.nodes, "by_hand", inputs, outputs, made.initialisers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="by hand")
     model.ir_version = 8
     onnx.save(model, str(file))
-    return weights
 
 
 def _layer(

@@ -34,3 +34,10 @@ def fact(examined: Examined, about: str) -> Any:
 
 def call(*arguments: object) -> Result:
     return CliRunner().invoke(doctor, [str(argument) for argument in arguments], env={"COLUMNS": "100"})
+
+
+class RunsCode:
+    """What a hostile pickle holds."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("ran"),))

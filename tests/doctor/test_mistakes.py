@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from . import graphs
-from .looked import fact, look, mistakes, save
+from .looked import call, fact, look, mistakes, save
 from .modules import Unpacked, Written, to_onnx, to_script
 
 BY_HAND: list[tuple[str, dict[str, Any]]] = [
@@ -135,3 +137,39 @@ def test_how_padding_leaks_is_told_of_each_half(tmp_path: Path) -> None:
     assert leak.forward == pytest.approx(0, abs=1e-6)
     assert leak.backward is not None
     assert leak.backward > 0.05
+
+
+def test_a_sentence_alone_is_compared_with_the_same_in_a_batch(tmp_path: Path) -> None:
+    """Zeros behind a packed sentence's end are the same whatever the padding, and in the max all the same."""
+    graphs.build(tmp_path / "encoder.onnx", pooling="padding_in_max")
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert leak.padding == 0
+    assert leak.alone is not None
+    assert leak.alone > 0.01
+
+
+def test_a_zero_row_for_padding_hides_nothing(tmp_path: Path) -> None:
+    """Random tokens are the padding, not token 0."""
+    graphs.build(tmp_path / "encoder.onnx", told=False)
+    model = onnx.load(str(tmp_path / "encoder.onnx"))
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "table")
+    rows = numpy_helper.to_array(table).copy()
+    rows[0] = 0
+    table.raw_data = rows.tobytes()
+    onnx.save(model, str(tmp_path / "encoder.onnx"))
+    assert mistakes(tmp_path / "encoder.onnx") == ["padded_h_n"]
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert min(leak.forward or 0, leak.backward or 0) > 0.05
+
+
+def test_an_nn_lstm_as_it_is_answers_with_its_h_n(tmp_path: Path) -> None:
+    """Of output, h_n and c_n the states are looked at, unless another is named."""
+    graphs.build(tmp_path / "encoder.onnx", told=False)
+    model = onnx.load(str(tmp_path / "encoder.onnx"))
+    del model.graph.output[:]
+    for name in ("output0", "Y_h0"):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None, None]))
+    onnx.save(model, str(tmp_path / "encoder.onnx"))
+    assert look(tmp_path / "encoder.onnx").findings.encoder.reads == "both ends, cat(h_n[-2], h_n[-1])"
+    every_step = call(tmp_path / "encoder.onnx", "--output", "output0")
+    assert (every_step.exit_code, "returns every step" in every_step.stderr) == (2, True)

@@ -4,7 +4,6 @@ import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -14,15 +13,8 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from . import graphs
-from .looked import call, save
+from .looked import RunsCode, call, save
 from .modules import Unpacked, Written, to_script
-
-
-class RunsCode:
-    """What a hostile pickle holds."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("ran"),))
 
 
 def text(folder: Path) -> list[object]:
@@ -147,60 +139,6 @@ def _script(module: nn.Module, folder: Path) -> Path:
     return folder / "file"
 
 
-def with_state_dict(make: Callable[[Path], Path]) -> Callable[[Path], list[object]]:
-    def build(folder: Path) -> list[object]:
-        graphs.build(folder / "file")
-        return [folder / "file", "--state-dict", make(folder)]
-
-    return build
-
-
-def other_sizes(folder: Path) -> Path:
-    weights = graphs.state_dict("LSTM", 1, 2)
-    weights["rnn.weight_ih_l0"] = weights["rnn.weight_ih_l0"][:, :3]
-    return save(weights, folder / "weights.pt")
-
-
-def other_layers(folder: Path) -> Path:
-    return save(graphs.state_dict("LSTM", 2, 2), folder / "weights.pt")
-
-
-def other_cell(folder: Path) -> Path:
-    return save(graphs.state_dict("GRU", 1, 2), folder / "weights.pt")
-
-
-def nan_weights(folder: Path) -> Path:
-    weights = graphs.state_dict("LSTM", 1, 2)
-    weights["rnn.bias_hh_l0"][3] = np.nan
-    return save(weights, folder / "weights.pt")
-
-
-def part_missing(folder: Path) -> Path:
-    weights = graphs.state_dict("LSTM", 1, 2)
-    del weights["rnn.weight_hh_l0"]
-    return save(weights, folder / "weights.pt")
-
-
-def runs_code(folder: Path) -> Path:
-    torch.save({"rnn.weight_ih_l0": RunsCode()}, folder / "weights.pt")
-    return folder / "weights.pt"
-
-
-def no_cells(folder: Path) -> Path:
-    torch.save({"linear.weight": torch.zeros(2, 2)}, folder / "weights.pt")
-    return folder / "weights.pt"
-
-
-def a_list(folder: Path) -> Path:
-    torch.save([1, 2], folder / "weights.pt")
-    return folder / "weights.pt"
-
-
-def broken_safetensors(folder: Path) -> Path:
-    (folder / "weights.safetensors").write_bytes(b"nothing of the kind")
-    return folder / "weights.safetensors"
-
-
 def fix_onto_a_file(folder: Path) -> list[object]:
     graphs.build(folder / "file", told=False)
     (folder / "out").touch()
@@ -239,15 +177,6 @@ BAD: list[tuple[Callable[[Path], list[object]], str]] = [
     (plain_rnn, "is of no LSTM and no GRU"),
     (no_rnn, "holds no nn.LSTM or nn.GRU"),
     (frozen_script, "save it before torch.jit.freeze"),
-    (with_state_dict(other_sizes), "rnn.weight_ih_l0 has shape [20, 3], the file's weights have [20, 6]"),
-    (with_state_dict(other_layers), "2 layer(s) of 2 direction(s), the file 1 of 2"),
-    (with_state_dict(other_cell), "which no LSTM has"),
-    (with_state_dict(nan_weights), "rnn.bias_hh_l0 holds NaN"),
-    (with_state_dict(part_missing), "the tensor rnn.weight_hh_l0 is missing"),
-    (with_state_dict(runs_code), "wants to run code"),
-    (with_state_dict(no_cells), "no tensor is named like lstm.weight_ih_l0"),
-    (with_state_dict(a_list), "is no state dict but a list"),
-    (with_state_dict(broken_safetensors), "can't be read as a state dict"),
     (fix_onto_a_file, "exists already"),
     (fix_in_no_folder, "there is no folder"),
     (fix_of_a_script, "change the Python code"),

@@ -71,6 +71,8 @@ class Bench:
         for start in range(0, len(batch), size):
             chosen = (np.arange(start, start + size)) % len(batch)
             seen = self.subject.run(batch.rows(chosen), batch_axis=self.layout.batch_axis)
+            if seen[-1].rows.ndim != 2 or len(seen[-1].rows) != size:
+                raise RunFailedError(f"its output has the shape {list(seen[-1].rows.shape)}, not a row a sentence")
             kept = min(size, len(batch) - start)
             parts.append([Seen(one.where, one.rows[:kept], one.sources) for one in seen])
         return [
@@ -126,7 +128,8 @@ def settle(subject: Subject, random: np.random.Generator) -> Bench:
             return _fit(Bench(subject, layout, random))
         reasons.append(
             f"its output has the shape {list(rows.shape)} for {size} sentences of {time} tokens, not a row for each; "
-            "an encoder that returns every step leaves the pooling to its caller, where doctor can't see it"
+            "an encoder that returns every step leaves the pooling to its caller, where doctor can't "
+            "see it (--output names another output)"
         )
     if (other := subject.otherwise()) is not None:
         with suppress(DoctorError):  # the first guess's reason says more

@@ -1,5 +1,6 @@
 """An opened encoder to findings: run, rebuilt in PyTorch from its own weights, compared with each known mistake."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from .bench import Bench, settle
 from .errors import DoctorError, RunFailedError
 from .findings import Cosine, Encoder, Findings
 from .match import Bounds, Computed, Match, match
+from .probes import Part
 from .recurrence import Array, Stack, noise, run
 from .subject import Batch, Learned, Seen, Subject
 from .suspects import Context, right
@@ -65,21 +67,26 @@ def examine(subject: Subject, state_dict: Truth | None = None, *, seed: int = 0)
         probes.reset(subject, learned.stack, state_dict),
     ]
     facts = tuple(fact for part in parts for fact in part.facts)
-    keys = dict.fromkeys(key for part in parts for key in part.mistakes)
-    if keys.keys() & {"not_repeatable", "initial_by_row", "batch_time_mixed"}:
-        for explained in ("padding_leaks", "rows_mix"):
-            keys.pop(explained, None)
     findings = Findings(
         subject.about,
         _encoder(subject, bench, learned, found),
         facts,
-        tuple(map(advice.of, keys)),
+        tuple(map(advice.of, _mistakes(parts))),
         cosine,
         leak,
         found is not None,
         str(state_dict.path) if state_dict else None,
     )
     return Examined(subject, bench, learned, true_stack, found, findings)
+
+
+def _mistakes(parts: Sequence[Part]) -> list[str]:
+    """Their keys, each once, but for those that another explains."""
+    keys = dict.fromkeys(key for part in parts for key in part.mistakes)
+    if keys.keys() & {"not_repeatable", "initial_by_row", "batch_time_mixed"}:
+        for explained in ("padding_leaks", "rows_mix"):
+            keys.pop(explained, None)
+    return list(keys)
 
 
 def _check_numbers(subject: Subject, learned: Learned) -> None:

@@ -14,7 +14,7 @@ from . import onnxfile, roles, structure
 from .bench import Bench
 from .errors import DoctorError
 from .onnxfile import Graph
-from .recurrence import Array, Direction, Stack
+from .recurrence import Array, Stack
 from .subject import About, Batch, Head, Learned, Port, Seen, Tokens
 from .suspects import joined
 
@@ -82,8 +82,16 @@ class OnnxSubject:
         made = [port for port in outputs if port.name in recurrent and port.dtype.startswith("float")]
         if not made:
             raise DoctorError("no output depends on its recurrent layers")
-        by_rank = sorted(made, key=lambda port: (len(port.shape or ()) != 2, "emb" not in port.name.lower()))
-        return by_rank[0]
+
+        def likely(port: Port) -> tuple[bool, bool, bool]:
+            """A row a sentence, else h_n as it is; of several, what is named so."""
+            return (
+                len(port.shape or ()) != 2,
+                self._sources(port.name) != {"Y_h"},
+                "emb" not in port.name.lower(),
+            )
+
+        return min(made, key=likely)
 
     def _cuts_before(self, output: Port) -> list[tuple[str, frozenset[str]]]:
         """Tensors through each of which everything passes that the output has of the states, in order."""
@@ -155,7 +163,8 @@ class OnnxSubject:
 
     def _output_rows(self, value: NDArray[Any], batch: Batch) -> Array:
         rows = _rows(value, len(batch), batch.time)
-        if rows is None and value.ndim == 3 and value.shape[1] == len(batch) and value.shape[0] != batch.time:
+        is_states = not self._cuts[-1][1] - {"Y_h", "Y_c"}
+        if rows is None and is_states and value.ndim == 3 and value.shape[1] == len(batch):
             rows = joined(value.astype(np.float32))  # h_n as it is
         if rows is None:
             return np.asarray(value, dtype=np.float32)  # whoever laid out the axes sees from the shape that it's wrong
@@ -176,7 +185,7 @@ class OnnxSubject:
         for layer, directions in zip(self.layers, self._weights, strict=True):
             ends = [values.get(node.input("sequence_lens") or "") for node in layer]
             packed.append(all(end is not None and np.array_equal(np.sort(end), np.sort(batch.lengths)) for end in ends))
-            made, unequal = _with_initial(directions, [_initial(node, values) for node in layer])
+            made, unequal = structure.with_initial(directions, [_initial(node, values) for node in layer])
             layers.append(tuple(made))
             differs |= unequal
         stack = Stack(self.layers[0][0].cell, tuple(layers), all(node.linear_before_reset for node in every))
@@ -214,22 +223,6 @@ class OnnxSubject:
 
 def _initial(node: structure.Node, values: dict[str, NDArray[Any]]) -> tuple[Any, Any]:
     return values.get(node.input("initial_h") or ""), values.get(node.input("initial_c") or "")
-
-
-def _with_initial(directions: Sequence[Direction], initial: Sequence[tuple[Any, Any]]) -> tuple[list[Direction], bool]:
-    """Directions with the first row of their initial states, and whether the rows differ."""
-    h_0, c_0 = (
-        [
-            row
-            for value in values
-            for row in (value if value is not None else [None] * (len(directions) // len(initial)))
-        ]
-        for values in zip(*initial, strict=True)
-    )
-    differs = any(row is not None and bool(np.any(row != row[:1])) for row in (*h_0, *c_0))
-    first = [[None if row is None or not np.any(row) else row[0] for row in rows] for rows in (h_0, c_0)]
-    made = [replace(one, h_0=h, c_0=c) for one, h, c in zip(directions, *first, strict=True)]
-    return made, differs
 
 
 def _rows(value: NDArray[Any], batch: int, time: int) -> Array | None:

@@ -114,9 +114,15 @@ class ScriptSubject:
         rows = _chosen(answer, self._index, batch)
         if rows.ndim == 3 and rows.shape[0] * rows.shape[1] == len(batch):
             rows = rows.reshape(len(batch), -1)
-        elif rows.ndim == 3 and rows.shape[1] == len(batch) and rows.shape[0] != batch.time:
+        elif rows.ndim == 3 and rows.shape[1] == len(batch) and self._is_states(rows, batch.time):
             rows = joined(rows)
         return Seen("output", rows)
+
+    def _is_states(self, rows: Array, time: int) -> bool:
+        """Whether [n, batch, size] is h_n, and not the output of every step."""
+        directions, layers = self.stack.directions, len(self.stack.layers)
+        of_size = rows.shape[0] in (directions, layers * directions) and rows.shape[2] == self.stack.state_size
+        return of_size and (directions == 2 or rows.shape[0] != time)
 
     def learn(self, batch: Batch, *, batch_axis: int) -> Learned:  # noqa: ARG002  a Subject's arguments
         """Its parameters; what its code does with them can't be seen."""

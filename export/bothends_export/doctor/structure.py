@@ -1,7 +1,7 @@
 """An ONNX graph to its LSTM or GRU layers: which nodes they are, where their weights come from, what reads them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ _HIDDEN_IN = {
     "Loop": "it steps through its cells in a Loop",
     "Scan": "it steps through its cells in a Scan",
     "DynamicQuantizeLSTM": "its LSTM is quantised; examine the float model that it was made from",
-    "QLinearConv": "it is quantised; examine the float model that it was made from",
+    "DynamicQuantizeLinear": "it is quantised; examine the float model that it was made from",
     "RNN": "its recurrent layer is a plain RNN",
 }
 
@@ -152,3 +152,19 @@ def _directions(node: Node, values: dict[str, NDArray[Any]]) -> Iterator[Directi
 def reorder(array: NDArray[Any], order: Sequence[int], hidden: int) -> NDArray[Any]:
     """The gates' blocks of `hidden` rows, in another order."""
     return np.concatenate([array[gate * hidden : (gate + 1) * hidden] for gate in order])
+
+
+def with_initial(directions: Sequence[Direction], initial: Sequence[tuple[Any, Any]]) -> tuple[list[Direction], bool]:
+    """Directions with the first row of their initial states, and whether the rows differ."""
+    h_0, c_0 = (
+        [
+            row
+            for value in values
+            for row in (value if value is not None else [None] * (len(directions) // len(initial)))
+        ]
+        for values in zip(*initial, strict=True)
+    )
+    differs = any(row is not None and bool(np.any(row != row[:1])) for row in (*h_0, *c_0))
+    first = [[None if row is None or not np.any(row) else row[0] for row in rows] for rows in (h_0, c_0)]
+    made = [replace(one, h_0=h, c_0=c) for one, h, c in zip(directions, *first, strict=True)]
+    return made, differs
