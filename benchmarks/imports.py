@@ -70,7 +70,7 @@ def laser(folder: Path, **_: int) -> Source:
     torch.manual_seed(0)
     (folder / "text.txt").write_text("\n".join(load(None).texts).lower(), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text.txt"), model_prefix=str(folder / "laser2"), vocab_size=4000, minloglevel=2
+        input=str(folder / "text.txt"), model_prefix=str(folder / "laser2"), vocab_size=2500, minloglevel=2
     )
     model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "laser2.model"))
     marks = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}

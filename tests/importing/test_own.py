@@ -132,6 +132,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
         return refused("import", source, "--out", out, "--encoder", toml, *options)
 
     assert "say how text becomes rows of the table: --tokenizer" in line()
+    assert "model.pt is no keras file; it is of torch" in line("--format", "keras")
     assert "none.json can't be read: No such file" in line("--tokenizer", tmp_path / "none.json")
     assert "split = 'spacy'; known are whitespace" in line(text='[tokenizer]\nvocabulary = "v"\nsplit = "spacy"')
     assert "v can't be read" in line(text='[tokenizer]\nvocabulary = "v"')

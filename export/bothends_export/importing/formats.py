@@ -31,6 +31,8 @@ def imported(source: Path, asked: Asked, *, format_name: Format | None = None) -
     found = format_name or guessed(read)
     if found == "allennlp":
         return found, _of_allennlp(source, asked)
+    if found in ("torchscript", "keras") and read.kind != found:
+        raise SourceError(f"{source} is no {found} file; it is of {read.kind}")
     _check_options(found, asked)
     reader = _READERS.get(found)
     return found, reader(read, asked) if reader else own(read, asked, config)
