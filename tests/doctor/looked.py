@@ -8,9 +8,9 @@ import torch
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from bothends_export.doctor import truth
 from bothends_export.doctor.command import doctor
 from bothends_export.doctor.examine import Examined, examine
+from bothends_export.doctor.mistakes import truth
 from bothends_export.doctor.opened import open_file
 
 

@@ -12,7 +12,7 @@ import torch
 from bothends_export import checkpoint
 from bothends_export.importing.asked import Asked
 from bothends_export.importing.infersent import infersent
-from bothends_export.importing.opening import SourceError, opened
+from bothends_export.importing.opening.file import SourceError, opened
 from bothends_export.importing.writing import write
 
 from ..serving import BOTHENDS

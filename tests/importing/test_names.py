@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bothends_export.importing.names import StateDictConfig, read
-from bothends_export.importing.opening import SourceError
+from bothends_export.importing.opening.file import SourceError
+from bothends_export.importing.own.names import StateDictConfig, read
 
 from .theirs import config
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from bothends_export.encoder import Encoder
-from bothends_export.importing.names import StateDictConfig, read
-from bothends_export.importing.opening import opened
-from bothends_export.importing.statedict import Mapped, mapped
+from bothends_export.importing.opening.file import opened
+from bothends_export.importing.own.names import StateDictConfig, read
+from bothends_export.importing.own.statedict import Mapped, mapped
 
 LENGTHS = (1, 2, 5, 9, 31)
 

@@ -52,13 +52,13 @@ def _examine(
 ) -> int:
     from rich.console import Console
 
-    from . import truth
     from .examine import examine
+    from .mistakes import truth
     from .opened import open_file
     from .report import show
 
     if fix is not None:
-        from .repair import check_out
+        from .repairing.repair import check_out
 
         check_out(fix)
     subject = open_file(file, output=output)
@@ -70,7 +70,7 @@ def _examine(
     answer = examined.findings.as_json()
     code = examined.findings.exit_code
     if fix is not None:
-        from .repair import repair
+        from .repairing.repair import repair
 
         repaired = repair(examined, known, fix, seed=seed)
         answer["repaired"] = repaired.as_json()

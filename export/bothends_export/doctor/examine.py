@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import advice, probes
-from .bench import Bench, settle
+from . import advice
 from .errors import DoctorError, RunFailedError
 from .findings import Cosine, Encoder, Findings
-from .match import Bounds, Computed, Match, match
-from .probes import Part
-from .recurrence import Array, Stack, noise, run
-from .subject import Batch, Learned, Seen, Subject
-from .suspects import Context, right
-from .truth import Truth
+from .mistakes import probes
+from .mistakes.bench import Bench, settle
+from .mistakes.match import Bounds, Computed, Match, match
+from .mistakes.probes import Part
+from .mistakes.recurrence import Array, Stack, noise, run
+from .mistakes.suspects import Context, right
+from .mistakes.truth import Truth
+from .subjects.subject import Batch, Learned, Seen, Subject
 
 _BATCHES = 3
 _MOST_NOISE = 1e-3

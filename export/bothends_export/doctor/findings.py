@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .subject import About
+from .subjects.subject import About
 
 Verdict = Literal["right", "wrong", "unknown", "fact"]
 

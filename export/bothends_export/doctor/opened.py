@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from .errors import DoctorError
-from .subject import Subject
+from .subjects.subject import Subject
 
 
 def open_file(path: Path, *, output: str | None = None) -> Subject:
@@ -24,7 +24,7 @@ def open_file(path: Path, *, output: str | None = None) -> Subject:
         raise DoctorError(f"{path} is a pickle, which isn't opened; export the model to ONNX or TorchScript first")
     if head.startswith(b"\x89HDF"):
         raise DoctorError(f"{path} is HDF5, as Keras writes it; convert it to ONNX first")
-    from .onnxsubject import OnnxSubject
+    from .subjects.onnx import OnnxSubject
 
     return OnnxSubject(path, output=output)
 
@@ -40,6 +40,6 @@ def _zipped(path: Path, output: str | None) -> Subject:
             f"{path} holds weights or something else, but no TorchScript; export the model first and give these "
             "weights with --state-dict"
         )
-    from .scriptsubject import ScriptSubject
+    from .subjects.script import ScriptSubject
 
     return ScriptSubject(path, output=output)

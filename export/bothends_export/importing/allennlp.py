@@ -18,10 +18,10 @@ from bothends.validation import printable
 from ..tokenising.definition import TokenisingError
 from ..tokenising.vocabulary import read_allennlp
 from ..tokenising.words import WordRules, tokenise_words
-from .archive import Archive
 from .asked import MAX_TOKENS, Asked
 from .cells import cells
 from .imported import Imported
+from .opening.archive import Archive
 from .source import SourceError, listed
 
 _TABLE = re.compile(r"(?:.*\.)?_?\w*text_field_embedder\.token_embedder_(\w+)\.weight")

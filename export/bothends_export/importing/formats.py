@@ -8,17 +8,17 @@ from dataclasses import fields
 from pathlib import Path
 
 from .allennlp import allennlp
-from .archive import is_archive, unpacked
 from .asked import FORMATS, READ, Asked, Format
 from .flair import flair
 from .imported import Imported
 from .infersent import infersent
 from .laser import TABLE as LASER_TABLE
 from .laser import laser
-from .names import StateDictConfig
-from .names import read as read_toml
-from .opening import opened
-from .own import is_json, own
+from .opening.archive import is_archive, unpacked
+from .opening.file import opened
+from .own.module import is_json, own
+from .own.names import StateDictConfig
+from .own.names import read as read_toml
 from .source import Opened, SourceError
 
 
