@@ -26,7 +26,8 @@ _WAY_OUT = "load it where you trust it, and save its state_dict() with torch.sav
 def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors that `torch.jit.load(file).state_dict()` has, in its names; and plain attributes, by dotted name.
 
-    A module's class stands beside its attributes as `<name>.__class__`: "LSTM". Raises SourceError.
+    Floating tensors that are plain attributes are among the tensors. A module's class stands beside its attributes as
+    `<name>.__class__`: "LSTM". Raises SourceError.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -115,8 +116,15 @@ def _parted(modules: dict[str, inert.Record], classes: dict[str, _Class]) -> tup
     for prefix, module in modules.items():
         described, state = classes[module.class_name], module.state
         assert isinstance(state, dict)  # noqa: S101  for the type checker
-        tensors |= {f"{prefix}{name}": state[name] for name in described.tensors if isinstance(state.get(name), Tensor)}
+        named = [*described.tensors, *_kept_aside(state)]
+        tensors |= {f"{prefix}{name}": state[name] for name in named if isinstance(state.get(name), Tensor)}
         extras[f"{prefix}__class__"] = described.name
         attributes = described.constants | plain(state)
         extras |= {f"{prefix}{name}": value for name, value in attributes.items() if not name.startswith("_")}
     return tensors, extras
+
+
+def _kept_aside(state: dict[str, Any]) -> list[str]:
+    """Floating tensors that no state dict has: an initial state perhaps, which mustn't be lost without a word."""
+    found = [name for name, value in state.items() if isinstance(value, Tensor) and value.is_floating_point()]
+    return [name for name in found if not name.startswith("_")]

@@ -142,6 +142,11 @@ def _take_head(taking: _Taking, config: StateDictConfig, pooled_size: int, extra
         for theirs in norm.tensors() if norm else ():
             taking.take(f"head.norm.{theirs.rpartition('.')[2]}", theirs)
         known = extras.get(f"{norm.name}.eps") if norm else None  # TorchScript says it
+        if options.head_epsilon is None and not isinstance(known, float):
+            taking.notes.append(
+                "A layer norm's eps doesn't show in weights; PyTorch's 1e-5 was assumed ([encoder] head_epsilon says "
+                "another)."
+            )
         epsilon = options.head_epsilon or (known if isinstance(known, float) else 1e-5)
         return Head(size=size, then="layer_norm", epsilon=epsilon)
     if options.head_then is None:
