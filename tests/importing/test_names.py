@@ -52,3 +52,14 @@ def test_a_tokenizer_is_described(tmp_path: Path) -> None:
     assert said.lower
     assert said.before == ["<s>"]
     assert said.after == []
+
+
+def test_the_toml_that_the_docs_show_says_all_there_is(tmp_path: Path) -> None:
+    """docs/importing.md: it is read, and no key is missing."""
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    shown = page.partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "encoder.toml").write_text(shown, encoding="utf-8")
+    config = read(tmp_path / "encoder.toml")
+    for section in (config, config.names, config.encoder, config.tokenizer):
+        missing = type(section).model_fields.keys() - section.model_fields_set
+        assert all(f"{key} =" in shown for key in missing - {"batch_first"}), missing
