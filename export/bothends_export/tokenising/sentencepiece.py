@@ -4,6 +4,7 @@ Knows no encoder: which row a piece has is the caller's to say where it isn't th
 """
 
 import importlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ IOTA = (
     " SentencePiece's tables with case folding join the two."
 )
 """What can differ with a table that folds case."""
+
+_ROUNDING = 1e-5
+"""Of a score that is a 32-bit sum of some tens of pieces' own."""
 
 _PROBES = (
     'The quick brown fox, it\'s 3.14% of $5 (or so)... "quoted" – and/or «that»?',
@@ -133,5 +137,13 @@ def _must_agree(proto: Any, found: Entries, steps: Sequence[Step]) -> None:
     texts += [piece.replace(_SPACE, " ") for piece in pieces[:: len(pieces) // _MOST_PROBES + 1]]
     for text in [*texts, *_PROBES]:
         ids = [found.sources[index] for index in ours.encode(text).ids]
-        if sorted(ids) != sorted(original.encode(text)):  # in another order where they tie
+        if not _agree(proto, ids, original.encode(text)):
             raise TokenisingError(f"SentencePiece gives other ids for {printable(ascii(text))}, so it can't be had")
+
+
+def _agree(proto: Any, ids: list[int], theirs: list[int]) -> bool:
+    """Whether both are the same, or two ways of a unigram model's that tie, as TIES says."""
+    if ids == theirs or proto.trainer_spec.model_type != UNIGRAM:
+        return ids == theirs
+    score, other = (math.fsum(proto.pieces[index].score for index in found) for found in (ids, theirs))
+    return math.isclose(score, other, rel_tol=_ROUNDING)
