@@ -205,8 +205,8 @@ class Batcher:
             self._deliver(ran)
 
     def _process(self, batch: list[Sentence]) -> bool | None:
-        """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other. None
-        where the batch was given up meanwhile, and this thread with it.
+        """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other.
+        None where the batch was given up meanwhile, and this thread with it.
         """
         run = self._watchdog.begin(batch)
         ran = self._runner.run(batch)
