@@ -8,22 +8,18 @@ import numpy as np
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from bothends.cli import Commands
+from bothends.cli import main
 from bothends.client import Client
 from bothends.server import Server
 from bothends.settings import Settings
 from bothends_export import checkpoint
-from bothends_export.cli import export, verify
-from bothends_export.importing.command import import_
 
-COMMANDS = Commands("bothends", commands={"import": import_, "export": export, "verify": verify})
-"""With import as installed: found by its name and not by what an earlier installation lists."""
 TOLERANCE = 1e-5
 
 
 def bothends(*words: str | Path) -> Result:
     """Run a command."""
-    return CliRunner().invoke(COMMANDS, [str(word) for word in words], env={"COLUMNS": "100"})
+    return CliRunner().invoke(main, [str(word) for word in words], env={"COLUMNS": "100"})
 
 
 def refused(*words: str | Path) -> str:

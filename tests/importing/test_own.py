@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tokenizers
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from . import theirs
@@ -50,14 +51,15 @@ MODULES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_server_answers_as_a_module_does(tmp_path: Path, name: str) -> None:
-    """A state dict, with a tokenizer.json."""
+    """A state dict, of torch.save's or safetensors, with a tokenizer.json."""
     torch.manual_seed(0)
     make, toml = MODULES[name]
     made = make().eval()
-    torch.save(made.state_dict(), tmp_path / "model.pt")
+    file = tmp_path / ("model.safetensors" if name == "pooled" else "model.pt")
+    (save_file if name == "pooled" else torch.save)(made.state_dict(), file)
     (tmp_path / "encoder.toml").write_text(toml, encoding="utf-8")
     tokenizer = tokenizer_json(tmp_path / "tokenizer.json")
-    imported(tmp_path / "model.pt", "--encoder", tmp_path / "encoder.toml", "--tokenizer", tokenizer)
+    imported(file, "--encoder", tmp_path / "encoder.toml", "--tokenizer", tokenizer)
     answered = served(tmp_path, SENTENCES)
     assert np.abs(answered - expected(made, [rows(s) for s in SENTENCES])).max() <= TOLERANCE
 
