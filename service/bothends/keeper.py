@@ -22,9 +22,9 @@ from .versions import Fingerprint, fingerprint, newest
 _log = logging.getLogger(__name__)
 _CALM_S = 5.0
 """At least so long between self-tests that faults ask for, and between attempts to load a model anew."""
-_REST = 50.0
-"""A self-test is due no sooner than so many times as long as the last one took: that of a wide encoder takes seconds,
-which callers would miss."""
+_REST = 20.0
+"""A self-test is due no sooner than so many times as long as the engine took for it at load: that of a wide encoder
+takes seconds, which callers would miss."""
 
 
 class _Wish(NamedTuple):
@@ -123,7 +123,6 @@ class Keeper:
                 self._prove()
 
     def _prove(self) -> None:
-        started = time.monotonic()
         try:
             found = self._embedder.prove()
         except (OverloadedError, NotServingError):
@@ -133,7 +132,7 @@ class Keeper:
             self._withdraw(str(error))
         else:
             self._metrics.tested(success=True, difference=found.max_difference)
-            self._test.rest(_REST * (time.monotonic() - started))
+            self._test.rest(_REST * self._embedder.model.self_test.seconds)
 
     def _withdraw(self, reason: str) -> None:
         """Let nobody be answered any more, and try to load the same files."""

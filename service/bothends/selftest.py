@@ -1,5 +1,6 @@
 """A bundle's golden sentences against its own tokenizer and engine: does this model, here, still agree with PyTorch?"""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class SelfTest:
     sentences: int
     max_difference: float
     """Largest absolute difference to PyTorch's embeddings, alone or batched."""
+    seconds: float
+    """That `run` took."""
 
 
 def self_test(
@@ -44,6 +47,7 @@ def self_test(
         if ids != expected:
             raise SelfTestError(f"{bundle.path}: golden sentence {index} gives other tokens than at its export")
     tolerance = bundle.config.tolerance if device == "cpu" else max(bundle.config.tolerance, CUDA_TOLERANCE)
+    started = time.perf_counter()
     try:
         alone = np.concatenate([run([ids]) for ids in found])
         batched = run(found)
@@ -51,10 +55,11 @@ def self_test(
         raise
     except Exception as error:  # whatever an engine raises
         raise SelfTestError(f"{bundle.path}: the model can't run its golden sentences: {error}") from error
+    seconds = time.perf_counter() - started
     if alone.shape != golden.embeddings.shape:
         raise SelfTestError(f"{bundle.path}: the model gives rows of shape {alone.shape[1:]}")
     worst = max(_check(bundle, alone, tolerance, "alone"), _check(bundle, batched, tolerance, "in a batch"))
-    return SelfTest(len(found), worst)
+    return SelfTest(len(found), worst, seconds)
 
 
 def _check(bundle: Bundle, rows: NDArray[np.float32], tolerance: float, how: str) -> float:

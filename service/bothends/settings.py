@@ -129,7 +129,7 @@ class Settings(BaseModel):
         60.0,
         ge=0,
         le=86400,
-        description="Seconds between self-tests of the live model, at least 50 times as long as one takes; "
+        description="Seconds between self-tests of the live model, at least 20 times as long as one took at the start; "
         "0 tests it at start only.",
     )
     drain_s: float = Field(
