@@ -26,7 +26,7 @@ from bothends.session import Session
 from bothends.tokenizer import Tokenizer
 from sentences import load
 
-PRECISIONS = ("float32",)
+PRECISIONS = ("float32", "bf16", "int8")
 REQUEST = 32
 """Sentences of a request."""
 Rows = NDArray[np.float32]

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Level = Literal["auto", "avx512", "avx2", "portable"]
+Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 Precision = Literal["float32", "bf16", "int8"]
 
 class Interrupted(Exception):  # noqa: N818  no error: it was asked for
@@ -33,13 +33,14 @@ class Encoder:
         precision: Precision = "float32",
         level: Level = "auto",
         table_rows: int | None = None,
-        slots: int = 24,
+        slots: int | None = None,
     ) -> None:
         """Take weights as the initialisers of ONNX's LSTM have them, gates in the order i, o, f, c.
 
         `table` is [vocabulary, embedding]; it isn't copied and must not change. Of each layer, float32: W
         [2, 4·hidden, inputs], R [2, 4·hidden, hidden], B [2, 8·hidden]. `table_rows`: most tokens whose input product
-        is kept, by default as many as 64 MiB hold. `slots`: sentences that a thread computes side by side.
+        is kept, by default as many as 64 MiB hold. `slots`: sentences that a thread computes side by side,
+        by default 12, and 48 where weights are too large for the caches.
         Raises ValueError for anything that isn't so, and for numbers that aren't finite.
         """
 

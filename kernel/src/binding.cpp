@@ -19,7 +19,6 @@ namespace {
 
 using namespace nb::literals;
 
-constexpr std::size_t folded_bytes = 64 << 20;  // of both directions, where the caller doesn't say
 constexpr int most_hidden = 1 << 14, most_layers = 8, most_slots = 1024, most_threads = 256;
 constexpr std::int64_t most_vocabulary = std::int64_t{1} << 31;
 constexpr const char* precision_names[] = {"float32", "bf16", "int8"};
@@ -51,7 +50,7 @@ Array array_of(const nb::dict& layer, const std::string& name, const char* key) 
 class PythonEncoder {
 public:
     PythonEncoder(Array table, const std::vector<nb::dict>& layers, const std::string& precision,
-                  const std::string& level, std::optional<std::int64_t> table_rows, std::int64_t slots)
+                  const std::string& level, std::optional<std::int64_t> table_rows, std::optional<std::int64_t> slots)
         : table_(std::move(table)) {
         const bool half = table_.dtype() == float16;
         must_be("table", table_, half ? float16 : nb::dtype<float>(), {any_size, any_size});
@@ -63,10 +62,11 @@ public:
         within("table's vocabulary", embeddings.vocabulary, 1, most_vocabulary - 1);
         std::vector<Array> held;  // until the weights are packed
         const std::vector<Encoder::Layer> weights = weights_of(shape, layers, held);
-        const std::int64_t budget =
-            table_rows.value_or(std::int64_t(folded_bytes / (directions * shape.start_bytes())));
+        const std::int64_t budget = table_rows.value_or(shape.usual_table_rows());
         within("table_rows", budget, 0, most_vocabulary - 1);
-        encoder_ = std::make_unique<Encoder>(shape, embeddings, weights, budget, within("slots", slots, 1, most_slots));
+        const int side_by_side = within("slots", slots.value_or(shape.usual_slots()), 1, most_slots);
+        const nb::gil_scoped_release release;
+        encoder_ = std::make_unique<Encoder>(shape, embeddings, weights, budget, side_by_side);
     }
 
     nb::ndarray<nb::numpy, float, nb::ndim<2>> run(const Array& token_ids, const Array& offsets, std::int64_t threads) {
@@ -136,9 +136,9 @@ NB_MODULE(_kernel, module) {
         nb::kw_only(), "level"_a = "auto", "precision"_a = "float32");
     nb::class_<PythonEncoder>(module, "Encoder")
         .def(nb::init<Array, const std::vector<nb::dict>&, const std::string&, const std::string&,
-                      std::optional<std::int64_t>, std::int64_t>(),
+                      std::optional<std::int64_t>, std::optional<std::int64_t>>(),
              "table"_a, "layers"_a, nb::kw_only(), "precision"_a = "float32", "level"_a = "auto",
-             "table_rows"_a = nb::none(), "slots"_a = 24)
+             "table_rows"_a = nb::none(), "slots"_a = nb::none())
         .def("run", &PythonEncoder::run, "token_ids"_a, "offsets"_a, nb::kw_only(), "threads"_a = 1)
         .def("stop", [](PythonEncoder& self) { self.encoder().stop(); })
         .def_prop_ro("level", [](PythonEncoder& self) { return self.encoder().shape().level->name; })

@@ -15,5 +15,10 @@ constexpr Tiles folds() {
 }
 
 constexpr Level level_named(const char* name) {
-    return {name, Lanes::width, Lanes::rows, {steps<Float32>()}, {folds<false>(), folds<true>()}, {peak<Float32>}};
+    return {name,
+            Lanes::width,
+            Lanes::rows,
+            {steps<Float32>(), steps<Bf16>(), steps<Int8>()},
+            {folds<false>(), folds<true>()},
+            {peak<Float32>, peak<Bf16>, peak<Int8>}};
 }

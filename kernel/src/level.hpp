@@ -19,9 +19,17 @@
 
 namespace bothends {
 
-// Of each level, where this build has it; float32's are always of the level itself.
+// Of each level, where this build has it.
 const Level* portable_level();
 const Level* avx2_level();
 const Level* avx512_level();
+
+// One precision's functions in place of a level's own, for processors that have instructions for just that.
+struct Replacement {
+    Tiles step;
+    void (*peak)(std::int64_t rounds, float* sink);
+};
+const Replacement* avx512_bf16();
+const Replacement* avx512_vnni();
 
 }  // namespace bothends

@@ -9,7 +9,7 @@ namespace {
 #include "tile.hpp"
 #include "functions.hpp"
 
-constexpr Level level = level_named("avx512");
+constexpr Level level = level_named("avx512f");
 }  // namespace
 
 const Level* avx512_level() { return &level; }

@@ -1,5 +1,7 @@
 #include "pack.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -49,6 +51,36 @@ void pack_float32(const Cells& cells, Order order, int gate, int unit, const flo
         std::memcpy(to + order.word(cells, column, gate, unit), row + column, sizeof *row);
 }
 
+// To bfloat16, ties to even.
+std::uint16_t to_bf16(float number) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &number, sizeof bits);
+    return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+void pack_bf16(const Cells& cells, Order order, int gate, int unit, const float* row, int columns, char* to) {
+    for (int column = 0; column < columns; ++column) {
+        const std::uint16_t weight = to_bf16(row[column]);
+        std::memcpy(to + order.word(cells, column / 2, gate, unit) + column % 2 * 2, &weight, sizeof weight);
+    }
+}
+
+// Returns what a step of the row's integers is worth; adds them up in `sum`.
+float pack_int8(const Cells& cells, Order order, int gate, int unit, const float* row, int columns, char* to,
+                std::int32_t& sum) {
+    float largest = 0;
+    for (int column = 0; column < columns; ++column) largest = std::max(largest, std::fabs(row[column]));
+    const float step = largest / 127;
+    for (int column = 0; column < columns; ++column) {
+        // A step of denormals may be too coarse by a half: hence the bounds.
+        const float steps = step > 0 ? std::clamp(row[column] / step, -127.0f, 127.0f) : 0;
+        const auto weight = static_cast<std::int8_t>(std::lrintf(steps));
+        sum += weight;
+        to[order.word(cells, column / 4, gate, unit) + column % 4] = static_cast<char>(weight);
+    }
+    return step;
+}
+
 Packed packed(const Shape& shape, Dense dense, Precision precision) {
     const int words = dense.columns / (precision == Precision::float32 ? 1 : shape.numbers_in_word());
     const std::size_t lanes = std::size_t(dense.units) * gates, weight_bytes = lanes * words * 4;
@@ -66,7 +98,13 @@ Packed packed(const Shape& shape, Dense dense, Precision precision) {
         for (int unit = 0; unit < dense.units; ++unit) {
             const std::size_t lane = order.lane(gate, unit);
             biases[lane] = dense.bias(gate, unit), scales[lane] = 0, corrections[lane] = 0;
-            pack_float32(cells, order, gate, unit, dense.row(gate, unit), dense.columns, weights);
+            const float* const row = dense.row(gate, unit);
+            if (precision == Precision::float32) pack_float32(cells, order, gate, unit, row, dense.columns, weights);
+            if (precision == Precision::bf16) pack_bf16(cells, order, gate, unit, row, dense.columns, weights);
+            if (precision != Precision::int8) continue;
+            std::int32_t sum = 0;
+            scales[lane] = pack_int8(cells, order, gate, unit, row, dense.columns, weights, sum) / 127;
+            corrections[lane] = -128 * sum;
         }
     }
     return made;

@@ -36,7 +36,7 @@ template <class A, bool HALF, int ROWS>
 ALWAYS_INLINE void finish(const Sums<A, ROWS>& sums, const Cells& cells, int block, const Row* rows) {
     const int unit = block * Lanes::width, lane = gates * unit;
     NOT_UNROLLED
-    for (int row = 0; row < ROWS; ++row) {  // through memory: all rows at once don't fit into registers
+    for (int row = 0; row < ROWS; ++row) {  // all rows at once don't fit into registers
         Lanes::Float worth[gates];
         UNROLLED
         for (int gate = 0; gate < gates; ++gate)
@@ -62,10 +62,16 @@ void step(const Cells& cells, int block, const Row* rows) {
     const char* weights = cells.weights + block * cells.block_bytes;
     weights = accumulate<A, ROWS>(sums, inputs, cells.input_words, weights);
     accumulate<A, ROWS>(sums, states, cells.state_words, weights);
+    Sums<A, ROWS> added;  // in memory, row by row, so that `sums` never are
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) {
+        UNROLLED
+        for (int gate = 0; gate < gates; ++gate) added[row][gate] = sums[row][gate];
+    }
     if (cells.half_start)
-        finish<A, true, ROWS>(sums, cells, block, rows);
+        finish<A, true, ROWS>(added, cells, block, rows);
     else
-        finish<A, false, ROWS>(sums, cells, block, rows);
+        finish<A, false, ROWS>(added, cells, block, rows);
 }
 
 // The product of a table's row with W, and the biases, for `step` to start from; always added up in float32.

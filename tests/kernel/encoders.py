@@ -18,7 +18,7 @@ kernel = pytest.importorskip("bothends_kernel", reason="bothends-kernel isn't bu
 Sentences = Sequence[NDArray[np.int32]]
 Rows = NDArray[np.float32]
 LEVELS: list[str] = kernel.levels()
-PRECISIONS = ["float32"]
+PRECISIONS = ["float32", "bf16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
