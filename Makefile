@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve kernel test chaos compose-test bench lint proto dashboards lock audit clean
+.PHONY: help serve kernel kernel-check test chaos compose-test bench lint proto dashboards lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -11,6 +11,10 @@ serve: $(VENV)/.serve ## Install what serving needs and serve the default model 
 	@exec $(BIN)/bothends serve $(ARGS)
 
 kernel: $(VENV)/.kernel ## Build the native CPU engine and install it; needs a C++ compiler
+
+kernel-check: $(VENV)/.test ## Run the native engine and its tests under GCC's sanitizers
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
+	@kernel/check/check.sh $(BIN)/python
 
 test: $(VENV)/.test $(VENV)/.clients lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
 	@$(BIN)/pytest $(ARGS)

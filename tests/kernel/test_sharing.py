@@ -68,6 +68,14 @@ def test_stop_without_a_run_is_nothing() -> None:
     assert encoder.run(*flat(ragged(3))).shape == (3, 64)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_token_is_folded_once(threads: int) -> None:
+    """Even where a first step meets it in every slot, and both directions at once."""
+    encoder = pair().kernel()
+    encoder.run(*flat([np.full(length, 7, dtype=np.int32) for length in range(1, 20)]), threads=threads)
+    assert encoder.folded_rows == 1
+
+
 def test_bytes_grow_with_rows() -> None:
     """`bytes` counts what is really used; a budget that nobody needs isn't."""
     encoder = pair(vocabulary=5000).kernel(table_rows=5000)
