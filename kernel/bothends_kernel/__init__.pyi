@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
-Precision = Literal["float32", "bf16", "int8"]
+_Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
+_Precision = Literal["float32", "bf16", "int8"]
 
 class Interrupted(Exception):  # noqa: N818  no error: it was asked for
     """A run ended before its time, since `Encoder.stop` was called."""
@@ -15,7 +15,7 @@ class Interrupted(Exception):  # noqa: N818  no error: it was asked for
 def levels() -> list[str]:
     """The levels that this processor can run, best first; "portable" is always the last."""
 
-def peak(*, level: Level = "auto", precision: Precision = "float32") -> float:
+def peak(*, level: _Level = "auto", precision: _Precision = "float32") -> float:
     """Multiplications and additions a second of one thread, from registers: what a run can't exceed. Takes 0.1 s."""
 
 class Encoder:
@@ -30,8 +30,8 @@ class Encoder:
         table: NDArray[np.float32] | NDArray[np.float16],
         layers: Sequence[Mapping[str, NDArray[np.float32]]],
         *,
-        precision: Precision = "float32",
-        level: Level = "auto",
+        precision: _Precision = "float32",
+        level: _Level = "auto",
         table_rows: int | None = None,
         slots: int | None = None,
     ) -> None:

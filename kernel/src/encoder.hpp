@@ -60,7 +60,6 @@ private:
 
     Shape shape_;
     Embeddings embeddings_;
-    std::int64_t table_rows_;
     int slots_;
     std::vector<std::array<Packed, directions>> layers_;
     std::array<Packed, directions> folds_;
