@@ -23,11 +23,11 @@ CORES = len(os.sched_getaffinity(0))
 
 
 class Engine:
-    """The packaged bundle, loaded once, with the slices measured so far."""
+    """A bundle, the packaged one unless another is given, loaded once, with the slices measured so far."""
 
-    def __init__(self, texts: Sequence[str], *, sample: int) -> None:
+    def __init__(self, texts: Sequence[str], *, sample: int, bundle: Bundle | None = None) -> None:
         """Choose `sample` of the sentences: one in so many by length, so that lengths are spread as in all of them."""
-        bundle = Bundle.open(default_path())
+        bundle = bundle or Bundle.open(default_path())
         self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
         self._session = Session(bundle, device="cpu")
         encoded = [tokens.ids for tokens in self._tokenizer.encode(texts)]

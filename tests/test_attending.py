@@ -140,6 +140,24 @@ def test_what_comes_is_run_and_answered(attended: Attended, engine: HangingEngin
     assert [answer.result(PATIENCE_S) for answer in answers] == [[[n, 1], [n + 1, 2]] for n in range(100)]
 
 
+def test_patience_brings_company(attended: Attended, engine: HangingEngine) -> None:
+    """Who wakes for a sentence pauses before bringing it in, and what comes meanwhile is in the same batch."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            answers.extend(inbox.put([[2]], [[3]]))
+
+    inbox = attended(patience_s=0.002, sleep=pause)
+    answers: list[Future[list[list[float]]]] = []
+    engine.released.release(1000)
+    assert inbox.put([[1]])[0].result(PATIENCE_S) == [[1, 1]]
+    assert [answer.result(PATIENCE_S) for answer in answers] == [[[2, 1]], [[3, 1]]]
+    assert sorted(engine.batches[0]) == [[1], [2], [3]]
+    assert set(pauses) == {0.002}
+
+
 def test_what_comes_while_all_run_waits_outside_and_goes_together(attended: Attended, engine: HangingEngine) -> None:
     """A core that computes is not asked to read; the worker that ends its batch brings in all that came."""
     inbox = attended()

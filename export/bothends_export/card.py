@@ -21,7 +21,9 @@ def model_card(config: CheckpointConfig) -> str:
     if config.nested_dimensions:
         numbers = ", ".join(map(str, config.nested_dimensions))
         lines.append(f"Fewer numbers do too: for {numbers} in all, take the first half as many of each state.")
-    if config.training:
+    if imported := config.training.get("imported"):
+        lines += ["", "## Where it comes from", "", *_imported(imported)]
+    elif config.training:
         lines += ["", "## Training", "", *_training(config.training)]
     return "\n".join(lines) + "\n"
 
@@ -31,6 +33,12 @@ def _read_from(sizes: EncoderConfig) -> str:
         return "the final forward state, then the final backward state (`cat(h_n[-2], h_n[-1])`)"
     pooled = f"pooling {sizes.pooling}, {MEANING[sizes.pooling]}"
     return f"what a head makes of {pooled}" if sizes.head else pooled
+
+
+def _imported(imported: dict[str, Any]) -> list[str]:
+    """What `bothends import` read, and what differs from the original."""
+    source = f"Imported from `{imported['source']}`, in the format {imported['format']}."
+    return [f"- {line}" for line in (source, *imported["notes"])]
 
 
 def _training(training: dict[str, Any]) -> list[str]:

@@ -1,13 +1,11 @@
 """Sentences that wait to batches, and their engines' rows back to whoever waits for them.
 
-Knows neither onnxruntime nor gRPC: token ids go in, a future of rows comes out. The unit of work is a sentence, not a
-request: a request of 500 sentences and 500 requests of one are the same work. Nothing waits while a worker is free.
+Knows neither onnxruntime nor gRPC. The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing
+waits while a worker is free, but for a moment where a model's steps cost so much that company is worth it.
 
 On a CPU, whoever reads requests and writes answers takes the core from whoever computes. So the threads that run
-batches do that too, between batches: bring in all that has come, then run the best batch of it. While all of them run,
-what comes waits, as it would have to anyway, and gathers (docs/decisions/0006).
-
-Every field is written under one lock; the engine and the source run outside it.
+batches do that too, between batches: bring in all that has come, then run the best batch of it. What comes meanwhile
+gathers (docs/decisions/0006). Every field is written under one lock; the engine and the source run outside it.
 """
 
 import logging
@@ -34,8 +32,8 @@ from .work import Depth, Request, Sentence, Source
 
 _log = logging.getLogger(__name__)
 _UNATTENDED_S = 0.005
-"""How long the source may go without attention while all workers run: a few times a usual batch. Then the thread that
-is to spare looks after it, so that a long batch, or an engine that hangs, keeps nobody from being refused."""
+"""How long the source may go without attention while all workers run: a few times a usual batch. Then a spare thread
+looks after it, so that a long batch, or an engine that hangs, keeps nobody from being refused."""
 
 
 class Batcher:
@@ -51,11 +49,12 @@ class Batcher:
         failed: Callable[[Fault, Engine], None],
         spare_core: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Run at most `workers` batches at once.
+        """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
 
-        A batch that takes longer than `engine_timeout_s` is given up. `failed` is told what an engine did wrong, and
-        must return soon. `spare_core` says that the engine computes elsewhere: reading and answering needn't wait.
+        `failed` is told what an engine did wrong, and must return soon. `spare_core` says that the engine computes
+        elsewhere: reading and answering needn't wait.
         """
         self._failed = failed
         self._runner = Runner(at_once=workers, observe=observe, failed=partial(failed, "raised"), clock=clock)
@@ -63,6 +62,7 @@ class Batcher:
         self._workers = workers
         self._spare_core = spare_core
         self._clock = clock
+        self._pause = partial(sleep, budgets.patience_s) if budgets.patience_s else None
         self._closed = False
         self._running = 0
         self._source: Source | None = None
@@ -95,11 +95,11 @@ class Batcher:
     def submit(
         self, sentences: Sequence[TokenIds], *, engine: Engine, deadline: float | None = None, span: Span = NO_SPAN
     ) -> Future[NDArray[np.float32]]:
-        """Queue sentences of at least one token each for `engine`; the future holds float32 [sentences, dimension].
+        """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
         `deadline` is a time of the batcher's clock. Cancelling the future frees the places of what still waits.
-        Raises OverloadedError, DrainingError, or DeadlineError where the deadline can't be met, and then nothing was
-        queued. The future raises DeadlineError, EngineError, or NotServingError.
+        Raises OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises
+        DeadlineError, EngineError, or NotServingError.
         """
         request = Request(len(sentences), engine, deadline, self._forget, span)
         if not sentences:
@@ -120,9 +120,8 @@ class Batcher:
         self._waiting.refuse_if_hopeless(tokens, deadline, now=self._clock())
 
     def close(self, *, timeout_s: float) -> bool:
-        """Take nothing new, finish what waits, stop. What is left after `timeout_s` fails with DrainingError.
-
-        A source must have ended before. Returns whether all of it was finished.
+        """Take nothing new, finish what waits, stop; a source must have ended before. Returns whether all was finished:
+        what is left after `timeout_s` fails with DrainingError.
         """
         with self._changed:
             self._closed = True
@@ -147,7 +146,7 @@ class Batcher:
             has_attended = task()
 
     def _next_task(self, *, has_attended: bool) -> Callable[[], bool | None] | None:
-        """Wait until there is something to do, and begin it; None when the batcher is closed and nothing waits.
+        """Wait until there is something to do; None when the batcher is closed and nothing waits.
 
         The source comes before a batch, unless it has just had attention.
         """
@@ -193,6 +192,8 @@ class Batcher:
         goes_on = self._is_awake or source.wait()
         with self._changed:
             self._is_awake = True
+        if self._pause and self._waiting.sentences < self._waiting.max_batch_rows:
+            self._pause()  # those answered a moment ago ask again, and a step costs them all as one
         while True:
             goes_on = goes_on and source.pull(self._waiting.wanted)
             with self._changed:
@@ -205,8 +206,7 @@ class Batcher:
 
     def _process(self, batch: list[Sentence]) -> bool | None:
         """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other.
-
-        Returns None where the batch was given up meanwhile, and this thread with it.
+        None where the batch was given up meanwhile, and this thread with it.
         """
         run = self._watchdog.begin(batch)
         ran = self._runner.run(batch)

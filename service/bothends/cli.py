@@ -1,7 +1,7 @@
 """The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
 
-`serve`, `explain`, `info`, `health` and `key` live here, `embed` in bulk/; `export`, `verify`, `train` and `evaluate`
-come from packages that the service doesn't import: they register under the entry points "bothends.commands".
+`serve`, `explain`, `info`, `health` and `key` live here, `embed` in bulk/; `import`, `export`, `verify`, `doctor`,
+`train` and `evaluate` come from packages that the service doesn't import, by the entry points "bothends.commands".
 """
 
 import json
@@ -60,7 +60,9 @@ def _extra(command: str | None, module: str | None) -> str:
     """Which of the package's extras brings what `command` lacks."""
     if command == "embed" and module in ("orjson", "pyarrow"):
         return "bulk"
-    return "cpu" if command in ("serve", "embed", "explain", "health", "key") else "train"
+    if command in ("serve", "embed", "explain", "health", "key"):
+        return "cpu"
+    return {"train": "train", "evaluate": "train", "import": "import"}.get(command or "", "export")
 
 
 def _plugins() -> dict[str, EntryPoint]:

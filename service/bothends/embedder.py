@@ -60,6 +60,7 @@ class Embedder:
             max_batch_tokens=settings.max_batch_tokens,
             max_queue_tokens=settings.max_queue_tokens,
             overhead_rows=suited.overhead_rows,
+            patience_s=suited.patience_s,
         )
         self._batcher = Batcher(
             budgets,

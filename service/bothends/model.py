@@ -29,14 +29,17 @@ class Batching:
     """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
     overhead_rows: float
     """What a step costs besides its rows, in rows."""
+    patience_s: float = 0.0
+    """How long to wait for more company before a batch that isn't full."""
 
 
 _CACHES_BYTES = 32 << 20
 _IN_CACHES = Batching(16, 1.5)
 """On a CPU a batch of 8 takes about 3.5 times one of 1."""
-_BEYOND_CACHES = Batching(32, 6.0)
+_BEYOND_CACHES = Batching(32, 6.0, patience_s=0.002)
 """Weights that no cache holds come from memory at each step, for one sentence as for many: with 2048 a direction, a
-batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more."""
+batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms or
+more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
 _ON_GPU = Batching(1024, 1000.0)
 """More rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
 

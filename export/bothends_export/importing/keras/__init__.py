@@ -1,0 +1,1 @@
+"""Keras models to encoders of ours, where the gates map exactly."""

@@ -1,0 +1,103 @@
+"""An AllenNLP model, packed (`model.tar.gz`), in a folder, or its weights alone, to its parts.
+
+Nothing is unpacked but the parts that are read. Knows nothing of what they say.
+"""
+
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bothends.validation import printable
+
+from ..source import Opened, SourceError
+from .file import opened
+from .floats import check_expansion
+
+_CONFIG = "config.json"
+_WEIGHTS = ("weights.th", "best.th")
+_VOCABULARY = "vocabulary"
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The parts of a model."""
+
+    source: Path
+    weights: Opened
+    config: dict[str, Any] | None
+    """What config.json says; None where only weights came."""
+    vocabulary: Path | None
+    """The folder of its words' rows."""
+
+
+def is_archive(source: Path) -> bool:
+    """Whether `source` is a packed model or a folder of one."""
+    if source.is_dir():
+        return (source / _CONFIG).is_file()
+    try:
+        return tarfile.is_tarfile(source)
+    except OSError:
+        return False
+
+
+@contextmanager
+def unpacked(source: Path, vocabulary: Path | None) -> Iterator[Archive]:
+    """The parts of the model at `source`; `vocabulary`, a folder, goes before its own. Raises SourceError."""
+    if vocabulary is not None and not vocabulary.is_dir():
+        raise SourceError(f"{vocabulary} is no folder; a vocabulary of AllenNLP's is one, with a tokens.txt in it")
+    if source.is_dir():
+        yield _of_folder(source, source, vocabulary)
+    elif is_archive(source):
+        with tempfile.TemporaryDirectory() as scratch:
+            _unpack(source, Path(scratch))
+            yield _of_folder(Path(scratch), source, vocabulary)
+    else:
+        yield Archive(source, opened(source), None, vocabulary)
+
+
+def _unpack(source: Path, folder: Path) -> None:
+    """Write the parts that are read, and no other member, into `folder`."""
+    try:
+        with tarfile.open(source) as archive:
+            for member in archive:
+                path = PurePosixPath(member.name)
+                is_part = path.name == member.name.removeprefix("./") and path.name in (_CONFIG, *_WEIGHTS)
+                is_words = path.parent.name == _VOCABULARY and len(path.parts) == 2 and path.suffix == ".txt"
+                if not member.isfile() or not (is_part or is_words):
+                    continue
+                check_expansion(member.size, source)
+                stream = archive.extractfile(member)
+                assert stream is not None  # noqa: S101  a regular file has one
+                file = folder / path.name if is_part else folder / _VOCABULARY / path.name
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(stream.read())
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise SourceError(f"{source} is damaged, cut off perhaps: {printable(error)}") from error
+
+
+def _of_folder(folder: Path, source: Path, vocabulary: Path | None) -> Archive:
+    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    if weights is None or not (folder / _CONFIG).is_file():
+        missing = _CONFIG if weights else " nor ".join(_WEIGHTS)
+        raise SourceError(f"{source} has no {missing}; an AllenNLP model holds config.json, weights.th and vocabulary/")
+    own = folder / _VOCABULARY
+    try:
+        read = opened(weights)
+    except SourceError as error:
+        raise SourceError(str(error).replace(str(folder), str(source))) from error  # its scratch folder says nothing
+    return Archive(source, read, _config(folder / _CONFIG, source), vocabulary or (own if own.is_dir() else None))
+
+
+def _config(file: Path, source: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{source}: {_CONFIG} is no JSON: {printable(error)}") from error
+    if not isinstance(config, dict):
+        raise SourceError(f"{source}: {_CONFIG} holds no object")
+    return config

@@ -1,0 +1,124 @@
+"""A weights file to its tensors and the plain data beside them, without running anything that stands in the file.
+
+What a file is shows in its first bytes; its name says nothing. Knows nothing of encoders.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from bothends.validation import printable
+
+from ..source import Kind, Opened, SourceError, without
+from . import hdf5, torchfile, torchscript
+from .floats import check_expansion, to_float32
+
+__all__ = ["Opened", "SourceError", "opened"]
+
+_HEAD_BYTES = 1024
+_READABLE = "safetensors, torch.save's, TorchScript or Keras (.keras, .h5)"
+_OTHERS = (
+    (b"version https://git-lfs", "is a git-lfs pointer, not the file it stands for; fetch that with `git lfs pull`"),
+    (b"\x1f\x8b", "is packed with gzip; unpack it first"),
+    (b"BZh", "is packed with bzip2; unpack it first"),
+    (b"\xfd7zXZ", "is packed with xz; unpack it first"),
+    (b"PK\x05\x06", "is an empty zip archive"),
+)
+
+
+def opened(file: Path, *, ignore: Sequence[str] = ()) -> Opened:
+    """Read `file`, of the kind that its content shows; tensors whose names match a pattern in `ignore` are left out.
+
+    Every tensor comes as finite, contiguous float32 on the CPU. Raises SourceError, one line that names the file: it is
+    missing, damaged, of no kind read here, wants code to run, or a tensor in it is none of an encoder's weights.
+    """
+    kind = _kind(file)
+    tensors, extras = _read(file, kind)
+    weights, notes = to_float32(without(tensors, ignore, file), file)
+    if not weights:
+        raise SourceError(f"{file} holds no tensors{' but those to ignore' if ignore else ''}")
+    return Opened(file, kind, weights, extras, notes)
+
+
+def _kind(file: Path) -> Kind:
+    head = _head(file)
+    for magic, problem in _OTHERS:
+        if head.startswith(magic):
+            raise SourceError(f"{file} {problem}")
+    if head.startswith(b"PK\x03\x04"):
+        return _kind_of_zip(file)
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "keras"
+    if head.startswith(b"\x80"):
+        torchfile.check_legacy(file)
+        return "torch"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < file.stat().st_size:
+        return "safetensors"
+    raise SourceError(f"{file} {_stranger(head)}; what can be read is {_READABLE}")
+
+
+def _head(file: Path) -> bytes:
+    if file.is_dir():
+        raise SourceError(f"{file} is a folder; name the file in it that holds the weights")
+    try:
+        with file.open("rb") as opened_file:
+            head = opened_file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise SourceError(f"{file} can't be read: {error.strerror}") from error
+    if not head:
+        raise SourceError(f"{file} is empty")
+    return head
+
+
+def _stranger(head: bytes) -> str:
+    if head[257:262] == b"ustar":
+        return "is a tar archive (torch wrote such before 0.4; unpack others first)"
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        text = head.decode(errors="replace") if error.start > len(head) - 4 else ""  # a letter cut by the last byte
+    if text and "\0" not in text:
+        return f'is a text file that begins with "{printable(text.splitlines()[0][:40])}"'
+    return f"is of no known kind, or cut off at its start (its first bytes are {head[:8].hex(' ')})"
+
+
+def _kind_of_zip(file: Path) -> Kind:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise SourceError(f"{file} is a damaged zip archive, cut off perhaps: {printable(error)}") from error
+    check_expansion(sum(entry.file_size for entry in entries), file)
+    names = {entry.filename for entry in entries}
+    inside = {name.partition("/")[2] for name in names}
+    if "model.weights.h5" in names:
+        return "keras"
+    if "constants.pkl" in inside:
+        return "torchscript"
+    if "data.pkl" in inside:
+        return "torch"
+    raise SourceError(f"{file} is a zip archive, but none of torch's or Keras's; what can be read is {_READABLE}")
+
+
+def _read(file: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if kind == "safetensors":
+        return _read_safetensors(file)
+    if kind == "torch":
+        return torchfile.read(file)
+    if kind == "torchscript":
+        return torchscript.read(file)
+    return hdf5.read(file)
+
+
+def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(file, framework="pt") as archive:
+            # In the order of the file: `keys()` is unordered in some versions.
+            tensors = {name: archive.get_tensor(name) for name in sorted(archive.keys())}
+            return tensors, dict(archive.metadata() or {})
+    except SafetensorError as error:
+        raise SourceError(f"{file} is a damaged safetensors file: {printable(error)}") from error

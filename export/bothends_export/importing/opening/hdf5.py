@@ -1,0 +1,122 @@
+"""Keras's files (.keras, .weights.h5, and whole models or weights in its older .h5) to tensors and the model's config.
+
+Nothing in them is code that could run here: a config is JSON, and what it names is only looked up. The HDF5 inside is
+read in Python (pyfive): the C library that others use crashes on damaged files. Knows no layers.
+"""
+
+import importlib
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bothends.validation import printable
+
+from ..source import SourceError
+from .floats import check_expansion
+
+CONFIG = "config"
+"""Where `extras` hold the model's config, if the file has one."""
+LAYERS = "layers"
+"""Where `extras` hold each layer's tensors, by the names of both, in the order of Keras's `layer.weights`."""
+
+_NO_WEIGHTS = ("optimizer", "optimizer_weights", "seed_generator", "top_level_model_weights")
+_CONTAINERS = ("layers", "_layer_checkpoint_dependencies", "model_weights")
+_MOST_ENTRIES = 10_000
+_DEEPEST = 16
+_CONTIGUOUS = 1
+_NOWHERE = 2**64 - 1
+
+
+def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights by their paths in the file; CONFIG and LAYERS are the extras. Raises SourceError."""
+    try:
+        pyfive = importlib.import_module("pyfive")
+    except ImportError as error:
+        raise SourceError(f"{file} is of Keras's; reading it needs pyfive: pip install 'bothends[import]'") from error
+    try:
+        content, config = _parts(file)
+        _check_end(content, file)
+        with warnings.catch_warnings(action="ignore"), pyfive.File(io.BytesIO(content)) as root:
+            datasets = dict(_datasets(root, file))
+            check_expansion(sum(prod(d.shape) * d.dtype.itemsize for d in datasets.values()), file)
+            tensors = {name: _tensor(dataset) for name, dataset in datasets.items()}
+            whole = config or root.attrs.get("model_config")
+        extras = {LAYERS: _layers(list(tensors))}
+        return tensors, extras | ({CONFIG: json.loads(whole)} if whole else {})
+    except SourceError:
+        raise
+    except Exception as error:  # a damaged file raises whatever the wrong byte leads to
+        raise SourceError(f"{file} is a damaged Keras file: {printable(error) or type(error).__name__}") from error
+
+
+def _parts(file: Path) -> tuple[bytes, bytes | None]:
+    """The HDF5 file of the weights, and the config that stands beside it in a .keras archive."""
+    if not zipfile.is_zipfile(file):
+        return file.read_bytes(), None
+    with zipfile.ZipFile(file) as archive:
+        return archive.read("model.weights.h5"), archive.read("config.json")
+
+
+def _datasets(root: Any, file: Path) -> Iterator[tuple[str, Any]]:
+    """Datasets of numbers by path. A group that says the order of its weights (the older .h5) is read in that order."""
+    waiting: list[tuple[str, Any]] = [("", root)]
+    seen = 0
+    while waiting:
+        path, entry = waiting.pop()
+        seen += 1
+        if seen > _MOST_ENTRIES or path.count("/") > _DEEPEST:
+            raise SourceError(f"{file} holds more groups than a model has layers, or a group that holds itself")
+        if not hasattr(entry, "keys"):
+            _check(path, entry, file)
+            yield path, entry
+            continue
+        ordered = [
+            name.decode() if isinstance(name, bytes) else str(name) for name in entry.attrs.get("weight_names", ())
+        ]
+        names = ordered or [name for name in sorted(entry, key=_numbers_last) if name not in _NO_WEIGHTS]
+        waiting.extend((f"{path}/{name}" if path else name, entry[name]) for name in reversed(names))
+
+
+def _check(path: str, dataset: Any, file: Path) -> None:
+    if dataset.dtype.kind not in "fiub":
+        raise SourceError(f"{file}: {printable(path)} holds {printable(dataset.dtype)}, which are no weights")
+    if dataset.id.layout_class == _CONTIGUOUS and dataset.id.data_offset == _NOWHERE:
+        raise SourceError(f"{file}: the numbers of {printable(path)} aren't in this file")
+
+
+def _check_end(content: bytes, file: Path) -> None:
+    """HDF5's superblock, by its version, says where the file ends (HDF5 File Format Specification, II.A)."""
+    at = {0: 40, 1: 44, 2: 28, 3: 28}.get(content[8] if len(content) > 8 else -1, 0)
+    end = int.from_bytes(content[at : at + 8], "little")
+    if at and end > len(content):
+        raise SourceError(f"{file} is damaged: its HDF5 ends after {len(content):,} bytes, not {end:,}")
+
+
+def _numbers_last(name: str) -> tuple[str, int]:
+    """Keras calls a layer's weights 0, 1, …, 10; and a forward layer comes before the backward one."""
+    if name in ("forward_layer", "backward_layer"):
+        return "", ("forward_layer", "backward_layer").index(name)
+    return ("~", int(name)) if name.isdecimal() else (name, 0)
+
+
+def _tensor(dataset: Any) -> Tensor:
+    numbers = np.array(dataset[...])  # a copy: what was read is a view of the file
+    return torch.from_numpy(numbers.astype(numbers.dtype.newbyteorder("=")))
+
+
+def _layers(names: list[str]) -> dict[str, list[str]]:
+    layers: dict[str, list[str]] = {}
+    for name in names:
+        parts = name.split("/")
+        at = 1 if parts[0] in _CONTAINERS and len(parts) > 1 else 0
+        layers.setdefault(parts[at], []).append(name)
+    return layers

@@ -1,0 +1,125 @@
+"""The pickles of a TorchScript archive to records and tensors, where nothing that a pickle names is ever called.
+
+Python's unpickler can call only what `find_class` gives it. Here that is: inert records for the archive's own classes,
+and a few helpers that build lists, dicts and tensors. Knows nothing of modules.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Callable
+from math import prod
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+from bothends.validation import printable
+
+_STORAGES = {
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+_LISTS = ("build_intlist", "build_doublelist", "build_boollist", "build_tensorlist")
+
+
+class RefusedError(Exception):
+    """What a pickle wants can't be given; the text says what it is."""
+
+
+class Record:
+    """An object of one of the archive's classes: the class's name, and its state as it stands in the pickle."""
+
+    __slots__ = ("state",)
+    class_name = ""
+
+    def __init__(self) -> None:
+        self.state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+class _Helper:
+    """A function that a pickle may call. No attribute of it can be set from the pickle, as a function's could."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: object) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        raise RefusedError("a change to one of torch's functions")
+
+
+class InertUnpickler(pickle.Unpickler):
+    """Reads one pickle of `archive`, whose entries stand under the folder `root`; tensors' numbers are under data/."""
+
+    def __init__(self, pickled: IO[bytes], archive: zipfile.ZipFile, root: str) -> None:
+        super().__init__(pickled)
+        self._archive = archive
+        self._root = root
+        self._storages: dict[str, Tensor] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands in for a class or function; RefusedError where nothing can."""
+        full = f"{module}.{name}"
+        if full.startswith("__torch__.") and not full.startswith("__torch__.torch.classes."):
+            return type("Record", (Record,), {"__slots__": (), "class_name": full})
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        if module == "torch.jit._pickle" and name in _LISTS:
+            return _Helper(lambda values: values)
+        helpers: dict[str, Callable[..., Any]] = {
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch.jit._pickle.restore_type_tag": lambda value, _: value,
+            "collections.OrderedDict": dict,
+            "torch.device": str,
+        }
+        if full in helpers:
+            return _Helper(helpers[full])
+        raise RefusedError(full)
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        """The numbers of a storage, 1-D. `pid` is ("storage", its type, its key, a device, how many)."""
+        kind, dtype, key, _, count = pid
+        if kind != "storage" or not isinstance(dtype, torch.dtype):
+            raise ValueError(f"a storage that is none: {kind!s:.40}")
+        if key not in self._storages:
+            content = self._archive.read(f"{self._root}/data/{key}")
+            if len(content) != count * dtype.itemsize:
+                raise ValueError(f"data/{key} holds {len(content)} bytes, not {count} of {dtype}")
+            self._storages[key] = (
+                torch.frombuffer(bytearray(content), dtype=dtype) if content else torch.empty(0, dtype=dtype)
+            )
+        return self._storages[key]
+
+    def _tensor(self, storage: object, offset: int, size: Any, stride: Any, *_: object) -> Tensor:
+        if not isinstance(storage, Tensor):
+            raise ValueError("a tensor without a storage")
+        end = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) + 1
+        if min((offset, *size, *stride)) < 0 or (prod(size) > 0 and end > len(storage)):
+            raise ValueError(f"a tensor of {end} numbers in a storage of {len(storage)}")
+        return storage.as_strided(size, stride, offset)
+
+
+def load(archive: zipfile.ZipFile, root: str) -> Record:
+    """The root module's record in a TorchScript archive. Raises RefusedError for what would have to be called.
+
+    A damaged pickle raises whatever the wrong byte leads to.
+    """
+    with archive.open(f"{root}/data.pkl") as pickled:
+        whole = InertUnpickler(pickled, archive, root).load()
+    if not isinstance(whole, Record):
+        raise ValueError(f"data.pkl holds a {printable(type(whole).__name__)} and no module")
+    return whole

@@ -1,0 +1,53 @@
+"""What an opened file is, and the error of every file that can't be imported.
+
+Knows nothing of how any format is read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from bothends.errors import BothendsError
+from bothends.validation import printable
+
+Kind = Literal["safetensors", "torch", "torchscript", "keras"]
+
+_MOST_LISTED = 12
+
+
+class SourceError(BothendsError):
+    """A file to import can't be read, wants to run code, or doesn't hold the encoder that it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file's tensors and the plain data beside them. Nothing of the file has run."""
+
+    file: Path
+    kind: Kind
+    tensors: dict[str, torch.Tensor]
+    """By dotted name, in the file's order: finite, contiguous float32 on the CPU."""
+    extras: dict[str, Any] = field(default_factory=dict)
+    """Numbers, strings, None, and lists and dicts of them."""
+    notes: list[str] = field(default_factory=list)
+    """What was changed in reading, a sentence each."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names out of a file for one line: a dozen of them, and how many more there are."""
+    shown = ", ".join(printable(name) for name in names[:_MOST_LISTED])
+    return shown if len(names) <= _MOST_LISTED else f"{shown} and {len(names) - _MOST_LISTED} more"
+
+
+def without(tensors: dict[str, torch.Tensor], ignore: Sequence[str], file: Path) -> dict[str, torch.Tensor]:
+    """The tensors whose names match none of the patterns (`*` and `?`). A pattern that matches nothing is an error."""
+    for pattern in ignore:
+        if not any(fnmatchcase(name, pattern) for name in tensors):
+            raise SourceError(
+                f'{file}: ignore names "{printable(pattern)}", which matches none of {listed(list(tensors))}'
+            )
+    return {n: tensor for n, tensor in tensors.items() if not any(fnmatchcase(n, pattern) for pattern in ignore)}

@@ -1,0 +1,184 @@
+"""A file of word vectors to the words that are wanted and their table.
+
+Knows nothing of encoders, nor of how text becomes words.
+
+GloVe's .txt and fastText's .vec: a word and its numbers a line, parted by single spaces, most frequent words first;
+fastText's file begins with a line of two whole numbers, how many words and how many numbers each. A word is what stands
+before the first space, as InferSent reads it (models.py, get_w2v); where a word comes twice, its last line counts, as
+there. So a line whose word holds a space itself names no word: its first part isn't taken for one.
+"""
+
+import gzip
+import zipfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bothends.validation import printable
+
+from .asked import Advance
+from .source import SourceError
+
+_LINES_A_STEP = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Words and their vectors, in the file's order."""
+
+    words: list[str]
+    table: NDArray[np.float32]
+    """[words, size]"""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What has been read of `file`: the words, and each one's vector of `size` numbers."""
+
+    file: Path
+    size: int
+    rows: dict[str, NDArray[np.float32]]
+
+    def take(self, number: int, line: bytes) -> None:
+        """Read the vector in line `number`. Raises SourceError if it isn't one of `size` finite numbers."""
+        word, _, rest = line.partition(b" ")
+        vector = _numbers(rest)
+        if vector is None and _ends_in_vector(rest, self.size):
+            return  # a word with a space in it
+        if vector is None or vector.size != self.size:
+            raise SourceError(f"{self.file}, line {number}: {self._fault(rest, vector)}")
+        if not np.isfinite(vector).all():
+            raise SourceError(f"{self.file}, line {number}: the vector holds NaN or infinite numbers")
+        self.rows[_text(word, self.file, number)] = vector
+
+    def _fault(self, rest: bytes, vector: NDArray[np.float32] | None) -> str:
+        if vector is not None:
+            return f"{vector.size} numbers stand after the word, and {self.size} were expected"
+        wrong = next(part for part in rest.split() if _numbers(part) is None)
+        return f"{printable(wrong.decode(errors='replace'))!r} is no number; a line is a word and {self.size} numbers"
+
+
+def read_words(file: Path, wanted: Collection[str], *, size: int, advance: Advance = lambda _: None) -> Vectors:
+    """The vectors of `size` numbers that `file` (.txt or .vec, or one such in .gz or .zip) has for the words `wanted`.
+
+    Reads it to its end, since a later line counts more. Raises SourceError naming the file and the line.
+    """
+    sought = {word.encode() for word in wanted}
+    taken = _Taken(file, size, {})
+    with _lines(file, advance) as lines:
+        for number, line in lines:
+            word = line.partition(b" ")[0]
+            if word in sought:
+                taken.take(number, line)
+    return _vectors(taken)
+
+
+def read_most_frequent(
+    file: Path, count: int, *, marks: Collection[str], size: int, advance: Advance = lambda _: None
+) -> Vectors:
+    """The first `count` vectors of `file` and those of `marks`, wherever they stand; reads no further than these.
+
+    Raises SourceError naming the file and the line.
+    """
+    missing = {mark.encode() for mark in marks}
+    taken = _Taken(file, size, {})
+    with _lines(file, lambda _: None) as lines:
+        for index, (number, line) in enumerate(lines):
+            word = line.partition(b" ")[0]
+            if index < count or word in missing:
+                taken.take(number, line)
+                missing.discard(word)
+            if index >= count - 1 and not missing:
+                break
+            if index % _LINES_A_STEP == 0:
+                advance(min(1, index / count))
+    advance(1)
+    return _vectors(taken)
+
+
+def _vectors(taken: _Taken) -> Vectors:
+    if not taken.rows:
+        raise SourceError(f"{taken.file} has a vector for none of the words that are wanted")
+    words = list(taken.rows)
+    table = np.empty((len(words), taken.size), np.float32)
+    for index, word in enumerate(words):
+        table[index] = taken.rows.pop(word)  # each row is let go as it is copied: never the table twice
+    return Vectors(words, table)
+
+
+@contextmanager
+def _lines(file: Path, advance: Advance) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """The lines that hold vectors, each with its number, and how much of the file is read."""
+    try:
+        whole = file.stat().st_size or 1
+        with file.open("rb") as raw, _unpacked(file, raw) as stream:
+            yield _counted(file, stream, lambda: advance(min(1, raw.tell() / whole)))
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise SourceError(f"{file} can't be read: {reason}") from error
+
+
+def _counted(file: Path, stream: IO[bytes], told: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(stream, start=1):
+        if number % _LINES_A_STEP == 0:
+            told()
+        text = line.rstrip(b" \r\n")
+        if number == 1:
+            _text(text, file, 1)
+            if _is_header(text):
+                continue
+        if text:
+            yield number, text
+    told()
+
+
+def _is_header(line: bytes) -> bool:
+    parts = line.split()
+    return len(parts) == 2 and all(part.isdigit() for part in parts)
+
+
+@contextmanager
+def _unpacked(file: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    if file.suffix == ".gz":
+        with gzip.GzipFile(fileobj=raw) as unpacked:
+            yield cast(IO[bytes], unpacked)  # which typeshed doesn't say
+    elif file.suffix == ".zip":
+        with zipfile.ZipFile(raw) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if len(names) != 1:
+                raise SourceError(f"{file} holds {len(names)} files, not one; unpack it and name the one to read")
+            with archive.open(names[0]) as member:
+                yield member
+    else:
+        yield raw
+
+
+def _numbers(text: bytes) -> NDArray[np.float32] | None:
+    """The numbers that stand in `text` between spaces, or None where anything else does."""
+    try:
+        with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused by that name
+            return np.array(text.split(), dtype=np.float32)
+    except ValueError:
+        return None
+
+
+def _ends_in_vector(rest: bytes, size: int) -> bool:
+    parts = rest.split(b" ")
+    if len(parts) <= size:
+        return False
+    vector = _numbers(b" ".join(parts[-size:]))
+    return vector is not None and vector.size == size
+
+
+def _text(word: bytes, file: Path, number: int) -> str:
+    try:
+        return word.decode()
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{file}, line {number}: no UTF-8 text ({error.reason} at byte {error.start}); convert the file to UTF-8"
+        ) from error

@@ -1,0 +1,129 @@
+"""A vocabulary file to the row of each word: one word a line, words with counts, JSON, or AllenNLP's folder.
+
+Knows nothing of how text is cut into words. What two programs would read differently (a word twice, an empty line, a
+byte order mark) is refused by file and line.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from bothends.validation import printable
+
+from .definition import TokenisingError, must_be_text
+
+_COUNTED = re.compile(r"(.*\S)[ \t]+\d+")
+_PADDING, _UNKNOWN, _NEWLINE = "@@PADDING@@", "@@UNKNOWN@@", "@@NEWLINE@@"
+"""AllenNLP's own words for row 0, for unknown words, and for a line's end inside a word."""
+
+
+def read_lines(path: Path, *, first_row: int = 0) -> dict[str, int]:
+    """The row of each word in a file of one word a line, or of `word count` or `word<TAB>count` in every line.
+
+    The first line is row `first_row`. Raises TokenisingError, naming file and line.
+    """
+    lines = _lines(path)
+    counted = [_COUNTED.fullmatch(line) for line in lines]
+    if any(counted) and not all(counted):
+        number = counted.index(None) + 1
+        raise TokenisingError(f"{path}:{number}: no count stands behind the word, as it does in other lines")
+    words = [match[1] if match else line for match, line in zip(counted, lines, strict=True)]
+    for number, word in enumerate(words, 1):
+        if word != word.strip():
+            raise TokenisingError(f"{path}:{number}: white space stands around {printable(word)!r}; write it without")
+    return _numbered(words, path, first_row=first_row)
+
+
+def read_json(path: Path) -> dict[str, int]:
+    """The row of each word in a JSON object of word to row. Raises TokenisingError, naming the file and the word."""
+    try:
+        words = json.loads(text_of(path), object_pairs_hook=_pairs)
+    except (ValueError, RecursionError) as error:
+        raise TokenisingError(f"{path} is no JSON that can be used: {printable(error)}") from error
+    if not isinstance(words, dict):
+        raise TokenisingError(f"{path} holds a {type(words).__name__}; expected an object of each word's row")
+    for word, row in words.items():
+        must_be_text(word, str(path))
+        if type(row) is not int or row < 0:
+            raise TokenisingError(f"{path}: the row of {printable(word)!r} is {printable(row)}; expected 0, 1, 2 …")
+    return words
+
+
+def read_allennlp(folder: Path, *, namespace: str = "tokens") -> dict[str, int]:
+    """The row of each word in a vocabulary folder of AllenNLP; its unknown words are `@@UNKNOWN@@`.
+
+    A padded namespace counts from 1, since row 0 is padding. Raises TokenisingError, naming file and line; also for a
+    namespace without padding, which AllenNLP uses for labels and not for words.
+    """
+    if any(_matches(pattern, namespace) for pattern in _lines(folder / "non_padded_namespaces.txt", empty=True)):
+        raise TokenisingError(
+            f"{folder / 'non_padded_namespaces.txt'}: {namespace} is a namespace of labels; "
+            "a vocabulary of words has rows for padding and unknown words"
+        )
+    path = folder / f"{namespace}.txt"
+    lines = _lines(path)
+    if _UNKNOWN not in lines:
+        raise TokenisingError(f"{path} has no line {_UNKNOWN}, which stands for unknown words in a padded namespace")
+    words = _numbered([line.replace(_NEWLINE, "\n") for line in lines], path, first_row=1)
+    return {_PADDING: 0, **words}
+
+
+def _matches(pattern: str, namespace: str) -> bool:
+    """As AllenNLP reads `*tags`: the star is the start of any name."""
+    return pattern == namespace or (pattern.startswith("*") and namespace.endswith(pattern[1:]))
+
+
+def _numbered(words: list[str], path: Path, *, first_row: int) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    for row, word in enumerate(words, first_row):
+        if word in rows:
+            line, first = row - first_row + 1, rows[word] - first_row + 1
+            raise TokenisingError(
+                f"{path}:{line}: {printable(word)!r} stands in line {first} too; which of the two rows is its own?"
+            )
+        rows[word] = row
+    return rows
+
+
+def _lines(path: Path, *, empty: bool = False) -> list[str]:
+    """Its lines without their ends, LF or CRLF in all of it."""
+    lines = text_of(path).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    if not lines and not empty:
+        raise TokenisingError(f"{path} is empty; expected one word a line")
+    end = "\r" if lines and lines[0].endswith("\r") else ""
+    for number, line in enumerate(lines, 1):
+        if (not line.endswith(end) and number < len(lines)) or "\r" in line.removesuffix(end):
+            raise TokenisingError(
+                f"{path}:{number}: its end isn't that of the line before (LF or CRLF); use LF for all"
+            )
+        if not line.removesuffix(end):
+            raise TokenisingError(f"{path}:{number}: an empty line; is it a row of the table or none?")
+    return [line.removesuffix(end) for line in lines]
+
+
+def text_of(path: Path) -> str:
+    """The file's text, which is UTF-8. Raises TokenisingError, naming file and line."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TokenisingError(f"{path} can't be read: {error.strerror}") from error
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise TokenisingError(f"{path}:1: starts with a byte order mark; save it as UTF-8 without one")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise TokenisingError(
+            f"{path}:{number}: is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise ValueError(f"{twice!r} stands in it twice")
+    return found

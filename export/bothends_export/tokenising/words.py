@@ -1,0 +1,124 @@
+"""A vocabulary of whole words, with rules how text is cut into them, to a tokenizer.json.
+
+Knows no file: `vocabulary.py` reads those. Each way to split is named by the Python that it equals.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bothends.validation import printable
+
+from . import nltk_words
+from .definition import SPACE, WORD, Step, Tokenising, TokenisingError, assemble, lowered, split_into, split_out
+
+Split = Literal["whitespace", "words", "words_and_marks", "nltk", "nltk_moses"]
+"""How text is cut into words:
+
+- `whitespace`: `text.split()`
+- `words`: `re.findall(r"\\w+|[^\\w\\s]+", text)`; a run of marks is one token
+- `words_and_marks`: `re.findall(r"\\w+|[^\\w\\s]", text)`; each mark is a token
+- `nltk`: `NLTKWordTokenizer().tokenize(text)`, see `nltk_words`
+- `nltk_moses`: the same, with InferSent's change of "do n't" to "don 't"
+"""
+
+_MARK = " "
+"""Set before every word where unknown ones are dropped. No split leaves white space in a word."""
+
+_SPLITS: dict[Split, tuple[list[Step], Step]] = {
+    "whitespace": ([], split_out(f"{SPACE}+")),
+    "words": ([], split_into(rf"{WORD}++|(?:(?!{WORD}|{SPACE})(?m:.))++")),
+    "words_and_marks": ([], split_into(rf"{WORD}++|(?!{WORD}|{SPACE})(?m:.)")),
+    "nltk": (nltk_words.steps(), split_out(f"{SPACE}+")),
+    "nltk_moses": (nltk_words.moses_steps(), split_out(f"{SPACE}+")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WordRules:
+    """How text becomes words of a vocabulary."""
+
+    split: Split
+    lowercase: bool
+    """Python's `str.lower`, before the split."""
+    unknown: str | None
+    """The word whose row unknown words get; with None they are dropped."""
+    before: tuple[str, ...] = ()
+    """Words set before each sentence."""
+    after: tuple[str, ...] = ()
+    """Words set after each sentence."""
+
+
+def tokenise_words(words: Mapping[str, int], rules: WordRules, *, rows: int) -> Tokenising:
+    """The tokenizer.json of a vocabulary: `words` gives each word's row in a table of `rows`.
+
+    A word of `before` or `after` that the vocabulary lacks is dropped, with a note, where unknown words are. Raises
+    TokenisingError if it is lacking and they aren't, if `unknown` is lacking, or if a row isn't in the table.
+    """
+    must_fit(words, rows=rows)
+    known = {word: row for word, row in sorted(words.items(), key=lambda item: item[1]) if word}
+    ids = {word: index for index, word in enumerate(known)}
+    notes = [*nltk_words.NOTES] if rules.split.startswith("nltk") else []
+    ends = [_around(end, ids, rules, notes) for end in (rules.before, rules.after)]
+    steps, split = _SPLITS[rules.split]
+    definition = assemble(
+        _dropping(ids) if rules.unknown is None else _replacing(ids, rules.unknown),
+        normalise=[*(lowered() if rules.lowercase else ()), *steps],
+        split=[split] if rules.unknown is not None else [split, _marked()],
+        before=ends[0],
+        after=ends[1],
+    )
+    return Tokenising(definition, list(known.values()), tuple(notes))
+
+
+def must_fit(words: Mapping[str, int], *, rows: int) -> None:
+    """Raises TokenisingError unless each word's row is in a table of `rows`, and there is a word."""
+    if not any(words):
+        raise TokenisingError("the vocabulary is empty; it needs at least one word")
+    word, row = max(words.items(), key=lambda item: item[1])
+    if row >= rows:
+        raise TokenisingError(
+            f"the vocabulary doesn't fit the table: {printable(word)!r} has row {row}, the table rows 0 to {rows - 1}"
+        )
+    word, row = min(words.items(), key=lambda item: item[1])
+    if row < 0:
+        raise TokenisingError(f"the vocabulary gives {printable(word)!r} row {row}; rows count from 0")
+
+
+def _around(words: Sequence[str], ids: Mapping[str, int], rules: WordRules, notes: list[str]) -> list[tuple[str, int]]:
+    for word in words:
+        if word not in ids and rules.unknown is not None:
+            raise TokenisingError(f"{printable(word)!r} is set around each sentence, but is no word of the vocabulary")
+        if word not in ids:
+            notes.append(f"The vocabulary has no {printable(word)!r}, so sentences go without it, as unknown words do.")
+    return [(word, ids[word]) for word in words if word in ids]
+
+
+def _replacing(ids: Mapping[str, int], unknown: str) -> dict[str, Any]:
+    if unknown not in ids:
+        raise TokenisingError(f"unknown words are to get {printable(unknown)!r}, which is no word of the vocabulary")
+    return {"type": "WordLevel", "vocab": dict(ids), "unk_token": unknown}
+
+
+def _dropping(ids: Mapping[str, int]) -> dict[str, Any]:
+    """A model of whole words that leaves out the others: BPE without a merge.
+
+    `ignore_merges` finds a word that is in the vocabulary. Another is taken apart into characters, and since every
+    entry has two at least, the mark and one more, no character is an entry; without an `unk_token` they vanish.
+    """
+    return {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": True,
+        "vocab": {_MARK + word: index for word, index in ids.items()},
+        "merges": [],
+    }
+
+
+def _marked() -> Step:
+    return {"type": "Metaspace", "replacement": _MARK, "prepend_scheme": "always", "split": False}

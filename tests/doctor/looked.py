@@ -1,0 +1,43 @@
+"""A file to what doctor says of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+
+from bothends_export.doctor.command import doctor
+from bothends_export.doctor.examine import Examined, examine
+from bothends_export.doctor.mistakes import truth
+from bothends_export.doctor.opened import open_file
+
+
+def look(file: Path, state_dict: Path | None = None) -> Examined:
+    subject = open_file(file)
+    return examine(subject, truth.load(state_dict, subject.shapes) if state_dict else None)
+
+
+def mistakes(file: Path, state_dict: Path | None = None) -> list[str]:
+    return [diagnosis.key for diagnosis in look(file, state_dict).findings.diagnoses]
+
+
+def save(weights: dict[str, NDArray[np.float32]], file: Path) -> Path:
+    torch.save({name: torch.from_numpy(array) for name, array in weights.items()}, file)
+    return file
+
+
+def fact(examined: Examined, about: str) -> Any:
+    return next(fact for fact in examined.findings.facts if fact.about == about)
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(doctor, [str(argument) for argument in arguments], env={"COLUMNS": "100"})
+
+
+class RunsCode:
+    """What a hostile pickle holds."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("ran"),))

@@ -1,0 +1,175 @@
+"""Doctor names each known mistake, in graphs by hand, in PyTorch's exports and in TorchScript, and says how far off."""
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from . import graphs
+from .looked import call, fact, look, mistakes, save
+from .modules import Unpacked, Written, to_onnx, to_script
+
+BY_HAND: list[tuple[str, dict[str, Any]]] = [
+    ("padded_h_n", {"told": False}),
+    ("padded_h_n", {"told": False, "directions": 1, "layers": 2}),
+    ("padded_h_n", {"told": False, "cell": "GRU", "head": True, "batch_first": False}),
+    ("last_step", {"pooling": "last_step"}),
+    ("last_step", {"pooling": "last_step", "directions": 1, "told": False}),
+    ("last_step", {"pooling": "last_step", "head": True, "told": False, "ids": False}),
+    ("step_before_padding", {"pooling": "step_before_padding"}),
+    ("step_before_padding", {"pooling": "step_before_padding", "told": False, "cell": "GRU"}),
+    ("swapped_halves", {"pooling": "swapped_halves", "layers": 2}),
+    ("swapped_halves", {"pooling": "swapped_halves", "head": True, "batch_first": False}),
+    ("linear_before_reset", {"cell": "GRU", "linear_before_reset": 0}),
+    ("linear_before_reset", {"cell": "GRU", "linear_before_reset": 0, "pooling": "max", "layers": 2}),
+    ("frozen_batch", {"batch": 4}),
+    ("frozen_batch", {"batch": 1, "told": False}),
+    ("frozen_time", {"time": 8}),
+    ("frozen_time", {"pooling": "fourth_step"}),
+    ("constant_step", {"pooling": "fourth_step"}),
+    ("padding_in_max", {"pooling": "padding_in_max"}),
+    ("padding_in_max", {"pooling": "padding_in_max", "told": False, "cell": "GRU", "head": True}),
+    ("padding_in_mean", {"pooling": "padding_in_mean", "layers": 3}),
+    ("padding_in_cells", {"pooling": "max", "told": False}),
+]
+
+
+@pytest.mark.parametrize(("key", "how"), BY_HAND, ids=str)
+def test_a_graph_by_hand(tmp_path: Path, key: str, how: dict[str, Any]) -> None:
+    graphs.build(tmp_path / "encoder.onnx", **how)
+    found = mistakes(tmp_path / "encoder.onnx")
+    assert key in found
+    assert set(found) <= {key, "padding_in_cells", "constant_step", "frozen_time"}
+
+
+READS = [
+    ("padded_h_n", "final_states", False),
+    ("swapped_halves", "swapped_halves", True),
+    ("swapped_halves", "swapped_halves", False),
+    ("last_step", "last_step", True),
+    ("last_step", "last_step", False),
+    ("step_before_padding", "step_before_padding", True),
+    ("step_before_padding", "step_before_padding", False),
+    ("first_step", "first_step", True),
+    ("padding_in_max", "padding_in_max", True),
+    ("padding_in_max", "padding_in_max", False),
+    ("padding_in_mean", "padding_in_mean", True),
+    ("wrong_layer", "wrong_layer", True),
+    ("viewed_h_n", "viewed_h_n", True),
+    ("one_direction", "one_direction", True),
+    ("cell_state", "cell_state", False),
+]
+
+
+@pytest.mark.parametrize("form", ["onnx", "script", "trace"])
+@pytest.mark.parametrize(("key", "read", "packed"), READS, ids=str)
+def test_a_pytorch_encoder(tmp_path: Path, key: str, read: str, packed: bool, form: str) -> None:
+    """One that packs, where PyTorch can export that, and one that doesn't."""
+    head = read in ("last_step", "padding_in_max")  # which is found behind a linear too
+    module = Written(read, packed=packed, layers=2, head=head, seed=len(read))
+    file = tmp_path / "encoder"
+    to_onnx(module, file) if form == "onnx" else to_script(module, file, trace=form == "trace")
+    found = mistakes(file)
+    assert key in found
+    assert set(found) <= {key, "padding_in_cells", "rows_mix"}
+    assert ("padding_in_cells" in found) == (not packed and not key.startswith("padd"))
+
+
+@pytest.mark.parametrize("free", ["batch", "time", ""])
+@pytest.mark.parametrize("read", ["final_states", "last_step"])
+def test_axes_that_pytorchs_exporter_froze(tmp_path: Path, free: str, read: str) -> None:
+    found = mistakes(to_onnx(Unpacked(read), tmp_path / "encoder.onnx", free=free))
+    assert ("frozen_batch" in found) == (free != "batch")
+    assert ("frozen_time" in found) == (free != "time")
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_pytorchs_gate_order_shows_against_the_state_dict_alone(tmp_path: Path, cell: str) -> None:
+    """By itself such a file is a sound encoder with other weights."""
+    weights = graphs.build(tmp_path / "encoder.onnx", cell=cell, order="torch", layers=2)
+    true = save(weights, tmp_path / "weights.pt")
+    alone = look(tmp_path / "encoder.onnx")
+    assert alone.findings.exit_code == 0
+    assert (fact(alone, "gates").verdict, alone.findings.truth) == ("unknown", None)
+    told = look(tmp_path / "encoder.onnx", true).findings
+    assert [diagnosis.key for diagnosis in told.diagnoses] == ["torch_gate_order"]
+    assert told.cosine is not None
+    assert told.cosine.whole < 0.95
+
+
+def test_a_step_frozen_by_its_number_is_told_with_the_number(tmp_path: Path) -> None:
+    graphs.build(tmp_path / "encoder.onnx", pooling="fourth_step")
+    assert fact(look(tmp_path / "encoder.onnx"), "reads").says == "output[:, 4] (Y)"
+
+
+@pytest.mark.parametrize("form", ["onnx", "script"])
+def test_batch_and_time_mixed_up(tmp_path: Path, form: str) -> None:
+    """As where batch_first=True is forgotten and output[:, -1] still has a row for each sentence."""
+    module, file = Unpacked("last_step", mixed=True), tmp_path / "encoder"
+    to_onnx(module, file) if form == "onnx" else to_script(module, file)
+    assert "batch_time_mixed" in mistakes(file)
+
+
+def test_mixed_up_h_n_shows_by_the_axes_names(tmp_path: Path) -> None:
+    """Whose rows are by the second axis, though it declares the first as the batch."""
+    assert "batch_time_mixed" in mistakes(to_onnx(Unpacked("final_states", mixed=True), tmp_path / "encoder.onnx"))
+
+
+def test_the_cosines_are_those_of_pytorch(tmp_path: Path) -> None:
+    """Swapped halves: each half by itself is far from right too, and right halves are exactly right."""
+    graphs.build(tmp_path / "swapped.onnx", pooling="swapped_halves")
+    graphs.build(tmp_path / "last.onnx", pooling="step_before_padding")
+    swapped, last = (look(tmp_path / name).findings.cosine for name in ("swapped.onnx", "last.onnx"))
+    assert swapped is not None
+    assert max(abs(swapped.whole), abs(swapped.forward or 1), abs(swapped.backward or 1)) < 0.5
+    assert last is not None
+    assert last.forward == pytest.approx(1, abs=1e-5)  # the forward half of output[:, len-1] is right
+    assert last.backward is not None
+    assert last.backward < 0.95
+
+
+def test_how_padding_leaks_is_told_of_each_half(tmp_path: Path) -> None:
+    """output[:, len-1] of an unpacked bidirectional run: the forward half doesn't see the padding."""
+    graphs.build(tmp_path / "encoder.onnx", pooling="step_before_padding", told=False)
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert leak.forward == pytest.approx(0, abs=1e-6)
+    assert leak.backward is not None
+    assert leak.backward > 0.05
+
+
+def test_a_sentence_alone_is_compared_with_the_same_in_a_batch(tmp_path: Path) -> None:
+    """Zeros behind a packed sentence's end are the same whatever the padding, and in the max all the same."""
+    graphs.build(tmp_path / "encoder.onnx", pooling="padding_in_max")
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert leak.padding == 0
+    assert leak.alone is not None
+    assert leak.alone > 0.01
+
+
+def test_a_zero_row_for_padding_hides_nothing(tmp_path: Path) -> None:
+    """Random tokens are the padding, not token 0."""
+    graphs.build(tmp_path / "encoder.onnx", told=False)
+    model = onnx.load(str(tmp_path / "encoder.onnx"))
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "table")
+    rows = numpy_helper.to_array(table).copy()
+    rows[0] = 0
+    table.raw_data = rows.tobytes()
+    onnx.save(model, str(tmp_path / "encoder.onnx"))
+    assert mistakes(tmp_path / "encoder.onnx") == ["padded_h_n"]
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert min(leak.forward or 0, leak.backward or 0) > 0.05
+
+
+def test_an_nn_lstm_as_it_is_answers_with_its_h_n(tmp_path: Path) -> None:
+    """Of output, h_n and c_n the states are looked at, unless another is named."""
+    graphs.build(tmp_path / "encoder.onnx", told=False)
+    model = onnx.load(str(tmp_path / "encoder.onnx"))
+    del model.graph.output[:]
+    for name in ("output0", "Y_h0"):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None, None]))
+    onnx.save(model, str(tmp_path / "encoder.onnx"))
+    assert look(tmp_path / "encoder.onnx").findings.encoder.reads == "both ends, cat(h_n[-2], h_n[-1])"
+    every_step = call(tmp_path / "encoder.onnx", "--output", "output0")
+    assert (every_step.exit_code, "returns every step" in every_step.stderr) == (2, True)

@@ -1,0 +1,12 @@
+"""docs/guides/nn-lstm.md."""
+
+from pathlib import Path
+
+from .reading import follow
+
+
+def test_the_page_holds(tmp_path: Path) -> None:
+    """Its last program compares what is served with PyTorch."""
+    follow("nn-lstm.md", tmp_path)
+    card = (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# dragons 1\n")

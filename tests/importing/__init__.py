@@ -1,0 +1,1 @@
+"""Tests of importing encoders that others trained."""

@@ -1,0 +1,133 @@
+"""`bothends import` as people see it: shown before written, written whole or not at all, one line where it fails."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bothends_export import checkpoint
+from bothends_export.importing.asked import Asked
+from bothends_export.importing.infersent import infersent
+from bothends_export.importing.opening.file import SourceError, opened
+from bothends_export.importing.writing import write
+
+from ..serving import BOTHENDS
+from . import original_infersent as original
+from .journey import bothends, notes, refused
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """An InferSent, with its vectors beside it in glove.txt."""
+    original.write(tmp_path, version=1)
+    original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
+    return tmp_path / "infersent1.pkl"
+
+
+def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_path: Path) -> None:
+    """Also where it then can't be: a person sees what was wrong with it."""
+    options = ["--vectors", tmp_path / "glove.txt", "--name", "a name", "--out", tmp_path / "new"]
+    result = bothends("import", source, *options)
+    assert result.exit_code == 1
+    assert "embedding.weight           glove.txt                       4 × 7" in result.stdout
+    assert "- The vocabulary is 4 words" in result.stdout
+    assert "checkpoint in" not in result.stdout
+    assert "infersent1.pkl: name: String should match pattern" in refused("import", source, *options)
+    done = bothends("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "new")
+    assert done.stdout.endswith(f"next: bothends export {tmp_path / 'new'} --out BUNDLE\n")
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 100
+
+
+def test_a_folder_that_is_there_stays_as_it_is(source: Path, tmp_path: Path) -> None:
+    """And is said before anything is read."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for out in ("out", "link"):
+        assert f"{out} exists already" in refused("import", tmp_path / "missing.pt", "--out", tmp_path / out)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) -> None:
+    """An empty one would be replaced by a rename."""
+    found = infersent(opened(source), Asked(vectors=tmp_path / "glove.txt"), version=1)
+    (tmp_path / "made").mkdir()
+    said = {"source": source, "format_name": "infersent1", "name": None, "version": "1", "table": "float32"}
+    with pytest.raises(SourceError, match="made exists already"):
+        write(tmp_path / "made", found, **said)
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_a_place_that_can_t_be_written_is_said(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = bothends("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "file" / "new")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file' / 'new'} can't be written: " in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
+    """Here a process that may write files of 2 KiB at most; the weights are larger, the config isn't."""
+    out = tmp_path / "full" / "new"
+    command = f"ulimit -f 2; {BOTHENDS} import {source} --vectors {tmp_path / 'glove.txt'} --out {out}"
+    if "import" not in subprocess.run([BOTHENDS, "--help"], capture_output=True, text=True, check=True).stdout:
+        pytest.skip("bothends is installed from before there was an import")
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S607  what there is
+    assert ended.returncode == 1, ended.stdout
+    assert ended.stderr.startswith(f"Error: {out} can't be written: ")
+    assert ended.stderr.count("\n") == 1
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_table_in_float16_is_rounded_and_says_so(source: Path, tmp_path: Path) -> None:
+    vectors = original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
+    options = ["--vectors", tmp_path / "glove.txt", "--table", "float16"]
+    bothends("import", source, *options, "--out", tmp_path / "checkpoint")
+    loaded = checkpoint.load(tmp_path / "checkpoint")
+    assert loaded.table_dtype == torch.float16
+    expected = torch.tensor(vectors["dog"]).float().half().float()
+    assert torch.equal(loaded.encoder.embedding.weight[1], expected)
+    assert "Token vectors were rounded to float16." in notes(tmp_path)
+    (tmp_path / "glove.txt").write_text("<s> 1 1 1 1 1 1 1\n</s> 1 1 1 1 1 1 70000\n")
+    line = refused("import", source, *options, "--out", tmp_path / "new")
+    assert "a token vector holds 7e+04, and float16 ends at 65504" in line
+
+
+def test_a_file_that_wants_to_run_code_is_named(tmp_path: Path) -> None:
+    """A pickled model, as InferSent's first release was."""
+    torch.save(torch.nn.LSTM(2, 2), tmp_path / "infersent.allnli.pickle")
+    line = refused("import", tmp_path / "infersent.allnli.pickle", "--out", tmp_path / "new")
+    assert "infersent.allnli.pickle wants torch.nn.modules.rnn.LSTM, whose code would run" in line
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps({"a": original.InferSent}))
+    assert "original_infersent.InferSent" in refused("import", tmp_path / "model.pkl", "--out", tmp_path / "new")
+
+
+def test_what_a_file_says_of_itself_can_t_draw_on_the_terminal(tmp_path: Path) -> None:
+    """Names of tensors come from strangers."""
+    torch.save({"\x1b[2Jrnn.weight_ih_l0": torch.zeros(1)}, tmp_path / "model.pt")
+    line = refused("import", tmp_path / "model.pt", "--out", tmp_path / "new")
+    assert "\x1b" not in line
+
+
+def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) -> None:
+    """Rather than ignored."""
+    for option, value in {"--spm": "x", "--no-head": None, "--encoder": "x.json", "--codes": "x"}.items():
+        words = [option] if value is None else [option, value]
+        line = refused("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "new", *words)
+        assert f"{option} says nothing to the format infersent1; it is of " in line
+
+
+def test_help_reads_well_and_needs_no_torch() -> None:
+    """In 100 columns, the examples a line each."""
+    program = "from bothends.cli import main; main(['import', '--help'])"
+    environment = os.environ | {"COLUMNS": "100"}
+    shown = subprocess.check_output([sys.executable, "-c", program], text=True, env=environment, cwd=ROOT)
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "\n    bothends import laser2.pt --spm laser2.spm --out checkpoint\n" in shown
+    program = "import sys, bothends_export.importing.command; print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"

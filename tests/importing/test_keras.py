@@ -1,0 +1,224 @@
+"""Keras models become encoders that embed as Keras does, or are refused with the layer that can't be mapped."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bothends_export.encoder import Encoder
+from bothends_export.importing.keras import model as keras
+from bothends_export.importing.opening.file import SourceError, opened
+from bothends_export.importing.own.statedict import Mapped
+
+from .hostile import problem, refusal
+
+LENGTHS = (1, 2, 5, 9, 31)
+MAPPED = (
+    "bilstm",
+    "bigru",
+    "lstm-without-bias",
+    "gru-without-bias",
+    "stacked-mean",
+    "max-tanh",
+    "projected-norm",
+    "projected-bare-norm",
+    "relu-layer",
+    "own-backward",
+)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models, as Keras wrote them."""
+    folder = tmp_path_factory.mktemp("keras")
+    program = Path(__file__).with_name("keras_models.py")
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "KERAS_HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, program, folder], env=environment, check=True, timeout=100, capture_output=True)
+    return folder
+
+
+def agree(models: Path, name: str, found: Mapped) -> None:
+    """Keras embedded each sentence alone; ours embeds them in one batch, with other tokens in the padding."""
+    expected = np.load(models / f"{name}.npy")
+    ids = torch.from_numpy(np.random.default_rng(5).integers(1, 40, (len(LENGTHS), max(LENGTHS))))
+    with torch.no_grad():
+        ours = Encoder.of_weights(found.encoder, found.weights)(ids, torch.tensor(LENGTHS)).embedding.numpy()
+    assert ours.shape == expected.shape
+    assert np.abs(ours - expected).max() <= 1e-5
+    assert expected.std(axis=0).max() > 1e-2  # sentences differ: agreement means something
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5", "weights.h5"])
+@pytest.mark.parametrize("name", MAPPED)
+def test_a_model_embeds_as_in_keras(models: Path, name: str, suffix: str) -> None:
+    source = opened(models / f"{name}.{suffix}")
+    assert source.kind == "keras"
+    found = keras.mapped(source, config=models / f"{name}.json" if suffix == "weights.h5" else None)
+    agree(models, name, found)
+    assert set(found.origins.values()) == set(source.tensors)
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_weights_called_as_keras_2_called_them(models: Path, tmp_path: Path, name: str) -> None:
+    """As bytes, with ":0" at the end, and in no group of the model's."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(models / f"{name}.h5") as new, h5py.File(tmp_path / "w.h5", "w") as old:
+        old.attrs["model_config"] = new.attrs["model_config"].encode()
+        for layer, group in new["model_weights"].items():
+            names = list(group.attrs["weight_names"])
+            own = old.create_group(f"model_weights/{layer}")
+            own.attrs["weight_names"] = [f"{each}:0".encode() for each in names]
+            for each in names:
+                own[f"{each}:0"] = group[each][...]
+    agree(models, name, keras.mapped(opened(tmp_path / "w.h5")))
+
+
+REFUSED = {
+    "reset-before": "reset_after = False, which can't be mapped",
+    "relu-cell": "activation = relu",
+    "hard-sigmoid": "recurrent_activation = hard_sigmoid",
+    "sum": "merge_mode = sum",
+    "backwards": "go_backwards = True",
+    "stateful": "stateful = True",
+    "other-backward": "a backward layer unlike its forward one",
+    "simple": 'SimpleRNN "simple_rnn" where an encoder has an LSTM',
+    "simple-both": "is of SimpleRNN, where LSTM or GRU can be mapped",
+    "two-sizes": "stacked on another kind or size of cells",
+    "sequences": "nothing after cells that return sequences",
+    "sequences-dense": "after cells that return sequences, where GlobalMaxPooling1D",
+    "softmax": "ends in softmax, where linear, tanh or relu can be mapped",
+    "two-dense": "comes after the head",
+    "batch-norm": "can't be mapped after pooling",
+    "tanh-before": "stands before the cells with an activation",
+    "keepdims": "keeps or swaps axes",
+    "rms-norm": "by the root mean square",
+    "no-table": "an encoder begins with an Embedding",
+    "no-cells": "where an encoder has an LSTM",
+    "branched": "is made of 2 tensors",
+    "shared": "is used 2 times",
+    "own-mask": "is made of 2 tensors",
+    "subclassed": "a Sequential or Functional model can be read",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_model_that_can_t_be_mapped_is_refused_by_its_layer(models: Path, name: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        keras.mapped(opened(models / f"{name}.keras"))
+    assert REFUSED[name] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["softmax", "two-dense", "batch-norm"])
+def test_what_comes_after_pooling_may_be_left_out(models: Path, name: str) -> None:
+    found = keras.mapped(opened(models / f"{name}.keras"), head=False)
+    assert found.encoder.head is None
+    assert any("Left out after pooling" in note for note in found.notes)
+
+
+def test_what_padding_was_is_said(models: Path) -> None:
+    notes = {name: " ".join(keras.mapped(opened(models / f"{name}.keras")).notes) for name in MAPPED}
+    assert "Row 0 of the table is padding" in notes["bilstm"]
+    assert "no mask" in notes["lstm-without-bias"]
+    assert "into the maximum" in notes["max-tanh"]
+
+
+def test_weights_without_layers_need_the_model_s_json(models: Path, tmp_path: Path) -> None:
+    source = opened(models / "bilstm.weights.h5")
+    with pytest.raises(SourceError, match="not its layers"):
+        keras.mapped(source)
+    with pytest.raises(SourceError, match="needs weights of"):
+        keras.mapped(source, config=models / "bigru.json")
+    with pytest.raises(SourceError, match="no layer of the model's config has"):
+        keras.mapped(
+            opened(models / "max-tanh.weights.h5"), config=without_last_layer(models / "max-tanh.json", tmp_path)
+        )
+    with pytest.raises(SourceError, match="can't be read as a model's JSON"):
+        keras.mapped(source, config=models / "bilstm.h5")
+
+
+def without_last_layer(config: Path, folder: Path) -> Path:
+    model = json.loads(config.read_bytes())
+    model["config"]["layers"].pop()
+    (folder / "less.json").write_text(json.dumps(model), encoding="utf-8")
+    return folder / "less.json"
+
+
+@pytest.mark.parametrize("model", ["{}", "[]", '{"class_name": "Sequential", "config": {"layers": [3]}}'])
+def test_a_config_that_is_none_is_refused(models: Path, tmp_path: Path, model: str) -> None:
+    (tmp_path / "model.json").write_text(model, encoding="utf-8")
+    with pytest.raises(SourceError, match="none of a Keras model's"):
+        keras.mapped(opened(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
+
+
+def test_a_layer_s_config_without_its_keys_is_refused(models: Path, tmp_path: Path) -> None:
+    model = json.loads((models / "bilstm.json").read_bytes())
+    del model["config"]["layers"][-1]["config"]["layer"]["config"]["units"]
+    (tmp_path / "model.json").write_text(json.dumps(model), encoding="utf-8")
+    with pytest.raises(SourceError, match="a layer's config is none of Keras's"):
+        keras.mapped(opened(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_file_that_is_cut_off_is_refused(models: Path, tmp_path: Path, suffix: str, share: float) -> None:
+    whole = (models / f"bilstm.{suffix}").read_bytes()
+    (tmp_path / "w").write_bytes(whole[: int(share * len(whole))])
+    assert "damaged" in refusal(tmp_path / "w")
+
+
+def test_a_keras_archive_without_its_parts_is_refused(models: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(models / "bilstm.keras") as archive:
+        weights = archive.read("model.weights.h5")
+    with zipfile.ZipFile(tmp_path / "w.keras", "w") as archive:
+        archive.writestr("model.weights.h5", weights)
+    assert "config.json" in refusal(tmp_path / "w.keras")
+
+
+def test_bombs_loops_and_what_is_no_number_are_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+
+    def file(name: str) -> Path:
+        return tmp_path / f"{name}.h5"
+
+    with h5py.File(file("bomb"), "w") as root:
+        root.create_dataset("w", (2**16, 2**16), np.float32, compression="gzip", chunks=(64, 64))
+    with h5py.File(file("loop"), "w") as root:
+        root["a"] = root
+    with h5py.File(file("text"), "w") as root:
+        root["w"] = "weights"
+    expected = {"bomb": "fill the memory", "loop": "a group that holds itself", "text": "which are no weights"}
+    for name, found in expected.items():
+        assert found in refusal(file(name))
+
+
+def test_no_other_file_is_read(tmp_path: Path) -> None:
+    """Links, external numbers and virtual datasets of HDF5 may name any file of the machine."""
+    h5py = pytest.importorskip("h5py")
+    secret = np.full(16, 7.5, np.float32)
+    (tmp_path / "secret").write_bytes(secret.tobytes())
+    with h5py.File(tmp_path / "secret.h5", "w") as root:
+        root["w"] = secret
+    with h5py.File(tmp_path / "linked.h5", "w") as root:
+        root["w"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/w")
+    with h5py.File(tmp_path / "outside.h5", "w") as root:
+        root.create_dataset("w", (16,), np.float32, external=[(str(tmp_path / "secret"), 0, 64)])
+    with h5py.File(tmp_path / "virtual.h5", "w") as root:
+        layout = h5py.VirtualLayout((16,), np.float32)
+        layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "w", (16,))
+        root.create_virtual_dataset("w", layout)
+    for name in ("linked", "outside", "virtual"):
+        with h5py.File(tmp_path / f"{name}.h5") as root:
+            assert (root["w"][...] == 7.5).all()  # the C library does
+        assert problem(tmp_path / f"{name}.h5")
+
+
+def test_without_pyfive_is_said_what_to_install(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyfive", None)
+    assert "pip install 'bothends[import]'" in refusal(models / "bilstm.h5")

@@ -1,0 +1,122 @@
+"""LASER 1 and 2, from the files that people have to the vectors that a server answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from . import original_laser as original
+from .journey import TOLERANCE, imported, notes, refused, served
+
+SENTENCES = [
+    "There will be dragons",
+    "A MAN plays the „guitar“ (and a woman sings) .",
+    "Il y aura des dragons\u00a0: une\u200bfemme chante…",
+    "12 drachen; 3 – nicht ?",
+    "日本 dragons",
+    "a",
+]
+
+
+def test_a_server_answers_as_the_original_does(tmp_path: Path) -> None:
+    """Text through LASER's own preprocessing, pieces and dictionary; five layers."""
+    dictionary = original.write_model(tmp_path / "laser2.spm")
+    model = original.write(tmp_path / "laser2.pt", dictionary)
+    done = imported(tmp_path / "laser2.pt", "--spm", tmp_path / "laser2.spm", "--max-tokens", "60")
+    cut = [original.pieces(sentence, tmp_path / "laser2.spm") for sentence in SENTENCES]
+    assert any(piece not in dictionary for pieces in cut for piece in pieces)
+    answered = served(tmp_path, SENTENCES)
+    for row, pieces in zip(answered, cut, strict=True):
+        assert np.abs(row - model.encode([pieces], dictionary)[0].numpy()).max() <= TOLERANCE, pieces
+    assert np.abs(answered - model.encode(cut, dictionary).numpy()).max() <= TOLERANCE
+    assert "laser2.pt, laser: 5-layer bidirectional LSTM, max pooling" in done.stdout
+
+
+def test_laser_1_reads_tokens_and_cuts_them(tmp_path: Path) -> None:
+    """By fastBPE's codes."""
+    dictionary = original.write_codes(tmp_path / "93langs.fcodes")
+    model = original.write(tmp_path / "bilstm.pt", dictionary)
+    imported(tmp_path / "bilstm.pt", "--codes", tmp_path / "93langs.fcodes")
+    subwords = {
+        "there dragons": ["there", "dra@@", "g@@", "o@@", "ns"],
+        "a  there ,": ["a", "there", ","],
+        "th% on": ["th@@", "%", "o@@", "n"],
+    }
+    answered = served(tmp_path, list(subwords))
+    assert np.abs(answered - model.encode(list(subwords.values()), dictionary).numpy()).max() <= TOLERANCE
+    assert any("Moses scripts" in note for note in notes(tmp_path))
+
+
+def bare(source: dict[str, Any]) -> None:
+    del source["params"]
+
+
+def transformer(source: dict[str, Any]) -> None:
+    source["cfg"] = source.pop("params")
+
+
+def wordless(source: dict[str, Any]) -> None:
+    del source["dictionary"]
+
+
+def moved(source: dict[str, Any]) -> None:
+    source["dictionary"]["</s>"] = 5
+
+
+def beyond(source: dict[str, Any]) -> None:
+    source["dictionary"]["▁dragons"] = 999
+
+
+def mixed(source: dict[str, Any]) -> None:
+    source["params"]["num_layers"] = 4
+
+
+def small(source: dict[str, Any]) -> None:
+    source["model"]["embed_tokens.weight"] = source["model"]["embed_tokens.weight"][:, :3].clone()
+
+
+def cut(source: dict[str, Any]) -> None:
+    del source["model"]["lstm.weight_hh_l4_reverse"]
+
+
+def more(source: dict[str, Any]) -> None:
+    source["model"]["decoder.weight"] = torch.zeros(2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (bare, "has no `params` beside its weights; LASER's files hold params, model and dictionary"),
+        (transformer, "is a transformer of LASER 3; only LASER's LSTM encoders can be imported"),
+        (wordless, "has no `dictionary` of pieces"),
+        (moved, "the dictionary has </s> in row 5, LASER in row 2"),
+        (beyond, "LASER's dictionary doesn't fit the table: '▁dragons' has row 999"),
+        (mixed, "params say num_layers = 4, and the weights are of 5"),
+        (small, ", 3] for embed_tokens.weight; LASER's is [num_embeddings, 8]"),
+        (cut, "has no tensor lstm.weight_hh_l4_reverse, which a 5-layer bidirectional LSTM has"),
+        (more, "decoder.weight is none of LASER's tensors"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_wrong_is_one_line(tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str) -> None:
+    """And nothing is written."""
+    original.write(tmp_path / "laser2.pt", original.write_model(tmp_path / "laser2.spm"))
+    source = torch.load(tmp_path / "laser2.pt", weights_only=True)
+    change(source)
+    torch.save(source, tmp_path / "laser2.pt")
+    options = ("--format", "laser", "--spm", tmp_path / "laser2.spm")
+    assert message in refused("import", tmp_path / "laser2.pt", "--out", tmp_path / "new", *options)
+
+
+def test_pieces_are_one_file_s(tmp_path: Path) -> None:
+    original.write(tmp_path / "laser2.pt", original.write_codes(tmp_path / "codes"))
+
+    def line(*options: str | Path) -> str:
+        return refused("import", tmp_path / "laser2.pt", "--out", tmp_path / "new", *options)
+
+    assert "name LASER 2's SentencePiece model (laser2.spm) with --spm" in line()
+    assert "give one of them" in line("--spm", tmp_path / "codes", "--codes", tmp_path / "codes")
+    assert "codes is no SentencePiece model" in line("--spm", tmp_path / "codes")

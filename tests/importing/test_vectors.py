@@ -1,0 +1,149 @@
+"""Word vectors from text: the words that are wanted, their numbers, and one line for what is wrong."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bothends_export.importing.source import SourceError
+from bothends_export.importing.vectors import Vectors, read_most_frequent, read_words
+
+SIZE = 3
+LINES = ["the 0.25 -1 2.5e-3", ", 1 2 3", "dragons 4 5 6", "the 7 8 9", "<s> 0.1 0.2 0.3", "rare 1 1 1", "</s> 0 0 0"]
+TEXT = "\n".join(LINES) + "\n"
+
+
+def written(folder: Path, text: str | bytes = TEXT, *, name: str = "glove.txt") -> Path:
+    file = folder / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file
+
+
+def as_infersent_reads(file: Path, words: set[str]) -> dict[str, NDArray[np.float64]]:
+    """What its get_w2v finds, by its rules: each line cut at the first space, the last line of a word kept."""
+    found = {}
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            word, rest = line.split(" ", 1)
+            if word in words:
+                found[word] = np.array([float(number) for number in rest.split()])
+    return found
+
+
+def as_dict(vectors: Vectors) -> dict[str, list[float]]:
+    return {word: row.tolist() for word, row in zip(vectors.words, vectors.table, strict=True)}
+
+
+def test_wanted_words_have_the_vectors_that_infersent_gives_them(tmp_path: Path) -> None:
+    """Of a word that stands twice, the last."""
+    file = written(tmp_path)
+    found = read_words(file, ["the", "dragons", "<s>", "</s>", "unheard"], size=SIZE)
+    expected = as_infersent_reads(file, {"the", "dragons", "<s>", "</s>", "unheard"})
+    assert found.table.dtype == np.float32
+    assert as_dict(found) == {word: row.astype(np.float32).tolist() for word, row in expected.items()}
+    assert as_dict(found)["the"] == [7, 8, 9]
+
+
+def test_the_most_frequent_are_the_first(tmp_path: Path) -> None:
+    """With the marks, wherever they stand."""
+    found = read_most_frequent(written(tmp_path), 2, marks=["<s>", "</s>"], size=SIZE)
+    assert found.words == ["the", ",", "<s>", "</s>"]
+    assert as_dict(found)["the"] == np.array([0.25, -1, 2.5e-3], np.float32).tolist()
+
+
+def test_no_line_is_read_that_needs_not_be(tmp_path: Path) -> None:
+    """A fault behind the last line wanted is nobody's business."""
+    file = written(tmp_path, "the 1 2 3\n<s> 1 2 3\n</s> 1 2 3\nbroken 1 2\n")
+    assert read_most_frequent(file, 1, marks=["<s>", "</s>"], size=SIZE).words == ["the", "<s>", "</s>"]
+    with pytest.raises(SourceError, match="line 4"):
+        read_most_frequent(file, 4, marks=[], size=SIZE)
+
+
+def test_fewer_lines_than_asked_for_are_all_taken(tmp_path: Path) -> None:
+    assert len(read_most_frequent(written(tmp_path), 1000, marks=["<s>"], size=SIZE).words) == len(LINES) - 1
+
+
+def test_fasttext_s_first_line_is_no_word(tmp_path: Path) -> None:
+    """And its spaces at the ends of lines no numbers."""
+    file = written(tmp_path, "2 3\nthe 1 2 3 \n2 4 5 6 \n", name="crawl.vec")
+    assert as_dict(read_most_frequent(file, 5, marks=[], size=SIZE)) == {"the": [1, 2, 3], "2": [4, 5, 6]}
+    assert read_words(file, ["2"], size=SIZE).table.tolist() == [[4, 5, 6]]
+
+
+def test_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
+    """As glove.840B has, with spaces that aren't ASCII's there; neither is the word `.` or `at`."""
+    text = ". . . 1 1 1\nat name@domain.com 2 2 2\n.\u00a0. 3 3 3\n. 4 4 4\nat 5 5 5\n"
+    file = written(tmp_path, text)
+    assert as_dict(read_words(file, [".", "at", ".\u00a0."], size=SIZE)) == {
+        ".\u00a0.": [3, 3, 3], ".": [4, 4, 4], "at": [5, 5, 5],
+    }  # fmt: skip
+    assert read_most_frequent(file, 5, marks=[], size=SIZE).words == [".\u00a0.", ".", "at"]
+
+
+def test_packed_files_are_read_as_they_are(tmp_path: Path) -> None:
+    plain = as_dict(read_words(written(tmp_path), ["the", "rare"], size=SIZE))
+    packed = tmp_path / "glove.txt.gz"
+    packed.write_bytes(gzip.compress(TEXT.encode()))
+    archive = tmp_path / "glove.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("glove.txt", TEXT)
+    for file in (packed, archive):
+        assert as_dict(read_words(file, ["the", "rare"], size=SIZE)) == plain
+        assert read_most_frequent(file, 2, marks=["</s>"], size=SIZE).words == ["the", ",", "</s>"]
+
+
+def test_progress_ends_at_all_of_it(tmp_path: Path) -> None:
+    file = written(tmp_path, "".join(f"word{index} 1 2 3\n" for index in range(9000)))
+    told: list[float] = []
+    read_words(file, ["word5"], size=SIZE, advance=told.append)
+    assert len(told) > 3
+    assert told == sorted(told)
+    assert told[-1] == 1
+    told.clear()
+    read_most_frequent(file, 5000, marks=[], size=SIZE, advance=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("the 1 2 3\nof 1 2\n", r"glove\.txt, line 2: 2 numbers stand after the word, and 3 were expected"),
+        ("the 1 2 3\nof\n", r"line 2: 0 numbers"),
+        ("the 1 2 3 4\n", r"line 1: 4 numbers"),
+        ("the 1 2 x\n", r"line 1: 'x' is no number; a line is a word and 3 numbers"),
+        ("the 1 nan 3\n", r"line 1: the vector holds NaN or infinite"),
+        ("the 1 2 3\nof 1 2 1e99\n", r"line 2: the vector holds NaN or infinite"),
+        ("the\t1\t2\t3\n", r"line 1: 0 numbers"),
+        ("caf\u00e9 1 2 3\n".encode("latin-1"), r"line 1: no UTF-8 text .*; convert the file to UTF-8"),
+        ("a 1 2 3\ncaf\u00e9 1 2 3\n".encode("latin-1"), r"line 2: no UTF-8 text"),
+        ("the 1 2 3\n".encode("utf-16"), r"line 1: no UTF-8 text"),
+        ("", "has a vector for none of the words"),
+        ("3 3\n", "has a vector for none of the words"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, text: str | bytes, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        read_most_frequent(written(tmp_path, text), 9, marks=[], size=SIZE)
+
+
+def test_a_wrong_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"none\.txt can't be read: No such file"):
+        read_words(tmp_path / "none.txt", ["a"], size=SIZE)
+    with pytest.raises(SourceError, match=r"glove\.gz can't be read: Not a gzipped file"):
+        read_words(written(tmp_path, name="glove.gz"), ["a"], size=SIZE)
+    cut = written(tmp_path, gzip.compress(TEXT.encode())[:-9], name="cut.gz")
+    with pytest.raises(SourceError, match=r"cut\.gz can't be read"):
+        read_words(cut, ["a"], size=SIZE)
+    with pytest.raises(SourceError, match=r"glove\.zip can't be read: File is not a zip"):
+        read_words(written(tmp_path, name="glove.zip"), ["a"], size=SIZE)
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as made:
+        made.writestr("a.txt", TEXT)
+        made.writestr("b.txt", TEXT)
+    with pytest.raises(SourceError, match="holds 2 files, not one; unpack it"):
+        read_words(tmp_path / "two.zip", ["the"], size=SIZE)
+    with pytest.raises(SourceError, match="has a vector for none of the words"):
+        read_words(written(tmp_path), ["unheard"], size=SIZE)

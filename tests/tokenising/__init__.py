@@ -1,0 +1,1 @@
+"""Tokenisers from elsewhere, against the libraries that they come from."""
