@@ -3,12 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test chaos compose-test bench lint proto dashboards lock audit clean
+.PHONY: help serve kernel kernel-check test chaos compose-test bench lint proto dashboards lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 serve: $(VENV)/.serve ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
 	@exec $(BIN)/bothends serve $(ARGS)
+
+kernel: $(VENV)/.kernel ## Build the native CPU engine and install it; needs a C++ compiler
+
+kernel-check: $(VENV)/.test ## Run the native engine and its tests under GCC's sanitizers
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
+	@kernel/check/check.sh $(BIN)/python
 
 test: $(VENV)/.test $(VENV)/.clients lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
 	@$(BIN)/pytest $(ARGS)
@@ -70,3 +76,7 @@ $(VENV)/.lock: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/.serve
+
+$(VENV)/.kernel: $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./kernel
+	@touch $@

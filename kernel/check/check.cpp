@@ -1,0 +1,176 @@
+// Everything above the binding, under whatever sanitizers it was built with: each level, precision and number of
+// layers, with many schedules, several callers at once, and runs that are stopped. Says what differs, and fails.
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "encoder.hpp"
+#include "half.hpp"
+#include "levels.hpp"
+
+using namespace bothends;
+
+namespace {
+
+constexpr int vocabulary = 97, embedding = 13, hidden = 20;
+
+std::atomic<int> failures{0};
+
+void expect(bool holds, const std::string& what) {
+    if (holds) return;
+    ++failures;
+    std::fprintf(stderr, "failed: %s\n", what.c_str());
+}
+
+std::vector<float> random_numbers(std::mt19937& source, std::size_t count) {
+    std::uniform_real_distribution<float> within(-0.4f, 0.4f);
+    std::vector<float> numbers(count);
+    for (float& number : numbers) number = within(source);
+    return numbers;
+}
+
+// Weights in memory of exactly their size, so that a number read past them is seen.
+struct Model {
+    explicit Model(int layers) {
+        std::mt19937 source(layers);
+        table = random_numbers(source, vocabulary * embedding);
+        for (float number : table) half_table.push_back(to_half(number));
+        for (int layer = 0; layer < layers; ++layer) {
+            Encoder::Layer both;
+            for (Weights& weights : both) {
+                const auto add = [&](std::size_t count) {
+                    arrays.push_back(random_numbers(source, count));
+                    return arrays.back().data();
+                };
+                weights.w = add(std::size_t(gates) * hidden * (layer ? 2 * hidden : embedding));
+                weights.r = add(std::size_t(gates) * hidden * hidden);
+                weights.b = add(std::size_t(gates) * 2 * hidden);
+            }
+            weights_of.push_back(both);
+        }
+    }
+    std::vector<float> table;
+    std::vector<std::uint16_t> half_table;
+    std::vector<std::vector<float>> arrays;
+    std::vector<Encoder::Layer> weights_of;
+};
+
+struct Text {
+    explicit Text(unsigned seed, int sentences = 40, int longest = 25) {
+        std::mt19937 source(seed);
+        offsets.push_back(0);
+        for (int sentence = 0; sentence < sentences; ++sentence) {
+            const int length = 1 + int(source() % unsigned(longest));
+            for (int token = 0; token < length; ++token) ids.push_back(int(source() % vocabulary));
+            offsets.push_back(std::int64_t(ids.size()));
+        }
+    }
+    Request request() const {
+        return {ids.data(), std::int64_t(ids.size()), offsets.data(), std::int64_t(offsets.size()) - 1};
+    }
+    std::vector<std::int32_t> ids;
+    std::vector<std::int64_t> offsets;
+};
+
+std::vector<float> rows_of(Encoder& encoder, const Request& request, int threads) {
+    std::vector<float> rows(std::size_t(request.sentences) * encoder.shape().dimension());
+    expect(encoder.run(request, threads, rows.data()), "a run that nobody stopped");
+    return rows;
+}
+
+bool same(const std::vector<float>& one, const std::vector<float>& other) {
+    return one.size() == other.size() && std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0;
+}
+
+struct Kind {
+    const Level& level;
+    Precision precision;
+    bool half;
+    std::string name() const { return level.name + (" at precision " + std::to_string(static_cast<int>(precision))); }
+};
+
+std::unique_ptr<Encoder> made(const Model& model, const Kind& kind, std::int64_t table_rows, int slots) {
+    const Shape shape{&kind.level, kind.precision, embedding, hidden, int(model.weights_of.size())};
+    const void* numbers = kind.half ? static_cast<const void*>(model.half_table.data()) : model.table.data();
+    return std::make_unique<Encoder>(shape, Embeddings{numbers, kind.half, vocabulary}, model.weights_of, table_rows,
+                                     slots);
+}
+
+void check_schedules(const Model& model, const Kind& kind) {
+    const Text text(1);
+    const auto expected = rows_of(*made(model, kind, vocabulary, 7), text.request(), 1);
+    for (const auto& [slots, threads, table_rows] : {std::array{1, 2, 5}, {12, 1, 0}, {5, 3, 40}}) {
+        const auto encoder = made(model, kind, table_rows, slots);
+        for (int time = 0; time < 2; ++time)
+            expect(same(rows_of(*encoder, text.request(), threads), expected), "same bits of " + kind.name());
+    }
+}
+
+void check_callers(const Model& model, const Kind& kind) {
+    const auto calm = made(model, kind, vocabulary, 12), shared = made(model, kind, 30, 3);
+    std::vector<std::thread> callers;
+    for (unsigned caller = 0; caller < 4; ++caller) {
+        const Text text(caller);
+        const auto expected = rows_of(*calm, text.request(), 1);
+        callers.emplace_back([=, &shared] {
+            for (int time = 0; time < 3; ++time)
+                expect(same(rows_of(*shared, text.request(), 2), expected), "callers at once, " + kind.name());
+        });
+    }
+    for (std::thread& caller : callers) caller.join();
+}
+
+void check_stop(const Model& model, const Kind& kind) {
+    const Text endless(1, 2, 1 << 20);
+    const auto encoder = made(model, kind, vocabulary, 4);
+    std::vector<float> rows(std::size_t(2) * encoder->shape().dimension());
+    std::atomic<bool> over{false};
+    std::thread caller([&] {
+        expect(!encoder->run(endless.request(), 2, rows.data()), "a run that was stopped");
+        over = true;
+    });
+    while (!over) {  // a stop before it has begun is none
+        encoder->stop();
+        std::this_thread::yield();
+    }
+    caller.join();
+    rows_of(*encoder, Text(2).request(), 2);
+}
+
+void check_refusals(const Model& model, const Kind& kind) {
+    const auto encoder = made(model, kind, vocabulary, 4);
+    const std::vector<std::vector<std::int32_t>> wrong_ids = {{vocabulary}, {-1}, {}};
+    for (const auto& ids : wrong_ids) {
+        const std::vector<std::int64_t> offsets = {0, std::int64_t(ids.size())};
+        std::vector<float> row(std::size_t(encoder->shape().dimension()));
+        try {
+            encoder->run({ids.data(), std::int64_t(ids.size()), offsets.data(), 1}, 1, row.data());
+            expect(false, "a request that is wrong is refused");
+        } catch (const std::invalid_argument&) {
+        }
+    }
+}
+
+}  // namespace
+
+int main() {
+    for (int layers : {1, 2, 3}) {
+        const Model model(layers);
+        for (const Level& level : levels()) {
+            for (int precision = 0; precision < precisions; ++precision) {
+                const Kind kind{level, static_cast<Precision>(precision), layers == 2};
+                check_schedules(model, kind);
+                check_callers(model, kind);
+            }
+        }
+        const Kind best{levels().front(), Precision::float32, false};
+        check_stop(model, best);
+        check_refusals(model, best);
+    }
+    std::printf("%s\n", failures ? "failed" : "everything holds");
+    return failures != 0;
+}

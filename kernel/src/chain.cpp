@@ -1,0 +1,137 @@
+#include "chain.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace bothends {
+namespace {
+
+constexpr std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+// A step of every row, block by block, so that a block's weights serve all rows while they are near. Rows are shared
+// out evenly: 7 as 4 and 3, since a tile of one row waits for its weights.
+void over_blocks(const Level& level, const Tiles& tiles, const Cells& cells, const std::vector<Row>& rows) {
+    const int count = static_cast<int>(rows.size()), groups = (count + level.rows - 1) / level.rows;
+    const std::ptrdiff_t start_bytes = std::ptrdiff_t(gates) * level.width * (cells.half_start ? 2 : 4);
+    for (int block = 0; block < cells.blocks; ++block) {
+        for (int group = 0; group < groups; ++group) {
+            const int from = count * group / groups, to = count * (group + 1) / groups;
+            for (int row = from; row < to; ++row)  // a table's row comes from far away, piece by piece
+                for (std::ptrdiff_t at = 0; at < start_bytes; at += 64)
+                    __builtin_prefetch(rows[row].start + (block + 1) * start_bytes + at);
+            tiles.of[to - from - 1](cells, block, &rows[from]);
+        }
+    }
+}
+
+}  // namespace
+
+Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
+    const std::size_t state = rounded(shape.state_bytes()),
+                      floats = rounded(std::size_t(shape.units()) * sizeof(float)),
+                      start = rounded(shape.start_bytes()), embedding = rounded(shape.embedding * sizeof(float)),
+                      each = 2 * state + 2 * floats + start + embedding;
+    memory_ = allocated(each * slots);
+    char* at = memory_.get();
+    for (Slot& slot : slots_) {
+        const auto next = [&at](std::size_t bytes) { return std::exchange(at, at + bytes); };
+        slot.own[0] = next(state), slot.own[1] = next(state);
+        slot.cell = reinterpret_cast<float*>(next(floats)), slot.last = reinterpret_cast<float*>(next(floats));
+        slot.start = next(start), slot.embedding = reinterpret_cast<float*>(next(embedding));
+    }
+    rows_.reserve(slots), missing_.reserve(slots), made_.reserve(slots);
+}
+
+bool Chain::run(Pass& pass, const Stop& stop) {
+    active_ = 0;
+    const Level& level = *shape_.level;
+    for (;;) {
+        refill(pass);
+        if (active_ == 0) return true;
+        if (stop.asked()) return false;
+        prepare(pass);
+        over_blocks(level, level.step[static_cast<int>(shape_.precision)], pass.cells, rows_);
+        advance(pass);
+    }
+}
+
+void Chain::refill(Pass& pass) {
+    while (active_ < static_cast<int>(slots_.size())) {
+        if (pass.next.load(std::memory_order_relaxed) >= pass.sentences.count) return;
+        const std::int64_t place = pass.next.fetch_add(1, std::memory_order_relaxed);
+        if (place >= pass.sentences.count) return;
+        begin(pass, slots_[active_++], pass.sentences.order[place]);
+    }
+}
+
+void Chain::begin(const Pass& pass, Slot& slot, std::int64_t sentence) {
+    slot.sentence = sentence;
+    slot.first = pass.sentences.offsets[sentence];
+    slot.length = pass.sentences.offsets[sentence + 1] - slot.first;
+    slot.done = 0;
+    slot.state = slot.own[1];
+    std::memset(slot.own[1], shape_.zero(), shape_.state_bytes());
+    std::memset(slot.cell, 0, shape_.units() * sizeof(float));
+}
+
+void Chain::prepare(const Pass& pass) {
+    const std::size_t state = shape_.state_bytes();
+    rows_.clear(), missing_.clear(), made_.clear();
+    for (int index = 0; index < active_; ++index) {
+        Slot& slot = slots_[index];
+        const std::int64_t at = token(pass, slot);
+        const std::size_t of_states = std::size_t(at - pass.sentences.first_token) * 2 * state;
+        Row row{nullptr, slot.state, reinterpret_cast<const char*>(pass.cells.bias), slot.cell, nullptr, nullptr};
+        row.next = pass.above ? pass.above + of_states + (pass.backward ? state : 0) : slot.own[slot.done & 1];
+        if (!pass.above && slot.done == slot.length - 1) row.last = slot.last;
+        if (pass.inputs.table) {
+            const std::int32_t token_id = pass.sentences.token_ids[at];
+            row.start = pass.inputs.table->find(token_id);
+            if (!row.start) row.start = missing(pass, slot, token_id);
+        } else {
+            row.input = pass.below + of_states;
+        }
+        rows_.push_back(row);
+    }
+    if (!missing_.empty()) fold(pass);
+}
+
+const char* Chain::missing(const Pass& pass, Slot& slot, std::int32_t token_id) {
+    const Inputs& inputs = pass.inputs;
+    char* row = inputs.table->reserve(token_id);
+    if (row)
+        made_.push_back({token_id, row});
+    else
+        row = slot.start;
+    const float* vector = inputs.embeddings->vector(token_id, shape_.embedding, slot.embedding);
+    missing_.push_back({reinterpret_cast<const char*>(vector), nullptr,
+                        reinterpret_cast<const char*>(inputs.fold->bias), nullptr, row, nullptr});
+    return row;
+}
+
+void Chain::fold(const Pass& pass) {
+    over_blocks(*shape_.level, shape_.level->fold[shape_.half_table()], *pass.inputs.fold, missing_);
+    for (const Made& made : made_) pass.inputs.table->publish(made.token, made.row);
+}
+
+void Chain::advance(const Pass& pass) {
+    for (int index = 0; index < active_;) {
+        Slot& slot = slots_[index];
+        slot.state = rows_[index].next;
+        if (++slot.done < slot.length) {
+            ++index;
+            continue;
+        }
+        if (!pass.above) finish(pass, slot);
+        --active_;  // the last running sentence takes its place, with the memory of its slot
+        std::swap(slot, slots_[active_]);
+        rows_[index] = rows_[active_];
+    }
+}
+
+void Chain::finish(const Pass& pass, const Slot& slot) const {
+    float* row = pass.rows + slot.sentence * shape_.dimension() + (pass.backward ? shape_.hidden : 0);
+    std::memcpy(row, slot.last, shape_.hidden * sizeof(float));
+}
+
+}  // namespace bothends

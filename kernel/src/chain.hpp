@@ -1,0 +1,96 @@
+// One direction of one layer over many sentences: each step takes every running sentence one token on, and a sentence
+// that ends frees its slot for the next one at that very step, so that nothing is padded. Several threads may work on
+// one pass, each with slots of its own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "memory.hpp"
+#include "pack.hpp"
+#include "shape.hpp"
+#include "table.hpp"
+
+namespace bothends {
+
+// Sentences as they were asked for, and the order in which they are begun.
+struct Sentences {
+    const std::int32_t* token_ids;
+    const std::int64_t* offsets;  // of `token_ids`; sentence s has those from offsets[s] to offsets[s + 1]
+    const std::int64_t* order;
+    std::int64_t count;        // in `order`
+    std::int64_t first_token;  // what the states of the layers below and above are counted from
+};
+
+// The first layer's inputs; of the layers above, `table` is nullptr.
+struct Inputs {
+    Table* table;
+    const Cells* fold;
+    const Embeddings* embeddings;
+};
+
+// What one direction of one layer has to do. Workers share it.
+struct Pass {
+    const Shape& shape;
+    const Cells& cells;
+    Inputs inputs;
+    Sentences sentences;
+    bool backward;
+    const char* below;  // states of both directions of the layer below, by token; nullptr for the first layer
+    char* above;        // where this layer's states go; nullptr for the top layer
+    float* rows;        // [all sentences, dimension], where the top layer's final states go
+    std::atomic<std::int64_t> next{0};  // in `order`
+};
+
+// A run is interrupted once `now` is no longer what it was.
+struct Stop {
+    const std::atomic<std::uint64_t>& now;
+    std::uint64_t before;
+    bool asked() const { return now.load(std::memory_order_relaxed) != before; }
+};
+
+// A thread's slots, kept from one run to the next. Not shared.
+class Chain {
+public:
+    Chain(const Shape& shape, int slots);
+
+    // Does as much of the pass as other workers leave. False if it was stopped.
+    bool run(Pass& pass, const Stop& stop);
+
+private:
+    struct Slot {
+        std::int64_t sentence, first, length, done;  // `first` of its tokens; steps `done`
+        const char* state;                           // h before the step
+        char* own[2];                                // of the slot: h of every other step, where nobody else wants it
+        float* cell;
+        float* last;
+        char* start;       // its input's product, where the table has none
+        float* embedding;  // its token's vector, where that is widened
+    };
+
+    void refill(Pass& pass);
+    void begin(const Pass& pass, Slot& slot, std::int64_t sentence);
+    void prepare(const Pass& pass);
+    const char* missing(const Pass& pass, Slot& slot, std::int32_t token_id);
+    void fold(const Pass& pass);
+    void advance(const Pass& pass);
+    void finish(const Pass& pass, const Slot& slot) const;
+
+    static std::int64_t token(const Pass& pass, const Slot& slot) {
+        return slot.first + (pass.backward ? slot.length - 1 - slot.done : slot.done);
+    }
+
+    const Shape& shape_;
+    Memory memory_;
+    std::vector<Slot> slots_;
+    std::vector<Row> rows_, missing_;
+    struct Made {
+        std::int32_t token;
+        const char* row;
+    };
+    std::vector<Made> made_;
+    int active_ = 0;
+};
+
+}  // namespace bothends

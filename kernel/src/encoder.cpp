@@ -1,0 +1,117 @@
+#include "encoder.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+namespace bothends {
+namespace {
+
+// Of a window where there are layers above the first: their states, at hidden 256 in float32 8 MB a layer.
+constexpr std::int64_t window_tokens = 4096;
+
+std::string at(const char* array, std::int64_t index) { return array + ("[" + std::to_string(index) + "]"); }
+
+}  // namespace
+
+Encoder::Encoder(const Shape& shape, const Embeddings& embeddings, const std::vector<Layer>& layers,
+                 std::int64_t table_rows, int slots)
+    : shape_(shape), embeddings_(embeddings), slots_(slots) {
+    table_rows = std::min(table_rows, embeddings.vocabulary);
+    for (int direction = 0; direction < directions; ++direction) {
+        folds_[direction] = pack_fold(shape_, layers[0][direction]);
+        tables_[direction] = std::make_unique<Table>(embeddings.vocabulary, table_rows, shape_.start_bytes());
+    }
+    for (const Layer& layer : layers) {
+        const auto pack = layers_.empty() ? pack_first : pack_above;
+        layers_.push_back({pack(shape_, layer[0]), pack(shape_, layer[1])});
+    }
+}
+
+bool Encoder::run(const Request& request, int threads, float* rows) {
+    check(request);
+    const Stop stop{stops_, stops_.load(std::memory_order_relaxed)};
+    const auto room = rooms_.lend([] { return std::make_unique<Room>(); });
+    for (std::int64_t from = 0, to; from < request.sentences; from = to) {
+        to = request.sentences;
+        if (shape_.layers > 1)  // as many sentences as fill a window, and at least one
+            for (to = from + 1; to < request.sentences; ++to)
+                if (request.offsets[to + 1] - request.offsets[from] > window_tokens) break;
+        if (!run_window(request, from, to, *room, threads, stop, rows)) return false;
+    }
+    return true;
+}
+
+void Encoder::check(const Request& request) const {
+    if (request.offsets[0] != 0) throw std::invalid_argument("offsets[0] must be 0");
+    for (std::int64_t sentence = 1; sentence <= request.sentences; ++sentence)
+        if (request.offsets[sentence] <= request.offsets[sentence - 1])
+            throw std::invalid_argument(at("offsets", sentence) +
+                                        " must be above the one before: a sentence has tokens");
+    if (request.offsets[request.sentences] != request.tokens)
+        throw std::invalid_argument("the last of offsets is " + std::to_string(request.offsets[request.sentences]) +
+                                    "; token_ids has " + std::to_string(request.tokens));
+    for (std::int64_t token = 0; token < request.tokens; ++token)
+        if (request.token_ids[token] < 0 || request.token_ids[token] >= embeddings_.vocabulary)
+            throw std::invalid_argument(at("token_ids", token) + " is " + std::to_string(request.token_ids[token]) +
+                                        "; the table has rows 0 to " + std::to_string(embeddings_.vocabulary - 1));
+}
+
+bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t to, Room& room, int threads,
+                         const Stop& stop, float* rows) {
+    const std::int64_t* offsets = request.offsets;
+    room.order.resize(std::size_t(to - from));
+    for (std::int64_t sentence = from; sentence < to; ++sentence) room.order[std::size_t(sentence - from)] = sentence;
+    // Long ones first: in the end, when no sentence waits, slots are short of work for the fewest steps.
+    std::stable_sort(room.order.begin(), room.order.end(), [offsets](std::int64_t one, std::int64_t other) {
+        return offsets[one + 1] - offsets[one] > offsets[other + 1] - offsets[other];
+    });
+    if (shape_.layers > 1) {
+        const std::size_t bytes = std::size_t(offsets[to] - offsets[from]) * directions * shape_.state_bytes();
+        if (bytes > room.bytes) {
+            room.bytes = 0;
+            for (Memory& states : room.states) states = allocated(bytes);
+            room.bytes = bytes;
+        }
+    }
+    const Sentences sentences{request.token_ids, offsets, room.order.data(), to - from, offsets[from]};
+    for (int layer = 0; layer < shape_.layers; ++layer)
+        if (!run_layer(layer, sentences, room, threads, stop, rows)) return false;
+    return true;
+}
+
+bool Encoder::run_layer(int layer, const Sentences& sentences, Room& room, int threads, const Stop& stop, float* rows) {
+    const bool first = layer == 0, top = layer == shape_.layers - 1;
+    const auto pass = [&](int direction) {
+        const Inputs inputs{first ? tables_[direction].get() : nullptr, &folds_[direction].cells, &embeddings_};
+        return Pass{shape_,
+                    layers_[layer][direction].cells,
+                    inputs,
+                    sentences,
+                    direction == 1,
+                    first ? nullptr : room.states[layer % 2].get(),
+                    top ? nullptr : room.states[(layer + 1) % 2].get(),
+                    rows};
+    };
+    Pass passes[directions] = {pass(0), pass(1)};
+    std::atomic<bool> whole{true};
+    pool_.run(threads, [&](int worker) {
+        const auto chain = chains_.lend([this] { return std::make_unique<Chain>(shape_, slots_); });
+        for (int direction : {worker % directions, 1 - worker % directions})  // its own, then what is left of the other
+            if (!chain->run(passes[direction], stop)) whole = false;
+    });
+    return whole;
+}
+
+std::int64_t Encoder::folded_rows() const { return std::max(tables_[0]->rows(), tables_[1]->rows()); }
+
+std::size_t Encoder::bytes() const {
+    std::size_t total = 0;
+    for (int direction = 0; direction < directions; ++direction) {
+        total += folds_[direction].bytes + tables_[direction]->bytes();
+        for (const auto& layer : layers_) total += layer[direction].bytes;
+    }
+    return total;
+}
+
+}  // namespace bothends

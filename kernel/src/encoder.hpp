@@ -1,0 +1,73 @@
+// Weights to an encoder, and token ids to rows. Knows no Python.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "chain.hpp"
+#include "kept.hpp"
+#include "pack.hpp"
+#include "pool.hpp"
+#include "shape.hpp"
+#include "table.hpp"
+
+namespace bothends {
+
+constexpr int directions = 2;
+
+// Token ids of all sentences after each other; sentence s has those from offsets[s] to offsets[s + 1].
+struct Request {
+    const std::int32_t* token_ids;
+    std::int64_t tokens;
+    const std::int64_t* offsets;  // [sentences + 1]
+    std::int64_t sentences;
+};
+
+class Encoder {
+public:
+    using Layer = std::array<Weights, directions>;
+
+    // Weights are copied, the embeddings are not. At most `table_rows` tokens are kept folded.
+    Encoder(const Shape& shape, const Embeddings& embeddings, const std::vector<Layer>& layers, std::int64_t table_rows,
+            int slots);
+
+    // Rows float32 [sentences, dimension]. False if it was stopped; then rows aren't valid. Throws
+    // std::invalid_argument for a request that isn't right. Call it from as many threads as you like.
+    bool run(const Request& request, int threads, float* rows);
+
+    // Ends every run that has begun, at its next step.
+    void stop() { stops_.fetch_add(1, std::memory_order_relaxed); }
+
+    const Shape& shape() const { return shape_; }
+    std::int64_t folded_rows() const;
+    std::size_t bytes() const;
+
+private:
+    // What a run of several layers needs beside slots: the states of the layer below, and of this one.
+    struct Room {
+        std::vector<std::int64_t> order;
+        Memory states[2];
+        std::size_t bytes = 0;
+    };
+
+    void check(const Request& request) const;
+    bool run_window(const Request& request, std::int64_t from, std::int64_t to, Room& room, int threads,
+                    const Stop& stop, float* rows);
+    bool run_layer(int layer, const Sentences& sentences, Room& room, int threads, const Stop& stop, float* rows);
+
+    Shape shape_;
+    Embeddings embeddings_;
+    int slots_;
+    std::vector<std::array<Packed, directions>> layers_;
+    std::array<Packed, directions> folds_;
+    std::array<std::unique_ptr<Table>, directions> tables_;
+    std::atomic<std::uint64_t> stops_{0};
+    Kept<Chain> chains_;
+    Kept<Room> rooms_;
+    Pool pool_;  // last: its threads end before what they work on
+};
+
+}  // namespace bothends

@@ -1,0 +1,26 @@
+// Aligned memory that is freed with its owner. Not touched before it is used: pages that nobody writes cost nothing.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+#include "tiles.hpp"
+
+namespace bothends {
+
+struct Freed {
+    void operator()(char* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
+};
+using Memory = std::unique_ptr<char, Freed>;
+
+inline Memory allocated(std::size_t bytes) {
+    return Memory(static_cast<char*>(::operator new(bytes, std::align_val_t(alignment))));
+}
+
+template <class T>
+T* as(const Memory& memory) {
+    return reinterpret_cast<T*>(memory.get());
+}
+
+}  // namespace bothends

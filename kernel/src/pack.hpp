@@ -1,0 +1,30 @@
+// Weights as ONNX has them to weights as tiles read them.
+#pragma once
+
+#include "memory.hpp"
+#include "shape.hpp"
+
+namespace bothends {
+
+// One direction of one layer: float32, gates stacked i, o, f, c.
+struct Weights {
+    const float* w;  // [4·hidden, inputs]
+    const float* r;  // [4·hidden, hidden]
+    const float* b;  // [8·hidden]: W's biases, then R's
+};
+
+// Cells and the memory that they point into.
+struct Packed {
+    Cells cells;
+    Memory memory;
+    std::size_t bytes;
+};
+
+// The recurrent weights of the first layer, whose inputs' products come from the table.
+Packed pack_first(const Shape& shape, const Weights& weights);
+// W and R of a layer above, one after the other; its inputs are the states of both directions below.
+Packed pack_above(const Shape& shape, const Weights& weights);
+// W and biases of the first layer, float32 at each precision: what makes the table's rows.
+Packed pack_fold(const Shape& shape, const Weights& weights);
+
+}  // namespace bothends

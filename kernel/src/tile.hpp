@@ -1,0 +1,126 @@
+// A fused tile: a few rows × one block of units × 4 gates of sums in registers; then gates and states while they are
+// there. Included after a level's lanes, gates and arithmetics.
+
+template <class A, int ROWS>
+using Sums = typename A::Sum[ROWS][gates];
+
+// Adds the products of `words` words of each row with the weights; returns where the weights go on.
+template <class A, int ROWS>
+ALWAYS_INLINE const char* accumulate(Sums<A, ROWS>& sums, const char* const (&numbers)[ROWS], int words,
+                                     const char* weights) {
+    constexpr std::ptrdiff_t gate_bytes = 4 * Lanes::width;
+    for (std::ptrdiff_t at = 0; at < 4 * std::ptrdiff_t{words}; at += 4, weights += gates * gate_bytes) {
+        const typename A::Word weight[gates] = {A::load(weights), A::load(weights + gate_bytes),
+                                                A::load(weights + 2 * gate_bytes), A::load(weights + 3 * gate_bytes)};
+        UNROLLED
+        for (int row = 0; row < ROWS; ++row) {
+            const typename A::Word number = A::all(numbers[row] + at);
+            UNROLLED
+            for (int gate = 0; gate < gates; ++gate) A::dot(sums[row][gate], number, weight[gate]);
+        }
+    }
+    return weights;
+}
+
+template <class A, bool HALF, int ROWS>
+ALWAYS_INLINE void start(Sums<A, ROWS>& sums, const Cells& cells, int lane, const Row* rows) {
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) {
+        UNROLLED
+        for (int gate = 0; gate < gates; ++gate)
+            sums[row][gate] = A::template start<HALF>(cells, rows[row].start, lane + gate * Lanes::width);
+    }
+}
+
+template <class A, bool HALF, int ROWS>
+ALWAYS_INLINE void finish(const Sums<A, ROWS>& sums, const Cells& cells, int block, const Row* rows) {
+    const int unit = block * Lanes::width, lane = gates * unit;
+    NOT_UNROLLED
+    for (int row = 0; row < ROWS; ++row) {  // all rows at once don't fit into registers
+        Lanes::Float worth[gates];
+        UNROLLED
+        for (int gate = 0; gate < gates; ++gate)
+            worth[gate] = A::template finish<HALF>(cells, rows[row].start, lane + gate * Lanes::width, sums[row][gate]);
+        const Lanes::Float h = next_state(worth, rows[row].cell + unit);
+        A::store(rows[row].next, unit, h);
+        if (rows[row].last) Lanes::store(rows[row].last + unit, h);
+    }
+}
+
+template <class A, int ROWS>
+void step(const Cells& cells, int block, const Row* rows) {
+    const int lane = block * gates * Lanes::width;
+    const char* inputs[ROWS];
+    const char* states[ROWS];
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) inputs[row] = rows[row].input, states[row] = rows[row].state;
+    Sums<A, ROWS> sums;
+    if (cells.half_start)
+        start<A, true, ROWS>(sums, cells, lane, rows);
+    else
+        start<A, false, ROWS>(sums, cells, lane, rows);
+    const char* weights = cells.weights + block * cells.block_bytes;
+    weights = accumulate<A, ROWS>(sums, inputs, cells.input_words, weights);
+    accumulate<A, ROWS>(sums, states, cells.state_words, weights);
+    Sums<A, ROWS> added;  // in memory, row by row, so that `sums` never are
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) {
+        UNROLLED
+        for (int gate = 0; gate < gates; ++gate) added[row][gate] = sums[row][gate];
+    }
+    if (cells.half_start)
+        finish<A, true, ROWS>(added, cells, block, rows);
+    else
+        finish<A, false, ROWS>(added, cells, block, rows);
+}
+
+// The product of a table's row with W, and the biases, for `step` to start from; always added up in float32.
+template <bool HALF, int ROWS>
+void fold(const Cells& cells, int block, const Row* rows) {
+    const int lane = block * gates * Lanes::width;
+    const char* inputs[ROWS];
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) inputs[row] = rows[row].input;
+    Sums<Float32, ROWS> sums;
+    start<Float32, false, ROWS>(sums, cells, lane, rows);
+    accumulate<Float32, ROWS>(sums, inputs, cells.input_words, cells.weights + block * cells.block_bytes);
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) {
+        UNROLLED
+        for (int gate = 0; gate < gates; ++gate) {
+            const int at = lane + gate * Lanes::width;
+            if constexpr (HALF)
+                Lanes::store_half(reinterpret_cast<std::uint16_t*>(rows[row].next) + at, sums[row][gate]);
+            else
+                Lanes::store(reinterpret_cast<float*>(rows[row].next) + at, sums[row][gate]);
+        }
+    }
+}
+
+// What `accumulate` does, without loading anything: how fast it could be.
+template <class A>
+void peak(std::int64_t rounds, float* sink) {
+    constexpr int rows = Lanes::rows;
+    typename A::Sum sums[rows][gates];
+    UNROLLED
+    for (int row = 0; row < rows; ++row) {  // of unknown numbers, or all sums would be one
+        UNROLLED
+        for (int gate = 0; gate < gates; ++gate)
+            std::memcpy(&sums[row][gate], sink + (row * gates + gate) * Lanes::width, sizeof sums[row][gate]);
+    }
+    const typename A::Word number = A::load(reinterpret_cast<const char*>(sink)), weight = number;
+    for (std::int64_t round = 0; round < rounds; ++round) {
+        asm volatile("" : "+m"(*sink));  // or all rounds would be one
+        UNROLLED
+        for (int row = 0; row < rows; ++row) {
+            UNROLLED
+            for (int gate = 0; gate < gates; ++gate) A::dot(sums[row][gate], number, weight);
+        }
+    }
+    UNROLLED
+    for (int row = 0; row < rows; ++row) {  // each by itself: a copy of all at once would keep them in memory
+        UNROLLED
+        for (int gate = 0; gate < gates; ++gate)
+            std::memcpy(sink + (row * gates + gate) * Lanes::width, &sums[row][gate], sizeof sums[row][gate]);
+    }
+}

@@ -1,0 +1,58 @@
+// The seam between the code compiled for one processor and the code compiled for all: what a tile reads and writes.
+// Knows no sentences, no tokens and no instruction sets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bothends {
+
+enum class Precision { float32, bf16, int8 };
+constexpr int precisions = 3;
+constexpr int gates = 4;               // i, o, f, c, as ONNX stacks them
+constexpr int most_rows = 6;           // of a tile, at any level
+constexpr std::size_t alignment = 64;  // of everything that is loaded as lanes
+
+// One direction of one layer, packed. A "word" is 32 bits: one float32, two bf16 or four int8 of one weight row, so
+// that a tile's inner loop is the same at each precision. Tile order is [block of `width` units][gate][unit].
+struct Cells {
+    const char* weights;             // words [block][input words, then state words][gate][unit]
+    const float* bias;               // tile order; W's and R's, added
+    const float* scale;              // int8 only, tile order: what a sum of integers is worth
+    const std::int32_t* correction;  // int8 only, tile order: -128 times the sum of a weight row
+    std::ptrdiff_t block_bytes;      // of `weights`
+    int blocks;
+    int input_words;  // 0 where `Row::start` holds the input's product already
+    int state_words;
+    bool half_start;  // whether `Row::start` is float16
+};
+
+// One sentence's part of a step.
+struct Row {
+    const char* input;  // words [input_words]
+    const char* state;  // words [state_words]: h, as the precision holds it
+    const char* start;  // tile order: the input's product with its bias, or the bias alone
+    float* cell;        // float32 [units]: c, read and written
+    char* next;         // h of this step, as the precision holds it; of a fold: the row of the table
+    float* last;        // float32 [units]: h of this step once more, or nullptr
+};
+
+// Does `block` of the units for as many rows as the function was made for.
+using Tile = void (*)(const Cells&, int block, const Row* rows);
+
+struct Tiles {
+    Tile of[most_rows];  // by rows - 1
+};
+
+// What one kind of processor can run.
+struct Level {
+    const char* name;
+    int width;  // units in a block
+    int rows;   // most rows of a tile
+    Tiles step[precisions];
+    Tiles fold[2];  // to float32, to float16
+    // Runs `rounds` of the inner loop on registers alone; each is rows × gates × width × (1, 2 or 4) multiply-adds.
+    void (*peak[precisions])(std::int64_t rounds, float* sink);
+};
+
+}  // namespace bothends

@@ -1,0 +1,1 @@
+"""The native CPU kernel: skipped where bothends-kernel isn't built (`make kernel`)."""

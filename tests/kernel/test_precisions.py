@@ -1,0 +1,82 @@
+"""What bf16 and int8 lose, and that each processor loses the same."""
+
+import numpy as np
+import pytest
+
+from .encoders import LEVELS, PRECISIONS, Pair, Rows, flat, kernel, pair, ragged
+
+AVX = [level for level in LEVELS if level.startswith("avx")]
+LEAST_COSINE = {"float32": 0.9999999, "bf16": 0.99999, "int8": 0.9995}
+MOST_DIFFERENCE = {"float32": 2e-6, "bf16": 2e-3, "int8": 1.5e-2}
+
+
+def cosines(one: Rows, other: Rows) -> Rows:
+    """Of each row with the same row of the other, in float64."""
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    found: Rows = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+    return found
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("layers", "hidden"), [(1, 256), (1, 20), (2, 100), (3, 64)])
+def test_near_torch(level: str, precision: str, layers: int, hidden: int) -> None:
+    made, sentences = pair(layers=layers, hidden=hidden), ragged(40)
+    encoder = made.kernel(level=level, precision=precision)
+    rows, expected = encoder.run(*flat(sentences)), made.expected(sentences)
+    assert encoder.precision == precision
+    assert cosines(rows, expected).min() >= LEAST_COSINE[precision]
+    assert np.abs(rows - expected).max() <= MOST_DIFFERENCE[precision]
+
+
+def _extreme() -> Pair:
+    """Weights whose states sit at ±1 and whose integers sit at ±127: what overflows or saturates does so here."""
+    made = pair(hidden=512, seed=3)
+    for array in made.layers[0].values():
+        array[...] = np.where(array > 0, 4.0, -4.0)
+    made.layers[0]["R"][0] = 4.0
+    return made
+
+
+@pytest.mark.parametrize("made", [pair(hidden=100, layers=2), _extreme()], ids=["random", "extreme"])
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_avx_levels_agree(made: Pair, precision: str) -> None:
+    """To the bit, where the same sums are made of instructions that every AVX2 or AVX-512 processor has.
+
+    So is int8 with VNNI, whose sums are integers. AVX-512's own bf16 instruction may round differently.
+    """
+    sentences = ragged(20)
+    rows = {level: made.kernel(level=level, precision=precision).run(*flat(sentences)) for level in AVX}
+    assert all(np.isfinite(found).all() for found in rows.values())
+    exact = [level for level in AVX if precision == "int8" or level != "avx512"]
+    assert len({rows[level].tobytes() for level in exact}) <= 1
+    assert all(cosines(rows[level], rows[AVX[0]]).min() > 0.999 for level in AVX)
+
+
+def test_less_precise_is_smaller() -> None:
+    """Weights and the rows of the table: bf16 in half of float32's memory, int8 in less."""
+    made = pair(hidden=128)
+    sentences = flat(ragged(60))
+    sizes = []
+    for precision in PRECISIONS:
+        encoder = made.kernel(precision=precision)
+        encoder.run(*sentences)
+        sizes.append(encoder.bytes)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[1] < 0.7 * sizes[0]
+
+
+def test_a_row_of_zeros_and_of_denormals() -> None:
+    """int8 has a step for each row of weights; one of zeros has none, and one of denormals a coarse one."""
+    made = pair(hidden=16)
+    made.layers[0]["R"][:, :8] = 0
+    made.layers[0]["R"][:, 8:16] = 3e-45
+    rows = made.kernel(precision="int8").run(*flat(ragged(10)))
+    assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_peak(level: str, precision: str) -> None:
+    """A number of operations a second that a processor can do."""
+    assert 1e8 < kernel.peak(level=level, precision=precision) < 1e14
