@@ -14,6 +14,10 @@ from .validation import grow_within
 
 _INT32 = 2**31 - 1
 
+Cell = Literal["lstm", "gru"]
+GATES: dict[Cell, int] = {"lstm": 4, "gru": 3}
+"""How many blocks of hidden rows a cell's weights have."""
+
 Pooling = Literal["final_states", "max", "mean", "last_output", "first_and_last_output"]
 """How the top layer's states become one vector; MEANING tells each."""
 
@@ -42,7 +46,7 @@ class EncoderConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cell: Literal["lstm", "gru"] = "lstm"
+    cell: Cell = "lstm"
     pooling: Pooling = "final_states"
     vocabulary_size: int = Field(gt=0, le=_INT32)
     embedding_size: int = Field(gt=0, le=_INT32, description="of the table")
@@ -83,7 +87,7 @@ class EncoderConfig(BaseModel):
     @property
     def recurrent_bytes(self) -> int:
         """Of one direction's recurrent weights in one layer, float32: what every step reads whole."""
-        return 4 * {"lstm": 4, "gru": 3}[self.cell] * self.hidden_size**2
+        return 4 * GATES[self.cell] * self.hidden_size**2
 
     @property
     def state_size(self) -> int:

@@ -5,6 +5,6 @@ PyTorch's own exporters lose `sequence_lens` or freeze an axis, so that padding 
 
 from .build import OPSET, build
 from .lift import weights_of
-from .tensors import TORCH_TO_ONNX, Weights, reorder
+from .tensors import ONNX_TO_TORCH, TORCH_TO_ONNX, Weights, reorder
 
-__all__ = ["OPSET", "TORCH_TO_ONNX", "Weights", "build", "reorder", "weights_of"]
+__all__ = ["ONNX_TO_TORCH", "OPSET", "TORCH_TO_ONNX", "Weights", "build", "reorder", "weights_of"]

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.architecture import EncoderConfig
+from bothends.architecture import Cell, EncoderConfig
 
 Array = NDArray[np.floating[Any]]
 Weights = Mapping[str, Array]
 """An encoder's state dict as arrays: `embedding.weight`, `lstm.weight_ih_l0`, `lstm.weight_ih_l0_reverse`, …"""
 
-TORCH_TO_ONNX = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
+TORCH_TO_ONNX: dict[Cell, tuple[int, ...]] = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
 """PyTorch stacks an LSTM's gates i, f, g, o; ONNX wants i, o, f, c (its c is PyTorch's g). A GRU's r, z, n; z, r, h."""
-_ONNX_TO_TORCH = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
+ONNX_TO_TORCH: dict[Cell, tuple[int, ...]] = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
 
 
 def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
@@ -69,7 +69,7 @@ def tensor_names(config: EncoderConfig) -> list[str]:
 
 def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:
     """The inverse of `to_onnx`, without the initial states: PyTorch's names and tensors of a layer."""
-    order = _ONNX_TO_TORCH[config.cell]
+    order = ONNX_TO_TORCH[config.cell]
     weights: dict[str, Array] = {}
     for place, end in enumerate(_ends(config, layer)):
         lifted = {"weight_ih": found["W"][place], "weight_hh": found["R"][place]}

@@ -6,25 +6,26 @@ Knows nothing of what stands before or after it.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bothends.architecture import GATES, Cell
 from bothends.validation import printable
 
 from .source import SourceError, listed
 
 NAME = re.compile(r"(?:weight_(?:ih|hh|hr)|bias_(?:ih|hh))_l(\d+)(_reverse)?")
 """A tensor of a cell, after its module's name: the layer's number, and whether it reads backward."""
-_GATES: dict[int, Literal["lstm", "gru"]] = {4: "lstm", 3: "gru"}
+_BY_GATES = {gates: cell for cell, gates in GATES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """A stacked LSTM or GRU as PyTorch keeps it."""
 
-    cell: Literal["lstm", "gru"]
+    cell: Cell
     input_size: int
     hidden_size: int
     projection_size: int | None
@@ -64,7 +65,7 @@ def cells(tensors: dict[str, Tensor], prefix: str, *, file: Path) -> Cells:
         raise SourceError(f"{file}: {printable(prefix + list(own)[found.index(None)])} is no tensor of an LSTM or GRU")
     module = _module(own, prefix, file)
     _check(own, module, prefix, file)
-    cell: Literal["lstm", "gru"] = "lstm" if isinstance(module, nn.LSTM) else "gru"
+    cell: Cell = "lstm" if isinstance(module, nn.LSTM) else "gru"
     return Cells(
         cell,
         module.input_size,
@@ -85,7 +86,7 @@ def _module(own: dict[str, Tensor], prefix: str, file: Path) -> nn.LSTM | nn.GRU
     projected = {"proj_size": projection.shape[0]} if projection is not None and projection.dim() == 2 else {}
     hidden = projection.shape[1] if projection is not None and projected else own["weight_hh_l0"].shape[1]
     gates, rest = divmod(rows, hidden or 1)
-    cell = _GATES.get(gates)
+    cell = _BY_GATES.get(gates)
     if rest or cell is None or (projected and cell != "lstm"):
         raise SourceError(
             f"{file}: {prefix}weight_ih_l0 has {rows} rows for a hidden size of {hidden}; an LSTM has 4 times as many, "

@@ -6,7 +6,6 @@ which PyTorch hasn't got, is stepped through here.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from bothends.architecture import GATES, Cell
+
 Array = NDArray[np.float32]
-Cell = Literal["lstm", "gru"]
-GATES: dict[Cell, int] = {"lstm": 4, "gru": 3}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from bothends.architecture import GATES, Cell
 from bothends.validation import printable
 
+from ...graph import ONNX_TO_TORCH, reorder
 from ..errors import DoctorError
-from ..subjects.structure import TO_TORCH, reorder
 from ..subjects.subject import Subject
-from .recurrence import GATES, Array, Cell, Direction, Stack
+from .recurrence import Array, Direction, Stack
 
 RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)_l(\d+)(_reverse)?")
 """A tensor of an nn.LSTM or nn.GRU: prefix, kind, layer, direction."""
@@ -169,7 +170,7 @@ def gates(stack: Stack, truth: Stack) -> str:
     """How `stack` is made of `truth`'s weights: same, torch, an order of gates, bias, initial, directions or other."""
     if _all_same(stack, truth, tuple(range(GATES[stack.cell]))):
         return "same" if _same_initial(stack, truth) else "initial"
-    if _all_same(stack, truth, TO_TORCH[stack.cell]):
+    if _all_same(stack, truth, ONNX_TO_TORCH[stack.cell]):
         return "torch"
     for order in permutations(range(GATES[stack.cell])):
         if _all_same(stack, truth, order):

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ...graph import TORCH_TO_ONNX, reorder
 from ..mistakes.recurrence import Direction, Stack
-from ..subjects.structure import TO_ONNX, reorder
 
 POOLINGS = ("final_states", "all_layers", "max", "mean")
 LEAST_OPSET = 11
@@ -65,7 +65,9 @@ class Middle:
         weights = []
         for short, parts in names.items():
             arrays = [
-                np.concatenate([reorder(getattr(one, part), TO_ONNX[stack.cell], stack.hidden_size) for part in parts])
+                np.concatenate(
+                    [reorder(getattr(one, part), TORCH_TO_ONNX[stack.cell], stack.hidden_size) for part in parts]
+                )
                 for one in layer
             ]
             weights.append(self.constant(f"{short}{number}", np.stack(arrays), np.float32))

@@ -9,16 +9,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from bothends.architecture import Cell
 from bothends.validation import printable
 
+from ...graph import ONNX_TO_TORCH, reorder
 from ..errors import DoctorError
-from ..mistakes.recurrence import Cell, Direction
+from ..mistakes.recurrence import Direction
 from .onnxfile import Graph, with_outputs
 
 _ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
-TO_TORCH: dict[Cell, tuple[int, ...]] = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
-"""Where PyTorch's gates stand in ONNX's order: i, f, g, o in i, o, f, c; r, z, n in z, r, h."""
-TO_ONNX: dict[Cell, tuple[int, ...]] = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
 _HIDDEN_IN = {
     "Loop": "it steps through its cells in a Loop",
     "Scan": "it steps through its cells in a Scan",
@@ -145,13 +144,8 @@ def _directions(node: Node, values: dict[str, NDArray[Any]]) -> Iterator[Directi
     b = values[bias_name] if bias_name else np.zeros((len(w), 2 * w.shape[1]), np.float32)
     for place in range(len(node.directions)):
         bias_ih, bias_hh = np.split(b[place], 2)
-        parts = [reorder(array, TO_TORCH[node.cell], hidden) for array in (w[place], r[place], bias_ih, bias_hh)]
+        parts = [reorder(array, ONNX_TO_TORCH[node.cell], hidden) for array in (w[place], r[place], bias_ih, bias_hh)]
         yield Direction(*(np.ascontiguousarray(part, dtype=np.float32) for part in parts))
-
-
-def reorder(array: NDArray[Any], order: Sequence[int], hidden: int) -> NDArray[Any]:
-    """The gates' blocks of `hidden` rows, in another order."""
-    return np.concatenate([array[gate * hidden : (gate + 1) * hidden] for gate in order])
 
 
 def with_initial(directions: Sequence[Direction], initial: Sequence[tuple[Any, Any]]) -> tuple[list[Direction], bool]:
