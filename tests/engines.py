@@ -20,6 +20,7 @@ class HeldEngine:
     """Runs one batch at a time, each only when the test lets it; a sentence's row is its sum and its length."""
 
     dimension = 2
+    pads = True
 
     def __init__(self) -> None:
         self.batches: list[list[TokenIds]] = []
@@ -40,6 +41,7 @@ class FreeEngine:
     """The same rows, at once."""
 
     dimension = 2
+    pads = True
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         return rows_of(sentences)

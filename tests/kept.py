@@ -26,9 +26,13 @@ WORDS = ["there will be dragons"]
 class Faulty:
     """The bundle's own engine, with whatever the test makes go wrong."""
 
+    device, provider, pads = "cpu", "CPUExecutionProvider", True
+
     def __init__(self, bundle: Bundle) -> None:
         self._session = Session(bundle)
         self.dimension = bundle.config.dimension
+        self.tolerance = bundle.config.tolerance
+        self.stops = 0
         self.off = 0.0
         self.raises: Exception | None = None
         self.entered = threading.Semaphore(0)
@@ -41,6 +45,9 @@ class Faulty:
         if self.raises is not None:
             raise self.raises
         return self._session.run(sentences) + np.float32(self.off)
+
+    def stop(self) -> None:
+        self.stops += 1
 
 
 class Kept:
@@ -83,7 +90,7 @@ class Kept:
             raise keeper.BundleError("the disk is gone")
         self.engines.append(Faulty(bundle))
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        return Model(bundle, tokenizer, self.engines[-1], device="cpu", provider="CPUExecutionProvider")
+        return Model(bundle, tokenizer, self.engines[-1])
 
     def shows(self, series: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(series, labels)

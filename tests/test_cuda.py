@@ -71,6 +71,7 @@ def test_a_warm_up_that_fails_names_the_settings_to_lower() -> None:
 
     class TooSmall:
         dimension = 2
+        pads = True
 
         def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
             raise RuntimeError("Available memory is smaller than requested\nand a stack")

@@ -94,8 +94,9 @@ def test_batches_are_as_wide_as_the_device_likes(
 ) -> None:
     """Small on a CPU, up to the token budget on a GPU; what the settings say wins. (The engine is a CPU's.)"""
     session = CountingSession(english, device="cpu")
+    session.device = device
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
-    model = Model(english, tokenizer, session, device=device, provider=session.provider)
+    model = Model(english, tokenizer, session)
     loaded = Embedder(model, settings=Settings.load(settings, {}), metrics=Metrics())
     session.rows = []
     with loaded:

@@ -59,8 +59,8 @@ def verify(bundle: Path, checkpoint: Path | None, device: str) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
+    from bothends import cuda
     from bothends.bundle import Bundle
-    from bothends.selftest import CUDA_TOLERANCE
 
     from . import checkpoint as checkpoints
     from .equivalence import comparisons
@@ -69,7 +69,7 @@ def verify(bundle: Path, checkpoint: Path | None, device: str) -> None:
 
     opened = Bundle.open(bundle)
     encoder = fitting(opened, checkpoints.load(checkpoint)) if checkpoint else lift(opened)
-    tolerance = TOLERANCE if device == "cpu" else CUDA_TOLERANCE
+    tolerance = TOLERANCE if device == "cpu" else cuda.TOLERANCE
     with Progress(transient=True) as progress:
         bar = progress.add_task("comparing with PyTorch", total=comparisons(opened.config.max_tokens))
         report = run(opened, encoder, device=device, tolerance=tolerance, advance=lambda n: progress.advance(bar, n))

@@ -97,14 +97,18 @@ def _model_class() -> Any:
 _Model = _model_class()
 
 
-def admit(model: bytes, source: Path) -> None:
-    """Raises BundleError, naming `source` and what is wrong, unless `model` is as `bothends export` writes it."""
+def admit(model: bytes, source: Path) -> Any:
+    """The ONNX ModelProto in `model`, with the fields above.
+
+    Raises BundleError, naming `source` and what is wrong, unless it is as `bothends export` writes it.
+    """
     try:
         read = _Model.FromString(model)
     except DecodeError:
         raise BundleError(f"{source} is no ONNX model: malformed protobuf") from None
     for reason in _reasons(read, model):
         raise BundleError(f"{source} {reason}; a bundle's model holds only what `bothends export` writes")
+    return read
 
 
 def _reasons(read: Any, model: bytes) -> Iterator[str]:

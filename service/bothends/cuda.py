@@ -5,16 +5,22 @@ Knows nothing of bundles, text or queues. Written from onnxruntime's source, not
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from .engine import Engine
 from .errors import DeviceError
 
+if TYPE_CHECKING:
+    import onnxruntime
+
 PROVIDER = "CUDAExecutionProvider"
+TOLERANCE = 1e-4
+"""What float32 without TF32 may differ from PyTorch's on a CPU."""
 
 PROVIDER_OPTIONS = {
     # float32 as on a CPU: TF32 has ten bits of mantissa. The LSTM listens too (onnxruntime#20338).
@@ -27,7 +33,14 @@ PROVIDER_OPTIONS = {
 }
 
 
-def configure(options: onnxruntime.SessionOptions) -> None:
+def is_installed() -> bool:
+    """Whether the installed onnxruntime is one for CUDA; it isn't loaded for this."""
+    found = find_spec("onnxruntime")
+    folders = (found and found.submodule_search_locations) or []
+    return any(any(Path(folder, "capi").glob("*onnxruntime_providers_cuda*")) for folder in folders)
+
+
+def configure(options: "onnxruntime.SessionOptions") -> None:
     """Session options that hold on a GPU only."""
     # A GPU that can't run a node must fail at start, not serve it from the CPU.
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
@@ -36,7 +49,7 @@ def configure(options: onnxruntime.SessionOptions) -> None:
 
 
 def run_bound(
-    session: onnxruntime.InferenceSession,
+    session: "onnxruntime.InferenceSession",
     feeds: Mapping[str, NDArray[Any]],
     outputs: Mapping[str, Sequence[int]],
 ) -> list[NDArray[np.float32]]:

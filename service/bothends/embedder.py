@@ -162,7 +162,9 @@ class Embedder:
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
-        return self._batcher.close(timeout_s=timeout_s)
+        finished = self._batcher.close(timeout_s=timeout_s)
+        self.model.stop()  # nobody waits any more for what may still run
+        return finished
 
     def __enter__(self) -> Self:
         return self

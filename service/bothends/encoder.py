@@ -45,13 +45,23 @@ class Encoder:
         """How much the model reads of a sentence."""
 
     @classmethod
-    def load(cls, bundle: Path | str | None = None, *, device: str = "auto", workers: int | None = None) -> Self:
+    def load(
+        cls,
+        bundle: Path | str | None = None,
+        *,
+        device: str = "auto",
+        engine: str = "auto",
+        precision: str = "float32",
+        workers: int | None = None,
+    ) -> Self:
         """Load and self-test a model: of the folder `bundle`, or the packaged English one.
 
-        `device` is "auto", "cpu" or "cuda"; `workers` are model runs at once on a CPU, by default one a core. Raises
-        SettingsError, BundleError or DeviceError.
+        `device` is "auto", "cpu" or "cuda"; `engine` is "auto", "onnxruntime" or "native", and `precision`, of the
+        native one, "float32", "bf16" or "int8"; `workers` are model runs at once on a CPU, by default one a core.
+        Raises SettingsError, BundleError or DeviceError.
         """
-        asked = {"device": device, **({} if workers is None else {"workers": str(workers)})}
+        asked = {"device": device, "engine": engine, "precision": precision}
+        asked |= {} if workers is None else {"workers": str(workers)}
         # Limits keep callers from each other; here there is one, and `embed` holds no more than a few windows at once.
         limits = dict.fromkeys(("sentence_chars", "request_tokens", "queue_tokens"), str(_NO_LIMIT))
         settings = Settings.load(

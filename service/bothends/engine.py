@@ -17,7 +17,7 @@ class BatchRecord:
 
     rows: int
     tokens: int
-    """Real tokens; `padded_tokens` counts padding too."""
+    """Real tokens; `padded_tokens` counts padding too, where the engine pads."""
     padded_tokens: int
     engine_s: float
     queue_s: list[float]
@@ -36,6 +36,11 @@ class Engine(Protocol):
     @property
     def dimension(self) -> int:
         """How many numbers an embedding has."""
+        ...
+
+    @property
+    def pads(self) -> bool:
+        """Whether a batch costs as if each of its sentences were as long as the longest."""
         ...
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:

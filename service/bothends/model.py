@@ -1,8 +1,9 @@
-"""A bundle to a model that serves: placed on a device, warmed, proved there. An Engine, with its tokenizer beside it.
+"""A bundle to a model that serves: placed on an engine, warmed, proved there. An Engine, with its tokenizer beside it.
 
 Knows no queue and no caller.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -13,17 +14,19 @@ from numpy.typing import NDArray
 from .architecture import EncoderConfig
 from .bundle import Bundle
 from .cuda import warm_up
-from .engine import Engine, TokenIds
-from .errors import NotServingError
+from .engine import TokenIds
+from .errors import NotServingError, SelfTestError
+from .placing import Placed, engines
 from .selftest import SelfTest, self_test
-from .session import Session
 from .settings import Settings
 from .tokenizer import Tokenizer
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """What batches suit a model on a device, where the settings don't say."""
+    """What batches suit a model on an engine, where the settings don't say."""
 
     max_rows: int
     """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
@@ -52,37 +55,49 @@ def batching(config: EncoderConfig, device: str) -> Batching:
 
 
 class Model:
-    """One version of an encoder on one device. Safe to use from several threads at once."""
+    """One version of an encoder on one engine. Safe to use from several threads at once."""
 
-    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: Engine, *, device: str, provider: str) -> None:
+    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: Placed) -> None:
         """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
         self.config = bundle.config
         self.card = bundle.card
         self.path = bundle.path.resolve()  # a link may lead elsewhere by the time that it is loaded anew
         self.tokenizer = tokenizer
-        self.device = device
-        self.provider = provider
+        self.device = engine.device
+        self.provider = engine.provider
         self.dimension = engine.dimension
+        self.pads = engine.pads
         self.is_withdrawn = False
-        self._bundle = replace(bundle, model=b"")  # its bytes are onnxruntime's now; they aren't kept
+        self._bundle = replace(bundle, model=b"")  # its weights are the engine's now; they aren't kept
         self._engine = engine
         self.self_test = self.prove(engine.run)
 
     @classmethod
     def load(cls, bundle: Bundle, settings: Settings) -> Self:
-        """Place `bundle` on the device that `settings` ask for, and warm it. Raises BundleError or DeviceError."""
+        """Place `bundle` on the best engine that `settings` allow and that proves itself.
+
+        Raises BundleError, SelfTestError among them, or DeviceError.
+        """
         config = bundle.config
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
         tokenizer.must_fit(config.vocabulary_size)
-        session = Session(bundle, device=settings.device)
-        if session.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
-            warm_up(
-                session,
-                max_rows=settings.max_batch_rows or _ON_GPU.max_rows,
-                max_tokens=settings.max_batch_tokens,
-                longest=config.max_tokens,
-            )
-        return cls(bundle, tokenizer, session, device=session.device, provider=session.provider)
+        failure: SelfTestError | None = None
+        for engine in engines(bundle, settings):
+            if failure:
+                _log.warning("%s serves: the engine before it failed its self-test: %s", engine.provider, failure)
+            if engine.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
+                warm_up(
+                    engine,
+                    max_rows=settings.max_batch_rows or _ON_GPU.max_rows,
+                    max_tokens=settings.max_batch_tokens,
+                    longest=config.max_tokens,
+                )
+            try:
+                return cls(bundle, tokenizer, engine)
+            except SelfTestError as error:
+                failure = error
+        assert failure is not None  # noqa: S101  there is at least one engine, or none could be placed
+        raise failure
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         """As every engine's. Raises NotServingError for a model that was withdrawn, even if it was so meanwhile."""
@@ -93,11 +108,16 @@ class Model:
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
         """The golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
-        return self_test(self._bundle, self.tokenizer, run, device=self.device)
+        return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
 
     def withdraw(self) -> None:
         """Let it answer nobody any more, not even those whose batch is running."""
         self.is_withdrawn = True
+        self.stop()
+
+    def stop(self) -> None:
+        """End the runs that go on, as soon as the engine can."""
+        self._engine.stop()
 
     def is_same(self, bundle: Bundle) -> bool:
         """Whether it was made of what `bundle` holds."""

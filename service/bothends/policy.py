@@ -1,24 +1,29 @@
 """Which waiting sentences run together: lengths in, a choice out. Pure; knows neither queue nor engine.
 
-A run costs about longest · (overhead + rows): each step of the recurrence costs as much as `overhead` rows besides its
-rows, and padding is paid in full. So the best company is of like length, and none is better than far.
+A run of an engine that pads costs about longest · (overhead + rows): each step of the recurrence costs as much as
+`overhead` rows besides its rows, and padding is paid in full. So the best company is of like length, and none is better
+than far. Without padding it costs longest · overhead + tokens, and any company helps.
 """
 
 from collections.abc import Sequence
 from math import inf
 
 
-def choose(lengths: Sequence[int], *, must: int, max_rows: int, max_tokens: int, overhead_rows: float) -> list[int]:
+def choose(
+    lengths: Sequence[int], *, must: int, max_rows: int, max_tokens: int, overhead_rows: float, pads: bool = True
+) -> list[int]:
     """Places in `lengths` of a batch around place `must`: its nearest mates, as long as each makes a token cheaper.
 
-    At most `max_rows` places, and rows · longest at most `max_tokens` unless `must` alone is over it. The batch is a
-    run of the lengths in order, so every place in it is nearer to its mates than any place left out. (Looking at all
-    such runs finds batches no cheaper over time, at twenty times the cost: benchmarks/schedule.py.)
+    At most `max_rows` places, and at most `max_tokens` tokens, padding included where the engine `pads`, unless `must`
+    alone is over it. The batch is a run of the lengths in order, so every place in it is nearer to its mates than any
+    place left out. (Looking at all such runs finds batches no cheaper over time, at twenty times the cost:
+    benchmarks/schedule.py.)
     """
 
     def cost(rows: int, longest: int, tokens: int) -> float:
         """A token's share of the batch's cost."""
-        return longest * (overhead_rows + rows) / tokens if rows == 1 or rows * longest <= max_tokens else inf
+        computed = longest * rows if pads else tokens
+        return (longest * overhead_rows + computed) / tokens if rows == 1 or computed <= max_tokens else inf
 
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     first = order.index(must)

@@ -83,13 +83,14 @@ class Runner:
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
-        return [Ran(batch, rows, self._record(batch, started, self._clock() - started), span)]
+        return [Ran(batch, rows, self._record(batch, started, self._clock() - started, pads=engine.pads), span)]
 
-    def _record(self, batch: list[Sentence], started: float, engine_s: float) -> BatchRecord:
+    def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
         self._throughput.saw(sum(lengths), engine_s, at_once=self._at_once)
         waits = [started - sentence.since for sentence in batch]
-        return BatchRecord(len(batch), sum(lengths), len(batch) * max(lengths), engine_s, waits)
+        computed = len(batch) * max(lengths) if pads else sum(lengths)
+        return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)
 
 
 def _check(rows: NDArray[np.float32], shape: tuple[int, int]) -> None:

@@ -27,7 +27,7 @@ class Budgets:
 
     max_batch_rows: int
     max_batch_tokens: int
-    """Rows × longest."""
+    """Rows × longest where the engine pads."""
     max_queue_tokens: int
     overhead_rows: float
     """What a step of the engine costs besides its rows, in rows (see policy.py)."""
@@ -110,7 +110,8 @@ class Scheduler:
             return []
         engine = window[0].request.engine  # while a model takes over from another, both have sentences here
         window = [sentence for sentence in window if sentence.request.engine is engine]
-        batch = [window[place] for place in self._choose([len(sentence.ids) for sentence in window])]
+        lengths = [len(sentence.ids) for sentence in window]
+        batch = [window[place] for place in self._choose(lengths, pads=engine.pads)]
         self._queue.take(batch)
         return batch
 

@@ -113,7 +113,7 @@ class Server:
             [
                 f"bothends {version('bothends')}",
                 f"  model      {model.config.summary()}",
-                f"  device     {model.device}, {self.embedder.workers} at once",
+                f"  engine     {model.provider} on {model.device}, {self.embedder.workers} at once",
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
                 f"  gRPC       {host}:{self.port}",
                 f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",

@@ -27,15 +27,20 @@ _Signature = dict[str, tuple[str, list[int | None]]]
 class Session:
     """A bundle's model on one device. Each run uses the thread that calls it; call it from as many as you like."""
 
+    pads = True
+
     def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
-        """Place `bundle` on `device`: "cpu", "cuda", or "auto": cuda where onnxruntime has it, else cpu.
+        """Place `bundle` on `device`, "cpu" or "cuda".
 
         Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
         """
-        self.device = choose_device(device)
+        if device not in _PROVIDERS:
+            raise DeviceError(f"unknown device {device!r}; choose {' or '.join(_PROVIDERS)}")
+        self.device = device
         self._config = bundle.config
-        self._session = _load(bundle, self.device)
+        self._session = _load(bundle, device)
         self.provider: str = self._session.get_providers()[0]
+        self.tolerance = max(bundle.config.tolerance, cuda.TOLERANCE if device == "cuda" else 0.0)
         _check_signature(self._session, bundle.config, bundle.path / MODEL)
         self._check_table(bundle)
 
@@ -51,6 +56,9 @@ class Session:
         token_ids, lengths = pad(sentences)
         (rows,) = self._outputs(["embedding"], token_ids, lengths)
         return rows
+
+    def stop(self) -> None:
+        """Nothing: onnxruntime can end a run between two nodes, and nearly all of a run is one node."""
 
     def states(
         self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
@@ -93,15 +101,6 @@ def pad(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int64], NDArray[np.in
     for row, sentence in zip(token_ids, sentences, strict=True):
         row[: len(sentence)] = sentence
     return token_ids, lengths
-
-
-def choose_device(device: str) -> str:
-    """The device that will be used: `device` itself, or what "auto" stands for on this machine."""
-    if device == "auto":
-        return "cuda" if _PROVIDERS["cuda"] in onnxruntime.get_available_providers() else "cpu"
-    if device not in _PROVIDERS:
-        raise DeviceError(f"unknown device {device!r}; choose auto, {', '.join(_PROVIDERS)}")
-    return device
 
 
 def options_for(device: str) -> onnxruntime.SessionOptions:

@@ -40,6 +40,18 @@ class Settings(BaseModel):
         "auto",
         description="Where the model runs: auto, cpu or cuda. Auto is cuda where onnxruntime has it.",
     )
+    engine: Literal["auto", "onnxruntime", "native"] = Field(
+        "auto",
+        description="What runs it on a CPU: onnxruntime or native. Auto is native where it is installed, knows the "
+        "encoder and passes the self-test.",
+    )
+    precision: Literal["float32", "bf16", "int8"] = Field(
+        "float32",
+        description="Of the native engine: bf16 and int8 are faster and less exact; the model's card has figures.",
+    )
+    native_level: Literal["auto", "avx512", "avx512f", "avx2", "portable"] = Field(
+        "auto", description="Instructions of the native engine; auto is the best that the processor has."
+    )
     workers: int = Field(
         default_factory=_usable_cpus,
         ge=1,
@@ -153,7 +165,16 @@ class Settings(BaseModel):
                 raise SettingsError(f"{flag(name)} needs {flag(other)}")
         if self.metrics == "keys" and not self.api_keys:
             raise SettingsError("--metrics keys needs --api-keys")
+        if self.precision != "float32" and self.engine == "onnxruntime":
+            raise SettingsError(f"--precision {self.precision} needs --engine native")
+        if self.needs_native and self.device == "cuda":
+            raise SettingsError("--device cuda runs float32 on onnxruntime: the native engine is for CPUs")
         return self
+
+    @property
+    def needs_native(self) -> bool:
+        """Whether no other engine will do."""
+        return self.engine == "native" or self.precision != "float32"
 
     @property
     def offers_http_api(self) -> bool:

@@ -149,7 +149,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "dimension", "max_tokens", "max_sentences", "pooling", "device", "server_version", "max_sentence_chars", "max_message_bytes", "nested_dimensions", "max_request_tokens", "encoder", "cosine_to_final_states")
+    __slots__ = ("name", "version", "dimension", "max_tokens", "max_sentences", "pooling", "device", "server_version", "max_sentence_chars", "max_message_bytes", "nested_dimensions", "max_request_tokens", "encoder", "cosine_to_final_states", "engine")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
@@ -164,6 +164,7 @@ class Model(_message.Message):
     MAX_REQUEST_TOKENS_FIELD_NUMBER: _ClassVar[int]
     ENCODER_FIELD_NUMBER: _ClassVar[int]
     COSINE_TO_FINAL_STATES_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     dimension: int
@@ -178,4 +179,5 @@ class Model(_message.Message):
     max_request_tokens: int
     encoder: str
     cosine_to_final_states: float
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_sentences: _Optional[int] = ..., pooling: _Optional[str] = ..., device: _Optional[str] = ..., server_version: _Optional[str] = ..., max_sentence_chars: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., nested_dimensions: _Optional[_Iterable[int]] = ..., max_request_tokens: _Optional[int] = ..., encoder: _Optional[str] = ..., cosine_to_final_states: _Optional[float] = ...) -> None: ...
+    engine: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_sentences: _Optional[int] = ..., pooling: _Optional[str] = ..., device: _Optional[str] = ..., server_version: _Optional[str] = ..., max_sentence_chars: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., nested_dimensions: _Optional[_Iterable[int]] = ..., max_request_tokens: _Optional[int] = ..., encoder: _Optional[str] = ..., cosine_to_final_states: _Optional[float] = ..., engine: _Optional[str] = ...) -> None: ...

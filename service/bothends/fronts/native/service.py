@@ -64,6 +64,7 @@ class EmbeddingService:
             max_request_tokens=embedder.limits.tokens,
             encoder=config.described(),
             cosine_to_final_states=config.cosine_to_final_states,
+            engine=served.provider,
         )
         answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 

@@ -95,6 +95,7 @@ class Page:
             "dimension": config.dimension,
             "encoder": config.described(),
             "device": model.device,
+            "engine": model.provider,
             "selftest_difference": model.self_test.max_difference,
             "server_version": self._server_version,
             "limits": {

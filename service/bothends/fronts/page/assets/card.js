@@ -9,7 +9,7 @@ export function facts(model) {
     Model: `${model.name} ${model.version}`,
     Encoder: `${model.encoder}, ${model.hidden_size} a direction`,
     Embedding: `${[model.dimension, ...[...model.nested_dimensions].reverse()].join(", ")} numbers`,
-    Device: model.device,
+    Engine: `${model.engine}, on ${model.device}`,
     "Agrees with PyTorch": `within ${model.selftest_difference.toExponential(1)}, on its golden sentences`,
     Server: `bothends ${model.server_version}`,
     "Reads of a sentence": `${many(tokens, "tokens")}, of ${many(sentence_chars, "characters")} at most`,
