@@ -33,30 +33,55 @@ def test_numbers_are_the_files(make_bundle: Callable[..., Bundle], layers: int, 
         assert all(np.array_equal(weights[name], held[f"{name}{layer}"]) for name in ("W", "R", "B"))
 
 
-def test_nodes_say_what_is_what_not_names(make_bundle: Callable[..., Bundle]) -> None:
-    """A graph whose tensors are called otherwise is read alike."""
-    bundle = make_bundle(layers=2)
-    model = onnx.load_from_string(bundle.model)
-    swapped = {"W0": "W1", "W1": "W0"}
-    for tensor in model.graph.initializer:
-        tensor.name = swapped.get(tensor.name, tensor.name)
-    for node in model.graph.node:
-        node.input[:] = [swapped.get(name, name) for name in node.input]
-    renamed = read(replace(bundle, model=model.SerializeToString()))
-    for one, other in zip(renamed.layers, read(bundle).layers, strict=True):
-        assert all(np.array_equal(one[name], other[name]) for name in one)
+def swapped_layers(model: onnx.ModelProto) -> None:
+    first, second = (node for node in model.graph.node if node.op_type == "LSTM")
+    first.input[1], second.input[1] = second.input[1], first.input[1]
+
+
+def swapped_halves(model: onnx.ModelProto) -> None:
+    """h_n's layers the other way round: what stands last isn't the top layer's."""
+    concat = next(node for node in model.graph.node if node.op_type == "Concat")
+    concat.input[:] = list(concat.input)[::-1]
+
+
+def one_way(model: onnx.ModelProto) -> None:
+    cell = next(node for node in model.graph.node if node.op_type == "LSTM")
+    next(attribute for attribute in cell.attribute if attribute.name == "direction").s = b"reverse"
+
+
+def renamed_table(model: onnx.ModelProto) -> None:
+    next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight").name = "table"
+
+
+def integers(model: onnx.ModelProto) -> None:
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "R1")
+    table.data_type = onnx.TensorProto.INT32
 
 
 @pytest.mark.parametrize(
-    ("shape", "reason"),
+    ("change", "reason"),
     [
-        ({"cell": "gru"}, "1 tables and 0 LSTMs"),
-        ({"bias": False}, "can't be read: KeyError"),
-        ({"learned_initial_states": True}, "can't be read: ValueError"),
+        (swapped_layers, "isn't the graph that `bothends export` writes for 2-layer bidirectional LSTM"),
+        (swapped_halves, "isn't the graph"),
+        (one_way, "lstm0 isn't bidirectional"),
+        (renamed_table, "can't be read: KeyError"),
+        (integers, "can't be read: KeyError"),
     ],
 )
-def test_another_encoder_is_refused(make_bundle: Callable[..., Bundle], shape: dict[str, object], reason: str) -> None:
+def test_a_graph_that_computes_something_else_is_refused(
+    make_bundle: Callable[..., Bundle], change: Callable[[onnx.ModelProto], None], reason: str
+) -> None:
+    """By its nodes, before a number is computed."""
+    bundle = make_bundle(layers=2, dtype=torch.float32)
+    model = onnx.load_from_string(bundle.model)
+    change(model)
     with pytest.raises(BundleError, match=reason):
+        read(replace(bundle, model=model.SerializeToString()))
+
+
+@pytest.mark.parametrize("shape", [{"cell": "gru"}, {"bias": False}, {"learned_initial_states": True}], ids=str)
+def test_another_encoder_is_refused(make_bundle: Callable[..., Bundle], shape: dict[str, object]) -> None:
+    with pytest.raises(BundleError, match="isn't the graph"):
         read(make_bundle(**shape))
 
 

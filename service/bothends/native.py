@@ -28,7 +28,7 @@ def is_built() -> bool:
     return find_spec("bothends_kernel") is not None
 
 
-def why_not(config: EncoderConfig) -> str | None:
+def _why_not(config: EncoderConfig) -> str | None:
     """Why this encoder can't be computed here, for a person; None where it can."""
     missing = {
         "GRUs": config.cell != "lstm",
@@ -56,12 +56,12 @@ class Native:
         Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
         """
         if not is_built():
-            raise DeviceError("the native engine isn't installed: make kernel, or choose --engine onnxruntime")
+            raise DeviceError("the native engine isn't installed: make kernel")
         import bothends_kernel as kernel  # only who serves with it needs it
 
         if level not in ("auto", *kernel.levels()):
             raise DeviceError(f"level {level}: this processor has {', '.join(kernel.levels())}")
-        if (reason := why_not(bundle.config)) is not None:
+        if (reason := _why_not(bundle.config)) is not None:
             raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
         weights = read(bundle)
         if len(weights.table) < bundle.config.vocabulary_size:  # an id past the table would fail its whole batch

@@ -10,6 +10,7 @@ from typing import Protocol
 from . import cuda, native
 from .bundle import Bundle
 from .engine import Engine
+from .errors import BundleError, DeviceError
 from .settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -44,15 +45,17 @@ def engines(bundle: Bundle, settings: Settings) -> Iterator[Placed]:
     Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.
     """
     device = choose_device(settings)
-    if settings.engine != "onnxruntime" and device == "cpu":
-        if settings.needs_native or (reason := _why_not(bundle)) is None:
-            yield native.Native(bundle, precision=settings.precision, level=settings.native_level)
-        else:
-            _log.info("onnxruntime serves, not the native engine: %s", reason)
-    if not settings.needs_native:
-        from .session import Session  # onnxruntime takes 20 MB and 50 ms: only who serves with it loads it
+    if settings.needs_native:
+        yield _native(bundle, settings)
+        return
+    if settings.engine == "auto" and device == "cpu":
+        try:
+            yield _native(bundle, settings)
+        except (BundleError, DeviceError) as error:  # what is wrong with the bundle, onnxruntime will say too
+            _log.info("onnxruntime serves: %s", error)
+    from .session import Session  # onnxruntime takes 20 MB and 50 ms: only who serves with it loads it
 
-        yield Session(bundle, device=device)
+    yield Session(bundle, device=device)
 
 
 def choose_device(settings: Settings) -> str:
@@ -62,7 +65,5 @@ def choose_device(settings: Settings) -> str:
     return "cuda" if cuda.is_installed() and not settings.needs_native else "cpu"
 
 
-def _why_not(bundle: Bundle) -> str | None:
-    if not native.is_built():
-        return "it isn't installed (make kernel)"
-    return native.why_not(bundle.config)
+def _native(bundle: Bundle, settings: Settings) -> native.Native:
+    return native.Native(bundle, precision=settings.precision, level=settings.native_level)

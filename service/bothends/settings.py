@@ -15,6 +15,8 @@ Precision = Literal["float32", "bf16", "int8"]
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 """Of instructions that the native engine has code for."""
 
+_OF_NATIVE = {"precision": "float32", "native_level": "auto"}
+"""Settings of the native engine, and what leaves onnxruntime a choice."""
 ENV_PREFIX = "BOTHENDS_"
 _INT32 = 2**31 - 1
 _CLIENT_VARIABLES = {"BOTHENDS_SERVER", "BOTHENDS_CA", "BOTHENDS_API_KEY", "BOTHENDS_API_KEY_FILE"}
@@ -170,8 +172,9 @@ class Settings(BaseModel):
                 raise SettingsError(f"{flag(name)} needs {flag(other)}")
         if self.metrics == "keys" and not self.api_keys:
             raise SettingsError("--metrics keys needs --api-keys")
-        if self.precision != "float32" and self.engine == "onnxruntime":
-            raise SettingsError(f"--precision {self.precision} needs --engine native")
+        for name, default in _OF_NATIVE.items():
+            if self.engine == "onnxruntime" and getattr(self, name) != default:
+                raise SettingsError(f"{flag(name)} {getattr(self, name)} needs --engine native")
         if self.needs_native and self.device == "cuda":
             raise SettingsError("--device cuda runs float32 on onnxruntime: the native engine is for CPUs")
         return self
@@ -179,7 +182,7 @@ class Settings(BaseModel):
     @property
     def needs_native(self) -> bool:
         """Whether no other engine will do."""
-        return self.engine == "native" or self.precision != "float32"
+        return self.engine == "native" or any(getattr(self, name) != default for name, default in _OF_NATIVE.items())
 
     @property
     def offers_http_api(self) -> bool:
