@@ -109,6 +109,14 @@ def toy_bundle(toy_checkpoint: tuple[Path, Checkpoint], tmp_path_factory: pytest
 
 
 @pytest.fixture(scope="session")
+def make_bundle(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Bundle]:
+    """A bundle of random weights, of the shape asked for."""
+    return lambda **shape: export(make_checkpoint(**shape)[1], tmp_path_factory.mktemp("bundles") / "made")
+
+
+@pytest.fixture(scope="session")
 def newer(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path_factory: pytest.TempPathFactory
 ) -> list[Bundle]:

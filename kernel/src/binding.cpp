@@ -123,6 +123,7 @@ std::vector<std::string> level_names() {
 }
 
 NB_MODULE(_kernel, module) {
+    nb::set_leak_warnings(false);  // a process may end while an encoder serves
     nb::exception<Interrupted>(module, "Interrupted");
     module.def("levels", &level_names);
     module.def(

@@ -6,11 +6,10 @@ Knows nothing of who calls it. Seconds, tokens and rows are base units; no label
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
-from importlib.metadata import version
+from contextlib import AbstractContextManager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
-import onnxruntime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -52,10 +51,20 @@ CODES = (
     "INTERNAL",
 )
 
+
+def _installed(*names: str) -> str:
+    """The version of the first of these distributions that is there, or nothing; none is loaded for this."""
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return ""
+
+
 _BUILD = {
     "version": version("bothends"),
     "python": platform.python_version(),
-    "onnxruntime": onnxruntime.__version__,
+    "onnxruntime": _installed("onnxruntime-gpu", "onnxruntime"),
+    "kernel": _installed("bothends-kernel"),
 }
 
 disable_created_metrics()  # a time stamp beside each series doubles a scrape and says nothing here
