@@ -143,6 +143,11 @@ def test_the_ceiling_is_the_fastest_schedule_of_the_same_engine(results: Results
     assert above == pytest.approx(90)
 
 
+def test_threads_are_counted_apart(results: Results) -> None:
+    found = [results.ceilings[1].best_on(threads) for threads in (1, 2, 3)]
+    assert [best and best.batch for best in found] == [32, 256, None]
+
+
 def test_the_native_servers_cpu_is_set_beside_onnxruntimes_ceiling(results: Results) -> None:
     text = f"{figures.WIDE_4}, {FLOAT32}: server CPU over onnxruntime's ceiling"
     assert figure(results, text) == pytest.approx(0.16 / 0.32)
@@ -184,8 +189,7 @@ def test_each_engine_that_is_built_is_measured_by_itself() -> None:
     for ceiling in measured:
         assert ceiling.turns == 2
         assert all(schedule.sentences_per_s > 0 for schedule in ceiling.schedules)
-        assert ceiling.best_on(1)
-        assert ceiling.best_on(CORES)
+        assert {schedule.threads for schedule in ceiling.schedules} == {1, CORES}
 
 
 @pytest.mark.parametrize("name", ENGINES)
