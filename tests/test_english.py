@@ -6,9 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bothends import nested
+from bothends import native, nested
 from bothends.bundle import CARD, Bundle
 from bothends.embedder import Embedder
+from bothends.settings import Precision, Settings
 from bothends_training.evaluate import spearman
 
 PAIRS = [
@@ -68,6 +69,23 @@ def test_smaller_sizes_are_nearly_as_good(english: Bundle, card: str, rows: tupl
     scores = [spearman([score for score, _, _ in PAIRS], *(nested(side, size) for side in rows)) for size in sizes]
     assert all(larger - smaller < 4 for smaller, larger in pairwise(scores))
     assert all(f"{size} numbers" in card for size in sizes)
+
+
+@pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+@pytest.mark.parametrize(("precision", "most"), [("bf16", 1e-6), ("int8", 1e-4)])
+def test_lesser_precisions_cost_what_its_card_says(
+    english: Bundle, card: str, rows: tuple[np.ndarray, np.ndarray], precision: Precision, most: float
+) -> None:
+    """Cosines to float32's embeddings lack as little as that, of sentences that the card wasn't measured on."""
+    found = re.search(rf"^\| {precision} \| [\d.]+ \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|", card, re.MULTILINE)
+    assert found, "the card has a line for it"
+    assert float(found[1]) < float(found[2]) <= most
+    _, first, second = zip(*PAIRS, strict=True)
+    with Embedder.load(english, settings=Settings(precision=precision)) as embedder:
+        for side, exact in zip((first, second), rows, strict=True):
+            lesser, exact = embedder.embed(side).rows.astype(np.float64), exact.astype(np.float64)
+            cosines = (lesser * exact).sum(axis=1) / np.linalg.norm(lesser, axis=1) / np.linalg.norm(exact, axis=1)
+            assert 0 < (1 - cosines).max() <= most
 
 
 def test_its_examples_are_true(english: Bundle, card: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from bothends import native
 from bothends.embedder import Embedder
 from bothends.settings import Settings
 from bothends_export.checkpoint import Checkpoint
@@ -108,6 +109,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         assert len(str(refused.value).splitlines()) == 1
 
 
+def table_of(output: str) -> list[list[str]]:
+    """The cells of each row below the heading's rule."""
+    lines = [line.split() for line in output.splitlines()]
+    rule = next(place for place, line in enumerate(lines) if line and set(line[0]) == {"─"})
+    return [line for line in lines[rule + 1 :] if line]
+
+
 @pytest.mark.parametrize("sizes", [(), (4, 16)])
 def test_the_table_scores_what_the_service_computes(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], sizes: tuple[int, ...], tmp_path: Path
@@ -123,7 +131,7 @@ def test_the_table_scores_what_the_service_computes(
     files = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
     result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", files[0], "--sts", files[1]])
     assert result.exit_code == 0, result.output
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.output.splitlines() if "│" in line]
+    rows = table_of(result.output)
     with Embedder.load(made, settings=Settings(max_sentences=40)) as embedder:
         for row, file, count in zip(rows, files, ("40", "25"), strict=True):
             pairs = read_pairs(Path(file))
@@ -132,4 +140,21 @@ def test_the_table_scores_what_the_service_computes(
             for size in reversed(sizes):
                 taken = [*range(size // 2), *range(16, 16 + size // 2)]
                 expected.append(spearman(pairs.scores, first[:, taken], second[:, taken]))
-            assert row == [pairs.name, count, *(f"{score:.2f}" for score in expected)]
+            assert row == [pairs.name, count, "float32", *(f"{score:.2f}" for score in expected)]
+
+
+@pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+def test_it_tells_what_a_lesser_precision_costs(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """Each file at each precision, and how far its embeddings are from float32's."""
+    made = export(make_checkpoint()[1], tmp_path / "bundle")
+    toy.write_pairs(tmp_path / "dev.tsv", count=25)
+    asked = [word for precision in ("float32", "bf16", "int8") for word in ("--precision", precision)]
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", str(tmp_path / "dev.tsv"), *asked])
+    assert result.exit_code == 0, result.output
+    rows = table_of(result.output)
+    assert [row[2] for row in rows] == ["float32", "bf16", "int8"]
+    off = [(float(row[-2]), float(row[-1])) for row in rows]
+    assert all(0 <= mean <= most or most < 1e-12 for mean, most in off)
+    assert off[0][1] < 1e-12 < off[1][1] < off[2][1] < 1e-2

@@ -16,12 +16,12 @@ from bothends.embedder import Embedder
 from bothends.errors import NotServingError
 from bothends.selftest import self_test
 from bothends.session import Session
-from bothends.settings import Settings
+from bothends.settings import Precision, Settings
 from bothends.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
 
-PRECISIONS: list[native.Precision] = ["float32", "bf16", "int8"]
+PRECISIONS: list[Precision] = ["float32", "bf16", "int8"]
 SENTENCES = ["there will be dragons", "a", "word " * 300, "Ünïcödé — 漢字 🐉", "dragons will be there " * 9, "dragons"]
 
 

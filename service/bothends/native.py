@@ -6,7 +6,6 @@ Knows nothing of text, queues or callers. Weights come from the bundle's model.o
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import chain
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,9 @@ from .architecture import EncoderConfig
 from .bundle import MODEL, Bundle
 from .engine import TokenIds
 from .errors import BundleError, DeviceError, NotServingError
+from .settings import Level, Precision
 from .validation import printable
 from .weights import read
-
-Precision = Literal["float32", "bf16", "int8"]
-Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 
 _TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}
 """How far from PyTorch a number may be, at least: about twice what tests/kernel has seen of random encoders. A wrong

@@ -10,6 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .errors import SettingsError
 
+Precision = Literal["float32", "bf16", "int8"]
+"""Of an engine's weights and states."""
+Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
+"""Of instructions that the native engine has code for."""
+
 ENV_PREFIX = "BOTHENDS_"
 _INT32 = 2**31 - 1
 _CLIENT_VARIABLES = {"BOTHENDS_SERVER", "BOTHENDS_CA", "BOTHENDS_API_KEY", "BOTHENDS_API_KEY_FILE"}
@@ -45,11 +50,11 @@ class Settings(BaseModel):
         description="What runs it on a CPU: onnxruntime or native. Auto is native where it is installed, knows the "
         "encoder and passes the self-test.",
     )
-    precision: Literal["float32", "bf16", "int8"] = Field(
+    precision: Precision = Field(
         "float32",
         description="Of the native engine: bf16 and int8 are faster and less exact; the model's card has figures.",
     )
-    native_level: Literal["auto", "avx512", "avx512f", "avx2", "portable"] = Field(
+    native_level: Level = Field(
         "auto", description="Instructions of the native engine; auto is the best that the processor has."
     )
     workers: int = Field(

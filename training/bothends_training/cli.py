@@ -4,8 +4,12 @@ Imports of torch and its like stand inside the functions: `bothends --help` list
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from bothends.settings import Precision
 
 
 @click.command(short_help="Train an encoder by a recipe.")
@@ -46,30 +50,39 @@ def train(recipe: Path, out: Path | None, cache: Path) -> None:
     required=True,
     help="A file of score⇥sentence⇥sentence.",
 )
-def evaluate(bundle: Path, files: tuple[Path, ...]) -> None:
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["float32", "bf16", "int8"]),
+    multiple=True,
+    default=["float32"],
+    show_default=True,
+    help="Of the engine; several are compared.",
+)
+def evaluate(bundle: Path, files: tuple[Path, ...], precisions: tuple["Precision", ...]) -> None:
     """Print Spearman × 100 of BUNDLE's cosines on scored sentence pairs, through the service's own path.
 
-    A column for each number of dimensions that the bundle offers.
+    A column for each number of dimensions that the bundle offers; where a precision is below float32, also what its
+    embeddings' cosines to float32's lack to 1, in the mean and at most.
     """
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from bothends.bundle import Bundle
-    from bothends.embedder import Embedder
-    from bothends.embeddings import nested
-    from bothends.settings import Settings
 
-    from .evaluate import read_pairs, spearman
+    from .evaluate import evaluate as run
+    from .evaluate import read_pairs
 
     opened = Bundle.open(bundle)
     sizes = (opened.config.dimension, *reversed(opened.config.nested_dimensions))
-    table = Table("file", "pairs", *map(str, sizes))
-    pairs_of = [read_pairs(file) for file in files]
-    settings = Settings(max_sentences=max(len(pairs.scores) for pairs in pairs_of))
-    with Embedder.load(opened, settings=settings) as embedder:
-        for pairs in pairs_of:
-            rows = [embedder.embed(sentences).rows for sentences in (pairs.first, pairs.second)]
-            scores = [spearman(pairs.scores, *(nested(side, size) for side in rows)) for size in sizes]
-            table.add_row(pairs.name, str(len(pairs.scores)), *(f"{score:.2f}" for score in scores))
+    lossy = any(precision != "float32" for precision in precisions)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for heading in ("file", "pairs", "precision", *map(str, sizes), *["1−cosine", "at most"] * lossy):
+        table.add_column(heading, no_wrap=True)
+    for score in run(opened, [read_pairs(file) for file in files], precisions, sizes):
+        off = [f"{1 - cosine:.1e}" for cosine in score.to_float32] if lossy else []
+        spearmans = (f"{value:.2f}" for value in score.spearman)
+        table.add_row(score.pairs.name, str(len(score.pairs.scores)), score.precision, *spearmans, *off)
     click.echo(f"{opened.config.name} {opened.config.version}, Spearman × 100 by dimensions")
     Console().print(table)

@@ -1,15 +1,22 @@
-"""Files of scored sentence pairs, and how well embeddings rank them. Knows nothing of models."""
+"""Files of scored sentence pairs, and how well a bundle's embeddings rank them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from bothends.bundle import Bundle
+from bothends.embedder import Embedder
+from bothends.embeddings import nested
 from bothends.errors import BothendsError
+from bothends.settings import Precision, Settings
+
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 
 class PairsError(BothendsError):
@@ -24,6 +31,42 @@ class Pairs:
     scores: list[float]
     first: list[str]
     second: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a bundle makes of pairs at a precision."""
+
+    pairs: Pairs
+    precision: Precision
+    spearman: list[float]
+    """× 100, for each of the sizes asked for."""
+    to_float32: tuple[float, float]
+    """Mean and least cosine of its embeddings to float32's."""
+
+
+def evaluate(
+    bundle: Bundle, every: Sequence[Pairs], precisions: Sequence[Precision], sizes: Sequence[int]
+) -> Iterator[Score]:
+    """Each of `pairs` at each of `precisions`, in embeddings cut to each of `sizes`, nested ones.
+
+    Raises DeviceError for a precision that no engine here offers.
+    """
+    exact = [_rows(bundle, pairs, "float32") for pairs in every]
+    for precision in precisions:
+        for pairs, reference in zip(every, exact, strict=True):
+            rows = reference if precision == "float32" else _rows(bundle, pairs, precision)
+            halves = np.split(rows, 2)
+            scores = [spearman(pairs.scores, *(nested(half, size) for half in halves)) for size in sizes]
+            cosines = (_unit(rows.astype(np.float64)) * _unit(reference.astype(np.float64))).sum(axis=1)
+            yield Score(pairs, precision, scores, (float(cosines.mean()), float(cosines.min())))
+
+
+def _rows(bundle: Bundle, pairs: Pairs, precision: Precision) -> NDArray[np.float32]:
+    """Of all first sentences, then of all second ones: float32 [2·pairs, dimension]."""
+    settings = Settings(precision=precision, max_sentences=len(pairs.scores))
+    with Embedder.load(bundle, settings=settings) as embedder:
+        return np.concatenate([embedder.embed(side).rows for side in (pairs.first, pairs.second)])
 
 
 def read_pairs(path: Path) -> Pairs:
@@ -62,7 +105,7 @@ def spearman(scores: Sequence[float], first: NDArray[np.float32], second: NDArra
     return float(spearmanr(scores, (_unit(first) * _unit(second)).sum(axis=1)).statistic) * 100
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit(vectors: NDArray[_Float]) -> NDArray[_Float]:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    unit: NDArray[_Float] = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
     return unit
