@@ -29,8 +29,8 @@ _MARKS = (
     Mark(ours(ONNXRUNTIME), "bothends, onnxruntime", SKY),
     Mark(ours(BF16), "bothends, native bf16", BLUE, "D", 7),
     Mark(ours(INT8), "bothends, native int8", BLUE, "^", 8),
-    Mark(MOSEC, "mosec on onnxruntime, its best settings for each load", RED),
-    Mark(NAIVE, "naive: grpcio, onnxruntime, a run for each request", GREY),
+    Mark(MOSEC, "mosec on onnxruntime, its best settings at each load", RED),
+    Mark(NAIVE, "naive: grpcio, a run for each request", GREY),
 )
 """In the legend's order, column by column; the first lie on top."""
 
@@ -105,7 +105,8 @@ def peers(results: Results) -> Figure:
             _ceiling(rate, ceiling.best.sentences_per_s, engine, height)
             _ceiling(cpu, ceiling.best.cpu_s_per_1000, engine, height)
     handles, names = rate.get_legend_handles_labels()
-    figure.legend(handles[::-1], names[::-1], loc="upper left", bbox_to_anchor=(0.0, 0.94), ncols=3, frameon=False)
+    figure.legend(handles[::-1], names[::-1], loc="upper left", bbox_to_anchor=(0.0, 0.94), ncols=3, frameon=False,
+                  columnspacing=1.6, handletextpad=0.4)  # fmt: skip
     return figure
 
 
@@ -125,6 +126,7 @@ def _ceiling(axes: Axes, value: float, engine: str, height: float) -> None:
     style = {"fontsize": 9, "color": _COLOURS[engine], "va": "center", "bbox": over_lines}
     if value < edge:
         axes.axvline(value, color=_COLOURS[engine], linestyle=DASHES, linewidth=1.2)
-        axes.annotate(text, (value, height), (5, 0), textcoords="offset points", **style)
+        aside, to = (5, "left") if value < 0.7 * edge else (-5, "right")
+        axes.annotate(text, (value, height), (aside, 0), textcoords="offset points", ha=to, **style)
     else:
         axes.annotate(f"{text}: {value:,.0f} →", (edge, height), ha="right", **style)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 # Okabe and Ito's colours, which colour-blind eyes tell apart.
-BLUE, SKY, RED, ORANGE, GREEN = "#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73"
+BLUE, SKY, RED, ORANGE = "#0072B2", "#56B4E9", "#D55E00", "#E69F00"
 GREY, INK = "#8A8A8A", "#2B2B2B"
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
