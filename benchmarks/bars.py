@@ -1,12 +1,12 @@
-"""What the server must reach and what it aims at, as data; and each beside its figure. Measures nothing."""
+"""What must be reached and what is aimed at, as data; and each beside its figure. Measures nothing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from loads import OVERLOAD, unary, wide
-from results import MOSEC, OURS, Results, Row
-
-UNARY_1, UNARY_8, UNARY_32, WIDE_4 = unary(1).name, unary(8).name, unary(32).name, wide(4).name
+import figures
+from figures import UNARY_1, UNARY_8, UNARY_32, UNARY_128, WIDE_4, Figure
+from loads import OVERLOAD
+from results import BF16, FLOAT32, INT8, ONNXRUNTIME, Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,7 @@ class Bar:
     unit: str
     limit: float
     aim: float
-    figure: Callable[[Results], float | None]
-    """None where the run didn't measure it."""
+    figure: Figure
 
     @property
     def at_most(self) -> bool:
@@ -31,7 +30,7 @@ class Bar:
 
     def show(self, value: float) -> str:
         """A value with its unit."""
-        return f"{value:.0f} {self.unit}" if self.unit == "µs" else f"{value:.2f} {self.unit}".strip()
+        return f"{value:.0f} {self.unit}" if self.unit in ("µs", "MB") else f"{value:.2f} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,82 +50,56 @@ class Verdict:
         return "met" if self.bar.keeps(self.figure, self.bar.limit) else "missed"
 
 
-def judge(results: Results) -> list[Verdict]:
-    """Every bar beside its figure."""
-    return [Verdict(bar, bar.figure(results)) for bar in BARS]
+_RATE, _P99 = "sentences/s over mosec's best", "p99 over mosec's there"
+_rate, _p99 = partial(figures.over_mosec, figures.rate), partial(figures.over_mosec, figures.p99)
 
 
-def _cpu_over_ceiling(results: Results) -> float | None:
-    row, ceiling = results.row(OURS, WIDE_4), results.ceiling
-    return None if not (row and ceiling) else _over(row.cpu_s_per_1000, ceiling.best.cpu_s_per_1000)
+def server_bars(default: str) -> tuple[Bar, ...]:
+    """Of the server around its engine.
+
+    The engine is the one that it takes by itself, `default`. Two exceptions: padding is a matter of onnxruntime, since
+    the native engine pads nothing; and beside mosec both run onnxruntime, so that it is servers that are compared.
+    """
+    both, wide_4 = "both on onnxruntime", f"{WIDE_4}, {default}"
+    unary_1, unary_32, overload = (f"{load}, {default}" for load in (UNARY_1, UNARY_32, OVERLOAD.name))
+    return (
+        Bar(f"{wide_4}: server CPU over its ceiling's", "×", 1.25, 1.10, figures.cpu_over_ceiling(default, default)),
+        Bar(f"{unary_32}: server CPU a sentence above its ceiling's", "µs", 180, 100, figures.cpu_above_ceiling),
+        Bar(f"{unary_1}: p50 above the engine's own", "ms", 0.5, 0.25, figures.latency_above_engine),
+        Bar(
+            f"{UNARY_32}, {ONNXRUNTIME}: share of computed tokens that isn't padding",
+            "",
+            0.85,
+            0.95,
+            figures.efficiency,
+        ),
+        *(Bar(f"{load}, {both}: {_RATE}", "×", 1.0, 1.3, _rate(ONNXRUNTIME, load)) for load in (UNARY_8, UNARY_32)),
+        *(Bar(f"{load}, {both}: {_P99}", "×", 1.0, 0.7, _p99(ONNXRUNTIME, load)) for load in (UNARY_8, UNARY_32)),
+        Bar(f"{WIDE_4}, {both}: {_RATE}", "×", 1.0, 1.1, _rate(ONNXRUNTIME, WIDE_4)),
+        Bar(f"{overload}: answered in time over the peak", "×", 0.90, 0.98, figures.goodput_over_peak),
+        Bar(f"{overload}: p99 of refusals", "ms", 10, 2, figures.refusals),
+        Bar(f"long run, {default}: memory growth over its last nine tenths", "%", 5, 1, figures.memory_growth),
+    )
 
 
-def _cpu_above_ceiling(results: Results) -> float | None:
-    row, ceiling = results.row(OURS, UNARY_32), results.ceiling
-    if not (row and ceiling) or row.cpu_s_per_1000 is None:
-        return None
-    return (row.cpu_s_per_1000 - ceiling.best.cpu_s_per_1000) * 1000  # seconds per 1,000 are ms each; here µs
+_BEST = "sentences/s over onnxruntime's best schedule"
+_UNARY = (UNARY_8, UNARY_32, UNARY_128)
+NATIVE_BARS = (
+    Bar(f"in process, {FLOAT32}: {_BEST}", "×", 1.8, 2.2, figures.in_process(FLOAT32)),
+    Bar(f"in process, {BF16}: {_BEST}", "×", 3.0, 4.0, figures.in_process(BF16)),
+    Bar(f"in process, {INT8}: {_BEST}", "×", 4.5, 6.5, figures.in_process(INT8)),
+    Bar(f"in process, {FLOAT32}: p50 of batch 1 over onnxruntime's", "×", 1.0, 0.6, figures.latency_over_onnxruntime),
+    Bar(f"{WIDE_4}, {FLOAT32}: server CPU over onnxruntime's ceiling", "×", 0.65, 0.55,
+        figures.cpu_over_ceiling(FLOAT32, ONNXRUNTIME)),
+    *(Bar(f"{load}, {FLOAT32}: {_RATE}", "×", 1.3, 1.5, _rate(FLOAT32, load)) for load in _UNARY),
+    Bar(f"{WIDE_4}, {FLOAT32}: {_RATE}", "×", 1.8, 2.2, _rate(FLOAT32, WIDE_4)),
+    Bar(f"{WIDE_4}, {BF16}: {_RATE}", "×", 2.5, 3.5, _rate(BF16, WIDE_4)),
+    Bar(f"any load, {FLOAT32}: the server's RSS above onnxruntime's", "MB", 150, 50, figures.rss_over_onnxruntime),
+)  # fmt: skip
+"""Of the native engine beside onnxruntime, in process and behind mosec. Bits and quality are judged by tests."""
 
 
-def _latency_above_engine(results: Results) -> float | None:
-    row, ceiling = results.row(OURS, UNARY_1), results.ceiling
-    if not (row and ceiling) or row.p50_ms is None:
-        return None
-    return row.p50_ms - ceiling.one_by_one_p50_ms
-
-
-def _efficiency(results: Results) -> float | None:
-    row = results.row(OURS, UNARY_32)
-    return row and row.efficiency
-
-
-def _over(value: float | None, other: float | None) -> float | None:
-    return None if value is None or not other else value / other
-
-
-def _over_mosec(load: str, figure: Callable[[Row], float | None]) -> Callable[[Results], float | None]:
-    """Ours over mosec's, whose settings are those that gave it the most sentences/s under this load."""
-
-    def compare(results: Results) -> float | None:
-        ours, theirs = results.row(OURS, load), results.best(MOSEC, load)
-        return None if not (ours and theirs) else _over(figure(ours), figure(theirs))
-
-    return compare
-
-
-def _goodput_over_peak(results: Results) -> float | None:
-    row = results.row(OURS, OVERLOAD.name)
-    return None if not row else _over(row.goodput_per_s, row.peak_per_s)
-
-
-def _refusals(results: Results) -> float | None:
-    row = results.row(OURS, OVERLOAD.name)
-    return row and row.refused_p99_ms
-
-
-def _memory_growth(results: Results) -> float | None:
-    return 100 * results.memory.growth if results.memory else None
-
-
-def _rate(row: Row) -> float:
-    return row.sentences_per_s
-
-
-def _p99(row: Row) -> float | None:
-    return row.p99_ms
-
-
-BARS = (
-    Bar(f"{WIDE_4}: server CPU over the ceiling's", "×", 1.25, 1.10, _cpu_over_ceiling),
-    Bar(f"{UNARY_32}: server CPU a sentence above the ceiling's", "µs", 180, 100, _cpu_above_ceiling),
-    Bar(f"{UNARY_1}: p50 above the engine's own", "ms", 0.5, 0.25, _latency_above_engine),
-    Bar(f"{UNARY_32}: share of computed tokens that is not padding", "", 0.85, 0.95, _efficiency),
-    Bar(f"{UNARY_8}: sentences/s over mosec's best", "×", 1.0, 1.3, _over_mosec(UNARY_8, _rate)),
-    Bar(f"{UNARY_8}: p99 over mosec's there", "×", 1.0, 0.7, _over_mosec(UNARY_8, _p99)),
-    Bar(f"{UNARY_32}: sentences/s over mosec's best", "×", 1.0, 1.3, _over_mosec(UNARY_32, _rate)),
-    Bar(f"{UNARY_32}: p99 over mosec's there", "×", 1.0, 0.7, _over_mosec(UNARY_32, _p99)),
-    Bar(f"{WIDE_4}: sentences/s over mosec's best", "×", 1.0, 1.1, _over_mosec(WIDE_4, _rate)),
-    Bar(f"{OVERLOAD.name}: answered in time over the peak", "×", 0.90, 0.98, _goodput_over_peak),
-    Bar(f"{OVERLOAD.name}: p99 of refusals", "ms", 10, 2, _refusals),
-    Bar("memory growth over the last nine tenths of the long run", "%", 5, 1, _memory_growth),
-)
+def judge(results: Results) -> dict[str, list[Verdict]]:
+    """Every bar beside its figure, by what the bars are of."""
+    groups = {"the server around its engine": server_bars(results.default), "the native engine": NATIVE_BARS}
+    return {what: [Verdict(bar, bar.figure(results)) for bar in bars] for what, bars in groups.items()}

@@ -1,4 +1,4 @@
-"""`bothends embed --input` beside its ceiling, tokenizer and engine alone and length-sorted, in the same minutes.
+"""`bothends embed --input` beside its ceiling, tokenizer and the same engine alone, length-sorted, in the same minutes.
 
 python benchmarks/bulk.py [--rows 20000] [--rounds 3] [--output npy]
 
@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 import click
 import psutil
 
+import engines
 from bothends.bundle import Bundle, default_path
-from bothends.session import Session
 from bothends.tokenizer import Tokenizer
 from varied import varied
 
@@ -47,7 +47,7 @@ class Alone:
     def __init__(self) -> None:
         bundle = Bundle.open(default_path())
         self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        self._session = Session(bundle, device="cpu")
+        self._engine = engines.load(engines.default(), bundle)
 
     def cost(self, texts: Sequence[str], batch: int) -> Cost:
         """Tokenise all, sort all, run batches of `batch` on every core."""
@@ -62,7 +62,7 @@ class Alone:
                     if not left:
                         return
                     taken = left.pop()
-                self._session.run(taken)
+                self._engine.run(taken)
 
         with ThreadPoolExecutor(_CORES) as pool:
             list(pool.map(drain, range(_CORES)))

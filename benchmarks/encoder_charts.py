@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charts import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
+from style import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
 
 PUBLISHED = {
     "GloVe average": (61.5, 55.4),

@@ -1,6 +1,6 @@
 """Whether one interpreter can feed two engines: one server with two workers, beside two with one worker each.
 
-Half of the callers go to each of the two, as a perfect balancer would send them.
+All run onnxruntime. Half of the callers go to each of the two, as a perfect balancer would send them.
 
 python benchmarks/halves.py [--seconds 4] [--rounds 2]
 """
@@ -14,7 +14,7 @@ import click
 
 import generator
 from loads import unary
-from results import Row
+from results import ONNXRUNTIME, Row
 from sentences import load
 from servers import Server, start_ours
 
@@ -30,8 +30,10 @@ def main(*, seconds: float, rounds: int) -> None:
         for folder in folders:
             folder.mkdir()
         bodies = generator.write_bodies(Path(name) / "sentences.txt", load(None).texts)
-        one = running.enter_context(start_ours(folders[0], "--workers", "2"))
-        halves = [running.enter_context(start_ours(folder, "--workers", "1")) for folder in folders[1:]]
+        one = running.enter_context(start_ours(folders[0], "--workers", "2", engine=ONNXRUNTIME))
+        halves = [
+            running.enter_context(start_ours(folder, "--workers", "1", engine=ONNXRUNTIME)) for folder in folders[1:]
+        ]
 
         def measure(server: Server, callers: int) -> Row:
             return generator.measure(server, unary(callers), bodies, warmup_s=1, seconds=seconds)

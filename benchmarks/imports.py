@@ -26,8 +26,9 @@ from torch import Tensor, nn
 import generator
 from bothends.bundle import Bundle
 from bothends.session import Session
-from ceiling import Engine
+from ceiling import Engines
 from loads import unary
+from results import ONNXRUNTIME
 from sentences import load
 from servers import start_ours
 
@@ -123,17 +124,17 @@ def compare(bundle: Bundle, cells: nn.LSTM, table: Tensor) -> None:
 
 def rates(bundle: Bundle, folder: Path, *, seconds: float, sample: int) -> None:
     """Print what tokenizer and engine do in this process, and what a server answers, in turns."""
-    engine = Engine(load(None).texts, sample=sample, bundle=bundle)
-    bodies = generator.write_bodies(folder / "sentences.txt", engine.sample)
+    alone = Engines(load(None).texts, sample=sample, names=[ONNXRUNTIME], bundle=bundle)
+    bodies = generator.write_bodies(folder / "sentences.txt", alone.sample)
     generator.build()
-    with start_ours(folder, "--bundle", str(bundle.path), "--device", "cpu") as ours:
+    with start_ours(folder, "--bundle", str(bundle.path), "--device", "cpu", engine=ONNXRUNTIME) as ours:
         server = replace(ours, dimension=bundle.config.dimension)
         for _ in range(_ROUNDS):
-            engine.measure_slice()
+            alone.measure_slice()
             for asked in (unary(8), unary(64)):
                 row = generator.measure(server, asked, bodies, warmup_s=5, seconds=seconds)
                 _show(asked.name, row.sentences_per_s, row.cpu_s_per_1000 or 0)
-    best = engine.ceiling().best
+    best = alone.ceilings()[0].best
     _show(f"in process, batches of {best.batch} on {best.threads} threads", best.sentences_per_s, best.cpu_s_per_1000)
 
 

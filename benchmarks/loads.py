@@ -45,5 +45,7 @@ DEADLINE_MS = 250
 PEAK = unary(128)
 """What our server answers here is its capacity."""
 CLOSED = (unary(1), unary(8), unary(32), wide(1), wide(4), wide(8), PEAK)
+FEWER = (unary(1), unary(32), wide(4), PEAK)
+"""Of the closed loops, those that tell most. A run of all would take too long to be of one machine."""
 OPEN = tuple(offered(percent) for percent in (50, 80, 100, 150, 200))
 OVERLOAD = OPEN[-1]

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from bothends.native import is_built
+
 _PACKAGES = ("bothends", "onnxruntime", "grpcio", "tokenizers", "mosec")
 
 
 def describe() -> dict[str, str]:
-    """Date, processor, cores, kernel, Python and the packages that matter."""
+    """Date, processor, cores, kernel, Python and the packages that matter; of the native engine, where it is built."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -20,7 +22,16 @@ def describe() -> dict[str, str]:
         "memory": f"{memory:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
-    } | {package: version(package) for package in _PACKAGES}
+        **{package: version(package) for package in _PACKAGES},
+        **(_native() if is_built() else {}),
+    }
+
+
+def _native() -> dict[str, str]:
+    """Its version and the level that it takes here."""
+    from bothends_kernel import levels
+
+    return {"bothends-kernel": f"{version('bothends-kernel')} ({levels()[0]})"}
 
 
 def _processor() -> str:

@@ -38,7 +38,7 @@ class Show:
     def row(self, row: Row) -> None:
         """One line of a row just measured."""
         p50, p99 = (f"{value:8.2f}" if value is not None else f"{'–':>8}" for value in (row.p50_ms, row.p99_ms))
-        line = f"{row.load:<18} {row.server:<14}{row.sentences_per_s:8,.0f}/s  p50 {p50} ms  p99 {p99} ms"
+        line = f"{row.load:<18} {row.server:<23}{row.sentences_per_s:8,.0f}/s  p50 {p50} ms  p99 {p99} ms"
         self._console.print(line, style="dim", highlight=False)
 
     def __enter__(self) -> Self:

@@ -8,12 +8,13 @@ import click
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from bars import judge
+from bars import Verdict, judge
+from figures import WIDE_4, cpu_over_onnxruntime
 from loads import CLOSED, DEADLINE_MS, OPEN, PEAK
-from results import MOSEC, NAIVE, OURS, Results, Row
+from results import FLOAT32, MOSEC, ONNXRUNTIME, OURS, Ceiling, Results, Row, ours
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-_STYLES = {"met, and the aim": "green", "met": "green", "missed": "red", "not measured": "dim", OURS: "bold"}
+_STYLES = {"met, and the aim": "green", "met": "green", "missed": "red", "not measured": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,16 @@ def tables(results: Results, *, brief: bool) -> Iterator[Table]:
     """All of them, the bars last; `brief` leaves out what matters only beside the run itself."""
     yield _closed(results, brief=brief)
     yield _open(results)
-    yield _ceiling(results)
-    yield _bars(results)
+    yield _engines(results, brief=brief)
+    for what, verdicts in judge(results).items():
+        yield _bars(f"Bars of {what}", verdicts)
 
 
-def notes(results: Results) -> list[str]:
-    """What was measured, on what, and how: sentences for above the tables."""
+def _setting(results: Results) -> list[str]:
+    """What was measured, on what: lines for above the tables."""
     machine, sentences, settings = results.machine, results.sentences, results.settings
-    versions = ", ".join(f"{name} {machine[name]}" for name in ("bothends", "onnxruntime", "grpcio", "mosec"))
-    slices = results.ceiling.slices if results.ceiling else 0
+    packages = ("bothends", "onnxruntime", "bothends-kernel", "grpcio", "mosec")
+    versions = ", ".join(f"{name} {machine[name]}" for name in packages if name in machine)
     where = ("processor", "memory", "kernel")
     return [
         f"{machine['date']}: {', '.join(machine[each] for each in where)}, {machine['cores']} cores; "
@@ -47,18 +49,35 @@ def notes(results: Results) -> list[str]:
         f"{sentences['count']:,} sentences from {sentences['source']}, {sentences['mean_tokens']:.1f} tokens on "
         f"average. A row is {settings['seconds']:g} s after {settings['warmup_s']:g} s of warm-up, over loopback, the "
         f"load generator on the same cores; the median of {settings['rounds']} rounds, in which the servers take turns "
-        "at each load.",
-        "CPU is the server's whole process tree, over the measured seconds alone. The machine is shared, so the "
-        f"ceiling was measured in {slices} slices, before, between and after the rounds: each schedule is the median "
-        "of them, and the ceiling is the one with the most sentences/s. Tokenising has a row of its own.",
-        f"The open loop's 100 % is what bothends answered in the same round at {PEAK.name}; each request has a "
-        f"deadline of {DEADLINE_MS} ms.",
+        f"at each load. By itself the server takes {results.default} here; mosec and the naive server run onnxruntime.",
     ]
+
+
+def _method(results: Results) -> list[str]:
+    """How: lines that tables are read with."""
+    turns = max((ceiling.turns for ceiling in results.ceilings), default=0)
+    beside = cpu_over_onnxruntime(results)
+    return [
+        "CPU is the server's whole process tree, over the measured seconds alone. The machine is shared, so engines "
+        f"took turns by themselves, too, {turns} each, before, between and after the rounds: a schedule is the median "
+        "of its turns, and an engine's ceiling is the schedule with the most sentences/s. What is judged in process "
+        "is judged on one thread and on all cores, by the worse. Tokenising has a row of its own.",
+        f"The open loop's 100 % is what bothends on {results.default} answered in the same round at {PEAK.name}; each "
+        f"request has a deadline of {DEADLINE_MS} ms.",
+        *([] if beside is None else [_beside_onnxruntime(beside)]),
+    ]
+
+
+def _beside_onnxruntime(ratio: float) -> str:
+    return (
+        f"At {WIDE_4} a sentence takes {ratio:.2f} × the CPU on {FLOAT32} that it takes on onnxruntime, both through "
+        "the server; the bar on it is set beside onnxruntime with no server around it."
+    )
 
 
 def show(results: Results, console: Console) -> None:
     """Everything, for a person at a terminal."""
-    for note in notes(results):
+    for note in (*_setting(results), *_method(results)):
         console.print(note, highlight=False)
     for table in tables(results, brief=False):
         console.print()
@@ -67,13 +86,13 @@ def show(results: Results, console: Console) -> None:
 
 def markdown(results: Results, *, charts: Sequence[tuple[str, str]]) -> str:
     """Everything, for a document; `charts` are a picture's address and what it shows."""
-    parts = ["\n".join(notes(results)[:2]), *(f"![{what}]({address})" for address, what in charts)]
+    parts = ["\n".join(_setting(results)), *(f"![{what}]({address})" for address, what in charts)]
     for table in tables(results, brief=True):
         head = [f"### {table.title}", ""]
         aligned = [":--" if at < table.words else "--:" for at in range(len(table.headings))]
         rows = [table.headings, aligned, *(cells for cells in table.rows if cells)]
         parts.append("\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in rows)]))
-    return "\n\n".join([*parts, "\n".join(notes(results)[2:])])
+    return "\n\n".join([*parts, "\n".join(_method(results))])
 
 
 def replace_between_markers(file: Path, text: str) -> None:
@@ -91,11 +110,15 @@ def _rich(table: Table) -> RichTable:
         drawn.add_column(heading, justify="left" if at < table.words else "right", no_wrap=True)
     for cells in table.rows:
         if cells:
-            styles = (_STYLES[cell] for cell in (*cells[: table.words], cells[-1]) if cell in _STYLES)
-            drawn.add_row(*cells, style=next(styles, None))
+            drawn.add_row(*cells, style=_style(cells))
         else:
             drawn.add_section()
     return drawn
+
+
+def _style(cells: Sequence[str]) -> str | None:
+    """A verdict's colour; our servers stand out."""
+    return "bold" if any(cell.startswith(OURS) for cell in cells[:2]) else _STYLES.get(cells[-1])
 
 
 def _closed(results: Results, *, brief: bool) -> Table:
@@ -106,7 +129,7 @@ def _closed(results: Results, *, brief: bool) -> Table:
         best = results.best(MOSEC, load.name)
         found = [row for row in results.rows if row.load == load.name]
         if brief:
-            found = [row for row in found if row.server in (OURS, NAIVE) or row is best]
+            found = [row for row in found if row.server.split()[0] != MOSEC or row is best]
         for row in found:
             mark = " (best)" if row is best and not brief else ""
             rows.append([row.load, row.server + mark, *_figures(row)])
@@ -133,7 +156,7 @@ def _open(results: Results) -> Table:
                 "refused", "p99 of refusals ms", "expired", "failed"]  # fmt: skip
     rows: list[Sequence[str]] = []
     for load in OPEN:
-        if (row := results.row(OURS, load.name)) and row.goodput_per_s is not None and row.peak_per_s:
+        if (row := results.row(ours(results.default), load.name)) and row.goodput_per_s is not None and row.peak_per_s:
             share = f"{row.goodput_per_s / row.peak_per_s:.2f}"
             rates = [_number(row.offered_per_s, 0), _number(row.goodput_per_s, 0), share]
             latencies = [_number(row.p50_ms, 2), _number(row.p99_ms, 2), _number(row.cpu_s_per_1000, 3)]
@@ -144,30 +167,52 @@ def _open(results: Results) -> Table:
                 f"{row.failed:,.0f}",
             ]
             rows.append([f"{load.percent} %", *rates, *latencies, *lost])
-    return Table(f"Open loop: Poisson arrivals at bothends, deadline {DEADLINE_MS} ms", headings, rows)
+    title = f"Open loop: Poisson arrivals at bothends on {results.default}, deadline {DEADLINE_MS} ms"
+    return Table(title, headings, rows)
 
 
-def _ceiling(results: Results) -> Table:
+def _engines(results: Results, *, brief: bool) -> Table:
+    headings = ["engine", "schedule", "threads", "sentences/s", "× onnxruntime's best", "p50 ms", "CPU s per 1,000"]
     rows: list[Sequence[str]] = []
-    if ceiling := results.ceiling:
-        for schedule in ceiling.schedules:
-            what = f"sorted batches of {schedule.batch}, {schedule.threads} thread{'s' * (schedule.threads > 1)}"
-            mark = " (the ceiling)" if schedule is ceiling.best else ""
-            figures = [f"{schedule.sentences_per_s:,.0f}", "", f"{schedule.cpu_s_per_1000:.3f}"]
-            rows.append([what + mark, *figures])
-        alone = [f"{1000 / ceiling.one_by_one_p50_ms:,.0f}", f"{ceiling.one_by_one_p50_ms:.3f}"]
-        rows.append(["one by one, 1 thread", *alone, f"{ceiling.one_by_one_cpu_s_per_1000:.3f}"])
-        rows.append(["the tokenizer, one by one", "", "", f"{ceiling.tokenise_cpu_s_per_1000:.3f}"])
-    return Table("Engine and tokenizer by themselves", ["", "sentences/s", "p50 ms", "CPU s per 1,000"], rows)
+    for ceiling in results.ceilings:
+        rows += [*_schedules(ceiling, results.ceiling(ONNXRUNTIME), brief=brief), _one_by_one(ceiling), []]
+    if results.tokenise_cpu_s_per_1000 is not None:
+        rows.append(["the tokenizer", "one by one", "1", "", "", "", f"{results.tokenise_cpu_s_per_1000:.3f}"])
+    return Table("Engines and tokenizer by themselves", headings, rows, words=2)
 
 
-def _bars(results: Results) -> Table:
+def _schedules(ceiling: Ceiling, other: Ceiling | None, *, brief: bool) -> Iterator[Sequence[str]]:
+    """A row each; `brief`, of the best on each number of threads."""
+    order = "sorted by length" if ceiling.engine == ONNXRUNTIME else "as they come"
+    for schedule in ceiling.schedules:
+        if brief and schedule is not ceiling.best_on(schedule.threads):
+            continue
+        best = other and other.best_on(schedule.threads)
+        ratio = f"{schedule.sentences_per_s / best.sentences_per_s:.2f}" if best else "–"
+        mark = " (its ceiling)" if schedule is ceiling.best else ""
+        yield [
+            ceiling.engine,
+            f"batches of {schedule.batch}, {order}{mark}",
+            str(schedule.threads),
+            f"{schedule.sentences_per_s:,.0f}",
+            ratio,
+            "",
+            f"{schedule.cpu_s_per_1000:.3f}",
+        ]
+
+
+def _one_by_one(ceiling: Ceiling) -> Sequence[str]:
+    p50_ms, cpu_s = ceiling.one_by_one_p50_ms, ceiling.one_by_one_cpu_s_per_1000
+    return [ceiling.engine, "one by one", "1", f"{1000 / p50_ms:,.0f}", "", f"{p50_ms:.3f}", f"{cpu_s:.3f}"]
+
+
+def _bars(title: str, verdicts: Sequence[Verdict]) -> Table:
     rows: list[Sequence[str]] = []
-    for verdict in judge(results):
+    for verdict in verdicts:
         bar, relation = verdict.bar, "≤" if verdict.bar.at_most else "≥"
         figure = "–" if verdict.figure is None else bar.show(verdict.figure)
         rows.append([bar.text, figure, f"{relation} {bar.show(bar.limit)}", bar.show(bar.aim), verdict.word])
-    return Table("Bars", ["", "figure", "bar", "aim", "verdict"], rows)
+    return Table(title, ["", "figure", "bar", "aim", "verdict"], rows)
 
 
 def _number(value: float | None, digits: int) -> str:

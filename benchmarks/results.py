@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import Any
 
 OURS, NAIVE, MOSEC = "bothends", "naive grpcio", "mosec"
+ONNXRUNTIME, FLOAT32, BF16, INT8 = "onnxruntime", "native float32", "native bf16", "native int8"
+ENGINES = (ONNXRUNTIME, FLOAT32, BF16, INT8)
+"""What bothends runs on. The peers run on onnxruntime."""
+
+
+def ours(engine: str) -> str:
+    """The name of our server on that engine."""
+    return f"{OURS} {engine}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The engine in this process: length-sorted batches of `batch`, on `threads` threads."""
+    """An engine in this process: batches of `batch`, on `threads` threads."""
 
     batch: int
     threads: int
@@ -52,19 +60,27 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What tokenizer and engine cost by themselves; medians over slices spread over the run."""
+    """What an engine does by itself; medians over the turns that it took, spread over the run."""
 
-    slices: int
+    engine: str
+    turns: int
     schedules: list[Schedule]
     one_by_one_p50_ms: float
     """A sentence alone, on one thread: the engine's own batch-1 time."""
     one_by_one_cpu_s_per_1000: float
-    tokenise_cpu_s_per_1000: float
 
     @property
     def best(self) -> Schedule:
         """The schedule that gives the most sentences/s: the ceiling."""
-        return max(self.schedules, key=lambda schedule: schedule.sentences_per_s)
+        return max(self.schedules, key=_rate)
+
+    def best_on(self, threads: int) -> Schedule | None:
+        """The same on so many threads."""
+        return max((each for each in self.schedules if each.threads == threads), key=_rate, default=None)
+
+
+def _rate(schedule: Schedule) -> float:
+    return schedule.sentences_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +104,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Our server with a limit on a batch's sentences."""
+    """Our server on an engine with a limit on a batch's sentences."""
 
+    engine: str
     max_batch_rows: int
     sentences_per_s: float
     cpu_s_per_1000: float | None
@@ -103,10 +120,17 @@ class Results:
     machine: dict[str, str]
     settings: dict[str, Any]
     sentences: dict[str, Any]
-    ceiling: Ceiling | None = None
+    default: str = ONNXRUNTIME
+    """The engine that a server takes by itself on this machine."""
+    ceilings: list[Ceiling] = field(default_factory=list)
+    tokenise_cpu_s_per_1000: float | None = None
     rows: list[Row] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     memory: Memory | None = None
+
+    def ceiling(self, engine: str) -> Ceiling | None:
+        """That engine by itself."""
+        return next((ceiling for ceiling in self.ceilings if ceiling.engine == engine), None)
 
     def row(self, server: str, load: str) -> Row | None:
         """The row of that server under that load."""
@@ -126,9 +150,10 @@ class Results:
     def open(cls, file: Path) -> "Results":
         """Read what `save` wrote."""
         data = json.loads(file.read_text(encoding="utf-8"))
-        if ceiling := data["ceiling"]:
-            schedules = [Schedule(**schedule) for schedule in ceiling["schedules"]]
-            data["ceiling"] = Ceiling(**ceiling | {"schedules": schedules})
+        data["ceilings"] = [
+            Ceiling(**ceiling | {"schedules": [Schedule(**schedule) for schedule in ceiling["schedules"]]})
+            for ceiling in data["ceilings"]
+        ]
         data["rows"] = [Row(**row) for row in data["rows"]]
         data["windows"] = [Window(**window) for window in data["windows"]]
         data["memory"] = Memory(**data["memory"]) if data["memory"] else None

@@ -8,9 +8,10 @@ from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
+import engines
 from bothends.bundle import Bundle, default_path
 from processes import Process, free_port
-from results import MOSEC, NAIVE, OURS
+from results import MOSEC, NAIVE, OURS, ours
 
 MOSEC_BATCHES = (1, 2, 4, 32)
 """How many requests mosec batches at most. Its best for a load is the best of these: few requests want a small number,
@@ -23,7 +24,7 @@ _COUNTED = ("sentence_tokens_sum", "sentence_tokens_count", "batch_tokens_sum", 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One that runs. `flags` are the load generator's."""
+    """One that runs. `flags` are the load generator's; `engine` is what ours was told to run on."""
 
     name: str
     process: Process
@@ -31,6 +32,7 @@ class Server:
     flags: tuple[str, ...] = ()
     metrics_url: str | None = None
     dimension: int = 0
+    engine: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -61,13 +63,16 @@ class Server:
         }
 
 
-def start_ours(logs: Path, *flags: str) -> Server:
-    """`bothends serve` as a user starts it, on free ports."""
+def start_ours(logs: Path, *flags: str, engine: str | None = None) -> Server:
+    """`bothends serve` as a user starts it, on free ports; on `engine`, or on the one that it takes by itself."""
+    name = OURS if engine is None else ours(engine)
     command = [str(Path(sys.executable).parent / "bothends"), "serve", "--port", "0", "--http-port", "0", *flags]
+    command += [] if engine is None else engines.flags(engine)
     banner = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
-    process = Process(OURS, command, ready=banner, log=logs / "bothends.log")
+    process = Process(name, command, ready=banner, log=logs / f"{name}.log")
     url = f"{process.found['url']}/metrics"
-    return Server(OURS, process, int(process.found["port"]), metrics_url=url, dimension=_dimension())
+    port = int(process.found["port"])
+    return Server(name, process, port, metrics_url=url, dimension=_dimension(), engine=engine)
 
 
 def start_naive(logs: Path) -> Server:

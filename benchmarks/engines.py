@@ -1,0 +1,33 @@
+"""The engines that bothends can run on: which there are here, how a server is told, and each loaded in this process."""
+
+from bothends.bundle import Bundle
+from bothends.engine import Engine
+from bothends.native import Native, Precision, is_built
+from bothends.session import Session
+from results import BF16, ENGINES, FLOAT32, INT8, ONNXRUNTIME
+
+_PRECISIONS: dict[str, Precision] = {FLOAT32: "float32", BF16: "bf16", INT8: "int8"}
+
+
+def built() -> tuple[str, ...]:
+    """All of them where bothends_kernel is installed, else onnxruntime alone."""
+    return ENGINES if is_built() else (ONNXRUNTIME,)
+
+
+def default() -> str:
+    """The one that `bothends serve` takes by itself."""
+    return FLOAT32 if FLOAT32 in built() else ONNXRUNTIME
+
+
+def flags(engine: str) -> list[str]:
+    """What makes `bothends serve` take it and no other."""
+    if engine == ONNXRUNTIME:
+        return ["--engine", "onnxruntime"]
+    return ["--engine", "native", "--precision", _PRECISIONS[engine]]
+
+
+def load(engine: str, bundle: Bundle) -> Engine:
+    """The engine with the bundle's weights, as a server would load it."""
+    if engine == ONNXRUNTIME:
+        return Session(bundle, device="cpu")
+    return Native(bundle, precision=_PRECISIONS[engine])

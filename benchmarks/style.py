@@ -1,0 +1,52 @@
+"""How pictures look: colours, type and a page of two panels. Draws nothing by itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")  # before pyplot is loaded: there may be no display
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+# Okabe and Ito's colours, which colour-blind eyes tell apart.
+BLUE, SKY, RED, ORANGE = "#0072B2", "#56B4E9", "#D55E00", "#E69F00"
+GREY, INK = "#8A8A8A", "#2B2B2B"
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "white",
+    "font.size": 11,
+    "text.color": INK,
+    "axes.edgecolor": "#C8C8C8",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titlepad": 12,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#ECECEC",
+    "lines.linewidth": 2.2,
+    "lines.markersize": 7,
+}
+THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
+DASHES = (0, (4, 3))
+
+
+def two_panels(title: str, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """A page under its title."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, height))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=15, fontweight="bold")
+    figure.subplots_adjust(left=0.06, right=0.97, bottom=0.19, top=0.8, wspace=0.2)
+    return figure, axes
+
+
+def sign(figure: Figure, machine: Mapping[str, str], *, what: str) -> None:
+    """At the foot: what it was measured on, and when."""
+    source = f"{machine['processor']}, {machine['cores']} cores{what} · {machine['date']}"
+    figure.text(0.01, 0.01, source, fontsize=8.5, color=GREY)
