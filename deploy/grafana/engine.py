@@ -22,17 +22,18 @@ def page() -> Dashboard:
 _SERVED: list[Panel] = [
     rows(
         "What is served",
-        "Each instance's model and the device it runs on. Different devices: see BothendsDeviceFallback in "
-        "docs/runbook.md. Different versions are a deployment under way, or one that stopped halfway.",
+        "Each instance's model, the device it runs on, and by what. Different devices: see BothendsDeviceFallback in "
+        "docs/runbook.md. Different providers: not all have the native engine, so their last bits, and their speed, "
+        "differ. Different versions are a deployment under way, or one that stopped halfway.",
         pick("bothends_model_info"),
         columns=["instance", "name", "version", "device", "provider"],
     ),
     rows(
         "What it runs on",
-        "Each instance's versions of bothends, Python and onnxruntime. If one instance is slower or further from "
-        "PyTorch than the others, see whether it differs here.",
+        "Each instance's versions of bothends, Python, onnxruntime and the native engine (kernel). If one instance is "
+        "slower or further from PyTorch than the others, see whether it differs here.",
         pick("bothends_build_info"),
-        columns=["instance", "version", "python", "onnxruntime"],
+        columns=["instance", "version", "python", "onnxruntime", "kernel"],
     ),
 ]
 
