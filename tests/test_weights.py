@@ -33,6 +33,24 @@ def test_numbers_are_the_files(make_bundle: Callable[..., Bundle], layers: int, 
         assert all(np.array_equal(weights[name], held[f"{name}{layer}"]) for name in ("W", "R", "B"))
 
 
+def test_what_passes_between_nodes_may_have_any_name(make_bundle: Callable[..., Bundle]) -> None:
+    """Exporters of other versions call it otherwise; the packaged model's was one."""
+    bundle = make_bundle(layers=2)
+    model = onnx.load_from_string(bundle.model)
+    between = {name for node in model.graph.node for name in node.output} - {"", "embedding", "h_n"}
+    assert len(between) > 5
+    for node in model.graph.node:
+        node.input[:] = [f"x_{name}" if name in between else name for name in node.input]
+        node.output[:] = [f"x_{name}" if name in between else name for name in node.output]
+    assert np.array_equal(
+        read(replace(bundle, model=model.SerializeToString())).layers[1]["R"], read(bundle).layers[1]["R"]
+    )
+
+
+def test_the_packaged_model_is_read(english: Bundle) -> None:
+    assert read(english).table.shape == (30_522, 256)
+
+
 def swapped_layers(model: onnx.ModelProto) -> None:
     first, second = (node for node in model.graph.node if node.op_type == "LSTM")
     first.input[1], second.input[1] = second.input[1], first.input[1]

@@ -1,10 +1,11 @@
 """A bundle's model.onnx to the numbers in it: what an engine needs that isn't onnxruntime.
 
-Only of a graph that is, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs:
-what is computed from the numbers is then what the file says. Knows no engine.
+Only of a graph that is, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs,
+whatever it calls what passes between nodes: what is computed from the numbers is then what the file says. Knows no
+engine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ _DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2")}
 """Of a table and weights, by TensorProto.DataType."""
 _HALF = 10
 _TABLE = "embedding.weight"
+_ENDS = {"", "token_ids", "lengths", "embedding", "h_n"}
+"""Of the graph; an empty name stands for an input or output that isn't there."""
 _Node = tuple[str, list[str], list[str]]
 """An operator, its inputs and its outputs."""
 
@@ -43,7 +46,8 @@ def read(bundle: Bundle) -> Weights:
     graph = admit(bundle.model, file).graph
     held = {tensor.name.decode(): tensor for tensor in graph.initializer}
     is_half = _TABLE in held and held[_TABLE].data_type == _HALF
-    if [_signature(node) for node in graph.node] != list(_written(config, is_half=is_half)):
+    given = _ENDS | held.keys()
+    if _unnamed(map(_signature, graph.node), given) != _unnamed(_written(config, is_half=is_half), given):
         raise BundleError(f"{file} isn't the graph that `bothends export` writes for {config.described()}")
     for node in graph.node:
         if node.op_type == b"LSTM" and _attributes(node) != {
@@ -76,6 +80,16 @@ def _written(config: EncoderConfig, *, is_half: bool) -> Iterator[_Node]:
     yield "Concat", [f"Y_h{layer}" for layer in range(config.layers)], ["h_n"]
     yield "Transpose", [f"Y_h{top}"], [f"Y_h{top}_by_batch"]
     yield "Reshape", [f"Y_h{top}_by_batch", "join_both_ends"], ["embedding"]
+
+
+def _unnamed(nodes: Iterable[_Node], given: set[str]) -> list[_Node]:
+    """The same with numbers in place of all names that aren't given, in order of appearance."""
+    numbers: dict[str, str] = {}
+
+    def of(names: list[str]) -> list[str]:
+        return [name if name in given else numbers.setdefault(name, f"#{len(numbers)}") for name in names]
+
+    return [(operator, of(inputs), of(outputs)) for operator, inputs, outputs in nodes]
 
 
 def _signature(node: Any) -> _Node:
