@@ -101,7 +101,9 @@ def test_every_length_is_pytorchs(
     """Every length alone and ragged batches, with random ids in the padding, for each depth; h_n too."""
     checkpoint = make_checkpoint(layers=layers)[1]
     bundle = export(checkpoint, tmp_path / "bundle")
-    assert verify(bundle, checkpoint.encoder, device=device, tolerance=TOLERANCE).breaches() == []
+    assert (
+        verify(bundle, checkpoint.encoder, engine=Session(bundle, device=device), tolerance=TOLERANCE).breaches() == []
+    )
 
 
 def test_alone_is_batched(session: Session, sentences: list[list[int]]) -> None:

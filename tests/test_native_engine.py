@@ -7,17 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bothends import native
 from bothends.bundle import Bundle
+from bothends.cli import main
 from bothends.embedder import Embedder
 from bothends.errors import NotServingError
 from bothends.selftest import self_test
 from bothends.session import Session
 from bothends.settings import Precision, Settings
 from bothends.tokenizer import Tokenizer
+from bothends_export.equivalence import verify
+from bothends_export.export import lift
 
 pytestmark = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
 
@@ -87,6 +91,26 @@ def test_it_agrees_with_onnxruntime(make_bundle: Callable[..., Bundle], layers: 
     sentences = [list(map(int, random.integers(0, vocabulary, length))) for length in (1, 2, 7, 40, 3)]
     sentences += [[0], [vocabulary - 1]]
     assert np.abs(native.Native(bundle).run(sentences) - Session(bundle).run(sentences)).max() <= 2e-6
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_verify_holds_it_to_pytorch(make_bundle: Callable[..., Bundle], layers: int, precision: Precision) -> None:
+    """At every length and in ragged batches; and another's weights don't pass."""
+    bundle, other = make_bundle(layers=layers), make_bundle(layers=layers, seed=5)
+    right, wrong = (native.Native(of, precision=precision) for of in (bundle, other))
+    report = verify(bundle, lift(bundle), engine=right, tolerance=right.tolerance)
+    assert report.breaches() == []
+    assert all(row.same_bits for row in report.rows if row.same_bits is not None)
+    assert verify(bundle, lift(bundle), engine=wrong, tolerance=right.tolerance).breaches()
+
+
+def test_verify_has_a_flag_for_it(toy_bundle: Bundle) -> None:
+    asked = ["verify", str(toy_bundle.path), "--engine", "native", "--precision", "int8"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 0, result.output
+    assert "by native/" in result.output
+    assert result.output.endswith("all within 3e-02\n")
 
 
 def test_a_server_answers_with_the_engines_own_bits(engine: native.Native, english: Bundle) -> None:

@@ -1,6 +1,6 @@
 """Is this bundle the same function as its PyTorch encoder? Measured, at every length, in every batch, end by end.
 
-The reference is `encoder.py`, one sentence at a time without padding. What is tested is the service's own session.
+The reference is `encoder.py`, one sentence at a time without padding. What is tested is the service's own engine.
 Padding slots hold random ids, and token 0 has a vector like any other: a graph that lets padding in can't hide.
 """
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bothends.architecture import EncoderConfig
 from bothends.bundle import Bundle
+from bothends.placing import Placed
 from bothends.session import Session
 from bothends.tokenizer import Tokenizer
 
@@ -24,8 +25,8 @@ from .encoder import Encoder
 Advance = Callable[[int], None]
 """Told how many more sentences were compared."""
 
-States = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""`embedding` [batch, dimension] and `h_n` [layers·directions, batch, state]."""
+States = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""`embedding` [batch, dimension] and `h_n` [layers·directions, batch, state], which the native engine doesn't give."""
 
 _BATCH_SIZES = (2, 3, 7, 8, 16, 33, 64)
 
@@ -41,7 +42,7 @@ class Row:
     """Of the embedding's forward half; None where it has no halves."""
     backward: float | None
     h_n: float | None
-    """None where the reference gives no h_n, as for the golden sentences."""
+    """None where there is no h_n: of the golden sentences, and of the native engine."""
     same_bits: bool | None
     """Against the same sentence alone; None where it was alone."""
 
@@ -74,21 +75,24 @@ def verify(
     bundle: Bundle,
     encoder: Encoder,
     *,
-    device: str = "cpu",
+    engine: Placed | None = None,
     tolerance: float = 1e-5,
     seed: int = 0,
     advance: Advance = lambda _: None,
 ) -> Report:
-    """Compare `bundle` on `device` with `encoder`: every length alone, ragged batches, and the golden sentences."""
-    session = Session(bundle, device=device)
+    """Compare `bundle` with `encoder`: every length alone, ragged batches, and the golden sentences.
+
+    `engine` is what computes the bundle; the default is onnxruntime on a CPU.
+    """
+    engine = engine or Session(bundle)
     encoder.eval()
     random = np.random.default_rng(seed)
     with _beside() as beside:
-        pair = _Pair(session, encoder, beside)
+        pair = _Pair(engine, encoder, beside)
         rows = [*_lengths(pair, bundle.config.max_tokens, random, advance)]
         rows += _ragged(pair, bundle.config.max_tokens, random, advance)
-    rows.append(_golden(bundle, session))
-    return Report(rows, tolerance, needs_same_bits=session.device == "cpu")
+    rows.append(_golden(bundle, engine))
+    return Report(rows, tolerance, needs_same_bits=engine.device == "cpu")
 
 
 @contextmanager
@@ -110,9 +114,15 @@ def _beside() -> Iterator[ThreadPoolExecutor]:
 class _Pair:
     """What is tested, and what it is tested against, which computes in a thread of its own."""
 
-    session: Session
+    engine: Placed
     encoder: Encoder
     beside: ThreadPoolExecutor
+
+    def found(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
+        """The engine's states of a batch, padded already where the engine pads."""
+        if isinstance(self.engine, Session):
+            return self.engine.states(ids, lengths)
+        return self.engine.run([row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]), None
 
     def reference(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> Future[States]:
         """PyTorch's states, each sentence by itself, to come."""
@@ -138,8 +148,7 @@ def _lengths(pair: _Pair, max_tokens: int, random: np.random.Generator, advance:
             ids = pair.random_ids(random, (1, length))
             lengths = np.array([length], dtype=np.int32)
             expected = pair.reference(ids, lengths)
-            found = pair.session.states(ids, lengths)
-            measured.append(_compare(found, expected.result(), pair.encoder.config))
+            measured.append(_compare(pair.found(ids, lengths), expected.result(), pair.encoder.config))
             advance(1)
         what = f"length {start}" if start == stop else f"lengths {start}-{stop}"
         yield _worst(what, measured, same_bits=None)
@@ -153,24 +162,26 @@ def _ragged(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: 
         lengths[random.permutation(size)[:2]] = 1, max_tokens
         ids = pair.random_ids(random, (size, max_tokens))
         expected = pair.reference(ids, lengths)
-        batched, h_n = pair.session.states(ids, lengths)
+        batched, h_n = pair.found(ids, lengths)
         same = True
         for row, length in enumerate(lengths):
-            alone, h_n_alone = pair.session.states(ids[row : row + 1, :length], lengths[row : row + 1])
-            same &= np.array_equal(alone[0], batched[row]) and np.array_equal(h_n_alone[:, 0], h_n[:, row])
+            alone, h_n_alone = pair.found(ids[row : row + 1, :length], lengths[row : row + 1])
+            same &= np.array_equal(alone[0], batched[row])
+            if h_n is not None and h_n_alone is not None:
+                same &= np.array_equal(h_n_alone[:, 0], h_n[:, row])
         compared = _compare((batched, h_n), expected.result(), pair.encoder.config)
         advance(size)
         yield _worst(f"ragged batch of {size}", [compared], same_bits=bool(same))
 
 
-def _golden(bundle: Bundle, session: Session) -> Row:
+def _golden(bundle: Bundle, engine: Placed) -> Row:
     """The golden sentences through the bundle's tokenizer, against the vectors that its export computed."""
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json")
     ids = [tokens.ids for tokens in tokenizer.encode(bundle.golden.sentences)]
     if ids != bundle.golden.token_ids:
         return Row("golden sentences", len(ids), np.nan, None, None, None, None)
-    batched = session.run(ids)
-    alone = np.concatenate([session.run([sentence]) for sentence in ids])
+    batched = engine.run(ids)
+    alone = np.concatenate([engine.run([sentence]) for sentence in ids])
     measured = _Measured(len(ids), *_differences(alone, bundle.golden.embeddings, bundle.config), None)
     return _worst("golden sentences", [measured], same_bits=np.array_equal(alone, batched))
 
@@ -186,8 +197,8 @@ class _Measured(NamedTuple):
 
 
 def _compare(found: States, expected: States, config: EncoderConfig) -> _Measured:
-    """A session's states beside PyTorch's."""
-    of_states = float(np.abs(found[1] - expected[1]).max())
+    """An engine's states beside PyTorch's."""
+    of_states = None if found[1] is None or expected[1] is None else float(np.abs(found[1] - expected[1]).max())
     return _Measured(len(found[0]), *_differences(found[0], expected[0], config), of_states)
 
 
