@@ -4,6 +4,12 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
+# What compiles the native CPU engine. python3-dev has the headers where the base's Python is Debian's own.
+# Not pinned: Debian's stable release changes it for security only, and drops the version that was there before.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends g++ python3-dev \
+ && rm -rf /var/lib/apt/lists/*
 ARG ACCELERATOR=cpu
 WORKDIR /src
 COPY deploy/locks deploy/locks
@@ -15,6 +21,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && python -m pip --python /opt/bothends/bin/python install --require-hashes --requirement deploy/locks/${ACCELERATOR}.txt \
  && python -m venv /builder \
  && /builder/bin/pip install --require-hashes --requirement deploy/locks/build.txt
+# Compiled before the rest is here, so that a change there doesn't compile it again. It runs on any processor of the
+# builder's architecture: what that one can do is asked for when the engine is loaded.
+COPY kernel kernel
+RUN /builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./kernel
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY export export

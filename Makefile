@@ -2,30 +2,33 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KERNEL := $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*)
+COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 
+.NOTPARALLEL: # one pip at a time in an environment
 .PHONY: help serve kernel kernel-check test chaos compose-test bench lint proto dashboards lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-serve: $(VENV)/.serve ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
+serve: $(VENV)/.serve $(VENV)/.native ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
 	@exec $(BIN)/bothends serve $(ARGS)
 
-kernel: $(VENV)/.kernel ## Build the native CPU engine and install it; needs a C++ compiler
+kernel: $(VENV)/.kernel ## Build the native CPU engine and install it, or say why not; `make serve` tries it by itself
 
 kernel-check: $(VENV)/.test ## Run the native engine and its tests under GCC's sanitizers
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
 	@kernel/check/check.sh $(BIN)/python
 
-test: $(VENV)/.test $(VENV)/.clients lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
+test: $(VENV)/.test $(VENV)/.clients $(VENV)/.native lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
 	@$(BIN)/pytest $(ARGS)
 
-chaos: $(VENV)/.test ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
+chaos: $(VENV)/.test $(VENV)/.native ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
 
 compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and test it; needs docker with compose
 	@$(BIN)/pytest -m compose $(ARGS)
 
-bench: $(VENV)/.bench ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute)
+bench: $(VENV)/.bench $(VENV)/.native ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.test ## Lint, types and import contracts
@@ -50,7 +53,7 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/locks/$$lock.txt || exit 1; done
 
 clean: ## Remove .venv and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) kernel/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"bothends needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")'
@@ -77,6 +80,15 @@ $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/.serve
 
-$(VENV)/.kernel: $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./kernel
+$(VENV)/.kernel: $(KERNEL) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./kernel || { \
+		echo "The native engine needs $(COMPILER)." >&2; exit 1; }
+	@touch $@
+
+# Tried once for each state of kernel/. Where it fails, an older build must not stay: it may not fit.
+$(VENV)/.native: $(KERNEL) | $(VENV)/bin/python
+	@echo "Building the native engine; what is said meanwhile goes to $(VENV)/kernel.log"
+	@$(MAKE) --silent kernel >$(VENV)/kernel.log 2>&1 || { \
+		$(BIN)/python -m pip uninstall --quiet --yes bothends-kernel 2>/dev/null; rm -f $(VENV)/.kernel; \
+		echo "It can't be built here; onnxruntime does its work. Install $(COMPILER), then: make kernel"; }
 	@touch $@

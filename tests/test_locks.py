@@ -9,6 +9,9 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+KERNEL = tomllib.loads((ROOT / "kernel" / "pyproject.toml").read_text())
+CMAKE = ["cmake>=3.22", "ninja"]
+"""What scikit-build-core takes from the machine, or fetches: a build stage has neither, and locks what it fetches."""
 LOCKS = {"build": [], "cpu": ["cpu", "tracing"], "gpu": ["gpu", "tracing"]}
 
 
@@ -23,9 +26,10 @@ def locked(name: str) -> dict[str, tuple[str, list[str]]]:
 
 
 def asked(name: str) -> list[Requirement]:
-    """What pyproject.toml wants of it, extras of our own resolved."""
+    """What pyproject.toml wants of it, extras of our own resolved; what builds the wheels, the kernel's too."""
     if name == "build":
-        return [Requirement(text) for text in PROJECT["build-system"]["requires"]]
+        requires = [text for built in (PROJECT, KERNEL) for text in built["build-system"]["requires"]]
+        return [Requirement(text) for text in [*requires, *CMAKE]]
     wanted, found = [*PROJECT["project"]["dependencies"]], []
     extras = LOCKS[name]
     wanted += [text for extra in extras for text in PROJECT["project"]["optional-dependencies"][extra]]
@@ -59,7 +63,7 @@ def test_nothing_is_locked_without_a_hash(name: str) -> None:
 def test_the_image_installs_by_the_locks_only() -> None:
     """Every pip in the Dockerfile asks for hashes, or for nothing from an index."""
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-    commands = [part for part in text.replace("&&", "\n").splitlines() if re.search(r"^[^#]* (install|wheel) ", part)]
-    assert len(commands) == 4
+    commands = [one for one in text.replace("&&", "\n").splitlines() if re.search(r"^[^#]*pip .*(install|wheel) ", one)]
+    assert len(commands) == 5
     for command in commands:
         assert "--require-hashes" in command or "--no-index" in command or "--no-build-isolation" in command

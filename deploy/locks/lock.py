@@ -15,7 +15,16 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 PYTHON = "3.13"
 """The image's."""
+BUILT = [ROOT, ROOT / "kernel"]
+"""The distributions that the image builds."""
+TOOLS = ["cmake>=3.22", "ninja>=1.11"]
+"""What scikit-build-core fetches by itself where a machine has none; here nothing may be fetched without a hash."""
 EXTRAS = {"cpu": ["cpu", "tracing"], "gpu": ["gpu", "tracing"]}
+
+
+def build_requirements(folder: Path) -> list[str]:
+    """What builds a distribution."""
+    return list(tomllib.loads((folder / "pyproject.toml").read_text())["build-system"]["requires"])
 
 
 @click.command()
@@ -24,7 +33,7 @@ def main() -> None:
     uv = [str(Path(sys.executable).parent / "uv"), "pip", "compile", "--universal", "--generate-hashes", "--upgrade"]
     uv += ["--python-version", PYTHON, "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     environment = {"SSL_CERT_FILE": os.environ["PIP_CERT"]} if "PIP_CERT" in os.environ else {}
-    builder = "\n".join(tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"])
+    builder = "\n".join([*TOOLS, *(requirement for folder in BUILT for requirement in build_requirements(folder))])
     for name in ("build", *EXTRAS):
         what = [f"--extra={extra}" for extra in EXTRAS.get(name, [])]
         source = [str(ROOT / "pyproject.toml")] if what else ["-"]

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
@@ -56,6 +56,21 @@ def stack(engine: None, figures: dict[str, str]) -> Iterator[Stack]:
         yield running
     finally:
         running.remove(images=True)
+
+
+@pytest.fixture
+def other(stack: Stack) -> Iterator[Callable[..., Stack]]:
+    """Another project of the same images, with an environment of its own."""
+    made: list[Stack] = []
+
+    def make(**environment: str) -> Stack:
+        images = {name: stack.environment[name] for name in ("EMBEDDER_IMAGE", "GATEWAY_IMAGE")}
+        made.append(Stack(**images, **environment))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.remove(images=False)
 
 
 def seconds_to_healthy(container: str) -> float:

@@ -77,9 +77,18 @@ def python_inside(container: str, code: str) -> str:
     return run_inside(container, "python", "-c", code).strip()
 
 
+def metrics(embedder: str) -> list[str]:
+    """The lines of an embedder's own metrics page."""
+    code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/metrics').read().decode())"
+    return python_inside(embedder, code).splitlines()
+
+
 def metric(embedder: str, line: str) -> float:
     """A sample of an embedder's own metrics page, by the name and labels that its line begins with."""
-    page = python_inside(
-        embedder, "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/metrics').read().decode())"
-    )
-    return next(float(row.rpartition(" ")[2]) for row in page.splitlines() if row.startswith(line + " "))
+    return next(float(row.rpartition(" ")[2]) for row in metrics(embedder) if row.startswith(line + " "))
+
+
+def provider(embedder: str) -> str:
+    """What computes in an embedder, as its metrics page says."""
+    (line,) = [row for row in metrics(embedder) if row.startswith("bothends_model_info{")]
+    return line.partition('provider="')[2].partition('"')[0]

@@ -1,7 +1,7 @@
 """A bundle by one variable: served where it is right, and where it isn't, said why."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,21 +14,6 @@ from .stack import Stack
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def other(stack: Stack) -> Iterator[Callable[[str], Stack]]:
-    """Another project of the same images, with a bundle of its own."""
-    made: list[Stack] = []
-
-    def make(bundle: str) -> Stack:
-        images = {name: stack.environment[name] for name in ("EMBEDDER_IMAGE", "GATEWAY_IMAGE")}
-        made.append(Stack(BUNDLE=bundle, **images))
-        return made[-1]
-
-    yield make
-    for project in made:
-        project.remove(images=False)
-
-
 def folder(bundle: Bundle, path: Path) -> Path:
     """A copy that everyone may read, as a container's user must."""
     shutil.copytree(bundle.path, path)
@@ -36,22 +21,22 @@ def folder(bundle: Bundle, path: Path) -> Path:
     return path
 
 
-def test_an_own_bundle_is_served(other: Callable[[str], Stack], toy_bundle: Bundle, tmp_path: Path) -> None:
+def test_an_own_bundle_is_served(other: Callable[..., Stack], toy_bundle: Bundle, tmp_path: Path) -> None:
     """By one variable."""
-    project = other(str(folder(toy_bundle, tmp_path / "toy")))
+    project = other(BUNDLE=str(folder(toy_bundle, tmp_path / "toy")))
     project.up("embedder", "gateway")
     with Client(project.address("gateway", 50051)) as client:
         assert client.model().name == "toy"
 
 
 def test_a_wrong_bundle_fails_the_start_and_says_why(
-    other: Callable[[str], Stack], toy_bundle: Bundle, tmp_path: Path
+    other: Callable[..., Stack], toy_bundle: Bundle, tmp_path: Path
 ) -> None:
     """`up --wait` ends with an error, soon, and the log has one readable line."""
     path = folder(toy_bundle, tmp_path / "changed")
     with (path / "model.onnx").open("ab") as model:
         model.write(b"\x00")
-    project = other(str(path))
+    project = other(BUNDLE=str(path))
     with pytest.raises(RuntimeError, match="embedder"):
         project.up("embedder")
     log = project.compose("logs", "--no-log-prefix", "embedder")
@@ -59,9 +44,9 @@ def test_a_wrong_bundle_fails_the_start_and_says_why(
     assert "Traceback" not in log
 
 
-def test_a_missing_bundle_is_named(other: Callable[[str], Stack], tmp_path: Path) -> None:
+def test_a_missing_bundle_is_named(other: Callable[..., Stack], tmp_path: Path) -> None:
     """And not made up as an empty folder."""
     missing = tmp_path / "mistyped"
     with pytest.raises(RuntimeError, match=f"path does not exist: {missing}"):
-        other(str(missing)).up("embedder")
+        other(BUNDLE=str(missing)).up("embedder")
     assert not missing.exists()

@@ -19,15 +19,16 @@ def test_the_image_is_small(stack: Stack, figures: dict[str, str]) -> None:
 
 
 def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
-    """No torch and no onnx, no pip, no tests of other packages; bytecode is there, since none can be written later."""
+    """No torch and no onnx, no pip and no compiler, no tests of other packages; bytecode is there: it can't come later."""
     (embedder,) = stack.containers("embedder")
     code = (
-        "import importlib.util, pathlib, sys; root = pathlib.Path(sys.prefix);"
-        "print([name for name in ('torch', 'onnx', 'pip') if importlib.util.find_spec(name)],"
+        "import importlib.util, pathlib, shutil, sys; root = pathlib.Path(sys.prefix);"
+        "print([name for name in ('torch', 'onnx', 'pip', 'nanobind') if importlib.util.find_spec(name)],"
+        " [name for name in ('cc', 'c++', 'gcc', 'g++', 'ld', 'make', 'cmake', 'ninja') if shutil.which(name)],"
         " [path.name for path in root.rglob('tests') if path.is_dir()],"
         " any(root.rglob('bothends/__pycache__/cli.*.pyc')))"
     )
-    assert python_inside(embedder, code) == "[] [] True"
+    assert python_inside(embedder, code) == "[] [] [] True"
 
 
 def test_the_image_tells_no_secret(stack: Stack) -> None:

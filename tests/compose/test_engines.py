@@ -1,0 +1,33 @@
+"""What computes in a container: the native engine that the image was built with, or what the environment says."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from .stack import Stack, provider
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+
+
+def test_the_native_engine_serves_by_itself(stack: Stack) -> None:
+    """In float32, at a level that this very processor has."""
+    (embedder,) = stack.containers("embedder")
+    assert re.fullmatch("native/(avx512|avx2|portable)/float32", provider(embedder))
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"BOTHENDS_ENGINE": "onnxruntime"}, "CPUExecutionProvider"),
+        ({"BOTHENDS_PRECISION": "int8", "BOTHENDS_NATIVE_LEVEL": "portable"}, "native/portable/int8"),
+    ],
+)
+def test_the_environment_chooses_another(
+    other: Callable[..., Stack], environment: dict[str, str], expected: str
+) -> None:
+    """And it gets healthy: it passes the self-test of its precision."""
+    project = other(**environment)
+    project.up("embedder")
+    (embedder,) = project.containers("embedder")
+    assert provider(embedder) == expected
