@@ -2,7 +2,6 @@
 memory, threads, files and the queue's places come back.
 """
 
-import statistics
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +26,8 @@ CANCELLED = 0.1
 LONG = range(200, 257)
 """Tokens of the sentences that take most memory: what the warm-up is for."""
 GROWTH_PERCENT = 2.0
+SETTLED_PERCENT = 0.5
+"""What a round of the warm-up may add to the most memory so far, and be the last."""
 EXPECTED = {OK, "CANCELLED", "OVERLOADED"}
 
 
@@ -60,13 +61,31 @@ def work(running: Running, reference: Reference, seconds: float, *, seed: int) -
     return crowd.tally(within_s=90), memory
 
 
+def warm_up(running: Running, reference: Reference, form: Form) -> tuple[Tally, float]:
+    """The longest sentences, then mixed ones, round by round until the most memory is known; a busy machine needs more.
+
+    Returns what the clients saw, and that memory. A leak never settles: the rounds end, and what follows shows it.
+    """
+    warm, memory = work(running, reference.only(LONG), form.pick(15, 60), seed=1000)
+    most = max(memory)
+    for number in range(1, 7):
+        mixed, memory = work(running, reference, form.pick(12, 120), seed=1000 + 1000 * number)
+        warm += mixed
+        before, most = most, max(most, *memory)
+        if most <= before * (1 + SETTLED_PERCENT / 100):
+            break
+    return warm, most
+
+
 def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]) -> None:
-    """64 clients of mixed sizes, some of which cancel or start again."""
+    """64 clients of mixed sizes, some of which cancel or start again.
+
+    Memory is compared by its peaks: protobuf has malloc hand back what is free after every 10,000 blocks that it frees.
+    Resident memory then falls by a twentieth, whenever that is, and climbs again for as long as half a minute.
+    """
     running = serve("--selftest-s", "2")  # a self-test takes memory of its own: the warm-up is to see some
     pid = running.process.pid
-    warm, _ = work(running, reference.only(LONG), form.pick(15, 60), seed=1000)
-    mixed, _ = work(running, reference, form.pick(12, 120), seed=2000)
-    warm += mixed
+    warm, most = warm_up(running, reference, form)
     assert eventually(lambda: is_at_rest(running), within_s=10)
     before = vitals(pid)
     seen, memory = work(running, reference, form.pick(60, 1800), seed=0)
@@ -75,7 +94,7 @@ def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, r
     assert eventually(lambda: vitals(pid).threads <= before.threads, within_s=30), vitals(pid)
 
     window = len(memory) // 6
-    first, last = (statistics.median(part) for part in (memory[:window], memory[-window:]))
+    first, last = max(most, *memory[:window]), max(memory[-window:])
     growth = 100 * (last / first - 1)
     sent = sum((warm + seen).kinds.values())
     counted = answered(scrape(running))
