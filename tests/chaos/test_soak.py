@@ -27,7 +27,8 @@ LONG = range(200, 257)
 """Tokens of the sentences that take most memory: what the warm-up is for."""
 GROWTH_PERCENT = 2.0
 SETTLED_PERCENT = 0.5
-"""What a round of the warm-up may add to the most memory so far, and be the last."""
+"""What may come on top of the most memory so far, and it counts as known."""
+LOOK_S = 0.25
 EXPECTED = {OK, "CANCELLED", "OVERLOADED"}
 
 
@@ -49,32 +50,41 @@ def live(target: str, reference: Reference, seed: int, stop: threading.Event) ->
     return tally
 
 
-def work(running: Running, reference: Reference, seconds: float, *, seed: int) -> tuple[Tally, list[float]]:
-    """Let all clients live for so long; returns what they saw, and the server's memory all along."""
+def work(
+    running: Running, reference: Reference, over: Callable[[list[float]], bool], *, seed: int
+) -> tuple[Tally, list[float]]:
+    """Let all clients live until `over` says so of the server's memory, MB, looked at every `LOOK_S`.
+
+    Returns what they saw, and that memory.
+    """
     stop, memory = threading.Event(), []
     crowd = Crowd([partial(live, running.target, reference, seed + number, stop) for number in range(CLIENTS)])
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not over(memory):
         memory.append(vitals(running.process.pid).rss_mb)
-        time.sleep(0.25)  # between two looks at the memory
+        time.sleep(LOOK_S)  # between two looks at the memory
     stop.set()
     return crowd.tally(within_s=90), memory
 
 
-def warm_up(running: Running, reference: Reference, form: Form) -> tuple[Tally, float]:
-    """The longest sentences, then mixed ones, round by round until the most memory is known; a busy machine needs more.
+def after(seconds: float) -> Callable[[list[float]], bool]:
+    """Once it has been looked at for so long."""
+    return lambda memory: len(memory) >= seconds / LOOK_S
 
-    Returns what the clients saw, and that memory. A leak never settles: the rounds end, and what follows shows it.
+
+def settled(seconds: float, most: float) -> Callable[[list[float]], bool]:
+    """Once it hasn't been larger than before, `most` at first, for so long. A busy machine takes longer to get there.
+
+    A leak never settles, and is let go on after six times as long: what follows the warm-up will show it.
     """
-    warm, memory = work(running, reference.only(LONG), form.pick(15, 60), seed=1000)
-    most = max(memory)
-    for number in range(1, 7):
-        mixed, memory = work(running, reference, form.pick(12, 120), seed=1000 + 1000 * number)
-        warm += mixed
-        before, most = most, max(most, *memory)
-        if most <= before * (1 + SETTLED_PERCENT / 100):
-            break
-    return warm, most
+
+    def over(memory: list[float]) -> bool:
+        quiet = int(seconds / LOOK_S)
+        if len(memory) < quiet:
+            return False
+        earlier, late = max([most, *memory[:-quiet]]), max(memory[-quiet:])
+        return late <= earlier * (1 + SETTLED_PERCENT / 100) or len(memory) >= 6 * quiet
+
+    return over
 
 
 def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]) -> None:
@@ -85,16 +95,18 @@ def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, r
     """
     running = serve("--selftest-s", "2")  # a self-test takes memory of its own: the warm-up is to see some
     pid = running.process.pid
-    warm, most = warm_up(running, reference, form)
+    warm, memory = work(running, reference.only(LONG), after(form.pick(15, 60)), seed=1000)
+    most = max(memory)
+    mixed, memory = work(running, reference, settled(form.pick(12, 120), most), seed=2000)
+    warm, most = warm + mixed, max([most, *memory])
     assert eventually(lambda: is_at_rest(running), within_s=10)
     before = vitals(pid)
-    seen, memory = work(running, reference, form.pick(60, 1800), seed=0)
+    seen, memory = work(running, reference, after(form.pick(60, 1800)), seed=0)
     assert eventually(lambda: is_at_rest(running), within_s=10), scrape(running)
     assert eventually(lambda: vitals(pid).files <= before.files, within_s=30), vitals(pid)
     assert eventually(lambda: vitals(pid).threads <= before.threads, within_s=30), vitals(pid)
 
-    window = len(memory) // 6
-    first, last = max(most, *memory[:window]), max(memory[-window:])
+    first, last = max([most, *memory[: len(memory) // 6]]), max(memory[-len(memory) // 3 :])
     growth = 100 * (last / first - 1)
     sent = sum((warm + seen).kinds.values())
     counted = answered(scrape(running))
