@@ -182,24 +182,31 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     assert (tmp_path / checkpoint.WEIGHTS).read_bytes() == (uninterrupted / checkpoint.WEIGHTS).read_bytes()
 
 
-@pytest.mark.parametrize("start", [None, {"path": "before"}])
+@pytest.fixture(scope="module", params=[None, {"path": "before"}], ids=["anew", "from another encoder"])
+def of_every_option(
+    request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Recipe, Path]:
+    """A recipe of every option, and the checkpoint of its run that nothing disturbed."""
+    if request.param:
+        run(toy.recipe(), folder, folder / "before")
+    recipe, out = toy.recipe(**EVERYTHING, start=request.param), tmp_path_factory.mktemp("every_option")
+    run(recipe, folder, out)
+    return recipe, out
+
+
 @pytest.mark.parametrize("number", [3, 11, 19])
 def test_a_killed_run_of_every_option_ends_as_an_uninterrupted_one(
-    folder: Path, tmp_path: Path, number: int, start: dict[str, str] | None
+    folder: Path, of_every_option: tuple[Recipe, Path], tmp_path: Path, number: int
 ) -> None:
     """Average, neighbourhoods, coverage, all losses, another encoder's weights: nothing is forgotten."""
-    if start and not (folder / "before").exists():
-        run(toy.recipe(), folder, folder / "before")
-    recipe = toy.recipe(**EVERYTHING, start=start)
-    run(recipe, folder, tmp_path / "uninterrupted")
+    recipe, undisturbed = of_every_option
     with pytest.MonkeyPatch.context() as monkeypatch:
         kill_in_step(number, monkeypatch)
         with pytest.raises(Kill):
-            run(recipe, folder, tmp_path / "killed")
-    run(recipe, folder, tmp_path / "killed")
-    assert_same(state(tmp_path / "killed"), state(tmp_path / "uninterrupted"))
-    weights = [(tmp_path / name / checkpoint.WEIGHTS).read_bytes() for name in ("killed", "uninterrupted")]
-    assert weights[0] == weights[1]
+            run(recipe, folder, tmp_path)
+    run(recipe, folder, tmp_path)
+    assert_same(state(tmp_path), state(undisturbed))
+    assert (tmp_path / checkpoint.WEIGHTS).read_bytes() == (undisturbed / checkpoint.WEIGHTS).read_bytes()
 
 
 def test_a_finished_run_is_left_as_it_is(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
