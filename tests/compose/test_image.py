@@ -19,7 +19,7 @@ def test_the_image_is_small(stack: Stack, figures: dict[str, str]) -> None:
 
 
 def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
-    """No torch and no onnx, no pip and no compiler, no tests of other packages; bytecode is there: it can't come later."""
+    """No torch and no onnx, no pip and no compiler, no tests of others' packages; bytecode, which can't come later."""
     (embedder,) = stack.containers("embedder")
     code = (
         "import importlib.util, pathlib, shutil, sys; root = pathlib.Path(sys.prefix);"
