@@ -1,4 +1,6 @@
-"""Engines that a test holds in its hand, and a batcher in front of one: no model, no clock but the test's."""
+"""The engine that serves a bundle here; and engines that a test holds in its hand, with a batcher in front of one: no
+model, no clock but the test's.
+"""
 
 import threading
 import time
@@ -10,10 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.batcher import Batcher
+from bothends.bundle import Bundle
 from bothends.engine import TokenIds
+from bothends.placing import Placed, engines
 from bothends.scheduler import Budgets
+from bothends.settings import Settings
 
 PATIENCE_S = 10
+
+
+def placed(bundle: Bundle) -> Placed:
+    """What serves a bundle here by default: its rows are a server's to the bit."""
+    return next(engines(bundle, Settings(device="cpu")))
 
 
 class HeldEngine:

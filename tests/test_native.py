@@ -18,20 +18,21 @@ from grpc_status import rpc_status
 from bothends.bundle import Bundle
 from bothends.client import Client
 from bothends.server import Server
-from bothends.session import Session
 from bothends.tokenizer import Tokenizer
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire import SERVICE
+
+from .engines import placed
 
 SENTENCES = [f"{number} dragons will be there" + " and there" * (number % 17) for number in range(60)]
 
 
 @pytest.fixture(scope="module")
 def expected(english: Bundle) -> np.ndarray:
-    """The session's own rows, each sentence alone."""
-    session = Session(english, device="cpu")
+    """The engine's own rows, each sentence alone."""
+    engine = placed(english)
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
-    return np.concatenate([session.run([tokens.ids]) for tokens in tokenizer.encode(SENTENCES)])
+    return np.concatenate([engine.run([tokens.ids]) for tokens in tokenizer.encode(SENTENCES)])
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def sample(server: Server, series: str) -> float:
     return next(float(line.split()[-1]) for line in scrape(server).splitlines() if line.startswith(series + " "))
 
 
-def test_the_clients_numbers_are_the_sessions_bit_for_bit(client: Client, expected: np.ndarray) -> None:
+def test_the_clients_numbers_are_the_engines_bit_for_bit(client: Client, expected: np.ndarray) -> None:
     rows = client.encode(SENTENCES)
     assert (rows.dtype, rows.shape) == (np.float32, (60, 512))
     assert rows.tobytes() == expected.tobytes()
@@ -70,7 +71,7 @@ def test_the_model_says_what_a_client_must_know(client: Client, english: Bundle)
     model = client.model()
     assert (model.name, model.version) == ("english", english.config.version)
     assert (model.dimension, model.max_tokens, model.max_sentences) == (512, 256, 300)
-    assert (model.pooling, model.device) == ("final_states", "cpu")
+    assert (model.pooling, model.device, model.engine) == ("final_states", "cpu", placed(english).provider)
     assert tuple(model.nested_dimensions) == english.config.nested_dimensions
     assert (model.max_sentence_chars, model.max_request_tokens) == (65536, 262144)
     assert model.server_version
@@ -221,7 +222,8 @@ def test_requests_are_counted_by_code(server: Server, client: Client) -> None:
     before = [sample(server, name) for name in series]
     client.encode(["one"])
     assert [sample(server, name) for name in series] == [value + 1 for value in before]
-    assert 'bothends_model_info{device="cpu",name="english",provider="CPUExecutionProvider"' in scrape(server)
+    provider = server.embedder.model.provider
+    assert f'bothends_model_info{{device="cpu",name="english",provider="{provider}"' in scrape(server)
 
 
 def test_health_and_readiness(server: Server) -> None:

@@ -13,11 +13,11 @@ import pytest
 
 from bothends import Client, OverloadedError
 from bothends.bundle import Bundle, write
-from bothends.session import Session
 from bothends.tokenizer import Tokenizer
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
 
+from ..engines import placed
 from ..serving import Running
 from .conftest import Form
 from .vitals import scrape
@@ -109,7 +109,7 @@ def test_reload_under_load(
     """A hundred times by SIGHUP, one in five unfit: by its files, or by vectors that aren't PyTorch's."""
     tokenizer = Tokenizer(weights[0].tokenizer, max_tokens=weights[0].config.max_tokens, source=weights[0].path)
     ids = [tokens.ids for tokens in tokenizer.encode(SENTENCES)]
-    rows = [Session(model).run(ids).tobytes() for model in weights]
+    rows = [placed(model).run(ids).tobytes() for model in weights]
     assert len(set(rows)) == len(rows)
     truth = {"v0": rows[0]}
     running = serve("--bundle", str(versions), "--reload-s", "0")
