@@ -14,11 +14,17 @@ from numpy.typing import NDArray
 from bothends.batcher import Batcher
 from bothends.bundle import Bundle
 from bothends.engine import TokenIds
+from bothends.native import Native, is_built
 from bothends.placing import Placed, engines
 from bothends.scheduler import Budgets
+from bothends.session import Session
 from bothends.settings import Settings
 
 PATIENCE_S = 10
+
+
+SERVES: type[Native] | type[Session] = Native if is_built() else Session
+"""The engine that serves the packaged model here by default."""
 
 
 def placed(bundle: Bundle) -> Placed:

@@ -150,7 +150,7 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
     asked = health_pb2.HealthCheckRequest(service=SERVICE)
     statuses = health_pb2.HealthCheckResponse
     with (
-        one(english, selftest_s=0.01) as (server, stub),
+        one(english, engine="onnxruntime", selftest_s=0.01) as (server, stub),
         pytest.MonkeyPatch.context() as patch,
         connected(server) as other,
     ):

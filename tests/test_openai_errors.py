@@ -185,7 +185,7 @@ def test_keys(toy_bundle: Bundle, tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_fit(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 and when to come again, until it is fit."""
-    with serving(toy_bundle, selftest_s=0.01) as server, calling(server) as http:
+    with serving(toy_bundle, engine="onnxruntime", selftest_s=0.01) as server, calling(server) as http:
         run = Session.run
         monkeypatch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(0.5))
         while (answer := embed(http)).status_code == 200:

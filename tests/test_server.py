@@ -77,7 +77,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted() -> None:
 
 def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
     """NOT_SERVING and 503 while no engine agrees with PyTorch, SERVING and 200 once one does; calls are told."""
-    drifting = Server(Settings(port=0, http_port=0, device="cpu", selftest_s=0.01))
+    drifting = Server(Settings(port=0, http_port=0, device="cpu", engine="onnxruntime", selftest_s=0.01))
     drifting.start()
     right, off = drifting.embedder.model, [0.5]
     with (

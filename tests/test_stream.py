@@ -11,13 +11,13 @@ import pytest
 
 from bothends import EngineError, RequestError
 from bothends.bundle import Bundle
+from bothends.placing import Placed
 from bothends.server import Server
-from bothends.session import Session
 from bothends.status import from_status
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 
 from .doors import PATIENCE_S, connected, serving
-from .engines import until
+from .engines import SERVES, until
 from .streams import Stream, request
 
 OPTIONS: list[dict[str, Any]] = [
@@ -222,17 +222,17 @@ def test_a_deadline_that_has_passed_is_told_at_once(channel: grpc.Channel) -> No
 @pytest.fixture
 def poisonable(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server whose engine fails every batch with a sentence of exactly five tokens, once it has started."""
-    run = Session.run
+    run = SERVES.run
     with serving(english, selftest_s=0) as server:
 
-        def poisoned(self: Session, sentences: list[list[int]]) -> np.ndarray:
+        def poisoned(self: Placed, sentences: list[list[int]]) -> np.ndarray:
             if any(len(ids) == 5 for ids in sentences):
                 raise ArithmeticError("poison")
             return run(self, sentences)
 
-        monkeypatch.setattr(Session, "run", poisoned)
+        monkeypatch.setattr(SERVES, "run", poisoned)
         yield server
-        monkeypatch.setattr(Session, "run", run)
+        monkeypatch.setattr(SERVES, "run", run)
 
 
 def test_a_sentence_that_the_engine_can_not_run_costs_itself_only(poisonable: Server, channel: grpc.Channel) -> None:
@@ -255,16 +255,16 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
     english: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part of it would hang as long. Each sentence is told; the stream ends where the model is withdrawn for it."""
-    run, goes_on, hung = Session.run, threading.Event(), []
+    run, goes_on, hung = SERVES.run, threading.Event(), []
     with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
 
-        def hang(self: Session, sentences: list[list[int]]) -> np.ndarray:
+        def hang(self: Placed, sentences: list[list[int]]) -> np.ndarray:
             if any(len(ids) == 5 for ids in sentences):
                 hung.append(len(sentences))
                 goes_on.wait(PATIENCE_S)
             return run(self, sentences)
 
-        monkeypatch.setattr(Session, "run", hang)
+        monkeypatch.setattr(SERVES, "run", hang)
         with Stream(channel) as stream:
             stream.send(request("dragons", "there will be five dragons"))
             found = stream.receive()

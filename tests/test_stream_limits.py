@@ -12,12 +12,12 @@ import pytest
 from bothends import Client, DrainingError, OverloadedError, RequestError, Retry, UnauthenticatedError
 from bothends.bundle import Bundle
 from bothends.keys import new
+from bothends.placing import Placed
 from bothends.server import Server
-from bothends.session import Session
 from bothends.status import from_status
 
 from .doors import AT_ONCE_S, PATIENCE_S, code_of, connected, embed, put, serving
-from .engines import until
+from .engines import SERVES, until
 from .streams import Stream, request
 
 SHORT_S = 0.5
@@ -43,14 +43,14 @@ def settled(server: Server) -> float:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Engines stand still while it is cleared."""
-    run, goes_on = Session.run, threading.Event()
+    run, goes_on = SERVES.run, threading.Event()
     goes_on.set()
 
-    def wait(self: Session, sentences: list[list[int]]) -> object:
+    def wait(self: Placed, sentences: list[list[int]]) -> object:
         assert goes_on.wait(PATIENCE_S)
         return run(self, sentences)
 
-    monkeypatch.setattr(Session, "run", wait)
+    monkeypatch.setattr(SERVES, "run", wait)
     yield goes_on
     goes_on.set()
 
