@@ -10,8 +10,7 @@ namespace {
 constexpr std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
 // A step of every row, block by block, so that a block's weights serve all rows while they are near. Rows are shared
-// out evenly: 7 as 4 and 3, since a tile of one row waits for its weights. Every other step goes `back`, from the last
-// block to the first: what a cache still holds of weights that are larger than it is what the step before read last.
+// out evenly: 7 as 4 and 3, since a tile of one row waits for its weights. `back` is from the last block to the first.
 void over_blocks(const Level& level, const Tiles& tiles, const Cells& cells, const std::vector<Row>& rows, bool back) {
     const int count = static_cast<int>(rows.size()), groups = (count + level.rows - 1) / level.rows;
     const std::ptrdiff_t start_bytes = std::ptrdiff_t(gates) * level.width * (cells.half_start ? 2 : 4);
@@ -49,7 +48,9 @@ Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
 bool Chain::run(Pass& pass, const Stop& stop) {
     active_ = 0;
     const Level& level = *shape_.level;
-    for (bool back = false;; back = !back) {
+    // Every other step goes back: what a cache still holds of weights that are larger than it is what was read last.
+    const bool large = pass.cells.blocks * pass.cells.block_bytes > (512 << 10);  // for a core's own cache
+    for (bool back = false;; back = large && !back) {
         refill(pass);
         if (active_ == 0) return true;
         if (stop.asked()) return false;
