@@ -54,21 +54,25 @@ class Kernel:
     """The bundle's weights in the kernel."""
 
     def __init__(self, bundle: Bundle, *, precision: str, level: str) -> None:
-        model = onnx.load_from_string(bundle.model)
-        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        layers = [{key: arrays[f"{key}{layer}"] for key in "WRB"} for layer in range(bundle.config.layers)]
-        self.encoder: Any = bothends_kernel.Encoder(
-            arrays["embedding.weight"], layers, precision=precision, level=level
-        )
+        self.encoder: Any = bothends_kernel.Encoder(*weights(bundle), precision=precision, level=level)
 
     def run(self, sentences: list[TokenIds], size: int) -> Rows:
         """Rows of all, `size` sentences a call."""
         return np.concatenate(
-            [self.encoder.run(*_flat(sentences[start : start + size])) for start in range(0, len(sentences), size)]
+            [self.encoder.run(*flat(sentences[start : start + size])) for start in range(0, len(sentences), size)]
         )
 
 
-def _flat(sentences: list[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def weights(bundle: Bundle) -> tuple[NDArray[Any], list[dict[str, Rows]]]:
+    """The bundle's table and layers, as the kernel takes them."""
+    model = onnx.load_from_string(bundle.model)
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    layers = [{key: arrays[f"{key}{layer}"] for key in "WRB"} for layer in range(bundle.config.layers)]
+    return arrays["embedding.weight"], layers
+
+
+def flat(sentences: list[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Token ids of all after each other, and where each begins."""
     token_ids = np.concatenate([np.asarray(sentence, dtype=np.int32) for sentence in sentences])
     return token_ids, np.cumsum([0, *map(len, sentences)], dtype=np.int64)
 

@@ -34,6 +34,12 @@ def _native() -> dict[str, str]:
     return {"bothends-kernel": f"{version('bothends-kernel')} ({levels()[0]})"}
 
 
+def cache_bytes(level: int) -> int:
+    """How large the first core's cache of that level is, as Linux says."""
+    size = Path(f"/sys/devices/system/cpu/cpu0/cache/index{level}/size").read_text(encoding="utf-8")
+    return int(size.strip().removesuffix("K")) * 1024
+
+
 def _processor() -> str:
     found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     return found[1].strip() if found else platform.machine()

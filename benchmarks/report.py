@@ -95,12 +95,12 @@ def markdown(results: Results, *, charts: Sequence[tuple[str, str]]) -> str:
     return "\n\n".join([*parts, "\n".join(_method(results))])
 
 
-def replace_between_markers(file: Path, text: str) -> None:
+def replace_between_markers(file: Path, text: str, *, markers: tuple[str, str] = (BEGIN, END)) -> None:
     """Put `text` between the markers of a document. Raises ClickException where it hasn't one of each, in order."""
-    before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = file.read_text(encoding="utf-8").partition(markers[0])
+    _, end, after = rest.partition(markers[1])
     if not (begin and end):
-        raise click.ClickException(f"{file.name} needs the lines {BEGIN} and {END}")
+        raise click.ClickException(f"{file.name} needs the lines {markers[0]} and {markers[1]}")
     file.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ namespace {
 using namespace nb::literals;
 
 constexpr int most_hidden = 1 << 14, most_layers = 8, most_slots = 1024, most_threads = 256;
-constexpr std::int64_t most_vocabulary = std::int64_t{1} << 31;
+constexpr std::int64_t most_vocabulary = std::int64_t{1} << 31, most_read = std::int64_t{1} << 30;
 constexpr const char* precision_names[] = {"float32", "bf16", "int8"};
 
 struct Interrupted : std::runtime_error {
@@ -135,6 +135,17 @@ NB_MODULE(_kernel, module) {
             return operations_per_s(chosen, of);
         },
         nb::kw_only(), "level"_a = "auto", "precision"_a = "float32");
+    module.def(
+        "bandwidth",
+        [](std::int64_t bytes, const std::string& level) {
+            const Level& chosen = level_named(level);
+            if (bytes < 1 || bytes > most_read)
+                throw std::invalid_argument("bytes is " + std::to_string(bytes) + "; expected 1 to " +
+                                            std::to_string(most_read));
+            const nb::gil_scoped_release release;
+            return bytes_per_s(chosen, bytes);
+        },
+        "bytes"_a, nb::kw_only(), "level"_a = "auto");
     nb::class_<PythonEncoder>(module, "Encoder")
         .def(nb::init<Array, const std::vector<nb::dict>&, const std::string&, const std::string&,
                       std::optional<std::int64_t>, std::optional<std::int64_t>>(),

@@ -1,5 +1,6 @@
 #include "chain.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -9,16 +10,18 @@ namespace {
 constexpr std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
 // A step of every row, block by block, so that a block's weights serve all rows while they are near. Rows are shared
-// out evenly: 7 as 4 and 3, since a tile of one row waits for its weights.
-void over_blocks(const Level& level, const Tiles& tiles, const Cells& cells, const std::vector<Row>& rows) {
+// out evenly: 7 as 4 and 3, since a tile of one row waits for its weights. `back` is from the last block to the first.
+void over_blocks(const Level& level, const Tiles& tiles, const Cells& cells, const std::vector<Row>& rows, bool back) {
     const int count = static_cast<int>(rows.size()), groups = (count + level.rows - 1) / level.rows;
     const std::ptrdiff_t start_bytes = std::ptrdiff_t(gates) * level.width * (cells.half_start ? 2 : 4);
-    for (int block = 0; block < cells.blocks; ++block) {
+    const int last = cells.blocks - 1;
+    for (int turn = 0; turn <= last; ++turn) {
+        const int block = back ? last - turn : turn, next = std::clamp(back ? block - 1 : block + 1, 0, last);
         for (int group = 0; group < groups; ++group) {
             const int from = count * group / groups, to = count * (group + 1) / groups;
             for (int row = from; row < to; ++row)  // a table's row comes from far away, piece by piece
                 for (std::ptrdiff_t at = 0; at < start_bytes; at += 64)
-                    __builtin_prefetch(rows[row].start + (block + 1) * start_bytes + at);
+                    __builtin_prefetch(rows[row].start + next * start_bytes + at);
             tiles.of[to - from - 1](cells, block, &rows[from]);
         }
     }
@@ -45,12 +48,14 @@ Chain::Chain(const Shape& shape, int slots) : shape_(shape), slots_(slots) {
 bool Chain::run(Pass& pass, const Stop& stop) {
     active_ = 0;
     const Level& level = *shape_.level;
-    for (;;) {
+    // Every other step goes back: what a cache still holds of weights that are larger than it is what was read last.
+    const bool large = pass.cells.blocks * pass.cells.block_bytes > (512 << 10);  // for a core's own cache
+    for (bool back = false;; back = large && !back) {
         refill(pass);
         if (active_ == 0) return true;
         if (stop.asked()) return false;
         prepare(pass);
-        over_blocks(level, level.step[static_cast<int>(shape_.precision)], pass.cells, rows_);
+        over_blocks(level, level.step[static_cast<int>(shape_.precision)], pass.cells, rows_, back);
         advance(pass);
     }
 }
@@ -110,7 +115,7 @@ const char* Chain::missing(const Pass& pass, Slot& slot, std::int32_t token_id) 
 }
 
 void Chain::fold(const Pass& pass) {
-    over_blocks(*shape_.level, shape_.level->fold[shape_.half_table()], *pass.inputs.fold, missing_);
+    over_blocks(*shape_.level, shape_.level->fold[shape_.half_table()], *pass.inputs.fold, missing_, false);
     for (const Made& made : made_) pass.inputs.table->publish(made.token, made.row);
 }
 

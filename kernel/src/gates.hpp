@@ -26,11 +26,11 @@ ALWAYS_INLINE Lanes::Float exp_within(Lanes::Float x, float factor) {
     return power_of_two(L::smaller(L::larger(y, L::all(-bound)), L::all(bound)));
 }
 
-// h of a step; c at `cell` becomes this step's. With e_i = exp(-i), e_g = exp(-2g) and so on,
+// With e_i = exp(-i), e_g = exp(-2g) and so on,
 //   c' = c·sigmoid(f) + sigmoid(i)·tanh(g) = (c(1+e_i)(1+e_g) + (1-e_g)(1+e_f)) / ((1+e_i)(1+e_g)(1+e_f))
 //   h  = sigmoid(o)·tanh(c')               = (1-e_c) / ((1+e_o)(1+e_c)):
-// two divisions in place of five.
-ALWAYS_INLINE Lanes::Float next_state(const Lanes::Float (&sums)[gates], float* cell) {
+// two divisions in place of five. First c of a step, which replaces the one before at `cell`; returns 1+e_o.
+ALWAYS_INLINE Lanes::Float next_cell(const Lanes::Float (&sums)[gates], float* cell) {
     using L = Lanes;
     const L::Float one = L::all(1.0f);
     const L::Float of_i = L::add(one, exp_within(sums[0], -1));
@@ -38,9 +38,14 @@ ALWAYS_INLINE Lanes::Float next_state(const Lanes::Float (&sums)[gates], float* 
     const L::Float e_g = exp_within(sums[3], -2);
     const L::Float of_ig = L::multiply(of_i, L::add(one, e_g));
     const L::Float kept = L::multiply(L::load(cell), of_ig);
-    const L::Float c = L::divide(L::fma(L::subtract(one, e_g), of_f, kept), L::multiply(of_ig, of_f));
-    L::store(cell, c);
-    const L::Float of_o = L::add(one, exp_within(sums[1], -1));
-    const L::Float e_c = exp_within(c, -2);
+    L::store(cell, L::divide(L::fma(L::subtract(one, e_g), of_f, kept), L::multiply(of_ig, of_f)));
+    return L::add(one, exp_within(sums[1], -1));
+}
+
+// Then its h.
+ALWAYS_INLINE Lanes::Float next_state(const float* cell, Lanes::Float of_o) {
+    using L = Lanes;
+    const L::Float one = L::all(1.0f);
+    const L::Float e_c = exp_within(L::load(cell), -2);
     return L::divide(L::subtract(one, e_c), L::multiply(of_o, L::add(one, e_c)));
 }

@@ -33,6 +33,10 @@ struct Lanes {
     static Words both(Words a, Words b) { return _mm256_and_si256(a, b); }
     static Float converted(Words x) { return _mm256_cvtepi32_ps(x); }
 
+    // Nothing to keep weights in: sums and numbers take all registers but one.
+    template <class Word>
+    static void keep(Word (&)[gates]) {}
+
     static Float load_half(const std::uint16_t* at) {
         return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
     }

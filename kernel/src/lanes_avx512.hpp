@@ -33,6 +33,13 @@ struct Lanes {
     static Words both(Words a, Words b) { return _mm512_and_si512(a, b); }
     static Float converted(Words x) { return _mm512_cvtepi32_ps(x); }
 
+    // Keeps weights in registers: in tiles of two and three rows GCC 12 would load them anew for each row, and loads,
+    // of which a cycle has two, then take longer than products.
+    template <class Word>
+    static void keep(Word (&weights)[gates]) {
+        asm("" : "+v"(weights[0]), "+v"(weights[1]), "+v"(weights[2]), "+v"(weights[3]));
+    }
+
     static Float load_half(const std::uint16_t* at) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
     }

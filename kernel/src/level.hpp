@@ -11,10 +11,8 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
-#define NOT_UNROLLED _Pragma("nounroll")
 #else
 #define UNROLLED _Pragma("GCC unroll 8")
-#define NOT_UNROLLED _Pragma("GCC unroll 1")
 #endif
 
 namespace bothends {

@@ -10,8 +10,9 @@ ALWAYS_INLINE const char* accumulate(Sums<A, ROWS>& sums, const char* const (&nu
                                      const char* weights) {
     constexpr std::ptrdiff_t gate_bytes = 4 * Lanes::width;
     for (std::ptrdiff_t at = 0; at < 4 * std::ptrdiff_t{words}; at += 4, weights += gates * gate_bytes) {
-        const typename A::Word weight[gates] = {A::load(weights), A::load(weights + gate_bytes),
-                                                A::load(weights + 2 * gate_bytes), A::load(weights + 3 * gate_bytes)};
+        typename A::Word weight[gates] = {A::load(weights), A::load(weights + gate_bytes),
+                                          A::load(weights + 2 * gate_bytes), A::load(weights + 3 * gate_bytes)};
+        if constexpr (ROWS > 1) Lanes::keep(weight);
         UNROLLED
         for (int row = 0; row < ROWS; ++row) {
             const typename A::Word number = A::all(numbers[row] + at);
@@ -35,13 +36,20 @@ ALWAYS_INLINE void start(Sums<A, ROWS>& sums, const Cells& cells, int lane, cons
 template <class A, bool HALF, int ROWS>
 ALWAYS_INLINE void finish(const Sums<A, ROWS>& sums, const Cells& cells, int block, const Row* rows) {
     const int unit = block * Lanes::width, lane = gates * unit;
-    NOT_UNROLLED
-    for (int row = 0; row < ROWS; ++row) {  // all rows at once don't fit into registers
+    // A row's cell, then its state, is one long chain of operations that wait for each other: all cells go first, so
+    // that rows fill each other's waits, and are unrolled, so that as many as the processor can look ahead do.
+    Lanes::Float of_o[ROWS];
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) {
         Lanes::Float worth[gates];
         UNROLLED
         for (int gate = 0; gate < gates; ++gate)
             worth[gate] = A::template finish<HALF>(cells, rows[row].start, lane + gate * Lanes::width, sums[row][gate]);
-        const Lanes::Float h = next_state(worth, rows[row].cell + unit);
+        of_o[row] = next_cell(worth, rows[row].cell + unit);
+    }
+    UNROLLED
+    for (int row = 0; row < ROWS; ++row) {
+        const Lanes::Float h = next_state(rows[row].cell + unit, of_o[row]);
         A::store(rows[row].next, unit, h);
         if (rows[row].last) Lanes::store(rows[row].last + unit, h);
     }
@@ -95,6 +103,22 @@ void fold(const Cells& cells, int block, const Row* rows) {
                 Lanes::store(reinterpret_cast<float*>(rows[row].next) + at, sums[row][gate]);
         }
     }
+}
+
+// Reads memory as `accumulate` reads weights, and computes next to nothing: how fast they could come. `bytes` is a
+// multiple of 512.
+inline void read(const char* memory, std::int64_t bytes, float* sink) {
+    constexpr int streams = 8, lane_bytes = 4 * Lanes::width;
+    Lanes::Float sums[streams];
+    UNROLLED
+    for (int stream = 0; stream < streams; ++stream) sums[stream] = Lanes::all(0);
+    for (std::int64_t at = 0; at < bytes; at += streams * lane_bytes) {
+        UNROLLED
+        for (int stream = 0; stream < streams; ++stream)
+            sums[stream] = Lanes::add(sums[stream], Float32::load(memory + at + stream * lane_bytes));
+    }
+    UNROLLED
+    for (int stream = 0; stream < streams; ++stream) Lanes::store(sink + stream * Lanes::width, sums[stream]);
 }
 
 // What `accumulate` does, without loading anything: how fast it could be.
