@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from charts import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
+from style import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
 from machine import describe
 
 if TYPE_CHECKING:
