@@ -5,7 +5,7 @@ Knows nothing of text, queues or callers. Weights come from the bundle's model.o
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +86,8 @@ class Native:
         Raises ValueError for a sentence without tokens or with an id outside the table, and NotServingError where
         `stop` ended it.
         """
-        offsets = np.zeros(len(sentences) + 1, dtype=np.int64)
-        np.cumsum([len(sentence) for sentence in sentences], out=offsets[1:])
+        lengths = map(len, sentences)
+        offsets = np.fromiter(accumulate(lengths, initial=0), dtype=np.int64, count=len(sentences) + 1)
         token_ids = np.fromiter(chain.from_iterable(sentences), dtype=np.int32, count=int(offsets[-1]))
         try:
             return self._encoder.run(token_ids, offsets)
