@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from style import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
 from machine import describe
+from style import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
 
 if TYPE_CHECKING:
     from roofline import Roofs, Run
