@@ -1,8 +1,8 @@
 """Whether one interpreter can feed two engines: one server with two workers, beside two with one worker each.
 
-All run onnxruntime. Half of the callers go to each of the two, as a perfect balancer would send them.
+Half of the callers go to each of the two, as a perfect balancer would send them.
 
-python benchmarks/halves.py [--seconds 4] [--rounds 2]
+python benchmarks/halves.py [--seconds 4] [--rounds 2] [--engine onnxruntime]
 """
 
 import tempfile
@@ -14,7 +14,7 @@ import click
 
 import generator
 from loads import unary
-from results import ONNXRUNTIME, Row
+from results import ENGINES, Row
 from sentences import load
 from servers import Server, start_ours
 
@@ -22,7 +22,8 @@ from servers import Server, start_ours
 @click.command()
 @click.option("--seconds", default=4.0, show_default=True, help="Measured time of each figure.")
 @click.option("--rounds", default=2, show_default=True, help="Times each is measured.")
-def main(*, seconds: float, rounds: int) -> None:
+@click.option("--engine", type=click.Choice(ENGINES), help="The default is the one that a server takes by itself.")
+def main(*, seconds: float, rounds: int, engine: str | None) -> None:
     """Print one table in Markdown."""
     generator.build()
     with tempfile.TemporaryDirectory() as name, ExitStack() as running, ThreadPoolExecutor(2) as pool:
@@ -30,10 +31,8 @@ def main(*, seconds: float, rounds: int) -> None:
         for folder in folders:
             folder.mkdir()
         bodies = generator.write_bodies(Path(name) / "sentences.txt", load(None).texts)
-        one = running.enter_context(start_ours(folders[0], "--workers", "2", engine=ONNXRUNTIME))
-        halves = [
-            running.enter_context(start_ours(folder, "--workers", "1", engine=ONNXRUNTIME)) for folder in folders[1:]
-        ]
+        one = running.enter_context(start_ours(folders[0], "--workers", "2", engine=engine))
+        halves = [running.enter_context(start_ours(folder, "--workers", "1", engine=engine)) for folder in folders[1:]]
 
         def measure(server: Server, callers: int) -> Row:
             return generator.measure(server, unary(callers), bodies, warmup_s=1, seconds=seconds)
