@@ -15,6 +15,7 @@ from .bundle import Bundle, default_path
 from .chunks import WINDOW, WINDOW_CHARS, chunks
 from .embedder import Accepted, Embedder, Rows
 from .embeddings import Embeddings, joined, rows_or_warning
+from .engine import precision_of
 from .errors import SentenceError
 from .options import Asked, Options, encoded, understood
 from .reading import Unreadable, refuse
@@ -37,6 +38,8 @@ class Encoder:
         config = embedder.model.config
         self._embedder = embedder
         self.name, self.version = config.name, config.version
+        self.precision = precision_of(embedder.model.provider)
+        """Of its arithmetic."""
         self.dimension = config.dimension
         """How many numbers an embedding has."""
         self.nested_dimensions = config.nested_dimensions

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bothends.bundle import Bundle
+from bothends.native import is_built
 
 from . import files
 from .conftest import Embed, lines, start, write_lines
@@ -97,6 +98,11 @@ def begun(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> Pat
         (["--truncation", "error"], "truncation was 'start' and is 'error' now"),
         (["--encoding", "float16"], "encoding was 'float32' and is 'float16' now"),
         (["--output-format", "jsonl"], "output's format was 'npy' and is 'jsonl' now"),
+        pytest.param(
+            ["--precision", "bf16"],
+            "precision was 'float32' and is 'bf16' now",
+            marks=pytest.mark.skipif(not is_built(), reason="bothends-kernel isn't built (make kernel)"),
+        ),
     ],
 )
 def test_other_options_are_refused(embed: Embed, source: Path, begun: Path, flags: list[str], said: str) -> None:

@@ -75,7 +75,11 @@ def test_the_environment_names_servers_too(embed: Embed, servers: list[Server], 
 def test_where_a_model_runs_is_its_own_business(embed: Embed, tmp_path: Path) -> None:
     """A server's workers aren't the caller's to choose."""
     source = write_lines(tmp_path / "in.txt", ["dragons"])
-    for flags in (["--input", source, "--server", "127.0.0.1:1", "--workers", 2], ["dragons", "--device", "cpu"]):
+    for flags in (
+        ["--input", source, "--server", "127.0.0.1:1", "--workers", 2],
+        ["dragons", "--device", "cpu"],
+        ["dragons", "--precision", "int8"],
+    ):
         assert "a server has its own" in embed(*flags, code=2, local=False).stderr
 
 

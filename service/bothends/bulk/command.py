@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import click
 from click.core import ParameterSource
@@ -17,10 +17,15 @@ from .engines import Engine, InProcess, Servers
 from .job import INPUTS, OUTPUTS, Job, format_of
 from .work import do
 
+if TYPE_CHECKING:
+    from ..encoder import Encoder
+
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _TIMEOUT_S, _FILE_TIMEOUT_S = 30.0, 300.0
 _PERSISTENCE = Retry(attempts=1000, longest_wait_s=5.0, burst=100_000)
 """A long run outlasts a restart of its servers, within each request's time."""
+_LOCAL = ("device", "engine", "precision", "workers")
+"""Of a model in this process."""
 _CONNECTION = ("server", "tls", "ca", "cert", "key", "server_name", "api_key_file")
 
 
@@ -59,6 +64,9 @@ def file_options(command: FunctionT) -> FunctionT:
             click.option("--bundle", type=click.Path(path_type=Path),
                          help="Embed in this process, by the model in that folder."),
             click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where that runs."),
+            click.option("--engine", type=click.Choice(["auto", "onnxruntime", "native"]), help="By what, on a CPU."),
+            click.option("--precision", type=click.Choice(["float32", "bf16", "int8"]),
+                         help="Of the native engine; below float32 is faster and less exact."),
             click.option("--workers", type=int, help="Its runs at once on a CPU; by default one a core."),
         ]
     ):  # fmt: skip
@@ -100,8 +108,8 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: Path | None
         raise SettingsError("--json is for SENTENCES; what a file becomes, --output says")
     names_servers = ctx.get_parameter_source("server") is not ParameterSource.DEFAULT
     is_local = "bundle" in given or (source is not None and not names_servers)
-    if not is_local and given & {"device", "workers"}:
-        raise SettingsError("--device and --workers are for a model in this process; a server has its own")
+    if not is_local and (of_server := given & set(_LOCAL)):
+        raise SettingsError(f"--{min(of_server)} is for a model in this process; a server has its own")
     asked = cast("Asked", {name: flags.pop(name) for name in Asked.__annotations__})
     connection = {name: flags.pop(name) for name in _CONNECTION}
     if source is None:
@@ -125,10 +133,14 @@ def _few(
     if bundle is None:
         with connect(timeout_s=flags["timeout"] or _TIMEOUT_S, **connection) as client:
             return client.embed(sentences, **asked)
+    with _load(bundle, flags) as encoder:
+        return encoder.embed(sentences, **asked)
+
+
+def _load(bundle: Path | None, flags: dict[str, Any]) -> "Encoder":
     from ..encoder import Encoder
 
-    with Encoder.load(bundle, device=flags["device"] or "auto", workers=flags["workers"]) as encoder:
-        return encoder.embed(sentences, **asked)
+    return Encoder.load(bundle, **{name: flags[name] for name in _LOCAL if flags[name] is not None})
 
 
 def _file(source: Path, asked: Asked, connection: dict[str, Any] | None, **flags: Any) -> int:
@@ -149,11 +161,7 @@ def _file(source: Path, asked: Asked, connection: dict[str, Any] | None, **flags
         if connection is not None:
             timeout_s = flags["timeout"] or _FILE_TIMEOUT_S
             return Servers(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), asked)
-        from ..encoder import Encoder
-
-        return InProcess(
-            Encoder.load(flags["bundle"], device=flags["device"] or "auto", workers=flags["workers"]), asked
-        )
+        return InProcess(_load(flags["bundle"], flags), asked)
 
     return do(job, engine)
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..chunks import chunks
 from ..client import Client
 from ..embeddings import Embeddings, joined
+from ..engine import precision_of
 from ..errors import ModelChangedError, SentenceError
 from ..options import Asked
 
@@ -30,6 +31,8 @@ class Engine(Protocol):
 
     model: str
     """Name and version."""
+    precision: str
+    """Of its arithmetic: vectors of another are others."""
     dimension: int
     nested_dimensions: tuple[int, ...]
 
@@ -46,7 +49,7 @@ class InProcess:
     """A model loaded here."""
 
     def __init__(self, encoder: "Encoder", asked: Asked) -> None:
-        self.model = f"{encoder.name} {encoder.version}"
+        self.model, self.precision = f"{encoder.name} {encoder.version}", encoder.precision
         self.dimension, self.nested_dimensions = encoder.dimension, encoder.nested_dimensions
         self._encoder, self._asked = encoder, asked
 
@@ -69,7 +72,7 @@ class Servers:
 
     def __init__(self, client: Client, asked: Asked) -> None:
         served = client.model(timeout_s=min(client.timeout_s, _FIRST_TIMEOUT_S))
-        self.model = f"{served.name} {served.version}"
+        self.model, self.precision = f"{served.name} {served.version}", precision_of(served.engine)
         self.dimension, self.nested_dimensions = served.dimension, tuple(served.nested_dimensions)
         self._version = served.version
         self._client, self._asked = client, asked

@@ -98,6 +98,7 @@ class Job:
         """What the same job has in common with itself: whatever the output's bytes depend on."""
         return {
             "model": engine.model,
+            "precision": engine.precision,
             "input's size": reader.total,
             "input's format": self.input_format,
             "output's format": self.output_format,
