@@ -114,7 +114,8 @@ main()
 def test_what_isnt_installed_is_named(tmp_path: Path, module: str, output: str, extra: str) -> None:
     """And nothing needs it that doesn't use it."""
     (tmp_path / "a.txt").write_text("dragons\n")
-    command = [sys.executable, "-c", WITHOUT, module, "embed", "--input", "a.txt", "--device", "cpu", "--output"]
+    flags = ["--input", "a.txt", "--device", "cpu", "--engine", "onnxruntime", "--output"]
+    command = [sys.executable, "-c", WITHOUT, module, "embed", *flags]
 
     def run(name: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
