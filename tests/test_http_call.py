@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import httpx
 import pytest
@@ -28,8 +29,9 @@ LONG_TO_READ = ["!" * 60_000] * 17
 
 @pytest.fixture(scope="module")
 def small(english: Bundle) -> Iterator[Server]:
-    """A server whose limits are near."""
-    with serving(english, max_message_bytes=MOST_BYTES, handshake_s=SHORT_S, http_idle_s=1) as server:
+    """A server whose limits are near, and whose engine takes seconds for long sentences."""
+    near: dict[str, Any] = {"max_message_bytes": MOST_BYTES, "handshake_s": SHORT_S, "http_idle_s": 1}
+    with serving(english, engine="onnxruntime", **near) as server:
         yield server
 
 

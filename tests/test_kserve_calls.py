@@ -120,7 +120,7 @@ def test_a_full_server_says_so_and_looks_alive(english: Bundle) -> None:
 
 
 def test_a_deadline_ends_what_was_accepted(english: Bundle) -> None:
-    with one(english) as (server, stub):
+    with one(english, engine="onnxruntime") as (server, stub):
         with pytest.raises(grpc.RpcError) as raised:
             stub.ModelInfer(request(*LONG), timeout=0.5)
         assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
