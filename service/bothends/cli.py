@@ -175,7 +175,7 @@ def info(timeout: float, **connection: Any) -> None:
     with connect(timeout_s=timeout, **connection) as client:
         model = client.model()
     for field, value in model.ListFields():
-        click.echo(f"{field.name:<16}{value}")
+        click.echo(f"{field.name:<24}{value}")
 
 
 @main.command(short_help="Ask whether a server is serving.")
