@@ -10,23 +10,24 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import bothends_kernel
 import click
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from bothends.bundle import Bundle, default_path
 from bothends.engine import TokenIds
+from bothends.native import Native
 from bothends.session import Session
+from bothends.settings import Precision
 from bothends.tokenizer import Tokenizer
 from sentences import load
 
-PRECISIONS = ("float32", "bf16", "int8")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 REQUEST = 32
 """Sentences of a request."""
 Rows = NDArray[np.float32]
@@ -50,33 +51,6 @@ class Measured:
         self.seconds.append(time.thread_time() - started)
 
 
-class Kernel:
-    """The bundle's weights in the kernel."""
-
-    def __init__(self, bundle: Bundle, *, precision: str, level: str) -> None:
-        self.encoder: Any = bothends_kernel.Encoder(*weights(bundle), precision=precision, level=level)
-
-    def run(self, sentences: list[TokenIds], size: int) -> Rows:
-        """Rows of all, `size` sentences a call."""
-        return np.concatenate(
-            [self.encoder.run(*flat(sentences[start : start + size])) for start in range(0, len(sentences), size)]
-        )
-
-
-def weights(bundle: Bundle) -> tuple[NDArray[Any], list[dict[str, Rows]]]:
-    """The bundle's table and layers, as the kernel takes them."""
-    model = onnx.load_from_string(bundle.model)
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    layers = [{key: arrays[f"{key}{layer}"] for key in "WRB"} for layer in range(bundle.config.layers)]
-    return arrays["embedding.weight"], layers
-
-
-def flat(sentences: list[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Token ids of all after each other, and where each begins."""
-    token_ids = np.concatenate([np.asarray(sentence, dtype=np.int32) for sentence in sentences])
-    return token_ids, np.cumsum([0, *map(len, sentences)], dtype=np.int64)
-
-
 def _sorted(session: Session, sentences: list[TokenIds], size: int) -> Rows:
     """onnxruntime's rows: length-sorted batches over all sentences, the best that it can be given."""
     rows = np.empty((len(sentences), session.dimension), dtype=np.float32)
@@ -87,17 +61,22 @@ def _sorted(session: Session, sentences: list[TokenIds], size: int) -> Rows:
     return rows
 
 
+def _in_requests(kernel: Native, sentences: list[TokenIds], size: int) -> Rows:
+    """The native engine's rows of all, `size` sentences a call."""
+    return np.concatenate([kernel.run(sentences[start : start + size]) for start in range(0, len(sentences), size)])
+
+
 def _candidates(bundle: Bundle, sentences: list[TokenIds], level: str) -> list[Measured]:
     session = Session(bundle, device="cpu")
     made = [
-        Measured(f"onnxruntime, sorted batches of {size}", lambda size=size: _sorted(session, sentences, size))
+        Measured(f"onnxruntime, sorted batches of {size}", partial(_sorted, session, sentences, size))
         for size in (4, 8)
     ]
-    made.append(Measured("onnxruntime, one by one", lambda: _sorted(session, sentences, 1)))
+    made.append(Measured("onnxruntime, one by one", partial(_sorted, session, sentences, 1)))
     for precision in PRECISIONS:
-        kernel = Kernel(bundle, precision=precision, level=level)
+        kernel = Native(bundle, precision=precision, level=level)
         for name, size in (("all at once", len(sentences)), (f"requests of {REQUEST}", REQUEST), ("one by one", 1)):
-            run = lambda kernel=kernel, size=size: kernel.run(sentences, size)  # noqa: E731  bound to this turn's values
+            run = partial(_in_requests, kernel, sentences, size)
             made.append(Measured(f"{precision}, {name}", run, precision, size == len(sentences)))
     return made
 

@@ -20,8 +20,10 @@ import numpy as np
 import roofline_chart
 from bothends.bundle import Bundle, default_path
 from bothends.engine import TokenIds
+from bothends.native import flat
 from bothends.tokenizer import Tokenizer
-from kernel import PRECISIONS, Rows, flat, weights
+from bothends.weights import read
+from kernel import PRECISIONS, Rows
 from machine import cache_bytes, describe
 from report import replace_between_markers
 from sentences import load
@@ -96,15 +98,15 @@ def _layers(hidden: int, embedding: int) -> list[dict[str, Rows]]:
 
 
 def _runs(bundle: Bundle, sentences: list[TokenIds], level: str) -> Iterator[Run]:
-    table, layers = weights(bundle)
+    held = read(bundle)
     for hidden, count in SIZES.items():
-        own = layers if hidden == bundle.config.hidden_size else _layers(hidden, table.shape[1])
+        own = held.layers if hidden == bundle.config.hidden_size else _layers(hidden, held.table.shape[1])
         arrays = flat(sentences[:count])
         # Of a token: two directions, four gates, and for each of their units a product and a sum with each state.
         operations = 2 * 4 * 2 * hidden**2 * len(arrays[0])
         for precision in PRECISIONS:
             for slots in SLOTS:
-                encoder = bothends_kernel.Encoder(table, own, precision=precision, level=level, slots=slots)
+                encoder = bothends_kernel.Encoder(held.table, own, precision=precision, level=level, slots=slots)
                 yield Run(hidden, precision, slots, encoder, arrays, operations)
 
 

@@ -44,6 +44,12 @@ def _why_not(config: EncoderConfig) -> str | None:
     return f"it doesn't compute {' or '.join(found)}" if found else None
 
 
+def flat(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Token ids of all sentences after each other, and where each begins, as the kernel takes them."""
+    offsets = np.fromiter(accumulate(map(len, sentences), initial=0), dtype=np.int64, count=len(sentences) + 1)
+    return np.fromiter(chain.from_iterable(sentences), dtype=np.int32, count=int(offsets[-1])), offsets
+
+
 class Native:
     """A bundle's LSTMs in bothends-kernel. Each run uses the thread that calls it; call it from as many as you like."""
 
@@ -57,12 +63,12 @@ class Native:
         """
         if not is_built():
             raise DeviceError("the native engine isn't installed: make kernel")
+        if (reason := _why_not(bundle.config)) is not None:
+            raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
         import bothends_kernel as kernel  # only who serves with it needs it
 
         if level not in ("auto", *kernel.levels()):
             raise DeviceError(f"level {level}: this processor has {', '.join(kernel.levels())}")
-        if (reason := _why_not(bundle.config)) is not None:
-            raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
         weights = read(bundle)
         if len(weights.table) < bundle.config.vocabulary_size:  # an id past the table would fail its whole batch
             raise BundleError(
@@ -86,11 +92,8 @@ class Native:
         Raises ValueError for a sentence without tokens or with an id outside the table, and NotServingError where
         `stop` ended it.
         """
-        lengths = map(len, sentences)
-        offsets = np.fromiter(accumulate(lengths, initial=0), dtype=np.int64, count=len(sentences) + 1)
-        token_ids = np.fromiter(chain.from_iterable(sentences), dtype=np.int32, count=int(offsets[-1]))
         try:
-            return self._encoder.run(token_ids, offsets)
+            return self._encoder.run(*flat(sentences))
         except self._stopped as error:
             raise NotServingError("the model run was stopped") from error
 
