@@ -1,8 +1,8 @@
 """The engines that bothends can run on: which there are here, how a server is told, and each loaded in this process."""
 
 from bothends.bundle import Bundle
-from bothends.engine import Engine
-from bothends.native import Native, Precision, is_built
+from bothends.engine import Engine, Precision
+from bothends.native import Native, is_built
 from bothends.session import Session
 from results import BF16, ENGINES, FLOAT32, INT8, ONNXRUNTIME
 

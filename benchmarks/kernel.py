@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.bundle import Bundle, default_path
-from bothends.engine import TokenIds
+from bothends.engine import Precision, TokenIds
 from bothends.native import Native
 from bothends.session import Session
-from bothends.settings import Precision
 from bothends.tokenizer import Tokenizer
 from sentences import load
 

@@ -9,7 +9,8 @@ import pytest
 from bothends import native, nested
 from bothends.bundle import CARD, Bundle
 from bothends.embedder import Embedder
-from bothends.settings import Precision, Settings
+from bothends.engine import Precision
+from bothends.settings import Settings
 from bothends_training.evaluate import spearman
 
 PAIRS = [

@@ -15,10 +15,11 @@ from bothends import native
 from bothends.bundle import Bundle
 from bothends.cli import main
 from bothends.embedder import Embedder
+from bothends.engine import Precision
 from bothends.errors import NotServingError
 from bothends.selftest import self_test
 from bothends.session import Session
-from bothends.settings import Precision, Settings
+from bothends.settings import Settings
 from bothends.tokenizer import Tokenizer
 from bothends_export.equivalence import verify
 from bothends_export.export import lift

@@ -5,9 +5,11 @@ Imports of torch and its like stand inside the functions: `bothends --help` list
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
+
+from bothends.engine import Precision
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,7 +61,7 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["float32", "bf16", "int8"]),
+    type=click.Choice(get_args(Precision)),
     default="float32",
     show_default=True,
     help="Of the native engine.",

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from .architecture import EncoderConfig
 from .bundle import MODEL, Bundle
-from .engine import TokenIds
+from .engine import Precision, TokenIds
 from .errors import BundleError, DeviceError, NotServingError
-from .settings import Level, Precision
+from .settings import Level
 from .validation import printable
 from .weights import read
 

@@ -4,12 +4,11 @@ Imports of torch and its like stand inside the functions: `bothends --help` list
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import get_args
 
 import click
 
-if TYPE_CHECKING:
-    from bothends.settings import Precision
+from bothends.engine import Precision
 
 
 @click.command(short_help="Train an encoder by a recipe.")
@@ -53,13 +52,13 @@ def train(recipe: Path, out: Path | None, cache: Path) -> None:
 @click.option(
     "--precision",
     "precisions",
-    type=click.Choice(["float32", "bf16", "int8"]),
+    type=click.Choice(get_args(Precision)),
     multiple=True,
     default=["float32"],
     show_default=True,
     help="Of the engine; several are compared.",
 )
-def evaluate(bundle: Path, files: tuple[Path, ...], precisions: tuple["Precision", ...]) -> None:
+def evaluate(bundle: Path, files: tuple[Path, ...], precisions: tuple[Precision, ...]) -> None:
     """Print Spearman × 100 of BUNDLE's cosines on scored sentence pairs, through the service's own path.
 
     A column for each number of dimensions that the bundle offers; where a precision is below float32, also what its

@@ -13,8 +13,9 @@ from scipy.stats import spearmanr
 from bothends.bundle import Bundle
 from bothends.embedder import Embedder
 from bothends.embeddings import nested
+from bothends.engine import Precision
 from bothends.errors import BothendsError
-from bothends.settings import Precision, Settings
+from bothends.settings import Settings
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 

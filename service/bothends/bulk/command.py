@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from ..embeddings import Embeddings
+from ..engine import Precision
 from ..errors import SettingsError
 from ..flags import connect, key_options, server_options
 from ..options import Asked, Encoding, Truncation
@@ -65,7 +66,7 @@ def file_options(command: FunctionT) -> FunctionT:
                          help="Embed in this process, by the model in that folder."),
             click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where that runs."),
             click.option("--engine", type=click.Choice(["auto", "onnxruntime", "native"]), help="By what, on a CPU."),
-            click.option("--precision", type=click.Choice(["float32", "bf16", "int8"]),
+            click.option("--precision", type=click.Choice(get_args(Precision)),
                          help="Of the native engine; below float32 is faster and less exact."),
             click.option("--workers", type=int, help="Its runs at once on a CPU; by default one a core."),
         ]
