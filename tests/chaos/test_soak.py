@@ -13,7 +13,7 @@ from ..serving import Running
 from .answers import Reference
 from .callers import OK, Caller, Crowd, Tally
 from .conftest import Form
-from .vitals import answered, eventually, is_at_rest, scrape, vitals
+from .vitals import answered, eventually, is_at_rest, scrape, thread_names, vitals
 
 pytestmark = pytest.mark.chaos
 
@@ -100,11 +100,13 @@ def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, r
     mixed, memory = work(running, reference, settled(form.pick(12, 120), most), seed=2000)
     warm, most = warm + mixed, max([most, *memory])
     assert eventually(lambda: is_at_rest(running), within_s=10)
-    before = vitals(pid)
+    before, names = vitals(pid), thread_names(pid)
     seen, memory = work(running, reference, after(form.pick(60, 1800)), seed=0)
     assert eventually(lambda: is_at_rest(running), within_s=10), scrape(running)
     assert eventually(lambda: vitals(pid).files <= before.files, within_s=30), vitals(pid)
-    assert eventually(lambda: vitals(pid).threads <= before.threads, within_s=30), vitals(pid)
+    assert eventually(lambda: vitals(pid).threads <= before.threads, within_s=30), (
+        f"{before.threads} → {vitals(pid).threads} threads; new: {thread_names(pid) - names}"
+    )
 
     first, last = max([most, *memory[: len(memory) // 6]]), max(memory[-len(memory) // 3 :])
     growth = 100 * (last / first - 1)

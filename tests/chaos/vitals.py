@@ -4,6 +4,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ class Vitals:
     rss_mb: float
     threads: int
     files: int
+
+
+def thread_names(pid: int) -> Counter[str]:
+    """How many threads of a process have each name: gRPC's pools name theirs, Python's have the program's."""
+    return Counter((task / "comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir())
 
 
 def vitals(pid: int) -> Vitals:
