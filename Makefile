@@ -6,7 +6,7 @@ KERNEL := $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve kernel kernel-check test chaos compose-test bench lint proto dashboards lock audit clean
+.PHONY: help serve kernel kernel-check test chaos compose-test ray-test bench lint proto dashboards lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -27,6 +27,9 @@ chaos: $(VENV)/.test $(VENV)/.native ## Attack what is promised (ARGS=--long: fo
 
 compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and test it; needs docker with compose
 	@$(BIN)/pytest -m compose $(ARGS)
+
+ray-test: $(VENV)/.test $(VENV)/.native ## Test what runs on Ray, in a network of its own; needs root or user namespaces
+	@tests/cluster/apart $(BIN)/pytest tests/cluster -m ray $(ARGS)
 
 bench: $(VENV)/.bench $(VENV)/.native ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
