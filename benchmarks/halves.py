@@ -2,7 +2,7 @@
 
 Half of the callers go to each of the two, as a perfect balancer would send them.
 
-python benchmarks/halves.py [--seconds 4] [--rounds 2] [--engine onnxruntime]
+python benchmarks/halves.py [--seconds 4] [--rounds 2] [--engine onnxruntime] [--sentences FILE]
 """
 
 import tempfile
@@ -23,14 +23,15 @@ from servers import Server, start_ours
 @click.option("--seconds", default=4.0, show_default=True, help="Measured time of each figure.")
 @click.option("--rounds", default=2, show_default=True, help="Times each is measured.")
 @click.option("--engine", type=click.Choice(ENGINES), help="The default is the one that a server takes by itself.")
-def main(*, seconds: float, rounds: int, engine: str | None) -> None:
+@click.option("--sentences", type=click.Path(path_type=Path, exists=True), help="A text file, a sentence a line.")
+def main(*, seconds: float, rounds: int, engine: str | None, sentences: Path | None) -> None:
     """Print one table in Markdown."""
     generator.build()
     with tempfile.TemporaryDirectory() as name, ExitStack() as running, ThreadPoolExecutor(2) as pool:
         folders = [Path(name) / part for part in ("one", "first", "second")]
         for folder in folders:
             folder.mkdir()
-        bodies = generator.write_bodies(Path(name) / "sentences.txt", load(None).texts)
+        bodies = generator.write_bodies(Path(name) / "sentences.txt", load(sentences).texts)
         one = running.enter_context(start_ours(folders[0], "--workers", "2", engine=engine))
         halves = [running.enter_context(start_ours(folder, "--workers", "1", engine=engine)) for folder in folders[1:]]
 
