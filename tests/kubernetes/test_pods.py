@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from bothends import server
+from bothends import completion, server
 from bothends.errors import SettingsError
 from bothends.settings import ENV_PREFIX, Settings
 
@@ -14,6 +14,8 @@ from .manifests import ROOT, Resource, container, environment, of_kind, pod, the
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 OF_OTHERS = {"NVIDIA_DRIVER_CAPABILITIES", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 """Variables that libraries and NVIDIA's runtime read."""
+WEB_ENDS_S = 5
+"""What WebServer.stop waits at most."""
 
 
 def settings(resources: list[Resource]) -> Settings:
@@ -114,6 +116,7 @@ def test_a_pod_has_the_time_that_stopping_takes(resources: list[Resource]) -> No
     chosen = settings(resources)
     assert chosen.drain_s == Settings.model_fields["drain_s"].default
     before = container(resources)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    web_stops_s = 5
-    after = 3 * server._THREADS_END_S + server._LAST_BYTES_S + server._KEEPER_ENDS_S + web_stops_s
-    assert pod(resources)["terminationGracePeriodSeconds"] >= before + chosen.drain_s + after
+    gone = completion._LAST_EVENTS_S + 3 * server._THREADS_END_S + server._KEEPER_ENDS_S + WEB_ENDS_S
+    headroom_s = 10
+    least = before + chosen.drain_s + server._LAST_BYTES_S + gone + headroom_s
+    assert pod(resources)["terminationGracePeriodSeconds"] >= least
