@@ -6,7 +6,7 @@ KERNEL := $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve kernel kernel-check test chaos compose-test ray-test bench lint proto dashboards lock audit clean
+.PHONY: help serve kernel kernel-check test chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -47,6 +47,9 @@ proto: $(VENV)/.test ## Generate service/bothends/v1 and kserve/v2 anew from pro
 
 dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python deploy/grafana/dashboards.py
+
+rules: ## Write deploy/kubernetes' copy of deploy/prometheus/rules anew
+	$(PYTHON) deploy/kubernetes/rules.py
 
 lock: $(VENV)/.lock ## Write deploy/locks anew: what the image installs, each with its hash
 	@$(BIN)/python deploy/locks/lock.py

@@ -48,7 +48,7 @@ def start(*flags: str, log: Path | None = None, environment: Mapping[str, str] |
         if line.startswith("  try"):
             break
     banner = "".join(lines)
-    target, http = re.search(r"gRPC +(\S+)", banner), re.search(r"(http://\S+)", banner)
+    target, http = re.search(r"gRPC +(\S+)", banner), re.search(r"(https?://\S+)", banner)
     assert target is not None, banner + process.stderr.read() if process.stderr else banner
     assert http is not None
     return Running(process, banner, target[1], http[1])
