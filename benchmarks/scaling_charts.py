@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from scenarios import HOT_LOAD, REPLICAS
 from style import BLUE, DASHES, GREY, INK, ORANGE, RED, SKY, STYLE, THOUSANDS, sign, two_panels
@@ -15,7 +15,6 @@ from style import BLUE, DASHES, GREY, INK, ORANGE, RED, SKY, STYLE, THOUSANDS, s
 Found = Mapping[str, Any]
 _NAMES = {"round robin": "calls in turn", "least requests": "fewest on their way", "two choices": "better of two"}
 _COLOURS = {"round robin": RED, "least requests": BLUE, "two choices": SKY}
-_MS = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def draw(found: Found, folder: Path) -> list[Path]:
@@ -38,7 +37,7 @@ def draw(found: Found, folder: Path) -> list[Path]:
 def _load(simulated: Found) -> Figure:
     """p50 and p99, a line for each number of replicas."""
     figure, panels = two_panels("Single sentences at one-core replicas: latency against load", 4.8)
-    figure.subplots_adjust(right=0.9, wspace=0.34)
+    figure.subplots_adjust(right=0.89)
     colours = {1: RED, 4: ORANGE, 16: SKY, 64: BLUE}
     for axes, name in zip(panels, ("p50_ms", "p99_ms"), strict=True):
         ends = []
@@ -51,8 +50,8 @@ def _load(simulated: Found) -> Figure:
         axes.set_ylim(bottom=0)
         axes.set_xlim(0.28, 0.95)
         axes.set_xlabel("load offered, % of what the replicas can do")
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
-        _name_ends(axes, 0.95, ends)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _name_ends(panels[1], 0.95, ends)  # the same colours on the left, in nearly the same order
     return figure
 
 
@@ -70,8 +69,8 @@ def _balancing(simulated: Found) -> Figure:
     )
     for each in hot:
         if each["lost"] > 0.0005:
-            sticky.annotate(f"{each['lost']:.0%} lost", (each["connections"], each["p99_ms"]), (8, 4),
-                            textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
+            sticky.annotate(f"{each['lost']:.0%} lost", (each["connections"], each["p99_ms"]), (3, 9),
+                            textcoords="offset points", color=INK, fontsize=9, ha="left")  # fmt: skip
     sticky.set_xscale("log", base=2)
     sticky.set_xticks(counts, [f"{count:,}" for count in counts])
     sticky.set_xlabel(f"connections of all callers, at {REPLICAS} replicas {HOT_LOAD:.0%} used")
@@ -87,7 +86,7 @@ def _balancing(simulated: Found) -> Figure:
                               textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
     last = simulated["slow"][-1]["load"]
     slow.set_xlabel(f"load offered, % of what {REPLICAS} sound replicas can do")
-    slow.xaxis.set_major_formatter(PercentFormatter(1))
+    slow.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     slow.set_title("one of eight is 3 times slower: p99, ms")
     for axes in (sticky, slow):
         axes.set_yscale("log")
@@ -105,17 +104,19 @@ def _cold(simulated: Found) -> Figure:
     figure.suptitle("Twice the load from one second to the next, at two replicas", x=0.01, ha="left", fontsize=15,
                     fontweight="bold")  # fmt: skip
     figure.subplots_adjust(left=0.06, right=0.97, bottom=0.2, top=0.78)
-    for each, colour in zip(simulated["steps"], (RED, ORANGE, BLUE), strict=True):
+    for each, colour in zip(simulated["steps"], (GREY, RED, ORANGE, BLUE), strict=True):
         seconds = [second + 0.5 for second in range(len(each["in_time"]))]
         label = f"{each['name']} → {each['replicas']} replicas"
         axes.plot(seconds, each["in_time"], color=colour, label=label, clip_on=False)
-    step = simulated["steps"][0]
+    step = simulated["steps"][1]
     axes.axvline(step["step_s"], color=GREY, linestyle=DASHES, linewidth=1.2)
     axes.text(step["step_s"] + 0.2, 0.52, "twice the load", fontsize=9, color=GREY)
-    axes.set_title(f"share answered within 250 ms; a replica answers {step['ready_s']:.1f} s after it was asked for")
+    axes.set_title(
+        f"share answered within 250 ms; a replica answers {step['ready_s']:.1f} s after it was asked for, or as named"
+    )
     axes.set_ylim(0.5, 1.01)
     axes.set_xlim(0, len(step["in_time"]))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xlabel("seconds")
     axes.legend(frameon=False, loc="lower right")
     return figure

@@ -36,6 +36,7 @@ def compare(scenarios: Scenarios, results: Results) -> list[dict[str, Any]]:
         assert row.offered_per_s is not None
         made = scenarios.overload(row.offered_per_s, workers=_WORKERS)
         found.append(_pair(load.name, "answered in time/s", row.goodput_per_s, made.in_time_per_s))
+        found.append(_pair(load.name, "p99 ms", row.p99_ms, made.p99_ms))
     for callers, (one, two) in HALVES.items():
         both = 2 * scenarios.closed(callers // 2, workers=1).in_time_per_s
         name = "two processes over one"

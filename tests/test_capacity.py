@@ -1,5 +1,6 @@
 """The capacity model's arithmetic, on figures that can be checked by hand; and bytes that are counted as they pass."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -10,12 +11,12 @@ from capacity import DAYS, Assumptions, need, needs
 from footprint import Counter
 from results import BF16, FLOAT32, INT8, Results
 
-RECORD = Path(__file__).parent.parent / "docs" / "performance.json"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture(scope="module")
 def record() -> Results:
-    return Results.open(RECORD)
+    return Results.open(DOCS / "performance.json")
 
 
 def test_a_day_needs_its_peak_at_the_share_that_may_be_used(record: Results) -> None:
@@ -47,6 +48,15 @@ def test_lists_need_fewer_cores_and_lower_precisions_fewer_still(record: Results
 def test_what_was_not_measured_is_no_zero(record: Results) -> None:
     with pytest.raises(KeyError, match="not measured"):
         need(10**9, "one by one", "native float64", record, Assumptions())
+
+
+def test_the_page_says_what_its_figures_say(record: Results, tmp_path: Path) -> None:
+    """Its tables are those of the committed figures: `python benchmarks/capacity.py --from docs/scaling.json --docs`."""
+    report = pytest.importorskip("capacity_report", exc_type=ModuleNotFoundError)
+    found = json.loads((DOCS / "scaling.json").read_text(encoding="utf-8"))
+    page = (DOCS / "scaling.md").read_text(encoding="utf-8")
+    assert report.markdown(found, record, Assumptions()) in page
+    assert all(file.stat().st_size > 10_000 for file in report.scaling_charts.draw(found, tmp_path))
 
 
 def test_bytes_are_counted_each_way_as_they_pass() -> None:
