@@ -51,7 +51,7 @@ def test_what_was_not_measured_is_no_zero(record: Results) -> None:
 
 
 def test_the_page_says_what_its_figures_say(record: Results, tmp_path: Path) -> None:
-    """Its tables are those of the committed figures: `python benchmarks/capacity.py --from docs/scaling.json --docs`."""
+    """Else write it anew: `python benchmarks/capacity.py --from docs/scaling.json --docs`."""
     report = pytest.importorskip("capacity_report", exc_type=ModuleNotFoundError)
     found = json.loads((DOCS / "scaling.json").read_text(encoding="utf-8"))
     page = (DOCS / "scaling.md").read_text(encoding="utf-8")
