@@ -87,12 +87,15 @@ def show(results: Results, console: Console) -> None:
 def markdown(results: Results, *, charts: Sequence[tuple[str, str]]) -> str:
     """Everything, for a document; `charts` are a picture's address and what it shows."""
     parts = ["\n".join(_setting(results)), *(f"![{what}]({address})" for address, what in charts)]
-    for table in tables(results, brief=True):
-        head = [f"### {table.title}", ""]
-        aligned = [":--" if at < table.words else "--:" for at in range(len(table.headings))]
-        rows = [table.headings, aligned, *(cells for cells in table.rows if cells)]
-        parts.append("\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in rows)]))
+    parts += map(table_in_markdown, tables(results, brief=True))
     return "\n\n".join([*parts, "\n".join(_method(results))])
+
+
+def table_in_markdown(table: Table) -> str:
+    """Under its title."""
+    aligned = [":--" if at < table.words else "--:" for at in range(len(table.headings))]
+    rows = [table.headings, aligned, *(cells for cells in table.rows if cells)]
+    return "\n".join([f"### {table.title}", "", *(f"| {' | '.join(cells)} |" for cells in rows)])
 
 
 def replace_between_markers(file: Path, text: str, *, markers: tuple[str, str] = (BEGIN, END)) -> None:

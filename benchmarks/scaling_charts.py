@@ -1,0 +1,133 @@
+"""Where a cluster bends, as pictures. Measures nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from scenarios import HOT_LOAD, REPLICAS
+from style import BLUE, DASHES, GREY, INK, ORANGE, RED, SKY, STYLE, THOUSANDS, sign, two_panels
+
+Found = Mapping[str, Any]
+_NAMES = {"round robin": "calls in turn", "least requests": "fewest on their way", "two choices": "better of two"}
+_COLOURS = {"round robin": RED, "least requests": BLUE, "two choices": SKY}
+
+
+def draw(found: Found, folder: Path) -> list[Path]:
+    """Write every chart as PNG."""
+    charts: dict[str, Callable[[Found], Figure]] = {
+        "scaling-load.png": _load,
+        "scaling-balancing.png": _balancing,
+        "scaling-cold-start.png": _cold,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with plt.rc_context(STYLE):
+        for name, chart in charts.items():
+            figure = chart(found["simulated"])
+            sign(figure, found["machine"], what=": costs measured there, the rest simulated")
+            figure.savefig(folder / name, dpi=110, metadata={"Software": None})
+            plt.close(figure)
+    return [folder / name for name in charts]
+
+
+def _load(simulated: Found) -> Figure:
+    """p50 and p99, a line for each number of replicas."""
+    figure, panels = two_panels("Single sentences at one-core replicas: latency against load", 4.8)
+    figure.subplots_adjust(right=0.89)
+    colours = {1: RED, 4: ORANGE, 16: SKY, 64: BLUE}
+    for axes, name in zip(panels, ("p50_ms", "p99_ms"), strict=True):
+        ends = []
+        for size, colour in colours.items():
+            points = [each for each in simulated["load"] if each["replicas"] == size]
+            shares, values = [each["load"] for each in points], [each[name] for each in points]
+            axes.plot(shares, values, "o-", color=colour, markersize=5, clip_on=False)
+            ends.append((values[-1], f"{size} replica{'s' * (size > 1)}", colour))
+        axes.set_title(f"{name[:3]}, ms")
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(0.28, 0.95)
+        axes.set_xlabel("load offered, % of what the replicas can do")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _name_ends(panels[1], 0.95, ends)  # the same colours on the left, in nearly the same order
+    return figure
+
+
+def _balancing(simulated: Found) -> Figure:
+    """Connections that stay on the left, a slow replica on the right."""
+    figure, (sticky, slow) = two_panels("What a balancer that counts calls is for", 4.8)
+    figure.subplots_adjust(right=0.86, wspace=0.3)
+    hot = [each for each in simulated["connections"] if each["policy"] == "connection"]
+    (turns,) = (each for each in simulated["connections"] if each["policy"] != "connection")
+    counts = [each["connections"] for each in hot]
+    sticky.plot(counts, [each["p99_ms"] for each in hot], "o-", color=RED)
+    sticky.axhline(turns["p99_ms"], color=BLUE, linestyle=DASHES)
+    sticky.text(
+        counts[-1], turns["p99_ms"] * 0.82, "calls in turn", color=BLUE, ha="right", va="top", fontweight="bold"
+    )
+    for each in hot:
+        if each["lost"] > 0.0005:
+            sticky.annotate(f"{each['lost']:.0%} lost", (each["connections"], each["p99_ms"]), (3, 9),
+                            textcoords="offset points", color=INK, fontsize=9, ha="left")  # fmt: skip
+    sticky.set_xscale("log", base=2)
+    sticky.set_xticks(counts, [f"{count:,}" for count in counts])
+    sticky.set_xlabel(f"connections of all callers, at {REPLICAS} replicas {HOT_LOAD:.0%} used")
+    sticky.set_title("a connection stays at its replica: p99, ms")
+    ends = []
+    for policy, colour in _COLOURS.items():
+        points = [each for each in simulated["slow"] if each["policy"] == policy]
+        slow.plot([each["load"] for each in points], [each["p99_ms"] for each in points], "o-", color=colour)
+        ends.append((points[-1]["p99_ms"], _NAMES[policy].replace(" on ", "\non "), colour))
+        for each in points:
+            if each["lost"] > 0.0005:
+                slow.annotate(f"{each['lost']:.1%} lost", (each["load"], each["p99_ms"]), (0, 8), ha="center",
+                              textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
+    last = simulated["slow"][-1]["load"]
+    slow.set_xlabel(f"load offered, % of what {REPLICAS} sound replicas can do")
+    slow.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    slow.set_title("one of eight is 3 times slower: p99, ms")
+    for axes in (sticky, slow):
+        axes.set_yscale("log")
+        axes.set_ylim(1, 400)
+        axes.set_yticks([1, 3, 10, 30, 100, 300])
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter(THOUSANDS)
+    _name_ends(slow, last, ends)
+    return figure
+
+
+def _cold(simulated: Found) -> Figure:
+    """The share answered in time, second by second."""
+    figure, axes = plt.subplots(figsize=(11, 4.2))
+    figure.suptitle("Twice the load from one second to the next, at two replicas", x=0.01, ha="left", fontsize=15,
+                    fontweight="bold")  # fmt: skip
+    figure.subplots_adjust(left=0.06, right=0.97, bottom=0.2, top=0.78)
+    for each, colour in zip(simulated["steps"], (GREY, RED, ORANGE, BLUE), strict=True):
+        seconds = [second + 0.5 for second in range(len(each["in_time"]))]
+        label = f"{each['name']} → {each['replicas']} replicas"
+        axes.plot(seconds, each["in_time"], color=colour, label=label, clip_on=False)
+    step = simulated["steps"][1]
+    axes.axvline(step["step_s"], color=GREY, linestyle=DASHES, linewidth=1.2)
+    axes.text(step["step_s"] + 0.2, 0.52, "twice the load", fontsize=9, color=GREY)
+    axes.set_title(
+        f"share answered within 250 ms; a replica answers {step['ready_s']:.1f} s after it was asked for, or as named"
+    )
+    axes.set_ylim(0.5, 1.01)
+    axes.set_xlim(0, len(step["in_time"]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel("seconds")
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def _name_ends(axes: Axes, right: float, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Lines are named where they end, from the highest; names keep a line's height apart."""
+    to_points = axes.transData.transform
+    height = None
+    for value, name, colour in sorted(ends, reverse=True):
+        at = to_points((right, value))[1] * 72 / axes.figure.dpi
+        height = at if height is None else min(at, height - 14 * (1 + name.count("\n")))
+        axes.annotate(name, (right, value), (8, height - at), textcoords="offset points", color=colour,
+                      fontweight="bold", va="center", annotation_clip=False)  # fmt: skip

@@ -1,0 +1,72 @@
+"""The capacity model's arithmetic, on figures that can be checked by hand; and bytes that are counted as they pass."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psutil", exc_type=ModuleNotFoundError)
+from capacity import DAYS, Assumptions, need, needs
+from footprint import Counter
+from results import BF16, FLOAT32, INT8, Results
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def record() -> Results:
+    return Results.open(DOCS / "performance.json")
+
+
+def test_a_day_needs_its_peak_at_the_share_that_may_be_used(record: Results) -> None:
+    """10⁹ a day are 11,574 a second in the mean; the rate of a core is half of what two cores did."""
+    row = record.row("bothends native float32", "1 sentence × 128")
+    assert row is not None
+    found = need(10**9, "one by one", FLOAT32, record, Assumptions(peak=2.0, used=0.5, vcpus=8, price=0.1))
+    assert found.mean_per_s == pytest.approx(11_574.07, abs=0.01)
+    assert found.cores == -(-(2 * 11_574.0741) // (0.5 * row.sentences_per_s / 2))
+    assert found.machines == -(-found.cores // 8)
+    assert found.dollars_a_day == pytest.approx(found.cores * 2.4)
+    assert found.memory_gb == pytest.approx(found.cores * row.rss_mb / 1000)
+
+
+def test_a_small_day_still_has_a_second_replica(record: Results) -> None:
+    found = need(10**6, "one by one", FLOAT32, record, Assumptions())
+    assert (found.cores, found.machines) == (2, 1)
+
+
+def test_lists_need_fewer_cores_and_lower_precisions_fewer_still(record: Results) -> None:
+    of = {(each.sentences, each.traffic, each.engine): each.cores for each in needs(record, Assumptions())}
+    assert len(of) == len(DAYS) * 2 * 3
+    most = 10**11
+    assert of[most, "one by one", FLOAT32] > 1.5 * of[most, "lists of 32", FLOAT32]
+    lists = [of[most, "lists of 32", engine] for engine in (FLOAT32, BF16, INT8)]
+    assert lists == sorted(lists, reverse=True)
+
+
+def test_what_was_not_measured_is_no_zero(record: Results) -> None:
+    with pytest.raises(KeyError, match="not measured"):
+        need(10**9, "one by one", "native float64", record, Assumptions())
+
+
+def test_the_page_says_what_its_figures_say(record: Results, tmp_path: Path) -> None:
+    """Else write it anew: `python benchmarks/capacity.py --from docs/scaling.json --docs`."""
+    report = pytest.importorskip("capacity_report", exc_type=ModuleNotFoundError)
+    found = json.loads((DOCS / "scaling.json").read_text(encoding="utf-8"))
+    page = (DOCS / "scaling.md").read_text(encoding="utf-8")
+    assert report.markdown(found, record, Assumptions()) in page
+    assert all(file.stat().st_size > 10_000 for file in report.scaling_charts.draw(found, tmp_path))
+
+
+def test_bytes_are_counted_each_way_as_they_pass() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, Counter(listener.getsockname()[1]) as counter:
+        with socket.create_connection(("127.0.0.1", counter.port)) as near, listener.accept()[0] as far:
+            near.sendall(b"x" * 1000)
+            got = b""
+            while len(got) < 1000:
+                got += far.recv(1000)
+            far.sendall(b"y" * 30)
+            back = near.recv(30, socket.MSG_WAITALL)
+        assert (got, back) == (b"x" * 1000, b"y" * 30)
+        assert (counter.up, counter.down) == (1000, 30)
