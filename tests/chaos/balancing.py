@@ -126,10 +126,13 @@ def full(running: Running) -> Iterator[None]:
         stack.callback(end.set)
         channel = stack.enter_context(grpc.insecure_channel(running.target))
         begin = channel.stream_stream(f"{SERVICE}/EmbedStream")
-        for _ in range(PLACES):
-            stack.callback(begin(iter(partial(_nothing, end), b"")).cancel)
+
+        def is_full() -> bool:
+            stack.callback(begin(iter(partial(_nothing, end), b"")).cancel)  # or is refused, where a call had its place
+            return not _is_answered(client)
+
         with Client(running.target, timeout_s=0.5) as client:
-            assert eventually(lambda: not _is_answered(client), within_s=10)
+            assert eventually(is_full, within_s=10)
         yield
 
 
@@ -148,9 +151,9 @@ def _is_answered(client: Client) -> bool:
 
 @contextmanager
 def drained(running: Running) -> Iterator[Callable[[], None]]:
-    """Gives what tells a server to stop; a call that is in progress holds it until then, and is answered."""
-    os.setpriority(os.PRIO_PROCESS, running.process.pid, 19)  # it is to take long, and no time from the others
-    request = EmbedRequest(sentences=["word " * 250] * 1000)
+    """Gives what tells a server to stop; a call of many seconds is then in progress, and is answered."""
+    os.setpriority(os.PRIO_PROCESS, running.process.pid, 10)  # it is to take long, and no time from the others
+    request = EmbedRequest(sentences=["word " * 250] * 400)
     with grpc.insecure_channel(running.target, [("grpc.max_receive_message_length", -1)]) as channel:
         embed = channel.unary_unary(f"{SERVICE}/Embed", EmbedRequest.SerializeToString, EmbedResponse.FromString)
 

@@ -19,7 +19,8 @@ from .conftest import Form
 pytestmark = pytest.mark.chaos
 
 RATE, DEADLINE_S = 40, 0.4
-GOODPUT, PLAIN_GOODPUT = 0.9, 0.8
+GOODPUT = {"ours": 0.9, "plain": 0.6, "envoy": 0.6}
+"""Of the able servers' own: what is promised of our client; of the others, what they would not reach unconfigured."""
 ROUNDS = 3
 STOPS_S, GOES_S = 0.9, 0.1
 """Of a server that misses about half of its deadlines …"""
@@ -38,7 +39,7 @@ class Pool:
         self.when_begun: list[Callable[[], None]] = []
         for trouble in troubles:
             flags = ["--max-concurrent-requests", str(PLACES), "--handshake-s", "600"] if trouble == "full" else []
-            running = serve("--workers", "1", "--selftest-s", "0", *flags)
+            running = serve("--workers", "1", "--selftest-s", "0", "--drain-s", "120", *flags)
             self.targets.append(running.target)
             if trouble in ("well", "lagging"):
                 self.able.append(running.target)
@@ -103,4 +104,4 @@ def test_goodput_beside_servers_in_trouble(
            together_percent=100 * median(together), worst_percent=100 * min(one.goodput for one in together),
            median_ms=1000 * statistics.median(total.seconds),
            unanswered=unanswered(together) or "none", unanswered_alone=unanswered(alone) or "none")  # fmt: skip
-    assert ratio >= (GOODPUT if client == "ours" else PLAIN_GOODPUT)
+    assert ratio >= GOODPUT[client]

@@ -73,7 +73,7 @@ def test_calls_are_spread_and_answers_are_the_same_bytes(three: list[Running]) -
         for _ in range(60):
             client.encode("a")
         spread = [answered(server) - one for server, one in zip(three, before, strict=True)]
-    assert min(spread) >= 3, spread
+    assert min(spread) >= 3, spread  # drawn at random
 
 
 def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> None:
