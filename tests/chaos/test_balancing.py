@@ -19,8 +19,8 @@ from .conftest import Form
 pytestmark = pytest.mark.chaos
 
 RATE, DEADLINE_S = 40, 0.4
-GOODPUT = {"ours": 0.9, "plain": 0.6, "envoy": 0.6}
-"""Of the able servers' own: what is promised of our client; of the others, what they would not reach unconfigured."""
+GOODPUT = {"ours": 0.9, "plain": 0.6, "envoy": 0.9}
+"""Of the able servers' own. By turns only, gRPC's own client would be at about 0.5 in the worst case."""
 ROUNDS = 3
 STOPS_S, GOES_S = 0.9, 0.1
 """Of a server that misses about half of its deadlines …"""
