@@ -64,9 +64,10 @@ class Asking:
         dice: float = 0.5,
         then: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self.transport = Watched(Endpoint.of(target), then)
+        transports = [Watched(endpoint, then) for endpoint in Endpoint.of(target).each()]
+        self.transport = transports[0]
         self._caller = Caller(
-            self.transport,
+            transports,
             name=target,
             retry=retry,
             timeout_s=timeout_s,

@@ -46,8 +46,8 @@ class AsyncClient:
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
-        self._transport = Suspending(endpoint)
-        self._caller = Caller(self._transport, name=endpoint.name, retry=retry, timeout_s=timeout_s)
+        self._transports = [Suspending(one) for one in endpoint.each()]
+        self._caller = Caller(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     async def encode(
         self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[Asked]
@@ -82,7 +82,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._transport.close()
+        for transport in self._transports:
+            await transport.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, Unpack
 import grpc
 from google.protobuf.message import Message
 
+from .balancer import Balancer, Placed
 from .chunks import chunks
 from .embeddings import Embeddings
 from .errors import (
@@ -57,7 +58,7 @@ class Caller(Generic[CallT]):
 
     def __init__(
         self,
-        transport: Transport[CallT],
+        transports: Sequence[Transport[CallT]],
         *,
         name: str,
         retry: Retry,
@@ -65,8 +66,8 @@ class Caller(Generic[CallT]):
         clock: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
     ) -> None:
-        """`name` is the servers' address for people; `clock` counts in seconds as the transport sleeps in."""
-        self._transport = transport
+        """A transport for each server; `name` is their address for people; `clock` counts as the transports sleep."""
+        self._servers = Balancer(transports, clock=clock)
         self.name = name
         self._retry = retry
         self._budget = Budget(retry)
@@ -140,10 +141,11 @@ class Caller(Generic[CallT]):
 
     async def before_another(self, error: BothendsError, *, failures: int, deadline: float) -> None:
         """Wait after the `failures`th failure in a row; raises `error` where another try wouldn't help or can't be."""
-        wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice)
+        ready_in_s = self._servers.ready_in_s()
+        wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice, ready_in_s=ready_in_s)
         if wait_s is None or self._clock() + wait_s >= deadline or not self._budget.spend():
             raise error
-        await self._transport.sleep(wait_s)
+        await self._servers.sleep(wait_s)
 
     def succeeded(self) -> None:
         """A request was answered."""
@@ -151,7 +153,7 @@ class Caller(Generic[CallT]):
 
     def converse(self, method: Method, deadline: float) -> Conversation:
         """Begin a call of many messages."""
-        return self._transport.converse(method, timeout_s=self._remaining_s(deadline))
+        return self._servers.converse(method, timeout_s=self._remaining_s(deadline))
 
     def deadline(self, timeout_s: float) -> float:
         """The time of this caller's clock at which so many seconds are over."""
@@ -159,7 +161,7 @@ class Caller(Generic[CallT]):
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:
         """The answer to each request, in order. Beside each stands where its sentences begin in the caller's list."""
-        waiting: deque[tuple[int, Message, CallT]] = deque()
+        waiting: deque[tuple[int, Message, Placed[CallT]]] = deque()
         responses: list[Any] = []
         try:
             for offset, request in requests:
@@ -173,13 +175,13 @@ class Caller(Generic[CallT]):
                 call.cancel()
         return responses
 
-    async def _first(self, method: Method, waiting: deque[tuple[int, Message, CallT]], deadline: float) -> Any:
+    async def _first(self, method: Method, waiting: deque[tuple[int, Message, Placed[CallT]]], deadline: float) -> Any:
         """The answer to the first that waits, made again as often as it takes and the policy allows."""
         failures = 0
         while True:
             offset, request, call = waiting[0]
             try:
-                response = await self._transport.response(call)
+                response = await self._servers.response(call)
             except grpc.RpcError as raised:
                 failures += 1
                 error = from_grpc(raised, self.name, offset)
@@ -191,8 +193,8 @@ class Caller(Generic[CallT]):
                 waiting.popleft()
                 return response
 
-    def _start(self, method: Method, request: Message, deadline: float) -> CallT:
-        return self._transport.start(method, request, timeout_s=self._remaining_s(deadline))
+    def _start(self, method: Method, request: Message, deadline: float) -> Placed[CallT]:
+        return self._servers.start(method, request, timeout_s=self._remaining_s(deadline))
 
     def _remaining_s(self, deadline: float) -> float:
         remaining = deadline - self._clock()

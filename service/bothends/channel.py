@@ -5,7 +5,7 @@ import ssl
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, TypeAlias
 
@@ -108,6 +108,12 @@ class Endpoint:
             _authorization(api_key),
         )
 
+    def each(self) -> list["Endpoint"]:
+        """Each of several servers by itself, for who chooses among them; of a name's servers gRPC keeps the choice."""
+        scheme, _, addresses = self.target.partition(":")
+        several = addresses.split(",")
+        return [replace(self, target=f"{scheme}:{address}") for address in several] if len(several) > 1 else [self]
+
     def channel(self) -> grpc.Channel:
         """A channel for threads."""
         if self.credentials is None:
@@ -122,7 +128,10 @@ class Endpoint:
 
 
 def _choices(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
-    """What gRPC is told of these servers: they take turns, those only that say SERVING where that is watched."""
+    """What gRPC is told of these servers: they take turns, those only that say SERVING where that is watched.
+
+    Turns are for the servers of one name; of several addresses each has a channel of its own (balancer.py).
+    """
     health = f', "healthCheckConfig": {{"serviceName": "{SERVICE}"}}' if watch_health else ""
     yield "grpc.service_config", f'{{"loadBalancingConfig": [{{"round_robin": {{}}}}]{health}}}'
     authority = identity.server_name if identity else None

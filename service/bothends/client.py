@@ -38,7 +38,7 @@ class Client:
         retry: Retry = DEFAULT_RETRY,
         watch_health: bool | None = None,
     ) -> None:
-        """Connect to `target` when first used: host:port, or several IP addresses with ports, which take turns.
+        """Connect to `target` when first used: host:port, or several IP addresses with ports; the least busy is asked.
 
         `timeout_s` bounds each call, retries included, unless the call says otherwise. `api_key` goes with each call.
         `tls` is True, or says which files. `watch_health` leaves out servers that say NOT_SERVING; without a word that
@@ -48,8 +48,8 @@ class Client:
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
-        self._transport = Blocking(endpoint)
-        self._caller = Caller(self._transport, name=endpoint.name, retry=retry, timeout_s=timeout_s)
+        self._transports = [Blocking(one) for one in endpoint.each()]
+        self._caller = Caller(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     def encode(
         self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[Asked]
@@ -95,7 +95,8 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._transport.channel.close()
+        for transport in self._transports:
+            transport.channel.close()
 
     def __enter__(self) -> Self:
         return self

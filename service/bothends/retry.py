@@ -4,6 +4,7 @@ gRPC's own retries are the model (https://github.com/grpc/proposal/blob/master/A
 won't do, since they know nothing of RetryInfo.
 """
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,17 +41,20 @@ class Retry:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it can't be less than 0")
 
-    def wait_s(self, error: BothendsError, *, failures: int, dice: Callable[[], float]) -> float | None:
+    def wait_s(
+        self, error: BothendsError, *, failures: int, dice: Callable[[], float], ready_in_s: float = math.inf
+    ) -> float | None:
         """Seconds to wait after the `failures`th `error` in a row; None where another try wouldn't help.
 
-        `dice` gives numbers from 0 to 1, so that callers who failed together don't come back together.
+        `dice` gives numbers from 0 to 1, so that callers who failed together don't come back together. In `ready_in_s`
+        another server may be asked, whom the word of the one that is full doesn't bind.
         """
         if failures >= self.attempts:
             return None
         backoff_s = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
         match error:
-            case OverloadedError():  # the server says when there is room again: never sooner
-                return max(0.0, error.retry_after_s) + dice() * backoff_s
+            case OverloadedError():  # the server says when there is room again: never sooner, but elsewhere
+                return max(0.0, min(error.retry_after_s, ready_in_s)) + dice() * backoff_s
             case NotServingError() | ConnectionFailedError():  # half is sure, so that attempts outlast a restart
                 return backoff_s * (1 + dice()) / 2
         return None
