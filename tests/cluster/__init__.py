@@ -1,0 +1,1 @@
+"""Ray Serve and Ray Data, really started: `make ray-test`."""
