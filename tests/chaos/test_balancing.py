@@ -21,11 +21,19 @@ pytestmark = pytest.mark.chaos
 RATE, DEADLINE_S = 40, 0.4
 GOODPUT = {"ours": 0.9, "plain": 0.6, "envoy": 0.9}
 """Of the able servers' own. By turns only, gRPC's own client would be at about 0.5 in the worst case."""
-ROUNDS = 3
+ROUNDS, SECONDS = 3, 4.0
 STOPS_S, GOES_S = 0.9, 0.1
 """Of a server that misses about half of its deadlines …"""
 LAGS_S = 0.2
 """… and of one that meets them."""
+TROUBLES = [
+    ["well", "well", "slow"],
+    ["well", "well", "draining"],
+    ["well", "well", "full"],
+    ["lagging", "draining", "full"],
+    ["well", "slow", "draining", "full"],
+]
+IN_SHORT = [("ours", troubles) for troubles in TROUBLES[3:]]
 PAGE = Path(__file__).parents[2] / "docs" / "balancing.md"
 Connect = Callable[[list[str]], AbstractContextManager[Call]]
 
@@ -76,28 +84,20 @@ def median(rounds: list[Offered]) -> float:
     return statistics.median(one.goodput for one in rounds)
 
 
-@pytest.mark.parametrize(
-    "troubles",
-    [
-        ["well", "well", "slow"],
-        ["well", "well", "draining"],
-        ["well", "well", "full"],
-        ["lagging", "draining", "full"],
-        ["well", "slow", "draining", "full"],
-    ],
-    ids=", ".join,
-)
+@pytest.mark.parametrize("troubles", TROUBLES, ids=", ".join)
 @pytest.mark.parametrize("client", ["ours", "plain", "envoy"])
 def test_goodput_beside_servers_in_trouble(
     serve: Callable[..., Running], form: Form, record: Callable[..., None], troubles: list[str], client: str
 ) -> None:
     """By our client, by gRPC's own with the service config of docs/balancing.md, and by our client through an Envoy."""
+    if form.pick((client, troubles) not in IN_SHORT, False):
+        pytest.skip("takes half a minute; with --long")
     (config,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     clients: dict[str, Connect] = {"ours": ours, "plain": partial(plain, service_config=config), "envoy": by_envoy}
     connect = clients[client]
     with ExitStack() as stack:
         pool = Pool(serve, stack, troubles)
-        alone, together = compare(pool, connect, form.pick(4, 30))
+        alone, together = compare(pool, connect, SECONDS)
     total = sum(together, Offered())
     ratio = median(together) / median(alone)
     record(f"{', '.join(troubles)}: {client}", goodput_ratio=ratio, alone_percent=100 * median(alone),
