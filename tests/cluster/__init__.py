@@ -1,0 +1,1 @@
+"""Ray, started where nothing reaches it: see apart."""

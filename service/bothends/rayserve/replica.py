@@ -114,7 +114,9 @@ class Replica:
     async def _answer(self, method: str, request: Request, context: Any) -> Sent:
         if (size := len(request[0])) > self._most_bytes:
             context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
-            context.set_details(f"Received message larger than max ({size} vs. {self._most_bytes})")  # gRPC's words
+            context.set_details(
+                f"SERVER: Received message larger than max ({size} vs. {self._most_bytes})"
+            )  # gRPC's words
             return Sent(b"")
         return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
 
