@@ -5,6 +5,7 @@ Ray starts, scales, replaces and finds replicas. What one does stands in rayserv
 
 import logging
 import os
+import socket
 from importlib.metadata import version
 from typing import Any
 
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 _SERVICES = "bothends.rayserve.call.add_services"
 _HEALTH_S = 2.0
 """Between Ray's looks at a replica: one that died is replaced within so many seconds, and a start."""
+_CONNECT_S = 5.0
 _OPEN = (
     "Ray's gRPC proxies listen on every interface, whatever BOTHENDS_HOST says, and ask for no API key: whoever "
     "reaches them may call; set BOTHENDS_API_KEYS, or let a firewall decide"
@@ -112,6 +114,7 @@ def _start_serve(settings: Settings) -> None:
     flags = context.params if context else {}
     address = flags.get("address") or os.environ.get("RAY_ADDRESS")
     environment = parse_runtime_env_args(**{name: flags.get(name) for name in _RUNTIME_ENV})
+    _must_listen(address)
     try:
         ray.init(address=address, namespace="serve", runtime_env=environment)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -122,3 +125,14 @@ def _start_serve(settings: Settings) -> None:
             port=settings.port, grpc_servicer_functions=[_SERVICES], enable_reflection=settings.reflection
         ),
     )
+
+
+def _must_listen(address: str | None) -> None:
+    """Raise StartupError where nobody does: Ray itself would try for half a minute, and more."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdecimal()):
+        return  # none: it is this machine's cluster, or a new one
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise StartupError(f"no Ray cluster at {address}: {error}") from error

@@ -117,7 +117,7 @@ class Cluster:
         request.add_header("Authorization", f"Bearer {self.environment['RAY_AUTH_TOKEN']}")
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as page:  # noqa: S310
             found = json.load(page)["applications"]["default"]
-        return found["status"], found["message"] + found["deployments"]["bothends"]["message"]
+        return found["status"], found["message"] + found["deployments"].get("bothends", {}).get("message", "")
 
     def targets(self) -> list[dict[str, Any]]:
         """What Prometheus would be told to scrape."""
