@@ -112,15 +112,14 @@ def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
     mismatched = {"ray_actor_options": {"num_cpus": 0.5, "runtime_env": {"env_vars": {"PYTHONPATH": path}}}}
     with calling(cluster, key[0]) as calls:
         cluster.deploy(bundle="/nowhere/to/be/found")
-        assert "/nowhere/to/be/found" in failure(cluster)
+        wait_until(lambda: says(cluster, "on node 127.0.0.1: there is no bundle at /nowhere/to/be/found"))
+        wait_until(lambda: cluster.status()[0] == "DEPLOY_FAILED")
         cluster.deploy(mismatched)
-        assert "bothends 9.9 is installed here" in failure(cluster)
+        wait_until(lambda: says(cluster, "on node 127.0.0.1: bothends 9.9 is installed here"))
     assert calls.failed == []
     assert serving <= set(replicas())
 
 
-def failure(cluster: Cluster) -> str:
-    """The line by which Ray tells of a replica that didn't start."""
-    wait_until(lambda: cluster.status()[0] == "DEPLOYING")
-    wait_until(lambda: cluster.status()[0] == "DEPLOY_FAILED")
-    return next(line for line in cluster.status()[1].splitlines() if "on node 127.0.0.1: " in line)
+def says(cluster: Cluster, words: str) -> bool:
+    """Whether a line of what Ray tells of the application names a replica, and has `words`."""
+    return any("replica " in line and words in line for line in cluster.status()[1].splitlines())
