@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import click
@@ -20,13 +21,15 @@ import generator
 import sentences
 from loads import Load, unary, wide
 from machine import describe
-from processes import Process, free_port
+from processes import Process
 from results import ENGINES, ONNXRUNTIME, Row
 from servers import Server, start_ours
 
 RAYS, BATCH, DIRECT = "bothends on Ray", "@serve.batch", "bothends serve"
 _BIN = Path(sys.executable).parent
 _ROLES = {"ray::ServeReplica": "replica", "ray::ProxyActor": "proxy", "ray::ServeController": "controller"}
+_PORTS = count(20_000, 10)
+"""Nobody else is there, and below those that the system gives to who asks for any: Ray asks for many."""
 _CALLERS = 32
 _WIDE_CALLERS = 4
 
@@ -39,14 +42,17 @@ def main_of(name: str, engine: str, port: int, http_port: int, batch: int) -> li
     return [*peer, "--port", str(port), "--http-port", str(http_port), "--max-batch-size", str(batch)]
 
 
-def start_on_ray(name: str, engine: str, folder: Path, *, batch: int = 32) -> Server:
-    """A cluster of its own, ready once the replica is."""
-    port, http_port = free_port(), free_port()
+def start_on_ray(name: str, engine: str, folder: Path, *, batch: int = 32, is_direct: bool = False) -> Server:
+    """A cluster of its own, ready once the replica is. Called at the replica's own port where it `is_direct`."""
+    port, http_port, replicas_port = next(_PORTS), next(_PORTS), next(_PORTS)
+    os.environ |= {"RAY_SERVE_ENABLE_DIRECT_INGRESS": str(int(is_direct))}
+    os.environ |= {"RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(replicas_port)}
+    os.environ |= {"RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(replicas_port + 1)}
     flags = engines.flags(engine)
     ours = {f"BOTHENDS_{flag[2:].upper()}": value for flag, value in zip(flags[::2], flags[1::2], strict=True)}
     ours |= {"BOTHENDS_PORT": str(port), "BOTHENDS_HTTP_PORT": str(http_port)}
     # A socket's path must be short.
-    os.environ |= {"RAY_TMPDIR": tempfile.mkdtemp(prefix="ray-", dir="/tmp"), "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ |= {"RAY_TMPDIR": tempfile.mkdtemp(prefix="serve-", dir="/tmp"), "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     os.environ["RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"] = str(100 << 20)
     os.environ |= ours
@@ -54,7 +60,7 @@ def start_on_ray(name: str, engine: str, folder: Path, *, batch: int = 32) -> Se
     process = Process(name, command, ready=r"is ready at|application is ready", log=folder / f"{name}.log")
     for variable in ours:
         del os.environ[variable]
-    return Server(name, process, port, dimension=512)
+    return Server(name, process, replicas_port if is_direct else port, dimension=512)
 
 
 def by_role(server: Server) -> Counter[str]:
@@ -70,9 +76,10 @@ def by_role(server: Server) -> Counter[str]:
 @click.command()
 @click.option("--engine", type=click.Choice(ENGINES), default=ONNXRUNTIME, show_default=True)
 @click.option("--batch", default=32, show_default=True, help="The most requests that @serve.batch puts together.")
+@click.option("--direct-ingress", "is_direct", is_flag=True, help="Call replicas' own ports, past Ray's proxy.")
 @click.option("--seconds", default=4.0, show_default=True, help="Measured time of each figure.")
 @click.option("--rounds", default=3, show_default=True, help="Times each is measured; the median counts.")
-def main(*, engine: str, batch: int, seconds: float, rounds: int) -> None:
+def main(*, engine: str, batch: int, is_direct: bool, seconds: float, rounds: int) -> None:
     """Print the figures of each round, the medians of their ratios, and where the CPU time goes."""
     if [name for name in psutil.net_if_addrs() if name != "lo"]:
         raise click.ClickException("Ray listens on every interface: run this by tests/cluster/apart")
@@ -82,8 +89,8 @@ def main(*, engine: str, batch: int, seconds: float, rounds: int) -> None:
         folder = Path(name)
         bodies = generator.write_bodies(folder / "bodies.txt", sentences.load(None).texts)
         with (
-            start_on_ray(RAYS, engine, folder) as rays,
-            start_on_ray(BATCH, engine, folder, batch=batch) as batched,
+            start_on_ray(RAYS, engine, folder, is_direct=is_direct) as rays,
+            start_on_ray(BATCH, engine, folder, batch=batch, is_direct=is_direct) as batched,
             start_ours(folder, "--workers", "1", engine=engine) as direct,
         ):
             measure_all(rays, batched, direct, bodies, seconds=seconds, rounds=rounds)

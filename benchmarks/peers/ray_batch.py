@@ -58,6 +58,7 @@ def main() -> None:
     serve.start(
         http_options={"port": asked.http_port},
         grpc_options={"port": asked.port, "grpc_servicer_functions": [_SERVICES]},
+        logging_config={"enable_access_log": False},
     )
     deployment = serve.deployment(
         Batched,

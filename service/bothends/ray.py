@@ -76,7 +76,7 @@ def app(arguments: dict[str, Any]) -> Any:
         max_queued_requests=2 * settings.max_concurrent_requests,
         max_surge_percent=100,  # a replica stops only once another has taken its place
         health_check_period_s=_HEALTH_S,
-        logging_config={"enable_access_log": settings.log_level == "debug"},
+        logging_config=_logging(settings),
         graceful_shutdown_wait_loop_s=0.5,
         graceful_shutdown_timeout_s=settings.drain_s,
     )
@@ -124,7 +124,13 @@ def _start_serve(settings: Settings) -> None:
         grpc_options=GrpcOptions(
             port=settings.port, grpc_servicer_functions=[_SERVICES], enable_reflection=settings.reflection
         ),
+        logging_config=_logging(settings),
     )
+
+
+def _logging(settings: Settings) -> dict[str, bool]:
+    """A line for each request at debug only, as without Ray."""
+    return {"enable_access_log": settings.log_level == "debug"}
 
 
 def _must_listen(address: str | None) -> None:

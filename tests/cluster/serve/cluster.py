@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ from prometheus_client.parser import text_string_to_metric_families
 SERVE = Path(sys.executable).parent / "serve"
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "ray" / "serve.yaml"
 PATIENCE_S = 60.0
+PORTS = 20051, 20080
+"""Nobody else is here, and below those that the system gives to who asks for any: Ray asks for many."""
 _DASHBOARD = "http://127.0.0.1:8265"
 
 
@@ -73,8 +74,8 @@ class Cluster:
     """Runs until it is stopped. `settings` are ours, as BOTHENDS_* without that; `arguments` are Ray's."""
 
     def __init__(self, arguments: Mapping[str, object], **settings: object) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path is short
-        self.port, self.http_port = _free_port(), _free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="serve-", dir="/tmp"))  # a socket's path is short
+        self.port, self.http_port = PORTS
         self.target, self.url = f"127.0.0.1:{self.port}", f"http://127.0.0.1:{self.http_port}"
         self.environment = os.environ | {
             "RAY_TMPDIR": str(self.folder),
@@ -171,9 +172,3 @@ def _read(file: Path) -> str:
         return file.read_text()
     except OSError:  # it has ended meanwhile
         return ""
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
