@@ -14,7 +14,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no types
 
 _SMOOTHING = 1 / 16
 """The newest request's share in the mean time of one."""
-_DETAILS = "grpc-status-details-bin"
+DETAILS = "grpc-status-details-bin"
 """The trailing metadata in which a google.rpc.Status travels, where grpcio-status and its like look for it."""
 
 Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
@@ -89,7 +89,7 @@ class Call:
 
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status` and no response."""
-        trailer = ((_DETAILS, status.SerializeToString()),)
+        trailer = ((DETAILS, status.SerializeToString()),)
         self._finish(cygrpc.SendStatusFromServerOperation(trailer, status.code, status.message.encode(), 0))
 
     def when_gone(self, then: Callable[[], None]) -> None:

@@ -1,0 +1,81 @@
+"""The application on Ray, and a server of `bothends serve` beside it with the same settings."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+
+from bothends.keys import new
+from bothends.wire import SERVICE
+
+from ...serving import Running, finish, start
+from .cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """An API key, and the file that lets its holder in."""
+    made, entry = new("tests")
+    file = tmp_path_factory.mktemp("keys") / "keys.toml"
+    file.write_text(entry)
+    return made, file
+
+
+@pytest.fixture(scope="session")
+def cluster(key: tuple[str, Path]) -> Iterator[Cluster]:
+    """Two replicas of half a core, of the packaged model."""
+    arguments = {"min_replicas": 2, "max_replicas": 2, "cpus": 0.5}
+    running = Cluster(arguments, api_keys=key[1], reload_s=0.2, max_message_bytes=1 << 20)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def direct(key: tuple[str, Path]) -> Iterator[Running]:
+    """The same without Ray."""
+    running = start("--api-keys", str(key[1]), "--max-message-bytes", str(1 << 20), "--workers", "1")
+    yield running
+    finish(running)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """All that a caller learns: bytes, or a status with its details."""
+
+    content: bytes = b""
+    code: grpc.StatusCode = grpc.StatusCode.OK
+    message: str | None = ""
+    details: bytes = b""
+
+
+Call = Callable[..., Reply]
+
+
+def calling(target: str, key: str) -> Call:
+    """Calls of `method` with a request's bytes, on a connection of their own."""
+    channel = grpc.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
+
+    def call(method: str, request: bytes, *, key: str = key, timeout: float = 30) -> Reply:
+        metadata = (("authorization", f"Bearer {key}"),) if key else ()
+        try:
+            content = channel.unary_unary(f"/{SERVICE}/{method}")(request, metadata=metadata, timeout=timeout)
+        except grpc.RpcError as error:
+            trailing = dict(error.trailing_metadata() or ())
+            return Reply(b"", error.code(), error.details(), trailing.get("grpc-status-details-bin", b""))
+        return Reply(content)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def on_ray(cluster: Cluster, key: tuple[str, Path]) -> Call:
+    """Calls through Ray's proxy."""
+    return calling(cluster.target, key[0])
+
+
+@pytest.fixture(scope="session")
+def without(direct: Running, key: tuple[str, Path]) -> Call:
+    """Calls of the server."""
+    return calling(direct.target, key[0])

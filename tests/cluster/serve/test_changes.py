@@ -1,0 +1,125 @@
+"""Replicas die and are replaced while callers go on: none of them, as long as it tries again, sees a failure."""
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bothends import Client
+from bothends.bundle import Bundle
+
+from .cluster import Cluster, replicas, wait_until
+
+pytestmark = pytest.mark.ray
+
+SENTENCES = ["there will be dragons", "a man plays the guitar"]
+CALLERS = 4
+
+
+class Calls:
+    """What became of every call, by model version."""
+
+    def __init__(self) -> None:
+        self.answered: dict[str, int] = {}
+        self.failed: list[str] = []
+        self.over = threading.Event()
+
+    def make(self, target: str, key: str) -> None:
+        with Client(target, api_key=key, timeout_s=60) as client:
+            while not self.over.is_set():
+                try:
+                    version = client.embed(SENTENCES).model_version
+                except Exception as error:
+                    self.failed.append(repr(error))
+                else:
+                    self.answered[version] = self.answered.get(version, 0) + 1
+
+    def many_more(self) -> None:
+        """Wait until many more have been answered."""
+        enough = sum(self.answered.values()) + 200
+        wait_until(lambda: sum(self.answered.values()) > enough)
+
+
+@contextmanager
+def calling(cluster: Cluster, key: str) -> Iterator[Calls]:
+    """Several callers that try again, as bothends.Client does by itself."""
+    calls = Calls()
+    threads = [threading.Thread(target=calls.make, args=(cluster.target, key)) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        calls.many_more()
+        yield calls
+        calls.many_more()
+    finally:
+        calls.over.set()
+        for thread in threads:
+            thread.join()
+
+
+def names(cluster: Cluster) -> set[str]:
+    return {target["labels"]["replica"] for target in cluster.targets()}
+
+
+def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, key: tuple[str, Path]) -> None:
+    """The new one has passed its self-test before it answers."""
+    wait_until(lambda: len(names(cluster)) == 2)
+    before, killed = names(cluster), replicas()[0]
+    with calling(cluster, key[0]) as calls:
+        os.kill(killed, signal.SIGKILL)
+        calls.many_more()
+        wait_until(lambda: len(names(cluster) - before) == 1)
+        new = (names(cluster) - before).pop()
+        wait_until(lambda: cluster.counted("bothends_requests_total", code="OK").get(new, 0) > 0)
+        assert cluster.counted("bothends_selftest_success")[new] == 1
+    assert calls.failed == []
+    assert len(replicas()) == 2
+
+
+def test_another_bundle_takes_over_and_no_caller_sees_more(
+    cluster: Cluster, key: tuple[str, Path], newer: list[Bundle], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """By another run of the application, and by a folder that gets a newer version."""
+    folder = tmp_path_factory.mktemp("versions")
+    first, second = newer[0].config.version, newer[1].config.version
+    shutil.copytree(newer[0].path, folder / first)
+    with calling(cluster, key[0]) as calls:
+        english = set(calls.answered)
+        cluster.deploy(bundle=folder)
+        wait_until(lambda: cluster.status()[0] == "RUNNING" and first in calls.answered)
+        assert set(calls.answered) == english | {first}
+        shutil.copytree(newer[1].path, folder / f".{second}")
+        (folder / f".{second}").rename(folder / second)
+        wait_until(lambda: second in calls.answered)
+    assert calls.failed == []
+    assert len(replicas()) == 2
+
+
+def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
+    cluster: Cluster, key: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A bundle that it can't read, and another version of ours on its node."""
+    serving = set(replicas())
+    other = tmp_path_factory.mktemp("other")
+    (other / "bothends-9.9.dist-info").mkdir()
+    (other / "bothends-9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: bothends\nVersion: 9.9\n")
+    path = f"{other}:{os.environ['PYTHONPATH']}"
+    mismatched = {"ray_actor_options": {"num_cpus": 0.5, "runtime_env": {"env_vars": {"PYTHONPATH": path}}}}
+    with calling(cluster, key[0]) as calls:
+        cluster.deploy(bundle="/nowhere/to/be/found")
+        wait_until(lambda: says(cluster, "on node 127.0.0.1: there is no bundle at /nowhere/to/be/found"))
+        wait_until(lambda: cluster.status()[0] == "DEPLOY_FAILED")
+        cluster.deploy(mismatched)
+        wait_until(lambda: says(cluster, "on node 127.0.0.1: bothends 9.9 is installed here"))
+    assert calls.failed == []
+    assert serving <= set(replicas())
+
+
+def says(cluster: Cluster, words: str) -> bool:
+    """Whether a line of what Ray tells of the application names a replica, and has `words`."""
+    return any("replica " in line and words in line for line in cluster.status()[1].splitlines())

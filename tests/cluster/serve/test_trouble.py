@@ -1,0 +1,46 @@
+"""What can't be run is told in one line, before anything is deployed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from .cluster import Cluster, Said
+
+pytestmark = pytest.mark.ray
+
+
+def last_line(said: Said) -> str:
+    """What a person reads last, once the command has ended in failure."""
+    assert said.ends() != 0
+    return said.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "told"),
+    [
+        ({"replicas": 2}, {}, "Error: replicas=2: "),
+        ({"cpus": "many"}, {}, "Error: cpus=many: "),
+        ({"min_replicas": 3, "max_replicas": 2}, {}, "Error: min_replicas=3 is more than max_replicas=2"),
+        ({}, {"max_batch_row": 2}, "Error: unknown setting BOTHENDS_MAX_BATCH_ROW; did you mean"),
+        ({}, {"tls_cert": "a.pem", "tls_key": "b.pem"}, "Error: --tls-cert: Ray's gRPC proxies speak no TLS"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_before_anything_starts(
+    cluster: Cluster, arguments: dict[str, object], settings: dict[str, object], told: str
+) -> None:
+    said = cluster.serve(arguments=arguments, **settings)
+    assert last_line(said).startswith(told), said.text
+    assert "Traceback" not in said.text
+
+
+def test_a_cluster_that_is_not_there_is_named(cluster: Cluster) -> None:
+    said = cluster.serve("--address", "127.0.0.1:1")
+    assert last_line(said).startswith("Error: no Ray cluster at 127.0.0.1:1"), said.text
+
+
+def test_without_ray_the_import_says_what_to_install() -> None:
+    """Ray is hidden from Python as a package that isn't installed is."""
+    code = "import sys; sys.modules['ray'] = None; import bothends.ray"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == ("ModuleNotFoundError: bothends.ray needs Ray: pip install 'bothends[ray]'")
