@@ -8,19 +8,21 @@ import json
 import logging
 import os
 import platform
-import socket
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from importlib.metadata import version
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 import click
+import grpc
 
-from ..errors import BothendsError, ConnectionFailedError, DeviceError, EngineError, SettingsError
+from ..errors import ConnectionFailedError, DeviceError, EngineError, FileError, SettingsError
 from . import actor
 from .outcome import Outcome
 from .places import Folder
@@ -35,7 +37,8 @@ _MOST_WORKERS = 8
 _MOST_BLOCKS = 5000
 _STORE_BYTES = 100 << 20
 """Ray's own memory on this machine. Only names and counts are in it."""
-_CONNECT_S = 5.0
+_CONNECT_S, _PAUSE_S = 5.0, 0.1
+_SETTLE_S = 30.0
 _INTERRUPTED = 130
 
 
@@ -54,8 +57,11 @@ def embed(plan: Plan, address: str | None) -> int:
         except ray.exceptions.RayError as error:
             what = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             raise EngineError(f"Ray gave up ({what}); what was written stays, and the same command goes on") from None
-        Records(Folder(plan.output)).end()
+        if outcome.fatal:
+            raise outcome.fatal
         _say(outcome.summary(time.monotonic() - began))
+        with suppress(FileError) if outcome.code else nullcontext():  # a full disk was told of already
+            Records(Folder(plan.output)).end()
     return outcome.code
 
 
@@ -78,9 +84,12 @@ def _run(ray: Any, plan: Plan, every: Sequence[File], outcome: Outcome) -> None:
     total = sum(file.bytes for file in every)
     shown = files_bar(len(every), total, lambda: ray.get(board.look.remote())) if board else nullcontext(lambda: None)
     with shown as one_more:
-        for row in answers.iter_rows():
-            outcome.add(json.loads(row["answer"]))
-            one_more()
+        for batch in answers.iter_batches(batch_size=None, prefetch_batches=0):
+            for answer in batch["answer"]:
+                outcome.add(json.loads(answer))
+                one_more()
+            if outcome.fatal:  # not raised here: what holds the iterator keeps Ray Data at work
+                break
 
 
 def _pool(ray: Any, plan: Plan, files: int) -> tuple[int, int, int]:
@@ -117,49 +126,75 @@ def _connected(address: str | None, plan: Plan) -> Iterator[Any]:
     import ray
     import ray.data
 
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what is wrong is raised, too
     ray.data.DataContext.get_current().enable_progress_bars = False
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     with ExitStack() as started:
         if address in (None, "local"):
-            folder = started.enter_context(TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
             cpus = max(plan.model.get("workers") or 1, len(os.sched_getaffinity(0)))
-            quiet |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
-            quiet |= {"_temp_dir": folder, "_node_ip_address": "127.0.0.1"}
+            options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
+            options |= {"_temp_dir": started.enter_context(_folder()), "_node_ip_address": "127.0.0.1"}
         started.callback(ray.shutdown)
-        try:
-            with _muted():
-                ray.init(address or "local", **quiet)
-        except BothendsError:
-            raise
-        except Exception as error:  # Ray has RuntimeError, ConnectionError, ValueError and others for it
-            raise ConnectionFailedError(f"Ray at {address or 'this machine'}: {' '.join(str(error).split())}") from None
+        started.callback(_settle)
+        _init(ray, address or "local", options)
         yield ray
 
 
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Nothing on standard error, where Ray's C++ parts say how they were configured; what is wrong, Ray raises."""
+def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
+    """Ray's C++ parts say on standard error how they were configured; it is shown where something is wrong only."""
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(2)
+    with TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            ray.init(address, **options)
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # it has RuntimeError, ConnectionError, ValueError, SystemExit, … for it
+            said.seek(0)
+            last = said.read().decode(errors="replace").splitlines()[-1:]
+            why = " ".join(" ".join([str(error), *last]).split())
+            where = "can't be started here" if address == "local" else f"can't be joined at {address}"
+            raise ConnectionFailedError(f"Ray {where}: {why}") from None
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+
+
+def _settle() -> None:
+    """Let Ray Data's own threads end: one that asks Ray for something after it was stopped ends this process."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("StreamingExecutor"):
+            thread.join(_SETTLE_S)
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """For what Ray keeps while it runs, its logs too. Its processes may write there a moment longer."""
+    folder = mkdtemp(prefix="ray-")
     try:
-        os.dup2(nowhere, 2)
-        yield
+        yield folder
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        until = time.monotonic() + _CONNECT_S
+        while os.path.lexists(folder) and time.monotonic() < until:
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(_PAUSE_S)
 
 
 def _must_answer(address: str) -> None:
-    """Raises at once what Ray would take a minute to find out."""
+    """Raises at once what Ray would take minutes to find out. Its address is one of gRPC."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
         raise SettingsError(f"--address {address}: say HOST:PORT of a Ray cluster that this machine is a node of")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        raise ConnectionFailedError(f"no Ray cluster answers at {address}: {error}") from None
+    if os.environ.get("RAY_USE_TLS", "0") != "0":
+        return
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(_CONNECT_S)
+        except grpc.FutureTimeoutError:
+            raise ConnectionFailedError(f"no Ray cluster answers at {address} within {_CONNECT_S:g} s") from None
 
 
 def _say(line: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ..errors import FileError, SettingsError
+from ..errors import BothendsError, FileError, SettingsError
 from .plan import Plan
 
 
@@ -14,6 +14,8 @@ class Outcome:
     def __init__(self, plan: Plan) -> None:
         self.files = 0
         """That are whole."""
+        self.fatal: BothendsError | None = None
+        """What is wrong for every file."""
         self._output = plan.output
         self._model = ""
         self._there = self._rows = self._before = self._bad = self._cut = 0
@@ -26,10 +28,14 @@ class Outcome:
         return 0 if not self._failed else 2 if all(self._failed) else 1
 
     def add(self, answer: dict[str, Any]) -> None:
-        """Count it, and tell of what is wrong. Raises where it is wrong for every file."""
+        """Count it, and tell of what is wrong with it."""
         if (problem := answer.get("problem")) is not None:
             if answer.get("is_fatal"):
-                raise SettingsError(problem) if answer["is_setting"] else FileError(f"node {answer['node']}: {problem}")
+                told = (
+                    SettingsError(problem) if answer["is_setting"] else FileError(f"node {answer['node']}: {problem}")
+                )
+                self.fatal = self.fatal or told
+                return
             self._failed.append(answer["is_setting"])
             click.echo(f"Error: {problem}", err=True)
             return
