@@ -96,16 +96,17 @@ def test_what_cant_be_meant(
         files_of(plan(where, tmp_path / output, **changed))
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv.gz"])
 @pytest.mark.parametrize("from_where", ["memory://in", "zip://*::{folder}/in.zip"])
-def test_from_and_to_a_store(embed: Embed, toy_bundle: Bundle, tmp_path: Path, from_where: str) -> None:
+def test_from_and_to_a_store(embed: Embed, toy_bundle: Bundle, tmp_path: Path, from_where: str, kind: str) -> None:
     """What is fetched and put has the bytes of a run from file to file, and leaves nothing else there."""
     texts = lines(300)
     texts[5] = ""
-    source = files.write(tmp_path / "a.csv.gz", texts, "csv.gz")
+    source = files.write(tmp_path / f"a.{kind}", texts, kind)
     store = fsspec.filesystem("memory")
-    store.pipe_file("/in/a.csv.gz", source.read_bytes())
+    store.pipe_file(f"/in/a.{kind}", source.read_bytes())
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as packed:
-        packed.write(source, "a.csv.gz")
+        packed.write(source, source.name)
     given = plan(from_where.format(folder=tmp_path), "memory://out", toy_bundle, column="text")
     (said,) = embedded(given)
     assert (said["rows"], said["bad_rows"]) == (300, 1), said

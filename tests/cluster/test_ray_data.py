@@ -128,9 +128,9 @@ def test_the_same_bytes_as_one_file_after_another(
 
 def test_killed_half_way(embed: Embed, toy_bundle: Bundle, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
     """SIGKILL while two files are half done: the same command goes on, nothing is lost, and nothing is there twice."""
-    folder, made, rows = tmp_path / "in", tmp_path / "out", 20_000
+    folder, made, rows = tmp_path / "in", tmp_path / "out", 16_000
     folder.mkdir()
-    names = ["a", "b", "c", "d"]
+    names = ["a", "b", "c"]
     for seed, name in enumerate(names):
         texts = lines(rows, seed=seed)
         texts[::100] = [""] * len(texts[::100])
@@ -151,7 +151,7 @@ def test_killed_half_way(embed: Embed, toy_bundle: Bundle, cluster: Cluster, tmp
     assert other.startswith(f"Error: {made} was begun otherwise: normalize was False and is True now")
     assert other.count("\n") == 1
     said = embed(*flags, "--address", cluster.address).stderr
-    assert re.search(r"out: 4 files.*, 80,000 rows", said), said
+    assert re.search(r"out: 3 files.*, 48,000 rows", said), said
     for name in names:
         there, here = made / f"{name}.parquet", tmp_path / f"{name}.parquet"
         embed("--input", folder / f"{name}.txt", "--output", here)
@@ -204,11 +204,9 @@ def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> No
     path = f"{stub.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     other = node(f"--address={cluster.address}", cpus=3, PYTHONPATH=path)
     try:
-        until = time.monotonic() + 60
-        while len(list(cluster.folder.glob("session_latest/sockets/raylet*"))) < 2:
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        said = embed(*flags, "--workers", 3, code=1).stderr  # only that one has so many
+        until, said = time.monotonic() + 60, "no node"
+        while "no node" in said and time.monotonic() < until:  # until it has joined
+            said = embed(*flags, "--workers", 3, code=None).stderr  # only that one has so many CPUs
     finally:
         finish(other)
     assert re.fullmatch(f"Error: node {name}: bothends is 9.9 there, and [0-9.]+ where the command runs\n", said), said

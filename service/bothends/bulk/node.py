@@ -93,8 +93,10 @@ class Node:
         self, file: File, folder: Path, advance: Advance, *, overwrite: bool
     ) -> tuple[int, Committed, Sequence[str]]:
         """Fetch what isn't here, embed, and put what doesn't stay here."""
-        made = self._folder.local(file.output) if self._folder.is_local else folder / Path(file.output).name
-        source = self._inputs.fetch(file.path, folder)
+        fetched, written = folder / "in", folder / "out"  # the two may have one name
+        fetched.mkdir(), written.mkdir()
+        made = self._folder.local(file.output) if self._folder.is_local else written / Path(file.output).name
+        source = self._inputs.fetch(file.path, fetched)
         try:
             found = self._when_free(self._plan.job(source, made, overwrite=overwrite), file, advance)
         except BothendsError as error:  # what people know is the names that they gave
