@@ -60,7 +60,7 @@ def command(*flags: object, until: Callable[[], bool] = lambda: False) -> Cost:
             if until():
                 process.kill()
             time.sleep(_EVERY_S)
-        said = process.stderr.read() if process.stderr and process.returncode == 0 else ""
+        said = process.stderr.read() if process.stderr and process.returncode != -9 else ""
     assert process.returncode in (0, -9), said
     found = _SAID.search(said)
     return Cost(time.perf_counter() - began, float(found[1].replace(",", "")) if found else 0.0, sum(cpu_s.values()))
@@ -147,8 +147,8 @@ def main(rows: int, files: int, rounds: int, kind: str, *, kill: bool) -> None:
                 ratios[title].append(one / other)
             for title, cost in (("one after another", here), ("by Ray", there)):
                 print(
-                    f"{title:18} {cost.seconds:6.1f} s, {rows / cost.seconds:6,.0f} rows/s; of it {cost.run_s:6.1f} s by "
-                    f"its own count; {cost.cpu_s:6.1f} CPU-s"
+                    f"{title:18} {cost.seconds:6.1f} s, {rows / cost.seconds:6,.0f} rows/s; of it "
+                    f"{cost.run_s:6.1f} s by its own count; {cost.cpu_s:6.1f} CPU-s"
                 )
             if kill and number == rounds - 1:
                 killed(folder, rows, kind)

@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def embed(toy_bundle: Bundle) -> Embed:
-    """Run `bothends embed` with these flags, by the toy model unless told otherwise; it must end with `code`, if any."""
+    """Run `bothends embed` with these flags, by the toy model unless told so. It must end with `code`, if any."""
 
     def run(
         *flags: object, code: int | None = 0, local: bool = True, **options: Any
