@@ -60,6 +60,8 @@ def _extra(command: str | None, module: str | None) -> str:
     """Which of the package's extras brings what `command` lacks."""
     if command == "embed" and module in ("orjson", "pyarrow"):
         return "bulk"
+    if command == "embed" and module in ("fsspec", "ray"):
+        return "ray"
     if command in ("serve", "embed", "explain", "health", "key"):
         return "cpu"
     return {"train": "train", "evaluate": "train", "import": "import"}.get(command or "", "export")

@@ -1,5 +1,6 @@
 """`bothends embed`: words in, and what they ask for begun. What a format needs is imported when it is asked for."""
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
@@ -48,13 +49,15 @@ def vector_options(command: FunctionT) -> FunctionT:
 
 def file_options(command: FunctionT) -> FunctionT:
     """Which file, to which file."""
-    file = click.Path(path_type=Path, allow_dash=True)
+    file = click.Path(allow_dash=True)  # no Path: it would make one slash of the two in s3://
     for option in reversed(
         [
             click.option("--input", "source", type=file, metavar="FILE",
-                         help="Sentences: .txt (one a line), .csv, .tsv, .jsonl, also .gz, or .parquet; - is stdin."),
+                         help="Sentences: .txt (one a line), .csv, .tsv, .jsonl, also .gz, or .parquet; - is stdin. "
+                         "With --engine ray also a folder, a pattern, or a URL of them."),
             click.option("--output", type=file, metavar="FILE",
-                         help="Vectors: .parquet, .npy or .jsonl; - (the default) is stdout, as jsonl."),
+                         help="Vectors: .parquet, .npy or .jsonl; - (the default) is stdout, as jsonl. "
+                         "With --engine ray a folder or its URL, of parquet unless --output-format says otherwise."),
             click.option("--column", help="Which column holds the sentences; needed where several could."),
             click.option("--keep", multiple=True, metavar="COLUMN",
                          help="A column to copy to the output (parquet, jsonl); may be given several times."),
@@ -65,10 +68,14 @@ def file_options(command: FunctionT) -> FunctionT:
             click.option("--bundle", type=click.Path(path_type=Path),
                          help="Embed in this process, by the model in that folder."),
             click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where that runs."),
-            click.option("--engine", type=click.Choice(["auto", "onnxruntime", "native"]), help="By what, on a CPU."),
+            click.option("--engine", type=click.Choice(["auto", "onnxruntime", "native", "ray"]),
+                         help="By what, on a CPU; ray: many files at once, by models on a Ray cluster."),
+            click.option("--address", envvar="RAY_ADDRESS", metavar="HOST:PORT",
+                         help="The Ray cluster; by default one is started here for the run.  [env: RAY_ADDRESS]"),
             click.option("--precision", type=click.Choice(get_args(Precision)),
                          help="Of the native engine; below float32 is faster and less exact."),
-            click.option("--workers", type=int, help="Its runs at once on a CPU; by default one a core."),
+            click.option("--workers", type=int,
+                         help="Its runs at once on a CPU; by default one a core. With --engine ray, a model's CPUs."),
         ]
     ):  # fmt: skip
         command = option(command)
@@ -84,7 +91,7 @@ def file_options(command: FunctionT) -> FunctionT:
 @click.option("--timeout", type=float, help="Seconds to wait for an answer.  [default: 30; 300 for files]")
 @click.option("--json", "as_json", is_flag=True, help="Print whole vectors of SENTENCES, one JSON object each.")
 @click.pass_context
-def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: Path | None, as_json: bool, **flags: Any) -> None:
+def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None, as_json: bool, **flags: Any) -> None:
     """Embed SENTENCES and show how alike they are, or embed a file of them.
 
     \b
@@ -102,7 +109,7 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: Path | None
     if {"bundle", "server"} <= given:
         raise SettingsError("--bundle embeds in this process, --server elsewhere; give one of them")
     if sentences == ("-",) and source is None:
-        sentences, source = (), Path("-")
+        sentences, source = (), "-"
     if bool(sentences) == (source is not None):
         raise SettingsError("give SENTENCES, or --input FILE, or - for sentences from stdin; one of these")
     if as_json and source is not None:
@@ -111,11 +118,16 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: Path | None
     is_local = "bundle" in given or (source is not None and not names_servers)
     if not is_local and (of_server := given & set(_LOCAL)):
         raise SettingsError(f"--{min(of_server)} is for a model in this process; a server has its own")
+    is_ray = flags["engine"] == "ray"
+    if "address" in given and not is_ray:
+        raise SettingsError("--address is for --engine ray")
     asked = cast("Asked", {name: flags.pop(name) for name in Asked.__annotations__})
     connection = {name: flags.pop(name) for name in _CONNECTION}
     if source is None:
         _check_few(given, asked, as_json=as_json)
         few.show(sentences, _few(sentences, asked, connection, **flags), as_json=as_json)
+    elif is_ray:
+        ctx.exit(_files(source, asked, **flags))
     else:
         ctx.exit(_file(source, asked, None if is_local else connection, **flags))
 
@@ -144,7 +156,24 @@ def _load(bundle: Path | None, flags: dict[str, Any]) -> "Encoder":
     return Encoder.load(bundle, **{name: flags[name] for name in _LOCAL if flags[name] is not None})
 
 
-def _file(source: Path, asked: Asked, connection: dict[str, Any] | None, **flags: Any) -> int:
+def _files(source: str, asked: Asked, **flags: Any) -> int:
+    """The exit code."""
+    if "-" in (source, flags["output"] or "-"):
+        raise SettingsError("--engine ray reads and writes files: --input names them, --output the folder for vectors")
+    from .cluster import embed as embed_files
+    from .places import absolute
+    from .plan import Plan
+
+    model = {name: flags[name] for name in _LOCAL if name != "engine" and flags[name] is not None}
+    bundle = flags["bundle"] and str(flags["bundle"].absolute())
+    formats = flags["input_format"], flags["output_format"] or "parquet"
+    paths = absolute(source), absolute(flags["output"])
+    columns = flags["column"], flags["keep"]
+    plan = Plan(*paths, *formats, *columns, flags["overwrite"], asked, bundle, model, uuid.uuid4().hex)
+    return embed_files(plan, flags["address"])
+
+
+def _file(source: str, asked: Asked, connection: dict[str, Any] | None, **flags: Any) -> int:
     """The exit code."""
     inputs, outputs = _path(source), _path(flags["output"])
     job = Job(
@@ -167,6 +196,6 @@ def _file(source: Path, asked: Asked, connection: dict[str, Any] | None, **flags
     return do(job, engine)
 
 
-def _path(path: Path | None) -> Path | None:
+def _path(path: str | None) -> Path | None:
     """None for standard input or output."""
-    return None if path is None or str(path) == "-" else path
+    return None if path is None or path == "-" else Path(path)

@@ -40,6 +40,12 @@ class Job:
 
     def check(self) -> None:
         """Raises SettingsError for what can't be had, FileError for an output that can't be written."""
+        self.check_options()
+        if self.output is not None:
+            _must_be_writable(self.output, self.input)
+
+    def check_options(self) -> None:
+        """Raises SettingsError for what can't be had, whatever is on the disk."""
         if self.input_format == "txt" and (self.column is not None or self.keep):
             raise SettingsError("a text file has no columns: --column and --keep are for csv, jsonl and parquet")
         if self.input is None and self.input_format == "parquet":
@@ -53,8 +59,6 @@ class Job:
         for index, name in enumerate(self.keep):
             if name in _OWN_COLUMNS or name in self.keep[:index]:
                 raise SettingsError(f"--keep {name}: the output has a column of that name already")
-        if self.output is not None:
-            _must_be_writable(self.output, self.input)
 
     def read(self, files: ExitStack) -> Reader:
         """Open the input; `files` close it."""
@@ -71,12 +75,7 @@ class Job:
 
     def sink(self, reader: Reader, engine: Engine, files: ExitStack) -> Sink:
         """Begin the output, or go on with it; `files` close it."""
-        dimension = self.asked.get("dimensions") or engine.dimension
-        sizes = (*engine.nested_dimensions, engine.dimension)
-        if dimension not in sizes:
-            offered = ", ".join(map(str, sizes))
-            raise RequestError(f"{dimension} dimensions can't be had; this model offers {offered}", field="dimensions")
-        writer = self._writer(Shape.of(dimension, self.asked.get("encoding", "float32")), reader, engine)
+        writer = self._writer(shape_of(self.asked, engine), reader, engine)
         if self.output is None:
             return Pipe(writer, sys.stdout.buffer, sys.stderr.buffer)
         sink = Files(self.output, writer, self._identity(reader, engine), overwrite=self.overwrite)
@@ -107,6 +106,16 @@ class Job:
             "kept types": str(reader.kept_types),
             **self.asked,
         }
+
+
+def shape_of(asked: Asked, engine: Engine) -> Shape:
+    """Of the vectors that are asked for. Raises RequestError where the model of `engine` has none of that size."""
+    dimension = asked.get("dimensions") or engine.dimension
+    sizes = (*engine.nested_dimensions, engine.dimension)
+    if dimension not in sizes:
+        offered = ", ".join(map(str, sizes))
+        raise RequestError(f"{dimension} dimensions can't be had; this model offers {offered}", field="dimensions")
+    return Shape.of(dimension, asked.get("encoding", "float32"))
 
 
 def format_of(path: Path | None, asked: str | None, known: Mapping[str, str], *, piped: str, flag: str) -> str:

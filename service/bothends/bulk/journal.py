@@ -69,15 +69,19 @@ class Journal:
         sync(self.path.parent)
 
 
+class TakenError(FileError):
+    """Another run writes the same output."""
+
+
 def lock(file: BinaryIO, path: Path) -> None:
-    """Let no other run write `file`, opened at `path`, until it is closed. Raises FileError where one does."""
+    """Let no other run write `file`, opened at `path`, until it is closed. Raises TakenError where one does."""
     if sys.platform != "win32":
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FileError(f"another run is writing {path}") from None
+            raise TakenError(f"another run is writing {path}") from None
     if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
-        raise FileError(f"another run has just finished {path}")
+        raise TakenError(f"another run has just finished {path}")
 
 
 def sync(path: Path) -> None:

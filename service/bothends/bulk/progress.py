@@ -1,6 +1,7 @@
 """How far a run is, for a person: a bar with its rate and the time left. Knows nothing of the work."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from typing import cast
 import click
 
 from .rows import Window
+
+_EVERY_S = 0.5
 
 
 @contextmanager
@@ -41,3 +44,37 @@ def bar(total: int | None, *, done_rows: int, is_shown: bool) -> Iterator[Callab
             position = window.position
 
         yield advance
+
+
+@contextmanager
+def files_bar(files: int, total_bytes: int, look: Callable[[], tuple[int, int]]) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, of the inputs' bytes, with files and rows; `look` says bytes and rows that are done.
+
+    What it gives is told of each file that is done. A thread looks, so that nobody else has to.
+    """
+    stopped, done_files, began = threading.Event(), 0, time.monotonic()
+
+    def one_more() -> None:
+        nonlocal done_files
+        done_files += 1
+
+    with click.progressbar(length=total_bytes or 1, file=sys.stderr, item_show_func=lambda said: said) as shown:
+
+        def show() -> None:
+            done_bytes, rows = look()
+            rate = rows / max(time.monotonic() - began, 1e-9)
+            said = f"{done_files:,} of {files:,} files  {rows:,} rows  {rate:,.0f} rows/s"
+            shown.update(max(done_bytes - shown.pos, 0), said)
+
+        def keep_showing() -> None:
+            while not stopped.wait(_EVERY_S):
+                show()
+
+        thread = threading.Thread(target=keep_showing, daemon=True)
+        thread.start()
+        try:
+            yield one_more
+        finally:
+            stopped.set()
+            thread.join()
+        show()

@@ -17,7 +17,7 @@ from .readers import Reader
 from .run import run
 from .sinks import Sink
 
-_SWITCH_S = 0.0005
+SWITCH_S = 0.0005
 """How soon a thread that wants the interpreter gets it. The model's threads want it for a moment only, between batches;
 by default they would wait ten times as long for who reads and writes rows."""
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # as a shell tells of SIGINT and SIGPIPE
@@ -26,7 +26,7 @@ _INTERRUPTED, _BROKEN_PIPE = 130, 141  # as a shell tells of SIGINT and SIGPIPE
 def do(job: Job, load: Callable[[], Engine]) -> int:
     """Do `job` by the engine that `load` gives; returns the exit code. Raises what is wrong with it."""
     job.check()
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     with ExitStack() as files:
         reader = job.read(files)
         if reader.column and not job.column:
@@ -42,8 +42,7 @@ def do(job: Job, load: Callable[[], Engine]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
             return _BROKEN_PIPE
         except OSError as error:
-            kept = "" if job.output is None else "; what was there stays, and the same command goes on from it"
-            raise FileError(f"{job.output or 'standard output'} can't be written: {error.strerror}{kept}") from error
+            raise unwritten(job, error) from error
 
 
 def _run(job: Job, reader: Reader, engine: Engine, sink: Sink) -> int:
@@ -61,6 +60,12 @@ def _run(job: Job, reader: Reader, engine: Engine, sink: Sink) -> int:
     if job.output is not None:
         _say(_summary(job, engine.model, done, done.rows - before, time.monotonic() - began))
     return 0
+
+
+def unwritten(job: Job, error: OSError) -> FileError:
+    """What to say where the output's disk is full, or gone."""
+    kept = "" if job.output is None else "; what was there stays, and the same command goes on from it"
+    return FileError(f"{job.output or 'standard output'} can't be written: {error.strerror}{kept}")
 
 
 def _summary(job: Job, model: str, done: Committed, rows: int, seconds: float) -> str:

@@ -1,0 +1,256 @@
+"""Files by Ray Data: the bytes of a run of one file, through kills, full disks, and nodes that lack something."""
+
+import gzip
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bothends.bundle import Bundle
+
+from ..bulk import files
+from ..bulk.conftest import Embed, embed, environment, lines, start, write_lines  # noqa: F401  a fixture
+from ..bulk.test_resume import committed
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
+RAY = Path(sys.executable).parent / "ray"
+SPOKEN = "guitar"
+"""Stands in many sentences, and in nothing that anybody logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running one."""
+
+    address: str
+    folder: Path
+    """What Ray writes, its logs too."""
+
+
+def node(*flags: str, cpus: int = 2, **variables: str) -> "subprocess.Popen[bytes]":
+    """A node that ends with the process that is given."""
+    quiet = ["--disable-usage-stats", f"--num-cpus={cpus}", "--object-store-memory=80000000", "--block"]
+    command = [RAY, "start", *flags, "--node-ip-address=127.0.0.1", *quiet]
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=os.environ | variables)
+
+
+def finish(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()  # what it started ends with it
+    process.wait(30)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_token() -> Iterator[None]:
+    """A token that this machine has for Ray is for others."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_AUTH_MODE", "disabled")
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(_without_token: None) -> Iterator[Cluster]:
+    """A node of 2 CPUs, in its own processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(f"/tmp/ray-test-{port}")  # noqa: S108  sockets' names can't be long
+    process = node("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
+    until = time.monotonic() + 60
+    while not list(folder.glob("session_latest/sockets/raylet*")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    yield Cluster(f"127.0.0.1:{port}", folder)
+    finish(process)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def by_ray(cluster: Cluster | None = None) -> list[object]:
+    return ["--engine", "ray", *(["--address", cluster.address] if cluster else [])]
+
+
+def write_many(folder: Path) -> Path:
+    """Files of each format, in folders, with bad rows; one is no Parquet, one ends in the middle, one isn't known."""
+    (folder / "below").mkdir(parents=True)
+    texts = lines(3000)
+    texts[7], texts[8], texts[2999] = "", "\x00", " "
+    files.write(folder / "a.parquet", texts, "parquet")
+    files.write(folder / "below" / "b.jsonl", texts[:500], "jsonl")
+    files.write(folder / "c.csv.gz", texts[:1200], "csv.gz")
+    files.write(folder / "nothing.jsonl", [], "jsonl")
+    (folder / "broken.parquet").write_bytes(f"PAR1 {SPOKEN} PAR1".encode())
+    packed = gzip.compress(f"text\n{SPOKEN}\n".encode() * 5000)
+    (folder / "cut.csv.gz").write_bytes(packed[: len(packed) // 2])
+    (folder / "notes.md").write_text(SPOKEN)
+    return folder
+
+
+@pytest.mark.parametrize("output", ["parquet", "jsonl"])
+def test_the_same_bytes_as_one_file_after_another(
+    embed: Embed,  # noqa: F811
+    cluster: Cluster,
+    tmp_path: Path,
+    output: str,
+) -> None:
+    """And of the same bad rows; files that can't be read are named, the others are done, and so is the exit code."""
+    source, made = write_many(tmp_path / "in"), tmp_path / "out"
+    asked = ["--column", "text", "--normalize", "--encoding", "int8"]
+    flags = ["--input", source, "--output", made, "--output-format", output, *asked, *by_ray(cluster)]
+    ended = embed(*flags, code=1)
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 2, ended.stderr
+    for name, said in (("broken.parquet", "can't be read as Parquet"), ("cut.csv.gz", "is a broken gzip file")):
+        assert any(f"{source / name} {said}" in line for line in errors), ended.stderr
+    assert "notes.md is left out" in ended.stderr
+    assert re.search(r"out: 4 files, 4,700 rows by toy 1.0 .* 7 have no vector, .* 2 files failed", ended.stderr)
+    assert len(ended.stderr.splitlines()) == 4
+    for name in ("a.parquet", "below/b.jsonl", "c.csv.gz"):
+        there = made / name.partition(".")[0]
+        here = tmp_path / f"here.{output}"
+        embed("--input", source / name, "--output", here, "--overwrite", *asked)
+        for suffix in ("", ".bad.jsonl"):
+            assert Path(f"{there}.{output}{suffix}").read_bytes() == Path(f"{here}{suffix}").read_bytes(), name
+    again = embed(*flags, code=1).stderr
+    assert "out: 4 files (4 were there already), 4,700 rows" in again
+    assert "broken.parquet" in again
+
+
+def test_killed_half_way(embed: Embed, toy_bundle: Bundle, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
+    """SIGKILL while two files are half done: the same command goes on, nothing is lost, and nothing is there twice."""
+    folder, made, rows = tmp_path / "in", tmp_path / "out", 16_000
+    folder.mkdir()
+    names = ["a", "b", "c"]
+    for seed, name in enumerate(names):
+        texts = lines(rows, seed=seed)
+        texts[::100] = [""] * len(texts[::100])
+        write_lines(folder / f"{name}.txt", texts)
+    flags = ["--input", folder, "--output", made, "--bundle", toy_bundle.path, "--device", "cpu", *by_ray()]
+
+    def begun() -> dict[str, int]:
+        return {name: committed(made / f"{name}.parquet") for name in names}
+
+    with start(*flags, stderr=subprocess.DEVNULL) as process:
+        while max(begun().values()) < 4096:
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.kill()
+    left = begun()
+    assert max(left.values()) < rows, "it was done before it could be killed"
+    other = embed(*flags, "--normalize", "--address", cluster.address, code=2).stderr
+    assert other.startswith(f"Error: {made} was begun otherwise: normalize was False and is True now")
+    assert other.count("\n") == 1
+    said = embed(*flags, "--address", cluster.address).stderr
+    assert re.search(r"out: 3 files.*, 48,000 rows", said), said
+    for name in names:
+        there, here = made / f"{name}.parquet", tmp_path / f"{name}.parquet"
+        embed("--input", folder / f"{name}.txt", "--output", here)
+        assert there.read_bytes() == here.read_bytes(), left
+        assert sorted([*files.read(there), *files.bad(there)]) == list(range(rows))
+    assert sorted(path.name for path in made.iterdir()) == sorted(
+        ["_bothends", *(f"{name}.parquet{suffix}" for name in names for suffix in ("", ".bad.jsonl"))]
+    )
+
+
+def test_a_full_disk(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
+    """Names the file; the one that was whole stays so, and with room the same command does the rest."""
+    folder, disk = tmp_path / "in", tmp_path / "disk"
+    folder.mkdir(), disk.mkdir()
+    write_lines(folder / "small.txt", lines(1000))
+    write_lines(folder / "large.txt", lines(20_000))
+    size = [MOUNT, "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
+    subprocess.run(size, check=True)
+    try:
+        flags = ["--output", disk / "out", "--output-format", "npy", *by_ray(cluster)]
+        small = ["--input", folder / "small.txt", *flags]
+        embed(*small)
+        whole = (disk / "out" / "small.npy").read_bytes()
+        said = embed("--input", folder, *flags, code=1).stderr
+        assert "out/large.npy can't be written: No space left on device; what was there stays" in said
+        assert "out: 1 files (1 were there already), 1,000 rows" in said
+        assert (disk / "out" / "small.npy").read_bytes() == whole
+        assert not (disk / "out" / "large.npy").exists()
+        subprocess.run([MOUNT, "-o", "remount,size=20m", disk], check=True)
+        assert "out: 2 files (1 were there already), 21,000 rows" in embed("--input", folder, *flags).stderr
+        embed("--input", folder / "large.txt", "--output", tmp_path / "large.npy")
+        assert (disk / "out" / "large.npy").read_bytes() == (tmp_path / "large.npy").read_bytes()
+    finally:
+        subprocess.run([UMOUNT, disk], check=True)
+
+
+def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
+    """Is one line that names the node, and nothing is written: a bundle that it can't read, another bothends."""
+    folder, made, name = tmp_path / "in", tmp_path / "out", socket.gethostname()
+    folder.mkdir()
+    for each in range(8):
+        write_lines(folder / f"{each}.txt", lines(10))
+    flags = ["--input", folder, "--output", made, *by_ray(cluster)]
+    nowhere = tmp_path / "nowhere"
+    said = embed(*flags, "--bundle", nowhere, local=False, code=1).stderr
+    assert said == f"Error: node {name}: there is no bundle at {nowhere}: no such folder\n"
+    stub = tmp_path / "stub" / "bothends-9.9.dist-info"
+    stub.mkdir(parents=True)
+    (stub / "METADATA").write_text("Metadata-Version: 2.1\nName: bothends\nVersion: 9.9\n")
+    path = f"{stub.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    other = node(f"--address={cluster.address}", cpus=3, PYTHONPATH=path)
+    try:
+        until, said = time.monotonic() + 60, "no node"
+        while "no node" in said and time.monotonic() < until:  # until it has joined
+            said = embed(*flags, "--workers", 3, code=None).stderr  # only that one has so many CPUs
+    finally:
+        finish(other)
+    assert re.fullmatch(f"Error: node {name}: bothends is 9.9 there, and [0-9.]+ where the command runs\n", said), said
+
+
+@pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("moto", "s3fs", "flask"))), reason="s3fs and moto[server] are missing"
+)
+def test_from_and_to_an_object_store(
+    embed: Embed,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The same bytes by S3, of a pattern; bad rows too, and nothing else is left there."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    told = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    try:
+        import s3fs
+
+        store = s3fs.S3FileSystem(endpoint_url=told["AWS_ENDPOINT_URL"], key="a", secret="b")  # noqa: S106
+        store.mkdir("bucket")
+        source = write_many(tmp_path / "in")
+        for name in ("a.parquet", "below/b.jsonl"):
+            store.put_file(str(source / name), f"bucket/in/{name}")
+        flags = ["--input", "s3://bucket/in/**", "--output", "s3://bucket/out", "--column", "text", *by_ray()]
+        said = embed(*flags, env=environment() | told).stderr
+        assert "s3://bucket/out: 2 files, 3,500 rows" in said
+        store.invalidate_cache()
+        for name, output in (("a.parquet", "a.parquet"), ("below/b.jsonl", "below/b.parquet")):
+            embed("--input", source / name, "--output", tmp_path / "here.parquet", "--overwrite", "--column", "text")
+            for suffix in ("", ".bad.jsonl"):
+                there = store.cat_file(f"bucket/out/{output}{suffix}")
+                assert there == Path(f"{tmp_path}/here.parquet{suffix}").read_bytes()
+        assert not [path for path in store.find("bucket/out") if "partial" in path or "journal" in path]
+    finally:
+        server.stop()
+
+
+def test_ray_has_logged_no_sentence(cluster: Cluster) -> None:
+    """Of all the runs before: Ray logs what actors print and raise."""
+    logs = [path for path in cluster.folder.rglob("*") if path.is_file() and path.suffix in (".log", ".err", ".out")]
+    assert len(logs) > 10
+    for path in logs:
+        assert SPOKEN not in path.read_text(errors="replace"), path
