@@ -46,10 +46,10 @@ class Said:
     def text(self) -> str:
         return "".join(self.lines)
 
-    def until(self, words: str) -> None:
+    def until(self, words: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until it has said `words`."""
         with self._grown:
-            self._grown.wait_for(lambda: words in self.text or not self._reader.is_alive(), PATIENCE_S)
+            self._grown.wait_for(lambda: words in self.text or not self._reader.is_alive(), patience_s)
         assert words in self.text, self.text
 
     def ends(self) -> int:
@@ -89,7 +89,7 @@ class Cluster:
         self.arguments = dict(arguments)
         self.settings = settings
         self.first = self.serve(**settings)
-        self.first.until("is ready at")
+        self.first.until("is ready at", patience_s=110)  # on a busy machine Ray takes as long
 
     def serve(self, *flags: str, arguments: Mapping[str, object] | None = None, **settings: object) -> Said:
         """`serve run` once more."""

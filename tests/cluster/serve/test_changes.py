@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 
 from bothends import Client
 from bothends.bundle import Bundle
+from bothends.v1 import embedding_pb2 as pb
+from bothends.wire import SERVICE
 
 from .cluster import Cluster, replicas, wait_until
 
@@ -19,6 +22,8 @@ pytestmark = pytest.mark.ray
 
 SENTENCES = ["there will be dragons", "a man plays the guitar"]
 CALLERS = 4
+LONG = pb.EmbedRequest(sentences=["a " * 255] * 500).SerializeToString()
+"""Seconds of work, in which a replica can be lost."""
 
 
 class Calls:
@@ -69,9 +74,15 @@ def names(cluster: Cluster) -> set[str]:
 def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, key: tuple[str, Path]) -> None:
     """The new one has passed its self-test before it answers."""
     wait_until(lambda: len(names(cluster)) == 2)
-    before, killed = names(cluster), replicas()[0]
-    with calling(cluster, key[0]) as calls:
-        os.kill(killed, signal.SIGKILL)
+    before = names(cluster)
+    with calling(cluster, key[0]) as calls, grpc.insecure_channel(cluster.target) as channel:
+        embed, metadata = channel.unary_unary(f"/{SERVICE}/Embed"), (("authorization", f"Bearer {key[0]}"),)
+        long = [embed.future(LONG, metadata=metadata, timeout=60) for _ in range(8)]
+        wait_until(lambda: min(cluster.counted("bothends_queue_sentences").values()) > 0)
+        os.kill(replicas()[0], signal.SIGKILL)
+        lost = [error for call in long if isinstance(error := call.exception(), grpc.Call)]
+        assert grpc.StatusCode.UNAVAILABLE in [error.code() for error in lost]  # which is tried again
+        assert grpc.StatusCode.INTERNAL not in [error.code() for error in lost]
         calls.many_more()
         wait_until(lambda: len(names(cluster) - before) == 1)
         new = (names(cluster) - before).pop()
