@@ -127,7 +127,7 @@ def test_the_same_bytes_as_one_file_after_another(
 
 
 def test_killed_half_way(embed: Embed, toy_bundle: Bundle, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
-    """SIGKILL while two files are half done: the same command goes on, nothing is lost, and nothing is there twice."""
+    """SIGKILL while a file is half done: the same command goes on, nothing is lost, and nothing is there twice."""
     folder, made, rows = tmp_path / "in", tmp_path / "out", 16_000
     folder.mkdir()
     names = ["a", "b", "c"]
@@ -146,7 +146,7 @@ def test_killed_half_way(embed: Embed, toy_bundle: Bundle, cluster: Cluster, tmp
             time.sleep(0.002)
         process.kill()
     left = begun()
-    assert max(left.values()) < rows, "it was done before it could be killed"
+    assert any(0 < count < rows for count in left.values()), "it was done before it could be killed"
     other = embed(*flags, "--normalize", "--address", cluster.address, code=2).stderr
     assert other.startswith(f"Error: {made} was begun otherwise: normalize was False and is True now")
     assert other.count("\n") == 1

@@ -119,7 +119,7 @@ def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
     other = tmp_path_factory.mktemp("other")
     (other / "bothends-9.9.dist-info").mkdir()
     (other / "bothends-9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: bothends\nVersion: 9.9\n")
-    path = f"{other}:{os.environ['PYTHONPATH']}"
+    path = f"{other}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     mismatched = {"ray_actor_options": {"num_cpus": 0.5, "runtime_env": {"env_vars": {"PYTHONPATH": path}}}}
     with calling(cluster, key[0]) as calls:
         cluster.deploy(bundle="/nowhere/to/be/found")
