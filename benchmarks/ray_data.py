@@ -30,6 +30,8 @@ from varied import varied
 _EVERY_S = 0.25
 _BOTHENDS = Path(sys.executable).parent / "bothends"
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("BOTHENDS_")}
+_ENVIRONMENT |= {"RAY_worker_niceness": "0"}
+"""By default Ray's workers give way to all else (15); on a machine that does other things, that would be measured."""
 _SAID = re.compile(r" in ([0-9,.]+) s")
 
 
@@ -47,12 +49,12 @@ class Cost:
 
 def command(*flags: object, until: Callable[[], bool] = lambda: False) -> Cost:
     """Run it; kill it, and all that it started, once `until` holds."""
-    began, cpu_s = time.perf_counter(), dict[int, float]()
+    began, cpu_s, before = time.perf_counter(), dict[int, float](), {each.pid for each in psutil.process_iter()}
     given = [_BOTHENDS, "embed", "--device", "cpu", *map(str, flags)]
     with subprocess.Popen(given, stderr=subprocess.PIPE, text=True, env=_ENVIRONMENT) as process:
         while process.poll() is None:
             for each in psutil.process_iter():  # Ray's processes have other parents after a while
-                if each.pid != os.getpid():
+                if each.pid not in before:
                     try:
                         cpu_s[each.pid] = sum(each.cpu_times()[:2])
                     except psutil.NoSuchProcess:

@@ -156,7 +156,8 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
             last = said.read().decode(errors="replace").splitlines()[-1:]
             why = " ".join(" ".join([str(error), *last]).split())
             where = "can't be started here" if address == "local" else f"can't be joined at {address}"
-            raise ConnectionFailedError(f"Ray {where}: {why}") from None
+            hint = "; where it has a token, set RAY_AUTH_MODE=token" if "Unauthenticated" in why else ""
+            raise ConnectionFailedError(f"Ray {where}: {why}{hint}") from None
         finally:
             os.dup2(kept, 2)
             os.close(kept)
