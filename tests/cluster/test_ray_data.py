@@ -130,9 +130,9 @@ def test_the_same_bytes_as_one_file_after_another(
 
 def test_killed_half_way(embed: Embed, toy_bundle: Bundle, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
     """SIGKILL while files are half done: the same command goes on, nothing is lost, and nothing is there twice."""
-    folder, made, rows = tmp_path / "in", tmp_path / "out", 12_000
+    folder, made, rows = tmp_path / "in", tmp_path / "out", 40_000
     folder.mkdir()
-    names = ["a", "b", "c", "d", "e"]
+    names = ["a", "b", "c"]
     for seed, name in enumerate(names):
         texts = lines(rows, seed=seed)
         texts[::100] = [""] * len(texts[::100])
@@ -148,13 +148,12 @@ def test_killed_half_way(embed: Embed, toy_bundle: Bundle, cluster: Cluster, tmp
             time.sleep(0.002)
         process.kill()
     left = begun()
-    whole = [name for name in names if (made / f"{name}.parquet").exists()]
-    assert len(whole) < len(names), "it was done before it could be killed"
+    assert any(0 < each < rows for each in left.values()), "it was done before it could be killed"
     other = embed(*flags, "--normalize", "--address", cluster.address, code=2).stderr
     assert other.startswith(f"Error: {made} was begun otherwise: normalize was False and is True now")
     assert other.count("\n") == 1
     said = embed(*flags, "--address", cluster.address).stderr
-    assert re.search(r"out: 5 files.*, 60,000 rows", said), said
+    assert re.search(r"out: 3 files.*, 120,000 rows", said), said
     for name in names:
         there, here = made / f"{name}.parquet", tmp_path / f"{name}.parquet"
         embed("--input", folder / f"{name}.txt", "--output", here)
