@@ -4,8 +4,13 @@ node lacks, where Ray would only say that the actor died. What it answers is JSO
 
 import importlib.metadata
 import json
+import os
 import platform
+import threading
+import time
 from typing import Any
+
+_EVERY_S = 0.5
 
 
 class Actor:
@@ -14,6 +19,7 @@ class Actor:
     def __init__(self, versions: dict[str, str], plan: dict[str, Any], board: Any) -> None:
         """`versions` are the caller's; `board`, where somebody looks, is told how far each file is."""
         self._node, self._board, self._where = None, board, platform.node()
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         self._answer: dict[str, Any] = {"is_fatal": True, "is_setting": False, "node": self._where}
         for name, wanted in versions.items():
             found = platform.python_version() if name == "Python" else _version(name)
@@ -54,6 +60,13 @@ class Board:
     def look(self) -> tuple[int, int]:
         """Bytes and rows of all."""
         return sum(done for done, _ in self._seen.values()), sum(rows for _, rows in self._seen.values())
+
+
+def _end_with(parent: int) -> None:
+    """End this process once Ray on this node, its parent, is gone: it would go on with its files and hold their locks."""
+    while os.getppid() == parent:
+        time.sleep(_EVERY_S)
+    os._exit(1)
 
 
 def _version(package: str) -> str:

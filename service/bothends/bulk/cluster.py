@@ -153,7 +153,8 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
             SystemExit,
         ) as error:  # it has RuntimeError, ConnectionError, ValueError, SystemExit, … for it
             said.seek(0)
-            last = said.read().decode(errors="replace").splitlines()[-1:]
+            lines = said.read().decode(errors="replace").splitlines()
+            last = [line for line in lines if "network_util" not in line][-1:]  # which has nothing to do with it
             why = " ".join(" ".join([str(error), *last]).split())
             where = "can't be started here" if address == "local" else f"can't be joined at {address}"
             hint = "; where it has a token, set RAY_AUTH_MODE=token" if "Unauthenticated" in why else ""
