@@ -27,7 +27,6 @@ _STREAMS = {SERVICE: ("EmbedStream",)}
 _NO_STREAMS = "Ray's proxies carry no streams of ours: send requests by Embed, or call a server of `bothends serve`"
 _LOST = "the replica that had this request is gone; another can answer it"
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
-_INTERNAL: int = grpc.StatusCode.INTERNAL.value[0]
 
 
 def add_services(_: object, server: Any) -> None:
@@ -55,7 +54,9 @@ def _around(rays: Handler) -> Handler:
     async def handle(content: bytes, context: Any) -> Any:
         answer = await rays((content, context.time_remaining()), context)
         # A failure of ours has details, in status.py's words. Without them it is Ray's: the replica died.
-        if context.code() == _INTERNAL and all(name != DETAILS for name, _ in context.trailing_metadata()):
+        if context.code() is grpc.StatusCode.INTERNAL and all(
+            name != DETAILS for name, _ in context.trailing_metadata()
+        ):
             context.set_code(grpc.StatusCode.UNAVAILABLE)
             context.set_details(_LOST)
         return answer

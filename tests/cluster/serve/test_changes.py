@@ -77,7 +77,7 @@ def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, ke
     before = names(cluster)
     with calling(cluster, key[0]) as calls, grpc.insecure_channel(cluster.target) as channel:
         embed, metadata = channel.unary_unary(f"/{SERVICE}/Embed"), (("authorization", f"Bearer {key[0]}"),)
-        long = [embed.future(LONG, metadata=metadata, timeout=60) for _ in range(8)]
+        long = [embed.future(LONG, metadata=metadata) for _ in range(8)]
         wait_until(lambda: min(cluster.counted("bothends_queue_sentences").values()) > 0)
         os.kill(replicas()[0], signal.SIGKILL)
         lost = [error for call in long if isinstance(error := call.exception(), grpc.Call)]
