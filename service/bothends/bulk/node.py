@@ -94,7 +94,8 @@ class Node:
     ) -> tuple[int, Committed, Sequence[str]]:
         """Fetch what isn't here, embed, and put what doesn't stay here."""
         fetched, written = folder / "in", folder / "out"  # the two may have one name
-        fetched.mkdir(), written.mkdir()
+        fetched.mkdir()
+        written.mkdir()
         made = self._folder.local(file.output) if self._folder.is_local else written / Path(file.output).name
         source = self._inputs.fetch(file.path, fetched)
         try:
