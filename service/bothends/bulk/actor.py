@@ -63,7 +63,7 @@ class Board:
 
 
 def _end_with(parent: int) -> None:
-    """End this process once Ray on this node, its parent, is gone: it would go on, and hold its files' locks."""
+    """End this process once its parent, Ray on this node, is gone: it would go on, and hold its files' locks."""
     while os.getppid() == parent:
         time.sleep(_EVERY_S)
     os._exit(1)
