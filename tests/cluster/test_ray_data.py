@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from bothends.bundle import Bundle
+
 from ..bulk import files
 from ..bulk.conftest import Embed, embed, environment, lines, start, write_lines  # noqa: F401  a fixture
+from ..bulk.test_progress import shown
 from ..bulk.test_resume import committed
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -250,6 +253,15 @@ def test_from_and_to_an_object_store(
         assert not [path for path in store.find("bucket/out") if "partial" in path or "journal" in path]
     finally:
         server.stop()
+
+
+def test_a_terminal_is_shown_how_far_it_is(toy_bundle: Bundle, cluster: Cluster, tmp_path: Path) -> None:
+    """Files, rows and their rate, on one line, up to the end."""
+    source = write_lines(tmp_path / "in.txt", lines(20_000))
+    flags = ["--input", source, "--output", tmp_path / "out", "--bundle", toy_bundle.path, "--device", "cpu"]
+    said = shown(*flags, *by_ray(cluster))
+    assert "100%  1 of 1 files  20,000 rows" in said
+    assert re.search(r"\d rows/s", said)
 
 
 def test_ray_has_logged_no_sentence(cluster: Cluster) -> None:
