@@ -141,6 +141,7 @@ class WebServer:
         config = uvicorn.Config(
             _Counted(_ShortHeaders(app, settings.max_header_bytes), self.outbox),
             log_config=None,
+            loop="asyncio",  # not uvloop where it happens to be installed: this one was tested
             access_log=False,
             lifespan="off",
             ws="none",
