@@ -33,7 +33,7 @@ TROUBLES = [
     ["lagging", "draining", "full"],
     ["well", "slow", "draining", "full"],
 ]
-IN_SHORT = [("ours", troubles) for troubles in TROUBLES[3:]]
+IN_SHORT = [("ours", TROUBLES[3])]
 PAGE = Path(__file__).parents[2] / "docs" / "balancing.md"
 Connect = Callable[[list[str]], AbstractContextManager[Call]]
 
