@@ -7,16 +7,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
-from .bundle import Bundle
+from .bundle import Bundle, default_path
 from .embedder import Embedder
 from .engine import Engine, Fault
 from .errors import BothendsError, BundleError, NotServingError, OverloadedError, SelfTestError
 from .metrics import Metrics
 from .model import Model
+from .settings import Settings
 from .versions import Fingerprint, fingerprint, newest
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,32 @@ class Keeper:
         self._test, self._look = _Duty(selftest_s), _Duty(reload_s)
         self._wishes: SimpleQueue[_Wish] = SimpleQueue()
         self._thread = threading.Thread(target=self._go_on, name="bothends-keeper", daemon=True)
+
+    @classmethod
+    def load(
+        cls,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        when_fit: Callable[[bool], None],
+        when_told: Callable[[], None] = lambda: None,
+    ) -> tuple[Embedder, Self]:
+        """The model that `settings` name, ready to embed, and who keeps it fit. Raises BundleError or DeviceError."""
+        root = settings.bundle or default_path()
+        load, seen = partial(Model.load, settings=settings), fingerprint(root)
+        embedder = Embedder(load(Bundle.open(newest(root))), settings=settings, metrics=metrics)
+        keeper = cls(
+            embedder,
+            metrics,
+            root,
+            load,
+            seen=seen,
+            selftest_s=settings.selftest_s,
+            reload_s=settings.reload_s,
+            when_fit=when_fit,
+            when_told=when_told,
+        )
+        return embedder, keeper
 
     def start(self) -> None:
         """Begin; nothing is looked at before."""

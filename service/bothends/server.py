@@ -17,10 +17,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from starlette.routing import BaseRoute
 
-from .bundle import Bundle, default_path
 from .completion import CallQueue
 from .dispatch import Dispatcher
-from .embedder import Embedder
 from .fronts.kserve import service as kserve
 from .fronts.native.service import EmbeddingService
 from .fronts.native.stream import EmbedStreams
@@ -32,11 +30,9 @@ from .http.server import WebServer, application
 from .keeper import Keeper
 from .keys import Keys
 from .metrics import Metrics
-from .model import Model
 from .responder import Responder
 from .settings import Settings
 from .transport import Transport, bracketed
-from .versions import fingerprint, newest
 from .wire import SERVICE
 
 _log = logging.getLogger(__name__)
@@ -71,7 +67,9 @@ class Server:
             undo.callback(transport.close)
             self._grpc, self.port, self.http_port = transport.grpc, transport.port, transport.http_port
             self._certificates = transport.certificates
-            self.embedder = self._load()
+            self.embedder, self._keeper = Keeper.load(
+                settings, self.metrics, when_fit=self._set_fit, when_told=self._read_files_anew
+            )
             undo.callback(self.embedder.close, timeout_s=0)
             self._responder = Responder(self.embedder, self.metrics)
             self._streams = EmbedStreams(self._responder, self.metrics)
@@ -161,24 +159,6 @@ class Server:
         everything = answered and all(sent) and finished
         _log.info("stopped", extra={"everything_answered": everything})
         return everything
-
-    def _load(self) -> Embedder:
-        """The model, and who keeps it fit."""
-        settings, root = self.settings, self.settings.bundle or default_path()
-        load, seen = partial(Model.load, settings=settings), fingerprint(root)
-        embedder = Embedder(load(Bundle.open(newest(root))), settings=settings, metrics=self.metrics)
-        self._keeper = Keeper(
-            embedder,
-            self.metrics,
-            root,
-            load,
-            seen=seen,
-            selftest_s=settings.selftest_s,
-            reload_s=settings.reload_s,
-            when_fit=self._set_fit,
-            when_told=self._read_files_anew,
-        )
-        return embedder
 
     def _read_files_anew(self) -> None:
         for files in (self._keys, self._certificates):

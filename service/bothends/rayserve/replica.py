@@ -7,7 +7,6 @@ import gc
 import socket
 import sys
 from contextlib import ExitStack
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -18,9 +17,7 @@ from ray import serve
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from ..bundle import Bundle, default_path
 from ..dispatch import Dispatcher
-from ..embedder import Embedder
 from ..errors import BothendsError, NotServingError, StartupError
 from ..fronts.native.service import EmbeddingService
 from ..fronts.openai import service as openai
@@ -31,10 +28,8 @@ from ..keeper import Keeper
 from ..keys import Keys
 from ..logs import configure
 from ..metrics import Metrics
-from ..model import Model
 from ..responder import Responder
 from ..settings import Settings
-from ..versions import fingerprint, newest
 from ..wire import SERVICE
 from .call import RayCall, Request, Sent
 from .targets import Targets
@@ -61,7 +56,8 @@ class Replica:
         configure(settings.log_level, settings.log_format, sys.stderr)
         self._metrics = Metrics()
         self._keys = Keys(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
-        embedder = self._load(settings)
+        embedder, self._keeper = Keeper.load(settings, self._metrics, when_fit=self._set_fit)
+        self._undo.callback(embedder.close)
         gate = Gate(limit=settings.max_concurrent_requests)
         dispatcher = Dispatcher(
             self._metrics, gate, lambda: embedder.wait_s, self._keys, patience_s=settings.handshake_s
@@ -119,24 +115,6 @@ class Replica:
             )  # gRPC's words
             return Sent(b"")
         return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
-
-    def _load(self, settings: Settings) -> Embedder:
-        """The model, and who keeps it fit."""
-        root = settings.bundle or default_path()
-        load, seen = partial(Model.load, settings=settings), fingerprint(root)
-        embedder = Embedder(load(Bundle.open(newest(root))), settings=settings, metrics=self._metrics)
-        self._undo.callback(embedder.close)
-        self._keeper = Keeper(
-            embedder,
-            self._metrics,
-            root,
-            load,
-            seen=seen,
-            selftest_s=settings.selftest_s,
-            reload_s=settings.reload_s,
-            when_fit=self._set_fit,
-        )
-        return embedder
 
     def _serve_metrics(self, settings: Settings) -> Targets | None:
         """On a port of its own: what comes by Ray's proxies reaches whichever replica they choose."""
