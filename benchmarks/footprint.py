@@ -52,6 +52,10 @@ class Counter:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def since(self, up: int, down: int, sentences: int) -> dict[str, float]:
+        """Bytes a sentence each way, after so many each way."""
+        return {"up": (self.up - up) / sentences, "down": (self.down - down) / sentences}
+
     def _accept(self) -> None:
         with suppress(OSError):  # closed
             while True:
@@ -79,8 +83,7 @@ def wire(server: Server, texts: Sequence[str]) -> list[dict[str, Any]]:
                 up, down = counter.up, counter.down
                 for sentences in lists:
                     client.encode(sentences, encoding=encoding)
-                count = _REQUESTS * size
-                each = {"up": (counter.up - up) / count, "down": (counter.down - down) / count}
+                each = counter.since(up, down, _REQUESTS * size)
                 found.append({"protocol": "gRPC", "encoding": encoding, "sentences": size} | each)
         model = client.model().name
     return found + _http(server, model, texts)
@@ -102,8 +105,7 @@ def _http(server: Server, model: str, texts: Sequence[str]) -> list[dict[str, An
                     answer = connection.getresponse()
                     assert answer.status == 200, answer.read()
                     answer.read()
-                count = _REQUESTS * size
-                each = {"up": (counter.up - up) / count, "down": (counter.down - down) / count}
+                each = counter.since(up, down, _REQUESTS * size)
                 found.append({"protocol": "HTTP", "encoding": encoding, "sentences": size} | each)
         connection.close()
     return found
