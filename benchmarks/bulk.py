@@ -23,8 +23,8 @@ import click
 import psutil
 
 import engines
-from bothends.bundle import Bundle, default_path
-from bothends.tokenizer import Tokenizer
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from varied import varied
 
 _BATCHES = (8, 16)

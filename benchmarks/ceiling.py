@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import engines
-from bothends.bundle import Bundle, default_path
-from bothends.engine import TokenIds
-from bothends.tokenizer import Tokenizer
+from bothends.engines.contract import TokenIds
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from results import ONNXRUNTIME, Ceiling, Schedule
 
 SORTED_BATCHES = (4, 8, 16, 32)

@@ -1,9 +1,9 @@
 """The engines that bothends can run on: which there are here, how a server is told, and each loaded in this process."""
 
-from bothends.bundle import Bundle
-from bothends.engine import Engine, Precision
-from bothends.native import Native, is_built
-from bothends.session import Session
+from bothends.engines.contract import Engine, Precision
+from bothends.engines.native import Native, is_built
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle
 from results import BF16, ENGINES, FLOAT32, INT8, ONNXRUNTIME
 
 _PRECISIONS: dict[str, Precision] = {FLOAT32: "float32", BF16: "bf16", INT8: "int8"}

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 import startup
 from bothends import Client
-from bothends.bundle import Bundle, default_path
-from bothends.native import Native
+from bothends.engines.native import Native
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from bothends.options import Encoding
-from bothends.tokenizer import Tokenizer
 from costs import Batch
 from servers import Server
 

@@ -25,7 +25,7 @@ def _answer() -> bytes:
     import numpy as np
 
     from bothends.embeddings import Embeddings
-    from bothends.wire import encode
+    from bothends.wire.messages import encode
 
     return encode(Embeddings(np.zeros((1, _DIMENSION), np.float32), [4], [False], "none"))
 
@@ -57,7 +57,7 @@ def asyncio(answer: bytes) -> None:
 
 def queue(answer: bytes) -> None:
     """The completion queue: nothing a call."""
-    from bothends.completion import CallQueue
+    from bothends.server.grpc.completion import CallQueue
 
     server = grpc.server(ThreadPoolExecutor(1))
     calls = CallQueue(server, {METHOD: lambda call: call.read(lambda _: call.answer(answer))})

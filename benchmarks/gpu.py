@@ -11,10 +11,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.bundle import Bundle, BundleConfig, default_path
-from bothends.cuda import warm_up
-from bothends.placing import choose_device
-from bothends.session import Session
+from bothends.engines.cuda import warm_up
+from bothends.engines.onnxruntime import Session
+from bothends.engines.select import choose_device
+from bothends.model.bundle import Bundle, BundleConfig, default_path
 from bothends.settings import Settings
 
 ROWS = {"cpu": "1,2,4,8,16,32", "cuda": "1,4,16,64,256,512,1024"}
@@ -91,7 +91,7 @@ def main(device: str, bundle: Path, rows: str | None, longest: str | None, max_t
     if len({count for count, _, _ in cells}) > 1:  # one width says nothing of what width costs
         overhead, row_s, worst = fitted(np.array(cells))
         print(f"cost = longest · ({overhead:.1f} + rows) · {row_s * 1e6:.3f} us, at worst {worst:.0%} off")
-        print(f"so overhead_rows for {device} in service/bothends/model.py would be {overhead:.1f}")
+        print(f"so overhead_rows for {device} in service/bothends/core/loaded.py would be {overhead:.1f}")
 
 
 if __name__ == "__main__":

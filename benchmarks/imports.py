@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import generator
-from bothends.bundle import Bundle
-from bothends.session import Session
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle
 from ceiling import Engines
 from loads import unary
 from results import ONNXRUNTIME

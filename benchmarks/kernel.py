@@ -19,11 +19,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.bundle import Bundle, default_path
-from bothends.engine import Precision, TokenIds
-from bothends.native import Native
-from bothends.session import Session
-from bothends.tokenizer import Tokenizer
+from bothends.engines.contract import Precision, TokenIds
+from bothends.engines.native import Native
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from sentences import load
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

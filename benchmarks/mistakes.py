@@ -6,7 +6,7 @@ python benchmarks/mistakes.py
 import torch
 from torch.nn import functional
 
-from bothends.architecture import EncoderConfig
+from bothends.model.architecture import EncoderConfig
 from bothends_export.encoder import Encoder
 
 SENTENCES, LONGEST, HIDDEN = 512, 30, 256

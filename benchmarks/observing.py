@@ -7,12 +7,12 @@ import statistics
 import time
 from collections.abc import Callable
 
-from bothends import tracing
-from bothends.bundle import Bundle, default_path
-from bothends.engine import BatchRecord
-from bothends.metrics import Metrics
-from bothends.session import Session
-from bothends.tokenizer import Tokenizer
+from bothends.engines.contract import BatchRecord
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
+from bothends.observe import tracing
+from bothends.observe.metrics import Metrics
 
 _ROUNDS, _EACH = 15, 2000
 _SENTENCE = "The boats came back to the harbour before the storm reached the coast."

@@ -23,10 +23,10 @@ from rich.progress import track
 from rich.table import Table
 
 import encoder_charts
-from bothends.bundle import Bundle, default_path
 from bothends.embeddings import nested
-from bothends.session import Session
-from bothends.tokenizer import Tokenizer
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from bothends_export.export import lift
 from bothends_training.evaluate import Pairs, read_pairs, spearman
 from machine import describe

@@ -18,11 +18,11 @@ import click
 import numpy as np
 
 import roofline_chart
-from bothends.bundle import Bundle, default_path
-from bothends.engine import TokenIds
-from bothends.native import flat
-from bothends.tokenizer import Tokenizer
-from bothends.weights import read
+from bothends.engines.contract import TokenIds
+from bothends.engines.native import flat
+from bothends.engines.onnx_weights import read
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from kernel import PRECISIONS, Rows
 from machine import cache_bytes, describe
 from report import replace_between_markers

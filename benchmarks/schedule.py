@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bothends.policy import choose
+from bothends.batching.choose import choose
 
 OVERHEAD_ROWS = 1.5
 MAX_ROWS = 16

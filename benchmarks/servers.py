@@ -9,7 +9,7 @@ from typing import Self
 from prometheus_client.parser import text_string_to_metric_families
 
 import engines
-from bothends.bundle import Bundle, default_path
+from bothends.model.bundle import Bundle, default_path
 from processes import Process, free_port
 from results import MOSEC, NAIVE, OURS, ours
 

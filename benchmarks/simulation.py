@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.engine import BatchRecord, TokenIds
+from bothends.batching.request import Request
+from bothends.batching.runner import Ran, Runner
+from bothends.batching.scheduler import Budgets, Scheduler
+from bothends.engines.contract import BatchRecord, TokenIds
 from bothends.errors import BothendsError
-from bothends.runner import Ran, Runner
-from bothends.scheduler import Budgets, Scheduler
-from bothends.work import Request
 from costs import READ_SHARE, Costs
 
 BUDGETS = Budgets(max_batch_rows=16, max_batch_tokens=16384, max_queue_tokens=262_144, overhead_rows=1.5)

@@ -9,19 +9,19 @@ import pytest
 import tokenizers
 import torch
 
-from bothends import keeper
-from bothends.architecture import EncoderConfig
-from bothends.bundle import Bundle, default_path
-from bothends.client import Client
-from bothends.server import Server
+from bothends.client.sync import Client
+from bothends.core import supervisor
+from bothends.model.architecture import EncoderConfig
+from bothends.model.bundle import Bundle, default_path
+from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint, CheckpointConfig
 from bothends_export.encoder import Encoder
 from bothends_export.export import export
-
-from .awaited import Awaited
-from .kept import Kept
+from tests.support.awaited import Awaited
+from tests.support.kept import Kept
+from tests.support.serving import Running, finish, start
 
 WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
 MAX_TOKENS = 40
@@ -141,6 +141,22 @@ def server(english: Bundle) -> Iterator[Server]:
 
 
 @pytest.fixture
+def running() -> Iterator[Running]:
+    """A `bothends serve` in a process of its own, for one test."""
+    started = start()
+    yield started
+    finish(started)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Running]:
+    """The same, for all tests of a module."""
+    started = start()
+    yield started
+    finish(started)
+
+
+@pytest.fixture
 def client(server: Server) -> Iterator[Client]:
     """A client of that server."""
     with Client(f"127.0.0.1:{server.port}") as connected:
@@ -190,7 +206,7 @@ def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
 @pytest.fixture
 def kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Kept]]:
     """Embedders of the newest version in `root`, each with an impatient keeper."""
-    monkeypatch.setattr(keeper, "_CALM_S", 0.02)
+    monkeypatch.setattr(supervisor, "_CALM_S", 0.02)
     made: list[Kept] = []
 
     def make(**options: float) -> Kept:
@@ -209,7 +225,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("chromium is missing (Debian: apt-get install chromium)")
     from playwright.sync_api import sync_playwright
 
-    from .browsing import QUIET
+    from tests.support.browsing import QUIET
 
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=QUIET)
@@ -220,7 +236,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def visit(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
     """Opens the page in a tab of its own: of the server that tests share, or at another address."""
-    from .browsing import Visit
+    from tests.support.browsing import Visit
 
     made: list[Visit] = []
 

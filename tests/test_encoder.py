@@ -1,57 +1,186 @@
-"""The reference itself: which numbers of a bidirectional LSTM are the sentence's embedding."""
+"""`bothends.Encoder`: what a server of the same model would answer, without one."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
-import torch
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from bothends.architecture import EncoderConfig
-from bothends_export.encoder import Encoder
+import bothends
+from bothends import Client, Encoder, RequestError, SentenceError, SettingsError, TruncationWarning, encoder
+from bothends.model.bundle import Bundle
 
-LENGTHS = torch.tensor([7, 1, 12, 3])
-
-
-@pytest.fixture(params=[1, 2, 3])
-def encoder(request: pytest.FixtureRequest) -> Encoder:
-    torch.manual_seed(request.param)
-    config = EncoderConfig(vocabulary_size=50, embedding_size=8, hidden_size=6, layers=request.param)
-    return Encoder(config).eval()
-
-
-@torch.inference_mode()
-def test_embedding_is_both_ends(encoder: Encoder) -> None:
-    """cat(h_n[-2], h_n[-1]) is the forward output at the last position and the backward output at position 0."""
-    ids = torch.randint(50, (4, 12))
-    embedding, h_n = encoder(ids, LENGTHS)
-    packed = pack_padded_sequence(encoder.embedding(ids), LENGTHS, batch_first=True, enforce_sorted=False)
-    output, _ = pad_packed_sequence(encoder.lstm(packed)[0], batch_first=True)
-    last = output[torch.arange(4), LENGTHS - 1]
-    first = output[:, 0]
-    assert torch.equal(embedding, torch.cat((h_n[-2], h_n[-1]), dim=1))
-    assert torch.equal(embedding, torch.cat((last[:, :6], first[:, 6:]), dim=1))
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"normalize": True},
+    {"dimensions": 64},
+    {"truncation": "end", "normalize": True, "dimensions": 128},
+    {"encoding": "float16"},
+    {"encoding": "int8"},
+    {"encoding": "sign_bits", "dimensions": 256},
+]
+SENTENCES = ["there will be dragons", "a", "word " * 300, "Ünïcödé — 漢字 🐉", "dragons will be there " * 9]
 
 
-@torch.inference_mode()
-def test_last_output_is_not_the_embedding(encoder: Encoder) -> None:
-    """output[-1] agrees in its forward half only: its backward half has read one token (all of it, if there is one)."""
-    ids = torch.randint(50, (1, 9))
-    output, _ = encoder.lstm(encoder.embedding(ids).transpose(0, 1))
-    embedding = encoder(ids, torch.tensor([9])).embedding
-    assert torch.equal(output[-1][:, :6], embedding[:, :6])
-    assert (output[-1][:, 6:] - embedding[:, 6:]).abs().max() > 0.01
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Encoder]:
+    """The packaged model."""
+    with Encoder.load(device="cpu", workers=2) as encoder:
+        yield encoder
 
 
-@torch.inference_mode()
-def test_padding_is_never_read(encoder: Encoder) -> None:
-    """Whatever stands in the padding slots, a sentence's embedding is that of the sentence alone."""
-    ids = torch.randint(50, (4, 12))
-    batched = encoder(ids, LENGTHS).embedding
-    alone = torch.cat([encoder(row[:n].unsqueeze(0), n.view(1)).embedding for row, n in zip(ids, LENGTHS, strict=True)])
-    torch.testing.assert_close(batched, alone, rtol=0, atol=1e-6)
+@pytest.fixture(scope="module")
+def toy(toy_bundle: Bundle) -> Iterator[Encoder]:
+    """A small model, for many sentences."""
+    with Encoder.load(toy_bundle.path, device="cpu") as encoder:
+        yield encoder
 
 
-def test_weights_carry_the_names_of_a_plain_lstm(encoder: Encoder) -> None:
-    """A state dict of nn.Embedding and nn.LSTM, as anyone has it, loads as it is."""
-    layers = encoder.config.layers
-    plain = torch.nn.LSTM(8, 6, layers, bidirectional=True)
-    expected = {"embedding.weight", *(f"lstm.{name}" for name in plain.state_dict())}
-    assert set(encoder.state_dict()) == expected
+def test_shapes_are_sentence_transformers(loaded: Encoder) -> None:
+    """One string is a row, a list is rows; any sequence of strings will do."""
+    one = loaded.encode("there will be dragons")
+    assert (one.shape, one.dtype) == ((512,), np.float32)
+    assert loaded.encode(["there will be dragons"]).tobytes() == one.tobytes()
+    assert loaded.encode(np.array(["there will be dragons", "a"])).shape == (2, 512)  # type: ignore[arg-type]
+    assert (loaded.dimension, loaded.nested_dimensions, loaded.name) == (512, (64, 128, 256), "english")
+
+
+@pytest.mark.parametrize("asked", OPTIONS, ids=str)
+def test_it_is_the_very_same_as_over_the_wire(loaded: Encoder, client: Client, asked: dict[str, Any]) -> None:
+    """Bit for bit, with the same counts, marks of cut sentences, scales and version."""
+    mine, theirs = loaded.embed(SENTENCES, **asked), client.embed(SENTENCES, **asked)
+    assert mine.rows.dtype == theirs.rows.dtype
+    assert mine.rows.tobytes() == theirs.rows.tobytes()
+    assert (mine.token_counts, mine.truncated) == (theirs.token_counts, theirs.truncated)
+    assert mine.model_version == theirs.model_version == loaded.version
+    assert (mine.scales is None) == (theirs.scales is None)
+    assert mine.scales is None or mine.scales.tobytes() == theirs.scales.tobytes()  # type: ignore[union-attr]
+
+
+def test_any_number_in_order(toy: Encoder) -> None:
+    """More than a window, of many lengths: each row is that of its sentence alone."""
+    sentences = ["dragons " * (1 + 7 * index % 30) + str(index) for index in range(2 * encoder.WINDOW + 5)]
+    rows = toy.encode(sentences)
+    assert rows.shape == (len(sentences), toy.dimension)
+    for index in (0, 1, 4095, 4096, 8191, 8192, 8196):
+        assert rows[index].tobytes() == toy.encode(sentences[index]).tobytes()
+
+
+def test_threads_share_one(toy: Encoder) -> None:
+    lists = [[f"dragons number {number} of {of}" for number in range(700)] for of in range(8)]
+    expected = [toy.encode(some) for some in lists]
+    with ThreadPoolExecutor(8) as pool:
+        for found, right in zip(pool.map(toy.encode, lists), expected, strict=True):
+            assert found.tobytes() == right.tobytes()
+
+
+def test_a_cut_sentence_warns(loaded: Encoder) -> None:
+    with pytest.warns(TruncationWarning, match=r"1 of 2 sentences") as caught:
+        loaded.encode(["fine", "word " * 300])
+    assert caught[0].filename == __file__
+
+
+BAD: list[tuple[list[str], dict[str, Any]]] = [
+    ([], {}),
+    (["fine", " ", ""], {}),
+    (["fine"] * 9 + ["\x00"], {}),
+    (["fine", "half a \ud83d pair"], {}),
+    (["fine", "word " * 300], {"truncation": "error"}),
+    (["fine"], {"truncation": "middle"}),
+    (["fine"], {"encoding": "float64"}),
+    (["fine"], {"dimensions": 100}),
+    (["fine"], {"dimensions": -1}),
+]
+
+
+@pytest.mark.parametrize(("sentences", "asked"), BAD, ids=lambda value: ascii(value)[:40])
+def test_mistakes_are_told_as_a_server_would(
+    loaded: Encoder, client: Client, sentences: list[str], asked: dict[str, Any]
+) -> None:
+    """The same error of the same words, about the same sentence."""
+    with pytest.raises(RequestError) as mine:
+        loaded.encode(sentences, **asked)
+    with pytest.raises(RequestError) as theirs:
+        client.encode(sentences, **asked)
+    assert (type(mine.value), str(mine.value)) == (type(theirs.value), str(theirs.value))
+
+
+def test_an_index_counts_in_the_callers_list(toy: Encoder) -> None:
+    """Beyond the first window too, and the first bad one of a window is the one that is named."""
+    sentences = ["dragons " * (1 + index % 9) for index in range(5000)]
+    sentences[4999] = sentences[4500] = " "
+    with pytest.raises(SentenceError) as raised:
+        toy.encode(sentences)
+    assert raised.value.index == 4500
+
+
+def test_only_the_unreadable_are_left_out(toy: Encoder) -> None:
+    told: list[SentenceError] = []
+    found = toy.embed_readable(["a man", "", "dragons", "\ud800"], told.append)
+    assert [(error.index, error.reason) for error in told] == [
+        (1, "is empty; a sentence needs at least one word"),
+        (3, "is no valid Unicode: surrogates not allowed at character 0"),
+    ]
+    assert found.rows.tobytes() == toy.encode(["a man", "dragons"]).tobytes()
+    assert toy.embed_readable([""], told.append).rows.shape == (0, toy.dimension)
+
+
+@pytest.mark.parametrize(("wrong", "message"), [("text", "not one string"), (["a", None], r"sentences\[1\] is a None")])
+def test_what_are_no_sentences_is_a_type_error(toy: Encoder, wrong: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        toy.embed(wrong)
+
+
+def test_settings_that_cant_be_are_named() -> None:
+    with pytest.raises(SettingsError, match="workers 0"):
+        Encoder.load(workers=0)
+    with pytest.raises(SettingsError, match="device tpu"):
+        Encoder.load(device="tpu")
+
+
+def test_a_folder_of_versions_gives_the_newest(root: Path) -> None:
+    with Encoder.load(root, device="cpu") as encoder:
+        assert encoder.version == "1.0"
+
+
+WITHOUT = """
+import sys
+class No:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, No())
+import json
+import bothends
+from bothends import *
+bothends.Client("127.0.0.1:1").close()
+loaded = [name for name in ("onnxruntime", "tokenizers", "pydantic") if name in sys.modules]
+said = []
+for ask in ("bothends.Encoder", "__import__('bothends', fromlist=['Encoder']).Encoder", "bothends.Nothing"):
+    try:
+        eval(ask)
+    except Exception as error:
+        said.append([type(error).__name__, str(error)])
+print(json.dumps([loaded, said]))
+"""
+
+
+def test_the_client_alone_needs_no_onnxruntime() -> None:
+    """It is imported without, and who asks for more is told what to install."""
+    code = WITHOUT.format(missing=["onnxruntime", "pydantic", "tokenizers"])
+    loaded, said = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert loaded == []
+    needs = ["ImportError", "bothends.Encoder needs pydantic: pip install 'bothends[cpu]'"]
+    assert said == [needs, needs, ["AttributeError", "module 'bothends' has no attribute 'Nothing'"]]
+
+
+def test_importing_is_light() -> None:
+    """Even where all of it is installed, nothing of it is loaded before it is asked for."""
+    code = "import sys, bothends; print(sorted({'onnxruntime', 'tokenizers', 'pydantic'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert bothends.Encoder is Encoder

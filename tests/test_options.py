@@ -12,10 +12,9 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from bothends import Client, RequestError, SentenceError, nested
-from bothends.server import Server
+from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
-
-from .awaited import Awaited
+from tests.support.awaited import Awaited
 
 
 def test_options_shape_what_comes_back(each_client: Client | Awaited) -> None:

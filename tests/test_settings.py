@@ -1,15 +1,12 @@
 """Flags and environment to settings: read once, checked where they stand, named where they are wrong."""
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
-from bothends.cli import main
+from bothends.cli.main import main
 from bothends.errors import SettingsError
 from bothends.settings import ENV_PREFIX, Settings, flag
-
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:

@@ -11,9 +11,9 @@ import sys
 import numpy as np
 from mosec import Server, Worker
 
-from bothends.bundle import Bundle, default_path
-from bothends.session import Session
-from bothends.tokenizer import Tokenizer
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 
 
 def flags() -> argparse.Namespace:

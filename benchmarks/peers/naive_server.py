@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from bothends.bundle import Bundle, default_path
-from bothends.session import Session
-from bothends.tokenizer import Tokenizer
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 
 

@@ -11,8 +11,8 @@ import ray
 from ray import serve
 
 import engines
-from bothends.bundle import Bundle, default_path
-from bothends.tokenizer import Tokenizer
+from bothends.model.bundle import Bundle, default_path
+from bothends.model.tokenizer import Tokenizer
 from bothends.v1 import embedding_pb2
 
 _SERVICES = "bothends.v1.embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server"

@@ -16,7 +16,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from bothends import Client
-from bothends.server import Server
+from bothends.server.server import Server
 from bothends.settings import Settings
 
 HERE = Path(__file__).parent

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bothends.architecture import MEANING, EncoderConfig
+from bothends.model.architecture import MEANING, EncoderConfig
 
 from .checkpoint import CheckpointConfig
 

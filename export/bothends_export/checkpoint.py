@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from bothends.architecture import EncoderConfig
-from bothends.bundle import NAME, VERSION
 from bothends.errors import BothendsError
+from bothends.model.architecture import EncoderConfig
+from bothends.model.bundle import NAME, VERSION
 from bothends.validation import one_line
 
 from .encoder import Encoder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from bothends.engine import Precision
+from bothends.engines.contract import Precision
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -75,8 +75,8 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from bothends.bundle import Bundle
-    from bothends.placing import engines
+    from bothends.engines.select import engines
+    from bothends.model.bundle import Bundle
     from bothends.settings import Settings
 
     from . import checkpoint as checkpoints

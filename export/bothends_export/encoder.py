@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from bothends.architecture import EncoderConfig
-from bothends.architecture import Head as HeadConfig
+from bothends.model.architecture import EncoderConfig
+from bothends.model.architecture import Head as HeadConfig
 
 _THEN = {"none": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU}
 

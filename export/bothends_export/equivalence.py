@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bothends.architecture import EncoderConfig
-from bothends.bundle import Bundle
-from bothends.placing import Placed
-from bothends.session import Session
-from bothends.tokenizer import Tokenizer
+from bothends.engines.onnxruntime import Session
+from bothends.engines.select import Placed
+from bothends.model.architecture import EncoderConfig
+from bothends.model.bundle import Bundle
+from bothends.model.tokenizer import Tokenizer
 
 from .encoder import Encoder
 

@@ -9,11 +9,11 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError
 
-from bothends import bundle
-from bothends.architecture import EncoderConfig
-from bothends.bundle import Bundle, BundleConfig
 from bothends.errors import BundleError
-from bothends.tokenizer import Tokenizer
+from bothends.model import bundle
+from bothends.model.architecture import EncoderConfig
+from bothends.model.bundle import Bundle, BundleConfig
+from bothends.model.tokenizer import Tokenizer
 
 from . import golden, graph
 from .card import model_card

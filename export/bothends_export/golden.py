@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from bothends.architecture import EncoderConfig
-from bothends.bundle import Golden
-from bothends.tokenizer import Tokenizer
+from bothends.model.architecture import EncoderConfig
+from bothends.model.bundle import Golden
+from bothends.model.tokenizer import Tokenizer
 
 from .encoder import Encoder
 

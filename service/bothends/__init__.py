@@ -10,9 +10,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .aio import AsyncClient
-from .channel import TLS, InsecureKeyWarning
-from .client import Client
+from .client.aio import AsyncClient
+from .client.channel import TLS, InsecureKeyWarning
+from .client.retry import Retry
+from .client.sync import Client
 from .embeddings import Embedding, Embeddings, TruncationWarning, nested
 from .errors import (
     BothendsError,
@@ -29,7 +30,6 @@ from .errors import (
     SettingsError,
     UnauthenticatedError,
 )
-from .retry import Retry
 
 if TYPE_CHECKING:
     from .encoder import Encoder as Encoder

@@ -11,16 +11,16 @@ from typing import Any, Self, TypeAlias, Unpack
 
 from numpy.typing import NDArray
 
-from .bundle import Bundle, default_path
 from .chunks import WINDOW, WINDOW_CHARS, chunks
-from .embedder import Accepted, Embedder, Rows
+from .core.embedder import Accepted, Embedder, Rows
+from .core.inputs import Unreadable, refuse
 from .embeddings import Embeddings, joined, rows_or_warning
-from .engine import precision_of
+from .engines.contract import precision_of
 from .errors import SentenceError
+from .model.bundle import Bundle, default_path
+from .model.versions import newest
 from .options import Asked, Options, encoded, understood
-from .reading import Unreadable, refuse
 from .settings import Settings
-from .versions import newest
 
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1

@@ -1,6 +1,6 @@
 """Settings to an application of Ray Serve's, whose replicas are embedders: `serve run bothends.ray:app`.
 
-Ray starts, scales, replaces and finds replicas. What one does stands in rayserve/.
+Ray starts, scales, replaces and finds replicas. What one does stands in server/ray/.
 """
 
 import logging
@@ -21,11 +21,11 @@ except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("bothends.ray needs Ray: pip install 'bothends[ray]'", name=missing.name) from None
 
 from .errors import BothendsError, SettingsError, StartupError
-from .rayserve.replica import Replica
+from .server.ray.replica import Replica
 from .settings import Settings, flag
 
 _log = logging.getLogger(__name__)
-_SERVICES = "bothends.rayserve.call.add_services"
+_SERVICES = "bothends.server.ray.call.add_services"
 _HEALTH_S = 2.0
 """Between Ray's looks at a replica: one that died is replaced within so many seconds, and a start."""
 _CONNECT_S = 5.0

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .engine import Precision
+from .engines.contract import Precision
 from .errors import SettingsError
 
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]

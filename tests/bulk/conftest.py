@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from bothends import Encoder
-from bothends.bundle import Bundle
-
-from ..serving import BOTHENDS
+from bothends.model.bundle import Bundle
+from tests.support.serving import BOTHENDS
 
 Embed = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bothends import Encoder
-from bothends.bulk import source as source_module
-from bothends.bulk.source import Source
+from bothends.bulk.formats import source as source_module
+from bothends.bulk.formats.source import Source
 
 from . import files
 from .conftest import Embed

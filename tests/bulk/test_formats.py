@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bothends import Encoder
-from bothends.bulk import readers
-from bothends.bulk.source import Source
+from bothends.bulk.formats import readers
+from bothends.bulk.formats.source import Source
 
 from . import files
 from .conftest import Embed, lines

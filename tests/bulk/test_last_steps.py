@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bothends.bulk.engines import InProcess
+from bothends.bulk.execute import do
 from bothends.bulk.job import Job
 from bothends.bulk.journal import Journal
-from bothends.bulk.work import do
-from bothends.bundle import Bundle
 from bothends.encoder import Encoder
+from bothends.model.bundle import Bundle
 from bothends.options import Asked
 
 from . import files

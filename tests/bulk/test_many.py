@@ -15,12 +15,12 @@ from typing import Any
 import fsspec
 import pytest
 
-from bothends.bulk import places
-from bothends.bulk.node import Node
-from bothends.bulk.plan import Plan
-from bothends.bulk.plan import files as files_of
-from bothends.bundle import Bundle
+from bothends.bulk.ray import storage
+from bothends.bulk.ray.node import Node
+from bothends.bulk.ray.plan import Plan
+from bothends.bulk.ray.plan import files as files_of
 from bothends.errors import BothendsError, SettingsError
+from bothends.model.bundle import Bundle
 from bothends.options import Asked
 
 from . import files
@@ -203,7 +203,7 @@ def test_a_broken_record_is_named(toy_bundle: Bundle, tmp_path: Path) -> None:
 def test_a_folder_that_cant_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(BothendsError, match="can't be written: Permission denied"):
-        places.Folder(str(tmp_path / "out")).write("a", b"")
+        storage.Folder(str(tmp_path / "out")).write("a", b"")
 
 
 @pytest.mark.parametrize(

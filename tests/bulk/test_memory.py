@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bothends.bundle import Bundle
+from bothends.model.bundle import Bundle
+from tests.support.serving import BOTHENDS
 
-from ..serving import BOTHENDS
 from . import files
 from .conftest import environment, lines, write_lines
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bothends import Encoder
-from bothends.bundle import Bundle
+from bothends.model.bundle import Bundle
+from tests.support.serving import BOTHENDS
 
-from ..serving import BOTHENDS
 from . import files
 from .conftest import Embed, environment, lines, start, write_lines
 

@@ -4,7 +4,7 @@ import os
 import pty
 from pathlib import Path
 
-from bothends.bundle import Bundle
+from bothends.model.bundle import Bundle
 
 from .conftest import Embed, lines, start, write_lines
 

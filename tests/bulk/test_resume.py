@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bothends.bundle import Bundle
-from bothends.native import is_built
+from bothends.engines.native import is_built
+from bothends.model.bundle import Bundle
 
 from . import files
 from .conftest import Embed, lines, start, write_lines

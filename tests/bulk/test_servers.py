@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bothends.bundle import Bundle
-from bothends.server import Server
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
 from bothends.settings import Settings
+from tests.support.serving import finish
+from tests.support.serving import start as serve
 
-from ..serving import finish
-from ..serving import start as serve
 from . import files
 from .conftest import Embed, environment, lines, start, write_lines
 

@@ -10,12 +10,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.bundle import Bundle, default_path
-from bothends.embedder import Embedder
+from bothends.core.embedder import Embedder
 from bothends.embeddings import Embeddings
+from bothends.model.bundle import Bundle, default_path
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest
-from bothends.wire import encode
+from bothends.wire.messages import encode
 
 WORDS = ("a", "the", "old", "sea", "dragons", "river", "stone", "sings", "quiet", "woman", "plays", "guitar")
 LONGEST = 400

@@ -18,9 +18,9 @@ import grpc
 
 from bothends import BothendsError, Client
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from tests.support.envoys import envoy
+from tests.support.serving import Running, queued
 
-from ..envoys import envoy
-from ..serving import Running, queued
 from .vitals import eventually
 
 SERVICE = "/bothends.v1.EmbeddingService"

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ..serving import Running, finish, start
+from tests.support.serving import Running, finish, start
+
 from .answers import Reference
 from .report import Attack, Report, in_words, this_machine
 

@@ -22,19 +22,19 @@ with atheris.instrument_imports(include=["bothends"]):
     from opentelemetry.trace import INVALID_SPAN
     from pydantic import ValidationError
 
-    from bothends.admission import admit
-    from bothends.bundle import Bundle, BundleConfig, Golden, default_path
-    from bothends.dispatch import Answer, protobuf
-    from bothends.embedder import Embedder
+    from bothends.core.embedder import Embedder
+    from bothends.engines.onnx_allowlist import admit
     from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
-    from bothends.fronts.native.service import EmbeddingService
-    from bothends.metrics import Metrics
-    from bothends.responder import Responder
+    from bothends.model.bundle import Bundle, BundleConfig, Golden, default_path
+    from bothends.observe.metrics import Metrics
+    from bothends.server.dispatch import Answer, protobuf
+    from bothends.server.fronts.bothends.service import EmbeddingService
+    from bothends.server.responder import Responder
     from bothends.settings import Settings
-    from bothends.status import from_status
     from bothends.v1 import embedding_pb2
     from bothends.validation import one_line, printable
-    from bothends.wire import Response, decode
+    from bothends.wire.messages import Response, decode
+    from bothends.wire.status import from_status
 
 Reader = Callable[[bytes], str]
 """Returns what came of the bytes, in a word."""
@@ -169,7 +169,7 @@ def main() -> None:
         "golden": golden,
         "config": config,
     }
-    logging.getLogger("bothends.dispatch").addHandler(Bugs())
+    logging.getLogger("bothends.server.dispatch").addHandler(Bugs())
     names = list(readers)
     came: Counter[str] = Counter()
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bothends.bundle import Bundle
-from bothends.embedder import Embedder
+from bothends.core.embedder import Embedder
 from bothends.errors import BundleError
+from bothends.model.bundle import Bundle
 from bothends.settings import Settings
 
 SETTINGS = Settings(device="cpu", workers=1, selftest_s=0)

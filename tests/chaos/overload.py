@@ -11,8 +11,7 @@ import click
 import pytest
 
 import generator
-
-from ..serving import Running
+from tests.support.serving import Running
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import onnx
 
-from bothends.admission import OPERATORS
-from bothends.bundle import CONFIG, HASHED, MODEL
+from bothends.engines.onnx_allowlist import OPERATORS
+from bothends.model.bundle import CONFIG, HASHED, MODEL
 
 Files: TypeAlias = dict[str, bytes]
 _NUMBERS = [0, 1, -1, 2, 3, 7, 16, 32, -(2**31), 2**31 - 1, 2**31, 2**40, 2**62, -(2**63), 2**63 - 1]

@@ -7,11 +7,12 @@ import statistics
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from ..serving import Running
+from tests.support.paths import ROOT
+from tests.support.serving import Running
+
 from . import balancing
 from .balancing import PLACES, Call, Offered, by_envoy, offer, ours, plain
 from .conftest import Form
@@ -34,7 +35,7 @@ TROUBLES = [
     ["well", "slow", "draining", "full"],
 ]
 IN_SHORT = [("ours", TROUBLES[3])]
-PAGE = Path(__file__).parents[2] / "docs" / "balancing.md"
+PAGE = ROOT / "docs" / "balancing.md"
 Connect = Callable[[list[str]], AbstractContextManager[Call]]
 
 

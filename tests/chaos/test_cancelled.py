@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ..serving import Running
+from tests.support.serving import Running
+
 from .answers import Reference
 from .callers import OK, Tally, crowd_of
 from .conftest import Form

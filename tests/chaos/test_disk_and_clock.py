@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ..serving import BOTHENDS, Running
+from tests.support.serving import BOTHENDS, Running
+
 from .answers import Reference
 from .callers import OK, Caller, crowd_of
 from .vitals import eventually, is_at_rest, scrape

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import strategies as st
 
 from bothends import errors
-from bothends.bundle import Bundle
-from bothends.status import to_status
+from bothends.model.bundle import Bundle
 from bothends.v1 import embedding_pb2
+from bothends.wire.status import to_status
 
 from .conftest import Form
 from .hostile import PATH

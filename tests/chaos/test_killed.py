@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 
 from bothends import BothendsError, Client
+from tests.support.serving import Running
 
-from ..serving import Running
 from .answers import Reference
 from .callers import OK, WRONG, Crowd, Tally
 from .conftest import Form

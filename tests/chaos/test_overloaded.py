@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from ..serving import Running
+from tests.support.serving import Running
+
 from . import overload
 from .answers import WORDS, Reference
 from .callers import OK, Caller

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from bothends import Client, OverloadedError
-from bothends.bundle import Bundle, write
-from bothends.tokenizer import Tokenizer
+from bothends.model.bundle import Bundle, write
+from bothends.model.tokenizer import Tokenizer
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
+from tests.support.engines import placed
+from tests.support.serving import Running
 
-from ..engines import placed
-from ..serving import Running
 from .conftest import Form
 from .vitals import scrape
 

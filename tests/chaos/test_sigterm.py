@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ..serving import Running, kept_busy
+from tests.support.serving import Running, kept_busy
+
 from .answers import Reference
 from .callers import OK, UNCONNECTED, Caller, Crowd, Tally, call_until
 from .conftest import Form

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ..serving import Running
+from tests.support.serving import Running
+
 from .answers import Reference
 from .callers import OK, WRONG, crowd_of
 from .conftest import Form

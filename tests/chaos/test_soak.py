@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from ..serving import Running
+from tests.support.serving import Running
+
 from .answers import Reference
 from .callers import OK, Caller, Crowd, Tally
 from .conftest import Form

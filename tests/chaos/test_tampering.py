@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from bothends.bundle import CARD, CONFIG, GOLDEN, HASHED, MODEL, TOKENIZER, Bundle
+from bothends.model.bundle import CARD, CONFIG, GOLDEN, HASHED, MODEL, TOKENIZER, Bundle
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
+from tests.support.paths import ROOT
+from tests.support.serving import BOTHENDS
 
-from ..serving import BOTHENDS
 from .conftest import Form
 from .tampering import read, rehashed, tampered
 
@@ -51,9 +52,8 @@ class Loader:
 @pytest.fixture(scope="module")
 def loader() -> Iterator[Loader]:
     command = [sys.executable, "-m", "tests.chaos.loader"]
-    root = Path(__file__).parent.parent.parent
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=root, text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:  # type: ignore[call-overload]
         yield Loader(process)
         process.kill()
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bothends import Client, OverloadedError
-
-from ..serving import Running, finish, start
+from tests.support.serving import Running, finish, start
 
 SENTENCES = ["there will be dragons", "dragons will be there", "a man plays the guitar"]
 PATIENCE_S = 10.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from ..serving import Running
+from tests.support.serving import Running
 
 QUEUE = ("bothends_queue_requests", "bothends_queue_sentences", "bothends_queue_tokens")
 

@@ -7,10 +7,10 @@ import json
 import os
 import subprocess
 import uuid
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.support.paths import ROOT
+
 ENGINE = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("DOCKER_")}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bothends import Client
-from bothends.bundle import Bundle
+from bothends.model.bundle import Bundle
 
 from .stack import Stack
 

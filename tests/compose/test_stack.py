@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from bothends import Client, ConnectionFailedError, DrainingError, Retry, SentenceError
-from bothends.bundle import Bundle
-from bothends.embedder import Embedder
-from bothends.metrics import Metrics
+from bothends.core.embedder import Embedder
+from bothends.model.bundle import Bundle
+from bothends.observe.metrics import Metrics
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.v1.embedding_pb2_grpc import EmbeddingServiceStub

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bothends import Client
+from tests.conftest import WORDS
+from tests.support.watching import ON_A_GPU, Prometheus, Query, metrics_in, queries
 
-from ..conftest import WORDS
-from ..watching import ON_A_GPU, Prometheus, Query, metrics_in, queries
 from .stack import Stack
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]

@@ -8,15 +8,15 @@ import torch
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from bothends_export.doctor.command import doctor
-from bothends_export.doctor.examine import Examined, examine
-from bothends_export.doctor.mistakes import truth
-from bothends_export.doctor.opened import open_file
+from bothends_doctor.command import doctor
+from bothends_doctor.examine import Examined, examine
+from bothends_doctor.mistakes import reference
+from bothends_doctor.opened import open_file
 
 
 def look(file: Path, state_dict: Path | None = None) -> Examined:
     subject = open_file(file)
-    return examine(subject, truth.load(state_dict, subject.shapes) if state_dict else None)
+    return examine(subject, reference.load(state_dict, subject.shapes) if state_dict else None)
 
 
 def mistakes(file: Path, state_dict: Path | None = None) -> list[str]:

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bothends_export.doctor.errors import DoctorError
-from bothends_export.doctor.examine import examine
-from bothends_export.doctor.mistakes import truth
-from bothends_export.doctor.opened import open_file
-from bothends_export.doctor.repairing.repair import Repaired, repair
+from bothends_doctor.errors import DoctorError
+from bothends_doctor.examine import examine
+from bothends_doctor.mistakes import reference
+from bothends_doctor.opened import open_file
+from bothends_doctor.repairing.repair import Repaired, repair
 
 from . import graphs
 from .looked import mistakes, save
@@ -24,7 +24,7 @@ from .modules import EMBEDDING, HIDDEN, VOCABULARY, Unpacked, Written, to_onnx, 
 
 def fix(file: Path, out: Path, state_dict: Path | None = None) -> Repaired:
     subject = open_file(file)
-    known = truth.load(state_dict, subject.shapes) if state_dict else None
+    known = reference.load(state_dict, subject.shapes) if state_dict else None
     return repair(examine(subject, known), known, out)
 
 

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from bothends.bundle import Bundle
+from bothends.model.bundle import Bundle
 
 from . import graphs
 from .looked import fact, look, mistakes, save

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ..serving import Running, finish, start
+from tests.support.serving import Running, finish, start
+
 from .notes import EXAMPLES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,8 +1,8 @@
 """What examples/data/notes.txt was written to hold: topics, and lines that are said again in other words."""
 
-from pathlib import Path
+from tests.support.paths import ROOT
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 NOTES = EXAMPLES / "data" / "notes.txt"
 TOPICS = [paragraph.splitlines() for paragraph in NOTES.read_text(encoding="utf-8").strip().split("\n\n")]
 LINES = [line for topic in TOPICS for line in topic]

@@ -4,9 +4,9 @@ import re
 import urllib.request
 from pathlib import Path
 
-from bothends.bundle import Bundle
+from bothends.model.bundle import Bundle
+from tests.support.serving import Running, finish, start
 
-from ..serving import Running, finish, start
 from .conftest import Run, output, refusal
 from .notes import LINES, NOTES, TOPICS
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..serving import Running
-from ..shown import shown
+from tests.support.serving import Running
+from tests.support.shown import shown
+
 from .notes import EXAMPLES
 
 DOCUMENT = EXAMPLES.parent / "docs" / "examples.md"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from bothends_export.importing.opening.file import SourceError, opened
+from bothends_importing.readers.file import SourceError, opened
 
 
 class Reduces:

@@ -8,9 +8,9 @@ import numpy as np
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from bothends.cli import main
-from bothends.client import Client
-from bothends.server import Server
+from bothends.cli.main import main
+from bothends.client.sync import Client
+from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends_export import checkpoint
 

@@ -10,16 +10,15 @@ import pytest
 import torch
 
 from bothends_export import checkpoint
-from bothends_export.importing.asked import Asked
-from bothends_export.importing.infersent import infersent
-from bothends_export.importing.opening.file import SourceError, opened
-from bothends_export.importing.writing import write
+from bothends_importing.asked import Asked
+from bothends_importing.infersent import infersent
+from bothends_importing.readers.file import SourceError, opened
+from bothends_importing.writing import write
+from tests.support.paths import ROOT
+from tests.support.serving import BOTHENDS
 
-from ..serving import BOTHENDS
 from . import original_infersent as original
 from .journey import bothends, notes, refused
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture

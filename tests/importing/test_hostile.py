@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bothends_export.importing.opening.file import opened
+from bothends_importing.readers.file import opened
 
 from .hostile import CARRIERS, PAYLOADS, refusal
 

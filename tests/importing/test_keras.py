@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from bothends_export.encoder import Encoder
-from bothends_export.importing.keras import model as keras
-from bothends_export.importing.opening.file import SourceError, opened
-from bothends_export.importing.own.statedict import Mapped
+from bothends_importing.keras import model as keras
+from bothends_importing.pytorch.statedict import Mapped
+from bothends_importing.readers.file import SourceError, opened
 
 from .hostile import problem, refusal
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bothends_export.importing.opening.file import SourceError
-from bothends_export.importing.own.names import StateDictConfig, read
+from bothends_importing.pytorch.names import StateDictConfig, read
+from bothends_importing.readers.file import SourceError
+from tests.support.paths import ROOT
 
 from .theirs import config
 
@@ -56,7 +57,7 @@ def test_a_tokenizer_is_described(tmp_path: Path) -> None:
 
 def test_the_toml_that_the_docs_show_says_all_there_is(tmp_path: Path) -> None:
     """docs/importing.md: it is read, and no key is missing."""
-    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
     shown = page.partition("```toml\n")[2].partition("```")[0]
     (tmp_path / "encoder.toml").write_text(shown, encoding="utf-8")
     config = read(tmp_path / "encoder.toml")

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from bothends_export.importing.opening.file import opened
+from bothends_importing.readers.file import opened
 
 from .hostile import problem, refusal
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bothends_export.importing.opening.file import SourceError
+from bothends_importing.readers.file import SourceError
 
 from .theirs import Learned, Packed, Plain, Pooled, Subclass, agree, imported, quietly
 

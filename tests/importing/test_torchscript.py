@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bothends_export.importing.opening.file import opened
+from bothends_importing.readers.file import opened
 
 from .hostile import problem, refusal, replace
 from .theirs import quietly

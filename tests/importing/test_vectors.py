@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends_export.importing.source import SourceError
-from bothends_export.importing.vectors import Vectors, read_most_frequent, read_words
+from bothends_importing.source import SourceError
+from bothends_importing.vectors import Vectors, read_most_frequent, read_words
 
 SIZE = 3
 LINES = ["the 0.25 -1 2.5e-3", ", 1 2 3", "dragons 4 5 6", "the 7 8 9", "<s> 0.1 0.2 0.3", "rare 1 1 1", "</s> 0 0 0"]

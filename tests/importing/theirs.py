@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from bothends_export.encoder import Encoder
-from bothends_export.importing.opening.file import opened
-from bothends_export.importing.own.names import StateDictConfig, read
-from bothends_export.importing.own.statedict import Mapped, mapped
+from bothends_importing.pytorch.names import StateDictConfig, read
+from bothends_importing.pytorch.statedict import Mapped, mapped
+from bothends_importing.readers.file import opened
 
 LENGTHS = (1, 2, 5, 9, 31)
 

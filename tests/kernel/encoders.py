@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bothends.architecture import EncoderConfig
+from bothends.model.architecture import EncoderConfig
 from bothends_export.encoder import Encoder
 from bothends_export.graph.tensors import to_onnx
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from bothends.engine import Precision
+from bothends.engines.contract import Precision
 
 
 @click.command(short_help="Train an encoder by a recipe.")
@@ -68,7 +68,7 @@ def evaluate(bundle: Path, files: tuple[Path, ...], precisions: tuple[Precision,
     from rich.console import Console
     from rich.table import Table
 
-    from bothends.bundle import Bundle
+    from bothends.model.bundle import Bundle
 
     from .evaluate import evaluate as run
     from .evaluate import read_pairs

@@ -13,7 +13,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.tokenizer import Tokenizer
+from bothends.model.tokenizer import Tokenizer
 
 from .recipe import RecipeError
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from bothends.bundle import Bundle
-from bothends.embedder import Embedder
+from bothends.core.embedder import Embedder
 from bothends.embeddings import nested
-from bothends.engine import Precision
+from bothends.engines.contract import Precision
 from bothends.errors import BothendsError
+from bothends.model.bundle import Bundle
 from bothends.settings import Settings
 
 _Float = TypeVar("_Float", np.float32, np.float64)

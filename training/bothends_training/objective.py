@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .dense import States
+from .padded_lstm import States
 from .recipe import Loss
 
 

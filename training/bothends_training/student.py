@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from bothends.architecture import EncoderConfig
+from bothends.model.architecture import EncoderConfig
 from bothends_export.encoder import Encoder
 
-from . import start
-from .dense import DenseLSTM
-from .lesson import Lesson
+from . import warm_start
+from .dataset import Lesson
 from .objective import Objective
+from .padded_lstm import DenseLSTM
 from .recipe import Recipe
 from .teacher import Teacher, token_embeddings
 from .vectors import cached_vectors
@@ -81,7 +81,7 @@ def begin(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson, device: tor
     """A student at step 0: with another encoder's weights, or its token embeddings taken from the teachers."""
     run = untaught(recipe, lesson, device)
     if recipe.start:
-        found = start.load(recipe.start.locate(folder, cache), run.encoder.config, lesson.tokenizer_definition)
+        found = warm_start.load(recipe.start.locate(folder, cache), run.encoder.config, lesson.tokenizer_definition)
         run.encoder.load_state_dict(found.state_dict())
     else:
         run.encoder.embedding.weight.data.copy_(torch.from_numpy(taught_words(recipe, folder, cache, lesson)))

@@ -20,13 +20,13 @@ from rich.progress import Progress
 from torch import nn
 from torch.nn import functional
 
-from bothends.tokenizer import Tokenizer
+from bothends.model.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 
 from .batches import batches
+from .dataset import Lesson, prepare
 from .evaluate import spearman
-from .lesson import Lesson, prepare
 from .recipe import Recipe, RecipeError
 from .student import Run, begin, untaught
 

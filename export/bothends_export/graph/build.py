@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from bothends.architecture import EncoderConfig, Head
+from bothends.model.architecture import EncoderConfig, Head
 
 from .net import Net
 from .pooling import pool

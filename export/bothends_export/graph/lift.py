@@ -3,7 +3,7 @@
 import onnx
 from onnx import numpy_helper
 
-from bothends.architecture import EncoderConfig
+from bothends.model.architecture import EncoderConfig
 
 from .tensors import Array, initial_to_torch, tensor_names, to_torch
 

@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import TensorProto
 
-from bothends.architecture import Pooling
+from bothends.model.architecture import Pooling
 
 from .net import Net
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.architecture import Cell, EncoderConfig
+from bothends.model.architecture import Cell, EncoderConfig
 
 Array = NDArray[np.floating[Any]]
 Weights = Mapping[str, Array]

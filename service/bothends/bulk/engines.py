@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from ..chunks import chunks
-from ..client import Client
+from ..client.sync import Client
 from ..embeddings import Embeddings, joined
-from ..engine import precision_of
+from ..engines.contract import precision_of
 from ..errors import ModelChangedError, SentenceError
 from ..options import Asked
 

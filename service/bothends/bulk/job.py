@@ -9,13 +9,13 @@ from typing import Any
 
 from ..errors import FileError, RequestError, SettingsError
 from ..options import Asked
-from . import readers
-from .block import Shape, Writer
 from .engines import Engine
-from .readers import Reader
+from .formats import readers
+from .formats.block import Shape, Writer
+from .formats.readers import Reader
+from .formats.source import Source
+from .formats.writers import NpyWriter
 from .sinks import Files, Pipe, Sink
-from .source import Source
-from .writers import NpyWriter
 
 INPUTS = {
     ".txt": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
@@ -63,7 +63,7 @@ class Job:
     def read(self, files: ExitStack) -> Reader:
         """Open the input; `files` close it."""
         if self.input_format == "parquet" and self.input is not None:
-            from .parquet import read
+            from .formats.parquet import read
 
             return read(self.input, self.column, self.keep)
         source = files.enter_context(Source(self.input))
@@ -86,10 +86,10 @@ class Job:
         if self.output_format == "npy":
             return NpyWriter(shape)
         if self.output_format == "parquet":
-            from .parquet import ParquetWriter
+            from .formats.parquet import ParquetWriter
 
             return ParquetWriter(shape, self.keep, reader.kept_types, engine.model)
-        from .jsonlines import JsonWriter
+        from .formats.jsonlines import JsonWriter
 
         return JsonWriter(self.keep)
 

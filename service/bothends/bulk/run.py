@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..errors import SettingsError
-from .block import Block
 from .engines import Engine
+from .formats.block import Block
+from .formats.readers import Reader
 from .journal import Committed
-from .readers import Reader
 from .rows import Window, windows
 from .sinks import Sink
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
 from ..errors import FileError, SettingsError
-from .block import Block, Writer
+from .formats.block import Block, Writer
+from .formats.writers import bad_line
 from .journal import Committed, Journal, lock, sync
-from .writers import bad_line
 
 _BUFFER = 1 << 20
 

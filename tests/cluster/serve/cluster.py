@@ -22,8 +22,10 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.paths import ROOT
+
 SERVE = Path(sys.executable).parent / "serve"
-EXAMPLE = Path(__file__).parents[3] / "deploy" / "ray" / "serve.yaml"
+EXAMPLE = ROOT / "deploy" / "ray" / "serve.yaml"
 PATIENCE_S = 60.0
 PORTS = 20051, 20080
 """Nobody else is here, and below those that the system gives to who asks for any: Ray asks for many."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from bothends.keys import new
-from bothends.wire import SERVICE
+from bothends.server.keys import new
+from bothends.wire.messages import SERVICE
+from tests.support.serving import Running, finish, start
 
-from ...serving import Running, finish, start
 from .cluster import Cluster
 
 

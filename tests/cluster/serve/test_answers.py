@@ -11,12 +11,12 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends import Client
-from bothends.health import check
-from bothends.status import unpacked
+from bothends.client.health import check
 from bothends.v1 import embedding_pb2 as pb
-from bothends.wire import SERVICE
+from bothends.wire.messages import SERVICE
+from bothends.wire.status import unpacked
+from tests.support.serving import Running
 
-from ...serving import Running
 from .cluster import Cluster, wait_until
 from .conftest import Call, Reply
 

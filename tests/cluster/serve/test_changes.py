@@ -12,9 +12,9 @@ import grpc
 import pytest
 
 from bothends import Client
-from bothends.bundle import Bundle
+from bothends.model.bundle import Bundle
 from bothends.v1 import embedding_pb2 as pb
-from bothends.wire import SERVICE
+from bothends.wire.messages import SERVICE
 
 from .cluster import Cluster, replicas, wait_until
 

@@ -1,0 +1,159 @@
+"""What a file computed for a batch to the reading of the states that gives just that. Knows nothing of files."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..subjects.subject import Head, Seen
+from .readings import MISTAKES, OF_SWAPPED, RIGHT, Context, Reading, constant_steps
+from .recurrence import Array, Stack, States, run
+
+_RIGHT_WITHIN = 2e-5
+"""Largest difference, for values up to 1, of what is right: float32 rounds differently from one library to another."""
+_MISTAKEN_WITHIN = 1e-4
+_OF_NOISE = 30
+_IDENTITY = Head("none", lambda rows: rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Largest differences, of values up to 1, for what is the same."""
+
+    noise: float = 0.0
+    """What float32 is off float64, for such weights."""
+
+    def right(self, rows: Array) -> float:
+        """Of what is right."""
+        return self._scaled(_RIGHT_WITHIN, rows)
+
+    def mistaken(self, rows: Array) -> float:
+        """Of what is a known mistake."""
+        return self._scaled(_MISTAKEN_WITHIN, rows)
+
+    def _scaled(self, bound: float, rows: Array) -> float:
+        return max(bound, _OF_NOISE * self.noise) * max(1.0, float(np.abs(rows).max()))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A reading that gives what the file computed."""
+
+    reading: Reading
+    packed: bool
+    """Whether it is of states that stop at the sentence's end."""
+    seen: Seen
+    """Where in the file."""
+    head: Head
+    difference: float
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.packed and self.reading.meant is None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """The states of one batch, once as they should be and once as the file runs its cells."""
+
+    right: Context
+    as_run: Context | None
+    """None where the file's cells do as they should."""
+
+    swapped: Context | None = None
+    """Of cells that take the batch for the time."""
+
+    @classmethod
+    def of(
+        cls,
+        stack: Stack,
+        vectors: Array,
+        lengths: NDArray[np.int64],
+        *,
+        packed: Sequence[bool] | None,
+        swaps_axes: bool,
+    ) -> "Computed":
+        """By `stack` as it is. `packed` of None says that nothing can be seen: then all is tried."""
+        every = [True] * len(stack.layers)
+
+        def context(states: States) -> Context:
+            return Context(states, lengths, stack.directions)
+
+        right = context(run(stack, vectors, lengths, packed=every))
+        told = packed if packed is not None else [False] * len(stack.layers)
+        as_run = None if all(told) else context(run(stack, vectors, lengths, packed=told))
+        if not swaps_axes and packed is not None:
+            return cls(right, as_run)
+        turned = np.ascontiguousarray(vectors.swapaxes(0, 1))
+        steps = np.full(len(turned), turned.shape[1])
+        return cls(right, as_run, context(run(stack, turned, steps, packed=every)))
+
+    def readings(self) -> Iterator[tuple[Reading, bool]]:
+        """Every reading, of packed states or not."""
+        known = (*RIGHT, *MISTAKES, *constant_steps(self.right.states.output.shape[1]))
+        yield from ((reading, True) for reading in known)
+        if self.as_run is not None:
+            yield from ((reading, False) for reading in known)
+        if self.swapped is not None:
+            yield from ((reading, False) for reading in OF_SWAPPED)
+
+    def rows(self, reading: Reading, *, packed: bool) -> Array | None:
+        """What a reading gives of this batch; None where that makes no sense."""
+        as_told = self.right if packed else self.as_run
+        context = self.swapped if reading in OF_SWAPPED else as_told
+        return None if context is None else reading.compute(context)
+
+
+Observation = tuple[Sequence[Seen], Computed]
+"""What the file computed for a batch, and what PyTorch did."""
+
+
+def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bounds) -> Match | None:
+    """The reading that the last place that has any agrees with in every batch; of several, the right one, then the
+    nearest.
+    """
+    first, *others = observations
+    for place in reversed(first[0]):
+        found = [*_fitting(place, first[1], heads or (_IDENTITY,), bounds)]
+        for seen, computed in others:
+            found = [one for old in found if (one := _still(old, seen, computed, bounds)) is not None]
+        if found:
+            return min(found, key=lambda one: _preference(one, place, bounds))
+    return None
+
+
+def _preference(found: Match, place: Seen, bounds: Bounds) -> tuple[bool, bool, bool, float]:
+    misread = bool(place.sources) and found.reading.source not in place.sources
+    far = found.difference > bounds.right(place.rows)
+    return (far or not found.is_right, far, misread, found.difference)
+
+
+def _fitting(place: Seen, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
+    for reading, packed in computed.readings():
+        rows = computed.rows(reading, packed=packed)
+        if rows is None:
+            continue
+        for head in heads:
+            if head.width not in (None, rows.shape[1]):
+                continue
+            difference = _difference(head.apply(rows), place.rows)
+            if difference <= bounds.mistaken(place.rows):
+                yield Match(reading, packed, place, head, difference)
+
+
+def _still(found: Match, seen: Sequence[Seen], computed: Computed, bounds: Bounds) -> Match | None:
+    """The match, if it holds of another batch too."""
+    rows = computed.rows(found.reading, packed=found.packed)
+    place = next((one for one in seen if one.where == found.seen.where), None)
+    if rows is None or place is None:
+        return None
+    difference = _difference(found.head.apply(rows), place.rows)
+    if difference > bounds.mistaken(place.rows):
+        return None
+    return replace(found, difference=max(difference, found.difference))
+
+
+def _difference(one: Array, other: Array) -> float:
+    return float(np.abs(one - other).max()) if one.shape == other.shape else float("inf")

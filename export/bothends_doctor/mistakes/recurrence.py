@@ -1,0 +1,178 @@
+"""The weights of an LSTM or GRU and a batch of vectors to every state, by PyTorch. Knows nothing of files.
+
+PyTorch computes what its own layers can; only a GRU that resets before its linear (ONNX's `linear_before_reset` = 0),
+which PyTorch hasn't got, is stepped through here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from bothends.model.architecture import GATES, Cell
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One direction of one layer, gates in PyTorch's order (i, f, g, o or r, z, n), float32."""
+
+    weight_ih: Array
+    """[gates·hidden, input]"""
+    weight_hh: Array
+    """[gates·hidden, state]"""
+    bias_ih: Array
+    """[gates·hidden]; zeros where there is none, as bias_hh."""
+    bias_hh: Array
+    weight_hr: Array | None = None
+    """[state, hidden], PyTorch's projection."""
+    h_0: Array | None = None
+    """[state]; None for zeros, as c_0."""
+    c_0: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Layers, each of one direction or of two, forward first."""
+
+    cell: Cell
+    layers: tuple[tuple[Direction, ...], ...]
+    linear_before_reset: bool = True
+    """Of a GRU: whether the reset gate is applied after the linear, as PyTorch does."""
+
+    @property
+    def directions(self) -> int:
+        """1 or 2."""
+        return len(self.layers[0])
+
+    @property
+    def input_size(self) -> int:
+        """How many numbers the vectors that it reads have."""
+        return int(self.layers[0][0].weight_ih.shape[1])
+
+    @property
+    def hidden_size(self) -> int:
+        """Of a cell."""
+        return int(self.layers[0][0].weight_ih.shape[0]) // GATES[self.cell]
+
+    @property
+    def state_size(self) -> int:
+        """Of one direction's output; less than `hidden_size` where there is a projection."""
+        return int(self.layers[0][0].weight_hh.shape[1])
+
+    def as_pytorch(self) -> "Stack":
+        """The same weights in the cell that PyTorch has."""
+        return replace(self, linear_before_reset=True)
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What a stack computed for a batch, float32."""
+
+    output: Array
+    """[batch, time, directions·state], of the top layer. Zeros behind a packed sentence's end."""
+    h_n: Array
+    """[layers·directions, batch, state]"""
+    c_n: Array | None
+    """[layers·directions, batch, hidden]; None for a GRU."""
+
+
+@torch.inference_mode()
+def run(
+    stack: Stack,
+    vectors: Array,
+    lengths: NDArray[np.int64],
+    *,
+    packed: Sequence[bool],
+    dtype: torch.dtype = torch.float32,
+) -> States:
+    """All states for `vectors` [batch, time, input], computed in `dtype` and returned in float32.
+
+    Where `packed` is false of a layer, that layer reads on to the end of `time`, as if there were no `lengths`.
+    """
+    below, h_n, c_n = _tensor(vectors, dtype), [], []
+    for layer, is_packed in zip(stack.layers, packed, strict=True):
+        ends = torch.from_numpy(lengths) if is_packed else torch.full((len(vectors),), vectors.shape[1])
+        step = _torch_layer if stack.cell == "lstm" or stack.linear_before_reset else _gru_resetting_first
+        below, states, cells = step(stack.cell, layer, below, ends)
+        h_n.append(states)
+        c_n.append(cells)
+    cells_of_all = [cells for cells in c_n if cells is not None]
+    return States(
+        below.float().numpy(),
+        torch.cat(h_n).float().numpy(),
+        torch.cat(cells_of_all).float().numpy() if cells_of_all else None,
+    )
+
+
+def noise(stack: Stack, vectors: Array, lengths: NDArray[np.int64]) -> float:
+    """How far float32 is from float64: about what two right libraries differ by. Large recurrent weights blow it up."""
+    every = [True] * len(stack.layers)
+    single, double = (run(stack, vectors, lengths, packed=every, dtype=d) for d in (torch.float32, torch.float64))
+    return float(np.abs(single.output - double.output).max())
+
+
+def _tensor(array: Array, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(dtype)
+
+
+Layer = tuple[Direction, ...]
+
+
+def _torch_layer(cell: Cell, layer: Layer, vectors: Tensor, ends: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    first = layer[0]
+    hidden, state = first.weight_ih.shape[0] // GATES[cell], first.weight_hh.shape[1]
+    make: Callable[..., nn.RNNBase] = nn.LSTM if cell == "lstm" else nn.GRU
+    sizes = {"proj_size": state if first.weight_hr is not None else 0} if cell == "lstm" else {}
+    with torch.device("meta"):  # else it would fill large weights with random numbers first
+        module = make(first.weight_ih.shape[1], hidden, batch_first=True, bidirectional=len(layer) == 2, **sizes).eval()
+    module.load_state_dict(
+        {
+            f"{name}_l0{suffix}": _tensor(array, vectors.dtype)
+            for direction, suffix in zip(layer, ("", "_reverse"), strict=False)
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+            if (array := getattr(direction, name)) is not None
+        },
+        assign=True,
+    )
+    h_0 = _initial([direction.h_0 for direction in layer], state, vectors)
+    c_0 = _initial([direction.c_0 for direction in layer], hidden, vectors)
+    sequence = pack_padded_sequence(vectors, ends, batch_first=True, enforce_sorted=False)
+    output, last = module(sequence, (h_0, c_0) if cell == "lstm" else h_0)
+    padded, _ = pad_packed_sequence(output, batch_first=True, total_length=vectors.shape[1])
+    return (padded, *last) if cell == "lstm" else (padded, last, None)
+
+
+def _initial(rows: Sequence[Array | None], size: int, vectors: Tensor) -> Tensor:
+    made = np.stack([np.zeros(size, np.float32) if row is None else row for row in rows])
+    return _tensor(made, vectors.dtype).unsqueeze(1).repeat(1, len(vectors), 1)
+
+
+def _gru_resetting_first(_: Cell, layer: Layer, vectors: Tensor, ends: Tensor) -> tuple[Tensor, Tensor, None]:
+    """n = tanh(W_n·x + R_n·(r ∘ h) + b): ONNX's GRU with linear_before_reset = 0."""
+    outputs, lasts = [], []
+    for place, direction in enumerate(layer):
+        state = _initial([direction.h_0], direction.weight_hh.shape[1], vectors)[0]
+        output = vectors.new_zeros(*vectors.shape[:2], state.shape[1])
+        for step in range(vectors.shape[1]) if place == 0 else reversed(range(vectors.shape[1])):
+            counts = (step < ends).unsqueeze(1)
+            state = torch.where(counts, _resetting_first(direction, vectors[:, step], state), state)
+            output[:, step] = torch.where(counts, state, 0.0)
+        outputs.append(output)
+        lasts.append(state)
+    return torch.cat(outputs, dim=2), torch.stack(lasts), None
+
+
+def _resetting_first(direction: Direction, vector: Tensor, state: Tensor) -> Tensor:
+    weight_ih, bias_ih = _tensor(direction.weight_ih, vector.dtype), _tensor(direction.bias_ih, vector.dtype)
+    by_input = (vector @ weight_ih.T + bias_ih).chunk(3, dim=1)
+    recurrent = _tensor(direction.weight_hh, vector.dtype).chunk(3)
+    bias = _tensor(direction.bias_hh, vector.dtype).chunk(3)
+    reset, update = (torch.sigmoid(by_input[i] + state @ recurrent[i].T + bias[i]) for i in (0, 1))
+    new = torch.tanh(by_input[2] + (reset * state) @ recurrent[2].T + bias[2])
+    return (1 - update) * new + update * state

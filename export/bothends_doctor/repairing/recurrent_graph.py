@@ -1,0 +1,126 @@
+"""A stack's weights to ONNX nodes: vectors and lengths in, a right embedding out. Knows nothing of the file around.
+
+Every tensor that it makes is named doctor_…, and runs from opset 11 on.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from bothends_export.graph import TORCH_TO_ONNX, reorder
+
+from ..mistakes.recurrence import Direction, Stack
+
+POOLINGS = ("final_states", "all_layers", "max", "mean")
+LEAST_OPSET = 11
+"""Range came with it."""
+_AXES_ARE_INPUTS = {"ReduceSum": 13, "ReduceMax": 18, "Unsqueeze": 13}
+
+
+class Middle:
+    """Nodes and initialisers, collected."""
+
+    def __init__(self, opset: int) -> None:
+        self.opset = opset
+        self.nodes: list[onnx.NodeProto] = []
+        self.initialisers: list[onnx.TensorProto] = []
+
+    def add(self, kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> str:
+        """A node; the name of its first output that has one."""
+        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), **attributes))
+        return next(name for name in outputs if name)
+
+    def constant(self, name: str, values: Any, dtype: Any = np.int64) -> str:
+        """An initialiser; two of one name are the same."""
+        name = f"doctor_{name}"
+        if all(tensor.name != name for tensor in self.initialisers):
+            self.initialisers.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
+        return name
+
+    def over(self, kind: str, tensor: str, axis: int, output: str, **attributes: Any) -> str:
+        """A node that works along an axis, which is an input or an attribute, as the opset has it."""
+        if self.opset >= _AXES_ARE_INPUTS[kind]:
+            return self.add(kind, [tensor, self.constant(f"axis_{axis}", [axis])], output, **attributes)
+        return self.add(kind, [tensor], output, axes=[axis], **attributes)
+
+    def recurrence(self, stack: Stack, vectors: str, lengths: str, *, needs_output: bool) -> tuple[str, list[str]]:
+        """LSTM or GRU nodes over `vectors` [time, batch, input], told `lengths` int32 [batch]: Y of the top layer as
+        [time, batch, directions·state], and Y_h of each layer.
+        """
+        below, finals = vectors, []
+        for number, layer in enumerate(stack.layers):
+            uses_output = needs_output or number < len(stack.layers) - 1
+            finals.append(self._layer(stack, layer, number, below, lengths, uses_output=uses_output))
+            if uses_output:
+                turned = self.add("Transpose", [f"doctor_Y{number}"], f"doctor_Y{number}_turned", perm=[0, 2, 1, 3])
+                below = self.add("Reshape", [turned, self.constant("join", [0, 0, -1])], f"doctor_output{number}")
+        return below, finals
+
+    def _layer(
+        self, stack: Stack, layer: tuple[Direction, ...], number: int, below: str, lengths: str, *, uses_output: bool
+    ) -> str:
+        names = {"W": ("weight_ih",), "R": ("weight_hh",), "B": ("bias_ih", "bias_hh")}
+        weights = []
+        for short, parts in names.items():
+            arrays = [
+                np.concatenate(
+                    [reorder(getattr(one, part), TORCH_TO_ONNX[stack.cell], stack.hidden_size) for part in parts]
+                )
+                for one in layer
+            ]
+            weights.append(self.constant(f"{short}{number}", np.stack(arrays), np.float32))
+        attributes: dict[str, Any] = {"hidden_size": stack.hidden_size}
+        attributes["direction"] = "bidirectional" if len(layer) == 2 else "forward"
+        if stack.cell == "gru":
+            attributes["linear_before_reset"] = 1
+        initial = [
+            self._initial(layer, number, name, lengths) for name in ("h_0", "c_0")[: 2 if stack.cell == "lstm" else 1]
+        ]
+        outputs = [f"doctor_Y{number}" if uses_output else "", f"doctor_Y_h{number}"]
+        inputs = [below, *weights, lengths, *(initial if any(initial) else [])]
+        self.add(stack.cell.upper(), inputs, *outputs, **attributes)
+        return outputs[1]
+
+    def _initial(self, layer: tuple[Direction, ...], number: int, name: str, lengths: str) -> str:
+        rows = [getattr(one, name) for one in layer]
+        if all(row is None for row in rows):
+            return ""
+        size = next(len(row) for row in rows if row is not None)
+        made = np.stack([np.zeros(size, np.float32) if row is None else row for row in rows])[:, None]
+        batch = self.add("Shape", [lengths], f"doctor_batch_{name}{number}")
+        parts = [self.constant(f"count{len(layer)}", [len(layer)]), batch, self.constant(f"size{size}", [size])]
+        shape = self.add("Concat", parts, f"doctor_shape_{name}{number}", axis=0)
+        return self.add(
+            "Expand", [self.constant(f"{name}{number}", made, np.float32), shape], f"doctor_initial_{name}{number}"
+        )
+
+    def pool(self, key: str, output: str, finals: Sequence[str], lengths: str, result: str) -> None:
+        """One of POOLINGS, [batch, k], as the tensor `result`."""
+        if key in ("final_states", "all_layers"):
+            last = finals[-1]
+            if key == "all_layers" and len(finals) > 1:
+                last = self.add("Concat", finals, "doctor_h_n", axis=0)
+            turned = self.add("Transpose", [last], "doctor_ends", perm=[1, 0, 2])
+            self.add("Reshape", [turned, self.constant("join_ends", [0, -1])], result)
+            return
+        by_batch = self.add("Transpose", [output], "doctor_by_batch", perm=[1, 0, 2])
+        outside = self.constant("outside", -np.inf if key == "max" else 0.0, np.float32)
+        kept = self.add("Where", [self._counts(output, lengths), by_batch, outside], "doctor_kept")
+        if key == "max":
+            self.over("ReduceMax", kept, 1, result, keepdims=0)
+            return
+        total = self.over("ReduceSum", kept, 1, "doctor_total", keepdims=0)
+        real = self.add("Cast", [lengths], "doctor_lengths_real", to=TensorProto.FLOAT)
+        self.add("Div", [total, self.over("Unsqueeze", real, 1, "doctor_divisor")], result)
+
+    def _counts(self, output: str, lengths: str) -> str:
+        """Which steps are of the sentence, bool [batch, time, 1]."""
+        shape = self.add("Shape", [output], "doctor_shape")
+        time = self.add("Gather", [shape, self.constant("zero", 0)], "doctor_time", axis=0)
+        steps = self.add("Range", [self.constant("zero", 0), time, self.constant("one", 1)], "doctor_steps")
+        long = self.add("Cast", [lengths], "doctor_lengths_long", to=TensorProto.INT64)
+        counts = self.add("Less", [steps, self.over("Unsqueeze", long, 1, "doctor_ends_long")], "doctor_counts")
+        return self.over("Unsqueeze", counts, 2, "doctor_counts_of_all")

@@ -1,0 +1,173 @@
+"""flair's DocumentRNNEmbeddings over one WordEmbeddings, as `save_embeddings()` gives it, to an encoder of ours.
+
+As flair has it (embeddings/document.py and token.py): the table, a linear layer (`word_reprojection_map`), an LSTM or
+GRU; the output at the first token and at the last of a bidirectional one, else the output at the last. Knows nothing of
+how a file is opened or text becomes tokens.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.nn.functional import layer_norm
+
+from bothends.model.architecture import EncoderConfig
+from bothends.validation import printable
+
+from .asked import MAX_TOKENS, Asked
+from .cells import cells
+from .imported import Imported
+from .source import Opened, SourceError
+from .tokenising.words import WordRules, tokenise_words
+from .wanted import words_of
+
+_WORDS = "embeddings.list_embedding_0."
+_TABLE = f"{_WORDS}embedding.weight"
+_MAP = "word_reprojection_map."
+_CELLS = "rnn."
+_TOKENISED = "Text is split at whitespace only: send sentences as tokens, as flair's Sentence([…]) takes them."
+_UNKNOWN = "unknown word"
+"""No text has it, as it holds a space."""
+_HOW = "save it with torch.save(embeddings.save_embeddings(), FILE)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """flair's way from a word to its row, as a vocabulary: the word, or it in lower case, or with # or 0 for digits."""
+
+    rows: dict[str, int]
+    lower: bool
+    """Whether words are put into lower case first."""
+    notes: list[str]
+
+
+def flair(opened: Opened, asked: Asked) -> Imported:
+    """Import what `save_embeddings()` gave. Raises SourceError that says what is missing, wrong, or can't be mapped."""
+    if opened.extras.get("__cls__") != "DocumentRNNEmbeddings":
+        raise SourceError(f"{opened.file} doesn't say that it is a DocumentRNNEmbeddings of flair's; {_HOW}")
+    if not asked.tokenised:
+        raise SourceError(
+            "flair splits text with segtok unless it is told otherwise, for which no tokenizer.json can be equal; with "
+            "--tokenised, sentences are split at whitespace only, and callers tokenise them first"
+        )
+    words = _word_embeddings(opened)
+    _check_names(opened)
+    found = cells(opened.tensors, _CELLS, file=opened.file)
+    table = _table(opened, words)
+    projection = _projection(opened, table.shape[1], found.input_size)
+    lookup = _lookup(words["vocab"], asked)
+    rules = WordRules("whitespace", lookup.lower, _UNKNOWN)
+    tokenising = tokenise_words({**lookup.rows, _UNKNOWN: len(table) - 1}, rules, rows=len(table))
+    rows = table[tokenising.rows]
+    encoder = EncoderConfig(
+        pooling="first_and_last_output" if found.bidirectional else "final_states",
+        vocabulary_size=len(rows),
+        embedding_size=rows.shape[1],
+        input_projection=found.input_size if projection else None,
+        **found.sizes(),
+    )
+    return Imported(
+        encoder,
+        {"embedding.weight": rows, **projection, **found.weights},
+        tokenising.definition,
+        asked.max_tokens or MAX_TOKENS,
+        "flair",
+        {"embedding.weight": _TABLE, **{name: _MAP + name.rpartition(".")[2] for name in projection}, **found.origins},
+        [*opened.notes, _TOKENISED, *lookup.notes, *tokenising.notes],
+    )
+
+
+def _word_embeddings(opened: Opened) -> dict[str, Any]:
+    """What the file says of its only token embeddings."""
+    stacked = opened.extras.get("embeddings")
+    kinds = stacked.get("embeddings") if isinstance(stacked, dict) else None
+    if not isinstance(kinds, list) or not all(isinstance(kind, dict) for kind in kinds):
+        raise SourceError(f"{opened.file} doesn't say what its token embeddings are; {_HOW}")
+    names = [printable(kind.get("__cls__")) for kind in kinds]
+    if names != ["WordEmbeddings"]:
+        raise SourceError(
+            f"{opened.file} reads {' and '.join(names) or 'nothing'}; one WordEmbeddings is what can be imported, "
+            "since what others give depends on more than the word"
+        )
+    (words,) = kinds
+    if words.get("field") is not None:
+        raise SourceError(f"{opened.file} embeds the field {printable(words['field'])}, not the words of a sentence")
+    if not isinstance(words.get("vocab"), dict):
+        raise SourceError(f"{opened.file} holds no vocabulary; {_HOW}")
+    return dict(words)
+
+
+def _check_names(opened: Opened) -> None:
+    allowed = (_TABLE, f"{_WORDS}layer_norm.", _MAP, _CELLS)
+    for name in opened.tensors:
+        if not name.startswith(allowed):
+            raise SourceError(f"{opened.file}: {printable(name)} is of no part that can be imported")
+    if opened.extras.get("rnn_type") not in ("LSTM", "GRU"):
+        raise SourceError(f"{opened.file}: rnn_type is {printable(opened.extras.get('rnn_type'))}, not LSTM or GRU")
+
+
+def _table(opened: Opened, words: dict[str, Any]) -> Tensor:
+    """[words and one for the unknown, size]; each row through flair's layer norm where it has one (`stable`)."""
+    table = opened.tensors.get(_TABLE)
+    if table is None or table.dim() != 2 or len(table) != len(words["vocab"]) + 1:
+        had = "nothing" if table is None else list(table.shape)
+        raise SourceError(
+            f"{opened.file}: {_TABLE} is {had}; a vocabulary of {len(words['vocab'])} words needs one row more"
+        )
+    for word, row in words["vocab"].items():
+        if not isinstance(row, int) or not 0 <= row < len(table):
+            raise SourceError(f"{opened.file}: the vocabulary puts {printable(word)!r} in row {printable(row)}")
+    if not words.get("stable"):
+        return table
+    weight, bias = (opened.tensors.get(f"{_WORDS}layer_norm.{name}") for name in ("weight", "bias"))
+    return layer_norm(table, table.shape[1:], weight, bias)
+
+
+def _projection(opened: Opened, size: int, inputs: int) -> dict[str, Tensor]:
+    """The linear layer between table and cells, by our names; empty where there is none."""
+    if not opened.extras.get("reproject_words"):
+        if inputs != size:
+            raise SourceError(f"{opened.file}: the cells read {inputs} numbers, and {_TABLE} has {size} a row")
+        return {}
+    made = {}
+    for name, shape in {"weight": [inputs, size], "bias": [inputs]}.items():
+        tensor = opened.tensors.get(_MAP + name)
+        if tensor is None or list(tensor.shape) != shape:
+            had = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
+            raise SourceError(f"{opened.file}: {_MAP}{name} is {had}; {shape} was expected")
+        made[f"input_projection.{name}"] = tensor
+    return made
+
+
+def _lookup(vocabulary: dict[str, int], asked: Asked) -> _Lookup:
+    """Exact for every word where it can be, else for the words in `asked.words`."""
+    lower = all(word == word.lower() for word in vocabulary)
+    if lower and not any(re.search(r"[\d#]", word) for word in vocabulary):
+        return _Lookup(vocabulary, lower, [])
+    if asked.words is None:
+        raise SourceError(
+            "flair looks for a word, then for it in lower case, then with # or 0 for its digits, and this vocabulary "
+            f"has {'digits' if lower else 'capitals'}: no tokenizer.json tries one after another. Name a file of the "
+            "words that sentences will hold with --words, and each gets the row that flair gives it"
+        )
+    rows = vocabulary | _resolved(words_of(asked.words), vocabulary, lower=lower)
+    kept, spelling = ("with digits ", "") if lower else ("", "in lower case and ")
+    note = (
+        f"A word {kept}that is neither in the vocabulary nor in {asked.words.name} is unknown; flair would look for it "
+        f"{spelling}with # or 0 for its digits too."
+    )
+    return _Lookup(rows, lower, [note])
+
+
+def _resolved(words: Iterable[str], vocabulary: dict[str, int], *, lower: bool) -> dict[str, int]:
+    """The row that flair gives to each of the words that it finds by another spelling."""
+    found = {}
+    for word in words:
+        small = word.lower()
+        for spelling in (word, small, re.sub(r"\d", "#", small), re.sub(r"\d", "0", small)):
+            if spelling in vocabulary:
+                found[small if lower else word] = vocabulary[spelling]
+                break
+    return found

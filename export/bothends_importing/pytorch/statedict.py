@@ -1,0 +1,195 @@
+"""A state dict of somebody's own module, and what a TOML says of it, to an encoder of ours and its weights.
+
+    table → (linear) → nn.LSTM or nn.GRU → pooling → (linear → none, tanh, relu or layer norm)
+
+What the TOML leaves out is guessed where one guess only fits, and every tensor must have its place. Knows nothing of
+how files are opened, nor of tokens.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from bothends.model.architecture import EncoderConfig, Head
+from bothends.validation import one_line, printable
+
+from ..cells import NAME as CELL_TENSOR
+from ..cells import Cells, cells
+from ..source import Opened
+from .names import EncoderOptions, StateDictConfig
+from .parts import Linear, Parts
+from .places import head_of, initial_state_of, norm_of, projection_of, table_of
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """An encoder, its weights, and where each was in the file."""
+
+    encoder: EncoderConfig
+    weights: dict[str, Tensor]
+    """By our names; float32, and none shares its numbers with another."""
+    origins: dict[str, str]
+    """The file's name of each of `weights` that was in the file: what was guessed, to be shown."""
+    notes: list[str] = field(default_factory=list)
+    """What was changed or assumed, a sentence each."""
+
+
+def mapped(source: Opened, config: StateDictConfig) -> Mapped:
+    """Map an opened file. `source` was opened with the config's `ignore`.
+
+    Raises SourceError that names the tensor: a part is missing, two fit, a shape is wrong, or nothing uses a tensor.
+    """
+    taking = _Taking(Parts(source.file, dict(source.tensors)))
+    found = _take_cells(taking, config)
+    table = _take_table(taking, config, found.input_size, source.extras)
+    fields = {**found.sizes(), "vocabulary_size": len(table), "embedding_size": table.shape[1]}
+    encoder = _described(taking.left, {**fields, "pooling": config.encoder.pooling or "final_states"})
+    projection = projection_of(
+        taking.left, config.names, table, input_size=found.input_size, pooled_size=encoder.pooled_size
+    )
+    if projection:
+        taking.linear("input_projection", projection)
+    head = _take_head(taking, config, encoder.pooled_size, source.extras)
+    whole = encoder.model_copy(
+        update={
+            "input_projection": found.input_size if projection else None,
+            "learned_initial_states": _take_initial_states(taking, config, encoder),
+            "head": head,
+        }
+    )
+    taking.check_all_used(whole)
+    return Mapped(
+        whole, _apart(taking.weights), taking.origins, [*source.notes, *taking.notes, *_assumptions(config.encoder)]
+    )
+
+
+class _Taking:
+    """Moves tensors out of `left` into `weights`, by our names."""
+
+    def __init__(self, left: Parts) -> None:
+        self.left = left
+        self.weights: dict[str, Tensor] = {}
+        self.origins: dict[str, str] = {}
+        self.notes: list[str] = []
+
+    def take(self, ours: str, theirs: str) -> Tensor:
+        tensor = self.weights[ours] = self.left.tensors[theirs]
+        self.origins[ours] = theirs
+        self.left = self.left.without([theirs])
+        return tensor
+
+    def linear(self, part: str, linear: Linear) -> None:
+        """Weight and bias, which is zeros where there is none."""
+        self.weights[f"{part}.bias"] = torch.zeros(len(linear.weight))
+        for name in linear.tensors():
+            self.take(f"{part}.{name.rpartition('.')[2]}", name)
+
+    def check_all_used(self, encoder: EncoderConfig) -> None:
+        """Raises SourceError for tensors without a place. Another name of a tensor that has one needs none."""
+        used = {(tensor.data_ptr(), tensor.shape) for tensor in self.weights.values()}
+        left = self.left.without(n for n, t in self.left.tensors.items() if (t.data_ptr(), t.shape) in used)
+        if not left.tensors:
+            return
+        patterns = dict.fromkeys(f"{name.rpartition('.')[0]}.*" if "." in name else name for name in left.tensors)
+        ignore = ", ".join(f'"{printable(pattern)}"' for pattern in list(patterns)[:4])
+        raise left.refused(
+            f"holds tensors that no part of the encoder uses ({encoder.described()}): {left.listed()}; a head would "
+            f"read {encoder.pooled_size} numbers; where they aren't the encoder's, the TOML says ignore = [{ignore}]"
+        )
+
+
+def _take_cells(taking: _Taking, config: StateDictConfig) -> Cells:
+    prefix = taking.left.cells(config.names.cells)
+    tensors = taking.left.tensors
+    own = {n: t for n, t in tensors.items() if n.startswith(prefix) and CELL_TENSOR.fullmatch(n.removeprefix(prefix))}
+    found = cells(own or tensors, prefix, file=taking.left.file)
+    for ours, theirs in found.origins.items():
+        taking.take(ours, theirs)
+    return found
+
+
+def _take_table(taking: _Taking, config: StateDictConfig, input_size: int, extras: dict[str, Any]) -> Tensor:
+    name = table_of(taking.left, config.names, input_size)
+    if extras.get(f"{name.removesuffix('weight')}max_norm") is not None:  # TorchScript says so
+        raise taking.left.refused(f"renormalises {printable(name)} in use (max_norm), which can't be mapped")
+    return taking.take("embedding.weight", name)
+
+
+def _described(parts: Parts, fields: dict[str, Any]) -> EncoderConfig:
+    try:
+        return EncoderConfig(**fields)
+    except ValidationError as error:
+        raise parts.refused(f"holds an encoder that can't be served: {one_line(error)}") from error
+
+
+def _take_head(taking: _Taking, config: StateDictConfig, pooled_size: int, extras: dict[str, Any]) -> Head | None:
+    head = head_of(taking.left, config, pooled_size)
+    if head is None:
+        return None
+    taking.linear("head.linear", head)
+    size, options, name = len(head.weight), config.encoder, printable(head.name)
+    if config.names.head is None:
+        taking.notes.append(
+            f"{name} was taken as the head, whose {size} numbers are the embedding; "
+            f'ignore = ["{name}.*"] embeds before it.'
+        )
+    norm = norm_of(taking.left, config, size)
+    if norm or options.head_then == "layer_norm":
+        taking.weights |= {"head.norm.weight": torch.ones(size), "head.norm.bias": torch.zeros(size)}
+        for theirs in norm.tensors() if norm else ():
+            taking.take(f"head.norm.{theirs.rpartition('.')[2]}", theirs)
+        known = extras.get(f"{norm.name}.eps") if norm else None  # TorchScript says it
+        if options.head_epsilon is None and not isinstance(known, float):
+            taking.notes.append(
+                "A layer norm's eps doesn't show in weights; PyTorch's 1e-5 was assumed ([encoder] head_epsilon says "
+                "another)."
+            )
+        epsilon = options.head_epsilon or (known if isinstance(known, float) else 1e-5)
+        return Head(size=size, then="layer_norm", epsilon=epsilon)
+    if options.head_then is None:
+        taking.notes.append(
+            "An activation after the head doesn't show in weights; none was assumed ([encoder] head_then says another)."
+        )
+    return Head(size=size, then=options.head_then or "none")
+
+
+def _take_initial_states(taking: _Taking, config: StateDictConfig, encoder: EncoderConfig) -> bool:
+    """Whether there are learned ones. An LSTM that has learned one of the two starts with zeros in the other."""
+    stacked = encoder.layers * encoder.directions
+    shapes = {"h_0": (stacked, encoder.state_size)}
+    if encoder.cell == "lstm":
+        shapes["c_0"] = (stacked, encoder.hidden_size)
+    found = {part: initial_state_of(taking.left, config.names, part, shape) for part, shape in shapes.items()}
+    if not any(found.values()):
+        return False
+    for part, theirs in found.items():
+        taking.weights[part] = torch.zeros(shapes[part])
+        if theirs is not None:
+            taking.weights[part] = taking.take(part, theirs).reshape(shapes[part])
+    return True
+
+
+def _assumptions(options: EncoderOptions) -> list[str]:
+    notes = []
+    if options.pooling is None:
+        notes.append(
+            "How states become an embedding doesn't show in weights; final_states was ASSUMED, each direction's last "
+            'one. A model that learned another pooling needs it said: [encoder] pooling = "max", "mean", …'
+        )
+    if options.batch_first is not None:
+        notes.append("batch_first changes no weights: embeddings are the same either way.")
+    return notes
+
+
+def _apart(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """None shares its numbers with another, as files of tensors want it."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in weights.items():
+        alone = tensor.untyped_storage().nbytes() == tensor.nbytes and tensor.data_ptr() not in seen
+        seen.add(tensor.data_ptr())
+        apart[name] = tensor if alone else tensor.clone()
+    return apart

@@ -1,0 +1,250 @@
+"""Sentences that wait to batches, and their engines' rows back to whoever waits for them.
+
+Knows neither onnxruntime nor gRPC. The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing
+waits while a worker is free, but for a moment where a model's steps cost so much that company is worth it.
+
+On a CPU, whoever reads requests and writes answers takes the core from whoever computes. So the threads that run
+batches do that too, between batches: bring in all that has come, then run the best batch of it. What comes meanwhile
+gathers (docs/decisions/0006). Every field is written under one lock; the engine and the source run outside it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry.trace import Span
+
+from ..engines.contract import Engine, Fault, Observe, TokenIds
+from ..errors import DrainingError, EngineError
+from ..observe import tracing
+from ..observe.tracing import NO_SPAN
+from .request import Depth, Request, Sentence, Source
+from .runner import Ran, Runner
+from .scheduler import Budgets, Scheduler
+from .threads import Crew
+from .watchdog import Run, Watchdog
+
+_log = logging.getLogger(__name__)
+_UNATTENDED_S = 0.005
+"""How long the source may go without attention while all workers run: a few times a usual batch. Then a spare thread
+looks after it, so that a long batch, or an engine that hangs, keeps nobody from being refused."""
+
+
+class Batcher:
+    """A bounded queue of sentences in front of engines, emptied by worker threads that batch by length."""
+
+    def __init__(
+        self,
+        budgets: Budgets,
+        *,
+        workers: int,
+        engine_timeout_s: float,
+        observe: Observe,
+        failed: Callable[[Fault, Engine], None],
+        spare_core: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
+
+        `failed` is told what an engine did wrong, and must return soon. `spare_core` says that the engine computes
+        elsewhere: reading and answering needn't wait.
+        """
+        self._failed = failed
+        self._runner = Runner(at_once=workers, observe=observe, failed=partial(failed, "raised"), clock=clock)
+        self._waiting = Scheduler(budgets, self._runner.seconds_for)
+        self._workers = workers
+        self._spare_core = spare_core
+        self._clock = clock
+        self._pause = partial(sleep, budgets.patience_s) if budgets.patience_s else None
+        self._closed = False
+        self._running = 0
+        self._source: Source | None = None
+        self._attendant: int | None = None  # the thread that looks after the source
+        self._is_awake = False  # and isn't waiting for something to come
+        self._is_watched = False  # by a thread that has nothing to do
+        self._attended_at = 0.0
+        self._ran: list[Ran] = []  # for the attendant to deliver
+        self._changed = threading.Condition()
+        self._watchdog = Watchdog(engine_timeout_s, self._give_up, clock=clock)
+        self._crew = Crew(self._work, workers + 1 + spare_core, name="bothends-worker")
+
+    @property
+    def queued(self) -> Depth:
+        """What waits now."""
+        with self._changed:
+            return self._waiting.depth
+
+    @property
+    def wait_s(self) -> float:
+        """About how long a sentence of the usual length would wait that came now, seconds."""
+        return self._waiting.wait_s
+
+    def attend_to(self, source: Source) -> None:
+        """Bring in what comes to `source`, until nothing more will."""
+        with self._changed:
+            self._source = source
+            self._changed.notify()
+
+    def submit(
+        self, sentences: Sequence[TokenIds], *, engine: Engine, deadline: float | None = None, span: Span = NO_SPAN
+    ) -> Future[NDArray[np.float32]]:
+        """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
+
+        `deadline` is a time of the batcher's clock. Cancelling the future frees the places of what still waits.
+        Raises OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises
+        DeadlineError, EngineError, or NotServingError.
+        """
+        request = Request(len(sentences), engine, deadline, self._forget, span)
+        if not sentences:
+            request.settle(request.rows)
+            return request
+        with self._changed:
+            if self._closed:
+                raise DrainingError("the server is stopping")
+            self._waiting.put(request, sentences, now=self._clock())
+            if self._attendant != threading.get_ident():
+                self._changed.notify(len(sentences))
+            elif self._waiting.sentences >= self._waiting.max_batch_rows and self._has_room():
+                self._changed.notify()  # the attendant would have taken less, and will take it itself
+        return request
+
+    def refuse_if_hopeless(self, tokens: int, deadline: float | None) -> None:
+        """Raise what `submit` would for so many tokens."""
+        self._waiting.refuse_if_hopeless(tokens, deadline, now=self._clock())
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Take nothing new, finish what waits, stop; a source must have ended before. Returns whether all was finished:
+        what is left after `timeout_s` fails with DrainingError.
+        """
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._crew.join(timeout_s)
+        self._watchdog.close()
+        with self._changed:
+            left = self._waiting.drain()
+        for request in left:
+            request.settle(DrainingError("the server stopped before the answer was ready"))
+        return not left
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close(timeout_s=30)
+
+    def _work(self) -> None:
+        has_attended: bool | None = False
+        while has_attended is not None and (task := self._next_task(has_attended=has_attended)) is not None:
+            has_attended = task()
+
+    def _next_task(self, *, has_attended: bool) -> Callable[[], bool | None] | None:
+        """Wait until there is something to do; None when the batcher is closed and nothing waits.
+
+        The source comes before a batch, unless it has just had attention.
+        """
+        with self._changed:
+            while True:
+                is_ready = bool(self._waiting) and self._has_room()
+                if self._wants_attention() and not (is_ready and has_attended):
+                    self._attendant = threading.get_ident()
+                    self._is_awake = is_ready or not (self._has_room() or self._spare_core)
+                    return self._attend
+                if is_ready and (batch := self._waiting.take()):
+                    self._running += 1
+                    if self._has_room() or not self._is_watched:
+                        self._changed.notify()  # somebody has to look after what comes meanwhile
+                    return partial(self._process, batch)
+                if self._closed and not self._waiting:
+                    self._changed.notify()  # the next one may go too
+                    return None
+                self._rest()
+
+    def _rest(self) -> None:
+        """Wait for a change. While batches run, one of those who wait looks after a while if the source has anybody."""
+        if self._source is None or not self._running or self._is_watched:
+            self._changed.wait()
+            return
+        self._is_watched = True
+        self._changed.wait(_UNATTENDED_S)
+        self._is_watched = False
+
+    def _has_room(self) -> bool:
+        """Whether a batch may start: an attendant at work needs a core too, unless there is one to spare."""
+        return self._running + (self._is_awake and not self._spare_core) < self._workers
+
+    def _wants_attention(self) -> bool:
+        if self._source is None or self._attendant is not None:
+            return False
+        return self._spare_core or self._has_room() or self._clock() - self._attended_at >= _UNATTENDED_S
+
+    def _attend(self) -> bool:
+        """Bring in what has come to the source, after a sleep if nothing else is to do; deliver what others ran."""
+        source = self._source
+        assert source is not None  # noqa: S101  what wants attention is there
+        goes_on = self._is_awake or source.wait()
+        with self._changed:
+            self._is_awake = True
+        if self._pause and self._waiting.sentences < self._waiting.max_batch_rows:
+            self._pause()  # those answered a moment ago ask again, and a step costs them all as one
+        while True:
+            goes_on = goes_on and source.pull(self._waiting.wanted)
+            with self._changed:
+                ran, self._ran = self._ran, []
+                if not ran:
+                    self._attendant, self._is_awake, self._attended_at = None, False, self._clock()
+                    self._source = source if goes_on else None
+                    return True
+            self._deliver(ran)
+
+    def _process(self, batch: list[Sentence]) -> bool | None:
+        """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other.
+        None where the batch was given up meanwhile, and this thread with it.
+        """
+        run = self._watchdog.begin(batch)
+        ran = self._runner.run(batch)
+        if not self._watchdog.end(run):
+            return None
+        with self._changed:
+            if self._is_awake:
+                self._ran += ran
+                ran = []
+            if self._spare_core:
+                self._running -= 1
+                self._changed.notify()  # the engine needn't wait for these rows to leave
+        self._deliver(ran)
+        if not self._spare_core:
+            with self._changed:
+                self._running -= 1
+        return False
+
+    def _give_up(self, run: Run) -> None:
+        """Answer those whose engine hangs, and let another thread go on where this one can't."""
+        _log.error("a model run of %d sentences takes too long and is given up", len(run.batch))
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+        self._crew.replace(run.thread)
+        for request in {sentence.request for sentence in run.batch}:
+            request.settle(EngineError("the model run took too long and was given up", hung=True))
+        self._failed("hung", run.batch[0].request.engine)
+
+    def _deliver(self, ran: list[Ran]) -> None:
+        for batch, rows, record, span in ran:
+            tracing.link((of.request.span for of in batch), span)
+            with self._changed:
+                finished = [of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)]
+            for request in finished:
+                request.settle(request.rows)
+            self._runner.tell(record, span)
+
+    def _forget(self, request: Request) -> None:
+        with self._changed:
+            self._waiting.forget(request)

@@ -1,0 +1,91 @@
+"""What waits in the batcher's queue: a request, which is the future its caller holds, and each of its sentences."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry.trace import Span
+
+from ..engines.contract import Engine, TokenIds
+from ..errors import BothendsError
+from ..observe.tracing import NO_SPAN
+
+
+class Request(Future[NDArray[np.float32]]):
+    """A caller's sentences on their way: rows arrive one batch at a time, and the last one settles it.
+
+    It is the future that the caller holds; cancelling it gives back the places of what still waits.
+    """
+
+    def __init__(
+        self, sentences: int, engine: Engine, deadline: float | None, forget: "Forget", span: Span = NO_SPAN
+    ) -> None:
+        super().__init__()
+        self.engine = engine
+        """That is to compute it: its token ids are that engine's."""
+        self.span = span
+        self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
+        self._missing = sentences
+        self.deadline = deadline
+        self.waiting_sentences = self.waiting_tokens = 0
+        self._forget = forget
+
+    def cancel(self) -> bool:
+        """As every future's, and at once."""
+        cancelled = super().cancel()
+        if cancelled:
+            self._forget(self)
+        return cancelled
+
+    def put(self, position: int, row: NDArray[np.float32]) -> bool:
+        """Take the row of the sentence at `position`; returns whether it was the last. One thread at a time."""
+        self.rows[position] = row
+        self._missing -= 1
+        return not self._missing
+
+    def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:
+        """Answer the caller, unless it went away in this very moment."""
+        try:
+            if isinstance(outcome, BothendsError):
+                self.set_exception(outcome)
+            else:
+                self.set_result(outcome)
+        except InvalidStateError:
+            pass  # cancelled: nobody waits
+        if isinstance(outcome, BothendsError):
+            self._forget(self)
+
+
+Forget = Callable[[Request], None]
+"""Gives back the places of a request's sentences that still wait."""
+
+
+class Sentence(NamedTuple):
+    """One waiting sentence and its place in its request."""
+
+    ids: TokenIds
+    request: Request
+    position: int
+    since: float
+
+
+class Depth(NamedTuple):
+    """How much waits."""
+
+    requests: int
+    sentences: int
+    tokens: int
+
+
+class Source(Protocol):
+    """Where work comes from that nobody submits from a thread of his own. One thread at a time, whichever, asks it."""
+
+    def wait(self) -> bool:
+        """Sleep until something has come. Returns False once nothing more will."""
+        ...
+
+    def pull(self, most: int) -> bool:
+        """Submit at most so many of the requests that have come. Returns False once nothing more will come."""
+        ...

@@ -1,0 +1,105 @@
+"""Batches through their engines: who has left is left out, who can't be run fails alone.
+
+Knows no queue and no thread.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry.trace import Span
+
+from ..engines.contract import BatchRecord, Engine, Observe
+from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
+from ..observe import tracing
+from .request import Sentence
+from .throughput import Throughput
+
+_log = logging.getLogger(__name__)
+
+
+class Ran(NamedTuple):
+    """Sentences and their rows, float32 [sentences, dimension]."""
+
+    batch: list[Sentence]
+    rows: NDArray[np.float32]
+    record: BatchRecord
+    span: Span
+
+
+class Runner:
+    """Runs batches, and knows how fast they have gone lately. Safe to use from several threads at once."""
+
+    def __init__(
+        self, *, at_once: int, observe: Observe, failed: Callable[[Engine], None], clock: Callable[[], float]
+    ) -> None:
+        """`at_once` is how many threads run batches. `failed` is told of an engine that couldn't run one sentence."""
+        self._at_once = at_once
+        self._observe = observe
+        self._failed = failed
+        self._clock = clock
+        self._throughput = Throughput()
+
+    def seconds_for(self, tokens: float) -> float:
+        """How long `tokens` will take, seconds; 0 before anything has run."""
+        return self._throughput.seconds_for(tokens)
+
+    def run(self, batch: list[Sentence]) -> list[Ran]:
+        """Run what of `batch` is still waited for and can be run; who waited too long or can't be run is told here."""
+        now = self._clock()
+        for request in {sentence.request for sentence in batch}:
+            if request.deadline is not None and request.deadline <= now:
+                request.settle(DeadlineError("the deadline passed while the request waited"))
+        alive = [sentence for sentence in batch if not sentence.request.done()]
+        return self._run(alive) if alive else []
+
+    def tell(self, record: BatchRecord, span: Span) -> None:
+        """Let whoever measures know of a batch."""
+        tracing.ran(span, record)
+        try:
+            self._observe(record)
+        except Exception:  # whoever measures may be wrong; the next batch is served all the same
+            _log.exception("a batch couldn't be recorded")
+
+    def _run(self, batch: list[Sentence]) -> list[Ran]:
+        engine = batch[0].request.engine
+        started = self._clock()
+        span = tracing.batch()
+        try:
+            rows = engine.run([sentence.ids for sentence in batch])
+            _check(rows, (len(batch), engine.dimension))
+        except NotServingError as error:  # the engine itself knows that its rows are worth nothing
+            tracing.failed(span)
+            _settle(batch, error)
+            return []
+        except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
+            tracing.failed(span)
+            _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
+            if len(batch) == 1:
+                _settle(batch, EngineError("the model run failed"))
+                self._failed(engine)
+                return []
+            middle = len(batch) // 2
+            return self._run(batch[:middle]) + self._run(batch[middle:])
+        return [Ran(batch, rows, self._record(batch, started, self._clock() - started, pads=engine.pads), span)]
+
+    def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
+        lengths = [len(sentence.ids) for sentence in batch]
+        self._throughput.saw(sum(lengths), engine_s, at_once=self._at_once)
+        waits = [started - sentence.since for sentence in batch]
+        computed = len(batch) * max(lengths) if pads else sum(lengths)
+        return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)
+
+
+def _check(rows: NDArray[np.float32], shape: tuple[int, int]) -> None:
+    if rows.shape != shape:
+        raise ValueError(f"{shape[0]} sentences gave rows of shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ArithmeticError("a row holds NaN or infinity")
+
+
+def _settle(batch: list[Sentence], error: BothendsError) -> None:
+    for request in {sentence.request for sentence in batch}:
+        request.settle(error)

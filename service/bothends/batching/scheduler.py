@@ -1,0 +1,120 @@
+"""Which sentences run next, and who is refused: a bounded queue, a fair order, company of like length.
+
+Knows no engine and no thread; the caller holds the lock.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..engines.contract import TokenIds
+from ..errors import DeadlineError, OverloadedError
+from .choose import choose
+from .fairqueue import FairQueue
+from .request import Depth, Request, Sentence
+
+_OVERTAKEN = 2.0
+"""How much more than what waits before a request's last sentence is served before it. Under a steady load of lists each
+that ends is followed by another, whose first sentences go before the last of those that wait: as much again.
+Only lists meet this bound; a sentence alone is refused sooner, and is overtaken by nobody."""
+_WINDOW = 64
+"""How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """How much may run at once, and how much may wait."""
+
+    max_batch_rows: int
+    max_batch_tokens: int
+    """Rows × longest where the engine pads."""
+    max_queue_tokens: int
+    overhead_rows: float
+    """What a step of the engine costs besides its rows, in rows (see policy.py)."""
+    patience_s: float = 0.0
+    """How long whoever brings work in waits for more to come, where a batch isn't full."""
+
+
+class Scheduler:
+    """Sentences that wait, and the batches they are to run in."""
+
+    def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
+        """`seconds_for` estimates how long so many tokens will take."""
+        self.max_batch_rows = budgets.max_batch_rows
+        self._choose = partial(
+            choose,
+            must=0,
+            max_rows=budgets.max_batch_rows,
+            max_tokens=budgets.max_batch_tokens,
+            overhead_rows=budgets.overhead_rows,
+        )
+        self._seconds_for = seconds_for
+        self._max_queue_tokens = budgets.max_queue_tokens
+        self._window = max(_WINDOW, budgets.max_batch_rows)
+        self._queue = FairQueue()
+        self.forget = self._queue.forget
+        self.drain = self._queue.drain
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    @property
+    def depth(self) -> Depth:
+        """What waits."""
+        return Depth(self._queue.requests, self._queue.sentences, self._queue.tokens)
+
+    @property
+    def sentences(self) -> int:
+        """That wait."""
+        return self._queue.sentences
+
+    @property
+    def wait_s(self) -> float:
+        """About how long a sentence of the usual length would wait that came now: a fair share of what waits."""
+        sentences, tokens = self._queue.sentences, self._queue.tokens
+        return self._seconds_for(self._queue.tokens_before(tokens // sentences)) if sentences else 0.0
+
+    @property
+    def wanted(self) -> int:
+        """How many more sentences would make batches better; not above 0 when enough wait."""
+        return self._window - self._queue.sentences
+
+    def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
+        """Let a request wait. Raises what `refuse_if_hopeless` does, and then nothing waits.
+
+        Its sentences stand in order of their length, so that a list longer than the window has like company in it.
+        """
+        self.refuse_if_hopeless(sum(map(len, sentences)), request.deadline, now=now)
+        waiting = [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)]
+        waiting.sort(key=_length, reverse=True)  # long ones first, so that engines end together
+        self._queue.put(request, waiting)
+
+    def refuse_if_hopeless(self, tokens: int, deadline: float | None, *, now: float) -> None:
+        """Raise OverloadedError for want of room, or DeadlineError where the deadline would pass before all ran."""
+        waiting = self._queue.tokens
+        # An empty queue takes any request, so that the bound can't refuse one for ever.
+        if waiting and waiting + tokens > self._max_queue_tokens:
+            raise OverloadedError(
+                f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
+                retry_after_s=min(max(self._seconds_for(waiting), 0.1), 10.0),
+            )
+        if deadline is not None:
+            needed = self._seconds_for(_OVERTAKEN * self._queue.tokens_before(tokens) + tokens)
+            if now + needed > deadline:
+                raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
+
+    def take(self) -> list[Sentence]:
+        """The sentence whose turn it is, with the company that costs least; none when all died in this very moment."""
+        window = self._queue.window(self._window)
+        if not window:
+            return []
+        engine = window[0].request.engine  # while a model takes over from another, both have sentences here
+        window = [sentence for sentence in window if sentence.request.engine is engine]
+        lengths = [len(sentence.ids) for sentence in window]
+        batch = [window[place] for place in self._choose(lengths, pads=engine.pads)]
+        self._queue.take(batch)
+        return batch
+
+
+def _length(sentence: Sentence) -> int:
+    return len(sentence.ids)

@@ -1,0 +1,79 @@
+"""A job from its beginning to its end, with what a person is told of it. Knows no format and no flags."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import click
+
+from ..errors import FileError
+from .engines import Engine
+from .formats.readers import Reader
+from .job import Job
+from .journal import Committed
+from .progress import bar
+from .run import run
+from .sinks import Sink
+
+SWITCH_S = 0.0005
+"""How soon a thread that wants the interpreter gets it. The model's threads want it for a moment only, between batches;
+by default they would wait ten times as long for who reads and writes rows."""
+_INTERRUPTED, _BROKEN_PIPE = 130, 141  # as a shell tells of SIGINT and SIGPIPE
+
+
+def do(job: Job, load: Callable[[], Engine]) -> int:
+    """Do `job` by the engine that `load` gives; returns the exit code. Raises what is wrong with it."""
+    job.check()
+    sys.setswitchinterval(SWITCH_S)
+    with ExitStack() as files:
+        reader = job.read(files)
+        if reader.column and not job.column:
+            _say(f"column: {reader.column}")
+        if reader.note:
+            _say(f"Warning: {reader.note}")
+        engine = load()
+        files.callback(engine.stop)
+        try:
+            sink = job.sink(reader, engine, files)
+            return _run(job, reader, engine, sink)
+        except BrokenPipeError:  # as `head` does; nobody wants more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
+            return _BROKEN_PIPE
+        except OSError as error:
+            raise unwritten(job, error) from error
+
+
+def _run(job: Job, reader: Reader, engine: Engine, sink: Sink) -> int:
+    before, began = sink.done.rows, time.monotonic()
+    if before:
+        _say(f"going on after {before:,} rows")
+    is_shown = sys.stderr.isatty() and not (job.output is None and sys.stdout.isatty())
+    try:
+        with bar(reader.total, done_rows=before, is_shown=is_shown) as advance:
+            done = run(reader, engine, sink, advance)
+    except KeyboardInterrupt:
+        kept = "" if job.output is None else "; the same command goes on from there"
+        _say(f"stopped after {sink.done.rows:,} rows{kept}")
+        return _INTERRUPTED
+    if job.output is not None:
+        _say(_summary(job, engine.model, done, done.rows - before, time.monotonic() - began))
+    return 0
+
+
+def unwritten(job: Job, error: OSError) -> FileError:
+    """What to say where the output's disk is full, or gone."""
+    kept = "" if job.output is None else "; what was there stays, and the same command goes on from it"
+    return FileError(f"{job.output or 'standard output'} can't be written: {error.strerror}{kept}")
+
+
+def _summary(job: Job, model: str, done: Committed, rows: int, seconds: float) -> str:
+    rate = f", {rows / seconds:,.0f} rows/s" if rows and seconds else ""
+    cut = f"; {done.cut:,} were longer than the model reads and were cut" if done.cut else ""
+    bad = f"; {done.bad_rows:,} have no vector, {job.output}.bad.jsonl says why" if done.bad_rows else ""
+    return f"{job.output}: {done.rows:,} rows by {model} in {seconds:,.1f} s{rate}{cut}{bad}"
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,132 @@
+"""Lines of text, CSV or JSON to rows. Knows nothing of what becomes of them."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NoReturn
+
+from ...errors import SettingsError
+from ..rows import Row, row
+from .columns import choose, listed, must_have
+from .source import MOST_LINE_BYTES, Source
+
+_TOO_LONG = Row("", f"is a line of more than {MOST_LINE_BYTES >> 20} MiB")
+_NO_UTF8 = Row("", "is no valid UTF-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """An input that is open: its rows, and how far they have been read."""
+
+    rows: Iterator[Row | None]
+    """In order, once. None where nothing more has come yet."""
+    position: Callable[[], int]
+    total: int | None
+    """Where `position` will end, where that is known."""
+    column: str | None = None
+    """Which holds the sentences; None where there are no columns."""
+    kept_types: Any = None
+    """A pyarrow schema of the columns that are kept; None where they are any JSON values."""
+    note: str | None = None
+    """Something that a person should know."""
+
+
+def text(source: Source) -> Reader:
+    """Each line is a sentence."""
+    return Reader(map(_line, source.lines()), source.position, source.total)
+
+
+def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter: str) -> Reader:
+    """CSV with a header. A record with more or fewer cells than it is a bad row; a blank line is none."""
+    records = csv.reader(_decoded(source), delimiter=delimiter)
+    try:
+        header = next(records, [])
+    except csv.Error as error:
+        raise SettingsError(f"{source.name} has no header that can be read: {error}") from None
+    column = choose(column, header, header, source.name)
+    for name in keep:
+        must_have(name, header, source.name)
+    places = [header.index(name) for name in (column, *keep)]
+    return Reader(_records(records, len(header), places), source.position, source.total, column)
+
+
+def objects(source: Source, column: str | None, keep: Sequence[str]) -> Reader:
+    """Each line is a JSON object."""
+    lines = source.lines()
+    first = next((line for line in lines if line is not None), b"")
+    found = _object(first)
+    fields = {} if isinstance(found, str) else found
+    if column is None:
+        texts = [name for name, value in fields.items() if isinstance(value, str)]
+        column = choose(None, texts, list(fields), source.name)
+    missing = [name for name in (column, *keep) if name not in fields]
+    note = f"the first row has no {listed(missing)}; it has {listed(list(fields))}" if missing and first else None
+    every = chain([first] if first else [], lines)
+    name = column
+    rows = (None if line is None else _fields(line, name, keep) for line in every)
+    return Reader(rows, source.position, source.total, column, None, note)
+
+
+def _line(line: bytes | None) -> Row | None:
+    if line is None:
+        return None
+    if len(line) > MOST_LINE_BYTES:
+        return _TOO_LONG
+    try:
+        return row(line.removesuffix(b"\r").decode())
+    except UnicodeDecodeError:
+        return _NO_UTF8
+
+
+def _decoded(source: Source) -> Iterator[str]:
+    """Lines for the csv module, which wants their ends: they may stand within a cell."""
+    for line in source.lines():
+        if line is not None:  # csv can't be told of a pause
+            yield line.decode("utf-8", "surrogateescape") + "\n"
+
+
+def _records(records: Iterator[list[str]], cells: int, places: Sequence[int]) -> Iterator[Row]:
+    while True:
+        try:
+            record = next(records, None)
+        except csv.Error as error:  # a quote that is never closed, say; it goes on with the next line
+            yield Row("", f"is no CSV: {error}")
+            continue
+        if record is None:
+            return
+        if len(record) == cells:
+            found, *kept = (record[place] for place in places)
+            yield row(found, tuple(kept))
+        elif record:
+            yield Row("", f"has {len(record)} cells where the header has {cells}")
+
+
+def _fields(line: bytes, column: str, keep: Sequence[str]) -> Row:
+    if len(line) > MOST_LINE_BYTES:
+        return _TOO_LONG
+    found = _object(line)
+    if isinstance(found, str):
+        return Row("", found)
+    kept = tuple(found.get(name) for name in keep)
+    if column not in found:
+        return Row("", f"has no column {column!r}", kept)
+    return row(found[column], kept)
+
+
+def _object(line: bytes) -> dict[str, Any] | str:
+    """The JSON object that `line` is, or why it is none. Its text is in no reason."""
+    try:
+        found = json.loads(line.decode(), parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        return "is no valid UTF-8"
+    except json.JSONDecodeError as error:
+        return f"is no JSON: {error.msg} at character {error.pos}"
+    except (ValueError, RecursionError) as error:
+        return f"is no JSON that can be read ({type(error).__name__})"
+    return found if isinstance(found, dict) else "is no JSON object"
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are no JSON")

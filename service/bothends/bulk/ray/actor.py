@@ -1,0 +1,76 @@
+"""What Ray starts on a node. It goes there whole and imports nothing of bothends before it runs: so it can say what a
+node lacks, where Ray would only say that the actor died. What it answers is JSON, and holds nothing of a sentence.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import threading
+import time
+from typing import Any
+
+_EVERY_S = 0.5
+
+
+class Actor:
+    """Holds a model, and embeds one file a call; several at once. Never raises: Ray's logs would have what it did."""
+
+    def __init__(self, versions: dict[str, str], plan: dict[str, Any], board: Any) -> None:
+        """`versions` are the caller's; `board`, where somebody looks, is told how far each file is."""
+        self._node, self._board, self._where = None, board, platform.node()
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        self._answer: dict[str, Any] = {"is_fatal": True, "is_setting": False, "node": self._where}
+        for name, wanted in versions.items():
+            found = platform.python_version() if name == "Python" else _version(name)
+            if found != wanted:
+                self._answer["problem"] = f"{name} is {found} there, and {wanted} where the command runs"
+                return
+        try:
+            from bothends.bulk.ray.node import Node, problem
+
+            try:
+                self._node = Node(plan)
+            except Exception as error:
+                self._answer |= problem(error)
+        except ImportError as error:
+            self._answer["problem"] = f"{error.name} is missing there"
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Embed the one file of `batch`."""
+        file = json.loads(batch["file"][0])
+        answer = self._answer if self._node is None else {"node": self._where, **self._node.embed(file, self._advance)}
+        return {"answer": [json.dumps({"output": file["output"], **answer})]}
+
+    def _advance(self, output: str, done_bytes: int, rows: int) -> None:
+        if self._board is not None:
+            self._board.tell.remote(output, done_bytes, rows)
+
+
+class Board:
+    """Where actors say how far they are, and the command looks."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def tell(self, output: str, done_bytes: int, rows: int) -> None:
+        """Of an output: bytes of its input that are read, and rows embedded by this run."""
+        self._seen[output] = (done_bytes, rows)
+
+    def look(self) -> tuple[int, int]:
+        """Bytes and rows of all."""
+        return sum(done for done, _ in self._seen.values()), sum(rows for _, rows in self._seen.values())
+
+
+def _end_with(parent: int) -> None:
+    """End this process once its parent, Ray on this node, is gone: it would go on, and hold its files' locks."""
+    while os.getppid() == parent:
+        time.sleep(_EVERY_S)
+    os._exit(1)
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"

@@ -1,0 +1,115 @@
+"""What a run over many files has done, kept beside its outputs: which job it is, and which outputs are whole.
+
+_bothends/job.json        the job, and the run that began it
+_bothends/OUTPUT.json     of each output: the run, the input's size, and, once it is whole, its rows
+
+Knows neither rows nor vectors. Readers of folders of Parquet leave out what begins with an underscore.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...errors import FileError, SettingsError
+from ..journal import Committed
+from .storage import Folder
+
+_FORMAT = 1
+_FOLDER = "_bothends"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Of one output."""
+
+    run: str
+    input_bytes: int
+    by: str = ""
+    """Which command began it last, and how often it did: more than once where its process died meanwhile."""
+    tries: int = 1
+    done: Committed | None = None
+    """None until the output is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    run: str
+    job: dict[str, Any]
+    has_ended: bool
+
+
+class Records:
+    """Of the outputs in `folder`."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def join(self, job: Mapping[str, Any], run: str, *, overwrite: bool) -> str:
+        """The run to work for: `run`, or the one that it goes on with.
+
+        With `overwrite` it goes on with a run of the same job that was stopped, and begins anew after one that ended.
+        Raises SettingsError where another job's outputs are there and mayn't be overwritten; FileError.
+        """
+        found = self._run()
+        if found is None or (found.run != run and overwrite and (found.has_ended or found.job != job)):
+            self._write("job", asdict(_Run(run, dict(job), has_ended=False)))
+            return run
+        if found.job == job:
+            return found.run
+        name = next(name for name in {**job, **found.job} if job.get(name) != found.job.get(name))
+        was, now = found.job.get(name), job.get(name)
+        if found.run == run:
+            raise SettingsError(f"nodes don't agree: {name} is {was!r} on one and {now!r} on another")
+        raise SettingsError(
+            f"{self._folder.url} was begun otherwise: {name} was {was!r} and is {now!r} now; "
+            "run it as then to go on, or with --overwrite to begin anew"
+        )
+
+    def end(self) -> None:
+        """Nothing is left to do of the run that is there."""
+        if (found := self._run()) is not None:
+            self._write("job", asdict(replace(found, has_ended=True)))
+
+    def of(self, output: str) -> Record | None:
+        """What is known of it; None where no run has begun it."""
+        found = self._read(output)
+        try:
+            return found and Record(**{**found, "done": found["done"] and Committed(**found["done"])})
+        except (TypeError, KeyError) as error:
+            raise self._broken(output, error) from None
+
+    def keep(self, output: str, record: Record) -> None:
+        """Know this of it from now on."""
+        self._write(output, asdict(record))
+
+    def _run(self) -> _Run | None:
+        found = self._read("job")
+        try:
+            return found and _Run(**found)
+        except TypeError as error:
+            raise self._broken("job", error) from None
+
+    def _read(self, name: str) -> Any:
+        content = self._folder.read(_name(name))
+        if content is None:
+            return None
+        try:
+            found = json.loads(content)
+            if found.pop("record") != _FORMAT:
+                raise ValueError("another format")
+        except (ValueError, KeyError, AttributeError) as error:
+            raise self._broken(name, error) from None
+        return found
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        self._folder.write(_name(name), json.dumps({"record": _FORMAT, **content}, indent=1).encode())
+
+    def _broken(self, name: str, error: Exception) -> FileError:
+        return FileError(
+            f"{self._folder.full(_name(name))} can't be read as a record ({type(error).__name__}); remove it"
+        )
+
+
+def _name(of: str) -> str:
+    return f"{_FOLDER}/{of}.json"

@@ -1,0 +1,96 @@
+"""What one run over many files is to do, checked before anything is started: each input with its output. Opens none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...errors import FileError, SettingsError
+from ...options import Asked
+from ..job import INPUTS, OUTPUTS, Job, format_of
+from . import storage
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One input, and what its vectors are called."""
+
+    path: str
+    """As the input's file system calls it."""
+    bytes: int
+    output: str
+    """Within the output's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which rows, with which options, by which model, to where. Sent to each node."""
+
+    source: str
+    output: str
+    input_format: str | None
+    output_format: str
+    column: str | None
+    keep: Sequence[str]
+    overwrite: bool
+    asked: Asked
+    bundle: str | None
+    model: dict[str, Any]
+    """Options of Encoder.load."""
+    run: str
+    """Tells it from other runs."""
+
+    def job(self, source: Path, output: Path, *, overwrite: bool) -> Job:
+        """What becomes of one file."""
+        kind = format_of(source, self.input_format, INPUTS, piped="txt", flag="--input-format")
+        return Job(source, output, kind, self.output_format, self.column, self.keep, overwrite, self.asked)
+
+    def identity(self) -> dict[str, Any]:
+        """What the same job has in common with itself, but for the model."""
+        return {
+            "input's format": self.input_format,
+            "output's format": self.output_format,
+            "column": self.column,
+            "kept columns": list(self.keep),
+            **self.asked,
+        }
+
+
+def files(plan: Plan) -> tuple[list[File], list[str]]:
+    """All there is to do, the largest first, and the names of what has none of the known formats.
+
+    Raises FileError where nothing can be found; SettingsError for what can't be had, or for two of one name.
+    """
+    found = storage.find(plan.source)
+    known = [each for each in found if plan.input_format or _has_format(each.name)]
+    if not known:
+        raise FileError(f"{plan.source}: no file in it whose name ends in {', '.join(INPUTS)}")
+    if len(found) > 1 and storage.is_within(plan.output, plan.source):
+        raise SettingsError(f"{plan.output} is within {plan.source}: its files would be inputs of the next run")
+    suffix = next(suffix for suffix, kind in OUTPUTS.items() if kind == plan.output_format)
+    made: dict[str, storage.Found] = {}
+    for each in known:
+        name = _stem(each.name) + suffix
+        if name in made:
+            raise SettingsError(f"{made[name].name} and {each.name} would both become {name}; give one of them")
+        made[name] = each
+        _check(plan, each, name)
+    listed = [File(each.path, each.size, name) for name, each in made.items()]
+    taken = {each.path for each in known}
+    return sorted(listed, key=lambda file: -file.bytes), [each.name for each in found if each.path not in taken]
+
+
+def _check(plan: Plan, found: storage.Found, output: str) -> None:
+    try:
+        plan.job(Path(found.path), Path(output), overwrite=False).check_options()
+    except SettingsError as error:
+        raise SettingsError(f"{found.name}: {error}") from None
+
+
+def _has_format(name: str) -> bool:
+    return PurePosixPath(name.removesuffix(".gz")).suffix.lower() in INPUTS
+
+
+def _stem(name: str) -> str:
+    path = PurePosixPath(name.removesuffix(".gz"))
+    return str(path.with_suffix("") if path.suffix.lower() in INPUTS else path)

@@ -1,0 +1,1 @@
+"""Words of a command line to one clear line, or to vectors. Knows no protocol."""

@@ -1,0 +1,206 @@
+"""The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
+
+`serve`, `explain`, `info`, `health` and `key` live here, `embed` in bulk/; `import`, `export`, `verify`, `doctor`,
+`train` and `evaluate` come from packages that the service doesn't import, by the entry points "bothends.commands".
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from ..errors import BothendsError, SettingsError
+from .client_options import connect, identity, key_options, server_options
+from .embed import embed
+
+_log = logging.getLogger(__name__)
+
+
+_timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
+
+
+class Commands(click.Group):
+    """The built-in commands and those of other packages; a bothends error is one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a model's life and its use."""
+        return [*super().list_commands(ctx), *sorted(_plugins())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A built-in command, or one that another package registered."""
+        if (command := super().get_command(ctx, cmd_name)) is not None:
+            return command
+        if (plugin := _plugins().get(cmd_name)) is None:
+            return None
+        loaded: click.Command = plugin.load()
+        return loaded
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Exit code 2 where the settings are wrong, 1 for any other error."""
+        try:
+            return super().invoke(ctx)
+        except BothendsError as error:
+            kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
+            raise kind(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"bothends {ctx.invoked_subcommand} needs {error.name}: "
+                f"pip install 'bothends[{_extra(ctx.invoked_subcommand, error.name)}]'"
+            ) from error
+
+
+def _extra(command: str | None, module: str | None) -> str:
+    """Which of the package's extras brings what `command` lacks."""
+    if command == "embed" and module in ("orjson", "pyarrow"):
+        return "bulk"
+    if command == "embed" and module in ("fsspec", "ray"):
+        return "ray"
+    if command in ("serve", "embed", "explain", "health", "key"):
+        return "cpu"
+    return {"train": "train", "evaluate": "train", "import": "import"}.get(command or "", "export")
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="bothends.commands")}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("bothends"), message="bothends %(version)s")
+def main() -> None:
+    """Sentence embeddings from a bidirectional LSTM, right in every batch."""
+
+
+class ServeCommand(click.Command):
+    """Its options are the settings, whose names, defaults and help stand in settings.py."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """One option for each setting."""
+        from ..settings import ENV_PREFIX, Settings, flag
+
+        options: list[click.Parameter] = []
+        for name, field in Settings.model_fields.items():
+            default = f"default: {field.default}; " if isinstance(field.default, int | float | str) else ""
+            text = f"{field.description}  [{default}env: {ENV_PREFIX}{name.upper()}]"
+            options.append(click.Option([flag(name)], metavar="VALUE", help=text))
+        return [*options, *super().get_params(ctx)]
+
+
+@main.command(cls=ServeCommand, short_help="Serve a model over gRPC and HTTP.")
+def serve(**flags: str | None) -> None:
+    """Serve a model over gRPC and HTTP, with metrics and a page.
+
+    Each flag is an environment variable too; a flag wins.
+    """
+    from ..observe import tracing
+    from ..observe.logs import configure
+    from ..server.server import Server
+    from ..settings import Settings
+
+    settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
+    configure(settings.log_level, settings.log_format, sys.stderr)
+    send_last_spans = tracing.export() if settings.tracing else None
+    if settings.api_keys is None and os.environ.get("BOTHENDS_API_KEY"):
+        _log.warning(
+            "BOTHENDS_API_KEY is a client's own key, this server asks for none; BOTHENDS_API_KEYS names its keys"
+        )
+    server = Server(settings)
+    server.start()
+
+    asked: list[int] = []
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+        if len(asked) > 1:
+            os._exit(128 + number)  # asked twice: now
+        server.request_stop()
+
+    signal.signal(signal.SIGHUP, lambda *_: server.request_reload())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    _greet(server.banner())
+    server.wait()
+    everything_answered = server.stop()
+    if send_last_spans:
+        send_last_spans()
+    if not everything_answered:
+        raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
+
+
+def _greet(banner: str) -> None:
+    """Print the banner. A full disk or a closed pipe where it goes is no reason not to serve."""
+    try:
+        click.echo(banner)
+    except OSError as error:
+        _log.warning("the banner couldn't be printed: %s", error.strerror)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
+
+
+main.add_command(embed)
+
+
+@main.command(short_help="Show where a sentence's embedding comes from.")
+@click.argument("sentence")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Folder of the model; the default is the packaged one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every state's numbers.")
+def explain(sentence: str, bundle: Path | None, as_json: bool) -> None:
+    """Show where the embedding of SENTENCE comes from, and why output[-1] isn't it. Asks no server."""
+    from ..core.embedder import Embedder
+    from ..core.explain import explain as explained
+    from ..model.bundle import Bundle, default_path
+    from ..model.versions import newest
+    from ..settings import Settings
+    from .explain_table import table
+
+    opened = Bundle.open(newest(bundle or default_path()))
+    longest = opened.config.max_tokens
+    most = {"max_request_tokens": longest * (longest + 1), "max_queue_tokens": longest * (longest + 1)}
+    with Embedder.load(opened, settings=Settings(device="cpu", max_sentences=2 * longest, **most)) as embedder:
+        found = explained(sentence, embedder)
+    lines = [json.dumps(found.as_json())] if as_json else table(found)
+    for line in lines:
+        click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
+
+
+@main.command(short_help="Describe the model that a server serves.")
+@server_options
+@key_options
+@_timeout_option
+def info(timeout: float, **connection: Any) -> None:
+    """Describe the model that a server serves, and its limits."""
+    with connect(timeout_s=timeout, **connection) as client:
+        model = client.model()
+    for field, value in model.ListFields():
+        click.echo(f"{field.name:<24}{value}")
+
+
+@main.command(short_help="Ask whether a server is serving.")
+@server_options
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for the answer.")
+def health(server: str, timeout: float, **tls: Any) -> None:
+    """Exit with 0 where the server says SERVING, each of them where several are named; else with 1 and the reason."""
+    from ..client.health import check
+
+    for address in server.split(","):
+        check(address.strip(), timeout_s=timeout, tls=identity(**tls))
+        click.echo(f"{address.strip()} is SERVING")
+
+
+@main.command(short_help="Make an API key.")
+@click.argument("name")
+def key(name: str) -> None:
+    """Make a key for NAME, shown once, on standard error.
+
+    Standard output has the lines that let its holder in: bothends key NAME >> keys.toml
+    """
+    from ..server.keys import new
+
+    made, entry = new(name)
+    click.echo(entry, nl=False)
+    click.echo(made, err=True)

@@ -1,0 +1,205 @@
+"""Addresses, certificates and a key to what gRPC needs for a channel. Knows the service by name only."""
+
+import ipaddress
+import ssl
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import Any, TypeAlias
+
+import grpc
+
+from ..errors import SettingsError
+from ..wire.messages import SERVICE
+
+Target: TypeAlias = str | Sequence[str]
+"""host:port, or several: a list, or one string with commas."""
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.enable_retries", 0),  # retry.py decides; two who retry would multiply
+    # A server that restarts is back in seconds: gRPC's own 1 to 120 s, and 30 s between look-ups, would miss it.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
+    # A peer that vanished without a word is noticed, and balancers on the way don't forget a quiet connection. A
+    # bothends server permits a ping every 30 s; others may answer with GOAWAY, after which gRPC pings half as often.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+
+
+class InsecureKeyWarning(UserWarning):
+    """An API key travels unencrypted to another machine; who can listen on the way can use it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """How a server is known, and how it knows us. Files are PEM."""
+
+    ca: str | PathLike[str] | None = None
+    """The authorities to trust; None for those that gRPC brings."""
+    cert: str | PathLike[str] | None = None
+    """The client's own certificate, where the server asks for one (mTLS) …"""
+    key: str | PathLike[str] | None = None
+    """… and its private key."""
+    server_name: str | None = None
+    """The name to find in the server's certificate, where it isn't the host of the address."""
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """What gRPC needs. Raises SettingsError that names the file at fault."""
+        from pathlib import Path  # with what it brings, it would slow down everybody's `import bothends`
+
+        if (self.cert is None) != (self.key is None):
+            raise SettingsError("a client certificate needs its private key, and a key its certificate: give both")
+        # Python's own reader says what is wrong with a file; gRPC's would only fail to connect.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self.ca is not None:
+            with _naming("the CA file", self.ca):
+                context.load_verify_locations(self.ca)
+        if self.cert is not None:
+            with _naming("the client certificate and key", self.cert, self.key):
+                context.load_cert_chain(self.cert, self.key, password=lambda: "")  # never asks a person
+        ca, key, cert = (None if file is None else Path(file).read_bytes() for file in (self.ca, self.key, self.cert))
+        return grpc.ssl_channel_credentials(ca, key, cert)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One server, or several that serve the same, and how to reach them."""
+
+    name: str
+    """As a person wrote it."""
+    target: str
+    """As gRPC reads it."""
+    options: tuple[tuple[str, Any], ...]
+    credentials: grpc.ChannelCredentials | None = None
+    metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """What goes with each call: the key, so no repr shows it."""
+
+    @classmethod
+    def of(
+        cls,
+        target: Target,
+        *,
+        tls: TLS | bool = False,
+        api_key: str | None = None,
+        watch_health: bool | None = None,
+    ) -> "Endpoint":
+        """Look at all of it before anything is sent. Raises SettingsError; warns with InsecureKeyWarning."""
+        addresses = [part.strip() for part in target.split(",")] if isinstance(target, str) else list(target)
+        if not addresses or not all(addresses):
+            raise SettingsError(f"no server is named by {target!r}; an address is host:port")
+        identity = (TLS() if tls else None) if isinstance(tls, bool) else tls
+        if api_key is not None and identity is None and not all(map(_is_here, addresses)):
+            warnings.warn(
+                f"the API key goes unencrypted to {', '.join(addresses)}; use TLS", InsecureKeyWarning, stacklevel=3
+            )
+        several = len(addresses) > 1
+        return cls(
+            ",".join(addresses),
+            _static(addresses) if several else addresses[0],
+            (*_OPTIONS, *_choices(addresses, identity, several if watch_health is None else watch_health)),
+            identity.credentials() if identity else None,
+            _authorization(api_key),
+        )
+
+    def each(self) -> list["Endpoint"]:
+        """Each of several servers by itself, for who chooses among them; of a name's servers gRPC keeps the choice."""
+        scheme, _, addresses = self.target.partition(":")
+        several = addresses.split(",")
+        return [replace(self, target=f"{scheme}:{address}") for address in several] if len(several) > 1 else [self]
+
+    def channel(self) -> grpc.Channel:
+        """A channel for threads."""
+        if self.credentials is None:
+            return grpc.insecure_channel(self.target, self.options)
+        return grpc.secure_channel(self.target, self.credentials, self.options)
+
+    def aio_channel(self) -> grpc.aio.Channel:
+        """A channel for the event loop that runs now."""
+        if self.credentials is None:
+            return grpc.aio.insecure_channel(self.target, self.options)
+        return grpc.aio.secure_channel(self.target, self.credentials, self.options)
+
+
+def _choices(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
+    """What gRPC is told of these servers: they take turns, those only that say SERVING where that is watched.
+
+    Turns are for the servers of one name; of several addresses each has a channel of its own (balancer.py).
+    """
+    health = f', "healthCheckConfig": {{"serviceName": "{SERVICE}"}}' if watch_health else ""
+    yield "grpc.service_config", f'{{"loadBalancingConfig": [{{"round_robin": {{}}}}]{health}}}'
+    authority = identity.server_name if identity else None
+    if len(addresses) > 1:
+        yield "grpc.enable_http_proxy", 0  # it would be asked for all of them at once (grpc/grpc#40366)
+        if authority is None:
+            if identity and len({_host(address) for address in addresses}) > 1:
+                raise SettingsError(
+                    f"one name must be in the certificates of {', '.join(addresses)}: say which (server_name)"
+                )
+            authority = addresses[0]
+    if authority is not None:
+        yield "grpc.default_authority", authority
+
+
+def _static(addresses: Sequence[str]) -> str:
+    """Several IP addresses as one target (https://github.com/grpc/grpc/blob/master/doc/naming.md).
+
+    gRPC has no such target for names, and to look them up here, once, would lose a server that comes back elsewhere.
+    """
+    parsed = [(_ip(address), address) for address in addresses]
+    for ip, address in parsed:
+        if ip is None or not _port(address).isdecimal():
+            raise SettingsError(
+                f"{address!r} is no IP address with a port; several servers are given by IP address, or as one name "
+                "that DNS knows all of them by"
+            )
+    if all(ip is not None and ip.version == 4 for ip, _ in parsed):
+        return "ipv4:" + ",".join(address.replace("localhost", "127.0.0.1") for address in addresses)
+    return "ipv6:" + ",".join(
+        f"[::ffff:{ip}]:{_port(address)}" if ip and ip.version == 4 else address for ip, address in parsed
+    )
+
+
+def _host(address: str) -> str:
+    return address.removeprefix("dns:").lstrip("/").rpartition(":")[0].strip("[]")
+
+
+def _port(address: str) -> str:
+    return address.rpartition(":")[2]
+
+
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    host = _host(address)
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None
+
+
+def _is_here(address: str) -> bool:
+    """Whether what is sent there never leaves this machine."""
+    ip = _ip(address)
+    return address.startswith("unix") or (ip is not None and ip.is_loopback)
+
+
+def _authorization(api_key: str | None) -> tuple[tuple[str, str], ...]:
+    if api_key is None:
+        return ()
+    if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise SettingsError("the API key is no key: it is empty or holds spaces, line breaks or non-ASCII characters")
+    return (("authorization", f"Bearer {api_key}"),)
+
+
+@contextmanager
+def _naming(what: str, *files: object) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # ssl.SSLError is one
+        reason = (isinstance(error, ssl.SSLError) and error.reason) or error.strerror or "no PEM, or encrypted"
+        raise SettingsError(f"can't use {what} ({', '.join(map(str, files))}): {reason}") from error

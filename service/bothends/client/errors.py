@@ -1,0 +1,45 @@
+"""What gRPC raises in a client to bothends' errors. Knows no channel, and not whether a call is made again."""
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from ..errors import BothendsError, ConnectionFailedError, NotServingError, OverloadedError, RequestError, SentenceError
+from ..wire.status import from_status
+
+CLOSED = "Channel closed!"
+"""What grpcio says to calls that end with their channel."""
+_BROKEN = "Internal error from Core"
+"""What grpc.aio says of a stream that ended while something was written to it, instead of how it ended."""
+
+
+def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
+    """What `raised` tells of, in bothends' words. A sentence's index counts on from `offset`."""
+    status = _rich_status(raised)
+    if status is None:  # raised by gRPC itself, not by a bothends server
+        status = status_pb2.Status(code=raised.code().value[0], message=raised.details() or "")
+        if "larger than max" in status.message:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help
+            return RequestError(f"the request is too large for {name}: {status.message}")
+        if CLOSED in status.message:
+            return BothendsError(f"the client of {name} was closed while it waited for an answer")
+        if _BROKEN in status.message:
+            return ConnectionFailedError(f"a stream to {name} ended while it was written to")
+        if raised.code() is grpc.StatusCode.CANCELLED:  # not by us: gRPC drops what an overloaded server can't take
+            return OverloadedError(f"{name} is overloaded and dropped the call", retry_after_s=1.0)
+        if "backend unhealthy" in status.message:  # gRPC watches health for us, and sent nothing
+            return NotServingError(f"no server is fit to answer at {name}: {status.message}")
+    error = from_status(status)
+    if isinstance(error, ConnectionFailedError):
+        return ConnectionFailedError(f"no bothends server answers at {name}: {status.message}")
+    if isinstance(error, SentenceError):
+        return error.at(offset + error.index)
+    return error
+
+
+def _rich_status(raised: grpc.RpcError) -> status_pb2.Status | None:
+    try:
+        status: status_pb2.Status | None = rpc_status.from_call(raised)
+    except (ValueError, DecodeError):  # something on the way has changed it
+        return None
+    return status

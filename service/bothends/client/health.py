@@ -1,0 +1,40 @@
+"""A server's address to whether it serves, as grpc.health.v1 tells it: for containers, orchestrators and scripts.
+
+Knows no model and no settings: any gRPC server that answers health checks will do.
+"""
+
+from dataclasses import replace
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from ..errors import BothendsError, ConnectionFailedError
+from .channel import TLS, Endpoint
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+def check(target: str, *, timeout_s: float, tls: TLS | None = None) -> None:
+    """Return where the server at `target` (host:port) says SERVING within `timeout_s`. Health needs no key.
+
+    Raises ConnectionFailedError where none answers, BothendsError where it says anything else.
+    """
+    endpoint = Endpoint.of(target, tls=tls or False)
+    # A proxy for the outside, which container engines like to inject, knows no way back to this very container.
+    with replace(endpoint, options=(*endpoint.options, ("grpc.enable_http_proxy", 0))).channel() as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+        except grpc.RpcError as error:
+            raise _unanswered(target, error, timeout_s) from error
+    if answer.status != _SERVING:
+        raise BothendsError(f"{target} is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}")
+
+
+def _unanswered(target: str, error: grpc.RpcError, timeout_s: float) -> BothendsError:
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE:
+            return ConnectionFailedError(f"no server answers at {target}: {error.details()}")
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return ConnectionFailedError(f"{target} doesn't answer within {timeout_s:g} s")
+        case code:
+            return BothendsError(f"{target} can't tell its health: {code.name}: {error.details()}")

@@ -1,0 +1,85 @@
+"""A failed call to whether it is made again, and after how long. Knows no gRPC, no clock, and no dice but those given.
+
+gRPC's own retries are the model (https://github.com/grpc/proposal/blob/master/A6-client-retries.md); they themselves
+won't do, since they know nothing of RetryInfo.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import BothendsError, ConnectionFailedError, NotServingError, OverloadedError
+
+_MOST_DOUBLINGS = 30
+_MILLI = 1000
+"""Tokens are counted in thousandths, as gRPC does: ten tenths are one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a call is made again: a busy or stopping server's and a lost connection's; never the caller's own mistake.
+
+    All is within the call's deadline: a wait that would pass it isn't begun. `Retry(attempts=1)` never tries again.
+    """
+
+    attempts: int = 15
+    """Most calls made for one request, the first included."""
+    first_wait_s: float = 0.1
+    """Before the first retry; doubled for each further one."""
+    longest_wait_s: float = 1.0
+    """At which doubling ends."""
+    burst: int = 100
+    """Most retries in a row, over all calls of a client, while none succeeds."""
+    share: float = 0.1
+    """Retries that each success earns back: in the long run so many of the calls are retries."""
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts is {self.attempts}; the first call is one, so 1 means no retries")
+        for name in ("first_wait_s", "longest_wait_s", "burst", "share"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it can't be less than 0")
+
+    def wait_s(
+        self, error: BothendsError, *, failures: int, dice: Callable[[], float], ready_in_s: float = math.inf
+    ) -> float | None:
+        """Seconds to wait after the `failures`th `error` in a row; None where another try wouldn't help.
+
+        `dice` gives numbers from 0 to 1, so that callers who failed together don't come back together. In `ready_in_s`
+        another server may be asked, whom the word of the one that is full doesn't bind.
+        """
+        if failures >= self.attempts:
+            return None
+        backoff_s = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        match error:
+            case OverloadedError():  # the server says when there is room again: never sooner, but elsewhere
+                return max(0.0, min(error.retry_after_s, ready_in_s)) + dice() * backoff_s
+            case NotServingError() | ConnectionFailedError():  # half is sure, so that attempts outlast a restart
+                return backoff_s * (1 + dice()) / 2
+        return None
+
+
+DEFAULT_RETRY = Retry()
+
+
+class Budget:
+    """What a client may spend on retries: a token each, a share of one back for a success. Safe between threads."""
+
+    def __init__(self, retry: Retry) -> None:
+        self._most = self._tokens = retry.burst * _MILLI
+        self._share = round(retry.share * _MILLI)
+        self._lock = threading.Lock()
+
+    def earn(self) -> None:
+        """A call succeeded."""
+        with self._lock:
+            self._tokens = min(self._most, self._tokens + self._share)
+
+    def spend(self) -> bool:
+        """Take a retry's token; returns whether there was one."""
+        with self._lock:
+            enough = self._tokens >= _MILLI
+            if enough:
+                self._tokens -= _MILLI
+            return enough

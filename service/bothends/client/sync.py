@@ -1,0 +1,179 @@
+"""Sentences to NumPy rows through servers, for threads: a call blocks until it is answered.
+
+All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf and numpy only.
+"""
+
+import time
+import warnings
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from queue import SimpleQueue
+from typing import Any, Self, Unpack
+
+import grpc
+from google.protobuf.message import Message
+from numpy.typing import NDArray
+
+from ..embeddings import Embedding, Embeddings, TruncationWarning, rows_or_warning
+from ..errors import ModelChangedError, SentenceError
+from ..options import Asked
+from ..v1 import embedding_pb2
+from .channel import TLS, Endpoint, Target
+from .core import Caller
+from .retry import DEFAULT_RETRY, Retry
+from .stream import Result, Resuming
+from .transport import Method, iterate_blocking, run_blocking
+
+
+class Client:
+    """A connection to one server or several, safe to share between threads. Close it, or use it in `with`."""
+
+    def __init__(
+        self,
+        target: Target = "127.0.0.1:50051",
+        *,
+        timeout_s: float = 30.0,
+        api_key: str | None = None,
+        tls: TLS | bool = False,
+        retry: Retry = DEFAULT_RETRY,
+        watch_health: bool | None = None,
+    ) -> None:
+        """Connect to `target` when first used: host:port, or several IP addresses with ports; the least busy is asked.
+
+        `timeout_s` bounds each call, retries included, unless the call says otherwise. `api_key` goes with each call.
+        `tls` is True, or says which files. `watch_health` leaves out servers that say NOT_SERVING; without a word that
+        is so where several are given. (Behind a balancer that splits calls, one server would speak for all.)
+        Raises SettingsError for what can't work. Warns with InsecureKeyWarning where the key could be overheard.
+        """
+        endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
+        self.target = endpoint.name
+        self.timeout_s = timeout_s
+        self._transports = [Blocking(one) for one in endpoint.each()]
+        self._caller = Caller(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
+
+    def encode(
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> NDArray[Any]:
+        """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
+
+        `asked` is what options.Asked lists: `truncation`, `normalize`, `dimensions`, `encoding`. Any number of
+        sentences: they are sent in several requests where one won't do, and all are one model's. Warns with
+        TruncationWarning where a sentence was cut. Raises SentenceError (its `index` counts in `sentences`),
+        RequestError or UnauthenticatedError, which are the caller's; OverloadedError, QuotaError, NotServingError,
+        DrainingError or ConnectionFailedError once no retry was left; DeadlineError, EngineError or ModelChangedError.
+        """
+        if isinstance(sentences, str):
+            row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **asked))[0]
+            return row
+        return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **asked))
+
+    def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]) -> Embeddings:
+        """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
+        return run_blocking(self._caller.embed(sentences, timeout_s, **asked))
+
+    def encode_stream(
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> Iterator[NDArray[Any] | SentenceError]:
+        """For each of any number of `sentences`, in order, its row, or the SentenceError that tells why it has none.
+
+        They are read a few hundred ahead of what is taken, and neither they nor the rows are kept. Where a server is
+        busy, stops or is lost, the stream goes on at the first sentence without an answer, as `retry` says: nothing is
+        lost, and nothing comes twice. `timeout_s` bounds all of it; None, unlike elsewhere, doesn't. All rows are one
+        model's: where another takes over, ModelChangedError is raised. Else raises and warns as `encode` does.
+        """
+        return iterate_blocking(rows_of(Resuming(self._caller, sentences, timeout_s, **asked).results()))
+
+    def embed_stream(
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+    ) -> Iterator[Embedding | SentenceError]:
+        """As `encode_stream`, with the tokens read, whether it was cut, and the model's version, which may change."""
+        return iterate_blocking(Resuming(self._caller, sentences, timeout_s, **asked).results())
+
+    def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
+        """The model that the server serves, and its limits."""
+        return run_blocking(self._caller.model(timeout_s))
+
+    def close(self) -> None:
+        """Close the connection."""
+        for transport in self._transports:
+            transport.channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArray[Any] | SentenceError, None]:
+    """The row of each result that has one. Warns of the first that was cut; raises ModelChangedError."""
+    version, has_warned = None, False
+    async with aclosing(results):
+        async for result in results:
+            if isinstance(result, SentenceError):
+                yield result
+                continue
+            version = version or result.model_version
+            if result.model_version != version:
+                raise ModelChangedError(
+                    f"model {result.model_version} took over from {version} in the middle of a stream; begin it anew, "
+                    "or use embed_stream(), which tells whose each vector is"
+                )
+            if result.truncated and not has_warned:
+                has_warned = True
+                told = "sentences are longer than the model reads and are cut; embed_stream() says which"
+                warnings.warn(told, TruncationWarning, stacklevel=2)
+            yield result.row
+
+
+class Blocking:
+    """A transport whose awaits block the thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.channel = endpoint.channel()
+        self._metadata = endpoint.metadata
+
+    def start(self, method: Method, request: Message, *, timeout_s: float) -> "grpc.Future[Any]":
+        """Send, and don't wait."""
+        send: Any = self.channel.unary_unary(method.path, type(request).SerializeToString, method.parse)
+        call: grpc.Future[Any] = send.future(request, timeout=timeout_s, metadata=self._metadata)
+        return call
+
+    async def response(self, call: "grpc.Future[Any]") -> Any:
+        """Wait for the answer."""
+        return call.result()
+
+    def converse(self, method: Method, *, timeout_s: float) -> "_Conversation":
+        """Begin a call of many messages."""
+        return _Conversation(self.channel, method, timeout=timeout_s, metadata=self._metadata)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+class _Conversation:
+    """A call of many messages. A thread of gRPC's takes them from a queue and sends them."""
+
+    def __init__(self, channel: grpc.Channel, method: Method, **options: Any) -> None:
+        self._outgoing: SimpleQueue[Message | None] = SimpleQueue()
+        begin: Any = channel.stream_stream(method.path, serialized, method.parse)
+        self._call = begin(iter(self._outgoing.get, None), **options)
+
+    def send(self, request: Message | None) -> None:
+        """Send when the server reads; None: nothing more."""
+        self._outgoing.put(request)
+
+    async def receive(self) -> Any | None:
+        """The next answer; None after the last."""
+        return next(self._call, None)
+
+    def cancel(self) -> None:
+        """End it, and gRPC's thread."""
+        self._call.cancel()
+        self._outgoing.put(None)
+
+
+def serialized(message: Message) -> bytes:
+    """Its bytes."""
+    return message.SerializeToString()

@@ -1,0 +1,194 @@
+"""The whole path in one function: sentences → tokens → batches → embeddings.
+
+Knows nothing of gRPC or HTTP; every front, and in-process use, goes through here.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry.trace import Span
+
+from ..batching.batcher import Batcher
+from ..batching.request import Source
+from ..batching.scheduler import Budgets
+from ..embeddings import Embeddings
+from ..engines.contract import Engine, Fault
+from ..engines.cuda import memory_used
+from ..errors import DeadlineError, NotServingError
+from ..model.bundle import Bundle
+from ..model.tokenizer import Pieces
+from ..observe.metrics import Metrics
+from ..observe.tracing import NO_SPAN
+from ..options import AS_THEY_ARE, Options
+from ..settings import Settings
+from .inputs import Limits, Reader, Sentences, Unreadable, refuse
+from .loaded import Model, batching
+from .selftest import SelfTest
+
+Rows: TypeAlias = Future[NDArray[np.float32]]
+"""float32 [sentences, dimension] to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is known of sentences before their embeddings are."""
+
+    model_version: str
+    token_counts: list[int]
+    truncated: list[bool]
+    options: Options
+
+
+class Embedder:
+    """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
+
+    def __init__(self, model: Model, *, settings: Settings, metrics: Metrics) -> None:
+        self.limits = Limits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
+        self.workers = settings.workers if model.device == "cpu" else 1
+        self._metrics = metrics
+        self._failed: Callable[[Fault, Engine], None] = lambda *_: None
+        suited = batching(model.config, model.device)
+        budgets = Budgets(
+            max_batch_rows=settings.max_batch_rows or suited.max_rows,
+            max_batch_tokens=settings.max_batch_tokens,
+            max_queue_tokens=settings.max_queue_tokens,
+            overhead_rows=suited.overhead_rows,
+            patience_s=suited.patience_s,
+        )
+        self._batcher = Batcher(
+            budgets,
+            workers=self.workers,
+            engine_timeout_s=settings.engine_timeout_s,
+            observe=metrics.batch_ran,
+            failed=lambda *fault: self._failed(*fault),
+            spare_core=model.device != "cpu",
+        )
+        metrics.watch_queue(lambda: self._batcher.queued, tokens_limit=settings.max_queue_tokens, workers=self.workers)
+        if model.device == "cuda":
+            metrics.watch_device_memory(memory_used)
+        self.serve(model)
+
+    @classmethod
+    def load(cls, bundle: Bundle, *, settings: Settings | None = None, metrics: Metrics | None = None) -> Self:
+        """Load `bundle` on the device that `settings` ask for. Raises BundleError or DeviceError."""
+        settings = settings or Settings()
+        return cls(Model.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
+
+    def serve(self, model: Model) -> None:
+        """Let `model`, on the same device, embed all that comes from now on. What waits is its predecessor's still."""
+        self.model = model
+        self._metrics.serving(
+            name=model.config.name, version=model.config.version, device=model.device, provider=model.provider
+        )
+        self._metrics.tested(success=True, difference=model.self_test.max_difference)
+
+    def prove(self) -> SelfTest:
+        """Self-test the model as callers use it, through the queue. Raises SelfTestError, or what refuses it."""
+        model = self.model
+        return model.prove(lambda ids: self._batcher.submit(ids, engine=model).result())
+
+    def when_failed(self, then: Callable[[Fault, Engine], None]) -> None:
+        """Call `then` soon after an engine has done something wrong; it must return soon."""
+        self._failed = then
+
+    @property
+    def wait_s(self) -> float:
+        """About how long a sentence would wait that came now."""
+        return self._batcher.wait_s
+
+    def embed(
+        self, sentences: Sentences, options: Options = AS_THEY_ARE, *, timeout_s: float | None = None
+    ) -> Embeddings:
+        """Embed `sentences`, waiting at most `timeout_s`.
+
+        Raises RequestError (SentenceError where one sentence is to blame), OverloadedError, DrainingError,
+        DeadlineError or EngineError.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        accepted, rows = self.begin(sentences, options, deadline=deadline)
+        return self.finish(accepted, _wait(rows, deadline))
+
+    def begin(
+        self,
+        sentences: Sentences,
+        options: Options = AS_THEY_ARE,
+        *,
+        deadline: float | None = None,
+        span: Span = NO_SPAN,
+        unreadable: Unreadable = refuse,
+    ) -> tuple[Accepted, Rows]:
+        """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
+
+        `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
+        frees the queue's places at once. Where `unreadable` doesn't raise what it is told of, the other sentences are
+        embedded.
+        """
+        model = self._trusted()  # one for all that follows: another may take over at any time
+        reader = Reader(model.tokenizer, model.config, self.limits)
+        reader.check(len(sentences), options)
+        self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
+        with self._metrics.phase("tokenise"):
+            tokens = reader.read(sentences, options, between=partial(_give_up, deadline), unreadable=unreadable)
+        rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
+        counts = [len(sentence.ids) for sentence in tokens]
+        return Accepted(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
+
+    def tokenise(
+        self, sentences: Sequence[str], options: Options = AS_THEY_ARE, *, deadline: float | None = None
+    ) -> tuple[str, list[Pieces]]:
+        """The model's version, and what it reads of each sentence. Raises as `begin` does."""
+        model = self._trusted()
+        reader = Reader(model.tokenizer, model.config, self.limits)
+        reader.check(len(sentences), options)
+        return model.config.version, reader.pieces(sentences, options, between=partial(_give_up, deadline))
+
+    def finish(self, accepted: Accepted, rows: NDArray[np.float32]) -> Embeddings:
+        """The second half: `rows` are what the future holds."""
+        self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
+        return Embeddings(
+            accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
+        )
+
+    def attend_to(self, source: Source) -> None:
+        """Bring in what comes to `source`, by the threads that run the model."""
+        self._batcher.attend_to(source)
+
+    def close(self, *, timeout_s: float = 30) -> bool:
+        """Finish what was accepted and stop; returns whether all of it was finished in time."""
+        finished = self._batcher.close(timeout_s=timeout_s)
+        self.model.stop()  # nobody waits any more for what may still run
+        return finished
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _trusted(self) -> Model:
+        if self.model.is_withdrawn:
+            raise NotServingError("the model failed its self-test and is being loaded anew")
+        return self.model
+
+
+def _give_up(deadline: float | None) -> None:
+    if deadline is not None and time.monotonic() >= deadline:
+        raise DeadlineError("the deadline passed before the sentences were tokenised")
+
+
+def _wait(future: Rows, deadline: float | None) -> NDArray[np.float32]:
+    remaining = None
+    if deadline is not None:  # an infinite timeout is more than a lock can wait
+        remaining = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
+    try:
+        return future.result(remaining)
+    except TimeoutError:
+        future.cancel()
+        raise DeadlineError("the deadline passed before the embeddings were ready") from None

@@ -1,0 +1,155 @@
+"""A sentence to where its embedding comes from: the states of both directions, token by token, and their two ends.
+
+The states are the served model's own. A forward pass that has read tokens 0 to t is the whole pass over a sentence that
+ends there, so the forward state after token t is the forward half of the embedding of `tokens[:t + 1]`; the backward
+state at token t is the backward half of the embedding of `tokens[t:]`. In a model of one layer these are exactly
+PyTorch's `output` (tests/core/test_explain.py proves it to 1e-5). In a deeper one they aren't: there a state of the
+upper layer has seen the whole sentence by way of the layer below. Such models are refused, and those whose embedding is
+something else than the two final states.
+
+Knows no wire and no terminal.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..embeddings import Embeddings
+from ..engines.contract import TokenIds
+from ..errors import NotServingError, RequestError
+from ..model.tokenizer import Pieces
+from .embedder import Embedder
+
+Vector = NDArray[np.float32]
+_DIGITS = 6
+"""After the point, of what is shown: a cosine or a state, which are at most 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """Cosines to the embedding: of the whole, and of each half to its half."""
+
+    whole: float
+    forward: float
+    backward: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A sentence of n tokens: what each direction's state was at each of them, and what can be made of those."""
+
+    pieces: Pieces
+    model_version: str
+    forward: Vector
+    """float32 [n, hidden]; row t has read tokens 0 to t."""
+    backward: Vector
+    """float32 [n, hidden]; row t has read tokens n-1 back to t."""
+
+    @property
+    def output(self) -> Vector:
+        """What PyTorch calls so: float32 [n, 2·hidden]."""
+        return np.concatenate((self.forward, self.backward), axis=1)
+
+    @property
+    def embedding(self) -> Vector:
+        """The two ends, float32 [2·hidden]: `cat(h_n[-2], h_n[-1])`."""
+        return np.concatenate((self.forward[-1], self.backward[0]))
+
+    @property
+    def candidates(self) -> dict[str, Vector]:
+        """The embedding, and what is taken for it, each float32 [2·hidden]."""
+        output = self.output
+        return {
+            "embedding": self.embedding,
+            "output[-1]": output[-1],
+            "output[0]": output[0],
+            "mean": output.mean(axis=0),
+            "max": output.max(axis=0),
+        }
+
+    def closeness(self, vector: Vector) -> Closeness:
+        """How close `vector`, float32 [2·hidden], is to the embedding."""
+        pairs = zip(np.split(vector, 2), np.split(self.embedding, 2), strict=True)
+        return Closeness(_cosine(vector, self.embedding), *(_cosine(half, right) for half, right in pairs))
+
+    def as_json(self, *, numbers: int | None = None) -> dict[str, Any]:
+        """All of it as JSON has it, with so many of each state's numbers, evenly chosen; None for all."""
+        hidden = self.forward.shape[1]
+        chosen = np.linspace(0, hidden - 1, min(numbers or hidden, hidden)).round().astype(int)
+
+        def written(vector: Vector) -> dict[str, Any]:
+            forward, backward = (half[chosen].astype(float).round(_DIGITS).tolist() for half in np.split(vector, 2))
+            cosine = {name: round(value, _DIGITS) for name, value in asdict(self.closeness(vector)).items()}
+            return {"forward": forward, "backward": backward, "cosine": cosine}
+
+        pieces = zip(self.pieces.texts, self.pieces.places, strict=True)
+        return {
+            "model_version": self.model_version,
+            "truncated": self.pieces.truncated,
+            "tokens": [{"text": text, "start": start, "end": end} for text, (start, end) in pieces],
+            "numbers": {"shown": len(chosen), "of": hidden},
+            "output": [written(state) for state in self.output],
+            "candidates": {name: written(vector) for name, vector in self.candidates.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A sentence cut into tokens, before its states are known."""
+
+    pieces: Pieces
+    model_version: str
+
+    @classmethod
+    def of(cls, sentence: str, embedder: Embedder, *, deadline: float | None = None) -> Self:
+        """Tokenise `sentence`. Raises what `embedder.tokenise` does, and RequestError where it can't be explained."""
+        config = embedder.model.config
+        if config.layers > 1:
+            raise RequestError(
+                f"{config.name} has {config.layers} layers; only a model of one layer can be explained: the states of "
+                "an upper layer have seen the whole sentence at every token",
+                field="model",
+            )
+        if config.pooling != "final_states" or not config.has_halves:
+            raise RequestError(
+                f"{config.name} is a {config.described()}; only a model whose embedding is its two final states can be "
+                "explained: in others the states can't be told from embeddings",
+                field="model",
+            )
+        model_version, (pieces,) = embedder.tokenise([sentence], deadline=deadline)
+        parts = cls(pieces, model_version)
+        if len(parts.sequences) > embedder.limits.sentences:
+            raise RequestError(
+                f"the sentence has {len(pieces.ids)} tokens, to explain which {len(parts.sequences)} sequences would "
+                f"be embedded; this server's limit is {embedder.limits.sentences} a request",
+                field="sentence",
+            )
+        return parts
+
+    @property
+    def sequences(self) -> list[TokenIds]:
+        """What is to be embedded: every beginning of the sentence, of which the last is all of it, then every end."""
+        ids = self.pieces.ids
+        return [*(ids[: step + 1] for step in range(len(ids))), *(ids[step:] for step in range(1, len(ids)))]
+
+    def explained(self, found: Embeddings) -> Explanation:
+        """`found` are the embeddings of `sequences`. Raises NotServingError where another model made them."""
+        if found.model_version != self.model_version:
+            raise NotServingError("a newer model took over in the middle; try again")
+        count = len(self.pieces.ids)
+        forward, backward = np.split(found.rows, 2, axis=1)
+        return Explanation(self.pieces, self.model_version, forward[:count], backward[count - 1 :])
+
+
+def explain(sentence: str, embedder: Embedder, *, timeout_s: float | None = None) -> Explanation:
+    """Where the embedding of `sentence` comes from. Raises as `embedder.embed` and `Parts.of` do."""
+    parts = Parts.of(sentence, embedder)
+    return parts.explained(embedder.embed(parts.sequences, timeout_s=timeout_s))
+
+
+def _cosine(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> float:
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0  # zeros have no direction

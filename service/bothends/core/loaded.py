@@ -1,0 +1,128 @@
+"""A bundle to a model that serves: placed on an engine, warmed, proved there. An Engine, with its tokenizer beside it.
+
+Knows no queue and no caller.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines.contract import TokenIds
+from ..engines.cuda import warm_up
+from ..engines.select import Placed, engines
+from ..errors import NotServingError, SelfTestError
+from ..model.architecture import EncoderConfig
+from ..model.bundle import Bundle
+from ..model.tokenizer import Tokenizer
+from ..settings import Settings
+from .selftest import SelfTest, self_test
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """What batches suit a model on an engine, where the settings don't say."""
+
+    max_rows: int
+    """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
+    overhead_rows: float
+    """What a step costs besides its rows, in rows."""
+    patience_s: float = 0.0
+    """How long to wait for more company before a batch that isn't full."""
+
+
+_CACHES_BYTES = 32 << 20
+_IN_CACHES = Batching(16, 1.5)
+"""On a CPU a batch of 8 takes about 3.5 times one of 1."""
+_BEYOND_CACHES = Batching(32, 6.0, patience_s=0.002)
+"""Weights that no cache holds come from memory at each step, for one sentence as for many: with 2048 a direction, a
+batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms or
+more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
+_ON_GPU = Batching(1024, 1000.0)
+"""More rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
+
+
+def batching(config: EncoderConfig, device: str) -> Batching:
+    """Batches for an encoder of these sizes on "cpu" or "cuda"."""
+    if device == "cuda":
+        return _ON_GPU
+    return _IN_CACHES if config.recurrent_bytes <= _CACHES_BYTES else _BEYOND_CACHES
+
+
+class Model:
+    """One version of an encoder on one engine. Safe to use from several threads at once."""
+
+    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: Placed) -> None:
+        """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
+        self.config = bundle.config
+        self.card = bundle.card
+        self.path = bundle.path.resolve()  # a link may lead elsewhere by the time that it is loaded anew
+        self.tokenizer = tokenizer
+        self.device = engine.device
+        self.provider = engine.provider
+        self.dimension = engine.dimension
+        self.pads = engine.pads
+        self.is_withdrawn = False
+        self._bundle = replace(bundle, model=b"")  # its weights are the engine's now; they aren't kept
+        self._engine = engine
+        self.self_test = self.prove(engine.run)
+
+    @classmethod
+    def load(cls, bundle: Bundle, settings: Settings) -> Self:
+        """Place `bundle` on the best engine that `settings` allow and that proves itself.
+
+        Raises BundleError, SelfTestError among them, or DeviceError.
+        """
+        config = bundle.config
+        tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
+        tokenizer.must_fit(config.vocabulary_size)
+        failure: SelfTestError | None = None
+        for engine in engines(bundle, settings):
+            if failure:
+                _log.warning("%s serves: the engine before it failed its self-test: %s", engine.provider, failure)
+            if engine.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
+                warm_up(
+                    engine,
+                    max_rows=settings.max_batch_rows or _ON_GPU.max_rows,
+                    max_tokens=settings.max_batch_tokens,
+                    longest=config.max_tokens,
+                )
+            try:
+                return cls(bundle, tokenizer, engine)
+            except SelfTestError as error:
+                failure = error
+        assert failure is not None  # noqa: S101  there is at least one engine, or none could be placed
+        raise failure
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """As every engine's. Raises NotServingError for a model that was withdrawn, even if it was so meanwhile."""
+        self._must_be_trusted()
+        rows = self._engine.run(sentences)
+        self._must_be_trusted()
+        return rows
+
+    def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
+        """The golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
+        return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
+
+    def withdraw(self) -> None:
+        """Let it answer nobody any more, not even those whose batch is running."""
+        self.is_withdrawn = True
+        self.stop()
+
+    def stop(self) -> None:
+        """End the runs that go on, as soon as the engine can."""
+        self._engine.stop()
+
+    def is_same(self, bundle: Bundle) -> bool:
+        """Whether it was made of what `bundle` holds."""
+        return self.config == bundle.config
+
+    def _must_be_trusted(self) -> None:
+        if self.is_withdrawn:
+            raise NotServingError("the model that was to answer is no longer trusted")

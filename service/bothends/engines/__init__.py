@@ -1,0 +1,1 @@
+"""Token ids to embedding rows, by onnxruntime or the native engine. Knows no queue and no caller."""

@@ -1,0 +1,102 @@
+"""Token ids to embeddings with bothends-kernel, on a CPU: the engine that nothing is padded for.
+
+Knows nothing of text, queues or callers. Weights come from the bundle's model.onnx, as onnxruntime's do.
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from itertools import accumulate, chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BundleError, DeviceError, NotServingError
+from ..model.architecture import EncoderConfig
+from ..model.bundle import MODEL, Bundle
+from ..settings import Level
+from ..validation import printable
+from .contract import Precision, TokenIds
+from .onnx_weights import read
+
+_TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}
+"""How far from PyTorch a number may be, at least: about twice what tests/kernel has seen of random encoders. A wrong
+gate, half or order is off by 0.1 and more."""
+
+
+def is_built() -> bool:
+    """Whether bothends-kernel is installed."""
+    return find_spec("bothends_kernel") is not None
+
+
+def _why_not(config: EncoderConfig) -> str | None:
+    """Why this encoder can't be computed here, for a person; None where it can."""
+    missing = {
+        "GRUs": config.cell != "lstm",
+        "encoders of one direction": not config.bidirectional,
+        "cells without biases": not config.bias,
+        "projected states": config.projection_size is not None,
+        "input projections": config.input_projection is not None,
+        "learned initial states": config.learned_initial_states,
+        f"{config.pooling} pooling": config.pooling != "final_states",
+        "heads": config.head is not None,
+    }
+    found = [what for what, is_so in missing.items() if is_so]
+    return f"it doesn't compute {' or '.join(found)}" if found else None
+
+
+def flat(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Token ids of all sentences after each other, and where each begins, as the kernel takes them."""
+    offsets = np.fromiter(accumulate(map(len, sentences), initial=0), dtype=np.int64, count=len(sentences) + 1)
+    return np.fromiter(chain.from_iterable(sentences), dtype=np.int32, count=int(offsets[-1])), offsets
+
+
+class Native:
+    """A bundle's LSTMs in bothends-kernel. Each run uses the thread that calls it; call it from as many as you like."""
+
+    device = "cpu"
+    pads = False
+
+    def __init__(self, bundle: Bundle, *, precision: Precision = "float32", level: Level = "auto") -> None:
+        """Pack the bundle's weights for `level`'s instructions; "auto" is the best that the processor has.
+
+        Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
+        """
+        if not is_built():
+            raise DeviceError("the native engine isn't installed: make kernel")
+        if (reason := _why_not(bundle.config)) is not None:
+            raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
+        import bothends_kernel as kernel  # only who serves with it needs it
+
+        if level not in ("auto", *kernel.levels()):
+            raise DeviceError(f"level {level}: this processor has {', '.join(kernel.levels())}")
+        weights = read(bundle)
+        if len(weights.table) < bundle.config.vocabulary_size:  # an id past the table would fail its whole batch
+            raise BundleError(
+                f"{bundle.path / MODEL}: its table has fewer rows than config.json's vocabulary_size, "
+                f"{bundle.config.vocabulary_size}"
+            )
+        try:
+            self._encoder = kernel.Encoder(weights.table, weights.layers, precision=precision, level=level)
+        except ValueError as error:
+            raise BundleError(f"{bundle.path / MODEL} can't be loaded: {printable(error)}") from error
+        self._stopped = kernel.Interrupted
+        self.dimension: int = self._encoder.dimension
+        self.provider = f"native/{self._encoder.level}/{precision}"
+        self.tolerance = max(bundle.config.tolerance, _TOLERANCES[precision])
+        if self.dimension != bundle.config.dimension:
+            raise BundleError(f"{bundle.path / MODEL} gives {self.dimension} numbers, config.json says another number")
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """Embeddings float32 [sentences, dimension]. A sentence's bits depend on itself alone.
+
+        Raises ValueError for a sentence without tokens or with an id outside the table, and NotServingError where
+        `stop` ended it.
+        """
+        try:
+            return self._encoder.run(*flat(sentences))
+        except self._stopped as error:
+            raise NotServingError("the model run was stopped") from error
+
+    def stop(self) -> None:
+        """End the runs that go on, each at its next step."""
+        self._encoder.stop()

@@ -1,0 +1,157 @@
+"""An ONNX model's bytes to a refusal, or nothing: only the graph that `bothends export` writes may reach onnxruntime.
+
+Knows nothing of what the graph computes; the golden sentences tell that. Nor does it import `onnx`: it reads the few
+fields that an exported model has, by protobuf (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Whatever else a
+model can hold (files to read weights from, functions, graphs within nodes, other domains' operators) is refused, also
+where its hash is right: who can write a model can write hashes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from ..errors import BundleError
+
+OPERATORS: dict[bytes, frozenset[bytes]] = {
+    b"Add": frozenset(),
+    b"Cast": frozenset([b"to"]),
+    b"Concat": frozenset([b"axis"]),
+    b"CumSum": frozenset(),
+    b"Div": frozenset(),
+    b"Equal": frozenset(),
+    b"GRU": frozenset([b"direction", b"hidden_size", b"linear_before_reset"]),
+    b"Gather": frozenset(),
+    b"LSTM": frozenset([b"direction", b"hidden_size"]),
+    b"LayerNormalization": frozenset([b"axis", b"epsilon"]),
+    b"LessOrEqual": frozenset(),
+    b"MatMul": frozenset(),
+    b"Mul": frozenset(),
+    b"ReduceMax": frozenset([b"axes", b"keepdims"]),
+    b"ReduceSum": frozenset([b"keepdims"]),
+    b"Relu": frozenset(),
+    b"Reshape": frozenset(),
+    b"Tanh": frozenset(),
+    b"Transpose": frozenset([b"perm"]),
+    b"Where": frozenset(),
+}
+"""Each operator that export/bothends_export/graph writes, of ONNX's own, and the attributes it gives it."""
+_MOST_NODES = 128
+"""An encoder that has of everything, and 8 layers, has 112."""
+_MOST_INPUTS = 8
+"""Of one node: as many as an LSTM may have. Joining more would make much of little."""
+_MOST_NAME_BYTES = 256
+
+_ONNX = {
+    "ModelProto": "1 ir_version int64, 2 producer_name bytes, 7 graph GraphProto, 8 opset_import OperatorSetIdProto*",
+    "OperatorSetIdProto": "1 domain bytes, 2 version int64",
+    "GraphProto": "1 node NodeProto*, 2 name bytes, 5 initializer TensorProto*, 11 input ValueInfoProto*, "
+    "12 output ValueInfoProto*",
+    "NodeProto": "1 input bytes*, 2 output bytes*, 3 name bytes, 4 op_type bytes, 5 attribute AttributeProto*",
+    "AttributeProto": "1 name bytes, 2 f float, 3 i int64, 4 s bytes, 8 ints int64*, 20 type int32",
+    "TensorProto": "1 dims int64*, 2 data_type int32, 8 name bytes, 9 raw_data bytes",
+    "ValueInfoProto": "1 name bytes, 2 type TypeProto",
+    "TypeProto": "1 tensor_type TensorTypeProto",
+    "TensorTypeProto": "1 elem_type int32, 2 shape TensorShapeProto",
+    "TensorShapeProto": "1 dim DimensionProto*",
+    "DimensionProto": "1 dim_value int64, 2 dim_param bytes",
+}
+"""The fields of ONNX's messages that an exported model has: number, name, type, * where there may be several. Text is
+read as bytes: ONNX's parser takes any."""
+_NAMES = {
+    ("ModelProto", 14): "metadata_props",
+    ("ModelProto", 20): "training_info",
+    ("ModelProto", 25): "functions",
+    ("GraphProto", 15): "sparse_initializer",
+    ("NodeProto", 7): "domain",
+    ("AttributeProto", 5): "t, a tensor",
+    ("AttributeProto", 6): "g, a graph",
+    ("AttributeProto", 11): "graphs",
+    ("AttributeProto", 21): "ref_attr_name",
+    ("TensorProto", 13): "external_data",
+    ("TensorProto", 14): "data_location",
+}
+"""What the better known of the other fields are called, for who reads the refusal."""
+
+
+def _model_class() -> Any:
+    file = descriptor_pb2.FileDescriptorProto(name="bothends/onnx.proto", package="bothends.onnx", syntax="proto2")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for message, fields in _ONNX.items():
+        declared = file.message_type.add(name=message)
+        for number, name, kind in (field.split() for field in fields.split(", ")):
+            label = kinds.LABEL_REPEATED if kind.endswith("*") else kinds.LABEL_OPTIONAL
+            field = declared.field.add(number=int(number), name=name, label=label)
+            if (kind := kind.removesuffix("*")) in _ONNX:
+                field.type, field.type_name = kinds.TYPE_MESSAGE, f".bothends.onnx.{kind}"
+            else:
+                field.type = kinds.Type.Value(f"TYPE_{kind.upper()}")
+    pool = descriptor_pool.DescriptorPool()  # one of its own: the `onnx` package may be in the same process
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("bothends.onnx.ModelProto"))
+
+
+_Model = _model_class()
+
+
+def admit(model: bytes, source: Path) -> Any:
+    """The ONNX ModelProto in `model`, with the fields above.
+
+    Raises BundleError, naming `source` and what is wrong, unless it is as `bothends export` writes it.
+    """
+    try:
+        read = _Model.FromString(model)
+    except DecodeError:
+        raise BundleError(f"{source} is no ONNX model: malformed protobuf") from None
+    for reason in _reasons(read, model):
+        raise BundleError(f"{source} {reason}; a bundle's model holds only what `bothends export` writes")
+    return read
+
+
+def _reasons(read: Any, model: bytes) -> Iterator[str]:
+    """What speaks against a model."""
+    yield from _unusual(read)
+    # Bytes that say the same in another way might say another thing to another parser, and onnxruntime has its own.
+    if read.SerializeToString() != model:
+        yield "isn't written as protobuf's own libraries write"
+    for opset in read.opset_import:
+        if opset.domain:
+            yield f"asks for operators of the domain {_shown(opset.domain)}"
+    if len(read.graph.node) > _MOST_NODES:
+        yield f"has {len(read.graph.node)} nodes, more than {_MOST_NODES}"
+    for node in read.graph.node:
+        if node.op_type not in OPERATORS:
+            yield f"holds the operator {_shown(node.op_type)}"
+            return
+        if len(node.input) > _MOST_INPUTS:
+            yield f"gives {_shown(node.op_type)} {len(node.input)} inputs, more than {_MOST_INPUTS}"
+        for attribute in node.attribute:
+            if attribute.name not in OPERATORS[node.op_type]:
+                yield f"gives {_shown(node.op_type)} the attribute {_shown(attribute.name)}"
+
+
+def _unusual(message: Message) -> Iterator[str]:
+    """Fields that an exported model doesn't have, and names that no log should show, at any depth."""
+    kind = message.DESCRIPTOR.name
+    fields = UnknownFieldSet(message)
+    for field in (fields[index] for index in range(len(fields))):
+        name = _NAMES.get((kind, field.field_number), f"field {field.field_number}")
+        yield f"has {name} in a {kind}"
+    for declared, value in message.ListFields():
+        values = value if declared.is_repeated else [value]
+        if declared.message_type is not None:
+            for inner in values:
+                yield from _unusual(inner)
+        elif declared.type == declared.TYPE_BYTES and declared.name != "raw_data" and not all(map(_is_plain, values)):
+            yield f"has a {declared.name} in a {kind} that is long or isn't plain text"
+
+
+def _is_plain(text: bytes) -> bool:
+    return len(text) <= _MOST_NAME_BYTES and text.isascii() and text.decode().isprintable()
+
+
+def _shown(name: bytes) -> str:
+    return repr(name.decode())

@@ -1,0 +1,172 @@
+"""Token ids to embeddings with onnxruntime: load, place, pad, run. The Engine that serves.
+
+Knows nothing of text, queues or callers, nor why a GPU wants to be told what cuda.py tells it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ..errors import BundleError, DeviceError
+from ..model.bundle import MODEL, Bundle, BundleConfig
+from ..validation import printable
+from . import cuda
+from .contract import TokenIds
+from .onnx_allowlist import admit
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
+
+_Signature = dict[str, tuple[str, list[int | None]]]
+"""Of each input and output, its type and axes; None where an axis is free."""
+
+
+class Session:
+    """A bundle's model on one device. Each run uses the thread that calls it; call it from as many as you like."""
+
+    pads = True
+
+    def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
+        """Place `bundle` on `device`, "cpu" or "cuda".
+
+        Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
+        """
+        if device not in _PROVIDERS:
+            raise DeviceError(f"unknown device {device!r}; choose {' or '.join(_PROVIDERS)}")
+        self.device = device
+        self._config = bundle.config
+        self._session = _load(bundle, device)
+        self.provider: str = self._session.get_providers()[0]
+        self.tolerance = max(bundle.config.tolerance, cuda.TOLERANCE if device == "cuda" else 0.0)
+        _check_signature(self._session, bundle.config, bundle.path / MODEL)
+        self._check_table(bundle)
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers an embedding has."""
+        return self._config.dimension
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """Embeddings float32 [sentences, dimension]. Raises ValueError for a sentence without tokens."""
+        if not sentences:  # onnxruntime aborts the whole process on a batch of zero rows
+            return np.empty((0, self.dimension), dtype=np.float32)
+        token_ids, lengths = pad(sentences)
+        (rows,) = self._outputs(["embedding"], token_ids, lengths)
+        return rows
+
+    def stop(self) -> None:
+        """Nothing: onnxruntime can end a run between two nodes, and nearly all of a run is one node."""
+
+    def states(
+        self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`embedding` [batch, dimension] and `h_n` [layers·directions, batch, state] of a batch, padded already."""
+        embedding, h_n = self._outputs(["embedding", "h_n"], token_ids, lengths)
+        return embedding, h_n
+
+    def _outputs(
+        self, names: list[str], token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> list[NDArray[np.float32]]:
+        """The outputs asked for; onnxruntime computes no other."""
+        feeds: dict[str, NDArray[Any]] = {"token_ids": token_ids, "lengths": lengths}
+        if self.device == "cpu":
+            return [np.asarray(rows) for rows in self._session.run(names, feeds)]
+        config, rows = self._config, len(lengths)
+        shapes = {
+            "embedding": (rows, config.dimension),
+            "h_n": (config.layers * config.directions, rows, config.state_size),
+        }
+        return cuda.run_bound(self._session, feeds, {name: shapes[name] for name in names})
+
+    def _check_table(self, bundle: Bundle) -> None:
+        """The last id of the vocabulary has a row: an id past the table would fail every sentence of its batch."""
+        try:
+            self.run([[bundle.config.vocabulary_size - 1]])
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            raise BundleError(
+                f"{bundle.path / MODEL}: its table has fewer rows than config.json's vocabulary_size, "
+                f"{bundle.config.vocabulary_size}"
+            ) from error
+
+
+def pad(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Token ids int64 [batch, longest] filled up with zeros, and lengths int32 [batch], each at least 1."""
+    lengths = np.fromiter(map(len, sentences), dtype=np.int32, count=len(sentences))
+    if lengths.min() < 1:  # onnxruntime would answer a row of zeros
+        raise ValueError("a sentence without tokens can't be embedded")
+    token_ids = np.zeros((len(sentences), int(lengths.max())), dtype=np.int64)
+    for row, sentence in zip(token_ids, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return token_ids, lengths
+
+
+def options_for(device: str) -> onnxruntime.SessionOptions:
+    """How a session runs on `device`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # two runs of one thread beat one run of two that spin
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only; they are raised as well
+    if device == "cuda":
+        cuda.configure(options)
+    return options
+
+
+def provider_for(device: str) -> tuple[str, dict[str, str]]:
+    """onnxruntime's name for what runs on `device`, and its options."""
+    return _PROVIDERS[device], cuda.PROVIDER_OPTIONS if device == "cuda" else {}
+
+
+def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
+    provider = _PROVIDERS[device]
+    if provider not in onnxruntime.get_available_providers():
+        raise DeviceError(
+            f"device {device}: the installed onnxruntime has no {provider}; "
+            "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
+        )
+    admit(bundle.model, bundle.path / MODEL)
+    onnxruntime.disable_telemetry_events()  # what is served where is nobody else's business
+    if device == "cuda":
+        onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed
+    try:
+        # onnxruntime's Python would else try again on a CPU by itself, now and, on a GPU's error, in any later run.
+        session = onnxruntime.InferenceSession(
+            bundle.model, options_for(device), providers=[provider_for(device)], enable_fallback=0
+        )
+        session.disable_fallback()  # older versions don't know the argument
+    except Exception as error:  # onnxruntime's exceptions share no base class but this one
+        reason = printable(str(error).partition("\n")[0] or type(error).__name__)  # it may hold names from the file
+        if device == "cuda":
+            raise DeviceError(f"device cuda can't be used: {reason}") from error
+        raise BundleError(f"{bundle.path / MODEL} can't be loaded: {reason}") from error
+    if session.get_providers()[0] != provider:
+        raise DeviceError(f"device {device} was asked for, but onnxruntime fell back to {session.get_providers()[0]}")
+    return session
+
+
+def _check_signature(session: onnxruntime.InferenceSession, config: BundleConfig, file: Path) -> None:
+    """Names, types and fixed axes are those that config.json promises."""
+    expected: _Signature = {
+        "token_ids": ("tensor(int64)", [None, None]),
+        "lengths": ("tensor(int32)", [None]),
+        "embedding": ("tensor(float)", [None, config.dimension]),
+        "h_n": ("tensor(float)", [config.layers * config.directions, None, config.state_size]),
+    }
+    found: _Signature = {
+        value.name: (value.type, [size if isinstance(size, int) else None for size in value.shape])
+        for value in (*session.get_inputs(), *session.get_outputs())
+    }
+    if found != expected:
+        raise BundleError(
+            f"{file} is no bothends model: it has {_listed(found)}; expected {_listed(expected)}, "
+            "as `bothends export` writes it"
+        )
+
+
+def _listed(signature: _Signature) -> str:
+    return ", ".join(
+        f"{name} {kind} [{', '.join('*' if size is None else str(size) for size in shape)}]"
+        for name, (kind, shape) in signature.items()
+    )

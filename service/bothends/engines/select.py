@@ -1,0 +1,69 @@
+"""Settings to engines that may compute a bundle's model, best first. Decides by what is installed, never by speed.
+
+Knows neither what a self-test is nor what becomes of an engine that fails one.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Protocol
+
+from ..errors import BundleError, DeviceError
+from ..model.bundle import Bundle
+from ..settings import Settings
+from . import cuda, native
+from .contract import Engine
+
+_log = logging.getLogger(__name__)
+
+
+class Placed(Engine, Protocol):
+    """An engine that holds a bundle's weights on a device."""
+
+    @property
+    def device(self) -> str:
+        """It runs on "cpu" or "cuda"."""
+        ...
+
+    @property
+    def provider(self) -> str:
+        """What of it does the arithmetic, for a person and for metrics."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """How far any of its numbers may be from PyTorch's."""
+        ...
+
+    def stop(self) -> None:
+        """End the runs that go on, as soon as it can: they raise NotServingError. Later ones aren't touched."""
+        ...
+
+
+def engines(bundle: Bundle, settings: Settings) -> Iterator[Placed]:
+    """The engines that `settings` allow, one placed when the one before isn't good enough.
+
+    Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.
+    """
+    device = choose_device(settings)
+    if settings.needs_native:
+        yield _native(bundle, settings)
+        return
+    if settings.engine == "auto" and device == "cpu":
+        try:
+            yield _native(bundle, settings)
+        except (BundleError, DeviceError) as error:  # what is wrong with the bundle, onnxruntime will say too
+            _log.info("onnxruntime serves: %s", error)
+    from .onnxruntime import Session  # onnxruntime takes 20 MB and 50 ms: only who serves with it loads it
+
+    yield Session(bundle, device=device)
+
+
+def choose_device(settings: Settings) -> str:
+    """The device that will be used: the one asked for, or what "auto" stands for here."""
+    if settings.device != "auto":
+        return settings.device
+    return "cuda" if cuda.is_installed() and not settings.needs_native else "cpu"
+
+
+def _native(bundle: Bundle, settings: Settings) -> native.Native:
+    return native.Native(bundle, precision=settings.precision, level=settings.native_level)

@@ -1,0 +1,127 @@
+"""The shape of an encoder: which cell, how many, how wide, how a sentence's states become its embedding.
+
+    token ids → table → (input projection) → LSTM or GRU, stacked → pooling → (head) → embedding
+
+Checkpoints and bundles describe their encoders by the same words. Knows no weights.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..validation import grow_within
+
+_INT32 = 2**31 - 1
+
+Cell = Literal["lstm", "gru"]
+GATES: dict[Cell, int] = {"lstm": 4, "gru": 3}
+"""How many blocks of hidden rows a cell's weights have."""
+
+Pooling = Literal["final_states", "max", "mean", "last_output", "first_and_last_output"]
+"""How the top layer's states become one vector; MEANING tells each."""
+
+MEANING: dict[Pooling, str] = {
+    "final_states": "cat(h_n[-2], h_n[-1]), each direction's state once it has read the whole sentence",
+    "max": "the largest of each number over all steps of output",
+    "mean": "the mean over all steps of output",
+    "last_output": "output[-1], whose backward half has read one token: only for a head that was trained on it",
+    "first_and_last_output": "cat(output[0], output[-1]), as flair's DocumentRNNEmbeddings have it",
+}
+"""With `output` as PyTorch's, of a sentence by itself."""
+
+
+class Head(BaseModel):
+    """A linear layer after pooling, and what follows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(gt=0, le=_INT32, description="numbers that it gives")
+    then: Literal["none", "tanh", "relu", "layer_norm"] = "none"
+    epsilon: float = Field(1e-5, gt=0, le=1, description="of layer_norm, as PyTorch's eps")
+
+
+class EncoderConfig(BaseModel):
+    """The sizes of an encoder; with the weights they are all that PyTorch needs to rebuild it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cell: Cell = "lstm"
+    pooling: Pooling = "final_states"
+    vocabulary_size: int = Field(gt=0, le=_INT32)
+    embedding_size: int = Field(gt=0, le=_INT32, description="of the table")
+    input_projection: int | None = Field(
+        None, gt=0, le=_INT32, description="numbers that a linear layer makes of a row of the table, if there is one"
+    )
+    hidden_size: int = Field(gt=0, le=_INT32, description="of one direction")
+    projection_size: int | None = Field(
+        None,
+        gt=0,
+        le=_INT32,
+        description="of an LSTM's state, where it is projected (PyTorch's proj_size)",
+    )
+    layers: int = Field(ge=1, le=8)
+    bidirectional: bool = True
+    bias: bool = Field(True, description="whether the cells have biases")
+    learned_initial_states: bool = Field(False, description="whether h_0 and c_0 were learned; else they are zeros")
+    head: Head | None = None
+
+    @model_validator(mode="after")
+    def _a_projection_is_smaller(self) -> Self:
+        if self.projection_size is not None and self.cell != "lstm":
+            raise ValueError("projection_size: only an LSTM's state can be projected")
+        if self.projection_size is not None and self.projection_size >= self.hidden_size:
+            raise ValueError(f"projection_size: must be below hidden_size, {self.hidden_size}")
+        return self
+
+    @property
+    def directions(self) -> int:
+        """2 where a second cell reads from the end."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def input_size(self) -> int:
+        """Numbers that the first layer reads of a token."""
+        return self.input_projection or self.embedding_size
+
+    @property
+    def recurrent_bytes(self) -> int:
+        """Of one direction's recurrent weights in one layer, float32: what every step reads whole."""
+        return 4 * GATES[self.cell] * self.hidden_size**2
+
+    @property
+    def state_size(self) -> int:
+        """Numbers of one direction's state."""
+        return self.projection_size or self.hidden_size
+
+    @property
+    def pooled_size(self) -> int:
+        """Numbers that pooling gives."""
+        return self.directions * self.state_size * (2 if self.pooling == "first_and_last_output" else 1)
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers an embedding has."""
+        return self.head.size if self.head else self.pooled_size
+
+    @property
+    def has_halves(self) -> bool:
+        """Whether an embedding is a forward half, then a backward half."""
+        return self.bidirectional and self.head is None and self.pooling != "first_and_last_output"
+
+    def must_nest(self, sizes: Sequence[int]) -> None:
+        """Raises ValueError unless `sizes` can be nested dimensions: of each half, its first k/2 numbers."""
+        if sizes and not self.has_halves:
+            raise ValueError("nested_dimensions: an embedding without a forward and a backward half has none")
+        if not grow_within(sizes, self.dimension):
+            raise ValueError(f"nested_dimensions: sizes go up and stay below {self.dimension}")
+
+    def described(self) -> str:
+        """In a few words: "5-layer bidirectional LSTM, max pooling"."""
+        direction = "bidirectional" if self.bidirectional else "one-way"
+        parts = [f"{self.layers}-layer {direction} {self.cell.upper()}"]
+        if self.pooling != "final_states":
+            parts.append(f"{self.pooling} pooling")
+        if self.head:
+            parts.append(f"a head of {self.head.size}")
+        return ", ".join(parts)

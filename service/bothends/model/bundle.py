@@ -1,0 +1,244 @@
+"""The model folder: its files, their hashes, reading and writing. Knows nothing of how a model is run.
+
+    model.onnx       inputs token_ids int64 [batch, time], lengths int32 [batch];
+                     outputs embedding float32 [batch, dimension], h_n float32 [layers·directions, batch, state]
+    tokenizer.json   Hugging Face tokenizers format
+    golden.npz       sentences chosen to break things, with PyTorch's embedding of each, computed alone
+    README.md        the model card
+    config.json      name, version, sizes, tolerance, and the SHA-256 of each file above
+
+Files are read once, hashed, and used from memory: what was checked is what runs. docs/bundle.md says what is trusted.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import BundleError
+from ..validation import one_line, printable
+from .architecture import MEANING, EncoderConfig
+from .folder import Folder
+
+MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
+HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
+PARTIAL = ".partial"
+"""Suffix of a folder that is being written."""
+_INT32 = 2**31 - 1
+_MIB = 1 << 20
+_MOST_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
+"""Of a file, before it is read. protobuf has no larger messages than the model's limit."""
+_MOST_GOLDEN_BYTES = 256 * _MIB
+"""Of what golden.npz unpacks to."""
+T = TypeVar("T")
+
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_SHA256 = r"^[0-9a-f]{64}$"
+VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class BundleConfig(EncoderConfig):
+    """What stands in a bundle's config.json."""
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=NAME)
+    version: str = Field(pattern=VERSION)
+    max_tokens: int = Field(gt=0, le=100_000)
+    nested_dimensions: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
+        (),
+        description="sizes k that were trained for: the first k/2 numbers of each half are an embedding by themselves",
+    )
+    cosine_to_final_states: float | None = Field(
+        None,
+        ge=-1.001,
+        le=1.001,
+        description="mean over the golden sentences, where pooling is another and the embedding as wide",
+    )
+    tolerance: float = Field(
+        gt=0, le=1e-4, description="largest absolute difference to PyTorch it was verified to, on a CPU"
+    )
+    sha256: dict[str, Annotated[str, Field(pattern=_SHA256)]]
+
+    @model_validator(mode="after")
+    def _nested_dimensions_grow_within(self) -> Self:
+        self.must_nest(self.nested_dimensions)
+        return self
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many it can have, going up: the nested ones, and all."""
+        return (*self.nested_dimensions, self.dimension)
+
+    def told_pooling(self) -> str | None:
+        """What to know of a pooling that isn't the final states; None of theirs."""
+        if self.pooling == "final_states":
+            return None
+        cosine = self.cosine_to_final_states
+        far = "" if cosine is None else f"; mean cosine to the final states' embeddings {cosine:.2f}"
+        return f"pooling is {self.pooling}, {MEANING[self.pooling]}{far}"
+
+    def summary(self) -> str:
+        """One line for a person."""
+        return (
+            f"{self.name} {self.version} · {self.dimension} numbers a sentence · {self.described()} · "
+            f"up to {self.max_tokens} tokens"
+        )
+
+
+class _GoldenText(BaseModel):
+    """The JSON inside golden.npz."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sentences: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+    token_ids: list[Annotated[list[int], Field(min_length=1)]]
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Sentences with the token ids and embeddings that training's side computed for them."""
+
+    sentences: list[str]
+    token_ids: list[list[int]]
+    embeddings: NDArray[np.float32]
+    """float32 [sentences, dimension], each computed by PyTorch alone."""
+
+    def to_bytes(self) -> bytes:
+        """The content of golden.npz. Text is JSON inside it: NumPy's own strings drop trailing NULs."""
+        text = json.dumps({"sentences": self.sentences, "token_ids": self.token_ids})
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, text=np.frombuffer(text.encode(), dtype=np.uint8), embeddings=self.embeddings)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Golden":
+        """Read golden.npz. Raises ValueError where it isn't one."""
+        try:
+            _must_unpack_to(_MOST_GOLDEN_BYTES, content)
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                text = _GoldenText.model_validate_json(arrays["text"].tobytes())
+                embeddings = np.asarray(arrays["embeddings"])  # a member that is no array comes as bytes
+        except ValidationError as error:
+            raise ValueError(one_line(error)) from error
+        except Exception as error:  # NumPy and zipfile raise of everything for a broken archive
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+        if embeddings.dtype != np.float32 or embeddings.ndim != 2:
+            raise ValueError(f"embeddings are {embeddings.dtype} of {embeddings.ndim} axes, expected float32 of 2")
+        if not len(text.sentences) == len(text.token_ids) == len(embeddings):
+            raise ValueError("sentences, token ids and embeddings aren't equally many")
+        return cls(text.sentences, text.token_ids, embeddings)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose hashes held when it was read."""
+
+    path: Path
+    config: BundleConfig
+    model: bytes
+    tokenizer: str
+    golden: Golden
+    card: str
+    """Markdown."""
+
+    @classmethod
+    def open(cls, path: Path) -> "Bundle":
+        """Read and check the bundle at `path`. Raises BundleError, naming the file that is missing or wrong."""
+        with Folder(path) as folder:
+            config = _read_config(folder, path)
+            contents = {name: _read_hashed(folder, path / name, config.sha256.get(name)) for name in HASHED}
+        tokenizer = _read_as(bytes.decode, contents[TOKENIZER], path / TOKENIZER)
+        golden = _read_as(Golden.from_bytes, contents[GOLDEN], path / GOLDEN)
+        if golden.embeddings.shape[1:] != (config.dimension,):
+            raise BundleError(f"{path / GOLDEN}: embeddings don't have the {config.dimension} numbers of {CONFIG}")
+        return cls(path, config, contents[MODEL], tokenizer, golden, contents[CARD].decode(errors="replace"))
+
+
+def default_path() -> Path:
+    """The bundle that the package carries."""
+    return Path(str(files("bothends") / "models" / "english"))
+
+
+def write(
+    path: Path, *, config: Mapping[str, Any], model: bytes, tokenizer: str, golden: Golden, card: str
+) -> BundleConfig:
+    """Write a bundle to the new folder `path`: all of it or nothing. `config` is BundleConfig's fields but sha256.
+
+    Raises BundleError if something is at `path` already, or it can't be written.
+    """
+    if path.exists():
+        raise BundleError(f"{path} exists already; remove it or choose another folder")
+    contents = {
+        MODEL: model,
+        TOKENIZER: tokenizer.encode(),
+        GOLDEN: golden.to_bytes(),
+        CARD: card.encode(),
+    }
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    complete = BundleConfig(**config, sha256=hashes)
+    partial = path.with_name(path.name + PARTIAL)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, content in contents.items():
+            (partial / name).write_bytes(content)
+        (partial / CONFIG).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise BundleError(f"{path} can't be written: {error.strerror}") from error
+    return complete
+
+
+def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
+    try:
+        return read(content)
+    except ValueError as error:
+        raise BundleError(f"{file} is malformed: {printable(error)}") from error
+
+
+def _must_unpack_to(most: int, archive: bytes) -> None:
+    """A zip file reads no more of a member than the size that its directory gives."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        size = sum(member.file_size for member in members.infolist())
+    if size > most:
+        raise ValueError(f"it unpacks to {size} bytes; {most} are the most that it may hold")
+
+
+def _read_config(folder: Folder, path: Path) -> BundleConfig:
+    try:
+        content = folder.read(CONFIG, most=_MOST_BYTES[CONFIG])
+        config = BundleConfig.model_validate_json(content)
+        json.loads(content, object_pairs_hook=_each_once)
+    except ValidationError as error:
+        raise BundleError(f"{path / CONFIG}: {one_line(error)}") from error
+    except ValueError as error:
+        raise BundleError(f"{path / CONFIG}: {printable(error)}") from error
+    return config
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; where a key stands twice, readers differ in which one counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _read_hashed(folder: Folder, file: Path, expected: str | None) -> bytes:
+    content = folder.read(file.name, most=_MOST_BYTES[file.name])
+    if expected is None:
+        raise BundleError(f"{file.parent / CONFIG} has no SHA-256 of {file.name}")
+    if (found := hashlib.sha256(content).hexdigest()) != expected:
+        raise BundleError(f"{file} has changed since its export: SHA-256 {found[:12]}…, {CONFIG} says {expected[:12]}…")
+    return content

@@ -1,0 +1,119 @@
+"""Text to token ids, by the bundle's tokenizer.json. Training uses this module too, so both see the same tokens.
+
+Knows nothing of models. Unicode normalisation and unknown words are the tokenizer file's business.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tokenizers
+
+from ..chunks import chunks
+from ..errors import BothendsError, BundleError, EngineError
+from ..validation import printable
+
+_PIECE_CHARS = 1 << 16
+_SHORT_CHARS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One sentence's token ids, cut to the model's limit."""
+
+    ids: list[int]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces(Tokens):
+    """The same, with each token's text in the vocabulary and where it stands in the sentence, in characters."""
+
+    texts: list[str]
+    places: list[tuple[int, int]]
+
+
+class Tokenizer:
+    """A Hugging Face tokenizer that cuts to `max_tokens` and says so, and never pads."""
+
+    def __init__(self, definition: str, *, max_tokens: int, source: Path) -> None:
+        """Build it from the text of a tokenizer.json. Raises BundleError, naming `source`, if it is none."""
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_str(definition)
+            self._tokenizer.no_padding()
+            self._tokenizer.no_truncation()
+            self._tokenizer.encode("a")
+        except BaseException as error:
+            raise _mended(
+                error, BundleError(f"{source} is no tokenizer that can be used: {printable(error)}")
+            ) from error
+        self._max_tokens = max_tokens
+        self._source = source
+
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest token id."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    def must_fit(self, rows: int) -> None:
+        """Raises BundleError unless an embedding table of `rows` has one for every id."""
+        if self.vocabulary_size > rows:
+            raise BundleError(
+                f"{self._source}: the tokenizer has ids up to {self.vocabulary_size - 1}, the model a table of {rows}"
+            )
+
+    def vocabulary(self) -> list[str]:
+        """Every token's text by id, without the marks of a continued word; empty where an id is unused."""
+        texts = [self._tokenizer.id_to_token(index) or "" for index in range(self.vocabulary_size)]
+        return [text.removeprefix("##") for text in texts]
+
+    def encode(
+        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+    ) -> list[Tokens]:
+        """Token ids of each sentence, in order; empty where nothing in it is a token. Long input leaves the GIL free.
+
+        Long input is encoded in pieces, so that memory follows the piece and not the whole; `between` is called
+        before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
+        """
+        found: list[Tokens] = []
+        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
+            between()
+            for encoding in self._guarded(self._encode, sentences[start:stop]):
+                ids = encoding.ids
+                found.append(Tokens(ids[self._kept(len(ids), keep_end)], len(ids) > self._max_tokens))
+        return found
+
+    def pieces(
+        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+    ) -> list[Pieces]:
+        """As `encode`, with texts and places; takes longer."""
+        found: list[Pieces] = []
+        for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
+            between()
+            for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
+                kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens
+                found.append(Pieces(encoding.ids[kept], cut, encoding.tokens[kept], encoding.offsets[kept]))
+        return found
+
+    def _kept(self, tokens: int, keep_end: bool) -> slice:
+        return slice(max(0, tokens - self._max_tokens), None) if keep_end else slice(self._max_tokens)
+
+    def _guarded(
+        self, encode: Callable[[Sequence[str]], list[tokenizers.Encoding]], texts: Sequence[str]
+    ) -> list[tokenizers.Encoding]:
+        try:
+            return encode(texts)
+        except BaseException as error:
+            name = type(error).__name__  # its text may hold a caller's sentence
+            raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
+
+    def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
+        """One short sentence takes less time than to let go of the GIL and get it back from busy threads."""
+        if len(texts) == 1 and len(texts[0]) <= _SHORT_CHARS:
+            return [self._tokenizer.encode(texts[0])]
+        return list(self._tokenizer.encode_batch_fast(list(texts)))
+
+
+def _mended(error: BaseException, instead: BothendsError) -> BaseException:
+    """`instead` of whatever the library raised: a panic in it is a BaseException and would end a thread unseen."""
+    return error if isinstance(error, KeyboardInterrupt | SystemExit) else instead

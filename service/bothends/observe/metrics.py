@@ -1,0 +1,228 @@
+"""Every metric, once, with its buckets. Names are API; all of them are present at zero from the start.
+
+Knows nothing of who calls it. Seconds, tokens and rows are base units; no label ever holds a caller's text.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ..batching.request import Depth
+from ..engines.contract import BatchRecord
+from ..errors import Refusal
+
+Phase = Literal["tokenise", "queue", "engine", "serialise"]
+Reload = Literal["served", "refused"]
+"""What became of a newer model."""
+
+# fmt: off
+SECONDS = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+TOKENS = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+# fmt: on
+PHASES: tuple[Phase, ...] = get_args(Phase)
+REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
+RELOADS: tuple[Reload, ...] = get_args(Reload)
+METHODS = (
+    *("Embed", "EmbedStream", "Tokenize", "GetModel"),
+    *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
+    *("POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{id}"),
+    *("GET /model", "POST /explain"),
+)
+CODES = (
+    "OK",
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "UNAUTHENTICATED",
+    "RESOURCE_EXHAUSTED",
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "CANCELLED",
+    "INTERNAL",
+)
+
+
+def _installed(*names: str) -> str:
+    """The version of the first of these distributions that is there, or nothing; none is loaded for this."""
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return ""
+
+
+_BUILD = {
+    "version": version("bothends"),
+    "python": platform.python_version(),
+    "onnxruntime": _installed("onnxruntime-gpu", "onnxruntime"),
+    "kernel": _installed("bothends-kernel"),
+}
+
+disable_created_metrics()  # a time stamp beside each series doubles a scrape and says nothing here
+
+
+class Metrics:
+    """One server's metrics in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
+        self._refused = Counter(
+            "bothends_refused_requests", "Requests turned away unserved.", ("reason",), registry=self.registry
+        )
+        self._request_seconds = self._histogram(
+            "bothends_request_seconds", "From a request's arrival to its answer.", SECONDS, ("method",)
+        )
+        self._phase_seconds = self._histogram(
+            "bothends_phase_seconds",
+            "Time in each phase: tokenise and serialise once a request, queue once a sentence, engine once a batch.",
+            SECONDS,
+            ("phase",),
+        )
+        self._sentence_tokens = self._histogram("bothends_sentence_tokens", "Tokens read of each sentence.", TOKENS)
+        self._truncated = Counter(
+            "bothends_truncated_sentences", "Sentences cut to the model's limit.", registry=self.registry
+        )
+        self._batch_rows = self._histogram("bothends_batch_rows", "Sentences in each model run.", ROWS)
+        self._batch_tokens = self._histogram(
+            "bothends_batch_tokens", "Tokens in each model run, padding included.", TOKENS
+        )
+        self._batch_efficiency = self._histogram(
+            "bothends_batch_efficiency_ratio", "Share of each model run that is not padding.", SHARES
+        )
+        self._queue_tokens_limit = self._gauge("bothends_queue_tokens_limit", "Tokens that may wait.")
+        self._workers = self._gauge("bothends_engine_workers", "Model runs that may go on at once.")
+        self._selftest = {
+            "success": self._gauge("bothends_selftest_success", "1 if the last self-test passed, else 0."),
+            "timestamp_seconds": self._gauge("bothends_selftest_timestamp_seconds", "When it ran, in Unix time."),
+            "difference": self._gauge(
+                "bothends_selftest_difference", "Largest difference of an embedding's number from PyTorch's then."
+            ),
+        }
+        self._withdrawals = Counter(
+            "bothends_model_withdrawals",
+            "Times that the model was found unfit, and loaded anew.",
+            registry=self.registry,
+        )
+        self._reloads = Counter(
+            "bothends_model_reloads", "Attempts to serve a newer model.", ("result",), registry=self.registry
+        )
+        labels = ("name", "version", "device", "provider")
+        self._served: tuple[str, ...] | None = None
+        self._model = self._gauge("bothends_model_info", "The model that is served; always 1.", labels)
+        self._gauge("bothends_build_info", "What serves; always 1.", tuple(_BUILD)).labels(**_BUILD).set(1)
+        self._present_at_zero()
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _present_at_zero(self) -> None:
+        self._seconds_of = {method: self._request_seconds.labels(method) for method in METHODS}
+        self._count_of = {(method, code): self._requests.labels(method, code) for method in METHODS for code in CODES}
+        self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
+        self._reloads_of = {result: self._reloads.labels(result) for result in RELOADS}
+        self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
+
+    def answered(
+        self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None, trace_id: str | None = None
+    ) -> None:
+        """A request was answered with a gRPC status code, `seconds` after it came; `refusal` if it wasn't served.
+
+        `trace_id` is that of a trace in which an operator may look it up.
+        """
+        self._count_of[method, code].inc()
+        self._seconds_of[method].observe(seconds, {"trace_id": trace_id} if trace_id else None)
+        if refusal is not None:
+            self._refusals[refusal].inc()
+
+    def phase(self, phase: Phase) -> AbstractContextManager[None]:
+        """Time what is done inside `with`."""
+        return _Timer(self._phases[phase])
+
+    def embedded(self, token_counts: Iterable[int], truncated: int) -> None:
+        """A request's sentences were embedded."""
+        for count in token_counts:
+            self._sentence_tokens.observe(count)
+        if truncated:
+            self._truncated.inc(truncated)
+
+    def batch_ran(self, record: BatchRecord) -> None:
+        """The engine ran a batch."""
+        self._phases["engine"].observe(record.engine_s)
+        for wait in record.queue_s:
+            self._phases["queue"].observe(wait)
+        self._batch_rows.observe(record.rows)
+        self._batch_tokens.observe(record.padded_tokens)
+        self._batch_efficiency.observe(record.tokens / record.padded_tokens)
+
+    def watch_queue(self, queued: Callable[[], Depth], *, tokens_limit: int, workers: int) -> None:
+        """Report what waits at each scrape, and what bounds it."""
+        self.registry.register(_Queue(queued))
+        self._queue_tokens_limit.set(tokens_limit)
+        self._workers.set(workers)
+
+    def watch_device_memory(self, used: Callable[[], int]) -> None:
+        """Report `used()`, bytes, at each scrape."""
+        self._gauge("bothends_device_memory_bytes", "In use on the GPU, by whomever.").set_function(used)
+
+    def tested(self, *, success: bool, difference: float) -> None:
+        """A self-test ended just now; `difference` is the largest that it saw."""
+        self._selftest["success"].set(success)
+        self._selftest["timestamp_seconds"].set_to_current_time()
+        self._selftest["difference"].set(difference)
+
+    def withdrawn(self) -> None:
+        """The model was found unfit to answer."""
+        self._withdrawals.inc()
+
+    def reloaded(self, result: Reload) -> None:
+        """A newer model was found, and is served now or isn't fit to be."""
+        self._reloads_of[result].inc()
+
+    def serving(self, *, name: str, version: str, device: str, provider: str) -> None:
+        """Say which model is served from now on."""
+        labels = (name, version, device, provider)
+        self._model.labels(*labels).set(1)
+        if self._served not in (None, labels):
+            self._model.remove(*self._served)
+        self._served = labels
+
+
+class _Timer(AbstractContextManager[None]):
+    """A tenth of the library's own timer's cost, on the path of every request."""
+
+    __slots__ = ("_histogram", "_started")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._histogram.observe(time.perf_counter() - self._started)
+
+
+class _Queue(Collector):
+    """Asks for the queue's length only when somebody looks."""
+
+    def __init__(self, queued: Callable[[], Depth]) -> None:
+        self._queued = queued
+
+    def collect(self) -> Iterable[Metric]:
+        for name, value in self._queued()._asdict().items():
+            text = f"{name.capitalize()} that wait for the engine."
+            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value)

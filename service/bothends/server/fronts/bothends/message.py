@@ -1,0 +1,181 @@
+"""One message of a stream to its response: what became of each of its sentences, embedded or not.
+
+A sentence that can't be embedded costs itself only: one that can't be read is left out, and where the engine fails all,
+each is tried alone. Knows no stream, and no other message.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Protocol
+
+from ....core.embedder import Accepted, Embedder, Rows
+from ....errors import BothendsError, EngineError, NotServingError, OverloadedError, RequestError, SentenceError
+from ....observe.metrics import Metrics
+from ....options import Encoding
+from ....v1 import embedding_pb2
+from ....wire.messages import Item, encode_items, items, options
+from ....wire.status import to_status
+from ...dispatch import Answer
+
+
+class Listener(Protocol):
+    """Who is told what became of a message, by whatever thread knows it first."""
+
+    def done(self) -> None:
+        """A message has its content."""
+
+    def full(self, error: OverloadedError) -> None:
+        """A message has to be tried again."""
+
+    def failed(self, message: "Message", error: BothendsError) -> None:
+        """It will have no content."""
+
+
+class Message:
+    """A request on its way, which was `size` bytes."""
+
+    def __init__(
+        self,
+        request: embedding_pb2.EmbedStreamRequest,
+        size: int,
+        *,
+        embedder: Embedder,
+        metrics: Metrics,
+        answer: Answer,
+        listener: Listener,
+    ) -> None:
+        self.size = size
+        self.sentences: Sequence[str] = request.sentences
+        self.content: bytes | None = None
+        """The response, once it is complete."""
+        self._request = request
+        self._embedder = embedder
+        self._metrics = metrics
+        self._answer = answer
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._items: list[Item | None] = [None] * len(self.sentences)
+        self._missing = len(self.sentences)
+        self._version: str | None = None
+        self._work: list[Rows] = []
+        self._waiting: list[Sequence[int]] = []  # places of sentences to be tried again
+        self._charged = self._is_over = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether some of it is to be tried again."""
+        return bool(self._waiting) and not self._is_over
+
+    def begin(self, places: Sequence[int] | None = None) -> None:
+        """Embed the sentences at `places`, or all."""
+        places = range(len(self.sentences)) if places is None else places
+        if not self._is_over:
+            self._attempt(places, partial(self._begin, places))
+
+    def try_again(self) -> None:
+        """Embed what there was no room for."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for place, places in enumerate(waiting):
+            self.begin(places)
+            with self._lock:
+                if self._waiting:  # no more room than for those before
+                    self._waiting += waiting[place + 1 :]
+                    return
+
+    def close(self, *, unserved: bool = False) -> None:
+        """Give back what it holds: it was answered, or will not be, `unserved` where that is the server's doing."""
+        with self._lock:
+            charged, self._charged = self._charged, False
+            self._is_over = True
+        for rows in self._work:
+            rows.cancel()
+        if charged and self._answer.account is not None:
+            self._answer.account.give_back(len(self.sentences), unserved=unserved)
+
+    def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
+        """Act, and let each error cost no more than it must."""
+        with self._answer.guarding():
+            try:
+                act()
+            except OverloadedError as error:
+                with self._lock:
+                    self._waiting.append(places)
+                self._listener.full(error)
+            except EngineError as error:
+                self._find_to_blame(places, error)
+            except RequestError as error:
+                self._refuse(places, error)
+            except BothendsError as error:
+                self._listener.failed(self, error)
+
+    def _begin(self, places: Sequence[int]) -> None:
+        asked, encoding = options(self._request)
+        self._charge()
+        unreadable: list[SentenceError] = []
+        accepted, rows = self._embedder.begin(
+            self.sentences if len(places) == len(self.sentences) else [self.sentences[place] for place in places],
+            asked,
+            deadline=self._answer.deadline,
+            span=self._answer.span,
+            unreadable=unreadable.append,
+        )
+        with self._lock:
+            self._work.append(rows)
+        if self._is_over:
+            rows.cancel()
+        for error in unreadable:
+            place = places[error.index]
+            self._put([(place, to_status(error.at(place)))])
+        left_out = {error.index for error in unreadable}
+        read = [place for index, place in enumerate(places) if index not in left_out]
+        rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, encoding, accepted, rows)))
+
+    def _charge(self) -> None:
+        """Take so many of the caller's share, once."""
+        with self._lock:
+            if self._answer.account is None or self._charged or self._is_over:
+                return
+            if len(self.sentences) <= self._embedder.limits.sentences:  # else nobody could be served them
+                self._answer.account.take(len(self.sentences))
+                self._charged = True
+
+    def _finish(self, places: Sequence[int], encoding: Encoding, accepted: Accepted, rows: Rows) -> None:
+        """On the engine's thread that had the last row."""
+        if rows.cancelled():
+            return
+        found = self._embedder.finish(accepted, rows.result())
+        with self._lock:
+            self._version = self._version or found.model_version
+            if self._version != found.model_version:
+                raise NotServingError("another model took over in the middle of a message")
+        self._put(zip(places, items(found, encoding), strict=True))
+
+    def _find_to_blame(self, places: Sequence[int], error: EngineError) -> None:
+        """Try each sentence alone, where that helps."""
+        if len(places) > 1 and not error.hung:
+            for place in places:
+                self.begin([place])
+        else:
+            self._put([(place, to_status(error)) for place in places])
+
+    def _refuse(self, places: Sequence[int], error: RequestError) -> None:
+        """Tell it of each sentence, where they are not too many or too few to tell it of."""
+        if 0 < len(self.sentences) <= self._embedder.limits.sentences:
+            self._put([(place, to_status(error)) for place in places])
+        else:
+            self._listener.failed(self, error)
+
+    def _put(self, found: Iterable[tuple[int, Item]]) -> None:
+        with self._lock:
+            for place, item in found:
+                self._items[place] = item
+                self._missing -= 1
+            if self._missing or self._is_over or self.content is not None:
+                return
+            whole = [item for item in self._items if item is not None]
+            self._items = []
+        with self._metrics.phase("serialise"):
+            self.content = encode_items(whole, self._version or self._embedder.model.config.version)
+        self._listener.done()

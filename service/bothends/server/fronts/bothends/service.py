@@ -1,0 +1,79 @@
+"""bothends.v1.EmbeddingService: its messages in and out. Raises domain errors; dispatch.py makes statuses of them."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+
+from ....options import Options
+from ....v1 import embedding_pb2
+from ....wire.messages import SERVICE, encode, options, truncation
+from ...dispatch import Answer, Dispatcher, protobuf
+from ...grpc.call import Inbound
+from ...responder import Query, Responder
+
+
+class EmbeddingService:
+    """The unary methods over one embedder. Each settles its answer, now or later."""
+
+    def __init__(self, responder: Responder, *, max_message_bytes: int) -> None:
+        self._responder = responder
+        self._max_message_bytes = max_message_bytes
+        self._server_version = version("bothends")
+
+    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
+        """Every method's full name, and what handles its calls."""
+        handler = dispatcher.handler
+        return {
+            f"/{SERVICE}/Embed": handler("Embed", protobuf(embedding_pb2.EmbedRequest), self.embed),
+            f"/{SERVICE}/Tokenize": handler("Tokenize", protobuf(embedding_pb2.TokenizeRequest), self.tokenize),
+            f"/{SERVICE}/GetModel": handler("GetModel", protobuf(embedding_pb2.GetModelRequest), self.get_model),
+        }
+
+    def embed(self, request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+        """Embed the request's sentences."""
+        asked, encoding = options(request)
+        self._responder.embed(Query(request.sentences, asked), answer, partial(encode, encoding=encoding))
+
+    def tokenize(self, request: embedding_pb2.TokenizeRequest, answer: Answer) -> None:
+        """Cut the request's sentences into tokens."""
+        texts, asked = list(request.sentences), Options(truncation(request))
+        self._responder.charge(len(texts), answer)
+        self._responder.soon(partial(self._tokenize, texts, asked, answer), texts)
+
+    def get_model(
+        self,
+        request: embedding_pb2.GetModelRequest,  # noqa: ARG002  it has no fields yet
+        answer: Answer,
+    ) -> None:
+        """Describe the model, and what this caller may ask of it."""
+        embedder = self._responder.embedder
+        served = embedder.model
+        config = served.config
+        model = embedding_pb2.Model(
+            name=config.name,
+            version=config.version,
+            dimension=config.dimension,
+            max_tokens=config.max_tokens,
+            max_sentences=self._responder.most_sentences(answer),
+            pooling=config.pooling,
+            device=served.device,
+            server_version=self._server_version,
+            max_sentence_chars=embedder.limits.sentence_chars,
+            max_message_bytes=self._max_message_bytes,
+            nested_dimensions=config.nested_dimensions,
+            max_request_tokens=embedder.limits.tokens,
+            encoder=config.described(),
+            cosine_to_final_states=config.cosine_to_final_states,
+            engine=served.provider,
+        )
+        answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
+
+    def _tokenize(self, texts: list[str], asked: Options, answer: Answer) -> None:
+        with answer.guarding():
+            version, found = self._responder.embedder.tokenise(texts, asked, deadline=answer.deadline)
+            response = embedding_pb2.TokenizeResponse(model_version=version)
+            for sentence in found:
+                added = response.sentences.add(truncated=sentence.truncated)
+                for token, text, (start, end) in zip(sentence.ids, sentence.texts, sentence.places, strict=True):
+                    added.tokens.add(id=token, text=text, start=start, end=end)
+            answer.send(response.SerializeToString())

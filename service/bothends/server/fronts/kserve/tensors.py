@@ -1,0 +1,188 @@
+"""Requests of the Open Inference Protocol to texts and options, and embeddings to its tensors.
+
+A shape is only ever compared with the data that came: nothing is counted out or allocated by what a request claims.
+Knows no call and no model.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....embeddings import Embeddings
+from ....errors import RequestError, SentenceError
+from ....kserve.v2 import inference_pb2
+from ....options import Options, Truncation
+from ....validation import printable
+
+INPUT = "text"
+_LENGTH_BYTES = 4
+"""Before each element of raw BYTES."""
+_US = 1e-6
+_WITHOUT_MEANING = frozenset(
+    ("priority", "sequence_id", "sequence_start", "sequence_end", "triton_enable_empty_final_response")
+)
+"""What Triton's clients send of their own to any model. Like Triton, we pass over what only models with priorities,
+sequences or streams heed."""
+_KINDS = {
+    "truncation": "string_param",
+    "normalize": "bool_param",
+    "dimensions": "int64_param",
+    "timeout": "int64_param",
+}
+"""Parameters, and in which field of InferParameter each comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A tensor of which a row, or a number, belongs to each text."""
+
+    datatype: str
+    data_type: int
+    """The same as ModelConfig has it."""
+    values: Callable[[Embeddings], NDArray[Any]]
+
+
+OUTPUTS: Mapping[str, Output] = {
+    "embedding": Output("FP32", inference_pb2.TYPE_FP32, lambda found: found.rows.astype("<f4", copy=False)),
+    "token_count": Output("INT32", inference_pb2.TYPE_INT32, lambda found: np.array(found.token_counts, "<i4")),
+    "truncated": Output("BOOL", inference_pb2.TYPE_BOOL, lambda found: np.array(found.truncated, np.bool_)),
+}
+
+
+def texts(request: inference_pb2.ModelInferRequest, *, most: int) -> list[str]:
+    """The texts, of which a request may hold `most`. Raises RequestError where its tensors don't fit."""
+    if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
+        raise RequestError(
+            f"{len(request.inputs)} inputs came, or one of another name; this model has one, {INPUT!r}", field="inputs"
+        )
+    tensor = request.inputs[0]
+    if tensor.datatype != "BYTES":
+        raise RequestError(
+            f"input {INPUT!r} is {printable(tensor.datatype)!r}; it must be 'BYTES', text in UTF-8",
+            field="inputs[0].datatype",
+        )
+    if tensor.parameters:
+        raise RequestError(
+            f"input {INPUT!r} has parameters, and none are known; shared memory isn't offered",
+            field="inputs[0].parameters",
+        )
+    count = _count(tensor.shape, most)
+    return [_decoded(index, element) for index, element in enumerate(_elements(request, count))]
+
+
+def _count(shape: Any, most: int) -> int:
+    if len(shape) not in (1, 2) or shape[0] < 0 or tuple(shape[1:]) not in ((), (1,)):
+        shown = ", ".join(map(str, shape[:4])) + (", …" if len(shape) > 4 else "")
+        raise RequestError(
+            f"input {INPUT!r} has the shape [{shown}]; it must be [n] or [n, 1] for n texts", field="inputs[0].shape"
+        )
+    count: int = shape[0]
+    if count > most:
+        raise RequestError(f"{count} sentences are more than this server's limit of {most} a request")
+    return count
+
+
+def _elements(request: inference_pb2.ModelInferRequest, count: int) -> list[bytes]:
+    """The input's, wherever they are."""
+    contents, raw = request.inputs[0].contents, request.raw_input_contents
+    given = [field.name for field, _ in contents.ListFields()]
+    if raw and given:
+        raise RequestError("data is in both contents and raw_input_contents; it must be in one of them", field="inputs")
+    if len(raw) > 1:
+        raise RequestError(f"raw_input_contents has {len(raw)} entries for 1 input", field="raw_input_contents")
+    if raw:
+        return _unpacked(raw[0], count)
+    if others := [name for name in given if name != "bytes_contents"]:
+        raise RequestError(
+            f"BYTES are in contents.bytes_contents, not in {', '.join(others)}", field="inputs[0].contents"
+        )
+    found = contents.bytes_contents
+    if len(found) != count:
+        raise RequestError(_mismatch(count, str(len(found))), field="inputs[0].shape")
+    return list(found)
+
+
+def _unpacked(content: bytes, count: int) -> list[bytes]:
+    """`count` elements, each behind its length in 4 bytes, little-endian."""
+    found: list[bytes] = []
+    end = 0
+    while end < len(content) and len(found) < count:
+        start = end + _LENGTH_BYTES
+        end = start + int.from_bytes(content[end:start], "little")
+        if start > len(content) or end > len(content):
+            raise RequestError(
+                f"raw_input_contents[0] ends within element {len(found)}: its length, or its bytes, aren't all there",
+                field="raw_input_contents[0]",
+            )
+        found.append(content[start:end])
+    if len(found) != count:
+        raise RequestError(_mismatch(count, str(len(found))), field="inputs[0].shape")
+    if end != len(content):
+        raise RequestError(_mismatch(count, "more"), field="inputs[0].shape")
+    return found
+
+
+def _mismatch(count: int, found: str) -> str:
+    return f"the shape of input {INPUT!r} says {count} elements, and its data holds {found}"
+
+
+def _decoded(index: int, element: bytes) -> str:
+    try:
+        return element.decode()
+    except UnicodeDecodeError as error:
+        raise SentenceError(index, f"is no UTF-8 text: byte {error.start} isn't any") from None
+
+
+def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | None]:
+    """What is asked for beside the texts, and within how many seconds; None where that isn't said.
+
+    Raises RequestError for parameters that aren't known, or of another type.
+    """
+    given: dict[str, Any] = {}
+    for name, parameter in request.parameters.items():
+        if name in _WITHOUT_MEANING:
+            continue
+        where = f"parameters[{printable(name)}]"
+        if name not in _KINDS:
+            raise RequestError(f"parameter {printable(name)!r} isn't known; {', '.join(_KINDS)} are", field=where)
+        if (kind := parameter.WhichOneof("parameter_choice")) != _KINDS[name]:
+            raise RequestError(f"parameter {name!r} came as {kind}; it must be {_KINDS[name]}", field=where)
+        given[name] = getattr(parameter, _KINDS[name])
+    if given.get("truncation", "start") not in get_args(Truncation):
+        raise RequestError(
+            f"parameter 'truncation' must be {', '.join(get_args(Truncation))}", field="parameters[truncation]"
+        )
+    timeout_us = given.pop("timeout", 0)
+    if timeout_us < 0:
+        raise RequestError("parameter 'timeout' is a time in microseconds, not below 0", field="parameters[timeout]")
+    return Options(**given), timeout_us * _US if timeout_us else None
+
+
+def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
+    """The tensors that the response is to hold, each once; all where none are named."""
+    for index, output in enumerate(request.outputs):
+        if output.name not in OUTPUTS:
+            raise RequestError(
+                f"outputs[{index}] is none of this model's, which are {', '.join(OUTPUTS)}",
+                field=f"outputs[{index}].name",
+            )
+        if output.parameters:
+            raise RequestError(
+                f"outputs[{index}] has parameters, and none are known; classification and shared memory aren't offered",
+                field=f"outputs[{index}].parameters",
+            )
+    return list(dict.fromkeys(output.name for output in request.outputs)) or list(OUTPUTS)
+
+
+def response(found: Embeddings, *, wanted: list[str], model: str, request_id: str) -> bytes:
+    """The bytes of the ModelInferResponse that holds the tensors `wanted`."""
+    message = inference_pb2.ModelInferResponse(model_name=model, model_version=found.model_version, id=request_id)
+    for name in wanted:
+        values = OUTPUTS[name].values(found)
+        message.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=values.shape)
+        message.raw_output_contents.append(values.tobytes())
+    content: bytes = message.SerializeToString()
+    return content

@@ -1,0 +1,183 @@
+"""OpenAI's embeddings API as pydantic models, and JSON to a checked request.
+
+Knows no server and no model: which names, sizes and token ids there are, others check.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+
+from ....engines.contract import TokenIds
+from ....errors import RequestError
+from ....options import Truncation
+from ....validation import printable
+
+Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
+_SHOWN_CHARS = 64
+_INPUT = "a string, a list of strings, a list of token ids, or a list of lists of token ids"
+
+
+def _input(given: Any) -> Input:
+    """All of it as a list. Raises RequestError that names what is wrong, and shows nothing of it."""
+    if isinstance(given, str):
+        given = [given]
+    if not isinstance(given, list):
+        raise RequestError(f"input is {_INPUT}", field="input")
+    if given and type(given[0]) is int:  # a bool is no id, though Python has it for an int
+        _check(given, int, "input", "isn't a token id, as the first is")
+        return [given]
+    if given and isinstance(given[0], list):
+        _check(given, list, "input", "isn't a list of token ids, as the first is")
+        for index, ids in enumerate(given):
+            _check(ids, int, f"input[{index}]", "isn't a token id")
+        return given
+    _check(given, str, "input", f"isn't a string; input is {_INPUT}")
+    _check_encodable(given)
+    return given
+
+
+def _check(values: list[Any], kind: type, name: str, problem: str) -> None:
+    if set(map(type, values)) - {kind}:
+        index = next(index for index, value in enumerate(values) if type(value) is not kind)
+        raise RequestError(f"{name}[{index}] {problem}", field=f"{name}[{index}]")
+
+
+def _check_encodable(texts: list[str]) -> None:
+    """JSON can spell half of a surrogate pair, which is no character."""
+    if not _is_encodable("".join(texts)):  # in one go: there may be a million
+        index = next(index for index, text in enumerate(texts) if not _is_encodable(text))
+        raise RequestError(f"input[{index}] has half of a surrogate pair, which is no text", field=f"input[{index}]")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class EmbeddingRequest(BaseModel):
+    """What POST /v1/embeddings takes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)  # which also stands in the OpenAPI document
+
+    model: str = Field(description="Name of the model that is served.")
+    input: Annotated[
+        Input, PlainValidator(_input, json_schema_input_type=str | list[str] | list[int] | list[list[int]])
+    ] = Field(description="One sentence or several, as texts or as token ids of the model's own tokenizer.")
+    encoding_format: Literal["float", "base64"] | None = Field(
+        None, description="Numbers, or base64 of their float32 bytes, little-endian; float unless said."
+    )
+    dimensions: int | None = Field(
+        None, description="How many numbers a vector is to have: a size that the model offers."
+    )
+    user: str | None = Field(None, description="Taken for compatibility, and ignored.")
+    truncation: Truncation | None = Field(
+        None,
+        description="Not OpenAI's. What becomes of an input longer than the model reads: an error (the default, as at "
+        "OpenAI), or its start or end is kept.",
+    )
+
+
+class Embedding(BaseModel):
+    """One vector."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str = Field(description="Of length 1: numbers, or base64.")
+
+
+class Usage(BaseModel):
+    """What the model read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingResponse(BaseModel):
+    """What POST /v1/embeddings answers."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    model_version: str = Field(description="Not OpenAI's. Vectors of different versions must not be compared.")
+    usage: Usage
+
+
+class Model(BaseModel):
+    """The model that is served; what follows `owned_by` isn't OpenAI's."""
+
+    id: str
+    object: Literal["model"]
+    created: int = Field(description="Not kept: 0.")
+    owned_by: str
+    version: str
+    dimensions: list[int] = Field(description="Sizes that a vector may have, the largest unless said.")
+    max_tokens: int = Field(description="That the model reads of an input.")
+    max_inputs: int = Field(description="In one request of this caller's.")
+
+
+class ModelList(BaseModel):
+    """What GET /v1/models answers."""
+
+    object: Literal["list"]
+    data: list[Model]
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    message: str = Field(description="One line for a person.")
+    type: str
+    param: str | None = Field(description="The part of the request that is at fault.")
+    code: str | None
+
+
+class ErrorResponse(BaseModel):
+    """What every error answers."""
+
+    error: Problem
+
+
+def parse(content: bytes) -> EmbeddingRequest:
+    """Raises RequestError, in one line, where `content` is no such request."""
+    try:
+        given = json.loads(content.decode(), parse_constant=_no_number)
+    except UnicodeDecodeError:
+        raise RequestError("the body isn't UTF-8 text", field="") from None
+    except RecursionError:
+        raise RequestError("the body is nested too deeply", field="") from None
+    except json.JSONDecodeError as error:
+        raise RequestError(
+            f"the body isn't valid JSON: {error.msg} at line {error.lineno}, column {error.colno}", field=""
+        ) from None
+    except ValueError:  # an int of more digits than Python reads
+        raise RequestError("the body holds a number that is too long", field="") from None
+    if not isinstance(given, dict):
+        raise RequestError("the body isn't a JSON object", field="")
+    for name in given:
+        if name not in EmbeddingRequest.model_fields:  # pydantic would make an error of each
+            name = printable(name)[:_SHOWN_CHARS]
+            raise RequestError(
+                f"unknown parameter {name!r}; there are {', '.join(EmbeddingRequest.model_fields)}", field=name
+            )
+    try:
+        return EmbeddingRequest.model_validate(given)
+    except ValidationError as error:
+        raise _told(error) from None
+
+
+def _no_number(name: str) -> Any:
+    raise RequestError(f"the body holds {name}, which isn't JSON", field="")
+
+
+def _told(error: ValidationError) -> RequestError:
+    """The first mistake, without what stands there."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = str(first["loc"][0])
+    if first["type"] == "missing":
+        return RequestError(f"missing parameter {name!r}", field=name)
+    return RequestError(f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", field=name)

@@ -1,0 +1,149 @@
+"""OpenAI's embeddings API over HTTP: its JSON in and out, its words for errors. Raises domain errors."""
+
+import base64
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+from google.rpc import error_details_pb2, status_pb2
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ....embeddings import Embeddings
+from ....errors import UnknownModelError
+from ....options import Options
+from ....validation import printable
+from ....wire.status import unpacked
+from ...dispatch import Answer, Dispatcher
+from ...http.body import JSON
+from ...http.call import HttpFront, Limits
+from ...responder import Query, Responder
+from .document import document
+from .requests import parse
+
+_TYPES: dict[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
+"""The kind of error that OpenAI's API has for an HTTP status; invalid_request_error for others below 500."""
+_CODES: Mapping[str, str] = {
+    "LONG_SENTENCE": "context_length_exceeded",
+    "UNKNOWN_MODEL": "model_not_found",
+    "UNAUTHENTICATED": "invalid_api_key",
+    "QUOTA": "rate_limit_exceeded",
+    "OVERLOADED": "server_overloaded",
+    "DRAINING": "server_stopping",
+    "NOT_SERVING": "model_not_ready",
+    "DEADLINE": "deadline_exceeded",
+}
+"""Our reasons in OpenAI's words, or in words like them."""
+_SHOWN_CHARS = 64
+_EVERYTHING_ELSE = "/v1/{rest:path}"
+
+
+class OpenAI:
+    """Its endpoints over one embedder."""
+
+    def __init__(self, responder: Responder, limits: Limits) -> None:
+        self._responder = responder
+        self._front = HttpFront(limits, tell)
+        self._document = orjson.dumps(document())
+
+    def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
+        """Every path, and what handles its calls."""
+        handler, route = dispatcher.handler, self._front.route
+        return [
+            route("/v1/embeddings", POST=handler("POST /v1/embeddings", bytes, self.embed)),
+            route("/v1/models", GET=handler("GET /v1/models", bytes, self.models)),
+            route("/v1/models/{id:path}", GET=handler("GET /v1/models/{id}", bytes, self.one_model)),
+            self._front.refuses(_EVERYTHING_ELSE, 404, "there is no such path; see /openapi.json"),
+            Route("/openapi.json", self.openapi),
+        ]
+
+    def embed(self, content: bytes, answer: Answer) -> None:
+        """Embed the request's inputs."""
+        self._responder.soon(partial(self._embed, content, answer), [content])
+
+    def models(self, _: bytes, answer: Answer) -> None:
+        """The one that is served, in a list."""
+        answer.send(orjson.dumps({"object": "list", "data": [self._described(answer)]}))
+
+    def one_model(self, name: bytes, answer: Answer) -> None:
+        """The same, asked for by its name."""
+        self._must_serve(name.decode())
+        answer.send(orjson.dumps(self._described(answer)))
+
+    async def openapi(self, _: Request) -> Response:
+        """The contract, for anybody, as reflection tells it to callers of gRPC."""
+        return Response(self._document, media_type=JSON)
+
+    def _embed(self, content: bytes, answer: Answer) -> None:
+        with answer.guarding():
+            request = parse(content)
+            name = self._must_serve(request.model)
+            options = Options(request.truncation or "error", normalize=True, dimensions=request.dimensions)
+            write = partial(_write, name, request.encoding_format or "float")
+            self._responder.embed(Query(request.input, options), answer, write)
+
+    def _must_serve(self, name: str) -> str:
+        served = self._responder.embedder.model.config.name
+        if name != served:
+            asked = printable(name)[:_SHOWN_CHARS]
+            raise UnknownModelError(f"the model {asked!r} does not exist here; {served!r} is served")
+        return served
+
+    def _described(self, answer: Answer) -> dict[str, Any]:
+        config = self._responder.embedder.model.config
+        return {
+            "id": config.name,
+            "object": "model",
+            "created": 0,
+            "owned_by": "bothends",
+            "version": config.version,
+            "dimensions": list(config.sizes),
+            "max_tokens": config.max_tokens,
+            "max_inputs": self._responder.most_sentences(answer),
+        }
+
+
+def shut(why: str) -> list[BaseRoute]:
+    """The endpoints of a server that doesn't offer them, which say why."""
+    return [HttpFront(Limits(0, 0), tell).refuses(_EVERYTHING_ELSE, 403, why)]
+
+
+def tell(code: int, status: status_pb2.Status) -> bytes:
+    """An error as OpenAI's clients read it."""
+    info = unpacked(status, error_details_pb2.ErrorInfo())
+    bad = unpacked(status, error_details_pb2.BadRequest())
+    field = bad.field_violations[0].field if bad and bad.field_violations else ""
+    message = status.message
+    if field.startswith("sentences"):  # which they know as `input`
+        field = field.replace("sentences", "input", 1)
+        message = message.replace("sentences[", "input[", 1) if message.startswith("sentences[") else message
+    reason = info.reason if info else ""
+    if reason == "LONG_SENTENCE":
+        message += '; "truncation": "start" or "end" keeps that part of it'
+    kind = "server_error" if code >= 500 else _TYPES.get(code, "invalid_request_error")
+    error = {
+        "message": message,
+        "type": kind,
+        "param": None if field in ("", "request") else field,
+        "code": _CODES.get(reason),
+    }
+    return orjson.dumps({"error": error})
+
+
+def _write(model: str, encoding: str, found: Embeddings) -> bytes:
+    """On the engine's thread: JSON of float32 as short as it can be and still be read as the same number."""
+    rows = np.ascontiguousarray(found.rows)
+    vectors = rows if encoding == "float" else [base64.b64encode(row).decode() for row in rows.astype("<f4")]
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    tokens = sum(found.token_counts)
+    response = {
+        "object": "list",
+        "data": data,
+        "model": model,
+        "model_version": found.model_version,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+    return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)

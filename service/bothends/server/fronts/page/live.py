@@ -1,0 +1,36 @@
+"""A metrics registry to the few numbers that tell how a server does. Keeps nothing: who asks twice can subtract."""
+
+import time
+from collections import Counter
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from ....observe.metrics import SECONDS
+
+EMBEDDING = frozenset(["Embed", "ModelInfer", "POST /v1/embeddings", "POST /explain"])
+"""Methods whose time is an embedding's; others would make it look shorter, and streams longer."""
+
+
+def live(registry: CollectorRegistry) -> dict[str, Any]:
+    """Counts since the start, as JSON has them: sentences, requests by code and by latency; and what waits now."""
+    codes, at_most, sums = Counter[str](), Counter[float](), Counter[str]()
+    for sample in (sample for family in registry.collect() for sample in family.samples):
+        if sample.name == "bothends_requests_total":
+            codes[sample.labels["code"]] += int(sample.value)
+        elif sample.name == "bothends_request_seconds_bucket" and sample.labels["method"] in EMBEDDING:
+            at_most[float(sample.labels["le"])] += int(sample.value)
+        elif not sample.labels:
+            sums[sample.name] += int(sample.value)
+    counts = [at_most[bound] for bound in (*SECONDS, float("inf"))]
+    return {
+        "time_s": time.monotonic(),
+        "sentences": sums["bothends_sentence_tokens_count"],
+        "tokens": sums["bothends_sentence_tokens_sum"],
+        "queue": sums["bothends_queue_sentences"],
+        "requests": {code: count for code, count in codes.items() if count},
+        "latency": {
+            "bounds_s": SECONDS,
+            "counts": [count - below for count, below in zip(counts, [0, *counts], strict=False)],
+        },
+    }

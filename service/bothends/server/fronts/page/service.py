@@ -1,0 +1,160 @@
+"""The page at /: its files, and JSON for it: what is served, how it does, and where a sentence's embedding comes from.
+
+Embeddings it asks for as any caller does. Every file is packaged; nothing that it shows comes from elsewhere.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, Literal
+
+import orjson
+from google.rpc import status_pb2
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ....core.embedder import Accepted, Rows
+from ....core.explain import Parts
+from ....errors import RequestError
+from ....observe.metrics import Metrics
+from ...dispatch import Answer, Dispatcher
+from ...http.auth import who_calls
+from ...http.call import HttpFront, Limits
+from ...keys import Keys
+from ...responder import Responder
+from .live import live
+
+_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_HEADERS = {
+    # Nothing but this server's own files runs or is asked; nobody frames the page.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+_DESCRIBED = {"name", "version", "hidden_size", "layers", "nested_dimensions"}
+_SHOWN_NUMBERS = 24
+"""Of a state: more couldn't be told apart."""
+
+
+class ExplainRequest(BaseModel):
+    """The body of POST /explain."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sentence: str
+
+
+class Page:
+    """What a browser asks of one server."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        metrics: Metrics,
+        is_ready: Callable[[], bool],
+        *,
+        metrics_for: Literal["open", "keys", "off"] = "open",
+        keys: Keys | None = None,
+    ) -> None:
+        """Numbers are for whom /metrics is, all else but the files for whom the other fronts answer."""
+        self._responder = responder
+        self._metrics = metrics
+        self._is_ready = is_ready
+        self._metrics_for = metrics_for
+        self._keys = keys
+        self._server_version = version("bothends")
+
+    def routes(self, dispatcher: Dispatcher, limits: Limits) -> list[BaseRoute]:
+        """Every path, and what handles its calls."""
+        handler, route = dispatcher.handler, HttpFront(limits, _tell).route
+        routes: list[BaseRoute] = [
+            *_files(),
+            route("/model", GET=handler("GET /model", bytes, self.model)),
+            route("/explain", POST=handler("POST /explain", _parse, self.explain)),
+        ]
+        return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
+
+    async def live(self, request: Request) -> Response:
+        """The numbers of this moment."""
+        if self._metrics_for == "keys":
+            who_calls(request, self._keys)
+        return JSONResponse({"is_serving": self._is_ready(), **live(self._metrics.registry)})
+
+    def model(self, _: bytes, answer: Answer) -> None:
+        """Describe the model, its card, and what this caller may ask of it."""
+        embedder = self._responder.embedder
+        model = embedder.model
+        config = model.config
+        described = {
+            **config.model_dump(include=_DESCRIBED, mode="json"),
+            "dimension": config.dimension,
+            "encoder": config.described(),
+            "device": model.device,
+            "engine": model.provider,
+            "selftest_difference": model.self_test.max_difference,
+            "server_version": self._server_version,
+            "limits": {
+                "sentences": self._responder.most_sentences(answer),
+                "sentence_chars": embedder.limits.sentence_chars,
+                "tokens": config.max_tokens,
+            },
+            "card": model.card,
+        }
+        answer.send(_json(described))
+
+    def explain(self, request: ExplainRequest, answer: Answer) -> None:
+        """Embed the sentence's beginnings and ends, each at the cost of a sentence, and tell what they show."""
+        self._responder.soon(partial(self._begin, request.sentence, answer), [request.sentence])
+
+    def _begin(self, sentence: str, answer: Answer) -> None:
+        with answer.guarding():
+            embedder = self._responder.embedder
+            parts = Parts.of(sentence, embedder, deadline=answer.deadline)
+            self._responder.charge(len(parts.sequences), answer)
+            accepted, rows = embedder.begin(parts.sequences, deadline=answer.deadline, span=answer.span)
+            answer.cancels(rows)
+            rows.add_done_callback(partial(self._finish, parts, accepted, answer))
+
+    def _finish(self, parts: Parts, accepted: Accepted, answer: Answer, rows: Rows) -> None:
+        """On the engine's thread that had the last row."""
+        if rows.cancelled():
+            return
+        with answer.guarding():
+            explanation = parts.explained(self._responder.embedder.finish(accepted, rows.result()))
+            with self._metrics.phase("serialise"):
+                content = _json(explanation.as_json(numbers=_SHOWN_NUMBERS))
+            answer.send(content)
+
+
+def _parse(content: bytes) -> ExplainRequest:
+    try:
+        return ExplainRequest.model_validate_json(content)
+    except ValidationError:
+        raise RequestError('the body is no JSON like {"sentence": "there will be dragons"}', field="sentence") from None
+
+
+def _tell(code: int, status: status_pb2.Status) -> bytes:
+    return _json({"error": {"message": status.message, "code": code}})
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(content)
+
+
+def _files() -> list[Route]:
+    """The page at /, and all that it is made of under /page/."""
+
+    def serving(content: bytes, kind: str) -> Callable[[Request], Response]:
+        return lambda _: Response(content, media_type=kind, headers=_HEADERS)
+
+    found: list[Route] = []
+    for file in (files(__package__) / "assets").iterdir():
+        if kind := _KINDS.get(file.name.rpartition(".")[2]):  # an editor may leave others beside them
+            path = "/" if file.name == "page.html" else f"/page/{file.name}"
+            found.append(Route(path, serving(file.read_bytes(), kind)))
+    return found

@@ -1,0 +1,235 @@
+"""One HTTP request as dispatch.py takes it, over ASGI: read within bounds, answered or failed from any thread.
+
+Knows no front: each brings what it does, and the words of its errors.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from ...errors import DeadlineError
+from ...settings import Settings
+from ...wire.status import to_status, unpacked
+from ..grpc.call import Inbound, Metadata
+from .body import JSON, UnfitError, read_json
+
+_HTTP: dict[int, int] = {
+    code_pb2.INVALID_ARGUMENT: 400,
+    code_pb2.UNAUTHENTICATED: 401,
+    code_pb2.NOT_FOUND: 404,
+    code_pb2.RESOURCE_EXHAUSTED: 429,
+    code_pb2.INTERNAL: 500,
+    code_pb2.UNAVAILABLE: 503,
+    code_pb2.DEADLINE_EXCEEDED: 504,
+}
+"""What each gRPC status is in HTTP."""
+_RETRY_S = 1.0
+"""When to come again where the status doesn't say: a server that stops, or isn't fit, may be back or replaced."""
+_PIECE_BYTES = 1 << 18
+"""Of an answer, that are handed on at once: its caller must take one before he gets the next."""
+_TIMEOUT = "x-stainless-read-timeout"
+"""Seconds that the caller waits for its answer, as OpenAI's clients say it."""
+
+Handle = Callable[[Inbound], None]
+"""A dispatcher's handler of one method's calls."""
+Tell = Callable[[int, status_pb2.Status], bytes]
+"""An error as the JSON that a front's callers expect, from its HTTP status and what a gRPC caller would be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one request."""
+
+    bytes: int
+    body_s: float
+    """Seconds that its body may take to come."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """As `settings` say."""
+        return cls(settings.max_message_bytes, settings.handshake_s)
+
+
+class HttpCall:
+    """An `Inbound`. A POST's request is its body, which must be JSON; a GET's, what its route's `{name}` stands for."""
+
+    def __init__(self, scope: Scope, limits: Limits, tell: Tell) -> None:
+        self._request = Request(scope)
+        self._limits = limits
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._response: asyncio.Future[Response] = self._loop.create_future()
+        self._then: Callable[[bytes | None], None] | None = None
+        self._on_gone: Callable[[], None] | None = None
+        self._refusal: tuple[int, str] | None = None
+        self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
+        self.metadata: Metadata = self._request.headers.items()
+        self.lag_s = 0.0
+        """None: whoever has been read is begun."""
+
+    async def serve(self, handle: Handle, receive: Receive, send: Send) -> None:
+        """From the request's headers to the last byte of its response."""
+        try:
+            handle(self)
+            if (then := self._then) is not None:
+                self._then = None  # it leads back here; a circle would wait for the garbage collector
+                content = await self._content(receive)
+                then(content)
+                if content is not None:  # else there may be more of its body to come, which nobody wants
+                    await self._settled(receive)
+            await (await self._response)(self._request.scope, receive, send)
+        except ClientDisconnect:
+            pass  # nobody is there to be told
+        finally:
+            self._gone()
+
+    def read(self, then: Callable[[bytes | None], None]) -> None:
+        """Call `then`, in the event loop, with the request's bytes; None where they are unfit or don't come."""
+        self._then = then
+
+    def answer(self, content: bytes) -> None:
+        """Send JSON."""
+        self._settle(_InPieces(content, media_type=JSON))
+
+    def fail(self, status: status_pb2.Status) -> None:
+        """Send `status` in the front's words."""
+        code, message = self._refusal or (_HTTP.get(status.code, 500), status.message)
+        told = status_pb2.Status(code=status.code, message=message, details=status.details)
+        self._settle(Response(self._tell(code, told), code, _headers(code, told), JSON))
+
+    def when_gone(self, then: Callable[[], None]) -> None:
+        """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
+        self._on_gone = then
+
+    async def _content(self, receive: Receive) -> bytes | None:
+        """The request's bytes, or None: `fail`, which comes next, then says why. Raises ClientDisconnect."""
+        if self._request.method != "POST":
+            return "".join(self._request.path_params.values()).encode()
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                return await read_json(Request(self._request.scope, receive), most=self._limits.bytes)
+        except TimeoutError:
+            self._refusal = 408, f"the request's body didn't come within {self._limits.body_s:g} s"
+        except UnfitError as error:
+            self._refusal = error.told
+        return None
+
+    async def _settled(self, receive: Receive) -> None:
+        """Return once there is a response. Raises ClientDisconnect once nobody waits for it."""
+        left = asyncio.ensure_future(_leaving(receive))
+        remaining = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        await asyncio.wait((left, self._response), timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+        if self._response.done():
+            left.cancel()
+        elif left.done():
+            raise ClientDisconnect
+        else:
+            left.cancel()
+            self._gone()  # first, so that his places are free once he knows
+            self.fail(to_status(DeadlineError("the deadline passed before the answer was ready")))
+
+    def _gone(self) -> None:
+        then, self._on_gone = self._on_gone, None
+        if then is not None:
+            then()
+
+    def _settle(self, response: Response) -> None:
+        def settle() -> None:
+            if not self._response.done():
+                self._response.set_result(response)
+
+        with suppress(RuntimeError):  # the loop is closed: the server has stopped
+            self._loop.call_soon_threadsafe(settle)
+
+
+async def _leaving(receive: Receive) -> None:
+    """Wait until the caller leaves; of a body that nobody asked for, let go."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _InPieces(Response):
+    """Waits where its caller reads slowly, so that what he hasn't read isn't kept twice."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  as ASGI has it
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for start in range(0, len(self.body), _PIECE_BYTES):
+            piece = self.body[start : start + _PIECE_BYTES]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
+
+
+class HttpFront:
+    """Makes the routes of one front."""
+
+    def __init__(self, limits: Limits, tell: Tell) -> None:
+        self._limits = limits
+        self._tell = tell
+
+    def route(self, path: str, **handlers: Handle) -> Route:
+        """Calls at `path` to the handler of their HTTP method (`POST=…`); others are told which there are."""
+        return Route(path, _Endpoint(handlers, self._limits, self._tell))
+
+    def refuses(self, path: str, code: int, message: str) -> Route:
+        """Whatever comes at `path` fails with this HTTP status."""
+        return Route(path, _Refusal(code, message, self._tell))
+
+
+class _Refusal:
+    """An ASGI application that says no."""
+
+    def __init__(self, code: int, message: str, tell: Tell, headers: Mapping[str, str] | None = None) -> None:
+        status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message)
+        self._response = Response(tell(code, status), code, headers, JSON)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._response(scope, receive, send)
+
+
+class _Endpoint:
+    """An ASGI application: one path's methods."""
+
+    def __init__(self, handlers: Mapping[str, Handle], limits: Limits, tell: Tell) -> None:
+        self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
+        self._limits = limits
+        self._tell = tell
+        allowed = ", ".join(self._handlers)
+        self._other = _Refusal(405, f"this path has no such method; it has {allowed}", tell, {"Allow": allowed})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handle = self._handlers.get(scope["method"])
+        if handle is None:
+            await self._other(scope, receive, send)
+        else:
+            await HttpCall(scope, self._limits, self._tell).serve(handle, receive, send)
+
+
+def _deadline(seconds: str | None) -> float | None:
+    """When a caller who says this stops waiting; what makes no sense is no deadline."""
+    try:
+        remaining = float(seconds or "inf")
+    except ValueError:
+        return None
+    return time.monotonic() + remaining if math.isfinite(remaining) else None
+
+
+def _headers(code: int, status: status_pb2.Status) -> dict[str, str]:
+    """What HTTP says in headers."""
+    if code == 401:
+        return {"WWW-Authenticate": "Bearer"}
+    if code == 408:
+        return {"Connection": "close"}
+    if code not in (429, 503):
+        return {}
+    retry = unpacked(status, error_details_pb2.RetryInfo())
+    seconds = retry.retry_delay.ToNanoseconds() / 1e9 if retry else _RETRY_S
+    return {"Retry-After": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(seconds * 1000))}

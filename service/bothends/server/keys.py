@@ -1,0 +1,120 @@
+"""A file of API keys, and the key that came with a call, to whose it is. Knows no gRPC, no HTTP and no sentences.
+
+The file holds each key's SHA-256 only, so who reads it can't call. A plain hash is right here, where a password would
+need a slow one: `new` draws 256 random bits, and nobody tries out so many whatever a try costs.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from ..errors import SettingsError, StartupError, UnauthenticatedError
+from .quota import Account, Limits
+from .reloading import Watched, read_bytes
+
+_NAME = r"^[A-Za-z0-9_-]{1,32}$"
+"""Shorter than a key, so that a key put in a name's place is refused, and never told."""
+_SCHEME = b"bearer"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sentences_per_s: float | None = Field(None, gt=0, le=1e9)
+    concurrent_sentences: int | None = Field(None, ge=1, le=2**31 - 1)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.sentences_per_s, self.concurrent_sentences)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # Not empty, as a file is for a moment that is written over: it would lock everybody out.
+    keys: dict[Annotated[str, StringConstraints(pattern=_NAME)], _Entry] = Field(min_length=1)
+
+
+class Keys:
+    """The keys that a server knows, as their file says now."""
+
+    def __init__(self, path: Path, *, every_s: float = 5.0) -> None:
+        """Read `path`, and look for changes every so often. Raises StartupError that names line or entry."""
+        self._path = path
+        self._accounts: dict[str, Account] = {}
+        self._known = Watched([path], self._read, every_s=every_s)
+        self.reload = self._known.reload
+
+    def identify(self, authorization: str | bytes | None) -> Account:
+        """Whose key the header `authorization: Bearer KEY` holds. Raises UnauthenticatedError."""
+        if authorization is None:
+            raise UnauthenticatedError("no API key came with the call; send it as `authorization: Bearer KEY`")
+        if isinstance(authorization, str):
+            authorization = authorization.encode("utf-8", "surrogateescape")
+        scheme, _, key = authorization.partition(b" ")
+        account = find(hashlib.sha256(key.strip()).digest(), self._known.value)
+        if account is None or scheme.lower() != _SCHEME:
+            raise UnauthenticatedError("this API key isn't known here")
+        return account
+
+    def _read(self) -> list[tuple[bytes, Account]]:
+        """A key that stays keeps its account, and what it has in progress."""
+        entries = parse(read_bytes(self._path, "--api-keys"), self._path)
+        known: list[tuple[bytes, Account]] = []
+        for name, entry in entries.items():
+            account = self._accounts.setdefault(name, Account(name, entry.limits))
+            account.limits = entry.limits
+            known.append((bytes.fromhex(entry.sha256), account))
+        return known
+
+
+def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:
+    """The account whose key has this SHA-256; takes as long for any of them and for none."""
+    found = None
+    for other, account in known:
+        if hmac.compare_digest(digest, other):
+            found = account
+    return found
+
+
+def parse(content: bytes, path: Path) -> dict[str, _Entry]:
+    """What a file of keys says. Raises StartupError that names line or entry, and nothing that stands there."""
+    try:
+        entries = _File.model_validate(tomllib.loads(content.decode())).keys
+    except UnicodeDecodeError:
+        raise StartupError(f"--api-keys {path}: isn't UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise StartupError(f"--api-keys {path}: {f'line {line[1]}' if line else 'its end'} isn't valid TOML") from None
+    except ValidationError as error:
+        raise StartupError(f"--api-keys {path}: {_told(error)}") from None
+    names: dict[str, str] = {}
+    for name, entry in entries.items():
+        if (other := names.setdefault(entry.sha256, name)) != name:
+            raise StartupError(f"--api-keys {path}: keys.{other} and keys.{name} are the same key")
+    return entries
+
+
+def new(name: str) -> tuple[str, str]:
+    """A new key, and the lines of a file of keys that let its holder in. Raises SettingsError for a bad name."""
+    if not re.match(_NAME, name):
+        raise SettingsError("a key's name is 1 to 32 letters, digits, - or _")
+    key = f"bothends_{secrets.token_urlsafe(32)}"
+    return key, f'[keys.{name}]\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'
+
+
+def _told(error: ValidationError) -> str:
+    """Where the first mistake is and what is wrong, without what stands there."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["loc"][-1] == "[key]":
+        return "a key's name is 1 to 32 letters, digits, - or _"
+    place = ".".join(part if len(part) <= 32 else "…" for part in map(str, first["loc"]))
+    message = {"missing": "is missing", "extra_forbidden": "isn't known"}.get(first["type"], first["msg"])
+    return f"{place}: {message[:1].lower()}{message[1:]}"

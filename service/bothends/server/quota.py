@@ -1,0 +1,75 @@
+"""What the holder of one key may ask for: sentences a second, and sentences at once. Knows no key and no call."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import QuotaError, RequestError
+
+_BURST_S = 1.0
+"""What was not used is kept for so long."""
+_SOON_S = 0.1
+"""When sentences in progress will be done, nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None is no limit."""
+
+    sentences_per_s: float | None = None
+    concurrent_sentences: int | None = None
+
+
+class Account:
+    """One key's use of the server. `name` is the key's, for people."""
+
+    def __init__(self, name: str, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = name
+        self.limits = limits
+        """May be replaced while sentences are in progress."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.in_progress = 0
+        """Sentences."""
+        self._saved = (limits.sentences_per_s or 0.0) * _BURST_S
+        self._counted_at = clock()
+
+    def most(self, sentences: int) -> int:
+        """That many, or fewer where no request of this key may hold so many."""
+        return min(sentences, self.limits.concurrent_sentences or sentences)
+
+    def take(self, sentences: int) -> None:
+        """Begin so many. Raises QuotaError, or RequestError where it never could; then nobody has to give them back."""
+        with self._lock:
+            self._refuse_if_too_many(sentences)
+            rate = self.limits.sentences_per_s
+            if rate is not None:
+                self._refuse_if_in_debt(rate)
+                self._saved -= sentences  # into debt: else a request of more than is ever saved would wait for ever
+            self.in_progress += sentences
+
+    def give_back(self, sentences: int, *, unserved: bool = False) -> None:
+        """They are done, or, `unserved`, were refused for no fault of the caller's, who gets their share back."""
+        with self._lock:
+            self.in_progress -= sentences
+            if unserved:
+                self._saved += sentences
+
+    def _refuse_if_too_many(self, sentences: int) -> None:
+        limit = self.limits.concurrent_sentences
+        if limit is None:
+            return
+        if sentences > limit:
+            raise RequestError(f"{sentences} sentences are more than this key's limit of {limit} at once")
+        if self.in_progress + sentences > limit:
+            raise QuotaError(
+                f"{self.in_progress} sentences of this key are in progress, and {limit} may be", retry_after_s=_SOON_S
+            )
+
+    def _refuse_if_in_debt(self, rate: float) -> None:
+        now = self._clock()
+        self._saved = min(rate * _BURST_S, self._saved + rate * (now - self._counted_at))
+        self._counted_at = now
+        if self._saved < 0:
+            raise QuotaError(f"this key may send {rate:g} sentences a second", retry_after_s=-self._saved / rate + 1e-3)

@@ -1,0 +1,139 @@
+"""A unary gRPC call across Ray's proxy: its bytes passed on unread, with its deadline, and answered from any thread.
+
+`add_services` runs in the proxy, where Ray calls it by its name in `grpc_servicer_functions`; `RayCall` in the replica.
+Knows no model and no settings, and needs no Ray.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import grpc
+from google.rpc import status_pb2
+from grpc_health.v1 import health
+
+from ...wire.messages import SERVICE
+from ..grpc.call import DETAILS, Inbound, Metadata
+
+Request: TypeAlias = tuple[bytes, float | None]
+"""A request's bytes, and for how many seconds its caller still waits; None for ever."""
+Handler: TypeAlias = Callable[[Any, Any], Awaitable[Any]]
+"""Of gRPC's asyncio: a request's bytes and its context to the response's bytes."""
+
+_UNARY = {SERVICE: ("Embed", "Tokenize", "GetModel"), health.SERVICE_NAME: ("Check",)}
+_STREAMS = {SERVICE: ("EmbedStream",)}
+_NO_STREAMS = "Ray's proxies carry no streams of ours: send requests by Embed, or call a server of `bothends serve`"
+_LOST = "the replica that had this request is gone; another can answer it"
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def add_services(_: object, server: Any) -> None:
+    """Let `server`, a proxy's, take our calls. Ray makes its own handler of each method; these go around Ray's.
+
+    As they are, Ray's would read and write each message once more, drop a call's deadline, and answer INTERNAL, which
+    nobody tries again, where a replica dies.
+    """
+    rays: Callable[..., Handler] = server.service_handler_factory
+    _add(server, _UNARY, grpc.unary_unary_rpc_method_handler, lambda **which: _around(rays(**which)))
+    _add(server, _STREAMS, grpc.stream_stream_rpc_method_handler, lambda **_: _refuse)
+
+
+def _add(server: Any, services: Mapping[str, tuple[str, ...]], kind: Callable[..., Any], factory: Any) -> None:
+    rays, server.service_handler_factory = server.service_handler_factory, factory
+    try:
+        for service, methods in services.items():
+            handlers = {method: kind(_replaced) for method in methods}
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    finally:
+        server.service_handler_factory = rays
+
+
+def _around(rays: Handler) -> Handler:
+    async def handle(content: bytes, context: Any) -> Any:
+        answer = await rays((content, context.time_remaining()), context)
+        # A failure of ours has details, in status.py's words. Without them it is Ray's: the replica died.
+        if context.code() is grpc.StatusCode.INTERNAL and all(
+            name != DETAILS for name, _ in context.trailing_metadata()
+        ):
+            context.set_code(grpc.StatusCode.UNAVAILABLE)
+            context.set_details(_LOST)
+        return answer
+
+    return handle
+
+
+async def _refuse(_: Any, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NO_STREAMS)
+
+
+def _replaced(*_: Any) -> None:
+    """Stands where Ray puts what it makes."""
+
+
+class Sent:
+    """A response's bytes, as Ray asks for those of a message."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def SerializeToString(self) -> bytes:  # noqa: N802  protobuf's name
+        """The bytes."""
+        return self._content
+
+
+class RayCall:
+    """An `Inbound`. `context` is Ray's, which goes back to the proxy beside the response."""
+
+    def __init__(self, request: Request, context: Any) -> None:
+        self._content, remaining_s = request
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._sent: asyncio.Future[Sent] = self._loop.create_future()
+        self._on_gone: Callable[[], None] | None = None
+        self.deadline = None if remaining_s is None else time.monotonic() + remaining_s
+        self.metadata: Metadata = context.invocation_metadata()
+        self.lag_s = 0.0
+        """None: whoever comes is begun."""
+
+    async def serve(self, handle: Callable[[Inbound], None]) -> Sent:
+        """The response, once there is one. Cancelled where the caller has left, or his deadline has passed."""
+        try:
+            handle(self)
+            return await self._sent
+        finally:
+            then, self._on_gone = self._on_gone, None
+            if then is not None:
+                then()
+
+    def read(self, then: Callable[[bytes | None], None]) -> None:
+        """Call `then` with the request's bytes, now."""
+        then(self._content)
+
+    def answer(self, content: bytes) -> None:
+        """Send the response's bytes."""
+        self._soon(lambda: None, content)
+
+    def fail(self, status: status_pb2.Status) -> None:
+        """Send `status`. Returned, not raised: Ray drops the details of what is raised."""
+
+        def tell() -> None:
+            self._context.set_code(_CODES[status.code])
+            self._context.set_details(status.message)
+            self._context.set_trailing_metadata([(DETAILS, status.SerializeToString())])
+
+        self._soon(tell, b"")
+
+    def when_gone(self, then: Callable[[], None]) -> None:
+        """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
+        self._on_gone = then
+
+    def _soon(self, tell: Callable[[], None], content: bytes) -> None:
+        def settle() -> None:
+            if not self._sent.done():
+                tell()
+                self._sent.set_result(Sent(content))
+
+        with suppress(RuntimeError):  # the loop is closed: the replica has stopped
+            self._loop.call_soon_threadsafe(settle)

@@ -1,0 +1,77 @@
+"""A query that a front has parsed, to its answer: embedded, and written as that front wants it.
+
+Knows no wire: fronts bring what writes their answers.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from ..core.embedder import Accepted, Embedder, Rows
+from ..core.inputs import Sentences
+from ..embeddings import Embeddings
+from ..observe.metrics import Metrics
+from ..options import AS_THEY_ARE, Options
+from .dispatch import Answer
+
+_LONG_CHARS = 4096
+"""A query of more is read in a thread of its own: the one that takes calls is everybody's."""
+_TOKENISERS = ThreadPoolExecutor(2, "bothends-tokenise")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What every front's request for embeddings comes down to."""
+
+    sentences: Sentences
+    options: Options = AS_THEY_ARE
+    deadline: float | None = None
+    """The request's own, a time of `time.monotonic`, where its protocol has such; the call's holds in any case."""
+
+
+class Responder:
+    """Answers queries from one embedder."""
+
+    def __init__(self, embedder: Embedder, metrics: Metrics) -> None:
+        self.embedder = embedder
+        self._metrics = metrics
+
+    def embed(self, query: Query, answer: Answer, write: Callable[[Embeddings], bytes]) -> None:
+        """Embed within the call's deadline, and send what `write` makes of it; who leaves frees the queue's places."""
+        self.charge(len(query.sentences), answer)
+        self.soon(partial(self._begin, query, answer, write), query.sentences)
+
+    def most_sentences(self, answer: Answer) -> int:
+        """That one request of this caller may hold."""
+        most = self.embedder.limits.sentences
+        return most if answer.account is None else answer.account.most(most)
+
+    def charge(self, sentences: int, answer: Answer) -> None:
+        """Take so many of the caller's share."""
+        if sentences <= self.embedder.limits.sentences:  # else nobody could be served them
+            answer.charge(sentences)
+
+    def soon(self, act: Callable[[], None], sentences: Sentences) -> None:
+        """Act now, or in another thread where to tokenise, or to parse, so much would keep others waiting."""
+        if sum(map(len, sentences)) > _LONG_CHARS:
+            _TOKENISERS.submit(act)
+        else:
+            act()
+
+    def _begin(self, query: Query, answer: Answer, write: Callable[[Embeddings], bytes]) -> None:
+        with answer.guarding():
+            deadline = min((end for end in (answer.deadline, query.deadline) if end is not None), default=None)
+            accepted, rows = self.embedder.begin(query.sentences, query.options, deadline=deadline, span=answer.span)
+            answer.cancels(rows)
+            rows.add_done_callback(partial(self._finish, accepted, answer, write))
+
+    def _finish(self, accepted: Accepted, answer: Answer, write: Callable[[Embeddings], bytes], rows: Rows) -> None:
+        """On the engine's thread that had the last row."""
+        if rows.cancelled():
+            return
+        with answer.guarding():
+            found = self.embedder.finish(accepted, rows.result())
+            with self._metrics.phase("serialise"):
+                content = write(found)
+            answer.send(content)

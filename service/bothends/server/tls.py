@@ -1,0 +1,104 @@
+"""Certificate files to what gRPC and HTTP need of them, read again once they change. Knows no port and no call."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from ..errors import StartupError
+from .reloading import Watched, read_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """What was in the files when they fitted each other."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    client_ca: bytes | None
+    context: ssl.SSLContext
+
+
+class Certificates:
+    """The server's certificate chain and key, and who signs callers' certificates; PEM files."""
+
+    def __init__(self, certificate: Path, key: Path, client_ca: Path | None, *, every_s: float = 5.0) -> None:
+        """Read. Raises StartupError that names setting, file and reason."""
+        self._certificate, self._key, self._client_ca = certificate, key, client_ca
+        paths = [path for path in (certificate, key, client_ca) if path]
+        self._files = Watched(paths, self._read, every_s=every_s)
+        self.reload = self._files.reload
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """gRPC's, which asks at each new connection for what has changed. With a client CA, callers must show one."""
+        given = self._files.value
+
+        def changed() -> grpc.ServerCertificateConfiguration | None:
+            nonlocal given
+            if (newest := self._files.value) is given:
+                return None
+            given = newest
+            return _configuration(newest)
+
+        return grpc.dynamic_ssl_server_credentials(
+            _configuration(given),
+            changed,  # type: ignore[arg-type]  # None is for no change, as grpc documents
+            require_client_authentication=self._client_ca is not None,
+        )
+
+    def context(self) -> ssl.SSLContext:
+        """HTTP's, which gives each new connection the newest. Asks for no caller's certificate: probes have none."""
+        context = self._files.value.context
+
+        def use_newest(connection: ssl.SSLObject | ssl.SSLSocket, *_: object) -> None:
+            connection.context = self._files.value.context
+
+        context.sni_callback = use_newest  # called for clients that name no server too
+        return context
+
+    def _read(self) -> _Identity:
+        certificate = _pem(self._certificate, "--tls-cert", b"CERTIFICATE-----")
+        key = _pem(self._key, "--tls-key", b"PRIVATE KEY-----")
+        client_ca = _pem(self._client_ca, "--tls-client-ca", b"CERTIFICATE-----") if self._client_ca else None
+        if client_ca is not None:
+            _check_ca(client_ca, f"--tls-client-ca {self._client_ca}")
+        return _Identity(certificate, key, client_ca, self._context(key))
+
+    def _context(self, key: bytes) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.set_alpn_protocols(["http/1.1"])
+        if b"ENCRYPTED" in key:
+            raise StartupError(f"--tls-key {self._key}: is encrypted; a server can't type its passphrase")
+        try:
+            context.load_cert_chain(self._certificate, self._key)
+        except OSError as error:  # SSLError is one
+            reason = getattr(error, "reason", None)
+            if reason == "KEY_VALUES_MISMATCH":
+                raise StartupError(f"--tls-key {self._key}: isn't the key of --tls-cert {self._certificate}") from error
+            raise StartupError(
+                f"--tls-cert {self._certificate}, --tls-key {self._key}: can't be read as PEM ({reason or error})"
+            ) from error
+        return context
+
+
+def _configuration(identity: _Identity) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(identity.key, identity.certificate)], identity.client_ca)
+
+
+def _pem(path: Path, setting: str, label: bytes) -> bytes:
+    content = read_bytes(path, setting)
+    if label not in content:
+        raise StartupError(f"{setting} {path}: holds no PEM {label.decode().strip('-').lower()}")
+    return content
+
+
+def _check_ca(content: bytes, source: str) -> None:
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_verify_locations(
+            cadata=content.decode("ascii", "replace")
+        )
+    except (ssl.SSLError, ValueError) as error:
+        raise StartupError(
+            f"{source}: can't be read as PEM certificates ({getattr(error, 'reason', error)})"
+        ) from error

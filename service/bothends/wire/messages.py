@@ -1,0 +1,175 @@
+"""Options from requests, and responses with their vectors as bytes: the same messages on the wire, written and read
+without counting out floats.
+
+A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
+(https://protobuf.dev/programming-guides/encoding/#packed). So a message that differs from the contract's only in that
+type serialises to the contract's bytes; a row is copied once, where the other way makes a Python float of each number.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, TypeAlias, Unpack
+
+import numpy as np
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
+from google.rpc import status_pb2
+from numpy.typing import NDArray
+
+from ..embeddings import Embeddings
+from ..errors import RequestError
+from ..options import Asked, Encoding, Options, Truncation, encoded, understood
+from ..v1 import embedding_pb2
+
+SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
+_FIELD: dict[Encoding, str] = {
+    "float32": "values",
+    "float16": "float16_values",
+    "int8": "int8_values",
+    "sign_bits": "sign_bits",
+}
+_DTYPE: dict[Encoding, str] = {"float32": "<f4", "float16": "<f2", "int8": "i1", "sign_bits": "u1"}
+TRUNCATIONS: dict[int, Truncation] = {
+    embedding_pb2.TRUNCATION_UNSPECIFIED: "start",
+    embedding_pb2.TRUNCATION_ERROR: "error",
+    embedding_pb2.TRUNCATION_KEEP_START: "start",
+    embedding_pb2.TRUNCATION_KEEP_END: "end",
+}
+ENCODINGS: dict[int, Encoding] = {
+    embedding_pb2.ENCODING_UNSPECIFIED: "float32",
+    embedding_pb2.ENCODING_FLOAT32: "float32",
+    embedding_pb2.ENCODING_FLOAT16: "float16",
+    embedding_pb2.ENCODING_INT8: "int8",
+    embedding_pb2.ENCODING_SIGN_BITS: "sign_bits",
+}
+AskedFor: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
+
+
+def _messages() -> descriptor_pool.DescriptorPool:
+    """The contract's messages under another package, `Embedding.values` made bytes."""
+    file = descriptor_pb2.FileDescriptorProto()
+    embedding_pb2.DESCRIPTOR.CopyToProto(file)
+    file.name, file.package = "bothends/wire.proto", "bothends.wire"
+    del file.service[:]
+    for message in file.message_type:
+        for field in message.field:
+            if field.type_name:
+                field.type_name = field.type_name.replace(".bothends.v1.", ".bothends.wire.")
+            if (message.name, field.name) == ("Embedding", "values"):
+                field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+                field.label = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
+    pool = descriptor_pool.DescriptorPool()
+    for imported in (any_pb2, status_pb2):
+        pool.AddSerializedFile(imported.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    return pool
+
+
+_POOL = _messages()
+Response: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedResponse"))
+"""EmbedResponse, `Embedding.values` being bytes."""
+StreamResponse: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedStreamResponse"))
+"""EmbedStreamResponse, likewise."""
+Item: TypeAlias = dict[str, Any] | status_pb2.Status
+"""The fields of an Embedding, or why there is none."""
+
+
+def options(request: AskedFor) -> tuple[Options, Encoding]:
+    """What `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
+    if request.encoding not in ENCODINGS:
+        raise RequestError(f"{request.encoding} is no Encoding of this contract", field="encoding")
+    asked = Options(truncation(request), request.normalize, request.dimensions or None)
+    return asked, ENCODINGS[request.encoding]
+
+
+def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Truncation:
+    """As `options`, of that field alone."""
+    if request.truncation not in TRUNCATIONS:
+        raise RequestError(f"{request.truncation} is no Truncation of this contract", field="truncation")
+    return TRUNCATIONS[request.truncation]
+
+
+def fields(**asked: Unpack[Asked]) -> dict[str, Any]:
+    """What a request holds beside its sentences. Raises RequestError for what the contract has no word for."""
+    options, encoding = understood(**asked)
+    return {
+        "truncation": _number(TRUNCATIONS, options.truncation),
+        "normalize": options.normalize,
+        "dimensions": options.dimensions or 0,
+        "encoding": _number(ENCODINGS, encoding),
+    }
+
+
+def _number(words: Mapping[int, str], word: str) -> int:
+    return next(number for number, known in words.items() if known == word)
+
+
+def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
+    """The bytes of the EmbedResponse that holds `found`."""
+    response = Response(model_version=found.model_version)
+    for item in items(found, encoding):
+        response.embeddings.add(**item)
+    content: bytes = response.SerializeToString()
+    return content
+
+
+def encode_items(items: Iterable[Item], model_version: str) -> bytes:
+    """The bytes of the EmbedStreamResponse that holds `items`."""
+    response = StreamResponse(model_version=model_version)
+    for item in items:
+        if isinstance(item, dict):
+            response.items.add(embedding=item)
+        else:
+            response.items.add().error.MergeFromString(item.SerializeToString())  # another pool's class
+    content: bytes = response.SerializeToString()
+    return content
+
+
+def items(found: Embeddings, encoding: Encoding) -> Iterator[dict[str, Any]]:
+    """The fields of Embedding that hold each of `found`."""
+    fields = written(found.rows, encoding)
+    for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
+        yield {**values, "token_count": count, "truncated": truncated}
+
+
+def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str, Any]]:
+    """The fields of Embedding that hold each of `rows`."""
+    numbers, scales = encoded(rows, encoding)
+    written = (row.tobytes() for row in np.ascontiguousarray(numbers, dtype=_DTYPE[encoding]))
+    if scales is None:
+        return ({_FIELD[encoding]: content} for content in written)
+    return ({"int8_values": content, "scale": scale} for content, scale in zip(written, scales, strict=True))
+
+
+def decode(responses: Sequence[Any]) -> Embeddings:
+    """The embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
+    if len({response.model_version for response in responses}) > 1:
+        raise ValueError("embeddings of different models don't fit together")
+    embeddings = list(chain.from_iterable(response.embeddings for response in responses))
+    return decode_embeddings(embeddings, responses[0].model_version)
+
+
+def decode_embeddings(embeddings: Sequence[Any], model_version: str) -> Embeddings:
+    """One or more embeddings of such responses. Raises ValueError where they don't fit."""
+    encoding = _encoding(embeddings)
+    values = [getattr(embedding, _FIELD[encoding]) for embedding in embeddings]
+    sizes = set(map(len, values))
+    if len(sizes) > 1:
+        raise ValueError("embeddings of different models don't fit together")  # numbers would move to other sentences
+    if not sizes or 0 in sizes:
+        raise ValueError("an answer holds no embeddings")
+    rows = np.frombuffer(b"".join(values), dtype=_DTYPE[encoding]).reshape(len(values), -1)
+    return Embeddings(
+        rows.astype(rows.dtype.newbyteorder("=")),  # a copy that its owner may write to
+        [embedding.token_count for embedding in embeddings],
+        [embedding.truncated for embedding in embeddings],
+        model_version,
+        np.array([embedding.scale for embedding in embeddings], np.float32) if encoding == "int8" else None,
+    )
+
+
+def _encoding(embeddings: Sequence[Any]) -> Encoding:
+    """That of the first; one of another is found to have no numbers."""
+    for encoding, field in _FIELD.items():
+        if embeddings and getattr(embeddings[0], field):
+            return encoding
+    return "float32"

@@ -1,0 +1,284 @@
+"""Workers that look after the source of their work: who brings it in, when, and who carries the rows out."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bothends.batching.batcher import Batcher
+from bothends.engines.contract import TokenIds
+from tests.support.engines import PATIENCE_S, Clock, HeldEngine, batcher_of, rows_of
+
+HANGS = 1313
+"""A sentence with this word keeps its engine until the test ends."""
+A_MOMENT_S = 0.05
+"""In which what may not happen would have happened."""
+
+
+class Inbox:
+    """A source that the test fills. What is put is submitted by whichever thread attends, which it remembers."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self.batcher = batcher
+        self.letters: deque[tuple[list[TokenIds], Future[list[list[float]]]]] = deque()
+        self.came = threading.Condition()
+        self.has_ended = False
+        self.is_open = threading.Event()  # else whoever attends is held after bringing in what came
+        self.is_open.set()
+        self.brought = threading.Semaphore(0)
+        self.attendants: list[int] = []
+        self.deliverers: list[int] = []
+
+    def put(self, *letters: list[TokenIds]) -> list[Future[list[list[float]]]]:
+        """Let all of them come at once."""
+        found = [(sentences, Future()) for sentences in letters]
+        with self.came:
+            self.letters.extend(found)
+            self.came.notify_all()
+        return [future for _, future in found]
+
+    def end(self) -> None:
+        """Bring nothing more, not even what has come."""
+        with self.came:
+            self.letters.clear()
+            self.has_ended = True
+            self.came.notify_all()
+
+    def wait(self) -> bool:
+        with self.came:
+            self.came.wait_for(lambda: self.letters or self.has_ended)
+        return bool(self.letters) or not self.has_ended
+
+    def pull(self, most: int) -> bool:
+        for _ in range(most):
+            with self.came:
+                if not self.letters:
+                    break
+                sentences, future = self.letters.popleft()
+            self.attendants.append(threading.get_ident())
+            self.batcher.submit(sentences).add_done_callback(self._passing_on(future))
+            self.brought.release()
+        assert self.is_open.wait(PATIENCE_S)
+        return bool(self.letters) or not self.has_ended
+
+    def _passing_on(self, future: Future[list[list[float]]]) -> Callable[[Future[object]], None]:
+        def pass_on(rows: Future[object]) -> None:
+            self.deliverers.append(threading.get_ident())
+            future.set_result(rows.result(0).tolist())  # type: ignore[attr-defined]
+
+        return pass_on
+
+    def await_brought(self, letters: int = 1, *, moving: Clock | None = None) -> None:
+        """Wait until so many more have been submitted, with a clock that moves meanwhile or one that doesn't."""
+        end = time.monotonic() + PATIENCE_S
+        for _ in range(letters):
+            while not self.brought.acquire(timeout=0.01):
+                assert time.monotonic() < end
+                if moving is not None:
+                    moving.now += 0.006
+
+
+Attended = Callable[..., Inbox]
+
+
+class HangingEngine(HeldEngine):
+    """Held as every batch is, but for one that hangs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = threading.Event()
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        if [HANGS] in sentences:
+            self.entered.release()
+            assert self.is_over.wait(PATIENCE_S)
+            return rows_of(sentences)
+        return super().run(sentences)
+
+
+@pytest.fixture
+def engine() -> HangingEngine:
+    return HangingEngine()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def attended(engine: HangingEngine, clock: Clock) -> Iterator[Attended]:
+    """A batcher with an inbox to look after, stopped in the end as a server stops."""
+    made = []
+
+    def start(**changes: object) -> Inbox:
+        inbox = Inbox(batcher_of(engine, clock=clock, max_queue_tokens=1000, **changes))
+        inbox.batcher.attend_to(inbox)
+        made.append(inbox)
+        return inbox
+
+    yield start
+    for inbox in made:
+        inbox.is_open.set()
+        engine.is_over.set()
+        engine.released.release(1000)
+        inbox.end()
+        assert inbox.batcher.close(timeout_s=PATIENCE_S)
+        assert inbox.batcher._crew.join(0)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_what_comes_is_run_and_answered(attended: Attended, engine: HangingEngine, workers: int) -> None:
+    inbox = attended(workers=workers)
+    engine.released.release(1000)
+    answers = [inbox.put([[number], [number, 1]])[0] for number in range(100)]
+    assert [answer.result(PATIENCE_S) for answer in answers] == [[[n, 1], [n + 1, 2]] for n in range(100)]
+
+
+def test_patience_brings_company(attended: Attended, engine: HangingEngine) -> None:
+    """Who wakes for a sentence pauses before bringing it in, and what comes meanwhile is in the same batch."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            answers.extend(inbox.put([[2]], [[3]]))
+
+    inbox = attended(patience_s=0.002, sleep=pause)
+    answers: list[Future[list[list[float]]]] = []
+    engine.released.release(1000)
+    assert inbox.put([[1]])[0].result(PATIENCE_S) == [[1, 1]]
+    assert [answer.result(PATIENCE_S) for answer in answers] == [[[2, 1]], [[3, 1]]]
+    assert sorted(engine.batches[0]) == [[1], [2], [3]]
+    assert set(pauses) == {0.002}
+
+
+def test_what_comes_while_all_run_waits_outside_and_goes_together(attended: Attended, engine: HangingEngine) -> None:
+    """A core that computes is not asked to read; the worker that ends its batch brings in all that came."""
+    inbox = attended()
+    inbox.put([[1]])
+    engine.await_batch()
+    inbox.await_brought()
+    answers = inbox.put([[2]], [[3]], [[4]])
+    assert not inbox.brought.acquire(timeout=A_MOMENT_S)
+    engine.released.release()
+    engine.await_batch()
+    assert engine.batches[1] == [[2], [3], [4]]
+    engine.released.release()
+    assert [answer.result(PATIENCE_S) for answer in answers] == [[[2, 1]], [[3, 1]], [[4, 1]]]
+
+
+def test_a_long_batch_does_not_leave_the_source_alone(attended: Attended, engine: HangingEngine, clock: Clock) -> None:
+    """After a few milliseconds the thread to spare brings in what came, to be queued or refused; it runs nothing."""
+    inbox = attended()
+    inbox.put([[1]])
+    engine.await_batch()
+    inbox.await_brought()
+    for number in (2, 3):
+        inbox.put([[number]])
+        inbox.await_brought(moving=clock)
+    assert len(engine.batches) == 1
+    assert inbox.batcher.queued == (2, 2, 2)
+
+
+def test_an_engine_that_hangs_stops_no_other(attended: Attended, engine: HangingEngine) -> None:
+    """With one of two workers hung for good, the other brings in, runs and answers as if it were alone."""
+    inbox = attended(workers=2)
+    inbox.put([[HANGS]])
+    engine.await_batch()
+    engine.released.release(5)
+    for number in range(5):
+        (answer,) = inbox.put([[number]])
+        assert answer.result(PATIENCE_S) == [[number, 1]]
+
+
+def test_rows_are_left_to_whoever_attends(attended: Attended, engine: HangingEngine) -> None:
+    """Two that write answers would wait for each other; the one that ran the batch looks for the next."""
+    inbox = attended(workers=2)
+    (answer,) = inbox.put([[1]])
+    engine.await_batch()
+    inbox.await_brought()
+    inbox.is_open.clear()
+    inbox.put([[2]])
+    inbox.await_brought()
+    engine.released.release()
+    engine.await_batch()  # the second letter's: the first worker runs it already
+    assert not answer.done()
+    inbox.is_open.set()
+    assert answer.result(PATIENCE_S) == [[1, 1]]
+    assert inbox.deliverers[0] == inbox.attendants[1] != inbox.attendants[0]
+
+
+def test_a_whole_batch_is_begun_while_more_is_brought_in(attended: Attended, engine: HangingEngine) -> None:
+    """Less than that waits for the one who attends: he would take it himself, and more with it."""
+    inbox = attended(workers=2)
+    inbox.is_open.clear()
+    inbox.put([[1]], [[2]], [[3]])
+    inbox.await_brought(3)
+    assert not engine.entered.acquire(timeout=A_MOMENT_S)
+    inbox.is_open.set()
+    engine.await_batch()
+    engine.released.release()
+    inbox.is_open.clear()
+    inbox.put([[4]], [[5]], [[6]], [[7]])
+    inbox.await_brought(4)
+    engine.await_batch()
+    assert engine.batches == [[[1], [2], [3]], [[4], [5], [6], [7]]]
+
+
+def test_whoever_attends_takes_a_core_too(attended: Attended, engine: HangingEngine) -> None:
+    """With one worker, even a whole batch waits until all that came has been brought in."""
+    inbox = attended()
+    inbox.is_open.clear()
+    inbox.put(*[[[number]] for number in range(8)])
+    inbox.await_brought(8)
+    assert not engine.entered.acquire(timeout=A_MOMENT_S)
+    inbox.is_open.set()
+    engine.await_batch()
+
+
+def test_no_more_is_brought_in_than_a_window_holds(attended: Attended, engine: HangingEngine, clock: Clock) -> None:
+    """The rest waits outside, where a call that is to be refused still finds it cheap."""
+    inbox = attended()
+    inbox.put([[1]])
+    engine.await_batch()
+    inbox.await_brought()
+    inbox.put(*[[[2]]] * 100)
+    inbox.await_brought(64, moving=clock)
+    for _ in range(5):
+        clock.now += 1
+        assert not inbox.brought.acquire(timeout=0.01)
+    assert inbox.batcher.queued == (64, 64, 64)
+
+
+def test_with_a_core_to_spare_nothing_waits_outside(attended: Attended, engine: HangingEngine) -> None:
+    """An engine that computes elsewhere leaves the core to whoever reads: what comes is queued while it runs."""
+    inbox = attended(spare_core=True)
+    inbox.put([[1]])
+    engine.await_batch()
+    inbox.put([[2]], [[3]])
+    inbox.await_brought(3)
+    assert inbox.batcher.queued == (2, 2, 2)
+    engine.released.release()
+    engine.await_batch()
+    assert engine.batches[1] == [[2], [3]]
+
+
+def test_in_process_callers_are_served_beside_a_source(attended: Attended, engine: HangingEngine) -> None:
+    """Whoever submits from a thread of his own needs nothing to come to the source."""
+    inbox = attended()
+    engine.released.release(10)
+    assert inbox.batcher.submit([[5]]).result(PATIENCE_S).tolist() == [[5, 1]]
+
+
+def test_a_source_that_ends_leaves_the_batcher_at_work(attended: Attended, engine: HangingEngine) -> None:
+    inbox = attended(workers=2)
+    inbox.end()
+    engine.released.release(10)
+    for number in range(5):
+        assert inbox.batcher.submit([[number]]).result(PATIENCE_S).tolist() == [[number, 1]]

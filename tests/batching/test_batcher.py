@@ -1,0 +1,265 @@
+"""The queue in front of the engine, driven by hand-held engines: no model, no clock but the test's, no sleeps."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import wait
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bothends.batching.batcher import Batcher
+from bothends.engines.contract import BatchRecord
+from bothends.errors import DeadlineError, DrainingError, OverloadedError
+from tests.support.engines import PATIENCE_S, Clock, FreeEngine, HeldEngine, batcher_of, rows_of
+
+
+@pytest.fixture
+def engine() -> HeldEngine:
+    return HeldEngine()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def records() -> list[BatchRecord]:
+    return []
+
+
+@pytest.fixture
+def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[Batcher]:
+    """One worker, held inside its first batch, so that what is submitted next has to wait."""
+    made = batcher_of(engine, clock=clock, observe=records.append)
+    first = made.submit([[1]])
+    engine.await_batch()
+    yield made
+    engine.released.release(1000)
+    made.close(timeout_s=PATIENCE_S)
+    assert first.done()
+
+
+def test_an_idle_worker_waits_for_nobody() -> None:
+    """One sentence alone runs at once, without company."""
+    with batcher_of(FreeEngine()) as batcher:
+        rows = batcher.submit([[3, 4]]).result(PATIENCE_S)
+    assert rows.tolist() == [[7, 2]]
+
+
+def test_rows_come_in_the_callers_order_across_batches() -> None:
+    """Sentences are sorted for batching; their rows are not."""
+    sentences = [[index] * (1 + index * 7 % 10) for index in range(50)]
+    with batcher_of(FreeEngine()) as batcher:
+        rows = batcher.submit(sentences).result(PATIENCE_S)
+    assert np.array_equal(rows, rows_of(sentences))
+
+
+def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldEngine) -> None:
+    """A batch holds the sentence whose turn it is and those of like length, whoever sent them."""
+    futures = [batcher.submit([[1] * n]) for n in (3, 9, 3, 8, 3, 9, 3)]
+    engine.released.release(10)
+    wait(futures, timeout=PATIENCE_S)
+    assert [sorted(map(len, batch)) for batch in engine.batches[1:]] == [[3, 3, 3, 3], [8, 9, 9]]
+
+
+def test_a_free_worker_takes_what_waits_however_little(engine: HeldEngine) -> None:
+    """Beside a batch that runs, or hangs, a second worker starts at once: nothing waits while a worker is free."""
+    with batcher_of(engine, workers=2) as batcher:
+        hung = batcher.submit([[1]])
+        engine.await_batch()
+        other = batcher.submit([[2]])
+        engine.await_batch()
+        engine.released.release(10)
+        wait([hung, other], timeout=PATIENCE_S)
+    assert engine.batches == [[[1]], [[2]]]
+
+
+def test_no_more_batches_run_than_there_are_workers(engine: HeldEngine) -> None:
+    """What comes while all run waits for one of them, and goes together."""
+    with batcher_of(engine, workers=2) as batcher:
+        futures = [batcher.submit([[1]])]
+        engine.await_batch()
+        futures.append(batcher.submit([[2]]))
+        engine.await_batch()
+        futures += [batcher.submit([[3]]) for _ in range(3)]
+        assert not engine.entered.acquire(timeout=0.05)
+        engine.released.release(10)
+        wait(futures, timeout=PATIENCE_S)
+    assert [len(batch) for batch in engine.batches] == [1, 1, 3]
+
+
+def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine: HeldEngine) -> None:
+    """Requests that come after one of 40 sentences are in the very next batches, not behind all of it."""
+    large = batcher.submit([[1, 1]] * 40)
+    small = [batcher.submit([[2, 2]]) for _ in range(3)]
+    engine.released.release(3)
+    wait(small, timeout=PATIENCE_S)
+    assert all(future.done() for future in small)
+    assert not large.done()
+
+
+def test_a_batch_is_as_wide_as_it_may_be(engine: HeldEngine) -> None:
+    """Where an engine takes hundreds of rows at once, hundreds that wait go together."""
+    with batcher_of(engine, max_batch_rows=300, max_queue_tokens=1000, overhead_rows=1000.0) as batcher:
+        first = batcher.submit([[1]])
+        engine.await_batch()
+        rest = [batcher.submit([[2]] * 100) for _ in range(3)]
+        engine.released.release(2)
+        wait([first, *rest], timeout=PATIENCE_S)
+    assert [len(batch) for batch in engine.batches] == [1, 300]
+
+
+def test_a_batch_keeps_its_token_budget(engine: HeldEngine) -> None:
+    """rows × longest stays within max_batch_tokens; a sentence over it goes alone."""
+    with batcher_of(engine, max_batch_tokens=20) as batcher:
+        futures = [batcher.submit([[1]])]
+        engine.await_batch()
+        futures += [batcher.submit([[1] * n]) for n in (10, 10, 10, 30)]
+        engine.released.release(10)
+        wait(futures, timeout=PATIENCE_S)
+    assert [list(map(len, batch)) for batch in engine.batches[1:]] == [[10, 10], [10], [30]]
+
+
+def test_a_full_queue_refuses_at_once_and_says_how_long(batcher: Batcher) -> None:
+    """Nothing of a refused request is queued, and the refusal carries a time to wait."""
+    batcher.submit([[1] * 90])
+    with pytest.raises(OverloadedError) as refused:
+        batcher.submit([[1] * 6, [1] * 6])
+    assert refused.value.retry_after_s > 0
+    assert batcher.queued == (1, 1, 90)
+
+
+def test_an_empty_queue_takes_a_request_of_any_size(batcher: Batcher) -> None:
+    """The bound can't refuse a request for ever."""
+    batcher.submit([[1] * 500])
+    assert batcher.queued == (1, 1, 500)
+
+
+def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: HeldEngine) -> None:
+    """Its sentences leave the queue when it is cancelled, not when their turn comes, and are never run."""
+    doomed = batcher.submit([[7] * 5, [7] * 6])
+    kept = batcher.submit([[8] * 5])
+    assert doomed.cancel()
+    assert batcher.queued == (1, 1, 5)
+    engine.released.release(10)
+    assert kept.result(PATIENCE_S).tolist() == [[40, 5]]
+    assert not any(7 in ids for batch in engine.batches for ids in batch)
+
+
+def test_cancelling_while_its_batch_runs_harms_nobody(batcher: Batcher, engine: HeldEngine) -> None:
+    """The batch loop survives settling a future that was cancelled under it."""
+    both = [batcher.submit([[2]]), batcher.submit([[3]])]
+    engine.released.release()
+    engine.await_batch()
+    assert both[0].cancel()
+    engine.released.release(10)
+    assert both[1].result(PATIENCE_S).tolist() == [[3, 1]]
+    assert batcher.submit([[4]]).result(PATIENCE_S).tolist() == [[4, 1]]
+
+
+def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
+    """A request past its deadline fails with DeadlineError and costs the engine nothing."""
+    late = batcher.submit([[7]] * 10, deadline=5.0)
+    on_time = batcher.submit([[8]], deadline=50.0)
+    clock.now = 6.0
+    engine.released.release(10)
+    with pytest.raises(DeadlineError):
+        late.result(PATIENCE_S)
+    assert on_time.result(PATIENCE_S).tolist() == [[8, 1]]
+    assert not any(7 in ids for batch in engine.batches for ids in batch)
+    assert batcher.queued == (0, 0, 0)
+
+
+def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
+    """Once the engine's speed is known, a request that would come too late isn't queued."""
+    warm = batcher.submit([[1] * 10])  # 10 tokens in 2 s
+    engine.released.release()
+    engine.await_batch()
+    clock.now += 2
+    engine.released.release()
+    warm.result(PATIENCE_S)
+    running = batcher.submit([[1] * 10])
+    engine.await_batch()
+    batcher.submit([[1] * 10])
+    with pytest.raises(DeadlineError, match="would pass"):
+        batcher.submit([[1] * 10], deadline=clock.now + 1)
+    assert batcher.queued == (1, 1, 10)
+    batcher.submit([[1] * 10], deadline=clock.now + 1000)
+    assert not running.done()
+
+
+def test_cancelling_does_not_search_the_queue(batcher: Batcher) -> None:
+    """Each of many cancellations gives its places back, in any order, and a second cancel gives nothing twice."""
+    futures = [batcher.submit([[1]]) for _ in range(90)]
+    for future in futures[::-1] + futures:
+        assert future.cancel()
+    assert batcher.queued == (0, 0, 0)
+
+
+def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) -> None:
+    """Draining answers what waits, and takes nothing new."""
+    accepted = batcher.submit([[5]] * 9)
+    engine.released.release(10)
+    assert batcher.close(timeout_s=PATIENCE_S)
+    assert accepted.result(0).shape == (9, 2)
+    with pytest.raises(DrainingError):
+        batcher.submit([[1]])
+
+
+def test_close_ends_every_thread(engine: HeldEngine) -> None:
+    """Those that had nothing to do too, once the last batch has run; nobody waits for the time-out."""
+    batcher = batcher_of(engine, workers=3)
+    futures = [batcher.submit([[number]]) for number in range(9)]
+    engine.await_batch()
+    closing = threading.Thread(target=lambda: batcher.close(timeout_s=100))
+    closing.start()
+    engine.released.release(100)
+    closing.join(PATIENCE_S)
+    assert not closing.is_alive()
+    assert all(future.done() for future in futures)
+
+
+def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngine) -> None:
+    """An engine that hangs can't hold a drain past its bound: who waits is told so."""
+    waiting = batcher.submit([[5]])
+    assert not batcher.close(timeout_s=0.01)
+    with pytest.raises(DrainingError):
+        waiting.result(PATIENCE_S)
+
+
+def test_no_sentences_give_no_rows(batcher: Batcher) -> None:
+    """An empty request never reaches the engine."""
+    assert batcher.submit([]).result(0).shape == (0, 2)
+
+
+def test_records_say_what_ran(batcher: Batcher, engine: HeldEngine, records: list[BatchRecord], clock: Clock) -> None:
+    """Rows, real and padded tokens, and how long each sentence waited."""
+    future = batcher.submit([[1, 1], [1, 1, 1]])
+    clock.now = 2.0
+    engine.released.release(2)
+    future.result(PATIENCE_S)
+    engine.released.release(10)
+    batcher.close(timeout_s=PATIENCE_S)
+    assert (records[1].rows, records[1].tokens, records[1].padded_tokens) == (2, 5, 6)
+    assert records[1].queue_s == [2.0, 2.0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=30), st.integers(1, 3))
+def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: int) -> None:
+    """Whatever is submitted and cancelled, by whichever worker run: answers are right and the queue ends empty."""
+    with batcher_of(FreeEngine(), workers=workers, max_queue_tokens=10_000) as batcher:
+        sent = []
+        for number, (size, cancel) in enumerate(requests):
+            sentences = [[number] * (1 + (number + place) % 9) for place in range(size)]
+            future = batcher.submit(sentences)
+            if cancel:
+                future.cancel()
+            sent.append((sentences, future))
+        for sentences, future in sent:
+            if not future.cancelled():
+                assert np.array_equal(future.result(PATIENCE_S), rows_of(sentences))
+    assert batcher.queued == (0, 0, 0)

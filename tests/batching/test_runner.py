@@ -1,0 +1,76 @@
+"""What an engine may do wrong, and whom it may cost an answer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bothends.engines.contract import BatchRecord, TokenIds
+from bothends.errors import EngineError
+from tests.support.engines import PATIENCE_S, FreeEngine, batcher_of
+
+
+def test_a_poisonous_sentence_fails_alone() -> None:
+    """A batch that fails is split and run again: all but the one to blame are answered, whatever their place."""
+
+    class Poisoned(FreeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            if any(13 in ids for ids in sentences):
+                raise RuntimeError("secret words")
+            return super().run(sentences)
+
+    with batcher_of(Poisoned()) as batcher:
+        futures = [batcher.submit([[number, number]]) for number in range(30)]
+        for number, future in enumerate(futures):
+            if number == 13:
+                with pytest.raises(EngineError, match="the model run failed") as failed:
+                    future.result(PATIENCE_S)
+                assert "secret" not in str(failed.value)
+            else:
+                assert future.result(PATIENCE_S).tolist() == [[2 * number, 2]]
+    assert batcher.queued == (0, 0, 0)
+
+
+def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
+    """A wrong shape fails the batch; it can't give one caller another's rows, or kill the worker."""
+
+    class Short(FreeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            return super().run(sentences)[:-1]
+
+    with batcher_of(Short()) as batcher:
+        for _ in range(3):
+            with pytest.raises(EngineError):
+                batcher.submit([[1], [2]]).result(PATIENCE_S)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_no_vector_is_a_failure_of_its_sentence(number: float) -> None:
+    """NaN and infinity reach no caller; the mates of that sentence are answered."""
+
+    class Poisoned(FreeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            rows = super().run(sentences)
+            rows[[ids == [13, 13] for ids in sentences], 1] = number
+            return rows
+
+    with batcher_of(Poisoned()) as batcher:
+        futures = [batcher.submit([[word, word]]) for word in range(30)]
+        for word, future in enumerate(futures):
+            if word == 13:
+                with pytest.raises(EngineError):
+                    future.result(PATIENCE_S)
+            else:
+                assert future.result(PATIENCE_S).tolist() == [[2 * word, 2]]
+
+
+def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
+    """Measuring can't end the worker."""
+
+    def observe(record: BatchRecord) -> None:
+        raise ValueError(record)
+
+    with batcher_of(FreeEngine(), observe=observe) as batcher:
+        for number in range(3):
+            assert batcher.submit([[number]]).result(PATIENCE_S).tolist() == [[number, 1]]

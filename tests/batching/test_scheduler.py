@@ -1,0 +1,48 @@
+"""How long one more would wait: a fair share of what waits, whoever it belongs to."""
+
+import pytest
+
+from bothends.batching.request import Request
+from bothends.batching.scheduler import Scheduler
+from bothends.engines.contract import TokenIds
+from tests.support.engines import FreeEngine, budgets
+
+
+def scheduler() -> Scheduler:
+    """In front of an engine that takes a second for a token."""
+    return Scheduler(budgets(max_queue_tokens=1000), lambda tokens: tokens)
+
+
+def put(waiting: Scheduler, sentences: list[TokenIds]) -> None:
+    waiting.put(Request(len(sentences), FreeEngine(), None, waiting.forget), sentences, now=0.0)
+
+
+def test_nobody_waits_for_an_empty_queue() -> None:
+    assert scheduler().wait_s == 0
+
+
+def test_a_newcomer_waits_for_all_who_are_like_him() -> None:
+    waiting = scheduler()
+    for _ in range(50):
+        put(waiting, [[1] * 10])
+    assert waiting.wait_s == pytest.approx(500, rel=0.1)
+
+
+def test_a_newcomer_does_not_wait_for_all_of_a_large_request() -> None:
+    """Else a caller who sends much would have small calls refused that can be served in their turn."""
+    waiting = scheduler()
+    put(waiting, [[1] * 10] * 50)
+    assert waiting.wait_s < 50
+
+
+def test_a_list_keeps_company_of_like_length_beyond_the_window() -> None:
+    """A list of many lengths in any order is run with little padding, and every sentence of it once."""
+    waiting = scheduler()
+    lengths = [1 + 37 * index % 101 for index in range(3000)]
+    put(waiting, [[1] * length for length in lengths])
+    batches = []
+    while waiting:
+        batches.append(waiting.take())
+    padded = sum(len(batch) * max(len(sentence.ids) for sentence in batch) for batch in batches)
+    assert padded < 1.02 * sum(lengths)
+    assert sorted(sentence.position for batch in batches for sentence in batch) == list(range(3000))

@@ -1,0 +1,242 @@
+"""The command line as people use it: start, call, stop, and every way to be told no."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bothends import Client, ConnectionFailedError, DrainingError, Retry
+from bothends.model.bundle import Bundle
+from tests.support.serving import BOTHENDS, Running, finish, kept_busy, queued, start
+
+ONCE = Retry(attempts=1)
+"""A caller that shows what the server said, and doesn't try again."""
+
+
+def bothends(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [BOTHENDS, *arguments], capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+def test_the_banner_says_what_is_served(shared: Running) -> None:
+    """Model, device, self-test, both addresses, and a line to try, which works as it stands."""
+    for part in ("english", "512 numbers", "cpu", "golden sentences are within", "/metrics"):
+        assert part in shared.banner
+    line = re.search(r"try +bothends (.+)", shared.banner)
+    assert line is not None
+    arguments = [first or second for first, second in re.findall(r'"([^"]+)"|(\S+)', line[1])]
+    answer = bothends(*arguments)
+    assert answer.returncode == 0, answer.stderr
+    assert "there will be dragons" in answer.stdout
+
+
+def test_the_server_imports_no_torch_and_stays_small(shared: Running) -> None:
+    """No library of PyTorch's is mapped into the process, and it holds less than 300 MB."""
+    with Client(shared.target) as client:
+        client.encode([f"dragon number {number}" for number in range(2000)])
+    process = Path(f"/proc/{shared.process.pid}")
+    if not process.exists():
+        pytest.skip("needs /proc")
+    assert "torch" not in (process / "maps").read_text()
+    resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
+    assert resident is not None
+    assert int(resident[1]) < 300_000
+
+
+def test_serving_modules_import_no_torch() -> None:
+    """Nor would they in a process that has it installed."""
+    code = (
+        "import sys, bothends.server.server, bothends.cli.main as _; sys.exit(bool({'torch', 'onnx'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_client_needs_no_server_packages() -> None:
+    """`import bothends` brings neither onnxruntime nor the server's other packages."""
+    heavy = "{'onnxruntime', 'tokenizers', 'pydantic', 'starlette', 'uvicorn', 'prometheus_client'}"
+    code = f"import sys, bothends; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_embed_prints_vectors_as_json(shared: Running) -> None:
+    """One object a sentence, with the very numbers that the client gives."""
+    answer = bothends("embed", "--server", shared.target, "--json", "there will be dragons", "dragons")
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    with Client(shared.target) as client:
+        rows = client.encode(["there will be dragons", "dragons"])
+    assert np.array_equal(np.array([line["embedding"] for line in lines], dtype=np.float32), rows)
+    assert [(line["token_count"], line["truncated"]) for line in lines] == [(4, False), (1, False)]
+
+
+def test_info_describes_the_model(shared: Running) -> None:
+    answer = bothends("info", "--server", shared.target)
+    assert re.search(r"name +english", answer.stdout)
+    assert re.search(r"max_tokens +256", answer.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["serve", "--bundle", "nowhere"], 1, "there is no bundle at nowhere"),
+        (["serve", "--device", "tpu"], 2, "--device tpu: input should be 'auto', 'cpu' or 'cuda'"),
+        (["serve", "--port", "99999"], 2, "--port 99999"),
+        (["serve", "--colour", "red"], 2, "No such option"),
+        (["serve", "--host", "256.1.1.1"], 1, "can't listen on 256.1.1.1"),
+        (["serve", "--host", "é" * 80], 1, "no such host"),
+        (["serve", "--bundle", "x" * 300], 1, "File name too long"),
+        (["verify", "x", "--device", "tpu"], 2, "'tpu' is not one of 'cpu', 'cuda'"),
+        (["export", "nowhere", "--out", "x"], 1, "model.safetensors is missing"),
+        (["verify", "nowhere"], 1, "there is no bundle at nowhere"),
+        (["train", "nowhere.toml"], 1, "nowhere.toml: No such file"),
+        (["evaluate", "nowhere", "--sts", "x"], 1, "there is no bundle at nowhere"),
+        (["embed", "--server", "127.0.0.1:1", "x"], 1, "no bothends server answers at 127.0.0.1:1"),
+        (["nonsense"], 2, "No such command"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_is_one_clear_line(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
+    """What and where, exit code 2 for usage and 1 otherwise, never a traceback."""
+    free = ["--port", "0", "--http-port", "0"] if arguments[0] == "serve" and "--port" not in arguments else []
+    answer = bothends(*arguments, *free, cwd=tmp_path)
+    assert answer.returncode == code, answer.stderr
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stderr.strip().splitlines()[-1].startswith("Error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--port", "--http-port"])
+def test_a_taken_port_is_named(flag: str) -> None:
+    """Both ports, at once, and which flag chooses another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        other = "--http-port" if flag == "--port" else "--port"
+        answer = bothends("serve", flag, port, other, "0")
+    assert answer.returncode == 1
+    assert f"can't listen on 127.0.0.1:{port}: Address already in use; choose another {flag}" in answer.stderr
+
+
+def test_two_servers_can_not_share_a_port(shared: Running) -> None:
+    """Without so_reuseport=0 the kernel would split calls between them, and nobody would know."""
+    answer = bothends("serve", "--port", shared.target.rpartition(":")[2], "--http-port", "0")
+    assert answer.returncode == 1
+    assert "Address already in use" in answer.stderr
+
+
+def test_a_changed_bundle_is_refused(english: Bundle, tmp_path: Path) -> None:
+    """By name, before it is served."""
+    for file in english.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with (tmp_path / "model.onnx").open("r+b") as model:
+        model.seek(-1, 2)
+        model.write(b"\x01")
+    answer = bothends("serve", "--bundle", str(tmp_path), "--port", "0", "--http-port", "0")
+    assert answer.returncode == 1
+    assert "model.onnx has changed since its export" in answer.stderr
+
+
+def test_an_unknown_variable_is_refused() -> None:
+    """A typo in a compose file must not become a default."""
+    answer = bothends("serve", env={"BOTHENDS_HTPP_PORT": "1", "PATH": "/usr/bin"})
+    assert answer.returncode == 2
+    assert "unknown setting BOTHENDS_HTPP_PORT; did you mean BOTHENDS_HTTP_PORT?" in answer.stderr
+
+
+def test_sigterm_answers_what_was_accepted(running: Running) -> None:
+    """A request that waits when SIGTERM comes is answered in full; then the server exits with 0."""
+    sentences = ["word " * 250] * 200
+    answers: list[np.ndarray] = []
+
+    def ask() -> None:
+        with Client(running.target, retry=ONCE) as client:
+            answers.append(client.encode(sentences))
+
+    caller = threading.Thread(target=ask)
+    caller.start()
+    end = time.monotonic() + 20
+    while queued(running) < 20 and time.monotonic() < end:
+        pass
+    running.process.send_signal(signal.SIGTERM)
+    caller.join(timeout=60)
+    assert running.process.wait(timeout=60) == 0
+    assert [rows.shape for rows in answers] == [(200, 512)]
+    with Client(running.target, retry=ONCE) as late, pytest.raises((ConnectionFailedError, DrainingError)):
+        late.encode(["too late"])
+
+
+def test_sigterm_under_load_loses_nothing(running: Running) -> None:
+    """Callers in a loop see right answers, then UNAVAILABLE; no other error, no wrong bytes."""
+    with Client(running.target) as client:
+        expected = client.encode(["the same words"]).tobytes()
+    unforeseen: list[BaseException] = []
+    answered = threading.Semaphore(0)
+
+    def loop() -> None:
+        with Client(running.target, retry=ONCE) as client:
+            try:
+                while True:
+                    assert client.encode(["the same words"]).tobytes() == expected
+                    answered.release()
+            except (ConnectionFailedError, DrainingError):
+                pass
+            except BaseException as error:  # reported by the assertion below
+                unforeseen.append(error)
+
+    callers = [threading.Thread(target=loop) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for _ in range(100):
+        assert answered.acquire(timeout=20)
+    running.process.send_signal(signal.SIGTERM)
+    for caller in callers:
+        caller.join(timeout=60)
+    assert running.process.wait(timeout=60) == 0
+    assert unforeseen == []
+
+
+def test_an_idle_watcher_does_not_hold_the_drain(running: Running) -> None:
+    """A health watch and a reflection stream may stay open for ever; the server stops all the same, with 0."""
+    with grpc.insecure_channel(running.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        running.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert running.process.wait(timeout=10) == 0
+
+
+def test_ipv6_addresses_are_printed_as_they_are_dialled() -> None:
+    """The line to try works for ::1 as well."""
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no ::1")
+    running = start("--host", "::1")
+    assert running.target.startswith("[::1]:")
+    with Client(running.target) as client:
+        assert client.encode(["six"]).shape == (1, 512)
+    finish(running)
+
+
+def test_a_second_signal_exits_at_once() -> None:
+    """Who asks twice doesn't want to wait for the drain."""
+    running = start("--workers", "1")
+    with kept_busy(running):
+        for _ in range(2):
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)  # two signals in one moment are one signal
+        assert running.process.wait(timeout=5) == 128 + signal.SIGTERM
+    running.process.communicate()

@@ -1,0 +1,93 @@
+"""`bothends health`: one exit code and one line, from a server in each state that it can be in."""
+
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from bothends.server.server import Server
+from tests.support.serving import BOTHENDS, finish, kept_busy, start
+
+
+def health(target: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BOTHENDS, "health", "--server", target, *flags], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def refused(target: str, *flags: str) -> str:
+    """The one line that is printed where the answer is no."""
+    answer = health(target, *flags)
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    (line,) = answer.stderr.splitlines()
+    return line
+
+
+def test_a_serving_server_is_0(server: Server) -> None:
+    answer = health(f"127.0.0.1:{server.port}")
+    assert (answer.returncode, answer.stdout) == (0, f"127.0.0.1:{server.port} is SERVING\n"), answer.stderr
+
+
+def test_the_variable_names_the_server(server: Server) -> None:
+    """As a container's health check finds a server that listens elsewhere."""
+    environment = {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}", "PYTHONPATH": ":".join(sys.path)}
+    assert subprocess.run([BOTHENDS, "health"], env=environment, capture_output=True, check=False).returncode == 0
+
+
+def test_a_proxy_for_the_outside_is_not_asked(server: Server) -> None:
+    """Container engines put http_proxy into every container; the server beside the check isn't behind it."""
+    environment = {"http_proxy": "http://127.0.0.1:1", "PYTHONPATH": ":".join(sys.path)}
+    command = [BOTHENDS, "health", "--server", f"127.0.0.1:{server.port}"]
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+
+
+def test_a_stopped_server_is_1() -> None:
+    """It served, then stopped: the same question has another answer."""
+    running = start()
+    assert health(running.target).returncode == 0
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(timeout=30) == 0
+    finish(running)
+    assert refused(running.target).startswith(f"Error: no server answers at {running.target}: ")
+
+
+def test_a_draining_server_is_1() -> None:
+    """It still answers what it accepted, and wants nothing new."""
+    running = start("--workers", "1")
+    with kept_busy(running):
+        running.process.send_signal(signal.SIGTERM)
+        line = refused(running.target)
+        assert running.process.poll() is None
+        finish(running)
+    assert line == f"Error: {running.target} is NOT_SERVING"
+
+
+def test_one_that_accepts_and_never_answers_is_1() -> None:
+    """Within the timeout: a server that still loads its model, or hangs."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert refused(target, "--timeout", "0.5") == f"Error: {target} doesn't answer within 0.5 s"
+
+
+def test_a_server_without_health_is_1() -> None:
+    """It is up, but nobody can say whether it serves."""
+    other = grpc.server(ThreadPoolExecutor(1))
+    target = f"127.0.0.1:{other.add_insecure_port('127.0.0.1:0')}"
+    other.start()
+    line = refused(target)
+    other.stop(None).wait()
+    assert line.startswith(f"Error: {target} can't tell its health: UNIMPLEMENTED")
+
+
+def test_it_loads_no_model_and_no_server() -> None:
+    """It runs every few seconds beside a server that wants the CPU."""
+    code = (
+        "import sys, bothends.cli.main, bothends.client.health; "
+        "sys.exit(bool({'onnxruntime', 'tokenizers', 'pydantic', 'starlette', 'uvicorn', 'prometheus_client'}"
+        " & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,58 @@
+"""A running server and the folder that its model came from."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bothends import Client
+from bothends.model.bundle import Bundle
+from tests.support.engines import until
+from tests.support.serving import BOTHENDS, Running, finish, start
+
+
+@pytest.fixture
+def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
+    shutil.copytree(toy_bundle.path, tmp_path / "models" / "v1")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def running(root: Path) -> Iterator[Running]:
+    server = start("--bundle", str(root), "--reload-s", "0", "--log-format", "json")
+    yield server
+    finish(server)
+
+
+def test_sighup_brings_in_what_is_new(running: Running, root: Path, newer: list[Bundle]) -> None:
+    """The version that is served, in replies and in the model's description; without it nothing changes."""
+    with Client(running.target) as client:
+        assert client.embed(["a man"]).model_version == "1.0"
+        shutil.copytree(newer[0].path, root / "v2")
+        assert client.model().version == "1.0"
+        running.process.send_signal(signal.SIGHUP)
+        until(lambda: client.model().version == newer[0].config.version)
+        assert client.embed(["a man"]).model_version == newer[0].config.version
+
+
+def test_sighup_for_a_bad_one_is_a_line_in_the_log(running: Running, root: Path, newer: list[Bundle]) -> None:
+    """Which names the file; the old one goes on."""
+    shutil.copytree(newer[0].path, root / "v2")
+    (root / "v2" / "model.onnx").write_bytes(b"")
+    running.process.send_signal(signal.SIGHUP)
+    assert running.process.stderr is not None
+    said = next(line for line in running.process.stderr if "refused" in line)
+    assert "v2/model.onnx has changed since its export" in json.loads(said)["event"]
+    with Client(running.target) as client:
+        assert client.embed(["a man"]).model_version == "1.0"
+
+
+def test_a_folder_without_a_bundle_does_not_start(tmp_path: Path) -> None:
+    asked = [BOTHENDS, "serve", "--port", "0", "--http-port", "0", "--bundle", str(tmp_path)]
+    answer = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"Error: {tmp_path}/config.json is missing")

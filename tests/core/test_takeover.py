@@ -1,0 +1,147 @@
+"""A served model that gives way to a newer one, or doesn't."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bothends.core.loaded import Model
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle
+from tests.support.engines import PATIENCE_S, until
+from tests.support.kept import WORDS, Kept
+
+
+def test_a_newer_version_takes_over_between_batches(
+    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No request fails, and each reply's version is that of the model that its numbers are of."""
+    one, found, stop = kept(), list[tuple[str, bytes]](), threading.Event()
+
+    def call() -> None:
+        while not stop.is_set():
+            reply = one.embedder.embed(WORDS)
+            found.append((reply.model_version, reply.rows.tobytes()))
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for bundle in newer:
+        shutil.copytree(bundle.path, root / "incoming.partial")
+        (root / "incoming.partial").rename(root / bundle.path.name)
+        until(lambda version=bundle.config.version: found and found[-1][0] == version)
+    stop.set()
+    for caller in callers:
+        caller.join(PATIENCE_S)
+    truth = {
+        bundle.config.version: Session(bundle)
+        .run([tokens.ids for tokens in one.embedder.model.tokenizer.encode(WORDS)])
+        .tobytes()
+        for bundle in (Bundle.open(root / "v1"), *newer)
+    }
+    assert {version for version, _ in found} == set(truth)
+    assert all(truth[version] == rows for version, rows in found)
+    assert one.shows("bothends_model_reloads_total", result="served") == 3
+    labels = {"name": "toy", "device": "cpu", "provider": "CPUExecutionProvider"}
+    assert one.shows("bothends_model_info", version=newer[2].config.version, **labels) == 1
+    assert one.shows("bothends_model_info", version=newer[0].config.version, **labels) is None
+
+
+def test_what_waits_is_answered_by_the_model_that_it_came_to(
+    kept: Callable[..., Kept], root: Path, newer: list[Bundle]
+) -> None:
+    """Its token ids are that model's; what comes later is the newer one's, even in the same queue."""
+    one = kept(selftest_s=0)
+    right = one.embedder.embed(WORDS)
+    one.engines[0].goes_on.clear()
+    early = [one.embedder.begin(WORDS) for _ in range(40)]
+    shutil.copytree(newer[0].path, root / "v2")
+    until(lambda: one.embedder.model.config.version == newer[0].config.version)
+    late = [one.embedder.begin(WORDS) for _ in range(40)]
+    one.engines[0].goes_on.set()
+    for accepted, rows in early:
+        assert accepted.model_version == right.model_version
+        assert rows.result(PATIENCE_S).tobytes() == right.rows.tobytes()
+    for accepted, rows in late:
+        assert accepted.model_version == newer[0].config.version
+        assert rows.result(PATIENCE_S).tobytes() != right.rows.tobytes()
+
+
+def spoil(folder: Path) -> None:
+    with (folder / "model.onnx").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\xff")
+
+
+def test_a_bad_version_is_refused_and_the_old_one_goes_on(
+    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, until its files change; mended, it is served."""
+    one = kept()
+    before = one.embedder.embed(WORDS)
+    shutil.copytree(newer[0].path, root / "incoming.partial")
+    spoil(root / "incoming.partial")
+    (root / "incoming.partial").rename(root / "v2")
+    until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
+    after = one.embedder.embed(WORDS)
+    assert (after.model_version, after.rows.tobytes()) == (before.model_version, before.rows.tobytes())
+    assert "the new model is refused, version 1.0 goes on" in caplog.text
+    assert "model.onnx has changed since its export" in caplog.text
+    shutil.copy(newer[0].path / "model.onnx", root / "v2" / "model.onnx")
+    until(lambda: one.embedder.model.config.version == newer[0].config.version)
+    assert one.shows("bothends_model_reloads_total", result="refused") == 1
+    assert one.fitness == [True]
+
+
+def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[Bundle]) -> None:
+    """A change is acted upon once two looks have seen the same."""
+    one = Kept(root, start=False)
+    shutil.copytree(newer[0].path, root / "v2")
+    one.keeper._look_for_newer()
+    (root / "v2" / "README.md").touch()
+    one.keeper._look_for_newer()
+    assert len(one.engines) == 1
+    one.keeper._look_for_newer()
+    assert one.embedder.model.config.version == newer[0].config.version
+    one.keeper._look_for_newer()
+    assert len(one.engines) == 2
+    one.close()
+
+
+def test_what_came_while_the_first_was_loaded_is_newer(root: Path, newer: list[Bundle]) -> None:
+    """Published between a start's look at the folder and its end, it isn't taken for what is served."""
+
+    class Overtaken(Kept):
+        def load(self, bundle: Bundle) -> Model:
+            if not self.engines:
+                shutil.copytree(newer[0].path, root / "v2")
+            return super().load(bundle)
+
+    one = Overtaken(root)
+    assert one.embedder.embed(WORDS).model_version in ("1.0", newer[0].config.version)
+    until(lambda: one.embedder.model.config.version == newer[0].config.version)
+    one.close()
+
+
+def test_one_version_can_not_be_two_models(kept: Callable[..., Kept], root: Path, newer: list[Bundle]) -> None:
+    """Replies of one version may be compared; so the same version with other weights is refused."""
+    one = kept(selftest_s=0, reload_s=0)
+    before = one.embedder.embed(WORDS)
+    shutil.copytree(newer[0].path, root / "v2")
+    config = (root / "v2" / "config.json").read_text()
+    (root / "v2" / "config.json").write_text(config.replace(f'"{newer[0].config.version}"', '"1.0"'))
+    one.keeper.reload()
+    until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
+    assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
+
+
+def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Kept]) -> None:
+    one = kept(selftest_s=0, reload_s=0)
+    model = one.embedder.model
+    one.keeper.reload()
+    one.keeper.close()
+    one.keeper._thread.join(PATIENCE_S)
+    assert one.embedder.model is model
+    assert one.fitness == []

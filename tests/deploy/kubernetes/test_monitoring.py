@@ -1,0 +1,67 @@
+"""What watches is the compose stack's: the same rules, the same dashboards, and the labels that they ask for."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.support.watching import DASHBOARDS
+
+from .manifests import FOLDER, ROOT, Resource, of_kind, the
+
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+COMMITTED = FOLDER / "components" / "monitoring" / "rules.yml"
+
+
+def test_the_committed_rules_are_what_their_code_writes(tmp_path: Path) -> None:
+    """`make rules` after a change."""
+    subprocess.run([sys.executable, FOLDER / "rules.py", tmp_path / "rules.yml"], check=True)
+    assert (tmp_path / "rules.yml").read_text() == COMMITTED.read_text()
+
+
+def test_the_rules_are_the_compose_stacks(resources: list[Resource]) -> None:
+    files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted((PROMETHEUS / "rules").glob("*.yml"))]
+    assert len(files) == 3
+    assert the(resources, "PrometheusRule")["spec"]["groups"] == [group for file in files for group in file["groups"]]
+
+
+def test_prometheus_takes_the_rules(promtool: str, tmp_path: Path) -> None:
+    """What the operator would hand it: the resource's spec."""
+    spec = yaml.safe_load(COMMITTED.read_text(encoding="utf-8"))["spec"]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
+    checked = subprocess.run(
+        [promtool, "check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_dashboards_are_the_compose_stacks(resources: list[Resource]) -> None:
+    """All of them, under the label that Grafana's sidecar looks for, small enough for `kubectl apply` to note down."""
+    dashboards = the(resources, "ConfigMap")
+    assert dashboards["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert {name: json.loads(text) for name, text in dashboards["data"].items()} == {
+        f"{name}.json": page for name, page in DASHBOARDS.items()
+    }
+    assert sum(map(len, dashboards["data"].values())) < 200_000  # of 262,144 bytes of annotations
+
+
+def test_each_pod_is_scraped_once_as_the_job_that_rules_ask_for(resources: list[Resource]) -> None:
+    monitor = the(resources, "ServiceMonitor")["spec"]
+    (endpoint,) = monitor["endpoints"]
+    found = [
+        service
+        for service in of_kind(resources, "Service")
+        if monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        and endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    ]
+    assert len(found) == 1
+    compose = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
+    (scraped,) = compose["scrape_configs"]
+    assert found[0]["metadata"]["labels"][monitor["jobLabel"]] == scraped["job_name"]
+    assert endpoint["interval"] == compose["global"]["scrape_interval"]
+    assert endpoint["path"] == "/metrics"

@@ -1,0 +1,173 @@
+"""The manifests' probes, asked as a kubelet asks them, of real servers in each state that a pod can be in."""
+
+import http.client
+import os
+import shutil
+import signal
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle
+from bothends.server.keys import new
+from tests.support.doors import PATIENCE_S, serving
+from tests.support.serving import Running, finish, kept_busy, start
+
+from .manifests import Resource, container, environment, variant
+
+STARTUP, READINESS, LIVENESS = KINDS = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+def ask(probe: Resource, ports: Mapping[str, int]) -> bool:
+    """What a kubelet would make of the answer; `ports` are where this server has its `grpc` and its `http`."""
+    patience_s = probe.get("timeoutSeconds", 1)
+    if "grpc" in probe:
+        assert "httpGet" not in probe
+        assert probe["grpc"]["port"] == 50051
+        return _health(f"127.0.0.1:{ports['grpc']}", probe["grpc"]["service"], patience_s)
+    asked = probe["httpGet"]
+    return _get(ports[asked["port"]], asked["path"], asked.get("scheme", "HTTP"), patience_s)
+
+
+def _health(target: str, service: str, patience_s: float) -> bool:
+    with grpc.insecure_channel(target) as channel:
+        request = health_pb2.HealthCheckRequest(service=service)
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=patience_s)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _get(port: int, path: str, scheme: str, patience_s: float) -> bool:
+    if scheme == "HTTPS":
+        context = ssl._create_unverified_context()  # noqa: S323  as kubelets do
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=patience_s, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience_s)
+    try:
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 400
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def answers(resources: list[Resource], ports: Mapping[str, int]) -> tuple[bool, ...]:
+    """Of startup, readiness and liveness."""
+    return tuple(ask(container(resources)[kind], ports) for kind in KINDS)
+
+
+def ports_of(running: Running) -> dict[str, int]:
+    return {"grpc": int(running.target.rpartition(":")[2]), "http": int(running.http.rpartition(":")[2])}
+
+
+@contextmanager
+def started(resources: list[Resource], mounts: Mapping[str, Path] | None = None) -> Iterator[Running]:
+    """A server with a pod's environment, whose mounts are folders here."""
+    chosen = environment(resources)
+    for mount, folder in (mounts or {}).items():
+        chosen = {name: _moved(value, mount, folder) for name, value in chosen.items()}
+    if "OTEL_EXPORTER_OTLP_ENDPOINT" in chosen:
+        chosen["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1"  # nobody is there
+    running = start(environment={**os.environ, **chosen})
+    try:
+        yield running
+    finally:
+        finish(running)
+
+
+def _moved(value: str, mount: str, folder: Path) -> str:
+    return str(folder) + value.removeprefix(mount) if value == mount or value.startswith(f"{mount}/") else value
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+
+
+def test_a_serving_pod_is_started_ready_and_alive() -> None:
+    """By its own environment; and one that isn't there is none of it."""
+    pods = variant("cpu")
+    with started(pods) as running:
+        ports = ports_of(running)
+        assert answers(pods, ports) == (True, True, True)
+    assert answers(pods, ports) == (False, False, False)
+
+
+def test_a_pod_with_all_components_is_too(english: Bundle, tmp_path: Path) -> None:
+    """A bundle of one's own, keys, TLS and tracing, each from a folder that holds what its volume would."""
+    pods = variant("cpu+all")
+    mounts = {mount["mountPath"]: tmp_path / mount["name"] for mount in container(pods)["volumeMounts"]}
+    assert set(mounts) == {"/bundle", "/keys", "/tls"}
+    shutil.copytree(english.path, mounts["/bundle"])
+    mounts["/keys"].mkdir()
+    (mounts["/keys"] / "keys.toml").write_text(new("search")[1])
+    mounts["/tls"].mkdir()
+    issued = trustme.CA().issue_cert("bothends-headless.bothends.svc")
+    (mounts["/tls"] / "tls.crt").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    (mounts["/tls"] / "tls.key").write_bytes(issued.private_key_pem.bytes())
+    with started(pods, mounts) as running:
+        assert answers(pods, ports_of(running)) == (True, True, True)
+        assert answers(variant("cpu"), ports_of(running)) == (False, False, False)  # why TLS brings its own
+
+
+def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(english: Bundle) -> None:
+    """Until it is fit again."""
+    pods = variant("cpu")
+    with (
+        serving(english, engine="onnxruntime", selftest_s=0.01) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        ports = {"grpc": server.port, "http": server.http_port}
+        off: list[Any] = [0.5]
+        run = Session.run
+        patch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
+        until(lambda: not ask(container(pods)[READINESS], ports))
+        assert ask(container(pods)[LIVENESS], ports)
+        off[0] = 0.0
+        until(lambda: ask(container(pods)[READINESS], ports))
+
+
+def test_a_pod_that_drains_gets_no_calls() -> None:
+    """From SIGTERM on, while it answers what it has accepted."""
+    pods = variant("cpu")
+    with started(pods) as running, kept_busy(running):
+        running.process.send_signal(signal.SIGTERM)
+        until(lambda: not ask(container(pods)[READINESS], ports_of(running)))
+        assert running.process.poll() is None
+        finish(running)
+
+
+def test_a_busy_pod_stays_ready() -> None:
+    """With a queue of many seconds, within the probe's own timeout, ten times in a row."""
+    pods = variant("cpu")
+    with started(pods) as running, kept_busy(running):
+        assert [answers(pods, ports_of(running)) for _ in range(10)] == [(True, True, True)] * 10
+        finish(running)
+
+
+def test_liveness_is_patient_and_readiness_is_not(resources: list[Resource]) -> None:
+    """Out of balancing within seconds; killed only after minutes in which not one answer came."""
+
+    def patience_s(kind: str) -> int:
+        probe = container(resources)[kind]
+        return int(probe["periodSeconds"] * probe.get("failureThreshold", 3))
+
+    assert patience_s(READINESS) <= 5
+    assert patience_s(LIVENESS) >= 300
+    assert patience_s(STARTUP) >= 60  # as the image's own health check

@@ -1,0 +1,63 @@
+"""What docker compose reads, without an engine: it lints, it fits its schema, and .env.example tells all of it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bothends.settings import ENV_PREFIX, Settings
+from tests.support.paths import ROOT
+
+BIN = Path(sys.executable).parent
+COMPOSE = ROOT / "docker-compose.yml"
+GPU = ROOT / "docker-compose.gpu.yml"
+FIXED = {"host", "port", "http_port", "device", "bundle", "published_at"}
+"""Settings that the image, the compose files or BUNDLE decide."""
+
+
+def variables(file: Path) -> dict[str, str]:
+    """Names and defaults of what a compose file takes from its surroundings."""
+    text = file.read_text(encoding="utf-8")
+    found = dict(re.findall(r"\$\{(\w+):[-+]([^{}$]*)", text))
+    passed_on = re.findall(rf"^      ((?:{ENV_PREFIX}|OTEL_)\w+):$", text, re.MULTILINE)
+    return found | dict.fromkeys(passed_on, "")
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "deploy/gateway/Dockerfile"])
+def test_dockerfiles_lint(file: str) -> None:
+    result = subprocess.run([BIN / "hadolint", ROOT / file], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_compose_files_fit_their_schema() -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, GPU]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_setting_can_be_set_in_the_environment() -> None:
+    """Each is passed on to the embedder, but for those that the stack itself decides."""
+    assert {name for name in variables(COMPOSE) if name.startswith(ENV_PREFIX)} == {
+        ENV_PREFIX + name.upper() for name in Settings.model_fields if name not in FIXED
+    }
+
+
+def test_the_example_environment_is_whole_and_right() -> None:
+    """Each variable of the compose files stands there with its default, and no other."""
+    lines = re.findall(r"^# (\w+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    expected = variables(GPU) | variables(COMPOSE)
+    for name, field in Settings.model_fields.items():
+        if (variable := ENV_PREFIX + name.upper()) in expected and isinstance(field.default, int | float | str):
+            expected[variable] = str(field.default)
+    for chosen_elsewhere in ("BUNDLE", "SECRETS", "BOTHENDS_WORKERS"):
+        expected[chosen_elsewhere] = ""
+    assert dict(lines) == expected
+    assert len(lines) == len(expected)
+
+
+def test_stopping_may_take_longer_than_draining() -> None:
+    """Else the engine kills what still answers."""
+    grace = variables(COMPOSE)["EMBEDDER_STOP_GRACE"]
+    assert int(grace.removesuffix("s")) >= Settings.model_fields["drain_s"].default + 10

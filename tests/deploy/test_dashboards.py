@@ -1,0 +1,94 @@
+"""The dashboards: as their code writes them, each panel explained, none asking for what isn't there."""
+
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+
+from bothends.server.server import Server
+from tests.support.watching import DASHBOARDS, ON_A_GPU, ROOT, exported_in, metrics_in, panels, queries
+
+SCREEN_ROWS = 24
+"""Rows of Grafana's grid on a screen of 1080 lines, below its own bars: 38 pixels each."""
+RULES = [
+    rule
+    for file in sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
+    for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+
+each_panel = pytest.mark.parametrize(
+    ("dashboard", "panel"), panels(), ids=lambda value: value["title"] if isinstance(value, dict) else value
+)
+
+
+def test_the_committed_dashboards_are_what_their_code_writes(tmp_path: Path) -> None:
+    """`make dashboards` after a change."""
+    subprocess.run([sys.executable, ROOT / "deploy" / "grafana" / "dashboards.py", tmp_path], check=True)
+    written = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    folder = ROOT / "deploy" / "grafana" / "dashboards"
+    assert written == {file.name: file.read_text() for file in folder.glob("*.json")}
+    assert set(written) == {"overview.json", "engine.json"}
+
+
+@each_panel
+def test_a_panel_says_what_it_shows_and_what_to_do(dashboard: str, panel: dict[str, Any]) -> None:
+    """Two sentences at least; a unit; the one data source."""
+    assert len(re.findall(r"[.!?](?= |$)", panel["description"])) >= 2
+    assert panel["datasource"]["uid"] == "prometheus"
+    assert [target["refId"] for target in panel["targets"]] == [*"ABCDEFGH"[: len(panel["targets"])]]
+    unit = panel["options"]["yAxis"] if panel["type"] == "heatmap" else panel["fieldConfig"]["defaults"]
+    assert panel["type"] == "table" or unit["unit"]
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_panels_fill_the_grid_once(name: str) -> None:
+    """No two overlap, none sticks out, and each has a number of its own."""
+    page = DASHBOARDS[name]
+    places = [panel["gridPos"] for panel in page["panels"]]
+    cells = [
+        (x, y)
+        for place in places
+        for x, y in itertools.product(
+            range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
+        )
+    ]
+    assert len(cells) == len(set(cells)) == 24 * (1 + max(y for _, y in cells))
+    assert len({panel["id"] for panel in page["panels"]}) == len(page["panels"])
+
+
+def test_the_overview_fits_on_a_screen() -> None:
+    assert (
+        max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in DASHBOARDS["overview"]["panels"]) <= SCREEN_ROWS
+    )
+
+
+def test_dashboards_and_rules_ask_only_for_metrics_that_are_exported(server: Server) -> None:
+    """All but those that are exported on a GPU alone."""
+    expressions = [rule["expr"] for rule in RULES] + [query.expression for query in queries()]
+    asked = set[str]().union(*map(metrics_in, expressions))
+    exported = exported_in(generate_latest(server.metrics.registry).decode())
+    assert asked - exported == ON_A_GPU
+
+
+def test_dashboards_ask_only_for_what_rules_record() -> None:
+    recorded = {rule.get("record") for rule in RULES}
+    asked = {name for query in queries() for name in re.findall(r"\bbothends:[\w:]+", query.expression)}
+    assert asked
+    assert asked <= recorded
+
+
+def test_descriptions_and_the_runbook_name_panels_and_alerts_that_exist() -> None:
+    """Bold words of the runbook are panels, other than the three that begin its paragraphs."""
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    titles = {panel["title"] for _, panel in panels()}
+    bold = set(re.findall(r"\*\*(.+?)\*\*", runbook)) - {"Means", "Look at", "Do", "Bold"}
+    assert bold <= titles
+    alerts = set(re.findall(r"^## (\w+)", runbook, re.MULTILINE))
+    assert {name for _, panel in panels() for name in re.findall(r"Bothends\w+", panel["description"])} <= alerts

@@ -1,0 +1,134 @@
+"""deploy/envoy/envoy.yaml in a real Envoy before real servers: it is accepted, spreads calls, and changes no answer."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import grpc
+import numpy as np
+import pytest
+import yaml
+
+from bothends import Client, DeadlineError, OverloadedError, Retry, SentenceError
+from bothends.settings import Settings
+from bothends.wire.messages import SERVICE
+from tests.chaos.vitals import eventually
+from tests.e2e.conftest import Running, finish, start
+from tests.promises.test_retries import answered
+from tests.support.envoys import CONFIG, binary, envoy, healthy_ones, stat
+
+ONCE = Retry(attempts=1)
+
+
+@pytest.fixture
+def three() -> Iterator[list[Running]]:
+    """Servers of which each has one worker."""
+    with ExitStack() as stack:
+        servers = []
+        for _ in range(3):
+            servers.append(start("--workers", "1", "--selftest-s", "0"))
+            stack.callback(finish, servers[-1])
+        yield servers
+
+
+def targets(servers: list[Running]) -> list[str]:
+    return [server.target for server in servers]
+
+
+def test_envoy_accepts_its_configuration() -> None:
+    """As it stands there, with nothing that is deprecated."""
+    command = [binary(), "--mode", "validate", "-c", CONFIG, "--log-level", "warning", "--use-dynamic-base-id"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert found.returncode == 0, found.stderr
+    assert "eprecated" not in found.stdout + found.stderr
+
+
+def test_its_figures_are_ours() -> None:
+    """The health that it asks for, and room for what sixteen servers take by default."""
+    (cluster,) = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["static_resources"]["clusters"]
+    (check,) = cluster["health_checks"]
+    (limits,) = cluster["circuit_breakers"]["thresholds"]
+    assert check["grpc_health_check"]["service_name"] == SERVICE
+    most = Settings.model_fields["max_concurrent_requests"].default
+    assert limits["max_requests"] == limits["max_pending_requests"] == 16 * most
+    ping = cluster["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
+    keepalive = ping["explicit_http_config"]["http2_protocol_options"]["connection_keepalive"]["interval"]
+    assert float(keepalive.removesuffix("s")) > Settings.model_fields["min_ping_s"].default
+
+
+def test_calls_are_spread_and_answers_are_the_same_bytes(three: list[Running]) -> None:
+    """Also in several requests, and in a stream."""
+    sentences = [f"dragon number {number}" for number in range(600)]
+    with Client(three[0].target) as client:
+        expected = client.encode(sentences)
+    with envoy(targets(three), healthy=3) as (target, _), Client(target) as client:
+        before = [answered(server) for server in three]
+        assert client.encode(sentences).tobytes() == expected.tobytes()
+        rows = [row for row in client.encode_stream(sentences) if isinstance(row, np.ndarray)]
+        assert np.array(rows).tobytes() == expected.tobytes()
+        for _ in range(60):
+            client.encode("a")
+        spread = [answered(server) - one for server, one in zip(three, before, strict=True)]
+    assert min(spread) >= 3, spread  # drawn at random
+
+
+def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> None:
+    """Which sentence it was; that the time is over, also where the server stands still."""
+    with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
+        with pytest.raises(SentenceError, match="empty") as raised:
+            client.encode(["a", " "])
+        assert raised.value.index == 1
+        for server in three:
+            server.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(DeadlineError):
+            client.encode(["a"], timeout_s=0.3)
+        assert time.monotonic() - began < 2
+        for server in three:
+            server.process.send_signal(signal.SIGCONT)
+        assert eventually(lambda: stat(page, "upstream_rq_active") == 0, within_s=10)  # the server's end of it is over
+
+
+def test_retryinfo_arrives_where_all_are_full() -> None:
+    """After a second server was asked."""
+    with ExitStack() as stack:
+        servers = []
+        for _ in range(2):
+            servers.append(start("--max-concurrent-requests", "1", "--handshake-s", "600"))
+            stack.callback(finish, servers[-1])
+            end, channel = threading.Event(), stack.enter_context(grpc.insecure_channel(servers[-1].target))
+            held = channel.stream_stream(f"/{SERVICE}/EmbedStream")(iter(lambda end=end: end.wait() or b"", b""))
+            stack.callback(end.set)
+            stack.callback(held.cancel)
+        target, page = stack.enter_context(envoy(targets(servers), healthy=2))
+        client = stack.enter_context(Client(target, retry=ONCE))
+        assert eventually(lambda: is_full(client), within_s=10)
+        retries = stat(page, "upstream_rq_retry")
+        with pytest.raises(OverloadedError, match="in progress") as raised:
+            client.encode(["a"])
+        assert raised.value.retry_after_s == pytest.approx(0.1)
+        assert stat(page, "upstream_rq_retry") == retries + 1
+
+
+def is_full(client: Client) -> bool:
+    try:
+        client.encode(["a"])
+    except OverloadedError:
+        return True
+    return False
+
+
+def test_who_drains_is_left_out_and_nobody_notices(three: list[Running]) -> None:
+    """By callers that don't try again themselves."""
+    with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
+        for _ in range(20):
+            client.encode(["a"])
+        three[0].process.send_signal(signal.SIGTERM)
+        while three[0].process.poll() is None:
+            client.encode(["a"])
+        assert eventually(lambda: healthy_ones(page) == 2, within_s=10)
+        for _ in range(20):
+            client.encode(["a"])

@@ -1,0 +1,189 @@
+"""A real server under load, watched by a real Prometheus with this repository's rules: every panel has something to
+show, and what Prometheus says is what the callers saw.
+"""
+
+import math
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import yaml
+
+from bothends import Client, SentenceError
+from tests.conftest import WORDS
+from tests.support.serving import Running
+from tests.support.watching import ON_A_GPU, ROOT, Prometheus, Query, metrics_in, queries
+
+LOAD_S = 20.0
+CALLERS = 3
+
+
+@dataclass
+class Callers:
+    """What callers know: the time and the tokens of each request that was answered, and how many were mistakes."""
+
+    seconds: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    mistakes: int = 0
+
+    def call(self, target: str, seed: int, stop: threading.Event) -> None:
+        """Lists of unlike sentences until `stop`; then one that is read in part, and one that is refused."""
+        random = np.random.default_rng(seed)
+        with Client(target) as client:
+            while not stop.is_set():
+                lengths = random.integers(4, 40, size=16)
+                self._embed(client, [" ".join(random.choice(WORDS, size=length)) for length in lengths])
+            self._embed(client, ["dragons " * 400])
+            with pytest.raises(SentenceError):
+                client.encode(["dragon" * 20_000])
+            self.mistakes += 1
+
+    def _embed(self, client: Client, sentences: list[str]) -> None:
+        started = time.perf_counter()
+        answer = client.embed(sentences)
+        self.seconds.append(time.perf_counter() - started)
+        self.tokens.append(sum(answer.token_counts))
+
+
+@dataclass
+class Watched:
+    """What a Prometheus saw of a server while callers called it."""
+
+    prometheus: Prometheus
+    callers: Callers
+    page: str
+
+
+def configure(folder: Path, target: str) -> Path:
+    """The repository's configuration and rules; only whom it scrapes is another, and all of it happens each second."""
+    (folder / "rules").mkdir()
+    for file in (ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"):
+        text = file.read_text(encoding="utf-8")
+        (folder / "rules" / file.name).write_text(re.sub(r"^    interval: \w+$", "", text, flags=re.MULTILINE))
+    configuration = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = [job for job in configuration["scrape_configs"] if job["job_name"] == "bothends"]
+    job = {name: value for name, value in job.items() if not name.endswith("sd_configs")}
+    configuration |= {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(folder / "rules" / "*.yml")],
+        "alerting": {},
+        "scrape_configs": [job | {"static_configs": [{"targets": [target]}]}],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    return folder / "prometheus.yml"
+
+
+@contextmanager
+def watching(prometheus: str, folder: Path, target: str) -> Iterator[httpx.Client]:
+    """A Prometheus on a free port that scrapes `target`."""
+    command = [prometheus, f"--config.file={configure(folder, target)}", f"--storage.tsdb.path={folder / 'data'}"]
+    process = subprocess.Popen(
+        [*command, "--web.listen-address=127.0.0.1:0"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stderr is not None
+        log = ""
+        for line in process.stderr:
+            log += line
+            if "ready to receive web requests" in line:
+                break
+        address = re.search(r'msg="Listening on" address=(\S+)', log)
+        assert address is not None, log
+        with httpx.Client(base_url=f"http://{address[1]}") as http:
+            yield http
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def until(watched: Watched, expression: str, value: float) -> None:
+    """Wait until an expression has a value."""
+    end = time.monotonic() + 15
+    while (found := watched.prometheus.ask(expression)) != [value]:
+        assert time.monotonic() < end, f"{expression} is {found}, not {value}"
+        time.sleep(0.1)  # Prometheus tells nobody when it has scraped
+
+
+@pytest.fixture(scope="module")
+def watched(prometheus: str, shared: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A server, watched from before its first call until after its last."""
+    target = shared.http.removeprefix("http://")
+    with watching(prometheus, tmp_path_factory.mktemp("prometheus"), target) as http:
+        watched = Watched(Prometheus(http, "15s"), Callers(), "")
+        until(watched, 'count_over_time(up{job="bothends"}[1m]) > bool 2', 1)
+        stop = threading.Event()
+        with ThreadPoolExecutor(CALLERS) as pool:
+            calls = [pool.submit(watched.callers.call, shared.target, seed, stop) for seed in range(CALLERS)]
+            stop.wait(LOAD_S)
+            stop.set()
+        for call in calls:
+            call.result()
+        until(watched, 'sum(bothends_requests_total{method="Embed"})', len(watched.callers.seconds) + CALLERS)
+        until(watched, "count_over_time(bothends:slo_budget_left:ratio[1m]) > bool 2", 1)
+        watched.page = httpx.get(f"{shared.http}/metrics").text
+        yield watched
+
+
+@pytest.mark.parametrize("query", queries(), ids=str)
+def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
+    """Numbers, with every variable found as the dashboard says; nothing of what only a GPU has."""
+    values = watched.prometheus.answer(query)
+    if query.panel == "annotation":
+        return  # a mark for each alert that fires, if one does
+    if metrics_in(query.expression) & ON_A_GPU:
+        assert not values
+        return
+    assert values
+    assert any(math.isfinite(value) for value in values), values
+
+
+def test_every_rule_is_evaluated(watched: Watched) -> None:
+    """None of them fails on real series."""
+    groups = watched.prometheus.http.get("/api/v1/rules").json()["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) > 30
+    assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
+
+
+def test_counts_are_what_callers_count(watched: Watched) -> None:
+    """Requests by code, sentences' tokens, and what was cut, to the last one."""
+    callers = watched.callers
+    embed = 'bothends_requests_total{method="Embed", code="%s"}'
+    assert watched.prometheus.ask(embed % "OK") == [len(callers.seconds)]
+    assert watched.prometheus.ask(embed % "INVALID_ARGUMENT") == [callers.mistakes] == [CALLERS]
+    assert watched.prometheus.ask('bothends_requests_total{method="GetModel", code="OK"}') == [CALLERS]
+    assert watched.prometheus.ask("bothends_sentence_tokens_sum") == [sum(callers.tokens)]
+    assert watched.prometheus.ask("bothends_truncated_sentences_total") == [CALLERS]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_quantiles_are_near_what_callers_measure(watched: Watched, share: float) -> None:
+    """Within one bucket, 2.5 times: a bucket is what the histogram knows, and calls take their time on the way."""
+    (recorded,) = watched.prometheus.ask(f'bothends:request_seconds:quantile{{method="Embed", quantile="{share}"}}')
+    measured = float(np.quantile(watched.callers.seconds, share))
+    assert measured / 2.5 <= recorded <= measured * 2.5
+
+
+def test_the_promise_is_computed_from_real_requests(watched: Watched) -> None:
+    """What was good and what counted, beside what callers saw; the mistakes count for nothing."""
+    (share,) = watched.prometheus.ask("bothends:slo_good:rate5m / bothends:slo_valid:rate5m")
+    slow = sum(seconds > 0.1 for seconds in watched.callers.seconds) / len(watched.callers.seconds)
+    assert 1 - slow - 0.05 <= share <= 1
+
+
+def test_prometheus_finds_nothing_to_mend_in_the_metrics(watched: Watched, promtool: str) -> None:
+    """Names, units and help as its own checker wants them."""
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=watched.page, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "bothends_requests_total" in watched.page

@@ -1,0 +1,38 @@
+"""What docs/bulk.md shows is run as it stands there, and the command's help reads well."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bulk import files
+from tests.bulk.conftest import environment, write_lines
+from tests.support.paths import ROOT
+from tests.support.serving import BOTHENDS
+
+DOCUMENT = ROOT / "docs" / "bulk.md"
+
+
+def test_its_commands_run(tmp_path: Path) -> None:
+    """In one shell, by the packaged model."""
+    (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    write_lines(tmp_path / "lines.txt", ["there will be dragons", "dragons will be there", "a man"])
+    (tmp_path / "reviews.csv").write_text("id,text,stars\n7,there will be dragons,5\n")
+    told = environment() | {"PATH": f"{BOTHENDS.parent}{os.pathsep}{os.environ['PATH']}"}
+    bash = ["bash", "-euc", block]
+    ended = subprocess.run(bash, capture_output=True, text=True, check=False, cwd=tmp_path, env=told)
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout.splitlines()) == 2
+    (review,) = files.records(tmp_path / "reviews.parquet")
+    assert (review["row"], review["id"]) == (0, "7")
+    assert np.linalg.norm(np.load(tmp_path / "lines.npy"), axis=1) == pytest.approx(1)
+    assert len(files.records(tmp_path / "lines.jsonl")[0]["embedding"]) == 128
+
+
+def test_its_help_keeps_the_examples_apart() -> None:
+    """One on each line."""
+    said = subprocess.run([BOTHENDS, "embed", "--help"], capture_output=True, text=True, check=True).stdout
+    assert "\n    cat lines.txt | bothends embed - | head\n" in said

@@ -1,0 +1,92 @@
+"""What the documents show is run, and what they list is what there is."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+
+from bothends.batching.request import Depth
+from bothends.observe.metrics import Metrics
+from bothends.server.server import Server
+from bothends_export.checkpoint import CheckpointConfig
+from tests.support.paths import ROOT
+
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+
+
+EXAMPLES = [
+    (document, block)
+    for document in DOCUMENTS
+    if document.parent.name != "guides"  # whose programs need each other, and tests of their own
+    for block in blocks(document, "python")
+]
+
+
+def test_there_are_examples() -> None:
+    """README, the API and the explanation each show code."""
+    assert {document.name for document, _ in EXAMPLES} >= {"README.md", "api.md", "why-both-ends.md"}
+
+
+@pytest.mark.parametrize(("document", "example"), EXAMPLES, ids=lambda value: getattr(value, "name", ""))
+def test_python_examples_run(server: Server, document: Path, example: str) -> None:
+    """As they stand, but for the port."""
+    code = compile(example.replace("127.0.0.1:50051", f"127.0.0.1:{server.port}"), str(document), "exec")
+    exec(code, {"__name__": "example"})  # noqa: S102  our own documents
+
+
+def test_the_readmes_first_embedding_runs(server: Server) -> None:
+    """The third command a newcomer types, as it stands there."""
+    (line,) = re.findall(
+        r"^\.venv/bin/bothends embed .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    command = [Path(sys.executable).parent / "bothends", *shlex.split(line)[1:]]
+    environment = os.environ | {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}"}
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "512 numbers a sentence" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in blocks(ROOT / "docs" / "api.md", "sh") if line.startswith(("grpcurl", "curl"))]
+)
+def test_the_lines_of_the_api_run(server: Server, line: str) -> None:
+    """As they stand, but for the ports; the contract comes by reflection."""
+    own = {"127.0.0.1:50051": f"127.0.0.1:{server.port}", "127.0.0.1:8080": f"127.0.0.1:{server.http_port}"}
+    command = shlex.split(re.sub("|".join(own), lambda found: own[found[0]], line))
+    tool = shutil.which(command[0], path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if tool is None:
+        pytest.skip(f"there is no {command[0]} here")
+    command[0] = tool
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert answer.returncode == 0, answer.stderr
+    assert re.search(r'"model_version": ?"', answer.stdout), answer.stdout
+
+
+def test_the_example_checkpoint_is_one() -> None:
+    """The config.json in docs/bundle.md is accepted."""
+    (example,) = blocks(ROOT / "docs" / "bundle.md", "json")
+    CheckpointConfig.model_validate(json.loads(example))
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    page = generate_latest(Metrics().registry).decode()
+    exported = set(re.findall(r"^# TYPE (bothends_\w+)", page, re.MULTILINE))
+    queue = {f"bothends_queue_{what}" for what in Depth._fields}  # appear with a batcher
+    documented = set(re.findall(r"^\| `(bothends_\w+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
+    assert documented == exported | queue | {"bothends_device_memory_bytes"}  # which appears on a GPU
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target

@@ -1,0 +1,54 @@
+"""What is said of attacks: the page agrees with its figures, and each file of attacks says which promise it attacks."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.report import JSON, PAGE, Attack, Report, in_words, rendered
+from tests.support.paths import ROOT
+
+ATTACKS = sorted(path for path in (ROOT / "tests" / "chaos").glob("test_*.py"))
+
+
+def test_the_page_shows_what_its_json_holds() -> None:
+    """`python tests/chaos/report.py` writes it."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert rendered(page, Report.read(JSON)) == page
+
+
+@pytest.mark.parametrize("file", ATTACKS, ids=lambda path: path.stem)
+def test_an_attack_is_marked_named_and_says_what_it_attacks(file: Path) -> None:
+    """Unmarked, it would run with `make test`; and the page names its file."""
+    text = file.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text))
+    assert re.search(r"^pytestmark = .*pytest\.mark\.chaos\b", text, re.MULTILINE)
+    assert file.name in PAGE.read_text(encoding="utf-8")
+
+
+def test_figures_are_kept_until_the_same_attack_runs_again(tmp_path: Path) -> None:
+    """On the same machine; another one's figures don't mix."""
+    file, machine = tmp_path / "report.json", {"processor": "a fast one", "cores": "2"}
+    soak, storm = (Attack(f"test_{name}.py", "it holds", "short", {"lost": 0}) for name in ("soak", "storm"))
+    Report.read(file, machine).with_attacks({"soak": soak}).write(file)
+    Report.read(file, machine).with_attacks({"storm": storm}).write(file)
+    assert list(Report.read(file, machine).attacks) == ["soak", "storm"]
+    assert Report.read(file, machine | {"cores": "64"}).attacks == {}
+
+
+def test_a_figure_says_its_unit() -> None:
+    assert in_words({"calls": 12000, "growth_percent": 0.5, "p99_ratio": 1.25, "tls": "on"}) == (
+        "calls 12,000; growth 0.5 %; p99 1.25 ×; tls on"
+    )
+
+
+@pytest.mark.parametrize("document", ["SECURITY.md", "docs/architecture.md", "docs/reliability.md"])
+def test_a_test_that_is_named_is_there(document: str) -> None:
+    """A promise's, and a threat's: the file, and the function where one is named."""
+    named = re.findall(r"`(?:(tests/[\w/]*)?(test_\w+\.py)(?:::(test_\w+))?)`", (ROOT / document).read_text("utf-8"))
+    assert len(named) > 8
+    for folder, file, function in named:
+        places = [ROOT / folder / file] if folder else [ROOT / "tests" / "chaos" / file]
+        text = places[0].read_text("utf-8")
+        assert not function or f"\ndef {function}(" in text, f"{file} has no {function}"

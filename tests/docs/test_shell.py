@@ -1,0 +1,47 @@
+"""The command lines of docs/fronts/shell.md: each is run as it stands there, and answers as it is shown."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.serving import Running, finish, start
+from tests.support.shown import Shown, shown
+
+DOCUMENT = ROOT / "docs" / "fronts" / "shell.md"
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+LINES = shown(DOCUMENT)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Running]:
+    running = start()
+    yield running
+    finish(running)
+
+
+def test_each_command_shows_its_output() -> None:
+    assert len(LINES) == DOCUMENT.read_text(encoding="utf-8").count("```sh\n") > 10
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.command.split()[-1])
+def test_a_line_answers_as_shown(served: Running, line: Shown) -> None:
+    """But for the ports."""
+    tool = "grpcurl" if "grpcurl" in line.command else "curl"
+    if shutil.which(tool, path=PATH) is None:
+        pytest.skip(f"{tool} is missing")
+    command = line.command.replace("127.0.0.1:50051", served.target).replace("http://127.0.0.1:8080", served.http)
+    environment = os.environ | {"PATH": PATH, "BOTHENDS_API_KEY": "any"}
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],  # noqa: S607  what the reader has
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    failed = line.output.startswith("ERROR:")
+    assert (ran.returncode != 0) == failed, ran.stderr
+    printed = ran.stderr if failed else ran.stdout
+    assert line.is_outline_of(printed), printed

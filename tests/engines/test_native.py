@@ -1,0 +1,147 @@
+"""The native engine as the service uses it: the same bits in every batch, and a run that can be ended."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bothends.cli.main import main
+from bothends.core.embedder import Embedder
+from bothends.core.selftest import self_test
+from bothends.engines import native
+from bothends.engines.contract import Precision
+from bothends.engines.onnxruntime import Session
+from bothends.errors import NotServingError
+from bothends.model.bundle import Bundle
+from bothends.model.tokenizer import Tokenizer
+from bothends.settings import Settings
+from bothends_export.equivalence import verify
+from bothends_export.export import lift
+
+pytestmark = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+
+PRECISIONS: list[Precision] = ["float32", "bf16", "int8"]
+SENTENCES = ["there will be dragons", "a", "word " * 300, "Ünïcödé — 漢字 🐉", "dragons will be there " * 9, "dragons"]
+
+
+@pytest.fixture(scope="module", params=PRECISIONS)
+def engine(request: pytest.FixtureRequest, english: Bundle) -> native.Native:
+    return native.Native(english, precision=request.param)
+
+
+def test_golden_sentences_are_within_its_tolerance(english: Bundle, engine: native.Native) -> None:
+    """In float32 that is the bundle's, 1e-5; below, it is far less than what a mistake would be off."""
+    tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
+    found = self_test(english, tokenizer, engine.run, tolerance=engine.tolerance)
+    assert found.max_difference <= engine.tolerance <= 0.03
+    assert engine.provider.endswith("float32") == (engine.tolerance == english.config.tolerance)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_bits_depend_on_the_sentence_alone(engine: native.Native, english: Bundle, data: st.DataObject) -> None:
+    ids = st.lists(st.integers(0, english.config.vocabulary_size - 1), min_size=1, max_size=60)
+    sentences = data.draw(st.lists(ids, min_size=1, max_size=40))
+    order = data.draw(st.permutations(range(len(sentences))))
+    rows = engine.run(sentences)
+    mixed = engine.run([sentences[place] for place in order])
+    for place, row in zip(order, mixed, strict=True):
+        assert row.tobytes() == rows[place].tobytes() == engine.run([sentences[place]]).tobytes()
+
+
+def test_threads_share_it(engine: native.Native) -> None:
+    """Runs of several threads at once, whose tables fill side by side, give the same bits."""
+    random = np.random.default_rng(5)
+    sentences = [list(map(int, random.integers(0, 20_000, random.integers(1, 50)))) for _ in range(200)]
+    expected = engine.run(sentences)
+    found: list[np.ndarray | None] = [None] * 6
+
+    def work(number: int) -> None:
+        found[number] = np.concatenate([engine.run(sentences[start : start + 7]) for start in range(0, 200, 7)])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(found))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all(rows is not None and rows.tobytes() == expected.tobytes() for rows in found)
+
+
+def test_no_sentences_give_no_rows(engine: native.Native) -> None:
+    assert engine.run([]).shape == (0, 512)
+
+
+@pytest.mark.parametrize("bad", [[[]], [[5], []], [[-1]], [[2**31 - 1]], [[10**6]]], ids=str)
+def test_bad_ids_are_an_exception(engine: native.Native, bad: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match=r"offsets|token_ids"):
+        engine.run(bad)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("hidden_size", [16, 20, 64])
+def test_it_agrees_with_onnxruntime(make_bundle: Callable[..., Bundle], layers: int, hidden_size: int) -> None:
+    bundle = make_bundle(layers=layers, hidden_size=hidden_size)
+    random = np.random.default_rng(layers)
+    vocabulary = bundle.config.vocabulary_size
+    sentences = [list(map(int, random.integers(0, vocabulary, length))) for length in (1, 2, 7, 40, 3)]
+    sentences += [[0], [vocabulary - 1]]
+    assert np.abs(native.Native(bundle).run(sentences) - Session(bundle).run(sentences)).max() <= 2e-6
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_verify_holds_it_to_pytorch(make_bundle: Callable[..., Bundle], layers: int, precision: Precision) -> None:
+    """At every length and in ragged batches; and another's weights don't pass."""
+    bundle, other = make_bundle(layers=layers), make_bundle(layers=layers, seed=5)
+    right, wrong = (native.Native(of, precision=precision) for of in (bundle, other))
+    report = verify(bundle, lift(bundle), engine=right, tolerance=right.tolerance)
+    assert report.breaches() == []
+    assert all(row.same_bits for row in report.rows if row.same_bits is not None)
+    assert verify(bundle, lift(bundle), engine=wrong, tolerance=right.tolerance).breaches()
+
+
+def test_verify_has_a_flag_for_it(toy_bundle: Bundle) -> None:
+    asked = ["verify", str(toy_bundle.path), "--engine", "native", "--precision", "int8"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 0, result.output
+    assert "by native/" in result.output
+    assert result.output.endswith("all within 3e-02\n")
+
+
+def test_a_server_answers_with_the_engines_own_bits(engine: native.Native, english: Bundle) -> None:
+    """Through tokenizer, queue and batches."""
+    precision = engine.provider.rpartition("/")[2]
+    asked = Settings.load({"device": "cpu", "precision": precision}, {})
+    with Embedder.load(english, settings=asked) as embedder:
+        rows = embedder.embed(SENTENCES * 20).rows
+        ids = [tokens.ids for tokens in embedder.model.tokenizer.encode(SENTENCES)]
+    assert rows.tobytes() == np.tile(engine.run(ids), (20, 1)).tobytes()
+
+
+@pytest.fixture
+def embedder(english: Bundle) -> Iterator[Embedder]:
+    with Embedder.load(english, settings=Settings(device="cpu", engine="native")) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "end", [lambda embedder: embedder.model.withdraw(), lambda embedder: embedder.close(timeout_s=0)]
+)
+def test_a_run_that_goes_on_can_be_ended(embedder: Embedder, end: Callable[[Embedder], None]) -> None:
+    """Within a step, of a run that would take minutes: a withdrawn model answers nobody, and a process that ended with
+    a run going on would crash in it.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(embedder.model.run, [[5] * 4000] * 4000)
+        until = time.monotonic() + 30
+        while not running.done() and time.monotonic() < until:  # nothing tells when the engine has begun
+            end(embedder)
+            time.sleep(0.1)
+        with pytest.raises(NotServingError):
+            running.result(0)

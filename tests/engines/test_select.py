@@ -1,0 +1,176 @@
+"""Which engine serves: the one asked for, or the best that is there and right; never another in silence."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bothends.core.loaded import Model
+from bothends.engines import native
+from bothends.engines.onnx_weights import Weights, read
+from bothends.engines.select import choose_device, engines
+from bothends.errors import BundleError, DeviceError, SelfTestError, SettingsError
+from bothends.model.bundle import Bundle
+from bothends.settings import Settings
+from tests.support.shapes import SHAPES
+
+needs_kernel = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+SERVED = {"lstm", "lstm, three layers"}
+"""Of SHAPES: what the native engine computes."""
+
+
+def settings(**values: str) -> Settings:
+    return Settings.load({"device": "cpu"} | values, {})
+
+
+def loaded(bundle: Bundle, **values: str) -> str:
+    """What serves."""
+    return Model.load(bundle, settings(**values)).provider
+
+
+@pytest.fixture
+def wrong_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A native engine that is given the two directions in the wrong order."""
+
+    def swapped(bundle: Bundle) -> Weights:
+        right = read(bundle)
+        return replace(right, layers=[{name: array[::-1].copy() for name, array in of.items()} for of in right.layers])
+
+    monkeypatch.setattr(native, "read", swapped)
+
+
+@pytest.fixture
+def not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there was no compiler."""
+    monkeypatch.setattr(native, "find_spec", lambda name: None)
+
+
+@needs_kernel
+def test_the_native_engine_serves_where_it_is_built(toy_bundle: Bundle) -> None:
+    assert loaded(toy_bundle).startswith("native/")
+    assert loaded(toy_bundle, engine="onnxruntime") == "CPUExecutionProvider"
+
+
+@needs_kernel
+@pytest.mark.parametrize("precision", ["float32", "bf16", "int8"])
+def test_the_precision_asked_for_is_the_one_used(toy_bundle: Bundle, precision: str) -> None:
+    assert loaded(toy_bundle, precision=precision).endswith(f"/{precision}")
+
+
+@needs_kernel
+def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
+    assert loaded(toy_bundle, native_level="portable") == "native/portable/float32"
+
+
+@needs_kernel
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
+    make_bundle: Callable[..., Bundle], shape: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And the log says why; asked for by name, it is refused."""
+    bundle = make_bundle(**SHAPES[shape])
+    with caplog.at_level(logging.INFO, "bothends.engines.select"):
+        provider = loaded(bundle)
+    if shape in SERVED:
+        assert provider.startswith("native/")
+        assert not caplog.messages
+    else:
+        assert provider == "CPUExecutionProvider"
+        (line,) = caplog.messages
+        assert line.startswith("onnxruntime serves: the native engine can't serve toy: it doesn't compute ")
+        with pytest.raises(DeviceError, match="the native engine can't serve toy: it doesn't compute"):
+            loaded(bundle, engine="native")
+
+
+@needs_kernel
+@pytest.mark.usefixtures("wrong_weights")
+def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    """onnxruntime does, loudly; where the native engine alone will do, nothing starts."""
+    assert loaded(toy_bundle) == "CPUExecutionProvider"
+    assert "CPUExecutionProvider serves: the engine before it failed its self-test" in caplog.text
+    for asked in ({"engine": "native"}, {"precision": "bf16"}, {"precision": "int8"}):
+        with pytest.raises(SelfTestError, match="off PyTorch's embedding"):
+            loaded(toy_bundle, **asked)
+
+
+@pytest.mark.usefixtures("not_built")
+def test_without_it_onnxruntime_serves(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "bothends.engines.select"):
+        assert loaded(toy_bundle) == "CPUExecutionProvider"
+    assert caplog.messages == ["onnxruntime serves: the native engine isn't installed: make kernel"]
+
+
+@pytest.mark.usefixtures("not_built")
+@pytest.mark.parametrize("asked", [{"engine": "native"}, {"precision": "int8"}])
+def test_without_it_whoever_asks_for_it_is_told(toy_bundle: Bundle, asked: dict[str, str]) -> None:
+    with pytest.raises(DeviceError, match="the native engine isn't installed: make kernel"):
+        loaded(toy_bundle, **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"precision": "bf16", "engine": "onnxruntime"}, "--precision bf16 needs --engine native"),
+        ({"native_level": "avx2", "engine": "onnxruntime"}, "--native-level avx2 needs --engine native"),
+        ({"precision": "int8", "device": "cuda"}, "the native engine is for CPUs"),
+        ({"engine": "native", "device": "cuda"}, "the native engine is for CPUs"),
+        ({"engine": "fast"}, "--engine fast"),
+    ],
+)
+def test_what_can_not_go_together_is_refused(asked: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        settings(**asked)
+
+
+@needs_kernel
+def test_a_level_that_the_processor_lacks_is_named(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    import bothends_kernel
+
+    monkeypatch.setattr(bothends_kernel, "levels", lambda: ["portable"])
+    with pytest.raises(DeviceError, match="level avx512: this processor has portable"):
+        loaded(toy_bundle, native_level="avx512")
+
+
+@needs_kernel
+def test_a_table_shorter_than_the_vocabulary_is_the_bundles_fault(toy_bundle: Bundle) -> None:
+    longer = toy_bundle.config.model_copy(update={"vocabulary_size": toy_bundle.config.vocabulary_size + 1})
+    with pytest.raises(BundleError, match="its table has fewer rows"):
+        native.Native(replace(toy_bundle, config=longer))
+
+
+@needs_kernel
+def test_weights_that_are_no_numbers_are_the_bundles_fault(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read(toy_bundle)
+    broken = replace(whole, layers=[of | {"R": np.full_like(of["R"], np.nan)} for of in whole.layers])
+    monkeypatch.setattr(native, "read", lambda bundle: broken)
+    with pytest.raises(BundleError, match=r"model\.onnx can't be loaded: "):
+        native.Native(toy_bundle)
+
+
+def test_a_gpu_is_chosen_only_where_float32_on_it_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bothends.engines.cuda.is_installed", lambda: True)
+    assert choose_device(Settings.load({}, {})) == "cuda"
+    assert choose_device(Settings.load({"precision": "int8"}, {})) == "cpu"
+    assert choose_device(Settings.load({"engine": "native"}, {})) == "cpu"
+    assert choose_device(Settings.load({"device": "cpu"}, {})) == "cpu"
+
+
+def test_the_best_comes_first(toy_bundle: Bundle) -> None:
+    """One is placed only when the one before wasn't good enough."""
+    found = [engine.provider.partition("/")[0] for engine in engines(toy_bundle, settings())]
+    assert found == ["native"] * native.is_built() + ["CPUExecutionProvider"]
+
+
+@needs_kernel
+def test_who_serves_natively_never_loads_onnxruntime(toy_bundle: Bundle) -> None:
+    code = (
+        "import sys; from bothends import Encoder; Encoder.load(sys.argv[1]).encode('a'); "
+        "print('onnxruntime' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(Path(toy_bundle.path))], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")

@@ -1,0 +1,258 @@
+"""The model folder: what it holds, and every way in which it can be wrong."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from bothends.core.embedder import Embedder
+from bothends.errors import BundleError, SelfTestError
+from bothends.model import bundle
+from bothends.model.bundle import HASHED, Bundle, Golden
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
+
+
+@pytest.fixture
+def folder(toy_bundle: Bundle, tmp_path: Path) -> Path:
+    """A bundle that the test may break."""
+    copy = tmp_path / "toy"
+    shutil.copytree(toy_bundle.path, copy)
+    return copy
+
+
+def test_the_packaged_bundle_is_small_and_says_what_it_is(english: Bundle) -> None:
+    """At most 24 MB, the files of the contract, and a card."""
+    files = sorted(english.path.iterdir())
+    assert [file.name for file in files] == ["README.md", "config.json", "golden.npz", "model.onnx", "tokenizer.json"]
+    assert sum(file.stat().st_size for file in files) <= 24e6
+    assert english.config.name == "english"
+    assert english.config.dimension == 512
+    assert len(english.golden.sentences) >= 20
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_changed_file_is_named(folder: Path, name: str) -> None:
+    """One flipped bit anywhere is refused before the file is used."""
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} has changed since its export"):
+        Bundle.open(folder)
+
+
+def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"nowhere: no such folder"):
+        Bundle.open(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match=r"config\.json is missing"):
+        Bundle.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": 0}, "layers: Input should be greater than or equal to 1"),
+        ({"format": 2}, "format: Input should be 1"),
+        ({"tolerance": 1e300}, "tolerance: Input should be less than or equal to 0.0001"),
+        ({"name": "\x1b[31m"}, "name: String should match pattern"),
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"sha256": {}}, r"has no SHA-256 of model\.onnx"),
+        ({"sha256": {"model.onnx": "\x1b[31m" + "0" * 59}}, r"sha256\.model\.onnx: String should match pattern"),
+        ({"nested_dimensions": [3]}, "nested_dimensions.0: Input should be a multiple of 2"),
+        ({"nested_dimensions": [8, 4]}, "nested_dimensions: sizes go up and stay below 32"),
+        ({"nested_dimensions": [8, 32]}, "nested_dimensions: sizes go up and stay below 32"),
+        (
+            {"nested_dimensions": [8], "head": {"size": 32}},
+            "an embedding without a forward and a backward half has none",
+        ),
+        ({"cell": "rnn"}, "cell: Input should be 'lstm' or 'gru', found 'rnn'"),
+        ({"pooling": "sum"}, "pooling: Input should be 'final_states', 'max', 'mean', 'last_output' or"),
+        ({"projection_size": 16}, "projection_size: must be below hidden_size, 16"),
+        ({"cell": "gru", "projection_size": 8}, "projection_size: only an LSTM's state can be projected"),
+        ({"hidden_size": 8}, "embeddings don't have the 16 numbers"),
+    ],
+)
+def test_a_wrong_config_is_one_line(folder: Path, change: dict[str, object], message: str) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(BundleError, match=message) as refused:
+        Bundle.open(folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_config_that_is_no_json_is_one_line(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+    with pytest.raises(BundleError, match=r"config\.json: Invalid JSON"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "Invalid JSON: recursion limit exceeded"),
+        ('{"hidden_size": ' + "9" * 100_000 + "}", "config.json: "),
+        ('{"\\u001b[31m' + "x" * 10_000 + '": 1}', "Extra inputs are not permitted|Field required"),
+        ('{"hidden_size": NaN}', "config.json: "),
+        ('{"name": "\\ud800"}', "Invalid JSON"),
+    ],
+    ids=["deep", "a huge number", "a hostile key", "no number", "a lone surrogate"],
+)
+def test_a_hostile_config_is_one_line(folder: Path, content: str, message: str) -> None:
+    """Short, and without control characters: it goes to logs and terminals."""
+    (folder / "config.json").write_text(content)
+    with pytest.raises(BundleError, match=message) as refused:
+        Bundle.open(folder)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_key_that_stands_twice_is_refused(folder: Path) -> None:
+    """Readers differ in which one counts: an audit would have seen another than the server."""
+    text = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(text.replace("{", '{"layers": 3,', 1))
+    with pytest.raises(BundleError, match=r"config\.json: a key stands twice"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "README.md", "tokenizer.json", "golden.npz"])
+def test_a_file_past_its_limit_is_refused_unread(folder: Path, name: str) -> None:
+    """Each kind has its own; a sparse file costs an attacker nothing."""
+    with (folder / name).open("r+b") as file:
+        file.truncate(64 * (1 << 20) + 1)
+    with pytest.raises(BundleError, match=rf"{name} has 67108865 bytes; \d+ are the most"):
+        Bundle.open(folder)
+
+
+def test_a_model_past_protobufs_limit_is_refused_unread(folder: Path) -> None:
+    with (folder / "model.onnx").open("r+b") as file:
+        file.truncate(1 << 31)
+    with pytest.raises(BundleError, match=r"model\.onnx has 2147483648 bytes; 2147483647 are the most"):
+        Bundle.open(folder)
+
+
+def rewritten(original: Bundle, folder: Path, **parts: object) -> Bundle:
+    """The bundle with other parts and right hashes."""
+    whole = {
+        "config": original.config.model_dump(exclude={"sha256"}),
+        "model": original.model,
+        "tokenizer": original.tokenizer,
+        "golden": original.golden,
+        "card": "",
+    }
+    bundle.write(folder, **(whole | parts))  # type: ignore[arg-type]
+    return Bundle.open(folder)
+
+
+def test_a_truncated_tokenizer_is_one_line(toy_bundle: Bundle, tmp_path: Path) -> None:
+    half = rewritten(toy_bundle, tmp_path / "half", tokenizer=toy_bundle.tokenizer[:500])
+    with pytest.raises(BundleError, match=r"tokenizer\.json is no tokenizer") as refused:
+        Embedder.load(half)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_tokenizer_that_breaks_on_golden_sentences_is_the_bundles_fault(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """Not the engine's: the file is named."""
+    tokenizer = json.loads(toy_bundle.tokenizer)
+    tokenizer["model"]["unk_token"] = "[NONE]"  # noqa: S105  a token of text, which isn't in the vocabulary, so that an unknown word has no id
+    unknown = dataclasses.replace(toy_bundle.golden, sentences=["龍" * len(s) for s in toy_bundle.golden.sentences])
+    broken = rewritten(toy_bundle, tmp_path / "broken", tokenizer=json.dumps(tokenizer), golden=unknown)
+    with pytest.raises(BundleError, match="broken: its tokenizer can't read the golden sentences"):
+        Embedder.load(broken)
+
+
+def test_a_tokenizer_of_another_vocabulary_is_refused(toy_bundle: Bundle, english: Bundle, tmp_path: Path) -> None:
+    """An id past the table's end would fail whole batches; it is refused at load."""
+    other = rewritten(toy_bundle, tmp_path / "other", tokenizer=english.tokenizer)
+    with pytest.raises(BundleError, match=r"ids up to \d+, the model a table of"):
+        Embedder.load(other)
+
+
+def test_golden_vectors_that_disagree_stop_the_start(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """A model that doesn't compute what PyTorch computed is refused, whatever its hashes say."""
+    embeddings = toy_bundle.golden.embeddings.copy()
+    embeddings[3, 20] += 1e-4
+    golden = Golden(toy_bundle.golden.sentences, toy_bundle.golden.token_ids, embeddings)
+    with pytest.raises(SelfTestError, match=r"golden sentence 3, run alone, is 1\.0e-04 off"):
+        Embedder.load(rewritten(toy_bundle, tmp_path / "off", golden=golden))
+
+
+def test_golden_nans_stop_the_start(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """NaN compares false with everything; it must not pass for agreement."""
+    embeddings = toy_bundle.golden.embeddings.copy()
+    embeddings[0, 0] = np.nan
+    golden = Golden(toy_bundle.golden.sentences, toy_bundle.golden.token_ids, embeddings)
+    with pytest.raises(SelfTestError):
+        Embedder.load(rewritten(toy_bundle, tmp_path / "nan", golden=golden))
+
+
+def test_golden_tokens_that_disagree_stop_the_start(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """A tokenizer that cuts words otherwise is told apart from a model that computes otherwise."""
+    ids = [[1, *sentence[1:]] for sentence in toy_bundle.golden.token_ids]
+    golden = Golden(toy_bundle.golden.sentences, ids, toy_bundle.golden.embeddings)
+    with pytest.raises(SelfTestError, match="other tokens"):
+        Embedder.load(rewritten(toy_bundle, tmp_path / "tokens", golden=golden))
+
+
+def test_what_was_checked_is_what_runs(folder: Path, toy_bundle: Bundle) -> None:
+    """Files are read once: whatever they come to hold while a server starts, or later, changes nothing."""
+    opened = Bundle.open(folder)
+    for file in folder.iterdir():
+        file.write_bytes(b"something else")
+    with Embedder.load(opened) as embedder, Embedder.load(toy_bundle) as reference:
+        sentences = toy_bundle.golden.sentences
+        assert embedder.embed(sentences).rows.tobytes() == reference.embed(sentences).rows.tobytes()
+
+
+def test_a_table_shorter_than_the_vocabulary_is_refused(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """An id past the table would fail every sentence of its batch; the last id is tried at load."""
+    model = onnx.load_from_string(toy_bundle.model)
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight")
+    table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:-3], table.name))
+    cut = rewritten(toy_bundle, tmp_path / "cut", model=model.SerializeToString())
+    with pytest.raises(BundleError, match="its table has fewer rows than config"):
+        Embedder.load(cut)
+
+
+def test_sizes_that_the_graph_does_not_have_are_refused(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """config.json has no hash of its own: what it says of the graph is compared with the graph."""
+    config = toy_bundle.config.model_dump(exclude={"sha256"}) | {"layers": 2}
+    other = rewritten(toy_bundle, tmp_path / "other", config=config)
+    with pytest.raises(BundleError, match=r"h_n tensor\(float\) \[2, \*, 16\]; expected .* \[4, \*, 16\]"):
+        Embedder.load(other)
+
+
+def test_a_malformed_golden_file_is_one_line(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """Neither garbage nor a pickle is loaded."""
+
+    class Garbage(Golden):
+        def to_bytes(self) -> bytes:
+            return b"garbage"
+
+    with pytest.raises(BundleError, match=r"golden\.npz is malformed"):
+        rewritten(toy_bundle, tmp_path / "garbage", golden=Garbage([], [], np.ones((0, 2), np.float32)))
+
+
+def test_write_refuses_what_exists_and_leaves_nothing_half_written(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], toy_bundle: Bundle, tmp_path: Path
+) -> None:
+    _, checkpoint = make_checkpoint()
+    with pytest.raises(BundleError, match="exists already"):
+        export(checkpoint, toy_bundle.path)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(BundleError, match="can't be written"):
+        export(checkpoint, blocked / "bundle")
+    assert sorted(tmp_path.iterdir()) == [blocked]

@@ -1,0 +1,71 @@
+"""Text to token ids: order, limits, and text that breaks things."""
+
+from pathlib import Path
+
+import pytest
+import tokenizers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bothends.errors import BundleError, EngineError
+from bothends.model.bundle import Bundle
+from bothends.model.tokenizer import Tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer(english: Bundle) -> Tokenizer:
+    return Tokenizer(english.tokenizer, max_tokens=10, source=Path("tokenizer.json"))
+
+
+def test_a_long_sentence_is_cut_and_says_so(tokenizer: Tokenizer) -> None:
+    """Exactly at the limit nothing is cut; one past it, the first tokens are kept."""
+    at, past = tokenizer.encode(["word " * 10, "word " * 11])
+    assert (len(at.ids), at.truncated) == (10, False)
+    assert (len(past.ids), past.truncated) == (10, True)
+    assert past.ids == at.ids
+
+
+def test_no_special_tokens_are_added(tokenizer: Tokenizer) -> None:
+    """The LSTM reads words only: an end mark would be the last state of every sentence."""
+    (tokens,) = tokenizer.encode(["dragons"])
+    assert len(tokens.ids) == 1
+
+
+def test_text_without_tokens_gives_no_ids(tokenizer: Tokenizer) -> None:
+    assert [tokens.ids for tokens in tokenizer.encode(["\x00\x00", "\u200b"])] == [[], []]
+
+
+def test_a_megabyte_of_one_word_is_one_unknown(tokenizer: Tokenizer) -> None:
+    (tokens,) = tokenizer.encode(["x" * 1_000_000])
+    assert len(tokens.ids) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
+def test_any_text_gives_ids_of_the_vocabulary(tokenizer: Tokenizer, sentences: list[str]) -> None:
+    """One result a sentence, in order, each id in range; company changes nothing."""
+    together = tokenizer.encode(sentences)
+    assert together == [tokenizer.encode([sentence])[0] for sentence in sentences]
+    assert all(0 <= index < tokenizer.vocabulary_size for tokens in together for index in tokens.ids)
+
+
+def test_long_input_is_encoded_in_pieces(tokenizer: Tokenizer) -> None:
+    """`between` is called before each piece, and may give up; pieces change no token."""
+    calls: list[None] = []
+    sentences = ["word " * 9_000] * 4
+    assert tokenizer.encode(sentences, between=lambda: calls.append(None)) == tokenizer.encode(sentences[:1]) * 4
+    assert len(calls) == 4
+
+
+def test_a_panic_of_the_library_is_an_error_like_any_other() -> None:
+    """Rust panics are BaseExceptions: uncaught, they would end a thread and leave its caller waiting for ever."""
+    broken = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "b": 1}, unk_token="[UNK]"))  # noqa: S106
+    made = Tokenizer(broken.to_str(), max_tokens=5, source=Path("tokenizer.json"))
+    with pytest.raises(EngineError, match="the tokenizer failed") as failed:
+        made.encode(["secret"])
+    assert "secret" not in str(failed.value)
+
+
+def test_text_that_is_no_tokenizer_is_one_line() -> None:
+    with pytest.raises(BundleError, match=r"there/tokenizer\.json is no tokenizer"):
+        Tokenizer("{}", max_tokens=5, source=Path("there/tokenizer.json"))

@@ -1,0 +1,67 @@
+"""What an operator reads: one line a record, for a person or for a machine."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from bothends.observe.logs import Format, configure
+
+
+@pytest.fixture(autouse=True)
+def root_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+class Terminal(io.StringIO):
+    """Says that a person reads it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def lines(form: Format, stream: io.StringIO, level: str = "info") -> list[str]:
+    """What three records become, one of them with fields and one of an exception."""
+    configure(level, form, stream)
+    log = logging.getLogger("bothends.somewhere")
+    log.debug("request", extra={"code": "OK"})
+    log.info("serving on %s", "a port", extra={"device": "cpu", "port": 7})
+    try:
+        raise KeyError("gone")
+    except KeyError:
+        log.exception("a batch couldn't be recorded")
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("form", ["json", "auto"])
+def test_a_machine_reads_one_object_a_line(form: Format) -> None:
+    """With time, level, logger and every field; an exception with its traceback is one line too."""
+    served, failed = (json.loads(line) for line in lines(form, io.StringIO()))
+    assert served["event"] == "serving on a port"
+    assert (served["level"], served["logger"], served["device"], served["port"]) == (
+        "info",
+        "bothends.somewhere",
+        "cpu",
+        7,
+    )
+    assert served["time"].endswith("Z")
+    assert "KeyError: 'gone'" in failed["exception"]
+
+
+def test_debug_adds_a_line_a_request() -> None:
+    first, *_ = lines("json", io.StringIO(), level="debug")
+    assert json.loads(first)["code"] == "OK"
+
+
+def test_a_person_reads_words_with_colour_on_a_terminal_only() -> None:
+    plain, coloured = lines("console", io.StringIO()), lines("auto", Terminal())
+    assert "serving on a port" in plain[0]
+    assert "device=cpu" in plain[0]
+    assert "\x1b[" not in "".join(plain)
+    assert "\x1b[" in coloured[0]

@@ -1,0 +1,83 @@
+"""What Prometheus sees: every series from the start, with buckets that resolve what users feel."""
+
+import itertools
+import re
+import time
+from typing import get_args
+
+from prometheus_client import generate_latest
+
+from bothends.batching.request import Depth
+from bothends.engines.contract import BatchRecord
+from bothends.errors import Refusal
+from bothends.observe.metrics import CODES, METHODS, PHASES, SECONDS, Metrics
+
+
+def text(metrics: Metrics) -> str:
+    return generate_latest(metrics.registry).decode()
+
+
+def test_everything_is_present_at_zero() -> None:
+    """A rate over a counter that appears with its first error misses that error."""
+    page = text(Metrics())
+    for method in METHODS:
+        for code in CODES:
+            assert f'bothends_requests_total{{code="{code}",method="{method}"}} 0.0' in page
+    for phase in PHASES:
+        assert f'bothends_phase_seconds_count{{phase="{phase}"}} 0.0' in page
+    for reason in get_args(Refusal):
+        assert f'bothends_refused_requests_total{{reason="{reason}"}} 0.0' in page
+    assert "bothends_truncated_sentences_total 0.0" in page
+    assert "bothends_selftest_success 0.0" in page
+
+
+def test_latency_buckets_resolve_50_us_to_10_s() -> None:
+    assert (SECONDS[0], SECONDS[-1]) == (0.00005, 10.0)
+    assert all(later <= 2.51 * earlier for earlier, later in itertools.pairwise(SECONDS))
+
+
+def test_a_batch_moves_its_histograms() -> None:
+    """Rows, padded tokens, efficiency, engine time and each sentence's wait."""
+    metrics = Metrics()
+    metrics.batch_ran(BatchRecord(rows=2, tokens=6, padded_tokens=8, engine_s=0.002, queue_s=[0.1, 0.3]))
+    page = text(metrics)
+    for line in (
+        "bothends_batch_rows_sum 2.0",
+        "bothends_batch_tokens_sum 8.0",
+        "bothends_batch_efficiency_ratio_sum 0.75",
+        'bothends_phase_seconds_sum{phase="engine"} 0.002',
+        'bothends_phase_seconds_sum{phase="queue"} 0.4',
+        'bothends_phase_seconds_count{phase="queue"} 2.0',
+    ):
+        assert line in page
+
+
+def test_the_queue_is_asked_at_each_scrape() -> None:
+    metrics = Metrics()
+    waiting = [Depth(2, 3, 40)]
+    metrics.watch_queue(lambda: waiting[0], tokens_limit=1000, workers=2)
+    page = text(metrics)
+    for line in ("queue_requests 2.0", "queue_sentences 3.0", "queue_tokens 40.0", "queue_tokens_limit 1000.0"):
+        assert f"bothends_{line}" in page
+    assert "bothends_engine_workers 2.0" in page
+    waiting[0] = Depth(0, 0, 0)
+    assert "bothends_queue_tokens 0.0" in text(metrics)
+
+
+def test_a_self_test_says_when_how_and_how_far_off() -> None:
+    metrics = Metrics()
+    before = time.time()
+    metrics.tested(success=True, difference=2e-7)
+    page = text(metrics)
+    assert "bothends_selftest_success 1.0" in page
+    assert "bothends_selftest_difference 2e-07" in page
+    (at,) = re.findall(r"^bothends_selftest_timestamp_seconds (\S+)", page, re.MULTILINE)
+    assert before <= float(at) <= time.time()
+    metrics.tested(success=False, difference=1.0)
+    assert "bothends_selftest_success 0.0" in text(metrics)
+
+
+def test_two_servers_in_one_process_do_not_share_metrics() -> None:
+    first, second = Metrics(), Metrics()
+    first.answered("Embed", "OK", 0.1)
+    assert 'bothends_requests_total{code="OK",method="Embed"} 0.0' in text(second)

@@ -1,0 +1,234 @@
+"""Who may call, over real connections: no key, a wrong one, a revoked one, and another's share."""
+
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
+
+from bothends.errors import QuotaError, RequestError, UnauthenticatedError
+from bothends.model.bundle import Bundle
+from bothends.server.keys import new
+from bothends.server.server import Server
+from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+from bothends.wire.status import from_status
+from tests.support.doors import AT_ONCE_S, PATIENCE_S, connected, embed, put, serving
+
+LONG = ["word " * 250] * 300
+"""Seconds of work for the model."""
+LONG_TO_READ = ["!" * 60_000] * 60
+"""Seconds of work for the tokenizer, before which nobody knows that they are."""
+
+
+class Door:
+    """A server that asks for keys, and its file of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "keys.toml"
+        self.entries: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
+        for name, limits in (
+            ("free", ""),
+            ("narrow", "concurrent_sentences = 300"),
+            ("slow", "sentences_per_s = 2"),
+            ("revoked", ""),
+        ):
+            self.keys[name], entry = new(name)
+            self.entries[name] = f"{entry}{limits}\n"
+        self.write()
+
+    def write(self, *, without: str = "") -> None:
+        put(self.file, "".join(entry for name, entry in self.entries.items() if name != without).encode())
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Door:
+    return Door(tmp_path_factory.mktemp("door"))
+
+
+@pytest.fixture(scope="module")
+def guarded(english: Bundle, door: Door) -> Iterator[Server]:
+    """The packaged model behind keys."""
+    with serving(english, api_keys=door.file, reload_s=AT_ONCE_S, metrics="keys", max_sentences=400) as server:
+        yield server
+
+
+@pytest.fixture
+def channel(guarded: Server) -> Iterator[grpc.Channel]:
+    with connected(guarded) as own:
+        yield own
+
+
+def error_of(call: Callable[[], object]) -> Exception:
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    status = rpc_status.from_call(raised.value)
+    assert status is not None, raised.value
+    return from_status(status)
+
+
+def test_without_a_known_key_nobody_is_served(channel: grpc.Channel, door: Door) -> None:
+    """UNAUTHENTICATED with its reason, whichever method; who shows one is."""
+    stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+    for key in (None, "wrong", door.keys["free"][:-1], door.keys["free"] + "x"):
+        metadata = (("authorization", f"Bearer {key}"),) if key else None
+        error = error_of(lambda key=key: embed(channel, "a", key=key))
+        assert isinstance(error, UnauthenticatedError)
+        assert str(error).startswith("no API key came" if key is None else "this API key isn't known here")
+        other = error_of(lambda m=metadata: stub.GetModel(embedding_pb2.GetModelRequest(), metadata=m))
+        assert isinstance(other, UnauthenticatedError)
+    assert embed(channel, "a", key=door.keys["free"]).embeddings
+
+
+def test_who_has_no_key_is_refused_before_the_request_is_read(channel: grpc.Channel) -> None:
+    """The answer comes though the request hasn't been sent."""
+    never = threading.Event()
+
+    def request() -> Iterator[bytes]:
+        never.wait(PATIENCE_S)
+        yield b""
+
+    call = channel.stream_unary("/bothends.v1.EmbeddingService/Embed").future(request())
+    assert call.exception(timeout=PATIENCE_S).code() == grpc.StatusCode.UNAUTHENTICATED
+    never.set()
+
+
+def test_refusals_are_counted(guarded: Server, channel: grpc.Channel, door: Door) -> None:
+    def counted() -> float | None:
+        return guarded.metrics.registry.get_sample_value(
+            "bothends_refused_requests_total", {"reason": "unauthenticated"}
+        )
+
+    before = counted()
+    error_of(lambda: embed(channel, "a"))
+    embed(channel, "a", key=door.keys["free"])
+    assert before is not None
+    assert counted() == before + 1
+
+
+def test_a_revoked_key_is_refused_at_the_next_call(channel: grpc.Channel, door: Door) -> None:
+    """On a connection that it has used, and others aren't disturbed; given back, it is known again."""
+    embed(channel, "a", key=door.keys["revoked"])
+    door.write(without="revoked")
+    try:
+        assert isinstance(error_of(lambda: embed(channel, "a", key=door.keys["revoked"])), UnauthenticatedError)
+        embed(channel, "a", key=door.keys["free"])
+    finally:
+        door.write()
+    embed(channel, "a", key=door.keys["revoked"])
+
+
+def test_health_needs_no_key(guarded: Server, channel: grpc.Channel) -> None:
+    answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    for page in ("healthz", "readyz"):
+        assert http(guarded, page) == (200, None)
+
+
+def test_metrics_for_holders_of_a_key(guarded: Server, door: Door) -> None:
+    """401 and how to do better for others."""
+    assert http(guarded, "metrics") == (401, "Bearer")
+    assert http(guarded, "metrics", "Bearer wrong") == (401, "Bearer")
+    assert http(guarded, "metrics", f"Bearer {door.keys['free']}") == (200, None)
+
+
+def test_metrics_for_anybody_or_nobody(toy_bundle: Bundle) -> None:
+    for access, status in (("open", 200), ("off", 404)):
+        with serving(toy_bundle, metrics=access) as server:
+            assert http(server, "metrics")[0] == status
+
+
+def test_reflection_can_be_off(toy_bundle: Bundle) -> None:
+    with serving(toy_bundle, reflection=False) as server, connected(server) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        with pytest.raises(grpc.RpcError) as raised:
+            list(stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")])))
+        assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert embed(channel, "a").embeddings
+
+
+def test_sentences_a_second(channel: grpc.Channel, door: Door) -> None:
+    """A request of more than a second's worth is served, the next told when; others never notice."""
+    assert len(embed(channel, *["a"] * 8, key=door.keys["slow"]).embeddings) == 8
+    with pytest.raises(grpc.RpcError) as raised:
+        embed(channel, "a", key=door.keys["slow"])
+    status = rpc_status.from_call(raised.value)
+    error = from_status(status)
+    assert isinstance(error, QuotaError)
+    assert 0.5 < error.retry_after_s <= 3.01
+    assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in status.details)
+    for _ in range(20):
+        embed(channel, "a", key=door.keys["free"])
+    threading.Event().wait(error.retry_after_s)
+    embed(channel, "a", key=door.keys["slow"])
+
+
+def test_more_at_once_than_a_key_may_ever_have_is_the_callers_mistake(channel: grpc.Channel, door: Door) -> None:
+    error = error_of(lambda: embed(channel, *["a"] * 301, key=door.keys["narrow"]))
+    assert isinstance(error, RequestError)
+    assert error.field == "sentences"
+    assert "301 sentences are more than this key's limit of 300 at once" in str(error)
+    assert len(embed(channel, *["a"] * 300, key=door.keys["narrow"]).embeddings) == 300
+
+
+def test_the_model_tells_each_holder_his_own_limit(channel: grpc.Channel, door: Door) -> None:
+    stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+    for name, most in (("narrow", 300), ("free", 400)):
+        answer = stub.GetModel(
+            embedding_pb2.GetModelRequest(), metadata=(("authorization", f"Bearer {door.keys[name]}"),)
+        )
+        assert answer.model.max_sentences == most
+
+
+@pytest.mark.parametrize("end", ["answered", "failed", "cancelled", "late"])
+def test_a_share_is_given_back_however_a_call_ends(
+    guarded: Server, channel: grpc.Channel, door: Door, end: str
+) -> None:
+    """While it is in progress the key is full; after it, all of it is free, and no more than all."""
+    key = door.keys["narrow"]
+    metadata = (("authorization", f"Bearer {key}"),)
+    stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+    assert guarded._keys is not None
+    account = guarded._keys.identify(f"Bearer {key}")
+    if end == "answered":
+        embed(channel, *["a"] * 300, key=key)
+    elif end == "failed":
+        assert isinstance(error_of(lambda: embed(channel, *["a"] * 299, "", key=key)), RequestError)
+    else:
+        sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
+        call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
+        wait_until(lambda: account.in_progress == len(sentences))
+        assert isinstance(error_of(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
+        embed(channel, "a", key=door.keys["free"])
+        if end == "cancelled":
+            call.cancel()
+        wait_until(lambda: account.in_progress == 0)
+    assert len(embed(channel, *["a"] * 300, key=key).embeddings) == 300
+    assert isinstance(error_of(lambda: embed(channel, *["a"] * 301, key=key)), RequestError)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+
+
+def http(server: Server, page: str, authorization: str | None = None) -> tuple[int, str | None]:
+    """Status and WWW-Authenticate."""
+    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}/{page}")
+    if authorization:
+        request.add_header("Authorization", authorization)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
+            return answer.status, answer.headers["WWW-Authenticate"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["WWW-Authenticate"]

@@ -1,0 +1,160 @@
+"""How many connections there may be, how long each may last, and what it may not do: at the limit and one past it."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.client import HTTPResponse, RemoteDisconnected
+
+import grpc
+import pytest
+
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from tests.support.doors import GOAWAY, PATIENCE_S, PING, RawHttp2, code_of, connected, embed, frame, serving
+
+SHORT_S = 0.6
+
+
+@pytest.fixture(scope="module")
+def small(toy_bundle: Bundle) -> Iterator[Server]:
+    """A server whose every limit is near."""
+    with serving(
+        toy_bundle,
+        max_connections=3,
+        max_http_connections=3,
+        max_header_bytes=4096,
+        handshake_s=SHORT_S,
+        http_idle_s=1,
+    ) as server:
+        yield server
+
+
+def test_connections(small: Server) -> None:
+    """One past the limit is closed; it gets in when another leaves."""
+    with ExitStack() as stack:
+        channels = [stack.enter_context(connected(small)) for _ in range(3)]
+        for channel in channels:
+            embed(channel, "a")
+        extra = stack.enter_context(connected(small))
+        assert code_of(lambda: embed(extra, "a")) == grpc.StatusCode.UNAVAILABLE
+        for channel in channels:
+            embed(channel, "a")
+        channels[0].close()
+        grpc.channel_ready_future(extra).result(PATIENCE_S)
+        embed(extra, "a")
+
+
+def test_http_connections(small: Server) -> None:
+    with ExitStack() as stack:
+        taken = [stack.enter_context(http(small)) for _ in range(3)]
+        for connection in taken:
+            assert ask(connection) == 200
+        assert ask(stack.enter_context(http(small))) is None
+        assert ask(taken[0]) == 200
+
+
+def test_bytes_of_http_headers(small: Server) -> None:
+    """Names and values count; a large header that comes at once is refused as one that comes slowly."""
+    for size, status in ((4096 - len("hostherex"), 200), (4096 - len("hosthere"), 431), (100_000, 431)):
+        with http(small) as connection:
+            assert ask(connection, b"X: " + b"y" * size + b"\r\n") == status
+
+
+def test_http_headers_that_never_end(small: Server) -> None:
+    """Are refused once they are too large, and not kept."""
+    with http(small) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 4096)
+        assert connection.recv(12) == b"HTTP/1.1 400"
+
+
+def test_who_connects_and_says_nothing_is_disconnected(small: Server) -> None:
+    """gRPC's handshake, a HTTP request that doesn't come, and one that never ends."""
+    for port, said in ((small.port, b""), (small.http_port, b""), (small.http_port, b"GET /readyz HTTP/1.1\r\nHo")):
+        started = time.monotonic()
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+            connection.sendall(said)
+            read_to_end(connection)
+        assert SHORT_S * 0.9 <= time.monotonic() - started < SHORT_S + 5
+
+
+def test_each_http_request_has_its_time(small: Server) -> None:
+    """A connection is used for longer than one may take; the last must come whole too."""
+    end = time.monotonic() + 2 * SHORT_S
+    with http(small) as connection:
+        while time.monotonic() < end:
+            assert ask(connection) == 200
+        connection.sendall(b"GET /readyz HTTP/1.1\r\nHo")  # ends uvicorn's own patience with an idle connection
+        read_to_end(connection)
+
+
+def test_an_idle_http_connection_is_closed(small: Server) -> None:
+    started = time.monotonic()
+    with http(small) as connection:
+        ask(connection)
+        read_to_end(connection)
+    assert 0.9 <= time.monotonic() - started < 6
+
+
+@pytest.mark.parametrize("setting", ["idle_s", "age_s"])
+def test_a_connection_that_is_idle_or_old_is_told_to_go(toy_bundle: Bundle, setting: str) -> None:
+    started = time.monotonic()
+    with serving(toy_bundle, **{setting: 1.0}) as server, RawHttp2(server.port) as raw:
+        assert raw.read_until(GOAWAY) is not None
+        assert 0.8 <= time.monotonic() - started < 10
+
+
+def test_callers_do_not_notice_that_a_connection_grew_old(toy_bundle: Bundle) -> None:
+    """Three generations of connections, and no call fails."""
+    with serving(toy_bundle, age_s=0.5) as server, connected(server) as channel:
+        end = time.monotonic() + 1.8
+        while time.monotonic() < end:
+            embed(channel, "a")
+
+
+def test_who_pings_too_often_is_disconnected(toy_bundle: Bundle) -> None:
+    """The first ping and two strikes are answered, also without calls; the next is too much."""
+    with serving(toy_bundle, min_ping_s=30) as server, RawHttp2(server.port) as raw:
+        for number in range(3):
+            raw.send(frame(PING, bytes(7) + bytes([number])))
+            assert raw.read_until(PING) == bytes(7) + bytes([number])
+        raw.send(frame(PING, b"too much"))
+        goaway = raw.read_until(GOAWAY)
+        assert goaway is not None
+        assert b"too_many_pings" in goaway
+
+
+def test_who_pings_as_often_as_allowed_is_not(toy_bundle: Bundle) -> None:
+    with serving(toy_bundle, min_ping_s=0) as server, RawHttp2(server.port) as raw:
+        for number in range(50):
+            raw.send(frame(PING, bytes(7) + bytes([number])))
+            assert raw.read_until(PING) == bytes(7) + bytes([number])
+
+
+def test_silent_peers_are_asked_whether_they_live(toy_bundle: Bundle) -> None:
+    with serving(toy_bundle, keepalive_s=1) as server, RawHttp2(server.port) as raw:
+        assert raw.read_until(PING) is not None
+
+
+def http(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.http_port), PATIENCE_S)
+
+
+def ask(connection: socket.socket, headers: bytes = b"") -> int | None:
+    """The status of the answer to a GET; None if the connection ends."""
+    try:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n" + headers + b"\r\n")
+        answer = HTTPResponse(connection)
+        answer.begin()
+        answer.read()
+    except (ConnectionResetError, BrokenPipeError, RemoteDisconnected):
+        return None
+    return answer.status
+
+
+def read_to_end(connection: socket.socket) -> None:
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass

@@ -1,0 +1,134 @@
+"""Each limit of a request, at it and one past it, over a real connection."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from bothends.v1 import embedding_pb2
+from tests.support.doors import PATIENCE_S, code_of, connected, embed, serving
+
+SHORT_S = 0.6
+EMBED = "/bothends.v1.EmbeddingService/Embed"
+
+
+@pytest.fixture(scope="module")
+def small(toy_bundle: Bundle) -> Iterator[Server]:
+    """A server whose every limit is near."""
+    with serving(
+        toy_bundle,
+        max_message_bytes=1024,
+        max_sentences=4,
+        max_sentence_chars=100,
+        max_request_tokens=10,
+        max_connection_requests=4,
+        max_header_bytes=4096,
+    ) as server:
+        yield server
+
+
+def of_size(size: int) -> bytes:
+    """An EmbedRequest of so many bytes: a sentence, and unknown fields for the rest."""
+    request = embedding_pb2.EmbedRequest(sentences=["a"]).SerializeToString()
+    padding = size - len(request) - 4  # field 99, bytes: two of tag, two of length
+    return request + b"\x9a\x06" + bytes((padding & 127 | 128, padding >> 7)) + b"x" * padding
+
+
+def test_bytes_of_a_message(small: Server) -> None:
+    with connected(small) as channel:
+        call = channel.unary_unary(EMBED)
+        assert len(of_size(1024)) == 1024
+        assert code_of(lambda: call(of_size(1024), timeout=PATIENCE_S)) == grpc.StatusCode.OK
+        assert code_of(lambda: call(of_size(1025), timeout=PATIENCE_S)) == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.parametrize(
+    ("at", "past", "told"),
+    [
+        (["a"] * 4, ["a"] * 5, "5 sentences are more than this server's limit of 4 a request"),
+        (["a" + " " * 99], ["a" + " " * 100], "has 101 characters; this server's limit is 100"),
+        (["a a a a a", "a a a a a"], ["a a a a a", "a a a a a a"], "11 tokens are more than this server's limit of 10"),
+    ],
+    ids=["sentences", "characters", "tokens"],
+)
+def test_what_a_request_holds(small: Server, at: list[str], past: list[str], told: str) -> None:
+    with connected(small) as channel:
+        assert len(embed(channel, *at).embeddings) == len(at)
+        with pytest.raises(grpc.RpcError) as raised:
+            embed(channel, *past)
+        assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert told in raised.value.details()
+
+
+def test_tokens_are_counted_once_sentences_are_cut(toy_bundle: Bundle) -> None:
+    """A request of the most sentences, each longer than the model reads, fits by the default."""
+    with serving(toy_bundle, max_request_tokens=80) as server, connected(server) as channel:
+        assert len(embed(channel, "a " * 100, "a " * 100).embeddings) == 2  # 40 each
+        assert code_of(lambda: embed(channel, "a " * 100, "a " * 100, "a")) == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_requests_of_a_connection(small: Server) -> None:
+    """At the limit they are served; one more waits at the caller until another is done."""
+    done = threading.Event()
+
+    def nothing_yet() -> Iterator[bytes]:
+        done.wait(PATIENCE_S)
+        yield of_size(100)
+
+    with connected(small) as channel:
+        embed(channel, "a")
+        opened = [channel.stream_unary(EMBED).future(nothing_yet()) for _ in range(3)]
+        embed(channel, "a")
+        opened.append(channel.stream_unary(EMBED).future(nothing_yet()))
+        assert code_of(lambda: embed(channel, "a", timeout=SHORT_S)) == grpc.StatusCode.DEADLINE_EXCEEDED
+        waiting = channel.unary_unary(EMBED).future(of_size(100), timeout=PATIENCE_S)
+        done.set()
+        assert waiting.result()
+        assert all(call.result() for call in opened)
+
+
+def test_who_never_sends_his_request_keeps_nobody_out(toy_bundle: Bundle) -> None:
+    """All places are taken by calls without a deadline that send nothing: each has its time, and no more."""
+    never = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        never.wait(PATIENCE_S)
+        yield b""
+
+    with serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server, connected(server) as channel:
+        opened = [channel.stream_unary(EMBED).future(nothing()) for _ in range(3)]
+        started = time.monotonic()
+        while server._gate._inside < 3:  # who asked meanwhile might take a place from one of them
+            assert time.monotonic() < started + PATIENCE_S
+        assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
+        while code_of(lambda: embed(channel, "a")) != grpc.StatusCode.OK:
+            assert time.monotonic() < started + PATIENCE_S
+        assert time.monotonic() - started >= SHORT_S * 0.9
+        while not (late := next((call for call in opened if call.done()), None)):  # whichever of them came first
+            assert time.monotonic() < started + PATIENCE_S
+        assert late.exception().code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "didn't come within" in late.exception().details()
+        assert not all(call.done() for call in opened)
+        never.set()
+
+
+def test_bytes_of_headers(small: Server) -> None:
+    """Some hundred bytes are gRPC's own; from there a byte decides."""
+
+    def fits(size: int) -> bool:
+        with connected(small) as channel:
+            stub = channel.unary_unary(EMBED)
+            code = code_of(lambda: stub(of_size(100), metadata=(("x", "y" * size),)))  # a deadline's size varies
+            assert code in (grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED)
+            return code == grpc.StatusCode.OK
+
+    low, high = 3000, 4096
+    assert fits(low)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    assert [fits(low), fits(high), fits(100_000)] == [True, False, False]

@@ -1,0 +1,91 @@
+"""What is done with a request before it may be refused takes time in proportion to its size, whatever it holds."""
+
+import resource
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from bothends.core.embedder import Embedder
+from bothends.errors import RequestError
+from bothends.model.bundle import Bundle
+from bothends.model.tokenizer import Tokenizer
+from bothends.settings import Settings
+
+CHARS = 65_536
+"""The limit on a sentence, by default."""
+SIZES = (CHARS // 16, CHARS, 16 * CHARS)
+MOST = 2.5**4
+"""How much longer sixteen times the text may take: 2.5 times for each doubling. A quadratic step takes 256 times."""
+HOSTILE = {
+    "one word": "x",
+    "one cased word": "X",
+    "combining marks": "e\u0301",
+    "marks in the wrong order": "\u0301\u0316",
+    "marks that decompose": "\u0344\u0316",
+    "ligatures that expand": "\ufdfa",
+    "jamo": "\u1112\u1161\u11ab",
+    "hangul": "\ud55c",
+    "ideographs": "\u4e00",
+    "marks of punctuation": "!",
+    "special tokens": "[CLS]",
+    "unfinished tokens": "[CLS",
+    "spaces": "a" + " " * 99,
+    "control characters": "a\x00\u200b",
+    "far planes": "\U0002f800",
+}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(english: Bundle) -> Tokenizer:
+    return Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
+
+
+def of_size(piece: str, chars: int) -> str:
+    return (piece * (chars // len(piece) + 1))[:chars]
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_text_takes_time_by_its_length(tokenizer: Tokenizer, piece: str) -> None:
+    """To the limit on characters and far beyond."""
+    assert_linear(lambda size: tokenizer.encode([of_size(piece, size)]))
+
+
+def test_so_do_many_sentences_and_many_tokens(english: Bundle) -> None:
+    """The whole way to the refusal of a request of too many tokens."""
+    settings = Settings(bundle=english.path, device="cpu", workers=1, max_request_tokens=1, max_sentences=10**6)
+    with Embedder.load(english, settings=settings) as embedder:
+
+        def refuse(size: int) -> None:
+            with pytest.raises(RequestError, match="tokens are more than"):
+                embedder.begin(["there be dragons"] * (size // 16))
+
+        assert_linear(refuse)
+
+
+def assert_linear(work: Callable[[int], object], *, turns: int = 7) -> None:
+    """The least time of each size, taken by turns, grows by less than `MOST` from size to size.
+
+    A busy machine adds to a time and never takes from it: each turn comes nearer to the truth.
+    """
+    least = [float("inf")] * len(SIZES)
+    for _ in range(turns):
+        for place, (size, times) in enumerate(zip(SIZES, (9, 3, 1), strict=True)):
+            least[place] = min(least[place], *(spent(work, size) for _ in range(times)))
+        ratios = [long / short for short, long in pairwise(least)]
+        if max(ratios) < MOST:
+            return
+    pytest.fail(f"sixteen times the text takes {ratios[0]:.1f} times the time, and again {ratios[1]:.1f} times")
+
+
+def spent(work: Callable[[int], object], size: int) -> float:
+    """Seconds of processor time, of all threads.
+
+    The kernel maps a megabyte's memory anew each time, which is half of the time. Its share is left out there; it is
+    counted in ticks of some milliseconds, too coarse for shorter texts, whose memory is at hand.
+    """
+    started, kernel = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_stime
+    work(size)
+    passed = time.process_time() - started
+    return passed if size <= CHARS else passed - (resource.getrusage(resource.RUSAGE_SELF).ru_stime - kernel)

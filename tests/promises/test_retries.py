@@ -1,0 +1,107 @@
+"""Clients of servers that are killed: what callers see, and what they don't."""
+
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bothends import Client, Retry
+from tests.e2e.conftest import Running, finish, start
+from tests.support.awaited import Awaited
+
+PATIENT = Retry(attempts=60, burst=1000)
+"""As long as a restart may take on a busy machine."""
+BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
+
+
+def answered(running: Running) -> float:
+    """Embed requests that a server answered, as it counts."""
+    with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
+        text = page.read().decode()
+    series = 'bothends_requests_total{code="OK",method="Embed"} '
+    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(series)), 0.0)
+
+
+class Callers:
+    """Some, in a loop, who all expect the same bytes."""
+
+    def __init__(self, make: Callable[[], Client | Awaited], expected: bytes) -> None:
+        self._make = make
+        self._expected = expected
+        self._stopped = threading.Event()
+        self._answers = threading.Semaphore(0)
+        self.unforeseen: list[BaseException] = []
+
+    def wait_for(self, answers: int) -> None:
+        """Until so many more have come, right ones."""
+        for _ in range(answers):
+            assert self._answers.acquire(timeout=60), self.unforeseen
+
+    def ask(self) -> None:
+        try:
+            with self._make() as client:
+                while not self._stopped.is_set():
+                    assert client.encode(["the same words"]).tobytes() == self._expected
+                    self._answers.release()
+        except BaseException as error:  # reported by the test
+            self.unforeseen.append(error)
+
+    @contextmanager
+    def running(self, count: int = 4) -> Iterator[None]:
+        threads = [threading.Thread(target=self.ask) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            for thread in threads:
+                thread.join(timeout=60)
+
+
+def again(killed: Running) -> Running:
+    """Another server on the port of one that was killed."""
+    return start("--port", killed.target.rpartition(":")[2])
+
+
+@BOTH
+def test_a_server_killed_and_started_again_costs_time_only(running: Running, either: type[Client | Awaited]) -> None:
+    """Callers in a loop, in the middle of which the server dies without a word: no error, no wrong bytes."""
+    with Client(running.target) as client:
+        expected = client.encode(["the same words"]).tobytes()
+    callers = Callers(lambda: either(running.target, timeout_s=60, retry=PATIENT), expected)
+    with callers.running():
+        callers.wait_for(50)
+        finish(running)
+        successor = again(running)
+        callers.wait_for(50)
+    try:
+        assert callers.unforeseen == []
+        assert answered(successor) >= 46  # all since, but for four that may have been on their way
+    finally:
+        finish(successor)
+
+
+@BOTH
+def test_of_two_servers_one_may_be_killed_and_come_back(running: Running, either: type[Client | Awaited]) -> None:
+    """Both are used; nobody notices that one is gone; it has its turns again once it is back."""
+    other = start()
+    with Client(running.target) as client:
+        expected = client.encode(["the same words"]).tobytes()
+    callers = Callers(lambda: either([running.target, other.target], timeout_s=30), expected)
+    started: list[Running] = [other]
+    try:
+        with callers.running():
+            while min(answered(running), answered(other)) < 20:
+                callers.wait_for(1)
+            finish(other)
+            callers.wait_for(100)
+            started.append(again(other))
+            while answered(started[-1]) < 20:
+                callers.wait_for(1)
+        assert callers.unforeseen == []
+    finally:
+        for server in started:
+            finish(server)

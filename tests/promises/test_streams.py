@@ -1,0 +1,151 @@
+"""Streams of servers as people run them: memory, the end, and clients that go on where one broke."""
+
+import re
+import signal
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from bothends import Client, ConnectionFailedError, DrainingError, Retry
+from tests.e2e.conftest import Running, finish, start
+from tests.support.awaited import Awaited
+from tests.support.streams import Stream, request
+
+PATIENT = Retry(attempts=60, burst=1000)
+BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
+UNREAD = [("grpc.http2.bdp_probe", 0)]
+"""A reader that asks for nothing gets 64 kB."""
+
+
+def embedded(running: Running) -> float:
+    with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
+        text = page.read().decode()
+    return next(
+        float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_sentence_tokens_count")
+    )
+
+
+def settled(running: Running) -> float:
+    """How many sentences it has embedded, once it embeds no more."""
+    while True:
+        before = embedded(running)
+        time.sleep(0.5)
+        if embedded(running) == before > 0:
+            return before
+
+
+def resident_mb(running: Running) -> float:
+    status = Path(f"/proc/{running.process.pid}/status")
+    if not status.exists():
+        pytest.skip("needs /proc")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def test_a_slow_reader_fills_no_memory(running: Running) -> None:
+    """A gigabyte is sent to a server whose answers nobody reads: it takes a few messages, gRPC's buffers a few MB, and
+    all else stays with the caller.
+    """
+    large = request(*["x" * 30_000] * 20).SerializeToString()  # one unknown word each: little work, and few tokens
+    with grpc.insecure_channel(running.target, options=UNREAD) as channel:
+        with Stream(channel) as reader:
+            reader.send(*[large] * 20)
+            assert len(reader.rest()) == 20
+        before_mb, before = resident_mb(running), embedded(running)
+        with Stream(channel, timeout=None) as stream:
+            stream.send(*[large] * 1700)
+            assert settled(running) - before < 500
+            assert resident_mb(running) < before_mb + 100
+
+
+def test_whoever_reads_late_gets_everything(running: Running) -> None:
+    """10,000 sentences, none of whose answers is read until the server stands still; memory stays where it was."""
+    sentences = [f"dragon number {place}" for place in range(10_000)]
+    with Client(running.target) as client:
+        expected = client.encode(sentences)
+    before_mb = resident_mb(running)
+    with grpc.insecure_channel(running.target, options=UNREAD) as channel, Stream(channel, timeout=None) as stream:
+        stream.send(*[request(*sentences[start : start + 20]) for start in range(0, len(sentences), 20)])
+        settled(running)
+        found = [item.embedding.values for response in stream.rest() for item in response.items]
+    assert resident_mb(running) < before_mb + 30
+    assert len(found) == len(sentences)
+    assert all(list(values) == row.tolist() for values, row in zip(found, expected, strict=True))
+
+
+def test_sigterm_ends_streams_and_is_not_held_up_by_them(running: Running) -> None:
+    """An idle one at once, a busy one after what was read of it; both are told why, and the server exits with 0."""
+    with Client(running.target) as client:
+        expected = client.encode(["the same words"])[0].tolist()
+    with (
+        grpc.insecure_channel(running.target) as channel,
+        Stream(channel, timeout=None) as idle,
+        Stream(channel, timeout=None) as busy,
+    ):
+        busy.send(*[request(*["the same words"] * 8) for _ in range(20_000)])
+        first = busy.receive()
+        running.process.send_signal(signal.SIGTERM)
+        assert isinstance(idle.end(), DrainingError)
+        found, error = busy.to_the_end()
+        assert isinstance(error, DrainingError)
+        assert running.process.wait(timeout=10) == 0
+    assert len(found) < 19_000
+    assert all(list(item.embedding.values) == expected for response in (first, *found) for item in response.items)
+
+
+@BOTH
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_client_goes_on_where_a_stream_broke(
+    running: Running, either: type[Client | Awaited], how: signal.Signals
+) -> None:
+    """The server dies or stops in the middle and is started again: nothing is lost, and nothing comes twice."""
+    sentences = [f"dragon number {place}" for place in range(6000)]
+    taken: list[str] = []
+    successors: list[Running] = []
+
+    def read() -> Iterator[str]:
+        for sentence in sentences:
+            taken.append(sentence)
+            yield sentence
+
+    def restart() -> None:
+        running.process.send_signal(how)
+        running.process.wait(timeout=60)
+        successors.append(start("--port", running.target.rpartition(":")[2]))
+
+    with Client(running.target) as client:
+        expected = client.encode(sentences)
+    restarting = threading.Thread(target=restart)
+    try:
+        with either(running.target, retry=PATIENT) as client:
+            found = []
+            for row in client.encode_stream(read()):
+                found.append(row)
+                if len(found) == 500:
+                    restarting.start()
+        restarting.join(timeout=60)
+        assert len(found) == len(sentences)
+        assert all(row.tobytes() == right.tobytes() for row, right in zip(found, expected, strict=True))
+        assert taken == sentences
+        assert embedded(successors[0]) < 6000
+    finally:
+        if restarting.ident is not None:
+            restarting.join(timeout=60)
+        for server in successors:
+            finish(server)
+
+
+def test_a_client_without_patience_is_told(running: Running) -> None:
+    """What was answered before has come."""
+    with Client(running.target, retry=Retry(attempts=1)) as client:
+        rows = client.encode_stream("dragons" for _ in range(1_000_000))
+        assert next(rows).shape == (512,)  # type: ignore[union-attr]
+        finish(running)
+        with pytest.raises(ConnectionFailedError):
+            list(rows)

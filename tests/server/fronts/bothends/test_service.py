@@ -1,0 +1,247 @@
+"""Through a real channel to a real server: numbers, errors, metrics, health."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
+
+from bothends.client.sync import Client
+from bothends.model.bundle import Bundle
+from bothends.model.tokenizer import Tokenizer
+from bothends.server.server import Server
+from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+from bothends.wire.messages import SERVICE
+from tests.support.engines import placed
+
+SENTENCES = [f"{number} dragons will be there" + " and there" * (number % 17) for number in range(60)]
+
+
+@pytest.fixture(scope="module")
+def expected(english: Bundle) -> np.ndarray:
+    """The engine's own rows, each sentence alone."""
+    engine = placed(english)
+    tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
+    return np.concatenate([engine.run([tokens.ids]) for tokens in tokenizer.encode(SENTENCES)])
+
+
+@pytest.fixture
+def stub(server: Server) -> embedding_pb2_grpc.EmbeddingServiceStub:
+    return embedding_pb2_grpc.EmbeddingServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+
+
+def scrape(server: Server) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/metrics") as page:
+        return str(page.read().decode())
+
+
+def sample(server: Server, series: str) -> float:
+    return next(float(line.split()[-1]) for line in scrape(server).splitlines() if line.startswith(series + " "))
+
+
+def test_the_clients_numbers_are_the_engines_bit_for_bit(client: Client, expected: np.ndarray) -> None:
+    rows = client.encode(SENTENCES)
+    assert (rows.dtype, rows.shape) == (np.float32, (60, 512))
+    assert rows.tobytes() == expected.tobytes()
+
+
+def test_load_changes_no_bit(server: Server, expected: np.ndarray) -> None:
+    """Sixteen callers at once, one sentence a call: each gets the bytes that the sentence alone gives."""
+
+    def one(number: int) -> bool:
+        place = number % len(SENTENCES)
+        with Client(f"127.0.0.1:{server.port}") as own:
+            return own.encode([SENTENCES[place]])[0].tobytes() == expected[place].tobytes()
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(one, range(240)))
+
+
+def test_the_model_says_what_a_client_must_know(client: Client, english: Bundle) -> None:
+    model = client.model()
+    assert (model.name, model.version) == ("english", english.config.version)
+    assert (model.dimension, model.max_tokens, model.max_sentences) == (512, 256, 300)
+    assert (model.pooling, model.device, model.engine) == ("final_states", "cpu", placed(english).provider)
+    assert tuple(model.nested_dimensions) == english.config.nested_dimensions
+    assert (model.max_sentence_chars, model.max_request_tokens) == (65536, 262144)
+    assert model.server_version
+
+
+@pytest.mark.parametrize(
+    ("sentences", "field", "description"),
+    [
+        ([], "sentences", "no sentences"),
+        (["fine", ""], "sentences[1]", "is empty"),
+        (["fine", "fine", " \t\n\u00a0"], "sentences[2]", "is empty"),
+        (["\x00"], "sentences[0]", "nothing that the model's tokenizer can read"),
+        (["fine", "x" * 65_537], "sentences[1]", "has 65537 characters; this server's limit is 65536"),
+        (["x" * 1_000_000], "sentences[0]", "has 1000000 characters"),
+        (["a"] * 301, "sentences", "301 sentences are more than this server's limit of 300"),
+    ],
+)
+def test_bad_input_is_named(
+    stub: embedding_pb2_grpc.EmbeddingServiceStub, sentences: list[str], field: str, description: str
+) -> None:
+    """INVALID_ARGUMENT with ErrorInfo and a BadRequest that names the sentence or the limit."""
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Embed(embedding_pb2.EmbedRequest(sentences=sentences))
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    status = rpc_status.from_call(raised.value)
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    assert status.details[0].Unpack(info)
+    assert info.domain == "bothends"
+    assert status.details[1].Unpack(bad)
+    assert bad.field_violations[0].field == field
+    assert description in bad.field_violations[0].description
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff\xff", b"\x0a\x02\xc3\x28"], ids=["garbage", "no UTF-8"])
+def test_bytes_that_are_no_request_are_the_callers_error(server: Server, content: bytes) -> None:
+    """INVALID_ARGUMENT with details and a count, not INTERNAL and a traceback in the log."""
+    series = 'bothends_requests_total{code="INVALID_ARGUMENT",method="Embed"}'
+    before = sample(server, series)
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as raised:
+        channel.unary_unary("/bothends.v1.EmbeddingService/Embed")(content)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert rpc_status.from_call(raised.value).details
+    assert sample(server, series) == before + 1
+
+
+def test_a_dead_request_is_not_tokenised_to_its_end(server: Server) -> None:
+    """A request of megabytes whose deadline passes gives the processor back at once."""
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+        before = sample(server, 'bothends_requests_total{code="DEADLINE_EXCEEDED",method="Embed"}')
+        with pytest.raises(grpc.RpcError):
+            stub.Embed(embedding_pb2.EmbedRequest(sentences=["!" * 65_000] * 60), timeout=0.2)
+        end = time.monotonic() + 5  # all of it would take longer than that
+        while sample(server, 'bothends_requests_total{code="DEADLINE_EXCEEDED",method="Embed"}') == before:
+            assert time.monotonic() < end
+
+
+def test_a_bad_request_costs_its_mates_nothing(server: Server, expected: np.ndarray) -> None:
+    """Good requests beside bad ones are all served, bit for bit."""
+    channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
+    stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+    calls = []
+    for place, sentence in enumerate(SENTENCES):
+        calls.append((place, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence]))))
+        calls.append((None, stub.Embed.future(embedding_pb2.EmbedRequest(sentences=[sentence, " "]))))
+    for place, call in calls:
+        if place is None:
+            assert call.exception().code() == grpc.StatusCode.INVALID_ARGUMENT
+        else:
+            row = np.array(call.result().embeddings[0].values, dtype=np.float32)
+            assert row.tobytes() == expected[place].tobytes()
+    channel.close()
+
+
+def test_a_long_sentence_says_that_it_was_cut(server: Server, stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
+    """The reply has the tokens read and the mark, and the counter moves; its mate isn't marked."""
+    before = sample(server, "bothends_truncated_sentences_total")
+    response = stub.Embed(embedding_pb2.EmbedRequest(sentences=["word " * 300, "word"]))
+    assert [(e.token_count, e.truncated) for e in response.embeddings] == [(256, True), (1, False)]
+    assert sample(server, "bothends_truncated_sentences_total") == before + 1
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "👩‍👩‍👧‍👦🎉🏳️‍🌈",
+        "nul \x00 inside",
+        "\u202eשלום\u202c مرحبا",
+        "e" + "\u0301" * 5000,
+        "𓀀𓂀 ꙮ ⵣ",
+        "x" * 65_536,
+        "a " * 32_768,
+        "!" * 65_536,
+        "\ufeff\u2028words\u2029",
+        "[CLS] [SEP] [MASK]",
+        "\U0010ffff\ufffe",
+    ],
+    ids=[
+        "emoji",
+        "nul",
+        "bidi",
+        "combining",
+        "scripts",
+        "one-word",
+        "many-words",
+        "marks",
+        "separators",
+        "specials",
+        "nonchars",
+    ],
+)
+def test_hostile_text_is_embedded(stub: embedding_pb2_grpc.EmbeddingServiceStub, sentence: str) -> None:
+    """Finite numbers, the same bytes each time; never a crash or a hang."""
+    request = embedding_pb2.EmbedRequest(sentences=[sentence])
+    first, second = (stub.Embed(request, timeout=30).embeddings[0] for _ in range(2))
+    assert np.isfinite(list(first.values)).all()
+    assert first.values == second.values
+
+
+def test_a_deadline_that_can_not_be_met_is_told(stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Embed(embedding_pb2.EmbedRequest(sentences=["word " * 250] * 300), timeout=0.02)
+    assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_cancelled_call_frees_its_places(server: Server) -> None:
+    """Soon after a caller leaves, nothing of its request waits any more."""
+    channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
+    stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+    arrived = threading.Event()
+    call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=["word " * 250] * 300))
+    end = time.monotonic() + 10
+    while not arrived.is_set() and time.monotonic() < end:
+        if sample(server, "bothends_queue_sentences") > 100:
+            arrived.set()
+    assert arrived.is_set()
+    call.cancel()
+    while sample(server, "bothends_queue_sentences") > 0 and time.monotonic() < end:
+        pass
+    # 300 sentences of 250 tokens keep two engines busy for seconds: an empty queue now is a freed one
+    assert sample(server, "bothends_queue_sentences") == 0
+    channel.close()
+
+
+def test_requests_are_counted_by_code(server: Server, client: Client) -> None:
+    """Calls and refusals move the series that they belong to."""
+    series = ('bothends_requests_total{code="OK",method="Embed"}', 'bothends_request_seconds_count{method="Embed"}')
+    before = [sample(server, name) for name in series]
+    client.encode(["one"])
+    assert [sample(server, name) for name in series] == [value + 1 for value in before]
+    provider = server.embedder.model.provider
+    assert f'bothends_model_info{{device="cpu",name="english",provider="{provider}"' in scrape(server)
+
+
+def test_health_and_readiness(server: Server) -> None:
+    stub = health_pb2_grpc.HealthStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    for service in ("", SERVICE):
+        answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    for path, body in (("healthz", {"status": "alive"}), ("readyz", {"status": "serving"})):
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/{path}") as page:
+            assert json.load(page) == body
+
+
+def test_unknown_pages_are_404(server: Server) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/nothing")
+
+
+def test_reflection_lists_the_service(server: Server) -> None:
+    """grpcurl and its like find the contract without a file."""
+    stub = reflection_pb2_grpc.ServerReflectionStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+    assert SERVICE in [entry.name for entry in answer.list_services_response.service]

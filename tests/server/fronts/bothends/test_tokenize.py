@@ -1,0 +1,148 @@
+"""Tokenize over a real channel: ids, texts and places of what the model reads."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+import tokenizers
+
+from bothends.errors import RequestError, SentenceError
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+from tests.support.doors import serving
+from tests.support.streams import error_of
+
+TEXTS = [
+    "There will be dragons!",
+    "unbelievably antidisestablishmentarian",
+    "Ünïcödé — naïve café, straße",
+    "👩‍👩‍👧‍👦 love 🎉 and 🏳️‍🌈 words",
+    "日本語 and 𓀀𓂀 between",
+    "e\u0301clair de\u0301ja\u0300 vu",
+    "  spaces\t\n around  ",
+    "שלום مرحبا",
+]
+MOST = 256
+"""Tokens that the packaged model reads."""
+
+
+@pytest.fixture
+def stub(server: Server) -> Iterator[embedding_pb2_grpc.EmbeddingServiceStub]:
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        yield embedding_pb2_grpc.EmbeddingServiceStub(channel)
+
+
+def tokenize(stub: embedding_pb2_grpc.EmbeddingServiceStub, *texts: str, **options: Any) -> Any:
+    return stub.Tokenize(embedding_pb2.TokenizeRequest(sentences=texts, **options))
+
+
+def test_tokens_are_the_bundles_tokenizers_own(stub: embedding_pb2_grpc.EmbeddingServiceStub, english: Bundle) -> None:
+    """Read by the tokenizers library alone; the version is the one whose ids they are."""
+    definition = tokenizers.Tokenizer.from_str(english.tokenizer)
+    definition.no_truncation()
+    definition.no_padding()
+    response = tokenize(stub, *TEXTS)
+    assert response.model_version == english.config.version
+    for text, found in zip(TEXTS, response.sentences, strict=True):
+        expected = definition.encode(text, add_special_tokens=False)
+        assert [token.id for token in found.tokens] == expected.ids
+        assert [token.text for token in found.tokens] == expected.tokens
+        assert [(token.start, token.end) for token in found.tokens] == expected.offsets
+        assert not found.truncated
+
+
+def test_places_count_characters(stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
+    """Code points of the sentence as it was sent: not bytes, and not UTF-16's halves of an emoji."""
+    (sentence,) = tokenize(stub, "🎉🎉 dragons — naïve 𓀀 dragons").sentences
+    text = "🎉🎉 dragons — naïve 𓀀 dragons"
+    assert [text[token.start : token.end] for token in sentence.tokens if token.text == "dragons"] == ["dragons"] * 2
+    assert [(token.start, token.end) for token in sentence.tokens if token.text == "dragons"] == [(3, 10), (21, 28)]
+    last = 0
+    for token in sentence.tokens:
+        assert last <= token.start < token.end <= len(text)
+        last = token.start
+
+
+def test_words_are_cut_into_pieces_whose_places_join(stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
+    (sentence,) = tokenize(stub, "unbelievably").sentences
+    assert len(sentence.tokens) > 1
+    assert "".join(token.text.removeprefix("##") for token in sentence.tokens) == "unbelievably"
+    ends = [token.end for token in sentence.tokens]
+    assert [token.start for token in sentence.tokens] == [0, *ends[:-1]]
+    assert ends[-1] == len("unbelievably")
+
+
+def test_truncation_keeps_either_end(stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
+    """Places still count from the sentence's own start; Embed reads as many."""
+    words = [f"{'dragon' if number % 3 else 'cat'}" for number in range(300)]
+    text = " ".join(words)
+    for truncation, kept in (
+        (embedding_pb2.TRUNCATION_UNSPECIFIED, words[:MOST]),
+        (embedding_pb2.TRUNCATION_KEEP_START, words[:MOST]),
+        (embedding_pb2.TRUNCATION_KEEP_END, words[-MOST:]),
+    ):
+        long, short = tokenize(stub, text, "cat", truncation=truncation).sentences
+        assert (long.truncated, short.truncated) == (True, False)
+        assert [token.text for token in long.tokens] == kept
+        assert all(text[token.start : token.end] == token.text for token in long.tokens)
+    embedded = stub.Embed(embedding_pb2.EmbedRequest(sentences=[text])).embeddings[0]
+    assert (embedded.token_count, embedded.truncated) == (MOST, True)
+    with pytest.raises(grpc.RpcError) as raised:
+        tokenize(stub, "cat", text, truncation=embedding_pb2.TRUNCATION_ERROR)
+    error = error_of(raised.value)
+    assert isinstance(error, SentenceError)
+    assert (error.index, error.reason) == (1, "has more than the 256 tokens that the model reads")
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "told"),
+    [
+        ([], {}, "there are no sentences"),
+        (["a"] * 301, {}, "301 sentences are more than this server's limit of 300"),
+        (["fine", ""], {}, "sentences[1] is empty"),
+        (["\x00"], {}, "sentences[0] holds nothing that the model's tokenizer can read"),
+        (["x" * 65_537], {}, "sentences[0] has 65537 characters"),
+        (["fine"], {"truncation": 99}, "99 is no Truncation of this contract"),
+    ],
+)
+def test_bad_input_is_named(
+    stub: embedding_pb2_grpc.EmbeddingServiceStub, texts: list[str], options: dict[str, Any], told: str
+) -> None:
+    """As Embed names it."""
+    with pytest.raises(grpc.RpcError) as raised:
+        tokenize(stub, *texts, **options)
+    error = error_of(raised.value)
+    assert isinstance(error, RequestError)
+    assert told in str(error)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_bytes_that_are_no_request_are_the_callers_error(server: Server) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as raised:
+        channel.unary_unary("/bothends.v1.EmbeddingService/Tokenize")(b"\xff\xff")
+    assert "the bytes are no TokenizeRequest" in str(error_of(raised.value))
+
+
+def test_more_tokens_than_a_request_may_hold(toy_bundle: Bundle) -> None:
+    with (
+        serving(toy_bundle, max_request_tokens=10) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+        assert len(tokenize(stub, "a man " * 5).sentences[0].tokens) == 10
+        for call in (
+            lambda: tokenize(stub, "a man " * 5, "a"),
+            lambda: stub.Embed(embedding_pb2.EmbedRequest(sentences=["a man " * 5, "a"])),
+        ):
+            with pytest.raises(grpc.RpcError) as raised:
+                call()
+            assert "11 tokens are more than this server's limit of 10 a request" in str(error_of(raised.value))
+
+
+def test_calls_are_counted(server: Server, stub: embedding_pb2_grpc.EmbeddingServiceStub) -> None:
+    labels = {"method": "Tokenize", "code": "OK"}
+    before = server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0
+    tokenize(stub, "dragons")
+    assert server.metrics.registry.get_sample_value("bothends_requests_total", labels) == before + 1

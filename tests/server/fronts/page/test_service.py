@@ -1,0 +1,176 @@
+"""What the page asks a server for, without a browser: its files, the model, the numbers, and explanations."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bothends import Client
+from bothends.core.explain import explain
+from bothends.model.bundle import Bundle
+from bothends.observe.metrics import SECONDS
+from bothends.server.keys import new
+from bothends.server.server import Server
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
+from tests.support.doors import put, serving
+from tests.support.paths import ROOT
+
+SENTENCE = "A man is playing a guitar on the street."
+
+
+@pytest.fixture
+def http(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}") as client:
+        yield client
+
+
+def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> None:
+    """Over HTTP it has 24 of each state's numbers."""
+    answer = http.post("/explain", json={"sentence": SENTENCE})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == explain(SENTENCE, server.embedder).as_json(numbers=24)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "the body is no JSON like"),
+        (b"[]", "the body is no JSON like"),
+        (b'{"sentence": 5}', "the body is no JSON like"),
+        (b'{"sentence": "secret", "more": 1}', "the body is no JSON like"),
+        (b'{"sentence": "\xff"}', "the body is no JSON like"),
+        (b'{"sentence": " "}', "is empty; a sentence needs at least one word"),
+        (b'{"sentence": "%s"}' % (b"word " * 200), "200 tokens, to explain which 399 sequences would be embedded"),
+    ],
+)
+def test_what_cant_be_explained_is_told(http: httpx.Client, body: bytes, said: str) -> None:
+    """One line, which holds none of the sentence; the server goes on."""
+    answer = http.post("/explain", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]["message"]
+    assert "secret" not in answer.text
+    assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
+def test_the_documents_line_runs(server: Server) -> None:
+    """As it stands there, but for the port."""
+    page = (ROOT / "docs" / "fronts" / "page.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^curl .*$", page, re.MULTILINE)
+    command = shlex.split(line.replace("127.0.0.1:8080", f"127.0.0.1:{server.http_port}"))
+    answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert [token["text"] for token in json.loads(answer.stdout)["tokens"]] == ["there", "will", "be", "dragons"]
+
+
+def test_a_form_of_another_site_gets_nothing_embedded(http: httpx.Client) -> None:
+    """A browser sends other sites' requests unasked only where they aren't JSON."""
+    answer = http.post("/explain", content=b'{"sentence": "a"}', headers={"content-type": "text/plain"})
+    assert answer.status_code == 415
+
+
+def test_a_deeper_model_is_served_and_says_why_it_isnt_explained(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    with serving(export(make_checkpoint(layers=2)[1], tmp_path / "deep")) as deep:
+        address = f"http://127.0.0.1:{deep.http_port}"
+        answer = httpx.post(f"{address}/explain", json={"sentence": "a"})
+        assert answer.status_code == 400
+        assert "only a model of one layer can be explained" in answer.json()["error"]["message"]
+        assert httpx.get(f"{address}/model").json()["layers"] == 2
+
+
+def test_the_model_is_described(server: Server, http: httpx.Client, english: Bundle) -> None:
+    """As its bundle and its server are."""
+    model = http.get("/model").json()
+    config = english.config
+    assert {name: model[name] for name in ("name", "version", "dimension", "device")} == {
+        "name": config.name,
+        "version": config.version,
+        "dimension": config.dimension,
+        "device": "cpu",
+    }
+    assert model["limits"] == {"sentences": 300, "sentence_chars": 65536, "tokens": 256}
+    assert model["card"] == (english.path / "README.md").read_text(encoding="utf-8")
+    assert model["selftest_difference"] == server.embedder.model.self_test.max_difference
+
+
+def test_the_numbers_grow_with_what_is_done(http: httpx.Client, client: Client) -> None:
+    """Requests by code and by latency, sentences and tokens; a quantile is made of differences."""
+    client.encode(["the first list of", "a client makes it ask for the model"])
+    before = http.get("/live").json()
+    client.encode(["there will be dragons", "dragons"])
+    http.post("/explain", json={"sentence": "there will be dragons"})
+    after = http.get("/live").json()
+    assert after["is_serving"] is True
+    assert after["sentences"] - before["sentences"] == 2 + 7
+    assert after["tokens"] - before["tokens"] == 5 + (1 + 2 + 3 + 4) + (1 + 2 + 3)
+    assert after["requests"]["OK"] - before["requests"].get("OK", 0) == 2
+    assert after["latency"]["bounds_s"] == list(SECONDS)
+    grown = [now - then for now, then in zip(after["latency"]["counts"], before["latency"]["counts"], strict=True)]
+    assert sum(grown) == 2
+    assert min(grown) == 0
+    assert len(grown) == len(SECONDS) + 1
+    assert after["time_s"] > before["time_s"]
+
+
+def test_an_explanation_costs_what_is_embedded(english: Bundle, tmp_path: Path) -> None:
+    """A key that may have 6 sentences at once gets one of 3 tokens explained, 5 sequences, and not one of 4."""
+    key, entry = new("narrow")
+    put(tmp_path / "keys.toml", f"{entry}concurrent_sentences = 6\n".encode())
+    with serving(english, api_keys=tmp_path / "keys.toml") as guarded:
+        address = f"http://127.0.0.1:{guarded.http_port}"
+        headers = {"authorization": f"Bearer {key}"}
+        fits = httpx.post(f"{address}/explain", json={"sentence": "no dragons here"}, headers=headers)
+        assert fits.status_code == 200
+        more = httpx.post(f"{address}/explain", json={"sentence": "no dragons are here"}, headers=headers)
+        assert (more.status_code, more.json()["error"]["message"]) == (
+            400,
+            "7 sentences are more than this key's limit of 6 at once",
+        )
+        assert httpx.get(f"{address}/model", headers=headers).json()["limits"]["sentences"] == 6
+
+
+def test_only_the_files_are_for_who_has_no_key(english: Bundle, tmp_path: Path) -> None:
+    """The page must come before it can ask for a key. The numbers are open where /metrics is."""
+    put(tmp_path / "keys.toml", new("somebody")[1].encode())
+    for metrics, code in (("open", 200), ("keys", 401), ("off", 404)):
+        with serving(english, api_keys=tmp_path / "keys.toml", metrics=metrics) as guarded:
+            address = f"http://127.0.0.1:{guarded.http_port}"
+            assert httpx.get(f"{address}/").status_code == 200
+            assert httpx.get(f"{address}/model").status_code == 401
+            assert httpx.post(f"{address}/explain", json={"sentence": "a"}).status_code == 401
+            assert httpx.get(f"{address}/live").status_code == code
+
+
+def test_without_an_http_api_there_is_no_page(english: Bundle) -> None:
+    """One setting takes all of it away; health stays."""
+    with serving(english, http_api=False) as closed:
+        address = f"http://127.0.0.1:{closed.http_port}"
+        codes = [
+            httpx.get(address + path).status_code for path in ("/", "/page/page.js", "/model", "/live", "/healthz")
+        ]
+        assert codes == [404, 404, 404, 404, 200]
+
+
+def test_the_files_name_nothing_elsewhere(http: httpx.Client) -> None:
+    """Whatever they refer to is here, and the policy lets nothing else in."""
+    page = http.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    names = re.findall(r'(?:src|href)="(?!#)([^"]+)"', page.text)
+    assert {"page/page.css", "page/page.js", "page/icon.svg"} <= set(names)
+    while names:
+        name = names.pop()
+        answer = http.get(f"/{name}")
+        assert answer.status_code == 200, name
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", answer.text), name
+        names += [f"page/{imported}" for imported in re.findall(r'from "\./([^"]+)"', answer.text)]

@@ -1,0 +1,147 @@
+"""What each front offers, asked of each of them; docs/api.md's table must say what they answered."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from bothends import Client, Encoder
+from bothends.model.bundle import Bundle
+from bothends.server.keys import new
+from bothends.server.server import Server
+from tests.support import doors
+from tests.support.fronts import REFUSED, Front, Inference, OpenAI, Streaming, Unary, http_of, works
+from tests.support.paths import ROOT
+
+API = ROOT / "docs" / "api.md"
+LONG = "there will be dragons " * 100
+BAD = " "
+ENCODINGS = {"float32": "float32", "float16": "float16", "int8": "int8", "sign_bits": "sign bits"}
+
+
+def yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def token_ids(front: Front) -> str:
+    return yes(works(front, [[2045, 2097]]))
+
+
+def too_long(front: Front) -> str:
+    """What becomes of it where nothing is said."""
+    if not works(front, [LONG]):
+        return "refused"
+    left = front.ask([LONG]).rows[0]
+    return "cut, its start kept" if (left == front.ask([LONG], truncation="start").rows[0]).all() else "cut"
+
+
+def too_long_if_asked(front: Front) -> str:
+    kept = [side for side in ("start", "end") if works(front, [LONG], truncation=side)]
+    refused = not works(front, [LONG], truncation="error")
+    return ", ".join([*kept, *(["refused"] if refused else [])])
+
+
+def unit(front: Front) -> str:
+    if float(np.linalg.norm(front.ask(["dragons"]).rows[0])) == pytest.approx(1, abs=1e-5):
+        return "always"
+    assert float(np.linalg.norm(front.ask(["dragons"], normalize=True).rows[0])) == pytest.approx(1, abs=1e-5)
+    return "if asked"
+
+
+def dimensions(front: Front) -> str:
+    return yes(front.ask(["dragons"], dimensions=64).rows[0].shape == (64,) and not works(front, ["a"], dimensions=100))
+
+
+def encodings(front: Front) -> str:
+    if isinstance(front, OpenAI):
+        front.ask(["dragons"], encoding_format="float")
+        answer = front.http.post("/v1/embeddings", json={"model": "english", "input": "a", "encoding_format": "base64"})
+        assert isinstance(answer.json()["data"][0]["embedding"], str)
+        return "float32, as numbers or base64"
+    found = {word for name, word in ENCODINGS.items() if works(front, ["dragons"], encoding=name)}
+    return ", ".join(word for word in ENCODINGS.values() if word in found | {"float32"})
+
+
+def bad_sentence(front: Front) -> str:
+    try:
+        found = front.ask(["fine", BAD, "good"])
+    except REFUSED:
+        return "its request"
+    assert sorted(found.rows) == [0, 2]
+    return "itself"
+
+
+def tokens_told(front: Front) -> str:
+    found = front.ask(["there will", "dragons"])
+    if found.tokens == [2, 1]:
+        return "of each"
+    return "in sum" if found.tokens == 3 else "no"
+
+
+def cuts_told(front: Front) -> str:
+    return yes(front.ask(["dragons", LONG], truncation="start").truncated == [False, True])
+
+
+def version_told(front: Front) -> str:
+    return yes(bool(front.ask(["dragons"]).version))
+
+
+FEATURES: dict[str, Callable[[Front], str]] = {
+    "token ids instead of text": token_ids,
+    "a sentence that is too long": too_long,
+    "… if asked": too_long_if_asked,
+    "scaled to length 1": unit,
+    "fewer dimensions": dimensions,
+    "written as": encodings,
+    "a bad sentence fails": bad_sentence,
+    "tells tokens read": tokens_told,
+    "tells what was cut": cuts_told,
+    "tells the model's version": version_told,
+}
+
+
+@pytest.fixture(scope="module")
+def fronts(server: Server, english: Bundle) -> Iterator[list[Front]]:
+    with ExitStack() as stack:
+        client = stack.enter_context(Client(f"127.0.0.1:{server.port}"))
+        channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+        encoder = stack.enter_context(Encoder.load(english.path, workers=1))
+        http = stack.enter_context(http_of(server))
+        yield [Unary(client), Streaming(client), Inference(channel), OpenAI(http), Unary(encoder)]
+
+
+@pytest.mark.filterwarnings("ignore::bothends.TruncationWarning")
+def test_the_table_of_fronts_says_what_they_do(fronts: list[Front]) -> None:
+    """Each cell is an answer of a running server, or of the model in this process."""
+    lines = ["| | " + " | ".join(front.name for front in fronts) + " |", "|---" * (len(fronts) + 1) + "|"]
+    lines += [f"| {name} | " + " | ".join(probe(front) for front in fronts) + " |" for name, probe in FEATURES.items()]
+    table = "\n".join(lines)
+    assert table in API.read_text(), f"docs/api.md should have\n{table}"
+
+
+def test_all_fronts_give_the_same_numbers(fronts: list[Front]) -> None:
+    """To the last bit, in company too; OpenAI's have length 1, and so have the others where they are asked for it."""
+    sentences = ["there will be dragons", "no", "a man plays the guitar"] * 5
+    rows = set()
+    for front in fronts:
+        asked = {} if isinstance(front, OpenAI) else {"normalize": True}
+        rows.add(np.stack(list(front.ask(sentences, **asked).rows.values())).astype("<f4").tobytes())
+    assert len(rows) == 1
+
+
+def test_no_front_lets_in_who_has_no_key(english: Bundle, tmp_path: Path) -> None:
+    """And each lets in who has one."""
+    key, entry = new("us")
+    (tmp_path / "keys.toml").write_text(entry)
+    bearer = f"Bearer {key}"
+    with doors.serving(english, api_keys=tmp_path / "keys.toml") as server, doors.connected(server) as channel:
+        target = f"127.0.0.1:{server.port}"
+        for kept in (None, key):
+            metadata = [("authorization", bearer)] if kept else []
+            with Client(target, api_key=kept) as client, http_of(server, dict(metadata)) as http:
+                grpcs: list[Front] = [Unary(client), Streaming(client), Inference(channel, metadata)]
+                found = [works(front, ["dragons"]) for front in (*grpcs, OpenAI(http))]
+            assert found == [kept is not None] * 4

@@ -1,0 +1,113 @@
+"""How an HTTP call ends where its caller leaves, reads slowly or not at all, or the server stops."""
+
+import gc
+import json
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import IncompleteRead
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from bothends.batching.request import Request
+from bothends.model.bundle import Bundle
+from bothends.server.dispatch import Answer
+from bothends.server.http.call import HttpCall
+from bothends.server.server import Server
+from tests.support.doors import PATIENCE_S, serving, write_pair
+from tests.support.https import BUSY, answer_on, counted, of, posting, queued, wait_until
+
+
+@pytest.fixture(scope="module")
+def small(english: Bundle) -> Iterator[Server]:
+    """A server without patience."""
+    with serving(english, handshake_s=0.6, http_idle_s=1) as server:
+        yield server
+
+
+def test_who_leaves_frees_his_places(small: Server) -> None:
+    """At once, as a call over gRPC does."""
+    before = counted(small, "CANCELLED")
+    body = of(BUSY)
+    connections = [posting(small, f"Content-Length: {len(body)}", body=body) for _ in range(3)]
+    wait_until(lambda: queued(small) > 600)
+    for connection in connections:
+        connection.close()
+    wait_until(lambda: queued(small) == 0)
+    wait_until(lambda: counted(small, "CANCELLED") == before + 3)
+
+
+def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle) -> None:
+    """New calls get 503 meanwhile, and health goes on; then nobody is there."""
+    body = of(BUSY)
+    with serving(english) as server, ThreadPoolExecutor(1) as other:
+        accepted = posting(server, f"Content-Length: {len(body)}", body=body)
+        wait_until(lambda: queued(server) > 200)
+        stopped = other.submit(server.stop)
+        base = f"http://127.0.0.1:{server.http_port}"
+        wait_until(lambda: httpx.get(f"{base}/readyz").status_code == 503)
+        answer = httpx.post(f"{base}/v1/embeddings", json={"model": "english", "input": "a"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "server_stopping")
+        assert answer.headers["retry-after"] == "1"
+        assert httpx.get(f"{base}/healthz").status_code == 200
+        assert not stopped.done()
+        with closing(accepted):
+            status, told = answer_on(accepted)
+        assert (status, len(json.loads(told)["data"])) == (200, len(BUSY))
+        assert stopped.result(timeout=PATIENCE_S)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{base}/healthz")
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_slow_reader_gets_all_of_what_was_accepted(english: Bundle, tmp_path: Path, tls: bool) -> None:
+    """Six megabytes, of which he takes the first when the server has been stopping for some seconds."""
+    body = of(["a dragon"] * 1000)
+    write_pair(tmp_path, trustme.CA().issue_cert("127.0.0.1"))
+    files = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"} if tls else {}
+    with serving(english, **files) as server, ThreadPoolExecutor(1) as other:
+        with closing(posting(server, f"Content-Length: {len(body)}", body=body, receives=4096, tls=tls)) as slow:
+            wait_until(lambda: counted(server, "OK") == 1)
+            stopped = other.submit(server.stop)
+            with pytest.raises(TimeoutError):
+                stopped.result(timeout=4)
+            status, told = answer_on(slow)
+        assert (status, len(json.loads(told)["data"])) == (200, 1000)
+        assert stopped.result(timeout=PATIENCE_S)
+
+
+def test_who_does_not_read_is_disconnected(small: Server) -> None:
+    """After his time, and what he was to read isn't kept."""
+    body = of(["a dragon"] * 1000)
+    with closing(posting(small, f"Content-Length: {len(body)}", body=body, receives=4096)) as unread:
+        unread.recv(1, socket.MSG_PEEK)
+        wait_until(lambda: not small._web._server.server_state.connections)
+        with pytest.raises(IncompleteRead):
+            answer_on(unread)
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
+    """Answered, or refused after or before it is read: see the same test of gRPC."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=PATIENCE_S) as http:
+
+        def ask() -> None:
+            for content, kind in ((of(["a"]), "json"), (b"[]", "json"), (b"", "xml")):
+                http.post("/v1/embeddings", content=content, headers={"content-type": f"application/{kind}"})
+            http.get("/v1/models")
+
+        ask()
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(20):
+                ask()
+            gc.collect()
+            left = [type(thing).__name__ for thing in gc.garbage if isinstance(thing, HttpCall | Answer | Request)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+        assert not left

@@ -1,0 +1,128 @@
+"""A key's share, on a clock of the test's own."""
+
+import threading
+
+import pytest
+
+from bothends.errors import QuotaError, RequestError
+from bothends.server.quota import Account, Limits
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_no_limits_refuse_nobody() -> None:
+    account = Account("any", Limits())
+    account.take(10**9)
+    account.take(10**9)
+    assert account.most(1024) == 1024
+
+
+def test_sentences_at_once() -> None:
+    """At the limit it is full; one that is done makes room for one; whoever asks for more than ever fits errs."""
+    account = Account("small", Limits(concurrent_sentences=10))
+    account.take(9)
+    account.take(1)
+    with pytest.raises(QuotaError, match="10 sentences of this key are in progress, and 10 may be") as full:
+        account.take(1)
+    assert 0 < full.value.retry_after_s < 1
+    account.give_back(1)
+    account.take(1)
+    with pytest.raises(RequestError, match="11 sentences are more than this key's limit of 10 at once"):
+        account.take(11)
+    assert account.most(1024) == 10
+
+
+def test_a_refusal_takes_nothing() -> None:
+    account = Account("small", Limits(sentences_per_s=1000, concurrent_sentences=10))
+    account.take(5)
+    for _ in range(100):
+        with pytest.raises(QuotaError):
+            account.take(6)
+    account.take(5)
+
+
+def test_sentences_a_second() -> None:
+    """A second's worth may come at once; from then on the mean is the rate, and the time told is the time needed."""
+    clock = Clock()
+    account = Account("steady", Limits(sentences_per_s=100), clock=clock)
+    served, end = 0, clock.now_s + 60
+    while clock.now_s < end:
+        try:
+            account.take(7)
+            served += 7
+        except QuotaError as error:
+            before = clock.now_s
+            clock.now_s += error.retry_after_s - 2e-3
+            with pytest.raises(QuotaError):
+                account.take(7)
+            clock.now_s = before + error.retry_after_s
+    assert 6000 <= served <= 6000 + 100 + 7
+
+
+def test_a_large_request_is_served_and_paid_for() -> None:
+    """Of ten seconds' worth, at once; then nothing until it is paid: nobody waits for ever."""
+    clock = Clock()
+    account = Account("large", Limits(sentences_per_s=100), clock=clock)
+    account.take(1000)
+    with pytest.raises(QuotaError, match="100 sentences a second") as raised:
+        account.take(1)
+    assert raised.value.retry_after_s == pytest.approx(9, abs=0.1)
+    clock.now_s += raised.value.retry_after_s
+    account.take(1)
+
+
+def test_what_is_not_used_is_kept_for_a_second() -> None:
+    clock = Clock()
+    account = Account("idle", Limits(sentences_per_s=100), clock=clock)
+    clock.now_s += 3600
+    account.take(101)
+    with pytest.raises(QuotaError):
+        account.take(1)
+
+
+def test_what_the_server_refused_costs_nothing() -> None:
+    clock = Clock()
+    account = Account("unlucky", Limits(sentences_per_s=10), clock=clock)
+    for _ in range(5):
+        account.take(100)
+        account.give_back(100, unserved=True)
+    account.take(100)
+    account.give_back(100)
+    with pytest.raises(QuotaError):
+        account.take(1)
+
+
+def test_limits_that_change_apply_at_once() -> None:
+    clock = Clock()
+    account = Account("changing", Limits(sentences_per_s=10), clock=clock)
+    account.take(1000)
+    account.limits = Limits(concurrent_sentences=1001)
+    account.take(1)
+    with pytest.raises(QuotaError, match="1001 sentences of this key are in progress, and 1001 may be"):
+        account.take(1)
+
+
+def test_threads_lose_no_count() -> None:
+    account = Account("busy", Limits(concurrent_sentences=1000))
+
+    def use() -> None:
+        for _ in range(2000):
+            account.take(3)
+            account.give_back(3)
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    account.take(1000)
+    with pytest.raises(QuotaError):
+        account.take(1)

@@ -1,0 +1,149 @@
+"""Starting, failing to start, and stopping, inside one process."""
+
+import gc
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bothends.batching.request import Request
+from bothends.client.retry import Retry
+from bothends.client.sync import Client
+from bothends.engines.onnxruntime import Session
+from bothends.errors import BothendsError, BundleError, NotServingError, StartupError
+from bothends.model.bundle import Bundle
+from bothends.server.dispatch import Answer
+from bothends.server.grpc.call import Call
+from bothends.server.server import Server
+from bothends.settings import Settings
+from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from bothends.wire.messages import SERVICE
+
+
+def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -> None:
+    """Both ports are free again for a server that can start."""
+    broken = tmp_path / "broken"
+    shutil.copytree(english.path, broken)
+    (broken / "golden.npz").unlink()
+    first = Server(Settings(port=0, http_port=0, device="cpu", bundle=broken))
+    with pytest.raises(BundleError):
+        first.start()
+    second = Server(Settings(port=first.port, http_port=first.http_port, device="cpu"))
+    second.start()
+    assert (second.port, second.http_port) == (first.port, first.http_port)
+    assert second.stop()
+
+
+def test_a_taken_port_is_said_before_the_model_is_read(server: Server, tmp_path: Path) -> None:
+    """Even where the bundle is missing too: ports are bound first."""
+    for taken in ({"port": server.port, "http_port": 0}, {"port": 0, "http_port": server.http_port}):
+        with pytest.raises(StartupError, match="Address already in use"):
+            Server(Settings(bundle=tmp_path / "nowhere", **taken)).start()
+
+
+def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:
+    """A drain of no seconds finishes what is there to finish: nothing."""
+    idle = Server(Settings(port=0, http_port=0, device="cpu", drain_s=0))
+    idle.start()
+    assert idle.stop()
+
+
+def test_a_slow_reader_gets_all_of_what_was_accepted() -> None:
+    """A stopping server waits until an answer is on the wire, not only until it is made."""
+    stopping = Server(Settings(port=0, http_port=0, device="cpu"))
+    stopping.start()
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1)]  # 64 kB go, the rest waits
+    with (
+        ThreadPoolExecutor(1) as other,
+        grpc.insecure_channel(f"127.0.0.1:{stopping.port}", options=options) as channel,
+    ):
+        responses = channel.unary_stream(  # which takes an answer when it is asked for
+            "/bothends.v1.EmbeddingService/Embed", EmbedRequest.SerializeToString, EmbedResponse.FromString
+        )(EmbedRequest(sentences=["a dragon"] * 1000))
+        next(iter(responses.initial_metadata()), None)  # comes with the first bytes
+        stopped = other.submit(stopping.stop)
+        with pytest.raises(TimeoutError):
+            stopped.result(timeout=3)
+        assert len(next(responses).embeddings) == 1000
+        assert stopped.result(timeout=30)
+
+
+def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
+    """NOT_SERVING and 503 while no engine agrees with PyTorch, SERVING and 200 once one does; calls are told."""
+    drifting = Server(Settings(port=0, http_port=0, device="cpu", engine="onnxruntime", selftest_s=0.01))
+    drifting.start()
+    right, off = drifting.embedder.model, [0.5]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        grpc.insecure_channel(f"127.0.0.1:{drifting.port}") as channel,
+        Client(f"127.0.0.1:{drifting.port}", retry=Retry(attempts=1)) as client,  # which shows what one call meets
+    ):
+        run = Session.run
+        patch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
+        health = health_pb2_grpc.HealthStub(channel)
+        for service in ("", SERVICE):
+            watched = health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=10)
+            assert any(answer.status == health_pb2.HealthCheckResponse.NOT_SERVING for answer in watched)
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz")
+        with pytest.raises(NotServingError):
+            client.encode(["anyone?"])
+        off[0] = 0.0
+        watched = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=10)
+        assert any(answer.status == health_pb2.HealthCheckResponse.SERVING for answer in watched)
+        assert urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz").status == 200
+        assert client.encode(["there will be dragons"]).shape == (1, 512)
+    assert drifting.embedder.model is not right
+    assert drifting.stop()
+
+
+def test_who_watches_health_and_leaves_stops_nobody() -> None:
+    """Not even in the moment in which the status changes: it goes on changing, and checks are answered."""
+    watched = Server(Settings(port=0, http_port=0, device="cpu"))
+    watched.start()
+    stop = threading.Event()
+
+    def watch() -> None:
+        with grpc.insecure_channel(f"127.0.0.1:{watched.port}") as channel:
+            while not stop.is_set():
+                call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+                next(call)
+                call.cancel()
+
+    with ThreadPoolExecutor(9) as pool:
+        watchers = [pool.submit(watch) for _ in range(8)]
+        changed = pool.submit(lambda: [watched._set_fit(bool(turn % 2)) for turn in range(2000)])
+        try:
+            changed.result(30)
+            with grpc.insecure_channel(f"127.0.0.1:{watched.port}") as channel:
+                asked = health_pb2.HealthCheckRequest(service=SERVICE)
+                answer = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=10)
+        finally:
+            stop.set()
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        assert [watcher.result(30) for watcher in watchers] == [None] * 8
+    assert watched.stop()
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
+    """Answered or refused: what a call leaves in a circle piles up, and its collection stops all threads at once."""
+    client.encode(["there will be dragons"])
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(20):
+            client.encode(["there will be dragons"])
+            with pytest.raises(BothendsError):
+                client.encode([""])
+        gc.collect()
+        assert not [thing for thing in gc.garbage if isinstance(thing, Call | Answer | Request)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()

@@ -1,0 +1,216 @@
+"""TLS and mTLS with certificates of an authority of the test's own, over real connections."""
+
+import datetime
+import logging
+import re
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+import trustme
+
+from bothends.errors import SettingsError, StartupError
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from bothends.settings import Settings
+from tests.support.doors import AT_ONCE_S, PATIENCE_S, connected, embed, put, serving, shown_certificate, write_pair
+
+LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+NAMES = ("localhost", "127.0.0.1")
+SILENCE_S = 3
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def files(tmp_path: Path, authority: trustme.CA) -> Path:
+    """A folder with cert.pem, key.pem and ca.pem."""
+    write_pair(tmp_path, authority.issue_cert(*NAMES))
+    put(tmp_path / "ca.pem", authority.cert_pem.bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def encrypted(toy_bundle: Bundle, files: Path) -> Iterator[Server]:
+    with serving(toy_bundle, tls_cert=files / "cert.pem", tls_key=files / "key.pem", reload_s=AT_ONCE_S) as server:
+        yield server
+
+
+def trusting(authority: trustme.CA, own: trustme.LeafCert | None = None) -> grpc.ChannelCredentials:
+    chain = b"".join(pem.bytes() for pem in own.cert_chain_pems) if own else None
+    return grpc.ssl_channel_credentials(authority.cert_pem.bytes(), own.private_key_pem.bytes() if own else None, chain)
+
+
+def refused(server: Server, credentials: grpc.ChannelCredentials | None) -> bool:
+    with connected(server, credentials) as channel:
+        try:
+            embed(channel, "a", timeout=SILENCE_S)
+        except grpc.RpcError as error:
+            return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+    return False
+
+
+def readyz(server: Server, authority: trustme.CA) -> int:
+    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    with urllib.request.urlopen(
+        f"https://127.0.0.1:{server.http_port}/readyz", context=context, timeout=PATIENCE_S
+    ) as answer:
+        return int(answer.status)
+
+
+def test_both_ports_speak_tls_and_nothing_else(encrypted: Server, authority: trustme.CA) -> None:
+    with connected(encrypted, trusting(authority)) as channel:
+        assert embed(channel, "a").embeddings
+    assert readyz(encrypted, authority) == 200
+    assert refused(encrypted, None)
+    assert refused(encrypted, trusting(trustme.CA()))
+    with pytest.raises((urllib.error.URLError, ConnectionError)):
+        urllib.request.urlopen(f"http://127.0.0.1:{encrypted.http_port}/readyz", timeout=SILENCE_S)
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        readyz(encrypted, trustme.CA())
+
+
+@pytest.mark.parametrize("shown", ["right", "none", "foreign", "expired", "not yet valid"])
+def test_callers_must_show_a_certificate_of_the_authority(
+    toy_bundle: Bundle, files: Path, authority: trustme.CA, shown: str
+) -> None:
+    """gRPC's; a probe reads /readyz without one."""
+    day = datetime.timedelta(days=1)
+    later = datetime.datetime.now(datetime.UTC) + day
+    own = {
+        "right": lambda: authority.issue_cert("caller@example.org"),
+        "none": lambda: None,
+        "foreign": lambda: trustme.CA().issue_cert("caller@example.org"),
+        "expired": lambda: authority.issue_cert("c@example.org", not_before=LONG_AGO, not_after=LONG_AGO + day),
+        "not yet valid": lambda: authority.issue_cert("c@example.org", not_before=later, not_after=later + day),
+    }[shown]()
+    with serving(
+        toy_bundle,
+        tls_cert=files / "cert.pem",
+        tls_key=files / "key.pem",
+        tls_client_ca=files / "ca.pem",
+    ) as server:
+        assert refused(server, trusting(authority, own)) == (shown != "right")
+        assert readyz(server, authority) == 200
+
+
+def test_changed_certificates_are_used_for_new_connections(
+    encrypted: Server, files: Path, authority: trustme.CA, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without an interruption of the old ones; a pair that doesn't fit is said once, and the one before stays."""
+    first = shown(encrypted)
+    with connected(encrypted, trusting(authority)) as channel:
+        embed(channel, "a")
+        write_pair(files, authority.issue_cert(*NAMES))
+        second = shown(encrypted)
+        assert second != first
+        caplog.clear()
+        put(files / "key.pem", authority.issue_cert(*NAMES).private_key_pem.bytes())
+        assert shown(encrypted) == second
+        assert shown(encrypted) == second
+        (files / "cert.pem").unlink()
+        assert shown(encrypted) == second
+        errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+        assert len(errors) == 2
+        assert "isn't the key of --tls-cert" in errors[0]
+        assert "No such file" in errors[1]
+        write_pair(files, authority.issue_cert(*NAMES))
+        assert shown(encrypted) not in (first, second)
+        assert refused(encrypted, trusting(trustme.CA()))
+        embed(channel, "a")
+
+
+def shown(server: Server) -> bytes:
+    """The certificate that both ports show."""
+    grpc_shows, http_shows = shown_certificate(server.port, "h2"), shown_certificate(server.http_port, "http/1.1")
+    assert grpc_shows == http_shows
+    return grpc_shows
+
+
+def test_a_changed_authority_is_used_for_new_connections(
+    toy_bundle: Bundle, files: Path, authority: trustme.CA
+) -> None:
+    """A caller whose authority isn't trusted any longer is refused, and another's is let in."""
+    other = trustme.CA()
+    with serving(
+        toy_bundle,
+        tls_cert=files / "cert.pem",
+        tls_key=files / "key.pem",
+        tls_client_ca=files / "ca.pem",
+        reload_s=AT_ONCE_S,
+    ) as server:
+        old, new = (trusting(authority, whose.issue_cert("caller@example.org")) for whose in (authority, other))
+        assert [refused(server, old), refused(server, new)] == [False, True]
+        put(files / "ca.pem", other.cert_pem.bytes())
+        assert [refused(server, old), refused(server, new)] == [True, False]
+
+
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+def garble(file: Path) -> None:
+    file.write_text("SECRET words\n")
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:200] + b"\n-----END CERTIFICATE-----\n")
+
+
+def encrypt(file: Path) -> None:
+    file.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nSECRET\n-----END ENCRYPTED PRIVATE KEY-----\n")
+
+
+def replace_key(file: Path) -> None:
+    file.write_bytes(trustme.CA().issue_cert(*NAMES).private_key_pem.bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "told"),
+    [
+        ("cert.pem", remove, r"^--tls-cert \S+/cert.pem: No such file or directory$"),
+        ("key.pem", remove, r"^--tls-key \S+/key.pem: No such file or directory$"),
+        ("ca.pem", remove, r"^--tls-client-ca \S+/ca.pem: No such file or directory$"),
+        ("cert.pem", garble, r"^--tls-cert \S+/cert.pem: holds no PEM certificate$"),
+        ("key.pem", garble, r"^--tls-key \S+/key.pem: holds no PEM private key$"),
+        ("ca.pem", garble, r"^--tls-client-ca \S+/ca.pem: holds no PEM certificate$"),
+        ("cert.pem", cut, r"^--tls-cert \S+/cert.pem, --tls-key \S+/key.pem: can't be read as PEM \(.+\)$"),
+        ("ca.pem", cut, r"^--tls-client-ca \S+/ca.pem: can't be read as PEM certificates \(.+\)$"),
+        ("key.pem", encrypt, r"^--tls-key \S+/key.pem: is encrypted; a server can't type its passphrase$"),
+        ("key.pem", replace_key, r"^--tls-key \S+/key.pem: isn't the key of --tls-cert \S+/cert.pem$"),
+    ],
+)
+def test_bad_files_are_named_at_the_start(files: Path, name: str, harm: Callable[[Path], None], told: str) -> None:
+    """Setting, file and reason in one line, before the model is read; never what stands there."""
+    harm(files / name)
+    settings = Settings(
+        bundle=files / "nowhere", port=0, http_port=0,
+        tls_cert=files / "cert.pem", tls_key=files / "key.pem", tls_client_ca=files / "ca.pem",
+    )  # fmt: skip
+    with pytest.raises(StartupError) as raised:
+        Server(settings).start()
+    message = str(raised.value)
+    assert re.search(told, message), message
+    assert "SECRET" not in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({"tls_cert": "c"}, "--tls-cert needs --tls-key"),
+        ({"tls_key": "k"}, "--tls-key needs --tls-cert"),
+        ({"tls_client_ca": "a"}, "--tls-client-ca needs --tls-cert"),
+        ({"metrics": "keys"}, "--metrics keys needs --api-keys"),
+    ],
+)
+def test_settings_that_need_each_other(flags: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{told}$"):
+        Settings.load(flags, {})

@@ -1,0 +1,143 @@
+"""Servers with their doors set in some way, and callers that speak HTTP/2 by hand."""
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import trustme
+
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from bothends.settings import Settings
+from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+
+PATIENCE_S = 20
+AT_ONCE_S = 1e-9
+"""Files are looked at whenever they are needed."""
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, PING, GOAWAY = 4, 6, 7
+ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100)]
+"""A connection of its own for each channel."""
+
+
+@contextmanager
+def serving(bundle: Bundle, **settings: Any) -> Iterator[Server]:
+    """A server on free ports, with these settings."""
+    server = Server(Settings(bundle=bundle.path, device="cpu", workers=1, port=0, http_port=0, **settings))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def connected(server: Server, credentials: grpc.ChannelCredentials | None = None) -> Iterator[grpc.Channel]:
+    """A connection that nobody shares."""
+    target = f"127.0.0.1:{server.port}"
+    with (
+        grpc.insecure_channel(target, options=ALONE)
+        if credentials is None
+        else grpc.secure_channel(target, credentials, options=ALONE)
+    ) as channel:
+        yield channel
+
+
+def embed(channel: grpc.Channel, *sentences: str, key: str | None = None, timeout: float = PATIENCE_S) -> Any:
+    """One call."""
+    stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+    metadata = (("authorization", f"Bearer {key}"),) if key else None
+    return stub.Embed(embedding_pb2.EmbedRequest(sentences=sentences), timeout=timeout, metadata=metadata)
+
+
+def code_of(call: Callable[[], object]) -> grpc.StatusCode:
+    """How a call ended."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return error.code()  # type: ignore[no-any-return]
+    return grpc.StatusCode.OK
+
+
+def write_pair(folder: Path, pair: trustme.LeafCert) -> None:
+    """A certificate and its key, each moved into its place."""
+    for name, content in (
+        ("cert.pem", b"".join(part.bytes() for part in pair.cert_chain_pems)),
+        ("key.pem", pair.private_key_pem.bytes()),
+    ):
+        put(folder / name, content)
+
+
+def put(file: Path, content: bytes) -> None:
+    """Write it elsewhere and move it there, as one should."""
+    beside = file.with_suffix(".new")
+    beside.write_bytes(content)
+    beside.replace(file)
+
+
+def shown_certificate(port: int, protocol: str) -> bytes:
+    """What a server shows to who connects now, DER."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols([protocol])
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as plain, context.wrap_socket(plain) as secure:
+        return secure.getpeercert(binary_form=True) or b""
+
+
+class RawHttp2:
+    """A connection whose frames the test writes and reads."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.send(PREFACE, frame(SETTINGS))
+        while self.read() != (SETTINGS, b""):  # until ours is acknowledged
+            pass
+
+    def send(self, *parts: bytes) -> None:
+        self.socket.sendall(b"".join(parts))
+
+    def read(self) -> tuple[int, bytes] | None:
+        """The next frame's kind and payload; None at the end. The server's settings are acknowledged."""
+        head = self._exactly(9)
+        if head is None:
+            return None
+        kind, flags = head[3], head[4]
+        payload = self._exactly(int.from_bytes(head[:3], "big")) or b""
+        if kind == SETTINGS and not flags & 1:
+            self.send(frame(SETTINGS, flags=1))
+        return kind, payload
+
+    def read_until(self, kind: int) -> bytes | None:
+        """The payload of the next frame of this kind; None if the connection ends first."""
+        while (found := self.read()) is not None:
+            if found[0] == kind:
+                return found[1]
+        return None
+
+    def _exactly(self, size: int) -> bytes | None:
+        content = b""
+        while len(content) < size:
+            try:
+                more = self.socket.recv(size - len(content))
+            except ConnectionResetError:
+                return None
+            if not more:
+                return None
+            content += more
+        return content
+
+    def __enter__(self) -> "RawHttp2":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+def frame(kind: int, payload: bytes = b"", *, flags: int = 0, stream: int = 0) -> bytes:
+    """An HTTP/2 frame (RFC 9113, 4.1)."""
+    return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload

@@ -1,0 +1,112 @@
+"""The engine that serves a bundle here; and engines that a test holds in its hand, with a batcher in front of one: no
+model, no clock but the test's.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bothends.batching.batcher import Batcher
+from bothends.batching.scheduler import Budgets
+from bothends.engines.contract import TokenIds
+from bothends.engines.native import Native, is_built
+from bothends.engines.onnxruntime import Session
+from bothends.engines.select import Placed, engines
+from bothends.model.bundle import Bundle
+from bothends.settings import Settings
+
+PATIENCE_S = 10
+
+
+SERVES: type[Native] | type[Session] = Native if is_built() else Session
+"""The engine that serves the packaged model here by default."""
+
+
+def placed(bundle: Bundle) -> Placed:
+    """What serves a bundle here by default: its rows are a server's to the bit."""
+    return next(engines(bundle, Settings(device="cpu")))
+
+
+class HeldEngine:
+    """Runs one batch at a time, each only when the test lets it; a sentence's row is its sum and its length."""
+
+    dimension = 2
+    pads = True
+
+    def __init__(self) -> None:
+        self.batches: list[list[TokenIds]] = []
+        self.entered = threading.Semaphore(0)
+        self.released = threading.Semaphore(0)
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        self.batches.append(list(sentences))
+        self.entered.release()
+        assert self.released.acquire(timeout=PATIENCE_S)
+        return rows_of(sentences)
+
+    def await_batch(self) -> None:
+        assert self.entered.acquire(timeout=PATIENCE_S)
+
+
+class FreeEngine:
+    """The same rows, at once."""
+
+    dimension = 2
+    pads = True
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        return rows_of(sentences)
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rows_of(sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+    return np.array([[sum(ids), len(ids)] for ids in sentences], dtype=np.float32)
+
+
+class EngineBatcher(Batcher):
+    """A batcher in front of one engine, which needs no naming."""
+
+    def __init__(self, engine: HeldEngine | FreeEngine, *args: object, **options: object) -> None:
+        self.engine = engine
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+
+    def submit(self, sentences: Sequence[TokenIds], **options: object) -> Future[NDArray[np.float32]]:
+        return super().submit(sentences, **({"engine": self.engine} | options))  # type: ignore[arg-type]
+
+
+def budgets(**changes: float) -> Budgets:
+    """Small ones."""
+    few = Budgets(max_batch_rows=4, max_batch_tokens=1000, max_queue_tokens=100, overhead_rows=1.5)
+    return replace(few, **changes)
+
+
+def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatcher:
+    bounds = {name: changes.pop(name) for name in Budgets.__dataclass_fields__ if name in changes}
+    options: dict[str, object] = {
+        "workers": 1,
+        "engine_timeout_s": 3600.0,
+        "observe": lambda record: None,
+        "failed": lambda fault, engine: None,
+    }
+    return EngineBatcher(engine, budgets(**bounds), **(options | changes))
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait for what another thread or process does."""
+    end = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.001)

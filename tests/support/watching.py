@@ -1,0 +1,96 @@
+"""What the dashboards ask, read from their JSON and asked as Grafana does. Knows nothing of what panels should show."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.support.paths import ROOT
+
+DASHBOARDS = {
+    file.stem: json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+}
+
+ON_A_GPU = {"bothends_device_memory_bytes"}
+"""Exported only where the model runs on one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One line of a panel."""
+
+    dashboard: str
+    panel: str
+    ref: str
+    expression: str
+
+    def __str__(self) -> str:
+        return f"{self.dashboard}: {self.panel}: {self.ref}"
+
+
+def panels() -> list[tuple[str, dict[str, Any]]]:
+    """Every panel with its dashboard's name."""
+    return [(name, panel) for name, page in DASHBOARDS.items() for panel in page["panels"]]
+
+
+def queries() -> list[Query]:
+    """Every query of every panel, and of the marks across them."""
+    of_panels = [
+        Query(name, panel["title"], target["refId"], target["expr"])
+        for name, panel in panels()
+        for target in panel["targets"]
+    ]
+    of_marks = [
+        Query(name, "annotation", mark["name"], mark["expr"])
+        for name, page in DASHBOARDS.items()
+        for mark in page["annotations"]["list"]
+    ]
+    return of_panels + of_marks
+
+
+def metrics_in(expression: str) -> set[str]:
+    """The metrics that bothends exports for `expression` to work, by the names that /metrics declares."""
+    return set(re.findall(r"\bbothends_\w+", expression))
+
+
+def exported_in(page: str) -> set[str]:
+    """The names of all series on a page of /metrics."""
+    return set(re.findall(r"^(bothends_\w+)", page, re.MULTILINE))
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running one, asked as Grafana asks it."""
+
+    http: httpx.Client
+    rate_interval: str
+    """What Grafana would say for $__rate_interval: four scrapes at least."""
+
+    def ask(self, expression: str) -> list[float]:
+        """The values of the series that an expression finds now."""
+        answer = self.http.get("/api/v1/query", params={"query": expression}).json()
+        assert answer["status"] == "success", answer["error"]
+        return [float(series["value"][1]) for series in answer["data"]["result"]]
+
+    def answer(self, query: Query) -> list[float]:
+        """What a panel would show now."""
+        variables = self._variables()
+        return self.ask(_fill(query.expression, variables))
+
+    def _variables(self) -> dict[str, str]:
+        """What Grafana would put in a query's place of each variable: all values, each found as the dashboard says."""
+        chosen = {"__rate_interval": self.rate_interval}
+        for variable in DASHBOARDS["overview"]["templating"]["list"]:
+            found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+            assert found is not None
+            match = {"match[]": _fill(found[1], chosen)}
+            answer = self.http.get(f"/api/v1/label/{found[2]}/values", params=match).json()
+            chosen[variable["name"]] = "|".join(answer["data"])
+        return chosen
+
+
+def _fill(expression: str, variables: dict[str, str]) -> str:
+    return re.sub(r"\$(\w+)", lambda match: variables[match[1]], expression)

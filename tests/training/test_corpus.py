@@ -1,0 +1,148 @@
+"""Files of sentences to token ids."""
+
+import gzip
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bothends.model.tokenizer import Tokenizer
+from bothends_training import corpus
+from bothends_training.corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
+from bothends_training.dataset import bare_tokenizer
+from bothends_training.recipe import RecipeError
+from tests.support import toy
+
+PACK: dict[str, Callable[[bytes], bytes]] = {".txt": bytes, ".tsv": bytes, ".xz": lzma.compress, ".gz": gzip.compress}
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Tokenizer:
+    """The toy tokenizer as the student sees it: no marks, cut at 10 tokens."""
+    file = tmp_path / "tokenizer.json"
+    file.write_text(toy.tokenizer(), encoding="utf-8")
+    return Tokenizer(bare_tokenizer(file), max_tokens=10, source=file)
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_every_kind_of_file_holds_the_same_sentences(tmp_path: Path, suffix: str) -> None:
+    """Packed or not, with and without a source before it, each line that isn't blank is one sentence, stripped."""
+    file = tmp_path / f"corpus{suffix}"
+    text = "wiki\tthe old man\n\n  a naïve cat \n   \nnews\t\nnews\t one\u2028bird\r\na\tb\tthe dog"
+    file.write_bytes(PACK[suffix](text.encode()))
+    assert read_sentences(file, 100) == ["the old man", "a naïve cat", "one\u2028bird", "the dog"]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_no_more_sentences_are_read_than_asked_for(tmp_path: Path, count: int) -> None:
+    """They come from the top; blank lines don't count."""
+    file = tmp_path / "corpus.txt"
+    file.write_text("one\n\ntwo\n\nthree\n", encoding="utf-8")
+    assert read_sentences(file, count) == ["one", "two", "three"][:count]
+
+
+@pytest.mark.parametrize(("text", "held"), [("", 0), ("\n\n \n", 0), ("wiki\tone\n\n", 1)])
+def test_fewer_than_two_sentences_are_refused(tmp_path: Path, text: str, held: int) -> None:
+    """A batch's similarities need two; the message counts what was found."""
+    file = tmp_path / "corpus.txt"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match=rf"corpus\.txt holds {held} sentences"):
+        read_sentences(file, 100)
+
+
+def cut(packed: bytes) -> bytes:
+    """A download that stopped."""
+    return packed[: len(packed) // 2]
+
+
+def spoilt(packed: bytes) -> bytes:
+    """A file with its middle overwritten."""
+    return packed[:40] + b"\xff" * 40 + packed[80:]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("latin1.txt", "un café\nune forêt\n".encode("latin-1")),
+        ("latin1.xz", lzma.compress("un café\nune forêt\n".encode("latin-1"))),
+        ("text.xz", b"no xz at all, but text\n"),
+        ("text.gz", b"no gzip at all, but text\n"),
+        ("cut.xz", cut(lzma.compress("\n".join(toy.sentences(300)).encode()))),
+        ("cut.gz", cut(gzip.compress("\n".join(toy.sentences(300)).encode()))),
+        ("spoilt.xz", spoilt(lzma.compress("\n".join(toy.sentences(300)).encode()))),
+        ("spoilt.gz", spoilt(gzip.compress("\n".join(toy.sentences(300)).encode()))),
+    ],
+)
+def test_bytes_that_cannot_be_read_are_the_files_fault(tmp_path: Path, name: str, content: bytes) -> None:
+    """A wrong encoding, a wrong suffix, a file cut short or damaged: one line that names the file."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RecipeError) as refused:
+        read_sentences(tmp_path / name, 1000)
+    assert str(refused.value).startswith(f"{tmp_path / name}: ")
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["nowhere.txt", "nowhere.xz", "nowhere.gz", ""])
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
+    """A missing file, or a folder in its place, is the recipe's fault."""
+    with pytest.raises(RecipeError, match=f"{tmp_path / name}: .*(No such file|directory)"):
+        read_sentences(tmp_path / name, 10)
+
+
+def test_the_fingerprint_is_of_the_sentences_and_their_order() -> None:
+    """Vectors kept for other sentences, or for these in another order, are never taken for theirs."""
+    lists = [["a", "b"], ["b", "a"], ["a"], ["a b"], ["a", "b", ""], []]
+    assert len({fingerprint(sentences) for sentences in lists}) == len(lists)
+    assert fingerprint(["a", "b"]) == fingerprint(("a", "b"))
+
+
+def test_ids_lie_end_to_end(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sentence's slice is what the serving tokenizer gives for it, whatever the chunks they went in."""
+    monkeypatch.setattr(corpus, "_CHUNK", 7)
+    sentences = toy.sentences(40)
+    families = [sentences[:3], *([sentence] for sentence in sentences[3:30]), sentences[30:]]
+    tokenised = tokenise(families, tokenizer)
+    assert tokenised.sentences == sentences
+    assert tokenised.families.tolist() == [0] * 3 + list(range(1, 28)) + [28] * 10
+    for index, tokens in enumerate(tokenizer.encode(sentences)):
+        assert tokenised.ids[tokenised.offsets[index] : tokenised.offsets[index + 1]].tolist() == tokens.ids
+        assert tokenised.lengths[index] == len(tokens.ids) == min(10, len(sentences[index].split()))
+    assert (tokenised.ids.dtype, tokenised.offsets.dtype) == (np.int32, np.int64)
+
+
+def test_sentences_without_a_token_are_left_out(tokenizer: Tokenizer) -> None:
+    """An LSTM can't read an empty sentence; those around it keep their order and their ids."""
+    whole = ["the dog", "a bird", "one song"]
+    holed = [toy.NOTHING, "the dog", toy.NOTHING, "a bird", "one song", toy.NOTHING]
+    with_holes, without = (tokenise([sentences[:2], sentences[2:]], tokenizer) for sentences in (holed, whole))
+    assert with_holes.sentences == whole
+    assert with_holes.families.tolist() == [0, 1, 1]
+    assert with_holes.lengths.tolist() == [2, 2, 2]
+    np.testing.assert_array_equal(with_holes.ids, without.ids)
+
+
+@pytest.mark.parametrize("sentences", [[toy.NOTHING] * 3, [toy.NOTHING, "the dog"]])
+def test_fewer_than_two_sentences_with_tokens_are_refused(tokenizer: Tokenizer, sentences: list[str]) -> None:
+    """Said before a teacher embeds anything, as for a file with too few lines."""
+    with pytest.raises(RecipeError, match="sentences with a token; training needs at least two"):
+        tokenise([sentences], tokenizer)
+
+
+def test_a_batch_is_padded_on_the_right() -> None:
+    """Row by row in the order asked for, as wide as the longest of them, zeros after each one's end."""
+    ids = np.array([5, 6, 7, 8, 9, 1, 2], dtype=np.int32)
+    tokenised = TokenisedCorpus(["five six seven", "eight", "nine one two"], ids, np.array([0, 3, 4, 7]), np.arange(3))
+    padded, lengths = tokenised.batch(np.array([1, 2]))
+    assert padded.tolist() == [[8, 0, 0], [9, 1, 2]]
+    assert lengths.tolist() == [1, 3]
+    assert (padded.dtype, lengths.dtype) == (np.int64, np.int64)
+    assert tokenised.batch(np.array([1]))[0].tolist() == [[8]]
+
+
+def test_what_is_left_out_is_made_up_for(tmp_path: Path) -> None:
+    """The count is of sentences kept: those left out don't use it up."""
+    file = tmp_path / "corpus.txt"
+    file.write_text("one\ntwo\nthree\nfour\n", encoding="utf-8")
+    assert read_sentences(file, 2, skip={"one", "three"}.__contains__) == ["two", "four"]

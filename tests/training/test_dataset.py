@@ -1,0 +1,96 @@
+"""A recipe's corpus, teachers and dev files to what the steps read."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.progress import Progress
+
+from bothends_training.augment import families
+from bothends_training.dataset import Lesson, prepare
+from bothends_training.neighbourhoods import neighbourhoods
+from bothends_training.recipe import Recipe
+from bothends_training.teacher import Teacher
+from tests.support import toy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that a toy recipe names."""
+    return toy.write(tmp_path_factory.mktemp("toy")).parent
+
+
+def prepared(recipe: Recipe, folder: Path) -> Lesson:
+    return prepare(recipe, folder, folder / "cache", Progress())
+
+
+def corpus(**changes: object) -> dict[str, object]:
+    """The toy recipe's [corpus] with changes."""
+    return {**toy.recipe().corpus.model_dump(), **changes}
+
+
+def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
+    """Every teacher's unit vectors of a batch's sentences, in the recipe's order."""
+    toy.write_onnx_teacher(folder / "owl.onnx", seed=1)
+    recipe = toy.recipe(teachers=[toy.teacher("parrot.onnx"), toy.teacher("owl.onnx")])
+    lesson, rows = prepared(recipe, folder), np.array([5, 0, 299])
+    sentences = [lesson.corpus.sentences[row] for row in rows]
+    for spec, found in zip(recipe.teachers, lesson.targets(rows, torch.device("cpu")), strict=True):
+        assert found.dtype == torch.float32
+        np.testing.assert_allclose(found, Teacher(spec, folder, folder).embed(sentences), atol=1e-3)
+
+
+def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
+    """Its targets are absent where a batch holds one that it lacks; sentences of a kind have the same teachers."""
+    some = toy.teacher().model_copy(update={"sentences": 120})
+    lesson = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
+    assert [len(vectors) for vectors in lesson.vectors] == [120, 300]
+    assert lesson.coverage.tolist() == [2] * 120 + [1] * 180
+    for rows, absent in (([0, 119], False), ([119, 120], True), ([120, 299], True)):
+        few, whole = lesson.targets(np.array(rows), torch.device("cpu"))
+        assert (few is None) == absent
+        assert whole is not None
+        assert whole.shape == (2, toy.DIMENSION)
+
+
+def test_neighbourhoods_are_of_a_teacher_that_embeds_all(folder: Path) -> None:
+    """Whichever place it has in the recipe; and none where none are asked for."""
+    some = toy.teacher().model_copy(update={"sentences": 120})
+    lesson = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
+    found = lesson.neighbourhoods(4, seed=3)
+    assert found is not None
+    np.testing.assert_array_equal(found, neighbourhoods(lesson.vectors[1], 4, seed=3))
+    assert lesson.neighbourhoods(0, seed=3) is None
+
+
+def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
+    """As sentences of their own, each behind its original: never with the original's vector."""
+    careful = toy.teacher(max_tokens=5)  # it reads three words, and so feels their order
+    recipe = toy.recipe(corpus=corpus(scrambled=0.5), teachers=[careful])
+    lesson = prepared(recipe, folder)
+    made = lesson.corpus.sentences
+    assert made == [member for family in families(toy.sentences(300), recipe.corpus) for member in family]
+    np.testing.assert_allclose(lesson.vectors[0][:], Teacher(careful, folder, folder).embed(made), atol=1e-3)
+    copies = [
+        number for number in range(1, len(made)) if Counter(made[number].split()) == Counter(made[number - 1].split())
+    ]
+    assert len(copies) > 100
+    moved = np.abs(lesson.vectors[0][np.array(copies)] - lesson.vectors[0][np.array(copies) - 1]).max(axis=1) > 0.01
+    assert moved.mean() > 0.3  # of the others only the fourth word and those after it changed
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5, 0.8, 1.0])
+def test_near_matches_of_dev_sentences_are_not_learned_from(folder: Path, threshold: float | None) -> None:
+    """From both sides of the pairs; with no threshold every sentence is read."""
+    dev = [set(sentence.split()) for seed in (1, 2) for sentence in toy.sentences(40, seed=seed)]
+
+    def is_near(sentence: str) -> bool:
+        held = set(sentence.split())
+        return threshold is not None and any(len(held & one) >= threshold * len(held | one) for one in dev)
+
+    everything = toy.sentences(300)
+    kept = [sentence for sentence in everything if not is_near(sentence)]
+    assert (len(kept) < len(everything)) == (threshold is not None)
+    assert prepared(toy.recipe(corpus=corpus(near_match=threshold)), folder).corpus.sentences == kept

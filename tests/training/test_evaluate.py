@@ -1,0 +1,159 @@
+"""Files of scored pairs, and the rank correlation of an embedding's cosines with them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from bothends.core.embedder import Embedder
+from bothends.engines import native
+from bothends.settings import Settings
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
+from bothends_training import cli
+from bothends_training.evaluate import Pairs, PairsError, read_pairs, spearman
+from tests.support import toy
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(5, 60))
+def test_spearman_is_scipys_over_cosines(seed: int, count: int) -> None:
+    """× 100, over cosines and not dot products, with ties among the scores and among the cosines."""
+    chance = np.random.default_rng(seed)
+    scores = chance.integers(0, 4, size=count) / 2
+    scores[:2] = 0.0, 1.5  # at least two ranks: a constant has no correlation
+    grow = np.arange(1, count + 1)[:, np.newaxis]
+    first, second = ((chance.normal(size=(count, 6)) * grow).astype(np.float32) for _ in range(2))
+    first[1], second[1] = first[0], second[0]  # a tie
+    cosines = [
+        float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+        for a, b in zip(first.astype(float), second.astype(float), strict=True)
+    ]
+    assert cosines[0] == cosines[1]
+    expected = 100 * spearmanr(scores, cosines).statistic
+    assert spearman(scores.tolist(), first, second) == pytest.approx(expected, abs=1e-6)
+
+
+def test_spearman_of_a_perfect_and_an_inverted_ranking() -> None:
+    """Ranks count, not the numbers: any rising curve scores 100, any falling one −100."""
+    angles = np.array([0.0, 0.1, 0.7, 1.5, 3.0])
+    second = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    first = np.repeat(second[:1], 5, axis=0)
+    assert spearman([5.0, 4.9, 1.0, 0.5, 0.0], first, second) == pytest.approx(100)
+    assert spearman([0.0, 0.1, 0.2, 4.0, 5.0], first, second) == pytest.approx(-100)
+
+
+def test_a_zero_vector_is_like_nothing() -> None:
+    """Its cosine counts as 0, between like and opposite, and never as NaN."""
+    first = np.array([[1, 0], [1, 0], [1, 0]], dtype=np.float32)
+    second = np.array([[1, 0], [0, 0], [-1, 0]], dtype=np.float32)
+    assert spearman([2.0, 1.0, 0.0], first, second) == pytest.approx(100)
+
+
+def test_pairs_are_read_as_they_stand(tmp_path: Path) -> None:
+    """Score and both sentences, whatever else but a tab or a line feed is in them; the name is the file's stem."""
+    file = tmp_path / "sick-dev.tsv"
+    file.write_bytes("0\ta man\ta dog\n4.25\tone\u2028song\x0b\t naïve\x85\r\n5\tthe end\tthe end".encode())
+    pairs = read_pairs(file)
+    assert pairs == Pairs(
+        "sick-dev", [0.0, 4.25, 5.0], ["a man", "one\u2028song\x0b", "the end"], ["a dog", " naïve\x85", "the end"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("high\tone\tother", "the score 'high' is no number"),
+        ("\tone\tother", "the score '' is no number"),
+        ("nan\tone\tother", "the score 'nan' is no number"),
+        ("inf\tone\tother", "the score 'inf' is no number"),
+        ("1.0\tone", "expected score⇥sentence⇥sentence"),
+        ("1.0\tone\tother\tthird", "expected score⇥sentence⇥sentence"),
+        ("1.0 one other", "expected score⇥sentence⇥sentence"),
+        ("1.0\t \tother", "expected score⇥sentence⇥sentence"),
+        ("1.0\tone\t", "expected score⇥sentence⇥sentence"),
+        ("", "expected score⇥sentence⇥sentence"),
+    ],
+)
+def test_a_wrong_line_is_named_by_file_and_number(tmp_path: Path, line: str, fault: str) -> None:
+    """A score that is none, columns missing or too many, and a blank sentence: whose line it is stands first."""
+    file = tmp_path / "dev.tsv"
+    file.write_text(f"1.0\tone\tother\n2.0\tone\tother\n{line}\n3.0\tone\tother\n", encoding="utf-8")
+    with pytest.raises(PairsError) as refused:
+        read_pairs(file)
+    assert str(refused.value) == f"{file}:3: {fault}"
+
+
+@pytest.mark.parametrize(("text", "held"), [("", 0), ("1.0\tone\tother\n", 1)])
+def test_fewer_than_two_pairs_are_refused(tmp_path: Path, text: str, held: int) -> None:
+    """One pair has no ranks; an empty file is no dev set."""
+    file = tmp_path / "dev.tsv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(PairsError, match=rf"dev\.tsv holds {held} pairs"):
+        read_pairs(file)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Missing, a folder, or no UTF-8: one line that names it."""
+    (tmp_path / "latin1.tsv").write_bytes("1.0\tun café\tun thé\n".encode("latin-1"))
+    for file in (tmp_path / "nowhere.tsv", tmp_path, tmp_path / "latin1.tsv"):
+        with pytest.raises(PairsError) as refused:
+            read_pairs(file)
+        assert str(refused.value).startswith(f"{file} can't be read: ")
+        assert len(str(refused.value).splitlines()) == 1
+
+
+def table_of(output: str) -> list[list[str]]:
+    """The cells of each row below the heading's rule."""
+    lines = [line.split() for line in output.splitlines()]
+    rule = next(place for place, line in enumerate(lines) if line and set(line[0]) == {"─"})
+    return [line for line in lines[rule + 1 :] if line]
+
+
+@pytest.mark.parametrize("sizes", [(), (4, 16)])
+def test_the_table_scores_what_the_service_computes(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    """`bothends evaluate` shows each file's pairs and the Spearman of the very embeddings that are served, whole and
+    at each nested size.
+    """
+    _, whole = make_checkpoint()
+    named = replace(whole, config=whole.config.model_copy(update={"nested_dimensions": sizes}))
+    made = export(named, tmp_path / "bundle")
+    for name, count in (("one", 40), ("two", 25)):
+        toy.write_pairs(tmp_path / f"{name}.tsv", count=count)
+    files = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", files[0], "--sts", files[1]])
+    assert result.exit_code == 0, result.output
+    rows = table_of(result.output)
+    with Embedder.load(made, settings=Settings(max_sentences=40)) as embedder:
+        for row, file, count in zip(rows, files, ("40", "25"), strict=True):
+            pairs = read_pairs(Path(file))
+            first, second = (embedder.embed(side).rows for side in (pairs.first, pairs.second))
+            expected = [spearman(pairs.scores, first, second)]
+            for size in reversed(sizes):
+                taken = [*range(size // 2), *range(16, 16 + size // 2)]
+                expected.append(spearman(pairs.scores, first[:, taken], second[:, taken]))
+            assert row == [pairs.name, count, "float32", *(f"{score:.2f}" for score in expected)]
+
+
+@pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+def test_it_tells_what_a_lesser_precision_costs(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """Each file at each precision, and how far its embeddings are from float32's."""
+    made = export(make_checkpoint()[1], tmp_path / "bundle")
+    toy.write_pairs(tmp_path / "dev.tsv", count=25)
+    asked = [word for precision in ("float32", "bf16", "int8") for word in ("--precision", precision)]
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", str(tmp_path / "dev.tsv"), *asked])
+    assert result.exit_code == 0, result.output
+    rows = table_of(result.output)
+    assert [row[2] for row in rows] == ["float32", "bf16", "int8"]
+    off = [(float(row[-2]), float(row[-1])) for row in rows]
+    assert all(0 <= mean <= most or most < 1e-12 for mean, most in off)
+    assert off[0][1] < 1e-12 < off[1][1] < off[2][1] < 1e-2

@@ -1,0 +1,131 @@
+"""The losses, each against the same written out in numpy, and what they may and may not feel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from bothends_training.objective import Objective, nested
+from bothends_training.padded_lstm import States
+from bothends_training.recipe import Loss
+
+DIMENSION, TEACHERS, BATCH = 8, (5, 3), 6
+NOTHING = Loss(imitation_weight=0, relation_weight=0)
+
+
+def states() -> States:
+    torch.manual_seed(1)
+    return States(torch.randn(BATCH, DIMENSION), torch.randn(BATCH, DIMENSION))
+
+
+def targets() -> list[torch.Tensor | None]:
+    torch.manual_seed(2)
+    return [functional.normalize(torch.randn(BATCH, width), dim=1) for width in TEACHERS]
+
+
+def objective(plan: Loss, teachers: Sequence[int] = TEACHERS) -> Objective:
+    torch.manual_seed(3)
+    return Objective(DIMENSION, teachers, plan)
+
+
+def unit(vectors: torch.Tensor) -> NDArray[np.float64]:
+    array = vectors.detach().double().numpy()
+    return array / np.linalg.norm(array, axis=1, keepdims=True)
+
+
+def imitation(maps: torch.nn.ModuleList, vectors: torch.Tensor, found: Sequence[torch.Tensor | None]) -> float:
+    """Mean over sentences and present teachers of 1 − cosine."""
+    pairs = [(to(vectors), target) for to, target in zip(maps, found, strict=True) if target is not None]
+    return float(np.mean([1 - (unit(mapped) * unit(target)).sum(axis=1).mean() for mapped, target in pairs]))
+
+
+def relation(vectors: torch.Tensor, found: Sequence[torch.Tensor | None], temperature: float) -> float:
+    """Mean KL of each sentence's row of similarities to the others."""
+    cosines = np.mean([unit(target) @ unit(target).T for target in found if target is not None], axis=0)
+
+    def row(similarities: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+        powers = np.exp(np.delete(similarities[number], number) / temperature)
+        return np.asarray(powers / powers.sum())
+
+    own = unit(vectors) @ unit(vectors).T
+    rows = [(row(cosines, number), row(own, number)) for number in range(BATCH)]
+    return float(np.mean([(p * np.log(p / q)).sum() for p, q in rows]))
+
+
+@pytest.mark.parametrize("absent", [None, 0, 1])
+def test_imitation_by_hand(absent: int | None) -> None:
+    """Each teacher through its own map; one without vectors of the batch plays no part."""
+    plan = NOTHING.model_copy(update={"imitation_weight": 2.0})
+    made, found = objective(plan), targets()
+    if absent is not None:
+        found[absent] = None
+    expected = 2 * imitation(made.served.to_teachers, states().embedding, found)
+    assert made(states(), found).item() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("absent", [None, 0, 1])
+def test_relation_by_hand(absent: int | None) -> None:
+    """To the mean of the present teachers' similarities, the diagonal left out."""
+    plan = NOTHING.model_copy(update={"relation_weight": 3.0, "relation_temperature": 0.5})
+    found = targets()
+    if absent is not None:
+        found[absent] = None
+    expected = 3 * relation(states().embedding, found, 0.5)
+    assert objective(plan)(states(), found).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_contrast_by_hand() -> None:
+    """Of all teacher vectors in the batch, each sentence's mapped vector should be nearest to its own."""
+    plan = NOTHING.model_copy(update={"contrast_weight": 0.5, "contrast_temperature": 0.2})
+    made, found = objective(plan), targets()
+    losses = []
+    for to, target in zip(made.served.to_teachers, found, strict=True):
+        assert target is not None
+        powers = np.exp(unit(to(states().embedding)) @ unit(target).T / 0.2)
+        losses.append(-np.log(np.diag(powers) / powers.sum(axis=1)).mean())
+    assert made(states(), found).item() == pytest.approx(0.5 * np.mean(losses), abs=1e-5)
+
+
+def test_nested_sizes_by_hand() -> None:
+    """The first k/2 numbers of each half are held to imitation and relation by maps of their own."""
+    plan = Loss(nested=(2, 6), nested_weight=0.4, relation_temperature=0.5)
+    made, found, embedding = objective(plan), targets(), states().embedding
+    expected = imitation(made.served.to_teachers, embedding, found) + relation(embedding, found, 0.5)
+    for columns, head in zip(([0, 4], [0, 1, 2, 4, 5, 6]), made.nested, strict=True):
+        part = embedding[:, columns]
+        torch.testing.assert_close(nested(embedding, len(columns)), part)
+        expected += 0.4 / 2 * (imitation(head.to_teachers, part, found) + relation(part, found, 0.5))
+    assert made(states(), found).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_mean_state_by_hand() -> None:
+    """An auxiliary loss on the mean of all states, with maps of its own."""
+    plan = Loss(mean_state_weight=0.7, relation_temperature=0.5)
+    made, found = objective(plan), targets()
+    embedding, mean = states()
+    expected = imitation(made.served.to_teachers, embedding, found) + relation(embedding, found, 0.5)
+    assert made.mean_state is not None
+    expected += 0.7 * (imitation(made.mean_state.to_teachers, mean, found) + relation(mean, found, 0.5))
+    assert made(states(), found).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_has_no_weight_is_not_made() -> None:
+    """The plain objective has a map per teacher and nothing else to learn."""
+    names = {name for name, _ in objective(Loss()).named_parameters()}
+    assert names == {f"served.to_teachers.{number}.{kind}" for number in (0, 1) for kind in ("weight", "bias")}
+
+
+@torch.inference_mode()
+def test_it_is_zero_for_the_teacher_itself() -> None:
+    """A student whose vectors are the teacher's, at any length, has nothing left to learn."""
+    torch.manual_seed(0)
+    teacher = torch.randn(7, DIMENSION)
+    made = objective(Loss(), [DIMENSION])
+    (to_teacher,) = made.served.to_teachers
+    to_teacher.weight.copy_(torch.eye(DIMENSION))
+    to_teacher.bias.zero_()
+    vectors = teacher * torch.arange(1.0, 8.0).unsqueeze(1)
+    assert float(made(States(vectors, vectors), [teacher])) == pytest.approx(0, abs=1e-5)

@@ -1,0 +1,66 @@
+"""Dense batches against packed ones: the same states, the same gradients, whatever stands in the padding."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from bothends_training.padded_lstm import DenseLSTM
+
+LENGTHS = torch.tensor([7, 1, 12, 3, 12])
+
+
+@pytest.fixture(params=[1, 2, 3])
+def lstm(request: pytest.FixtureRequest) -> nn.LSTM:
+    torch.manual_seed(request.param)
+    return nn.LSTM(8, 6, request.param, bidirectional=True)
+
+
+def packed(lstm: nn.LSTM, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both ends, and the mean output over each sentence's own tokens, as a packed batch gives them."""
+    sequence = pack_padded_sequence(vectors, LENGTHS, enforce_sorted=False)
+    output, (h_n, _) = lstm(sequence)
+    padded, _ = pad_packed_sequence(output)  # zeros after each sentence's end
+    return torch.cat((h_n[-2], h_n[-1]), dim=1), padded.sum(dim=0) / LENGTHS.unsqueeze(1)
+
+
+def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
+    """Forward and backward half, each by itself, and the mean; padding is as random as the rest."""
+    vectors = torch.randn(12, 5, 8)
+    states = DenseLSTM(lstm)(vectors, LENGTHS)
+    embedding, mean = packed(lstm, vectors)
+    torch.testing.assert_close(states.embedding[:, :6], embedding[:, :6], rtol=0, atol=1e-5)
+    torch.testing.assert_close(states.embedding[:, 6:], embedding[:, 6:], rtol=0, atol=1e-5)
+    torch.testing.assert_close(states.mean, mean, rtol=0, atol=1e-5)
+
+
+def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
+    """Of every parameter of the LSTM itself, and of the token vectors: none of what stands in the padding."""
+    found = []
+    for read in (lambda given: tuple(DenseLSTM(lstm)(given, LENGTHS)), lambda given: packed(lstm, given)):
+        torch.manual_seed(0)
+        vectors = torch.randn(12, 5, 8, requires_grad=True)
+        lstm.zero_grad()
+        embedding, mean = read(vectors)
+        (embedding.square().sum() + mean.pow(3).sum()).backward()
+        found.append([vectors.grad, *(parameter.grad for parameter in lstm.parameters())])
+    for dense, expected in zip(*found, strict=True):
+        assert dense is not None
+        torch.testing.assert_close(dense, expected, rtol=0, atol=1e-5)
+
+
+def test_it_follows_the_lstm_as_that_learns(lstm: nn.LSTM) -> None:
+    """It holds no copy: what an optimiser or a loaded state writes into the LSTM is read."""
+    dense, vectors = DenseLSTM(lstm), torch.randn(12, 5, 8)
+    torch.manual_seed(9)
+    lstm.load_state_dict(nn.LSTM(8, 6, lstm.num_layers, bidirectional=True).state_dict())
+    torch.testing.assert_close(dense(vectors, LENGTHS).embedding, packed(lstm, vectors)[0], rtol=0, atol=1e-5)
+
+
+def test_bfloat16_stays_close(lstm: nn.LSTM) -> None:
+    """Under autocast the LSTM computes in bfloat16, whose numbers have eight significant bits."""
+    vectors = torch.randn(12, 5, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        states = DenseLSTM(lstm)(vectors, LENGTHS)
+    assert states.embedding.dtype == torch.bfloat16
+    torch.testing.assert_close(states.embedding.float(), packed(lstm, vectors)[0], rtol=0, atol=0.03)

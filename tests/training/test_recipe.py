@@ -1,0 +1,246 @@
+"""A recipe file to an object: what is wrong in it is named in one line before anything runs."""
+
+import importlib.metadata
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bothends.model.architecture import EncoderConfig
+from bothends_export.checkpoint import CheckpointConfig
+from bothends_training import recipe
+from bothends_training.recipe import Recipe, RecipeError, Resource
+from tests.support import toy
+from tests.support.paths import ROOT
+
+DOCS = ROOT / "docs"
+ENGLISH = ROOT / "training" / "recipes" / "english.toml"
+
+
+def refusal(file: Path) -> str:
+    """The message with which `file` is refused; it is one line and names the file."""
+    with pytest.raises(RecipeError) as refused:
+        recipe.read(file)
+    message = str(refused.value)
+    assert len(message.splitlines()) == 1
+    assert str(file) in message
+    return message
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    """A recipe file in which `old` stands once and is replaced by `new`."""
+    assert toy.RECIPE.count(old) == 1
+    file = tmp_path / "changed.toml"
+    file.write_text(toy.RECIPE.replace(old, new), encoding="utf-8")
+    return file
+
+
+def test_the_default_recipe_parses() -> None:
+    """The recipe that the README tells people to run is one that this code follows."""
+    english = recipe.read(ENGLISH)
+    assert english.name == "english"
+    assert [teacher.kind for teacher in english.teachers] == ["transformers", "onnx"]
+    assert english.optimisation.steps > english.optimisation.warmup_steps
+
+
+def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
+    """What the file says is kept, and what it leaves out has its default."""
+    file = tmp_path / "recipe.toml"
+    file.write_text(toy.RECIPE, encoding="utf-8")
+    read = recipe.read(file)
+    assert read == toy.recipe()
+    assert (read.seed, read.optimisation.steps, read.teachers[0].output) == (7, 20, "sentence")
+    assert (read.student.layers, read.optimisation.clip, read.teachers[0].max_tokens) == (1, 5.0, 128)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("steps = 20", "stepz = 20", "optimisation.steps"),
+        ("warmup_steps = 3", "warmup_stepz = 3", "optimisation.warmup_stepz"),
+        ("steps = 20", "steps = 0", "optimisation.steps"),
+        ("steps = 20", 'steps = "many\\nmore"', "optimisation.steps"),
+        ("size = 32", "size = 1", "batches.size"),
+        ("token_dropout = 0.3", "token_dropout = 1.0", "optimisation.token_dropout"),
+        ("token_dropout = 0.3", 'precision = "float8"', "optimisation.precision"),
+        ("[optimisation]", "[loss]\nrelation_temperature = 0\n[optimisation]", "loss.relation_temperature"),
+        ("[optimisation]", "[loss]\nnested = [4, 7]\n[optimisation]", "loss.nested.1"),
+        ("sentences = 1000", "", "corpus.sentences"),
+        ('kind = "onnx"', 'kind = "oracle"', "teachers.0.kind"),
+        ("hidden_size = 8", "hidden_size = 8\nlayers = 4", "student.layers"),
+        ("seed = 7", "seed = -1", "seed"),
+        ('name = "toy"', 'name = "My Toy"', "name"),
+        ('version = "1"', 'version = "v 1"', "version"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
+    """A key that is unknown, missing or out of range is named with all its parents."""
+    assert f": {key}: " in refusal(changed(tmp_path, old, new))
+
+
+def test_some_teacher_embeds_every_sentence(tmp_path: Path) -> None:
+    """A batch that no teacher has vectors of would teach nothing."""
+    file = changed(tmp_path, 'output = "sentence"', 'output = "sentence"\nsentences = 100')
+    assert "teachers: at least one embeds all sentences" in refusal(file)
+
+
+@pytest.mark.parametrize("nested", [[4, 16], [8, 4], [4, 4]])
+def test_nested_sizes_go_up_and_are_smaller_than_the_embedding(tmp_path: Path, nested: list[int]) -> None:
+    """All of it is held to the teachers anyway."""
+    loss = f"[loss]\nnested = {nested}\n[optimisation]"
+    expected = "loss.nested: sizes go up and stay below the embedding's 16"
+    assert expected in refusal(changed(tmp_path, "[optimisation]", loss))
+
+
+def test_a_recipe_without_teachers_is_refused(tmp_path: Path) -> None:
+    """There is nothing to learn from without a teacher."""
+    top, _, rest = toy.RECIPE.partition("[[teachers]]")
+    file = tmp_path / "alone.toml"
+    file.write_text("teachers = []\n" + top + rest[rest.index("[student]") :], encoding="utf-8")
+    assert ": teachers: " in refusal(file)
+
+
+@pytest.mark.parametrize("text", [b"name = ", b"name = 'toy'\nname = 'toy'", b"name = 'caf\xe9'", b"\x00"])
+def test_text_that_is_no_toml_is_refused(tmp_path: Path, text: bytes) -> None:
+    """Broken syntax and bytes that are no UTF-8 are the recipe's fault, not a traceback."""
+    file = tmp_path / "broken.toml"
+    file.write_bytes(text)
+    assert "is no TOML" in refusal(file)
+
+
+def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """A missing file and a folder in its place are both said."""
+    assert "No such file" in refusal(tmp_path / "nowhere.toml")
+    assert "directory" in refusal(tmp_path)
+
+
+def test_every_key_is_documented() -> None:
+    """In the table of docs/training.md, under its section, with its own default; and no other."""
+    lines = (DOCS / "training.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines if line.startswith("|")]
+    documented: dict[str, dict[str, str]] = {}
+    section = documented.setdefault("", {})
+    for keys, default in rows[2:]:
+        names = re.findall(r"`(.*?)`", keys)
+        if keys.startswith("**"):
+            section = documented.setdefault(names[0].strip("[]"), {})
+            continue
+        section |= zip(names, default.split(", ") if ", " in default else [default] * len(names), strict=True)
+    start = documented["student"].pop("start")  # a key of the recipe; it stands where a reader looks for it
+    documented[""]["start"] = start
+    parts = {
+        name: Recipe.model_fields[name].annotation for name in ("corpus", "student", "batches", "loss", "optimisation")
+    }
+    models = {"": Recipe, "teachers": recipe.Teacher, **parts}
+    assert documented.keys() == models.keys()
+    for section_name, model in models.items():
+        fields = {name: field for name, field in model.model_fields.items() if name not in models}
+        assert fields.keys() == documented[section_name].keys()
+        for name, field in fields.items():
+            if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+                assert float(documented[section_name][name]) == field.default, name
+
+
+def test_a_recipe_cannot_change_after_it_was_read() -> None:
+    """A run's hash is that of its recipe: nothing may alter it on the way."""
+    with pytest.raises(ValidationError, match="frozen"):
+        toy.recipe().optimisation.steps = 3
+
+
+def test_every_name_that_a_recipe_takes_is_one_that_a_checkpoint_takes() -> None:
+    """A name refused at the first save would cost the run: the recipe refuses it before."""
+    encoder = EncoderConfig(vocabulary_size=1, embedding_size=1, hidden_size=1, layers=1)
+    for name, version in [("english", "2026.11"), ("a", "0"), ("0.b_c-d", "V1_a-2.3")]:
+        read = toy.recipe(name=name, version=version)
+        CheckpointConfig(name=read.name, version=read.version, max_tokens=1, encoder=encoder)
+
+
+def test_a_path_is_relative_to_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the command was given doesn't matter."""
+    (tmp_path / "model.onnx").touch()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert Resource(path="model.onnx").locate(tmp_path, tmp_path) == (tmp_path / "model.onnx").resolve()
+    assert (
+        Resource(path="../model.onnx").locate(tmp_path / "elsewhere", tmp_path) == (tmp_path / "model.onnx").resolve()
+    )
+
+
+def test_a_path_in_a_package_is_found_where_it_is_installed(tmp_path: Path) -> None:
+    """With `package`, the recipe's folder plays no part."""
+    found = Resource(package="pytest", path="pytest/__init__.py").locate(tmp_path, tmp_path)
+    assert found.read_bytes() == Path(pytest.__file__).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [
+        (Resource(path="nowhere.onnx"), "nowhere.onnx is missing"),
+        (Resource(path="pytest/nowhere.onnx", package="pytest"), "nowhere.onnx is missing"),
+        (Resource(path="model.onnx", package="no-such-teacher"), "no-such-teacher isn't installed; pip install"),
+    ],
+)
+def test_what_a_recipe_names_must_be_there(tmp_path: Path, resource: Resource, named: str) -> None:
+    """A missing file and a package that isn't installed are named; the second with its remedy."""
+    with pytest.raises(RecipeError, match=named) as refused:
+        resource.locate(tmp_path, tmp_path)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_the_packages_of_the_default_recipe_are_those_that_the_extra_installs() -> None:
+    """The remedy that a missing package's message gives is one that helps."""
+    requirements = importlib.metadata.requires("bothends") or []
+    extra = {
+        line.split("==")[0] for line in requirements if "extra == 'teachers'" in line or 'extra == "teachers"' in line
+    }
+    english = recipe.read(ENGLISH)
+    named = [english.student.tokenizer, *(found for t in english.teachers for found in (t.model, t.tokenizer) if found)]
+    assert {part.package for resource in named for part in (resource.parts or [resource])} == extra
+
+
+WEIGHTS = bytes(range(256)) * 20
+
+
+def zipped(folder: Path, *, parts: int, weights: bytes = WEIGHTS) -> Resource:
+    """A zip that holds model/weights, cut into parts; a resource that names what is in it."""
+    with zipfile.ZipFile(folder / "whole.zip", "w") as whole:
+        whole.writestr("model/weights", weights)
+    content = (folder / "whole.zip").read_bytes()
+    size = -(-len(content) // parts)
+    for number in range(parts):
+        (folder / f"part.{number}").write_bytes(content[number * size : (number + 1) * size])
+    return Resource(path="model/weights", parts=tuple(Resource(path=f"part.{number}") for number in range(parts)))
+
+
+@pytest.mark.parametrize("parts", [1, 5])
+def test_a_zip_in_parts_is_joined_and_unpacked(tmp_path: Path, parts: int) -> None:
+    """The path is inside it; a package may limit the size of a file, not what can be shipped."""
+    found = zipped(tmp_path, parts=parts).locate(tmp_path, tmp_path / "cache")
+    assert found.read_bytes() == WEIGHTS
+    assert [entry.name for entry in (tmp_path / "cache").iterdir()] == [found.parents[1].name], "nothing else is left"
+
+
+def test_it_is_unpacked_once_and_anew_when_a_part_changes(tmp_path: Path) -> None:
+    """What is there already is taken; other bytes have a folder of their own."""
+    resource = zipped(tmp_path, parts=3)
+    first = resource.locate(tmp_path, tmp_path / "cache")
+    first.write_bytes(b"as it was left")
+    assert resource.locate(tmp_path, tmp_path / "cache").read_bytes() == b"as it was left"
+    assert zipped(tmp_path, parts=3, weights=b"others").locate(tmp_path, tmp_path / "cache").read_bytes() == b"others"
+
+
+def test_parts_that_make_no_zip_are_named(tmp_path: Path) -> None:
+    """In the wrong order, say; nothing is left in the cache, so that the next try starts clean."""
+    resource = zipped(tmp_path, parts=3)
+    shuffled = Resource(path=resource.path, parts=resource.parts[::-1])
+    with pytest.raises(RecipeError, match=r"part\.2 and the parts after it can't be unpacked"):
+        shuffled.locate(tmp_path, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_resource_has_one_base() -> None:
+    """Parts each have their own package."""
+    with pytest.raises(ValidationError, match="not in both"):
+        Resource(path="model", package="pytest", parts=(Resource(path="part"),))

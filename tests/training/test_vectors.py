@@ -1,0 +1,166 @@
+"""Teachers' vectors on disk: each sentence embedded once, whatever corpus asks for it and wherever a run is killed."""
+
+import fcntl
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bothends_training import vectors
+from bothends_training.vectors import cached_vectors
+from tests.support import toy
+from tests.support.paths import ROOT
+
+SENTENCES = toy.sentences(230)
+CHUNK = 50
+"""SENTENCES are four whole chunks and a rest."""
+DIMENSION = 5
+
+
+class Parrot:
+    """A teacher whose vector of a sentence follows from its letters; it remembers what it was asked."""
+
+    def __init__(self, identity: str = "parrot") -> None:
+        self.name, self.identity, self.dimension = "parrot", identity, DIMENSION
+        self.asked: list[str] = []
+
+    def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        self.asked += sentences
+        return np.array([self.of(sentence) for sentence in sentences], dtype=np.float32)
+
+    def of(self, sentence: str) -> list[float]:
+        """Numbers that float16 holds whole."""
+        return [float(sum(map(ord, sentence[place::DIMENSION])) % 2048) for place in range(DIMENSION)]
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several chunks out of a small corpus."""
+    monkeypatch.setattr(vectors, "_CHUNK", CHUNK)
+
+
+def assert_right(found: vectors.Vectors, sentences: Sequence[str], parrot: Parrot) -> None:
+    """Every sentence's vector is its own."""
+    assert len(found) == len(sentences)
+    assert found[:].dtype == np.float32
+    np.testing.assert_array_equal(found[:], [parrot.of(sentence) for sentence in sentences])
+
+
+def test_vectors_are_the_teachers_in_the_order_asked(tmp_path: Path) -> None:
+    """Chunk by chunk, each reported as done; rows are found by their numbers."""
+    parrot, reported = Parrot(), list[int]()
+    found = cached_vectors(parrot, SENTENCES, tmp_path, reported.append)
+    assert_right(found, SENTENCES, parrot)
+    assert (found.dimension, found.kept.dtype) == (DIMENSION, np.float16)
+    np.testing.assert_array_equal(found[np.array([7, 229, 0])], found[:][[7, 229, 0]])
+    assert reported == [0, CHUNK, CHUNK, CHUNK, CHUNK, 30]
+
+
+def test_a_sentence_is_embedded_once_for_all_corpora(tmp_path: Path) -> None:
+    """A corpus that shares sentences with an older one, in any order, has only its own embedded."""
+    parrot = Parrot()
+    older = cached_vectors(parrot, SENTENCES[:150], tmp_path)
+    parrot.asked.clear()
+    reported: list[int] = []
+    newer = SENTENCES[:80:-1]
+    assert_right(cached_vectors(parrot, newer, tmp_path, reported.append), newer, parrot)
+    assert parrot.asked == SENTENCES[:149:-1]
+    assert reported == [69, CHUNK, 30]
+    assert_right(older, SENTENCES[:150], parrot)
+    parrot.asked.clear()
+    assert_right(cached_vectors(parrot, SENTENCES, tmp_path), SENTENCES, parrot)
+    assert parrot.asked == []
+
+
+def test_a_sentence_that_comes_twice_is_embedded_once(tmp_path: Path) -> None:
+    """Both places have its vector."""
+    parrot = Parrot()
+    twice = ["one", "two", "one", "three", "two"]
+    assert_right(cached_vectors(parrot, twice, tmp_path), twice, parrot)
+    assert parrot.asked == ["one", "two", "three"]
+
+
+def test_another_teacher_has_vectors_of_its_own(tmp_path: Path) -> None:
+    """Of the same name and asked for the same sentences, but with other weights."""
+    cached_vectors(Parrot(), SENTENCES, tmp_path)
+    other = Parrot("parrot of other weights")
+    cached_vectors(other, SENTENCES, tmp_path)
+    assert other.asked == SENTENCES
+
+
+@pytest.mark.parametrize(
+    ("between", "whole"),
+    [("in a chunk", 0), ("in a chunk", 3), ("after its vectors", 0), ("after its vectors", 3), ("after its hashes", 1)],
+)
+def test_a_killed_run_goes_on_after_its_last_whole_chunk(tmp_path: Path, between: str, whole: int) -> None:
+    """SIGKILL, at each place that matters: what a process wrote before is kept, and no more than a chunk is lost."""
+    calls = 2 * whole + (between == "after its vectors")
+    script = f"""
+import os, signal
+from pathlib import Path
+from bothends_training import vectors
+from tests.training.test_vectors import CHUNK, SENTENCES, Parrot
+
+class Doomed(Parrot):
+    def embed(self, sentences):
+        if {between == "in a chunk"} and len(self.asked) == {whole * CHUNK}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().embed(sentences)
+
+append, calls = vectors._append, []
+def doomed(file, array):
+    append(file, array)
+    calls.append(array)
+    if {between != "in a chunk"} and len(calls) == {calls}:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+vectors._CHUNK, vectors._append = CHUNK, doomed
+vectors.cached_vectors(Doomed(), SENTENCES, Path({str(tmp_path)!r}))
+"""
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    parrot = Parrot()
+    assert_right(cached_vectors(parrot, SENTENCES, tmp_path), SENTENCES, parrot)
+    assert parrot.asked == SENTENCES[whole * CHUNK :]
+
+
+@pytest.mark.parametrize(
+    ("file", "change"), [("sentences.u64", 3), ("vectors.f16", 7), ("sentences.u64", -3), ("vectors.f16", -7)]
+)
+def test_a_torn_row_is_dropped(tmp_path: Path, file: str, change: int) -> None:
+    """Where a power cut left bytes too few or too many in either file, only the row that they are of is lost."""
+    parrot = Parrot()
+    cached_vectors(parrot, SENTENCES, tmp_path)
+    torn = next(tmp_path.iterdir()) / file
+    content = torn.read_bytes()
+    torn.write_bytes(content[:change] if change < 0 else content + b"x" * change)
+    lost = SENTENCES[-1:] if change < 0 else []
+    for asked, new in ((SENTENCES, lost), ([*SENTENCES, "one more"], ["one more"])):
+        parrot.asked.clear()
+        assert_right(cached_vectors(parrot, asked, tmp_path), asked, parrot)
+        assert parrot.asked == new
+
+
+def test_one_process_at_a_time_fills_a_teachers_folder(tmp_path: Path) -> None:
+    """Two would write into each other's rows. Whoever finds all that it asks for waits for nobody."""
+    holding: list[bool] = []
+
+    class Watched(Parrot):
+        def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+            with (next(tmp_path.iterdir()) / "sentences.u64").open("ab") as other:
+                try:
+                    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    holding.append(True)
+            return super().embed(sentences)
+
+    cached_vectors(Watched(), SENTENCES, tmp_path)
+    assert holding == [True] * 5
+    with (next(tmp_path.iterdir()) / "sentences.u64").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert_right(cached_vectors(Parrot(), SENTENCES, tmp_path), SENTENCES, Parrot())

@@ -1,0 +1,73 @@
+"""Where a student begins: at another encoder's weights, from a checkpoint or from a bundle."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from rich.progress import Progress
+
+from bothends_export import checkpoint
+from bothends_export.export import export
+from bothends_training import student, train
+from bothends_training.dataset import prepare
+from bothends_training.recipe import RecipeError
+from tests.support import toy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy folder in which a run has left a checkpoint, `before`, and its bundle, `bundle`."""
+    folder = toy.write(tmp_path_factory.mktemp("toy")).parent
+    train.train(toy.recipe(), folder, folder / "before", folder / "cache", Progress())
+    export(checkpoint.load(folder / "before"), folder / "bundle")
+    return folder
+
+
+@pytest.mark.parametrize("path", ["before", "bundle"])
+def test_a_student_begins_with_the_weights_of_another(folder: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, from either kind of folder; no teacher is asked for the vocabulary."""
+    recipe = toy.recipe(start={"path": path}, average_decay=0.9)
+    lesson = prepare(recipe, folder, folder / "cache", Progress())
+    monkeypatch.setattr(student, "taught_words", lambda *_: pytest.fail("a teacher was asked"))
+    begun = student.begin(recipe, folder, folder / "cache", lesson, torch.device("cpu"))
+    expected = checkpoint.load(folder / "before").encoder.state_dict()
+    for name, tensor in begun.encoder.state_dict().items():
+        assert torch.equal(tensor, expected[name])
+
+
+def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
+    """Its first loss is below that of a student who begins with words alone: what 20 steps taught isn't lost."""
+    plan = {"steps": 1, "token_dropout": 0.0, "loss": {"imitation_weight": 0.0}}  # whose linear maps begin anew
+    (cold,) = train.train(toy.recipe(**plan), folder, tmp_path / "cold", folder / "cache", Progress())
+    (warm,) = train.train(
+        toy.recipe(**plan, start={"path": "before"}), folder, tmp_path / "warm", folder / "cache", Progress()
+    )
+    assert warm["loss"] < 0.95 * cold["loss"]
+
+
+def test_other_sizes_are_refused(folder: Path, tmp_path: Path) -> None:
+    """Both are said."""
+    recipe = toy.recipe(start={"path": "before"}, student={**toy.recipe().student.model_dump(), "hidden_size": 9})
+    with pytest.raises(RecipeError, match=r"before has other sizes \(.*hidden_size=8.*hidden_size=9"):
+        train.train(recipe, folder, tmp_path / "out", folder / "cache", Progress())
+
+
+def test_another_tokenizer_is_refused(folder: Path, tmp_path: Path) -> None:
+    """A weight's row is a token's: with another tokenizer it would be another's."""
+    other = json.loads(toy.tokenizer())
+    other["model"]["vocab"]["dog"], other["model"]["vocab"]["cat"] = (
+        other["model"]["vocab"]["cat"],
+        other["model"]["vocab"]["dog"],
+    )
+    (folder / "other.json").write_text(json.dumps(other))
+    recipe = toy.recipe(
+        start={"path": "before"}, student={**toy.recipe().student.model_dump(), "tokenizer": {"path": "other.json"}}
+    )
+    with pytest.raises(RecipeError, match="before has another tokenizer"):
+        train.train(recipe, folder, tmp_path / "out", folder / "cache", Progress())
+
+
+def test_a_start_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="nowhere is missing"):
+        train.train(toy.recipe(start={"path": "nowhere"}), folder, tmp_path / "out", folder / "cache", Progress())

@@ -1,0 +1,32 @@
+"""A checkpoint or an exported bundle to the encoder that a student begins with. Knows nothing of how it was trained."""
+
+import json
+from pathlib import Path
+
+from bothends.model import bundle
+from bothends.model.architecture import EncoderConfig
+from bothends.model.bundle import Bundle
+from bothends_export import checkpoint
+from bothends_export.encoder import Encoder
+from bothends_export.export import lift
+
+from .recipe import RecipeError
+
+
+def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
+    """The encoder in the folder `path`, whichever kind it is of.
+
+    Raises RecipeError if its sizes aren't `config` or its tokenizer isn't `tokenizer`, the text of a tokenizer.json:
+    its weights would mean something else. Raises CheckpointError or BundleError where the folder is broken.
+    """
+    if (path / bundle.MODEL).exists():
+        opened = Bundle.open(path)
+        encoder, theirs = lift(opened), opened.tokenizer
+    else:
+        loaded = checkpoint.load(path)
+        encoder, theirs = loaded.encoder, loaded.tokenizer
+    if encoder.config != config:
+        raise RecipeError(f"{path} has other sizes ({encoder.config}) than the recipe's student ({config})")
+    if json.loads(theirs) != json.loads(tokenizer):
+        raise RecipeError(f"{path} has another tokenizer than the recipe's student")
+    return encoder
