@@ -1,8 +1,8 @@
 """The engines that bothends can run on: which there are here, how a server is told, and each loaded in this process."""
 
 from bothends.engines.contract import Engine, Precision
-from bothends.engines.native import Native, is_built
-from bothends.engines.onnxruntime import Session
+from bothends.engines.native import NativeEngine, is_built
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from results import BF16, ENGINES, FLOAT32, INT8, ONNXRUNTIME
 
@@ -29,5 +29,5 @@ def flags(engine: str) -> list[str]:
 def load(engine: str, bundle: Bundle) -> Engine:
     """The engine with the bundle's weights, as a server would load it."""
     if engine == ONNXRUNTIME:
-        return Session(bundle, device="cpu")
-    return Native(bundle, precision=_PRECISIONS[engine])
+        return OnnxRuntimeEngine(bundle, device="cpu")
+    return NativeEngine(bundle, precision=_PRECISIONS[engine])

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import startup
 from bothends import Client
-from bothends.engines.native import Native
+from bothends.engines.native import NativeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
 from bothends.options import Encoding
@@ -129,7 +129,7 @@ def engine(ids: Sequence[list[int]]) -> tuple[list[Batch], list[float]]:
     """Random batches of some sizes, and the least CPU-seconds that each took on one thread."""
     chance = random.Random(0)  # noqa: S311  no secret
     bundle = Bundle.open(default_path())
-    run = Native(bundle).run
+    run = NativeEngine(bundle).run
     batches = [chance.sample(list(ids), rows) for rows in _ROWS for _ in range(_OF_EACH)]
     least = [float("inf")] * len(batches)
     for _ in range(_ROUNDS):

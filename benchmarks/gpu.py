@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.engines.cuda import warm_up
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.engines.select import choose_device
 from bothends.model.bundle import Bundle, BundleConfig, default_path
 from bothends.settings import Settings
@@ -28,7 +28,7 @@ def flop_a_token(config: BundleConfig) -> int:
     return sum(2 * 2 * 4 * hidden * (size + hidden) for size in inputs)
 
 
-def measure(session: Session, config: BundleConfig, rows: int, longest: int, *, for_s: float) -> float:
+def measure(session: OnnxRuntimeEngine, config: BundleConfig, rows: int, longest: int, *, for_s: float) -> float:
     """Median seconds of a batch of `rows` sentences of `longest` random tokens each; none of it is padding."""
     random = np.random.default_rng(0)
     batch = random.integers(0, config.vocabulary_size, (rows, longest)).tolist()
@@ -71,7 +71,7 @@ def main(device: str, bundle: Path, rows: str | None, longest: str | None, max_t
     all_rows, all_longest = numbers(rows or ROWS[device]), numbers(longest or LONGEST[device])
     opened = Bundle.open(bundle)
     config = opened.config
-    session = Session(opened, device=device)
+    session = OnnxRuntimeEngine(opened, device=device)
     started = time.perf_counter()
     warm_up(session, max_rows=max(all_rows), max_tokens=max_tokens, longest=min(max(all_longest), config.max_tokens))
     print(f"{config.name} {config.version} on {session.provider}, warm after {time.perf_counter() - started:.1f} s")

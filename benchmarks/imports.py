@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import generator
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from ceiling import Engines
 from loads import unary
@@ -104,7 +104,7 @@ def run(*words: str | Path) -> None:
 def compare(bundle: Bundle, cells: nn.LSTM, table: Tensor) -> None:
     """Print the largest difference to the original at any length, and whether a batch ever changed a bit."""
     chance = np.random.default_rng(0)
-    session = Session(bundle, device="cpu")
+    session = OnnxRuntimeEngine(bundle, device="cpu")
     alone: dict[int, NDArray[np.float32]] = {}
     sentences = {n: chance.integers(0, len(table), n, dtype=np.int64) for n in range(1, _LONGEST + 1)}
     worst = 0.0

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.engines.contract import Precision, TokenIds
-from bothends.engines.native import Native
-from bothends.engines.onnxruntime import Session
+from bothends.engines.native import NativeEngine
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
 from sentences import load
@@ -50,7 +50,7 @@ class Measured:
         self.seconds.append(time.thread_time() - started)
 
 
-def _sorted(session: Session, sentences: list[TokenIds], size: int) -> Rows:
+def _sorted(session: OnnxRuntimeEngine, sentences: list[TokenIds], size: int) -> Rows:
     """onnxruntime's rows: length-sorted batches over all sentences, the best that it can be given."""
     rows = np.empty((len(sentences), session.dimension), dtype=np.float32)
     order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
@@ -60,20 +60,20 @@ def _sorted(session: Session, sentences: list[TokenIds], size: int) -> Rows:
     return rows
 
 
-def _in_requests(kernel: Native, sentences: list[TokenIds], size: int) -> Rows:
+def _in_requests(kernel: NativeEngine, sentences: list[TokenIds], size: int) -> Rows:
     """The native engine's rows of all, `size` sentences a call."""
     return np.concatenate([kernel.run(sentences[start : start + size]) for start in range(0, len(sentences), size)])
 
 
 def _candidates(bundle: Bundle, sentences: list[TokenIds], level: str) -> list[Measured]:
-    session = Session(bundle, device="cpu")
+    session = OnnxRuntimeEngine(bundle, device="cpu")
     made = [
         Measured(f"onnxruntime, sorted batches of {size}", partial(_sorted, session, sentences, size))
         for size in (4, 8)
     ]
     made.append(Measured("onnxruntime, one by one", partial(_sorted, session, sentences, 1)))
     for precision in PRECISIONS:
-        kernel = Native(bundle, precision=precision, level=level)
+        kernel = NativeEngine(bundle, precision=precision, level=level)
         for name, size in (("all at once", len(sentences)), (f"requests of {REQUEST}", REQUEST), ("one by one", 1)):
             run = partial(_in_requests, kernel, sentences, size)
             made.append(Measured(f"{precision}, {name}", run, precision, size == len(sentences)))

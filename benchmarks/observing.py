@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from bothends.engines.contract import BatchRecord
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe import tracing
@@ -47,7 +47,7 @@ def main() -> None:
     """Print both medians and their ratio, from interleaved rounds."""
     metrics, bundle = Metrics(), Bundle.open(default_path())
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-    session = Session(bundle, device="cpu")
+    session = OnnxRuntimeEngine(bundle, device="cpu")
 
     def embed() -> None:
         session.run([tokenizer.encode([_SENTENCE])[0].ids])

@@ -24,7 +24,7 @@ from rich.table import Table
 
 import encoder_charts
 from bothends.embeddings import nested
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
 from bothends_export.export import lift
@@ -55,7 +55,7 @@ class Ours:
 
     def __init__(self, bundle: Bundle) -> None:
         self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        self.run = Session(bundle, device="cpu").run
+        self.run = OnnxRuntimeEngine(bundle, device="cpu").run
 
     def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:
         """Token ids as the service reads them."""

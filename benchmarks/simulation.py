@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.batching.request import Request
-from bothends.batching.runner import Ran, Runner
+from bothends.batching.runner import RanBatch, Runner
 from bothends.batching.scheduler import Budgets, Scheduler
 from bothends.engines.contract import BatchRecord, TokenIds
 from bothends.errors import BothendsError
@@ -91,7 +91,7 @@ class Replica:
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
         self._come: deque[Call] = deque()  # that nobody has looked at
         self._let_in: deque[Call] = deque()
-        self._ran: list[Ran] = []  # for the attendant to answer
+        self._ran: list[RanBatch] = []  # for the attendant to answer
         self._inside = 0
         self.outstanding = 0
         """Sent here and not yet ended: what a balancer can know."""
@@ -190,7 +190,7 @@ class Replica:
         self._after(took_s, partial(self._has_run, ran))
         return True
 
-    def _has_run(self, ran: list[Ran]) -> None:
+    def _has_run(self, ran: list[RanBatch]) -> None:
         """Rows are left to an attendant at work; else who ran them answers."""
         if self._is_attended:
             self._ran += ran
@@ -198,7 +198,7 @@ class Replica:
         else:
             self._after(self._answer(ran), self._free)
 
-    def _answer(self, ran: list[Ran]) -> float:
+    def _answer(self, ran: list[RanBatch]) -> float:
         """Answer whose last rows these are, one after the other; returns the seconds that it takes."""
         took_s = 0.0
         for batch, rows, record, span in ran:

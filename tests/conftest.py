@@ -20,8 +20,8 @@ from bothends_export.checkpoint import Checkpoint, CheckpointConfig
 from bothends_export.encoder import Encoder
 from bothends_export.export import export
 from tests.support.awaited import Awaited
-from tests.support.kept import Kept
 from tests.support.serving import Running, finish, start
+from tests.support.supervised import Supervised
 
 WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
 MAX_TOKENS = 40
@@ -204,13 +204,13 @@ def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Kept]]:
-    """Embedders of the newest version in `root`, each with an impatient keeper."""
+def kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervised]]:
+    """Embedders of the newest version in `root`, each with an impatient supervisor."""
     monkeypatch.setattr(supervisor, "_CALM_S", 0.02)
-    made: list[Kept] = []
+    made: list[Supervised] = []
 
-    def make(**options: float) -> Kept:
-        made.append(Kept(root, **options))
+    def make(**options: float) -> Supervised:
+        made.append(Supervised(root, **options))
         return made[-1]
 
     yield make

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from mosec import Server, Worker
 
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
 
@@ -37,7 +37,7 @@ class Embed(Worker):
         bundle = Bundle.open(default_path())
         self._run_rows = flags().run_rows
         self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        self._session = Session(bundle)
+        self._session = OnnxRuntimeEngine(bundle)
         self._dimension = bundle.config.dimension
 
     def deserialize(self, data: bytes) -> list[str]:

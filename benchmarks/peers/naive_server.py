@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
@@ -22,7 +22,7 @@ class Naive(embedding_pb2_grpc.EmbeddingServiceServicer):
     def __init__(self) -> None:
         bundle = Bundle.open(default_path())
         self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        self._session = Session(bundle)
+        self._session = OnnxRuntimeEngine(bundle)
         self._version = bundle.config.version
 
     def Embed(  # noqa: N802  gRPC names methods as the contract does

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bothends.engines.onnxruntime import Session
-from bothends.engines.select import Placed
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
+from bothends.engines.select import PlacedEngine
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
@@ -75,7 +75,7 @@ def verify(
     bundle: Bundle,
     encoder: Encoder,
     *,
-    engine: Placed | None = None,
+    engine: PlacedEngine | None = None,
     tolerance: float = 1e-5,
     seed: int = 0,
     advance: Advance = lambda _: None,
@@ -84,7 +84,7 @@ def verify(
 
     `engine` is what computes the bundle; the default is onnxruntime on a CPU.
     """
-    engine = engine or Session(bundle)
+    engine = engine or OnnxRuntimeEngine(bundle)
     encoder.eval()
     random = np.random.default_rng(seed)
     with _beside() as beside:
@@ -114,13 +114,13 @@ def _beside() -> Iterator[ThreadPoolExecutor]:
 class _Pair:
     """What is tested, and what it is tested against, which computes in a thread of its own."""
 
-    engine: Placed
+    engine: PlacedEngine
     encoder: Encoder
     beside: ThreadPoolExecutor
 
     def found(self, ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> States:
         """The engine's states of a batch, padded already where the engine pads."""
-        if isinstance(self.engine, Session):
+        if isinstance(self.engine, OnnxRuntimeEngine):
             return self.engine.states(ids, lengths)
         return self.engine.run([row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]), None
 
@@ -174,7 +174,7 @@ def _ragged(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: 
         yield _worst(f"ragged batch of {size}", [compared], same_bits=bool(same))
 
 
-def _golden(bundle: Bundle, engine: Placed) -> Row:
+def _golden(bundle: Bundle, engine: PlacedEngine) -> Row:
     """The golden sentences through the bundle's tokenizer, against the vectors that its export computed."""
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json")
     ids = [tokens.ids for tokens in tokenizer.encode(bundle.golden.sentences)]

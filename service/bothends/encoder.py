@@ -12,21 +12,21 @@ from typing import Any, Self, TypeAlias, Unpack
 from numpy.typing import NDArray
 
 from .chunks import WINDOW, WINDOW_CHARS, chunks
-from .core.embedder import Accepted, Embedder, Rows
+from .core.embedder import AcceptedRequest, Embedder, Rows
 from .core.inputs import Unreadable, refuse
 from .embeddings import Embeddings, joined, rows_or_warning
 from .engines.contract import precision_of
 from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.versions import newest
-from .options import Asked, Options, encoded, understood
+from .options import EmbedOptions, Options, encoded, parse_options
 from .settings import Settings
 
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1
 
 
-_Begun: TypeAlias = tuple[Accepted, Rows]
+_Begun: TypeAlias = tuple[AcceptedRequest, Rows]
 """A window on its way."""
 
 
@@ -73,7 +73,7 @@ class Encoder:
         found = default_path() if bundle is None else newest(Path(bundle))
         return cls(Embedder.load(Bundle.open(found), settings=settings))
 
-    def encode(self, sentences: Sequence[str] | str, **asked: Unpack[Asked]) -> NDArray[Any]:
+    def encode(self, sentences: Sequence[str] | str, **asked: Unpack[EmbedOptions]) -> NDArray[Any]:
         """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
 
         `asked` is what options.Asked lists: `truncation`, `normalize`, `dimensions`, `encoding`. The same rows as
@@ -86,14 +86,16 @@ class Encoder:
             return row
         return rows_or_warning(self.embed(sentences, **asked))
 
-    def embed(self, sentences: Sequence[str], **asked: Unpack[Asked]) -> Embeddings:
+    def embed(self, sentences: Sequence[str], **asked: Unpack[EmbedOptions]) -> Embeddings:
         """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
         return self.embed_readable(sentences, refuse, **asked)
 
-    def embed_readable(self, sentences: Sequence[str], unreadable: Unreadable, **asked: Unpack[Asked]) -> Embeddings:
+    def embed_readable(
+        self, sentences: Sequence[str], unreadable: Unreadable, **asked: Unpack[EmbedOptions]
+    ) -> Embeddings:
         """As `embed`, of those sentences that can be embedded: `unreadable` is told of each other one."""
         texts = _texts(sentences)
-        options, encoding = understood(**asked)
+        options, encoding = parse_options(**asked)
         begun: deque[_Begun] = deque()
         found: list[Embeddings] = []
         try:

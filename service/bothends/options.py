@@ -16,7 +16,7 @@ Encoding: TypeAlias = Literal["float32", "float16", "int8", "sign_bits"]
 _INT8_MAX = 127
 
 
-class Asked(TypedDict, total=False):
+class EmbedOptions(TypedDict, total=False):
     """The same as keyword arguments of clients."""
 
     truncation: Truncation
@@ -49,17 +49,17 @@ class Options:
         return rows
 
 
-AS_THEY_ARE = Options()
+DEFAULT_OPTIONS = Options()
 """Every number, as the model computes it."""
 
 
-def understood(
+def parse_options(
     truncation: Truncation = "start",
     normalize: bool = False,
     dimensions: int | None = None,
     encoding: Encoding = "float32",
 ) -> tuple[Options, Encoding]:
-    """What `Asked` asks for. Raises RequestError for a word that it has not; which sizes there are, a model says."""
+    """Options and encoding from keyword arguments. Raises RequestError for an unknown word; a model checks sizes."""
     for name, value, known in (("truncation", truncation, Truncation), ("encoding", encoding, Encoding)):
         if value not in get_args(known):
             raise RequestError(f"{name} {value!r}: it is {', '.join(get_args(known))}", field=name)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bothends.batching.batcher import Batcher
 from bothends.engines.contract import TokenIds
-from tests.support.engines import PATIENCE_S, Clock, HeldEngine, batcher_of, rows_of
+from tests.support.engines import TIMEOUT_S, Clock, HeldEngine, batcher_of, rows_of
 
 HANGS = 1313
 """A sentence with this word keeps its engine until the test ends."""
@@ -63,7 +63,7 @@ class Inbox:
             self.attendants.append(threading.get_ident())
             self.batcher.submit(sentences).add_done_callback(self._passing_on(future))
             self.brought.release()
-        assert self.is_open.wait(PATIENCE_S)
+        assert self.is_open.wait(TIMEOUT_S)
         return bool(self.letters) or not self.has_ended
 
     def _passing_on(self, future: Future[list[list[float]]]) -> Callable[[Future[object]], None]:
@@ -75,7 +75,7 @@ class Inbox:
 
     def await_brought(self, letters: int = 1, *, moving: Clock | None = None) -> None:
         """Wait until so many more have been submitted, with a clock that moves meanwhile or one that doesn't."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + TIMEOUT_S
         for _ in range(letters):
             while not self.brought.acquire(timeout=0.01):
                 assert time.monotonic() < end
@@ -96,7 +96,7 @@ class HangingEngine(HeldEngine):
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         if [HANGS] in sentences:
             self.entered.release()
-            assert self.is_over.wait(PATIENCE_S)
+            assert self.is_over.wait(TIMEOUT_S)
             return rows_of(sentences)
         return super().run(sentences)
 
@@ -128,7 +128,7 @@ def attended(engine: HangingEngine, clock: Clock) -> Iterator[Attended]:
         engine.is_over.set()
         engine.released.release(1000)
         inbox.end()
-        assert inbox.batcher.close(timeout_s=PATIENCE_S)
+        assert inbox.batcher.close(timeout_s=TIMEOUT_S)
         assert inbox.batcher._crew.join(0)
 
 
@@ -137,7 +137,7 @@ def test_what_comes_is_run_and_answered(attended: Attended, engine: HangingEngin
     inbox = attended(workers=workers)
     engine.released.release(1000)
     answers = [inbox.put([[number], [number, 1]])[0] for number in range(100)]
-    assert [answer.result(PATIENCE_S) for answer in answers] == [[[n, 1], [n + 1, 2]] for n in range(100)]
+    assert [answer.result(TIMEOUT_S) for answer in answers] == [[[n, 1], [n + 1, 2]] for n in range(100)]
 
 
 def test_patience_brings_company(attended: Attended, engine: HangingEngine) -> None:
@@ -149,11 +149,11 @@ def test_patience_brings_company(attended: Attended, engine: HangingEngine) -> N
         if len(pauses) == 1:
             answers.extend(inbox.put([[2]], [[3]]))
 
-    inbox = attended(patience_s=0.002, sleep=pause)
+    inbox = attended(max_wait_s=0.002, sleep=pause)
     answers: list[Future[list[list[float]]]] = []
     engine.released.release(1000)
-    assert inbox.put([[1]])[0].result(PATIENCE_S) == [[1, 1]]
-    assert [answer.result(PATIENCE_S) for answer in answers] == [[[2, 1]], [[3, 1]]]
+    assert inbox.put([[1]])[0].result(TIMEOUT_S) == [[1, 1]]
+    assert [answer.result(TIMEOUT_S) for answer in answers] == [[[2, 1]], [[3, 1]]]
     assert sorted(engine.batches[0]) == [[1], [2], [3]]
     assert set(pauses) == {0.002}
 
@@ -170,7 +170,7 @@ def test_what_comes_while_all_run_waits_outside_and_goes_together(attended: Atte
     engine.await_batch()
     assert engine.batches[1] == [[2], [3], [4]]
     engine.released.release()
-    assert [answer.result(PATIENCE_S) for answer in answers] == [[[2, 1]], [[3, 1]], [[4, 1]]]
+    assert [answer.result(TIMEOUT_S) for answer in answers] == [[[2, 1]], [[3, 1]], [[4, 1]]]
 
 
 def test_a_long_batch_does_not_leave_the_source_alone(attended: Attended, engine: HangingEngine, clock: Clock) -> None:
@@ -194,7 +194,7 @@ def test_an_engine_that_hangs_stops_no_other(attended: Attended, engine: Hanging
     engine.released.release(5)
     for number in range(5):
         (answer,) = inbox.put([[number]])
-        assert answer.result(PATIENCE_S) == [[number, 1]]
+        assert answer.result(TIMEOUT_S) == [[number, 1]]
 
 
 def test_rows_are_left_to_whoever_attends(attended: Attended, engine: HangingEngine) -> None:
@@ -210,7 +210,7 @@ def test_rows_are_left_to_whoever_attends(attended: Attended, engine: HangingEng
     engine.await_batch()  # the second letter's: the first worker runs it already
     assert not answer.done()
     inbox.is_open.set()
-    assert answer.result(PATIENCE_S) == [[1, 1]]
+    assert answer.result(TIMEOUT_S) == [[1, 1]]
     assert inbox.deliverers[0] == inbox.attendants[1] != inbox.attendants[0]
 
 
@@ -273,7 +273,7 @@ def test_in_process_callers_are_served_beside_a_source(attended: Attended, engin
     """Whoever submits from a thread of his own needs nothing to come to the source."""
     inbox = attended()
     engine.released.release(10)
-    assert inbox.batcher.submit([[5]]).result(PATIENCE_S).tolist() == [[5, 1]]
+    assert inbox.batcher.submit([[5]]).result(TIMEOUT_S).tolist() == [[5, 1]]
 
 
 def test_a_source_that_ends_leaves_the_batcher_at_work(attended: Attended, engine: HangingEngine) -> None:
@@ -281,4 +281,4 @@ def test_a_source_that_ends_leaves_the_batcher_at_work(attended: Attended, engin
     inbox.end()
     engine.released.release(10)
     for number in range(5):
-        assert inbox.batcher.submit([[number]]).result(PATIENCE_S).tolist() == [[number, 1]]
+        assert inbox.batcher.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]

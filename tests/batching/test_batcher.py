@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bothends.batching.batcher import Batcher
 from bothends.engines.contract import BatchRecord
 from bothends.errors import DeadlineError, DrainingError, OverloadedError
-from tests.support.engines import PATIENCE_S, Clock, FreeEngine, HeldEngine, batcher_of, rows_of
+from tests.support.engines import TIMEOUT_S, Clock, FreeEngine, HeldEngine, batcher_of, rows_of
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Ite
     engine.await_batch()
     yield made
     engine.released.release(1000)
-    made.close(timeout_s=PATIENCE_S)
+    made.close(timeout_s=TIMEOUT_S)
     assert first.done()
 
 
 def test_an_idle_worker_waits_for_nobody() -> None:
     """One sentence alone runs at once, without company."""
     with batcher_of(FreeEngine()) as batcher:
-        rows = batcher.submit([[3, 4]]).result(PATIENCE_S)
+        rows = batcher.submit([[3, 4]]).result(TIMEOUT_S)
     assert rows.tolist() == [[7, 2]]
 
 
@@ -53,7 +53,7 @@ def test_rows_come_in_the_callers_order_across_batches() -> None:
     """Sentences are sorted for batching; their rows are not."""
     sentences = [[index] * (1 + index * 7 % 10) for index in range(50)]
     with batcher_of(FreeEngine()) as batcher:
-        rows = batcher.submit(sentences).result(PATIENCE_S)
+        rows = batcher.submit(sentences).result(TIMEOUT_S)
     assert np.array_equal(rows, rows_of(sentences))
 
 
@@ -61,7 +61,7 @@ def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldE
     """A batch holds the sentence whose turn it is and those of like length, whoever sent them."""
     futures = [batcher.submit([[1] * n]) for n in (3, 9, 3, 8, 3, 9, 3)]
     engine.released.release(10)
-    wait(futures, timeout=PATIENCE_S)
+    wait(futures, timeout=TIMEOUT_S)
     assert [sorted(map(len, batch)) for batch in engine.batches[1:]] == [[3, 3, 3, 3], [8, 9, 9]]
 
 
@@ -73,7 +73,7 @@ def test_a_free_worker_takes_what_waits_however_little(engine: HeldEngine) -> No
         other = batcher.submit([[2]])
         engine.await_batch()
         engine.released.release(10)
-        wait([hung, other], timeout=PATIENCE_S)
+        wait([hung, other], timeout=TIMEOUT_S)
     assert engine.batches == [[[1]], [[2]]]
 
 
@@ -87,7 +87,7 @@ def test_no_more_batches_run_than_there_are_workers(engine: HeldEngine) -> None:
         futures += [batcher.submit([[3]]) for _ in range(3)]
         assert not engine.entered.acquire(timeout=0.05)
         engine.released.release(10)
-        wait(futures, timeout=PATIENCE_S)
+        wait(futures, timeout=TIMEOUT_S)
     assert [len(batch) for batch in engine.batches] == [1, 1, 3]
 
 
@@ -96,7 +96,7 @@ def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine:
     large = batcher.submit([[1, 1]] * 40)
     small = [batcher.submit([[2, 2]]) for _ in range(3)]
     engine.released.release(3)
-    wait(small, timeout=PATIENCE_S)
+    wait(small, timeout=TIMEOUT_S)
     assert all(future.done() for future in small)
     assert not large.done()
 
@@ -108,7 +108,7 @@ def test_a_batch_is_as_wide_as_it_may_be(engine: HeldEngine) -> None:
         engine.await_batch()
         rest = [batcher.submit([[2]] * 100) for _ in range(3)]
         engine.released.release(2)
-        wait([first, *rest], timeout=PATIENCE_S)
+        wait([first, *rest], timeout=TIMEOUT_S)
     assert [len(batch) for batch in engine.batches] == [1, 300]
 
 
@@ -119,7 +119,7 @@ def test_a_batch_keeps_its_token_budget(engine: HeldEngine) -> None:
         engine.await_batch()
         futures += [batcher.submit([[1] * n]) for n in (10, 10, 10, 30)]
         engine.released.release(10)
-        wait(futures, timeout=PATIENCE_S)
+        wait(futures, timeout=TIMEOUT_S)
     assert [list(map(len, batch)) for batch in engine.batches[1:]] == [[10, 10], [10], [30]]
 
 
@@ -145,7 +145,7 @@ def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: H
     assert doomed.cancel()
     assert batcher.queued == (1, 1, 5)
     engine.released.release(10)
-    assert kept.result(PATIENCE_S).tolist() == [[40, 5]]
+    assert kept.result(TIMEOUT_S).tolist() == [[40, 5]]
     assert not any(7 in ids for batch in engine.batches for ids in batch)
 
 
@@ -156,8 +156,8 @@ def test_cancelling_while_its_batch_runs_harms_nobody(batcher: Batcher, engine: 
     engine.await_batch()
     assert both[0].cancel()
     engine.released.release(10)
-    assert both[1].result(PATIENCE_S).tolist() == [[3, 1]]
-    assert batcher.submit([[4]]).result(PATIENCE_S).tolist() == [[4, 1]]
+    assert both[1].result(TIMEOUT_S).tolist() == [[3, 1]]
+    assert batcher.submit([[4]]).result(TIMEOUT_S).tolist() == [[4, 1]]
 
 
 def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
@@ -167,8 +167,8 @@ def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEng
     clock.now = 6.0
     engine.released.release(10)
     with pytest.raises(DeadlineError):
-        late.result(PATIENCE_S)
-    assert on_time.result(PATIENCE_S).tolist() == [[8, 1]]
+        late.result(TIMEOUT_S)
+    assert on_time.result(TIMEOUT_S).tolist() == [[8, 1]]
     assert not any(7 in ids for batch in engine.batches for ids in batch)
     assert batcher.queued == (0, 0, 0)
 
@@ -180,7 +180,7 @@ def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, eng
     engine.await_batch()
     clock.now += 2
     engine.released.release()
-    warm.result(PATIENCE_S)
+    warm.result(TIMEOUT_S)
     running = batcher.submit([[1] * 10])
     engine.await_batch()
     batcher.submit([[1] * 10])
@@ -203,7 +203,7 @@ def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) 
     """Draining answers what waits, and takes nothing new."""
     accepted = batcher.submit([[5]] * 9)
     engine.released.release(10)
-    assert batcher.close(timeout_s=PATIENCE_S)
+    assert batcher.close(timeout_s=TIMEOUT_S)
     assert accepted.result(0).shape == (9, 2)
     with pytest.raises(DrainingError):
         batcher.submit([[1]])
@@ -217,7 +217,7 @@ def test_close_ends_every_thread(engine: HeldEngine) -> None:
     closing = threading.Thread(target=lambda: batcher.close(timeout_s=100))
     closing.start()
     engine.released.release(100)
-    closing.join(PATIENCE_S)
+    closing.join(TIMEOUT_S)
     assert not closing.is_alive()
     assert all(future.done() for future in futures)
 
@@ -227,7 +227,7 @@ def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngin
     waiting = batcher.submit([[5]])
     assert not batcher.close(timeout_s=0.01)
     with pytest.raises(DrainingError):
-        waiting.result(PATIENCE_S)
+        waiting.result(TIMEOUT_S)
 
 
 def test_no_sentences_give_no_rows(batcher: Batcher) -> None:
@@ -240,9 +240,9 @@ def test_records_say_what_ran(batcher: Batcher, engine: HeldEngine, records: lis
     future = batcher.submit([[1, 1], [1, 1, 1]])
     clock.now = 2.0
     engine.released.release(2)
-    future.result(PATIENCE_S)
+    future.result(TIMEOUT_S)
     engine.released.release(10)
-    batcher.close(timeout_s=PATIENCE_S)
+    batcher.close(timeout_s=TIMEOUT_S)
     assert (records[1].rows, records[1].tokens, records[1].padded_tokens) == (2, 5, 6)
     assert records[1].queue_s == [2.0, 2.0]
 
@@ -261,5 +261,5 @@ def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: i
             sent.append((sentences, future))
         for sentences, future in sent:
             if not future.cancelled():
-                assert np.array_equal(future.result(PATIENCE_S), rows_of(sentences))
+                assert np.array_equal(future.result(TIMEOUT_S), rows_of(sentences))
     assert batcher.queued == (0, 0, 0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bothends.engines.contract import BatchRecord, TokenIds
 from bothends.errors import EngineError
-from tests.support.engines import PATIENCE_S, FreeEngine, batcher_of
+from tests.support.engines import TIMEOUT_S, FreeEngine, batcher_of
 
 
 def test_a_poisonous_sentence_fails_alone() -> None:
@@ -25,10 +25,10 @@ def test_a_poisonous_sentence_fails_alone() -> None:
         for number, future in enumerate(futures):
             if number == 13:
                 with pytest.raises(EngineError, match="the model run failed") as failed:
-                    future.result(PATIENCE_S)
+                    future.result(TIMEOUT_S)
                 assert "secret" not in str(failed.value)
             else:
-                assert future.result(PATIENCE_S).tolist() == [[2 * number, 2]]
+                assert future.result(TIMEOUT_S).tolist() == [[2 * number, 2]]
     assert batcher.queued == (0, 0, 0)
 
 
@@ -42,7 +42,7 @@ def test_an_engine_that_returns_too_few_rows_is_a_failure() -> None:
     with batcher_of(Short()) as batcher:
         for _ in range(3):
             with pytest.raises(EngineError):
-                batcher.submit([[1], [2]]).result(PATIENCE_S)
+                batcher.submit([[1], [2]]).result(TIMEOUT_S)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -60,9 +60,9 @@ def test_a_row_that_is_no_vector_is_a_failure_of_its_sentence(number: float) -> 
         for word, future in enumerate(futures):
             if word == 13:
                 with pytest.raises(EngineError):
-                    future.result(PATIENCE_S)
+                    future.result(TIMEOUT_S)
             else:
-                assert future.result(PATIENCE_S).tolist() == [[2 * word, 2]]
+                assert future.result(TIMEOUT_S).tolist() == [[2 * word, 2]]
 
 
 def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
@@ -73,4 +73,4 @@ def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
 
     with batcher_of(FreeEngine(), observe=observe) as batcher:
         for number in range(3):
-            assert batcher.submit([[number]]).result(PATIENCE_S).tolist() == [[number, 1]]
+            assert batcher.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends.batching.threads import Crew
+from bothends.batching.threads import WorkerThreads
 from bothends.engines.contract import Fault, TokenIds
 from bothends.errors import EngineError
-from tests.support.engines import PATIENCE_S, Clock, FreeEngine, batcher_of, rows_of, until
+from tests.support.engines import TIMEOUT_S, Clock, FreeEngine, batcher_of, rows_of, until
 
-TIMEOUT_S = 8.0
+ENGINE_TIMEOUT_S = 8.0
 
 
 class Hanging(FreeEngine):
@@ -26,7 +26,7 @@ class Hanging(FreeEngine):
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         if any(13 in ids for ids in sentences):
             self.hangs.release()
-            assert self.over.wait(PATIENCE_S)
+            assert self.over.wait(TIMEOUT_S)
             self.returned += 1
         return rows_of(sentences)
 
@@ -38,7 +38,7 @@ def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(sp
     with batcher_of(
         engine,
         workers=2,
-        engine_timeout_s=TIMEOUT_S,
+        engine_timeout_s=ENGINE_TIMEOUT_S,
         clock=clock,
         spare_core=spare_core,
         failed=lambda fault, _: faults.append(fault),
@@ -46,20 +46,20 @@ def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(sp
         for _ in range(2):
             stuck = [batcher.submit([[13] * length]) for length in (1, 90)]  # too unlike for one batch
             for _ in stuck:
-                assert engine.hangs.acquire(timeout=PATIENCE_S)
-            clock.now += TIMEOUT_S - 1
+                assert engine.hangs.acquire(timeout=TIMEOUT_S)
+            clock.now += ENGINE_TIMEOUT_S - 1
             batcher._watchdog.look()
             assert not any(future.done() for future in stuck)
             clock.now += 1
             batcher._watchdog.look()
             for future in stuck:
                 with pytest.raises(EngineError, match="took too long"):
-                    future.result(PATIENCE_S)
-            assert batcher.submit([[4, 5]]).result(PATIENCE_S).tolist() == [[9, 2]]
+                    future.result(TIMEOUT_S)
+            assert batcher.submit([[4, 5]]).result(TIMEOUT_S).tolist() == [[9, 2]]
         assert faults == ["hung"] * 4
         engine.over.set()
         until(lambda: engine.returned == len(faults))
-        assert batcher.submit([[6]]).result(PATIENCE_S).tolist() == [[6, 1]]
+        assert batcher.submit([[6]]).result(TIMEOUT_S).tolist() == [[6, 1]]
     assert batcher._running == 0
     assert batcher.queued == (0, 0, 0)
 
@@ -69,7 +69,7 @@ def test_it_looks_by_itself() -> None:
     engine = Hanging()
     with batcher_of(engine, engine_timeout_s=0.05) as batcher:
         with pytest.raises(EngineError):
-            batcher.submit([[13]]).result(PATIENCE_S)
+            batcher.submit([[13]]).result(TIMEOUT_S)
         engine.over.set()
 
 
@@ -80,12 +80,12 @@ def test_a_lost_thread_is_replaced_and_not_waited_for() -> None:
         lost.append(threading.current_thread())
         stuck.release()
         if len(lost) == 1:
-            over.wait(PATIENCE_S)
+            over.wait(TIMEOUT_S)
 
-    crew = Crew(work, 1, name="crew")
-    assert stuck.acquire(timeout=PATIENCE_S)
+    crew = WorkerThreads(work, 1, name="crew")
+    assert stuck.acquire(timeout=TIMEOUT_S)
     assert not crew.join(0)
     crew.replace(lost[0])
-    assert stuck.acquire(timeout=PATIENCE_S)
-    assert crew.join(PATIENCE_S)
+    assert stuck.acquire(timeout=TIMEOUT_S)
+    assert crew.join(TIMEOUT_S)
     over.set()

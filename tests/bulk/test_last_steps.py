@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from bothends.bulk.engines import InProcess
+from bothends.bulk.engines import LocalEngine
 from bothends.bulk.execute import do
 from bothends.bulk.job import Job
 from bothends.bulk.journal import Journal
 from bothends.encoder import Encoder
 from bothends.model.bundle import Bundle
-from bothends.options import Asked
+from bothends.options import EmbedOptions
 
 from . import files
 from .conftest import write_lines
@@ -53,8 +53,8 @@ def test_every_step_of_the_end_may_be_the_last(
     source = write_lines(tmp_path / "in.txt", texts)
 
     def job(made: Path) -> int:
-        asked = Asked(truncation="start", normalize=False, dimensions=None, encoding="float32")
-        engine = lambda: InProcess(Encoder.load(toy_bundle.path, device="cpu"), asked)  # noqa: E731
+        asked = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
+        engine = lambda: LocalEngine(Encoder.load(toy_bundle.path, device="cpu"), asked)  # noqa: E731
         return do(Job(source, made, "txt", output, None, (), False, asked), engine)
 
     job(tmp_path / f"whole.{output}")

@@ -21,13 +21,13 @@ from bothends.bulk.ray.plan import Plan
 from bothends.bulk.ray.plan import files as files_of
 from bothends.errors import BothendsError, SettingsError
 from bothends.model.bundle import Bundle
-from bothends.options import Asked
+from bothends.options import EmbedOptions
 
 from . import files
 from .conftest import Embed, environment, lines, write_lines
 from .test_refusals import WITHOUT
 
-ASKED = Asked(truncation="start", normalize=False, dimensions=None, encoding="float32")
+ASKED = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ def test_overwritten(toy_bundle: Bundle, tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_lines(folder / f"{name}.txt", lines(20))
     embedded(plan(folder, made, toy_bundle))
-    other = {"asked": Asked(**(ASKED | {"normalize": True}))}
+    other = {"asked": EmbedOptions(**(ASKED | {"normalize": True}))}
     with pytest.raises(SettingsError, match="begun otherwise: normalize was False and is True now"):
         Node(asdict(plan(folder, made, toy_bundle, run="second", **other)))
     given = plan(folder, made, toy_bundle, run="third", overwrite=True, **other)
@@ -203,7 +203,7 @@ def test_a_broken_record_is_named(toy_bundle: Bundle, tmp_path: Path) -> None:
 def test_a_folder_that_cant_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(BothendsError, match="can't be written: Permission denied"):
-        storage.Folder(str(tmp_path / "out")).write("a", b"")
+        storage.OutputFolder(str(tmp_path / "out")).write("a", b"")
 
 
 @pytest.mark.parametrize(

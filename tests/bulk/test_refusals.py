@@ -102,7 +102,7 @@ class No:
         if name.partition(".")[0] == missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, No())
-from bothends.cli import main
+from bothends.cli.main import main
 main()
 """
 

@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
     from bothends.model.bundle import Bundle, BundleConfig, Golden, default_path
     from bothends.observe.metrics import Metrics
-    from bothends.server.dispatch import Answer, protobuf
+    from bothends.server.dispatch import CallContext, protobuf
     from bothends.server.fronts.bothends.service import EmbeddingService
     from bothends.server.responder import Responder
     from bothends.settings import Settings
@@ -79,7 +79,7 @@ def server() -> Reader:
             codes.append(code)
             ended.set()
 
-        answer = Answer(caller, settled, INVALID_SPAN)  # type: ignore[arg-type]  # a caller, but for gRPC
+        answer = CallContext(caller, settled, INVALID_SPAN)  # type: ignore[arg-type]  # a caller, but for gRPC
         with answer.guarding():
             service.embed(parse(content), answer)
         if not ended.is_set():

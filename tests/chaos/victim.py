@@ -14,7 +14,7 @@ from bothends import Client, OverloadedError
 from tests.support.serving import Running, finish, start
 
 SENTENCES = ["there will be dragons", "dragons will be there", "a man plays the guitar"]
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 """What a good client gives a server under attack."""
 
 
@@ -34,13 +34,13 @@ class Victim:
         """A good client on a connection of its own gets the same bytes as ever, if need be at the time it was told."""
         assert self.process.poll() is None, "the server is gone"
         began = time.monotonic()
-        with Client("{}:{}".format(*self.grpc), timeout_s=PATIENCE_S) as client:
+        with Client("{}:{}".format(*self.grpc), timeout_s=TIMEOUT_S) as client:
             while True:
                 try:
                     assert client.encode(SENTENCES).tobytes() == self.reference
                     break
                 except OverloadedError as error:
-                    if time.monotonic() - began > PATIENCE_S:
+                    if time.monotonic() - began > TIMEOUT_S:
                         raise
                     time.sleep(min(error.retry_after_s, 1))  # as the server asks
         self.slowest_s = max(self.slowest_s, time.monotonic() - began)

@@ -86,7 +86,7 @@ def test_the_command_says_what_to_install() -> None:
     """A client's installation has no engine."""
     code = (
         "import sys; sys.modules['onnxruntime'] = sys.modules['bothends_kernel'] = None\n"
-        "from bothends.cli import main; main(['explain', 'there will be dragons'])"
+        "from bothends.cli.main import main; main(['explain', 'there will be dragons'])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 1

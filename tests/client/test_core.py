@@ -24,7 +24,7 @@ from bothends import (
 )
 from bothends.client.channel import Endpoint
 from bothends.client.core import Caller
-from bothends.client.sync import Blocking
+from bothends.client.sync import BlockingTransport
 from bothends.client.transport import run_blocking
 from bothends.embeddings import Embeddings
 from bothends.model.bundle import Bundle
@@ -36,7 +36,7 @@ from tests.support.awaited import Awaited
 from tests.support.grpcs import answer, refuse, serving
 
 
-class Watched(Blocking):
+class Watched(BlockingTransport):
     """The client's own transport over a real channel; time passes by being told to, and is written down."""
 
     def __init__(self, endpoint: Endpoint, then: Callable[[int], None]) -> None:

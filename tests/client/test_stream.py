@@ -38,7 +38,7 @@ from bothends.wire.messages import encode_items
 from bothends.wire.status import to_status
 from tests.support.awaited import Awaited
 from tests.support.doors import serving as serving_bothends
-from tests.support.engines import PATIENCE_S, until
+from tests.support.engines import TIMEOUT_S, until
 from tests.support.grpcs import EmbedStream, answer_item, refuse, serving
 
 Either = type[Client] | type[Awaited]
@@ -276,7 +276,7 @@ def test_the_deadline_bounds_the_whole_stream(either: Either) -> None:
     over = threading.Event()
 
     def stream(requests: Requests, context: grpc.ServicerContext) -> Iterator[bytes]:
-        over.wait(PATIENCE_S)
+        over.wait(TIMEOUT_S)
         yield b""
 
     with serving(stream=stream) as server, either(server.target) as client:

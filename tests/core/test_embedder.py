@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends.core.embedder import Embedder
-from bothends.core.loaded import Model
+from bothends.core.loaded import LoadedModel
 from bothends.engines.contract import TokenIds
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import DeadlineError, DrainingError, RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
@@ -78,7 +78,7 @@ def test_begin_and_finish_are_embed(embedder: Embedder) -> None:
     assert (found.token_counts, found.truncated) == ([4], [False])
 
 
-class CountingSession(Session):
+class CountingSession(OnnxRuntimeEngine):
     """The real engine; it notes how many rows each run has."""
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ def test_batches_are_as_wide_as_the_device_likes(
     session = CountingSession(english, device="cpu")
     session.device = device
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
-    model = Model(english, tokenizer, session)
+    model = LoadedModel(english, tokenizer, session)
     loaded = Embedder(model, settings=Settings.load(settings, {}), metrics=Metrics())
     session.rows = []
     with loaded:

@@ -13,13 +13,13 @@ from bothends.core import supervisor
 from bothends.engines.contract import TokenIds
 from bothends.errors import BothendsError, EngineError, NotServingError
 from bothends.model.bundle import Bundle
-from tests.support.engines import PATIENCE_S, until
-from tests.support.kept import WORDS, Kept
+from tests.support.engines import TIMEOUT_S, until
+from tests.support.supervised import WORDS, Supervised
 
 
 @pytest.mark.parametrize("off", [0.5, float("nan")])
 def test_a_model_that_drifts_is_withdrawn_and_loaded_anew(
-    kept: Callable[..., Kept], caplog: pytest.LogCaptureFixture, off: float
+    kept: Callable[..., Supervised], caplog: pytest.LogCaptureFixture, off: float
 ) -> None:
     """Metric, log and fitness say so; the new engine gives the right rows again."""
     caplog.set_level(logging.INFO)
@@ -45,15 +45,15 @@ def test_a_test_that_takes_long_comes_seldom() -> None:
     assert duty.due_in_s <= 1
 
 
-def test_a_live_test_is_followed_by_a_rest(kept: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_test_is_followed_by_a_rest(kept: Callable[..., Supervised], monkeypatch: pytest.MonkeyPatch) -> None:
     """With a rest of an hour a second, the first is the last, though one is due every 20 ms."""
     monkeypatch.setattr(supervisor, "_REST", 3600.0 * 1000)
     made = kept(reload_s=0)
-    until(lambda: made.keeper._test.due_in_s > 1)
-    assert made.keeper._test.due_in_s > 60
+    until(lambda: made.supervisor._test.due_in_s > 1)
+    assert made.supervisor._test.due_in_s > 60
 
 
-def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Kept]) -> None:
+def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Supervised]) -> None:
     """Requests are refused while no engine can be had; attempts go on; what was said before is right."""
     one = kept()
     right = one.embedder.embed(WORDS).rows
@@ -72,7 +72,7 @@ def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Kept]) -
 
 
 def test_it_is_not_loaded_anew_from_other_content(
-    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
+    kept: Callable[..., Supervised], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Files that were changed under a served version are another model: nobody gets its numbers under that name."""
     one = kept(reload_s=0)
@@ -86,7 +86,7 @@ def test_it_is_not_loaded_anew_from_other_content(
     assert one.fitness == [False]
 
 
-def test_what_waits_for_a_withdrawn_model_is_told(kept: Callable[..., Kept]) -> None:
+def test_what_waits_for_a_withdrawn_model_is_told(kept: Callable[..., Supervised]) -> None:
     """Not even a batch that is running gets its numbers out."""
     one = kept(selftest_s=0, reload_s=0)
     engine = one.engines[0]
@@ -94,17 +94,17 @@ def test_what_waits_for_a_withdrawn_model_is_told(kept: Callable[..., Kept]) -> 
     while engine.entered.acquire(blocking=False):  # by the self-test
         pass
     futures = [one.embedder.begin(WORDS)[1] for _ in range(20)]
-    assert engine.entered.acquire(timeout=PATIENCE_S)
+    assert engine.entered.acquire(timeout=TIMEOUT_S)
     one.embedder.model.withdraw()
     one.engines[0].goes_on.set()
     for future in futures:
         with pytest.raises(NotServingError):
-            future.result(PATIENCE_S)
+            future.result(TIMEOUT_S)
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("secret words"), MemoryError()])
 def test_an_engine_that_raises_is_tested_at_once(
-    kept: Callable[..., Kept], caplog: pytest.LogCaptureFixture, fault: Exception
+    kept: Callable[..., Supervised], caplog: pytest.LogCaptureFixture, fault: Exception
 ) -> None:
     """And not only when the next test is due; whoever met the fault knows no more of it than that there was one."""
     one = kept(selftest_s=3600, reload_s=0)
@@ -116,20 +116,20 @@ def test_an_engine_that_raises_is_tested_at_once(
     assert one.embedder.embed(WORDS).rows.shape == (1, 32)
 
 
-def test_an_engine_that_hangs_is_given_up(kept: Callable[..., Kept]) -> None:
+def test_an_engine_that_hangs_is_given_up(kept: Callable[..., Supervised]) -> None:
     """Its callers are told in time, another takes its place, and the next caller is answered."""
     one = kept(selftest_s=3600, reload_s=0, timeout_s=0.2)
     one.engines[0].goes_on.clear()
     futures = [one.embedder.begin(WORDS * 20)[1] for _ in range(4)]
     for future in futures:
         with pytest.raises((EngineError, NotServingError)):
-            future.result(PATIENCE_S)
+            future.result(TIMEOUT_S)
     until(lambda: one.fitness == [False, True])
     assert one.embedder.embed(WORDS).rows.shape == (1, 32)
     assert len(one.engines) == 2
 
 
-def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(kept: Callable[..., Kept]) -> None:
+def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(kept: Callable[..., Supervised]) -> None:
     """It is run again in halves; and a self-test finds nothing wrong."""
     one = kept(selftest_s=0, reload_s=0)
     engine = one.engines[0]
@@ -142,16 +142,18 @@ def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(kept: Calla
         return run(sentences)
 
     engine.run = tight  # type: ignore[method-assign]
-    right = one.load(Bundle.open(supervisor.newest(one.keeper._root))).run([[5, 6, 7]])
+    right = one.load(Bundle.open(supervisor.newest(one.supervisor._root))).run([[5, 6, 7]])
     rows = [future for _, future in (one.embedder.begin(WORDS * 16) for _ in range(4))]
-    assert all(len(future.result(PATIENCE_S)) == 16 for future in rows)
+    assert all(len(future.result(TIMEOUT_S)) == 16 for future in rows)
     assert max(widths) > 3
     assert right.shape == (1, 32)
     assert one.fitness == []
 
 
-def test_a_keeper_outlives_what_it_does_not_foresee(kept: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that no bothends code raises costs one attempt, not the keeper."""
+def test_a_supervisor_outlives_what_it_does_not_foresee(
+    kept: Callable[..., Supervised], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that no bothends code raises costs one attempt, not the supervisor."""
     one = kept(selftest_s=0.02, reload_s=0)
     failures = []
 

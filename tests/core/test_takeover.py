@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bothends.core.loaded import Model
-from bothends.engines.onnxruntime import Session
+from bothends.core.loaded import LoadedModel
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
-from tests.support.engines import PATIENCE_S, until
-from tests.support.kept import WORDS, Kept
+from tests.support.engines import TIMEOUT_S, until
+from tests.support.supervised import WORDS, Supervised
 
 
 def test_a_newer_version_takes_over_between_batches(
-    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
+    kept: Callable[..., Supervised], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
 ) -> None:
     """No request fails, and each reply's version is that of the model that its numbers are of."""
     one, found, stop = kept(), list[tuple[str, bytes]](), threading.Event()
@@ -34,9 +34,9 @@ def test_a_newer_version_takes_over_between_batches(
         until(lambda version=bundle.config.version: found and found[-1][0] == version)
     stop.set()
     for caller in callers:
-        caller.join(PATIENCE_S)
+        caller.join(TIMEOUT_S)
     truth = {
-        bundle.config.version: Session(bundle)
+        bundle.config.version: OnnxRuntimeEngine(bundle)
         .run([tokens.ids for tokens in one.embedder.model.tokenizer.encode(WORDS)])
         .tobytes()
         for bundle in (Bundle.open(root / "v1"), *newer)
@@ -50,7 +50,7 @@ def test_a_newer_version_takes_over_between_batches(
 
 
 def test_what_waits_is_answered_by_the_model_that_it_came_to(
-    kept: Callable[..., Kept], root: Path, newer: list[Bundle]
+    kept: Callable[..., Supervised], root: Path, newer: list[Bundle]
 ) -> None:
     """Its token ids are that model's; what comes later is the newer one's, even in the same queue."""
     one = kept(selftest_s=0)
@@ -63,10 +63,10 @@ def test_what_waits_is_answered_by_the_model_that_it_came_to(
     one.engines[0].goes_on.set()
     for accepted, rows in early:
         assert accepted.model_version == right.model_version
-        assert rows.result(PATIENCE_S).tobytes() == right.rows.tobytes()
+        assert rows.result(TIMEOUT_S).tobytes() == right.rows.tobytes()
     for accepted, rows in late:
         assert accepted.model_version == newer[0].config.version
-        assert rows.result(PATIENCE_S).tobytes() != right.rows.tobytes()
+        assert rows.result(TIMEOUT_S).tobytes() != right.rows.tobytes()
 
 
 def spoil(folder: Path) -> None:
@@ -76,7 +76,7 @@ def spoil(folder: Path) -> None:
 
 
 def test_a_bad_version_is_refused_and_the_old_one_goes_on(
-    kept: Callable[..., Kept], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
+    kept: Callable[..., Supervised], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once, until its files change; mended, it is served."""
     one = kept()
@@ -97,15 +97,15 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
 
 def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[Bundle]) -> None:
     """A change is acted upon once two looks have seen the same."""
-    one = Kept(root, start=False)
+    one = Supervised(root, start=False)
     shutil.copytree(newer[0].path, root / "v2")
-    one.keeper._look_for_newer()
+    one.supervisor._look_for_newer()
     (root / "v2" / "README.md").touch()
-    one.keeper._look_for_newer()
+    one.supervisor._look_for_newer()
     assert len(one.engines) == 1
-    one.keeper._look_for_newer()
+    one.supervisor._look_for_newer()
     assert one.embedder.model.config.version == newer[0].config.version
-    one.keeper._look_for_newer()
+    one.supervisor._look_for_newer()
     assert len(one.engines) == 2
     one.close()
 
@@ -113,8 +113,8 @@ def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[
 def test_what_came_while_the_first_was_loaded_is_newer(root: Path, newer: list[Bundle]) -> None:
     """Published between a start's look at the folder and its end, it isn't taken for what is served."""
 
-    class Overtaken(Kept):
-        def load(self, bundle: Bundle) -> Model:
+    class Overtaken(Supervised):
+        def load(self, bundle: Bundle) -> LoadedModel:
             if not self.engines:
                 shutil.copytree(newer[0].path, root / "v2")
             return super().load(bundle)
@@ -125,23 +125,23 @@ def test_what_came_while_the_first_was_loaded_is_newer(root: Path, newer: list[B
     one.close()
 
 
-def test_one_version_can_not_be_two_models(kept: Callable[..., Kept], root: Path, newer: list[Bundle]) -> None:
+def test_one_version_can_not_be_two_models(kept: Callable[..., Supervised], root: Path, newer: list[Bundle]) -> None:
     """Replies of one version may be compared; so the same version with other weights is refused."""
     one = kept(selftest_s=0, reload_s=0)
     before = one.embedder.embed(WORDS)
     shutil.copytree(newer[0].path, root / "v2")
     config = (root / "v2" / "config.json").read_text()
     (root / "v2" / "config.json").write_text(config.replace(f'"{newer[0].config.version}"', '"1.0"'))
-    one.keeper.reload()
+    one.supervisor.reload()
     until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
     assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
 
 
-def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Kept]) -> None:
+def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Supervised]) -> None:
     one = kept(selftest_s=0, reload_s=0)
     model = one.embedder.model
-    one.keeper.reload()
-    one.keeper.close()
-    one.keeper._thread.join(PATIENCE_S)
+    one.supervisor.reload()
+    one.supervisor.close()
+    one.supervisor._thread.join(TIMEOUT_S)
     assert one.embedder.model is model
     assert one.fitness == []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bothends.engines.contract import TokenIds
 from bothends.engines.cuda import memory_used, run_bound, shapes_to_warm, warm_up
-from bothends.engines.onnxruntime import Session, options_for, pad, provider_for
+from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
 from bothends.errors import DeviceError
 from bothends.model.bundle import Bundle
 
@@ -81,7 +81,7 @@ def test_a_warm_up_that_fails_names_the_settings_to_lower() -> None:
 
 
 def test_a_warm_up_runs_on_a_session(english: Bundle) -> None:
-    warm_up(Session(english, device="cpu"), max_rows=8, max_tokens=64, longest=english.config.max_tokens)
+    warm_up(OnnxRuntimeEngine(english, device="cpu"), max_rows=8, max_tokens=64, longest=english.config.max_tokens)
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is a GPU")

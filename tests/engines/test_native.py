@@ -16,7 +16,7 @@ from bothends.core.embedder import Embedder
 from bothends.core.selftest import self_test
 from bothends.engines import native
 from bothends.engines.contract import Precision
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import NotServingError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
@@ -31,11 +31,11 @@ SENTENCES = ["there will be dragons", "a", "word " * 300, "Ünïcödé — 漢�
 
 
 @pytest.fixture(scope="module", params=PRECISIONS)
-def engine(request: pytest.FixtureRequest, english: Bundle) -> native.Native:
-    return native.Native(english, precision=request.param)
+def engine(request: pytest.FixtureRequest, english: Bundle) -> native.NativeEngine:
+    return native.NativeEngine(english, precision=request.param)
 
 
-def test_golden_sentences_are_within_its_tolerance(english: Bundle, engine: native.Native) -> None:
+def test_golden_sentences_are_within_its_tolerance(english: Bundle, engine: native.NativeEngine) -> None:
     """In float32 that is the bundle's, 1e-5; below, it is far less than what a mistake would be off."""
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
     found = self_test(english, tokenizer, engine.run, tolerance=engine.tolerance)
@@ -45,7 +45,7 @@ def test_golden_sentences_are_within_its_tolerance(english: Bundle, engine: nati
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_bits_depend_on_the_sentence_alone(engine: native.Native, english: Bundle, data: st.DataObject) -> None:
+def test_bits_depend_on_the_sentence_alone(engine: native.NativeEngine, english: Bundle, data: st.DataObject) -> None:
     ids = st.lists(st.integers(0, english.config.vocabulary_size - 1), min_size=1, max_size=60)
     sentences = data.draw(st.lists(ids, min_size=1, max_size=40))
     order = data.draw(st.permutations(range(len(sentences))))
@@ -55,7 +55,7 @@ def test_bits_depend_on_the_sentence_alone(engine: native.Native, english: Bundl
         assert row.tobytes() == rows[place].tobytes() == engine.run([sentences[place]]).tobytes()
 
 
-def test_threads_share_it(engine: native.Native) -> None:
+def test_threads_share_it(engine: native.NativeEngine) -> None:
     """Runs of several threads at once, whose tables fill side by side, give the same bits."""
     random = np.random.default_rng(5)
     sentences = [list(map(int, random.integers(0, 20_000, random.integers(1, 50)))) for _ in range(200)]
@@ -73,12 +73,12 @@ def test_threads_share_it(engine: native.Native) -> None:
     assert all(rows is not None and rows.tobytes() == expected.tobytes() for rows in found)
 
 
-def test_no_sentences_give_no_rows(engine: native.Native) -> None:
+def test_no_sentences_give_no_rows(engine: native.NativeEngine) -> None:
     assert engine.run([]).shape == (0, 512)
 
 
 @pytest.mark.parametrize("bad", [[[]], [[5], []], [[-1]], [[2**31 - 1]], [[10**6]]], ids=str)
-def test_bad_ids_are_an_exception(engine: native.Native, bad: list[list[int]]) -> None:
+def test_bad_ids_are_an_exception(engine: native.NativeEngine, bad: list[list[int]]) -> None:
     with pytest.raises(ValueError, match=r"offsets|token_ids"):
         engine.run(bad)
 
@@ -91,7 +91,7 @@ def test_it_agrees_with_onnxruntime(make_bundle: Callable[..., Bundle], layers: 
     vocabulary = bundle.config.vocabulary_size
     sentences = [list(map(int, random.integers(0, vocabulary, length))) for length in (1, 2, 7, 40, 3)]
     sentences += [[0], [vocabulary - 1]]
-    assert np.abs(native.Native(bundle).run(sentences) - Session(bundle).run(sentences)).max() <= 2e-6
+    assert np.abs(native.NativeEngine(bundle).run(sentences) - OnnxRuntimeEngine(bundle).run(sentences)).max() <= 2e-6
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -99,7 +99,7 @@ def test_it_agrees_with_onnxruntime(make_bundle: Callable[..., Bundle], layers: 
 def test_verify_holds_it_to_pytorch(make_bundle: Callable[..., Bundle], layers: int, precision: Precision) -> None:
     """At every length and in ragged batches; and another's weights don't pass."""
     bundle, other = make_bundle(layers=layers), make_bundle(layers=layers, seed=5)
-    right, wrong = (native.Native(of, precision=precision) for of in (bundle, other))
+    right, wrong = (native.NativeEngine(of, precision=precision) for of in (bundle, other))
     report = verify(bundle, lift(bundle), engine=right, tolerance=right.tolerance)
     assert report.breaches() == []
     assert all(row.same_bits for row in report.rows if row.same_bits is not None)
@@ -114,7 +114,7 @@ def test_verify_has_a_flag_for_it(toy_bundle: Bundle) -> None:
     assert result.output.endswith("all within 3e-02\n")
 
 
-def test_a_server_answers_with_the_engines_own_bits(engine: native.Native, english: Bundle) -> None:
+def test_a_server_answers_with_the_engines_own_bits(engine: native.NativeEngine, english: Bundle) -> None:
     """Through tokenizer, queue and batches."""
     precision = engine.provider.rpartition("/")[2]
     asked = Settings.load({"device": "cpu", "precision": precision}, {})

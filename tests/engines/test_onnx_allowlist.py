@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bothends.engines.onnx_allowlist import OPERATORS, admit
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BundleError
 from bothends.model.bundle import Bundle
 from bothends_export import graph
@@ -137,7 +137,7 @@ def test_what_export_does_not_write_is_refused_before_it_is_loaded(
     model = onnx.load_from_string(toy_bundle.model)
     attack(model)
     with pytest.raises(BundleError, match=rf"model\.onnx {message}") as refused:
-        Session(replace(toy_bundle, model=model.SerializeToString()), device="cpu")
+        OnnxRuntimeEngine(replace(toy_bundle, model=model.SerializeToString()), device="cpu")
     assert str(refused.value).isprintable()
 
 

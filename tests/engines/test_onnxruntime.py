@@ -10,14 +10,14 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from bothends.engines.onnxruntime import Session, pad
+from bothends.engines.onnxruntime import OnnxRuntimeEngine, pad
 from bothends.errors import BundleError, DeviceError
 from bothends.model.bundle import Bundle
 
 
 @pytest.fixture(scope="module")
-def session(english: Bundle) -> Session:
-    return Session(english, device="cpu")
+def session(english: Bundle) -> OnnxRuntimeEngine:
+    return OnnxRuntimeEngine(english, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def sentences(english: Bundle) -> list[list[int]]:
     return [random.integers(0, english.config.vocabulary_size, n).tolist() for n in random.integers(1, 60, 64)]
 
 
-def test_alone_is_batched_bit_for_bit(session: Session, sentences: list[list[int]]) -> None:
+def test_alone_is_batched_bit_for_bit(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
     """In batches of every size, a sentence's row is the bytes that it is alone."""
     alone = [session.run([ids]).tobytes() for ids in sentences]
     for size in (2, 3, 5, 8, 13, 32, 64):
@@ -36,7 +36,7 @@ def test_alone_is_batched_bit_for_bit(session: Session, sentences: list[list[int
             assert [row.tobytes() for row in rows] == alone[start : start + size], size
 
 
-def test_every_place_in_a_batch_is_the_same(session: Session, sentences: list[list[int]]) -> None:
+def test_every_place_in_a_batch_is_the_same(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
     """Moved through every place of a batch of longer and shorter ones, its bytes don't change."""
     mates, ids = sentences[:15], sentences[20]
     alone = session.run([ids]).tobytes()
@@ -45,7 +45,7 @@ def test_every_place_in_a_batch_is_the_same(session: Session, sentences: list[li
         assert session.run(batch)[place].tobytes() == alone
 
 
-def test_threads_do_not_change_a_bit(session: Session, sentences: list[list[int]]) -> None:
+def test_threads_do_not_change_a_bit(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
     """One session run from several threads at once gives each the bytes that it gives alone."""
     alone = [session.run([ids]).tobytes() for ids in sentences]
     gate = threading.Barrier(4)
@@ -58,12 +58,12 @@ def test_threads_do_not_change_a_bit(session: Session, sentences: list[list[int]
         assert all(found == alone for found in pool.map(run, range(4)))
 
 
-def test_no_sentences_give_no_rows(session: Session) -> None:
+def test_no_sentences_give_no_rows(session: OnnxRuntimeEngine) -> None:
     """onnxruntime aborts the process on zero rows; the session never lets it see them."""
     assert session.run([]).shape == (0, session.dimension)
 
 
-def test_a_sentence_without_tokens_is_an_error(session: Session) -> None:
+def test_a_sentence_without_tokens_is_an_error(session: OnnxRuntimeEngine) -> None:
     """It would be a row of zeros, which nobody could tell from an answer."""
     with pytest.raises(ValueError, match="without tokens"):
         session.run([[1, 2], []])
@@ -78,12 +78,12 @@ def test_pad_fills_up_to_the_longest() -> None:
 
 def test_the_device_asked_for_is_used_or_refused(english: Bundle) -> None:
     """cuda without a CUDA build of onnxruntime is an error that says what to install, never a silent CPU."""
-    assert Session(english, device="cpu").provider == "CPUExecutionProvider"
+    assert OnnxRuntimeEngine(english, device="cpu").provider == "CPUExecutionProvider"
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         with pytest.raises(DeviceError, match=r"install bothends\[gpu\]"):
-            Session(english, device="cuda")
+            OnnxRuntimeEngine(english, device="cuda")
     with pytest.raises(DeviceError, match="unknown device 'tpu'"):
-        Session(english, device="tpu")
+        OnnxRuntimeEngine(english, device="tpu")
 
 
 def test_a_foreign_model_is_refused(english: Bundle) -> None:
@@ -95,15 +95,15 @@ def test_a_foreign_model_is_refused(english: Bundle) -> None:
     foreign.ir_version = 8
     onnx.checker.check_model(foreign)
     with pytest.raises(BundleError, match="no bothends model: it has x tensor"):
-        Session(dataclasses.replace(english, model=foreign.SerializeToString()), device="cpu")
+        OnnxRuntimeEngine(dataclasses.replace(english, model=foreign.SerializeToString()), device="cpu")
 
 
 def test_bytes_that_are_no_model_are_refused(english: Bundle) -> None:
     """Garbage is one clear line, as is a graph that onnxruntime won't have."""
     with pytest.raises(BundleError, match=r"model\.onnx is no ONNX model: malformed protobuf"):
-        Session(dataclasses.replace(english, model=b"garbage"), device="cpu")
+        OnnxRuntimeEngine(dataclasses.replace(english, model=b"garbage"), device="cpu")
     model = onnx.load_from_string(english.model)
     model.graph.node[0].input[0] = "nothing"
     with pytest.raises(BundleError, match=r"model\.onnx can't be loaded: .*nothing") as refused:
-        Session(dataclasses.replace(english, model=model.SerializeToString()), device="cpu")
+        OnnxRuntimeEngine(dataclasses.replace(english, model=model.SerializeToString()), device="cpu")
     assert str(refused.value).isprintable()

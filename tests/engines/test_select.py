@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bothends.core.loaded import Model
+from bothends.core.loaded import LoadedModel
 from bothends.engines import native
 from bothends.engines.onnx_weights import Weights, read
 from bothends.engines.select import choose_device, engines
@@ -30,7 +30,7 @@ def settings(**values: str) -> Settings:
 
 def loaded(bundle: Bundle, **values: str) -> str:
     """What serves."""
-    return Model.load(bundle, settings(**values)).provider
+    return LoadedModel.load(bundle, settings(**values)).provider
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_level_that_the_processor_lacks_is_named(toy_bundle: Bundle, monkeypat
 def test_a_table_shorter_than_the_vocabulary_is_the_bundles_fault(toy_bundle: Bundle) -> None:
     longer = toy_bundle.config.model_copy(update={"vocabulary_size": toy_bundle.config.vocabulary_size + 1})
     with pytest.raises(BundleError, match="its table has fewer rows"):
-        native.Native(replace(toy_bundle, config=longer))
+        native.NativeEngine(replace(toy_bundle, config=longer))
 
 
 @needs_kernel
@@ -149,7 +149,7 @@ def test_weights_that_are_no_numbers_are_the_bundles_fault(toy_bundle: Bundle, m
     broken = replace(whole, layers=[of | {"R": np.full_like(of["R"], np.nan)} for of in whole.layers])
     monkeypatch.setattr(native, "read", lambda bundle: broken)
     with pytest.raises(BundleError, match=r"model\.onnx can't be loaded: "):
-        native.Native(toy_bundle)
+        native.NativeEngine(toy_bundle)
 
 
 def test_a_gpu_is_chosen_only_where_float32_on_it_will_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) ->
 
 def test_help_reads_well_and_needs_no_torch() -> None:
     """In 100 columns, the examples a line each."""
-    program = "from bothends.cli import main; main(['import', '--help'])"
+    program = "from bothends.cli.main import main; main(['import', '--help'])"
     environment = os.environ | {"COLUMNS": "100"}
     shown = subprocess.check_output([sys.executable, "-c", program], text=True, env=environment, cwd=ROOT)
     assert max(map(len, shown.splitlines())) <= 100

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from bothends.errors import BundleError
-from bothends.model.folder import Folder
+from bothends.model.folder import UntrustedFolder
 
 
 def read(folder: Path, name: str = "file", *, most: int = 10) -> bytes:
-    with Folder(folder) as opened:
+    with UntrustedFolder(folder) as opened:
         return opened.read(name, most=most)
 
 
@@ -74,7 +74,7 @@ def test_a_missing_file_and_a_missing_folder_are_named(tmp_path: Path) -> None:
     }
     for path, reason in reasons.items():
         with pytest.raises(BundleError, match=f"there is no bundle at .*{reason}"):
-            Folder(tmp_path / path)
+            UntrustedFolder(tmp_path / path)
 
 
 def test_a_link_to_a_folder_that_is_switched_midway_changes_nothing(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_link_to_a_folder_that_is_switched_midway_changes_nothing(tmp_path: Pa
         (tmp_path / version / "file").write_text(version)
     current = tmp_path / "current"
     current.symlink_to("1")
-    with Folder(current) as opened:
+    with UntrustedFolder(current) as opened:
         (tmp_path / "next").symlink_to("2")
         (tmp_path / "next").replace(current)
         assert opened.read("file", most=10) == b"1"

@@ -20,7 +20,7 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
-from tests.support.doors import AT_ONCE_S, PATIENCE_S, connected, embed, put, serving
+from tests.support.doors import AT_ONCE_S, TIMEOUT_S, connected, embed, put, serving
 
 LONG = ["word " * 250] * 300
 """Seconds of work for the model."""
@@ -93,11 +93,11 @@ def test_who_has_no_key_is_refused_before_the_request_is_read(channel: grpc.Chan
     never = threading.Event()
 
     def request() -> Iterator[bytes]:
-        never.wait(PATIENCE_S)
+        never.wait(TIMEOUT_S)
         yield b""
 
     call = channel.stream_unary("/bothends.v1.EmbeddingService/Embed").future(request())
-    assert call.exception(timeout=PATIENCE_S).code() == grpc.StatusCode.UNAUTHENTICATED
+    assert call.exception(timeout=TIMEOUT_S).code() == grpc.StatusCode.UNAUTHENTICATED
     never.set()
 
 
@@ -216,7 +216,7 @@ def test_a_share_is_given_back_however_a_call_ends(
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end
 
@@ -227,7 +227,7 @@ def http(server: Server, page: str, authorization: str | None = None) -> tuple[i
     if authorization:
         request.add_header("Authorization", authorization)
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
             return answer.status, answer.headers["WWW-Authenticate"]
     except urllib.error.HTTPError as error:
         with error:

@@ -11,7 +11,7 @@ import pytest
 
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
-from tests.support.doors import GOAWAY, PATIENCE_S, PING, RawHttp2, code_of, connected, embed, frame, serving
+from tests.support.doors import GOAWAY, PING, TIMEOUT_S, RawHttp2, code_of, connected, embed, frame, serving
 
 SHORT_S = 0.6
 
@@ -41,7 +41,7 @@ def test_connections(small: Server) -> None:
         for channel in channels:
             embed(channel, "a")
         channels[0].close()
-        grpc.channel_ready_future(extra).result(PATIENCE_S)
+        grpc.channel_ready_future(extra).result(TIMEOUT_S)
         embed(extra, "a")
 
 
@@ -72,7 +72,7 @@ def test_who_connects_and_says_nothing_is_disconnected(small: Server) -> None:
     """gRPC's handshake, a HTTP request that doesn't come, and one that never ends."""
     for port, said in ((small.port, b""), (small.http_port, b""), (small.http_port, b"GET /readyz HTTP/1.1\r\nHo")):
         started = time.monotonic()
-        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
             connection.sendall(said)
             read_to_end(connection)
         assert SHORT_S * 0.9 <= time.monotonic() - started < SHORT_S + 5
@@ -137,7 +137,7 @@ def test_silent_peers_are_asked_whether_they_live(toy_bundle: Bundle) -> None:
 
 
 def http(server: Server) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.http_port), PATIENCE_S)
+    return socket.create_connection(("127.0.0.1", server.http_port), TIMEOUT_S)
 
 
 def ask(connection: socket.socket, headers: bytes = b"") -> int | None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from prometheus_client import generate_latest
 
 from bothends.core.embedder import Embedder
-from bothends.engines.onnxruntime import Session, options_for, pad, provider_for
+from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
 from bothends.settings import Settings
@@ -53,8 +53,8 @@ def device(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def session(english: Bundle, device: str) -> Session:
-    return Session(english, device=device)
+def session(english: Bundle, device: str) -> OnnxRuntimeEngine:
+    return OnnxRuntimeEngine(english, device=device)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def largest(found: NDArray[np.float32], expected: NDArray[np.float32]) -> tuple[
 
 
 def test_ragged_batches_are_pytorchs_in_each_half(
-    session: Session, sentences: list[list[int]], expected: NDArray[np.float32]
+    session: OnnxRuntimeEngine, sentences: list[list[int]], expected: NDArray[np.float32]
 ) -> None:
     """Whole, in pairs, and alone: a backward half that began at the padding would be off by tenths."""
     for size in (len(sentences), 2, 1):
@@ -102,17 +102,20 @@ def test_every_length_is_pytorchs(
     checkpoint = make_checkpoint(layers=layers)[1]
     bundle = export(checkpoint, tmp_path / "bundle")
     assert (
-        verify(bundle, checkpoint.encoder, engine=Session(bundle, device=device), tolerance=TOLERANCE).breaches() == []
+        verify(
+            bundle, checkpoint.encoder, engine=OnnxRuntimeEngine(bundle, device=device), tolerance=TOLERANCE
+        ).breaches()
+        == []
     )
 
 
-def test_alone_is_batched(session: Session, sentences: list[list[int]]) -> None:
+def test_alone_is_batched(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
     """On a GPU within the tolerance: its matrix products may be cut up in another way for another batch."""
     alone = np.concatenate([session.run([ids]) for ids in sentences])
     assert max(largest(session.run(sentences), alone)) <= (0 if session.device == "cpu" else TOLERANCE)
 
 
-def test_threads_do_not_mix(session: Session, sentences: list[list[int]]) -> None:
+def test_threads_do_not_mix(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
     """Runs at once, each of another batch, give each thread its own rows."""
     batches = [sentences[start::4] for start in range(4)]
     alone = [session.run(batch) for batch in batches]

@@ -10,7 +10,7 @@ import pytest
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
-from tests.support.doors import PATIENCE_S, code_of, connected, embed, serving
+from tests.support.doors import TIMEOUT_S, code_of, connected, embed, serving
 
 SHORT_S = 0.6
 EMBED = "/bothends.v1.EmbeddingService/Embed"
@@ -42,8 +42,8 @@ def test_bytes_of_a_message(small: Server) -> None:
     with connected(small) as channel:
         call = channel.unary_unary(EMBED)
         assert len(of_size(1024)) == 1024
-        assert code_of(lambda: call(of_size(1024), timeout=PATIENCE_S)) == grpc.StatusCode.OK
-        assert code_of(lambda: call(of_size(1025), timeout=PATIENCE_S)) == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert code_of(lambda: call(of_size(1024), timeout=TIMEOUT_S)) == grpc.StatusCode.OK
+        assert code_of(lambda: call(of_size(1025), timeout=TIMEOUT_S)) == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_requests_of_a_connection(small: Server) -> None:
     done = threading.Event()
 
     def nothing_yet() -> Iterator[bytes]:
-        done.wait(PATIENCE_S)
+        done.wait(TIMEOUT_S)
         yield of_size(100)
 
     with connected(small) as channel:
@@ -85,7 +85,7 @@ def test_requests_of_a_connection(small: Server) -> None:
         embed(channel, "a")
         opened.append(channel.stream_unary(EMBED).future(nothing_yet()))
         assert code_of(lambda: embed(channel, "a", timeout=SHORT_S)) == grpc.StatusCode.DEADLINE_EXCEEDED
-        waiting = channel.unary_unary(EMBED).future(of_size(100), timeout=PATIENCE_S)
+        waiting = channel.unary_unary(EMBED).future(of_size(100), timeout=TIMEOUT_S)
         done.set()
         assert waiting.result()
         assert all(call.result() for call in opened)
@@ -96,20 +96,20 @@ def test_who_never_sends_his_request_keeps_nobody_out(toy_bundle: Bundle) -> Non
     never = threading.Event()
 
     def nothing() -> Iterator[bytes]:
-        never.wait(PATIENCE_S)
+        never.wait(TIMEOUT_S)
         yield b""
 
     with serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server, connected(server) as channel:
         opened = [channel.stream_unary(EMBED).future(nothing()) for _ in range(3)]
         started = time.monotonic()
         while server._gate._inside < 3:  # who asked meanwhile might take a place from one of them
-            assert time.monotonic() < started + PATIENCE_S
+            assert time.monotonic() < started + TIMEOUT_S
         assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
         while code_of(lambda: embed(channel, "a")) != grpc.StatusCode.OK:
-            assert time.monotonic() < started + PATIENCE_S
+            assert time.monotonic() < started + TIMEOUT_S
         assert time.monotonic() - started >= SHORT_S * 0.9
         while not (late := next((call for call in opened if call.done()), None)):  # whichever of them came first
-            assert time.monotonic() < started + PATIENCE_S
+            assert time.monotonic() < started + TIMEOUT_S
         assert late.exception().code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "didn't come within" in late.exception().details()
         assert not all(call.done() for call in opened)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from bothends import Client, Retry
-from tests.e2e.conftest import Running, finish, start
+from tests.support.serving import Running, finish, start
 from tests.support.awaited import Awaited
 
 PATIENT = Retry(attempts=60, burst=1000)

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 
 from bothends.server.keys import new
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
-from tests.e2e.conftest import Running, finish, start
+from tests.support.serving import Running, finish, start
 
 SENTENCE = "canarysentence"
 WRONG_KEY = "bothends_canarywrongkey"

@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from bothends import Client, ConnectionFailedError, DrainingError, Retry
-from tests.e2e.conftest import Running, finish, start
+from tests.support.serving import Running, finish, start
 from tests.support.awaited import Awaited
 from tests.support.streams import Stream, request
 

@@ -22,12 +22,12 @@ from bothends.errors import (
 )
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN
-from bothends.server.dispatch import Answer, Dispatcher, protobuf
+from bothends.server.dispatch import CallContext, Dispatcher, protobuf
 from bothends.server.gate import Gate
-from bothends.server.quota import Account, Limits
+from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
 @dataclass
@@ -58,7 +58,7 @@ class HandHeldCall:
 class Room:
     """A dispatcher with one method, and what came of a call."""
 
-    def __init__(self, behaviour: Callable[[embedding_pb2.EmbedRequest, Answer], None], limit: int = 1) -> None:
+    def __init__(self, behaviour: Callable[[embedding_pb2.EmbedRequest, CallContext], None], limit: int = 1) -> None:
         self.metrics = Metrics()
         self.gate = Gate(limit=limit)
         self.wait_s = 0.0
@@ -94,7 +94,7 @@ def test_an_answer_is_counted_and_lets_the_next_one_in() -> None:
 
 
 def test_what_a_method_raises_is_its_answer() -> None:
-    def refuse(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+    def refuse(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
         raise RequestError("there are no sentences")
 
     room = Room(refuse)
@@ -116,7 +116,7 @@ def test_what_a_method_raises_is_its_answer() -> None:
 def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | None) -> None:
     """A request that was served, and failed, was not refused; nor was one that succeeded."""
 
-    def refuse(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+    def refuse(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
         raise error
 
     room = Room(refuse)
@@ -134,7 +134,7 @@ def test_a_refusal_at_the_door_is_counted_too() -> None:
 
 
 def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCaptureFixture) -> None:
-    def stumble(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+    def stumble(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
         raise KeyError("my secret sentence")
 
     room = Room(stumble)
@@ -153,7 +153,7 @@ def test_bytes_that_are_no_request_reach_no_method() -> None:
 
 def test_a_full_room_refuses_and_stays_full() -> None:
     """Who is refused doesn't take a place out with him."""
-    answers: list[Answer] = []
+    answers: list[CallContext] = []
     room = Room(lambda request, answer: answers.append(answer))
     room.call()
     assert [only_code(room.call()) for _ in range(3)] == [code_pb2.RESOURCE_EXHAUSTED] * 3
@@ -219,9 +219,9 @@ def test_a_closed_room_says_that_it_is_stopping() -> None:
 def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str) -> None:
     """The work is cancelled, the place is free, and an answer that still comes is dropped."""
     work: Future[None] = Future()
-    answers: list[Answer] = []
+    answers: list[CallContext] = []
 
-    def begin(request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+    def begin(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
         answers.append(answer)
         answer.cancels(work)
 
@@ -249,8 +249,8 @@ def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str)
 )
 def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, costs: bool) -> None:
     """And nothing is in progress any more, whichever."""
-    account = Account("a", Limits(sentences_per_s=1), clock=lambda: 0.0)
-    answer = Answer(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    account = Account("a", Quota(sentences_per_s=1), clock=lambda: 0.0)
+    answer = CallContext(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
     answer.charge(10)
     answer.fail(error)
     assert account.in_progress == 0
@@ -262,16 +262,16 @@ def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, 
 
 
 def test_who_has_left_is_not_charged() -> None:
-    account = Account("a", Limits())
+    account = Account("a", Quota())
     call = HandHeldCall()
-    answer = Answer(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    answer = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
     call.leave()
     answer.charge(10)
     assert account.in_progress == 0
 
 
 def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:
-    answers: list[Answer] = []
+    answers: list[CallContext] = []
     room = Room(lambda request, answer: answers.append(answer))
     room.call().leave()
     work: Future[None] = Future()
@@ -290,13 +290,13 @@ def test_a_caller_that_leaves_after_the_answer_changes_nothing() -> None:
 def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) -> None:
     """Answer, error and departure race on threads: one outcome at most, one count, one place."""
     caplog.set_level(logging.ERROR)
-    answers: list[Answer] = []
+    answers: list[CallContext] = []
     room = Room(lambda request, answer: answers.append(answer))
     for _ in range(200):
         call = room.call()
         answer, start = answers.pop(), threading.Barrier(3)
         threads = [
-            threading.Thread(target=lambda act=act, start=start: (start.wait(PATIENCE_S), act()))
+            threading.Thread(target=lambda act=act, start=start: (start.wait(TIMEOUT_S), act()))
             for act in (
                 lambda a=answer: a.send(b""),
                 lambda a=answer: a.fail(RequestError("no")),
@@ -306,7 +306,7 @@ def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(PATIENCE_S)
+            thread.join(TIMEOUT_S)
         assert len(call.outcomes) <= 1
     assert sum(room.counted().values()) == 200
     assert room.is_empty()

@@ -9,7 +9,7 @@ import pytest
 from bothends.errors import DrainingError, OverloadedError
 from bothends.server.gate import Gate
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
 @contextmanager
@@ -28,12 +28,12 @@ def test_who_is_inside_may_finish() -> None:
     def visit() -> None:
         with visiting(gate):
             inside.set()
-            leave.wait(PATIENCE_S)
+            leave.wait(TIMEOUT_S)
 
     visitor = threading.Thread(target=visit)
     visitor.start()
-    assert inside.wait(PATIENCE_S)
-    closer = threading.Thread(target=lambda: closed.append(gate.close(timeout_s=PATIENCE_S)))
+    assert inside.wait(TIMEOUT_S)
+    closer = threading.Thread(target=lambda: closed.append(gate.close(timeout_s=TIMEOUT_S)))
     closer.start()
     refused = False
     while not refused:
@@ -45,7 +45,7 @@ def test_who_is_inside_may_finish() -> None:
     assert closed == []
     leave.set()
     for thread in (visitor, closer):
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
     assert closed == [True]
 
 

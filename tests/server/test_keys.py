@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from bothends.cli.main import main
 from bothends.errors import StartupError, UnauthenticatedError
 from bothends.server.keys import Keys, find, new
-from bothends.server.quota import Account, Limits
+from bothends.server.quota import Account, Quota
 from tests.support.doors import AT_ONCE_S, put
 
 SECRET = "bothends_SECRETsecretSECRETsecretSECRETsecretSECRETx"  # noqa: S105  nobody's
@@ -29,8 +29,8 @@ def test_a_key_is_who_holds_it(tmp_path: Path) -> None:
     keys = Keys(file)
     for header in ("Bearer 2", b"Bearer 2", "bearer 2", "Bearer  2 "):
         assert keys.identify(header).name == "two"
-    assert keys.identify("Bearer 1").limits == Limits(None, None)
-    assert keys.identify("Bearer 2").limits == Limits(5.0, 6)
+    assert keys.identify("Bearer 1").limits == Quota(None, None)
+    assert keys.identify("Bearer 2").limits == Quota(5.0, 6)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_changes_are_seen_at_the_next_look(tmp_path: Path, caplog: pytest.LogCap
     put(file, (entry("one", "1", "concurrent_sentences = 4") + entry("two", SECRET)).encode())
     assert keys.identify(f"Bearer {SECRET}").name == "two"
     assert keys.identify("Bearer 1") is account
-    assert account.limits == Limits(None, 4)
+    assert account.limits == Quota(None, 4)
     put(file, f"[keys.one]\n{SECRET}".encode())
     for _ in range(3):
         assert keys.identify("Bearer 1") is account
@@ -135,7 +135,7 @@ def test_a_new_key_is_let_in_by_its_lines(tmp_path: Path) -> None:
 
 def test_finding_takes_as_long_for_any_key_and_for_none() -> None:
     """First, last, unknown, unknown but for its last byte: medians of interleaved rounds differ by little."""
-    known = [(bytes(31) + bytes([number]), Account(str(number), Limits())) for number in range(200)]
+    known = [(bytes(31) + bytes([number]), Account(str(number), Quota())) for number in range(200)]
     asked = {
         "first": known[0][0],
         "last": known[-1][0],

@@ -15,7 +15,7 @@ from bothends.model.bundle import Bundle
 from bothends.server.ports import open_doors
 from bothends.server.server import Server
 from bothends.settings import Settings
-from tests.support.doors import PATIENCE_S, connected, serving
+from tests.support.doors import TIMEOUT_S, connected, serving
 
 TLS = {"tls_cert": Path("c"), "tls_key": Path("k")}
 KEYS = {"api_keys": Path("k")}
@@ -64,10 +64,10 @@ def test_open_reflection_streams_keep_health_from_nobody(server: Server) -> None
             never: queue.SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = queue.SimpleQueue()
             stack.callback(never.put, None)
             streams.append(reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(asking(never)))
-            grpc.channel_ready_future(channel).result(PATIENCE_S)
+            grpc.channel_ready_future(channel).result(TIMEOUT_S)
         next(streams[0])
         health = health_pb2_grpc.HealthStub(channel)  # behind a stream on its own connection
-        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S)
+        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bothends.errors import QuotaError, RequestError
-from bothends.server.quota import Account, Limits
+from bothends.server.quota import Account, Quota
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 
 
 def test_no_limits_refuse_nobody() -> None:
-    account = Account("any", Limits())
+    account = Account("any", Quota())
     account.take(10**9)
     account.take(10**9)
     assert account.most(1024) == 1024
@@ -27,7 +27,7 @@ def test_no_limits_refuse_nobody() -> None:
 
 def test_sentences_at_once() -> None:
     """At the limit it is full; one that is done makes room for one; whoever asks for more than ever fits errs."""
-    account = Account("small", Limits(concurrent_sentences=10))
+    account = Account("small", Quota(concurrent_sentences=10))
     account.take(9)
     account.take(1)
     with pytest.raises(QuotaError, match="10 sentences of this key are in progress, and 10 may be") as full:
@@ -41,7 +41,7 @@ def test_sentences_at_once() -> None:
 
 
 def test_a_refusal_takes_nothing() -> None:
-    account = Account("small", Limits(sentences_per_s=1000, concurrent_sentences=10))
+    account = Account("small", Quota(sentences_per_s=1000, concurrent_sentences=10))
     account.take(5)
     for _ in range(100):
         with pytest.raises(QuotaError):
@@ -52,7 +52,7 @@ def test_a_refusal_takes_nothing() -> None:
 def test_sentences_a_second() -> None:
     """A second's worth may come at once; from then on the mean is the rate, and the time told is the time needed."""
     clock = Clock()
-    account = Account("steady", Limits(sentences_per_s=100), clock=clock)
+    account = Account("steady", Quota(sentences_per_s=100), clock=clock)
     served, end = 0, clock.now_s + 60
     while clock.now_s < end:
         try:
@@ -70,7 +70,7 @@ def test_sentences_a_second() -> None:
 def test_a_large_request_is_served_and_paid_for() -> None:
     """Of ten seconds' worth, at once; then nothing until it is paid: nobody waits for ever."""
     clock = Clock()
-    account = Account("large", Limits(sentences_per_s=100), clock=clock)
+    account = Account("large", Quota(sentences_per_s=100), clock=clock)
     account.take(1000)
     with pytest.raises(QuotaError, match="100 sentences a second") as raised:
         account.take(1)
@@ -81,7 +81,7 @@ def test_a_large_request_is_served_and_paid_for() -> None:
 
 def test_what_is_not_used_is_kept_for_a_second() -> None:
     clock = Clock()
-    account = Account("idle", Limits(sentences_per_s=100), clock=clock)
+    account = Account("idle", Quota(sentences_per_s=100), clock=clock)
     clock.now_s += 3600
     account.take(101)
     with pytest.raises(QuotaError):
@@ -90,7 +90,7 @@ def test_what_is_not_used_is_kept_for_a_second() -> None:
 
 def test_what_the_server_refused_costs_nothing() -> None:
     clock = Clock()
-    account = Account("unlucky", Limits(sentences_per_s=10), clock=clock)
+    account = Account("unlucky", Quota(sentences_per_s=10), clock=clock)
     for _ in range(5):
         account.take(100)
         account.give_back(100, unserved=True)
@@ -102,16 +102,16 @@ def test_what_the_server_refused_costs_nothing() -> None:
 
 def test_limits_that_change_apply_at_once() -> None:
     clock = Clock()
-    account = Account("changing", Limits(sentences_per_s=10), clock=clock)
+    account = Account("changing", Quota(sentences_per_s=10), clock=clock)
     account.take(1000)
-    account.limits = Limits(concurrent_sentences=1001)
+    account.limits = Quota(concurrent_sentences=1001)
     account.take(1)
     with pytest.raises(QuotaError, match="1001 sentences of this key are in progress, and 1001 may be"):
         account.take(1)
 
 
 def test_threads_lose_no_count() -> None:
-    account = Account("busy", Limits(concurrent_sentences=1000))
+    account = Account("busy", Quota(concurrent_sentences=1000))
 
     def use() -> None:
         for _ in range(2000):

@@ -16,10 +16,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bothends.batching.request import Request
 from bothends.client.retry import Retry
 from bothends.client.sync import Client
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BothendsError, BundleError, NotServingError, StartupError
 from bothends.model.bundle import Bundle
-from bothends.server.dispatch import Answer
+from bothends.server.dispatch import CallContext
 from bothends.server.grpc.call import Call
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -85,8 +85,8 @@ def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
         grpc.insecure_channel(f"127.0.0.1:{drifting.port}") as channel,
         Client(f"127.0.0.1:{drifting.port}", retry=Retry(attempts=1)) as client,  # which shows what one call meets
     ):
-        run = Session.run
-        patch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
+        run = OnnxRuntimeEngine.run
+        patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
         health = health_pb2_grpc.HealthStub(channel)
         for service in ("", SERVICE):
             watched = health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=10)
@@ -143,7 +143,7 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
             with pytest.raises(BothendsError):
                 client.encode([""])
         gc.collect()
-        assert not [thing for thing in gc.garbage if isinstance(thing, Call | Answer | Request)]
+        assert not [thing for thing in gc.garbage if isinstance(thing, Call | CallContext | Request)]
     finally:
         gc.set_debug(0)
         gc.garbage.clear()

@@ -5,7 +5,7 @@ import time
 
 from bothends.server.timer import Timer
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
 def test_each_is_done_when_it_is_due() -> None:
@@ -15,7 +15,7 @@ def test_each_is_done_when_it_is_due() -> None:
     for name, seconds in (("last", 0.2), ("first", 0.0), ("second", 0.1)):
         timer.later(seconds, lambda name=name: done.append((name, time.monotonic() - started)))  # type: ignore[misc]
     timer.later(0.2, over.set)
-    assert over.wait(PATIENCE_S)
+    assert over.wait(TIMEOUT_S)
     assert [name for name, _ in done] == ["first", "second", "last"]
     assert all(at >= due for (_, at), due in zip(done, (0.0, 0.1, 0.2), strict=True))
     timer.close()
@@ -24,7 +24,7 @@ def test_each_is_done_when_it_is_due() -> None:
 def test_what_is_asked_for_by_an_act_is_done() -> None:
     timer, over = Timer("test"), threading.Event()
     timer.later(0, lambda: timer.later(0, over.set))
-    assert over.wait(PATIENCE_S)
+    assert over.wait(TIMEOUT_S)
     timer.close()
 
 

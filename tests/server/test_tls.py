@@ -17,7 +17,7 @@ from bothends.errors import SettingsError, StartupError
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.settings import Settings
-from tests.support.doors import AT_ONCE_S, PATIENCE_S, connected, embed, put, serving, shown_certificate, write_pair
+from tests.support.doors import AT_ONCE_S, TIMEOUT_S, connected, embed, put, serving, shown_certificate, write_pair
 
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 NAMES = ("localhost", "127.0.0.1")
@@ -60,7 +60,7 @@ def refused(server: Server, credentials: grpc.ChannelCredentials | None) -> bool
 def readyz(server: Server, authority: trustme.CA) -> int:
     context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
     with urllib.request.urlopen(
-        f"https://127.0.0.1:{server.http_port}/readyz", context=context, timeout=PATIENCE_S
+        f"https://127.0.0.1:{server.http_port}/readyz", context=context, timeout=TIMEOUT_S
     ) as answer:
         return int(answer.status)
 

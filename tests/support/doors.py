@@ -16,7 +16,7 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 
-PATIENCE_S = 20
+TIMEOUT_S = 20
 AT_ONCE_S = 1e-9
 """Files are looked at whenever they are needed."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -48,7 +48,7 @@ def connected(server: Server, credentials: grpc.ChannelCredentials | None = None
         yield channel
 
 
-def embed(channel: grpc.Channel, *sentences: str, key: str | None = None, timeout: float = PATIENCE_S) -> Any:
+def embed(channel: grpc.Channel, *sentences: str, key: str | None = None, timeout: float = TIMEOUT_S) -> Any:
     """One call."""
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     metadata = (("authorization", f"Bearer {key}"),) if key else None
@@ -85,7 +85,7 @@ def shown_certificate(port: int, protocol: str) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols([protocol])
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as plain, context.wrap_socket(plain) as secure:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as plain, context.wrap_socket(plain) as secure:
         return secure.getpeercert(binary_form=True) or b""
 
 
@@ -93,7 +93,7 @@ class RawHttp2:
     """A connection whose frames the test writes and reads."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
         self.send(PREFACE, frame(SETTINGS))
         while self.read() != (SETTINGS, b""):  # until ours is acknowledged
             pass

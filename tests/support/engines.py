@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from bothends.batching.batcher import Batcher
 from bothends.batching.scheduler import Budgets
 from bothends.engines.contract import TokenIds
-from bothends.engines.native import Native, is_built
-from bothends.engines.onnxruntime import Session
-from bothends.engines.select import Placed, engines
+from bothends.engines.native import NativeEngine, is_built
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
+from bothends.engines.select import PlacedEngine, engines
 from bothends.model.bundle import Bundle
 from bothends.settings import Settings
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
-SERVES: type[Native] | type[Session] = Native if is_built() else Session
+SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built() else OnnxRuntimeEngine
 """The engine that serves the packaged model here by default."""
 
 
-def placed(bundle: Bundle) -> Placed:
+def placed(bundle: Bundle) -> PlacedEngine:
     """What serves a bundle here by default: its rows are a server's to the bit."""
     return next(engines(bundle, Settings(device="cpu")))
 
@@ -46,11 +46,11 @@ class HeldEngine:
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         self.batches.append(list(sentences))
         self.entered.release()
-        assert self.released.acquire(timeout=PATIENCE_S)
+        assert self.released.acquire(timeout=TIMEOUT_S)
         return rows_of(sentences)
 
     def await_batch(self) -> None:
-        assert self.entered.acquire(timeout=PATIENCE_S)
+        assert self.entered.acquire(timeout=TIMEOUT_S)
 
 
 class FreeEngine:
@@ -106,7 +106,7 @@ def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatc
 
 def until(happened: Callable[[], object]) -> None:
     """Wait for what another thread or process does."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.001)

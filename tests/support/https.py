@@ -9,7 +9,7 @@ from http.client import HTTPResponse
 
 from bothends.server.server import Server
 
-from .doors import PATIENCE_S
+from .doors import TIMEOUT_S
 
 BUSY = ["word " * 250] * 300
 """Seconds of work for the model."""
@@ -26,7 +26,7 @@ def posting(
     connection = socket.socket()
     if receives is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
-    connection.settimeout(PATIENCE_S)
+    connection.settimeout(TIMEOUT_S)
     connection.connect(("127.0.0.1", server.http_port))
     if tls:
         context = ssl.create_default_context()
@@ -45,7 +45,7 @@ def answer_on(connection: socket.socket) -> tuple[int, str]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end
 

@@ -12,7 +12,7 @@ from bothends.v1 import embedding_pb2
 from bothends.wire.messages import SERVICE
 from bothends.wire.status import from_status
 
-from .doors import PATIENCE_S
+from .doors import TIMEOUT_S
 
 PATH = f"/{SERVICE}/EmbedStream"
 
@@ -26,7 +26,7 @@ class Stream:
     """One call. `send` never waits; `receive` does."""
 
     def __init__(
-        self, channel: grpc.Channel, *, key: str | None = None, timeout: float | None = PATIENCE_S, path: str = PATH
+        self, channel: grpc.Channel, *, key: str | None = None, timeout: float | None = TIMEOUT_S, path: str = PATH
     ) -> None:
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
         begin: Any = channel.stream_stream(path)

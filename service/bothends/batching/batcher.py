@@ -24,10 +24,10 @@ from ..engines.contract import Engine, Fault, Observe, TokenIds
 from ..errors import DrainingError, EngineError
 from ..observe import tracing
 from ..observe.tracing import NO_SPAN
-from .request import Depth, Request, Sentence, Source
-from .runner import Ran, Runner
+from .request import Depth, Request, Sentence, WorkSource
+from .runner import RanBatch, Runner
 from .scheduler import Budgets, Scheduler
-from .threads import Crew
+from .threads import WorkerThreads
 from .watchdog import Run, Watchdog
 
 _log = logging.getLogger(__name__)
@@ -62,18 +62,18 @@ class Batcher:
         self._workers = workers
         self._spare_core = spare_core
         self._clock = clock
-        self._pause = partial(sleep, budgets.patience_s) if budgets.patience_s else None
+        self._pause = partial(sleep, budgets.max_wait_s) if budgets.max_wait_s else None
         self._closed = False
         self._running = 0
-        self._source: Source | None = None
+        self._source: WorkSource | None = None
         self._attendant: int | None = None  # the thread that looks after the source
         self._is_awake = False  # and isn't waiting for something to come
         self._is_watched = False  # by a thread that has nothing to do
         self._attended_at = 0.0
-        self._ran: list[Ran] = []  # for the attendant to deliver
+        self._ran: list[RanBatch] = []  # for the attendant to deliver
         self._changed = threading.Condition()
         self._watchdog = Watchdog(engine_timeout_s, self._give_up, clock=clock)
-        self._crew = Crew(self._work, workers + 1 + spare_core, name="bothends-worker")
+        self._crew = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
 
     @property
     def queued(self) -> Depth:
@@ -86,7 +86,7 @@ class Batcher:
         """About how long a sentence of the usual length would wait that came now, seconds."""
         return self._waiting.wait_s
 
-    def attend_to(self, source: Source) -> None:
+    def attend_to(self, source: WorkSource) -> None:
         """Bring in what comes to `source`, until nothing more will."""
         with self._changed:
             self._source = source
@@ -236,7 +236,7 @@ class Batcher:
             request.settle(EngineError("the model run took too long and was given up", hung=True))
         self._failed("hung", run.batch[0].request.engine)
 
-    def _deliver(self, ran: list[Ran]) -> None:
+    def _deliver(self, ran: list[RanBatch]) -> None:
         for batch, rows, record, span in ran:
             tracing.link((of.request.span for of in batch), span)
             with self._changed:

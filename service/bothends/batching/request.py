@@ -79,7 +79,7 @@ class Depth(NamedTuple):
     tokens: int
 
 
-class Source(Protocol):
+class WorkSource(Protocol):
     """Where work comes from that nobody submits from a thread of his own. One thread at a time, whichever, asks it."""
 
     def wait(self) -> bool:

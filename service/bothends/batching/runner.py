@@ -20,7 +20,7 @@ from .throughput import Throughput
 _log = logging.getLogger(__name__)
 
 
-class Ran(NamedTuple):
+class RanBatch(NamedTuple):
     """Sentences and their rows, float32 [sentences, dimension]."""
 
     batch: list[Sentence]
@@ -46,7 +46,7 @@ class Runner:
         """How long `tokens` will take, seconds; 0 before anything has run."""
         return self._throughput.seconds_for(tokens)
 
-    def run(self, batch: list[Sentence]) -> list[Ran]:
+    def run(self, batch: list[Sentence]) -> list[RanBatch]:
         """Run what of `batch` is still waited for and can be run; who waited too long or can't be run is told here."""
         now = self._clock()
         for request in {sentence.request for sentence in batch}:
@@ -63,7 +63,7 @@ class Runner:
         except Exception:  # whoever measures may be wrong; the next batch is served all the same
             _log.exception("a batch couldn't be recorded")
 
-    def _run(self, batch: list[Sentence]) -> list[Ran]:
+    def _run(self, batch: list[Sentence]) -> list[RanBatch]:
         engine = batch[0].request.engine
         started = self._clock()
         span = tracing.batch()
@@ -83,7 +83,7 @@ class Runner:
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
-        return [Ran(batch, rows, self._record(batch, started, self._clock() - started, pads=engine.pads), span)]
+        return [RanBatch(batch, rows, self._record(batch, started, self._clock() - started, pads=engine.pads), span)]
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]

@@ -31,7 +31,7 @@ class Budgets:
     max_queue_tokens: int
     overhead_rows: float
     """What a step of the engine costs besides its rows, in rows (see policy.py)."""
-    patience_s: float = 0.0
+    max_wait_s: float = 0.0
     """How long whoever brings work in waits for more to come, where a batch isn't full."""
 
 

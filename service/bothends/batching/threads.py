@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class Crew:
+class WorkerThreads:
     """So many daemon threads, each running `work` until it returns."""
 
     def __init__(self, work: Callable[[], None], size: int, *, name: str) -> None:

@@ -11,7 +11,7 @@ from ..client.sync import Client
 from ..embeddings import Embeddings, joined
 from ..engines.contract import precision_of
 from ..errors import ModelChangedError, SentenceError
-from ..options import Asked
+from ..options import EmbedOptions
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
@@ -26,7 +26,7 @@ Found: TypeAlias = tuple[Embeddings | None, dict[int, str]]
 """The embeddings of the good sentences, in order, and what is wrong with each other one, by its place."""
 
 
-class Engine(Protocol):
+class BulkEngine(Protocol):
     """Who computes. Safe to use from several threads at once."""
 
     model: str
@@ -45,10 +45,10 @@ class Engine(Protocol):
         ...
 
 
-class InProcess:
+class LocalEngine:
     """A model loaded here."""
 
-    def __init__(self, encoder: "Encoder", asked: Asked) -> None:
+    def __init__(self, encoder: "Encoder", asked: EmbedOptions) -> None:
         self.model, self.precision = f"{encoder.name} {encoder.version}", encoder.precision
         self.dimension, self.nested_dimensions = encoder.dimension, encoder.nested_dimensions
         self._encoder, self._asked = encoder, asked
@@ -67,10 +67,10 @@ class InProcess:
         self._encoder.close(timeout_s=0)
 
 
-class Servers:
+class RemoteEngine:
     """One server or several, behind a client."""
 
-    def __init__(self, client: Client, asked: Asked) -> None:
+    def __init__(self, client: Client, asked: EmbedOptions) -> None:
         served = client.model(timeout_s=min(client.timeout_s, _FIRST_TIMEOUT_S))
         self.model, self.precision = f"{served.name} {served.version}", precision_of(served.engine)
         self.dimension, self.nested_dimensions = served.dimension, tuple(served.nested_dimensions)

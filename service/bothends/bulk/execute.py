@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import click
 
 from ..errors import FileError
-from .engines import Engine
-from .formats.readers import Reader
+from .engines import BulkEngine
+from .formats.readers import RowReader
 from .job import Job
 from .journal import Committed
 from .progress import bar
@@ -23,7 +23,7 @@ by default they would wait ten times as long for who reads and writes rows."""
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # as a shell tells of SIGINT and SIGPIPE
 
 
-def do(job: Job, load: Callable[[], Engine]) -> int:
+def do(job: Job, load: Callable[[], BulkEngine]) -> int:
     """Do `job` by the engine that `load` gives; returns the exit code. Raises what is wrong with it."""
     job.check()
     sys.setswitchinterval(SWITCH_S)
@@ -45,7 +45,7 @@ def do(job: Job, load: Callable[[], Engine]) -> int:
             raise unwritten(job, error) from error
 
 
-def _run(job: Job, reader: Reader, engine: Engine, sink: Sink) -> int:
+def _run(job: Job, reader: RowReader, engine: BulkEngine, sink: Sink) -> int:
     before, began = sink.done.rows, time.monotonic()
     if before:
         _say(f"going on after {before:,} rows")

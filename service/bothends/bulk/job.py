@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FileError, RequestError, SettingsError
-from ..options import Asked
-from .engines import Engine
+from ..options import EmbedOptions
+from .engines import BulkEngine
 from .formats import readers
 from .formats.block import Shape, Writer
-from .formats.readers import Reader
+from .formats.readers import RowReader
 from .formats.source import Source
 from .formats.writers import NpyWriter
 from .sinks import Files, Pipe, Sink
@@ -36,7 +36,7 @@ class Job:
     column: str | None
     keep: Sequence[str]
     overwrite: bool
-    asked: Asked
+    asked: EmbedOptions
 
     def check(self) -> None:
         """Raises SettingsError for what can't be had, FileError for an output that can't be written."""
@@ -60,7 +60,7 @@ class Job:
             if name in _OWN_COLUMNS or name in self.keep[:index]:
                 raise SettingsError(f"--keep {name}: the output has a column of that name already")
 
-    def read(self, files: ExitStack) -> Reader:
+    def read(self, files: ExitStack) -> RowReader:
         """Open the input; `files` close it."""
         if self.input_format == "parquet" and self.input is not None:
             from .formats.parquet import read
@@ -73,7 +73,7 @@ class Job:
             return readers.objects(source, self.column, self.keep)
         return readers.table(source, self.column, self.keep, delimiter="\t" if self.input_format == "tsv" else ",")
 
-    def sink(self, reader: Reader, engine: Engine, files: ExitStack) -> Sink:
+    def sink(self, reader: RowReader, engine: BulkEngine, files: ExitStack) -> Sink:
         """Begin the output, or go on with it; `files` close it."""
         writer = self._writer(shape_of(self.asked, engine), reader, engine)
         if self.output is None:
@@ -82,7 +82,7 @@ class Job:
         files.callback(sink.close)
         return sink
 
-    def _writer(self, shape: Shape, reader: Reader, engine: Engine) -> Writer:
+    def _writer(self, shape: Shape, reader: RowReader, engine: BulkEngine) -> Writer:
         if self.output_format == "npy":
             return NpyWriter(shape)
         if self.output_format == "parquet":
@@ -93,7 +93,7 @@ class Job:
 
         return JsonWriter(self.keep)
 
-    def _identity(self, reader: Reader, engine: Engine) -> dict[str, Any]:
+    def _identity(self, reader: RowReader, engine: BulkEngine) -> dict[str, Any]:
         """What the same job has in common with itself: whatever the output's bytes depend on."""
         return {
             "model": engine.model,
@@ -108,7 +108,7 @@ class Job:
         }
 
 
-def shape_of(asked: Asked, engine: Engine) -> Shape:
+def shape_of(asked: EmbedOptions, engine: BulkEngine) -> Shape:
     """Of the vectors that are asked for. Raises RequestError where the model of `engine` has none of that size."""
     dimension = asked.get("dimensions") or engine.dimension
     sizes = (*engine.nested_dimensions, engine.dimension)

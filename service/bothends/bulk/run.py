@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..errors import SettingsError
-from .engines import Engine
+from .engines import BulkEngine
 from .formats.block import Block
-from .formats.readers import Reader
+from .formats.readers import RowReader
 from .journal import Committed
 from .rows import Window, windows
 from .sinks import Sink
@@ -17,7 +17,7 @@ _IN_FLIGHT = 4
 with two, the model found nothing to do for a tenth of the time, while the next ones were tokenised."""
 
 
-def run(reader: Reader, engine: Engine, sink: Sink, advance: Callable[[Window], None]) -> Committed:
+def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Window], None]) -> Committed:
     """Embed what `sink` hasn't yet of what `reader` reads. `advance` hears of each window that is done.
 
     Raises SettingsError where the input isn't what the sink's rows were read from. What was taken by the sink when
@@ -35,7 +35,7 @@ def run(reader: Reader, engine: Engine, sink: Sink, advance: Callable[[Window], 
 
 
 def _embed(
-    reader: Reader, engine: Engine, sink: Sink, advance: Callable[[Window], None], pool: ThreadPoolExecutor
+    reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Window], None], pool: ThreadPoolExecutor
 ) -> None:
     waiting: deque[tuple[Window, Future[Block]]] = deque()
 
@@ -72,7 +72,7 @@ def _left(
     yield from every
 
 
-def _block(engine: Engine, window: Window) -> Block:
+def _block(engine: BulkEngine, window: Window) -> Block:
     """`window` with the vectors of its good rows."""
     readable = [place for place, row in enumerate(window.rows) if row.problem is None]
     problems = {place: row.problem for place, row in enumerate(window.rows) if row.problem is not None}

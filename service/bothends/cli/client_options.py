@@ -14,7 +14,7 @@ from ..client.sync import Client
 from ..errors import SettingsError
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-_PATIENCE = Retry(attempts=3)
+_RETRY = Retry(attempts=3)
 """A person who waits for an answer would rather know now."""
 
 
@@ -51,9 +51,7 @@ def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None,
     return TLS(ca, cert, key, server_name) if tls or ca or cert or key or server_name else None
 
 
-def connect(
-    server: str, *, timeout_s: float, api_key_file: Path | None, retry: Retry = _PATIENCE, **tls: Any
-) -> Client:
+def connect(server: str, *, timeout_s: float, api_key_file: Path | None, retry: Retry = _RETRY, **tls: Any) -> Client:
     """A client as the flags say. What it would warn of, a person reads as one line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

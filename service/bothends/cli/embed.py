@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 import click
 from click.core import ParameterSource
 
-from ..bulk.engines import Engine, InProcess, Servers
+from ..bulk.engines import BulkEngine, LocalEngine, RemoteEngine
 from ..bulk.execute import do
 from ..bulk.job import INPUTS, OUTPUTS, Job, format_of
 from ..client.retry import Retry
 from ..embeddings import Embeddings
 from ..engines.contract import Precision
 from ..errors import SettingsError
-from ..options import Asked, Encoding, Truncation
+from ..options import EmbedOptions, Encoding, Truncation
 from . import embed_few
 from .client_options import connect, key_options, server_options
 
@@ -121,7 +121,7 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None,
     is_ray = flags["engine"] == "ray"
     if "address" in given and not is_ray:
         raise SettingsError("--address is for --engine ray")
-    asked = cast("Asked", {name: flags.pop(name) for name in Asked.__annotations__})
+    asked = cast("EmbedOptions", {name: flags.pop(name) for name in EmbedOptions.__annotations__})
     connection = {name: flags.pop(name) for name in _CONNECTION}
     if source is None:
         _check_few(given, asked, as_json=as_json)
@@ -132,7 +132,7 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None,
         ctx.exit(_file(source, asked, None if is_local else connection, **flags))
 
 
-def _check_few(given: set[str], asked: Asked, *, as_json: bool) -> None:
+def _check_few(given: set[str], asked: EmbedOptions, *, as_json: bool) -> None:
     for name in ("output", "column", "keep", "overwrite", "input_format", "output_format"):
         if name in given:
             raise SettingsError(f"--{name.replace('_', '-')} is for files; name one with --input")
@@ -141,7 +141,7 @@ def _check_few(given: set[str], asked: Asked, *, as_json: bool) -> None:
 
 
 def _few(
-    sentences: tuple[str, ...], asked: Asked, connection: dict[str, Any], *, bundle: Path | None, **flags: Any
+    sentences: tuple[str, ...], asked: EmbedOptions, connection: dict[str, Any], *, bundle: Path | None, **flags: Any
 ) -> Embeddings:
     if bundle is None:
         with connect(timeout_s=flags["timeout"] or _TIMEOUT_S, **connection) as client:
@@ -156,7 +156,7 @@ def _load(bundle: Path | None, flags: dict[str, Any]) -> "Encoder":
     return Encoder.load(bundle, **{name: flags[name] for name in _LOCAL if flags[name] is not None})
 
 
-def _files(source: str, asked: Asked, **flags: Any) -> int:
+def _files(source: str, asked: EmbedOptions, **flags: Any) -> int:
     """The exit code."""
     if "-" in (source, flags["output"] or "-"):
         raise SettingsError("--engine ray reads and writes files: --input names them, --output the folder for vectors")
@@ -173,7 +173,7 @@ def _files(source: str, asked: Asked, **flags: Any) -> int:
     return embed_files(plan, flags["address"])
 
 
-def _file(source: str, asked: Asked, connection: dict[str, Any] | None, **flags: Any) -> int:
+def _file(source: str, asked: EmbedOptions, connection: dict[str, Any] | None, **flags: Any) -> int:
     """The exit code."""
     inputs, outputs = _path(source), _path(flags["output"])
     job = Job(
@@ -187,11 +187,11 @@ def _file(source: str, asked: Asked, connection: dict[str, Any] | None, **flags:
         asked,
     )
 
-    def engine() -> Engine:
+    def engine() -> BulkEngine:
         if connection is not None:
             timeout_s = flags["timeout"] or _FILE_TIMEOUT_S
-            return Servers(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), asked)
-        return InProcess(_load(flags["bundle"], flags), asked)
+            return RemoteEngine(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), asked)
+        return LocalEngine(_load(flags["bundle"], flags), asked)
 
     return do(job, engine)
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ..embeddings import Embedding, Embeddings, rows_or_warning
 from ..errors import SentenceError
-from ..options import Asked
+from ..options import EmbedOptions
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
 from .core import Caller
 from .errors import CLOSED
 from .retry import DEFAULT_RETRY, Retry
-from .stream import Resuming
+from .stream import ResumingStream
 from .sync import rows_of, serialized
 from .transport import Method
 
@@ -46,11 +46,11 @@ class AsyncClient:
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
-        self._transports = [Suspending(one) for one in endpoint.each()]
+        self._transports = [AsyncTransport(one) for one in endpoint.each()]
         self._caller = Caller(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     async def encode(
-        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[Asked]
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
     ) -> NDArray[Any]:
         """As `Client.encode`."""
         if isinstance(sentences, str):
@@ -59,22 +59,30 @@ class AsyncClient:
         return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **asked))
 
     async def embed(
-        self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+        self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
     ) -> Embeddings:
         """As `Client.embed`."""
         return await self._caller.embed(sentences, timeout_s, **asked)
 
     def encode_stream(
-        self, sentences: Iterable[str] | AsyncIterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+        self,
+        sentences: Iterable[str] | AsyncIterable[str],
+        *,
+        timeout_s: float | None = None,
+        **asked: Unpack[EmbedOptions],
     ) -> AsyncIterator[NDArray[Any] | SentenceError]:
         """As `Client.encode_stream`. Who doesn't take all of it closes it, as with `contextlib.aclosing`."""
-        return rows_of(Resuming(self._caller, sentences, timeout_s, **asked).results())
+        return rows_of(ResumingStream(self._caller, sentences, timeout_s, **asked).results())
 
     def embed_stream(
-        self, sentences: Iterable[str] | AsyncIterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+        self,
+        sentences: Iterable[str] | AsyncIterable[str],
+        *,
+        timeout_s: float | None = None,
+        **asked: Unpack[EmbedOptions],
     ) -> AsyncIterator[Embedding | SentenceError]:
         """As `Client.embed_stream`."""
-        return Resuming(self._caller, sentences, timeout_s, **asked).results()
+        return ResumingStream(self._caller, sentences, timeout_s, **asked).results()
 
     async def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
         """As `Client.model`."""
@@ -92,7 +100,7 @@ class AsyncClient:
         await self.close()
 
 
-class Suspending:
+class AsyncTransport:
     """A transport whose awaits suspend the task."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -110,9 +118,9 @@ class Suspending:
         """Wait for the answer."""
         return await self.told(call)
 
-    def converse(self, method: Method, *, timeout_s: float) -> "_Conversation":
+    def open_stream(self, method: Method, *, timeout_s: float) -> "_StreamCall":
         """Begin a call of many messages."""
-        return _Conversation(self, self._open(), method, timeout=timeout_s, metadata=self._endpoint.metadata)
+        return _StreamCall(self, self._open(), method, timeout=timeout_s, metadata=self._endpoint.metadata)
 
     async def told(self, answer: Awaitable[T]) -> T:
         """Wait for an answer, or the closing of this client."""
@@ -144,10 +152,10 @@ class Suspending:
         return self._channel
 
 
-class _Conversation:
+class _StreamCall:
     """A call of many messages. A task of gRPC's takes them from a queue and sends them."""
 
-    def __init__(self, transport: Suspending, channel: grpc.aio.Channel, method: Method, **options: Any) -> None:
+    def __init__(self, transport: AsyncTransport, channel: grpc.aio.Channel, method: Method, **options: Any) -> None:
         self._transport = transport
         self._outgoing: asyncio.Queue[Message | None] = asyncio.Queue()
         begin: Any = channel.stream_stream(method.path, serialized, method.parse)

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from ..errors import BothendsError, ConnectionFailedError, DeadlineError, EngineError, NotServingError, OverloadedError
 from .errors import from_grpc
-from .transport import CallT, Cancellable, Conversation, Method, Transport
+from .transport import CallT, Cancellable, Method, StreamCall, Transport
 
 _FIRST_REST_S, _LONGEST_REST_S = 0.1, 10.0
 """After one failure, and at which doubling for each further one in a row ends."""
@@ -27,7 +27,7 @@ _UNANSWERED = (OverloadedError, NotServingError, ConnectionFailedError, Deadline
 
 
 @dataclass(slots=True, eq=False)
-class Server(Generic[CallT]):
+class BalancedServer(Generic[CallT]):
     """One of them, as its calls have shown it."""
 
     transport: Transport[CallT]
@@ -52,11 +52,11 @@ class Server(Generic[CallT]):
 
 
 @dataclass(slots=True, eq=False)
-class Placed(Generic[CallT]):
+class BalancedCall(Generic[CallT]):
     """A call in progress, and where. It ends once, however often that is said."""
 
     balancer: "Balancer[CallT]"
-    server: Server[CallT]
+    server: BalancedServer[CallT]
     call: Cancellable
     is_over: bool = field(default=False, init=False)
 
@@ -67,10 +67,10 @@ class Placed(Generic[CallT]):
 
 
 @dataclass(slots=True, eq=False)
-class PlacedConversation(Placed[CallT]):
+class BalancedStream(BalancedCall[CallT]):
     """The same for a call of many messages, which goes on until it is cancelled."""
 
-    call: Conversation
+    call: StreamCall
 
     def send(self, request: Message | None) -> None:
         """As any conversation."""
@@ -92,7 +92,7 @@ class Balancer(Generic[CallT]):
 
     def __init__(self, transports: Sequence[Transport[CallT]], *, clock: Callable[[], float]) -> None:
         """`clock` counts in seconds as the transports sleep in."""
-        self._servers = [Server(transport) for transport in transports]
+        self._servers = [BalancedServer(transport) for transport in transports]
         self._clock = clock
         self._turns = 0
         self._lock = threading.Lock()
@@ -103,12 +103,12 @@ class Balancer(Generic[CallT]):
         with self._lock:
             return min(server.rest_s(now) for server in self._servers)
 
-    def start(self, method: Method, request: Message, *, timeout_s: float) -> Placed[CallT]:
+    def start(self, method: Method, request: Message, *, timeout_s: float) -> BalancedCall[CallT]:
         """Send `request` to whom it is best sent, and don't wait."""
         server = self._chosen()
-        return Placed(self, server, server.transport.start(method, request, timeout_s=timeout_s))
+        return BalancedCall(self, server, server.transport.start(method, request, timeout_s=timeout_s))
 
-    async def response(self, placed: Placed[CallT]) -> Any:
+    async def response(self, placed: BalancedCall[CallT]) -> Any:
         """The answer. Raises grpc.RpcError."""
         call: Any = placed.call
         try:
@@ -122,16 +122,16 @@ class Balancer(Generic[CallT]):
         finally:
             self.ended(placed)
 
-    def converse(self, method: Method, *, timeout_s: float) -> PlacedConversation[CallT]:
+    def open_stream(self, method: Method, *, timeout_s: float) -> BalancedStream[CallT]:
         """Begin a call of many messages with whom it is best begun."""
         server = self._chosen()
-        return PlacedConversation(self, server, server.transport.converse(method, timeout_s=timeout_s))
+        return BalancedStream(self, server, server.transport.open_stream(method, timeout_s=timeout_s))
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
         await self._servers[0].transport.sleep(seconds)
 
-    def answered(self, placed: Placed[CallT], raised: grpc.RpcError | None) -> None:
+    def answered(self, placed: BalancedCall[CallT], raised: grpc.RpcError | None) -> None:
         """What a call says of its server."""
         error = None if raised is None else from_grpc(raised, "a server", 0)
         now = self._clock()
@@ -141,13 +141,13 @@ class Balancer(Generic[CallT]):
             else:
                 placed.server.failures = 0
 
-    def ended(self, placed: Placed[CallT]) -> None:
+    def ended(self, placed: BalancedCall[CallT]) -> None:
         """A call is no longer in progress."""
         with self._lock:
             placed.server.calls -= not placed.is_over
             placed.is_over = True
 
-    def _chosen(self) -> Server[CallT]:
+    def _chosen(self) -> BalancedServer[CallT]:
         """Whom to ask; where all rest, the one whose rest ends first. Its call is in progress from here on."""
         now = self._clock()
         with self._lock:

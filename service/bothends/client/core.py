@@ -15,13 +15,13 @@ from google.protobuf.message import Message
 from ..chunks import chunks
 from ..embeddings import Embeddings
 from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError
-from ..options import Asked
+from ..options import EmbedOptions
 from ..v1 import embedding_pb2
 from ..wire.messages import SERVICE, Response, decode, fields
-from .balancer import Balancer, Placed
+from .balancer import BalancedCall, Balancer
 from .errors import from_grpc
 from .retry import Budget, Retry
-from .transport import CallT, Conversation, Method, Transport
+from .transport import CallT, Method, StreamCall, Transport
 
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
@@ -34,7 +34,7 @@ _MODELS = 5
 Range: TypeAlias = tuple[int, int]
 
 
-class Limits(NamedTuple):
+class ChunkLimits(NamedTuple):
     """What a server takes, or what is sensible where that is less."""
 
     chunk_sentences: int
@@ -68,9 +68,11 @@ class Caller(Generic[CallT]):
         self._timeout_s = timeout_s
         self._clock = clock
         self._dice = dice
-        self._limits: Limits | None = None
+        self._limits: ChunkLimits | None = None
 
-    async def embed(self, sentences: Sequence[str], timeout_s: float | None, **asked: Unpack[Asked]) -> Embeddings:
+    async def embed(
+        self, sentences: Sequence[str], timeout_s: float | None, **asked: Unpack[EmbedOptions]
+    ) -> Embeddings:
         """All of `sentences`, embedded by one model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
@@ -120,15 +122,15 @@ class Caller(Generic[CallT]):
             "try again when all servers serve the same"
         )
 
-    async def limits(self, deadline: float) -> Limits:
+    async def limits(self, deadline: float) -> ChunkLimits:
         """As `ask_limits`, or what was last told."""
         return self._limits or await self.ask_limits(deadline)
 
-    async def ask_limits(self, deadline: float) -> Limits:
+    async def ask_limits(self, deadline: float) -> ChunkLimits:
         """What the server takes."""
         model = await self.model(deadline - self._clock())
         largest = model.max_message_bytes
-        self._limits = Limits(
+        self._limits = ChunkLimits(
             min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _AROUND_BYTES
         )
         return self._limits
@@ -145,9 +147,9 @@ class Caller(Generic[CallT]):
         """A request was answered."""
         self._budget.earn()
 
-    def converse(self, method: Method, deadline: float) -> Conversation:
+    def open_stream(self, method: Method, deadline: float) -> StreamCall:
         """Begin a call of many messages."""
-        return self._servers.converse(method, timeout_s=self._remaining_s(deadline))
+        return self._servers.open_stream(method, timeout_s=self._remaining_s(deadline))
 
     def deadline(self, timeout_s: float) -> float:
         """The time of this caller's clock at which so many seconds are over."""
@@ -155,7 +157,7 @@ class Caller(Generic[CallT]):
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:
         """The answer to each request, in order. Beside each stands where its sentences begin in the caller's list."""
-        waiting: deque[tuple[int, Message, Placed[CallT]]] = deque()
+        waiting: deque[tuple[int, Message, BalancedCall[CallT]]] = deque()
         responses: list[Any] = []
         try:
             for offset, request in requests:
@@ -169,7 +171,9 @@ class Caller(Generic[CallT]):
                 call.cancel()
         return responses
 
-    async def _first(self, method: Method, waiting: deque[tuple[int, Message, Placed[CallT]]], deadline: float) -> Any:
+    async def _first(
+        self, method: Method, waiting: deque[tuple[int, Message, BalancedCall[CallT]]], deadline: float
+    ) -> Any:
         """The answer to the first that waits, made again as often as it takes and the policy allows."""
         failures = 0
         while True:
@@ -187,7 +191,7 @@ class Caller(Generic[CallT]):
                 waiting.popleft()
                 return response
 
-    def _start(self, method: Method, request: Message, deadline: float) -> Placed[CallT]:
+    def _start(self, method: Method, request: Message, deadline: float) -> BalancedCall[CallT]:
         return self._servers.start(method, request, timeout_s=self._remaining_s(deadline))
 
     def _remaining_s(self, deadline: float) -> float:

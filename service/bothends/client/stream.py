@@ -15,13 +15,13 @@ from google.rpc import status_pb2
 
 from ..embeddings import Embedding
 from ..errors import BothendsError, RequestError, SentenceError
-from ..options import Asked
+from ..options import EmbedOptions
 from ..v1 import embedding_pb2
 from ..wire.messages import SERVICE, StreamResponse, decode_embeddings, fields
 from ..wire.status import from_status
-from .core import Caller, Limits, encoded_size
+from .core import Caller, ChunkLimits, encoded_size
 from .errors import from_grpc
-from .transport import Conversation, Method
+from .transport import Method, StreamCall
 
 _SENTENCES = 64
 """Of one message, at most."""
@@ -40,11 +40,11 @@ class _Chunk:
     unsendable: dict[int, SentenceError] = field(default_factory=dict)
     size: int = 0
 
-    def has_room(self, size: int, limits: Limits) -> bool:
+    def has_room(self, size: int, limits: ChunkLimits) -> bool:
         """A sentence larger than any message should be has one of its own."""
         return not self.sentences or (not self.is_full(limits) and self.size + size <= limits.chunk_bytes)
 
-    def is_full(self, limits: Limits) -> bool:
+    def is_full(self, limits: ChunkLimits) -> bool:
         return len(self.sentences) >= min(limits.chunk_sentences, _SENTENCES)
 
     def sendable(self) -> list[str]:
@@ -58,7 +58,7 @@ class _Chunk:
             yield _placed(found, self.start + place) if isinstance(found, BothendsError) else found
 
 
-class Resuming:
+class ResumingStream:
     """A stream of any length: what was sent of it and isn't answered yet."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Resuming:
         caller: Caller[Any],
         sentences: Iterable[str] | AsyncIterable[str],
         timeout_s: float | None,
-        **asked: Unpack[Asked],
+        **asked: Unpack[EmbedOptions],
     ) -> None:
         """Raises TypeError for one string, and RequestError for options that nobody has."""
         if isinstance(sentences, str):
@@ -75,10 +75,10 @@ class Resuming:
         self._sentences = sentences
         self._options = fields(**asked)
         self._deadline = caller.deadline(math.inf if timeout_s is None else timeout_s)
-        self._limits: Limits
+        self._limits: ChunkLimits
         self._filling = _Chunk(0)
         self._waiting: deque[_Chunk] = deque()
-        self._conversation: Conversation | None = None
+        self._stream: StreamCall | None = None
         self._are_all_read = False
         self._failures = 0  # in a row
 
@@ -130,13 +130,13 @@ class Resuming:
             self._send(chunk)
 
     def _send(self, chunk: _Chunk) -> None:
-        if self._conversation is not None and (sentences := chunk.sendable()):
-            self._conversation.send(embedding_pb2.EmbedStreamRequest(sentences=sentences, **self._options))
+        if self._stream is not None and (sentences := chunk.sendable()):
+            self._stream.send(embedding_pb2.EmbedStreamRequest(sentences=sentences, **self._options))
 
     def _say_so(self) -> None:
         """That all is sent, if it is."""
-        if self._conversation is not None and self._are_all_read:
-            self._conversation.send(None)
+        if self._stream is not None and self._are_all_read:
+            self._stream.send(None)
 
     async def _next(self) -> list[Result]:
         """What became of the first sentences that wait, as often asked as it takes and the policy allows."""
@@ -163,12 +163,12 @@ class Resuming:
 
     async def _received(self, start: int) -> Any:
         """The next response, of another stream where none is open."""
-        is_new = self._conversation is None
-        if self._conversation is None:
-            self._conversation = self._caller.converse(_EMBED_STREAM, self._deadline)
+        is_new = self._stream is None
+        if self._stream is None:
+            self._stream = self._caller.open_stream(_EMBED_STREAM, self._deadline)
             self._send(self._waiting[0])  # alone: grpc.aio can't say how a stream ended that it was still writing to
         try:
-            response = await self._conversation.receive()
+            response = await self._stream.receive()
         except grpc.RpcError as raised:
             raise from_grpc(raised, self._caller.name, start) from raised
         if response is None:
@@ -195,14 +195,14 @@ class Resuming:
 
     async def _part(self) -> None:
         """Let the server end the stream; all is answered, whatever it says."""
-        if self._conversation is not None:
+        if self._stream is not None:
             with suppress(grpc.RpcError):
-                await self._conversation.receive()
+                await self._stream.receive()
 
     def _hang_up(self) -> None:
-        if self._conversation is not None:
-            self._conversation.cancel()
-            self._conversation = None
+        if self._stream is not None:
+            self._stream.cancel()
+            self._stream = None
 
 
 async def _each(sentences: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[str, None]:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from ..embeddings import Embedding, Embeddings, TruncationWarning, rows_or_warning
 from ..errors import ModelChangedError, SentenceError
-from ..options import Asked
+from ..options import EmbedOptions
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
 from .core import Caller
 from .retry import DEFAULT_RETRY, Retry
-from .stream import Result, Resuming
+from .stream import Result, ResumingStream
 from .transport import Method, iterate_blocking, run_blocking
 
 
@@ -48,11 +48,11 @@ class Client:
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
-        self._transports = [Blocking(one) for one in endpoint.each()]
+        self._transports = [BlockingTransport(one) for one in endpoint.each()]
         self._caller = Caller(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     def encode(
-        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[Asked]
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
     ) -> NDArray[Any]:
         """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
 
@@ -67,12 +67,14 @@ class Client:
             return row
         return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **asked))
 
-    def embed(self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]) -> Embeddings:
+    def embed(
+        self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
+    ) -> Embeddings:
         """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
         return run_blocking(self._caller.embed(sentences, timeout_s, **asked))
 
     def encode_stream(
-        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
     ) -> Iterator[NDArray[Any] | SentenceError]:
         """For each of any number of `sentences`, in order, its row, or the SentenceError that tells why it has none.
 
@@ -81,13 +83,13 @@ class Client:
         lost, and nothing comes twice. `timeout_s` bounds all of it; None, unlike elsewhere, doesn't. All rows are one
         model's: where another takes over, ModelChangedError is raised. Else raises and warns as `encode` does.
         """
-        return iterate_blocking(rows_of(Resuming(self._caller, sentences, timeout_s, **asked).results()))
+        return iterate_blocking(rows_of(ResumingStream(self._caller, sentences, timeout_s, **asked).results()))
 
     def embed_stream(
-        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[Asked]
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
     ) -> Iterator[Embedding | SentenceError]:
         """As `encode_stream`, with the tokens read, whether it was cut, and the model's version, which may change."""
-        return iterate_blocking(Resuming(self._caller, sentences, timeout_s, **asked).results())
+        return iterate_blocking(ResumingStream(self._caller, sentences, timeout_s, **asked).results())
 
     def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
         """The model that the server serves, and its limits."""
@@ -126,7 +128,7 @@ async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArr
             yield result.row
 
 
-class Blocking:
+class BlockingTransport:
     """A transport whose awaits block the thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -143,16 +145,16 @@ class Blocking:
         """Wait for the answer."""
         return call.result()
 
-    def converse(self, method: Method, *, timeout_s: float) -> "_Conversation":
+    def open_stream(self, method: Method, *, timeout_s: float) -> "_StreamCall":
         """Begin a call of many messages."""
-        return _Conversation(self.channel, method, timeout=timeout_s, metadata=self._metadata)
+        return _StreamCall(self.channel, method, timeout=timeout_s, metadata=self._metadata)
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
         time.sleep(seconds)
 
 
-class _Conversation:
+class _StreamCall:
     """A call of many messages. A thread of gRPC's takes them from a queue and sends them."""
 
     def __init__(self, channel: grpc.Channel, method: Method, **options: Any) -> None:

@@ -25,7 +25,7 @@ class Cancellable(Protocol):
         """Tell the server that nobody wants the answer."""
 
 
-class Conversation(Cancellable, Protocol):
+class StreamCall(Cancellable, Protocol):
     """A call of many messages in progress."""
 
     def send(self, request: Message | None) -> None:
@@ -48,7 +48,7 @@ class Transport(Protocol[CallT]):
     async def response(self, call: CallT) -> Any:
         """The answer. Raises grpc.RpcError."""
 
-    def converse(self, method: Method, *, timeout_s: float) -> Conversation:
+    def open_stream(self, method: Method, *, timeout_s: float) -> StreamCall:
         """Begin a call of many messages."""
 
     async def sleep(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
 from ..batching.batcher import Batcher
-from ..batching.request import Source
+from ..batching.request import WorkSource
 from ..batching.scheduler import Budgets
 from ..embeddings import Embeddings
 from ..engines.contract import Engine, Fault
@@ -26,10 +26,10 @@ from ..model.bundle import Bundle
 from ..model.tokenizer import Pieces
 from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
-from ..options import AS_THEY_ARE, Options
+from ..options import DEFAULT_OPTIONS, Options
 from ..settings import Settings
-from .inputs import Limits, Reader, Sentences, Unreadable, refuse
-from .loaded import Model, batching
+from .inputs import InputReader, RequestLimits, Sentences, Unreadable, refuse
+from .loaded import LoadedModel, batching
 from .selftest import SelfTest
 
 Rows: TypeAlias = Future[NDArray[np.float32]]
@@ -37,7 +37,7 @@ Rows: TypeAlias = Future[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedRequest:
     """What is known of sentences before their embeddings are."""
 
     model_version: str
@@ -49,8 +49,8 @@ class Accepted:
 class Embedder:
     """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
 
-    def __init__(self, model: Model, *, settings: Settings, metrics: Metrics) -> None:
-        self.limits = Limits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
+    def __init__(self, model: LoadedModel, *, settings: Settings, metrics: Metrics) -> None:
+        self.limits = RequestLimits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
         self._failed: Callable[[Fault, Engine], None] = lambda *_: None
@@ -60,7 +60,7 @@ class Embedder:
             max_batch_tokens=settings.max_batch_tokens,
             max_queue_tokens=settings.max_queue_tokens,
             overhead_rows=suited.overhead_rows,
-            patience_s=suited.patience_s,
+            max_wait_s=suited.max_wait_s,
         )
         self._batcher = Batcher(
             budgets,
@@ -79,9 +79,9 @@ class Embedder:
     def load(cls, bundle: Bundle, *, settings: Settings | None = None, metrics: Metrics | None = None) -> Self:
         """Load `bundle` on the device that `settings` ask for. Raises BundleError or DeviceError."""
         settings = settings or Settings()
-        return cls(Model.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
+        return cls(LoadedModel.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
 
-    def serve(self, model: Model) -> None:
+    def serve(self, model: LoadedModel) -> None:
         """Let `model`, on the same device, embed all that comes from now on. What waits is its predecessor's still."""
         self.model = model
         self._metrics.serving(
@@ -104,7 +104,7 @@ class Embedder:
         return self._batcher.wait_s
 
     def embed(
-        self, sentences: Sentences, options: Options = AS_THEY_ARE, *, timeout_s: float | None = None
+        self, sentences: Sentences, options: Options = DEFAULT_OPTIONS, *, timeout_s: float | None = None
     ) -> Embeddings:
         """Embed `sentences`, waiting at most `timeout_s`.
 
@@ -118,12 +118,12 @@ class Embedder:
     def begin(
         self,
         sentences: Sentences,
-        options: Options = AS_THEY_ARE,
+        options: Options = DEFAULT_OPTIONS,
         *,
         deadline: float | None = None,
         span: Span = NO_SPAN,
         unreadable: Unreadable = refuse,
-    ) -> tuple[Accepted, Rows]:
+    ) -> tuple[AcceptedRequest, Rows]:
         """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
@@ -131,32 +131,32 @@ class Embedder:
         embedded.
         """
         model = self._trusted()  # one for all that follows: another may take over at any time
-        reader = Reader(model.tokenizer, model.config, self.limits)
+        reader = InputReader(model.tokenizer, model.config, self.limits)
         reader.check(len(sentences), options)
         self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
         with self._metrics.phase("tokenise"):
             tokens = reader.read(sentences, options, between=partial(_give_up, deadline), unreadable=unreadable)
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
         counts = [len(sentence.ids) for sentence in tokens]
-        return Accepted(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
+        return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
 
     def tokenise(
-        self, sentences: Sequence[str], options: Options = AS_THEY_ARE, *, deadline: float | None = None
+        self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
     ) -> tuple[str, list[Pieces]]:
         """The model's version, and what it reads of each sentence. Raises as `begin` does."""
         model = self._trusted()
-        reader = Reader(model.tokenizer, model.config, self.limits)
+        reader = InputReader(model.tokenizer, model.config, self.limits)
         reader.check(len(sentences), options)
         return model.config.version, reader.pieces(sentences, options, between=partial(_give_up, deadline))
 
-    def finish(self, accepted: Accepted, rows: NDArray[np.float32]) -> Embeddings:
+    def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
         """The second half: `rows` are what the future holds."""
         self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
 
-    def attend_to(self, source: Source) -> None:
+    def attend_to(self, source: WorkSource) -> None:
         """Bring in what comes to `source`, by the threads that run the model."""
         self._batcher.attend_to(source)
 
@@ -172,7 +172,7 @@ class Embedder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _trusted(self) -> Model:
+    def _trusted(self) -> LoadedModel:
         if self.model.is_withdrawn:
             raise NotServingError("the model failed its self-test and is being loaded anew")
         return self.model

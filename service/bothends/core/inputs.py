@@ -31,7 +31,7 @@ def is_text(sentences: Sentences) -> TypeGuard[Sequence[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """Of one request."""
 
     sentences: int
@@ -39,10 +39,10 @@ class Limits:
     tokens: int
 
 
-class Reader:
+class InputReader:
     """A model's tokenizer with what requests may ask of it."""
 
-    def __init__(self, tokenizer: Tokenizer, config: BundleConfig, limits: Limits) -> None:
+    def __init__(self, tokenizer: Tokenizer, config: BundleConfig, limits: RequestLimits) -> None:
         self._tokenizer = tokenizer
         self._config = config
         self._limits = limits

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..engines.contract import TokenIds
 from ..engines.cuda import warm_up
-from ..engines.select import Placed, engines
+from ..engines.select import PlacedEngine, engines
 from ..errors import NotServingError, SelfTestError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import Bundle
@@ -25,39 +25,39 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Batching:
+class BatchSizes:
     """What batches suit a model on an engine, where the settings don't say."""
 
     max_rows: int
     """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
     overhead_rows: float
     """What a step costs besides its rows, in rows."""
-    patience_s: float = 0.0
+    max_wait_s: float = 0.0
     """How long to wait for more company before a batch that isn't full."""
 
 
 _CACHES_BYTES = 32 << 20
-_IN_CACHES = Batching(16, 1.5)
+_IN_CACHES = BatchSizes(16, 1.5)
 """On a CPU a batch of 8 takes about 3.5 times one of 1."""
-_BEYOND_CACHES = Batching(32, 6.0, patience_s=0.002)
+_BEYOND_CACHES = BatchSizes(32, 6.0, max_wait_s=0.002)
 """Weights that no cache holds come from memory at each step, for one sentence as for many: with 2048 a direction, a
 batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms or
 more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
-_ON_GPU = Batching(1024, 1000.0)
+_ON_GPU = BatchSizes(1024, 1000.0)
 """More rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
 
 
-def batching(config: EncoderConfig, device: str) -> Batching:
+def batching(config: EncoderConfig, device: str) -> BatchSizes:
     """Batches for an encoder of these sizes on "cpu" or "cuda"."""
     if device == "cuda":
         return _ON_GPU
     return _IN_CACHES if config.recurrent_bytes <= _CACHES_BYTES else _BEYOND_CACHES
 
 
-class Model:
+class LoadedModel:
     """One version of an encoder on one engine. Safe to use from several threads at once."""
 
-    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: Placed) -> None:
+    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: PlacedEngine) -> None:
         """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
         self.config = bundle.config
         self.card = bundle.card

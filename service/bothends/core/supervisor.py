@@ -19,7 +19,7 @@ from ..model.versions import Fingerprint, fingerprint, newest
 from ..observe.metrics import Metrics
 from ..settings import Settings
 from .embedder import Embedder
-from .loaded import Model
+from .loaded import LoadedModel
 
 _log = logging.getLogger(__name__)
 _CALM_S = 5.0
@@ -30,7 +30,7 @@ takes seconds, which callers would miss."""
 
 
 class _Wish(NamedTuple):
-    """What somebody asks of the keeper."""
+    """What somebody asks of the supervisor."""
 
     what: Fault | Literal["reload", "close"]
     engine: Engine | None = None
@@ -39,7 +39,7 @@ class _Wish(NamedTuple):
 _CLOSE = _Wish("close")
 
 
-class Keeper:
+class Supervisor:
     """Looks after the model that `embedder` serves, which came from the folder `root`."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Keeper:
         embedder: Embedder,
         metrics: Metrics,
         root: Path,
-        load: Callable[[Bundle], Model],
+        load: Callable[[Bundle], LoadedModel],
         *,
         seen: Fingerprint,
         selftest_s: float,
@@ -70,7 +70,7 @@ class Keeper:
         self._seen = self._settling = seen
         self._test, self._look = _Duty(selftest_s), _Duty(reload_s)
         self._wishes: SimpleQueue[_Wish] = SimpleQueue()
-        self._thread = threading.Thread(target=self._go_on, name="bothends-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._go_on, name="bothends-supervisor", daemon=True)
 
     @classmethod
     def load(
@@ -83,9 +83,9 @@ class Keeper:
     ) -> tuple[Embedder, Self]:
         """The model that `settings` name, ready to embed, and who keeps it fit. Raises BundleError or DeviceError."""
         root = settings.bundle or default_path()
-        load, seen = partial(Model.load, settings=settings), fingerprint(root)
+        load, seen = partial(LoadedModel.load, settings=settings), fingerprint(root)
         embedder = Embedder(load(Bundle.open(newest(root))), settings=settings, metrics=metrics)
-        keeper = cls(
+        supervisor = cls(
             embedder,
             metrics,
             root,
@@ -96,7 +96,7 @@ class Keeper:
             when_fit=when_fit,
             when_told=when_told,
         )
-        return embedder, keeper
+        return embedder, supervisor
 
     def start(self) -> None:
         """Begin; nothing is looked at before."""

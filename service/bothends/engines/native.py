@@ -50,7 +50,7 @@ def flat(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.i
     return np.fromiter(chain.from_iterable(sentences), dtype=np.int32, count=int(offsets[-1])), offsets
 
 
-class Native:
+class NativeEngine:
     """A bundle's LSTMs in bothends-kernel. Each run uses the thread that calls it; call it from as many as you like."""
 
     device = "cpu"

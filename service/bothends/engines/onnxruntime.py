@@ -24,7 +24,7 @@ _Signature = dict[str, tuple[str, list[int | None]]]
 """Of each input and output, its type and axes; None where an axis is free."""
 
 
-class Session:
+class OnnxRuntimeEngine:
     """A bundle's model on one device. Each run uses the thread that calls it; call it from as many as you like."""
 
     pads = True

@@ -16,7 +16,7 @@ from .contract import Engine
 _log = logging.getLogger(__name__)
 
 
-class Placed(Engine, Protocol):
+class PlacedEngine(Engine, Protocol):
     """An engine that holds a bundle's weights on a device."""
 
     @property
@@ -39,7 +39,7 @@ class Placed(Engine, Protocol):
         ...
 
 
-def engines(bundle: Bundle, settings: Settings) -> Iterator[Placed]:
+def engines(bundle: Bundle, settings: Settings) -> Iterator[PlacedEngine]:
     """The engines that `settings` allow, one placed when the one before isn't good enough.
 
     Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.
@@ -53,9 +53,9 @@ def engines(bundle: Bundle, settings: Settings) -> Iterator[Placed]:
             yield _native(bundle, settings)
         except (BundleError, DeviceError) as error:  # what is wrong with the bundle, onnxruntime will say too
             _log.info("onnxruntime serves: %s", error)
-    from .onnxruntime import Session  # onnxruntime takes 20 MB and 50 ms: only who serves with it loads it
+    from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: only who serves with it loads it
 
-    yield Session(bundle, device=device)
+    yield OnnxRuntimeEngine(bundle, device=device)
 
 
 def choose_device(settings: Settings) -> str:
@@ -65,5 +65,5 @@ def choose_device(settings: Settings) -> str:
     return "cuda" if cuda.is_installed() and not settings.needs_native else "cpu"
 
 
-def _native(bundle: Bundle, settings: Settings) -> native.Native:
-    return native.Native(bundle, precision=settings.precision, level=settings.native_level)
+def _native(bundle: Bundle, settings: Settings) -> native.NativeEngine:
+    return native.NativeEngine(bundle, precision=settings.precision, level=settings.native_level)

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import BundleError
 from ..validation import one_line, printable
 from .architecture import MEANING, EncoderConfig
-from .folder import Folder
+from .folder import UntrustedFolder
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
@@ -154,7 +154,7 @@ class Bundle:
     @classmethod
     def open(cls, path: Path) -> "Bundle":
         """Read and check the bundle at `path`. Raises BundleError, naming the file that is missing or wrong."""
-        with Folder(path) as folder:
+        with UntrustedFolder(path) as folder:
             config = _read_config(folder, path)
             contents = {name: _read_hashed(folder, path / name, config.sha256.get(name)) for name in HASHED}
         tokenizer = _read_as(bytes.decode, contents[TOKENIZER], path / TOKENIZER)
@@ -215,7 +215,7 @@ def _must_unpack_to(most: int, archive: bytes) -> None:
         raise ValueError(f"it unpacks to {size} bytes; {most} are the most that it may hold")
 
 
-def _read_config(folder: Folder, path: Path) -> BundleConfig:
+def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
     try:
         content = folder.read(CONFIG, most=_MOST_BYTES[CONFIG])
         config = BundleConfig.model_validate_json(content)
@@ -235,7 +235,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _read_hashed(folder: Folder, file: Path, expected: str | None) -> bytes:
+def _read_hashed(folder: UntrustedFolder, file: Path, expected: str | None) -> bytes:
     content = folder.read(file.name, most=_MOST_BYTES[file.name])
     if expected is None:
         raise BundleError(f"{file.parent / CONFIG} has no SHA-256 of {file.name}")

@@ -15,7 +15,7 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """A link is an error, and a FIFO that nobody writes to doesn't keep the opener waiting."""
 
 
-class Folder:
+class UntrustedFolder:
     """An open folder. It stays the same one where its name, or a link to it, comes to mean another meanwhile."""
 
     def __init__(self, path: Path) -> None:

@@ -21,7 +21,7 @@ from .gate import Gate
 from .grpc.call import Inbound
 from .keys import Keys
 from .quota import Account
-from .slow_callers import Patience
+from .slow_callers import SlowCallers
 
 _log = logging.getLogger(__name__)
 _MOST_WAIT = 0.25
@@ -45,7 +45,7 @@ class Work(Protocol):
         """Nobody waits for it any more."""
 
 
-class Answer:
+class CallContext:
     """What a method owes one call. The first to settle it counts: an answer, an error, or the caller's leaving."""
 
     def __init__(self, call: Inbound, settled: Settled, span: Span, account: Account | None = None) -> None:
@@ -141,28 +141,28 @@ class Dispatcher:
         wait_s: Callable[[], float],
         keys: Keys | None = None,
         *,
-        patience_s: float = 10.0,
+        max_wait_s: float = 10.0,
     ) -> None:
         self._metrics = metrics
         self._gate = gate
         self._wait_s = wait_s
         self._keys = keys
-        self.patience = Patience(patience_s)
+        self.slow_callers = SlowCallers(max_wait_s)
         """With those who are inside and whose requests are still on their way."""
 
     def handler(
-        self, method: str, parse: Parse[RequestT], behaviour: Callable[[RequestT, Answer], None]
+        self, method: str, parse: Parse[RequestT], behaviour: Callable[[RequestT, CallContext], None]
     ) -> Callable[[Inbound], None]:
         """What is called for each call of `method`. `behaviour` settles its answer soon or late, or raises."""
-        late = RequestError(f"the request didn't come within {self.patience.seconds:g} s", field="request")
+        late = RequestError(f"the request didn't come within {self.slow_callers.max_wait_s:g} s", field="request")
 
         def handle(call: Inbound) -> None:
             if (answer := self._let_in(method, call)) is not None:
-                self.patience.awaits(answer, late)
+                self.slow_callers.add(answer, late)
                 call.read(partial(begin, answer))
 
-        def begin(answer: Answer, content: bytes | None) -> None:
-            if not self.patience.has_come(answer):
+        def begin(answer: CallContext, content: bytes | None) -> None:
+            if not self.slow_callers.remove(answer):
                 return  # it had its time
             with answer.guarding():
                 if content is None:
@@ -171,7 +171,7 @@ class Dispatcher:
 
         return handle
 
-    def stream(self, method: str, behaviour: Callable[[CallT, Answer], None]) -> Callable[[CallT], None]:
+    def stream(self, method: str, behaviour: Callable[[CallT, CallContext], None]) -> Callable[[CallT], None]:
         """As `handler`, where `behaviour` reads the call itself, and answers it often before it settles its answer."""
 
         def handle(call: CallT) -> None:
@@ -186,7 +186,7 @@ class Dispatcher:
         authorization = next((value for name, value in call.metadata if name == "authorization"), None)
         return None if self._keys is None else self._keys.identify(authorization)
 
-    def _let_in(self, method: str, call: Inbound) -> Answer | None:
+    def _let_in(self, method: str, call: Inbound) -> CallContext | None:
         """What a call is owed; None where it was refused."""
         started = time.perf_counter()
         span = tracing.request(method, call.metadata)
@@ -197,7 +197,7 @@ class Dispatcher:
             call.fail(status)
             self._count(method, started, span, code_pb2.Code.Name(status.code), error.refusal)
             return None
-        return Answer(call, partial(self._left, method, started, span), span, account)
+        return CallContext(call, partial(self._left, method, started, span), span, account)
 
     def _admit(self, call: Inbound) -> Account | None:
         """Whose call it is, once it is inside."""
@@ -212,7 +212,7 @@ class Dispatcher:
         try:
             self._gate.enter()
         except OverloadedError:
-            if not self.patience.make_room():
+            if not self.slow_callers.evict_one():
                 raise
             self._gate.enter()
         return account

@@ -15,8 +15,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..errors import SettingsError, StartupError, UnauthenticatedError
-from .quota import Account, Limits
-from .reloading import Watched, read_bytes
+from .quota import Account, Quota
+from .reloading import ReloadingFile, read_bytes
 
 _NAME = r"^[A-Za-z0-9_-]{1,32}$"
 """Shorter than a key, so that a key put in a name's place is refused, and never told."""
@@ -31,8 +31,8 @@ class _Entry(BaseModel):
     concurrent_sentences: int | None = Field(None, ge=1, le=2**31 - 1)
 
     @property
-    def limits(self) -> Limits:
-        return Limits(self.sentences_per_s, self.concurrent_sentences)
+    def limits(self) -> Quota:
+        return Quota(self.sentences_per_s, self.concurrent_sentences)
 
 
 class _File(BaseModel):
@@ -49,7 +49,7 @@ class Keys:
         """Read `path`, and look for changes every so often. Raises StartupError that names line or entry."""
         self._path = path
         self._accounts: dict[str, Account] = {}
-        self._known = Watched([path], self._read, every_s=every_s)
+        self._known = ReloadingFile([path], self._read, every_s=every_s)
         self.reload = self._known.reload
 
     def identify(self, authorization: str | bytes | None) -> Account:

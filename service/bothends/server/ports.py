@@ -24,7 +24,7 @@ _PING_STRIKES = 2
 """Pings that may come too early before their connection is closed."""
 
 
-class Transport:
+class Ports:
     """Both ports, bound at once: a taken one is said before anything is loaded. Until they are used, `close`."""
 
     def __init__(self, settings: Settings) -> None:

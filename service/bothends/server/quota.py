@@ -14,7 +14,7 @@ _SOON_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Quota:
     """None is no limit."""
 
     sentences_per_s: float | None = None
@@ -24,7 +24,7 @@ class Limits:
 class Account:
     """One key's use of the server. `name` is the key's, for people."""
 
-    def __init__(self, name: str, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, name: str, limits: Quota, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self.limits = limits
         """May be replaced while sentences are in progress."""

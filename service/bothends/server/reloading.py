@@ -18,7 +18,7 @@ _Signature: TypeAlias = tuple[int, ...] | None
 T = TypeVar("T")
 
 
-class Watched(Generic[T]):
+class ReloadingFile(Generic[T]):
     """What `read` made of files. `value` is the newest that could be read, from any thread."""
 
     def __init__(self, paths: Sequence[Path], read: Callable[[], T], *, every_s: float) -> None:

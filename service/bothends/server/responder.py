@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from ..core.embedder import Accepted, Embedder, Rows
+from ..core.embedder import AcceptedRequest, Embedder, Rows
 from ..core.inputs import Sentences
 from ..embeddings import Embeddings
 from ..observe.metrics import Metrics
-from ..options import AS_THEY_ARE, Options
-from .dispatch import Answer
+from ..options import DEFAULT_OPTIONS, Options
+from .dispatch import CallContext
 
 _LONG_CHARS = 4096
 """A query of more is read in a thread of its own: the one that takes calls is everybody's."""
@@ -25,7 +25,7 @@ class Query:
     """What every front's request for embeddings comes down to."""
 
     sentences: Sentences
-    options: Options = AS_THEY_ARE
+    options: Options = DEFAULT_OPTIONS
     deadline: float | None = None
     """The request's own, a time of `time.monotonic`, where its protocol has such; the call's holds in any case."""
 
@@ -37,17 +37,17 @@ class Responder:
         self.embedder = embedder
         self._metrics = metrics
 
-    def embed(self, query: Query, answer: Answer, write: Callable[[Embeddings], bytes]) -> None:
+    def embed(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
         """Embed within the call's deadline, and send what `write` makes of it; who leaves frees the queue's places."""
         self.charge(len(query.sentences), answer)
         self.soon(partial(self._begin, query, answer, write), query.sentences)
 
-    def most_sentences(self, answer: Answer) -> int:
+    def most_sentences(self, answer: CallContext) -> int:
         """That one request of this caller may hold."""
         most = self.embedder.limits.sentences
         return most if answer.account is None else answer.account.most(most)
 
-    def charge(self, sentences: int, answer: Answer) -> None:
+    def charge(self, sentences: int, answer: CallContext) -> None:
         """Take so many of the caller's share."""
         if sentences <= self.embedder.limits.sentences:  # else nobody could be served them
             answer.charge(sentences)
@@ -59,14 +59,16 @@ class Responder:
         else:
             act()
 
-    def _begin(self, query: Query, answer: Answer, write: Callable[[Embeddings], bytes]) -> None:
+    def _begin(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
         with answer.guarding():
             deadline = min((end for end in (answer.deadline, query.deadline) if end is not None), default=None)
             accepted, rows = self.embedder.begin(query.sentences, query.options, deadline=deadline, span=answer.span)
             answer.cancels(rows)
             rows.add_done_callback(partial(self._finish, accepted, answer, write))
 
-    def _finish(self, accepted: Accepted, answer: Answer, write: Callable[[Embeddings], bytes], rows: Rows) -> None:
+    def _finish(
+        self, accepted: AcceptedRequest, answer: CallContext, write: Callable[[Embeddings], bytes], rows: Rows
+    ) -> None:
         """On the engine's thread that had the last row."""
         if rows.cancelled():
             return

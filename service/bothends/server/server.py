@@ -17,7 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from starlette.routing import BaseRoute
 
-from ..core.supervisor import Keeper
+from ..core.supervisor import Supervisor
 from ..observe.metrics import Metrics
 from ..settings import Settings
 from ..wire.messages import SERVICE
@@ -29,10 +29,10 @@ from .fronts.openai import service as openai
 from .fronts.page.service import Page
 from .gate import Gate
 from .grpc.completion import CallQueue
-from .http.call import Limits
+from .http.call import BodyLimits
 from .http.server import WebServer, application
 from .keys import Keys
-from .ports import Transport, bracketed
+from .ports import Ports, bracketed
 from .responder import Responder
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _WATCHERS = 128
 _SIGNALS_S = 0.5
 """The longest that a signal goes unnoticed."""
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
-_KEEPER_ENDS_S = 10.0
+_SUPERVISOR_ENDS_S = 10.0
 """Longer than to load a model, which can't be broken off."""
 
 
@@ -63,11 +63,11 @@ class Server:
         settings = self.settings
         with ExitStack() as undo:
             self._keys = Keys(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
-            transport = Transport(settings)
+            transport = Ports(settings)
             undo.callback(transport.close)
             self._grpc, self.port, self.http_port = transport.grpc, transport.port, transport.http_port
             self._certificates = transport.certificates
-            self.embedder, self._keeper = Keeper.load(
+            self.embedder, self._supervisor = Supervisor.load(
                 settings, self.metrics, when_fit=self._set_fit, when_told=self._read_files_anew
             )
             undo.callback(self.embedder.close, timeout_s=0)
@@ -92,7 +92,7 @@ class Server:
         self._calls.start()
         self.embedder.attend_to(self._calls)
         self._set_fit(True)
-        self._keeper.start()
+        self._supervisor.start()
         model = self.embedder.model
         config, test = model.config, model.self_test
         _log.info("serving", extra={"model": config.name, "version": config.version, "device": model.device,
@@ -122,7 +122,7 @@ class Server:
 
     def request_reload(self) -> None:
         """Look for a newer model, keys and certificates now; safe from a signal handler."""
-        self._keeper.reload()
+        self._supervisor.reload()
 
     def wait(self) -> None:
         """Block until somebody asks the server to stop."""
@@ -141,7 +141,7 @@ class Server:
 
         Returns whether everything accepted was answered.
         """
-        self._keeper.close()
+        self._supervisor.close()
         self._stopping = True
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         self._health.enter_graceful_shutdown()
@@ -154,7 +154,7 @@ class Server:
         self._calls.close()
         self._streams.close()
         finished = self.embedder.close(timeout_s=_THREADS_END_S)
-        self._keeper.join(_KEEPER_ENDS_S)
+        self._supervisor.join(_SUPERVISOR_ENDS_S)
         self._web.stop()
         everything = answered and all(sent) and finished
         _log.info("stopped", extra={"everything_answered": everything})
@@ -182,7 +182,7 @@ class Server:
             self._gate,
             lambda: self.embedder.wait_s,
             self._keys,
-            patience_s=self.settings.handshake_s,
+            max_wait_s=self.settings.handshake_s,
         )
 
     def _http_routes(self) -> list[BaseRoute]:
@@ -193,7 +193,7 @@ class Server:
         if not settings.offers_http_api:
             _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
             return openai.shut(_NO_CERTIFICATES)
-        limits, dispatcher = Limits.of(settings), self._dispatcher()
+        limits, dispatcher = BodyLimits.of(settings), self._dispatcher()
         page = Page(self._responder, self.metrics, self._is_ready, metrics_for=settings.metrics, keys=self._keys)
         return [*openai.OpenAI(self._responder, limits).routes(dispatcher), *page.routes(dispatcher, limits)]
 

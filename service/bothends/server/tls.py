@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 
 from ..errors import StartupError
-from .reloading import Watched, read_bytes
+from .reloading import ReloadingFile, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Certificates:
         """Read. Raises StartupError that names setting, file and reason."""
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
         paths = [path for path in (certificate, key, client_ca) if path]
-        self._files = Watched(paths, self._read, every_s=every_s)
+        self._files = ReloadingFile(paths, self._read, every_s=every_s)
         self.reload = self._files.reload
 
     def credentials(self) -> grpc.ServerCredentials:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..embeddings import Embeddings
 from ..errors import RequestError
-from ..options import Asked, Encoding, Options, Truncation, encoded, understood
+from ..options import EmbedOptions, Encoding, Options, Truncation, encoded, parse_options
 from ..v1 import embedding_pb2
 
 SERVICE: str = embedding_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
@@ -88,9 +88,9 @@ def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Truncation:
     return TRUNCATIONS[request.truncation]
 
 
-def fields(**asked: Unpack[Asked]) -> dict[str, Any]:
+def fields(**asked: Unpack[EmbedOptions]) -> dict[str, Any]:
     """What a request holds beside its sentences. Raises RequestError for what the contract has no word for."""
-    options, encoding = understood(**asked)
+    options, encoding = parse_options(**asked)
     return {
         "truncation": _number(TRUNCATIONS, options.truncation),
         "normalize": options.normalize,

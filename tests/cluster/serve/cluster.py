@@ -26,7 +26,7 @@ from tests.support.paths import ROOT
 
 SERVE = Path(sys.executable).parent / "serve"
 EXAMPLE = ROOT / "deploy" / "ray" / "serve.yaml"
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 PORTS = 20051, 20080
 """Nobody else is here, and below those that the system gives to who asks for any: Ray asks for many."""
 _DASHBOARD = "http://127.0.0.1:8265"
@@ -48,16 +48,16 @@ class Said:
     def text(self) -> str:
         return "".join(self.lines)
 
-    def until(self, words: str, patience_s: float = PATIENCE_S) -> None:
+    def until(self, words: str, max_wait_s: float = TIMEOUT_S) -> None:
         """Wait until it has said `words`."""
         with self._grown:
-            self._grown.wait_for(lambda: words in self.text or not self._reader.is_alive(), patience_s)
+            self._grown.wait_for(lambda: words in self.text or not self._reader.is_alive(), max_wait_s)
         assert words in self.text, self.text
 
     def ends(self) -> int:
         """Wait for its end; returns its exit code."""
-        code = self.process.wait(PATIENCE_S)
-        self._reader.join(PATIENCE_S)
+        code = self.process.wait(TIMEOUT_S)
+        self._reader.join(TIMEOUT_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -91,7 +91,7 @@ class Cluster:
         self.arguments = dict(arguments)
         self.settings = settings
         self.first = self.serve(**settings)
-        self.first.until("is ready at", patience_s=110)  # on a busy machine Ray takes as long
+        self.first.until("is ready at", max_wait_s=110)  # on a busy machine Ray takes as long
 
     def serve(self, *flags: str, arguments: Mapping[str, object] | None = None, **settings: object) -> Said:
         """`serve run` once more."""
@@ -118,7 +118,7 @@ class Cluster:
         """What Ray says of the application: a word, and why."""
         request = urllib.request.Request(f"{_DASHBOARD}/api/serve/applications/")  # noqa: S310  of Ray's own
         request.add_header("Authorization", f"Bearer {self.environment['RAY_AUTH_TOKEN']}")
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as page:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as page:  # noqa: S310
             found = json.load(page)["applications"]["default"]
         return found["status"], found["message"] + found["deployments"].get("bothends", {}).get("message", "")
 
@@ -156,14 +156,14 @@ def replicas() -> list[int]:
 
 def get(url: str) -> str:
     """A page."""
-    with urllib.request.urlopen(url, timeout=PATIENCE_S) as page:  # noqa: S310  our own server's
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as page:  # noqa: S310  our own server's
         text: str = page.read().decode()
     return text
 
 
-def wait_until(condition: Any, patience_s: float = PATIENCE_S) -> None:
+def wait_until(condition: Any, max_wait_s: float = TIMEOUT_S) -> None:
     """Look again and again: Ray tells nobody of what it does."""
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + max_wait_s
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)

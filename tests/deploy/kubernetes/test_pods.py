@@ -117,7 +117,7 @@ def test_a_pod_has_the_time_that_stopping_takes(resources: list[Resource]) -> No
     chosen = settings(resources)
     assert chosen.drain_s == Settings.model_fields["drain_s"].default
     before = container(resources)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    gone = completion._LAST_EVENTS_S + 3 * server._THREADS_END_S + server._KEEPER_ENDS_S + WEB_ENDS_S
+    gone = completion._LAST_EVENTS_S + 3 * server._THREADS_END_S + server._SUPERVISOR_ENDS_S + WEB_ENDS_S
     headroom_s = 10
     least = before + chosen.drain_s + server._LAST_BYTES_S + gone + headroom_s
     assert pod(resources)["terminationGracePeriodSeconds"] >= least

@@ -17,10 +17,10 @@ import pytest
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
-from tests.support.doors import PATIENCE_S, serving
+from tests.support.doors import TIMEOUT_S, serving
 from tests.support.serving import Running, finish, kept_busy, start
 
 from .manifests import Resource, container, environment, variant
@@ -30,33 +30,33 @@ STARTUP, READINESS, LIVENESS = KINDS = ("startupProbe", "readinessProbe", "liven
 
 def ask(probe: Resource, ports: Mapping[str, int]) -> bool:
     """What a kubelet would make of the answer; `ports` are where this server has its `grpc` and its `http`."""
-    patience_s = probe.get("timeoutSeconds", 1)
+    max_wait_s = probe.get("timeoutSeconds", 1)
     if "grpc" in probe:
         assert "httpGet" not in probe
         assert probe["grpc"]["port"] == 50051
-        return _health(f"127.0.0.1:{ports['grpc']}", probe["grpc"]["service"], patience_s)
+        return _health(f"127.0.0.1:{ports['grpc']}", probe["grpc"]["service"], max_wait_s)
     asked = probe["httpGet"]
-    return _get(ports[asked["port"]], asked["path"], asked.get("scheme", "HTTP"), patience_s)
+    return _get(ports[asked["port"]], asked["path"], asked.get("scheme", "HTTP"), max_wait_s)
 
 
-def _health(target: str, service: str, patience_s: float) -> bool:
+def _health(target: str, service: str, max_wait_s: float) -> bool:
     with grpc.insecure_channel(target) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=patience_s)
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=max_wait_s)
         except grpc.RpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-def _get(port: int, path: str, scheme: str, patience_s: float) -> bool:
+def _get(port: int, path: str, scheme: str, max_wait_s: float) -> bool:
     if scheme == "HTTPS":
         context = ssl._create_unverified_context()  # noqa: S323  as kubelets do
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            "127.0.0.1", port, timeout=patience_s, context=context
+            "127.0.0.1", port, timeout=max_wait_s, context=context
         )
     else:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience_s)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=max_wait_s)
     try:
         connection.request("GET", path)
         return 200 <= connection.getresponse().status < 400
@@ -95,7 +95,7 @@ def _moved(value: str, mount: str, folder: Path) -> str:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end
 
@@ -135,8 +135,8 @@ def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(english: Bun
     ):
         ports = {"grpc": server.port, "http": server.http_port}
         off: list[Any] = [0.5]
-        run = Session.run
-        patch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
+        run = OnnxRuntimeEngine.run
+        patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
         until(lambda: not ask(container(pods)[READINESS], ports))
         assert ask(container(pods)[LIVENESS], ports)
         off[0] = 0.0
@@ -164,10 +164,10 @@ def test_a_busy_pod_stays_ready() -> None:
 def test_liveness_is_patient_and_readiness_is_not(resources: list[Resource]) -> None:
     """Out of balancing within seconds; killed only after minutes in which not one answer came."""
 
-    def patience_s(kind: str) -> int:
+    def max_wait_s(kind: str) -> int:
         probe = container(resources)[kind]
         return int(probe["periodSeconds"] * probe.get("failureThreshold", 3))
 
-    assert patience_s(READINESS) <= 5
-    assert patience_s(LIVENESS) >= 300
-    assert patience_s(STARTUP) >= 60  # as the image's own health check
+    assert max_wait_s(READINESS) <= 5
+    assert max_wait_s(LIVENESS) >= 300
+    assert max_wait_s(STARTUP) >= 60  # as the image's own health check

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 from bothends.server.grpc.call import Call, Requests
 from bothends.server.grpc.completion import CallQueue
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 METHOD = "/test.Service/Method"
 Serve = Callable[..., grpc.Channel]
 
@@ -54,7 +54,7 @@ def serve() -> Iterator[Serve]:
         channel.close()
         server.stop(None).wait()
         queue.close()
-        puller.join(PATIENCE_S)
+        puller.join(TIMEOUT_S)
         assert not puller.is_alive()
 
 
@@ -116,12 +116,12 @@ def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
     channel = serve(handle)
     other = grpc.insecure_channel(channel._channel.target().decode(), options=[("grpc.use_local_subchannel_pool", 1)])
     leaver = other.unary_unary(METHOD).future(b"", timeout=0.2 if how == "deadline" else None)
-    assert arrived.wait(PATIENCE_S)
+    assert arrived.wait(TIMEOUT_S)
     if how == "cancel":
         leaver.cancel()
     elif how == "disconnect":
         other.close()
-    assert gone.wait(PATIENCE_S)
+    assert gone.wait(TIMEOUT_S)
     heard_at_once = threading.Event()
     calls[0].when_gone(heard_at_once.set)
     assert heard_at_once.is_set()
@@ -204,7 +204,7 @@ def test_what_comes_is_begun_no_faster_than_asked_for(serve: Serve) -> None:
     queue.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         waiting = [channel.unary_unary(METHOD).future(b"") for _ in range(5)]
-        hasty = channel.unary_unary(METHOD).future(b"", timeout=PATIENCE_S)
+        hasty = channel.unary_unary(METHOD).future(b"", timeout=TIMEOUT_S)
         while not hasty.done():
             assert queue.pull(0)
         assert hasty.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -238,7 +238,7 @@ def test_too_large_a_message_is_refused_by_grpc(serve: Serve) -> None:
 def test_a_call_whose_request_never_comes(serve: Serve) -> None:
     """A caller that closes its side without a message is told so, not waited for."""
     channel = serve(lambda call: call.read(lambda content: call.answer(b"none" if content is None else content)))
-    assert list(channel.stream_stream(METHOD)(iter([]), timeout=PATIENCE_S)) == [b"none"]
+    assert list(channel.stream_stream(METHOD)(iter([]), timeout=TIMEOUT_S)) == [b"none"]
 
 
 def test_other_services_and_unknown_methods_are_grpcs_own(serve: Serve) -> None:
@@ -261,11 +261,11 @@ def test_stopping_waits_for_nobody_who_is_not_there(serve: Serve) -> None:
     puller = pulling(queue)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = channel.unary_unary(METHOD).future(b"")
-        assert arrived.wait(PATIENCE_S)
+        assert arrived.wait(TIMEOUT_S)
         server.stop(0.05).wait()
         queue.close()
         assert call.exception() is not None
-    puller.join(PATIENCE_S)
+    puller.join(TIMEOUT_S)
     assert not puller.is_alive()
 
 

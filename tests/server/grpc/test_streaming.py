@@ -14,7 +14,7 @@ from bothends.server.grpc.call import Call
 from bothends.server.grpc.completion import CallQueue
 from bothends.server.grpc.streaming import Stream
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 STREAM, UNARY = "/test.Service/Stream", "/test.Service/Unary"
 FULL = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message="voll")
 Serve = Callable[..., grpc.Channel]
@@ -51,7 +51,7 @@ def serve() -> Iterator[Serve]:
         channel.close()
         server.stop(None).wait()
         queue.close()
-        puller.join(PATIENCE_S)
+        puller.join(TIMEOUT_S)
         assert not puller.is_alive()
 
 
@@ -96,7 +96,7 @@ def test_a_failure_comes_after_what_is_on_its_way(serve: Serve, sent: int) -> No
 
         stream.read(came)
 
-    responses = call(serve(handle), iter([b""]), timeout=PATIENCE_S)
+    responses = call(serve(handle), iter([b""]), timeout=TIMEOUT_S)
     assert [len(next(responses)) for _ in range(sent)] == [1_000_000] * sent
     with pytest.raises(grpc.RpcError) as raised:
         next(responses)
@@ -104,7 +104,7 @@ def test_a_failure_comes_after_what_is_on_its_way(serve: Serve, sent: int) -> No
 
 
 def test_a_stream_may_be_refused_unread(serve: Serve) -> None:
-    responses = call(serve(lambda stream: stream.fail(FULL)), iter([b"unread"]), timeout=PATIENCE_S)
+    responses = call(serve(lambda stream: stream.fail(FULL)), iter([b"unread"]), timeout=TIMEOUT_S)
     assert responses.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert rpc_status.from_call(responses) == FULL
 
@@ -120,11 +120,11 @@ def test_who_does_not_read_holds_back_who_sends(serve: Serve) -> None:
 
         stream.read(came)
 
-    responses = call(serve(handle), iter([b"1", b"2", b"3"]), timeout=PATIENCE_S)
+    responses = call(serve(handle), iter([b"1", b"2", b"3"]), timeout=TIMEOUT_S)
     assert not sent.acquire(timeout=0.5)
     assert asked == [b"1"]
     assert len(next(responses)) == 1_000_000
-    assert sent.acquire(timeout=PATIENCE_S)
+    assert sent.acquire(timeout=TIMEOUT_S)
     responses.cancel()
 
 
@@ -141,14 +141,14 @@ def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
 
     def silent() -> Iterator[bytes]:
         yield b""
-        gone.wait(PATIENCE_S)
+        gone.wait(TIMEOUT_S)
 
     channel = serve(handle)
     responses = call(channel, silent(), timeout=0.3 if how == "deadline" else None)
     assert next(responses) == b"hello"
     if how == "cancel":
         responses.cancel()
-    assert gone.wait(PATIENCE_S)
+    assert gone.wait(TIMEOUT_S)
     streams[0].send(b"too late", lambda: None)
     streams[0].end()
     channel.unary_unary(UNARY)(b"")
@@ -163,7 +163,7 @@ def test_a_silent_stream_is_ahead_of_nobody(serve: Serve) -> None:
         asked.release()
 
     def silent() -> Iterator[bytes]:
-        over.wait(PATIENCE_S)
+        over.wait(TIMEOUT_S)
         yield from ()
 
     channel = serve(handle)
@@ -172,7 +172,7 @@ def test_a_silent_stream_is_ahead_of_nobody(serve: Serve) -> None:
         one.result()  # a request takes time, as is known now
     calls = [call(channel, silent()) for _ in range(10)]
     for _ in calls:
-        assert asked.acquire(timeout=PATIENCE_S)
+        assert asked.acquire(timeout=TIMEOUT_S)
     assert float(ask(b"")) == 0
     over.set()
     assert [list(one) for one in calls] == [[]] * 10

@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 
 from bothends.model.bundle import Bundle
 from bothends.server.grpc.call import Inbound
-from bothends.server.http.call import HttpFront, Limits
+from bothends.server.http.call import BodyLimits, HttpFront
 from bothends.server.server import Server
-from tests.support.doors import PATIENCE_S, serving
+from tests.support.doors import TIMEOUT_S, serving
 from tests.support.https import answer_on, counted, of, posting, wait_until
 
 SHORT_S = 0.6
@@ -36,7 +36,7 @@ def small(english: Bundle) -> Iterator[Server]:
 
 @pytest.fixture
 def small_http(small: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=PATIENCE_S) as connected:
+    with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=TIMEOUT_S) as connected:
         yield connected
 
 
@@ -161,9 +161,9 @@ def test_a_get_may_be_answered_later_and_from_another_thread() -> None:
         call.read(lambda content: threading.Timer(0.05, call.answer, [b'{"asked": "%s"}' % content]).start())
 
     async def ask() -> httpx.Response:
-        route = HttpFront(Limits(1, 1), lambda code, status: b"").route("/of/{name}", GET=later)
+        route = HttpFront(BodyLimits(1, 1), lambda code, status: b"").route("/of/{name}", GET=later)
         transport = httpx.ASGITransport(Starlette(routes=[route]))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
-            return await asyncio.wait_for(http.get("/of/dragons"), PATIENCE_S)
+            return await asyncio.wait_for(http.get("/of/dragons"), TIMEOUT_S)
 
     assert asyncio.run(ask()).json() == {"asked": "dragons"}

@@ -15,10 +15,10 @@ import trustme
 
 from bothends.batching.request import Request
 from bothends.model.bundle import Bundle
-from bothends.server.dispatch import Answer
+from bothends.server.dispatch import CallContext
 from bothends.server.http.call import HttpCall
 from bothends.server.server import Server
-from tests.support.doors import PATIENCE_S, serving, write_pair
+from tests.support.doors import TIMEOUT_S, serving, write_pair
 from tests.support.https import BUSY, answer_on, counted, of, posting, queued, wait_until
 
 
@@ -58,7 +58,7 @@ def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle) -
         with closing(accepted):
             status, told = answer_on(accepted)
         assert (status, len(json.loads(told)["data"])) == (200, len(BUSY))
-        assert stopped.result(timeout=PATIENCE_S)
+        assert stopped.result(timeout=TIMEOUT_S)
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{base}/healthz")
 
@@ -77,7 +77,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(english: Bundle, tmp_path: 
                 stopped.result(timeout=4)
             status, told = answer_on(slow)
         assert (status, len(json.loads(told)["data"])) == (200, 1000)
-        assert stopped.result(timeout=PATIENCE_S)
+        assert stopped.result(timeout=TIMEOUT_S)
 
 
 def test_who_does_not_read_is_disconnected(small: Server) -> None:
@@ -92,7 +92,7 @@ def test_who_does_not_read_is_disconnected(small: Server) -> None:
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
     """Answered, or refused after or before it is read: see the same test of gRPC."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=PATIENCE_S) as http:
+    with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=TIMEOUT_S) as http:
 
         def ask() -> None:
             for content, kind in ((of(["a"]), "json"), (b"[]", "json"), (b"", "xml")):
@@ -106,7 +106,7 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
             for _ in range(20):
                 ask()
             gc.collect()
-            left = [type(thing).__name__ for thing in gc.garbage if isinstance(thing, HttpCall | Answer | Request)]
+            left = [type(thing).__name__ for thing in gc.garbage if isinstance(thing, HttpCall | CallContext | Request)]
         finally:
             gc.set_debug(0)
             gc.garbage.clear()

@@ -16,14 +16,14 @@ from ...errors import FileError, SettingsError
 from ..rows import Row, row
 from .block import Block, Shape
 from .columns import choose, must_have
-from .readers import Reader
+from .readers import RowReader
 
 _BATCH = 1024
 _GROUP_ROWS = 16384
 """Of a row group that is written: what is held in memory, 32 MiB of 512 float32 numbers a row."""
 
 
-def read(path: Path, column: str | None, keep: Sequence[str]) -> Reader:
+def read(path: Path, column: str | None, keep: Sequence[str]) -> RowReader:
     """Rows of the Parquet file at `path`. Raises FileError where it is none."""
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
@@ -39,7 +39,7 @@ def read(path: Path, column: str | None, keep: Sequence[str]) -> Reader:
     progress = _Progress()
     types = pa.schema([schema.field(wanted) for wanted in keep])
     rows = _rows(file, column, keep, progress)
-    return Reader(rows, progress.position, file.metadata.num_rows, column, types)
+    return RowReader(rows, progress.position, file.metadata.num_rows, column, types)
 
 
 class _Progress:

@@ -17,7 +17,7 @@ _NO_UTF8 = Row("", "is no valid UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class RowReader:
     """An input that is open: its rows, and how far they have been read."""
 
     rows: Iterator[Row | None]
@@ -33,12 +33,12 @@ class Reader:
     """Something that a person should know."""
 
 
-def text(source: Source) -> Reader:
+def text(source: Source) -> RowReader:
     """Each line is a sentence."""
-    return Reader(map(_line, source.lines()), source.position, source.total)
+    return RowReader(map(_line, source.lines()), source.position, source.total)
 
 
-def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter: str) -> Reader:
+def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter: str) -> RowReader:
     """CSV with a header. A record with more or fewer cells than it is a bad row; a blank line is none."""
     records = csv.reader(_decoded(source), delimiter=delimiter)
     try:
@@ -49,10 +49,10 @@ def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter:
     for name in keep:
         must_have(name, header, source.name)
     places = [header.index(name) for name in (column, *keep)]
-    return Reader(_records(records, len(header), places), source.position, source.total, column)
+    return RowReader(_records(records, len(header), places), source.position, source.total, column)
 
 
-def objects(source: Source, column: str | None, keep: Sequence[str]) -> Reader:
+def objects(source: Source, column: str | None, keep: Sequence[str]) -> RowReader:
     """Each line is a JSON object."""
     lines = source.lines()
     first = next((line for line in lines if line is not None), b"")
@@ -66,7 +66,7 @@ def objects(source: Source, column: str | None, keep: Sequence[str]) -> Reader:
     every = chain([first] if first else [], lines)
     name = column
     rows = (None if line is None else _fields(line, name, keep) for line in every)
-    return Reader(rows, source.position, source.total, column, None, note)
+    return RowReader(rows, source.position, source.total, column, None, note)
 
 
 def _line(line: bytes | None) -> Row | None:

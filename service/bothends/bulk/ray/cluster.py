@@ -25,10 +25,10 @@ import grpc
 from ...errors import ConnectionFailedError, DeviceError, EngineError, FileError, SettingsError
 from ..progress import files_bar
 from . import actor
-from .manifest import Records
+from .manifest import Manifest
 from .plan import File, Plan, files
-from .storage import Folder
-from .summary import Outcome
+from .storage import OutputFolder
+from .summary import Summary
 
 _FILES_AT_ONCE = 2
 """Of an actor: while one file is begun or given its name, the model has the other."""
@@ -48,7 +48,7 @@ def embed(plan: Plan, address: str | None) -> int:
     if unknown:
         _say(f"{len(unknown)} of {len(every) + len(unknown)} files have no known format, so {unknown[0]} is left out")
     with _connected(address, plan) as ray:
-        outcome, began = Outcome(plan), time.monotonic()
+        outcome, began = Summary(plan), time.monotonic()
         try:
             _run(ray, plan, every, outcome)
         except KeyboardInterrupt:
@@ -61,11 +61,11 @@ def embed(plan: Plan, address: str | None) -> int:
             raise outcome.fatal
         _say(outcome.summary(time.monotonic() - began))
         with suppress(FileError) if outcome.code else nullcontext():  # a full disk was told of already
-            Records(Folder(plan.output)).end()
+            Manifest(OutputFolder(plan.output)).end()
     return outcome.code
 
 
-def _run(ray: Any, plan: Plan, every: Sequence[File], outcome: Outcome) -> None:
+def _run(ray: Any, plan: Plan, every: Sequence[File], outcome: Summary) -> None:
     is_shown = sys.stderr.isatty()
     ray.cloudpickle.register_pickle_by_value(actor)  # goes there whole
     board = ray.remote(num_cpus=0)(actor.Board).remote() if is_shown else None

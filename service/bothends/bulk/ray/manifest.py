@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import FileError, SettingsError
 from ..journal import Committed
-from .storage import Folder
+from .storage import OutputFolder
 
 _FORMAT = 1
 _FOLDER = "_bothends"
@@ -39,10 +39,10 @@ class _Run:
     has_ended: bool
 
 
-class Records:
+class Manifest:
     """Of the outputs in `folder`."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: OutputFolder) -> None:
         self._folder = folder
 
     def join(self, job: Mapping[str, Any], run: str, *, overwrite: bool) -> str:

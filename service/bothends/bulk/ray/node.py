@@ -12,15 +12,15 @@ from typing import Any, TypeAlias
 
 from ...encoder import Encoder
 from ...errors import BothendsError, FileError, SettingsError
-from ..engines import InProcess
+from ..engines import LocalEngine
 from ..execute import SWITCH_S, unwritten
 from ..job import Job, shape_of
 from ..journal import Committed, TakenError
 from ..rows import Window
 from ..run import run
-from .manifest import Record, Records
+from .manifest import Manifest, Record
 from .plan import File, Plan
-from .storage import Folder, Inputs
+from .storage import Inputs, OutputFolder
 
 Advance: TypeAlias = Callable[[str, int, int], None]
 """Of an output: bytes of its input that are read, and rows of this run."""
@@ -30,7 +30,7 @@ _PATIENCE_S, _PAUSE_S = 10.0, 0.2
 """What a killed run has started may live a moment longer, and hold an output's lock meanwhile."""
 
 
-class _Shared(InProcess):
+class _Shared(LocalEngine):
     """A model that outlasts the file that went wrong."""
 
     def stop(self) -> None:
@@ -44,8 +44,8 @@ class Node:
         """Load the model and join the run. Raises what is wrong with them."""
         self._plan = Plan(**plan)
         sys.setswitchinterval(SWITCH_S)
-        self._inputs, self._folder = Inputs(self._plan.source), Folder(self._plan.output)
-        self._records = Records(self._folder)
+        self._inputs, self._folder = Inputs(self._plan.source), OutputFolder(self._plan.output)
+        self._records = Manifest(self._folder)
         self._engine = _Shared(Encoder.load(self._plan.bundle, **self._plan.model), self._plan.asked)
         shape_of(self._plan.asked, self._engine)
         job = {"model": self._engine.model, "precision": self._engine.precision, **self._plan.identity()}

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import FileError, SettingsError
-from ...options import Asked
+from ...options import EmbedOptions
 from ..job import INPUTS, OUTPUTS, Job, format_of
 from . import storage
 
@@ -33,7 +33,7 @@ class Plan:
     column: str | None
     keep: Sequence[str]
     overwrite: bool
-    asked: Asked
+    asked: EmbedOptions
     bundle: str | None
     model: dict[str, Any]
     """Options of Encoder.load."""

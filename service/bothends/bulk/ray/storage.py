@@ -77,7 +77,7 @@ class Inputs:
         return copy
 
 
-class Folder:
+class OutputFolder:
     """Where outputs go. Names are within it, with `/` in them where they are in folders below."""
 
     def __init__(self, url: str) -> None:

@@ -8,7 +8,7 @@ from ...errors import BothendsError, FileError, SettingsError
 from .plan import Plan
 
 
-class Outcome:
+class Summary:
     """Of a run over many files."""
 
     def __init__(self, plan: Plan) -> None:

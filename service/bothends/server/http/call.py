@@ -46,7 +46,7 @@ Tell = Callable[[int, status_pb2.Status], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BodyLimits:
     """Of one request."""
 
     bytes: int
@@ -54,7 +54,7 @@ class Limits:
     """Seconds that its body may take to come."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: Settings) -> "BodyLimits":
         """As `settings` say."""
         return cls(settings.max_message_bytes, settings.handshake_s)
 
@@ -62,7 +62,7 @@ class Limits:
 class HttpCall:
     """An `Inbound`. A POST's request is its body, which must be JSON; a GET's, what its route's `{name}` stands for."""
 
-    def __init__(self, scope: Scope, limits: Limits, tell: Tell) -> None:
+    def __init__(self, scope: Scope, limits: BodyLimits, tell: Tell) -> None:
         self._request = Request(scope)
         self._limits = limits
         self._tell = tell
@@ -171,7 +171,7 @@ class _InPieces(Response):
 class HttpFront:
     """Makes the routes of one front."""
 
-    def __init__(self, limits: Limits, tell: Tell) -> None:
+    def __init__(self, limits: BodyLimits, tell: Tell) -> None:
         self._limits = limits
         self._tell = tell
 
@@ -198,7 +198,7 @@ class _Refusal:
 class _Endpoint:
     """An ASGI application: one path's methods."""
 
-    def __init__(self, handlers: Mapping[str, Handle], limits: Limits, tell: Tell) -> None:
+    def __init__(self, handlers: Mapping[str, Handle], limits: BodyLimits, tell: Tell) -> None:
         self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
         self._limits = limits
         self._tell = tell

@@ -91,14 +91,14 @@ class _Counted:
             self._outbox.sent(None)
 
 
-class _Impatient(H11Protocol):
+class _BoundedH11Protocol(H11Protocol):
     """uvicorn's HTTP, which would wait for ever for a request's rest or for who doesn't read, and take any number."""
 
-    def __init__(self, *arguments: Any, most: int, patience_s: float, **options: Any) -> None:
+    def __init__(self, *arguments: Any, most: int, max_wait_s: float, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._most = most
-        self._patience_s = patience_s
-        self._patience: asyncio.TimerHandle | None = None
+        self._patience_s = max_wait_s
+        self._timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -116,14 +116,14 @@ class _Impatient(H11Protocol):
         super().pause_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
+        if self._timeout is not None:
+            self._timeout.cancel()
         super().connection_lost(exc)
 
     def _wait(self, at_most_s: float) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        self._patience = self.loop.call_later(at_most_s, self._give_up)
+        if self._timeout is not None:
+            self._timeout.cancel()
+        self._timeout = self.loop.call_later(at_most_s, self._give_up)
 
     def _give_up(self) -> None:
         """Close, unless a request is in progress (who reads its body bounds that time) and its answer is being read."""
@@ -145,7 +145,7 @@ class WebServer:
             access_log=False,
             lifespan="off",
             ws="none",
-            http=partial(_Impatient, most=settings.max_http_connections, patience_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
+            http=partial(_BoundedH11Protocol, most=settings.max_http_connections, max_wait_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
             h11_max_incomplete_event_size=settings.max_header_bytes,
             timeout_keep_alive=settings.http_idle_s,
             timeout_graceful_shutdown=_LAST_BYTES_S,

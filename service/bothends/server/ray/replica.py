@@ -1,4 +1,4 @@
-"""A replica of Ray Serve's: one embedder with its gate and its keeper, as in server.py, answering Ray's calls.
+"""A replica of Ray Serve's: one embedder with its gate and its supervisor, as in server.py, answering Ray's calls.
 
 Ray starts it, asks for its health, and ends it; it knows neither the others nor the proxies.
 """
@@ -17,7 +17,7 @@ from ray import serve
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from ...core.supervisor import Keeper
+from ...core.supervisor import Supervisor
 from ...errors import BothendsError, NotServingError, StartupError
 from ...observe.logs import configure
 from ...observe.metrics import Metrics
@@ -27,7 +27,7 @@ from ..dispatch import Dispatcher
 from ..fronts.bothends.service import EmbeddingService
 from ..fronts.openai import service as openai
 from ..gate import Gate
-from ..http.call import Limits
+from ..http.call import BodyLimits
 from ..http.server import WebServer, application
 from ..keys import Keys
 from ..responder import Responder
@@ -36,7 +36,7 @@ from .targets import Targets
 
 
 class Replica:
-    """One embedder, its gate and its keeper, for Ray's calls. Ready once its golden self-test has passed."""
+    """One embedder, its gate and its supervisor, for Ray's calls. Ready once its golden self-test has passed."""
 
     def __init__(self, settings: dict[str, Any], expected: str) -> None:
         """Raises BothendsError that names the replica and its node."""
@@ -56,11 +56,11 @@ class Replica:
         configure(settings.log_level, settings.log_format, sys.stderr)
         self._metrics = Metrics()
         self._keys = Keys(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
-        embedder, self._keeper = Keeper.load(settings, self._metrics, when_fit=self._set_fit)
+        embedder, self._supervisor = Supervisor.load(settings, self._metrics, when_fit=self._set_fit)
         self._undo.callback(embedder.close)
         gate = Gate(limit=settings.max_concurrent_requests)
         dispatcher = Dispatcher(
-            self._metrics, gate, lambda: embedder.wait_s, self._keys, patience_s=settings.handshake_s
+            self._metrics, gate, lambda: embedder.wait_s, self._keys, max_wait_s=settings.handshake_s
         )
         responder = Responder(embedder, self._metrics)
         self._most_bytes = most = settings.max_message_bytes
@@ -68,13 +68,13 @@ class Replica:
         self._targets = self._serve_metrics(settings)
         routes: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
         if settings.http_api:
-            routes += openai.OpenAI(responder, Limits.of(settings)).routes(dispatcher)
+            routes += openai.OpenAI(responder, BodyLimits.of(settings)).routes(dispatcher)
         self._pages = application(self._metrics.registry, lambda: self._fit, metrics_for="off", routes=routes)
         gc.collect()
         gc.freeze()  # as server.py does, and why
         self._fit = True
-        self._keeper.start()
-        self._undo.callback(self._keeper.close)
+        self._supervisor.start()
+        self._undo.callback(self._supervisor.close)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """What answers over HTTP, as Ray asks for it."""
@@ -98,7 +98,7 @@ class Replica:
         return Sent(health(status=health.SERVING if self._fit else health.NOT_SERVING).SerializeToString())
 
     async def check_health(self) -> None:
-        """For Ray, which replaces who raises three times. Meanwhile the keeper tests the model, and loads it anew."""
+        """Raise while the model isn't fit; Ray replaces a replica that raises three times."""
         if not self._fit:
             raise NotServingError(f"replica {self.name} on node {self._node}: the model failed its self-test")
         if self._targets:

@@ -10,12 +10,12 @@ import grpc
 import pytest
 
 from bothends import Client, DrainingError, OverloadedError, RequestError, Retry, UnauthenticatedError
-from bothends.engines.select import Placed
+from bothends.engines.select import PlacedEngine
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.wire.status import from_status
-from tests.support.doors import AT_ONCE_S, PATIENCE_S, code_of, connected, embed, put, serving
+from tests.support.doors import AT_ONCE_S, TIMEOUT_S, code_of, connected, embed, put, serving
 from tests.support.engines import SERVES, until
 from tests.support.streams import Stream, request
 
@@ -45,8 +45,8 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     run, goes_on = SERVES.run, threading.Event()
     goes_on.set()
 
-    def wait(self: Placed, sentences: list[list[int]]) -> object:
-        assert goes_on.wait(PATIENCE_S)
+    def wait(self: PlacedEngine, sentences: list[list[int]]) -> object:
+        assert goes_on.wait(TIMEOUT_S)
         return run(self, sentences)
 
     monkeypatch.setattr(SERVES, "run", wait)
@@ -97,7 +97,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
             assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
             gate.set()
             assert [len(response.items) for response in stream.rest()] == [5] * 20
-            assert len(filling.result(PATIENCE_S).embeddings) == 40
+            assert len(filling.result(TIMEOUT_S).embeddings) == 40
         assert value(server, "bothends_refused_requests_total", reason="full") == 1
 
 
@@ -130,7 +130,7 @@ def test_who_leaves_while_he_waits_for_room_is_forgotten(toy_bundle: Bundle, gat
                 stream.call.cancel()
             until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
             gate.set()
-            filling.result(PATIENCE_S)
+            filling.result(TIMEOUT_S)
         until(lambda: value(server, "bothends_queue_sentences") == 0)
         assert embedded(server) == 40
 
@@ -288,7 +288,7 @@ def test_a_share_is_given_back_by_who_leaves(guarded: Server, door: Door, gate: 
 def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: Bundle, gate: threading.Event) -> None:
     """And nobody else's stream holds it up: neither one that is idle nor one that never began."""
     with (
-        serving(toy_bundle, drain_s=PATIENCE_S, selftest_s=0) as server,
+        serving(toy_bundle, drain_s=TIMEOUT_S, selftest_s=0) as server,
         connected(server) as channel,
         Stream(channel) as silent,
         Stream(channel) as paused,
@@ -309,7 +309,7 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
         found, error = busy.to_the_end()
         answered = sum(len(response.items) for response in found)
         assert isinstance(error, DrainingError)
-        assert stopped.result(PATIENCE_S)
+        assert stopped.result(TIMEOUT_S)
         assert embedded(server) == 1 + answered
         assert answered > 50
         assert value(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3

@@ -16,18 +16,18 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from bothends.batching.request import Request
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BothendsError, DrainingError, NotServingError, OverloadedError, QuotaError
 from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
-from bothends.server.dispatch import Answer
+from bothends.server.dispatch import CallContext
 from bothends.server.fronts.kserve.service import SERVICE
 from bothends.server.grpc.call import Call
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.wire.status import from_status
-from tests.support.doors import PATIENCE_S, connected, put, serving
+from tests.support.doors import TIMEOUT_S, connected, put, serving
 from tests.support.infer import Stub, request
 
 LONG = ["word " * 250] * 300
@@ -37,9 +37,9 @@ LONG = ["word " * 250] * 300
 def probed(stub: Stub) -> tuple[bool, bool, bool]:
     """Live, ready, and the model ready."""
     return (
-        stub.ServerLive(inference_pb2.ServerLiveRequest(), timeout=PATIENCE_S).live,
-        stub.ServerReady(inference_pb2.ServerReadyRequest(), timeout=PATIENCE_S).ready,
-        stub.ModelReady(inference_pb2.ModelReadyRequest(name="english"), timeout=PATIENCE_S).ready,
+        stub.ServerLive(inference_pb2.ServerLiveRequest(), timeout=TIMEOUT_S).live,
+        stub.ServerReady(inference_pb2.ServerReadyRequest(), timeout=TIMEOUT_S).ready,
+        stub.ModelReady(inference_pb2.ModelReadyRequest(name="english"), timeout=TIMEOUT_S).ready,
     )
 
 
@@ -54,7 +54,7 @@ def error_of(call: Callable[[], object]) -> BothendsError:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end
 
@@ -141,7 +141,7 @@ def test_a_stopping_server_finishes_what_it_accepted_and_is_live_but_not_ready(e
         assert probed(stub) == (True, False, False)
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), DrainingError)
         assert list(accepted.result().outputs[0].shape) == [300, 512]
-        assert stopped.result(timeout=PATIENCE_S)
+        assert stopped.result(timeout=TIMEOUT_S)
 
 
 def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
@@ -155,8 +155,8 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
     ):
         health = health_pb2_grpc.HealthStub(other)
         off = [0.5]
-        run = Session.run
-        patch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
+        run = OnnxRuntimeEngine.run
+        patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
         wait_until(lambda: probed(stub) == (True, False, False))
         assert health.Check(asked).status == statuses.NOT_SERVING
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), NotServingError)
@@ -198,7 +198,7 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(server: Server) -> None:
                 for bad in refused:
                     error_of(lambda bad=bad: stub.ModelInfer(bad))
             gc.collect()
-            assert not [thing for thing in gc.garbage if isinstance(thing, Call | Answer | Request)]
+            assert not [thing for thing in gc.garbage if isinstance(thing, Call | CallContext | Request)]
         finally:
             gc.set_debug(0)
             gc.garbage.clear()

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from bothends.client.sync import Client
 from bothends.core.embedder import Embedder
-from bothends.core.loaded import Model
+from bothends.core.loaded import LoadedModel
 from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
 from bothends.server.fronts.kserve.service import SERVICE
@@ -134,7 +134,7 @@ def test_another_model_is_not_found(stub: Stub) -> None:
 
 def test_a_version_that_was_asked_for_is_never_another(toy_bundle: Bundle, newer: list[Bundle]) -> None:
     """A newer model takes over between a request's check and its embedding."""
-    successor = Model.load(newer[0], Settings(device="cpu"))
+    successor = LoadedModel.load(newer[0], Settings(device="cpu"))
     begin = Embedder.begin
 
     def takes_over(embedder: Embedder, *args: Any, **kwargs: Any) -> Any:

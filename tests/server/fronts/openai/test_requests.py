@@ -12,12 +12,12 @@ import pytest
 import trustme
 
 from bothends.client.sync import Client
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import SentenceError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
-from tests.support.doors import AT_ONCE_S, PATIENCE_S, put, serving, write_pair
+from tests.support.doors import AT_ONCE_S, TIMEOUT_S, put, serving, write_pair
 
 LONG = "there will be dragons " * 200
 JSON = {"content-type": "application/json"}
@@ -33,7 +33,7 @@ def http(server: Server) -> Iterator[httpx.Client]:
 def calling(server: Server, key: str | None = None, **options: Any) -> httpx.Client:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     options = {"base_url": f"http://127.0.0.1:{server.http_port}"} | options
-    return httpx.Client(headers=headers, timeout=PATIENCE_S, **options)
+    return httpx.Client(headers=headers, timeout=TIMEOUT_S, **options)
 
 
 def embed(http: httpx.Client, given: Any = "a", **fields: Any) -> httpx.Response:
@@ -185,13 +185,13 @@ def test_keys(toy_bundle: Bundle, tmp_path: Path) -> None:
 def test_a_model_that_is_not_fit(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 and when to come again, until it is fit."""
     with serving(toy_bundle, engine="onnxruntime", selftest_s=0.01) as server, calling(server) as http:
-        run = Session.run
-        monkeypatch.setattr(Session, "run", lambda self, sentences: run(self, sentences) + np.float32(0.5))
+        run = OnnxRuntimeEngine.run
+        monkeypatch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(0.5))
         while (answer := embed(http)).status_code == 200:
             pass
         assert (answer.status_code, problem(answer)["code"]) == (503, "model_not_ready")
         assert answer.headers["retry-after"] == "1"
-        monkeypatch.setattr(Session, "run", run)
+        monkeypatch.setattr(OnnxRuntimeEngine, "run", run)
         while embed(http).status_code != 200:
             pass
 

@@ -19,7 +19,7 @@ from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.server.fronts.openai import service as openai
 from bothends.server.server import Server
-from tests.support.doors import PATIENCE_S
+from tests.support.doors import TIMEOUT_S
 
 SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
 LONG = "there will be dragons " * 200
@@ -28,7 +28,7 @@ LONG = "there will be dragons " * 200
 
 @pytest.fixture(scope="module")
 def http(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=PATIENCE_S) as connected:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=TIMEOUT_S) as connected:
         yield connected
 
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
-from ....core.embedder import Accepted, Embedder, Rows
+from ....core.embedder import AcceptedRequest, Embedder, Rows
 from ....errors import BothendsError, EngineError, NotServingError, OverloadedError, RequestError, SentenceError
 from ....observe.metrics import Metrics
 from ....options import Encoding
 from ....v1 import embedding_pb2
 from ....wire.messages import Item, encode_items, items, options
 from ....wire.status import to_status
-from ...dispatch import Answer
+from ...dispatch import CallContext
 
 
 class Listener(Protocol):
@@ -42,7 +42,7 @@ class Message:
         *,
         embedder: Embedder,
         metrics: Metrics,
-        answer: Answer,
+        answer: CallContext,
         listener: Listener,
     ) -> None:
         self.size = size
@@ -141,7 +141,7 @@ class Message:
                 self._answer.account.take(len(self.sentences))
                 self._charged = True
 
-    def _finish(self, places: Sequence[int], encoding: Encoding, accepted: Accepted, rows: Rows) -> None:
+    def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:
         """On the engine's thread that had the last row."""
         if rows.cancelled():
             return

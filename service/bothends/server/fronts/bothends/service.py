@@ -7,7 +7,7 @@ from importlib.metadata import version
 from ....options import Options
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode, options, truncation
-from ...dispatch import Answer, Dispatcher, protobuf
+from ...dispatch import CallContext, Dispatcher, protobuf
 from ...grpc.call import Inbound
 from ...responder import Query, Responder
 
@@ -29,12 +29,12 @@ class EmbeddingService:
             f"/{SERVICE}/GetModel": handler("GetModel", protobuf(embedding_pb2.GetModelRequest), self.get_model),
         }
 
-    def embed(self, request: embedding_pb2.EmbedRequest, answer: Answer) -> None:
+    def embed(self, request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
         """Embed the request's sentences."""
         asked, encoding = options(request)
         self._responder.embed(Query(request.sentences, asked), answer, partial(encode, encoding=encoding))
 
-    def tokenize(self, request: embedding_pb2.TokenizeRequest, answer: Answer) -> None:
+    def tokenize(self, request: embedding_pb2.TokenizeRequest, answer: CallContext) -> None:
         """Cut the request's sentences into tokens."""
         texts, asked = list(request.sentences), Options(truncation(request))
         self._responder.charge(len(texts), answer)
@@ -43,7 +43,7 @@ class EmbeddingService:
     def get_model(
         self,
         request: embedding_pb2.GetModelRequest,  # noqa: ARG002  it has no fields yet
-        answer: Answer,
+        answer: CallContext,
     ) -> None:
         """Describe the model, and what this caller may ask of it."""
         embedder = self._responder.embedder
@@ -68,7 +68,7 @@ class EmbeddingService:
         )
         answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 
-    def _tokenize(self, texts: list[str], asked: Options, answer: Answer) -> None:
+    def _tokenize(self, texts: list[str], asked: Options, answer: CallContext) -> None:
         with answer.guarding():
             version, found = self._responder.embedder.tokenise(texts, asked, deadline=answer.deadline)
             response = embedding_pb2.TokenizeResponse(model_version=version)

@@ -13,7 +13,7 @@ from ....errors import BothendsError, DrainingError, OverloadedError
 from ....observe.metrics import Metrics
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE
-from ...dispatch import Answer, Dispatcher, protobuf
+from ...dispatch import CallContext, Dispatcher, protobuf
 from ...grpc.streaming import Stream
 from ...responder import Responder
 from ...timer import Timer
@@ -40,7 +40,7 @@ class EmbedStreams:
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Stream], None]]:
         """The method's full name, and what handles its calls."""
 
-        def begin(stream: Stream, answer: Answer) -> None:
+        def begin(stream: Stream, answer: CallContext) -> None:
             session = _Session(self, dispatcher, stream, answer)
             with self._lock:
                 self._open.add(session)
@@ -72,7 +72,7 @@ class EmbedStreams:
 class _Session:
     """One open stream. Whichever thread knows of something new lets it advance."""
 
-    def __init__(self, streams: EmbedStreams, dispatcher: Dispatcher, stream: Stream, answer: Answer) -> None:
+    def __init__(self, streams: EmbedStreams, dispatcher: Dispatcher, stream: Stream, answer: CallContext) -> None:
         self._streams = streams
         self._dispatcher = dispatcher
         self._stream = stream
@@ -177,12 +177,14 @@ class _Session:
 
     def _await_caller(self) -> None:
         """Others may have its place if they need it, and for long it has been its caller who doesn't read or send."""
-        patience = self._dispatcher.patience
+        slow_callers = self._dispatcher.slow_callers
         if self._is_sending or (self._is_reading and not self._window):
-            told = f"the stream's caller sent or read nothing for {patience.seconds:g} s, and its place was needed"
-            patience.awaits(self._answer, OverloadedError(told, retry_after_s=_SOON_S))
+            told = (
+                f"the stream's caller sent or read nothing for {slow_callers.max_wait_s:g} s, and its place was needed"
+            )
+            slow_callers.add(self._answer, OverloadedError(told, retry_after_s=_SOON_S))
         else:
-            patience.has_come(self._answer)
+            slow_callers.remove(self._answer)
 
     def _came(self, content: bytes | None) -> None:
         """The next message, or None after the last."""
@@ -245,5 +247,5 @@ class _Session:
 
     def _be_over(self) -> None:
         self._is_over = True
-        self._dispatcher.patience.has_come(self._answer)
+        self._dispatcher.slow_callers.remove(self._answer)
         self._streams.forget(self)

@@ -17,7 +17,7 @@ from ....embeddings import Embeddings
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
 from ....validation import printable
-from ...dispatch import Answer, Dispatcher, protobuf
+from ...dispatch import CallContext, Dispatcher, protobuf
 from ...grpc.call import Inbound
 from ...responder import Query, Responder
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
@@ -69,14 +69,14 @@ class InferenceService:
         ready = self._is_ready() and self._problem(asked.name, asked.version) is None
         return inference_pb2.ModelReadyResponse(ready=ready).SerializeToString()
 
-    def server_metadata(self, _: inference_pb2.ServerMetadataRequest, answer: Answer) -> None:
+    def server_metadata(self, _: inference_pb2.ServerMetadataRequest, answer: CallContext) -> None:
         """What the server is."""
         metadata = inference_pb2.ServerMetadataResponse(
             name="bothends", version=version("bothends"), extensions=_EXTENSIONS
         )
         answer.send(metadata.SerializeToString())
 
-    def model_metadata(self, request: inference_pb2.ModelMetadataRequest, answer: Answer) -> None:
+    def model_metadata(self, request: inference_pb2.ModelMetadataRequest, answer: CallContext) -> None:
         """The model's tensors."""
         self._must_serve(request.name, request.version)
         config = self._responder.embedder.model.config
@@ -86,7 +86,7 @@ class InferenceService:
             metadata.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=(-1, *dims))
         answer.send(metadata.SerializeToString())
 
-    def model_config(self, request: inference_pb2.ModelConfigRequest, answer: Answer) -> None:
+    def model_config(self, request: inference_pb2.ModelConfigRequest, answer: CallContext) -> None:
         """The same, and how many texts this caller may send at once."""
         self._must_serve(request.name, request.version)
         embedder = self._responder.embedder
@@ -101,7 +101,7 @@ class InferenceService:
             config.output.add(name=name, data_type=OUTPUTS[name].data_type, dims=dims)
         answer.send(inference_pb2.ModelConfigResponse(config=config).SerializeToString())
 
-    def model_infer(self, request: inference_pb2.ModelInferRequest, answer: Answer) -> None:
+    def model_infer(self, request: inference_pb2.ModelInferRequest, answer: CallContext) -> None:
         """Embed the request's texts."""
         self._must_serve(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)

@@ -17,9 +17,9 @@ from ....errors import UnknownModelError
 from ....options import Options
 from ....validation import printable
 from ....wire.status import unpacked
-from ...dispatch import Answer, Dispatcher
+from ...dispatch import CallContext, Dispatcher
 from ...http.body import JSON
-from ...http.call import HttpFront, Limits
+from ...http.call import BodyLimits, HttpFront
 from ...responder import Query, Responder
 from .document import document
 from .requests import parse
@@ -44,7 +44,7 @@ _EVERYTHING_ELSE = "/v1/{rest:path}"
 class OpenAI:
     """Its endpoints over one embedder."""
 
-    def __init__(self, responder: Responder, limits: Limits) -> None:
+    def __init__(self, responder: Responder, limits: BodyLimits) -> None:
         self._responder = responder
         self._front = HttpFront(limits, tell)
         self._document = orjson.dumps(document())
@@ -60,15 +60,15 @@ class OpenAI:
             Route("/openapi.json", self.openapi),
         ]
 
-    def embed(self, content: bytes, answer: Answer) -> None:
+    def embed(self, content: bytes, answer: CallContext) -> None:
         """Embed the request's inputs."""
         self._responder.soon(partial(self._embed, content, answer), [content])
 
-    def models(self, _: bytes, answer: Answer) -> None:
+    def models(self, _: bytes, answer: CallContext) -> None:
         """The one that is served, in a list."""
         answer.send(orjson.dumps({"object": "list", "data": [self._described(answer)]}))
 
-    def one_model(self, name: bytes, answer: Answer) -> None:
+    def one_model(self, name: bytes, answer: CallContext) -> None:
         """The same, asked for by its name."""
         self._must_serve(name.decode())
         answer.send(orjson.dumps(self._described(answer)))
@@ -77,7 +77,7 @@ class OpenAI:
         """The contract, for anybody, as reflection tells it to callers of gRPC."""
         return Response(self._document, media_type=JSON)
 
-    def _embed(self, content: bytes, answer: Answer) -> None:
+    def _embed(self, content: bytes, answer: CallContext) -> None:
         with answer.guarding():
             request = parse(content)
             name = self._must_serve(request.model)
@@ -92,7 +92,7 @@ class OpenAI:
             raise UnknownModelError(f"the model {asked!r} does not exist here; {served!r} is served")
         return served
 
-    def _described(self, answer: Answer) -> dict[str, Any]:
+    def _described(self, answer: CallContext) -> dict[str, Any]:
         config = self._responder.embedder.model.config
         return {
             "id": config.name,
@@ -108,7 +108,7 @@ class OpenAI:
 
 def shut(why: str) -> list[BaseRoute]:
     """The endpoints of a server that doesn't offer them, which say why."""
-    return [HttpFront(Limits(0, 0), tell).refuses(_EVERYTHING_ELSE, 403, why)]
+    return [HttpFront(BodyLimits(0, 0), tell).refuses(_EVERYTHING_ELSE, 403, why)]
 
 
 def tell(code: int, status: status_pb2.Status) -> bytes:

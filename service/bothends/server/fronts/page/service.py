@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ....core.embedder import Accepted, Rows
+from ....core.embedder import AcceptedRequest, Rows
 from ....core.explain import Parts
 from ....errors import RequestError
 from ....observe.metrics import Metrics
-from ...dispatch import Answer, Dispatcher
+from ...dispatch import CallContext, Dispatcher
 from ...http.auth import who_calls
-from ...http.call import HttpFront, Limits
+from ...http.call import BodyLimits, HttpFront
 from ...keys import Keys
 from ...responder import Responder
 from .live import live
@@ -69,7 +69,7 @@ class Page:
         self._keys = keys
         self._server_version = version("bothends")
 
-    def routes(self, dispatcher: Dispatcher, limits: Limits) -> list[BaseRoute]:
+    def routes(self, dispatcher: Dispatcher, limits: BodyLimits) -> list[BaseRoute]:
         """Every path, and what handles its calls."""
         handler, route = dispatcher.handler, HttpFront(limits, _tell).route
         routes: list[BaseRoute] = [
@@ -85,7 +85,7 @@ class Page:
             who_calls(request, self._keys)
         return JSONResponse({"is_serving": self._is_ready(), **live(self._metrics.registry)})
 
-    def model(self, _: bytes, answer: Answer) -> None:
+    def model(self, _: bytes, answer: CallContext) -> None:
         """Describe the model, its card, and what this caller may ask of it."""
         embedder = self._responder.embedder
         model = embedder.model
@@ -107,11 +107,11 @@ class Page:
         }
         answer.send(_json(described))
 
-    def explain(self, request: ExplainRequest, answer: Answer) -> None:
+    def explain(self, request: ExplainRequest, answer: CallContext) -> None:
         """Embed the sentence's beginnings and ends, each at the cost of a sentence, and tell what they show."""
         self._responder.soon(partial(self._begin, request.sentence, answer), [request.sentence])
 
-    def _begin(self, sentence: str, answer: Answer) -> None:
+    def _begin(self, sentence: str, answer: CallContext) -> None:
         with answer.guarding():
             embedder = self._responder.embedder
             parts = Parts.of(sentence, embedder, deadline=answer.deadline)
@@ -120,7 +120,7 @@ class Page:
             answer.cancels(rows)
             rows.add_done_callback(partial(self._finish, parts, accepted, answer))
 
-    def _finish(self, parts: Parts, accepted: Accepted, answer: Answer, rows: Rows) -> None:
+    def _finish(self, parts: Parts, accepted: AcceptedRequest, answer: CallContext, rows: Rows) -> None:
         """On the engine's thread that had the last row."""
         if rows.cancelled():
             return

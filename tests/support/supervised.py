@@ -1,4 +1,4 @@
-"""An embedder and its keeper, with engines in which a test makes things go wrong."""
+"""An embedder and its supervisor, with engines in which a test makes things go wrong."""
 
 import threading
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from bothends.core import supervisor
 from bothends.core.embedder import Embedder
-from bothends.core.loaded import Model
-from bothends.core.supervisor import Keeper
+from bothends.core.loaded import LoadedModel
+from bothends.core.supervisor import Supervisor
 from bothends.engines.contract import TokenIds
-from bothends.engines.onnxruntime import Session
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
 from bothends.settings import Settings
 
-from .engines import PATIENCE_S
+from .engines import TIMEOUT_S
 
 WORDS = ["there will be dragons"]
 
@@ -29,7 +29,7 @@ class Faulty:
     device, provider, pads = "cpu", "CPUExecutionProvider", True
 
     def __init__(self, bundle: Bundle) -> None:
-        self._session = Session(bundle)
+        self._session = OnnxRuntimeEngine(bundle)
         self.dimension = bundle.config.dimension
         self.tolerance = bundle.config.tolerance
         self.stops = 0
@@ -41,7 +41,7 @@ class Faulty:
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         self.entered.release()
-        assert self.goes_on.wait(PATIENCE_S)
+        assert self.goes_on.wait(TIMEOUT_S)
         if self.raises is not None:
             raise self.raises
         return self._session.run(sentences) + np.float32(self.off)
@@ -50,8 +50,8 @@ class Faulty:
         self.stops += 1
 
 
-class Kept:
-    """An embedder of the newest bundle in a folder, and its keeper. Each model's engine is in `engines`."""
+class Supervised:
+    """An embedder of the newest bundle in a folder, and its supervisor. Each model's engine is in `engines`."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Kept:
         self.embedder = Embedder(
             self.load(Bundle.open(supervisor.newest(root))), settings=self.settings, metrics=self.metrics
         )
-        self.keeper = Keeper(
+        self.supervisor = Supervisor(
             self.embedder,
             self.metrics,
             root,
@@ -82,15 +82,15 @@ class Kept:
             when_fit=self.fitness.append,
         )
         if start:
-            self.keeper.start()
+            self.supervisor.start()
 
-    def load(self, bundle: Bundle) -> Model:
+    def load(self, bundle: Bundle) -> LoadedModel:
         if self.broken_loads:
             self.broken_loads -= 1
             raise supervisor.BundleError("the disk is gone")
         self.engines.append(Faulty(bundle))
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-        return Model(bundle, tokenizer, self.engines[-1])
+        return LoadedModel(bundle, tokenizer, self.engines[-1])
 
     def shows(self, series: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(series, labels)
@@ -98,5 +98,5 @@ class Kept:
     def close(self) -> None:
         for engine in self.engines:
             engine.goes_on.set()
-        self.keeper.close()
-        assert self.embedder.close(timeout_s=PATIENCE_S)
+        self.supervisor.close()
+        assert self.embedder.close(timeout_s=TIMEOUT_S)
