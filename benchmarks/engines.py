@@ -1,9 +1,10 @@
 """The engines that bothends can run on: which there are here, how a server is told, and each loaded in this process."""
 
-from bothends.engines.contract import Engine, Precision
+from bothends.engines.contract import Engine
 from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
+from bothends.settings import Precision
 from results import BF16, ENGINES, FLOAT32, INT8, ONNXRUNTIME
 
 _PRECISIONS: dict[str, Precision] = {FLOAT32: "float32", BF16: "bf16", INT8: "int8"}

@@ -19,11 +19,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.engines.contract import Precision, TokenIds
+from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
+from bothends.settings import Precision
 from sentences import load
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

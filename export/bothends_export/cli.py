@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from bothends.engines.contract import Precision
+from bothends.settings import Precision
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,9 +8,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .engines.contract import Precision
 from .errors import SettingsError
 
+Precision = Literal["float32", "bf16", "int8"]
+"""Number format of an engine's weights and states."""
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 """Of instructions that the native engine has code for."""
 

@@ -16,9 +16,9 @@ from bothends import Client, DeadlineError, OverloadedError, Retry, SentenceErro
 from bothends.settings import Settings
 from bothends.wire.messages import SERVICE
 from tests.chaos.vitals import eventually
-from tests.support.serving import Running, finish, start
 from tests.promises.test_retries import answered
 from tests.support.envoys import CONFIG, binary, envoy, healthy_ones, stat
+from tests.support.serving import Running, finish, start
 
 ONCE = Retry(attempts=1)
 

@@ -15,12 +15,11 @@ from bothends.cli.main import main
 from bothends.core.embedder import Embedder
 from bothends.core.selftest import self_test
 from bothends.engines import native
-from bothends.engines.contract import Precision
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import NotServingError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
-from bothends.settings import Settings
+from bothends.settings import Precision, Settings
 from bothends_export.equivalence import verify
 from bothends_export.export import lift
 

@@ -9,9 +9,8 @@ import pytest
 from bothends import nested
 from bothends.core.embedder import Embedder
 from bothends.engines import native
-from bothends.engines.contract import Precision
 from bothends.model.bundle import CARD, Bundle
-from bothends.settings import Settings
+from bothends.settings import Precision, Settings
 from bothends_training.evaluate import spearman
 
 PAIRS = [

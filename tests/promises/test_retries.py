@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from bothends import Client, Retry
-from tests.support.serving import Running, finish, start
 from tests.support.awaited import Awaited
+from tests.support.serving import Running, finish, start
 
 PATIENT = Retry(attempts=60, burst=1000)
 """As long as a restart may take on a busy machine."""

@@ -12,8 +12,8 @@ import grpc
 import pytest
 
 from bothends import Client, ConnectionFailedError, DrainingError, Retry
-from tests.support.serving import Running, finish, start
 from tests.support.awaited import Awaited
+from tests.support.serving import Running, finish, start
 from tests.support.streams import Stream, request
 
 PATIENT = Retry(attempts=60, burst=1000)

@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from bothends.engines.contract import Precision
+from bothends.settings import Precision
 
 
 @click.command(short_help="Train an encoder by a recipe.")

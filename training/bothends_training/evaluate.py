@@ -12,10 +12,9 @@ from scipy.stats import spearmanr
 
 from bothends.core.embedder import Embedder
 from bothends.embeddings import nested
-from bothends.engines.contract import Precision
 from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
-from bothends.settings import Settings
+from bothends.settings import Precision, Settings
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 

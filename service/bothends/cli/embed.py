@@ -13,9 +13,9 @@ from ..bulk.execute import do
 from ..bulk.job import INPUTS, OUTPUTS, Job, format_of
 from ..client.retry import Retry
 from ..embeddings import Embeddings
-from ..engines.contract import Precision
 from ..errors import SettingsError
 from ..options import EmbedOptions, Encoding, Truncation
+from ..settings import Precision
 from . import embed_few
 from .client_options import connect, key_options, server_options
 

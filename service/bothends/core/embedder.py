@@ -70,7 +70,9 @@ class Embedder:
             failed=lambda *fault: self._failed(*fault),
             spare_core=model.device != "cpu",
         )
-        metrics.watch_queue(lambda: self._batcher.queued, tokens_limit=settings.max_queue_tokens, workers=self.workers)
+        metrics.watch_queue(
+            lambda: self._batcher.queued._asdict(), tokens_limit=settings.max_queue_tokens, workers=self.workers
+        )
         if model.device == "cuda":
             metrics.watch_device_memory(memory_used)
         self.serve(model)

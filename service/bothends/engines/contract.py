@@ -11,10 +11,6 @@ TokenIds = Sequence[int]
 """One sentence: at least one token id, each within the model's vocabulary."""
 
 
-Precision = Literal["float32", "bf16", "int8"]
-"""Of an engine's weights and states."""
-
-
 def precision_of(provider: str) -> str:
     """The precision of a provider: "int8" of "native/avx512/int8", float32 of onnxruntime's."""
     return provider.rpartition("/")[2] if "/" in provider else "float32"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ..errors import BundleError, DeviceError, NotServingError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
-from ..settings import Level
+from ..settings import Level, Precision
 from ..validation import printable
-from .contract import Precision, TokenIds
+from .contract import TokenIds
 from .onnx_weights import read
 
 _TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}

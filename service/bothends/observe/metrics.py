@@ -5,7 +5,7 @@ Knows nothing of who calls it. Seconds, tokens and rows are base units; no label
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ..batching.request import Depth
 from ..engines.contract import BatchRecord
 from ..errors import Refusal
 
@@ -168,8 +167,8 @@ class Metrics:
         self._batch_tokens.observe(record.padded_tokens)
         self._batch_efficiency.observe(record.tokens / record.padded_tokens)
 
-    def watch_queue(self, queued: Callable[[], Depth], *, tokens_limit: int, workers: int) -> None:
-        """Report what waits at each scrape, and what bounds it."""
+    def watch_queue(self, queued: Callable[[], Mapping[str, int]], *, tokens_limit: int, workers: int) -> None:
+        """Report at each scrape what waits, by unit (requests, sentences, tokens), and what bounds it."""
         self.registry.register(_Queue(queued))
         self._queue_tokens_limit.set(tokens_limit)
         self._workers.set(workers)
@@ -219,10 +218,10 @@ class _Timer(AbstractContextManager[None]):
 class _Queue(Collector):
     """Asks for the queue's length only when somebody looks."""
 
-    def __init__(self, queued: Callable[[], Depth]) -> None:
+    def __init__(self, queued: Callable[[], Mapping[str, int]]) -> None:
         self._queued = queued
 
     def collect(self) -> Iterable[Metric]:
-        for name, value in self._queued()._asdict().items():
+        for name, value in self._queued().items():
             text = f"{name.capitalize()} that wait for the engine."
             yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value)

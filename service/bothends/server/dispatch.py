@@ -18,7 +18,7 @@ from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..wire.status import to_status
 from .gate import Gate
-from .grpc.call import Inbound
+from .inbound import Inbound
 from .keys import Keys
 from .quota import Account
 from .slow_callers import SlowCallers

@@ -14,8 +14,8 @@ import pytest
 from starlette.applications import Starlette
 
 from bothends.model.bundle import Bundle
-from bothends.server.grpc.call import Inbound
 from bothends.server.http.call import BodyLimits, HttpFront
+from bothends.server.inbound import Inbound
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
 from tests.support.https import answer_on, counted, of, posting, wait_until

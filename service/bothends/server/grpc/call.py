@@ -7,45 +7,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from google.rpc import status_pb2
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no types
 
+from ..inbound import DETAILS, Metadata, Outbox
+
 _SMOOTHING = 1 / 16
 """The newest request's share in the mean time of one."""
-DETAILS = "grpc-status-details-bin"
-"""The trailing metadata in which a google.rpc.Status travels, where grpcio-status and its like look for it."""
-
-Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
-"""Names and values that came with a call."""
-
-
-class Inbound(Protocol):
-    """A call of any protocol, as dispatch.py takes it: read or not, then answered or failed, once, from any thread."""
-
-    deadline: float | None
-    """When the caller stops waiting, a time of `time.monotonic`; None for never."""
-    metadata: Metadata
-    """Names, in lower case, and values that came with it."""
-    lag_s: float
-    """About how long a request read now waits for those before it."""
-
-    def read(self, then: Callable[[bytes | None], None]) -> None:
-        """Call `then` with the request's bytes; None where none came, or too many."""
-        ...
-
-    def answer(self, content: bytes) -> None:
-        """Send the response's bytes."""
-        ...
-
-    def fail(self, status: status_pb2.Status) -> None:
-        """Send `status` and no response."""
-        ...
-
-    def when_gone(self, then: Callable[[], None]) -> None:
-        """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
-        ...
 
 
 class Call:
@@ -176,28 +146,3 @@ class Requests:
             self._mean_s += _SMOOTHING * (now - self._last_begun - self._mean_s)
         self._last_begun = now if self._waiting else None  # the time until a later one comes would say nothing
         then(content)
-
-
-class Outbox:
-    """How many responses are on their way: made, but not yet all on the wire, since their callers read slowly."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._on_their_way = 0
-
-    def put(self) -> None:
-        """A response sets out."""
-        with self._changed:
-            self._on_their_way += 1
-
-    def sent(self, _: Any) -> None:
-        """One is on the wire, or its caller has gone."""
-        with self._changed:
-            self._on_their_way -= 1
-            if not self._on_their_way:
-                self._changed.notify_all()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until none is; returns whether that was so within `timeout_s`."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._on_their_way, timeout_s)

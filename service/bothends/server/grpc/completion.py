@@ -16,7 +16,8 @@ from typing import Any
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no types
 
-from .call import Call, Handler, Outbox, Requests
+from ..inbound import Outbox
+from .call import Call, Handler, Requests
 from .streaming import Stream
 
 _log = logging.getLogger(__name__)

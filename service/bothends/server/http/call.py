@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from ...errors import DeadlineError
 from ...settings import Settings
 from ...wire.status import to_status, unpacked
-from ..grpc.call import Inbound, Metadata
+from ..inbound import Inbound, Metadata
 from .body import JSON, UnfitError, read_json
 
 _HTTP: dict[int, int] = {

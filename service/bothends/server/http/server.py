@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...errors import StartupError
 from ...settings import Settings
-from ..grpc.call import Outbox
+from ..inbound import Outbox
 from ..keys import Keys
 from ..tls import Certificates
 from .auth import UNAUTHENTICATED, who_calls

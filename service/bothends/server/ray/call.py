@@ -15,7 +15,7 @@ from google.rpc import status_pb2
 from grpc_health.v1 import health
 
 from ...wire.messages import SERVICE
-from ..grpc.call import DETAILS, Inbound, Metadata
+from ..inbound import DETAILS, Inbound, Metadata
 
 Request: TypeAlias = tuple[bytes, float | None]
 """A request's bytes, and for how many seconds its caller still waits; None for ever."""

@@ -8,7 +8,7 @@ from ....options import Options
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode, options, truncation
 from ...dispatch import CallContext, Dispatcher, protobuf
-from ...grpc.call import Inbound
+from ...inbound import Inbound
 from ...responder import Query, Responder
 
 

@@ -18,7 +18,7 @@ from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
 from ....validation import printable
 from ...dispatch import CallContext, Dispatcher, protobuf
-from ...grpc.call import Inbound
+from ...inbound import Inbound
 from ...responder import Query, Responder
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
