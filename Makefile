@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 KERNEL := $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 
+# A worker a core, four at the most: each makes its own small models and server, which more would spend their time on.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
+APART := not compose and not chaos and not ray
+
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve kernel kernel-check test chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
+.PHONY: help serve kernel kernel-check test test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -19,8 +23,12 @@ kernel-check: $(VENV)/.test ## Run the native engine and its tests under GCC's s
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
 	@kernel/check/check.sh $(BIN)/python
 
-test: $(VENV)/.test $(VENV)/.clients $(VENV)/.native lint ## Install what tests need; lint, types, import contracts, all tests (ARGS="-k wire" adds flags)
-	@$(BIN)/pytest $(ARGS)
+test: $(VENV)/.test $(VENV)/.native lint ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
+	@$(BIN)/pytest $(WORKERS) $(ARGS)
+
+test-all: $(VENV)/.clients test ## The same, then what is slow, then what measures time
+	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
+	@$(BIN)/pytest -m "timing and $(APART)" $(ARGS)
 
 chaos: $(VENV)/.test $(VENV)/.native ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)

@@ -20,8 +20,7 @@ from bothends import BothendsError, Client
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.envoys import envoy
 from tests.support.serving import Running, queued
-
-from .vitals import eventually
+from tests.support.until import eventually
 
 SERVICE = "/bothends.v1.EmbeddingService"
 PLACES = 4

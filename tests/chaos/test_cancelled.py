@@ -9,12 +9,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.serving import Running
+from tests.support.until import eventually
 
 from .answers import Reference
 from .callers import OK, Tally, crowd_of
 from .conftest import Form
 from .storms import beside, cancel_storm
-from .vitals import answered, eventually, is_at_rest, scrape
+from .vitals import answered, is_at_rest, scrape
 
 pytestmark = pytest.mark.chaos
 

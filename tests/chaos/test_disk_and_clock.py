@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.serving import BOTHENDS, Running
+from tests.support.until import eventually
 
 from .answers import Reference
 from .callers import OK, Caller, crowd_of
-from .vitals import eventually, is_at_rest, scrape
+from .vitals import is_at_rest, scrape
 
 pytestmark = pytest.mark.chaos
 

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from tests.support.serving import Running
+from tests.support.until import eventually
 
 from . import overload
 from .answers import WORDS, Reference
 from .callers import OK, Caller
 from .conftest import Form
 from .overload import Shape
-from .vitals import eventually, is_at_rest, scrape
+from .vitals import is_at_rest, scrape
 
 pytestmark = pytest.mark.chaos
 

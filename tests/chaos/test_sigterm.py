@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.serving import Running, kept_busy
+from tests.support.until import eventually
 
 from .answers import Reference
 from .callers import OK, UNCONNECTED, Caller, Crowd, Tally, call_until
 from .conftest import Form
-from .vitals import answered, eventually, is_ready, scrape
+from .vitals import answered, is_ready, scrape
 
 pytestmark = pytest.mark.chaos
 

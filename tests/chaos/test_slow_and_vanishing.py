@@ -7,13 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.serving import Running
+from tests.support.until import eventually
 
 from .answers import Reference
 from .callers import OK, WRONG, crowd_of
 from .conftest import Form
 from .proxy import MANNERS
 from .storms import beside, rough_storm
-from .vitals import eventually, is_at_rest, vitals
+from .vitals import is_at_rest, vitals
 
 pytestmark = pytest.mark.chaos
 

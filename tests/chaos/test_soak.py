@@ -10,11 +10,12 @@ from functools import partial
 import pytest
 
 from tests.support.serving import Running
+from tests.support.until import eventually
 
 from .answers import Reference
 from .callers import OK, Caller, Crowd, Tally
 from .conftest import Form
-from .vitals import answered, eventually, is_at_rest, scrape, thread_names, vitals
+from .vitals import answered, is_at_rest, scrape, thread_names, vitals
 
 pytestmark = pytest.mark.chaos
 

@@ -1,11 +1,9 @@
 """A server's process to numbers: memory, threads, open files, and what its own metrics say."""
 
 import re
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,16 +59,6 @@ def answered(metrics: dict[str, float]) -> dict[str, int]:
     return {
         name.removeprefix(prefix): int(value) for name, value in metrics.items() if name.startswith(prefix) and value
     }
-
-
-def eventually(holds: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:
-    """Whether `holds()` comes true in that time: for what a server does soon and tells nobody of."""
-    end = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(every_s)
-    return True
 
 
 def is_at_rest(running: Running) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from bothends.observe.metrics import Metrics
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.v1.embedding_pb2_grpc import EmbeddingServiceStub
+from tests.support.until import TIMEOUT_S, eventually
 
 from .stack import ROOT, Stack, docker, inspect, metric
 
@@ -37,14 +37,6 @@ def client(stack: Stack) -> Iterator[Client]:
     """A client of the published port."""
     with Client(stack.address("gateway", 50051)) as connected:
         yield connected
-
-
-def eventually(question: Callable[[], bool], *, within_s: float = 60) -> bool:
-    """Whether something becomes true in time; asked again and again, since containers tell nobody."""
-    end = time.monotonic() + within_s
-    while not (answer := question()) and time.monotonic() < end:
-        time.sleep(0.2)
-    return answer
 
 
 def ask(address: str, path: str) -> Any:
@@ -89,7 +81,7 @@ def test_who_no_longer_waits_frees_the_embedder(other: Callable[..., Stack]) -> 
     (embedder,) = project.containers("embedder")
     with grpc.insecure_channel(project.address("gateway", 50051)) as channel:
         calls = [EmbeddingServiceStub(channel).Embed.future(LONG) for _ in range(16)]
-        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") >= 8000)
+        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") >= 8000, within_s=TIMEOUT_S)
         for call in calls:
             call.cancel()
         assert eventually(lambda: metric(embedder, "bothends_queue_sentences") == 0, within_s=1)
@@ -103,7 +95,7 @@ def targets(stack: Stack) -> list[str]:
 
 def test_prometheus_scrapes_and_alertmanager_listens(stack: Stack) -> None:
     prometheus = stack.address("prometheus", 9090)
-    assert eventually(lambda: targets(stack) == ["up"])
+    assert eventually(lambda: targets(stack) == ["up"], within_s=TIMEOUT_S)
     found = ask(prometheus, "/api/v1/query?query=bothends_model_info")["data"]["result"]
     assert [sample["metric"]["name"] for sample in found] == ["english"]
     assert found[0]["metric"]["job"] == "bothends"
@@ -137,7 +129,7 @@ class Callers:
     def __enter__(self) -> "Callers":
         for thread in self._threads:
             thread.start()
-        assert eventually(lambda: self.answers >= 100)
+        assert eventually(lambda: self.answers >= 100, within_s=TIMEOUT_S)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -197,22 +189,22 @@ def test_replicas_share_the_load_and_one_may_go(stack: Stack, client: Client) ->
         client.encode(SAME)
         return all(metric(embedder, ANSWERED) > 0 for embedder in embedders)
 
-    assert eventually(all_are_known)
+    assert eventually(all_are_known, within_s=TIMEOUT_S)
     before = [metric(embedder, ANSWERED) for embedder in embedders]
     for _ in range(90):
         client.encode(SAME)
     shares = [metric(embedder, ANSWERED) - count for embedder, count in zip(embedders, before, strict=True)]
     assert sum(shares) == 90
     assert min(shares) >= 20, shares
-    assert eventually(lambda: targets(stack) == ["up"] * 3)
+    assert eventually(lambda: targets(stack) == ["up"] * 3, within_s=TIMEOUT_S)
 
     with Callers(stack.address("gateway", 50051)) as callers:
         docker("stop", embedders[1])
         answers = callers.answers
-        assert eventually(lambda: callers.answers > answers + 100)
+        assert eventually(lambda: callers.answers > answers + 100, within_s=TIMEOUT_S)
     assert callers.unforeseen == []
     assert inspect(embedders[1])["State"]["ExitCode"] == 0
-    assert eventually(lambda: targets(stack) == ["up"] * 2)
+    assert eventually(lambda: targets(stack) == ["up"] * 2, within_s=TIMEOUT_S)
     stack.up("--scale", "embedder=1")
 
 
@@ -226,7 +218,7 @@ def test_an_upgrade_interrupts_nobody(stack: Stack) -> None:
         docker("rm", old)
         (new,) = stack.containers("embedder")
         answers = callers.answers
-        assert eventually(lambda: callers.answers > answers + 100)
+        assert eventually(lambda: callers.answers > answers + 100, within_s=TIMEOUT_S)
     assert new != old
     assert "BOTHENDS_LOG_LEVEL=debug" in inspect(new)["Config"]["Env"]
     assert callers.unforeseen == []

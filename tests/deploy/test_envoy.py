@@ -15,10 +15,10 @@ import yaml
 from bothends import Client, DeadlineError, OverloadedError, Retry, SentenceError
 from bothends.settings import Settings
 from bothends.wire.messages import SERVICE
-from tests.chaos.vitals import eventually
 from tests.promises.test_retries import answered
 from tests.support.envoys import CONFIG, binary, envoy, healthy_ones, stat
 from tests.support.serving import Running, finish, start
+from tests.support.until import eventually
 
 ONCE = Retry(attempts=1)
 

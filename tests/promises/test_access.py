@@ -1,7 +1,6 @@
 """Who may call, over real connections: no key, a wrong one, a revoked one, and another's share."""
 
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
 from tests.support.doors import AT_ONCE_S, TIMEOUT_S, connected, embed, put, serving
+from tests.support.until import until
 
 LONG = ["word " * 250] * 300
 """Seconds of work for the model."""
@@ -205,20 +205,14 @@ def test_a_share_is_given_back_however_a_call_ends(
     else:
         sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
         call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
-        wait_until(lambda: account.in_progress == len(sentences))
+        until(lambda: account.in_progress == len(sentences))
         assert isinstance(error_of(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
         embed(channel, "a", key=door.keys["free"])
         if end == "cancelled":
             call.cancel()
-        wait_until(lambda: account.in_progress == 0)
+        until(lambda: account.in_progress == 0)
     assert len(embed(channel, *["a"] * 300, key=key).embeddings) == 300
     assert isinstance(error_of(lambda: embed(channel, *["a"] * 301, key=key)), RequestError)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end
 
 
 def http(server: Server, page: str, authorization: str | None = None) -> tuple[int, str | None]:

@@ -16,7 +16,8 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 
-TIMEOUT_S = 20
+from .until import TIMEOUT_S
+
 AT_ONCE_S = 1e-9
 """Files are looked at whenever they are needed."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

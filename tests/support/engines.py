@@ -3,8 +3,7 @@ model, no clock but the test's.
 """
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -20,8 +19,8 @@ from bothends.engines.select import PlacedEngine, engines
 from bothends.model.bundle import Bundle
 from bothends.settings import Settings
 
-TIMEOUT_S = 10
-
+from .until import TIMEOUT_S as TIMEOUT_S
+from .until import until as until
 
 SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built() else OnnxRuntimeEngine
 """The engine that serves the packaged model here by default."""
@@ -102,11 +101,3 @@ def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatc
         "failed": lambda fault, engine: None,
     }
     return EngineBatcher(engine, budgets(**bounds), **(options | changes))
-
-
-def until(happened: Callable[[], object]) -> None:
-    """Wait for what another thread or process does."""
-    end = time.monotonic() + TIMEOUT_S
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.001)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chaos.vitals import eventually
 from tests.support.paths import ROOT
+from tests.support.until import eventually
 
 CONFIG = ROOT / "deploy" / "envoy" / "envoy.yaml"
 

@@ -3,8 +3,6 @@
 import json
 import socket
 import ssl
-import time
-from collections.abc import Callable
 from http.client import HTTPResponse
 
 from bothends.server.server import Server
@@ -42,12 +40,6 @@ def answer_on(connection: socket.socket) -> tuple[int, str]:
     answer = HTTPResponse(connection)
     answer.begin()
     return answer.status, answer.read().decode()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end
 
 
 def queued(server: Server) -> float:

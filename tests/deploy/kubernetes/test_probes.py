@@ -5,8 +5,7 @@ import os
 import shutil
 import signal
 import ssl
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
-from tests.support.doors import TIMEOUT_S, serving
+from tests.support.doors import serving
 from tests.support.serving import Running, finish, kept_busy, start
+from tests.support.until import until
 
 from .manifests import Resource, container, environment, variant
 
@@ -92,12 +92,6 @@ def started(resources: list[Resource], mounts: Mapping[str, Path] | None = None)
 
 def _moved(value: str, mount: str, folder: Path) -> str:
     return str(folder) + value.removeprefix(mount) if value == mount or value.startswith(f"{mount}/") else value
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end
 
 
 def test_a_serving_pod_is_started_ready_and_alive() -> None:
