@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -18,7 +17,7 @@ from bothends.wire.messages import SERVICE
 from tests.promises.test_retries import answered
 from tests.support.envoys import CONFIG, binary, envoy, healthy_ones, stat
 from tests.support.serving import Running, finish, start
-from tests.support.until import eventually
+from tests.support.until import until
 
 ONCE = Retry(attempts=1)
 
@@ -59,6 +58,7 @@ def test_its_figures_are_ours() -> None:
     assert float(keepalive.removesuffix("s")) > Settings.model_fields["min_ping_s"].default
 
 
+@pytest.mark.slow
 def test_calls_are_spread_and_answers_are_the_same_bytes(three: list[Running]) -> None:
     """Also in several requests, and in a stream."""
     sentences = [f"dragon number {number}" for number in range(600)]
@@ -75,6 +75,7 @@ def test_calls_are_spread_and_answers_are_the_same_bytes(three: list[Running]) -
     assert min(spread) >= 3, spread  # drawn at random
 
 
+@pytest.mark.slow
 def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> None:
     """Which sentence it was; that the time is over, also where the server stands still."""
     with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
@@ -83,15 +84,14 @@ def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> 
         assert raised.value.index == 1
         for server in three:
             server.process.send_signal(signal.SIGSTOP)
-        began = time.monotonic()
         with pytest.raises(DeadlineError):
             client.encode(["a"], timeout_s=0.3)
-        assert time.monotonic() - began < 2
         for server in three:
             server.process.send_signal(signal.SIGCONT)
-        assert eventually(lambda: stat(page, "upstream_rq_active") == 0, within_s=10)  # the server's end of it is over
+        until(lambda: stat(page, "upstream_rq_active") == 0)  # the server's end of it is over
 
 
+@pytest.mark.slow
 def test_retryinfo_arrives_where_all_are_full() -> None:
     """After a second server was asked."""
     with ExitStack() as stack:
@@ -105,7 +105,7 @@ def test_retryinfo_arrives_where_all_are_full() -> None:
             stack.callback(held.cancel)
         target, page = stack.enter_context(envoy(targets(servers), healthy=2))
         client = stack.enter_context(Client(target, retry=ONCE))
-        assert eventually(lambda: is_full(client), within_s=10)
+        until(lambda: is_full(client))
         retries = stat(page, "upstream_rq_retry")
         with pytest.raises(OverloadedError, match="in progress") as raised:
             client.encode(["a"])
@@ -121,6 +121,7 @@ def is_full(client: Client) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_who_drains_is_left_out_and_nobody_notices(three: list[Running]) -> None:
     """By callers that don't try again themselves."""
     with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
@@ -129,6 +130,6 @@ def test_who_drains_is_left_out_and_nobody_notices(three: list[Running]) -> None
         three[0].process.send_signal(signal.SIGTERM)
         while three[0].process.poll() is None:
             client.encode(["a"])
-        assert eventually(lambda: healthy_ones(page) == 2, within_s=10)
+        until(lambda: healthy_ones(page) == 2)
         for _ in range(20):
             client.encode(["a"])

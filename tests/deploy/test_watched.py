@@ -21,7 +21,10 @@ import yaml
 from bothends import Client, SentenceError
 from tests.conftest import WORDS
 from tests.support.serving import Running
+from tests.support.until import TIMEOUT_S
 from tests.support.watching import ON_A_GPU, ROOT, Prometheus, Query, metrics_in, queries
+
+pytestmark = pytest.mark.slow  # a Prometheus has to scrape for as long as its rules look back
 
 LOAD_S = 20.0
 CALLERS = 3
@@ -107,7 +110,7 @@ def watching(prometheus: str, folder: Path, target: str) -> Iterator[httpx.Clien
 
 def until(watched: Watched, expression: str, value: float) -> None:
     """Wait until an expression has a value."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + TIMEOUT_S
     while (found := watched.prometheus.ask(expression)) != [value]:
         assert time.monotonic() < end, f"{expression} is {found}, not {value}"
         time.sleep(0.1)  # Prometheus tells nobody when it has scraped

@@ -13,6 +13,8 @@ from tests.bulk.conftest import environment, write_lines
 from tests.support.paths import ROOT
 from tests.support.serving import BOTHENDS
 
+pytestmark = pytest.mark.slow  # every command of the page starts a process
+
 DOCUMENT = ROOT / "docs" / "bulk.md"
 
 

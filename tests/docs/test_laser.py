@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.importing import original_laser as original
 
 from .reading import follow
+
+pytestmark = pytest.mark.slow  # every command of the page starts a process
 
 
 def test_the_page_holds(tmp_path: Path) -> None:

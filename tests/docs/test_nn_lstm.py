@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from .reading import follow
+
+pytestmark = pytest.mark.slow  # every command of the page starts a process
 
 
 def test_the_page_holds(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How many connections there may be, how long each may last, and what it may not do: at the limit and one past it."""
+"""Connections: how many there may be, how long each may last and what it may not do, at each limit and one past it."""
 
 import socket
 import time
@@ -24,9 +24,14 @@ def small(toy_bundle: Bundle) -> Iterator[Server]:
         max_connections=3,
         max_http_connections=3,
         max_header_bytes=4096,
-        handshake_s=SHORT_S,
-        http_idle_s=1,
     ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def hasty(toy_bundle: Bundle) -> Iterator[Server]:
+    """A server that gives a handshake, a request and an idle connection little time."""
+    with serving(toy_bundle, handshake_s=SHORT_S, http_idle_s=1) as server:
         yield server
 
 
@@ -62,38 +67,39 @@ def test_bytes_of_http_headers(small: Server) -> None:
 
 
 def test_http_headers_that_never_end(small: Server) -> None:
-    """Are refused once they are too large, and not kept."""
+    """Headers without an end are refused once they are too large, and not kept."""
     with http(small) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 4096)
         assert connection.recv(12) == b"HTTP/1.1 400"
 
 
-def test_who_connects_and_says_nothing_is_disconnected(small: Server) -> None:
-    """gRPC's handshake, a HTTP request that doesn't come, and one that never ends."""
-    for port, said in ((small.port, b""), (small.http_port, b""), (small.http_port, b"GET /readyz HTTP/1.1\r\nHo")):
+def test_who_connects_and_says_nothing_is_disconnected(hasty: Server) -> None:
+    """gRPC's handshake, an HTTP request that doesn't come, and one that never ends: each has its time, and no more."""
+    for port, said in ((hasty.port, b""), (hasty.http_port, b""), (hasty.http_port, b"GET /readyz HTTP/1.1\r\nHo")):
         started = time.monotonic()
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
             connection.sendall(said)
             read_to_end(connection)
-        assert SHORT_S * 0.9 <= time.monotonic() - started < SHORT_S + 5
+        assert time.monotonic() - started >= SHORT_S * 0.9
 
 
-def test_each_http_request_has_its_time(small: Server) -> None:
-    """A connection is used for longer than one may take; the last must come whole too."""
+@pytest.mark.timing
+def test_each_http_request_has_its_time(hasty: Server) -> None:
+    """A connection may be used for longer than one request may take; the last must come whole too."""
     end = time.monotonic() + 2 * SHORT_S
-    with http(small) as connection:
+    with http(hasty) as connection:
         while time.monotonic() < end:
             assert ask(connection) == 200
         connection.sendall(b"GET /readyz HTTP/1.1\r\nHo")  # ends uvicorn's own patience with an idle connection
         read_to_end(connection)
 
 
-def test_an_idle_http_connection_is_closed(small: Server) -> None:
+def test_an_idle_http_connection_is_closed(hasty: Server) -> None:
     started = time.monotonic()
-    with http(small) as connection:
+    with http(hasty) as connection:
         ask(connection)
         read_to_end(connection)
-    assert 0.9 <= time.monotonic() - started < 6
+    assert time.monotonic() - started >= 0.9
 
 
 @pytest.mark.parametrize("setting", ["idle_s", "age_s"])
@@ -101,7 +107,7 @@ def test_a_connection_that_is_idle_or_old_is_told_to_go(toy_bundle: Bundle, sett
     started = time.monotonic()
     with serving(toy_bundle, **{setting: 1.0}) as server, RawHttp2(server.port) as raw:
         assert raw.read_until(GOAWAY) is not None
-        assert 0.8 <= time.monotonic() - started < 10
+        assert time.monotonic() - started >= 0.8
 
 
 def test_callers_do_not_notice_that_a_connection_grew_old(toy_bundle: Bundle) -> None:

@@ -13,6 +13,8 @@ from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.settings import Settings
 
+pytestmark = pytest.mark.timing  # each takes a text's time at three sizes
+
 CHARS = 65_536
 """The limit on a sentence, by default."""
 SIZES = (CHARS // 16, CHARS, 16 * CHARS)

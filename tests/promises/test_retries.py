@@ -11,6 +11,8 @@ from bothends import Client, Retry
 from tests.support.awaited import Awaited
 from tests.support.serving import Running, finish, start
 
+pytestmark = pytest.mark.slow  # kills servers under load
+
 PATIENT = Retry(attempts=60, burst=1000)
 """As long as a restart may take on a busy machine."""
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])

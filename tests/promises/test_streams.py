@@ -16,6 +16,8 @@ from tests.support.awaited import Awaited
 from tests.support.serving import Running, finish, start
 from tests.support.streams import Stream, request
 
+pytestmark = pytest.mark.slow  # kills servers and measures their memory
+
 PATIENT = Retry(attempts=60, burst=1000)
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 UNREAD = [("grpc.http2.bdp_probe", 0)]

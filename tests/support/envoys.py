@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.support.paths import ROOT
-from tests.support.until import eventually
+from tests.support.until import TIMEOUT_S, eventually
 
 CONFIG = ROOT / "deploy" / "envoy" / "envoy.yaml"
 
@@ -52,9 +52,9 @@ def envoy(targets: Sequence[str], *, healthy: int = 1) -> Iterator[tuple[str, st
         flags = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "--log-path", log]
         process = subprocess.Popen([binary(), "-c", file, "--admin-address-path", admin, *flags])
         try:
-            assert eventually(lambda: admin.exists() and ":" in admin.read_text(), within_s=20), log.read_text()
+            assert eventually(lambda: admin.exists() and ":" in admin.read_text(), within_s=TIMEOUT_S), log.read_text()
             page = f"http://{admin.read_text()}"
-            assert eventually(lambda: healthy_ones(page) >= healthy, within_s=20), ask(page, "clusters")
+            assert eventually(lambda: healthy_ones(page) >= healthy, within_s=TIMEOUT_S), ask(page, "clusters")
             listeners = json.loads(ask(page, "listeners?format=json"))["listener_statuses"]
             address = listeners[0]["local_address"]["socket_address"]
             yield f"{address['address']}:{address['port_value']}", page
