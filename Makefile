@@ -10,7 +10,7 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 APART := not compose and not chaos and not ray
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve kernel kernel-check test test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
+.PHONY: help serve kernel kernel-check test test-slow test-timing test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -26,9 +26,13 @@ kernel-check: $(VENV)/.test ## Run the native engine and its tests under GCC's s
 test: $(VENV)/.test $(VENV)/.native lint ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
 	@$(BIN)/pytest $(WORKERS) $(ARGS)
 
-test-all: $(VENV)/.clients test ## The same, then what is slow, then what measures time
+test-slow: $(VENV)/.test $(VENV)/.native $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
+
+test-timing: $(VENV)/.test $(VENV)/.native ## Test what measures time or memory, on a machine with nothing else to do
 	@$(BIN)/pytest -m "timing and $(APART)" $(ARGS)
+
+test-all: test test-slow test-timing ## All three
 
 chaos: $(VENV)/.test $(VENV)/.native ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
