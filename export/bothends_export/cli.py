@@ -77,7 +77,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
 
     from bothends.engines.select import engines
     from bothends.model.bundle import Bundle
-    from bothends.settings import Settings
+    from bothends.settings import EngineSettings
 
     from . import checkpoint as checkpoints
     from .equivalence import comparisons
@@ -86,7 +86,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
 
     opened = Bundle.open(bundle)
     encoder = fitting(opened, checkpoints.load(checkpoint)) if checkpoint else lift(opened)
-    engine = next(engines(opened, Settings.load(settings, {})))
+    engine = next(engines(opened, EngineSettings.load(settings, {})))
     exact = settings["device"] == "cpu" and settings["precision"] == "float32"
     tolerance = TOLERANCE if exact else engine.tolerance
     with Progress(transient=True) as progress:

@@ -20,7 +20,7 @@ from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.versions import newest
 from .options import EmbedOptions, Options, encoded, parse_options
-from .settings import Settings
+from .settings import EmbedderSettings
 
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1
@@ -67,7 +67,7 @@ class Encoder:
         asked |= {} if workers is None else {"workers": str(workers)}
         # Limits keep callers from each other; here there is one, and `embed` holds no more than a few windows at once.
         limits = dict.fromkeys(("sentence_chars", "request_tokens", "queue_tokens"), str(_NO_LIMIT))
-        settings = Settings.load(
+        settings = EmbedderSettings.load(
             asked | {f"max_{name}": most for name, most in limits.items()} | {"max_sentences": str(WINDOW)}, {}
         )
         found = default_path() if bundle is None else newest(Path(bundle))

@@ -15,7 +15,7 @@ from bothends.errors import DeadlineError, DrainingError, RequestError, Sentence
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 
 LONG = ["word " * 250] * 400
 
@@ -28,7 +28,7 @@ def metrics() -> Metrics:
 @pytest.fixture
 def embedder(english: Bundle, metrics: Metrics) -> Iterator[Embedder]:
     with Embedder.load(
-        english, settings=Settings(device="cpu", workers=1, max_sentences=500), metrics=metrics
+        english, settings=EmbedderSettings(device="cpu", workers=1, max_sentences=500), metrics=metrics
     ) as loaded:
         yield loaded
 
@@ -97,7 +97,7 @@ def test_batches_are_as_wide_as_the_device_likes(
     session.device = device
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
     model = LoadedModel(english, tokenizer, session)
-    loaded = Embedder(model, settings=Settings.load(settings, {}), metrics=Metrics())
+    loaded = Embedder(model, settings=EmbedderSettings.load(settings, {}), metrics=Metrics())
     session.rows = []
     with loaded:
         loaded.embed(["there will be dragons"] * 200)

@@ -9,7 +9,7 @@ from bothends.core.embedder import Embedder
 from bothends.errors import RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.options import Options
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 
 WORDS = ["there will be dragons", "a man plays the guitar"]
 MOST = 40
@@ -18,7 +18,7 @@ MOST = 40
 
 @pytest.fixture(scope="module")
 def embedder(toy_bundle: Bundle) -> Iterator[Embedder]:
-    settings = Settings(device="cpu", workers=1, max_sentences=5, max_request_tokens=100)
+    settings = EmbedderSettings(device="cpu", workers=1, max_sentences=5, max_request_tokens=100)
     with Embedder.load(toy_bundle, settings=settings) as loaded:
         yield loaded
 

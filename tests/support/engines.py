@@ -18,7 +18,7 @@ from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.engines.select import PlacedEngine, engines
 from bothends.model.bundle import Bundle
-from bothends.settings import Settings
+from bothends.settings import EngineSettings
 
 TIMEOUT_S = 10
 
@@ -29,7 +29,7 @@ SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built(
 
 def placed(bundle: Bundle) -> PlacedEngine:
     """What serves a bundle here by default: its rows are a server's to the bit."""
-    return next(engines(bundle, Settings(device="cpu")))
+    return next(engines(bundle, EngineSettings(device="cpu")))
 
 
 class HeldEngine:

@@ -16,7 +16,7 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 
 from .engines import TIMEOUT_S
 
@@ -66,7 +66,7 @@ class Supervised:
         self.fitness: list[bool] = []
         self.broken_loads = 0
         self.metrics = Metrics()
-        self.settings = Settings(workers=2, engine_timeout_s=timeout_s)
+        self.settings = EmbedderSettings(workers=2, engine_timeout_s=timeout_s)
         seen = supervisor.fingerprint(root)
         self.embedder = Embedder(
             self.load(Bundle.open(supervisor.newest(root))), settings=self.settings, metrics=self.metrics

@@ -27,7 +27,7 @@ from ..model.tokenizer import Pieces
 from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
-from ..settings import Settings
+from ..settings import EmbedderSettings
 from .inputs import InputReader, RequestLimits, Sentences, Unreadable, refuse
 from .loaded import LoadedModel, batching
 from .selftest import SelfTest
@@ -49,7 +49,7 @@ class AcceptedRequest:
 class Embedder:
     """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
 
-    def __init__(self, model: LoadedModel, *, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, model: LoadedModel, *, settings: EmbedderSettings, metrics: Metrics) -> None:
         self.limits = RequestLimits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
@@ -78,9 +78,9 @@ class Embedder:
         self.serve(model)
 
     @classmethod
-    def load(cls, bundle: Bundle, *, settings: Settings | None = None, metrics: Metrics | None = None) -> Self:
+    def load(cls, bundle: Bundle, *, settings: EmbedderSettings | None = None, metrics: Metrics | None = None) -> Self:
         """Load `bundle` on the device that `settings` ask for. Raises BundleError or DeviceError."""
-        settings = settings or Settings()
+        settings = settings or EmbedderSettings()
         return cls(LoadedModel.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
 
     def serve(self, model: LoadedModel) -> None:

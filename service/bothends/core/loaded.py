@@ -18,7 +18,7 @@ from ..errors import NotServingError, SelfTestError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import Bundle
 from ..model.tokenizer import Tokenizer
-from ..settings import Settings
+from ..settings import EmbedderSettings
 from .selftest import SelfTest, self_test
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class LoadedModel:
         self.self_test = self.prove(engine.run)
 
     @classmethod
-    def load(cls, bundle: Bundle, settings: Settings) -> Self:
+    def load(cls, bundle: Bundle, settings: EmbedderSettings) -> Self:
         """Place `bundle` on the best engine that `settings` allow and that proves itself.
 
         Raises BundleError, SelfTestError among them, or DeviceError.

@@ -17,7 +17,7 @@ from ..errors import BothendsError, BundleError, NotServingError, OverloadedErro
 from ..model.bundle import Bundle, default_path
 from ..model.versions import Fingerprint, fingerprint, newest
 from ..observe.metrics import Metrics
-from ..settings import Settings
+from ..settings import ModelSettings
 from .embedder import Embedder
 from .loaded import LoadedModel
 
@@ -75,7 +75,7 @@ class Supervisor:
     @classmethod
     def load(
         cls,
-        settings: Settings,
+        settings: ModelSettings,
         metrics: Metrics,
         *,
         when_fit: Callable[[bool], None],

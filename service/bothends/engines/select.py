@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..errors import BundleError, DeviceError
 from ..model.bundle import Bundle
-from ..settings import Settings
+from ..settings import EngineSettings
 from . import cuda, native
 from .contract import Engine
 
@@ -39,7 +39,7 @@ class PlacedEngine(Engine, Protocol):
         ...
 
 
-def engines(bundle: Bundle, settings: Settings) -> Iterator[PlacedEngine]:
+def engines(bundle: Bundle, settings: EngineSettings) -> Iterator[PlacedEngine]:
     """The engines that `settings` allow, one placed when the one before isn't good enough.
 
     Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.
@@ -58,12 +58,12 @@ def engines(bundle: Bundle, settings: Settings) -> Iterator[PlacedEngine]:
     yield OnnxRuntimeEngine(bundle, device=device)
 
 
-def choose_device(settings: Settings) -> str:
+def choose_device(settings: EngineSettings) -> str:
     """The device that will be used: the one asked for, or what "auto" stands for here."""
     if settings.device != "auto":
         return settings.device
     return "cuda" if cuda.is_installed() and not settings.needs_native else "cpu"
 
 
-def _native(bundle: Bundle, settings: Settings) -> native.NativeEngine:
+def _native(bundle: Bundle, settings: EngineSettings) -> native.NativeEngine:
     return native.NativeEngine(bundle, precision=settings.precision, level=settings.native_level)
