@@ -115,9 +115,9 @@ class Batcher:
                 self._changed.notify()  # the attendant would have taken less, and will take it itself
         return request
 
-    def refuse_if_hopeless(self, tokens: int, deadline: float | None) -> None:
-        """Raise what `submit` would for so many tokens."""
-        self._waiting.refuse_if_hopeless(tokens, deadline, now=self._clock())
+    def refuse_if_hopeless(self, fewest_tokens: int, deadline: float | None) -> None:
+        """Raise what `submit` would for want of room or time, even if a request has no more than so many tokens."""
+        self._waiting.refuse_if_hopeless(fewest_tokens, deadline, now=self._clock())
 
     def close(self, *, timeout_s: float) -> bool:
         """Take nothing new, finish what waits, stop; a source must have ended before. Returns whether all was finished:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,13 @@ class AcceptedRequest:
     token_counts: list[int]
     truncated: list[bool]
     options: Options
+
+
+class _Served(NamedTuple):
+    """A model with the reader of its input, which change together."""
+
+    model: LoadedModel
+    reader: InputReader
 
 
 class Embedder:
@@ -85,7 +92,7 @@ class Embedder:
 
     def serve(self, model: LoadedModel) -> None:
         """Let `model`, on the same device, embed all that comes from now on. What waits is its predecessor's still."""
-        self.model = model
+        self._served = _Served(model, InputReader(model.tokenizer, model.config, self.limits))
         self._metrics.serving(
             name=model.config.name, version=model.config.version, device=model.device, provider=model.provider
         )
@@ -99,6 +106,11 @@ class Embedder:
     def when_failed(self, then: Callable[[Fault, Engine], None]) -> None:
         """Call `then` soon after an engine has done something wrong; it must return soon."""
         self._failed = then
+
+    @property
+    def model(self) -> LoadedModel:
+        """Model that embeds what comes now."""
+        return self._served.model
 
     @property
     def wait_s(self) -> float:
@@ -132,10 +144,9 @@ class Embedder:
         frees the queue's places at once. Where `unreadable` doesn't raise what it is told of, the other sentences are
         embedded.
         """
-        model = self._trusted()  # one for all that follows: another may take over at any time
-        reader = InputReader(model.tokenizer, model.config, self.limits)
+        model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
-        self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
+        self._batcher.refuse_if_hopeless(reader.fewest_tokens(sentences), deadline)  # before more is spent on them
         with self._metrics.phase("tokenise"):
             tokens = reader.read(sentences, options, between=partial(_give_up, deadline), unreadable=unreadable)
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
@@ -146,8 +157,7 @@ class Embedder:
         self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
     ) -> tuple[str, list[Pieces]]:
         """The model's version, and what it reads of each sentence. Raises as `begin` does."""
-        model = self._trusted()
-        reader = InputReader(model.tokenizer, model.config, self.limits)
+        model, reader = self._trusted()
         reader.check(len(sentences), options)
         return model.config.version, reader.pieces(sentences, options, between=partial(_give_up, deadline))
 
@@ -174,10 +184,11 @@ class Embedder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _trusted(self) -> LoadedModel:
-        if self.model.is_withdrawn:
+    def _trusted(self) -> _Served:
+        served = self._served
+        if served.model.is_withdrawn:
             raise NotServingError("the model failed its self-test and is being loaded anew")
-        return self.model
+        return served
 
 
 def _give_up(deadline: float | None) -> None:

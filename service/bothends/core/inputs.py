@@ -62,6 +62,12 @@ class InputReader:
                 field="dimensions",
             )
 
+    def fewest_tokens(self, sentences: Sentences) -> int:
+        """Tokens that `sentences` have at least, if all can be read: of text one a sentence, of ids what is kept."""
+        if is_text(sentences):
+            return len(sentences)
+        return sum(min(len(ids), self._config.max_tokens) for ids in sentences)
+
     def read(
         self, sentences: Sentences, options: Options, *, between: Callable[[], None], unreadable: Unreadable = refuse
     ) -> list[Tokens]:

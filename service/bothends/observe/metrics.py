@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -66,14 +66,12 @@ _BUILD = {
     "kernel": _installed("bothends-kernel"),
 }
 
-disable_created_metrics()  # a time stamp beside each series doubles a scrape and says nothing here
-
 
 class Metrics:
     """One server's metrics in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = _Registry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
         self._refused = Counter(
@@ -198,6 +196,18 @@ class Metrics:
         if self._served not in (None, labels):
             self._model.remove(*self._served)
         self._served = labels
+
+
+class _Registry(CollectorRegistry):
+    """Series without the time stamps of their creation, which double a scrape and say nothing here.
+
+    The library's own switch for them is the whole process's: it would take them from a host application's metrics too.
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in super().collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
 
 
 class _Timer(AbstractContextManager[None]):
