@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .chunks import WINDOW, WINDOW_CHARS, chunks
 from .core.embedder import AcceptedRequest, Embedder, Rows
-from .core.inputs import Unreadable, refuse
+from .core.inputs import OnError, refuse
 from .embeddings import Embeddings, joined, rows_or_warning
 from .engines.contract import precision_of
 from .errors import SentenceError
@@ -90,10 +90,8 @@ class Encoder:
         """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
         return self.embed_readable(sentences, refuse, **asked)
 
-    def embed_readable(
-        self, sentences: Sequence[str], unreadable: Unreadable, **asked: Unpack[EmbedOptions]
-    ) -> Embeddings:
-        """As `embed`, of those sentences that can be embedded: `unreadable` is told of each other one."""
+    def embed_readable(self, sentences: Sequence[str], on_error: OnError, **asked: Unpack[EmbedOptions]) -> Embeddings:
+        """As `embed`, of those sentences that can be embedded: `on_error` is told of each other one."""
         texts = _texts(sentences)
         options, encoding = parse_options(**asked)
         begun: deque[_Begun] = deque()
@@ -102,7 +100,7 @@ class Encoder:
             for start, stop in chunks([len(text) for text in texts], most=WINDOW, most_size=WINDOW_CHARS):
                 if len(begun) == _IN_FLIGHT:
                     found.append(self._finish(begun.popleft()))
-                begun.append(self._begin(texts[start:stop], start, options, unreadable))
+                begun.append(self._begin(texts[start:stop], start, options, on_error))
             while begun:
                 found.append(self._finish(begun.popleft()))
         finally:
@@ -122,13 +120,13 @@ class Encoder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self, texts: list[str], start: int, options: Options, unreadable: Unreadable) -> _Begun:
+    def _begin(self, texts: list[str], start: int, options: Options, on_error: OnError) -> _Begun:
         """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
 
         def tell(error: SentenceError) -> None:
-            unreadable(error.at(start + error.index))
+            on_error(error.at(start + error.index))
 
-        return self._embedder.begin(texts, options, unreadable=tell)
+        return self._embedder.begin(texts, options, on_error=tell)
 
     def _finish(self, begun: _Begun) -> Embeddings:
         accepted, rows = begun

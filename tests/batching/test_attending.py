@@ -118,7 +118,7 @@ def attended(engine: HangingEngine, clock: Clock) -> Iterator[Attended]:
 
     def start(**changes: object) -> Inbox:
         inbox = Inbox(batcher_of(engine, clock=clock, max_queue_tokens=1000, **changes))
-        inbox.batcher.attend_to(inbox)
+        inbox.batcher.pull_from(inbox)
         made.append(inbox)
         return inbox
 

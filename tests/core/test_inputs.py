@@ -78,7 +78,7 @@ def test_ids_have_the_same_limits(embedder: Embedder) -> None:
 
 def test_unreadable_ids_may_cost_themselves_only(embedder: Embedder, ids: list[list[int]]) -> None:
     errors: list[SentenceError] = []
-    accepted, rows = embedder.begin([[-1], ids[0], [], ids[1]], unreadable=errors.append)
+    accepted, rows = embedder.begin([[-1], ids[0], [], ids[1]], on_error=errors.append)
     found = embedder.finish(accepted, rows.result(10))
     assert sorted(error.index for error in errors) == [0, 2]
     assert np.array_equal(found.rows, embedder.embed(ids).rows)

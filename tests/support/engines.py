@@ -16,7 +16,7 @@ from bothends.batching.scheduler import Budgets
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.engines.select import PlacedEngine, engines
+from bothends.engines.select import LoadedEngine, engines
 from bothends.model.bundle import Bundle
 from bothends.settings import EngineSettings
 
@@ -27,7 +27,7 @@ SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built(
 """The engine that serves the packaged model here by default."""
 
 
-def placed(bundle: Bundle) -> PlacedEngine:
+def placed(bundle: Bundle) -> LoadedEngine:
     """What serves a bundle here by default: its rows are a server's to the bit."""
     return next(engines(bundle, EngineSettings(device="cpu")))
 

@@ -86,7 +86,7 @@ class Batcher:
         """About how long a sentence of the usual length would wait that came now, seconds."""
         return self._waiting.wait_s
 
-    def attend_to(self, source: WorkSource) -> None:
+    def pull_from(self, source: WorkSource) -> None:
         """Bring in what comes to `source`, until nothing more will."""
         with self._changed:
             self._source = source

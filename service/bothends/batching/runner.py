@@ -87,7 +87,7 @@ class Runner:
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
-        self._throughput.saw(sum(lengths), engine_s, at_once=self._at_once)
+        self._throughput.record(sum(lengths), engine_s, at_once=self._at_once)
         waits = [started - sentence.since for sentence in batch]
         computed = len(batch) * max(lengths) if pads else sum(lengths)
         return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)

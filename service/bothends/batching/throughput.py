@@ -10,7 +10,7 @@ class Throughput:
     def __init__(self) -> None:
         self._tokens_per_s = 0.0
 
-    def saw(self, tokens: int, seconds: float, *, at_once: int) -> None:
+    def record(self, tokens: int, seconds: float, *, at_once: int) -> None:
         """`tokens` took `seconds`, while as much went on in `at_once` places."""
         if seconds > 0:
             speed = tokens / seconds * at_once

@@ -28,7 +28,7 @@ from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
 from ..settings import EmbedderSettings
-from .inputs import InputReader, RequestLimits, Sentences, Unreadable, refuse
+from .inputs import InputReader, OnError, RequestLimits, Sentences, refuse
 from .loaded import LoadedModel, batching
 from .selftest import SelfTest
 
@@ -103,7 +103,7 @@ class Embedder:
         model = self.model
         return model.prove(lambda ids: self._batcher.submit(ids, engine=model).result())
 
-    def when_failed(self, then: Callable[[Fault, Engine], None]) -> None:
+    def on_fault(self, then: Callable[[Fault, Engine], None]) -> None:
         """Call `then` soon after an engine has done something wrong; it must return soon."""
         self._failed = then
 
@@ -136,19 +136,21 @@ class Embedder:
         *,
         deadline: float | None = None,
         span: Span = NO_SPAN,
-        unreadable: Unreadable = refuse,
+        on_error: OnError = refuse,
     ) -> tuple[AcceptedRequest, Rows]:
         """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
-        frees the queue's places at once. Where `unreadable` doesn't raise what it is told of, the other sentences are
+        frees the queue's places at once. Where `on_error` doesn't raise what it is told of, the other sentences are
         embedded.
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
         self._batcher.refuse_if_hopeless(reader.fewest_tokens(sentences), deadline)  # before more is spent on them
         with self._metrics.phase("tokenise"):
-            tokens = reader.read(sentences, options, between=partial(_give_up, deadline), unreadable=unreadable)
+            tokens = reader.read(
+                sentences, options, check_deadline=partial(_check_deadline, deadline), on_error=on_error
+            )
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
         counts = [len(sentence.ids) for sentence in tokens]
         return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
@@ -159,7 +161,8 @@ class Embedder:
         """The model's version, and what it reads of each sentence. Raises as `begin` does."""
         model, reader = self._trusted()
         reader.check(len(sentences), options)
-        return model.config.version, reader.pieces(sentences, options, between=partial(_give_up, deadline))
+        pieces = reader.pieces(sentences, options, check_deadline=partial(_check_deadline, deadline))
+        return model.config.version, pieces
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
         """The second half: `rows` are what the future holds."""
@@ -168,9 +171,9 @@ class Embedder:
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
 
-    def attend_to(self, source: WorkSource) -> None:
+    def pull_from(self, source: WorkSource) -> None:
         """Bring in what comes to `source`, by the threads that run the model."""
-        self._batcher.attend_to(source)
+        self._batcher.pull_from(source)
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
@@ -191,7 +194,7 @@ class Embedder:
         return served
 
 
-def _give_up(deadline: float | None) -> None:
+def _check_deadline(deadline: float | None) -> None:
     if deadline is not None and time.monotonic() >= deadline:
         raise DeadlineError("the deadline passed before the sentences were tokenised")
 

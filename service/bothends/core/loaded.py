@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..engines.contract import TokenIds
 from ..engines.cuda import warm_up
-from ..engines.select import PlacedEngine, engines
+from ..engines.select import LoadedEngine, engines
 from ..errors import NotServingError, SelfTestError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import Bundle
@@ -57,7 +57,7 @@ def batching(config: EncoderConfig, device: str) -> BatchSizes:
 class LoadedModel:
     """One version of an encoder on one engine. Safe to use from several threads at once."""
 
-    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: PlacedEngine) -> None:
+    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: LoadedEngine) -> None:
         """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
         self.config = bundle.config
         self.card = bundle.card
@@ -80,7 +80,7 @@ class LoadedModel:
         """
         config = bundle.config
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
-        tokenizer.must_fit(config.vocabulary_size)
+        tokenizer.check_vocabulary(config.vocabulary_size)
         failure: SelfTestError | None = None
         for engine in engines(bundle, settings):
             if failure:
@@ -101,9 +101,9 @@ class LoadedModel:
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         """As every engine's. Raises NotServingError for a model that was withdrawn, even if it was so meanwhile."""
-        self._must_be_trusted()
+        self._check_trusted()
         rows = self._engine.run(sentences)
-        self._must_be_trusted()
+        self._check_trusted()
         return rows
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
@@ -119,10 +119,10 @@ class LoadedModel:
         """End the runs that go on, as soon as the engine can."""
         self._engine.stop()
 
-    def is_same(self, bundle: Bundle) -> bool:
+    def matches(self, bundle: Bundle) -> bool:
         """Whether it was made of what `bundle` holds."""
         return self.config == bundle.config
 
-    def _must_be_trusted(self) -> None:
+    def _check_trusted(self) -> None:
         if self.is_withdrawn:
             raise NotServingError("the model that was to answer is no longer trusted")

@@ -16,7 +16,7 @@ from .contract import Engine
 _log = logging.getLogger(__name__)
 
 
-class PlacedEngine(Engine, Protocol):
+class LoadedEngine(Engine, Protocol):
     """An engine that holds a bundle's weights on a device."""
 
     @property
@@ -39,7 +39,7 @@ class PlacedEngine(Engine, Protocol):
         ...
 
 
-def engines(bundle: Bundle, settings: EngineSettings) -> Iterator[PlacedEngine]:
+def engines(bundle: Bundle, settings: EngineSettings) -> Iterator[LoadedEngine]:
     """The engines that `settings` allow, one placed when the one before isn't good enough.
 
     Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.

@@ -109,7 +109,7 @@ class EncoderConfig(BaseModel):
         """Whether an embedding is a forward half, then a backward half."""
         return self.bidirectional and self.head is None and self.pooling != "first_and_last_output"
 
-    def must_nest(self, sizes: Sequence[int]) -> None:
+    def check_nested_dimensions(self, sizes: Sequence[int]) -> None:
         """Raises ValueError unless `sizes` can be nested dimensions: of each half, its first k/2 numbers."""
         if sizes and not self.has_halves:
             raise ValueError("nested_dimensions: an embedding without a forward and a backward half has none")

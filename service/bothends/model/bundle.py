@@ -71,7 +71,7 @@ class BundleConfig(EncoderConfig):
 
     @model_validator(mode="after")
     def _nested_dimensions_grow_within(self) -> Self:
-        self.must_nest(self.nested_dimensions)
+        self.check_nested_dimensions(self.nested_dimensions)
         return self
 
     @property
@@ -79,7 +79,7 @@ class BundleConfig(EncoderConfig):
         """How many it can have, going up: the nested ones, and all."""
         return (*self.nested_dimensions, self.dimension)
 
-    def told_pooling(self) -> str | None:
+    def pooling_note(self) -> str | None:
         """What to know of a pooling that isn't the final states; None of theirs."""
         if self.pooling == "final_states":
             return None
@@ -124,7 +124,7 @@ class Golden:
     def from_bytes(cls, content: bytes) -> "Golden":
         """Read golden.npz. Raises ValueError where it isn't one."""
         try:
-            _must_unpack_to(_MOST_GOLDEN_BYTES, content)
+            _check_unpacked_size(_MOST_GOLDEN_BYTES, content)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 text = _GoldenText.model_validate_json(arrays["text"].tobytes())
                 embeddings = np.asarray(arrays["embeddings"])  # a member that is no array comes as bytes
@@ -207,7 +207,7 @@ def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
         raise BundleError(f"{file} is malformed: {printable(error)}") from error
 
 
-def _must_unpack_to(most: int, archive: bytes) -> None:
+def _check_unpacked_size(most: int, archive: bytes) -> None:
     """A zip file reads no more of a member than the size that its directory gives."""
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
         size = sum(member.file_size for member in members.infolist())

@@ -55,7 +55,7 @@ class Tokenizer:
         """One more than the largest token id."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
-    def must_fit(self, rows: int) -> None:
+    def check_vocabulary(self, rows: int) -> None:
         """Raises BundleError unless an embedding table of `rows` has one for every id."""
         if self.vocabulary_size > rows:
             raise BundleError(
@@ -68,28 +68,28 @@ class Tokenizer:
         return [text.removeprefix("##") for text in texts]
 
     def encode(
-        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+        self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Tokens]:
         """Token ids of each sentence, in order; empty where nothing in it is a token. Long input leaves the GIL free.
 
-        Long input is encoded in pieces, so that memory follows the piece and not the whole; `between` is called
+        Long input is encoded in pieces, so that memory follows the piece and not the whole; `check_deadline` is called
         before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
         """
         found: list[Tokens] = []
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
-            between()
+            check_deadline()
             for encoding in self._guarded(self._encode, sentences[start:stop]):
                 ids = encoding.ids
                 found.append(Tokens(ids[self._kept(len(ids), keep_end)], len(ids) > self._max_tokens))
         return found
 
     def pieces(
-        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+        self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Pieces]:
         """As `encode`, with texts and places; takes longer."""
         found: list[Pieces] = []
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
-            between()
+            check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
                 kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens
                 found.append(Pieces(encoding.ids[kept], cut, encoding.tokens[kept], encoding.offsets[kept]))
