@@ -1,4 +1,4 @@
-"""How long work will take, by how long it took."""
+"""Estimates of how long work will take, by how long it took."""
 
 from bothends.batching.throughput import Throughput
 

@@ -99,7 +99,7 @@ def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatc
         "workers": 1,
         "engine_timeout_s": 3600.0,
         "observe": lambda record: None,
-        "failed": lambda fault, engine: None,
+        "on_fault": lambda fault, engine: None,
     }
     return EngineBatcher(engine, budgets(**bounds), **(options | changes))
 

@@ -60,7 +60,7 @@ class Embedder:
         self.limits = RequestLimits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
-        self._failed: Callable[[Fault, Engine], None] = lambda *_: None
+        self._on_fault: Callable[[Fault, Engine], None] = lambda *_: None
         suited = batching(model.config, model.device)
         budgets = Budgets(
             max_batch_rows=settings.max_batch_rows or suited.max_rows,
@@ -74,7 +74,7 @@ class Embedder:
             workers=self.workers,
             engine_timeout_s=settings.engine_timeout_s,
             observe=metrics.batch_ran,
-            failed=lambda *fault: self._failed(*fault),
+            on_fault=lambda *fault: self._on_fault(*fault),
             spare_core=model.device != "cpu",
         )
         metrics.watch_queue(
@@ -105,7 +105,7 @@ class Embedder:
 
     def on_fault(self, then: Callable[[Fault, Engine], None]) -> None:
         """Call `then` soon after an engine has done something wrong; it must return soon."""
-        self._failed = then
+        self._on_fault = then
 
     @property
     def model(self) -> LoadedModel:
