@@ -34,18 +34,18 @@ class Encoder:
     """A model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads."""
 
     def __init__(self, embedder: Embedder) -> None:
-        """`load` is what makes one; this is for who has an embedder already."""
+        """Wrap an embedder that is there already; `load` makes one of a bundle."""
         config = embedder.model.config
         self._embedder = embedder
         self.name, self.version = config.name, config.version
         self.precision = precision_of(embedder.model.provider)
-        """Of its arithmetic."""
+        """Precision of its arithmetic."""
         self.dimension = config.dimension
-        """How many numbers an embedding has."""
+        """Size of an embedding, in numbers."""
         self.nested_dimensions = config.nested_dimensions
         """Smaller sizes that may be asked for as `dimensions`."""
         self.max_tokens = config.max_tokens
-        """How much the model reads of a sentence."""
+        """Largest number of tokens that the model reads of a sentence."""
 
     @classmethod
     def load(
@@ -87,11 +87,11 @@ class Encoder:
         return rows_or_warning(self.embed(sentences, **asked))
 
     def embed(self, sentences: Sequence[str], **asked: Unpack[EmbedOptions]) -> Embeddings:
-        """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
+        """Embed as `encode` does; returns each sentence's count of tokens, the cut ones and the model's version too."""
         return self.embed_readable(sentences, refuse, **asked)
 
     def embed_readable(self, sentences: Sequence[str], on_error: OnError, **asked: Unpack[EmbedOptions]) -> Embeddings:
-        """As `embed`, of those sentences that can be embedded: `on_error` is told of each other one."""
+        """Embeddings of those sentences that can be embedded: `on_error` is called with the error of each other one."""
         texts = _texts(sentences)
         options, encoding = parse_options(**asked)
         begun: deque[_Begun] = deque()
@@ -104,7 +104,7 @@ class Encoder:
             while begun:
                 found.append(self._finish(begun.popleft()))
         finally:
-            for _, rows in begun:  # something was raised: nobody wants the others
+            for _, rows in begun:  # something was raised: the others aren't wanted
                 rows.cancel()
         whole = joined(found)
         numbers, scales = encoded(whole.rows, encoding)
@@ -123,10 +123,10 @@ class Encoder:
     def _begin(self, texts: list[str], start: int, options: Options, on_error: OnError) -> _Begun:
         """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
 
-        def tell(error: SentenceError) -> None:
+        def pass_on(error: SentenceError) -> None:
             on_error(error.at(start + error.index))
 
-        return self._embedder.begin(texts, options, on_error=tell)
+        return self._embedder.begin(texts, options, on_error=pass_on)
 
     def _finish(self, begun: _Begun) -> Embeddings:
         accepted, rows = begun

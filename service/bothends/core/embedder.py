@@ -1,4 +1,4 @@
-"""The whole path in one function: sentences → tokens → batches → embeddings.
+"""Sentences to embeddings, by way of tokens and batches: the whole path in one function.
 
 Knows nothing of gRPC or HTTP; every front, and in-process use, goes through here.
 """
@@ -38,7 +38,7 @@ Rows: TypeAlias = Future[NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRequest:
-    """What is known of sentences before their embeddings are."""
+    """Facts about sentences that are known before their embeddings are."""
 
     model_version: str
     token_counts: list[int]
@@ -91,7 +91,7 @@ class Embedder:
         return cls(LoadedModel.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
 
     def serve(self, model: LoadedModel) -> None:
-        """Let `model`, on the same device, embed all that comes from now on. What waits is its predecessor's still."""
+        """Embed all that comes from now on with `model`, on the same device. What waits is its predecessor's still."""
         self._served = _Served(model, InputReader(model.tokenizer, model.config, self.limits))
         self._metrics.serving(
             name=model.config.name, version=model.config.version, device=model.device, provider=model.provider
@@ -104,7 +104,7 @@ class Embedder:
         return model.prove(lambda ids: self._batcher.submit(ids, engine=model).result())
 
     def on_fault(self, then: Callable[[Fault, Engine], None]) -> None:
-        """Call `then` soon after an engine has done something wrong; it must return soon."""
+        """Set the callback that is called soon after an engine has done something wrong; it must return soon."""
         self._on_fault = then
 
     @property
@@ -114,7 +114,7 @@ class Embedder:
 
     @property
     def wait_s(self) -> float:
-        """About how long a sentence would wait that came now."""
+        """Estimated wait, in seconds, of a sentence that came now."""
         return self._batcher.wait_s
 
     def embed(
@@ -138,11 +138,11 @@ class Embedder:
         span: Span = NO_SPAN,
         on_error: OnError = refuse,
     ) -> tuple[AcceptedRequest, Rows]:
-        """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
+        """Begin `embed`, for callers that wait in another way: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
-        frees the queue's places at once. Where `on_error` doesn't raise what it is told of, the other sentences are
-        embedded.
+        frees the queue's places at once. Where `on_error` doesn't raise the error that it is called with, the other
+        sentences are embedded.
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
@@ -158,27 +158,27 @@ class Embedder:
     def tokenise(
         self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
     ) -> tuple[str, list[Pieces]]:
-        """The model's version, and what it reads of each sentence. Raises as `begin` does."""
+        """Return the model's version, and what it reads of each sentence. Raises as `begin` does."""
         model, reader = self._trusted()
         reader.check(len(sentences), options)
         pieces = reader.pieces(sentences, options, check_deadline=partial(_check_deadline, deadline))
         return model.config.version, pieces
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
-        """The second half: `rows` are what the future holds."""
+        """Finish `embed`: `rows` are what the future holds."""
         self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
 
     def pull_from(self, source: WorkSource) -> None:
-        """Bring in what comes to `source`, by the threads that run the model."""
+        """Submit what comes to `source`, by the threads that run the model."""
         self._batcher.pull_from(source)
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
         finished = self._batcher.close(timeout_s=timeout_s)
-        self.model.stop()  # nobody waits any more for what may still run
+        self.model.stop()  # no caller waits any more for what may still run
         return finished
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Sentences, or token ids, to what the model reads of each, or why it can't. Knows no queue and no front."""
+"""Sentences, or token ids, to the tokens that the model reads of each, or an error. Knows no queue and no front."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from ..options import Options
 Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
 """Texts, or token ids of the model's own tokenizer; not a mixture."""
 OnError: TypeAlias = Callable[[SentenceError], None]
-"""Told of a sentence that can't be read; if it returns, the others are read."""
+"""Callback that gets the error of a sentence that can't be read; if it returns, the others are read."""
 TokensT = TypeVar("TokensT", bound=Tokens)
 
 
 def refuse(error: SentenceError) -> None:
-    """Let one sentence that can't be read fail its whole request."""
+    """Raise `error`: a sentence that can't be read fails its whole request."""
     try:
         raise error
     finally:
@@ -26,13 +26,13 @@ def refuse(error: SentenceError) -> None:
 
 
 def is_text(sentences: Sentences) -> TypeGuard[Sequence[str]]:
-    """Whether they are texts."""
+    """Return whether `sentences` are texts."""
     return isinstance(sentences[0], str)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Of one request."""
+    """Bounds of one request."""
 
     sentences: int
     sentence_chars: int
@@ -48,7 +48,7 @@ class InputReader:
         self._limits = limits
 
     def check(self, count: int, options: Options) -> None:
-        """Raises RequestError where so many sentences, or these options, can't be had."""
+        """Raise RequestError where `count` sentences, or these options, can't be had."""
         if not count:
             raise RequestError("there are no sentences; send at least one")
         if count > self._limits.sentences:
@@ -81,7 +81,7 @@ class InputReader:
         return self._checked(zip(texts, read, strict=True), options, on_error)
 
     def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
-        """As `read`, with each token's text and place; one that can't be read fails all."""
+        """Tokens as `read` gives them, with each one's text and place; a sentence that can't be read fails all."""
         texts = self._texts(sentences, refuse)
         keep_end = options.truncation == "end"
         read = self._tokenizer.pieces(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)

@@ -26,25 +26,25 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BatchSizes:
-    """What batches suit a model on an engine, where the settings don't say."""
+    """Batches that suit a model on an engine, where the settings don't say."""
 
     max_rows: int
     """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
     overhead_rows: float
-    """What a step costs besides its rows, in rows."""
+    """Cost of a step besides its rows, in rows."""
     max_wait_s: float = 0.0
-    """How long to wait for more company before a batch that isn't full."""
+    """Time to wait for more company before a batch that isn't full."""
 
 
 _CACHES_BYTES = 32 << 20
 _IN_CACHES = BatchSizes(16, 1.5)
-"""On a CPU a batch of 8 takes about 3.5 times one of 1."""
+"""Sizes for a CPU, where a batch of 8 takes about 3.5 times one of 1."""
 _BEYOND_CACHES = BatchSizes(32, 6.0, max_wait_s=0.002)
-"""Weights that no cache holds come from memory at each step, for one sentence as for many: with 2048 a direction, a
-batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms or
-more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
+"""Sizes for weights that no cache holds: they come from memory at each step, for one sentence as for many. With 2048 a
+direction, a batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms
+or more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
 _ON_GPU = BatchSizes(1024, 1000.0)
-"""More rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
+"""Sizes for a GPU, where more rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
 
 
 def batching(config: EncoderConfig, device: str) -> BatchSizes:
@@ -100,18 +100,18 @@ class LoadedModel:
         raise failure
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """As every engine's. Raises NotServingError for a model that was withdrawn, even if it was so meanwhile."""
+        """Embed `sentences`, as any engine. Raises NotServingError if the model was withdrawn, even meanwhile."""
         self._check_trusted()
         rows = self._engine.run(sentences)
         self._check_trusted()
         return rows
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
-        """The golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
+        """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
         return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
 
     def withdraw(self) -> None:
-        """Let it answer nobody any more, not even those whose batch is running."""
+        """Answer no request any more, not even those whose batch is running."""
         self.is_withdrawn = True
         self.stop()
 
@@ -120,7 +120,7 @@ class LoadedModel:
         self._engine.stop()
 
     def matches(self, bundle: Bundle) -> bool:
-        """Whether it was made of what `bundle` holds."""
+        """Return whether it was made of what `bundle` holds."""
         return self.config == bundle.config
 
     def _check_trusted(self) -> None:

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Event(NamedTuple):
-    """Something to handle in the supervisor's thread: an engine's fault, or what another thread asks for."""
+    """An engine's fault, or a request of another thread, to be handled in the supervisor's."""
 
     kind: Fault | Literal["reload", "close"]
     engine: Engine | None = None

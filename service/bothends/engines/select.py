@@ -1,6 +1,6 @@
-"""Settings to engines that may compute a bundle's model, best first. Decides by what is installed, never by speed.
+"""A bundle and settings to the engines that may serve it, best first. Decides by what is installed, never by speed.
 
-Knows neither what a self-test is nor what becomes of an engine that fails one.
+Knows neither what a self-test is nor what becomes of an engine that fails it.
 """
 
 import logging
@@ -21,17 +21,17 @@ class LoadedEngine(Engine, Protocol):
 
     @property
     def device(self) -> str:
-        """It runs on "cpu" or "cuda"."""
+        """Device that it runs on, "cpu" or "cuda"."""
         ...
 
     @property
     def provider(self) -> str:
-        """What of it does the arithmetic, for a person and for metrics."""
+        """Name of the part that does the arithmetic, for a person and for metrics."""
         ...
 
     @property
     def tolerance(self) -> float:
-        """How far any of its numbers may be from PyTorch's."""
+        """Largest difference that any of its numbers may have from PyTorch's."""
         ...
 
     def stop(self) -> None:
@@ -53,7 +53,7 @@ def engines(bundle: Bundle, settings: EngineSettings) -> Iterator[LoadedEngine]:
             yield _native(bundle, settings)
         except (BundleError, DeviceError) as error:  # what is wrong with the bundle, onnxruntime will say too
             _log.info("onnxruntime serves: %s", error)
-    from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: only who serves with it loads it
+    from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: it is loaded only to serve with it
 
     yield OnnxRuntimeEngine(bundle, device=device)
 

@@ -37,9 +37,9 @@ PARTIAL = ".partial"
 _INT32 = 2**31 - 1
 _MIB = 1 << 20
 _MOST_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
-"""Of a file, before it is read. protobuf has no larger messages than the model's limit."""
+"""Largest size of a file, checked before it is read. protobuf has no larger messages than the model's limit."""
 _MOST_GOLDEN_BYTES = 256 * _MIB
-"""Of what golden.npz unpacks to."""
+"""Largest size that golden.npz may unpack to."""
 T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -48,7 +48,7 @@ VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class BundleConfig(EncoderConfig):
-    """What stands in a bundle's config.json."""
+    """Content of a bundle's config.json."""
 
     format: Literal[1] = 1
     name: str = Field(pattern=NAME)
@@ -76,11 +76,11 @@ class BundleConfig(EncoderConfig):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many it can have, going up: the nested ones, and all."""
+        """Numbers that an embedding can have, going up: the nested sizes, and all."""
         return (*self.nested_dimensions, self.dimension)
 
     def pooling_note(self) -> str | None:
-        """What to know of a pooling that isn't the final states; None of theirs."""
+        """Note for a person on a pooling that isn't the final states; None for the final states."""
         if self.pooling == "final_states":
             return None
         cosine = self.cosine_to_final_states
@@ -208,7 +208,7 @@ def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
 
 
 def _check_unpacked_size(most: int, archive: bytes) -> None:
-    """A zip file reads no more of a member than the size that its directory gives."""
+    """Raise ValueError if `archive` unpacks to more than `most` bytes, which its directory bounds as it is read."""
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
         size = sum(member.file_size for member in members.infolist())
     if size > most:

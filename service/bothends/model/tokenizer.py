@@ -27,7 +27,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Pieces(Tokens):
-    """The same, with each token's text in the vocabulary and where it stands in the sentence, in characters."""
+    """Tokens, with each one's text in the vocabulary and where it stands in the sentence, in characters."""
 
     texts: list[str]
     places: list[tuple[int, int]]
@@ -52,11 +52,11 @@ class Tokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        """One more than the largest token id."""
+        """Largest token id, plus one."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def check_vocabulary(self, rows: int) -> None:
-        """Raises BundleError unless an embedding table of `rows` has one for every id."""
+        """Raise BundleError unless an embedding table of `rows` has one for every id."""
         if self.vocabulary_size > rows:
             raise BundleError(
                 f"{self._source}: the tokenizer has ids up to {self.vocabulary_size - 1}, the model a table of {rows}"
@@ -86,7 +86,7 @@ class Tokenizer:
     def pieces(
         self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Pieces]:
-        """As `encode`, with texts and places; takes longer."""
+        """Tokens as `encode` gives them, with texts and places; takes longer."""
         found: list[Pieces] = []
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
             check_deadline()
@@ -108,12 +108,12 @@ class Tokenizer:
             raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
     def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
-        """One short sentence takes less time than to let go of the GIL and get it back from busy threads."""
+        """Encode `texts`. One short sentence takes less time than letting go of the GIL and getting it back would."""
         if len(texts) == 1 and len(texts[0]) <= _SHORT_CHARS:
             return [self._tokenizer.encode(texts[0])]
         return list(self._tokenizer.encode_batch_fast(list(texts)))
 
 
 def _mended(error: BaseException, instead: BothendsError) -> BaseException:
-    """`instead` of whatever the library raised: a panic in it is a BaseException and would end a thread unseen."""
+    """Return `instead` of what the library raised: a panic in it is a BaseException and would end a thread unseen."""
     return error if isinstance(error, KeyboardInterrupt | SystemExit) else instead
