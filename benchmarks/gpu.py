@@ -15,7 +15,7 @@ from bothends.engines.cuda import warm_up
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.engines.select import choose_device
 from bothends.model.bundle import Bundle, BundleConfig, default_path
-from bothends.settings import Settings
+from bothends.settings import EngineSettings
 
 ROWS = {"cpu": "1,2,4,8,16,32", "cuda": "1,4,16,64,256,512,1024"}
 LONGEST = {"cpu": "8,16,32,64", "cuda": "8,16,32,64,128,256"}
@@ -67,7 +67,7 @@ def numbers(text: str) -> list[int]:
 @click.option("--seconds", default=0.3, show_default=True, help="How long each batch is repeated.")
 def main(device: str, bundle: Path, rows: str | None, longest: str | None, max_tokens: int, seconds: float) -> None:
     """Print a line for each shape of batch, and the overhead that fits them all."""
-    device = choose_device(Settings(device=device))
+    device = choose_device(EngineSettings(device=device))
     all_rows, all_longest = numbers(rows or ROWS[device]), numbers(longest or LONGEST[device])
     opened = Bundle.open(bundle)
     config = opened.config

@@ -87,11 +87,11 @@ class Replica:
         self._is_attended = False
         self._engine = _Engine(costs)
         self._costs = costs
-        self._runner = Runner(at_once=workers, observe=self._observe, failed=_never, clock=self._clock)
+        self._runner = Runner(at_once=workers, observe=self._observe, on_fault=_never, clock=self._clock)
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
         self._come: deque[Call] = deque()  # that nobody has looked at
         self._let_in: deque[Call] = deque()
-        self._ran: list[RanBatch] = []  # for the attendant to answer
+        self._ran: list[RanBatch] = []  # for the puller to answer
         self._inside = 0
         self.outstanding = 0
         """Sent here and not yet ended: what a balancer can know."""
@@ -135,7 +135,7 @@ class Replica:
         self._after(wake_s, self._pull)
 
     def _pull(self) -> None:
-        """The attendant's next piece: a call that came is let in or refused; one that was let in is read."""
+        """The puller's next piece: a call that came is let in or refused; one that was let in is read."""
         while self._come:
             call = self._come.popleft()
             if self._is_hopeless(call):
@@ -191,7 +191,7 @@ class Replica:
         return True
 
     def _has_run(self, ran: list[RanBatch]) -> None:
-        """Rows are left to an attendant at work; else who ran them answers."""
+        """Rows are left to a puller at work; else the thread that ran them answers."""
         if self._is_attended:
             self._ran += ran
             self._free()
@@ -206,7 +206,7 @@ class Replica:
             for request in finished:
                 took_s += (1 - READ_SHARE) * self._costs.around_s(len(request.rows))
                 self._after(took_s, partial(request.settle, request.rows))
-            self._runner.tell(record, span)
+            self._runner.report(record, span)
         return took_s
 
     def _free(self) -> None:

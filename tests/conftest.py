@@ -10,7 +10,6 @@ import tokenizers
 import torch
 
 from bothends.client.sync import Client
-from bothends.core import supervisor
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle, default_path
 from bothends.server.server import Server
@@ -204,9 +203,8 @@ def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervised]]:
+def kept(root: Path) -> Iterator[Callable[..., Supervised]]:
     """Embedders of the newest version in `root`, each with an impatient supervisor."""
-    monkeypatch.setattr(supervisor, "_CALM_S", 0.02)
     made: list[Supervised] = []
 
     def make(**options: float) -> Supervised:

@@ -5,7 +5,25 @@ from click.testing import CliRunner
 
 from bothends.cli.main import main
 from bothends.errors import SettingsError
-from bothends.settings import ENV_PREFIX, Settings, flag
+from bothends.settings import (
+    ENV_PREFIX,
+    AccessSettings,
+    BatchingSettings,
+    EmbedderSettings,
+    EngineSettings,
+    GrpcSettings,
+    HttpSettings,
+    ListenerSettings,
+    ModelSettings,
+    ObserveSettings,
+    PortSettings,
+    ReloadSettings,
+    RequestSettings,
+    Section,
+    Settings,
+    SupervisorSettings,
+    flag,
+)
 from tests.support.paths import ROOT
 
 
@@ -39,6 +57,57 @@ def test_a_wrong_setting_is_named_by_its_source(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.load(flags, environment)
+
+
+SECTIONS = [
+    EngineSettings,
+    BatchingSettings,
+    RequestSettings,
+    ReloadSettings,
+    SupervisorSettings,
+    ListenerSettings,
+    GrpcSettings,
+    HttpSettings,
+    AccessSettings,
+    ObserveSettings,
+]
+
+
+@pytest.mark.parametrize("section", [*SECTIONS, EmbedderSettings, ModelSettings, PortSettings])
+def test_a_section_stands_alone_and_knows_no_other(section: type[Section]) -> None:
+    """A section has a server's defaults, and a setting of another section isn't one of its own."""
+    whole, alone = Settings().model_dump(), section().model_dump()
+    assert alone == {name: whole[name] for name in alone}
+    stranger = next(name for name in whole if name not in alone)
+    with pytest.raises(SettingsError, match=f"unknown setting {stranger}"):
+        section.load({stranger: "1"}, {})
+
+
+def test_each_setting_stands_in_one_section() -> None:
+    """A setting is defined once; gRPC and HTTP share those of a listener."""
+    defined = [name for section in SECTIONS for name in vars(section)["__annotations__"]]
+    assert sorted(defined) == sorted(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        (EngineSettings, {"engine": "onnxruntime", "precision": "bf16"}, "--precision bf16 needs --engine native"),
+        (EngineSettings, {"engine": "native", "device": "cuda"}, "--device cuda runs float32 on onnxruntime"),
+        (EmbedderSettings, {"engine": "native", "device": "cuda"}, "--device cuda runs float32 on onnxruntime"),
+        (AccessSettings, {"tls_cert": "here"}, "--tls-cert needs --tls-key"),
+        (AccessSettings, {"metrics": "keys"}, "--metrics keys needs --api-keys"),
+        (Settings, {"engine": "native", "device": "cuda"}, "--device cuda runs float32 on onnxruntime"),
+        (Settings, {"tls_client_ca": "here"}, "--tls-client-ca needs --tls-cert"),
+        (Settings, {"metrics": "keys"}, "--metrics keys needs --api-keys"),
+    ],
+)
+def test_what_one_setting_needs_is_asked_by_its_section(
+    section: type[Section], values: dict[str, str], message: str
+) -> None:
+    """A section refuses the same, with the same words, by itself and in a server's settings."""
+    with pytest.raises(SettingsError, match=message):
+        section.load(values, {})
 
 
 def test_every_setting_is_documented() -> None:

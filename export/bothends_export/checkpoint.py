@@ -44,7 +44,7 @@ class CheckpointConfig(BaseModel):
 
     @model_validator(mode="after")
     def _sizes_can_be_nested(self) -> Self:
-        self.encoder.must_nest(self.nested_dimensions)
+        self.encoder.check_nested_dimensions(self.nested_dimensions)
         return self
 
 

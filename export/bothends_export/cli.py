@@ -38,7 +38,7 @@ def export(checkpoint: Path, out: Path, card: Path | None) -> None:
         text = card.read_text(encoding="utf-8", errors="replace") if card else None
         bundle = run(loaded, out, card=text, advance=lambda n: progress.advance(bar, n))
     size = sum(file.stat().st_size for file in out.iterdir())
-    if pooling := bundle.config.told_pooling():
+    if pooling := bundle.config.pooling_note():
         click.echo(pooling)
     click.echo(f"{bundle.config.summary()}\nbundle in {out}, {size / 1e6:.1f} MB; next: bothends serve --bundle {out}")
 
@@ -77,7 +77,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
 
     from bothends.engines.select import engines
     from bothends.model.bundle import Bundle
-    from bothends.settings import Settings
+    from bothends.settings import EngineSettings
 
     from . import checkpoint as checkpoints
     from .equivalence import comparisons
@@ -86,7 +86,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
 
     opened = Bundle.open(bundle)
     encoder = fitting(opened, checkpoints.load(checkpoint)) if checkpoint else lift(opened)
-    engine = next(engines(opened, Settings.load(settings, {})))
+    engine = next(engines(opened, EngineSettings.load(settings, {})))
     exact = settings["device"] == "cpu" and settings["precision"] == "float32"
     tolerance = TOLERANCE if exact else engine.tolerance
     with Progress(transient=True) as progress:
@@ -98,7 +98,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
         for line in breaches:
             click.echo(f"breach: {line}", err=True)
         sys.exit(1)
-    if pooling := opened.config.told_pooling():
+    if pooling := opened.config.pooling_note():
         click.echo(pooling)
     click.echo(f"all within {tolerance:.0e}")
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.engines.select import PlacedEngine
+from bothends.engines.select import LoadedEngine
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
@@ -75,7 +75,7 @@ def verify(
     bundle: Bundle,
     encoder: Encoder,
     *,
-    engine: PlacedEngine | None = None,
+    engine: LoadedEngine | None = None,
     tolerance: float = 1e-5,
     seed: int = 0,
     advance: Advance = lambda _: None,
@@ -114,7 +114,7 @@ def _beside() -> Iterator[ThreadPoolExecutor]:
 class _Pair:
     """What is tested, and what it is tested against, which computes in a thread of its own."""
 
-    engine: PlacedEngine
+    engine: LoadedEngine
     encoder: Encoder
     beside: ThreadPoolExecutor
 
@@ -174,7 +174,7 @@ def _ragged(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: 
         yield _worst(f"ragged batch of {size}", [compared], same_bits=bool(same))
 
 
-def _golden(bundle: Bundle, engine: PlacedEngine) -> Row:
+def _golden(bundle: Bundle, engine: LoadedEngine) -> Row:
     """The golden sentences through the bundle's tokenizer, against the vectors that its export computed."""
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json")
     ids = [tokens.ids for tokens in tokenizer.encode(bundle.golden.sentences)]

@@ -35,7 +35,7 @@ def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advanc
         raise BundleError(f"{out} exists already; remove it or choose another folder")
     config, sizes = checkpoint.config, checkpoint.config.encoder
     tokenizer = Tokenizer(checkpoint.tokenizer, max_tokens=config.max_tokens, source=Path("tokenizer.json"))
-    tokenizer.must_fit(sizes.vocabulary_size)
+    tokenizer.check_vocabulary(sizes.vocabulary_size)
     made = golden.make(checkpoint.encoder, tokenizer)
     with tempfile.TemporaryDirectory(dir=_existing_parent(out)) as scratch:
         draft = Path(scratch) / out.name

@@ -53,7 +53,9 @@ def write(
         raise SourceError(f"{source}: {one_line(error)}") from error
     except ValueError as error:
         raise SourceError(f"{source}: {error}") from error
-    Tokenizer(found.tokenizer, max_tokens=config.max_tokens, source=source).must_fit(config.encoder.vocabulary_size)
+    Tokenizer(found.tokenizer, max_tokens=config.max_tokens, source=source).check_vocabulary(
+        config.encoder.vocabulary_size
+    )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:

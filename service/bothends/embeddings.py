@@ -1,4 +1,4 @@
-"""What comes back for one request's sentences, on either side of the wire, or without one."""
+"""Embeddings of one request's sentences, on either side of the wire or without one, and parts of them."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ class TruncationWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """One sentence's. Its fields are as those of `Embeddings`."""
+    """Embedding of one sentence. Its fields are as those of `Embeddings`."""
 
     row: NDArray[Any]
     """[dimension]"""
@@ -34,23 +34,23 @@ class Embeddings:
     asked for: float16; int8, to be multiplied by `scales`; or uint8 [sentences, dimension/8], a bit a number, 1 above
     0."""
     token_counts: list[int]
-    """How many tokens of each sentence were read."""
+    """Number of tokens read of each sentence."""
     truncated: list[bool]
-    """Which sentences were longer than the model reads."""
+    """Marks of the sentences that were longer than the model reads."""
     model_version: str
-    """Vectors of different versions must not be compared."""
+    """Version of the model. Vectors of different versions must not be compared."""
     scales: NDArray[np.float32] | None = None
-    """Of int8 rows: float32 [sentences]."""
+    """Scales of int8 rows: float32 [sentences]."""
 
     def each(self) -> Iterator[Embedding]:
-        """One sentence's after the other, each with numbers of its own: who keeps one keeps no others."""
+        """Yield one sentence's after the other, each with numbers of its own: to keep one keeps no others."""
         for place, row in enumerate(self.rows):
             scale = None if self.scales is None else self.scales[place]
             yield Embedding(row.copy(), self.token_counts[place], self.truncated[place], self.model_version, scale)
 
 
 def joined(parts: Sequence[Embeddings]) -> Embeddings:
-    """One or more of one model, in one encoding, behind each other."""
+    """Join one or more, of one model and in one encoding, behind each other."""
     scales = [part.scales for part in parts if part.scales is not None]
     return Embeddings(
         np.concatenate([part.rows for part in parts]),
@@ -74,7 +74,7 @@ def nested(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def rows_or_warning(found: Embeddings) -> NDArray[Any]:
-    """The rows of `found`; whoever called the method that asks for them is warned where a sentence was cut."""
+    """Return the rows of `found`; warns the caller's caller where a sentence was cut."""
     if cut := sum(found.truncated):
         warnings.warn(
             f"{cut} of {len(found.rows)} sentences are longer than the model reads and were cut; embed() says which",

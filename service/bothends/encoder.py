@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from .chunks import WINDOW, WINDOW_CHARS, chunks
 from .core.embedder import AcceptedRequest, Embedder, Rows
-from .core.inputs import Unreadable, refuse
+from .core.inputs import OnError, refuse
 from .embeddings import Embeddings, joined, rows_or_warning
 from .engines.contract import precision_of
 from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.versions import newest
 from .options import EmbedOptions, Options, encoded, parse_options
-from .settings import Settings
+from .settings import EmbedderSettings
 
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
 _NO_LIMIT = 2**31 - 1
@@ -34,18 +34,18 @@ class Encoder:
     """A model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads."""
 
     def __init__(self, embedder: Embedder) -> None:
-        """`load` is what makes one; this is for who has an embedder already."""
+        """Wrap an embedder that is there already; `load` makes one of a bundle."""
         config = embedder.model.config
         self._embedder = embedder
         self.name, self.version = config.name, config.version
         self.precision = precision_of(embedder.model.provider)
-        """Of its arithmetic."""
+        """Precision of its arithmetic."""
         self.dimension = config.dimension
-        """How many numbers an embedding has."""
+        """Size of an embedding, in numbers."""
         self.nested_dimensions = config.nested_dimensions
         """Smaller sizes that may be asked for as `dimensions`."""
         self.max_tokens = config.max_tokens
-        """How much the model reads of a sentence."""
+        """Largest number of tokens that the model reads of a sentence."""
 
     @classmethod
     def load(
@@ -67,7 +67,7 @@ class Encoder:
         asked |= {} if workers is None else {"workers": str(workers)}
         # Limits keep callers from each other; here there is one, and `embed` holds no more than a few windows at once.
         limits = dict.fromkeys(("sentence_chars", "request_tokens", "queue_tokens"), str(_NO_LIMIT))
-        settings = Settings.load(
+        settings = EmbedderSettings.load(
             asked | {f"max_{name}": most for name, most in limits.items()} | {"max_sentences": str(WINDOW)}, {}
         )
         found = default_path() if bundle is None else newest(Path(bundle))
@@ -87,13 +87,11 @@ class Encoder:
         return rows_or_warning(self.embed(sentences, **asked))
 
     def embed(self, sentences: Sequence[str], **asked: Unpack[EmbedOptions]) -> Embeddings:
-        """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
+        """Embed as `encode` does; returns each sentence's count of tokens, the cut ones and the model's version too."""
         return self.embed_readable(sentences, refuse, **asked)
 
-    def embed_readable(
-        self, sentences: Sequence[str], unreadable: Unreadable, **asked: Unpack[EmbedOptions]
-    ) -> Embeddings:
-        """As `embed`, of those sentences that can be embedded: `unreadable` is told of each other one."""
+    def embed_readable(self, sentences: Sequence[str], on_error: OnError, **asked: Unpack[EmbedOptions]) -> Embeddings:
+        """Embeddings of those sentences that can be embedded: `on_error` is called with the error of each other one."""
         texts = _texts(sentences)
         options, encoding = parse_options(**asked)
         begun: deque[_Begun] = deque()
@@ -102,11 +100,11 @@ class Encoder:
             for start, stop in chunks([len(text) for text in texts], most=WINDOW, most_size=WINDOW_CHARS):
                 if len(begun) == _IN_FLIGHT:
                     found.append(self._finish(begun.popleft()))
-                begun.append(self._begin(texts[start:stop], start, options, unreadable))
+                begun.append(self._begin(texts[start:stop], start, options, on_error))
             while begun:
                 found.append(self._finish(begun.popleft()))
         finally:
-            for _, rows in begun:  # something was raised: nobody wants the others
+            for _, rows in begun:  # something was raised: the others aren't wanted
                 rows.cancel()
         whole = joined(found)
         numbers, scales = encoded(whole.rows, encoding)
@@ -122,13 +120,13 @@ class Encoder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self, texts: list[str], start: int, options: Options, unreadable: Unreadable) -> _Begun:
+    def _begin(self, texts: list[str], start: int, options: Options, on_error: OnError) -> _Begun:
         """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
 
-        def tell(error: SentenceError) -> None:
-            unreadable(error.at(start + error.index))
+        def pass_on(error: SentenceError) -> None:
+            on_error(error.at(start + error.index))
 
-        return self._embedder.begin(texts, options, unreadable=tell)
+        return self._embedder.begin(texts, options, on_error=pass_on)
 
     def _finish(self, begun: _Begun) -> Embeddings:
         accepted, rows = begun

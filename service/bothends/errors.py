@@ -1,4 +1,4 @@
-"""Everything that bothends raises on purpose, and whose fault each is.
+"""Errors that bothends raises on purpose, and whose fault each is.
 
     BothendsError
     ├── SettingsError             the operator's: a setting is unknown or out of range
@@ -35,7 +35,7 @@ class BothendsError(Exception):
     """Base of every error that bothends raises on purpose; its text is one line for a person."""
 
     refusal: ClassVar[Refusal | None] = None
-    """How it counts where it turns a request away; None where something failed."""
+    """Reason by which it counts where it turns a request away; None where something failed."""
 
 
 class SettingsError(BothendsError):
@@ -90,11 +90,11 @@ class SentenceError(RequestError):
 
     @classmethod
     def no_unicode(cls, index: int, error: UnicodeEncodeError) -> Self:
-        """Of a sentence that holds half a surrogate pair, as JSON's escapes can say and UTF-8 can't."""
+        """Error of a sentence that holds half a surrogate pair, as JSON's escapes can say and UTF-8 can't."""
         return cls(index, f"is no valid Unicode: {error.reason} at character {error.start}")
 
     def at(self, index: int) -> Self:
-        """The same of a sentence that stands elsewhere."""
+        """Return the same error, of a sentence that stands at `index`."""
         return type(self)(index, self.reason)
 
 

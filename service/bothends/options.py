@@ -1,4 +1,4 @@
-"""What a caller may ask of its embeddings beside the sentences, and rows shaped to it. Knows no wire and no model."""
+"""Options that callers may ask for beside their sentences, to rows shaped so. Knows no wire and no model."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
@@ -10,37 +10,37 @@ from .embeddings import nested
 from .errors import RequestError
 
 Truncation: TypeAlias = Literal["start", "error", "end"]
-"""What becomes of a sentence longer than the model reads: it is an error, or its start or its end is kept."""
+"""Treatment of a sentence longer than the model reads: it is an error, or its start or its end is kept."""
 Encoding: TypeAlias = Literal["float32", "float16", "int8", "sign_bits"]
-"""How an embedding's numbers are written."""
+"""Number format of an embedding."""
 _INT8_MAX = 127
 
 
 class EmbedOptions(TypedDict, total=False):
-    """The same as keyword arguments of clients."""
+    """Options as keyword arguments of clients."""
 
     truncation: Truncation
     """"start" (the default) and "end" keep that part of a sentence longer than the model reads; "error" refuses it."""
     normalize: bool
-    """Whether rows are scaled to length 1."""
+    """True if rows are scaled to length 1."""
     dimensions: int | None
-    """How many numbers a row is to have: one of the model's `nested_dimensions`."""
+    """Numbers that a row is to have: one of the model's `nested_dimensions`."""
     encoding: Encoding
-    """How rows travel, and are returned: see `Embeddings.rows`."""
+    """Encoding in which rows travel, and are returned: see `Embeddings.rows`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What every front offers, under the names that its callers know."""
+    """Options that every front offers, under the names that its callers know."""
 
     truncation: Truncation = "start"
     normalize: bool = False
-    """Whether rows are scaled to length 1."""
+    """True if rows are scaled to length 1."""
     dimensions: int | None = None
-    """How many numbers a row is to have; None for all."""
+    """Numbers that a row is to have; None for all."""
 
     def shaped(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """`rows` float32 [sentences, dimension] as asked for; the very same where nothing was."""
+        """Shape `rows`, float32 [sentences, dimension], as asked for; returns the very same where nothing was."""
         if self.dimensions is not None and self.dimensions != rows.shape[1]:
             rows = nested(rows, self.dimensions)
         if self.normalize:
@@ -67,7 +67,7 @@ def parse_options(
 
 
 def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-    """`rows` float32 [sentences, dimension] in `encoding`, and the scales of int8: float32 [sentences].
+    """Encode `rows`, float32 [sentences, dimension]; returns them and the scales of int8, float32 [sentences].
 
     The number that a bit or an int8 stands for: see `Embeddings.rows`.
     """

@@ -16,12 +16,12 @@ def one_line(error: ValidationError) -> str:
 
 
 def grow_within(sizes: Iterable[int], whole: int) -> bool:
-    """Whether each size is larger than the one before it, and the last smaller than `whole`."""
+    """Return whether each size is larger than the one before it, and the last smaller than `whole`."""
     return all(size < larger for size, larger in pairwise((*sizes, whole)))
 
 
 def printable(untrusted: object) -> str:
-    """Its text for one line of a log or a terminal: no control characters, and not long."""
+    """Text of `untrusted` for one line of a log or a terminal: no control characters, and not long."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in f"{untrusted!s:.300}"
     )

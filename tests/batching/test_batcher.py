@@ -66,7 +66,7 @@ def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldE
 
 
 def test_a_free_worker_takes_what_waits_however_little(engine: HeldEngine) -> None:
-    """Beside a batch that runs, or hangs, a second worker starts at once: nothing waits while a worker is free."""
+    """A second worker starts at once beside a batch that runs, or hangs: nothing waits while a worker is free."""
     with batcher_of(engine, workers=2) as batcher:
         hung = batcher.submit([[1]])
         engine.await_batch()
@@ -78,7 +78,7 @@ def test_a_free_worker_takes_what_waits_however_little(engine: HeldEngine) -> No
 
 
 def test_no_more_batches_run_than_there_are_workers(engine: HeldEngine) -> None:
-    """What comes while all run waits for one of them, and goes together."""
+    """Sentences that come while all workers run wait for one of them, and go together."""
     with batcher_of(engine, workers=2) as batcher:
         futures = [batcher.submit([[1]])]
         engine.await_batch()
@@ -102,7 +102,7 @@ def test_a_large_request_does_not_hold_back_small_ones(batcher: Batcher, engine:
 
 
 def test_a_batch_is_as_wide_as_it_may_be(engine: HeldEngine) -> None:
-    """Where an engine takes hundreds of rows at once, hundreds that wait go together."""
+    """Hundreds that wait go together in front of an engine that takes hundreds of rows at once."""
     with batcher_of(engine, max_batch_rows=300, max_queue_tokens=1000, overhead_rows=1000.0) as batcher:
         first = batcher.submit([[1]])
         engine.await_batch()
@@ -139,7 +139,7 @@ def test_an_empty_queue_takes_a_request_of_any_size(batcher: Batcher) -> None:
 
 
 def test_a_cancelled_request_frees_its_place_at_once(batcher: Batcher, engine: HeldEngine) -> None:
-    """Its sentences leave the queue when it is cancelled, not when their turn comes, and are never run."""
+    """A cancelled request's sentences leave the queue at once, not when their turn comes, and are never run."""
     doomed = batcher.submit([[7] * 5, [7] * 6])
     kept = batcher.submit([[8] * 5])
     assert doomed.cancel()
@@ -174,7 +174,7 @@ def test_what_expired_while_waiting_is_not_run(batcher: Batcher, engine: HeldEng
 
 
 def test_what_can_not_meet_its_deadline_is_refused_at_once(batcher: Batcher, engine: HeldEngine, clock: Clock) -> None:
-    """Once the engine's speed is known, a request that would come too late isn't queued."""
+    """A request that would come too late isn't queued, once the engine's speed is known."""
     warm = batcher.submit([[1] * 10])  # 10 tokens in 2 s
     engine.released.release()
     engine.await_batch()
@@ -210,7 +210,7 @@ def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) 
 
 
 def test_close_ends_every_thread(engine: HeldEngine) -> None:
-    """Those that had nothing to do too, once the last batch has run; nobody waits for the time-out."""
+    """Idle threads end too, once the last batch has run; closing doesn't wait for its time-out."""
     batcher = batcher_of(engine, workers=3)
     futures = [batcher.submit([[number]]) for number in range(9)]
     engine.await_batch()
@@ -223,7 +223,7 @@ def test_close_ends_every_thread(engine: HeldEngine) -> None:
 
 
 def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngine) -> None:
-    """An engine that hangs can't hold a drain past its bound: who waits is told so."""
+    """An engine that hangs can't hold a drain past its bound: what waits fails."""
     waiting = batcher.submit([[5]])
     assert not batcher.close(timeout_s=0.01)
     with pytest.raises(DrainingError):
@@ -250,7 +250,7 @@ def test_records_say_what_ran(batcher: Batcher, engine: HeldEngine, records: lis
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=30), st.integers(1, 3))
 def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: int) -> None:
-    """Whatever is submitted and cancelled, by whichever worker run: answers are right and the queue ends empty."""
+    """Answers are right and the queue ends empty, whatever is submitted and cancelled, on however many workers."""
     with batcher_of(FreeEngine(), workers=workers, max_queue_tokens=10_000) as batcher:
         sent = []
         for number, (size, cancel) in enumerate(requests):

@@ -1,4 +1,4 @@
-"""In what company a sentence runs."""
+"""Choice of the sentences that run together."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +30,7 @@ def test_a_little_padding_is_worth_a_full_batch() -> None:
 
 
 def test_where_rows_are_free_batches_are_wide() -> None:
-    """On a device whose steps cost the same whatever their rows, any company is good company."""
+    """Any company is good on a device whose steps cost the same whatever their rows."""
     assert len(chosen([60, 3, 3, 3, 3, 3, 3, 3], overhead=1000.0)) == 8
 
 
@@ -38,7 +38,7 @@ def test_where_rows_are_free_batches_are_wide() -> None:
 def test_budgets_hold_and_the_one_whose_turn_it_is_runs(
     lengths: list[int], data: st.DataObject, max_rows: int, max_tokens: int, overhead: float
 ) -> None:
-    """Whatever waits: `must` is in it, no place twice, never over a budget unless alone, nobody nearer left out."""
+    """A choice holds `must`, no place twice, is over no budget unless alone, and leaves out none that is nearer."""
     must = data.draw(st.integers(0, len(lengths) - 1))
     places = choose(lengths, must=must, max_rows=max_rows, max_tokens=max_tokens, overhead_rows=overhead)
     longest = max(lengths[place] for place in places)

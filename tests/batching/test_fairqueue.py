@@ -1,4 +1,4 @@
-"""In whose turn sentences run."""
+"""Turns of waiting sentences: a fair share for each request."""
 
 from concurrent.futures import CancelledError, Future
 
@@ -37,7 +37,7 @@ def test_requests_share_by_tokens() -> None:
 
 
 def test_single_sentences_are_served_as_they_came() -> None:
-    """However long each is: else the long ones would wait longest, and make the last percent of latency."""
+    """Turns don't depend on length: else the long ones would wait longest, and make the last percent of latency."""
     queue = FairQueue()
     for name, length in enumerate((9, 1, 5, 2)):
         put(queue, name, [length])
@@ -48,7 +48,7 @@ def test_single_sentences_are_served_as_they_came() -> None:
 
 
 def test_a_large_request_moves_on_while_single_ones_keep_coming() -> None:
-    """A share for each who waits: neither may starve the other."""
+    """A request of many sentences and a row of single ones have a share each: neither starves the other."""
     queue = FairQueue()
     put(queue, 0, [3] * 10)
     for name in range(1, 40):
@@ -59,7 +59,7 @@ def test_a_large_request_moves_on_while_single_ones_keep_coming() -> None:
 
 
 def test_a_newcomer_stands_near_the_front() -> None:
-    """Behind what was served already, ahead of the rest of a large request."""
+    """A newcomer's turn comes after what was served already, before the rest of a large request."""
     queue = FairQueue()
     put(queue, 1, [1] * 100)
     queue.take(queue.window(10))
@@ -68,7 +68,7 @@ def test_a_newcomer_stands_near_the_front() -> None:
 
 
 def test_nobody_waits_for_ever() -> None:
-    """Even where small requests come as fast as anything is served, a large one's last sentence has its turn."""
+    """A large request's last sentence has its turn, even where small ones come as fast as anything is served."""
     queue = FairQueue()
     large = put(queue, 1, [5] * 20)
     for number in range(2000):
@@ -92,7 +92,7 @@ def test_the_dead_give_up_their_places_at_once() -> None:
 
 
 def test_one_who_is_just_leaving_does_not_hide_the_dead() -> None:
-    """A cancelled future gives its places back a moment later: until then others' dead mustn't count as served.
+    """A cancelled future gives its places back a moment later: until then others' dead must not count as served.
 
     They were: the number of waiting sentences fell below nothing, and a small request that came then waited for ever.
     """
@@ -114,7 +114,7 @@ def test_many_dead_do_not_pile_up() -> None:
     queue = FairQueue()
     for number in range(5000):
         put(queue, number, [1]).cancel()
-    assert len(queue._order) <= 1025
+    assert queue.held <= 1025
     assert not queue
 
 

@@ -1,4 +1,4 @@
-"""What an engine may do wrong, and whom it may cost an answer."""
+"""Engines that go wrong cost an answer only to the sentence to blame."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How long one more would wait: a fair share of what waits, whoever it belongs to."""
+"""Estimated waits, which are a fair share of what waits, and batches of like length."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.engines import FreeEngine, budgets
 
 
 def scheduler() -> Scheduler:
-    """In front of an engine that takes a second for a token."""
+    """Scheduler in front of an engine that takes a second for a token."""
     return Scheduler(budgets(max_queue_tokens=1000), lambda tokens: tokens)
 
 
@@ -21,7 +21,7 @@ def test_nobody_waits_for_an_empty_queue() -> None:
     assert scheduler().wait_s == 0
 
 
-def test_a_newcomer_waits_for_all_who_are_like_him() -> None:
+def test_a_newcomer_waits_for_all_of_its_like() -> None:
     waiting = scheduler()
     for _ in range(50):
         put(waiting, [[1] * 10])
@@ -29,7 +29,7 @@ def test_a_newcomer_waits_for_all_who_are_like_him() -> None:
 
 
 def test_a_newcomer_does_not_wait_for_all_of_a_large_request() -> None:
-    """Else a caller who sends much would have small calls refused that can be served in their turn."""
+    """Small calls are not refused for a large one, since they are served in their turn."""
     waiting = scheduler()
     put(waiting, [[1] * 10] * 50)
     assert waiting.wait_s < 50

@@ -1,4 +1,4 @@
-"""A model run that doesn't end: who waited for it is told, and the server goes on without that thread."""
+"""A model run that doesn't end: its callers are answered, and the server goes on without that thread."""
 
 import threading
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends.batching.threads import WorkerThreads
 from bothends.engines.contract import Fault, TokenIds
 from bothends.errors import EngineError
 from tests.support.engines import TIMEOUT_S, Clock, FreeEngine, batcher_of, rows_of, until
@@ -16,7 +15,7 @@ ENGINE_TIMEOUT_S = 8.0
 
 
 class Hanging(FreeEngine):
-    """Hangs on a sentence of the word 13, until the test is over."""
+    """Engine that hangs on a sentence of the word 13, until the test is over."""
 
     def __init__(self) -> None:
         self.hangs = threading.Semaphore(0)
@@ -33,7 +32,7 @@ class Hanging(FreeEngine):
 
 @pytest.mark.parametrize("spare_core", [False, True])
 def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(spare_core: bool) -> None:
-    """Even on all workers at once, twice over; and what an engine says after that is heard by nobody."""
+    """A hang on all workers at once, twice over, is got over; what an engine returns after that is dropped."""
     engine, clock, faults = Hanging(), Clock(), list[Fault]()
     with batcher_of(
         engine,
@@ -41,17 +40,17 @@ def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(sp
         engine_timeout_s=ENGINE_TIMEOUT_S,
         clock=clock,
         spare_core=spare_core,
-        failed=lambda fault, _: faults.append(fault),
+        on_fault=lambda fault, _: faults.append(fault),
     ) as batcher:
         for _ in range(2):
             stuck = [batcher.submit([[13] * length]) for length in (1, 90)]  # too unlike for one batch
             for _ in stuck:
                 assert engine.hangs.acquire(timeout=TIMEOUT_S)
             clock.now += ENGINE_TIMEOUT_S - 1
-            batcher._watchdog.look()
+            batcher.abandon_overdue()
             assert not any(future.done() for future in stuck)
             clock.now += 1
-            batcher._watchdog.look()
+            batcher.abandon_overdue()
             for future in stuck:
                 with pytest.raises(EngineError, match="took too long"):
                     future.result(TIMEOUT_S)
@@ -60,32 +59,14 @@ def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(sp
         engine.over.set()
         until(lambda: engine.returned == len(faults))
         assert batcher.submit([[6]]).result(TIMEOUT_S).tolist() == [[6, 1]]
-    assert batcher._running == 0
+    until(lambda: batcher.running == 0)
     assert batcher.queued == (0, 0, 0)
 
 
 def test_it_looks_by_itself() -> None:
-    """No clock of a test's: the run is given up soon after its time."""
+    """A run is given up without a test's help, on the real clock."""
     engine = Hanging()
     with batcher_of(engine, engine_timeout_s=0.05) as batcher:
         with pytest.raises(EngineError):
             batcher.submit([[13]]).result(TIMEOUT_S)
         engine.over.set()
-
-
-def test_a_lost_thread_is_replaced_and_not_waited_for() -> None:
-    stuck, lost, over = threading.Semaphore(0), list[threading.Thread](), threading.Event()
-
-    def work() -> None:
-        lost.append(threading.current_thread())
-        stuck.release()
-        if len(lost) == 1:
-            over.wait(TIMEOUT_S)
-
-    crew = WorkerThreads(work, 1, name="crew")
-    assert stuck.acquire(timeout=TIMEOUT_S)
-    assert not crew.join(0)
-    crew.replace(lost[0])
-    assert stuck.acquire(timeout=TIMEOUT_S)
-    assert crew.join(TIMEOUT_S)
-    over.set()

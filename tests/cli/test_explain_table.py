@@ -13,7 +13,7 @@ from bothends.cli.main import main
 from bothends.core.embedder import Embedder
 from bothends.core.explain import explain
 from bothends.model.bundle import Bundle
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 from tests.support.paths import ROOT
 
 SENTENCE = "A man is playing a guitar on the street."
@@ -21,7 +21,7 @@ SENTENCE = "A man is playing a guitar on the street."
 
 @pytest.fixture(scope="module")
 def embedder(english: Bundle) -> Iterator[Embedder]:
-    with Embedder.load(english, settings=Settings(device="cpu", workers=1)) as loaded:
+    with Embedder.load(english, settings=EmbedderSettings(device="cpu", workers=1)) as loaded:
         yield loaded
 
 

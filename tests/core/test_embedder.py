@@ -1,5 +1,6 @@
 """The whole path without a wire: what in-process callers rely on, and fronts build on."""
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -8,14 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends.core.embedder import Embedder
+from bothends.core.inputs import InputReader
 from bothends.core.loaded import LoadedModel
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.errors import DeadlineError, DrainingError, RequestError, SentenceError
+from bothends.errors import DeadlineError, DrainingError, OverloadedError, RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
+from tests.support.engines import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 400
 
@@ -28,9 +31,27 @@ def metrics() -> Metrics:
 @pytest.fixture
 def embedder(english: Bundle, metrics: Metrics) -> Iterator[Embedder]:
     with Embedder.load(
-        english, settings=Settings(device="cpu", workers=1, max_sentences=500), metrics=metrics
+        english, settings=EmbedderSettings(device="cpu", workers=1, max_sentences=500), metrics=metrics
     ) as loaded:
         yield loaded
+
+
+class HeldSession(OnnxRuntimeEngine):
+    """The real engine, which runs only while `goes_on` is set."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        super().__init__(bundle)
+
+    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        assert self.goes_on.wait(TIMEOUT_S)
+        return super().run(sentences)
+
+
+def tokenised(metrics: Metrics) -> float:
+    """Count of requests that were tokenised."""
+    return metrics.registry.get_sample_value("bothends_phase_seconds_count", {"phase": "tokenise"}) or 0.0
 
 
 def queued(metrics: Metrics) -> float:
@@ -60,6 +81,45 @@ def test_a_deadline_that_passes_frees_the_queue_at_once(embedder: Embedder, metr
         embedder.embed(LONG, timeout_s=0.3)
     assert time.monotonic() - started < 5  # all of it takes longer than that on one worker
     assert queued(metrics) == 0
+
+
+def test_what_has_no_room_is_refused_before_it_is_tokenised(english: Bundle, metrics: Metrics) -> None:
+    """Room is counted in tokens: of token ids all that are kept, of text one a sentence at least."""
+    settings = EmbedderSettings(device="cpu", workers=1, max_queue_tokens=2000)
+    session = HeldSession(english)
+    tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
+    with Embedder(LoadedModel(english, tokenizer, session), settings=settings, metrics=metrics) as embedder:
+        session.goes_on.clear()
+        rows = [embedder.begin([[5]] * 1000)[1]]
+        until(lambda: queued(metrics) < 1000)  # a batch of them runs and is held; the others wait
+        read = tokenised(metrics)
+        for sentences in ([[5] * 200] * 8, ["dragons"] * 1024):
+            with pytest.raises(OverloadedError):
+                embedder.begin(sentences)
+        assert tokenised(metrics) == read
+        rows.append(embedder.begin([[5] * 200] * 4)[1])
+        assert tokenised(metrics) == read + 1
+        session.goes_on.set()
+        assert [len(some.result(TIMEOUT_S)) for some in rows] == [1000, 4]
+
+
+def test_a_models_reader_is_made_once(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call costs no reader of its own; a model that takes over has another."""
+    made = []
+
+    class CountedReader(InputReader):
+        def __init__(self, *args: object) -> None:
+            made.append(args)
+            super().__init__(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("bothends.core.embedder.InputReader", CountedReader)
+    with Embedder.load(english, settings=EmbedderSettings(device="cpu", workers=1)) as embedder:
+        for _ in range(3):
+            embedder.embed(["there will be dragons"])
+            embedder.tokenise(["there will be dragons"])
+        assert len(made) == 1
+        embedder.serve(embedder.model)
+        assert len(made) == 2
 
 
 def test_a_caller_that_leaves_frees_the_queue_at_once(embedder: Embedder, metrics: Metrics) -> None:
@@ -97,7 +157,7 @@ def test_batches_are_as_wide_as_the_device_likes(
     session.device = device
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
     model = LoadedModel(english, tokenizer, session)
-    loaded = Embedder(model, settings=Settings.load(settings, {}), metrics=Metrics())
+    loaded = Embedder(model, settings=EmbedderSettings.load(settings, {}), metrics=Metrics())
     session.rows = []
     with loaded:
         loaded.embed(["there will be dragons"] * 200)

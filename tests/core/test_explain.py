@@ -15,7 +15,7 @@ from bothends.core.explain import Explanation, Parts, explain
 from bothends.errors import NotServingError, RequestError, SentenceError
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.encoder import Encoder
 from bothends_export.export import export
@@ -32,7 +32,7 @@ SENTENCES = [
 
 @pytest.fixture(scope="module")
 def embedder(english: Bundle) -> Iterator[Embedder]:
-    with Embedder.load(english, settings=Settings(device="cpu", workers=1)) as loaded:
+    with Embedder.load(english, settings=EmbedderSettings(device="cpu", workers=1)) as loaded:
         yield loaded
 
 
@@ -137,7 +137,7 @@ def test_a_deeper_model_is_refused(make_checkpoint: Callable[..., tuple[Path, Ch
     """No part of a sentence has the states of its upper layer: to show others would be to mislead."""
     deep = export(make_checkpoint(layers=2)[1], tmp_path / "deep")
     with (
-        Embedder.load(deep, settings=Settings(device="cpu")) as embedder,
+        Embedder.load(deep, settings=EmbedderSettings(device="cpu")) as embedder,
         pytest.raises(RequestError, match="toy has 2 layers; only a model of one layer can be explained"),
     ):
         explain("there will be dragons", embedder)
@@ -146,7 +146,7 @@ def test_a_deeper_model_is_refused(make_checkpoint: Callable[..., tuple[Path, Ch
 def test_what_costs_too_much_is_refused_before_it_is_embedded(english: Bundle) -> None:
     """Each token is two sequences but one; the server's limits are theirs."""
     with (
-        Embedder.load(english, settings=Settings(device="cpu", max_sentences=6)) as embedder,
+        Embedder.load(english, settings=EmbedderSettings(device="cpu", max_sentences=6)) as embedder,
         pytest.raises(
             RequestError, match=r"has 4 tokens, to explain which 7 sequences would be embedded; .* limit is 6"
         ),

@@ -9,7 +9,7 @@ from bothends.core.embedder import Embedder
 from bothends.errors import RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.options import Options
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 
 WORDS = ["there will be dragons", "a man plays the guitar"]
 MOST = 40
@@ -18,7 +18,7 @@ MOST = 40
 
 @pytest.fixture(scope="module")
 def embedder(toy_bundle: Bundle) -> Iterator[Embedder]:
-    settings = Settings(device="cpu", workers=1, max_sentences=5, max_request_tokens=100)
+    settings = EmbedderSettings(device="cpu", workers=1, max_sentences=5, max_request_tokens=100)
     with Embedder.load(toy_bundle, settings=settings) as loaded:
         yield loaded
 
@@ -78,7 +78,7 @@ def test_ids_have_the_same_limits(embedder: Embedder) -> None:
 
 def test_unreadable_ids_may_cost_themselves_only(embedder: Embedder, ids: list[list[int]]) -> None:
     errors: list[SentenceError] = []
-    accepted, rows = embedder.begin([[-1], ids[0], [], ids[1]], unreadable=errors.append)
+    accepted, rows = embedder.begin([[-1], ids[0], [], ids[1]], on_error=errors.append)
     found = embedder.finish(accepted, rows.result(10))
     assert sorted(error.index for error in errors) == [0, 2]
     assert np.array_equal(found.rows, embedder.embed(ids).rows)

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends.core import supervisor
 from bothends.engines.contract import TokenIds
 from bothends.errors import BothendsError, EngineError, NotServingError
 from bothends.model.bundle import Bundle
-from tests.support.engines import TIMEOUT_S, until
+from tests.support.engines import TIMEOUT_S, Clock, until
 from tests.support.supervised import WORDS, Supervised
 
 
@@ -36,21 +35,19 @@ def test_a_model_that_drifts_is_withdrawn_and_loaded_anew(
     until(lambda: "agrees with PyTorch again" in caplog.text)
 
 
-def test_a_test_that_takes_long_comes_seldom() -> None:
-    """It rests at least as long as it is told to, and a fault hastens it all the same."""
-    duty = supervisor._Duty(0.01)
-    duty.rest(100)
-    assert 90 < duty.due_in_s <= 100
-    duty.hasten(1)
-    assert duty.due_in_s <= 1
-
-
-def test_a_live_test_is_followed_by_a_rest(kept: Callable[..., Supervised], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a rest of an hour a second, the first is the last, though one is due every 20 ms."""
-    monkeypatch.setattr(supervisor, "_REST", 3600.0 * 1000)
-    made = kept(reload_s=0)
-    until(lambda: made.supervisor._test.due_in_s > 1)
-    assert made.supervisor._test.due_in_s > 60
+def test_a_live_test_is_followed_by_a_rest(kept: Callable[..., Supervised]) -> None:
+    """A self-test is due again once its interval has passed and a multiple of what it took."""
+    clock = Clock()
+    one = kept(start=False, clock=clock, selftest_s=10, reload_s=0, rest_ratio=1e6)
+    rest_s = 1e6 * one.embedder.model.self_test.seconds
+    assert rest_s > 10
+    passed_at = []
+    for clock.now in (9, 10, 11, 21, 10 + rest_s - 1, 10 + rest_s, 11 + rest_s):
+        one.metrics.tested(success=False, difference=0)
+        one.supervisor.run_due()
+        if one.shows("bothends_selftest_success"):
+            passed_at.append(clock.now)
+    assert passed_at == [10, 10 + rest_s]
 
 
 def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Supervised]) -> None:
@@ -129,7 +126,9 @@ def test_an_engine_that_hangs_is_given_up(kept: Callable[..., Supervised]) -> No
     assert len(one.engines) == 2
 
 
-def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(kept: Callable[..., Supervised]) -> None:
+def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(
+    kept: Callable[..., Supervised], root: Path
+) -> None:
     """It is run again in halves; and a self-test finds nothing wrong."""
     one = kept(selftest_s=0, reload_s=0)
     engine = one.engines[0]
@@ -142,7 +141,7 @@ def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(kept: Calla
         return run(sentences)
 
     engine.run = tight  # type: ignore[method-assign]
-    right = one.load(Bundle.open(supervisor.newest(one.supervisor._root))).run([[5, 6, 7]])
+    right = one.load(Bundle.open(root / "v1")).run([[5, 6, 7]])
     rows = [future for _, future in (one.embedder.begin(WORDS * 16) for _ in range(4))]
     assert all(len(future.result(TIMEOUT_S)) == 16 for future in rows)
     assert max(widths) > 3

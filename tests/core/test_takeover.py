@@ -10,7 +10,7 @@ import pytest
 from bothends.core.loaded import LoadedModel
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
-from tests.support.engines import TIMEOUT_S, until
+from tests.support.engines import TIMEOUT_S, Clock, until
 from tests.support.supervised import WORDS, Supervised
 
 
@@ -97,15 +97,21 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
 
 def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[Bundle]) -> None:
     """A change is acted upon once two looks have seen the same."""
-    one = Supervised(root, start=False)
+    clock = Clock()
+    one = Supervised(root, start=False, clock=clock, selftest_s=0, reload_s=1)
+
+    def look() -> None:
+        clock.now += 1
+        one.supervisor.run_due()
+
     shutil.copytree(newer[0].path, root / "v2")
-    one.supervisor._look_for_newer()
+    look()
     (root / "v2" / "README.md").touch()
-    one.supervisor._look_for_newer()
+    look()
     assert len(one.engines) == 1
-    one.supervisor._look_for_newer()
+    look()
     assert one.embedder.model.config.version == newer[0].config.version
-    one.supervisor._look_for_newer()
+    look()
     assert len(one.engines) == 2
     one.close()
 
@@ -142,6 +148,6 @@ def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Superv
     model = one.embedder.model
     one.supervisor.reload()
     one.supervisor.close()
-    one.supervisor._thread.join(TIMEOUT_S)
+    assert one.supervisor.join(TIMEOUT_S)
     assert one.embedder.model is model
     assert one.fitness == []

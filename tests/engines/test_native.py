@@ -19,7 +19,7 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import NotServingError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
-from bothends.settings import Precision, Settings
+from bothends.settings import EmbedderSettings, Precision
 from bothends_export.equivalence import verify
 from bothends_export.export import lift
 
@@ -116,7 +116,7 @@ def test_verify_has_a_flag_for_it(toy_bundle: Bundle) -> None:
 def test_a_server_answers_with_the_engines_own_bits(engine: native.NativeEngine, english: Bundle) -> None:
     """Through tokenizer, queue and batches."""
     precision = engine.provider.rpartition("/")[2]
-    asked = Settings.load({"device": "cpu", "precision": precision}, {})
+    asked = EmbedderSettings.load({"device": "cpu", "precision": precision}, {})
     with Embedder.load(english, settings=asked) as embedder:
         rows = embedder.embed(SENTENCES * 20).rows
         ids = [tokens.ids for tokens in embedder.model.tokenizer.encode(SENTENCES)]
@@ -125,7 +125,7 @@ def test_a_server_answers_with_the_engines_own_bits(engine: native.NativeEngine,
 
 @pytest.fixture
 def embedder(english: Bundle) -> Iterator[Embedder]:
-    with Embedder.load(english, settings=Settings(device="cpu", engine="native")) as made:
+    with Embedder.load(english, settings=EmbedderSettings(device="cpu", engine="native")) as made:
         yield made
 
 

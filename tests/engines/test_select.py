@@ -16,7 +16,7 @@ from bothends.engines.onnx_weights import Weights, read
 from bothends.engines.select import choose_device, engines
 from bothends.errors import BundleError, DeviceError, SelfTestError, SettingsError
 from bothends.model.bundle import Bundle
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 from tests.support.shapes import SHAPES
 
 needs_kernel = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
@@ -24,8 +24,8 @@ SERVED = {"lstm", "lstm, three layers"}
 """Of SHAPES: what the native engine computes."""
 
 
-def settings(**values: str) -> Settings:
-    return Settings.load({"device": "cpu"} | values, {})
+def settings(**values: str) -> EmbedderSettings:
+    return EmbedderSettings.load({"device": "cpu"} | values, {})
 
 
 def loaded(bundle: Bundle, **values: str) -> str:
@@ -154,10 +154,10 @@ def test_weights_that_are_no_numbers_are_the_bundles_fault(toy_bundle: Bundle, m
 
 def test_a_gpu_is_chosen_only_where_float32_on_it_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bothends.engines.cuda.is_installed", lambda: True)
-    assert choose_device(Settings.load({}, {})) == "cuda"
-    assert choose_device(Settings.load({"precision": "int8"}, {})) == "cpu"
-    assert choose_device(Settings.load({"engine": "native"}, {})) == "cpu"
-    assert choose_device(Settings.load({"device": "cpu"}, {})) == "cpu"
+    assert choose_device(EmbedderSettings.load({}, {})) == "cuda"
+    assert choose_device(EmbedderSettings.load({"precision": "int8"}, {})) == "cpu"
+    assert choose_device(EmbedderSettings.load({"engine": "native"}, {})) == "cpu"
+    assert choose_device(EmbedderSettings.load({"device": "cpu"}, {})) == "cpu"
 
 
 def test_the_best_comes_first(toy_bundle: Bundle) -> None:

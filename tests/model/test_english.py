@@ -10,7 +10,7 @@ from bothends import nested
 from bothends.core.embedder import Embedder
 from bothends.engines import native
 from bothends.model.bundle import CARD, Bundle
-from bothends.settings import Precision, Settings
+from bothends.settings import EmbedderSettings, Precision
 from bothends_training.evaluate import spearman
 
 PAIRS = [
@@ -82,7 +82,7 @@ def test_lesser_precisions_cost_what_its_card_says(
     assert found, "the card has a line for it"
     assert float(found[1]) < float(found[2]) <= most
     _, first, second = zip(*PAIRS, strict=True)
-    with Embedder.load(english, settings=Settings(precision=precision)) as embedder:
+    with Embedder.load(english, settings=EmbedderSettings(precision=precision)) as embedder:
         for side, exact in zip((first, second), rows, strict=True):
             lesser, exact = embedder.embed(side).rows.astype(np.float64), exact.astype(np.float64)
             cosines = (lesser * exact).sum(axis=1) / np.linalg.norm(lesser, axis=1) / np.linalg.norm(exact, axis=1)

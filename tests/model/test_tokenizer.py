@@ -50,10 +50,10 @@ def test_any_text_gives_ids_of_the_vocabulary(tokenizer: Tokenizer, sentences: l
 
 
 def test_long_input_is_encoded_in_pieces(tokenizer: Tokenizer) -> None:
-    """`between` is called before each piece, and may give up; pieces change no token."""
+    """`check_deadline` is called before each piece, and may give up; pieces change no token."""
     calls: list[None] = []
     sentences = ["word " * 9_000] * 4
-    assert tokenizer.encode(sentences, between=lambda: calls.append(None)) == tokenizer.encode(sentences[:1]) * 4
+    assert tokenizer.encode(sentences, check_deadline=lambda: calls.append(None)) == tokenizer.encode(sentences[:1]) * 4
     assert len(calls) == 4
 
 

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import subprocess
+import sys
 import time
 from typing import get_args
 
@@ -55,7 +57,7 @@ def test_a_batch_moves_its_histograms() -> None:
 def test_the_queue_is_asked_at_each_scrape() -> None:
     metrics = Metrics()
     waiting = [Depth(2, 3, 40)]
-    metrics.watch_queue(lambda: waiting[0], tokens_limit=1000, workers=2)
+    metrics.watch_queue(lambda: waiting[0]._asdict(), tokens_limit=1000, workers=2)
     page = text(metrics)
     for line in ("queue_requests 2.0", "queue_sentences 3.0", "queue_tokens 40.0", "queue_tokens_limit 1000.0"):
         assert f"bothends_{line}" in page
@@ -75,6 +77,27 @@ def test_a_self_test_says_when_how_and_how_far_off() -> None:
     assert before <= float(at) <= time.time()
     metrics.tested(success=False, difference=1.0)
     assert "bothends_selftest_success 0.0" in text(metrics)
+
+
+_HOST = """
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+import bothends
+bothends.Encoder
+from bothends.observe.metrics import Metrics
+
+def created(registry):
+    return "_created" in generate_latest(registry).decode()
+
+theirs = CollectorRegistry()
+Counter("theirs", "Something of the host's.", registry=theirs)
+print(created(theirs), created(Metrics().registry))
+"""
+
+
+def test_a_host_applications_metrics_stay_as_they_are() -> None:
+    """A program that imports `bothends.Encoder` still has its counters' time stamps; ours have none."""
+    found = subprocess.run([sys.executable, "-c", _HOST], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True", "False"]
 
 
 def test_two_servers_in_one_process_do_not_share_metrics() -> None:

@@ -24,7 +24,7 @@ from bothends.core.embedder import Embedder
 from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.equivalence import verify
 from bothends_export.export import export, lift
@@ -148,7 +148,7 @@ def test_every_node_runs_on_the_device(english: Bundle, device: str, tmp_path: P
 
 def test_a_server_of_this_device_answers(english: Bundle, device: str) -> None:
     """Warm-up, golden self-test and wide batches: the whole path, more sentences than one batch takes."""
-    with Embedder.load(english, settings=Settings(device=device, max_batch_tokens=2048)) as embedder:
+    with Embedder.load(english, settings=EmbedderSettings(device=device, max_batch_tokens=2048)) as embedder:
         assert embedder.model.device == device
         found = embedder.embed(english.golden.sentences * 30).rows
     assert max(largest(found, np.tile(english.golden.embeddings, (30, 1)))) <= TOLERANCE
@@ -168,7 +168,7 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif("CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="needs a CUDA device")
 def test_the_gpus_memory_is_a_metric(english: Bundle) -> None:
     metrics = Metrics()
-    with Embedder.load(english, settings=Settings(device="cuda"), metrics=metrics) as embedder:
+    with Embedder.load(english, settings=EmbedderSettings(device="cuda"), metrics=metrics) as embedder:
         embedder.embed(["there will be dragons"])
         (line,) = re.findall(r"^bothends_device_memory_bytes (\S+)", generate_latest(metrics.registry).decode(), re.M)
     assert float(line) > 1e8

@@ -11,7 +11,7 @@ from bothends.core.embedder import Embedder
 from bothends.errors import RequestError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
-from bothends.settings import Settings
+from bothends.settings import ModelSettings
 
 pytestmark = pytest.mark.timing  # each takes a text's time at three sizes
 
@@ -56,7 +56,7 @@ def test_a_text_takes_time_by_its_length(tokenizer: Tokenizer, piece: str) -> No
 
 def test_so_do_many_sentences_and_many_tokens(english: Bundle) -> None:
     """The whole way to the refusal of a request of too many tokens."""
-    settings = Settings(bundle=english.path, device="cpu", workers=1, max_request_tokens=1, max_sentences=10**6)
+    settings = ModelSettings(bundle=english.path, device="cpu", workers=1, max_request_tokens=1, max_sentences=10**6)
     with Embedder.load(english, settings=settings) as embedder:
 
         def refuse(size: int) -> None:

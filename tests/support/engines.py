@@ -15,9 +15,9 @@ from bothends.batching.scheduler import Budgets
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.engines.select import PlacedEngine, engines
+from bothends.engines.select import LoadedEngine, engines
 from bothends.model.bundle import Bundle
-from bothends.settings import Settings
+from bothends.settings import EngineSettings
 
 from .until import TIMEOUT_S as TIMEOUT_S
 from .until import until as until
@@ -26,9 +26,9 @@ SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built(
 """The engine that serves the packaged model here by default."""
 
 
-def placed(bundle: Bundle) -> PlacedEngine:
+def placed(bundle: Bundle) -> LoadedEngine:
     """What serves a bundle here by default: its rows are a server's to the bit."""
-    return next(engines(bundle, Settings(device="cpu")))
+    return next(engines(bundle, EngineSettings(device="cpu")))
 
 
 class HeldEngine:
@@ -98,6 +98,6 @@ def batcher_of(engine: HeldEngine | FreeEngine, **changes: object) -> EngineBatc
         "workers": 1,
         "engine_timeout_s": 3600.0,
         "observe": lambda record: None,
-        "failed": lambda fault, engine: None,
+        "on_fault": lambda fault, engine: None,
     }
     return EngineBatcher(engine, budgets(**bounds), **(options | changes))

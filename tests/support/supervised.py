@@ -3,20 +3,22 @@
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.core import supervisor
 from bothends.core.embedder import Embedder
 from bothends.core.loaded import LoadedModel
 from bothends.core.supervisor import Supervisor
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
+from bothends.errors import BundleError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
+from bothends.model.versions import fingerprint, newest
 from bothends.observe.metrics import Metrics
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 
 from .engines import TIMEOUT_S
 
@@ -61,16 +63,16 @@ class Supervised:
         reload_s: float = 0.02,
         timeout_s: float = 5.0,
         start: bool = True,
+        **supervision: Any,
     ) -> None:
+        """`supervision` is more of what a Supervisor takes. One that isn't to `start` runs what is due when told to."""
         self.engines: list[Faulty] = []
         self.fitness: list[bool] = []
         self.broken_loads = 0
         self.metrics = Metrics()
-        self.settings = Settings(workers=2, engine_timeout_s=timeout_s)
-        seen = supervisor.fingerprint(root)
-        self.embedder = Embedder(
-            self.load(Bundle.open(supervisor.newest(root))), settings=self.settings, metrics=self.metrics
-        )
+        self.settings = EmbedderSettings(workers=2, engine_timeout_s=timeout_s)
+        seen = fingerprint(root)
+        self.embedder = Embedder(self.load(Bundle.open(newest(root))), settings=self.settings, metrics=self.metrics)
         self.supervisor = Supervisor(
             self.embedder,
             self.metrics,
@@ -79,7 +81,8 @@ class Supervised:
             seen=seen,
             selftest_s=selftest_s,
             reload_s=reload_s,
-            when_fit=self.fitness.append,
+            on_fitness=self.fitness.append,
+            **({"min_interval_s": 0.02} | supervision),
         )
         if start:
             self.supervisor.start()
@@ -87,7 +90,7 @@ class Supervised:
     def load(self, bundle: Bundle) -> LoadedModel:
         if self.broken_loads:
             self.broken_loads -= 1
-            raise supervisor.BundleError("the disk is gone")
+            raise BundleError("the disk is gone")
         self.engines.append(Faulty(bundle))
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
         return LoadedModel(bundle, tokenizer, self.engines[-1])

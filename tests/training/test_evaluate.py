@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from bothends.core.embedder import Embedder
 from bothends.engines import native
-from bothends.settings import Settings
+from bothends.settings import EmbedderSettings
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
 from bothends_training import cli
@@ -131,7 +131,7 @@ def test_the_table_scores_what_the_service_computes(
     result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", files[0], "--sts", files[1]])
     assert result.exit_code == 0, result.output
     rows = table_of(result.output)
-    with Embedder.load(made, settings=Settings(max_sentences=40)) as embedder:
+    with Embedder.load(made, settings=EmbedderSettings(max_sentences=40)) as embedder:
         for row, file, count in zip(rows, files, ("40", "25"), strict=True):
             pairs = read_pairs(Path(file))
             first, second = (embedder.embed(side).rows for side in (pairs.first, pairs.second))

@@ -14,7 +14,7 @@ from bothends.core.embedder import Embedder
 from bothends.embeddings import nested
 from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
-from bothends.settings import Precision, Settings
+from bothends.settings import EmbedderSettings, Precision
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 
@@ -64,7 +64,7 @@ def evaluate(
 
 def _rows(bundle: Bundle, pairs: Pairs, precision: Precision) -> NDArray[np.float32]:
     """Of all first sentences, then of all second ones: float32 [2·pairs, dimension]."""
-    settings = Settings(precision=precision, max_sentences=len(pairs.scores))
+    settings = EmbedderSettings(precision=precision, max_sentences=len(pairs.scores))
     with Embedder.load(bundle, settings=settings) as embedder:
         return np.concatenate([embedder.embed(side).rows for side in (pairs.first, pairs.second)])
 

@@ -1,10 +1,10 @@
-"""Sentences that wait to batches, and their engines' rows back to whoever waits for them.
+"""Sentences that wait to batches, and their engines' rows back to the callers.
 
 Knows neither onnxruntime nor gRPC. The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing
 waits while a worker is free, but for a moment where a model's steps cost so much that company is worth it.
 
-On a CPU, whoever reads requests and writes answers takes the core from whoever computes. So the threads that run
-batches do that too, between batches: bring in all that has come, then run the best batch of it. What comes meanwhile
+On a CPU, a thread that reads requests and writes answers takes the core from one that computes. So the threads that run
+batches do that too, between batches: pull in all that has come, then run the best batch of it. What comes meanwhile
 gathers (docs/decisions/0006). Every field is written under one lock; the engine and the source run outside it.
 """
 
@@ -31,9 +31,9 @@ from .threads import WorkerThreads
 from .watchdog import Run, Watchdog
 
 _log = logging.getLogger(__name__)
-_UNATTENDED_S = 0.005
-"""How long the source may go without attention while all workers run: a few times a usual batch. Then a spare thread
-looks after it, so that a long batch, or an engine that hangs, keeps nobody from being refused."""
+_MAX_PULL_GAP_S = 0.005
+"""Longest time that nothing is pulled from the source while all workers run: a few times a usual batch. Then a spare
+thread pulls, so that a long batch, or an engine that hangs, keeps no caller from being refused."""
 
 
 class Batcher:
@@ -46,18 +46,18 @@ class Batcher:
         workers: int,
         engine_timeout_s: float,
         observe: Observe,
-        failed: Callable[[Fault, Engine], None],
+        on_fault: Callable[[Fault, Engine], None],
         spare_core: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
 
-        `failed` is told what an engine did wrong, and must return soon. `spare_core` says that the engine computes
-        elsewhere: reading and answering needn't wait.
+        `on_fault` is called with what an engine did wrong, and must return soon. `spare_core` says that the engine
+        computes elsewhere: reading and answering need not wait.
         """
-        self._failed = failed
-        self._runner = Runner(at_once=workers, observe=observe, failed=partial(failed, "raised"), clock=clock)
+        self._on_fault = on_fault
+        self._runner = Runner(at_once=workers, observe=observe, on_fault=partial(on_fault, "raised"), clock=clock)
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
         self._workers = workers
         self._spare_core = spare_core
@@ -66,28 +66,34 @@ class Batcher:
         self._closed = False
         self._running = 0
         self._source: WorkSource | None = None
-        self._attendant: int | None = None  # the thread that looks after the source
-        self._is_awake = False  # and isn't waiting for something to come
-        self._is_watched = False  # by a thread that has nothing to do
-        self._attended_at = 0.0
-        self._ran: list[RanBatch] = []  # for the attendant to deliver
+        self._puller: int | None = None  # the thread that pulls from the source
+        self._puller_is_awake = False  # and isn't waiting for something to come
+        self._has_lookout = False  # a thread that waits, and wakes in time to pull
+        self._pulled_at = 0.0
+        self._ran: list[RanBatch] = []  # for the puller to deliver
         self._changed = threading.Condition()
-        self._watchdog = Watchdog(engine_timeout_s, self._give_up, clock=clock)
-        self._crew = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
+        self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock)
+        self._threads = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
 
     @property
     def queued(self) -> Depth:
-        """What waits now."""
+        """Requests, sentences and tokens that wait now."""
         with self._changed:
             return self._waiting.depth
 
     @property
+    def running(self) -> int:
+        """Batches that run now."""
+        with self._changed:
+            return self._running
+
+    @property
     def wait_s(self) -> float:
-        """About how long a sentence of the usual length would wait that came now, seconds."""
+        """Estimated wait, in seconds, of a sentence of the usual length that came now."""
         return self._waiting.wait_s
 
-    def attend_to(self, source: WorkSource) -> None:
-        """Bring in what comes to `source`, until nothing more will."""
+    def pull_from(self, source: WorkSource) -> None:
+        """Submit what comes to `source`, until nothing more will."""
         with self._changed:
             self._source = source
             self._changed.notify()
@@ -109,30 +115,34 @@ class Batcher:
             if self._closed:
                 raise DrainingError("the server is stopping")
             self._waiting.put(request, sentences, now=self._clock())
-            if self._attendant != threading.get_ident():
+            if self._puller != threading.get_ident():
                 self._changed.notify(len(sentences))
             elif self._waiting.sentences >= self._waiting.max_batch_rows and self._has_room():
-                self._changed.notify()  # the attendant would have taken less, and will take it itself
+                self._changed.notify()  # the puller would have taken less, and will take it itself
         return request
 
-    def refuse_if_hopeless(self, tokens: int, deadline: float | None) -> None:
-        """Raise what `submit` would for so many tokens."""
-        self._waiting.refuse_if_hopeless(tokens, deadline, now=self._clock())
+    def refuse_if_hopeless(self, fewest_tokens: int, deadline: float | None) -> None:
+        """Raise what `submit` would for want of room or time, even if a request has no more than so many tokens."""
+        self._waiting.refuse_if_hopeless(fewest_tokens, deadline, now=self._clock())
 
     def close(self, *, timeout_s: float) -> bool:
-        """Take nothing new, finish what waits, stop; a source must have ended before. Returns whether all was finished:
+        """Take nothing new, finish what waits, stop; a source must have ended before. Returns True if all was finished:
         what is left after `timeout_s` fails with DrainingError.
         """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._crew.join(timeout_s)
+        self._threads.join(timeout_s)
         self._watchdog.close()
         with self._changed:
             left = self._waiting.drain()
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         return not left
+
+    def abandon_overdue(self) -> None:
+        """Give up runs that have taken longer than `engine_timeout_s`; a thread does so from time to time."""
+        self._watchdog.check()
 
     def __enter__(self) -> Self:
         return self
@@ -141,57 +151,57 @@ class Batcher:
         self.close(timeout_s=30)
 
     def _work(self) -> None:
-        has_attended: bool | None = False
-        while has_attended is not None and (task := self._next_task(has_attended=has_attended)) is not None:
-            has_attended = task()
+        has_pulled: bool | None = False
+        while has_pulled is not None and (task := self._next_task(has_pulled=has_pulled)) is not None:
+            has_pulled = task()
 
-    def _next_task(self, *, has_attended: bool) -> Callable[[], bool | None] | None:
+    def _next_task(self, *, has_pulled: bool) -> Callable[[], bool | None] | None:
         """Wait until there is something to do; None when the batcher is closed and nothing waits.
 
-        The source comes before a batch, unless it has just had attention.
+        Pulling comes before a batch, unless this thread has just done so.
         """
         with self._changed:
             while True:
                 is_ready = bool(self._waiting) and self._has_room()
-                if self._wants_attention() and not (is_ready and has_attended):
-                    self._attendant = threading.get_ident()
-                    self._is_awake = is_ready or not (self._has_room() or self._spare_core)
-                    return self._attend
+                if self._should_pull() and not (is_ready and has_pulled):
+                    self._puller = threading.get_ident()
+                    self._puller_is_awake = is_ready or not (self._has_room() or self._spare_core)
+                    return self._pull
                 if is_ready and (batch := self._waiting.take()):
                     self._running += 1
-                    if self._has_room() or not self._is_watched:
-                        self._changed.notify()  # somebody has to look after what comes meanwhile
+                    if self._has_room() or not self._has_lookout:
+                        self._changed.notify()  # some thread has to look after what comes meanwhile
                     return partial(self._process, batch)
                 if self._closed and not self._waiting:
                     self._changed.notify()  # the next one may go too
                     return None
-                self._rest()
+                self._wait()
 
-    def _rest(self) -> None:
-        """Wait for a change. While batches run, one of those who wait looks after a while if the source has anybody."""
-        if self._source is None or not self._running or self._is_watched:
+    def _wait(self) -> None:
+        """Wait for a change. While batches run, one of the threads that wait wakes after a while to pull."""
+        if self._source is None or not self._running or self._has_lookout:
             self._changed.wait()
             return
-        self._is_watched = True
-        self._changed.wait(_UNATTENDED_S)
-        self._is_watched = False
+        self._has_lookout = True
+        self._changed.wait(_MAX_PULL_GAP_S)
+        self._has_lookout = False
 
     def _has_room(self) -> bool:
-        """Whether a batch may start: an attendant at work needs a core too, unless there is one to spare."""
-        return self._running + (self._is_awake and not self._spare_core) < self._workers
+        """Return whether a batch may start: a thread that pulls needs a core too, unless there is one to spare."""
+        return self._running + (self._puller_is_awake and not self._spare_core) < self._workers
 
-    def _wants_attention(self) -> bool:
-        if self._source is None or self._attendant is not None:
+    def _should_pull(self) -> bool:
+        if self._source is None or self._puller is not None:
             return False
-        return self._spare_core or self._has_room() or self._clock() - self._attended_at >= _UNATTENDED_S
+        return self._spare_core or self._has_room() or self._clock() - self._pulled_at >= _MAX_PULL_GAP_S
 
-    def _attend(self) -> bool:
-        """Bring in what has come to the source, after a sleep if nothing else is to do; deliver what others ran."""
+    def _pull(self) -> bool:
+        """Submit what has come to the source, after a sleep if nothing else is to do; deliver what others ran."""
         source = self._source
-        assert source is not None  # noqa: S101  what wants attention is there
-        goes_on = self._is_awake or source.wait()
+        assert source is not None  # noqa: S101  `_should_pull` has seen it
+        goes_on = self._puller_is_awake or source.wait()
         with self._changed:
-            self._is_awake = True
+            self._puller_is_awake = True
         if self._pause and self._waiting.sentences < self._waiting.max_batch_rows:
             self._pause()  # those answered a moment ago ask again, and a step costs them all as one
         while True:
@@ -199,42 +209,43 @@ class Batcher:
             with self._changed:
                 ran, self._ran = self._ran, []
                 if not ran:
-                    self._attendant, self._is_awake, self._attended_at = None, False, self._clock()
+                    self._puller, self._puller_is_awake, self._pulled_at = None, False, self._clock()
                     self._source = source if goes_on else None
                     return True
             self._deliver(ran)
 
     def _process(self, batch: list[Sentence]) -> bool | None:
-        """Run a batch, and leave its rows to an attendant at work: two that write answers would wait for each other.
-        None where the batch was given up meanwhile, and this thread with it.
+        """Run a batch, and leave its rows to a puller at work: two that write answers would wait for each other.
+
+        Returns None where the batch was given up meanwhile, and this thread with it.
         """
         run = self._watchdog.begin(batch)
         ran = self._runner.run(batch)
         if not self._watchdog.end(run):
             return None
         with self._changed:
-            if self._is_awake:
+            if self._puller_is_awake:
                 self._ran += ran
                 ran = []
             if self._spare_core:
                 self._running -= 1
-                self._changed.notify()  # the engine needn't wait for these rows to leave
+                self._changed.notify()  # the engine need not wait for these rows to leave
         self._deliver(ran)
         if not self._spare_core:
             with self._changed:
                 self._running -= 1
         return False
 
-    def _give_up(self, run: Run) -> None:
-        """Answer those whose engine hangs, and let another thread go on where this one can't."""
+    def _abandon(self, run: Run) -> None:
+        """Answer the callers of a run that hangs, and replace its thread."""
         _log.error("a model run of %d sentences takes too long and is given up", len(run.batch))
         with self._changed:
             self._running -= 1
             self._changed.notify_all()
-        self._crew.replace(run.thread)
+        self._threads.replace(run.thread)
         for request in {sentence.request for sentence in run.batch}:
             request.settle(EngineError("the model run took too long and was given up", hung=True))
-        self._failed("hung", run.batch[0].request.engine)
+        self._on_fault("hung", run.batch[0].request.engine)
 
     def _deliver(self, ran: list[RanBatch]) -> None:
         for batch, rows, record, span in ran:
@@ -243,7 +254,7 @@ class Batcher:
                 finished = [of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)]
             for request in finished:
                 request.settle(request.rows)
-            self._runner.tell(record, span)
+            self._runner.report(record, span)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

@@ -15,7 +15,7 @@ from math import inf
 from .request import Request, Sentence
 
 _FEW = 16
-"""Up to so many sentences are put in one by one; more are sorted in."""
+"""Number of sentences up to which they are put in one by one; more are sorted in."""
 _DEAD_KEPT = 1024
 
 
@@ -27,14 +27,19 @@ class FairQueue:
         self._virtual_time = 0.0
         self._arrivals = 0
         self.requests = 0
-        """That are alive and of which a sentence waits."""
+        """Number of live requests of which a sentence waits."""
         self.sentences = 0
-        """That wait and whose request is alive."""
+        """Number of sentences that wait and whose request is alive."""
         self.tokens = 0
-        """Of those sentences."""
+        """Number of tokens of those sentences."""
 
     def __bool__(self) -> bool:
         return self.sentences > 0
+
+    @property
+    def held(self) -> int:
+        """Number of sentences in memory, those of requests that were cancelled included."""
+        return len(self._order)
 
     def put(self, request: Request, sentences: Sequence[Sentence]) -> None:
         """Add all of a request's sentences."""
@@ -77,13 +82,13 @@ class FairQueue:
                 break
 
     def forget(self, request: Request) -> None:
-        """Give back the places of a request that nobody waits for; its sentences are dropped as they are met."""
+        """Give back the places of a request that no caller waits for; its sentences are dropped as they are met."""
         self._count(request, -request.waiting_sentences, -request.waiting_tokens)
         if len(self._order) > 2 * self.sentences + _DEAD_KEPT:
             self._order = [entry for entry in self._order if not _is_dead(entry[2])]
 
     def tokens_before(self, tokens: int) -> float:
-        """About how many waiting tokens a new request of `tokens` would see served before its last sentence."""
+        """Estimated number of waiting tokens that are served before the last sentence of a new request of `tokens`."""
         waiting = len(self._order)  # once: this may be asked without the lock
         place = bisect_left(self._order, (self._virtual_time + tokens, inf), hi=waiting)
         return self.tokens * place / waiting if waiting else 0.0
@@ -104,8 +109,8 @@ class FairQueue:
 
 
 def _is_dead(sentence: Sentence) -> bool:
-    """Whether its request gave back its places. One that was cancelled this moment still has them, and still counts:
+    """Return whether its request gave back its places. One that was cancelled this moment still has them, and counts.
 
-    whoever dropped its sentences now would no longer see from the numbers that others' dead ones are still here.
+    If its sentences were dropped now, the numbers would no longer show that other requests' dead ones are still here.
     """
     return not sentence.request.waiting_sentences

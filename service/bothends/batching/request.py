@@ -1,4 +1,4 @@
-"""What waits in the batcher's queue: a request, which is the future its caller holds, and each of its sentences."""
+"""Requests in the batcher's queue, each the future that its caller holds, and their sentences. Knows no queue."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -24,7 +24,7 @@ class Request(Future[NDArray[np.float32]]):
     ) -> None:
         super().__init__()
         self.engine = engine
-        """That is to compute it: its token ids are that engine's."""
+        """Engine that is to compute it: its token ids are that engine's."""
         self.span = span
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences
@@ -33,37 +33,37 @@ class Request(Future[NDArray[np.float32]]):
         self._forget = forget
 
     def cancel(self) -> bool:
-        """As every future's, and at once."""
+        """Cancel it as any future, and give back its places at once."""
         cancelled = super().cancel()
         if cancelled:
             self._forget(self)
         return cancelled
 
     def put(self, position: int, row: NDArray[np.float32]) -> bool:
-        """Take the row of the sentence at `position`; returns whether it was the last. One thread at a time."""
+        """Take the row of the sentence at `position`; returns True if it was the last. One thread at a time."""
         self.rows[position] = row
         self._missing -= 1
         return not self._missing
 
     def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:
-        """Answer the caller, unless it went away in this very moment."""
+        """Answer the caller, unless the request was cancelled in this very moment."""
         try:
             if isinstance(outcome, BothendsError):
                 self.set_exception(outcome)
             else:
                 self.set_result(outcome)
         except InvalidStateError:
-            pass  # cancelled: nobody waits
+            pass  # cancelled: no caller waits
         if isinstance(outcome, BothendsError):
             self._forget(self)
 
 
 Forget = Callable[[Request], None]
-"""Gives back the places of a request's sentences that still wait."""
+"""Callback that gives back the places of a request's sentences that still wait."""
 
 
 class Sentence(NamedTuple):
-    """One waiting sentence and its place in its request."""
+    """A waiting sentence and its place in its request."""
 
     ids: TokenIds
     request: Request
@@ -72,7 +72,7 @@ class Sentence(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How much waits."""
+    """Amount that waits, in each unit."""
 
     requests: int
     sentences: int
@@ -80,10 +80,10 @@ class Depth(NamedTuple):
 
 
 class WorkSource(Protocol):
-    """Where work comes from that nobody submits from a thread of his own. One thread at a time, whichever, asks it."""
+    """Source of work that no caller's thread submits. The batcher's threads ask it, one at a time."""
 
     def wait(self) -> bool:
-        """Sleep until something has come. Returns False once nothing more will."""
+        """Sleep until something has come. Returns False once nothing more will come."""
         ...
 
     def pull(self, most: int) -> bool:

@@ -1,4 +1,4 @@
-"""Batches through their engines: who has left is left out, who can't be run fails alone.
+"""Batches through their engines to rows: a cancelled request is left out, a sentence that can't be run fails alone.
 
 Knows no queue and no thread.
 """
@@ -30,24 +30,24 @@ class RanBatch(NamedTuple):
 
 
 class Runner:
-    """Runs batches, and knows how fast they have gone lately. Safe to use from several threads at once."""
+    """Runner of batches, which knows how fast they have gone lately. Safe to use from several threads at once."""
 
     def __init__(
-        self, *, at_once: int, observe: Observe, failed: Callable[[Engine], None], clock: Callable[[], float]
+        self, *, at_once: int, observe: Observe, on_fault: Callable[[Engine], None], clock: Callable[[], float]
     ) -> None:
-        """`at_once` is how many threads run batches. `failed` is told of an engine that couldn't run one sentence."""
+        """Run batches in `at_once` threads. `on_fault` is called with an engine that couldn't run one sentence."""
         self._at_once = at_once
         self._observe = observe
-        self._failed = failed
+        self._on_fault = on_fault
         self._clock = clock
         self._throughput = Throughput()
 
     def seconds_for(self, tokens: float) -> float:
-        """How long `tokens` will take, seconds; 0 before anything has run."""
+        """Estimated time that `tokens` will take, in seconds; 0 before anything has run."""
         return self._throughput.seconds_for(tokens)
 
     def run(self, batch: list[Sentence]) -> list[RanBatch]:
-        """Run what of `batch` is still waited for and can be run; who waited too long or can't be run is told here."""
+        """Run what of `batch` is still waited for; requests whose deadline passed or that can't be run fail here."""
         now = self._clock()
         for request in {sentence.request for sentence in batch}:
             if request.deadline is not None and request.deadline <= now:
@@ -55,12 +55,12 @@ class Runner:
         alive = [sentence for sentence in batch if not sentence.request.done()]
         return self._run(alive) if alive else []
 
-    def tell(self, record: BatchRecord, span: Span) -> None:
-        """Let whoever measures know of a batch."""
+    def report(self, record: BatchRecord, span: Span) -> None:
+        """Pass the record of a batch on to metrics and traces."""
         tracing.ran(span, record)
         try:
             self._observe(record)
-        except Exception:  # whoever measures may be wrong; the next batch is served all the same
+        except Exception:  # measuring may go wrong; the next batch is served all the same
             _log.exception("a batch couldn't be recorded")
 
     def _run(self, batch: list[Sentence]) -> list[RanBatch]:
@@ -79,7 +79,7 @@ class Runner:
             _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
             if len(batch) == 1:
                 _settle(batch, EngineError("the model run failed"))
-                self._failed(engine)
+                self._on_fault(engine)
                 return []
             middle = len(batch) // 2
             return self._run(batch[:middle]) + self._run(batch[middle:])
@@ -87,7 +87,7 @@ class Runner:
 
     def _record(self, batch: list[Sentence], started: float, engine_s: float, *, pads: bool) -> BatchRecord:
         lengths = [len(sentence.ids) for sentence in batch]
-        self._throughput.saw(sum(lengths), engine_s, at_once=self._at_once)
+        self._throughput.record(sum(lengths), engine_s, at_once=self._at_once)
         waits = [started - sentence.since for sentence in batch]
         computed = len(batch) * max(lengths) if pads else sum(lengths)
         return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)

@@ -1,4 +1,4 @@
-"""Which sentences run next, and who is refused: a bounded queue, a fair order, company of like length.
+"""Waiting sentences to the next batch, and requests to refusals: a bounded queue, a fair order, company of like length.
 
 Knows no engine and no thread; the caller holds the lock.
 """
@@ -14,32 +14,32 @@ from .fairqueue import FairQueue
 from .request import Depth, Request, Sentence
 
 _OVERTAKEN = 2.0
-"""How much more than what waits before a request's last sentence is served before it. Under a steady load of lists each
-that ends is followed by another, whose first sentences go before the last of those that wait: as much again.
-Only lists meet this bound; a sentence alone is refused sooner, and is overtaken by nobody."""
+"""Work served before a request's last sentence, as a multiple of what waits before it. Under a steady load of lists,
+each that ends is followed by another, whose first sentences go before the last of those that wait: as much again. Only
+lists meet this bound; a sentence alone is refused sooner, and is overtaken by none."""
 _WINDOW = 64
-"""How many of the sentences whose turn is next a batch is chosen from, at least: never fewer than it may hold."""
+"""Least number of sentences whose turn is next that a batch is chosen from: never fewer than it may hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """How much may run at once, and how much may wait."""
+    """Bounds of what may run at once and of what may wait."""
 
     max_batch_rows: int
     max_batch_tokens: int
     """Rows × longest where the engine pads."""
     max_queue_tokens: int
     overhead_rows: float
-    """What a step of the engine costs besides its rows, in rows (see policy.py)."""
+    """Cost of a step of the engine besides its rows, in rows (see choose.py)."""
     max_wait_s: float = 0.0
-    """How long whoever brings work in waits for more to come, where a batch isn't full."""
+    """Time that a thread which pulls waits for more to come, where a batch isn't full."""
 
 
 class Scheduler:
     """Sentences that wait, and the batches they are to run in."""
 
     def __init__(self, budgets: Budgets, seconds_for: Callable[[float], float]) -> None:
-        """`seconds_for` estimates how long so many tokens will take."""
+        """Start empty. `seconds_for` estimates how long so many tokens will take."""
         self.max_batch_rows = budgets.max_batch_rows
         self._choose = partial(
             choose,
@@ -60,27 +60,27 @@ class Scheduler:
 
     @property
     def depth(self) -> Depth:
-        """What waits."""
+        """Requests, sentences and tokens that wait."""
         return Depth(self._queue.requests, self._queue.sentences, self._queue.tokens)
 
     @property
     def sentences(self) -> int:
-        """That wait."""
+        """Number of sentences that wait."""
         return self._queue.sentences
 
     @property
     def wait_s(self) -> float:
-        """About how long a sentence of the usual length would wait that came now: a fair share of what waits."""
+        """Estimated wait of a sentence of the usual length that came now: a fair share of what waits."""
         sentences, tokens = self._queue.sentences, self._queue.tokens
         return self._seconds_for(self._queue.tokens_before(tokens // sentences)) if sentences else 0.0
 
     @property
     def wanted(self) -> int:
-        """How many more sentences would make batches better; not above 0 when enough wait."""
+        """Number of sentences that would make batches better, if they came; not above 0 when enough wait."""
         return self._window - self._queue.sentences
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
-        """Let a request wait. Raises what `refuse_if_hopeless` does, and then nothing waits.
+        """Queue a request. Raises what `refuse_if_hopeless` does, and then nothing waits.
 
         Its sentences stand in order of their length, so that a list longer than the window has like company in it.
         """

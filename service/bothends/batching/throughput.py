@@ -1,7 +1,7 @@
-"""How fast work has gone lately, to how long more of it will take. Knows nothing of what is counted."""
+"""Durations of past work to an estimate for more of it. Knows nothing of what is counted."""
 
 _WEIGHT = 0.1
-"""Of the newest figure in the running average."""
+"""Weight of the newest figure in the running average."""
 
 
 class Throughput:
@@ -10,12 +10,12 @@ class Throughput:
     def __init__(self) -> None:
         self._tokens_per_s = 0.0
 
-    def saw(self, tokens: int, seconds: float, *, at_once: int) -> None:
-        """`tokens` took `seconds`, while as much went on in `at_once` places."""
+    def record(self, tokens: int, seconds: float, *, at_once: int) -> None:
+        """Count `tokens` that took `seconds`, while as much went on in `at_once` places."""
         if seconds > 0:
             speed = tokens / seconds * at_once
             self._tokens_per_s += (speed - self._tokens_per_s) * (_WEIGHT if self._tokens_per_s else 1.0)
 
     def seconds_for(self, tokens: float) -> float:
-        """How long `tokens` will take, seconds; 0 before anything was seen."""
+        """Estimated time that `tokens` will take, in seconds; 0 before anything was recorded."""
         return tokens / self._tokens_per_s if self._tokens_per_s else 0.0

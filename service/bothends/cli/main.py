@@ -78,7 +78,7 @@ def main() -> None:
 
 
 class ServeCommand(click.Command):
-    """Its options are the settings, whose names, defaults and help stand in settings.py."""
+    """Its options are the settings, whose names, defaults and help stand in settings/."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """One option for each setting."""
@@ -155,13 +155,13 @@ def explain(sentence: str, bundle: Path | None, as_json: bool) -> None:
     from ..core.explain import explain as explained
     from ..model.bundle import Bundle, default_path
     from ..model.versions import newest
-    from ..settings import Settings
+    from ..settings import EmbedderSettings
     from .explain_table import table
 
     opened = Bundle.open(newest(bundle or default_path()))
     longest = opened.config.max_tokens
     most = {"max_request_tokens": longest * (longest + 1), "max_queue_tokens": longest * (longest + 1)}
-    with Embedder.load(opened, settings=Settings(device="cpu", max_sentences=2 * longest, **most)) as embedder:
+    with Embedder.load(opened, settings=EmbedderSettings(device="cpu", max_sentences=2 * longest, **most)) as embedder:
         found = explained(sentence, embedder)
     lines = [json.dumps(found.as_json())] if as_json else table(found)
     for line in lines:

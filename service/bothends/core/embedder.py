@@ -1,4 +1,4 @@
-"""The whole path in one function: sentences → tokens → batches → embeddings.
+"""Sentences to embeddings, by way of tokens and batches: the whole path in one function.
 
 Knows nothing of gRPC or HTTP; every front, and in-process use, goes through here.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ from ..model.tokenizer import Pieces
 from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
-from ..settings import Settings
-from .inputs import InputReader, RequestLimits, Sentences, Unreadable, refuse
+from ..settings import EmbedderSettings
+from .inputs import InputReader, OnError, RequestLimits, Sentences, refuse
 from .loaded import LoadedModel, batching
 from .selftest import SelfTest
 
@@ -38,7 +38,7 @@ Rows: TypeAlias = Future[NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRequest:
-    """What is known of sentences before their embeddings are."""
+    """Facts about sentences that are known before their embeddings are."""
 
     model_version: str
     token_counts: list[int]
@@ -46,14 +46,21 @@ class AcceptedRequest:
     options: Options
 
 
+class _Served(NamedTuple):
+    """A model with the reader of its input, which change together."""
+
+    model: LoadedModel
+    reader: InputReader
+
+
 class Embedder:
     """A model ready to embed, which another may take over from. Close it, or use it in `with`, to stop its threads."""
 
-    def __init__(self, model: LoadedModel, *, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, model: LoadedModel, *, settings: EmbedderSettings, metrics: Metrics) -> None:
         self.limits = RequestLimits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
         self.workers = settings.workers if model.device == "cpu" else 1
         self._metrics = metrics
-        self._failed: Callable[[Fault, Engine], None] = lambda *_: None
+        self._on_fault: Callable[[Fault, Engine], None] = lambda *_: None
         suited = batching(model.config, model.device)
         budgets = Budgets(
             max_batch_rows=settings.max_batch_rows or suited.max_rows,
@@ -67,7 +74,7 @@ class Embedder:
             workers=self.workers,
             engine_timeout_s=settings.engine_timeout_s,
             observe=metrics.batch_ran,
-            failed=lambda *fault: self._failed(*fault),
+            on_fault=lambda *fault: self._on_fault(*fault),
             spare_core=model.device != "cpu",
         )
         metrics.watch_queue(
@@ -78,14 +85,14 @@ class Embedder:
         self.serve(model)
 
     @classmethod
-    def load(cls, bundle: Bundle, *, settings: Settings | None = None, metrics: Metrics | None = None) -> Self:
+    def load(cls, bundle: Bundle, *, settings: EmbedderSettings | None = None, metrics: Metrics | None = None) -> Self:
         """Load `bundle` on the device that `settings` ask for. Raises BundleError or DeviceError."""
-        settings = settings or Settings()
+        settings = settings or EmbedderSettings()
         return cls(LoadedModel.load(bundle, settings), settings=settings, metrics=metrics or Metrics())
 
     def serve(self, model: LoadedModel) -> None:
-        """Let `model`, on the same device, embed all that comes from now on. What waits is its predecessor's still."""
-        self.model = model
+        """Embed all that comes from now on with `model`, on the same device. What waits is its predecessor's still."""
+        self._served = _Served(model, InputReader(model.tokenizer, model.config, self.limits))
         self._metrics.serving(
             name=model.config.name, version=model.config.version, device=model.device, provider=model.provider
         )
@@ -96,13 +103,18 @@ class Embedder:
         model = self.model
         return model.prove(lambda ids: self._batcher.submit(ids, engine=model).result())
 
-    def when_failed(self, then: Callable[[Fault, Engine], None]) -> None:
-        """Call `then` soon after an engine has done something wrong; it must return soon."""
-        self._failed = then
+    def on_fault(self, then: Callable[[Fault, Engine], None]) -> None:
+        """Set the callback that is called soon after an engine has done something wrong; it must return soon."""
+        self._on_fault = then
+
+    @property
+    def model(self) -> LoadedModel:
+        """Model that embeds what comes now."""
+        return self._served.model
 
     @property
     def wait_s(self) -> float:
-        """About how long a sentence would wait that came now."""
+        """Estimated wait, in seconds, of a sentence that came now."""
         return self._batcher.wait_s
 
     def embed(
@@ -124,20 +136,21 @@ class Embedder:
         *,
         deadline: float | None = None,
         span: Span = NO_SPAN,
-        unreadable: Unreadable = refuse,
+        on_error: OnError = refuse,
     ) -> tuple[AcceptedRequest, Rows]:
-        """The first half of `embed`, for who waits in another way: check, tokenise and queue `sentences`.
+        """Begin `embed`, for callers that wait in another way: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
-        frees the queue's places at once. Where `unreadable` doesn't raise what it is told of, the other sentences are
-        embedded.
+        frees the queue's places at once. Where `on_error` doesn't raise the error that it is called with, the other
+        sentences are embedded.
         """
-        model = self._trusted()  # one for all that follows: another may take over at any time
-        reader = InputReader(model.tokenizer, model.config, self.limits)
+        model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
-        self._batcher.refuse_if_hopeless(len(sentences), deadline)  # before more is spent on them
+        self._batcher.refuse_if_hopeless(reader.fewest_tokens(sentences), deadline)  # before more is spent on them
         with self._metrics.phase("tokenise"):
-            tokens = reader.read(sentences, options, between=partial(_give_up, deadline), unreadable=unreadable)
+            tokens = reader.read(
+                sentences, options, check_deadline=partial(_check_deadline, deadline), on_error=on_error
+            )
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
         counts = [len(sentence.ids) for sentence in tokens]
         return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
@@ -145,27 +158,27 @@ class Embedder:
     def tokenise(
         self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
     ) -> tuple[str, list[Pieces]]:
-        """The model's version, and what it reads of each sentence. Raises as `begin` does."""
-        model = self._trusted()
-        reader = InputReader(model.tokenizer, model.config, self.limits)
+        """Return the model's version, and what it reads of each sentence. Raises as `begin` does."""
+        model, reader = self._trusted()
         reader.check(len(sentences), options)
-        return model.config.version, reader.pieces(sentences, options, between=partial(_give_up, deadline))
+        pieces = reader.pieces(sentences, options, check_deadline=partial(_check_deadline, deadline))
+        return model.config.version, pieces
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
-        """The second half: `rows` are what the future holds."""
+        """Finish `embed`: `rows` are what the future holds."""
         self._metrics.embedded(accepted.token_counts, sum(accepted.truncated))
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
 
-    def attend_to(self, source: WorkSource) -> None:
-        """Bring in what comes to `source`, by the threads that run the model."""
-        self._batcher.attend_to(source)
+    def pull_from(self, source: WorkSource) -> None:
+        """Submit what comes to `source`, by the threads that run the model."""
+        self._batcher.pull_from(source)
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
         finished = self._batcher.close(timeout_s=timeout_s)
-        self.model.stop()  # nobody waits any more for what may still run
+        self.model.stop()  # no caller waits any more for what may still run
         return finished
 
     def __enter__(self) -> Self:
@@ -174,13 +187,14 @@ class Embedder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _trusted(self) -> LoadedModel:
-        if self.model.is_withdrawn:
+    def _trusted(self) -> _Served:
+        served = self._served
+        if served.model.is_withdrawn:
             raise NotServingError("the model failed its self-test and is being loaded anew")
-        return self.model
+        return served
 
 
-def _give_up(deadline: float | None) -> None:
+def _check_deadline(deadline: float | None) -> None:
     if deadline is not None and time.monotonic() >= deadline:
         raise DeadlineError("the deadline passed before the sentences were tokenised")
 

@@ -1,4 +1,4 @@
-"""A sentence to where its embedding comes from: the states of both directions, token by token, and their two ends.
+"""A sentence to an explanation of its embedding: the states of both directions, token by token, and their two ends.
 
 The states are the served model's own. A forward pass that has read tokens 0 to t is the whole pass over a sentence that
 ends there, so the forward state after token t is the forward half of the embedding of `tokens[:t + 1]`; the backward
@@ -24,7 +24,7 @@ from .embedder import Embedder
 
 Vector = NDArray[np.float32]
 _DIGITS = 6
-"""After the point, of what is shown: a cosine or a state, which are at most 1."""
+"""Digits after the point that are shown of a cosine or a state, which are at most 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Closeness:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A sentence of n tokens: what each direction's state was at each of them, and what can be made of those."""
+    """States of each direction at each of a sentence's n tokens, and what can be made of those."""
 
     pieces: Pieces
     model_version: str
@@ -49,7 +49,7 @@ class Explanation:
 
     @property
     def output(self) -> Vector:
-        """What PyTorch calls so: float32 [n, 2·hidden]."""
+        """PyTorch's `output`: float32 [n, 2·hidden]."""
         return np.concatenate((self.forward, self.backward), axis=1)
 
     @property
@@ -59,7 +59,7 @@ class Explanation:
 
     @property
     def candidates(self) -> dict[str, Vector]:
-        """The embedding, and what is taken for it, each float32 [2·hidden]."""
+        """The embedding, and vectors that are mistaken for it, each float32 [2·hidden]."""
         output = self.output
         return {
             "embedding": self.embedding,
@@ -70,12 +70,12 @@ class Explanation:
         }
 
     def closeness(self, vector: Vector) -> Closeness:
-        """How close `vector`, float32 [2·hidden], is to the embedding."""
+        """Cosines of `vector`, float32 [2·hidden], to the embedding."""
         pairs = zip(np.split(vector, 2), np.split(self.embedding, 2), strict=True)
         return Closeness(_cosine(vector, self.embedding), *(_cosine(half, right) for half, right in pairs))
 
     def as_json(self, *, numbers: int | None = None) -> dict[str, Any]:
-        """All of it as JSON has it, with so many of each state's numbers, evenly chosen; None for all."""
+        """All of it as JSON has it, with `numbers` of each state's numbers, evenly chosen; None for all."""
         hidden = self.forward.shape[1]
         chosen = np.linspace(0, hidden - 1, min(numbers or hidden, hidden)).round().astype(int)
 
@@ -130,12 +130,12 @@ class Parts:
 
     @property
     def sequences(self) -> list[TokenIds]:
-        """What is to be embedded: every beginning of the sentence, of which the last is all of it, then every end."""
+        """Token ids to embed: every beginning of the sentence, of which the last is all of it, then every end."""
         ids = self.pieces.ids
         return [*(ids[: step + 1] for step in range(len(ids))), *(ids[step:] for step in range(1, len(ids)))]
 
     def explained(self, found: Embeddings) -> Explanation:
-        """`found` are the embeddings of `sequences`. Raises NotServingError where another model made them."""
+        """Explain by `found`, the embeddings of `sequences`. Raises NotServingError where another model made them."""
         if found.model_version != self.model_version:
             raise NotServingError("a newer model took over in the middle; try again")
         count = len(self.pieces.ids)
@@ -144,7 +144,7 @@ class Parts:
 
 
 def explain(sentence: str, embedder: Embedder, *, timeout_s: float | None = None) -> Explanation:
-    """Where the embedding of `sentence` comes from. Raises as `embedder.embed` and `Parts.of` do."""
+    """Explain where the embedding of `sentence` comes from. Raises as `embedder.embed` and `Parts.of` do."""
     parts = Parts.of(sentence, embedder)
     return parts.explained(embedder.embed(parts.sequences, timeout_s=timeout_s))
 

@@ -1,4 +1,4 @@
-"""Sentences, or token ids, to what the model reads of each, or why it can't. Knows no queue and no front."""
+"""Sentences, or token ids, to the tokens that the model reads of each, or an error. Knows no queue and no front."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from ..options import Options
 
 Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
 """Texts, or token ids of the model's own tokenizer; not a mixture."""
-Unreadable: TypeAlias = Callable[[SentenceError], None]
-"""Told of a sentence that can't be read; if it returns, the others are read."""
+OnError: TypeAlias = Callable[[SentenceError], None]
+"""Callback that gets the error of a sentence that can't be read; if it returns, the others are read."""
 TokensT = TypeVar("TokensT", bound=Tokens)
 
 
 def refuse(error: SentenceError) -> None:
-    """Let one sentence that can't be read fail its whole request."""
+    """Raise `error`: a sentence that can't be read fails its whole request."""
     try:
         raise error
     finally:
@@ -26,13 +26,13 @@ def refuse(error: SentenceError) -> None:
 
 
 def is_text(sentences: Sentences) -> TypeGuard[Sequence[str]]:
-    """Whether they are texts."""
+    """Return whether `sentences` are texts."""
     return isinstance(sentences[0], str)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Of one request."""
+    """Bounds of one request."""
 
     sentences: int
     sentence_chars: int
@@ -48,7 +48,7 @@ class InputReader:
         self._limits = limits
 
     def check(self, count: int, options: Options) -> None:
-        """Raises RequestError where so many sentences, or these options, can't be had."""
+        """Raise RequestError where `count` sentences, or these options, can't be had."""
         if not count:
             raise RequestError("there are no sentences; send at least one")
         if count > self._limits.sentences:
@@ -62,60 +62,66 @@ class InputReader:
                 field="dimensions",
             )
 
+    def fewest_tokens(self, sentences: Sentences) -> int:
+        """Tokens that `sentences` have at least, if all can be read: of text one a sentence, of ids what is kept."""
+        if is_text(sentences):
+            return len(sentences)
+        return sum(min(len(ids), self._config.max_tokens) for ids in sentences)
+
     def read(
-        self, sentences: Sentences, options: Options, *, between: Callable[[], None], unreadable: Unreadable = refuse
+        self, sentences: Sentences, options: Options, *, check_deadline: Callable[[], None], on_error: OnError = refuse
     ) -> list[Tokens]:
-        """Tokens of each sentence that can be read, in order. `between` is called now and then, and may give up."""
+        """Tokens of each sentence that can be read, in order. `check_deadline` is called now and then; it may raise."""
         if not is_text(sentences):
             ids = cast("Sequence[TokenIds]", sentences)
-            return self._checked(self._cut(ids, options, unreadable), options, unreadable)
-        texts = self._texts(sentences, unreadable)
-        read = self._tokenizer.encode(list(texts.values()), keep_end=options.truncation == "end", between=between)
-        return self._checked(zip(texts, read, strict=True), options, unreadable)
+            return self._checked(self._cut(ids, options, on_error), options, on_error)
+        texts = self._texts(sentences, on_error)
+        keep_end = options.truncation == "end"
+        read = self._tokenizer.encode(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
+        return self._checked(zip(texts, read, strict=True), options, on_error)
 
-    def pieces(self, sentences: Sequence[str], options: Options, *, between: Callable[[], None]) -> list[Pieces]:
-        """As `read`, with each token's text and place; one that can't be read fails all."""
+    def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
+        """Tokens as `read` gives them, with each one's text and place; a sentence that can't be read fails all."""
         texts = self._texts(sentences, refuse)
-        read = self._tokenizer.pieces(list(texts.values()), keep_end=options.truncation == "end", between=between)
+        keep_end = options.truncation == "end"
+        read = self._tokenizer.pieces(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
         return self._checked(zip(texts, read, strict=True), options, refuse)
 
-    def _texts(self, sentences: Sequence[str], unreadable: Unreadable) -> dict[int, str]:
+    def _texts(self, sentences: Sequence[str], on_error: OnError) -> dict[int, str]:
         """The texts among `sentences` that may be tokenised, by their places."""
         found: dict[int, str] = {}
         most = self._limits.sentence_chars
         for index, sentence in enumerate(sentences):
             if len(sentence) > most:
-                unreadable(SentenceError(index, f"has {len(sentence)} characters; this server's limit is {most}"))
+                on_error(SentenceError(index, f"has {len(sentence)} characters; this server's limit is {most}"))
             elif not sentence or sentence.isspace():
-                unreadable(SentenceError(index, "is empty; a sentence needs at least one word"))
+                on_error(SentenceError(index, "is empty; a sentence needs at least one word"))
             else:
                 try:
                     sentence.encode()
                 except UnicodeEncodeError as error:
-                    unreadable(SentenceError.no_unicode(index, error))
+                    on_error(SentenceError.no_unicode(index, error))
                 else:
                     found[index] = sentence
         return found
 
-    def _cut(
-        self, sentences: Sequence[TokenIds], options: Options, unreadable: Unreadable
-    ) -> Iterator[tuple[int, Tokens]]:
+    def _cut(self, sentences: Sequence[TokenIds], options: Options, on_error: OnError) -> Iterator[tuple[int, Tokens]]:
         """Token ids as a tokenizer would have given them. One past the table would fail its whole batch."""
         most, ids_end = self._config.max_tokens, self._config.vocabulary_size
         for index, ids in enumerate(sentences):
             if ids and not 0 <= min(ids) <= max(ids) < ids_end:
-                unreadable(SentenceError(index, f"has token ids that aren't from 0 to {ids_end - 1}"))
+                on_error(SentenceError(index, f"has token ids that aren't from 0 to {ids_end - 1}"))
             else:
                 kept = ids[max(0, len(ids) - most) :] if options.truncation == "end" else ids[:most]
                 yield index, Tokens(list(kept), len(ids) > most)
 
-    def _checked(self, read: Iterable[tuple[int, TokensT]], options: Options, unreadable: Unreadable) -> list[TokensT]:
+    def _checked(self, read: Iterable[tuple[int, TokensT]], options: Options, on_error: OnError) -> list[TokensT]:
         found: list[TokensT] = []
         for index, tokens in read:
             if (problem := self._problem(index, tokens, options)) is None:
                 found.append(tokens)
             else:
-                unreadable(problem)
+                on_error(problem)
         if (total := sum(len(tokens.ids) for tokens in found)) > self._limits.tokens:
             raise RequestError(f"{total} tokens are more than this server's limit of {self._limits.tokens} a request")
         return found

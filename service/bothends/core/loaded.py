@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ..engines.contract import TokenIds
 from ..engines.cuda import warm_up
-from ..engines.select import PlacedEngine, engines
+from ..engines.select import LoadedEngine, engines
 from ..errors import NotServingError, SelfTestError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import Bundle
 from ..model.tokenizer import Tokenizer
-from ..settings import Settings
+from ..settings import EmbedderSettings
 from .selftest import SelfTest, self_test
 
 _log = logging.getLogger(__name__)
@@ -26,25 +26,25 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BatchSizes:
-    """What batches suit a model on an engine, where the settings don't say."""
+    """Batches that suit a model on an engine, where the settings don't say."""
 
     max_rows: int
     """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
     overhead_rows: float
-    """What a step costs besides its rows, in rows."""
+    """Cost of a step besides its rows, in rows."""
     max_wait_s: float = 0.0
-    """How long to wait for more company before a batch that isn't full."""
+    """Time to wait for more company before a batch that isn't full."""
 
 
 _CACHES_BYTES = 32 << 20
 _IN_CACHES = BatchSizes(16, 1.5)
-"""On a CPU a batch of 8 takes about 3.5 times one of 1."""
+"""Sizes for a CPU, where a batch of 8 takes about 3.5 times one of 1."""
 _BEYOND_CACHES = BatchSizes(32, 6.0, max_wait_s=0.002)
-"""Weights that no cache holds come from memory at each step, for one sentence as for many: with 2048 a direction, a
-batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms or
-more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
+"""Sizes for weights that no cache holds: they come from memory at each step, for one sentence as for many. With 2048 a
+direction, a batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms
+or more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
 _ON_GPU = BatchSizes(1024, 1000.0)
-"""More rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
+"""Sizes for a GPU, where more rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
 
 
 def batching(config: EncoderConfig, device: str) -> BatchSizes:
@@ -57,7 +57,7 @@ def batching(config: EncoderConfig, device: str) -> BatchSizes:
 class LoadedModel:
     """One version of an encoder on one engine. Safe to use from several threads at once."""
 
-    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: PlacedEngine) -> None:
+    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, engine: LoadedEngine) -> None:
         """Prove `bundle` on this engine. Raises SelfTestError where it doesn't agree with PyTorch."""
         self.config = bundle.config
         self.card = bundle.card
@@ -73,14 +73,14 @@ class LoadedModel:
         self.self_test = self.prove(engine.run)
 
     @classmethod
-    def load(cls, bundle: Bundle, settings: Settings) -> Self:
+    def load(cls, bundle: Bundle, settings: EmbedderSettings) -> Self:
         """Place `bundle` on the best engine that `settings` allow and that proves itself.
 
         Raises BundleError, SelfTestError among them, or DeviceError.
         """
         config = bundle.config
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
-        tokenizer.must_fit(config.vocabulary_size)
+        tokenizer.check_vocabulary(config.vocabulary_size)
         failure: SelfTestError | None = None
         for engine in engines(bundle, settings):
             if failure:
@@ -100,18 +100,18 @@ class LoadedModel:
         raise failure
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """As every engine's. Raises NotServingError for a model that was withdrawn, even if it was so meanwhile."""
-        self._must_be_trusted()
+        """Embed `sentences`, as any engine. Raises NotServingError if the model was withdrawn, even meanwhile."""
+        self._check_trusted()
         rows = self._engine.run(sentences)
-        self._must_be_trusted()
+        self._check_trusted()
         return rows
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
-        """The golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
+        """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
         return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
 
     def withdraw(self) -> None:
-        """Let it answer nobody any more, not even those whose batch is running."""
+        """Answer no request any more, not even those whose batch is running."""
         self.is_withdrawn = True
         self.stop()
 
@@ -119,10 +119,10 @@ class LoadedModel:
         """End the runs that go on, as soon as the engine can."""
         self._engine.stop()
 
-    def is_same(self, bundle: Bundle) -> bool:
-        """Whether it was made of what `bundle` holds."""
+    def matches(self, bundle: Bundle) -> bool:
+        """Return whether it was made of what `bundle` holds."""
         return self.config == bundle.config
 
-    def _must_be_trusted(self) -> None:
+    def _check_trusted(self) -> None:
         if self.is_withdrawn:
             raise NotServingError("the model that was to answer is no longer trusted")

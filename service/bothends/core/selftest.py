@@ -1,4 +1,4 @@
-"""A bundle's golden sentences against its own tokenizer and engine: does this model, here, still agree with PyTorch?"""
+"""A bundle's golden sentences to a verdict: does this model, here, still agree with PyTorch? Knows no queue."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ class SelfTest:
     max_difference: float
     """Largest absolute difference to PyTorch's embeddings, alone or batched."""
     seconds: float
-    """That `run` took."""
+    """Time that `run` took, in seconds."""
 
 
 def self_test(
@@ -31,10 +31,10 @@ def self_test(
     *,
     tolerance: float,
 ) -> SelfTest:
-    """The golden sentences through `run`, alone and all at once. Raises SelfTestError where tokens differ, or a number
-    of a vector by more than `tolerance`.
+    """Run the golden sentences through `run`, alone and all at once.
 
-    Where `run` is a server's queue, it may have no room for them: OverloadedError and NotServingError pass through.
+    Raises SelfTestError where tokens differ, or a number of a vector by more than `tolerance`. Where `run` is a
+    server's queue, it may have no room for them: OverloadedError and NotServingError pass through.
     """
     golden = bundle.golden
     try:

@@ -1,4 +1,4 @@
-"""The whole contract between what schedules and what computes. Neither knows the other."""
+"""The contract between what schedules and what computes, on one screen. Neither knows the other."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ def precision_of(provider: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """What one batch was, for whoever measures."""
+    """Measurements of one batch."""
 
     rows: int
     tokens: int
@@ -26,26 +26,26 @@ class BatchRecord:
     padded_tokens: int
     engine_s: float
     queue_s: list[float]
-    """How long each of its sentences waited."""
+    """Time that each of its sentences waited, in seconds."""
 
 
 Observe = Callable[[BatchRecord], None]
 
 Fault = Literal["raised", "hung"]
-"""What an engine did wrong: it failed on one sentence alone, or didn't return."""
+"""Fault of an engine: it raised on one sentence alone, or hung and didn't return."""
 
 
 class Engine(Protocol):
-    """Computes embeddings. Safe to call from several threads at once."""
+    """Computer of embeddings. Safe to call from several threads at once."""
 
     @property
     def dimension(self) -> int:
-        """How many numbers an embedding has."""
+        """Size of an embedding, in numbers."""
         ...
 
     @property
     def pads(self) -> bool:
-        """Whether a batch costs as if each of its sentences were as long as the longest."""
+        """True if a batch costs as if each of its sentences were as long as the longest."""
         ...
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:

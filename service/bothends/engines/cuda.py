@@ -1,4 +1,4 @@
-"""What onnxruntime needs to be told on a GPU: which options, which copies, which shapes first.
+"""Settings that onnxruntime needs on a GPU: its options, its copies, the shapes to run first.
 
 Knows nothing of bundles, text or queues. Written from onnxruntime's source, not yet run on a GPU: see docs/gpu.md.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "CUDAExecutionProvider"
 TOLERANCE = 1e-4
-"""What float32 without TF32 may differ from PyTorch's on a CPU."""
+"""Largest difference of float32 without TF32 from PyTorch's on a CPU."""
 
 PROVIDER_OPTIONS = {
     # float32 as on a CPU: TF32 has ten bits of mantissa. The LSTM listens too (onnxruntime#20338).
@@ -34,14 +34,14 @@ PROVIDER_OPTIONS = {
 
 
 def is_installed() -> bool:
-    """Whether the installed onnxruntime is one for CUDA; it isn't loaded for this."""
+    """Return whether the installed onnxruntime is one for CUDA; it isn't loaded for this."""
     found = find_spec("onnxruntime")
     folders = (found and found.submodule_search_locations) or []
     return any(any(Path(folder, "capi").glob("*onnxruntime_providers_cuda*")) for folder in folders)
 
 
 def configure(options: "onnxruntime.SessionOptions") -> None:
-    """Session options that hold on a GPU only."""
+    """Set the session options that hold on a GPU only."""
     # A GPU that can't run a node must fail at start, not serve it from the CPU.
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     # A pattern is kept for each shape of input for ever, and nearly every batch has another one.
@@ -71,7 +71,7 @@ def run_bound(
 def warm_up(engine: Engine, *, max_rows: int, max_tokens: int, longest: int) -> None:
     """Run what the largest batches will be, so that no request pays for kernels to load or memory to be had.
 
-    `longest` is of one sentence. Raises DeviceError where one doesn't run.
+    `longest` is the most tokens of one sentence. Raises DeviceError where one doesn't run.
     """
     for rows, length in shapes_to_warm(max_rows=max_rows, max_tokens=max_tokens, longest=longest):
         try:
@@ -98,7 +98,7 @@ def shapes_to_warm(*, max_rows: int, max_tokens: int, longest: int) -> Iterator[
 
 
 def memory_used() -> int:
-    """Bytes in use on the GPU that this process sees first, by whomever. Raises DeviceError where NVML can't tell."""
+    """Bytes in use, by any process, on the GPU that this one sees first. Raises DeviceError where NVML can't tell."""
     import pynvml  # bothends[gpu] alone brings it
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]

@@ -19,17 +19,17 @@ from .contract import TokenIds
 from .onnx_weights import read
 
 _TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}
-"""How far from PyTorch a number may be, at least: about twice what tests/kernel has seen of random encoders. A wrong
-gate, half or order is off by 0.1 and more."""
+"""Tolerated difference of a number from PyTorch's, at least: about twice what tests/kernel has seen of random encoders.
+A wrong gate, half or order is off by 0.1 and more."""
 
 
 def is_built() -> bool:
-    """Whether bothends-kernel is installed."""
+    """Return whether bothends-kernel is installed."""
     return find_spec("bothends_kernel") is not None
 
 
 def _why_not(config: EncoderConfig) -> str | None:
-    """Why this encoder can't be computed here, for a person; None where it can."""
+    """Reason, for a person, that this encoder can't be computed here; None where it can."""
     missing = {
         "GRUs": config.cell != "lstm",
         "encoders of one direction": not config.bidirectional,
@@ -65,7 +65,7 @@ class NativeEngine:
             raise DeviceError("the native engine isn't installed: make kernel")
         if (reason := _why_not(bundle.config)) is not None:
             raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
-        import bothends_kernel as kernel  # only who serves with it needs it
+        import bothends_kernel as kernel  # needed only to serve with it
 
         if level not in ("auto", *kernel.levels()):
             raise DeviceError(f"level {level}: this processor has {', '.join(kernel.levels())}")

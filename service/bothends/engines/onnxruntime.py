@@ -1,6 +1,6 @@
 """Token ids to embeddings with onnxruntime: load, place, pad, run. The Engine that serves.
 
-Knows nothing of text, queues or callers, nor why a GPU wants to be told what cuda.py tells it.
+Knows nothing of text, queues or callers, nor why a GPU needs what cuda.py sets.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from .onnx_allowlist import admit
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
 
 _Signature = dict[str, tuple[str, list[int | None]]]
-"""Of each input and output, its type and axes; None where an axis is free."""
+"""Type and axes of each input and output; None where an axis is free."""
 
 
 class OnnxRuntimeEngine:
@@ -46,7 +46,7 @@ class OnnxRuntimeEngine:
 
     @property
     def dimension(self) -> int:
-        """How many numbers an embedding has."""
+        """Size of an embedding, in numbers."""
         return self._config.dimension
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
@@ -58,7 +58,7 @@ class OnnxRuntimeEngine:
         return rows
 
     def stop(self) -> None:
-        """Nothing: onnxruntime can end a run between two nodes, and nearly all of a run is one node."""
+        """Do nothing: onnxruntime can end a run between two nodes, and nearly all of a run is one node."""
 
     def states(
         self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
@@ -70,7 +70,7 @@ class OnnxRuntimeEngine:
     def _outputs(
         self, names: list[str], token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
     ) -> list[NDArray[np.float32]]:
-        """The outputs asked for; onnxruntime computes no other."""
+        """Compute the outputs asked for; onnxruntime computes no other."""
         feeds: dict[str, NDArray[Any]] = {"token_ids": token_ids, "lengths": lengths}
         if self.device == "cpu":
             return [np.asarray(rows) for rows in self._session.run(names, feeds)]
@@ -104,7 +104,7 @@ def pad(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def options_for(device: str) -> onnxruntime.SessionOptions:
-    """How a session runs on `device`."""
+    """Session options for `device`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # two runs of one thread beat one run of two that spin
     options.inter_op_num_threads = 1
@@ -127,7 +127,7 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
             "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
         )
     admit(bundle.model, bundle.path / MODEL)
-    onnxruntime.disable_telemetry_events()  # what is served where is nobody else's business
+    onnxruntime.disable_telemetry_events()  # what is served where stays here
     if device == "cuda":
         onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed
     try:

@@ -1,6 +1,6 @@
-"""Settings to engines that may compute a bundle's model, best first. Decides by what is installed, never by speed.
+"""A bundle and settings to the engines that may serve it, best first. Decides by what is installed, never by speed.
 
-Knows neither what a self-test is nor what becomes of an engine that fails one.
+Knows neither what a self-test is nor what becomes of an engine that fails it.
 """
 
 import logging
@@ -9,29 +9,29 @@ from typing import Protocol
 
 from ..errors import BundleError, DeviceError
 from ..model.bundle import Bundle
-from ..settings import Settings
+from ..settings import EngineSettings
 from . import cuda, native
 from .contract import Engine
 
 _log = logging.getLogger(__name__)
 
 
-class PlacedEngine(Engine, Protocol):
+class LoadedEngine(Engine, Protocol):
     """An engine that holds a bundle's weights on a device."""
 
     @property
     def device(self) -> str:
-        """It runs on "cpu" or "cuda"."""
+        """Device that it runs on, "cpu" or "cuda"."""
         ...
 
     @property
     def provider(self) -> str:
-        """What of it does the arithmetic, for a person and for metrics."""
+        """Name of the part that does the arithmetic, for a person and for metrics."""
         ...
 
     @property
     def tolerance(self) -> float:
-        """How far any of its numbers may be from PyTorch's."""
+        """Largest difference that any of its numbers may have from PyTorch's."""
         ...
 
     def stop(self) -> None:
@@ -39,7 +39,7 @@ class PlacedEngine(Engine, Protocol):
         ...
 
 
-def engines(bundle: Bundle, settings: Settings) -> Iterator[PlacedEngine]:
+def engines(bundle: Bundle, settings: EngineSettings) -> Iterator[LoadedEngine]:
     """The engines that `settings` allow, one placed when the one before isn't good enough.
 
     Raises DeviceError if what was asked for can't be had, BundleError if the model isn't what config.json says.
@@ -53,17 +53,17 @@ def engines(bundle: Bundle, settings: Settings) -> Iterator[PlacedEngine]:
             yield _native(bundle, settings)
         except (BundleError, DeviceError) as error:  # what is wrong with the bundle, onnxruntime will say too
             _log.info("onnxruntime serves: %s", error)
-    from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: only who serves with it loads it
+    from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: it is loaded only to serve with it
 
     yield OnnxRuntimeEngine(bundle, device=device)
 
 
-def choose_device(settings: Settings) -> str:
+def choose_device(settings: EngineSettings) -> str:
     """The device that will be used: the one asked for, or what "auto" stands for here."""
     if settings.device != "auto":
         return settings.device
     return "cuda" if cuda.is_installed() and not settings.needs_native else "cpu"
 
 
-def _native(bundle: Bundle, settings: Settings) -> native.NativeEngine:
+def _native(bundle: Bundle, settings: EngineSettings) -> native.NativeEngine:
     return native.NativeEngine(bundle, precision=settings.precision, level=settings.native_level)

@@ -16,10 +16,10 @@ _INT32 = 2**31 - 1
 
 Cell = Literal["lstm", "gru"]
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3}
-"""How many blocks of hidden rows a cell's weights have."""
+"""Number of blocks of hidden rows in a cell's weights."""
 
 Pooling = Literal["final_states", "max", "mean", "last_output", "first_and_last_output"]
-"""How the top layer's states become one vector; MEANING tells each."""
+"""Way in which the top layer's states become one vector; MEANING describes each."""
 
 MEANING: dict[Pooling, str] = {
     "final_states": "cat(h_n[-2], h_n[-1]), each direction's state once it has read the whole sentence",
@@ -28,7 +28,7 @@ MEANING: dict[Pooling, str] = {
     "last_output": "output[-1], whose backward half has read one token: only for a head that was trained on it",
     "first_and_last_output": "cat(output[0], output[-1]), as flair's DocumentRNNEmbeddings have it",
 }
-"""With `output` as PyTorch's, of a sentence by itself."""
+"""Meaning of each pooling, with `output` as PyTorch's, of a sentence by itself."""
 
 
 class Head(BaseModel):
@@ -76,7 +76,7 @@ class EncoderConfig(BaseModel):
 
     @property
     def directions(self) -> int:
-        """2 where a second cell reads from the end."""
+        """Number of directions: 2 where a second cell reads from the end."""
         return 2 if self.bidirectional else 1
 
     @property
@@ -86,7 +86,7 @@ class EncoderConfig(BaseModel):
 
     @property
     def recurrent_bytes(self) -> int:
-        """Of one direction's recurrent weights in one layer, float32: what every step reads whole."""
+        """Size of one direction's recurrent weights in one layer, float32, which every step reads whole."""
         return 4 * GATES[self.cell] * self.hidden_size**2
 
     @property
@@ -101,23 +101,23 @@ class EncoderConfig(BaseModel):
 
     @property
     def dimension(self) -> int:
-        """How many numbers an embedding has."""
+        """Size of an embedding, in numbers."""
         return self.head.size if self.head else self.pooled_size
 
     @property
     def has_halves(self) -> bool:
-        """Whether an embedding is a forward half, then a backward half."""
+        """True if an embedding is a forward half, then a backward half."""
         return self.bidirectional and self.head is None and self.pooling != "first_and_last_output"
 
-    def must_nest(self, sizes: Sequence[int]) -> None:
-        """Raises ValueError unless `sizes` can be nested dimensions: of each half, its first k/2 numbers."""
+    def check_nested_dimensions(self, sizes: Sequence[int]) -> None:
+        """Raise ValueError unless `sizes` can be nested dimensions: of each half, its first k/2 numbers."""
         if sizes and not self.has_halves:
             raise ValueError("nested_dimensions: an embedding without a forward and a backward half has none")
         if not grow_within(sizes, self.dimension):
             raise ValueError(f"nested_dimensions: sizes go up and stay below {self.dimension}")
 
     def described(self) -> str:
-        """In a few words: "5-layer bidirectional LSTM, max pooling"."""
+        """Description in a few words: "5-layer bidirectional LSTM, max pooling"."""
         direction = "bidirectional" if self.bidirectional else "one-way"
         parts = [f"{self.layers}-layer {direction} {self.cell.upper()}"]
         if self.pooling != "final_states":

@@ -37,9 +37,9 @@ PARTIAL = ".partial"
 _INT32 = 2**31 - 1
 _MIB = 1 << 20
 _MOST_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
-"""Of a file, before it is read. protobuf has no larger messages than the model's limit."""
+"""Largest size of a file, checked before it is read. protobuf has no larger messages than the model's limit."""
 _MOST_GOLDEN_BYTES = 256 * _MIB
-"""Of what golden.npz unpacks to."""
+"""Largest size that golden.npz may unpack to."""
 T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -48,7 +48,7 @@ VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class BundleConfig(EncoderConfig):
-    """What stands in a bundle's config.json."""
+    """Content of a bundle's config.json."""
 
     format: Literal[1] = 1
     name: str = Field(pattern=NAME)
@@ -71,16 +71,16 @@ class BundleConfig(EncoderConfig):
 
     @model_validator(mode="after")
     def _nested_dimensions_grow_within(self) -> Self:
-        self.must_nest(self.nested_dimensions)
+        self.check_nested_dimensions(self.nested_dimensions)
         return self
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many it can have, going up: the nested ones, and all."""
+        """Numbers that an embedding can have, going up: the nested sizes, and all."""
         return (*self.nested_dimensions, self.dimension)
 
-    def told_pooling(self) -> str | None:
-        """What to know of a pooling that isn't the final states; None of theirs."""
+    def pooling_note(self) -> str | None:
+        """Note for a person on a pooling that isn't the final states; None for the final states."""
         if self.pooling == "final_states":
             return None
         cosine = self.cosine_to_final_states
@@ -124,7 +124,7 @@ class Golden:
     def from_bytes(cls, content: bytes) -> "Golden":
         """Read golden.npz. Raises ValueError where it isn't one."""
         try:
-            _must_unpack_to(_MOST_GOLDEN_BYTES, content)
+            _check_unpacked_size(_MOST_GOLDEN_BYTES, content)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 text = _GoldenText.model_validate_json(arrays["text"].tobytes())
                 embeddings = np.asarray(arrays["embeddings"])  # a member that is no array comes as bytes
@@ -207,8 +207,8 @@ def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
         raise BundleError(f"{file} is malformed: {printable(error)}") from error
 
 
-def _must_unpack_to(most: int, archive: bytes) -> None:
-    """A zip file reads no more of a member than the size that its directory gives."""
+def _check_unpacked_size(most: int, archive: bytes) -> None:
+    """Raise ValueError if `archive` unpacks to more than `most` bytes, which its directory bounds as it is read."""
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
         size = sum(member.file_size for member in members.infolist())
     if size > most:

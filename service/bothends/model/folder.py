@@ -1,4 +1,4 @@
-"""A folder that nobody has checked to its files' bytes: regular ones only, of a sensible size, each read whole, once.
+"""An unchecked folder to its files' bytes: regular ones only, of a sensible size, each read whole, once.
 
 Knows nothing of what the files hold.
 """
@@ -12,14 +12,14 @@ from typing import Self
 from ..errors import BundleError
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""A link is an error, and a FIFO that nobody writes to doesn't keep the opener waiting."""
+"""Flags by which a link is an error, and a FIFO without a writer doesn't keep the opener waiting."""
 
 
 class UntrustedFolder:
     """An open folder. It stays the same one where its name, or a link to it, comes to mean another meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        """Raises BundleError where there is none."""
+        """Open the folder at `path`. Raises BundleError where there is none."""
         self._path = path
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)

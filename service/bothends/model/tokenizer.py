@@ -27,7 +27,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Pieces(Tokens):
-    """The same, with each token's text in the vocabulary and where it stands in the sentence, in characters."""
+    """Tokens, with each one's text in the vocabulary and where it stands in the sentence, in characters."""
 
     texts: list[str]
     places: list[tuple[int, int]]
@@ -52,11 +52,11 @@ class Tokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        """One more than the largest token id."""
+        """Largest token id, plus one."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
-    def must_fit(self, rows: int) -> None:
-        """Raises BundleError unless an embedding table of `rows` has one for every id."""
+    def check_vocabulary(self, rows: int) -> None:
+        """Raise BundleError unless an embedding table of `rows` has one for every id."""
         if self.vocabulary_size > rows:
             raise BundleError(
                 f"{self._source}: the tokenizer has ids up to {self.vocabulary_size - 1}, the model a table of {rows}"
@@ -68,28 +68,28 @@ class Tokenizer:
         return [text.removeprefix("##") for text in texts]
 
     def encode(
-        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+        self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Tokens]:
         """Token ids of each sentence, in order; empty where nothing in it is a token. Long input leaves the GIL free.
 
-        Long input is encoded in pieces, so that memory follows the piece and not the whole; `between` is called
+        Long input is encoded in pieces, so that memory follows the piece and not the whole; `check_deadline` is called
         before each and may raise to give up. Raises EngineError where the tokenizer itself breaks.
         """
         found: list[Tokens] = []
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
-            between()
+            check_deadline()
             for encoding in self._guarded(self._encode, sentences[start:stop]):
                 ids = encoding.ids
                 found.append(Tokens(ids[self._kept(len(ids), keep_end)], len(ids) > self._max_tokens))
         return found
 
     def pieces(
-        self, sentences: Sequence[str], *, keep_end: bool = False, between: Callable[[], None] = lambda: None
+        self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Pieces]:
-        """As `encode`, with texts and places; takes longer."""
+        """Tokens as `encode` gives them, with texts and places; takes longer."""
         found: list[Pieces] = []
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
-            between()
+            check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
                 kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens
                 found.append(Pieces(encoding.ids[kept], cut, encoding.tokens[kept], encoding.offsets[kept]))
@@ -108,12 +108,12 @@ class Tokenizer:
             raise _mended(error, EngineError(f"the tokenizer failed ({name})")) from None
 
     def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
-        """One short sentence takes less time than to let go of the GIL and get it back from busy threads."""
+        """Encode `texts`. One short sentence takes less time than letting go of the GIL and getting it back would."""
         if len(texts) == 1 and len(texts[0]) <= _SHORT_CHARS:
             return [self._tokenizer.encode(texts[0])]
         return list(self._tokenizer.encode_batch_fast(list(texts)))
 
 
 def _mended(error: BaseException, instead: BothendsError) -> BaseException:
-    """`instead` of whatever the library raised: a panic in it is a BaseException and would end a thread unseen."""
+    """Return `instead` of what the library raised: a panic in it is a BaseException and would end a thread unseen."""
     return error if isinstance(error, KeyboardInterrupt | SystemExit) else instead

@@ -10,7 +10,7 @@ Fingerprint: TypeAlias = tuple[object, ...]
 
 
 def newest(root: Path) -> Path:
-    """`root` where it is a bundle itself, else the folder in it whose name is the highest version.
+    """Return `root` where it is a bundle itself, else the folder in it whose name is the highest version.
 
     Numbers in names count as numbers: 2026.11.10 is newer than 2026.11.9. Where there is neither, `root`.
     """
@@ -24,7 +24,7 @@ def newest(root: Path) -> Path:
 
 
 def fingerprint(root: Path) -> Fingerprint:
-    """What changes when another bundle is to be served, or its files were written to. Reads none of them."""
+    """Value that changes when another bundle is to be served, or its files were written to. Reads none of them."""
     path = newest(root)
     found: list[object] = [str(path.resolve())]
     for name in (CONFIG, *HASHED):
@@ -38,7 +38,7 @@ def fingerprint(root: Path) -> Fingerprint:
 
 
 def _is_complete(folder: Path) -> bool:
-    """Hidden folders, and those that `bundle.write` hasn't finished, are nobody's version."""
+    """Return whether `folder` is a version. Hidden folders, and those that `bundle.write` hasn't finished, aren't."""
     return not folder.name.startswith(".") and folder.suffix != PARTIAL and (folder / CONFIG).is_file()
 
 

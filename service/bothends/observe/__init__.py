@@ -1,1 +1,1 @@
-"""Events to metrics, spans and log lines. Knows nothing of who reports them; no value ever holds a caller's text."""
+"""Events to metrics, spans and log lines. Knows nothing of what reports them; no value ever holds a caller's text."""

@@ -35,5 +35,5 @@ def configure(level: str, form: Format, stream: TextIO) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Our own lines say when it starts and stops; its warning for each bad request would let anybody fill a log.
+    # Our own lines say when it starts and stops; its warning for each bad request would let any caller fill a log.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

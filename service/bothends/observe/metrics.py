@@ -1,6 +1,6 @@
 """Every metric, once, with its buckets. Names are API; all of them are present at zero from the start.
 
-Knows nothing of who calls it. Seconds, tokens and rows are base units; no label ever holds a caller's text.
+Knows nothing of its callers. Seconds, tokens and rows are base units; no label ever holds a caller's text.
 """
 
 import platform
@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -19,7 +19,7 @@ from ..errors import Refusal
 
 Phase = Literal["tokenise", "queue", "engine", "serialise"]
 Reload = Literal["served", "refused"]
-"""What became of a newer model."""
+"""Outcome of a look at a newer model."""
 
 # fmt: off
 SECONDS = (
@@ -52,7 +52,7 @@ CODES = (
 
 
 def _installed(*names: str) -> str:
-    """The version of the first of these distributions that is there, or nothing; none is loaded for this."""
+    """Version of the first of these distributions that is there, or nothing; none is loaded for this."""
     for name in names:
         with suppress(PackageNotFoundError):
             return version(name)
@@ -66,14 +66,12 @@ _BUILD = {
     "kernel": _installed("bothends-kernel"),
 }
 
-disable_created_metrics()  # a time stamp beside each series doubles a scrape and says nothing here
-
 
 class Metrics:
     """One server's metrics in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = _Registry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
         self._refused = Counter(
@@ -152,14 +150,14 @@ class Metrics:
         return _Timer(self._phases[phase])
 
     def embedded(self, token_counts: Iterable[int], truncated: int) -> None:
-        """A request's sentences were embedded."""
+        """Count a request's sentences, which were embedded."""
         for count in token_counts:
             self._sentence_tokens.observe(count)
         if truncated:
             self._truncated.inc(truncated)
 
     def batch_ran(self, record: BatchRecord) -> None:
-        """The engine ran a batch."""
+        """Record a batch that the engine ran."""
         self._phases["engine"].observe(record.engine_s)
         for wait in record.queue_s:
             self._phases["queue"].observe(wait)
@@ -178,21 +176,21 @@ class Metrics:
         self._gauge("bothends_device_memory_bytes", "In use on the GPU, by whomever.").set_function(used)
 
     def tested(self, *, success: bool, difference: float) -> None:
-        """A self-test ended just now; `difference` is the largest that it saw."""
+        """Record a self-test that ended just now; `difference` is the largest that it saw."""
         self._selftest["success"].set(success)
         self._selftest["timestamp_seconds"].set_to_current_time()
         self._selftest["difference"].set(difference)
 
     def withdrawn(self) -> None:
-        """The model was found unfit to answer."""
+        """Count a model that was found unfit to answer."""
         self._withdrawals.inc()
 
     def reloaded(self, result: Reload) -> None:
-        """A newer model was found, and is served now or isn't fit to be."""
+        """Count a newer model that was found, and is served now or isn't fit to be."""
         self._reloads_of[result].inc()
 
     def serving(self, *, name: str, version: str, device: str, provider: str) -> None:
-        """Say which model is served from now on."""
+        """Set the model that is served from now on."""
         labels = (name, version, device, provider)
         self._model.labels(*labels).set(1)
         if self._served not in (None, labels):
@@ -200,8 +198,20 @@ class Metrics:
         self._served = labels
 
 
+class _Registry(CollectorRegistry):
+    """Series without the time stamps of their creation, which double a scrape and say nothing here.
+
+    The library's own switch for them is the whole process's: it would take them from a host application's metrics too.
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in super().collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
 class _Timer(AbstractContextManager[None]):
-    """A tenth of the library's own timer's cost, on the path of every request."""
+    """Timer at a tenth of the cost of the library's own, on the path of every request."""
 
     __slots__ = ("_histogram", "_started")
 
@@ -216,7 +226,7 @@ class _Timer(AbstractContextManager[None]):
 
 
 class _Queue(Collector):
-    """Asks for the queue's length only when somebody looks."""
+    """Collector that asks for the queue's length only at a scrape."""
 
     def __init__(self, queued: Callable[[], Mapping[str, int]]) -> None:
         self._queued = queued

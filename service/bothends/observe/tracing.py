@@ -1,6 +1,6 @@
 """Spans of requests and of the batches that served them, by OpenTelemetry's API.
 
-Where nobody exports them they are the API's empty ones, and cost a microsecond or two. Knows nothing of sentences:
+Spans that are not exported are the API's empty ones, and cost a microsecond or two. Knows nothing of sentences:
 spans hold numbers and names only.
 """
 
@@ -16,7 +16,7 @@ Metadata = Iterable[tuple[str, str | bytes]]
 NO_SPAN: Span = INVALID_SPAN
 _SERVICE = "bothends.v1.EmbeddingService"
 _CONTEXT = frozenset(("traceparent", "tracestate", "baggage"))
-"""What W3C's Trace Context and Baggage travel in."""
+"""Headers that W3C's Trace Context and Baggage travel in."""
 _SERVERS_FAULT = frozenset(("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"))
 
 _ALONE = trace.set_span_in_context(INVALID_SPAN)
@@ -43,12 +43,12 @@ def answered(span: Span, code: str) -> None:
 
 
 def batch() -> Span:
-    """The span of a model run that starts now. It stands alone: its requests come from many traces."""
+    """Start the span of a model run. It stands alone: its requests come from many traces."""
     return _tracer.start_span("batch", _ALONE)
 
 
 def link(requests: Iterable[Span], served_by: Span) -> None:
-    """Say in each request's span which batch served it, before the request is answered."""
+    """Link each request's span to that of the batch that served it, before the request is answered."""
     if served_by.is_recording():
         for span in set(requests):
             span.add_link(served_by.get_span_context())
@@ -69,7 +69,7 @@ def failed(span: Span) -> None:
 
 
 def trace_id(span: Span) -> str | None:
-    """For an exemplar; None where the span is kept nowhere."""
+    """Trace id for an exemplar; None where the span is kept nowhere."""
     context = span.get_span_context()
     return format_trace_id(context.trace_id) if context.trace_flags.sampled else None
 

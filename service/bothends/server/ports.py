@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from ..errors import StartupError
-from ..settings import Settings, flag
+from ..settings import GrpcSettings, PortSettings, flag
 from .tls import Certificates
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _PING_STRIKES = 2
 class Ports:
     """Both ports, bound at once: a taken one is said before anything is loaded. Until they are used, `close`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PortSettings) -> None:
         """Bind. Raises StartupError, also for certificates; then nothing stays bound."""
         self._settings = settings
         self.certificates = (
@@ -72,14 +72,14 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _grpc_server(settings: Settings) -> grpc.Server:
+def _grpc_server(settings: GrpcSettings) -> grpc.Server:
     return grpc.server(
         ThreadPoolExecutor(_OTHER_THREADS, "bothends-grpc"),
         options=list(_options(settings)),
     )
 
 
-def _options(settings: Settings) -> Iterator[tuple[str, int]]:
+def _options(settings: GrpcSettings) -> Iterator[tuple[str, int]]:
     """gRPC's names for the settings that bound connections (grpc/impl/channel_arg_names.h)."""
     yield "grpc.so_reuseport", 0  # else two servers would share a port and neither would say so
     yield "grpc.max_receive_message_length", settings.max_message_bytes
@@ -112,7 +112,7 @@ def _ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-def open_doors(settings: Settings, bound_to: str) -> Iterator[str]:
+def open_doors(settings: PortSettings, bound_to: str) -> Iterator[str]:
     """What is open, why it matters and what to do, where others than this machine's own programs reach the port."""
     if _is_loopback(settings.published_at or bound_to):
         return

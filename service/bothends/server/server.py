@@ -68,7 +68,7 @@ class Server:
             self._grpc, self.port, self.http_port = transport.grpc, transport.port, transport.http_port
             self._certificates = transport.certificates
             self.embedder, self._supervisor = Supervisor.load(
-                settings, self.metrics, when_fit=self._set_fit, when_told=self._read_files_anew
+                settings, self.metrics, on_fitness=self._set_fit, on_reload=self._read_files_anew
             )
             undo.callback(self.embedder.close, timeout_s=0)
             self._responder = Responder(self.embedder, self.metrics)
@@ -90,7 +90,7 @@ class Server:
         gc.freeze()
         self._grpc.start()
         self._calls.start()
-        self.embedder.attend_to(self._calls)
+        self.embedder.pull_from(self._calls)
         self._set_fit(True)
         self._supervisor.start()
         model = self.embedder.model

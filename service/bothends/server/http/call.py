@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ...errors import DeadlineError
-from ...settings import Settings
+from ...settings import ListenerSettings
 from ...wire.status import to_status, unpacked
 from ..inbound import Inbound, Metadata
 from .body import JSON, UnfitError, read_json
@@ -54,7 +54,7 @@ class BodyLimits:
     """Seconds that its body may take to come."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "BodyLimits":
+    def of(cls, settings: ListenerSettings) -> "BodyLimits":
         """As `settings` say."""
         return cls(settings.max_message_bytes, settings.handshake_s)
 

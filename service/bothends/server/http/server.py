@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...errors import StartupError
-from ...settings import Settings
+from ...settings import HttpSettings
 from ..inbound import Outbox
 from ..keys import Keys
 from ..tls import Certificates
@@ -135,7 +135,7 @@ class WebServer:
     """uvicorn on a socket that is bound already, in a daemon thread; stopping closes it."""
 
     def __init__(
-        self, app: Starlette, listener: socket.socket, settings: Settings, certificates: Certificates | None
+        self, app: Starlette, listener: socket.socket, settings: HttpSettings, certificates: Certificates | None
     ) -> None:
         self.outbox = Outbox()
         config = uvicorn.Config(

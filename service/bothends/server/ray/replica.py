@@ -56,7 +56,7 @@ class Replica:
         configure(settings.log_level, settings.log_format, sys.stderr)
         self._metrics = Metrics()
         self._keys = Keys(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
-        embedder, self._supervisor = Supervisor.load(settings, self._metrics, when_fit=self._set_fit)
+        embedder, self._supervisor = Supervisor.load(settings, self._metrics, on_fitness=self._set_fit)
         self._undo.callback(embedder.close)
         gate = Gate(limit=settings.max_concurrent_requests)
         dispatcher = Dispatcher(

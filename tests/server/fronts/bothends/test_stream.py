@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bothends import EngineError, RequestError
-from bothends.engines.select import PlacedEngine
+from bothends.engines.select import LoadedEngine
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
@@ -224,7 +224,7 @@ def poisonable(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
     run = SERVES.run
     with serving(english, selftest_s=0) as server:
 
-        def poisoned(self: PlacedEngine, sentences: list[list[int]]) -> np.ndarray:
+        def poisoned(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
             if any(len(ids) == 5 for ids in sentences):
                 raise ArithmeticError("poison")
             return run(self, sentences)
@@ -257,7 +257,7 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
     run, goes_on, hung = SERVES.run, threading.Event(), []
     with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
 
-        def hang(self: PlacedEngine, sentences: list[list[int]]) -> np.ndarray:
+        def hang(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
             if any(len(ids) == 5 for ids in sentences):
                 hung.append(len(sentences))
                 goes_on.wait(TIMEOUT_S)

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from bothends import Client, DrainingError, OverloadedError, RequestError, Retry, UnauthenticatedError
-from bothends.engines.select import PlacedEngine
+from bothends.engines.select import LoadedEngine
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from bothends.server.server import Server
@@ -45,7 +45,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     run, goes_on = SERVES.run, threading.Event()
     goes_on.set()
 
-    def wait(self: PlacedEngine, sentences: list[list[int]]) -> object:
+    def wait(self: LoadedEngine, sentences: list[list[int]]) -> object:
         assert goes_on.wait(TIMEOUT_S)
         return run(self, sentences)
 

@@ -119,7 +119,7 @@ class Message:
             asked,
             deadline=self._answer.deadline,
             span=self._answer.span,
-            unreadable=unreadable.append,
+            on_error=unreadable.append,
         )
         with self._lock:
             self._work.append(rows)

@@ -1,4 +1,4 @@
-"""Workers that look after the source of their work: who brings it in, when, and who carries the rows out."""
+"""A batcher's workers and their source: which thread pulls, when, and which delivers the rows."""
 
 import threading
 import time
@@ -17,25 +17,25 @@ from tests.support.engines import TIMEOUT_S, Clock, HeldEngine, batcher_of, rows
 HANGS = 1313
 """A sentence with this word keeps its engine until the test ends."""
 A_MOMENT_S = 0.05
-"""In which what may not happen would have happened."""
+"""Time in which what must not happen would have happened on most machines; a slow one misses it, and fails nothing."""
 
 
 class Inbox:
-    """A source that the test fills. What is put is submitted by whichever thread attends, which it remembers."""
+    """A source that the test fills. A thread that pulls submits what was put, and is remembered."""
 
     def __init__(self, batcher: Batcher) -> None:
         self.batcher = batcher
         self.letters: deque[tuple[list[TokenIds], Future[list[list[float]]]]] = deque()
         self.came = threading.Condition()
         self.has_ended = False
-        self.is_open = threading.Event()  # else whoever attends is held after bringing in what came
+        self.is_open = threading.Event()  # else whoever pulls is held after bringing in what came
         self.is_open.set()
         self.brought = threading.Semaphore(0)
-        self.attendants: list[int] = []
+        self.pullers: list[int] = []
         self.deliverers: list[int] = []
 
     def put(self, *letters: list[TokenIds]) -> list[Future[list[list[float]]]]:
-        """Let all of them come at once."""
+        """Add all of them at once."""
         found = [(sentences, Future()) for sentences in letters]
         with self.came:
             self.letters.extend(found)
@@ -43,7 +43,7 @@ class Inbox:
         return [future for _, future in found]
 
     def end(self) -> None:
-        """Bring nothing more, not even what has come."""
+        """End the source: nothing more is pulled, not even what has come."""
         with self.came:
             self.letters.clear()
             self.has_ended = True
@@ -60,7 +60,7 @@ class Inbox:
                 if not self.letters:
                     break
                 sentences, future = self.letters.popleft()
-            self.attendants.append(threading.get_ident())
+            self.pullers.append(threading.get_ident())
             self.batcher.submit(sentences).add_done_callback(self._passing_on(future))
             self.brought.release()
         assert self.is_open.wait(TIMEOUT_S)
@@ -83,11 +83,11 @@ class Inbox:
                     moving.now += 0.006
 
 
-Attended = Callable[..., Inbox]
+Fed = Callable[..., Inbox]
 
 
 class HangingEngine(HeldEngine):
-    """Held as every batch is, but for one that hangs."""
+    """Engine that holds each batch, and one for good."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,13 +112,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def attended(engine: HangingEngine, clock: Clock) -> Iterator[Attended]:
+def fed(engine: HangingEngine, clock: Clock) -> Iterator[Fed]:
     """A batcher with an inbox to look after, stopped in the end as a server stops."""
-    made = []
+    made, before = [], set(threading.enumerate())
 
     def start(**changes: object) -> Inbox:
         inbox = Inbox(batcher_of(engine, clock=clock, max_queue_tokens=1000, **changes))
-        inbox.batcher.attend_to(inbox)
+        inbox.batcher.pull_from(inbox)
         made.append(inbox)
         return inbox
 
@@ -129,19 +129,21 @@ def attended(engine: HangingEngine, clock: Clock) -> Iterator[Attended]:
         engine.released.release(1000)
         inbox.end()
         assert inbox.batcher.close(timeout_s=TIMEOUT_S)
-        assert inbox.batcher._crew.join(0)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_what_comes_is_run_and_answered(attended: Attended, engine: HangingEngine, workers: int) -> None:
-    inbox = attended(workers=workers)
+def test_what_comes_is_run_and_answered(fed: Fed, engine: HangingEngine, workers: int) -> None:
+    inbox = fed(workers=workers)
     engine.released.release(1000)
     answers = [inbox.put([[number], [number, 1]])[0] for number in range(100)]
     assert [answer.result(TIMEOUT_S) for answer in answers] == [[[n, 1], [n + 1, 2]] for n in range(100)]
 
 
-def test_patience_brings_company(attended: Attended, engine: HangingEngine) -> None:
-    """Who wakes for a sentence pauses before bringing it in, and what comes meanwhile is in the same batch."""
+def test_a_pause_before_pulling_fills_the_batch(fed: Fed, engine: HangingEngine) -> None:
+    """A thread that wakes for a sentence pauses before it pulls, and what comes meanwhile is in the same batch."""
     pauses: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -149,7 +151,7 @@ def test_patience_brings_company(attended: Attended, engine: HangingEngine) -> N
         if len(pauses) == 1:
             answers.extend(inbox.put([[2]], [[3]]))
 
-    inbox = attended(max_wait_s=0.002, sleep=pause)
+    inbox = fed(max_wait_s=0.002, sleep=pause)
     answers: list[Future[list[list[float]]]] = []
     engine.released.release(1000)
     assert inbox.put([[1]])[0].result(TIMEOUT_S) == [[1, 1]]
@@ -158,9 +160,9 @@ def test_patience_brings_company(attended: Attended, engine: HangingEngine) -> N
     assert set(pauses) == {0.002}
 
 
-def test_what_comes_while_all_run_waits_outside_and_goes_together(attended: Attended, engine: HangingEngine) -> None:
-    """A core that computes is not asked to read; the worker that ends its batch brings in all that came."""
-    inbox = attended()
+def test_what_comes_while_all_run_waits_outside_and_goes_together(fed: Fed, engine: HangingEngine) -> None:
+    """A core that computes is not asked to read; the worker that ends its batch pulls all that came."""
+    inbox = fed()
     inbox.put([[1]])
     engine.await_batch()
     inbox.await_brought()
@@ -173,9 +175,9 @@ def test_what_comes_while_all_run_waits_outside_and_goes_together(attended: Atte
     assert [answer.result(TIMEOUT_S) for answer in answers] == [[[2, 1]], [[3, 1]], [[4, 1]]]
 
 
-def test_a_long_batch_does_not_leave_the_source_alone(attended: Attended, engine: HangingEngine, clock: Clock) -> None:
-    """After a few milliseconds the thread to spare brings in what came, to be queued or refused; it runs nothing."""
-    inbox = attended()
+def test_a_long_batch_does_not_leave_the_source_alone(fed: Fed, engine: HangingEngine, clock: Clock) -> None:
+    """The spare thread pulls what came after a few milliseconds, to be queued or refused; it runs nothing."""
+    inbox = fed()
     inbox.put([[1]])
     engine.await_batch()
     inbox.await_brought()
@@ -186,9 +188,9 @@ def test_a_long_batch_does_not_leave_the_source_alone(attended: Attended, engine
     assert inbox.batcher.queued == (2, 2, 2)
 
 
-def test_an_engine_that_hangs_stops_no_other(attended: Attended, engine: HangingEngine) -> None:
-    """With one of two workers hung for good, the other brings in, runs and answers as if it were alone."""
-    inbox = attended(workers=2)
+def test_an_engine_that_hangs_stops_no_other(fed: Fed, engine: HangingEngine) -> None:
+    """A worker pulls, runs and answers as if it were alone, with the other of two hung for good."""
+    inbox = fed(workers=2)
     inbox.put([[HANGS]])
     engine.await_batch()
     engine.released.release(5)
@@ -197,9 +199,9 @@ def test_an_engine_that_hangs_stops_no_other(attended: Attended, engine: Hanging
         assert answer.result(TIMEOUT_S) == [[number, 1]]
 
 
-def test_rows_are_left_to_whoever_attends(attended: Attended, engine: HangingEngine) -> None:
-    """Two that write answers would wait for each other; the one that ran the batch looks for the next."""
-    inbox = attended(workers=2)
+def test_rows_are_left_to_the_thread_that_pulls(fed: Fed, engine: HangingEngine) -> None:
+    """Threads that write answers at once would wait for each other; the one that ran the batch takes the next."""
+    inbox = fed(workers=2)
     (answer,) = inbox.put([[1]])
     engine.await_batch()
     inbox.await_brought()
@@ -211,12 +213,12 @@ def test_rows_are_left_to_whoever_attends(attended: Attended, engine: HangingEng
     assert not answer.done()
     inbox.is_open.set()
     assert answer.result(TIMEOUT_S) == [[1, 1]]
-    assert inbox.deliverers[0] == inbox.attendants[1] != inbox.attendants[0]
+    assert inbox.deliverers[0] == inbox.pullers[1] != inbox.pullers[0]
 
 
-def test_a_whole_batch_is_begun_while_more_is_brought_in(attended: Attended, engine: HangingEngine) -> None:
-    """Less than that waits for the one who attends: he would take it himself, and more with it."""
-    inbox = attended(workers=2)
+def test_a_whole_batch_is_begun_while_more_is_brought_in(fed: Fed, engine: HangingEngine) -> None:
+    """A smaller batch waits for the thread that pulls, which would take it itself, and more with it."""
+    inbox = fed(workers=2)
     inbox.is_open.clear()
     inbox.put([[1]], [[2]], [[3]])
     inbox.await_brought(3)
@@ -231,9 +233,9 @@ def test_a_whole_batch_is_begun_while_more_is_brought_in(attended: Attended, eng
     assert engine.batches == [[[1], [2], [3]], [[4], [5], [6], [7]]]
 
 
-def test_whoever_attends_takes_a_core_too(attended: Attended, engine: HangingEngine) -> None:
-    """With one worker, even a whole batch waits until all that came has been brought in."""
-    inbox = attended()
+def test_a_thread_that_pulls_takes_a_core_too(fed: Fed, engine: HangingEngine) -> None:
+    """A whole batch waits, with one worker, until all that came has been pulled."""
+    inbox = fed()
     inbox.is_open.clear()
     inbox.put(*[[[number]] for number in range(8)])
     inbox.await_brought(8)
@@ -242,9 +244,9 @@ def test_whoever_attends_takes_a_core_too(attended: Attended, engine: HangingEng
     engine.await_batch()
 
 
-def test_no_more_is_brought_in_than_a_window_holds(attended: Attended, engine: HangingEngine, clock: Clock) -> None:
+def test_no_more_is_brought_in_than_a_window_holds(fed: Fed, engine: HangingEngine, clock: Clock) -> None:
     """The rest waits outside, where a call that is to be refused still finds it cheap."""
-    inbox = attended()
+    inbox = fed()
     inbox.put([[1]])
     engine.await_batch()
     inbox.await_brought()
@@ -256,9 +258,9 @@ def test_no_more_is_brought_in_than_a_window_holds(attended: Attended, engine: H
     assert inbox.batcher.queued == (64, 64, 64)
 
 
-def test_with_a_core_to_spare_nothing_waits_outside(attended: Attended, engine: HangingEngine) -> None:
-    """An engine that computes elsewhere leaves the core to whoever reads: what comes is queued while it runs."""
-    inbox = attended(spare_core=True)
+def test_with_a_core_to_spare_nothing_waits_outside(fed: Fed, engine: HangingEngine) -> None:
+    """An engine that computes elsewhere leaves the core to the reader: what comes is queued while it runs."""
+    inbox = fed(spare_core=True)
     inbox.put([[1]])
     engine.await_batch()
     inbox.put([[2]], [[3]])
@@ -269,15 +271,15 @@ def test_with_a_core_to_spare_nothing_waits_outside(attended: Attended, engine: 
     assert engine.batches[1] == [[2], [3]]
 
 
-def test_in_process_callers_are_served_beside_a_source(attended: Attended, engine: HangingEngine) -> None:
-    """Whoever submits from a thread of his own needs nothing to come to the source."""
-    inbox = attended()
+def test_in_process_callers_are_served_beside_a_source(fed: Fed, engine: HangingEngine) -> None:
+    """A caller that submits from its own thread needs nothing to come to the source."""
+    inbox = fed()
     engine.released.release(10)
     assert inbox.batcher.submit([[5]]).result(TIMEOUT_S).tolist() == [[5, 1]]
 
 
-def test_a_source_that_ends_leaves_the_batcher_at_work(attended: Attended, engine: HangingEngine) -> None:
-    inbox = attended(workers=2)
+def test_a_source_that_ends_leaves_the_batcher_at_work(fed: Fed, engine: HangingEngine) -> None:
+    inbox = fed(workers=2)
     inbox.end()
     engine.released.release(10)
     for number in range(5):

@@ -1,0 +1,32 @@
+"""A task's interval to the time that it is due next. Knows neither the task nor a thread."""
+
+import time
+from collections.abc import Callable
+
+
+class Schedule:
+    """Times at which a recurring task is due."""
+
+    def __init__(self, interval_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """First due `interval_s` from now; 0 is never."""
+        self._interval_s = interval_s or float("inf")
+        self._clock = clock
+        self.restart()
+
+    @property
+    def due_in_s(self) -> float:
+        """Seconds until the task is due; 0 or less if it is due now."""
+        return self._due - self._clock()
+
+    def restart(self) -> None:
+        """Count the interval from now: the task has begun."""
+        self._begun = self._clock()
+        self._due = self._begun + self._interval_s
+
+    def postpone(self, least_s: float) -> None:
+        """Make it due no sooner than `least_s` from now."""
+        self._due = max(self._due, self._clock() + least_s)
+
+    def hasten(self, min_interval_s: float) -> None:
+        """Make it due as soon as `min_interval_s` have passed since it last began."""
+        self._due = min(self._due, self._begun + min_interval_s)

@@ -1,0 +1,51 @@
+"""Flags and environment to how a server runs: every knob, in sections that each part of it takes alone.
+
+Knows nothing of what the settings are for.
+"""
+
+from .model import (
+    BatchingSettings,
+    EmbedderSettings,
+    EngineSettings,
+    Level,
+    ModelSettings,
+    Precision,
+    ReloadSettings,
+    RequestSettings,
+    SupervisorSettings,
+)
+from .ports import (
+    AccessSettings,
+    GrpcSettings,
+    HttpSettings,
+    ListenerSettings,
+    ObserveSettings,
+    PortSettings,
+)
+from .section import ENV_PREFIX, Section, flag
+
+__all__ = [
+    "ENV_PREFIX",
+    "AccessSettings",
+    "BatchingSettings",
+    "EmbedderSettings",
+    "EngineSettings",
+    "GrpcSettings",
+    "HttpSettings",
+    "Level",
+    "ListenerSettings",
+    "ModelSettings",
+    "ObserveSettings",
+    "PortSettings",
+    "Precision",
+    "ReloadSettings",
+    "RequestSettings",
+    "Section",
+    "Settings",
+    "SupervisorSettings",
+    "flag",
+]
+
+
+class Settings(ObserveSettings, PortSettings, ModelSettings):
+    """A whole server: which model, by which ports, and what is reported of it."""

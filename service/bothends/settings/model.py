@@ -1,0 +1,130 @@
+"""Sections of the settings about the model: which it is, by which engine, in what batches, and how it is looked after.
+
+Each stands alone: an embedder in another program needs no server's settings. Knows no port.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..errors import SettingsError
+from .section import INT32, Section, flag
+
+Precision = Literal["float32", "bf16", "int8"]
+"""Number format of an engine's weights and states."""
+Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
+"""Instruction set that the native engine has code for; "auto" is the best that the processor has."""
+
+_OF_NATIVE = {"precision": "float32", "native_level": "auto"}
+"""Settings of the native engine, each with the value that leaves onnxruntime a choice."""
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class EngineSettings(Section):
+    """Device, engine and precision that a model is placed on."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where the model runs: auto, cpu or cuda. Auto is cuda where onnxruntime has it.",
+    )
+    engine: Literal["auto", "onnxruntime", "native"] = Field(
+        "auto",
+        description="What runs it on a CPU: onnxruntime or native. Auto is native where it is installed, knows the "
+        "encoder and passes the self-test.",
+    )
+    precision: Precision = Field(
+        "float32",
+        description="Of the native engine: bf16 and int8 are faster and less exact; the model's card has figures.",
+    )
+    native_level: Level = Field(
+        "auto", description="Instructions of the native engine; auto is the best that the processor has."
+    )
+
+    @model_validator(mode="after")
+    def _engine_fits_device(self) -> Self:
+        """Raises SettingsError where one of these needs another."""
+        for name, default in _OF_NATIVE.items():
+            if self.engine == "onnxruntime" and getattr(self, name) != default:
+                raise SettingsError(f"{flag(name)} {getattr(self, name)} needs --engine native")
+        if self.needs_native and self.device == "cuda":
+            raise SettingsError("--device cuda runs float32 on onnxruntime: the native engine is for CPUs")
+        return self
+
+    @property
+    def needs_native(self) -> bool:
+        """True if no other engine will do."""
+        return self.engine == "native" or any(getattr(self, name) != default for name, default in _OF_NATIVE.items())
+
+
+class BatchingSettings(Section):
+    """Sizes of the queue and of its batches, and how many of them run at once."""
+
+    workers: int = Field(
+        default_factory=_usable_cpus,
+        ge=1,
+        le=1024,
+        description="Model runs at once on a CPU, one thread each; the default is one a core.",
+    )
+    max_batch_rows: int | None = Field(
+        None,
+        ge=1,
+        le=INT32,
+        description="Most sentences in one model run; the default is 16 on a CPU (32 for a wide encoder), "
+        "1024 on a GPU.",
+    )
+    max_batch_tokens: int = Field(16384, ge=1, le=INT32, description="Most tokens in one model run, padding included.")
+    max_queue_tokens: int = Field(
+        262144, ge=1, le=INT32, description="Most tokens that may wait; beyond it requests are refused."
+    )
+    engine_timeout_s: float = Field(
+        30.0, gt=0, le=3600, description="Seconds that one model run may take before it is given up."
+    )
+
+
+class RequestSettings(Section):
+    """Limits of one request's sentences, whatever protocol it comes by."""
+
+    max_sentences: int = Field(1024, ge=1, le=1_000_000, description="Most sentences in one request.")
+    max_sentence_chars: int = Field(65536, ge=1, le=INT32, description="Most characters in one sentence.")
+    max_request_tokens: int = Field(
+        262144, ge=1, le=INT32, description="Most tokens in one request, counted once its sentences are cut."
+    )
+
+
+class EmbedderSettings(RequestSettings, BatchingSettings, EngineSettings):
+    """All that turns a bundle into embeddings in one process: the engine, the batching, a request's limits."""
+
+
+class ReloadSettings(Section):
+    """Interval at which files that may change are looked at."""
+
+    reload_s: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="Seconds between looks for a newer model, changed certificates and keys; 0 looks on SIGHUP only.",
+    )
+
+
+class SupervisorSettings(Section):
+    """Folder of the served model, and how often it is tested."""
+
+    bundle: Path | None = Field(
+        None, description="Folder of the model to serve, or of its versions; the default is the packaged English one."
+    )
+    selftest_s: float = Field(
+        60.0,
+        ge=0,
+        le=86400,
+        description="Seconds between self-tests of the live model, at least 20 times as long as one took at the start; "
+        "0 tests it at start only.",
+    )
+
+
+class ModelSettings(EmbedderSettings, ReloadSettings, SupervisorSettings):
+    """An embedder, and the supervisor that loads, tests and replaces its model."""

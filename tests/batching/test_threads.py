@@ -1,0 +1,27 @@
+"""Threads that do the same work: named, waited for, and replaced where one is lost."""
+
+import threading
+
+from bothends.batching.threads import WorkerThreads
+from tests.support.engines import TIMEOUT_S
+
+
+def test_a_lost_thread_is_replaced_and_not_waited_for() -> None:
+    """A thread that never returns costs the others nothing, and another does its work."""
+    stuck, lost, over = threading.Semaphore(0), list[threading.Thread](), threading.Event()
+
+    def work() -> None:
+        lost.append(threading.current_thread())
+        stuck.release()
+        if len(lost) == 1:
+            over.wait(TIMEOUT_S)
+
+    threads = WorkerThreads(work, 1, name="lost")
+    assert stuck.acquire(timeout=TIMEOUT_S)
+    assert not threads.join(0)
+    threads.replace(lost[0])
+    assert stuck.acquire(timeout=TIMEOUT_S)
+    assert threads.join(TIMEOUT_S)
+    over.set()
+    assert [thread.name for thread in lost] == ["lost-0", "lost-1"]
+    assert all(thread.daemon for thread in lost)
