@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -26,33 +25,9 @@ from bothends.server.dispatch import CallContext, Dispatcher, protobuf
 from bothends.server.gate import Gate
 from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
+from tests.support.calls import HandHeldCall
 
 TIMEOUT_S = 10
-
-
-@dataclass
-class HandHeldCall:
-    """A call whose caller is the test."""
-
-    content: bytes | None = b""
-    lag_s: float = 0.0
-    was_read: bool = False
-    deadline: float | None = None
-    metadata: tuple[tuple[str, str | bytes], ...] = ()
-    outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
-
-    def read(self, then: Callable[[bytes | None], None]) -> None:
-        self.was_read = True
-        then(self.content)
-
-    def answer(self, content: bytes) -> None:
-        self.outcomes.append(content)
-
-    def fail(self, status: status_pb2.Status) -> None:
-        self.outcomes.append(status)
-
-    def when_gone(self, then: Callable[[], None]) -> None:
-        self.leave = then
 
 
 class Room:

@@ -16,7 +16,8 @@ class Gate:
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         self._changed = threading.Condition()
-        self._inside = 0
+        self.inside = 0
+        """Number of requests that have entered and not left."""
         self._closed = False
         self._last_refusal = 0.0
 
@@ -26,16 +27,14 @@ class Gate:
             if self._closed:
                 self._last_refusal = time.monotonic()
                 raise DrainingError("the server is stopping")
-            if self._inside >= self._limit:
-                raise OverloadedError(
-                    f"{self._inside} requests are in progress, this server's limit", retry_after_s=0.1
-                )
-            self._inside += 1
+            if self.inside >= self._limit:
+                raise OverloadedError(f"{self.inside} requests are in progress, this server's limit", retry_after_s=0.1)
+            self.inside += 1
 
     def leave(self) -> None:
         """Go out again."""
         with self._changed:
-            self._inside -= 1
+            self.inside -= 1
             if self._closed:
                 self._changed.notify_all()
 
@@ -50,7 +49,7 @@ class Gate:
         with self._changed:
             self._closed = True
             self._last_refusal = time.monotonic()
-            empty = self._changed.wait_for(lambda: not self._inside, timeout_s)
+            empty = self._changed.wait_for(lambda: not self.inside, timeout_s)
         end = min(end, time.monotonic() + _LAME_DUCK_S)
         while (now := time.monotonic()) < min(end, self._last_refusal + _QUIET_S):
             time.sleep(min(end, self._last_refusal + _QUIET_S) - now)

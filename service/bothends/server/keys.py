@@ -10,11 +10,12 @@ import re
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..errors import SettingsError, StartupError, UnauthenticatedError
+from ..settings import Settings
 from .quota import Account, Quota
 from .reloading import ReloadingFile, read_bytes
 
@@ -51,6 +52,11 @@ class Keys:
         self._accounts: dict[str, Account] = {}
         self._known = ReloadingFile([path], self._read, every_s=every_s)
         self.reload = self._known.reload
+
+    @classmethod
+    def load(cls, settings: Settings) -> Self | None:
+        """Read the file that `settings` name; None where callers need no key. Raises StartupError."""
+        return cls(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
 
     def identify(self, authorization: str | bytes | None) -> Account:
         """Whose key the header `authorization: Bearer KEY` holds. Raises UnauthenticatedError."""

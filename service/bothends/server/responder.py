@@ -4,7 +4,7 @@ Knows no wire: fronts bring what writes their answers.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from .dispatch import CallContext
 
 _LONG_CHARS = 4096
 """A query of more is read in a thread of its own: the one that takes calls is everybody's."""
-_TOKENISERS = ThreadPoolExecutor(2, "bothends-tokenise")
+_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,21 @@ class Query:
 class Responder:
     """Answers queries from one embedder."""
 
-    def __init__(self, embedder: Embedder, metrics: Metrics) -> None:
+    def __init__(self, embedder: Embedder, metrics: Metrics, *, pool: Executor | None = None) -> None:
+        """Answer from `embedder`. `close` also shuts down `pool`, in whose threads long texts are read."""
         self.embedder = embedder
         self._metrics = metrics
+        self._pool = pool or ThreadPoolExecutor(_THREADS, "bothends-tokenise")
 
     def embed(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
-        """Embed within the call's deadline, and send what `write` makes of it; who leaves frees the queue's places."""
+        """Embed within the call's deadline, and send what `write` makes of it; a caller's leaving frees the queue."""
         self.charge(len(query.sentences), answer)
-        self.soon(partial(self._begin, query, answer, write), query.sentences)
+        self.submit(partial(self._begin, query, answer, write), query.sentences)
+
+    def embed_here(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
+        """Do the same, and tokenise in this thread, however long it takes: for what was submitted already."""
+        self.charge(len(query.sentences), answer)
+        self._begin(query, answer, write)
 
     def most_sentences(self, answer: CallContext) -> int:
         """That one request of this caller may hold."""
@@ -52,12 +59,19 @@ class Responder:
         if sentences <= self.embedder.limits.sentences:  # else nobody could be served them
             answer.charge(sentences)
 
-    def soon(self, act: Callable[[], None], sentences: Sentences) -> None:
-        """Act now, or in another thread where to tokenise, or to parse, so much would keep others waiting."""
+    def submit(self, act: Callable[[], None], sentences: Sentences) -> None:
+        """Act now, or in the pool where to tokenise, or to parse, so much would keep other calls waiting."""
         if sum(map(len, sentences)) > _LONG_CHARS:
-            _TOKENISERS.submit(act)
+            try:
+                self._pool.submit(act)
+            except RuntimeError:  # closed: there are no other calls now, and the embedder refuses this one
+                act()
         else:
             act()
+
+    def close(self) -> None:
+        """End the pool's threads once they have done what was submitted."""
+        self._pool.shutdown(wait=False)
 
     def _begin(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
         with answer.guarding():

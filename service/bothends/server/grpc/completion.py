@@ -32,7 +32,7 @@ _NONE, _ENDED = cygrpc.CompletionType.queue_timeout, cygrpc.CompletionType.queue
 """What isn't an event: there is none now, or never will be."""
 _AHEAD = 32
 """Events that may go before a waiting request: else a flood of calls to refuse would keep all others waiting."""
-_LAST_EVENTS_S = 1.0
+LAST_EVENTS_S = 1.0
 """How long calls that have ended may take to be known to have."""
 _MANY = 512
 """Events after which whoever pulls looks after something else."""
@@ -106,9 +106,9 @@ class CallQueue:
 
         Whoever pulls learns of each call's end first: one that still went on would begin what comes too late.
         """
-        end = time.monotonic() + _LAST_EVENTS_S
+        end = time.monotonic() + LAST_EVENTS_S
         while self._requests.watched and time.monotonic() < end:
-            time.sleep(_LAST_EVENTS_S / 100)
+            time.sleep(LAST_EVENTS_S / 100)
         self._requests.is_closed = True
         self._queue.shutdown()
 

@@ -38,7 +38,7 @@ class EmbeddingService:
         """Cut the request's sentences into tokens."""
         texts, asked = list(request.sentences), Options(truncation(request))
         self._responder.charge(len(texts), answer)
-        self._responder.soon(partial(self._tokenize, texts, asked, answer), texts)
+        self._responder.submit(partial(self._tokenize, texts, asked, answer), texts)
 
     def get_model(
         self,

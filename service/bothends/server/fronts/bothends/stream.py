@@ -206,7 +206,7 @@ class _Session:
                     self._window.append(message)
                     self._is_beginning = True
             if message is not None:
-                self._streams.responder.soon(partial(self._start, message), message.sentences)
+                self._streams.responder.submit(partial(self._start, message), message.sentences)
             self._advance()
 
     def _parsed(self, content: bytes) -> Message:
@@ -243,7 +243,7 @@ class _Session:
         with self._lock:
             waiting = [message for message in self._window if message.is_waiting]
         for message in waiting:
-            self._streams.responder.soon(message.try_again, message.sentences)
+            self._streams.responder.submit(message.try_again, message.sentences)
 
     def _be_over(self) -> None:
         self._is_over = True

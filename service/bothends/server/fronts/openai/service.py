@@ -62,7 +62,7 @@ class OpenAI:
 
     def embed(self, content: bytes, answer: CallContext) -> None:
         """Embed the request's inputs."""
-        self._responder.soon(partial(self._embed, content, answer), [content])
+        self._responder.submit(partial(self._embed, content, answer), [content])
 
     def models(self, _: bytes, answer: CallContext) -> None:
         """The one that is served, in a list."""
@@ -83,7 +83,7 @@ class OpenAI:
             name = self._must_serve(request.model)
             options = Options(request.truncation or "error", normalize=True, dimensions=request.dimensions)
             write = partial(_write, name, request.encoding_format or "float")
-            self._responder.embed(Query(request.input, options), answer, write)
+            self._responder.embed_here(Query(request.input, options), answer, write)
 
     def _must_serve(self, name: str) -> str:
         served = self._responder.embedder.model.config.name

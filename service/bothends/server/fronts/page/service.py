@@ -109,7 +109,7 @@ class Page:
 
     def explain(self, request: ExplainRequest, answer: CallContext) -> None:
         """Embed the sentence's beginnings and ends, each at the cost of a sentence, and tell what they show."""
-        self._responder.soon(partial(self._begin, request.sentence, answer), [request.sentence])
+        self._responder.submit(partial(self._begin, request.sentence, answer), [request.sentence])
 
     def _begin(self, sentence: str, answer: CallContext) -> None:
         with answer.guarding():
