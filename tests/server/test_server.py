@@ -1,6 +1,7 @@
 """Starting, failing to start, and stopping, inside one process."""
 
 import gc
+import itertools
 import shutil
 import threading
 import urllib.error
@@ -19,13 +20,16 @@ from bothends.client.sync import Client
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BothendsError, BundleError, NotServingError, StartupError
 from bothends.model.bundle import Bundle
-from bothends.server.dispatch import CallContext
+from bothends.observe.metrics import CODES
+from bothends.server.context import CallContext
+from bothends.server.fronts.page.live import EMBEDDING
 from bothends.server.grpc.call import Call
 from bothends.server.inbound import Outbox
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
+from tests.support.doors import serving
 
 TIMEOUT_S = 30
 
@@ -49,6 +53,25 @@ def test_a_taken_port_is_said_before_the_model_is_read(server: Server, tmp_path:
     for taken in ({"port": server.port, "http_port": 0}, {"port": 0, "http_port": server.http_port}):
         with pytest.raises(StartupError, match="Address already in use"):
             Server(Settings(bundle=tmp_path / "nowhere", **taken)).start()
+
+
+def test_every_method_is_counted_from_the_start(toy_bundle: Bundle) -> None:
+    """Each that is offered has its series at zero before its first call; those that the page counts are among them."""
+    offered = {
+        *("Embed", "EmbedStream", "Tokenize", "GetModel"),
+        *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
+        *("POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{id}", "GET /model", "POST /explain"),
+    }
+    with serving(toy_bundle) as fresh:
+        samples = [sample for family in fresh.metrics.registry.collect() for sample in family.samples]
+    counted = {
+        (sample.labels["method"], sample.labels["code"]): sample.value
+        for sample in samples
+        if sample.name == "bothends_requests_total"
+    }
+    assert counted == dict.fromkeys(itertools.product(offered, CODES), 0.0)
+    assert {sample.labels["method"] for sample in samples if sample.name == "bothends_request_seconds_sum"} == offered
+    assert offered > EMBEDDING
 
 
 def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from google.rpc import status_pb2
 
 from bothends.observe.tracing import NO_SPAN
-from bothends.server.dispatch import CallContext
+from bothends.server.context import CallContext
 
 
 @dataclass
@@ -30,8 +30,11 @@ class HandHeldCall:
     def fail(self, status: status_pb2.Status) -> None:
         self.outcomes.append(status)
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         self.leave = then
+
+    def wire_status(self, code: int) -> int:
+        return code
 
 
 def context_of(call: HandHeldCall) -> CallContext:

@@ -38,8 +38,12 @@ class Inbound(Protocol):
         """Send `status` and no response."""
         ...
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
+        ...
+
+    def wire_status(self, code: int) -> int | None:
+        """Return the protocol's own number for a call that ends with this gRPC status code; None for a silent end."""
         ...
 
 

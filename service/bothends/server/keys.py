@@ -100,7 +100,7 @@ def parse(content: bytes, path: Path) -> dict[str, _Entry]:
         line = re.search(r"at line (\d+)", str(error))
         raise StartupError(f"--api-keys {path}: {f'line {line[1]}' if line else 'its end'} isn't valid TOML") from None
     except ValidationError as error:
-        raise StartupError(f"--api-keys {path}: {_told(error)}") from None
+        raise StartupError(f"--api-keys {path}: {_first_mistake(error)}") from None
     names: dict[str, str] = {}
     for name, entry in entries.items():
         if (other := names.setdefault(entry.sha256, name)) != name:
@@ -116,7 +116,7 @@ def new(name: str) -> tuple[str, str]:
     return key, f'[keys.{name}]\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'
 
 
-def _told(error: ValidationError) -> str:
+def _first_mistake(error: ValidationError) -> str:
     """Where the first mistake is and what is wrong, without what stands there."""
     first = error.errors(include_url=False, include_input=False)[0]
     if first["loc"][-1] == "[key]":

@@ -13,7 +13,7 @@ from ..core.inputs import Sentences
 from ..embeddings import Embeddings
 from ..observe.metrics import Metrics
 from ..options import DEFAULT_OPTIONS, Options
-from .dispatch import CallContext
+from .context import CallContext
 
 _LONG_CHARS = 4096
 """A query of more is read in a thread of its own: the one that takes calls is everybody's."""
@@ -39,25 +39,25 @@ class Responder:
         self._metrics = metrics
         self._pool = pool or ThreadPoolExecutor(_THREADS, "bothends-tokenise")
 
-    def embed(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
+    def embed(self, query: Query, context: CallContext, write: Callable[[Embeddings], bytes]) -> None:
         """Embed within the call's deadline, and send what `write` makes of it; a caller's leaving frees the queue."""
-        self.charge(len(query.sentences), answer)
-        self.submit(partial(self._begin, query, answer, write), query.sentences)
+        self.charge(len(query.sentences), context)
+        self.submit(partial(self._begin, query, context, write), query.sentences)
 
-    def embed_here(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
+    def embed_here(self, query: Query, context: CallContext, write: Callable[[Embeddings], bytes]) -> None:
         """Do the same, and tokenise in this thread, however long it takes: for what was submitted already."""
-        self.charge(len(query.sentences), answer)
-        self._begin(query, answer, write)
+        self.charge(len(query.sentences), context)
+        self._begin(query, context, write)
 
-    def most_sentences(self, answer: CallContext) -> int:
+    def most_sentences(self, context: CallContext) -> int:
         """That one request of this caller may hold."""
         most = self.embedder.limits.sentences
-        return most if answer.account is None else answer.account.most(most)
+        return most if context.account is None else context.account.most(most)
 
-    def charge(self, sentences: int, answer: CallContext) -> None:
+    def charge(self, sentences: int, context: CallContext) -> None:
         """Take so many of the caller's share."""
         if sentences <= self.embedder.limits.sentences:  # else nobody could be served them
-            answer.charge(sentences)
+            context.charge(sentences)
 
     def submit(self, act: Callable[[], None], sentences: Sentences) -> None:
         """Act now, or in the pool where to tokenise, or to parse, so much would keep other calls waiting."""
@@ -73,21 +73,21 @@ class Responder:
         """End the pool's threads once they have done what was submitted."""
         self._pool.shutdown(wait=False)
 
-    def _begin(self, query: Query, answer: CallContext, write: Callable[[Embeddings], bytes]) -> None:
-        with answer.guarding():
-            deadline = min((end for end in (answer.deadline, query.deadline) if end is not None), default=None)
-            accepted, rows = self.embedder.begin(query.sentences, query.options, deadline=deadline, span=answer.span)
-            answer.cancels(rows)
-            rows.add_done_callback(partial(self._finish, accepted, answer, write))
+    def _begin(self, query: Query, context: CallContext, write: Callable[[Embeddings], bytes]) -> None:
+        with context.guarding():
+            deadline = min((end for end in (context.deadline, query.deadline) if end is not None), default=None)
+            accepted, rows = self.embedder.begin(query.sentences, query.options, deadline=deadline, span=context.span)
+            context.cancels(rows)
+            rows.add_done_callback(partial(self._finish, accepted, context, write))
 
     def _finish(
-        self, accepted: AcceptedRequest, answer: CallContext, write: Callable[[Embeddings], bytes], rows: Rows
+        self, accepted: AcceptedRequest, context: CallContext, write: Callable[[Embeddings], bytes], rows: Rows
     ) -> None:
         """On the engine's thread that had the last row."""
         if rows.cancelled():
             return
-        with answer.guarding():
+        with context.guarding():
             found = self.embedder.finish(accepted, rows.result())
             with self._metrics.phase("serialise"):
                 content = write(found)
-            answer.send(content)
+            context.send(content)

@@ -22,7 +22,7 @@ class Call:
     """One call of gRPC's. Read its request or not; answer it or fail it, once, from any thread."""
 
     __slots__ = (
-        "_core", "_has_closed", "_is_gone", "_is_watched", "_lock", "_on_gone", "_outbox", "_requests",
+        "_core", "_has_closed", "_is_gone", "_is_watched", "_lock", "_on_cancelled", "_outbox", "_requests",
         "deadline", "lag_s", "metadata",
     )  # fmt: skip
 
@@ -33,7 +33,7 @@ class Call:
         self._requests = requests
         self._outbox = outbox
         self._has_closed = self._is_gone = self._is_watched = False
-        self._on_gone: Callable[[], None] | None = None
+        self._on_cancelled: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self.deadline = deadline
         """When the caller stops waiting, a time of `time.monotonic`; None for never."""
@@ -62,10 +62,14 @@ class Call:
         trailer = ((DETAILS, status.SerializeToString()),)
         self._finish(cygrpc.SendStatusFromServerOperation(trailer, status.code, status.message.encode(), 0))
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def wire_status(self, code: int) -> int:
+        """Return `code`: gRPC's own."""
+        return code
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
         with self._lock:
-            self._on_gone = then
+            self._on_cancelled = then
             if not self._is_gone:
                 return
         then()
@@ -82,7 +86,7 @@ class Call:
         with self._lock:
             self._has_closed = True
             self._is_gone = cancelled
-            then, self._on_gone = self._on_gone, None
+            then, self._on_cancelled = self._on_cancelled, None
         if cancelled and then is not None:
             then()
 
@@ -97,7 +101,7 @@ class Call:
             return goes_on
 
     def _finish(self, *operations: Any, then: Callable[[Any], None] = lambda _: None) -> None:
-        self._on_gone = None  # most often it leads back here; a circle would wait for the garbage collector
+        self._on_cancelled = None  # most often it leads back here; a circle would wait for the garbage collector
         first = cygrpc.SendInitialMetadataOperation((), 0)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
         if not self._start((first, *operations, *close), then):

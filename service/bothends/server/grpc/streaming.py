@@ -26,7 +26,7 @@ class Stream(Call):
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in its turn, with the next message's bytes; None where no more will come. One at a time.
 
-        Of a call that is over, nothing comes: `when_gone` has told.
+        Of a call that is over, nothing comes: `on_cancelled` is for that.
         """
 
         def arrived(event: Any) -> None:
@@ -68,7 +68,7 @@ class Stream(Call):
             if self._is_sending:
                 self._end = partial(self._finish, *operations, then=then)
                 return
-            self._on_gone = None
+            self._on_cancelled = None
         first = () if self._has_begun else (cygrpc.SendInitialMetadataOperation((), 0),)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
         if not self._start((*first, *operations, *close), then):

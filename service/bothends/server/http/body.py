@@ -6,11 +6,12 @@ JSON = "application/json"
 
 
 class UnfitError(Exception):
-    """A request that HTTP itself has a status for. `told` is the status and one line for a person."""
+    """A request that HTTP itself has a status for: `code`, with one line for a person."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
-        self.told = code, message
+        self.code = code
+        self.message = message
 
 
 async def read_json(request: Request, *, most: int) -> bytes:

@@ -23,6 +23,7 @@ from ..inbound import Inbound, Metadata
 from .body import JSON, UnfitError, read_json
 
 _HTTP: dict[int, int] = {
+    code_pb2.OK: 200,
     code_pb2.INVALID_ARGUMENT: 400,
     code_pb2.UNAUTHENTICATED: 401,
     code_pb2.NOT_FOUND: 404,
@@ -41,7 +42,7 @@ _TIMEOUT = "x-stainless-read-timeout"
 
 Handle = Callable[[Inbound], None]
 """A dispatcher's handler of one method's calls."""
-Tell = Callable[[int, status_pb2.Status], bytes]
+RenderError = Callable[[int, status_pb2.Status], bytes]
 """An error as the JSON that a front's callers expect, from its HTTP status and what a gRPC caller would be told."""
 
 
@@ -62,14 +63,14 @@ class BodyLimits:
 class HttpCall:
     """An `Inbound`. A POST's request is its body, which must be JSON; a GET's, what its route's `{name}` stands for."""
 
-    def __init__(self, scope: Scope, limits: BodyLimits, tell: Tell) -> None:
+    def __init__(self, scope: Scope, limits: BodyLimits, render_error: RenderError) -> None:
         self._request = Request(scope)
         self._limits = limits
-        self._tell = tell
+        self._render_error = render_error
         self._loop = asyncio.get_running_loop()
         self._response: asyncio.Future[Response] = self._loop.create_future()
         self._then: Callable[[bytes | None], None] | None = None
-        self._on_gone: Callable[[], None] | None = None
+        self._on_cancelled: Callable[[], None] | None = None
         self._refusal: tuple[int, str] | None = None
         self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
         self.metadata: Metadata = self._request.headers.items()
@@ -90,7 +91,7 @@ class HttpCall:
         except ClientDisconnect:
             pass  # nobody is there to be told
         finally:
-            self._gone()
+            self._cancel()
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in the event loop, with the request's bytes; None where they are unfit or don't come."""
@@ -98,17 +99,23 @@ class HttpCall:
 
     def answer(self, content: bytes) -> None:
         """Send JSON."""
-        self._settle(_InPieces(content, media_type=JSON))
+        self._settle(_PiecewiseResponse(content, media_type=JSON))
 
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status` in the front's words."""
         code, message = self._refusal or (_HTTP.get(status.code, 500), status.message)
-        told = status_pb2.Status(code=status.code, message=message, details=status.details)
-        self._settle(Response(self._tell(code, told), code, _headers(code, told), JSON))
+        shown = status_pb2.Status(code=status.code, message=message, details=status.details)
+        self._settle(Response(self._render_error(code, shown), code, _headers(code, shown), JSON))
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def wire_status(self, code: int) -> int | None:
+        """Return the HTTP status of a call that ends with this gRPC status code; None where the caller has left."""
+        if code == code_pb2.CANCELLED:
+            return None
+        return self._refusal[0] if self._refusal else _HTTP.get(code, 500)
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
-        self._on_gone = then
+        self._on_cancelled = then
 
     async def _content(self, receive: Receive) -> bytes | None:
         """The request's bytes, or None: `fail`, which comes next, then says why. Raises ClientDisconnect."""
@@ -120,7 +127,7 @@ class HttpCall:
         except TimeoutError:
             self._refusal = 408, f"the request's body didn't come within {self._limits.body_s:g} s"
         except UnfitError as error:
-            self._refusal = error.told
+            self._refusal = error.code, error.message
         return None
 
     async def _settled(self, receive: Receive) -> None:
@@ -134,11 +141,11 @@ class HttpCall:
             raise ClientDisconnect
         else:
             left.cancel()
-            self._gone()  # first, so that his places are free once he knows
+            self._cancel()  # first, so that his places are free once he knows
             self.fail(to_status(DeadlineError("the deadline passed before the answer was ready")))
 
-    def _gone(self) -> None:
-        then, self._on_gone = self._on_gone, None
+    def _cancel(self) -> None:
+        then, self._on_cancelled = self._on_cancelled, None
         if then is not None:
             then()
 
@@ -157,7 +164,7 @@ async def _leaving(receive: Receive) -> None:
         pass
 
 
-class _InPieces(Response):
+class _PiecewiseResponse(Response):
     """Waits where its caller reads slowly, so that what he hasn't read isn't kept twice."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  as ASGI has it
@@ -171,25 +178,27 @@ class _InPieces(Response):
 class HttpFront:
     """Makes the routes of one front."""
 
-    def __init__(self, limits: BodyLimits, tell: Tell) -> None:
+    def __init__(self, limits: BodyLimits, render_error: RenderError) -> None:
         self._limits = limits
-        self._tell = tell
+        self._render_error = render_error
 
     def route(self, path: str, **handlers: Handle) -> Route:
         """Calls at `path` to the handler of their HTTP method (`POST=…`); others are told which there are."""
-        return Route(path, _Endpoint(handlers, self._limits, self._tell))
+        return Route(path, _Endpoint(handlers, self._limits, self._render_error))
 
     def refuses(self, path: str, code: int, message: str) -> Route:
         """Whatever comes at `path` fails with this HTTP status."""
-        return Route(path, _Refusal(code, message, self._tell))
+        return Route(path, _Refusal(code, message, self._render_error))
 
 
 class _Refusal:
     """An ASGI application that says no."""
 
-    def __init__(self, code: int, message: str, tell: Tell, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, render_error: RenderError, headers: Mapping[str, str] | None = None
+    ) -> None:
         status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message)
-        self._response = Response(tell(code, status), code, headers, JSON)
+        self._response = Response(render_error(code, status), code, headers, JSON)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._response(scope, receive, send)
@@ -198,19 +207,19 @@ class _Refusal:
 class _Endpoint:
     """An ASGI application: one path's methods."""
 
-    def __init__(self, handlers: Mapping[str, Handle], limits: BodyLimits, tell: Tell) -> None:
+    def __init__(self, handlers: Mapping[str, Handle], limits: BodyLimits, render_error: RenderError) -> None:
         self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
         self._limits = limits
-        self._tell = tell
+        self._render_error = render_error
         allowed = ", ".join(self._handlers)
-        self._other = _Refusal(405, f"this path has no such method; it has {allowed}", tell, {"Allow": allowed})
+        self._other = _Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handle = self._handlers.get(scope["method"])
         if handle is None:
             await self._other(scope, receive, send)
         else:
-            await HttpCall(scope, self._limits, self._tell).serve(handle, receive, send)
+            await HttpCall(scope, self._limits, self._render_error).serve(handle, receive, send)
 
 
 def _deadline(seconds: str | None) -> float | None:

@@ -72,7 +72,7 @@ def _replaced(*_: Any) -> None:
     """Stands where Ray puts what it makes."""
 
 
-class Sent:
+class RawResponse:
     """A response's bytes, as Ray asks for those of a message."""
 
     def __init__(self, content: bytes) -> None:
@@ -90,20 +90,20 @@ class RayCall:
         self._content, remaining_s = request
         self._context = context
         self._loop = asyncio.get_running_loop()
-        self._sent: asyncio.Future[Sent] = self._loop.create_future()
-        self._on_gone: Callable[[], None] | None = None
+        self._sent: asyncio.Future[RawResponse] = self._loop.create_future()
+        self._on_cancelled: Callable[[], None] | None = None
         self.deadline = None if remaining_s is None else time.monotonic() + remaining_s
         self.metadata: Metadata = context.invocation_metadata()
         self.lag_s = 0.0
         """None: whoever comes is begun."""
 
-    async def serve(self, handle: Callable[[Inbound], None]) -> Sent:
+    async def serve(self, handle: Callable[[Inbound], None]) -> RawResponse:
         """The response, once there is one. Cancelled where the caller has left, or his deadline has passed."""
         try:
             handle(self)
             return await self._sent
         finally:
-            then, self._on_gone = self._on_gone, None
+            then, self._on_cancelled = self._on_cancelled, None
             if then is not None:
                 then()
 
@@ -113,27 +113,31 @@ class RayCall:
 
     def answer(self, content: bytes) -> None:
         """Send the response's bytes."""
-        self._soon(lambda: None, content)
+        self._settle(lambda: None, content)
 
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status`. Returned, not raised: Ray drops the details of what is raised."""
 
-        def tell() -> None:
+        def set_status() -> None:
             self._context.set_code(_CODES[status.code])
             self._context.set_details(status.message)
             self._context.set_trailing_metadata([(DETAILS, status.SerializeToString())])
 
-        self._soon(tell, b"")
+        self._settle(set_status, b"")
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def wire_status(self, code: int) -> int:
+        """Return `code`: gRPC's own."""
+        return code
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
-        self._on_gone = then
+        self._on_cancelled = then
 
-    def _soon(self, tell: Callable[[], None], content: bytes) -> None:
+    def _settle(self, set_status: Callable[[], None], content: bytes) -> None:
         def settle() -> None:
             if not self._sent.done():
-                tell()
-                self._sent.set_result(Sent(content))
+                set_status()
+                self._sent.set_result(RawResponse(content))
 
         with suppress(RuntimeError):  # the loop is closed: the replica has stopped
             self._loop.call_soon_threadsafe(settle)

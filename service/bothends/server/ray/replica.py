@@ -27,7 +27,7 @@ from ..http.call import BodyLimits
 from ..http.server import WebServer, application
 from ..keys import Keys
 from ..service import Service
-from .call import RayCall, Request, Sent
+from .call import RawResponse, RayCall, Request
 from .targets import Targets
 
 
@@ -66,40 +66,41 @@ class Replica:
         """What answers over HTTP, as Ray asks for it."""
         return self._pages
 
-    async def Embed(self, request: Request, grpc_context: Any) -> Sent:  # noqa: N802  gRPC's names
+    async def Embed(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802  gRPC's names
         """Answer as `bothends serve` does."""
         return await self._answer("Embed", request, grpc_context)
 
-    async def Tokenize(self, request: Request, grpc_context: Any) -> Sent:  # noqa: N802
+    async def Tokenize(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
         """Answer as `bothends serve` does."""
         return await self._answer("Tokenize", request, grpc_context)
 
-    async def GetModel(self, request: Request, grpc_context: Any) -> Sent:  # noqa: N802
+    async def GetModel(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
         """Answer as `bothends serve` does."""
         return await self._answer("GetModel", request, grpc_context)
 
-    async def Check(self, _: Request) -> Sent:  # noqa: N802
+    async def Check(self, _: Request) -> RawResponse:  # noqa: N802
         """Tell the replica's health, grpc.health.v1, whatever service the request names."""
         health = health_pb2.HealthCheckResponse
-        return Sent(health(status=health.SERVING if self._service.is_fit() else health.NOT_SERVING).SerializeToString())
+        status = health.SERVING if self._service.is_fit() else health.NOT_SERVING
+        return RawResponse(health(status=status).SerializeToString())
 
     async def check_health(self) -> None:
         """Raise while the model isn't fit; Ray replaces a replica that raises three times."""
         if not self._service.is_fit():
             raise NotServingError(f"replica {self.name} on node {self._node}: the model failed its self-test")
         if self._targets:
-            await self._targets.tell()
+            await self._targets.announce()
 
     def __del__(self) -> None:
         self._undo.close()
 
-    async def _answer(self, method: str, request: Request, context: Any) -> Sent:
+    async def _answer(self, method: str, request: Request, context: Any) -> RawResponse:
         if (size := len(request[0])) > self._most_bytes:
             context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
             context.set_details(
                 f"SERVER: Received message larger than max ({size} vs. {self._most_bytes})"
             )  # gRPC's words
-            return Sent(b"")
+            return RawResponse(b"")
         return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
 
     def _serve_metrics(self, settings: Settings) -> Targets | None:

@@ -16,7 +16,7 @@ from ..http.auth import who_calls
 from ..keys import Keys
 
 _NAMESPACE = b"bothends.targets"
-_TELL_S = 10.0
+_ANNOUNCE_S = 10.0
 """Between a replica's words."""
 _GONE_S = 35.0
 """After which silence a replica is left out: three words missed."""
@@ -28,16 +28,16 @@ class Targets:
     def __init__(self, name: str, address: str, keys: Keys | None) -> None:
         """`keys` are of those who may read; None for anybody."""
         self._name = name
-        self._told = {"targets": [address], "labels": {"replica": name}}
+        self._entry = {"targets": [address], "labels": {"replica": name}}
         self._keys = keys
         self._due = 0.0
 
-    async def tell(self) -> None:
+    async def announce(self) -> None:
         """Say that this one lives, if it is time."""
         if time.monotonic() >= self._due:
-            self._due = time.monotonic() + _TELL_S
-            told = json.dumps({"at": time.time(), **self._told})
-            await asyncio.to_thread(internal_kv._internal_kv_put, self._name, told, namespace=_NAMESPACE)
+            self._due = time.monotonic() + _ANNOUNCE_S
+            entry = json.dumps({"at": time.time(), **self._entry})
+            await asyncio.to_thread(internal_kv._internal_kv_put, self._name, entry, namespace=_NAMESPACE)
 
     def forget(self) -> None:
         """Say that it doesn't."""
@@ -52,7 +52,7 @@ class Targets:
 def _alive() -> list[dict[str, Any]]:
     found = []
     for key in internal_kv._internal_kv_list(b"", namespace=_NAMESPACE):
-        told = json.loads(internal_kv._internal_kv_get(key, namespace=_NAMESPACE) or "{}")
-        if told and time.time() - told.pop("at") < _GONE_S:
-            found.append(told)
+        entry = json.loads(internal_kv._internal_kv_get(key, namespace=_NAMESPACE) or "{}")
+        if entry and time.time() - entry.pop("at") < _GONE_S:
+            found.append(entry)
     return found

@@ -20,7 +20,7 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BothendsError, DrainingError, NotServingError, OverloadedError, QuotaError
 from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
-from bothends.server.dispatch import CallContext
+from bothends.server.context import CallContext
 from bothends.server.fronts.kserve.service import SERVICE
 from bothends.server.grpc.call import Call
 from bothends.server.keys import new

@@ -16,7 +16,7 @@ from ....options import Encoding
 from ....v1 import embedding_pb2
 from ....wire.messages import Item, encode_items, items, options
 from ....wire.status import to_status
-from ...dispatch import CallContext
+from ...context import CallContext
 
 
 class Listener(Protocol):
@@ -42,7 +42,7 @@ class Message:
         *,
         embedder: Embedder,
         metrics: Metrics,
-        answer: CallContext,
+        context: CallContext,
         listener: Listener,
     ) -> None:
         self.size = size
@@ -52,7 +52,7 @@ class Message:
         self._request = request
         self._embedder = embedder
         self._metrics = metrics
-        self._answer = answer
+        self._context = context
         self._listener = listener
         self._lock = threading.Lock()
         self._items: list[Item | None] = [None] * len(self.sentences)
@@ -91,12 +91,12 @@ class Message:
             self._is_over = True
         for rows in self._work:
             rows.cancel()
-        if charged and self._answer.account is not None:
-            self._answer.account.give_back(len(self.sentences), unserved=unserved)
+        if charged and self._context.account is not None:
+            self._context.account.give_back(len(self.sentences), unserved=unserved)
 
     def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
         """Act, and let each error cost no more than it must."""
-        with self._answer.guarding():
+        with self._context.guarding():
             try:
                 act()
             except OverloadedError as error:
@@ -117,8 +117,8 @@ class Message:
         accepted, rows = self._embedder.begin(
             self.sentences if len(places) == len(self.sentences) else [self.sentences[place] for place in places],
             asked,
-            deadline=self._answer.deadline,
-            span=self._answer.span,
+            deadline=self._context.deadline,
+            span=self._context.span,
             unreadable=unreadable.append,
         )
         with self._lock:
@@ -135,10 +135,10 @@ class Message:
     def _charge(self) -> None:
         """Take so many of the caller's share, once."""
         with self._lock:
-            if self._answer.account is None or self._charged or self._is_over:
+            if self._context.account is None or self._charged or self._is_over:
                 return
             if len(self.sentences) <= self._embedder.limits.sentences:  # else nobody could be served them
-                self._answer.account.take(len(self.sentences))
+                self._context.account.take(len(self.sentences))
                 self._charged = True
 
     def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:

@@ -11,9 +11,11 @@ from functools import partial
 
 from ....errors import BothendsError, DrainingError, OverloadedError
 from ....observe.metrics import Metrics
+from ....observe.tracing import Method
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE
-from ...dispatch import CallContext, Dispatcher, protobuf
+from ...context import CallContext
+from ...dispatch import Dispatcher, protobuf
 from ...grpc.streaming import Stream
 from ...responder import Responder
 from ...timer import Timer
@@ -21,7 +23,7 @@ from .message import Message
 
 _MESSAGES, _SENTENCES, _BYTES = 32, 256, 1 << 20
 """On their way: no message more is read once so much is. Enough for full batches; each stream may keep as much."""
-_SOON_S = 0.1
+_RETRY_S = 0.1
 """After which a stream that was turned away for its caller's silence may come again."""
 _parse = protobuf(embedding_pb2.EmbedStreamRequest)
 
@@ -40,8 +42,8 @@ class EmbedStreams:
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Stream], None]]:
         """The method's full name, and what handles its calls."""
 
-        def begin(stream: Stream, answer: CallContext) -> None:
-            session = _Session(self, dispatcher, stream, answer)
+        def begin(stream: Stream, context: CallContext) -> None:
+            session = _Session(self, dispatcher, stream, context)
             with self._lock:
                 self._open.add(session)
                 is_draining = self._is_draining
@@ -49,7 +51,7 @@ class EmbedStreams:
             if is_draining:
                 session.drain()
 
-        return {f"/{SERVICE}/EmbedStream": dispatcher.stream("EmbedStream", begin)}
+        return {f"/{SERVICE}/EmbedStream": dispatcher.stream(Method.rpc(SERVICE, "EmbedStream"), begin)}
 
     def forget(self, session: "_Session") -> None:
         """It is over."""
@@ -72,11 +74,11 @@ class EmbedStreams:
 class _Session:
     """One open stream. Whichever thread knows of something new lets it advance."""
 
-    def __init__(self, streams: EmbedStreams, dispatcher: Dispatcher, stream: Stream, answer: CallContext) -> None:
+    def __init__(self, streams: EmbedStreams, dispatcher: Dispatcher, stream: Stream, context: CallContext) -> None:
         self._streams = streams
         self._dispatcher = dispatcher
         self._stream = stream
-        self._answer = answer
+        self._context = context
         self._lock = threading.RLock()
         self._window: deque[Message] = deque()  # read, and not yet on the wire
         self._is_reading = self._is_sending = self._is_beginning = self._is_timed = False
@@ -85,7 +87,7 @@ class _Session:
 
     def begin(self) -> None:
         """Ask for the first message."""
-        self._answer.cancels(self)
+        self._context.cancels(self)
         self._advance()
 
     def cancel(self) -> None:
@@ -130,7 +132,7 @@ class _Session:
 
     def _advance(self) -> None:
         """Send what is ready, end what is at its end, ask for more: whichever can be done now."""
-        with self._answer.guarding(), self._lock:
+        with self._context.guarding(), self._lock:
             if self._is_over:
                 return
             if not self._is_sending:
@@ -146,7 +148,7 @@ class _Session:
         elif first.content is not None and self._has_ended and len(self._window) == 1 and self._error is None:
             self._be_over()
             first.close()
-            self._answer.send(first.content)
+            self._context.send(first.content)
         elif first.content is not None:
             self._is_sending = True
             self._await_caller()
@@ -156,10 +158,10 @@ class _Session:
     def _end(self) -> None:
         if self._error is not None:
             self._be_over()
-            self._answer.fail(self._error)
+            self._context.fail(self._error)
         elif self._has_ended:
             self._be_over()
-            self._answer.end(self._stream.end)
+            self._context.end(self._stream.end)
 
     def _ask(self) -> None:
         """For one message more, if there is room for it."""
@@ -179,16 +181,16 @@ class _Session:
         """Others may have its place if they need it, and for long it has been its caller who doesn't read or send."""
         slow_callers = self._dispatcher.slow_callers
         if self._is_sending or (self._is_reading and not self._window):
-            told = (
+            reason = (
                 f"the stream's caller sent or read nothing for {slow_callers.max_wait_s:g} s, and its place was needed"
             )
-            slow_callers.add(self._answer, OverloadedError(told, retry_after_s=_SOON_S))
+            slow_callers.add(self._context, OverloadedError(reason, retry_after_s=_RETRY_S))
         else:
-            slow_callers.remove(self._answer)
+            slow_callers.remove(self._context)
 
     def _came(self, content: bytes | None) -> None:
         """The next message, or None after the last."""
-        with self._answer.guarding():
+        with self._context.guarding():
             try:
                 message = None if content is None else self._parsed(content)
             except BothendsError as error:
@@ -213,7 +215,7 @@ class _Session:
         self._dispatcher.identify(self._stream)  # a key may be withdrawn while its stream is open
         embedder, metrics = self._streams.responder.embedder, self._streams.metrics
         size, request = len(content), _parse(content)
-        return Message(request, size, embedder=embedder, metrics=metrics, answer=self._answer, listener=self)
+        return Message(request, size, embedder=embedder, metrics=metrics, context=self._context, listener=self)
 
     def _start(self, message: Message) -> None:
         """And read no other until this one's text is tokenised."""
@@ -247,5 +249,5 @@ class _Session:
 
     def _be_over(self) -> None:
         self._is_over = True
-        self._dispatcher.slow_callers.remove(self._answer)
+        self._dispatcher.slow_callers.remove(self._context)
         self._streams.forget(self)

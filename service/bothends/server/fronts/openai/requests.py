@@ -167,14 +167,14 @@ def parse(content: bytes) -> EmbeddingRequest:
     try:
         return EmbeddingRequest.model_validate(given)
     except ValidationError as error:
-        raise _told(error) from None
+        raise _first_mistake(error) from None
 
 
 def _no_number(name: str) -> Any:
     raise RequestError(f"the body holds {name}, which isn't JSON", field="")
 
 
-def _told(error: ValidationError) -> RequestError:
+def _first_mistake(error: ValidationError) -> RequestError:
     """The first mistake, without what stands there."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     name = str(first["loc"][0])
