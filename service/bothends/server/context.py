@@ -27,22 +27,22 @@ Settled = Callable[[int, Refusal | None], None]
 
 
 class Work(Protocol):
-    """What is done for a caller."""
+    """Work that is done for a caller."""
 
     def cancel(self) -> object:
-        """Nobody waits for it any more."""
+        """Stop, or go on in vain: the result is not wanted any more."""
 
 
 class CallContext:
-    """What a method owes one call. The first to settle it counts: an answer, an error, or the caller's leaving."""
+    """State of one call until it is settled. The first of answer, error and the caller's leaving counts."""
 
     def __init__(self, call: Inbound, settled: Settled, span: Span, account: Account | None = None) -> None:
         self._call = call
         self.account = account
-        """Whose call it is; None where nobody is asked."""
+        """Account of the call's key; None where callers need no key."""
         self._charged = 0
         self.span = span
-        """What tells of the call in a trace."""
+        """Span of the call in a trace."""
         self._settled: Settled | None = settled
         self._work: Work | None = None
         self._lock = threading.Lock()
@@ -50,11 +50,11 @@ class CallContext:
 
     @property
     def deadline(self) -> float | None:
-        """When the caller stops waiting, a time of `time.monotonic`."""
+        """Time of `time.monotonic` at which the caller stops waiting; None for never."""
         return self._call.deadline
 
     def charge(self, sentences: int) -> None:
-        """Take so many of the caller's share until the call is settled. Raises QuotaError or RequestError."""
+        """Take `sentences` of the caller's share until the call is settled. Raises QuotaError or RequestError."""
         if self.account is None:
             return
         with self._lock:
@@ -68,12 +68,12 @@ class CallContext:
             self._call.answer(content)
 
     def end(self, act: Callable[[], None]) -> None:
-        """Answer by `act`, where there is no response that comes last."""
+        """Answer by `act`: a call whose responses were all sent before."""
         if self._settle(code_pb2.OK):
             act()
 
     def fail(self, error: BothendsError) -> None:
-        """Answer with the status that tells of `error`, and cancel what is still done for the call."""
+        """Answer with the status of `error`, and cancel what is still done for the call."""
         status, work = to_status(error), self._work
         if self._settle(status.code, error.refusal):
             self._call.fail(status)
@@ -90,12 +90,12 @@ class CallContext:
 
     @contextmanager
     def guarding(self) -> Iterator[None]:
-        """Whatever is raised inside `with` becomes the answer."""
+        """Make an answer of whatever is raised inside `with`."""
         try:
             yield
         except BothendsError as error:
             self.fail(error)
-        except Exception as error:  # a bug of ours: the caller is told, without a word of its text
+        except Exception as error:  # a bug of ours: the caller learns of it without a word of its text
             self.fail(BothendsError("internal error"))
             _log.error("a call failed: %s", where(error))
 
@@ -120,6 +120,6 @@ class CallContext:
 
 
 def where(error: Exception) -> str:
-    """Type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""
+    """Name type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {frame.filename}:{frame.lineno} in {frame.name}"

@@ -1,4 +1,7 @@
-"""What surrounds every call of any front: the gate, its clock, its count, and errors turned into statuses."""
+"""Calls of any protocol to the methods of fronts: identified, let through the gate, timed and counted.
+
+Knows no front and no protocol.
+"""
 
 import logging
 import time
@@ -24,21 +27,19 @@ from .slow_callers import SlowCallers
 
 _log = logging.getLogger(__name__)
 _MOST_WAIT = 0.25
-"""The share of a call's time that it may be expected to wait. Who would wait longer is refused unread: to serve the
-late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
+"""The share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: to serve
+the late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
 RequestT = TypeVar("RequestT")
 CallT = TypeVar("CallT", bound=Inbound)
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
-"""Raises RequestError where the bytes are no request."""
-
-
+"""Function from bytes to a request. Raises RequestError where they are none."""
 Behaviour = Callable[[RequestT, CallContext], None]
-"""What a method does with a parsed request: it settles the call, soon or late, or raises."""
+"""Function that does what a method is for: it settles the call, soon or late, or raises."""
 
 
 class Dispatcher:
-    """Calls to methods: asks whose each is, lets it through the gate, times and counts it, and parses its request."""
+    """Handlers of calls: each identifies the caller, takes the call through the gate, parses, times and counts."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Dispatcher:
         self._wait_s = wait_s
         self._keys = keys
         self.slow_callers = SlowCallers(max_wait_s)
-        """With those who are inside and whose requests are still on their way."""
+        """Callers that are past the gate, and whose requests are still on their way."""
 
     def handler(
         self, method: Method, parse: Parse[RequestT], behaviour: Behaviour[RequestT]
@@ -99,12 +100,12 @@ class Dispatcher:
         return handle
 
     def identify(self, call: Inbound) -> Account | None:
-        """Whose call it is. Raises UnauthenticatedError."""
+        """Return the account of the call's key; None where callers need no key. Raises UnauthenticatedError."""
         authorization = next((value for name, value in call.metadata if name == "authorization"), None)
         return None if self._keys is None else self._keys.identify(authorization)
 
     def _enter(self, method: Method, call: Inbound) -> CallContext | None:
-        """Let the call through the gate; None where it was refused."""
+        """Take the call through the gate; returns None where it was refused."""
         started = time.perf_counter()
         span = tracing.request(method, call.metadata)
         count = partial(self._count, method, call, started, span)
@@ -118,7 +119,7 @@ class Dispatcher:
         return CallContext(call, partial(self._leave, count), span, account)
 
     def _admit(self, call: Inbound) -> Account | None:
-        """Whose call it is, once it is inside."""
+        """Return the account of the call's key, once the call is inside. Raises what refuses it."""
         account = self.identify(call)
         if call.deadline is not None:
             remaining = call.deadline - time.monotonic()
@@ -155,7 +156,7 @@ class Dispatcher:
 
 
 def protobuf(request_type: type[MessageT]) -> Parse[MessageT]:
-    """Reads messages of `request_type`."""
+    """Make a parser of messages of `request_type`."""
 
     def parse(content: bytes) -> MessageT:
         try:

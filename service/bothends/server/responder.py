@@ -1,6 +1,6 @@
 """A query that a front has parsed, to its answer: embedded, and written as that front wants it.
 
-Knows no wire: fronts bring what writes their answers.
+Knows no wire: each front brings the function that writes its answers.
 """
 
 from collections.abc import Callable
@@ -16,22 +16,23 @@ from ..options import DEFAULT_OPTIONS, Options
 from .context import CallContext
 
 _LONG_CHARS = 4096
-"""A query of more is read in a thread of its own: the one that takes calls is everybody's."""
+"""Characters of a short query. A longer one is read in the pool: the thread that takes calls serves all of them."""
 _THREADS = 2
+"""Threads of the pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What every front's request for embeddings comes down to."""
+    """Request for embeddings, as every front parses it."""
 
     sentences: Sentences
     options: Options = DEFAULT_OPTIONS
     deadline: float | None = None
-    """The request's own, a time of `time.monotonic`, where its protocol has such; the call's holds in any case."""
+    """Deadline of the request's own, a time of `time.monotonic`, if its protocol has such; the call's holds too."""
 
 
 class Responder:
-    """Answers queries from one embedder."""
+    """Answers to queries, from one embedder."""
 
     def __init__(self, embedder: Embedder, metrics: Metrics, *, pool: Executor | None = None) -> None:
         """Answer from `embedder`. `close` also shuts down `pool`, in whose threads long texts are read."""
@@ -45,18 +46,18 @@ class Responder:
         self.submit(partial(self._begin, query, context, write), query.sentences)
 
     def embed_here(self, query: Query, context: CallContext, write: Callable[[Embeddings], bytes]) -> None:
-        """Do the same, and tokenise in this thread, however long it takes: for what was submitted already."""
+        """Embed as `embed` does, but tokenise in this thread, however long it takes: for what was submitted already."""
         self.charge(len(query.sentences), context)
         self._begin(query, context, write)
 
     def most_sentences(self, context: CallContext) -> int:
-        """That one request of this caller may hold."""
+        """Return the number of sentences that one request of this caller may hold."""
         most = self.embedder.limits.sentences
         return most if context.account is None else context.account.most(most)
 
     def charge(self, sentences: int, context: CallContext) -> None:
-        """Take so many of the caller's share."""
-        if sentences <= self.embedder.limits.sentences:  # else nobody could be served them
+        """Take `sentences` of the caller's share."""
+        if sentences <= self.embedder.limits.sentences:  # else no caller could be served them
             context.charge(sentences)
 
     def submit(self, act: Callable[[], None], sentences: Sentences) -> None:
@@ -83,7 +84,7 @@ class Responder:
     def _finish(
         self, accepted: AcceptedRequest, context: CallContext, write: Callable[[Embeddings], bytes], rows: Rows
     ) -> None:
-        """On the engine's thread that had the last row."""
+        """Write the answer, on the engine's thread that had the last row."""
         if rows.cancelled():
             return
         with context.guarding():

@@ -124,7 +124,7 @@ class Service:
         self._supervisor.reload()
 
     def begin_stop(self) -> None:
-        """Be ready no more, and begin nothing new for the model; calls are still taken."""
+        """Stop being ready, and begin nothing new for the model; calls are still taken."""
         self._supervisor.close()
         self._readiness.is_stopping = True
 

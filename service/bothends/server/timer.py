@@ -20,7 +20,7 @@ class Timer:
         self._thread.start()
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Act after so many seconds, unless closed before."""
+        """Run `act` after so many seconds, unless closed before."""
         self._due.enter(seconds, 0, _logged, (act,))
         self._changed.set()
 
@@ -37,7 +37,7 @@ class Timer:
 
 
 def _logged(act: Callable[[], None]) -> None:
-    """Act. An error's text is left out of the log: it may hold a caller's sentence."""
+    """Run `act`. An error's text is left out of the log: it may hold a caller's sentence."""
     try:
         act()
     except Exception as error:  # the acts of other calls are due too

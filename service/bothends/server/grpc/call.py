@@ -1,6 +1,6 @@
 """One unary call of a gRPC server's core: its request read, its response or status sent, from any thread.
 
-With what calls wait in: requests that have been read, and responses on their way. Knows no queue of events.
+Beside it, the line in which requests wait that have been read. Knows no queue of events.
 """
 
 import threading
@@ -36,10 +36,10 @@ class Call:
         self._on_cancelled: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self.deadline = deadline
-        """When the caller stops waiting, a time of `time.monotonic`; None for never."""
+        """Time of `time.monotonic` at which the caller stops waiting; None for never."""
         self.metadata = metadata
         self.lag_s = requests.lag_s
-        """About how long a request read now waits for those before it."""
+        """Estimate of how long a request read now waits for those before it, in seconds."""
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in its turn, with the request's bytes; None where none came, or too many."""
@@ -91,8 +91,8 @@ class Call:
             then()
 
     def _start(self, operations: Iterable[Any], then: Callable[[Any], None]) -> bool:
-        """Begin what `then` will be told of. Returns False for a call that is over: nothing comes of it, and after the
-        queue's end gRPC would abort the process.
+        """Begin operations whose end `then` is called with. Returns False for a call that is over: nothing comes of
+        it, and after the queue's end gRPC would abort the process.
         """
         with self._lock:
             goes_on = not (self._has_closed or self._requests.is_closed)
@@ -109,17 +109,17 @@ class Call:
 
 
 Handler: TypeAlias = Callable[[Call], None]
-"""Called by whoever pulls, when a call arrives: returns soon, and sees to it that the call is answered."""
+"""Function that is called when a call arrives, by the thread that pulls: returns soon; the call is answered later."""
 
 
 class Requests:
-    """Read requests in line, and how long one more would wait. For one thread at a time."""
+    """Requests that were read and wait, and how long one more would wait. For one thread at a time."""
 
     def __init__(self) -> None:
         self.watched = 0
-        """Calls whose end isn't known yet."""
+        """Number of calls whose end isn't known yet."""
         self.is_closed = False
-        """Whether nothing more may be begun for any call."""
+        """True once nothing more may be begun for any call."""
         self._waiting: deque[tuple[Callable[[bytes | None], None], bytes | None]] = deque()
         self._ahead = 0  # of one that would come now: those that wait, and those that are still being read
         self._mean_s = 0.0
@@ -130,19 +130,19 @@ class Requests:
 
     @property
     def lag_s(self) -> float:
-        """How many are ahead, times what one has lately taken."""
+        """Number of requests ahead, times the seconds that one has lately taken."""
         return self._ahead * self._mean_s
 
     def expect(self) -> None:
-        """A request has been asked for, and will be put."""
+        """Count a request that has been asked for, and will be put."""
         self._ahead += 1
 
     def put(self, then: Callable[[bytes | None], None], content: bytes | None) -> None:
-        """Let a request wait."""
+        """Add a request to those that wait."""
         self._waiting.append((then, content))
 
     def begin(self) -> None:
-        """Begin with the one that has waited longest."""
+        """Begin the request that has waited longest."""
         then, content = self._waiting.popleft()
         self._ahead -= 1
         now = time.monotonic()

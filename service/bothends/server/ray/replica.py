@@ -1,4 +1,4 @@
-"""A replica of Ray Serve's: one embedder with its gate and its supervisor, as in server.py, answering Ray's calls.
+"""A replica of Ray Serve's: one service, as server.py has it, that answers Ray's calls.
 
 Ray starts it, asks for its health, and ends it; it knows neither the others nor the proxies.
 """
@@ -32,10 +32,10 @@ from .targets import Targets
 
 
 class Replica:
-    """One embedder, its gate and its supervisor, for Ray's calls. Ready once its golden self-test has passed."""
+    """One service for Ray's calls. Ready once its golden self-test has passed."""
 
     def __init__(self, settings: dict[str, Any], expected: str) -> None:
-        """Raises BothendsError that names the replica and its node."""
+        """Load and start. Raises StartupError that names the replica and its node."""
         self.name = serve.get_replica_context().replica_tag
         self._node = ray.util.get_node_ip_address()
         self._undo = ExitStack()
@@ -63,7 +63,7 @@ class Replica:
         self._undo.callback(service.begin_stop)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        """What answers over HTTP, as Ray asks for it."""
+        """Return the application that answers over HTTP, as Ray asks for it."""
         return self._pages
 
     async def Embed(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802  gRPC's names
@@ -79,7 +79,7 @@ class Replica:
         return await self._answer("GetModel", request, grpc_context)
 
     async def Check(self, _: Request) -> RawResponse:  # noqa: N802
-        """Tell the replica's health, grpc.health.v1, whatever service the request names."""
+        """Answer with the replica's health, grpc.health.v1, whatever service the request names."""
         health = health_pb2.HealthCheckResponse
         status = health.SERVING if self._service.is_fit() else health.NOT_SERVING
         return RawResponse(health(status=status).SerializeToString())
@@ -104,7 +104,7 @@ class Replica:
         return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
 
     def _serve_metrics(self, settings: Settings) -> Targets | None:
-        """On a port of its own: what comes by Ray's proxies reaches whichever replica they choose."""
+        """Serve metrics on a port of their own: a call by Ray's proxies reaches whichever replica they choose."""
         if settings.metrics == "off":
             return None
         listener = socket.create_server((self._node, 0))

@@ -126,7 +126,7 @@ def test_who_leaves_while_he_waits_for_room_is_forgotten(toy_bundle: Bundle, gat
             until(lambda: value(server, "bothends_queue_sentences") > 20)
             with Stream(channel) as stream:
                 stream.send(request(*["a man"] * 5))
-                until(lambda: any(session._window for session in server.streams._open))
+                until(lambda: any(session.window for session in server.streams.sessions))
                 stream.call.cancel()
             until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
             gate.set()

@@ -14,7 +14,7 @@ from ...responder import Query, Responder
 
 
 class EmbeddingService:
-    """The unary methods over one embedder. Each settles its answer, now or later."""
+    """The unary methods over one embedder. Each settles its call, now or later."""
 
     def __init__(self, responder: Responder, *, max_message_bytes: int) -> None:
         self._responder = responder
@@ -22,7 +22,7 @@ class EmbeddingService:
         self._server_version = version("bothends")
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Every method's full name, and what handles its calls."""
+        """Make the handlers of all methods, by their full names."""
         return dispatcher.rpc_handlers(
             SERVICE,
             {

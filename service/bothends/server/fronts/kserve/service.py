@@ -1,6 +1,6 @@
 """The Open Inference Protocol (KServe, version 2), with what of Triton's additions its clients need to begin.
 
-Messages in and out; raises domain errors, and dispatch.py makes statuses of them. What a probe asks is answered by
+Messages in and out; raises domain errors, and dispatch.py makes statuses of them. Probes are answered by
 gRPC's own threads, without a key and past the gate, as health is: neither a full queue nor a long batch may make a
 server look dead.
 """
@@ -25,10 +25,10 @@ from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 _PLATFORM = "onnxruntime_onnx"
-"""The protocol's word for what runs the model and what the model is."""
+"""Word of the protocol for the engine and the format of the model."""
 _EXTENSIONS = ("model_configuration", "parameters")
-"""By Triton's names. "statistics" is none of them: those are counted by versions that are whole numbers. Ours aren't,
-and perf_analyzer, told of that extension, shows zeros or falls over them."""
+"""Names of Triton's extensions that are offered. "statistics" isn't: those are counted by versions that are whole
+numbers. Ours aren't, and perf_analyzer, which asks for them where they are offered, shows zeros or fails."""
 
 
 class InferenceService:
@@ -39,7 +39,7 @@ class InferenceService:
         self._is_ready = is_ready
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Every method that needs a key, by its full name, and what handles its calls."""
+        """Make the handlers of the methods that need a key, by their full names."""
         return dispatcher.rpc_handlers(
             SERVICE,
             {
@@ -51,7 +51,7 @@ class InferenceService:
         )
 
     def probes(self) -> grpc.GenericRpcHandler:
-        """The methods for anybody."""
+        """Make the handlers of the methods that need no key."""
         live = inference_pb2.ServerLiveResponse(live=True).SerializeToString()
         probes: dict[str, Callable[[bytes, grpc.ServicerContext], bytes]] = {
             "ServerLive": lambda *_: live,
@@ -63,7 +63,7 @@ class InferenceService:
         )
 
     def model_ready(self, content: bytes, context: grpc.ServicerContext) -> bytes:
-        """Whether the model asked about is served, and fit. Of others it says no more, since anybody may ask."""
+        """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""
         try:
             asked = inference_pb2.ModelReadyRequest.FromString(content)
         except DecodeError:
@@ -72,14 +72,14 @@ class InferenceService:
         return inference_pb2.ModelReadyResponse(ready=ready).SerializeToString()
 
     def server_metadata(self, _: inference_pb2.ServerMetadataRequest, context: CallContext) -> None:
-        """What the server is."""
+        """Describe the server."""
         metadata = inference_pb2.ServerMetadataResponse(
             name="bothends", version=version("bothends"), extensions=_EXTENSIONS
         )
         context.send(metadata.SerializeToString())
 
     def model_metadata(self, request: inference_pb2.ModelMetadataRequest, context: CallContext) -> None:
-        """The model's tensors."""
+        """Describe the model's tensors."""
         self._must_serve(request.name, request.version)
         config = self._responder.embedder.model.config
         metadata = inference_pb2.ModelMetadataResponse(name=config.name, versions=[config.version], platform=_PLATFORM)
@@ -89,7 +89,7 @@ class InferenceService:
         context.send(metadata.SerializeToString())
 
     def model_config(self, request: inference_pb2.ModelConfigRequest, context: CallContext) -> None:
-        """The same, and how many texts this caller may send at once."""
+        """Describe the model's tensors, and how many texts this caller may send at once."""
         self._must_serve(request.name, request.version)
         embedder = self._responder.embedder
         config = inference_pb2.ModelConfig(
@@ -118,7 +118,7 @@ class InferenceService:
         return response(found, wanted=wanted, model=model, request_id=request_id)
 
     def _dims(self) -> dict[str, tuple[int, ...]]:
-        """Each output's shape for one text."""
+        """Map each output to its shape for one text."""
         return {
             name: (self._responder.embedder.model.config.dimension,) if name == "embedding" else () for name in OUTPUTS
         }

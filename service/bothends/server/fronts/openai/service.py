@@ -1,4 +1,4 @@
-"""OpenAI's embeddings API over HTTP: its JSON in and out, its words for errors. Raises domain errors."""
+"""OpenAI's embeddings API over HTTP: its JSON in and out, and errors as it has them. Raises domain errors."""
 
 import base64
 from collections.abc import Mapping
@@ -38,13 +38,13 @@ _CODES: Mapping[str, str] = {
     "NOT_SERVING": "model_not_ready",
     "DEADLINE": "deadline_exceeded",
 }
-"""Our reasons in OpenAI's words, or in words like them."""
+"""Error codes of OpenAI's, or like them, for our reasons."""
 _SHOWN_CHARS = 64
 _EVERYTHING_ELSE = "/v1/{rest:path}"
 
 
 class OpenAI:
-    """Its endpoints over one embedder."""
+    """The API's endpoints over one embedder."""
 
     def __init__(self, responder: Responder, limits: BodyLimits) -> None:
         self._responder = responder
@@ -52,7 +52,7 @@ class OpenAI:
         self._document = orjson.dumps(document())
 
     def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
-        """Every path, and what handles its calls."""
+        """Make the routes of all endpoints."""
         handler, route = dispatcher.handler, self._front.route
         return [
             route("/v1/embeddings", POST=handler(Method.http("POST", "/v1/embeddings"), bytes, self.embed)),
@@ -67,16 +67,16 @@ class OpenAI:
         self._responder.submit(partial(self._embed, content, context), [content])
 
     def models(self, _: bytes, context: CallContext) -> None:
-        """The one that is served, in a list."""
+        """List the model that is served."""
         context.send(orjson.dumps({"object": "list", "data": [self._described(context)]}))
 
     def one_model(self, name: bytes, context: CallContext) -> None:
-        """The same, asked for by its name."""
+        """Describe the model that is served, asked for by its name."""
         self._must_serve(name.decode())
         context.send(orjson.dumps(self._described(context)))
 
     async def openapi(self, _: Request) -> Response:
-        """The contract, for anybody, as reflection tells it to callers of gRPC."""
+        """Answer with the contract, which needs no key, as gRPC's reflection needs none."""
         return Response(self._document, media_type=JSON)
 
     def _embed(self, content: bytes, context: CallContext) -> None:
@@ -109,12 +109,12 @@ class OpenAI:
 
 
 def shut(why: str) -> list[BaseRoute]:
-    """The endpoints of a server that doesn't offer them, which say why."""
+    """Make the routes of a server that doesn't offer the API: they answer why."""
     return [HttpFront(BodyLimits(0, 0), render_error).refuses(_EVERYTHING_ELSE, 403, why)]
 
 
 def render_error(code: int, status: status_pb2.Status) -> bytes:
-    """An error as OpenAI's clients read it."""
+    """Write an error as OpenAI's clients read it."""
     info = unpacked(status, error_details_pb2.ErrorInfo())
     bad = unpacked(status, error_details_pb2.BadRequest())
     field = bad.field_violations[0].field if bad and bad.field_violations else ""
@@ -136,7 +136,7 @@ def render_error(code: int, status: status_pb2.Status) -> bytes:
 
 
 def _write(model: str, encoding: str, found: Embeddings) -> bytes:
-    """On the engine's thread: JSON of float32 as short as it can be and still be read as the same number."""
+    """Write JSON, on the engine's thread: each float32 as short as it can be and still be read as the same number."""
     rows = np.ascontiguousarray(found.rows)
     vectors = rows if encoding == "float" else [base64.b64encode(row).decode() for row in rows.astype("<f4")]
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
