@@ -14,6 +14,7 @@ from bothends.model.tokenizer import Tokenizer
 from bothends.observe import tracing
 from bothends.observe.metrics import Metrics
 
+_EMBED = tracing.Method.rpc("bothends.v1.EmbeddingService", "Embed")
 _ROUNDS, _EACH = 15, 2000
 _SENTENCE = "The boats came back to the harbour before the storm reached the coast."
 _METADATA = (("user-agent", "grpc-python/1.85.3"), ("accept-encoding", "identity"))
@@ -21,7 +22,7 @@ _METADATA = (("user-agent", "grpc-python/1.85.3"), ("accept-encoding", "identity
 
 def observe(metrics: Metrics) -> None:
     """All that one request of one sentence makes the server count and time."""
-    span = tracing.request("Embed", _METADATA)
+    span = tracing.request(_EMBED, _METADATA)
     with metrics.phase("tokenise"):
         pass
     run = tracing.batch()
@@ -32,7 +33,7 @@ def observe(metrics: Metrics) -> None:
     with metrics.phase("serialise"):
         pass
     metrics.answered("Embed", "OK", 0.001, trace_id=tracing.trace_id(span))
-    tracing.answered(span, "OK")
+    tracing.answered(span, _EMBED, "OK", 0)
 
 
 def microseconds(act: Callable[[], object], times: int) -> float:
@@ -46,6 +47,7 @@ def microseconds(act: Callable[[], object], times: int) -> float:
 def main() -> None:
     """Print both medians and their ratio, from interleaved rounds."""
     metrics, bundle = Metrics(), Bundle.open(default_path())
+    metrics.register(_EMBED.name)
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
     session = OnnxRuntimeEngine(bundle, device="cpu")
 

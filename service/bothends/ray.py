@@ -1,6 +1,6 @@
 """Settings to an application of Ray Serve's, whose replicas are embedders: `serve run bothends.ray:app`.
 
-Ray starts, scales, replaces and finds replicas. What one does stands in server/ray/.
+Ray starts, scales, replaces and finds replicas. The code of one stands in server/ray/.
 """
 
 import logging
@@ -27,7 +27,7 @@ from .settings import Settings, flag
 _log = logging.getLogger(__name__)
 _SERVICES = "bothends.server.ray.call.add_services"
 _HEALTH_S = 2.0
-"""Between Ray's looks at a replica: one that died is replaced within so many seconds, and a start."""
+"""Seconds between Ray's checks of a replica: one that died is replaced after so many, and a start."""
 _CONNECT_S = 5.0
 _OPEN = (
     "Ray's gRPC proxies listen on every interface, whatever BOTHENDS_HOST says, and ask for no API key: whoever "
@@ -39,7 +39,7 @@ _NOT_RAYS = ("tls_cert", "tls_key", "tls_client_ca")
 
 
 class Arguments(BaseModel):
-    """What Ray is told, as in `serve run bothends.ray:app cpus=2`. The service's own settings are BOTHENDS_*."""
+    """Arguments of Ray, as in `serve run bothends.ray:app cpus=2`. The service's own settings are BOTHENDS_*."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class Arguments(BaseModel):
 
 
 def app(arguments: dict[str, Any]) -> Any:
-    """The application, for Ray to deploy. Connects, and starts Serve with our gRPC services, where nobody has."""
+    """Make the application, for Ray to deploy. Connects, and starts Serve with our gRPC services, where none runs."""
     try:
         asked, settings = _asked(arguments), _settings()
         if settings.api_keys is None:
@@ -71,7 +71,7 @@ def app(arguments: dict[str, Any]) -> Any:
             "target_ongoing_requests": asked.target_ongoing_requests,
         },
         ray_actor_options={"num_cpus": asked.cpus, "num_gpus": asked.gpus},
-        # More than the gate's limit: who is too many is refused there, and told when to come again.
+        # More than the gate's limit: one too many is refused there, with the time after which to come again.
         max_ongoing_requests=2 * settings.max_concurrent_requests,
         max_queued_requests=2 * settings.max_concurrent_requests,
         max_surge_percent=100,  # a replica stops only once another has taken its place
@@ -84,7 +84,7 @@ def app(arguments: dict[str, Any]) -> Any:
 
 
 def _asked(arguments: dict[str, Any]) -> Arguments:
-    """Raises SettingsError."""
+    """Parse the arguments. Raises SettingsError."""
     try:
         asked = Arguments.model_validate(arguments)
     except ValidationError as error:
@@ -99,7 +99,7 @@ def _asked(arguments: dict[str, Any]) -> Arguments:
 
 
 def _settings() -> Settings:
-    """As the environment says, with whole paths, since replicas work in folders of their own. Raises SettingsError."""
+    """Read the environment, with whole paths, since replicas work in folders of their own. Raises SettingsError."""
     settings = Settings.load({}, os.environ)
     for name in _NOT_RAYS:
         if getattr(settings, name):
@@ -109,7 +109,7 @@ def _settings() -> Settings:
 
 
 def _start_serve(settings: Settings) -> None:
-    """As `serve run` would do next, but with our services, which it has no flag for. Raises StartupError."""
+    """Start Serve as `serve run` would next, but with our services, for which it has no flag. Raises StartupError."""
     context = click.get_current_context(silent=True)
     flags = context.params if context else {}
     address = flags.get("address") or os.environ.get("RAY_ADDRESS")
@@ -129,12 +129,12 @@ def _start_serve(settings: Settings) -> None:
 
 
 def _logging(settings: Settings) -> dict[str, bool]:
-    """A line for each request at debug only, as without Ray."""
+    """Log a line for each request at debug only, as without Ray."""
     return {"enable_access_log": settings.log_level == "debug"}
 
 
 def _must_listen(address: str | None) -> None:
-    """Raise StartupError where nobody does: Ray itself would try for half a minute, and more."""
+    """Raise StartupError where nothing listens: Ray itself would try for half a minute, and more."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if not (colon and port.isdecimal()):
         return  # none: it is this machine's cluster, or a new one

@@ -27,7 +27,8 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
     from bothends.model.bundle import Bundle, BundleConfig, Golden, default_path
     from bothends.observe.metrics import Metrics
-    from bothends.server.dispatch import CallContext, protobuf
+    from bothends.server.context import CallContext
+    from bothends.server.dispatch import protobuf
     from bothends.server.fronts.bothends.service import EmbeddingService
     from bothends.server.responder import Responder
     from bothends.settings import Settings
@@ -53,7 +54,7 @@ class Caller:
         self.code: int | None = None
         self.leave: Callable[[], None] = lambda: None
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         self.leave = then
 
     def answer(self, content: bytes) -> None:
@@ -75,13 +76,13 @@ def server() -> Reader:
         caller, ended = Caller(), Event()
         codes: list[str] = []
 
-        def settled(code: str, _: object) -> None:
-            codes.append(code)
+        def settled(code: int, _: object) -> None:
+            codes.append(code_pb2.Code.Name(code))
             ended.set()
 
-        answer = CallContext(caller, settled, INVALID_SPAN)  # type: ignore[arg-type]  # a caller, but for gRPC
-        with answer.guarding():
-            service.embed(parse(content), answer)
+        context = CallContext(caller, settled, INVALID_SPAN)  # type: ignore[arg-type]  # a caller, but for gRPC
+        with context.guarding():
+            service.embed(parse(content), context)
         if not ended.is_set():
             stays = next(patience) % _STAYS == 0
             assert not stays or ended.wait(30), "no answer"
@@ -169,7 +170,7 @@ def main() -> None:
         "golden": golden,
         "config": config,
     }
-    logging.getLogger("bothends.server.dispatch").addHandler(Bugs())
+    logging.getLogger("bothends.server.context").addHandler(Bugs())
     names = list(readers)
     came: Counter[str] = Counter()
 

@@ -102,7 +102,7 @@ def test_who_never_sends_his_request_keeps_nobody_out(toy_bundle: Bundle) -> Non
     with serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server, connected(server) as channel:
         opened = [channel.stream_unary(EMBED).future(nothing()) for _ in range(3)]
         started = time.monotonic()
-        while server._gate._inside < 3:  # who asked meanwhile might take a place from one of them
+        while server.service.gate.inside < 3:  # who asked meanwhile might take a place from one of them
             assert time.monotonic() < started + TIMEOUT_S
         assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
         while code_of(lambda: embed(channel, "a")) != grpc.StatusCode.OK:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -21,49 +20,33 @@ from bothends.errors import (
     SentenceError,
 )
 from bothends.observe.metrics import Metrics
-from bothends.observe.tracing import NO_SPAN
-from bothends.server.dispatch import CallContext, Dispatcher, protobuf
+from bothends.observe.tracing import NO_SPAN, Method
+from bothends.server.context import CallContext
+from bothends.server.dispatch import Dispatcher, protobuf
 from bothends.server.gate import Gate
 from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
+from bothends.wire.messages import SERVICE
+from tests.support.calls import HandHeldCall
 
 TIMEOUT_S = 10
-
-
-@dataclass
-class HandHeldCall:
-    """A call whose caller is the test."""
-
-    content: bytes | None = b""
-    lag_s: float = 0.0
-    was_read: bool = False
-    deadline: float | None = None
-    metadata: tuple[tuple[str, str | bytes], ...] = ()
-    outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
-
-    def read(self, then: Callable[[bytes | None], None]) -> None:
-        self.was_read = True
-        then(self.content)
-
-    def answer(self, content: bytes) -> None:
-        self.outcomes.append(content)
-
-    def fail(self, status: status_pb2.Status) -> None:
-        self.outcomes.append(status)
-
-    def when_gone(self, then: Callable[[], None]) -> None:
-        self.leave = then
 
 
 class Room:
     """A dispatcher with one method, and what came of a call."""
 
-    def __init__(self, behaviour: Callable[[embedding_pb2.EmbedRequest, CallContext], None], limit: int = 1) -> None:
-        self.metrics = Metrics()
+    def __init__(
+        self,
+        behaviour: Callable[[embedding_pb2.EmbedRequest, CallContext], None],
+        limit: int = 1,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.metrics = metrics or Metrics()
         self.gate = Gate(limit=limit)
         self.wait_s = 0.0
         dispatcher = Dispatcher(self.metrics, self.gate, lambda: self.wait_s)
-        self.handle = dispatcher.handler("Embed", protobuf(embedding_pb2.EmbedRequest), behaviour)
+        self.handle = dispatcher.handler(Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest), behaviour)
 
     def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
         call = HandHeldCall(content, deadline=deadline)
@@ -87,14 +70,38 @@ def only_code(call: HandHeldCall) -> int:
 
 
 def test_an_answer_is_counted_and_lets_the_next_one_in() -> None:
-    room = Room(lambda request, answer: answer.send(b"vectors"))
+    room = Room(lambda request, context: context.send(b"vectors"))
     assert [room.call().outcomes for _ in range(3)] == [[b"vectors"]] * 3
     assert room.counted() == {"OK": 3}
     assert room.is_empty()
 
 
+class MiscountingMetrics(Metrics):
+    """Metrics with a bug."""
+
+    def answered(self, *arguments: object, **options: object) -> None:
+        raise KeyError("a code that nobody foresaw")
+
+
+def test_a_call_that_cannot_be_counted_keeps_no_place(caplog: pytest.LogCaptureFixture) -> None:
+    """The caller is answered, the next one is let in, and the log says where the bug is."""
+    room = Room(lambda request, context: context.send(b"vectors"), metrics=MiscountingMetrics())
+    assert [room.call().outcomes for _ in range(3)] == [[b"vectors"]] * 3
+    assert "KeyError at" in caplog.text
+    assert room.is_empty()
+
+
+def test_a_method_is_counted_from_the_start() -> None:
+    """Its series are there, at zero, as soon as it has a handler: a rate would miss a first error."""
+    room = Room(lambda request, context: None)
+    for code in ("OK", "INTERNAL"):
+        labels = {"method": "Embed", "code": code}
+        assert room.metrics.registry.get_sample_value("bothends_requests_total", labels) == 0
+    assert room.metrics.registry.get_sample_value("bothends_request_seconds_count", {"method": "Embed"}) == 0
+
+
 def test_what_a_method_raises_is_its_answer() -> None:
-    def refuse(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
+    def refuse(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         raise RequestError("there are no sentences")
 
     room = Room(refuse)
@@ -116,7 +123,7 @@ def test_what_a_method_raises_is_its_answer() -> None:
 def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | None) -> None:
     """A request that was served, and failed, was not refused; nor was one that succeeded."""
 
-    def refuse(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
+    def refuse(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         raise error
 
     room = Room(refuse)
@@ -126,7 +133,7 @@ def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | 
 
 def test_a_refusal_at_the_door_is_counted_too() -> None:
     """Before the request is read, for want of time or of room."""
-    room = Room(lambda request, answer: None)
+    room = Room(lambda request, context: None)
     room.call(deadline=time.monotonic() - 1)
     room.call()
     room.call()
@@ -134,7 +141,7 @@ def test_a_refusal_at_the_door_is_counted_too() -> None:
 
 
 def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCaptureFixture) -> None:
-    def stumble(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
+    def stumble(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         raise KeyError("my secret sentence")
 
     room = Room(stumble)
@@ -146,7 +153,7 @@ def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCa
 
 
 def test_bytes_that_are_no_request_reach_no_method() -> None:
-    room = Room(lambda request, answer: answer.send(b""))
+    room = Room(lambda request, context: context.send(b""))
     assert only_code(room.call(b"\xff\xff")) == code_pb2.INVALID_ARGUMENT
     assert room.is_empty()
 
@@ -154,7 +161,7 @@ def test_bytes_that_are_no_request_reach_no_method() -> None:
 def test_a_full_room_refuses_and_stays_full() -> None:
     """Who is refused doesn't take a place out with him."""
     answers: list[CallContext] = []
-    room = Room(lambda request, answer: answers.append(answer))
+    room = Room(lambda request, context: answers.append(context))
     room.call()
     assert [only_code(room.call()) for _ in range(3)] == [code_pb2.RESOURCE_EXHAUSTED] * 3
     with pytest.raises(OverloadedError):
@@ -167,7 +174,7 @@ def test_a_full_room_refuses_and_stays_full() -> None:
 
 def test_who_is_refused_is_not_read() -> None:
     """Full, or late already: the request's bytes stay where they are."""
-    room = Room(lambda request, answer: None)
+    room = Room(lambda request, context: None)
     room.call()
     full, late = room.call(), room.call(deadline=time.monotonic())
     assert (only_code(full), only_code(late)) == (code_pb2.RESOURCE_EXHAUSTED, code_pb2.DEADLINE_EXCEEDED)
@@ -178,7 +185,7 @@ def test_who_is_refused_is_not_read() -> None:
 @pytest.mark.parametrize(("lag_s", "wait_s"), [(30.0, 0.0), (0.0, 30.0), (15.0, 15.0)])
 def test_who_would_wait_too_much_of_his_time_is_refused(lag_s: float, wait_s: float) -> None:
     """In line or for the engine; unread, without taking a place, and told when to come again."""
-    room = Room(lambda request, answer: answer.send(b""))
+    room = Room(lambda request, context: context.send(b""))
     room.wait_s = wait_s
     late = HandHeldCall(lag_s=lag_s, deadline=time.monotonic() + 100)
     room.handle(late)  # type: ignore[arg-type]
@@ -193,20 +200,20 @@ def test_who_would_wait_too_much_of_his_time_is_refused(lag_s: float, wait_s: fl
 @pytest.mark.parametrize("deadline_in_s", [None, 1000])
 def test_who_has_time_may_wait(deadline_in_s: float | None) -> None:
     """The same wait is a small share of a long deadline, and none of no deadline."""
-    room = Room(lambda request, answer: answer.send(b""))
+    room = Room(lambda request, context: context.send(b""))
     call = HandHeldCall(lag_s=30.0, deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
     room.handle(call)  # type: ignore[arg-type]
     assert call.outcomes == [b""]
 
 
 def test_a_call_without_a_request_is_the_callers_error() -> None:
-    room = Room(lambda request, answer: answer.send(b""))
+    room = Room(lambda request, context: context.send(b""))
     assert only_code(room.call(None)) == code_pb2.INVALID_ARGUMENT
     assert room.is_empty()
 
 
 def test_a_closed_room_says_that_it_is_stopping() -> None:
-    room = Room(lambda request, answer: answer.send(b""))
+    room = Room(lambda request, context: context.send(b""))
     room.gate.close(timeout_s=0)
     assert only_code(room.call()) == code_pb2.UNAVAILABLE
     with pytest.raises(DrainingError):
@@ -221,9 +228,9 @@ def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str)
     work: Future[None] = Future()
     answers: list[CallContext] = []
 
-    def begin(request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
-        answers.append(answer)
-        answer.cancels(work)
+    def begin(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
+        answers.append(context)
+        context.cancels(work)
 
     room = Room(begin)
     call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
@@ -250,9 +257,9 @@ def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str)
 def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, costs: bool) -> None:
     """And nothing is in progress any more, whichever."""
     account = Account("a", Quota(sentences_per_s=1), clock=lambda: 0.0)
-    answer = CallContext(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
-    answer.charge(10)
-    answer.fail(error)
+    context = CallContext(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    context.charge(10)
+    context.fail(error)
     assert account.in_progress == 0
     if costs:
         with pytest.raises(QuotaError):
@@ -264,15 +271,15 @@ def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, 
 def test_who_has_left_is_not_charged() -> None:
     account = Account("a", Quota())
     call = HandHeldCall()
-    answer = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
     call.leave()
-    answer.charge(10)
+    context.charge(10)
     assert account.in_progress == 0
 
 
 def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:
     answers: list[CallContext] = []
-    room = Room(lambda request, answer: answers.append(answer))
+    room = Room(lambda request, context: answers.append(context))
     room.call().leave()
     work: Future[None] = Future()
     answers[0].cancels(work)
@@ -280,7 +287,7 @@ def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:
 
 
 def test_a_caller_that_leaves_after_the_answer_changes_nothing() -> None:
-    room = Room(lambda request, answer: answer.send(b"vectors"))
+    room = Room(lambda request, context: context.send(b"vectors"))
     call = room.call()
     call.leave()
     assert call.outcomes == [b"vectors"]
@@ -291,15 +298,15 @@ def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) 
     """Answer, error and departure race on threads: one outcome at most, one count, one place."""
     caplog.set_level(logging.ERROR)
     answers: list[CallContext] = []
-    room = Room(lambda request, answer: answers.append(answer))
+    room = Room(lambda request, context: answers.append(context))
     for _ in range(200):
         call = room.call()
-        answer, start = answers.pop(), threading.Barrier(3)
+        context, start = answers.pop(), threading.Barrier(3)
         threads = [
             threading.Thread(target=lambda act=act, start=start: (start.wait(TIMEOUT_S), act()))
             for act in (
-                lambda a=answer: a.send(b""),
-                lambda a=answer: a.fail(RequestError("no")),
+                lambda a=context: a.send(b""),
+                lambda a=context: a.fail(RequestError("no")),
                 call.leave,
             )
         ]

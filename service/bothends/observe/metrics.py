@@ -1,4 +1,4 @@
-"""Every metric, once, with its buckets. Names are API; all of them are present at zero from the start.
+"""Every metric, once, with its buckets. Names are API; all are present at zero before the first request.
 
 Knows nothing of its callers. Seconds, tokens and rows are base units; no label ever holds a caller's text.
 """
@@ -32,12 +32,6 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 PHASES: tuple[Phase, ...] = get_args(Phase)
 REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
 RELOADS: tuple[Reload, ...] = get_args(Reload)
-METHODS = (
-    *("Embed", "EmbedStream", "Tokenize", "GetModel"),
-    *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
-    *("POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{id}"),
-    *("GET /model", "POST /explain"),
-)
 CODES = (
     "OK",
     "INVALID_ARGUMENT",
@@ -127,16 +121,21 @@ class Metrics:
         return Gauge(name, text, labels, registry=self.registry)
 
     def _present_at_zero(self) -> None:
-        self._seconds_of = {method: self._request_seconds.labels(method) for method in METHODS}
-        self._count_of = {(method, code): self._requests.labels(method, code) for method in METHODS for code in CODES}
+        self._seconds_of: dict[str, Histogram] = {}
+        self._count_of: dict[tuple[str, str], Counter] = {}
         self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
         self._reloads_of = {result: self._reloads.labels(result) for result in RELOADS}
         self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
 
+    def register(self, method: str) -> None:
+        """Make the series of `method` present at zero; its calls can be counted from now on."""
+        self._seconds_of[method] = self._request_seconds.labels(method)
+        self._count_of |= {(method, code): self._requests.labels(method, code) for code in CODES}
+
     def answered(
         self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None, trace_id: str | None = None
     ) -> None:
-        """A request was answered with a gRPC status code, `seconds` after it came; `refusal` if it wasn't served.
+        """Count a request of a registered method: its gRPC status code, `seconds` after it came; `refusal` if unserved.
 
         `trace_id` is that of a trace in which an operator may look it up.
         """

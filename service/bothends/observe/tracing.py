@@ -4,7 +4,9 @@ Spans that are not exported are the API's empty ones, and cost a microsecond or 
 spans hold numbers and names only.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from opentelemetry import propagate, trace
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, format_trace_id
@@ -14,7 +16,6 @@ from ..errors import StartupError
 
 Metadata = Iterable[tuple[str, str | bytes]]
 NO_SPAN: Span = INVALID_SPAN
-_SERVICE = "bothends.v1.EmbeddingService"
 _CONTEXT = frozenset(("traceparent", "tracestate", "baggage"))
 """Headers that W3C's Trace Context and Baggage travel in."""
 _SERVERS_FAULT = frozenset(("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"))
@@ -25,18 +26,46 @@ _ALONE = trace.set_span_in_context(INVALID_SPAN)
 _tracer = trace.get_tracer("bothends")
 
 
-def request(method: str, metadata: Metadata) -> Span:
-    """The span of a call that has just come, a child of its caller's if `metadata` names one."""
+@dataclass(frozen=True, slots=True)
+class Method:
+    """Name of one thing that callers ask for, and how spans of its calls are named (OpenTelemetry's conventions)."""
+
+    name: str
+    """Name in metrics and logs."""
+    span_name: str
+    attributes: Mapping[str, str]
+    status_attribute: str
+    """Name of the attribute that holds the protocol's own status number."""
+
+    @classmethod
+    def rpc(cls, service: str, method: str) -> Self:
+        """Name a gRPC method: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/."""
+        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        return cls(method, f"{service}/{method}", attributes, "rpc.grpc.status_code")
+
+    @classmethod
+    def http(cls, method: str, route: str) -> Self:
+        """Name an HTTP route: https://opentelemetry.io/docs/specs/semconv/http/http-spans/.
+
+        `url.path` is left out of its spans: callers write into it what they like.
+        """
+        name = f"{method} {route}"
+        attributes = {"http.request.method": method, "http.route": route}
+        return cls(name, name, attributes, "http.response.status_code")
+
+
+def request(method: Method, metadata: Metadata) -> Span:
+    """Start the span of a call that has just come, a child of its caller's if `metadata` names one."""
     carrier = {key: value for key, value in metadata if key in _CONTEXT}
     context = propagate.extract(carrier) if carrier else None
-    attributes = {"rpc.system": "grpc", "rpc.service": _SERVICE, "rpc.method": method}
-    return _tracer.start_span(f"{_SERVICE}/{method}", context, SpanKind.SERVER, attributes)
+    return _tracer.start_span(method.span_name, context, SpanKind.SERVER, method.attributes)
 
 
-def answered(span: Span, code: str) -> None:
-    """End the span of a call that was answered with this gRPC status code."""
+def answered(span: Span, method: Method, code: str, status: int | None) -> None:
+    """End the span of a call that was answered with a gRPC status `code`, which its own protocol calls `status`."""
     if span.is_recording():
-        span.set_attribute("rpc.grpc.status_code", code)
+        if status is not None:
+            span.set_attribute(method.status_attribute, status)
         if code in _SERVERS_FAULT:
             span.set_status(StatusCode.ERROR)
     span.end()

@@ -20,11 +20,11 @@ class Inbound(Protocol):
     """A call of any protocol, as dispatch.py takes it: read or not, then answered or failed, once, from any thread."""
 
     deadline: float | None
-    """When the caller stops waiting, a time of `time.monotonic`; None for never."""
+    """Time of `time.monotonic` at which the caller stops waiting; None for never."""
     metadata: Metadata
-    """Names, in lower case, and values that came with it."""
+    """Names, in lower case, and values that came with the call."""
     lag_s: float
-    """About how long a request read now waits for those before it."""
+    """Estimate of how long a request read now waits for those before it, in seconds."""
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes; None where none came, or too many."""
@@ -38,31 +38,35 @@ class Inbound(Protocol):
         """Send `status` and no response."""
         ...
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
+        ...
+
+    def wire_status(self, code: int) -> int | None:
+        """Return the protocol's own number for a call that ends with this gRPC status code; None for a silent end."""
         ...
 
 
 class Outbox:
-    """How many responses are on their way: made, but not yet all on the wire, since their callers read slowly."""
+    """Number of responses on their way: made, but not yet all on the wire, since their callers read slowly."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._on_their_way = 0
 
     def put(self) -> None:
-        """A response sets out."""
+        """Count a response that sets out."""
         with self._changed:
             self._on_their_way += 1
 
     def sent(self, _: Any) -> None:
-        """One is on the wire, or its caller has gone."""
+        """Count off a response that is on the wire, or whose caller has gone."""
         with self._changed:
             self._on_their_way -= 1
             if not self._on_their_way:
                 self._changed.notify_all()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until none is; returns whether that was so within `timeout_s`."""
+        """Wait until none is on its way; returns True if that was so within `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._on_their_way, timeout_s)

@@ -1,7 +1,7 @@
-"""A file of API keys, and the key that came with a call, to whose it is. Knows no gRPC, no HTTP and no sentences.
+"""A file of API keys, and the key that came with a call, to an account. Knows no gRPC, no HTTP and no sentences.
 
-The file holds each key's SHA-256 only, so who reads it can't call. A plain hash is right here, where a password would
-need a slow one: `new` draws 256 random bits, and nobody tries out so many whatever a try costs.
+The file holds each key's SHA-256 only: to read it isn't enough to call. A plain hash is right here, where a password
+would need a slow one: `new` draws 256 random bits, and so many can't be tried out whatever a try costs.
 """
 
 import hashlib
@@ -10,16 +10,17 @@ import re
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..errors import SettingsError, StartupError, UnauthenticatedError
+from ..settings import Settings
 from .quota import Account, Quota
 from .reloading import ReloadingFile, read_bytes
 
 _NAME = r"^[A-Za-z0-9_-]{1,32}$"
-"""Shorter than a key, so that a key put in a name's place is refused, and never told."""
+"""Pattern of a key's name: shorter than a key, so that a key put in its place is refused, and never shown."""
 _SCHEME = b"bearer"
 
 
@@ -38,7 +39,7 @@ class _Entry(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    # Not empty, as a file is for a moment that is written over: it would lock everybody out.
+    # Not empty, as a file is for a moment that is written over: it would lock every caller out.
     keys: dict[Annotated[str, StringConstraints(pattern=_NAME)], _Entry] = Field(min_length=1)
 
 
@@ -52,8 +53,13 @@ class Keys:
         self._known = ReloadingFile([path], self._read, every_s=every_s)
         self.reload = self._known.reload
 
+    @classmethod
+    def load(cls, settings: Settings) -> Self | None:
+        """Read the file that `settings` name; None where callers need no key. Raises StartupError."""
+        return cls(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
+
     def identify(self, authorization: str | bytes | None) -> Account:
-        """Whose key the header `authorization: Bearer KEY` holds. Raises UnauthenticatedError."""
+        """Return the account of the key in a header `authorization: Bearer KEY`. Raises UnauthenticatedError."""
         if authorization is None:
             raise UnauthenticatedError("no API key came with the call; send it as `authorization: Bearer KEY`")
         if isinstance(authorization, str):
@@ -65,7 +71,7 @@ class Keys:
         return account
 
     def _read(self) -> list[tuple[bytes, Account]]:
-        """A key that stays keeps its account, and what it has in progress."""
+        """Read the file. A key that stays keeps its account, and what it has in progress."""
         entries = parse(read_bytes(self._path, "--api-keys"), self._path)
         known: list[tuple[bytes, Account]] = []
         for name, entry in entries.items():
@@ -85,7 +91,7 @@ def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:
 
 
 def parse(content: bytes, path: Path) -> dict[str, _Entry]:
-    """What a file of keys says. Raises StartupError that names line or entry, and nothing that stands there."""
+    """Parse a file of keys: entries by name. Raises StartupError that names line or entry, and quotes nothing."""
     try:
         entries = _File.model_validate(tomllib.loads(content.decode())).keys
     except UnicodeDecodeError:
@@ -94,7 +100,7 @@ def parse(content: bytes, path: Path) -> dict[str, _Entry]:
         line = re.search(r"at line (\d+)", str(error))
         raise StartupError(f"--api-keys {path}: {f'line {line[1]}' if line else 'its end'} isn't valid TOML") from None
     except ValidationError as error:
-        raise StartupError(f"--api-keys {path}: {_told(error)}") from None
+        raise StartupError(f"--api-keys {path}: {_first_mistake(error)}") from None
     names: dict[str, str] = {}
     for name, entry in entries.items():
         if (other := names.setdefault(entry.sha256, name)) != name:
@@ -103,15 +109,15 @@ def parse(content: bytes, path: Path) -> dict[str, _Entry]:
 
 
 def new(name: str) -> tuple[str, str]:
-    """A new key, and the lines of a file of keys that let its holder in. Raises SettingsError for a bad name."""
+    """Draw a key; returns it, and the lines for a file of keys that let its holder in. Raises SettingsError."""
     if not re.match(_NAME, name):
         raise SettingsError("a key's name is 1 to 32 letters, digits, - or _")
     key = f"bothends_{secrets.token_urlsafe(32)}"
     return key, f'[keys.{name}]\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'
 
 
-def _told(error: ValidationError) -> str:
-    """Where the first mistake is and what is wrong, without what stands there."""
+def _first_mistake(error: ValidationError) -> str:
+    """Name the place of the first mistake and what is wrong, without what stands there."""
     first = error.errors(include_url=False, include_input=False)[0]
     if first["loc"][-1] == "[key]":
         return "a key's name is 1 to 32 letters, digits, - or _"

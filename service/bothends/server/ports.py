@@ -17,15 +17,15 @@ from .tls import Certificates
 
 _log = logging.getLogger(__name__)
 _OTHER_THREADS = 4
-"""For health and reflection."""
+"""Threads of gRPC's own server: they answer health's checks and KServe's probes."""
 _PEER_ANSWERS_S = 20
-"""A peer that hasn't answered a ping by then is gone."""
+"""Seconds after which a peer that hasn't answered a ping is taken to be gone."""
 _PING_STRIKES = 2
 """Pings that may come too early before their connection is closed."""
 
 
 class Ports:
-    """Both ports, bound at once: a taken one is said before anything is loaded. Until they are used, `close`."""
+    """Both ports, bound at once: a taken one is reported before anything is loaded. Until they are used, `close`."""
 
     def __init__(self, settings: PortSettings) -> None:
         """Bind. Raises StartupError, also for certificates; then nothing stays bound."""
@@ -36,10 +36,10 @@ class Ports:
             else None
         )
         self.listener = _listener(settings.host, settings.http_port, "http_port")
-        """HTTP's socket; who serves on it closes it."""
+        """HTTP's socket, to be closed by the server on it."""
         self.http_port: int = self.listener.getsockname()[1]
         self.grpc = _grpc_server(settings)
-        """Starts once its services are added."""
+        """gRPC's server, to be started once its services are added."""
         try:
             self.port = self._bind_grpc()
         except StartupError:
@@ -68,7 +68,7 @@ class Ports:
 
 
 def bracketed(host: str) -> str:
-    """The host as it stands before a port: IPv6 in brackets."""
+    """Write the host as it stands before a port: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -80,15 +80,15 @@ def _grpc_server(settings: GrpcSettings) -> grpc.Server:
 
 
 def _options(settings: GrpcSettings) -> Iterator[tuple[str, int]]:
-    """gRPC's names for the settings that bound connections (grpc/impl/channel_arg_names.h)."""
-    yield "grpc.so_reuseport", 0  # else two servers would share a port and neither would say so
+    """List gRPC's names for the settings that bound connections (grpc/impl/channel_arg_names.h)."""
+    yield "grpc.so_reuseport", 0  # else two servers would share a port and neither would notice
     yield "grpc.max_receive_message_length", settings.max_message_bytes
     yield "grpc.max_send_message_length", -1
     yield "grpc.max_allowed_incoming_connections", settings.max_connections
     yield "grpc.max_concurrent_streams", settings.max_connection_requests
     # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.
     yield "grpc.http.overload_protection", 0
-    # gRPC's own line, of calls that nobody has looked at, holds as many as may be in progress; what is over it is
+    # gRPC's own line, of calls that weren't looked at yet, holds as many as may be in progress; what is over it is
     # dropped there, for a fraction of what refusing it here would cost (docs/decisions/0009).
     yield "grpc.server.max_pending_requests", settings.max_concurrent_requests
     yield "grpc.server.max_pending_requests_hard_limit", settings.max_concurrent_requests + 1
@@ -113,7 +113,7 @@ def _ms(seconds: float) -> int:
 
 
 def open_doors(settings: PortSettings, bound_to: str) -> Iterator[str]:
-    """What is open, why it matters and what to do, where others than this machine's own programs reach the port."""
+    """List what is open, why it matters and what to do, where other than this machine's own programs reach the port."""
     if _is_loopback(settings.published_at or bound_to):
         return
     place = f"{settings.published_at or settings.host} is reachable from outside"
@@ -131,7 +131,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def _listener(host: str, port: int, setting: str) -> socket.socket:
-    """A bound socket. Raises StartupError that says why it can't be had."""
+    """Bind a socket. Raises StartupError that says why it can't be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # By this protocol asyncio knows the connections that must not hold back an answer's end for 40 ms (Nagle).
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

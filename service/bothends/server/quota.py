@@ -1,4 +1,4 @@
-"""What the holder of one key may ask for: sentences a second, and sentences at once. Knows no key and no call."""
+"""Bounds on the use of one key: sentences a second, and sentences at once. Knows no key and no call."""
 
 import threading
 import time
@@ -8,39 +8,39 @@ from dataclasses import dataclass
 from ..errors import QuotaError, RequestError
 
 _BURST_S = 1.0
-"""What was not used is kept for so long."""
-_SOON_S = 0.1
-"""When sentences in progress will be done, nobody knows."""
+"""Seconds for which a share that was not used is kept."""
+_RETRY_S = 0.1
+"""Seconds after which to ask again, where it isn't known when sentences in progress will be done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """None is no limit."""
+    """Limits of one key; None is no limit."""
 
     sentences_per_s: float | None = None
     concurrent_sentences: int | None = None
 
 
 class Account:
-    """One key's use of the server. `name` is the key's, for people."""
+    """Use of the server by one key. `name` is the key's, for people."""
 
     def __init__(self, name: str, limits: Quota, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self.limits = limits
-        """May be replaced while sentences are in progress."""
+        """Limits of the key. They may be replaced while sentences are in progress."""
         self._clock = clock
         self._lock = threading.Lock()
         self.in_progress = 0
-        """Sentences."""
+        """Number of sentences begun and not done."""
         self._saved = (limits.sentences_per_s or 0.0) * _BURST_S
         self._counted_at = clock()
 
     def most(self, sentences: int) -> int:
-        """That many, or fewer where no request of this key may hold so many."""
+        """Return `sentences`, or fewer where no request of this key may hold so many."""
         return min(sentences, self.limits.concurrent_sentences or sentences)
 
     def take(self, sentences: int) -> None:
-        """Begin so many. Raises QuotaError, or RequestError where it never could; then nobody has to give them back."""
+        """Begin so many. Raises QuotaError, or RequestError where there never is room; then don't give them back."""
         with self._lock:
             self._refuse_if_too_many(sentences)
             rate = self.limits.sentences_per_s
@@ -50,7 +50,7 @@ class Account:
             self.in_progress += sentences
 
     def give_back(self, sentences: int, *, unserved: bool = False) -> None:
-        """They are done, or, `unserved`, were refused for no fault of the caller's, who gets their share back."""
+        """End so many: they are done, or, `unserved`, were refused for no fault of the caller's, and don't count."""
         with self._lock:
             self.in_progress -= sentences
             if unserved:
@@ -64,7 +64,7 @@ class Account:
             raise RequestError(f"{sentences} sentences are more than this key's limit of {limit} at once")
         if self.in_progress + sentences > limit:
             raise QuotaError(
-                f"{self.in_progress} sentences of this key are in progress, and {limit} may be", retry_after_s=_SOON_S
+                f"{self.in_progress} sentences of this key are in progress, and {limit} may be", retry_after_s=_RETRY_S
             )
 
     def _refuse_if_in_debt(self, rate: float) -> None:

@@ -1,6 +1,6 @@
-"""Files to what was read of them, read again once they change; what they hold now is used, unless it is broken.
+"""Files to a value that is read of them, and read again once they change; a broken change is logged and not used.
 
-Knows nothing of what is in them. Looks when it is asked, not from a thread: a file that nobody needs is nobody's work.
+Knows nothing of what is in them. Looks when it is asked, not from a thread: a file that isn't needed costs nothing.
 """
 
 import logging
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 class ReloadingFile(Generic[T]):
-    """What `read` made of files. `value` is the newest that could be read, from any thread."""
+    """Value that `read` makes of files. `value` is the newest that could be read, from any thread."""
 
     def __init__(self, paths: Sequence[Path], read: Callable[[], T], *, every_s: float) -> None:
-        """Read. Raises StartupError, whose text names the file, where `read` does; later that is logged instead."""
+        """Read for the first time. Raises StartupError where `read` does; later its text is logged instead."""
         self._paths = paths
         self._read = read
         self._every_s = every_s
@@ -33,7 +33,7 @@ class ReloadingFile(Generic[T]):
 
     @property
     def value(self) -> T:
-        """Looks at the files at most once in `every_s`, one thread for all; never by itself where that is 0."""
+        """Newest value. Looks at the files at most once in `every_s`, one thread for all; never where that is 0."""
         if (now := time.monotonic()) >= self._next_look and self._lock.acquire(blocking=False):
             try:
                 self._next_look = self._after(now)
@@ -66,7 +66,7 @@ class ReloadingFile(Generic[T]):
 
 
 def read_bytes(path: Path, setting: str) -> bytes:
-    """The file's content. Raises StartupError that names setting, file and reason."""
+    """Read the file's content. Raises StartupError that names setting, file and reason."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -74,7 +74,7 @@ def read_bytes(path: Path, setting: str) -> bytes:
 
 
 def _signature(path: Path) -> _Signature:
-    """Changes whenever the file does, also when another is moved into its place; None for no file."""
+    """Return what changes whenever the file does, also when another is moved into its place; None for no file."""
     try:
         stat = path.stat()
     except OSError:

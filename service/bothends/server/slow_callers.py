@@ -1,4 +1,4 @@
-"""Who keeps a place and lets others wait for his request, for how long, and who is turned away when places run out.
+"""Callers that keep a place while their requests are still on their way, and which of them gives way to another.
 
 Knows no call and no gate.
 """
@@ -11,10 +11,10 @@ from ..errors import BothendsError
 
 
 class SlowCaller(Protocol):
-    """Who is waited for."""
+    """A caller whose request is waited for."""
 
     def fail(self, error: BothendsError) -> None:
-        """He had his time."""
+        """End the call: it had its time."""
 
 
 class _Wait(NamedTuple):
@@ -24,26 +24,29 @@ class _Wait(NamedTuple):
 
 
 class SlowCallers:
-    """Those whose requests are still on their way."""
+    """Callers whose requests are still on their way."""
 
     def __init__(self, max_wait_s: float) -> None:
         self.max_wait_s = max_wait_s
-        """That each is waited for, at least."""
+        """Seconds that each is waited for, at least."""
         self._lock = threading.Lock()
-        self._waits: dict[SlowCaller, _Wait] = {}  # who has let others wait longest comes first
+        self._waits: dict[SlowCaller, _Wait] = {}  # the one that has been waited for longest comes first
 
     def add(self, caller: SlowCaller, error: BothendsError) -> None:
-        """His request is to come, and nothing is done for him until then; too late, he fails with `error`."""
+        """Wait for the caller's request, and do nothing until then; if it gives way, it fails with `error`."""
         with self._lock:
             self._waits[caller] = _Wait(time.monotonic() + self.max_wait_s, error)
 
     def remove(self, caller: SlowCaller) -> bool:
-        """Nobody waits for him any more; returns whether somebody did until now."""
+        """Wait for the caller no more; returns True if it was waited for until now."""
         with self._lock:
             return self._waits.pop(caller, None) is not None
 
     def evict_one(self) -> bool:
-        """Turn away who has taken longest, if that was too long; else some who never come would keep all places."""
+        """Turn away the caller that has taken longest, if that was too long; returns True if one was.
+
+        Else callers that never send would keep all places.
+        """
         with self._lock:
             caller = next(iter(self._waits), None)
             if caller is None or time.monotonic() < self._waits[caller].end:

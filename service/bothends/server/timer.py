@@ -1,13 +1,16 @@
 """Acts that are due later, all in one thread that sleeps between them. Knows nothing of what they do."""
 
+import logging
 import sched
 import threading
 import time
 from collections.abc import Callable
 
+_log = logging.getLogger(__name__)
+
 
 class Timer:
-    """A thread that does things at their time. They must return soon."""
+    """A thread that runs each act when it is due. Acts must return soon; one that raises is logged."""
 
     def __init__(self, name: str) -> None:
         self._due = sched.scheduler(time.monotonic)
@@ -17,12 +20,12 @@ class Timer:
         self._thread.start()
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Act after so many seconds, unless closed before."""
-        self._due.enter(seconds, 0, act)
+        """Run `act` after so many seconds, unless closed before."""
+        self._due.enter(seconds, 0, _logged, (act,))
         self._changed.set()
 
     def close(self) -> None:
-        """Do nothing more."""
+        """Begin no further act, and wait for the thread's end."""
         self._is_closed = True
         self._changed.set()
         self._thread.join()
@@ -31,3 +34,11 @@ class Timer:
         while not self._is_closed:
             self._changed.clear()
             self._changed.wait(self._due.run(blocking=False))
+
+
+def _logged(act: Callable[[], None]) -> None:
+    """Run `act`. An error's text is left out of the log: it may hold a caller's sentence."""
+    try:
+        act()
+    except Exception as error:  # the acts of other calls are due too
+        _log.error("what was due failed: %s", type(error).__name__)

@@ -12,7 +12,7 @@ from .reloading import ReloadingFile, read_bytes
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
-    """What was in the files when they fitted each other."""
+    """Content of the files when they last fitted each other."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -21,17 +21,20 @@ class _Identity:
 
 
 class Certificates:
-    """The server's certificate chain and key, and who signs callers' certificates; PEM files."""
+    """The server's certificate chain and key, and the CA that signs callers' certificates; PEM files."""
 
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None, *, every_s: float = 5.0) -> None:
-        """Read. Raises StartupError that names setting, file and reason."""
+        """Read the files. Raises StartupError that names setting, file and reason."""
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
         paths = [path for path in (certificate, key, client_ca) if path]
         self._files = ReloadingFile(paths, self._read, every_s=every_s)
         self.reload = self._files.reload
 
     def credentials(self) -> grpc.ServerCredentials:
-        """gRPC's, which asks at each new connection for what has changed. With a client CA, callers must show one."""
+        """Make gRPC's credentials, which ask at each new connection for what has changed.
+
+        With a client CA, callers must show a certificate.
+        """
         given = self._files.value
 
         def changed() -> grpc.ServerCertificateConfiguration | None:
@@ -48,7 +51,10 @@ class Certificates:
         )
 
     def context(self) -> ssl.SSLContext:
-        """HTTP's, which gives each new connection the newest. Asks for no caller's certificate: probes have none."""
+        """Make HTTP's context, which gives each new connection the newest certificate.
+
+        It asks for no caller's certificate: probes have none.
+        """
         context = self._files.value.context
 
         def use_newest(connection: ssl.SSLObject | ssl.SSLSocket, *_: object) -> None:

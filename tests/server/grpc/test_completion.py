@@ -110,7 +110,7 @@ def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
             call.answer(b"served")
             return
         calls.append(call)
-        call.when_gone(gone.set)
+        call.on_cancelled(gone.set)
         call.read(lambda content: arrived.set())
 
     channel = serve(handle)
@@ -123,7 +123,7 @@ def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
         other.close()
     assert gone.wait(TIMEOUT_S)
     heard_at_once = threading.Event()
-    calls[0].when_gone(heard_at_once.set)
+    calls[0].on_cancelled(heard_at_once.set)
     assert heard_at_once.is_set()
     calls[0].answer(b"too late")
     assert send(channel, b"next") == b"served"
@@ -134,7 +134,7 @@ def test_an_answered_call_is_not_gone(serve: Serve) -> None:
     left = threading.Event()
 
     def handle(call: Call) -> None:
-        call.when_gone(left.set)
+        call.on_cancelled(left.set)
         call.read(lambda content: call.answer(b""))
 
     channel = serve(handle)

@@ -136,7 +136,7 @@ def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
 
     def handle(stream: Stream) -> None:
         streams.append(stream)
-        stream.when_gone(gone.set)
+        stream.on_cancelled(gone.set)
         stream.read(lambda content: stream.send(b"hello", lambda: stream.read(lambda content: None)))
 
     def silent() -> Iterator[bytes]:

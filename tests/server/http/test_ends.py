@@ -15,7 +15,7 @@ import trustme
 
 from bothends.batching.request import Request
 from bothends.model.bundle import Bundle
-from bothends.server.dispatch import CallContext
+from bothends.server.context import CallContext
 from bothends.server.http.call import HttpCall
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair

@@ -1,4 +1,4 @@
-"""What callers speak: each room turns one protocol's requests into queries, and embeddings into its answers.
+"""Fronts, one for each protocol: its requests to queries, and embeddings to its answers.
 
-None of them embeds, queues, or knows another: what surrounds calls is dispatch.py, what answers them responder.py.
+None of them embeds, queues, or knows another: dispatch.py surrounds their calls, responder.py answers them.
 """

@@ -1,6 +1,6 @@
 """One unary call of a gRPC server's core: its request read, its response or status sent, from any thread.
 
-With what calls wait in: requests that have been read, and responses on their way. Knows no queue of events.
+Beside it, the line in which requests wait that have been read. Knows no queue of events.
 """
 
 import threading
@@ -22,7 +22,7 @@ class Call:
     """One call of gRPC's. Read its request or not; answer it or fail it, once, from any thread."""
 
     __slots__ = (
-        "_core", "_has_closed", "_is_gone", "_is_watched", "_lock", "_on_gone", "_outbox", "_requests",
+        "_core", "_has_closed", "_is_gone", "_is_watched", "_lock", "_on_cancelled", "_outbox", "_requests",
         "deadline", "lag_s", "metadata",
     )  # fmt: skip
 
@@ -33,13 +33,13 @@ class Call:
         self._requests = requests
         self._outbox = outbox
         self._has_closed = self._is_gone = self._is_watched = False
-        self._on_gone: Callable[[], None] | None = None
+        self._on_cancelled: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self.deadline = deadline
-        """When the caller stops waiting, a time of `time.monotonic`; None for never."""
+        """Time of `time.monotonic` at which the caller stops waiting; None for never."""
         self.metadata = metadata
         self.lag_s = requests.lag_s
-        """About how long a request read now waits for those before it."""
+        """Estimate of how long a request read now waits for those before it, in seconds."""
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in its turn, with the request's bytes; None where none came, or too many."""
@@ -62,10 +62,14 @@ class Call:
         trailer = ((DETAILS, status.SerializeToString()),)
         self._finish(cygrpc.SendStatusFromServerOperation(trailer, status.code, status.message.encode(), 0))
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def wire_status(self, code: int) -> int:
+        """Return `code`: gRPC's own."""
+        return code
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then` once the caller of a read call has left, or its deadline has passed; at once if it has."""
         with self._lock:
-            self._on_gone = then
+            self._on_cancelled = then
             if not self._is_gone:
                 return
         then()
@@ -82,13 +86,13 @@ class Call:
         with self._lock:
             self._has_closed = True
             self._is_gone = cancelled
-            then, self._on_gone = self._on_gone, None
+            then, self._on_cancelled = self._on_cancelled, None
         if cancelled and then is not None:
             then()
 
     def _start(self, operations: Iterable[Any], then: Callable[[Any], None]) -> bool:
-        """Begin what `then` will be told of. Returns False for a call that is over: nothing comes of it, and after the
-        queue's end gRPC would abort the process.
+        """Begin operations whose end `then` is called with. Returns False for a call that is over: nothing comes of
+        it, and after the queue's end gRPC would abort the process.
         """
         with self._lock:
             goes_on = not (self._has_closed or self._requests.is_closed)
@@ -97,7 +101,7 @@ class Call:
             return goes_on
 
     def _finish(self, *operations: Any, then: Callable[[Any], None] = lambda _: None) -> None:
-        self._on_gone = None  # most often it leads back here; a circle would wait for the garbage collector
+        self._on_cancelled = None  # most often it leads back here; a circle would wait for the garbage collector
         first = cygrpc.SendInitialMetadataOperation((), 0)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
         if not self._start((first, *operations, *close), then):
@@ -105,17 +109,17 @@ class Call:
 
 
 Handler: TypeAlias = Callable[[Call], None]
-"""Called by whoever pulls, when a call arrives: returns soon, and sees to it that the call is answered."""
+"""Function that is called when a call arrives, by the thread that pulls: returns soon; the call is answered later."""
 
 
 class Requests:
-    """Read requests in line, and how long one more would wait. For one thread at a time."""
+    """Requests that were read and wait, and how long one more would wait. For one thread at a time."""
 
     def __init__(self) -> None:
         self.watched = 0
-        """Calls whose end isn't known yet."""
+        """Number of calls whose end isn't known yet."""
         self.is_closed = False
-        """Whether nothing more may be begun for any call."""
+        """True once nothing more may be begun for any call."""
         self._waiting: deque[tuple[Callable[[bytes | None], None], bytes | None]] = deque()
         self._ahead = 0  # of one that would come now: those that wait, and those that are still being read
         self._mean_s = 0.0
@@ -126,19 +130,19 @@ class Requests:
 
     @property
     def lag_s(self) -> float:
-        """How many are ahead, times what one has lately taken."""
+        """Number of requests ahead, times the seconds that one has lately taken."""
         return self._ahead * self._mean_s
 
     def expect(self) -> None:
-        """A request has been asked for, and will be put."""
+        """Count a request that has been asked for, and will be put."""
         self._ahead += 1
 
     def put(self, then: Callable[[bytes | None], None], content: bytes | None) -> None:
-        """Let a request wait."""
+        """Add a request to those that wait."""
         self._waiting.append((then, content))
 
     def begin(self) -> None:
-        """Begin with the one that has waited longest."""
+        """Begin the request that has waited longest."""
         then, content = self._waiting.popleft()
         self._ahead -= 1
         now = time.monotonic()

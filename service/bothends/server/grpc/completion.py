@@ -2,8 +2,8 @@
 
 grpcio's two Python servers keep something waiting for every call, a thread or a coroutine, and waking it costs more
 than all else that surrounds the model (docs/decisions/0005). This one stands on what both are built on and keeps
-nothing waiting, not even a thread of its own: whoever has time pulls, and whoever has an answer sends it. Requests
-that have been read wait in line, and their number tells a call that has just arrived how long it would wait. Knows
+nothing waiting, not even a thread of its own: any thread that has time pulls, and any that has an answer sends it.
+Requests that have been read wait in line, and their number says how long a call that has just arrived would wait. Knows
 nothing of embeddings.
 """
 
@@ -29,17 +29,17 @@ _FOREVER_S = 1e9
 _AT_ONCE, _FOREVER = 0.0, None
 """Deadlines for the queue's next event: one that has passed takes what is there, or nothing."""
 _NONE, _ENDED = cygrpc.CompletionType.queue_timeout, cygrpc.CompletionType.queue_shutdown
-"""What isn't an event: there is none now, or never will be."""
+"""Kinds of what isn't an event: there is none now, or never will be."""
 _AHEAD = 32
 """Events that may go before a waiting request: else a flood of calls to refuse would keep all others waiting."""
-_LAST_EVENTS_S = 1.0
-"""How long calls that have ended may take to be known to have."""
+LAST_EVENTS_S = 1.0
+"""Seconds that the end of a call may take to be known."""
 _MANY = 512
-"""Events after which whoever pulls looks after something else."""
+"""Events after which a thread that pulls goes on to something else."""
 
 
 class CallQueue:
-    """Some methods of a gRPC server. What else the server has, it serves in its own way."""
+    """Queue of the calls to some methods of a gRPC server, which serves all other methods in its own way."""
 
     def __init__(
         self, server: grpc.Server, methods: Mapping[str, Handler], streams: Mapping[str, Callable[[Stream], None]] = {}
@@ -59,7 +59,7 @@ class CallQueue:
         self.outbox = Outbox()
 
     def start(self) -> None:
-        """Let calls in, once the server has started."""
+        """Take calls, once the server has started."""
         for method in self._methods:
             for _ in range(_EXPECTED):
                 self._expect(method)
@@ -104,11 +104,11 @@ class CallQueue:
     def close(self) -> None:
         """Take no more, once the server has stopped: `pull` soon returns False.
 
-        Whoever pulls learns of each call's end first: one that still went on would begin what comes too late.
+        The thread that pulls learns of each call's end first: else a call would begin what comes too late.
         """
-        end = time.monotonic() + _LAST_EVENTS_S
+        end = time.monotonic() + LAST_EVENTS_S
         while self._requests.watched and time.monotonic() < end:
-            time.sleep(_LAST_EVENTS_S / 100)
+            time.sleep(LAST_EVENTS_S / 100)
         self._requests.is_closed = True
         self._queue.shutdown()
 

@@ -1,7 +1,7 @@
 """One call of a gRPC server's core with any number of messages each way: read and sent one at a time, from any thread.
 
-Whoever stops asking for messages stops the caller: what is not asked for stays in gRPC's flow control, and so with the
-caller. Knows no queue of events, and not what messages mean.
+A handler that stops asking for messages stops the caller: what is not asked for stays in gRPC's flow control, and so
+with the caller. Knows no queue of events, and not what messages mean.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ class Stream(Call):
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in its turn, with the next message's bytes; None where no more will come. One at a time.
 
-        Of a call that is over, nothing comes: `when_gone` has told.
+        Nothing comes of a call that is over: `on_cancelled` is for that.
         """
 
         def arrived(event: Any) -> None:
-            self._requests.expect()  # only now: who says nothing for an hour is ahead of nobody
+            self._requests.expect()  # only now: a caller that sends nothing for an hour is ahead of no other
             self._requests.put(then, event.batch_operations[0].message())
 
         if not self._is_watched:
@@ -62,13 +62,13 @@ class Stream(Call):
             end()
 
     def _finish(self, *operations: Any, then: Callable[[Any], None] = lambda _: None) -> None:
-        """After what is on its way."""
+        """Send the last of the call, after what is on its way."""
         with self._lock:
             self._is_over = True
             if self._is_sending:
                 self._end = partial(self._finish, *operations, then=then)
                 return
-            self._on_gone = None
+            self._on_cancelled = None
         first = () if self._has_begun else (cygrpc.SendInitialMetadataOperation((), 0),)
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(0),)
         if not self._start((*first, *operations, *close), then):

@@ -1,1 +1,1 @@
-"""HTTP: the server, a request as dispatch takes it, and whose it is. Knows no front."""
+"""HTTP: the server, a request as dispatch takes it, and the account of its key. Knows no front."""

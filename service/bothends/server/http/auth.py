@@ -1,4 +1,4 @@
-"""Whose HTTP request it is, and 401 for who shows no key that the server knows. Knows no page."""
+"""An HTTP request to the account of its key, or to 401. Knows no page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,10 @@ from ..quota import Account
 
 
 def who_calls(request: Request, keys: Keys | None) -> Account | None:
-    """The account of the key in `authorization: Bearer KEY`, or UnauthenticatedError; None where nobody is asked."""
+    """Return the account of the key in `authorization: Bearer KEY`; None where callers need no key.
+
+    Raises UnauthenticatedError.
+    """
     return None if keys is None else keys.identify(request.headers.get("authorization"))
 
 
@@ -21,4 +24,4 @@ async def _refuse(_: Request, error: Exception) -> Response:
 
 
 UNAUTHENTICATED: dict[Any, Callable[[Request, Exception], Any]] = {UnauthenticatedError: _refuse}
-"""Of a Starlette application's `exception_handlers`: lets its pages raise UnauthenticatedError."""
+"""Handler for a Starlette application's `exception_handlers`: its pages may raise UnauthenticatedError."""

@@ -6,15 +6,16 @@ JSON = "application/json"
 
 
 class UnfitError(Exception):
-    """A request that HTTP itself has a status for. `told` is the status and one line for a person."""
+    """Error for which HTTP itself has a status, `code`; `message` is one line for a person."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
-        self.told = code, message
+        self.code = code
+        self.message = message
 
 
 async def read_json(request: Request, *, most: int) -> bytes:
-    """At most so many bytes; more aren't read where they are announced.
+    """Read at most so many bytes; more aren't read where they are announced.
 
     Raises UnfitError, or ClientDisconnect where the caller left.
     """

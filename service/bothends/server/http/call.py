@@ -23,6 +23,7 @@ from ..inbound import Inbound, Metadata
 from .body import JSON, UnfitError, read_json
 
 _HTTP: dict[int, int] = {
+    code_pb2.OK: 200,
     code_pb2.INVALID_ARGUMENT: 400,
     code_pb2.UNAUTHENTICATED: 401,
     code_pb2.NOT_FOUND: 404,
@@ -31,23 +32,23 @@ _HTTP: dict[int, int] = {
     code_pb2.UNAVAILABLE: 503,
     code_pb2.DEADLINE_EXCEEDED: 504,
 }
-"""What each gRPC status is in HTTP."""
+"""HTTP status of each gRPC status."""
 _RETRY_S = 1.0
-"""When to come again where the status doesn't say: a server that stops, or isn't fit, may be back or replaced."""
+"""Seconds after which to try again, where the status doesn't say: a server that stops may be back or replaced."""
 _PIECE_BYTES = 1 << 18
-"""Of an answer, that are handed on at once: its caller must take one before he gets the next."""
+"""Bytes of an answer that are handed on at once: its caller must take them before it gets the next."""
 _TIMEOUT = "x-stainless-read-timeout"
-"""Seconds that the caller waits for its answer, as OpenAI's clients say it."""
+"""Header in which OpenAI's clients say how many seconds they wait for an answer."""
 
 Handle = Callable[[Inbound], None]
-"""A dispatcher's handler of one method's calls."""
-Tell = Callable[[int, status_pb2.Status], bytes]
-"""An error as the JSON that a front's callers expect, from its HTTP status and what a gRPC caller would be told."""
+"""Handler that a dispatcher makes of one method."""
+RenderError = Callable[[int, status_pb2.Status], bytes]
+"""Function from an HTTP status, and what a gRPC caller would get, to the JSON that a front's callers expect."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """Of one request."""
+    """Bounds on the body of one request."""
 
     bytes: int
     body_s: float
@@ -55,63 +56,69 @@ class BodyLimits:
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "BodyLimits":
-        """As `settings` say."""
+        """Take them from `settings`."""
         return cls(settings.max_message_bytes, settings.handshake_s)
 
 
 class HttpCall:
     """An `Inbound`. A POST's request is its body, which must be JSON; a GET's, what its route's `{name}` stands for."""
 
-    def __init__(self, scope: Scope, limits: BodyLimits, tell: Tell) -> None:
+    def __init__(self, scope: Scope, limits: BodyLimits, render_error: RenderError) -> None:
         self._request = Request(scope)
         self._limits = limits
-        self._tell = tell
+        self._render_error = render_error
         self._loop = asyncio.get_running_loop()
         self._response: asyncio.Future[Response] = self._loop.create_future()
         self._then: Callable[[bytes | None], None] | None = None
-        self._on_gone: Callable[[], None] | None = None
+        self._on_cancelled: Callable[[], None] | None = None
         self._refusal: tuple[int, str] | None = None
         self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
         self.metadata: Metadata = self._request.headers.items()
         self.lag_s = 0.0
-        """None: whoever has been read is begun."""
+        """No wait: a request that was read is begun at once."""
 
     async def serve(self, handle: Handle, receive: Receive, send: Send) -> None:
-        """From the request's headers to the last byte of its response."""
+        """Handle the call from the request's headers to the last byte of its response."""
         try:
             handle(self)
             if (then := self._then) is not None:
                 self._then = None  # it leads back here; a circle would wait for the garbage collector
                 content = await self._content(receive)
                 then(content)
-                if content is not None:  # else there may be more of its body to come, which nobody wants
+                if content is not None:  # else there may be more of its body to come, which isn't wanted
                     await self._settled(receive)
             await (await self._response)(self._request.scope, receive, send)
         except ClientDisconnect:
-            pass  # nobody is there to be told
+            pass  # there is no caller to answer
         finally:
-            self._gone()
+            self._cancel()
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in the event loop, with the request's bytes; None where they are unfit or don't come."""
         self._then = then
 
     def answer(self, content: bytes) -> None:
-        """Send JSON."""
-        self._settle(_InPieces(content, media_type=JSON))
+        """Send `content`, JSON."""
+        self._settle(_PiecewiseResponse(content, media_type=JSON))
 
     def fail(self, status: status_pb2.Status) -> None:
-        """Send `status` in the front's words."""
+        """Send `status` as the front renders it."""
         code, message = self._refusal or (_HTTP.get(status.code, 500), status.message)
-        told = status_pb2.Status(code=status.code, message=message, details=status.details)
-        self._settle(Response(self._tell(code, told), code, _headers(code, told), JSON))
+        shown = status_pb2.Status(code=status.code, message=message, details=status.details)
+        self._settle(Response(self._render_error(code, shown), code, _headers(code, shown), JSON))
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def wire_status(self, code: int) -> int | None:
+        """Return the HTTP status of a call that ends with this gRPC status code; None where the caller has left."""
+        if code == code_pb2.CANCELLED:
+            return None
+        return self._refusal[0] if self._refusal else _HTTP.get(code, 500)
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
-        self._on_gone = then
+        self._on_cancelled = then
 
     async def _content(self, receive: Receive) -> bytes | None:
-        """The request's bytes, or None: `fail`, which comes next, then says why. Raises ClientDisconnect."""
+        """Read the request's bytes; returns None where `fail`, which comes next, says why. Raises ClientDisconnect."""
         if self._request.method != "POST":
             return "".join(self._request.path_params.values()).encode()
         try:
@@ -120,11 +127,11 @@ class HttpCall:
         except TimeoutError:
             self._refusal = 408, f"the request's body didn't come within {self._limits.body_s:g} s"
         except UnfitError as error:
-            self._refusal = error.told
+            self._refusal = error.code, error.message
         return None
 
     async def _settled(self, receive: Receive) -> None:
-        """Return once there is a response. Raises ClientDisconnect once nobody waits for it."""
+        """Wait for the response. Raises ClientDisconnect if the caller leaves before."""
         left = asyncio.ensure_future(_leaving(receive))
         remaining = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         await asyncio.wait((left, self._response), timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
@@ -134,11 +141,11 @@ class HttpCall:
             raise ClientDisconnect
         else:
             left.cancel()
-            self._gone()  # first, so that his places are free once he knows
+            self._cancel()  # first, so that its places are free once the caller knows
             self.fail(to_status(DeadlineError("the deadline passed before the answer was ready")))
 
-    def _gone(self) -> None:
-        then, self._on_gone = self._on_gone, None
+    def _cancel(self) -> None:
+        then, self._on_cancelled = self._on_cancelled, None
         if then is not None:
             then()
 
@@ -152,13 +159,13 @@ class HttpCall:
 
 
 async def _leaving(receive: Receive) -> None:
-    """Wait until the caller leaves; of a body that nobody asked for, let go."""
+    """Wait until the caller leaves; drop a body that wasn't asked for."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-class _InPieces(Response):
-    """Waits where its caller reads slowly, so that what he hasn't read isn't kept twice."""
+class _PiecewiseResponse(Response):
+    """Response that waits where its caller reads slowly, so that what wasn't read yet isn't kept twice."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  as ASGI has it
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -169,52 +176,54 @@ class _InPieces(Response):
 
 
 class HttpFront:
-    """Makes the routes of one front."""
+    """Maker of one front's routes."""
 
-    def __init__(self, limits: BodyLimits, tell: Tell) -> None:
+    def __init__(self, limits: BodyLimits, render_error: RenderError) -> None:
         self._limits = limits
-        self._tell = tell
+        self._render_error = render_error
 
     def route(self, path: str, **handlers: Handle) -> Route:
-        """Calls at `path` to the handler of their HTTP method (`POST=…`); others are told which there are."""
-        return Route(path, _Endpoint(handlers, self._limits, self._tell))
+        """Route calls at `path` to the handler of their HTTP method (`POST=…`); other methods get 405."""
+        return Route(path, _Endpoint(handlers, self._limits, self._render_error))
 
     def refuses(self, path: str, code: int, message: str) -> Route:
-        """Whatever comes at `path` fails with this HTTP status."""
-        return Route(path, _Refusal(code, message, self._tell))
+        """Route calls at `path` to a refusal with this HTTP status."""
+        return Route(path, _Refusal(code, message, self._render_error))
 
 
 class _Refusal:
-    """An ASGI application that says no."""
+    """ASGI application that answers every call with one error."""
 
-    def __init__(self, code: int, message: str, tell: Tell, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, render_error: RenderError, headers: Mapping[str, str] | None = None
+    ) -> None:
         status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message)
-        self._response = Response(tell(code, status), code, headers, JSON)
+        self._response = Response(render_error(code, status), code, headers, JSON)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._response(scope, receive, send)
 
 
 class _Endpoint:
-    """An ASGI application: one path's methods."""
+    """ASGI application over the methods of one path."""
 
-    def __init__(self, handlers: Mapping[str, Handle], limits: BodyLimits, tell: Tell) -> None:
+    def __init__(self, handlers: Mapping[str, Handle], limits: BodyLimits, render_error: RenderError) -> None:
         self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
         self._limits = limits
-        self._tell = tell
+        self._render_error = render_error
         allowed = ", ".join(self._handlers)
-        self._other = _Refusal(405, f"this path has no such method; it has {allowed}", tell, {"Allow": allowed})
+        self._other = _Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handle = self._handlers.get(scope["method"])
         if handle is None:
             await self._other(scope, receive, send)
         else:
-            await HttpCall(scope, self._limits, self._tell).serve(handle, receive, send)
+            await HttpCall(scope, self._limits, self._render_error).serve(handle, receive, send)
 
 
 def _deadline(seconds: str | None) -> float | None:
-    """When a caller who says this stops waiting; what makes no sense is no deadline."""
+    """Compute when a caller that sends this header stops waiting; what makes no sense is no deadline."""
     try:
         remaining = float(seconds or "inf")
     except ValueError:
@@ -223,7 +232,7 @@ def _deadline(seconds: str | None) -> float | None:
 
 
 def _headers(code: int, status: status_pb2.Status) -> dict[str, str]:
-    """What HTTP says in headers."""
+    """Make the headers in which HTTP says a part of `status`."""
     if code == 401:
         return {"WWW-Authenticate": "Bearer"}
     if code == 408:

@@ -1,6 +1,6 @@
-"""The HTTP side: /metrics for Prometheus, /healthz and /readyz for whoever supervises, and what fronts bring.
+"""The HTTP side: /metrics for Prometheus, /healthz and /readyz for probes, and the routes that fronts bring.
 
-Runs in a thread of its own, whose event loop is everybody's. Knows no front.
+Runs in a thread of its own, whose event loop serves every call. Knows no front.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from ..tls import Certificates
 from .auth import UNAUTHENTICATED, who_calls
 
 _LAST_BYTES_S = 2
-"""What a stopping server gives callers to read the end of what was sent."""
+"""Seconds that a stopping server gives callers to read the end of what was sent."""
 
 
 def application(
@@ -40,7 +40,7 @@ def application(
     keys: Keys | None = None,
     routes: Iterable[BaseRoute] = (),
 ) -> Starlette:
-    """The ASGI application over a server's metrics and readiness, and its fronts' `routes`. Health is open to all."""
+    """Make the ASGI application over metrics and readiness, with its fronts' `routes`. Health needs no key."""
 
     def metrics(request: Request) -> Response:
         if metrics_for == "keys":
@@ -62,7 +62,7 @@ def application(
 
 
 class _ShortHeaders:
-    """The application for requests whose headers have at most so many bytes; 431 for others.
+    """Application that answers requests whose headers have at most so many bytes; 431 for others.
 
     h11's own bound is on headers that haven't come whole: one large piece would pass.
     """
@@ -77,7 +77,7 @@ class _ShortHeaders:
 
 
 class _Counted:
-    """The application, whose answers are on their way until it is done with them."""
+    """Application whose answers are counted as on their way until it is done with them."""
 
     def __init__(self, app: ASGIApp, outbox: Outbox) -> None:
         self._app = app
@@ -92,12 +92,12 @@ class _Counted:
 
 
 class _BoundedH11Protocol(H11Protocol):
-    """uvicorn's HTTP, which would wait for ever for a request's rest or for who doesn't read, and take any number."""
+    """uvicorn's HTTP within bounds: else it waits for ever for a request's rest or a reader, and takes any number."""
 
     def __init__(self, *arguments: Any, most: int, max_wait_s: float, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._most = most
-        self._patience_s = max_wait_s
+        self._max_wait_s = max_wait_s
         self._timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -105,14 +105,14 @@ class _BoundedH11Protocol(H11Protocol):
         if len(self.connections) > self._most:
             transport.abort()
         else:
-            self._wait(self._patience_s)
+            self._wait(self._max_wait_s)
 
     def on_response_complete(self) -> None:
-        self._wait(self.timeout_keep_alive + self._patience_s)
+        self._wait(self.timeout_keep_alive + self._max_wait_s)
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        self._wait(self._patience_s)
+        self._wait(self._max_wait_s)
         super().pause_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,13 +126,13 @@ class _BoundedH11Protocol(H11Protocol):
         self._timeout = self.loop.call_later(at_most_s, self._give_up)
 
     def _give_up(self) -> None:
-        """Close, unless a request is in progress (who reads its body bounds that time) and its answer is being read."""
+        """Close, unless a request is in progress and its answer is being read; HttpCall bounds the time of its body."""
         if self.cycle is None or self.cycle.response_complete or self.flow.write_paused:
             self.transport.abort()
 
 
 class WebServer:
-    """uvicorn on a socket that is bound already, in a daemon thread; stopping closes it."""
+    """uvicorn on a socket that is bound already, in a daemon thread. `stop` closes the socket."""
 
     def __init__(
         self, app: Starlette, listener: socket.socket, settings: HttpSettings, certificates: Certificates | None
@@ -158,7 +158,7 @@ class WebServer:
         )
 
     def start(self) -> None:
-        """Serve; returns once requests are taken. Raises StartupError if that can't be."""
+        """Serve; returns once requests are taken. Raises StartupError if uvicorn ends before."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.002)  # uvicorn offers a flag, no event

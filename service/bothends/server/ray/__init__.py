@@ -1,1 +1,1 @@
-"""What runs in Ray Serve's replicas and proxies: ray.py's application, from the inside. Knows no arguments of Ray's."""
+"""The parts of ray.py's application that run in Ray Serve's replicas and proxies. Knows no arguments of Ray's."""

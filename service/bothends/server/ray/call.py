@@ -18,9 +18,9 @@ from ...wire.messages import SERVICE
 from ..inbound import DETAILS, Inbound, Metadata
 
 Request: TypeAlias = tuple[bytes, float | None]
-"""A request's bytes, and for how many seconds its caller still waits; None for ever."""
+"""A request's bytes, and the seconds that its caller still waits; None for ever."""
 Handler: TypeAlias = Callable[[Any, Any], Awaitable[Any]]
-"""Of gRPC's asyncio: a request's bytes and its context to the response's bytes."""
+"""Handler as gRPC's asyncio has it: a request's bytes and its context to the response's bytes."""
 
 _UNARY = {SERVICE: ("Embed", "Tokenize", "GetModel"), health.SERVICE_NAME: ("Check",)}
 _STREAMS = {SERVICE: ("EmbedStream",)}
@@ -30,10 +30,10 @@ _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.Statu
 
 
 def add_services(_: object, server: Any) -> None:
-    """Let `server`, a proxy's, take our calls. Ray makes its own handler of each method; these go around Ray's.
+    """Add handlers of our calls to `server`, a proxy's. Ray makes its own handler of each method; these wrap Ray's.
 
-    As they are, Ray's would read and write each message once more, drop a call's deadline, and answer INTERNAL, which
-    nobody tries again, where a replica dies.
+    Ray's alone would read and write each message once more, drop a call's deadline, and answer INTERNAL, which no
+    client tries again, where a replica dies.
     """
     rays: Callable[..., Handler] = server.service_handler_factory
     _add(server, _UNARY, grpc.unary_unary_rpc_method_handler, lambda **which: _around(rays(**which)))
@@ -53,7 +53,7 @@ def _add(server: Any, services: Mapping[str, tuple[str, ...]], kind: Callable[..
 def _around(rays: Handler) -> Handler:
     async def handle(content: bytes, context: Any) -> Any:
         answer = await rays((content, context.time_remaining()), context)
-        # A failure of ours has details, in status.py's words. Without them it is Ray's: the replica died.
+        # A failure of ours has details, as status.py writes them. Without them it is Ray's: the replica died.
         if context.code() is grpc.StatusCode.INTERNAL and all(
             name != DETAILS for name, _ in context.trailing_metadata()
         ):
@@ -69,17 +69,17 @@ async def _refuse(_: Any, context: Any) -> None:
 
 
 def _replaced(*_: Any) -> None:
-    """Stands where Ray puts what it makes."""
+    """Hold the place for the handler that Ray makes."""
 
 
-class Sent:
-    """A response's bytes, as Ray asks for those of a message."""
+class RawResponse:
+    """A response's bytes, with the method by which Ray asks a message for its own."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
 
     def SerializeToString(self) -> bytes:  # noqa: N802  protobuf's name
-        """The bytes."""
+        """Return the bytes."""
         return self._content
 
 
@@ -90,20 +90,20 @@ class RayCall:
         self._content, remaining_s = request
         self._context = context
         self._loop = asyncio.get_running_loop()
-        self._sent: asyncio.Future[Sent] = self._loop.create_future()
-        self._on_gone: Callable[[], None] | None = None
+        self._sent: asyncio.Future[RawResponse] = self._loop.create_future()
+        self._on_cancelled: Callable[[], None] | None = None
         self.deadline = None if remaining_s is None else time.monotonic() + remaining_s
         self.metadata: Metadata = context.invocation_metadata()
         self.lag_s = 0.0
-        """None: whoever comes is begun."""
+        """No wait: a request is begun at once."""
 
-    async def serve(self, handle: Callable[[Inbound], None]) -> Sent:
-        """The response, once there is one. Cancelled where the caller has left, or his deadline has passed."""
+    async def serve(self, handle: Callable[[Inbound], None]) -> RawResponse:
+        """Wait for the response. Ray cancels this where the caller has left, or its deadline has passed."""
         try:
             handle(self)
             return await self._sent
         finally:
-            then, self._on_gone = self._on_gone, None
+            then, self._on_cancelled = self._on_cancelled, None
             if then is not None:
                 then()
 
@@ -113,27 +113,31 @@ class RayCall:
 
     def answer(self, content: bytes) -> None:
         """Send the response's bytes."""
-        self._soon(lambda: None, content)
+        self._settle(lambda: None, content)
 
     def fail(self, status: status_pb2.Status) -> None:
-        """Send `status`. Returned, not raised: Ray drops the details of what is raised."""
+        """Send `status`. It is returned, not raised: Ray drops the details of what is raised."""
 
-        def tell() -> None:
+        def set_status() -> None:
             self._context.set_code(_CODES[status.code])
             self._context.set_details(status.message)
             self._context.set_trailing_metadata([(DETAILS, status.SerializeToString())])
 
-        self._soon(tell, b"")
+        self._settle(set_status, b"")
 
-    def when_gone(self, then: Callable[[], None]) -> None:
+    def wire_status(self, code: int) -> int:
+        """Return `code`: gRPC's own."""
+        return code
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
-        self._on_gone = then
+        self._on_cancelled = then
 
-    def _soon(self, tell: Callable[[], None], content: bytes) -> None:
+    def _settle(self, set_status: Callable[[], None], content: bytes) -> None:
         def settle() -> None:
             if not self._sent.done():
-                tell()
-                self._sent.set_result(Sent(content))
+                set_status()
+                self._sent.set_result(RawResponse(content))
 
         with suppress(RuntimeError):  # the loop is closed: the replica has stopped
             self._loop.call_soon_threadsafe(settle)

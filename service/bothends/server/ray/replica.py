@@ -1,9 +1,8 @@
-"""A replica of Ray Serve's: one embedder with its gate and its supervisor, as in server.py, answering Ray's calls.
+"""A replica of Ray Serve's: one service, as server.py has it, that answers Ray's calls.
 
 Ray starts it, asks for its health, and ends it; it knows neither the others nor the proxies.
 """
 
-import gc
 import socket
 import sys
 from contextlib import ExitStack
@@ -17,33 +16,29 @@ from ray import serve
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from ...core.supervisor import Supervisor
 from ...errors import BothendsError, NotServingError, StartupError
 from ...observe.logs import configure
 from ...observe.metrics import Metrics
 from ...settings import Settings
 from ...wire.messages import SERVICE
-from ..dispatch import Dispatcher
 from ..fronts.bothends.service import EmbeddingService
 from ..fronts.openai import service as openai
-from ..gate import Gate
 from ..http.call import BodyLimits
 from ..http.server import WebServer, application
 from ..keys import Keys
-from ..responder import Responder
-from .call import RayCall, Request, Sent
+from ..service import Service
+from .call import RawResponse, RayCall, Request
 from .targets import Targets
 
 
 class Replica:
-    """One embedder, its gate and its supervisor, for Ray's calls. Ready once its golden self-test has passed."""
+    """One service for Ray's calls. Ready once its golden self-test has passed."""
 
     def __init__(self, settings: dict[str, Any], expected: str) -> None:
-        """Raises BothendsError that names the replica and its node."""
+        """Load and start. Raises StartupError that names the replica and its node."""
         self.name = serve.get_replica_context().replica_tag
         self._node = ray.util.get_node_ip_address()
         self._undo = ExitStack()
-        self._fit = False
         try:
             if (found := version("bothends")) != expected:
                 raise StartupError(f"bothends {found} is installed here, {expected} where the application was built")
@@ -54,81 +49,71 @@ class Replica:
 
     def _begin(self, settings: Settings) -> None:
         configure(settings.log_level, settings.log_format, sys.stderr)
-        self._metrics = Metrics()
-        self._keys = Keys(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
-        embedder, self._supervisor = Supervisor.load(settings, self._metrics, on_fitness=self._set_fit)
-        self._undo.callback(embedder.close)
-        gate = Gate(limit=settings.max_concurrent_requests)
-        dispatcher = Dispatcher(
-            self._metrics, gate, lambda: embedder.wait_s, self._keys, max_wait_s=settings.handshake_s
-        )
-        responder = Responder(embedder, self._metrics)
+        self._service = service = Service.load(settings, Metrics(), keys=Keys.load(settings))
+        self._undo.callback(service.close)
+        dispatcher = service.dispatcher()
         self._most_bytes = most = settings.max_message_bytes
-        self._methods = EmbeddingService(responder, max_message_bytes=most).methods(dispatcher)
+        self._methods = EmbeddingService(service.responder, max_message_bytes=most).methods(dispatcher)
         self._targets = self._serve_metrics(settings)
         routes: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
         if settings.http_api:
-            routes += openai.OpenAI(responder, BodyLimits.of(settings)).routes(dispatcher)
-        self._pages = application(self._metrics.registry, lambda: self._fit, metrics_for="off", routes=routes)
-        gc.collect()
-        gc.freeze()  # as server.py does, and why
-        self._fit = True
-        self._supervisor.start()
-        self._undo.callback(self._supervisor.close)
+            routes += openai.OpenAI(service.responder, BodyLimits.of(settings)).routes(dispatcher)
+        self._pages = application(service.metrics.registry, service.is_fit, metrics_for="off", routes=routes)
+        service.start()
+        self._undo.callback(service.begin_stop)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        """What answers over HTTP, as Ray asks for it."""
+        """Return the application that answers over HTTP, as Ray asks for it."""
         return self._pages
 
-    async def Embed(self, request: Request, grpc_context: Any) -> Sent:  # noqa: N802  gRPC's names
+    async def Embed(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802  gRPC's names
         """Answer as `bothends serve` does."""
         return await self._answer("Embed", request, grpc_context)
 
-    async def Tokenize(self, request: Request, grpc_context: Any) -> Sent:  # noqa: N802
+    async def Tokenize(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
         """Answer as `bothends serve` does."""
         return await self._answer("Tokenize", request, grpc_context)
 
-    async def GetModel(self, request: Request, grpc_context: Any) -> Sent:  # noqa: N802
+    async def GetModel(self, request: Request, grpc_context: Any) -> RawResponse:  # noqa: N802
         """Answer as `bothends serve` does."""
         return await self._answer("GetModel", request, grpc_context)
 
-    async def Check(self, _: Request) -> Sent:  # noqa: N802
-        """Tell the replica's health, grpc.health.v1, whatever service the request names."""
+    async def Check(self, _: Request) -> RawResponse:  # noqa: N802
+        """Answer with the replica's health, grpc.health.v1, whatever service the request names."""
         health = health_pb2.HealthCheckResponse
-        return Sent(health(status=health.SERVING if self._fit else health.NOT_SERVING).SerializeToString())
+        status = health.SERVING if self._service.is_fit() else health.NOT_SERVING
+        return RawResponse(health(status=status).SerializeToString())
 
     async def check_health(self) -> None:
         """Raise while the model isn't fit; Ray replaces a replica that raises three times."""
-        if not self._fit:
+        if not self._service.is_fit():
             raise NotServingError(f"replica {self.name} on node {self._node}: the model failed its self-test")
         if self._targets:
-            await self._targets.tell()
+            await self._targets.announce()
 
     def __del__(self) -> None:
         self._undo.close()
 
-    async def _answer(self, method: str, request: Request, context: Any) -> Sent:
+    async def _answer(self, method: str, request: Request, context: Any) -> RawResponse:
         if (size := len(request[0])) > self._most_bytes:
             context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
             context.set_details(
                 f"SERVER: Received message larger than max ({size} vs. {self._most_bytes})"
             )  # gRPC's words
-            return Sent(b"")
+            return RawResponse(b"")
         return await RayCall(request, context).serve(self._methods[f"/{SERVICE}/{method}"])
 
     def _serve_metrics(self, settings: Settings) -> Targets | None:
-        """On a port of its own: what comes by Ray's proxies reaches whichever replica they choose."""
+        """Serve metrics on a port of their own: a call by Ray's proxies reaches whichever replica they choose."""
         if settings.metrics == "off":
             return None
         listener = socket.create_server((self._node, 0))
-        pages = application(self._metrics.registry, lambda: self._fit, metrics_for=settings.metrics, keys=self._keys)
+        service = self._service
+        pages = application(service.metrics.registry, service.is_fit, metrics_for=settings.metrics, keys=service.keys)
         web = WebServer(pages, listener, settings, None)
         web.start()
         self._undo.callback(web.stop)
         address = f"{self._node}:{listener.getsockname()[1]}"
-        targets = Targets(self.name, address, self._keys if settings.metrics == "keys" else None)
+        targets = Targets(self.name, address, service.keys if settings.metrics == "keys" else None)
         self._undo.callback(targets.forget)
         return targets
-
-    def _set_fit(self, fit: bool) -> None:
-        self._fit = fit

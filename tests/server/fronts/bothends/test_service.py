@@ -221,7 +221,7 @@ def test_requests_are_counted_by_code(server: Server, client: Client) -> None:
     before = [sample(server, name) for name in series]
     client.encode(["one"])
     assert [sample(server, name) for name in series] == [value + 1 for value in before]
-    provider = server.embedder.model.provider
+    provider = server.service.embedder.model.provider
     assert f'bothends_model_info{{device="cpu",name="english",provider="{provider}"' in scrape(server)
 
 

@@ -126,7 +126,7 @@ def test_who_leaves_while_he_waits_for_room_is_forgotten(toy_bundle: Bundle, gat
             until(lambda: value(server, "bothends_queue_sentences") > 20)
             with Stream(channel) as stream:
                 stream.send(request(*["a man"] * 5))
-                until(lambda: any(session._window for session in server._streams._open))
+                until(lambda: any(session.window for session in server.streams.sessions))
                 stream.call.cancel()
             until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
             gate.set()
@@ -245,8 +245,8 @@ def test_a_withdrawn_key_ends_its_stream_after_what_was_read(guarded: Server, do
 
 def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: threading.Event) -> None:
     """Of sentences at once: it has never more in progress than it may, and gets all; afterwards nothing is in use."""
-    assert guarded._keys is not None
-    account = guarded._keys.identify(f"Bearer {door.keys['narrow']}")
+    assert guarded.service.keys is not None
+    account = guarded.service.keys.identify(f"Bearer {door.keys['narrow']}")
     assert account is not None
     with connected(guarded) as channel, Stream(channel, key=door.keys["narrow"]) as stream:
         gate.clear()
@@ -273,8 +273,8 @@ def test_sentences_a_second(guarded: Server, door: Door) -> None:
 
 
 def test_a_share_is_given_back_by_who_leaves(guarded: Server, door: Door, gate: threading.Event) -> None:
-    assert guarded._keys is not None
-    account = guarded._keys.identify(f"Bearer {door.keys['narrow']}")
+    assert guarded.service.keys is not None
+    account = guarded.service.keys.identify(f"Bearer {door.keys['narrow']}")
     assert account is not None
     with connected(guarded) as channel, Stream(channel, key=door.keys["narrow"]) as stream:
         gate.clear()
@@ -320,7 +320,7 @@ def test_a_stopping_server_does_not_wait_for_a_share(guarded: Server, door: Door
     with connected(guarded) as channel, Stream(channel, key=door.keys["slow"]) as stream:
         stream.send(request(*["a man"] * 100), request("a man"), request("a man"))
         assert stream.receive().items
-        guarded._streams.drain()
+        guarded.streams.drain()
         assert isinstance(stream.end(), DrainingError)
 
 
@@ -330,7 +330,7 @@ def test_a_stream_that_begins_while_the_server_stops_is_told(toy_bundle: Bundle)
         connected(server) as channel,
         Client(f"127.0.0.1:{server.port}", retry=Retry(attempts=1)) as client,
     ):
-        server._streams.drain()  # as in the moment before the gate closes
+        server.streams.drain()  # as in the moment before the gate closes
         with Stream(channel) as stream:
             assert isinstance(stream.end(), DrainingError)
         with pytest.raises(DrainingError):

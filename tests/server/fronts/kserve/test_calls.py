@@ -20,7 +20,7 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BothendsError, DrainingError, NotServingError, OverloadedError, QuotaError
 from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
-from bothends.server.dispatch import CallContext
+from bothends.server.context import CallContext
 from bothends.server.fronts.kserve.service import SERVICE
 from bothends.server.grpc.call import Call
 from bothends.server.keys import new
@@ -167,7 +167,7 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
 
 def test_only_what_is_served_is_ready(server: Server) -> None:
     """Of other models and versions a probe, which needs no key, learns nothing but that."""
-    version = server.embedder.model.config.version
+    version = server.service.embedder.model.config.version
     with connected(server) as channel:
         stub = Stub(channel)
         for name, asked, ready in (

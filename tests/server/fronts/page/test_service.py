@@ -35,7 +35,7 @@ def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> No
     """Over HTTP it has 24 of each state's numbers."""
     answer = http.post("/explain", json={"sentence": SENTENCE})
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == explain(SENTENCE, server.embedder).as_json(numbers=24)
+    assert answer.json() == explain(SENTENCE, server.service.embedder).as_json(numbers=24)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_model_is_described(server: Server, http: httpx.Client, english: Bun
     }
     assert model["limits"] == {"sentences": 300, "sentence_chars": 65536, "tokens": 256}
     assert model["card"] == (english.path / "README.md").read_text(encoding="utf-8")
-    assert model["selftest_difference"] == server.embedder.model.self_test.max_difference
+    assert model["selftest_difference"] == server.service.embedder.model.self_test.max_difference
 
 
 def test_the_numbers_grow_with_what_is_done(http: httpx.Client, client: Client) -> None:

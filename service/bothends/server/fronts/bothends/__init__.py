@@ -1,1 +1,1 @@
-"""Our own contract, bothends.v1: what proto/bothends/v1 says."""
+"""Front of our own contract, bothends.v1, which stands in proto/bothends/v1."""

@@ -1,4 +1,4 @@
-"""One message of a stream to its response: what became of each of its sentences, embedded or not.
+"""One message of a stream to its response, in which each of its sentences is embedded or has an error.
 
 A sentence that can't be embedded costs itself only: one that can't be read is left out, and where the engine fails all,
 each is tried alone. Knows no stream, and no other message.
@@ -16,24 +16,24 @@ from ....options import Encoding
 from ....v1 import embedding_pb2
 from ....wire.messages import Item, encode_items, items, options
 from ....wire.status import to_status
-from ...dispatch import CallContext
+from ...context import CallContext
 
 
 class Listener(Protocol):
-    """Who is told what became of a message, by whatever thread knows it first."""
+    """A listener to what becomes of messages, called by any thread."""
 
     def done(self) -> None:
-        """A message has its content."""
+        """Take note that a message has its content."""
 
     def full(self, error: OverloadedError) -> None:
-        """A message has to be tried again."""
+        """Take note that a message has to be tried again."""
 
     def failed(self, message: "Message", error: BothendsError) -> None:
-        """It will have no content."""
+        """Take note that `message` will have no content."""
 
 
 class Message:
-    """A request on its way, which was `size` bytes."""
+    """One request on its way, of `size` bytes."""
 
     def __init__(
         self,
@@ -42,17 +42,17 @@ class Message:
         *,
         embedder: Embedder,
         metrics: Metrics,
-        answer: CallContext,
+        context: CallContext,
         listener: Listener,
     ) -> None:
         self.size = size
         self.sentences: Sequence[str] = request.sentences
         self.content: bytes | None = None
-        """The response, once it is complete."""
+        """The response's bytes, once it is complete."""
         self._request = request
         self._embedder = embedder
         self._metrics = metrics
-        self._answer = answer
+        self._context = context
         self._listener = listener
         self._lock = threading.Lock()
         self._items: list[Item | None] = [None] * len(self.sentences)
@@ -64,7 +64,7 @@ class Message:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether some of it is to be tried again."""
+        """True while some of its sentences are to be tried again."""
         return bool(self._waiting) and not self._is_over
 
     def begin(self, places: Sequence[int] | None = None) -> None:
@@ -74,7 +74,7 @@ class Message:
             self._attempt(places, partial(self._begin, places))
 
     def try_again(self) -> None:
-        """Embed what there was no room for."""
+        """Embed the sentences for which there was no room."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for place, places in enumerate(waiting):
@@ -91,12 +91,12 @@ class Message:
             self._is_over = True
         for rows in self._work:
             rows.cancel()
-        if charged and self._answer.account is not None:
-            self._answer.account.give_back(len(self.sentences), unserved=unserved)
+        if charged and self._context.account is not None:
+            self._context.account.give_back(len(self.sentences), unserved=unserved)
 
     def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
         """Act, and let each error cost no more than it must."""
-        with self._answer.guarding():
+        with self._context.guarding():
             try:
                 act()
             except OverloadedError as error:
@@ -104,7 +104,7 @@ class Message:
                     self._waiting.append(places)
                 self._listener.full(error)
             except EngineError as error:
-                self._find_to_blame(places, error)
+                self._isolate(places, error)
             except RequestError as error:
                 self._refuse(places, error)
             except BothendsError as error:
@@ -117,8 +117,8 @@ class Message:
         accepted, rows = self._embedder.begin(
             self.sentences if len(places) == len(self.sentences) else [self.sentences[place] for place in places],
             asked,
-            deadline=self._answer.deadline,
-            span=self._answer.span,
+            deadline=self._context.deadline,
+            span=self._context.span,
             on_error=unreadable.append,
         )
         with self._lock:
@@ -133,16 +133,16 @@ class Message:
         rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, encoding, accepted, rows)))
 
     def _charge(self) -> None:
-        """Take so many of the caller's share, once."""
+        """Take its sentences of the caller's share, once."""
         with self._lock:
-            if self._answer.account is None or self._charged or self._is_over:
+            if self._context.account is None or self._charged or self._is_over:
                 return
-            if len(self.sentences) <= self._embedder.limits.sentences:  # else nobody could be served them
-                self._answer.account.take(len(self.sentences))
+            if len(self.sentences) <= self._embedder.limits.sentences:  # else no caller could be served them
+                self._context.account.take(len(self.sentences))
                 self._charged = True
 
     def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:
-        """On the engine's thread that had the last row."""
+        """Take the rows, on the engine's thread that had the last one."""
         if rows.cancelled():
             return
         found = self._embedder.finish(accepted, rows.result())
@@ -152,8 +152,8 @@ class Message:
                 raise NotServingError("another model took over in the middle of a message")
         self._put(zip(places, items(found, encoding), strict=True))
 
-    def _find_to_blame(self, places: Sequence[int], error: EngineError) -> None:
-        """Try each sentence alone, where that helps."""
+    def _isolate(self, places: Sequence[int], error: EngineError) -> None:
+        """Try each sentence alone, where that may help: only the one to blame then fails."""
         if len(places) > 1 and not error.hung:
             for place in places:
                 self.begin([place])
@@ -161,7 +161,7 @@ class Message:
             self._put([(place, to_status(error)) for place in places])
 
     def _refuse(self, places: Sequence[int], error: RequestError) -> None:
-        """Tell it of each sentence, where they are not too many or too few to tell it of."""
+        """Fail each sentence with `error`, where there are neither too many nor none."""
         if 0 < len(self.sentences) <= self._embedder.limits.sentences:
             self._put([(place, to_status(error)) for place in places])
         else:

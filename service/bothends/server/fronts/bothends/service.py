@@ -7,13 +7,14 @@ from importlib.metadata import version
 from ....options import Options
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode, options, truncation
-from ...dispatch import CallContext, Dispatcher, protobuf
+from ...context import CallContext
+from ...dispatch import Dispatcher
 from ...inbound import Inbound
 from ...responder import Query, Responder
 
 
 class EmbeddingService:
-    """The unary methods over one embedder. Each settles its answer, now or later."""
+    """The unary methods over one embedder. Each settles its call, now or later."""
 
     def __init__(self, responder: Responder, *, max_message_bytes: int) -> None:
         self._responder = responder
@@ -21,29 +22,31 @@ class EmbeddingService:
         self._server_version = version("bothends")
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Every method's full name, and what handles its calls."""
-        handler = dispatcher.handler
-        return {
-            f"/{SERVICE}/Embed": handler("Embed", protobuf(embedding_pb2.EmbedRequest), self.embed),
-            f"/{SERVICE}/Tokenize": handler("Tokenize", protobuf(embedding_pb2.TokenizeRequest), self.tokenize),
-            f"/{SERVICE}/GetModel": handler("GetModel", protobuf(embedding_pb2.GetModelRequest), self.get_model),
-        }
+        """Make the handlers of all methods, by their full names."""
+        return dispatcher.rpc_handlers(
+            SERVICE,
+            {
+                "Embed": (embedding_pb2.EmbedRequest, self.embed),
+                "Tokenize": (embedding_pb2.TokenizeRequest, self.tokenize),
+                "GetModel": (embedding_pb2.GetModelRequest, self.get_model),
+            },
+        )
 
-    def embed(self, request: embedding_pb2.EmbedRequest, answer: CallContext) -> None:
+    def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         """Embed the request's sentences."""
         asked, encoding = options(request)
-        self._responder.embed(Query(request.sentences, asked), answer, partial(encode, encoding=encoding))
+        self._responder.embed(Query(request.sentences, asked), context, partial(encode, encoding=encoding))
 
-    def tokenize(self, request: embedding_pb2.TokenizeRequest, answer: CallContext) -> None:
+    def tokenize(self, request: embedding_pb2.TokenizeRequest, context: CallContext) -> None:
         """Cut the request's sentences into tokens."""
         texts, asked = list(request.sentences), Options(truncation(request))
-        self._responder.charge(len(texts), answer)
-        self._responder.soon(partial(self._tokenize, texts, asked, answer), texts)
+        self._responder.charge(len(texts), context)
+        self._responder.submit(partial(self._tokenize, texts, asked, context), texts)
 
     def get_model(
         self,
         request: embedding_pb2.GetModelRequest,  # noqa: ARG002  it has no fields yet
-        answer: CallContext,
+        context: CallContext,
     ) -> None:
         """Describe the model, and what this caller may ask of it."""
         embedder = self._responder.embedder
@@ -54,7 +57,7 @@ class EmbeddingService:
             version=config.version,
             dimension=config.dimension,
             max_tokens=config.max_tokens,
-            max_sentences=self._responder.most_sentences(answer),
+            max_sentences=self._responder.most_sentences(context),
             pooling=config.pooling,
             device=served.device,
             server_version=self._server_version,
@@ -66,14 +69,14 @@ class EmbeddingService:
             cosine_to_final_states=config.cosine_to_final_states,
             engine=served.provider,
         )
-        answer.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
+        context.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 
-    def _tokenize(self, texts: list[str], asked: Options, answer: CallContext) -> None:
-        with answer.guarding():
-            version, found = self._responder.embedder.tokenise(texts, asked, deadline=answer.deadline)
+    def _tokenize(self, texts: list[str], asked: Options, context: CallContext) -> None:
+        with context.guarding():
+            version, found = self._responder.embedder.tokenise(texts, asked, deadline=context.deadline)
             response = embedding_pb2.TokenizeResponse(model_version=version)
             for sentence in found:
                 added = response.sentences.add(truncated=sentence.truncated)
                 for token, text, (start, end) in zip(sentence.ids, sentence.texts, sentence.places, strict=True):
                     added.tokens.add(id=token, text=text, start=start, end=end)
-            answer.send(response.SerializeToString())
+            context.send(response.SerializeToString())

@@ -1,7 +1,7 @@
 """bothends.v1.EmbeddingService.EmbedStream: messages to responses, in order, as fast as their caller reads.
 
-A stream is read on only while few of its messages are on their way: read, and not yet on the wire. So who reads slowly
-is read slowly, and fills no memory. No thread waits for any of them. What becomes of one message is message.py's.
+A stream is read on only while few of its messages are on their way: read, and not yet on the wire. So a caller that
+reads slowly is read slowly, and fills no memory. No thread waits for any of them. One message is message.py's.
 """
 
 import threading
@@ -11,18 +11,21 @@ from functools import partial
 
 from ....errors import BothendsError, DrainingError, OverloadedError
 from ....observe.metrics import Metrics
+from ....observe.tracing import Method
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE
-from ...dispatch import CallContext, Dispatcher, protobuf
+from ...context import CallContext
+from ...dispatch import Dispatcher, protobuf
 from ...grpc.streaming import Stream
 from ...responder import Responder
 from ...timer import Timer
 from .message import Message
 
 _MESSAGES, _SENTENCES, _BYTES = 32, 256, 1 << 20
-"""On their way: no message more is read once so much is. Enough for full batches; each stream may keep as much."""
-_SOON_S = 0.1
-"""After which a stream that was turned away for its caller's silence may come again."""
+"""Bounds on what of one stream is on its way: no message more is read beyond. Enough for full batches."""
+_RETRY_S = 0.1
+"""Seconds after which a stream that was turned away for its caller's silence may come again."""
+_SILENT = "the stream's caller sent or read nothing for {:g} s, and its place was needed"
 _parse = protobuf(embedding_pb2.EmbedStreamRequest)
 
 
@@ -34,78 +37,78 @@ class EmbedStreams:
         self.metrics = metrics
         self.timer = Timer("bothends-streams")
         self._lock = threading.Lock()
-        self._open: set[_Session] = set()
+        self.sessions: set[_Session] = set()  # streams that are open
         self._is_draining = False
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Stream], None]]:
-        """The method's full name, and what handles its calls."""
+        """Make the method's handler, by its full name."""
 
-        def begin(stream: Stream, answer: CallContext) -> None:
-            session = _Session(self, dispatcher, stream, answer)
+        def begin(stream: Stream, context: CallContext) -> None:
+            session = _Session(self, dispatcher, stream, context)
             with self._lock:
-                self._open.add(session)
-                is_draining = self._is_draining
+                self.sessions.add(session)
             session.begin()
-            if is_draining:
+            if self._is_draining:
                 session.drain()
 
-        return {f"/{SERVICE}/EmbedStream": dispatcher.stream("EmbedStream", begin)}
+        return {f"/{SERVICE}/EmbedStream": dispatcher.stream(Method.rpc(SERVICE, "EmbedStream"), begin)}
 
     def forget(self, session: "_Session") -> None:
-        """It is over."""
+        """Take note that `session` is over."""
         with self._lock:
-            self._open.discard(session)
+            self.sessions.discard(session)
 
     def drain(self) -> None:
-        """Read nothing more; let each stream end once what was accepted of it is answered."""
+        """Read nothing more, and end each stream once what was accepted of it is answered."""
         with self._lock:
             self._is_draining = True
-            sessions = list(self._open)
+            sessions = list(self.sessions)
         for session in sessions:
             session.drain()
 
     def close(self) -> None:
-        """Try nothing again."""
+        """Try no message again."""
         self.timer.close()
 
 
 class _Session:
-    """One open stream. Whichever thread knows of something new lets it advance."""
+    """One open stream. Any thread that has something new for it makes it advance."""
 
-    def __init__(self, streams: EmbedStreams, dispatcher: Dispatcher, stream: Stream, answer: CallContext) -> None:
+    def __init__(self, streams: EmbedStreams, dispatcher: Dispatcher, stream: Stream, context: CallContext) -> None:
         self._streams = streams
         self._dispatcher = dispatcher
         self._stream = stream
-        self._answer = answer
+        self._context = context
         self._lock = threading.RLock()
-        self._window: deque[Message] = deque()  # read, and not yet on the wire
-        self._is_reading = self._is_sending = self._is_beginning = self._is_timed = False
-        self._has_ended = self._is_over = False
+        self.window: deque[Message] = deque()  # read, and not yet on the wire
+        self._is_reading = self._is_sending = self._is_beginning = self._is_timed = self._has_ended = self._is_over = (
+            False
+        )
         self._error: BothendsError | None = None  # that ends it once the window is empty
 
     def begin(self) -> None:
         """Ask for the first message."""
-        self._answer.cancels(self)
+        self._context.cancels(self)
         self._advance()
 
     def cancel(self) -> None:
-        """The caller has left, or was told something else."""
+        """End: the caller has left, or got another answer."""
         with self._lock:
             self._be_over()
-            self._drop(len(self._window))
+            self._drop(len(self.window))
 
     def drain(self) -> None:
         """End once what was accepted is answered."""
         with self._lock:
-            waiting = next((message for message in self._window if message.is_waiting), None)
+            waiting = next((message for message in self.window if message.is_waiting), None)
             self.failed(waiting, DrainingError("the server is stopping"))
 
     def done(self) -> None:
-        """A message has its content."""
+        """Advance, as a message has its content."""
         self._advance()
 
     def full(self, error: OverloadedError) -> None:
-        """A message has to be tried again: when one of this stream's own is done, or after a while."""
+        """Try a message again: when one of this stream's own is done, or after a while."""
         with self._lock:
             if isinstance(self._error, DrainingError):
                 self.drain()
@@ -118,19 +121,19 @@ class _Session:
         with self._lock:
             if message is None:
                 self._error = self._error or error
-            elif message in self._window:  # else it was dropped
+            elif message in self.window:  # else it was dropped
                 self._error = error
-                self._drop(len(self._window) - self._window.index(message))
+                self._drop(len(self.window) - self.window.index(message))
         self._advance()
 
     def _drop(self, messages: int) -> None:
-        """The last so many of the window will not be answered."""
+        """Drop the last so many of the window: they will not be answered."""
         for _ in range(messages):
-            self._window.pop().close(unserved=self._error is not None)
+            self.window.pop().close(unserved=self._error is not None)
 
     def _advance(self) -> None:
         """Send what is ready, end what is at its end, ask for more: whichever can be done now."""
-        with self._answer.guarding(), self._lock:
+        with self._context.guarding(), self._lock:
             if self._is_over:
                 return
             if not self._is_sending:
@@ -139,14 +142,14 @@ class _Session:
                 self._ask()
 
     def _send(self) -> None:
-        """The first message's response, if it is ready, or the end."""
-        first = self._window[0] if self._window else None
+        """Send the first message's response, if it is ready, or end."""
+        first = self.window[0] if self.window else None
         if first is None:
             self._end()
-        elif first.content is not None and self._has_ended and len(self._window) == 1 and self._error is None:
+        elif first.content is not None and self._has_ended and len(self.window) == 1 and self._error is None:
             self._be_over()
             first.close()
-            self._answer.send(first.content)
+            self._context.send(first.content)
         elif first.content is not None:
             self._is_sending = True
             self._await_caller()
@@ -156,14 +159,14 @@ class _Session:
     def _end(self) -> None:
         if self._error is not None:
             self._be_over()
-            self._answer.fail(self._error)
+            self._context.fail(self._error)
         elif self._has_ended:
             self._be_over()
-            self._answer.end(self._stream.end)
+            self._context.end(self._stream.end)
 
     def _ask(self) -> None:
-        """For one message more, if there is room for it."""
-        window = self._window
+        """Ask for one message more, if there is room for it."""
+        window = self.window
         if (
             len(window) < _MESSAGES
             and sum(len(message.sentences) for message in window) < _SENTENCES
@@ -172,23 +175,21 @@ class _Session:
         ):
             self._is_reading = True
             self._stream.read(self._came)
-            if not self._window:
+            if not self.window:
                 self._await_caller()
 
     def _await_caller(self) -> None:
-        """Others may have its place if they need it, and for long it has been its caller who doesn't read or send."""
+        """Give its place to another call that needs one, if its caller has neither read nor sent for long."""
         slow_callers = self._dispatcher.slow_callers
-        if self._is_sending or (self._is_reading and not self._window):
-            told = (
-                f"the stream's caller sent or read nothing for {slow_callers.max_wait_s:g} s, and its place was needed"
-            )
-            slow_callers.add(self._answer, OverloadedError(told, retry_after_s=_SOON_S))
+        if self._is_sending or (self._is_reading and not self.window):
+            reason = _SILENT.format(slow_callers.max_wait_s)
+            slow_callers.add(self._context, OverloadedError(reason, retry_after_s=_RETRY_S))
         else:
-            slow_callers.remove(self._answer)
+            slow_callers.remove(self._context)
 
     def _came(self, content: bytes | None) -> None:
-        """The next message, or None after the last."""
-        with self._answer.guarding():
+        """Take the next message, or None after the last."""
+        with self._context.guarding():
             try:
                 message = None if content is None else self._parsed(content)
             except BothendsError as error:
@@ -203,32 +204,32 @@ class _Session:
                 if message is None:
                     self._has_ended = True
                 else:
-                    self._window.append(message)
+                    self.window.append(message)
                     self._is_beginning = True
             if message is not None:
-                self._streams.responder.soon(partial(self._start, message), message.sentences)
+                self._streams.responder.submit(partial(self._start, message), message.sentences)
             self._advance()
 
     def _parsed(self, content: bytes) -> Message:
         self._dispatcher.identify(self._stream)  # a key may be withdrawn while its stream is open
         embedder, metrics = self._streams.responder.embedder, self._streams.metrics
         size, request = len(content), _parse(content)
-        return Message(request, size, embedder=embedder, metrics=metrics, answer=self._answer, listener=self)
+        return Message(request, size, embedder=embedder, metrics=metrics, context=self._context, listener=self)
 
     def _start(self, message: Message) -> None:
-        """And read no other until this one's text is tokenised."""
+        """Begin `message`, and read no other until its text is tokenised."""
         message.begin()
         with self._lock:
             self._is_beginning = False
         self._advance()
 
     def _sent(self) -> None:
-        """The first of the window is on the wire, or its caller has gone."""
+        """Go on, as the first of the window is on the wire, or its caller has gone."""
         with self._lock:
             self._is_sending = False
             if self._is_over:
                 return
-            self._window.popleft()
+            self.window.popleft()
             self._await_caller()
         self._try_again()
         self._advance()
@@ -241,11 +242,11 @@ class _Session:
 
     def _try_again(self) -> None:
         with self._lock:
-            waiting = [message for message in self._window if message.is_waiting]
+            waiting = [message for message in self.window if message.is_waiting]
         for message in waiting:
-            self._streams.responder.soon(message.try_again, message.sentences)
+            self._streams.responder.submit(message.try_again, message.sentences)
 
     def _be_over(self) -> None:
         self._is_over = True
-        self._dispatcher.slow_callers.remove(self._answer)
+        self._dispatcher.slow_callers.remove(self._context)
         self._streams.forget(self)

@@ -1,1 +1,1 @@
-"""The Open Inference Protocol, for clients of KServe and Triton."""
+"""Front of the Open Inference Protocol, for clients of KServe and Triton."""

@@ -1,6 +1,6 @@
 """The Open Inference Protocol (KServe, version 2), with what of Triton's additions its clients need to begin.
 
-Messages in and out; raises domain errors, and dispatch.py makes statuses of them. What a probe asks is answered by
+Messages in and out; raises domain errors, and dispatch.py makes statuses of them. Probes are answered by
 gRPC's own threads, without a key and past the gate, as health is: neither a full queue nor a long batch may make a
 server look dead.
 """
@@ -17,17 +17,18 @@ from ....embeddings import Embeddings
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
 from ....validation import printable
-from ...dispatch import CallContext, Dispatcher, protobuf
+from ...context import CallContext
+from ...dispatch import Dispatcher
 from ...inbound import Inbound
 from ...responder import Query, Responder
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 _PLATFORM = "onnxruntime_onnx"
-"""The protocol's word for what runs the model and what the model is."""
+"""Word of the protocol for the engine and the format of the model."""
 _EXTENSIONS = ("model_configuration", "parameters")
-"""By Triton's names. "statistics" is none of them: those are counted by versions that are whole numbers. Ours aren't,
-and perf_analyzer, told of that extension, shows zeros or falls over them."""
+"""Names of Triton's extensions that are offered. "statistics" isn't: those are counted by versions that are whole
+numbers. Ours aren't, and perf_analyzer, which asks for them where they are offered, shows zeros or fails."""
 
 
 class InferenceService:
@@ -38,30 +39,31 @@ class InferenceService:
         self._is_ready = is_ready
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
-        """Every method that needs a key, by its full name, and what handles its calls."""
-        handler, messages = dispatcher.handler, inference_pb2
-        handlers = {
-            "ServerMetadata": handler("ServerMetadata", protobuf(messages.ServerMetadataRequest), self.server_metadata),
-            "ModelMetadata": handler("ModelMetadata", protobuf(messages.ModelMetadataRequest), self.model_metadata),
-            "ModelConfig": handler("ModelConfig", protobuf(messages.ModelConfigRequest), self.model_config),
-            "ModelInfer": handler("ModelInfer", protobuf(messages.ModelInferRequest), self.model_infer),
-        }
-        return {f"/{SERVICE}/{method}": handle for method, handle in handlers.items()}
+        """Make the handlers of the methods that need a key, by their full names."""
+        return dispatcher.rpc_handlers(
+            SERVICE,
+            {
+                "ServerMetadata": (inference_pb2.ServerMetadataRequest, self.server_metadata),
+                "ModelMetadata": (inference_pb2.ModelMetadataRequest, self.model_metadata),
+                "ModelConfig": (inference_pb2.ModelConfigRequest, self.model_config),
+                "ModelInfer": (inference_pb2.ModelInferRequest, self.model_infer),
+            },
+        )
 
     def probes(self) -> grpc.GenericRpcHandler:
-        """The methods for anybody."""
+        """Make the handlers of the methods that need no key."""
         live = inference_pb2.ServerLiveResponse(live=True).SerializeToString()
-        answers: dict[str, Callable[[bytes, grpc.ServicerContext], bytes]] = {
+        probes: dict[str, Callable[[bytes, grpc.ServicerContext], bytes]] = {
             "ServerLive": lambda *_: live,
             "ServerReady": lambda *_: inference_pb2.ServerReadyResponse(ready=self._is_ready()).SerializeToString(),
             "ModelReady": self.model_ready,
         }
         return grpc.method_handlers_generic_handler(
-            SERVICE, {name: grpc.unary_unary_rpc_method_handler(answer) for name, answer in answers.items()}
+            SERVICE, {name: grpc.unary_unary_rpc_method_handler(probe) for name, probe in probes.items()}
         )
 
     def model_ready(self, content: bytes, context: grpc.ServicerContext) -> bytes:
-        """Whether the model asked about is served, and fit. Of others it says no more, since anybody may ask."""
+        """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""
         try:
             asked = inference_pb2.ModelReadyRequest.FromString(content)
         except DecodeError:
@@ -69,46 +71,46 @@ class InferenceService:
         ready = self._is_ready() and self._problem(asked.name, asked.version) is None
         return inference_pb2.ModelReadyResponse(ready=ready).SerializeToString()
 
-    def server_metadata(self, _: inference_pb2.ServerMetadataRequest, answer: CallContext) -> None:
-        """What the server is."""
+    def server_metadata(self, _: inference_pb2.ServerMetadataRequest, context: CallContext) -> None:
+        """Describe the server."""
         metadata = inference_pb2.ServerMetadataResponse(
             name="bothends", version=version("bothends"), extensions=_EXTENSIONS
         )
-        answer.send(metadata.SerializeToString())
+        context.send(metadata.SerializeToString())
 
-    def model_metadata(self, request: inference_pb2.ModelMetadataRequest, answer: CallContext) -> None:
-        """The model's tensors."""
+    def model_metadata(self, request: inference_pb2.ModelMetadataRequest, context: CallContext) -> None:
+        """Describe the model's tensors."""
         self._must_serve(request.name, request.version)
         config = self._responder.embedder.model.config
         metadata = inference_pb2.ModelMetadataResponse(name=config.name, versions=[config.version], platform=_PLATFORM)
         metadata.inputs.add(name=INPUT, datatype="BYTES", shape=(-1, 1))
         for name, dims in self._dims().items():
             metadata.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=(-1, *dims))
-        answer.send(metadata.SerializeToString())
+        context.send(metadata.SerializeToString())
 
-    def model_config(self, request: inference_pb2.ModelConfigRequest, answer: CallContext) -> None:
-        """The same, and how many texts this caller may send at once."""
+    def model_config(self, request: inference_pb2.ModelConfigRequest, context: CallContext) -> None:
+        """Describe the model's tensors, and how many texts this caller may send at once."""
         self._must_serve(request.name, request.version)
         embedder = self._responder.embedder
         config = inference_pb2.ModelConfig(
             name=embedder.model.config.name,
             platform=_PLATFORM,
-            max_batch_size=self._responder.most_sentences(answer),
+            max_batch_size=self._responder.most_sentences(context),
             dynamic_batching=inference_pb2.ModelDynamicBatching(),
         )
         config.input.add(name=INPUT, data_type=inference_pb2.TYPE_STRING, dims=(1,))
         for name, dims in self._dims().items():
             config.output.add(name=name, data_type=OUTPUTS[name].data_type, dims=dims)
-        answer.send(inference_pb2.ModelConfigResponse(config=config).SerializeToString())
+        context.send(inference_pb2.ModelConfigResponse(config=config).SerializeToString())
 
-    def model_infer(self, request: inference_pb2.ModelInferRequest, answer: CallContext) -> None:
+    def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
         """Embed the request's texts."""
         self._must_serve(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
         sentences = texts(request, most=self._responder.embedder.limits.sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
-        self._responder.embed(Query(sentences, asked, deadline), answer, write)
+        self._responder.embed(Query(sentences, asked, deadline), context, write)
 
     def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:
         if asked_version not in ("", found.model_version):  # another model took over since we looked
@@ -116,7 +118,7 @@ class InferenceService:
         return response(found, wanted=wanted, model=model, request_id=request_id)
 
     def _dims(self) -> dict[str, tuple[int, ...]]:
-        """Each output's shape for one text."""
+        """Map each output to its shape for one text."""
         return {
             name: (self._responder.embedder.model.config.dimension,) if name == "embedding" else () for name in OUTPUTS
         }

@@ -19,20 +19,20 @@ from ....validation import printable
 
 INPUT = "text"
 _LENGTH_BYTES = 4
-"""Before each element of raw BYTES."""
+"""Bytes of the length before each element of raw BYTES."""
 _US = 1e-6
 _WITHOUT_MEANING = frozenset(
     ("priority", "sequence_id", "sequence_start", "sequence_end", "triton_enable_empty_final_response")
 )
-"""What Triton's clients send of their own to any model. Like Triton, we pass over what only models with priorities,
-sequences or streams heed."""
+"""Parameters that Triton's clients send of their own to any model. Like Triton, we pass over those that only models
+with priorities, sequences or streams heed."""
 _KINDS = {
     "truncation": "string_param",
     "normalize": "bool_param",
     "dimensions": "int64_param",
     "timeout": "int64_param",
 }
-"""Parameters, and in which field of InferParameter each comes."""
+"""Known parameters, and the field of InferParameter in which each comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Output:
 
     datatype: str
     data_type: int
-    """The same as ModelConfig has it."""
+    """Datatype as ModelConfig has it."""
     values: Callable[[Embeddings], NDArray[Any]]
 
 
@@ -53,7 +53,7 @@ OUTPUTS: Mapping[str, Output] = {
 
 
 def texts(request: inference_pb2.ModelInferRequest, *, most: int) -> list[str]:
-    """The texts, of which a request may hold `most`. Raises RequestError where its tensors don't fit."""
+    """Read the texts, of which a request may hold `most`. Raises RequestError where its tensors don't fit."""
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
         raise RequestError(
             f"{len(request.inputs)} inputs came, or one of another name; this model has one, {INPUT!r}", field="inputs"
@@ -86,7 +86,7 @@ def _count(shape: Any, most: int) -> int:
 
 
 def _elements(request: inference_pb2.ModelInferRequest, count: int) -> list[bytes]:
-    """The input's, wherever they are."""
+    """Return the input's elements, wherever they are."""
     contents, raw = request.inputs[0].contents, request.raw_input_contents
     given = [field.name for field, _ in contents.ListFields()]
     if raw and given:
@@ -106,7 +106,7 @@ def _elements(request: inference_pb2.ModelInferRequest, count: int) -> list[byte
 
 
 def _unpacked(content: bytes, count: int) -> list[bytes]:
-    """`count` elements, each behind its length in 4 bytes, little-endian."""
+    """Unpack `count` elements, each behind its length in 4 bytes, little-endian."""
     found: list[bytes] = []
     end = 0
     while end < len(content) and len(found) < count:
@@ -137,7 +137,7 @@ def _decoded(index: int, element: bytes) -> str:
 
 
 def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | None]:
-    """What is asked for beside the texts, and within how many seconds; None where that isn't said.
+    """Read the options beside the texts, and the seconds that the caller waits; None where that isn't said.
 
     Raises RequestError for parameters that aren't known, or of another type.
     """
@@ -162,7 +162,7 @@ def options(request: inference_pb2.ModelInferRequest) -> tuple[Options, float | 
 
 
 def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
-    """The tensors that the response is to hold, each once; all where none are named."""
+    """List the tensors that the response is to hold, each once; all where none are named."""
     for index, output in enumerate(request.outputs):
         if output.name not in OUTPUTS:
             raise RequestError(
@@ -178,7 +178,7 @@ def outputs(request: inference_pb2.ModelInferRequest) -> list[str]:
 
 
 def response(found: Embeddings, *, wanted: list[str], model: str, request_id: str) -> bytes:
-    """The bytes of the ModelInferResponse that holds the tensors `wanted`."""
+    """Serialise the ModelInferResponse that holds the tensors `wanted`."""
     message = inference_pb2.ModelInferResponse(model_name=model, model_version=found.model_version, id=request_id)
     for name in wanted:
         values = OUTPUTS[name].values(found)

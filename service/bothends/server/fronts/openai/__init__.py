@@ -1,1 +1,1 @@
-"""OpenAI's embeddings API, over HTTP."""
+"""Front of OpenAI's embeddings API, over HTTP."""

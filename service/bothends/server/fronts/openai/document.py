@@ -1,4 +1,4 @@
-"""What the HTTP API takes and answers, as an OpenAPI 3.1 document made of its pydantic models. Knows no server."""
+"""The HTTP API's pydantic models to an OpenAPI 3.1 document. Knows no server."""
 
 from http import HTTPStatus
 from importlib.metadata import version
@@ -14,7 +14,7 @@ _ANYWHERE = (401, 405, 429, 500, 503, 504)
 
 
 def document() -> dict[str, Any]:
-    """For JSON."""
+    """Make the document, of what JSON can hold."""
     models = (EmbeddingRequest, EmbeddingResponse, Model, ModelList, ErrorResponse)
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"

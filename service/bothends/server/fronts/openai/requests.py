@@ -1,6 +1,6 @@
 """OpenAI's embeddings API as pydantic models, and JSON to a checked request.
 
-Knows no server and no model: which names, sizes and token ids there are, others check.
+Knows no server and no model: names, sizes and token ids are checked by others.
 """
 
 import json
@@ -20,7 +20,7 @@ _INPUT = "a string, a list of strings, a list of token ids, or a list of lists o
 
 
 def _input(given: Any) -> Input:
-    """All of it as a list. Raises RequestError that names what is wrong, and shows nothing of it."""
+    """Make a list of it. Raises RequestError that names what is wrong, and shows nothing of it."""
     if isinstance(given, str):
         given = [given]
     if not isinstance(given, list):
@@ -45,7 +45,7 @@ def _check(values: list[Any], kind: type, name: str, problem: str) -> None:
 
 
 def _check_encodable(texts: list[str]) -> None:
-    """JSON can spell half of a surrogate pair, which is no character."""
+    """Raise RequestError for half of a surrogate pair, which JSON can spell and which is no character."""
     if not _is_encodable("".join(texts)):  # in one go: there may be a million
         index = next(index for index, text in enumerate(texts) if not _is_encodable(text))
         raise RequestError(f"input[{index}] has half of a surrogate pair, which is no text", field=f"input[{index}]")
@@ -60,7 +60,7 @@ def _is_encodable(text: str) -> bool:
 
 
 class EmbeddingRequest(BaseModel):
-    """What POST /v1/embeddings takes."""
+    """Request of POST /v1/embeddings."""
 
     model_config = ConfigDict(extra="forbid", strict=True)  # which also stands in the OpenAPI document
 
@@ -91,14 +91,14 @@ class Embedding(BaseModel):
 
 
 class Usage(BaseModel):
-    """What the model read."""
+    """Tokens that the model read."""
 
     prompt_tokens: int
     total_tokens: int
 
 
 class EmbeddingResponse(BaseModel):
-    """What POST /v1/embeddings answers."""
+    """Answer of POST /v1/embeddings."""
 
     object: Literal["list"]
     data: list[Embedding]
@@ -121,14 +121,14 @@ class Model(BaseModel):
 
 
 class ModelList(BaseModel):
-    """What GET /v1/models answers."""
+    """Answer of GET /v1/models."""
 
     object: Literal["list"]
     data: list[Model]
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """Description of an error."""
 
     message: str = Field(description="One line for a person.")
     type: str
@@ -137,13 +137,13 @@ class Problem(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """What every error answers."""
+    """Answer to a request that failed."""
 
     error: Problem
 
 
 def parse(content: bytes) -> EmbeddingRequest:
-    """Raises RequestError, in one line, where `content` is no such request."""
+    """Parse a request. Raises RequestError, in one line, where `content` is none."""
     try:
         given = json.loads(content.decode(), parse_constant=_no_number)
     except UnicodeDecodeError:
@@ -167,15 +167,15 @@ def parse(content: bytes) -> EmbeddingRequest:
     try:
         return EmbeddingRequest.model_validate(given)
     except ValidationError as error:
-        raise _told(error) from None
+        raise _first_mistake(error) from None
 
 
 def _no_number(name: str) -> Any:
     raise RequestError(f"the body holds {name}, which isn't JSON", field="")
 
 
-def _told(error: ValidationError) -> RequestError:
-    """The first mistake, without what stands there."""
+def _first_mistake(error: ValidationError) -> RequestError:
+    """Make an error of the first mistake, without what stands there."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     name = str(first["loc"][0])
     if first["type"] == "missing":

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings API over HTTP: its JSON in and out, its words for errors. Raises domain errors."""
+"""OpenAI's embeddings API over HTTP: its JSON in and out, and errors as it has them. Raises domain errors."""
 
 import base64
 from collections.abc import Mapping
@@ -14,10 +14,12 @@ from starlette.routing import BaseRoute, Route
 
 from ....embeddings import Embeddings
 from ....errors import UnknownModelError
+from ....observe.tracing import Method
 from ....options import Options
 from ....validation import printable
 from ....wire.status import unpacked
-from ...dispatch import CallContext, Dispatcher
+from ...context import CallContext
+from ...dispatch import Dispatcher
 from ...http.body import JSON
 from ...http.call import BodyLimits, HttpFront
 from ...responder import Query, Responder
@@ -36,54 +38,54 @@ _CODES: Mapping[str, str] = {
     "NOT_SERVING": "model_not_ready",
     "DEADLINE": "deadline_exceeded",
 }
-"""Our reasons in OpenAI's words, or in words like them."""
+"""Error codes of OpenAI's, or like them, for our reasons."""
 _SHOWN_CHARS = 64
 _EVERYTHING_ELSE = "/v1/{rest:path}"
 
 
 class OpenAI:
-    """Its endpoints over one embedder."""
+    """The API's endpoints over one embedder."""
 
     def __init__(self, responder: Responder, limits: BodyLimits) -> None:
         self._responder = responder
-        self._front = HttpFront(limits, tell)
+        self._front = HttpFront(limits, render_error)
         self._document = orjson.dumps(document())
 
     def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
-        """Every path, and what handles its calls."""
+        """Make the routes of all endpoints."""
         handler, route = dispatcher.handler, self._front.route
         return [
-            route("/v1/embeddings", POST=handler("POST /v1/embeddings", bytes, self.embed)),
-            route("/v1/models", GET=handler("GET /v1/models", bytes, self.models)),
-            route("/v1/models/{id:path}", GET=handler("GET /v1/models/{id}", bytes, self.one_model)),
+            route("/v1/embeddings", POST=handler(Method.http("POST", "/v1/embeddings"), bytes, self.embed)),
+            route("/v1/models", GET=handler(Method.http("GET", "/v1/models"), bytes, self.models)),
+            route("/v1/models/{id:path}", GET=handler(Method.http("GET", "/v1/models/{id}"), bytes, self.one_model)),
             self._front.refuses(_EVERYTHING_ELSE, 404, "there is no such path; see /openapi.json"),
             Route("/openapi.json", self.openapi),
         ]
 
-    def embed(self, content: bytes, answer: CallContext) -> None:
+    def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
-        self._responder.soon(partial(self._embed, content, answer), [content])
+        self._responder.submit(partial(self._embed, content, context), [content])
 
-    def models(self, _: bytes, answer: CallContext) -> None:
-        """The one that is served, in a list."""
-        answer.send(orjson.dumps({"object": "list", "data": [self._described(answer)]}))
+    def models(self, _: bytes, context: CallContext) -> None:
+        """List the model that is served."""
+        context.send(orjson.dumps({"object": "list", "data": [self._described(context)]}))
 
-    def one_model(self, name: bytes, answer: CallContext) -> None:
-        """The same, asked for by its name."""
+    def one_model(self, name: bytes, context: CallContext) -> None:
+        """Describe the model that is served, asked for by its name."""
         self._must_serve(name.decode())
-        answer.send(orjson.dumps(self._described(answer)))
+        context.send(orjson.dumps(self._described(context)))
 
     async def openapi(self, _: Request) -> Response:
-        """The contract, for anybody, as reflection tells it to callers of gRPC."""
+        """Answer with the contract, which needs no key, as gRPC's reflection needs none."""
         return Response(self._document, media_type=JSON)
 
-    def _embed(self, content: bytes, answer: CallContext) -> None:
-        with answer.guarding():
+    def _embed(self, content: bytes, context: CallContext) -> None:
+        with context.guarding():
             request = parse(content)
             name = self._must_serve(request.model)
             options = Options(request.truncation or "error", normalize=True, dimensions=request.dimensions)
             write = partial(_write, name, request.encoding_format or "float")
-            self._responder.embed(Query(request.input, options), answer, write)
+            self._responder.embed_here(Query(request.input, options), context, write)
 
     def _must_serve(self, name: str) -> str:
         served = self._responder.embedder.model.config.name
@@ -92,7 +94,7 @@ class OpenAI:
             raise UnknownModelError(f"the model {asked!r} does not exist here; {served!r} is served")
         return served
 
-    def _described(self, answer: CallContext) -> dict[str, Any]:
+    def _described(self, context: CallContext) -> dict[str, Any]:
         config = self._responder.embedder.model.config
         return {
             "id": config.name,
@@ -102,17 +104,17 @@ class OpenAI:
             "version": config.version,
             "dimensions": list(config.sizes),
             "max_tokens": config.max_tokens,
-            "max_inputs": self._responder.most_sentences(answer),
+            "max_inputs": self._responder.most_sentences(context),
         }
 
 
 def shut(why: str) -> list[BaseRoute]:
-    """The endpoints of a server that doesn't offer them, which say why."""
-    return [HttpFront(BodyLimits(0, 0), tell).refuses(_EVERYTHING_ELSE, 403, why)]
+    """Make the routes of a server that doesn't offer the API: they answer why."""
+    return [HttpFront(BodyLimits(0, 0), render_error).refuses(_EVERYTHING_ELSE, 403, why)]
 
 
-def tell(code: int, status: status_pb2.Status) -> bytes:
-    """An error as OpenAI's clients read it."""
+def render_error(code: int, status: status_pb2.Status) -> bytes:
+    """Write an error as OpenAI's clients read it."""
     info = unpacked(status, error_details_pb2.ErrorInfo())
     bad = unpacked(status, error_details_pb2.BadRequest())
     field = bad.field_violations[0].field if bad and bad.field_violations else ""
@@ -134,7 +136,7 @@ def tell(code: int, status: status_pb2.Status) -> bytes:
 
 
 def _write(model: str, encoding: str, found: Embeddings) -> bytes:
-    """On the engine's thread: JSON of float32 as short as it can be and still be read as the same number."""
+    """Write JSON, on the engine's thread: each float32 as short as it can be and still be read as the same number."""
     rows = np.ascontiguousarray(found.rows)
     vectors = rows if encoding == "float" else [base64.b64encode(row).decode() for row in rows.astype("<f4")]
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]

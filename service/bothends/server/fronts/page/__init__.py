@@ -1,1 +1,1 @@
-"""The page at /: what is served, how it does, and where a sentence's embedding comes from."""
+"""Front of the page at /: the model, the server's numbers, and the origin of a sentence's embedding."""

@@ -1,4 +1,4 @@
-"""A metrics registry to the few numbers that tell how a server does. Keeps nothing: who asks twice can subtract."""
+"""A metrics registry to the few numbers of the page. Keeps nothing: a caller that asks twice can subtract."""
 
 import time
 from collections import Counter
@@ -13,7 +13,7 @@ EMBEDDING = frozenset(["Embed", "ModelInfer", "POST /v1/embeddings", "POST /expl
 
 
 def live(registry: CollectorRegistry) -> dict[str, Any]:
-    """Counts since the start, as JSON has them: sentences, requests by code and by latency; and what waits now."""
+    """Collect counts since the start, for JSON: sentences, requests by code and by latency; and what waits now."""
     codes, at_most, sums = Counter[str](), Counter[float](), Counter[str]()
     for sample in (sample for family in registry.collect() for sample in family.samples):
         if sample.name == "bothends_requests_total":

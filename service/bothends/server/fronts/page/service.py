@@ -1,6 +1,6 @@
-"""The page at /: its files, and JSON for it: what is served, how it does, and where a sentence's embedding comes from.
+"""The page at /: its files, and JSON for it: the model, the server's numbers, and the origin of an embedding.
 
-Embeddings it asks for as any caller does. Every file is packaged; nothing that it shows comes from elsewhere.
+It asks for embeddings as any caller does. Every file is packaged; nothing that it shows comes from elsewhere.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,9 @@ from ....core.embedder import AcceptedRequest, Rows
 from ....core.explain import Parts
 from ....errors import RequestError
 from ....observe.metrics import Metrics
-from ...dispatch import CallContext, Dispatcher
+from ....observe.tracing import Method
+from ...context import CallContext
+from ...dispatch import Dispatcher
 from ...http.auth import who_calls
 from ...http.call import BodyLimits, HttpFront
 from ...keys import Keys
@@ -29,7 +31,7 @@ from .live import live
 
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _HEADERS = {
-    # Nothing but this server's own files runs or is asked; nobody frames the page.
+    # Nothing but this server's own files runs or is asked; no other page frames it.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -38,7 +40,7 @@ _HEADERS = {
 }
 _DESCRIBED = {"name", "version", "hidden_size", "layers", "nested_dimensions"}
 _SHOWN_NUMBERS = 24
-"""Of a state: more couldn't be told apart."""
+"""Numbers of a state that are sent: a person couldn't tell more apart."""
 
 
 class ExplainRequest(BaseModel):
@@ -50,7 +52,7 @@ class ExplainRequest(BaseModel):
 
 
 class Page:
-    """What a browser asks of one server."""
+    """The page's routes over one server."""
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class Page:
         metrics_for: Literal["open", "keys", "off"] = "open",
         keys: Keys | None = None,
     ) -> None:
-        """Numbers are for whom /metrics is, all else but the files for whom the other fronts answer."""
+        """Serve numbers to the callers of /metrics, and all else but the files to those of the other fronts."""
         self._responder = responder
         self._metrics = metrics
         self._is_ready = is_ready
@@ -70,22 +72,22 @@ class Page:
         self._server_version = version("bothends")
 
     def routes(self, dispatcher: Dispatcher, limits: BodyLimits) -> list[BaseRoute]:
-        """Every path, and what handles its calls."""
-        handler, route = dispatcher.handler, HttpFront(limits, _tell).route
+        """Make the routes of every path."""
+        handler, route = dispatcher.handler, HttpFront(limits, _render_error).route
         routes: list[BaseRoute] = [
             *_files(),
-            route("/model", GET=handler("GET /model", bytes, self.model)),
-            route("/explain", POST=handler("POST /explain", _parse, self.explain)),
+            route("/model", GET=handler(Method.http("GET", "/model"), bytes, self.model)),
+            route("/explain", POST=handler(Method.http("POST", "/explain"), _parse, self.explain)),
         ]
         return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
 
     async def live(self, request: Request) -> Response:
-        """The numbers of this moment."""
+        """Answer with the numbers of this moment."""
         if self._metrics_for == "keys":
             who_calls(request, self._keys)
         return JSONResponse({"is_serving": self._is_ready(), **live(self._metrics.registry)})
 
-    def model(self, _: bytes, answer: CallContext) -> None:
+    def model(self, _: bytes, context: CallContext) -> None:
         """Describe the model, its card, and what this caller may ask of it."""
         embedder = self._responder.embedder
         model = embedder.model
@@ -99,36 +101,36 @@ class Page:
             "selftest_difference": model.self_test.max_difference,
             "server_version": self._server_version,
             "limits": {
-                "sentences": self._responder.most_sentences(answer),
+                "sentences": self._responder.most_sentences(context),
                 "sentence_chars": embedder.limits.sentence_chars,
                 "tokens": config.max_tokens,
             },
             "card": model.card,
         }
-        answer.send(_json(described))
+        context.send(_json(described))
 
-    def explain(self, request: ExplainRequest, answer: CallContext) -> None:
-        """Embed the sentence's beginnings and ends, each at the cost of a sentence, and tell what they show."""
-        self._responder.soon(partial(self._begin, request.sentence, answer), [request.sentence])
+    def explain(self, request: ExplainRequest, context: CallContext) -> None:
+        """Embed the sentence's beginnings and ends, each at the cost of a sentence, and answer with what they show."""
+        self._responder.submit(partial(self._begin, request.sentence, context), [request.sentence])
 
-    def _begin(self, sentence: str, answer: CallContext) -> None:
-        with answer.guarding():
+    def _begin(self, sentence: str, context: CallContext) -> None:
+        with context.guarding():
             embedder = self._responder.embedder
-            parts = Parts.of(sentence, embedder, deadline=answer.deadline)
-            self._responder.charge(len(parts.sequences), answer)
-            accepted, rows = embedder.begin(parts.sequences, deadline=answer.deadline, span=answer.span)
-            answer.cancels(rows)
-            rows.add_done_callback(partial(self._finish, parts, accepted, answer))
+            parts = Parts.of(sentence, embedder, deadline=context.deadline)
+            self._responder.charge(len(parts.sequences), context)
+            accepted, rows = embedder.begin(parts.sequences, deadline=context.deadline, span=context.span)
+            context.cancels(rows)
+            rows.add_done_callback(partial(self._finish, parts, accepted, context))
 
-    def _finish(self, parts: Parts, accepted: AcceptedRequest, answer: CallContext, rows: Rows) -> None:
-        """On the engine's thread that had the last row."""
+    def _finish(self, parts: Parts, accepted: AcceptedRequest, context: CallContext, rows: Rows) -> None:
+        """Write the answer, on the engine's thread that had the last row."""
         if rows.cancelled():
             return
-        with answer.guarding():
+        with context.guarding():
             explanation = parts.explained(self._responder.embedder.finish(accepted, rows.result()))
             with self._metrics.phase("serialise"):
                 content = _json(explanation.as_json(numbers=_SHOWN_NUMBERS))
-            answer.send(content)
+            context.send(content)
 
 
 def _parse(content: bytes) -> ExplainRequest:
@@ -138,7 +140,7 @@ def _parse(content: bytes) -> ExplainRequest:
         raise RequestError('the body is no JSON like {"sentence": "there will be dragons"}', field="sentence") from None
 
 
-def _tell(code: int, status: status_pb2.Status) -> bytes:
+def _render_error(code: int, status: status_pb2.Status) -> bytes:
     return _json({"error": {"message": status.message, "code": code}})
 
 
@@ -147,7 +149,7 @@ def _json(content: Mapping[str, Any]) -> bytes:
 
 
 def _files() -> list[Route]:
-    """The page at /, and all that it is made of under /page/."""
+    """Make the routes of the page at /, and of its parts under /page/."""
 
     def serving(content: bytes, kind: str) -> Callable[[Request], Response]:
         return lambda _: Response(content, media_type=kind, headers=_HEADERS)

@@ -1,0 +1,125 @@
+"""One call on its way through the server: settled once, whatever happens to it and in what order.
+
+Knows no gate, no metrics and no protocol.
+"""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from google.rpc import code_pb2
+from opentelemetry.trace import Span
+
+from ..errors import BothendsError, Refusal
+from ..wire.status import to_status
+from .inbound import Inbound
+from .quota import Account
+
+_log = logging.getLogger(__name__)
+_SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
+"""Refusals that take nothing of the caller's share."""
+Settled = Callable[[int, Refusal | None], None]
+"""Function that is called once, with a call's gRPC status code, and with why it was refused if it was."""
+
+
+class Work(Protocol):
+    """Work that is done for a caller."""
+
+    def cancel(self) -> object:
+        """Stop, or go on in vain: the result is not wanted any more."""
+
+
+class CallContext:
+    """State of one call until it is settled. The first of answer, error and the caller's leaving counts."""
+
+    def __init__(self, call: Inbound, settled: Settled, span: Span, account: Account | None = None) -> None:
+        self._call = call
+        self.account = account
+        """Account of the call's key; None where callers need no key."""
+        self._charged = 0
+        self.span = span
+        """Span of the call in a trace."""
+        self._settled: Settled | None = settled
+        self._work: Work | None = None
+        self._lock = threading.Lock()
+        call.on_cancelled(self._cancelled)
+
+    @property
+    def deadline(self) -> float | None:
+        """Time of `time.monotonic` at which the caller stops waiting; None for never."""
+        return self._call.deadline
+
+    def charge(self, sentences: int) -> None:
+        """Take `sentences` of the caller's share until the call is settled. Raises QuotaError or RequestError."""
+        if self.account is None:
+            return
+        with self._lock:
+            if self._settled is not None:
+                self.account.take(sentences)
+                self._charged = sentences
+
+    def send(self, content: bytes) -> None:
+        """Answer with a serialised response."""
+        if self._settle(code_pb2.OK):
+            self._call.answer(content)
+
+    def end(self, act: Callable[[], None]) -> None:
+        """Answer by `act`: a call whose responses were all sent before."""
+        if self._settle(code_pb2.OK):
+            act()
+
+    def fail(self, error: BothendsError) -> None:
+        """Answer with the status of `error`, and cancel what is still done for the call."""
+        status, work = to_status(error), self._work
+        if self._settle(status.code, error.refusal):
+            self._call.fail(status)
+            if work is not None:
+                work.cancel()
+
+    def cancels(self, work: Work) -> None:
+        """Cancel `work` when the caller leaves or the call fails, or now if that has happened."""
+        with self._lock:
+            self._work = work
+            left = self._settled is None
+        if left:
+            work.cancel()
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Make an answer of whatever is raised inside `with`."""
+        try:
+            yield
+        except BothendsError as error:
+            self.fail(error)
+        except Exception as error:  # a bug of ours: the caller learns of it without a word of its text
+            self.fail(BothendsError("internal error"))
+            _log.error("a call failed: %s", where(error))
+
+    def _cancelled(self) -> None:
+        deadline = self._call.deadline
+        work = self._work
+        is_late = deadline is not None and deadline <= time.monotonic()
+        if self._settle(code_pb2.DEADLINE_EXCEEDED if is_late else code_pb2.CANCELLED) and work is not None:
+            work.cancel()
+
+    def _settle(self, code: int, refused: Refusal | None = None) -> bool:
+        with self._lock:
+            settled, self._settled = self._settled, None
+            charged, self._charged = self._charged, 0
+            self._work = None  # its callbacks lead back here; a circle would wait for the garbage collector
+        if settled is None:
+            return False
+        if self.account is not None and charged:
+            self.account.give_back(charged, unserved=refused in _SERVERS_REASONS)
+        settled(code, refused)
+        return True
+
+
+def where(error: Exception) -> str:
+    """Name type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {frame.filename}:{frame.lineno} in {frame.name}"
