@@ -67,6 +67,12 @@ def one_way(model: onnx.ModelProto) -> None:
     next(attribute for attribute in cell.attribute if attribute.name == "direction").s = b"reverse"
 
 
+def another_order_of_axes(model: onnx.ModelProto) -> None:
+    """A transposition that mixes up directions and sentences: every node has its place and its name."""
+    last = [node for node in model.graph.node if node.op_type == "Transpose"][-1]
+    last.attribute[0].ints[:] = [2, 0, 1]
+
+
 def renamed_table(model: onnx.ModelProto) -> None:
     next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight").name = "table"
 
@@ -81,6 +87,7 @@ def integers(model: onnx.ModelProto) -> None:
     [
         (swapped_layers, "isn't the graph that `bothends export` writes for 2-layer bidirectional LSTM"),
         (swapped_halves, "isn't the graph"),
+        (another_order_of_axes, "isn't the graph"),
         (one_way, "lstm0 isn't bidirectional"),
         (renamed_table, "can't be read: KeyError"),
         (integers, "can't be read: KeyError"),

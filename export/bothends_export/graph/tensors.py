@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.model.architecture import Cell, EncoderConfig
+from bothends.model.graph import TABLE
 
 Array = NDArray[np.floating[Any]]
 Weights = Mapping[str, Array]
@@ -25,6 +26,28 @@ ONNX_TO_TORCH: dict[Cell, tuple[int, ...]] = {"lstm": (0, 2, 3, 1), "gru": (1, 0
 def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
     """The gates' blocks of `hidden_size` rows of `array`, in another order."""
     return np.concatenate([array[gate * hidden_size : (gate + 1) * hidden_size] for gate in order])
+
+
+def initialisers(weights: Weights, config: EncoderConfig) -> dict[str, Array]:
+    """All weights by the names that they have in the graph."""
+    found = {TABLE: weights[TABLE]}
+    for name in linear_names(config):
+        found[f"{name}.weight.T"] = np.ascontiguousarray(weights[f"{name}.weight"].T)
+        found[f"{name}.bias"] = weights[f"{name}.bias"]
+    found |= {name: weights[name] for name in norm_names(config)}
+    for layer in range(config.layers):
+        found |= {f"{name}{layer}": array for name, array in to_onnx(weights, config, layer).items()}
+    return found
+
+
+def linear_names(config: EncoderConfig) -> list[str]:
+    """Names of the encoder's linear layers."""
+    return ["input_projection"] * bool(config.input_projection) + ["head.linear"] * bool(config.head)
+
+
+def norm_names(config: EncoderConfig) -> list[str]:
+    """Names of the weights of the head's layer norm; none where it has no such norm."""
+    return ["head.norm.weight", "head.norm.bias"] if config.head and config.head.then == "layer_norm" else []
 
 
 def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:
@@ -59,12 +82,6 @@ def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Ar
         if config.cell == "lstm":
             found["c_0"] = weights["c_0"][own][:, None]
     return found
-
-
-def tensor_names(config: EncoderConfig) -> list[str]:
-    """What `to_onnx` gives for each layer."""
-    found = ["W", "R", *["B"] * config.bias, *["P"] * bool(config.projection_size)]
-    return found + ["h_0", *["c_0"] * (config.cell == "lstm")] * config.learned_initial_states
 
 
 def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:

@@ -15,30 +15,12 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import BundleError
+from ..model.graph import operators
 
 OPERATORS: dict[bytes, frozenset[bytes]] = {
-    b"Add": frozenset(),
-    b"Cast": frozenset([b"to"]),
-    b"Concat": frozenset([b"axis"]),
-    b"CumSum": frozenset(),
-    b"Div": frozenset(),
-    b"Equal": frozenset(),
-    b"GRU": frozenset([b"direction", b"hidden_size", b"linear_before_reset"]),
-    b"Gather": frozenset(),
-    b"LSTM": frozenset([b"direction", b"hidden_size"]),
-    b"LayerNormalization": frozenset([b"axis", b"epsilon"]),
-    b"LessOrEqual": frozenset(),
-    b"MatMul": frozenset(),
-    b"Mul": frozenset(),
-    b"ReduceMax": frozenset([b"axes", b"keepdims"]),
-    b"ReduceSum": frozenset([b"keepdims"]),
-    b"Relu": frozenset(),
-    b"Reshape": frozenset(),
-    b"Tanh": frozenset(),
-    b"Transpose": frozenset([b"perm"]),
-    b"Where": frozenset(),
+    operator.encode(): frozenset(name.encode() for name in attributes) for operator, attributes in operators().items()
 }
-"""Each operator that export/bothends_export/graph writes, of ONNX's own, and the attributes it gives it."""
+"""Each operator of ONNX's own that an encoder's graph holds, and the attributes that it is given there."""
 _MOST_NODES = 128
 """An encoder that has of everything, and 8 layers, has 112."""
 _MOST_INPUTS = 8
