@@ -163,7 +163,7 @@ def test_what_cant_be_repaired_says_why_and_leaves_nothing(tmp_path: Path, name:
 def test_a_rewritten_model_that_is_still_wrong_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof is what decides: here the weights are written wrong."""
     graphs.build(tmp_path / "encoder.onnx", pooling="swapped_halves")
-    monkeypatch.setattr("bothends_export.doctor.repairing.middle.TORCH_TO_ONNX", {"lstm": (0, 1, 2, 3)})
+    monkeypatch.setattr("bothends_doctor.repairing.recurrent_graph.TORCH_TO_ONNX", {"lstm": (0, 1, 2, 3)})
     with pytest.raises(DoctorError, match=r"rewritten, it is .* off PyTorch; nothing was written"):
         fix(tmp_path / "encoder.onnx", tmp_path / "out.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.onnx"]

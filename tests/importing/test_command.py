@@ -128,5 +128,5 @@ def test_help_reads_well_and_needs_no_torch() -> None:
     shown = subprocess.check_output([sys.executable, "-c", program], text=True, env=environment, cwd=ROOT)
     assert max(map(len, shown.splitlines())) <= 100
     assert "\n    bothends import laser2.pt --spm laser2.spm --out checkpoint\n" in shown
-    program = "import sys, bothends_export.importing.command; print('torch' in sys.modules)"
+    program = "import sys, bothends_importing.command; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
