@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bothends.validation import printable
 
-from .asked import Advance
+from .options import Advance
 from .source import SourceError
 
 _LINES_A_STEP = 2000

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from bothends_importing.readers.file import SourceError, opened
+from bothends_importing.readers.file import SourceError, open_weights
 
 
 class Reduces:
@@ -121,7 +121,7 @@ CARRIERS: dict[str, Callable[[object, Path], None]] = {
 
 def refusal(file: Path, *, ignore: tuple[str, ...] = ()) -> str:
     with pytest.raises(SourceError) as caught:
-        opened(file, ignore=ignore)
+        open_weights(file, ignore=ignore)
     text = str(caught.value)
     assert str(file) in text
     assert "\n" not in text
@@ -131,7 +131,7 @@ def refusal(file: Path, *, ignore: tuple[str, ...] = ()) -> str:
 def problem(file: Path) -> str:
     """What is refused about a file, or nothing."""
     try:
-        opened(file)
+        open_weights(file)
     except SourceError as error:
         return str(error)
     return ""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from . import original_allennlp as original
-from .journey import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, imported, notes, refused, served
 
 TOKENS = ["the", "dog", "dogs", "The", "n't", ".", ",", "straße", "1"]
 SENTENCES = ["The dog .", "dogs  do n't", "THE\tstraße 1 , unheard", "unheard", "the"]

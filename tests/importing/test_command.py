@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from bothends_export import checkpoint
-from bothends_importing.asked import Asked
 from bothends_importing.infersent import infersent
-from bothends_importing.readers.file import SourceError, opened
-from bothends_importing.writing import write
+from bothends_importing.options import ImportOptions
+from bothends_importing.readers.file import SourceError, open_weights
+from bothends_importing.writer import write
 from tests.support.paths import ROOT
 from tests.support.serving import BOTHENDS
 
 from . import original_infersent as original
-from .journey import bothends, notes, refused
+from .end_to_end import bothends, notes, refused
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_folder_that_is_there_stays_as_it_is(source: Path, tmp_path: Path) -> 
 
 def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) -> None:
     """An empty one would be replaced by a rename."""
-    found = infersent(opened(source), Asked(vectors=tmp_path / "glove.txt"), version=1)
+    found = infersent(open_weights(source), ImportOptions(vectors=tmp_path / "glove.txt"), version=1)
     (tmp_path / "made").mkdir()
     said = {"source": source, "format_name": "infersent1", "name": None, "version": "1", "table": "float32"}
     with pytest.raises(SourceError, match="made exists already"):

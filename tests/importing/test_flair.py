@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from . import original_flair as original
-from .journey import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, imported, notes, refused, served
 
 WORDS = ["the", "dog", "dogs", "straße", "n't", ".", ",", "ὁδός", "don't"]
 SENTENCES = [

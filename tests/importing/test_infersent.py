@@ -10,7 +10,7 @@ import torch
 from nltk.tokenize import NLTKWordTokenizer
 
 from . import original_infersent as original
-from .journey import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, imported, notes, refused, served
 
 WORDS = [
     "the",

@@ -13,8 +13,8 @@ import torch
 
 from bothends_export.encoder import Encoder
 from bothends_importing.keras import model as keras
-from bothends_importing.pytorch.statedict import Mapped
-from bothends_importing.readers.file import SourceError, opened
+from bothends_importing.pytorch.statedict import MappedEncoder
+from bothends_importing.readers.file import SourceError, open_weights
 
 from .hostile import problem, refusal
 
@@ -43,7 +43,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def agree(models: Path, name: str, found: Mapped) -> None:
+def agree(models: Path, name: str, found: MappedEncoder) -> None:
     """Keras embedded each sentence alone; ours embeds them in one batch, with other tokens in the padding."""
     expected = np.load(models / f"{name}.npy")
     ids = torch.from_numpy(np.random.default_rng(5).integers(1, 40, (len(LENGTHS), max(LENGTHS))))
@@ -57,9 +57,9 @@ def agree(models: Path, name: str, found: Mapped) -> None:
 @pytest.mark.parametrize("suffix", ["keras", "h5", "weights.h5"])
 @pytest.mark.parametrize("name", MAPPED)
 def test_a_model_embeds_as_in_keras(models: Path, name: str, suffix: str) -> None:
-    source = opened(models / f"{name}.{suffix}")
+    source = open_weights(models / f"{name}.{suffix}")
     assert source.kind == "keras"
-    found = keras.mapped(source, config=models / f"{name}.json" if suffix == "weights.h5" else None)
+    found = keras.map_model(source, config=models / f"{name}.json" if suffix == "weights.h5" else None)
     agree(models, name, found)
     assert set(found.origins.values()) == set(source.tensors)
 
@@ -76,7 +76,7 @@ def test_weights_called_as_keras_2_called_them(models: Path, tmp_path: Path, nam
             own.attrs["weight_names"] = [f"{each}:0".encode() for each in names]
             for each in names:
                 own[f"{each}:0"] = group[each][...]
-    agree(models, name, keras.mapped(opened(tmp_path / "w.h5")))
+    agree(models, name, keras.map_model(open_weights(tmp_path / "w.h5")))
 
 
 REFUSED = {
@@ -110,37 +110,37 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_model_that_can_t_be_mapped_is_refused_by_its_layer(models: Path, name: str) -> None:
     with pytest.raises(SourceError) as caught:
-        keras.mapped(opened(models / f"{name}.keras"))
+        keras.map_model(open_weights(models / f"{name}.keras"))
     assert REFUSED[name] in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["softmax", "two-dense", "batch-norm"])
 def test_what_comes_after_pooling_may_be_left_out(models: Path, name: str) -> None:
-    found = keras.mapped(opened(models / f"{name}.keras"), head=False)
+    found = keras.map_model(open_weights(models / f"{name}.keras"), head=False)
     assert found.encoder.head is None
     assert any("Left out after pooling" in note for note in found.notes)
 
 
 def test_what_padding_was_is_said(models: Path) -> None:
-    notes = {name: " ".join(keras.mapped(opened(models / f"{name}.keras")).notes) for name in MAPPED}
+    notes = {name: " ".join(keras.map_model(open_weights(models / f"{name}.keras")).notes) for name in MAPPED}
     assert "Row 0 of the table is padding" in notes["bilstm"]
     assert "no mask" in notes["lstm-without-bias"]
     assert "into the maximum" in notes["max-tanh"]
 
 
 def test_weights_without_layers_need_the_model_s_json(models: Path, tmp_path: Path) -> None:
-    source = opened(models / "bilstm.weights.h5")
+    source = open_weights(models / "bilstm.weights.h5")
     with pytest.raises(SourceError, match="not its layers"):
-        keras.mapped(source)
+        keras.map_model(source)
     with pytest.raises(SourceError, match="needs weights of"):
-        keras.mapped(source, config=models / "bigru.json")
+        keras.map_model(source, config=models / "bigru.json")
     with pytest.raises(SourceError, match="no layer of the model's config has"):
-        keras.mapped(
-            opened(models / "max-tanh.weights.h5"), config=without_last_layer(models / "max-tanh.json", tmp_path)
+        keras.map_model(
+            open_weights(models / "max-tanh.weights.h5"), config=without_last_layer(models / "max-tanh.json", tmp_path)
         )
     with pytest.raises(SourceError, match="can't be read as a model's JSON"):
-        keras.mapped(source, config=models / "bilstm.h5")
+        keras.map_model(source, config=models / "bilstm.h5")
 
 
 def without_last_layer(config: Path, folder: Path) -> Path:
@@ -154,7 +154,7 @@ def without_last_layer(config: Path, folder: Path) -> Path:
 def test_a_config_that_is_none_is_refused(models: Path, tmp_path: Path, model: str) -> None:
     (tmp_path / "model.json").write_text(model, encoding="utf-8")
     with pytest.raises(SourceError, match="none of a Keras model's"):
-        keras.mapped(opened(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
+        keras.map_model(open_weights(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
 
 
 def test_a_layer_s_config_without_its_keys_is_refused(models: Path, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_layer_s_config_without_its_keys_is_refused(models: Path, tmp_path: Pa
     del model["config"]["layers"][-1]["config"]["layer"]["config"]["units"]
     (tmp_path / "model.json").write_text(json.dumps(model), encoding="utf-8")
     with pytest.raises(SourceError, match="a layer's config is none of Keras's"):
-        keras.mapped(opened(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
+        keras.map_model(open_weights(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])

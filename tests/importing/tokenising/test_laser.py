@@ -18,8 +18,8 @@ from subword_nmt.learn_bpe import learn_bpe
 from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.laser import MOSES, tokenise_laser1, tokenise_laser2
 
-from .hard import HARD, TEXTS, Ours, real_sentences
-from .models import train
+from .hard_texts import HARD, TEXTS, Ours, real_sentences
+from .sentencepiece_models import train
 
 _QUOTES = st.lists(
     st.sampled_from(

@@ -15,8 +15,8 @@ from sentencepiece import sentencepiece_model_pb2
 from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.sentencepiece import IOTA, TIES, read_model, tokenise_sentencepiece
 
-from .hard import HARD, TEXTS, Ours, real_sentences
-from .models import train
+from .hard_texts import HARD, TEXTS, Ours, real_sentences
+from .sentencepiece_models import train
 
 _ODD = {"unk_id": 3, "bos_id": 0, "eos_id": 2, "pad_id": 1, "unk_piece": "?", "bos_piece": "<b>", "eos_piece": "e"}
 _PLAIN = {"normalization_rule_name": "identity"}

@@ -8,7 +8,7 @@ from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.vocabulary import read_allennlp, read_json, read_lines
 from bothends_importing.tokenising.words import WordRules, tokenise_words
 
-from .hard import Ours
+from .hard_texts import Ours
 
 
 def _file(folder: Path, data: bytes, name: str = "vocab.txt") -> Path:

@@ -12,7 +12,7 @@ from nltk.tokenize import NLTKWordTokenizer
 from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.words import Split, WordRules, tokenise_words
 
-from .hard import HARD, TEXTS, Ours, real_sentences
+from .hard_texts import HARD, TEXTS, Ours, real_sentences
 
 
 def _moses(text: str) -> list[str]:

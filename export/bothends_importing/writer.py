@@ -14,7 +14,7 @@ from bothends_export import checkpoint
 from bothends_export.checkpoint import CheckpointConfig
 from bothends_export.encoder import Encoder
 
-from .imported import Imported
+from .imported_encoder import ImportedEncoder
 from .source import SourceError
 
 _LARGEST_FLOAT16 = torch.finfo(torch.float16).max
@@ -28,7 +28,7 @@ def must_be_new(out: Path) -> None:
 
 def write(
     out: Path,
-    found: Imported,
+    found: ImportedEncoder,
     *,
     source: Path,
     format_name: str,
@@ -67,7 +67,7 @@ def write(
     return sum(file.stat().st_size for file in out.iterdir())
 
 
-def _rounding(found: Imported) -> str:
+def _rounding(found: ImportedEncoder) -> str:
     """What float16 does to the table. Raises SourceError where it can't hold it."""
     weights = found.weights["embedding.weight"]
     largest = weights.abs().max().item()

@@ -7,7 +7,7 @@ import sentencepiece
 
 from tests.support.paths import ROOT
 
-from .hard import HARD
+from .hard_texts import HARD
 
 _TEXTS = (ROOT / "LICENSE", ROOT / "examples" / "data" / "notes.txt")
 

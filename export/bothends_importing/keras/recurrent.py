@@ -14,7 +14,7 @@ from torch import Tensor
 from bothends.validation import printable
 
 from ..readers.hdf5 import LAYERS
-from ..source import Opened, SourceError, listed
+from ..source import SourceError, WeightsFile, join_names
 from .layers import Layer
 
 _GROUPS = {
@@ -44,7 +44,7 @@ Named = list[tuple[str, Tensor]]
 class Stored:
     """A file's tensors by layer."""
 
-    def __init__(self, source: Opened) -> None:
+    def __init__(self, source: WeightsFile) -> None:
         self._source = source
         names = source.extras[LAYERS]
         self._layers: dict[str, list[str]] = names
@@ -57,7 +57,7 @@ class Stored:
         names = [name for name in self._layers.get(key, []) if name in self._source.tensors]
         found = [tuple(self._source.tensors[name].shape) for name in names]
         if found != shapes:
-            what = listed([f"{name} {list(shape)}" for name, shape in zip(names, found, strict=True)]) or "nothing"
+            what = join_names([f"{name} {list(shape)}" for name, shape in zip(names, found, strict=True)]) or "nothing"
             raise SourceError(
                 f"{self._source.file}: {layer.shown} needs weights of {', '.join(str(list(s)) for s in shapes)}; under "
                 f"{printable(key)} the file holds {what}"
@@ -68,11 +68,11 @@ class Stored:
     def check_all_used(self) -> None:
         """Raises SourceError for tensors of no layer that was read."""
         if left := [name for name in self._source.tensors if name not in self._used]:
-            raise SourceError(f"{self._source.file}: no layer of the model's config has the weights {listed(left)}")
+            raise SourceError(f"{self._source.file}: no layer of the model's config has the weights {join_names(left)}")
 
 
 @dataclass(frozen=True, slots=True)
-class KerasCells:
+class KerasRecurrentLayer:
     """One layer of cells, one or both ways."""
 
     kind: Literal["lstm", "gru"]
@@ -81,7 +81,7 @@ class KerasCells:
     directions: int
     returns_sequences: bool
 
-    def like(self, other: "KerasCells") -> bool:
+    def like(self, other: "KerasRecurrentLayer") -> bool:
         """Whether both can be layers of one nn.LSTM or nn.GRU."""
         mine, theirs = ((cells.kind, cells.units, cells.bias, cells.directions) for cells in (self, other))
         return mine == theirs
@@ -117,12 +117,12 @@ class KerasCells:
         return torch.cat((reset, update, new))
 
 
-def is_cells(layer: Layer) -> bool:
+def is_recurrent(layer: Layer) -> bool:
     """Whether a layer is read by `cells_of`."""
     return layer.kind in (*_CELLS, "Bidirectional")
 
 
-def cells_of(layer: Layer, file: Path) -> KerasCells:
+def recurrent_layer(layer: Layer, file: Path) -> KerasRecurrentLayer:
     """What a layer's config says of its cells. Raises SourceError for what PyTorch's cells don't do."""
     if layer.kind != "Bidirectional":
         return _one_way(layer, layer.kind, layer.config, backward=False, file=file)
@@ -133,10 +133,10 @@ def cells_of(layer: Layer, file: Path) -> KerasCells:
     other = layer.config.get("backward_layer")
     if other and _one_way(layer, other["class_name"], other["config"], backward=True, file=file) != forward:
         raise SourceError(f"{file}: {layer.shown} has a backward layer unlike its forward one, which can't be mapped")
-    return KerasCells(forward.kind, forward.units, forward.bias, 2, forward.returns_sequences)
+    return KerasRecurrentLayer(forward.kind, forward.units, forward.bias, 2, forward.returns_sequences)
 
 
-def _one_way(layer: Layer, kind: str, config: dict[str, Any], *, backward: bool, file: Path) -> KerasCells:
+def _one_way(layer: Layer, kind: str, config: dict[str, Any], *, backward: bool, file: Path) -> KerasRecurrentLayer:
     if kind not in _CELLS:
         raise SourceError(f"{file}: {layer.shown} is of {printable(kind)}, where LSTM or GRU can be mapped")
     for key, value in (_AS_PYTORCH | {"go_backwards": backward}).items():
@@ -144,7 +144,7 @@ def _one_way(layer: Layer, kind: str, config: dict[str, Any], *, backward: bool,
             raise _refused(layer, key, config[key], value, file)
     if kind == "GRU" and not config.get("reset_after", False):
         raise _refused(layer, "reset_after", False, True, file)
-    return KerasCells(_CELLS[kind], config["units"], config["use_bias"], 1, config["return_sequences"])
+    return KerasRecurrentLayer(_CELLS[kind], config["units"], config["use_bias"], 1, config["return_sequences"])
 
 
 def _refused(layer: Layer, key: str, found: object, needed: object, file: Path) -> SourceError:
@@ -154,7 +154,7 @@ def _refused(layer: Layer, key: str, found: object, needed: object, file: Path) 
     )
 
 
-def sizes(cells: list[KerasCells]) -> dict[str, Any]:
+def sizes(cells: list[KerasRecurrentLayer]) -> dict[str, Any]:
     """Fields of an EncoderConfig that stacked layers say."""
     first = cells[0]
     return {

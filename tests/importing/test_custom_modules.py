@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from . import theirs
-from .journey import TOLERANCE, imported, notes, refused, served
-from .theirs import quietly
+from . import custom_modules
+from .custom_modules import quietly
+from .end_to_end import TOLERANCE, imported, notes, refused, served
 
 WORDS = ["<pad>", "<unk>", *(f"word{index}" for index in range(36)), "<s>", "</s>"]
 SENTENCES = ["word1 word2 word3", "word35", "nothing known", "word7 word7 unheard word0", "WORD1 word1"]
@@ -42,10 +42,10 @@ def tokenizer_json(file: Path) -> Path:
 
 
 MODULES = {
-    "plain": (theirs.Plain, ""),
-    "packed": (theirs.Packed, '[encoder]\nhead_then = "tanh"\n'),
-    "pooled": (theirs.Pooled, '[encoder]\npooling = "max"\nhead_epsilon = 1e-3\n'),
-    "learned states": (lambda: theirs.Learned("GRU"), '[encoder]\npooling = "mean"\n'),
+    "plain": (custom_modules.Plain, ""),
+    "packed": (custom_modules.Packed, '[encoder]\nhead_then = "tanh"\n'),
+    "pooled": (custom_modules.Pooled, '[encoder]\npooling = "max"\nhead_epsilon = 1e-3\n'),
+    "learned states": (lambda: custom_modules.Learned("GRU"), '[encoder]\npooling = "mean"\n'),
 }
 
 
@@ -67,7 +67,7 @@ def test_a_server_answers_as_a_module_does(tmp_path: Path, name: str) -> None:
 def test_a_toml_says_how_text_is_split(tmp_path: Path) -> None:
     """And what is cut, and the model's name; rows that no word has don't come along."""
     torch.manual_seed(0)
-    made = theirs.Plain().eval()
+    made = custom_modules.Plain().eval()
     torch.save({"epoch": 3, "state_dict": made.state_dict(), "lr": 0.1}, tmp_path / "model.pt")
     (tmp_path / "words.txt").write_text("".join(f"{word}\n" for word in WORDS), encoding="utf-8")
     toml = tmp_path / "encoder.toml"
@@ -86,7 +86,7 @@ def test_a_toml_says_how_text_is_split(tmp_path: Path) -> None:
 def test_pooling_can_be_said_on_the_command_line(tmp_path: Path) -> None:
     """Which nothing in a state dict tells, as the note says where it is assumed."""
     torch.manual_seed(0)
-    made = theirs.Plain().eval()
+    made = custom_modules.Plain().eval()
     torch.save(made.state_dict(), tmp_path / "model.pt")
     tokenizer = tokenizer_json(tmp_path / "tokenizer.json")
     imported(tmp_path / "model.pt", "--tokenizer", tokenizer, "--pooling", "last_output")
@@ -101,7 +101,7 @@ def test_pooling_can_be_said_on_the_command_line(tmp_path: Path) -> None:
 
 def test_a_server_answers_as_torchscript_does(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    made = theirs.Plain().eval()
+    made = custom_modules.Plain().eval()
     quietly(torch.jit.script, made).save(tmp_path / "model.ts")
     done = imported(tmp_path / "model.ts", "--tokenizer", tokenizer_json(tmp_path / "tokenizer.json"))
     assert "model.ts, torchscript: 1-layer bidirectional LSTM" in done.stdout
@@ -117,15 +117,15 @@ def test_a_server_answers_as_keras_does(tmp_path: Path) -> None:
     source = (tmp_path / "bigru.keras").rename(tmp_path / "model.keras")
     done = imported(source, "--tokenizer", tokenizer_json(tmp_path / "tokenizer.json"), "--max-tokens", "31")
     assert "model.keras, keras: 1-layer bidirectional GRU" in done.stdout
-    ids = np.random.default_rng(5).integers(1, 40, (len(theirs.LENGTHS), max(theirs.LENGTHS)))
-    texts = [" ".join(WORDS[row] for row in found[:n]) for found, n in zip(ids, theirs.LENGTHS, strict=True)]
+    ids = np.random.default_rng(5).integers(1, 40, (len(custom_modules.LENGTHS), max(custom_modules.LENGTHS)))
+    texts = [" ".join(WORDS[row] for row in found[:n]) for found, n in zip(ids, custom_modules.LENGTHS, strict=True)]
     assert np.abs(served(tmp_path, texts) - np.load(tmp_path / "bigru.npy")).max() <= TOLERANCE
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     """And nothing is written."""
     source, out = tmp_path / "model.pt", tmp_path / "new"
-    torch.save(theirs.Plain().state_dict(), source)
+    torch.save(custom_modules.Plain().state_dict(), source)
     tokenizer = tokenizer_json(tmp_path / "tokenizer.json")
     toml = tmp_path / "encoder.toml"
 
@@ -143,11 +143,11 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("".join(f"{word}\n" for word in [*WORDS, "more"]), encoding="utf-8")
     said = '[tokenizer]\nvocabulary = "words.txt"\nunknown = "<unk>"'
     assert "the vocabulary doesn't fit the table: 'more' has row 40, the table rows 0 to 39" in line(text=said)
-    torch.save({**theirs.Plain().state_dict(), "embed.weight": torch.zeros(12, 7)}, source)
+    torch.save({**custom_modules.Plain().state_dict(), "embed.weight": torch.zeros(12, 7)}, source)
     assert "tokenizer.json has the token 'word10' with id 12; the table has rows 0 to 11" in line(
         "--tokenizer", tokenizer
     )
-    torch.save({**theirs.Plain().state_dict(), "embed.weight": torch.full((40, 7), torch.nan)}, source)
+    torch.save({**custom_modules.Plain().state_dict(), "embed.weight": torch.full((40, 7), torch.nan)}, source)
     assert "embed.weight holds NaN or infinite numbers" in line("--tokenizer", tokenizer)
-    torch.save({**theirs.Plain().state_dict(), "embed.weight": torch.zeros(40, 7).half()}, source)
+    torch.save({**custom_modules.Plain().state_dict(), "embed.weight": torch.zeros(40, 7).half()}, source)
     assert "save all weights in one kind" in line("--tokenizer", tokenizer)

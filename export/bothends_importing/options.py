@@ -19,7 +19,7 @@ MAX_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ImportOptions:
     """The caller's options; None where they say nothing."""
 
     encoder: Path | None = None
@@ -50,7 +50,7 @@ class Asked:
 
 _PYTORCH = {"encoder", "tokenizer", "pooling"}
 _INFERSENT = {"vectors", "top", "words", "tokenised", "pooling"}
-READ: dict[Format, set[str]] = {
+OPTIONS_READ: dict[Format, set[str]] = {
     "pytorch": _PYTORCH,
     "torchscript": _PYTORCH,
     "keras": {"encoder", "tokenizer", "head"},

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bothends.validation import printable
 
-from ..source import SourceError, listed
+from ..source import SourceError, join_names
 
 _FIRST = "weight_ih_l0"
 _LIKE_A_TABLE = re.compile("emb|lookup|glove|word_vec", re.IGNORECASE)
@@ -39,16 +39,16 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Candidates:
     """The tensors of a file that no part uses yet."""
 
     file: Path
     tensors: dict[str, Tensor]
 
-    def without(self, names: Iterable[str]) -> "Parts":
+    def without(self, names: Iterable[str]) -> "Candidates":
         """Those that are left when `names` are used."""
         used = set(names)
-        return Parts(self.file, {name: tensor for name, tensor in self.tensors.items() if name not in used})
+        return Candidates(self.file, {name: tensor for name, tensor in self.tensors.items() if name not in used})
 
     def cells(self, named: str | None) -> str:
         """The prefix of an `nn.LSTM`'s or `nn.GRU`'s tensors: "encoder.rnn.", or "" where they have none."""
@@ -99,7 +99,7 @@ class Parts:
         known = [module.name for module in self.modules(dimensions)]
         raise self.refused(
             f"has no {what} {printable(name)}, which names.{key} says; there {'are' if known else 'is'} "
-            f"{listed(known) or 'none'}"
+            f"{join_names(known) or 'none'}"
         )
 
     def _module(self, name: str) -> Linear:
@@ -108,7 +108,7 @@ class Parts:
 
     def listed(self) -> str:
         """Names and shapes, for messages."""
-        return listed([f"{name} {list(tensor.shape)}" for name, tensor in self.tensors.items()]) or "nothing else"
+        return join_names([f"{name} {list(tensor.shape)}" for name, tensor in self.tensors.items()]) or "nothing else"
 
     def refused(self, problem: str) -> SourceError:
         """The error of this file."""

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from bothends_export.encoder import Encoder
-from bothends_importing.pytorch.names import StateDictConfig, read
-from bothends_importing.pytorch.statedict import Mapped, mapped
-from bothends_importing.readers.file import opened
+from bothends_importing.pytorch.config import StateDictConfig, read
+from bothends_importing.pytorch.statedict import MappedEncoder, map_state_dict
+from bothends_importing.readers.file import open_weights
 
 LENGTHS = (1, 2, 5, 9, 31)
 
@@ -88,7 +88,7 @@ class Subclass(nn.LSTM):
         return output[-1]
 
 
-def agree(module: nn.Module, found: Mapped, *, by: float = 1e-6) -> None:
+def agree(module: nn.Module, found: MappedEncoder, *, by: float = 1e-6) -> None:
     """Sentences alone in theirs, all of them in one batch in ours, with any rows in the padding."""
     encoder = Encoder.of_weights(found.encoder, found.weights)
     generator = torch.Generator().manual_seed(5)
@@ -108,10 +108,10 @@ def config(folder: Path, text: str) -> StateDictConfig:
     return read(folder / "names.toml")
 
 
-def imported(file: Path, text: str = "") -> Mapped:
+def map_file(file: Path, text: str = "") -> MappedEncoder:
     """A file mapped as this TOML says."""
     said = config(file.parent, text)
-    return mapped(opened(file, ignore=said.ignore), said)
+    return map_state_dict(open_weights(file, ignore=said.ignore), said)
 
 
 def quietly(make: Any, *arguments: Any) -> Any:

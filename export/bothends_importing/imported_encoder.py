@@ -11,7 +11,7 @@ from bothends.model.architecture import EncoderConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedEncoder:
     """An encoder by our names, whatever its own were."""
 
     encoder: EncoderConfig

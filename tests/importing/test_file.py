@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from bothends_importing.readers.file import opened
+from bothends_importing.readers.file import open_weights
 
 from .hostile import problem, refusal
 
@@ -31,7 +31,7 @@ def same(tensors: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) ->
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_state_dict_of_torch_save_is_read_whatever_its_name(tmp_path: Path, legacy: bool) -> None:
-    read = opened(save(STATE, tmp_path / "weights.h5", _use_new_zipfile_serialization=not legacy))
+    read = open_weights(save(STATE, tmp_path / "weights.h5", _use_new_zipfile_serialization=not legacy))
     assert read.kind == "torch"
     assert same(read.tensors, STATE)
     assert not read.notes
@@ -40,7 +40,7 @@ def test_a_state_dict_of_torch_save_is_read_whatever_its_name(tmp_path: Path, le
 
 def test_safetensors_are_read_with_their_metadata(tmp_path: Path) -> None:
     save_file(STATE, tmp_path / "weights.pt", metadata={"format": "pt"})
-    read = opened(tmp_path / "weights.pt")
+    read = open_weights(tmp_path / "weights.pt")
     assert read.kind == "safetensors"
     assert same(read.tensors, STATE)
     assert read.extras == {"format": "pt"}
@@ -48,7 +48,7 @@ def test_safetensors_are_read_with_their_metadata(tmp_path: Path) -> None:
 
 def test_the_parts_of_laser_s_file_are_told_apart(tmp_path: Path) -> None:
     whole = {"params": {"num_layers": 5, "left_pad": True}, "model": STATE, "dictionary": {"<s>": 0, "▁a": 4}}
-    read = opened(save(whole, tmp_path / "laser.pt"))
+    read = open_weights(save(whole, tmp_path / "laser.pt"))
     assert same(read.tensors, STATE)
     assert read.extras == {"params": {"num_layers": 5, "left_pad": True}, "dictionary": {"<s>": 0, "▁a": 4}}
 
@@ -59,7 +59,7 @@ def test_a_training_checkpoint_gives_its_state_dict_and_no_optimizer(tmp_path: P
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
     whole = {"epoch": 3, "state_dict": model.state_dict(), "optimizer": optimizer.state_dict(), "best": (1, None)}
-    read = opened(save(whole, tmp_path / "last.ckpt"))
+    read = open_weights(save(whole, tmp_path / "last.ckpt"))
     assert same(read.tensors, dict(model.state_dict()))
     assert read.extras["epoch"] == 3
     assert read.extras["best"] == [1, None]
@@ -71,14 +71,14 @@ def test_nested_tensors_without_a_state_dict_get_dotted_names(tmp_path: Path) ->
         "table": STATE["embedding.weight"],
         "n": 2,
     }
-    read = opened(save(whole, tmp_path / "w.pt"))
+    read = open_weights(save(whole, tmp_path / "w.pt"))
     assert list(read.tensors) == ["rnn.w", "rnn.deep.v", "table"]
     assert read.extras["n"] == 2
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
 def test_one_other_kind_of_float_becomes_float32_with_a_note(tmp_path: Path, kind: torch.dtype) -> None:
-    read = opened(save({name: tensor.to(kind) for name, tensor in STATE.items()}, tmp_path / "w.pt"))
+    read = open_weights(save({name: tensor.to(kind) for name, tensor in STATE.items()}, tmp_path / "w.pt"))
     assert same(read.tensors, STATE)
     assert len(read.notes) == 1
     assert str(kind).removeprefix("torch.") in read.notes[0]
@@ -87,14 +87,14 @@ def test_one_other_kind_of_float_becomes_float32_with_a_note(tmp_path: Path, kin
 def test_tied_transposed_and_repeated_tensors_are_read_as_they_look(tmp_path: Path) -> None:
     table = torch.arange(6.0).reshape(2, 3)
     whole = {"a": table, "b": table, "t": table.T, "row": table[1], "h_0": torch.ones(1, 1).expand(4, 2)}
-    read = opened(save(whole, tmp_path / "w.pt"))
+    read = open_weights(save(whole, tmp_path / "w.pt"))
     assert same(read.tensors, whole)
     assert all(tensor.is_contiguous() for tensor in read.tensors.values())
     assert read.tensors["a"].data_ptr() == read.tensors["b"].data_ptr()
 
 
 def test_parameters_and_names_of_a_whole_module_are_plain_tensors(tmp_path: Path) -> None:
-    read = opened(save(dict(nn.LSTM(3, 2).named_parameters()), tmp_path / "w.pt"))
+    read = open_weights(save(dict(nn.LSTM(3, 2).named_parameters()), tmp_path / "w.pt"))
     assert all(type(tensor) is torch.Tensor and not tensor.requires_grad for tensor in read.tensors.values())
 
 
@@ -189,7 +189,7 @@ def test_tensors_that_are_no_weights_are_named(tmp_path: Path, wrong: str) -> No
 
 def test_what_is_ignored_may_be_anything_but_must_be_there(tmp_path: Path) -> None:
     file = save({"a": torch.ones(2), "bn.steps": torch.tensor(3), "bn.x": torch.ones(1).double()}, tmp_path / "w.pt")
-    assert list(opened(file, ignore=("bn.*",)).tensors) == ["a"]
+    assert list(open_weights(file, ignore=("bn.*",)).tensors) == ["a"]
     assert 'ignore names "head.*", which matches none of a, bn.steps, bn.x' in refusal(file, ignore=("head.*",))
     assert "no tensors but those to ignore" in refusal(file, ignore=("*",))
 
@@ -209,7 +209,7 @@ def test_a_small_file_that_holds_itself_many_times_is_read_or_refused_soon(tmp_p
         twice = [twice, twice]
     itself: dict[str, Any] = {"n": 3}
     itself |= {"a": itself, "b": itself}
-    read = opened(save({"w": STATE, "twice": twice, "itself": itself}, tmp_path / "w.pt"))
+    read = open_weights(save({"w": STATE, "twice": twice, "itself": itself}, tmp_path / "w.pt"))
     assert same(read.tensors, STATE)
     assert read.extras["itself"] == {"n": 3}
     assert "nests dicts too deep, or in themselves" in refusal(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bothends.model.architecture import GATES, Cell
 from bothends.validation import printable
 
-from .source import SourceError, listed
+from .source import SourceError, join_names
 
 NAME = re.compile(r"(?:weight_(?:ih|hh|hr)|bias_(?:ih|hh))_l(\d+)(_reverse)?")
 """A tensor of a cell, after its module's name: the layer's number, and whether it reads backward."""
@@ -22,7 +22,7 @@ _BY_GATES = {gates: cell for cell, gates in GATES.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class RecurrentLayers:
     """A stacked LSTM or GRU as PyTorch keeps it."""
 
     cell: Cell
@@ -49,7 +49,7 @@ class Cells:
         }
 
 
-def cells(tensors: dict[str, Tensor], prefix: str, *, file: Path) -> Cells:
+def recurrent_layers(tensors: dict[str, Tensor], prefix: str, *, file: Path) -> RecurrentLayers:
     """The cells whose tensors' names begin with `prefix`, say "enc_lstm.".
 
     Raises SourceError: a tensor is missing, of another shape than its neighbours ask for, or of no LSTM or GRU.
@@ -57,7 +57,7 @@ def cells(tensors: dict[str, Tensor], prefix: str, *, file: Path) -> Cells:
     own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     for first in ("weight_ih_l0", "weight_hh_l0"):
         if first not in own:
-            raise SourceError(f"{file} has no tensor {prefix}{first}; it holds {listed(list(tensors))}")
+            raise SourceError(f"{file} has no tensor {prefix}{first}; it holds {join_names(list(tensors))}")
         if own[first].dim() != 2:
             raise SourceError(f"{file}: {prefix}{first} has shape {list(own[first].shape)}, which is no matrix")
     found = [NAME.fullmatch(name) for name in own]
@@ -66,7 +66,7 @@ def cells(tensors: dict[str, Tensor], prefix: str, *, file: Path) -> Cells:
     module = _module(own, prefix, file)
     _check(own, module, prefix, file)
     cell: Cell = "lstm" if isinstance(module, nn.LSTM) else "gru"
-    return Cells(
+    return RecurrentLayers(
         cell,
         module.input_size,
         module.hidden_size,

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bothends_importing.pytorch.names import StateDictConfig, read
+from bothends_importing.pytorch.config import StateDictConfig, read
 from bothends_importing.readers.file import SourceError
 from tests.support.paths import ROOT
 
-from .theirs import config
+from .custom_modules import config
 
 WRONG = {
     "key": ('[names]\nembeding = "e"', "names.embeding: Extra inputs are not permitted; known are embedding, cells"),
