@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .subjects.subject import About
+from .models.model import ModelInfo
 
 Verdict = Literal["right", "wrong", "unknown", "fact"]
 
@@ -77,7 +77,7 @@ class Encoder:
 class Findings:
     """All of it."""
 
-    about: About
+    about: ModelInfo
     encoder: Encoder
     facts: tuple[Fact, ...]
     diagnoses: tuple[Diagnosis, ...]

@@ -98,10 +98,13 @@ def import_(
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     from rich.console import Console
 
-    from .formats import import_encoder
-    from .writer import must_be_new, write
+    from bothends_export.new_path import must_be_new
 
-    must_be_new(out)
+    from .formats import import_encoder
+    from .source import SourceError
+    from .writer import write
+
+    must_be_new(out, SourceError)
     console = Console()
     options, done = _import_options(given)
     try:

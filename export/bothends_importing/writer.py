@@ -13,17 +13,12 @@ from bothends.validation import one_line
 from bothends_export import checkpoint
 from bothends_export.checkpoint import CheckpointConfig
 from bothends_export.encoder import Encoder
+from bothends_export.new_path import must_be_new
 
 from .imported_encoder import ImportedEncoder
 from .source import SourceError
 
 _LARGEST_FLOAT16 = torch.finfo(torch.float16).max
-
-
-def must_be_new(out: Path) -> None:
-    """Raises SourceError if `out` exists."""
-    if out.exists() or out.is_symlink():
-        raise SourceError(f"{out} exists already; remove it or choose another folder")
 
 
 def write(
@@ -59,7 +54,7 @@ def write(
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
             draft = Path(scratch) / out.name
             checkpoint.save(draft, encoder, config, found.tokenizer, table_dtype=getattr(torch, table))
-            must_be_new(out)
+            must_be_new(out, SourceError)
             draft.rename(out)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from safetensors.torch import save_file
 
 from . import graphs
-from .looked import call, save
+from .examining import call, save
 from .modules import Unpacked, to_onnx
 
 

@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from . import graphs
-from .looked import fact, look, mistakes
+from .examining import fact, look, mistakes
 from .modules import EMBEDDING, HIDDEN, Unpacked, example
 
 Change = Callable[[onnx.GraphProto], None]

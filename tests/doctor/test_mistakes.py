@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from . import graphs
-from .looked import call, fact, look, mistakes, save
+from .examining import call, fact, look, mistakes, save
 from .modules import Unpacked, Written, to_onnx, to_script
 
 BY_HAND: list[tuple[str, dict[str, Any]]] = [

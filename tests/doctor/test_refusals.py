@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from . import graphs
-from .looked import RunsCode, call, save
+from .examining import RunsCode, call, save
 from .modules import Unpacked, Written, to_script
 
 

@@ -13,19 +13,19 @@ from torch import nn
 
 from bothends_doctor.errors import DoctorError
 from bothends_doctor.examine import examine
+from bothends_doctor.loading import open_model
 from bothends_doctor.mistakes import reference
-from bothends_doctor.opened import open_file
 from bothends_doctor.repairing.repair import Repaired, repair
 
 from . import graphs
-from .looked import mistakes, save
+from .examining import mistakes, save
 from .modules import EMBEDDING, HIDDEN, VOCABULARY, Unpacked, Written, to_onnx, to_script
 
 
 def fix(file: Path, out: Path, state_dict: Path | None = None) -> Repaired:
-    subject = open_file(file)
-    known = reference.load(state_dict, subject.shapes) if state_dict else None
-    return repair(examine(subject, known), known, out)
+    model = open_model(file)
+    known = reference.load(state_dict, model.shapes) if state_dict else None
+    return repair(examine(model, known), known, out)
 
 
 def run(file: Path, tokens: NDArray[Any], lengths: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -163,7 +163,7 @@ def test_what_cant_be_repaired_says_why_and_leaves_nothing(tmp_path: Path, name:
 def test_a_rewritten_model_that_is_still_wrong_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof is what decides: here the weights are written wrong."""
     graphs.build(tmp_path / "encoder.onnx", pooling="swapped_halves")
-    monkeypatch.setattr("bothends_doctor.repairing.recurrent_graph.TORCH_TO_ONNX", {"lstm": (0, 1, 2, 3)})
+    monkeypatch.setattr("bothends_export.graph.tensors.TORCH_TO_ONNX", {"lstm": (0, 1, 2, 3)})
     with pytest.raises(DoctorError, match=r"rewritten, it is .* off PyTorch; nothing was written"):
         fix(tmp_path / "encoder.onnx", tmp_path / "out.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.onnx"]

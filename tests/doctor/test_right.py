@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from bothends.model.bundle import Bundle
 
 from . import graphs
-from .looked import fact, look, mistakes, save
+from .examining import fact, look, mistakes, save
 from .modules import Written, to_onnx, to_script
 
 BY_HAND: list[dict[str, Any]] = [
@@ -163,5 +163,5 @@ def test_weights_that_blow_rounding_up_are_judged_by_what_float32_can_do(tmp_pat
             tensor.raw_data = (numpy_helper.to_array(tensor) * 6).astype(np.float32).tobytes()
     onnx.save(model, str(tmp_path / "encoder.onnx"))
     examined = look(tmp_path / "encoder.onnx")
-    assert examined.bench.bounds.noise > 1e-6
+    assert examined.harness.bounds.noise > 1e-6
     assert examined.findings.diagnoses == ()

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..subjects.subject import Head, Seen
+from ..models.model import Activation, Head, Inspection
 from .readings import MISTAKES, OF_SWAPPED, RIGHT, Context, Reading, constant_steps
-from .recurrence import Array, Stack, States, run
+from .recurrence import Array, States, run
 
 _RIGHT_WITHIN = 2e-5
 """Largest difference, for values up to 1, of what is right: float32 rounds differently from one library to another."""
@@ -43,7 +43,7 @@ class Match:
     reading: Reading
     packed: bool
     """Whether it is of states that stop at the sentence's end."""
-    seen: Seen
+    seen: Activation
     """Where in the file."""
     head: Head
     difference: float
@@ -66,16 +66,9 @@ class Computed:
     """Of cells that take the batch for the time."""
 
     @classmethod
-    def of(
-        cls,
-        stack: Stack,
-        vectors: Array,
-        lengths: NDArray[np.int64],
-        *,
-        packed: Sequence[bool] | None,
-        swaps_axes: bool,
-    ) -> "Computed":
-        """By `stack` as it is. `packed` of None says that nothing can be seen: then all is tried."""
+    def of(cls, inspection: Inspection, vectors: Array, lengths: NDArray[np.int64]) -> "Computed":
+        """Compute by the file's own weights. Where it can't be seen which layers are packed, all is tried."""
+        stack, packed = inspection.stack, inspection.packed
         every = [True] * len(stack.layers)
 
         def context(states: States) -> Context:
@@ -84,7 +77,7 @@ class Computed:
         right = context(run(stack, vectors, lengths, packed=every))
         told = packed if packed is not None else [False] * len(stack.layers)
         as_run = None if all(told) else context(run(stack, vectors, lengths, packed=told))
-        if not swaps_axes and packed is not None:
+        if not inspection.swaps_axes and packed is not None:
             return cls(right, as_run)
         turned = np.ascontiguousarray(vectors.swapaxes(0, 1))
         steps = np.full(len(turned), turned.shape[1])
@@ -106,7 +99,7 @@ class Computed:
         return None if context is None else reading.compute(context)
 
 
-Observation = tuple[Sequence[Seen], Computed]
+Observation = tuple[Sequence[Activation], Computed]
 """What the file computed for a batch, and what PyTorch did."""
 
 
@@ -124,13 +117,13 @@ def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bo
     return None
 
 
-def _preference(found: Match, place: Seen, bounds: Bounds) -> tuple[bool, bool, bool, float]:
+def _preference(found: Match, place: Activation, bounds: Bounds) -> tuple[bool, bool, bool, float]:
     misread = bool(place.sources) and found.reading.source not in place.sources
     far = found.difference > bounds.right(place.rows)
     return (far or not found.is_right, far, misread, found.difference)
 
 
-def _fitting(place: Seen, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
+def _fitting(place: Activation, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
     for reading, packed in computed.readings():
         rows = computed.rows(reading, packed=packed)
         if rows is None:
@@ -143,7 +136,7 @@ def _fitting(place: Seen, computed: Computed, heads: Sequence[Head], bounds: Bou
                 yield Match(reading, packed, place, head, difference)
 
 
-def _still(found: Match, seen: Sequence[Seen], computed: Computed, bounds: Bounds) -> Match | None:
+def _still(found: Match, seen: Sequence[Activation], computed: Computed, bounds: Bounds) -> Match | None:
     """The match, if it holds of another batch too."""
     rows = computed.rows(found.reading, packed=found.packed)
     place = next((one for one in seen if one.where == found.seen.where), None)

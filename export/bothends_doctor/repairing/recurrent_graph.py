@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
-from bothends_export.graph import TORCH_TO_ONNX, reorder
+from bothends.model.graph import Graph
+from bothends_export.graph import cell_tensors, node_protos
 
 from ..mistakes.recurrence import Direction, Stack
 
@@ -20,28 +21,33 @@ LEAST_OPSET = 11
 _AXES_ARE_INPUTS = {"ReduceSum": 13, "ReduceMax": 18, "Unsqueeze": 13}
 
 
-class Middle:
+class RecurrentGraph:
     """Nodes and initialisers, collected."""
 
     def __init__(self, opset: int) -> None:
         self.opset = opset
-        self.nodes: list[onnx.NodeProto] = []
-        self.initialisers: list[onnx.TensorProto] = []
+        self._graph = Graph()
+
+    @property
+    def nodes(self) -> list[onnx.NodeProto]:
+        """Nodes so far, in the order in which they run."""
+        return node_protos(self._graph)
+
+    @property
+    def initialisers(self) -> list[onnx.TensorProto]:
+        """Numbers that the nodes read."""
+        return [numpy_helper.from_array(array, name) for name, array in self._graph.constants.items()]
 
     def add(self, kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> str:
-        """A node; the name of its first output that has one."""
-        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), **attributes))
-        return next(name for name in outputs if name)
+        """Add a node. Returns the name of its last output."""
+        return self._graph.add(kind, inputs, *outputs, **attributes)
 
     def constant(self, name: str, values: Any, dtype: Any = np.int64) -> str:
-        """An initialiser; two of one name are the same."""
-        name = f"doctor_{name}"
-        if all(tensor.name != name for tensor in self.initialisers):
-            self.initialisers.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
-        return name
+        """Keep numbers under a name, once. Returns the name, which is prefixed."""
+        return self._graph.constant(f"doctor_{name}", np.asarray(values, dtype=dtype))
 
     def over(self, kind: str, tensor: str, axis: int, output: str, **attributes: Any) -> str:
-        """A node that works along an axis, which is an input or an attribute, as the opset has it."""
+        """Add a node that works along an axis, which is an input or an attribute, as the opset has it."""
         if self.opset >= _AXES_ARE_INPUTS[kind]:
             return self.add(kind, [tensor, self.constant(f"axis_{axis}", [axis])], output, **attributes)
         return self.add(kind, [tensor], output, axes=[axis], **attributes)
@@ -62,16 +68,10 @@ class Middle:
     def _layer(
         self, stack: Stack, layer: tuple[Direction, ...], number: int, below: str, lengths: str, *, uses_output: bool
     ) -> str:
-        names = {"W": ("weight_ih",), "R": ("weight_hh",), "B": ("bias_ih", "bias_hh")}
-        weights = []
-        for short, parts in names.items():
-            arrays = [
-                np.concatenate(
-                    [reorder(getattr(one, part), TORCH_TO_ONNX[stack.cell], stack.hidden_size) for part in parts]
-                )
-                for one in layer
-            ]
-            weights.append(self.constant(f"{short}{number}", np.stack(arrays), np.float32))
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        directions = [{kind: getattr(one, kind) for kind in kinds} for one in layer]
+        tensors = cell_tensors(directions, stack.cell, stack.hidden_size)
+        weights = [self.constant(f"{name}{number}", array, np.float32) for name, array in tensors.items()]
         attributes: dict[str, Any] = {"hidden_size": stack.hidden_size}
         attributes["direction"] = "bidirectional" if len(layer) == 2 else "forward"
         if stack.cell == "gru":

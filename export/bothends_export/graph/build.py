@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bothends.model.architecture import EncoderConfig
 from bothends.model.graph import INPUTS, OUTPUTS, TABLE, Graph, encoder_graph
 
-from .tensors import Weights, initialisers
+from .tensors import Weights, named_as_in_graph
 
 OPSET = 17
 """Version of ONNX's operators. onnxruntime's CUDA provider registers every node used here at this version; newer ones
@@ -23,7 +23,9 @@ def build(weights: Weights, config: EncoderConfig) -> onnx.ModelProto:
     """
     graph = encoder_graph(config, half_table=weights[TABLE].dtype == "float16")
     model = helper.make_model(
-        helper.make_graph(nodes(graph), "bothends", _inputs(), _outputs(config), _initialisers(graph, weights, config)),
+        helper.make_graph(
+            node_protos(graph), "bothends", _inputs(), _outputs(config), _numbers(graph, weights, config)
+        ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="bothends",
     )
@@ -32,7 +34,7 @@ def build(weights: Weights, config: EncoderConfig) -> onnx.ModelProto:
     return model
 
 
-def nodes(graph: Graph) -> list[onnx.NodeProto]:
+def node_protos(graph: Graph) -> list[onnx.NodeProto]:
     """Nodes of a graph as ONNX has them."""
     return [
         helper.make_node(node.operator, node.inputs, node.outputs, node.name or None, **dict[str, Any](node.attributes))
@@ -40,9 +42,9 @@ def nodes(graph: Graph) -> list[onnx.NodeProto]:
     ]
 
 
-def _initialisers(graph: Graph, weights: Weights, config: EncoderConfig) -> list[onnx.TensorProto]:
+def _numbers(graph: Graph, weights: Weights, config: EncoderConfig) -> list[onnx.TensorProto]:
     """Every number that the nodes read, in the order in which they do."""
-    held = {**initialisers(weights, config), **graph.constants}
+    held = {**named_as_in_graph(weights, config), **graph.constants}
     read = dict.fromkeys(name for node in graph.nodes for name in node.inputs if name in held)
     return [numpy_helper.from_array(held[name], name) for name in read]
 

@@ -11,34 +11,34 @@ from numpy.typing import NDArray
 from bothends.validation import printable
 
 from ..errors import DoctorError
-from ..mistakes.harness import Bench
+from ..mistakes.harness import Harness
 from ..mistakes.readings import joined
 from ..mistakes.recurrence import Array, Stack
-from . import onnxfile, roles, structure
-from .onnxfile import Graph
-from .subject import About, Batch, Head, Learned, Port, Seen, Tokens
+from . import onnx_graph, onnx_layers, roles
+from .model import Activation, Batch, Head, Inspection, ModelInfo, Port, Tokens
+from .onnx_graph import Graph
 
 _GUESSED_VOCABULARY = 8
 """Where no table is found: ids that any model has."""
 
 
-class OnnxSubject:
+class OnnxModel:
     """An ONNX encoder. Raises DoctorError where it has no LSTM or GRU that PyTorch has too."""
 
     heads: tuple[Head, ...] = ()
 
     def __init__(self, path: Path, *, output: str | None = None) -> None:
-        model = onnxfile.load(path)
+        model = onnx_graph.load(path)
         self.graph = Graph(model)
-        self.layers = structure.layers(self.graph)
-        self.inputs = {port.role: port for port in roles.assign(onnxfile.ports(self.graph.inputs))}
-        outputs = onnxfile.ports(model.graph.output)
-        self.about = About(
+        self.layers = onnx_layers.layers(self.graph)
+        self.inputs = {port.role: port for port in roles.assign(onnx_graph.ports(self.graph.inputs))}
+        outputs = onnx_graph.ports(model.graph.output)
+        self.about = ModelInfo(
             str(path),
             "ONNX",
             printable(f"{model.producer_name} {model.producer_version}".strip()) or "not named",
             self.graph.opset,
-            tuple(roles.assign(onnxfile.ports(self.graph.inputs))),
+            tuple(roles.assign(onnx_graph.ports(self.graph.inputs))),
             outputs,
         )
         self.tokens = self.inputs["tokens"]
@@ -54,7 +54,7 @@ class OnnxSubject:
                 if name and name not in self.graph.constants and all(name != fed.name for fed in self.graph.inputs)
             ),
         )
-        self._weights = structure.weights(self.graph, self.layers)
+        self._weights = onnx_layers.weights(self.graph, self.layers)
         self.shapes = Stack(self.layers[0][0].cell, tuple(map(tuple, self._weights)))
         self.vocabulary: int | None = None
         self.table: str | None = None
@@ -62,7 +62,7 @@ class OnnxSubject:
             self.vocabulary, self.table = self._table()
         self.features = self._features()
 
-    def otherwise(self) -> None:
+    def alternative(self) -> None:
         """The graph says what it reads."""
 
     def _features(self) -> int:
@@ -108,7 +108,7 @@ class OnnxSubject:
         found = {name}
         for node in reversed(self.graph.nodes):
             if found.intersection(node.output) and not self._cells.keys() & set(node.output):
-                found.update(node.input if node.op_type not in onnxfile.BY_VALUE_FREE else ())
+                found.update(node.input if node.op_type not in onnx_graph.BY_VALUE_FREE else ())
         return frozenset(kind for cell, kind in self._cells.items() if cell in found)
 
     def _table(self) -> tuple[int, str | None]:
@@ -148,18 +148,18 @@ class OnnxSubject:
                 feeds[port.name] = np.zeros(axes, dtype=port.dtype)
         return feeds
 
-    def run(self, batch: Batch, *, batch_axis: int) -> list[Seen]:
+    def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
         """Each cut's value, where it has a row a sentence; the output is the last. Raises RunFailedError."""
         names = [name for name, _ in self._cuts]
         values = self.graph.values(names, self.feeds(batch, batch_axis=batch_axis))
         rows = [_rows(value, len(batch), batch.time) for value in values[:-1]]
         seen = [
-            Seen(name, value, sources)
+            Activation(name, value, sources)
             for (name, sources), value in zip(self._cuts[:-1], rows, strict=True)
             if value is not None
         ]
         name, sources = self._cuts[-1]
-        return [*seen, Seen(name, self._output_rows(values[-1], batch), sources)]
+        return [*seen, Activation(name, self._output_rows(values[-1], batch), sources)]
 
     def _output_rows(self, value: NDArray[Any], batch: Batch) -> Array:
         rows = _rows(value, len(batch), batch.time)
@@ -170,7 +170,7 @@ class OnnxSubject:
             return np.asarray(value, dtype=np.float32)  # whoever laid out the axes sees from the shape that it's wrong
         return rows
 
-    def learn(self, batch: Batch, *, batch_axis: int) -> Learned:
+    def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
         """Weights, initial states, and what each node is told of the lengths."""
         every = [node for layer in self.layers for node in layer]
         names = [
@@ -185,11 +185,11 @@ class OnnxSubject:
         for layer, directions in zip(self.layers, self._weights, strict=True):
             ends = [values.get(node.input("sequence_lens") or "") for node in layer]
             packed.append(all(end is not None and np.array_equal(np.sort(end), np.sort(batch.lengths)) for end in ends))
-            made, unequal = structure.with_initial(directions, [_initial(node, values) for node in layer])
+            made, unequal = onnx_layers.with_initial(directions, [_initial(node, values) for node in layer])
             layers.append(tuple(made))
             differs |= unequal
         stack = Stack(self.layers[0][0].cell, tuple(layers), all(node.linear_before_reset for node in every))
-        return Learned(stack, tuple(packed), self._swaps_axes(batch, batch_axis), differs)
+        return Inspection(stack, tuple(packed), self._swaps_axes(batch, batch_axis), differs)
 
     def _swaps_axes(self, batch: Batch, batch_axis: int) -> bool:
         """Whether the first axis of what the cells read is the batch: told by a batch of one sentence many times."""
@@ -207,21 +207,21 @@ class OnnxSubject:
         read = self._read(replace(batch, lengths=np.full(len(batch), batch.time)), batch_axis)
         return read if self._swaps_axes(batch, batch_axis) else np.ascontiguousarray(read.swapaxes(0, 1))
 
-    def raw_shape(self, name: str, bench: Bench) -> tuple[int, ...]:
+    def raw_shape(self, name: str, harness: Harness) -> tuple[int, ...]:
         """The shape that a tensor has in the graph, for the batch that the bench looks at first."""
-        batch = bench.batch(bench.size, bench.time).rows(slice(bench.layout.batch))
-        (value,) = self.graph.values([name], self.feeds(batch, batch_axis=bench.layout.batch_axis))
+        batch = harness.batch(harness.size, harness.time).rows(slice(harness.layout.batch))
+        (value,) = self.graph.values([name], self.feeds(batch, batch_axis=harness.layout.batch_axis))
         return value.shape
 
     def look_up(self, ids: Tokens) -> Array | None:
         """Rows of the table that was found; None where there is none."""
         if self.table is None:
             return None
-        (values,) = structure.constants(self.graph, [self.table])
+        (values,) = onnx_layers.constants(self.graph, [self.table])
         return np.asarray(values[ids], dtype=np.float32)
 
 
-def _initial(node: structure.Node, values: dict[str, NDArray[Any]]) -> tuple[Any, Any]:
+def _initial(node: onnx_layers.Node, values: dict[str, NDArray[Any]]) -> tuple[Any, Any]:
     return values.get(node.input("initial_h") or ""), values.get(node.input("initial_c") or "")
 
 

@@ -14,7 +14,7 @@ from onnx import external_data_helper, helper, numpy_helper
 from bothends.validation import printable
 
 from ..errors import DoctorError, RunFailedError
-from .subject import Port
+from .model import Port
 
 BY_VALUE_FREE = ("Shape", "Size")
 """Operators whose result depends on an input's shape, but not on what is in it."""

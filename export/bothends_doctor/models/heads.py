@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from ..mistakes.recurrence import Array
-from .subject import Head
+from .model import Head
 
 _NONE = "none"
 _EPSILON = 1e-12

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bothends.validation import printable
 
 from ..errors import DoctorError
-from .subject import Port
+from .model import Port
 
 
 def assign(ports: Sequence[Port]) -> tuple[Port, ...]:

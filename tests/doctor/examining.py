@@ -9,14 +9,14 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from bothends_doctor.command import doctor
-from bothends_doctor.examine import Examined, examine
+from bothends_doctor.examine import Examination, examine
+from bothends_doctor.loading import open_model
 from bothends_doctor.mistakes import reference
-from bothends_doctor.opened import open_file
 
 
-def look(file: Path, state_dict: Path | None = None) -> Examined:
-    subject = open_file(file)
-    return examine(subject, reference.load(state_dict, subject.shapes) if state_dict else None)
+def look(file: Path, state_dict: Path | None = None) -> Examination:
+    model = open_model(file)
+    return examine(model, reference.load(state_dict, model.shapes) if state_dict else None)
 
 
 def mistakes(file: Path, state_dict: Path | None = None) -> list[str]:
@@ -28,7 +28,7 @@ def save(weights: dict[str, NDArray[np.float32]], file: Path) -> Path:
     return file
 
 
-def fact(examined: Examined, about: str) -> Any:
+def fact(examined: Examination, about: str) -> Any:
     return next(fact for fact in examined.findings.facts if fact.about == about)
 
 

@@ -19,12 +19,12 @@ from ..mistakes.readings import joined
 from ..mistakes.recurrence import Array, Stack
 from ..mistakes.reference import RECURRENT, stack_of
 from .heads import guesses
-from .subject import About, Batch, Learned, Port, Seen, Tokens
+from .model import Activation, Batch, Inspection, ModelInfo, Port, Tokens
 
 _MOST_FROZEN = 4096
 
 
-class ScriptSubject:
+class TorchScriptModel:
     """A TorchScript encoder. Raises DoctorError where it has no LSTM or GRU, or unknown arguments."""
 
     def __init__(self, path: Path, *, output: str | None = None, reads_ids: bool = True) -> None:
@@ -48,13 +48,13 @@ class ScriptSubject:
         self._arguments = _arguments(self.module, path, reads_ids=self.table is not None)
         self._index = _index(output, path)
         self.output = Port("output" if output is None else output, "float32", None)
-        self.about = About(str(path), "TorchScript", "PyTorch", None, self._arguments, (self.output,))
+        self.about = ModelInfo(str(path), "TorchScript", "PyTorch", None, self._arguments, (self.output,))
 
-    def otherwise(self) -> "ScriptSubject | None":
+    def alternative(self) -> "TorchScriptModel | None":
         """The same file taken to read vectors: its table may be unused."""
         if self.table is None:
             return None
-        return ScriptSubject(self._path, output=self._asked, reads_ids=False)
+        return TorchScriptModel(self._path, output=self._asked, reads_ids=False)
 
     @property
     def declared(self) -> tuple[int | None, int | None]:
@@ -91,7 +91,7 @@ class ScriptSubject:
                 yield torch.zeros(len(self.stack.layers) * self.stack.directions, len(batch), self.stack.state_size)
 
     @torch.inference_mode()
-    def run(self, batch: Batch, *, batch_axis: int) -> list[Seen]:
+    def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
         """The output. Sorts the sentences by length first, and back, where the module asks for that."""
         try:
             return [self._seen(self._call(batch, batch_axis), batch)]
@@ -100,7 +100,7 @@ class ScriptSubject:
             if "sorted" not in str(error) or np.array_equal(order, np.arange(len(batch))):
                 raise
             seen = self._seen(self._call(batch.rows(order), batch_axis), batch)
-            return [Seen(seen.where, seen.rows[np.argsort(order)])]
+            return [Activation(seen.where, seen.rows[np.argsort(order)])]
 
     def _call(self, batch: Batch, batch_axis: int) -> Any:
         try:
@@ -110,13 +110,13 @@ class ScriptSubject:
         except Exception as error:  # a stranger's code may raise anything
             raise RunFailedError(_last_line(error)) from error
 
-    def _seen(self, answer: Any, batch: Batch) -> Seen:
+    def _seen(self, answer: Any, batch: Batch) -> Activation:
         rows = _chosen(answer, self._index, batch)
         if rows.ndim == 3 and rows.shape[0] * rows.shape[1] == len(batch):
             rows = rows.reshape(len(batch), -1)
         elif rows.ndim == 3 and rows.shape[1] == len(batch) and self._is_states(rows, batch.time):
             rows = joined(rows)
-        return Seen("output", rows)
+        return Activation("output", rows)
 
     def _is_states(self, rows: Array, time: int) -> bool:
         """Whether [n, batch, size] is h_n, and not the output of every step."""
@@ -124,9 +124,9 @@ class ScriptSubject:
         of_size = rows.shape[0] in (directions, layers * directions) and rows.shape[2] == self.stack.state_size
         return of_size and (directions == 2 or rows.shape[0] != time)
 
-    def learn(self, batch: Batch, *, batch_axis: int) -> Learned:  # noqa: ARG002  a Subject's arguments
+    def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:  # noqa: ARG002  a Subject's arguments
         """Its parameters; what its code does with them can't be seen."""
-        return Learned(self.stack, None)
+        return Inspection(self.stack, None)
 
     def look_up(self, ids: Tokens) -> Array | None:
         """Rows of the table; None where it reads vectors."""

@@ -15,7 +15,7 @@ from bothends_export.graph import ONNX_TO_TORCH, reorder
 
 from ..errors import DoctorError
 from ..mistakes.recurrence import Direction
-from .onnxfile import Graph, with_outputs
+from .onnx_graph import Graph, with_outputs
 
 _ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
 _HIDDEN_IN = {

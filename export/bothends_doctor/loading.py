@@ -4,10 +4,10 @@ import zipfile
 from pathlib import Path
 
 from .errors import DoctorError
-from .subjects.subject import Subject
+from .models.model import Model
 
 
-def open_file(path: Path, *, output: str | None = None) -> Subject:
+def open_model(path: Path, *, output: str | None = None) -> Model:
     """An ONNX or TorchScript encoder. `output` names the one to examine. Raises DoctorError."""
     if path.is_dir():
         raise DoctorError(f"{path} is a folder; give the ONNX or TorchScript file in it")
@@ -24,12 +24,12 @@ def open_file(path: Path, *, output: str | None = None) -> Subject:
         raise DoctorError(f"{path} is a pickle, which isn't opened; export the model to ONNX or TorchScript first")
     if head.startswith(b"\x89HDF"):
         raise DoctorError(f"{path} is HDF5, as Keras writes it; convert it to ONNX first")
-    from .subjects.onnx import OnnxSubject
+    from .models.onnx import OnnxModel
 
-    return OnnxSubject(path, output=output)
+    return OnnxModel(path, output=output)
 
 
-def _zipped(path: Path, output: str | None) -> Subject:
+def _zipped(path: Path, output: str | None) -> Model:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -40,6 +40,6 @@ def _zipped(path: Path, output: str | None) -> Subject:
             f"{path} holds weights or something else, but no TorchScript; export the model first and give these "
             "weights with --state-dict"
         )
-    from .subjects.script import ScriptSubject
+    from .models.torchscript import TorchScriptModel
 
-    return ScriptSubject(path, output=output)
+    return TorchScriptModel(path, output=output)

@@ -30,7 +30,7 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ModelInfo:
     """What the file says of itself."""
 
     path: str
@@ -73,7 +73,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Activation:
     """Rows that the file computed at one place through which all that it reads of the states goes."""
 
     where: str
@@ -105,7 +105,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class Inspection:
     """What the file turns out to hold once it ran."""
 
     stack: Stack
@@ -118,10 +118,10 @@ class Learned:
     """Its initial states differ from row to row of the batch."""
 
 
-class Subject(Protocol):
+class Model(Protocol):
     """An opened encoder."""
 
-    about: About
+    about: ModelInfo
     output: Port
     """The output that is examined."""
     shapes: Stack
@@ -141,13 +141,13 @@ class Subject(Protocol):
     def numbers(self) -> tuple[int, ...]:
         """Constants in it that may be a frozen size."""
 
-    def otherwise(self) -> "Subject | None":
+    def alternative(self) -> "Model | None":
         """The same file under another guess of what it reads, for when it can't be run under this one."""
 
-    def run(self, batch: Batch, *, batch_axis: int) -> list[Seen]:
+    def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
         """What it computes, the output last. Raises RunFailedError."""
 
-    def learn(self, batch: Batch, *, batch_axis: int) -> Learned:
+    def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
         """Its weights and their use, by a run of `batch`. Raises DoctorError where they are none that PyTorch has."""
 
     def look_up(self, ids: Tokens) -> Array | None:
