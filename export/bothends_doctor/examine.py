@@ -25,7 +25,7 @@ _TIME_MOST = 64
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What an examination has at hand beside its findings; repair builds on it."""
+    """An examination: its findings, and what it had at hand, on which a repair builds."""
 
     model: Model
     harness: Harness
@@ -41,7 +41,7 @@ class Examination:
 
 
 def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0) -> Examination:
-    """Raises DoctorError where the subject can't be run or rebuilt."""
+    """Examine a model. Raises DoctorError where it can't be run or rebuilt."""
     random = np.random.default_rng(seed)
     harness = find_layout(model, random)
     model = harness.model
@@ -82,7 +82,7 @@ def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0)
 
 
 def _mistakes(results: Sequence[ProbeResult]) -> list[str]:
-    """Their keys, each once, but for those that another explains."""
+    """Keys of the mistakes found, each once, but for those that another explains."""
     keys = dict.fromkeys(key for result in results for key in result.mistakes)
     if keys.keys() & {"not_repeatable", "initial_by_row", "batch_time_mixed"}:
         for explained in ("padding_leaks", "rows_mix"):
@@ -91,7 +91,7 @@ def _mistakes(results: Sequence[ProbeResult]) -> list[str]:
 
 
 def _check_numbers(model: Model, inspection: Inspection) -> None:
-    """onnxruntime may hide a NaN in a weight behind its activations."""
+    """Raise DoctorError for a NaN in a weight, which onnxruntime may hide behind its activations."""
     for number, layer in enumerate(inspection.stack.layers):
         for direction in layer:
             arrays = (direction.weight_ih, direction.weight_hh, direction.bias_ih, direction.bias_hh)
@@ -111,7 +111,7 @@ def _noise(harness: Harness, stack: Stack) -> float:
 
 
 def _matched(harness: Harness, inspection: Inspection, batch: Batch) -> tuple[Match | None, Batch, list[Activation]]:
-    """The reading that fits, and the batch in which it does: at another time than the first where one is frozen in."""
+    """The reading that fits, and the batch in which it does, which has another time where one is frozen in."""
     seen = harness.run(batch)
     found = _match(harness, inspection, batch, seen)
     # a sum, and a division behind it: by a time that was frozen in, it would be a mean at that time only
@@ -132,7 +132,7 @@ def _matched(harness: Harness, inspection: Inspection, batch: Batch) -> tuple[Ma
 
 
 def _match(harness: Harness, inspection: Inspection, batch: Batch, seen: list[Activation]) -> Match | None:
-    """In several batches: in one alone, a narrow encoder may do the right thing by chance."""
+    """Find the reading in several batches: in one alone, a narrow encoder may do the right thing by chance."""
     observations = [(seen, computed(harness, inspection, batch))]
     for _ in range(_BATCHES - 1):
         other = harness.batch(len(batch), batch.time, harness.random.permutation(batch.lengths))
@@ -146,7 +146,7 @@ def computed(harness: Harness, inspection: Inspection, batch: Batch) -> Computed
 
 
 def right_rows(harness: Harness, batch: Batch, stack: Stack, key: str) -> Array | None:
-    """What is right for `batch`: each sentence by itself, by PyTorch."""
+    """Right rows for `batch`, as PyTorch computes each sentence by itself."""
     states = run(stack, harness.vectors(batch), batch.lengths, packed=[True] * len(stack.layers))
     return right(key).compute(Context(states, batch.lengths, stack.directions))
 

@@ -8,7 +8,7 @@ from .models.model import Model
 
 
 def open_model(path: Path, *, output: str | None = None) -> Model:
-    """An ONNX or TorchScript encoder. `output` names the one to examine. Raises DoctorError."""
+    """Open an ONNX or TorchScript encoder; `output` names the output to examine. Raises DoctorError."""
     if path.is_dir():
         raise DoctorError(f"{path} is a folder; give the ONNX or TorchScript file in it")
     try:

@@ -23,7 +23,7 @@ from .equivalence import Advance, verify
 from .new_path import must_be_new
 
 TOLERANCE = 1e-5
-"""What a CPU in float32 may differ from PyTorch."""
+"""Largest difference of a CPU in float32 from PyTorch."""
 
 
 def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advance: Advance = lambda _: None) -> Bundle:
@@ -63,7 +63,7 @@ def arrays(checkpoint: Checkpoint) -> graph.Weights:
 
 
 def _bundle_config(config: CheckpointConfig, cosine_to_final_states: float | None) -> dict[str, Any]:
-    """BundleConfig's fields, but for the hashes."""
+    """Fields of the bundle's config, but for the hashes."""
     sizes = config.encoder.model_dump()
     return {
         "name": config.name,

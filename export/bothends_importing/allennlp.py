@@ -35,10 +35,10 @@ _THEN: dict[str, Then] = {"linear": "none", "tanh": "tanh", "relu": "relu"}
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How the model's reader makes tokens of text, and rows of tokens."""
+    """Settings by which the model's reader makes tokens of text, and rows of tokens."""
 
     split: str
-    """"whitespace", or what its config calls another way."""
+    """Way to split text: "whitespace", or what its config calls another one."""
     namespace: str = "tokens"
     lower: bool = False
     before: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ def allennlp(archive: Archive, options: ImportOptions) -> ImportedEncoder:
 
 
 def _only(pattern: re.Pattern[str], tensors: Iterable[str], what: str, archive: Archive) -> tuple[str, str]:
-    """The one tensor that matches, and the pattern's first group in it."""
+    """Name of the one tensor that matches, and the pattern's first group in it."""
     found = [match for name in tensors if (match := pattern.fullmatch(name))]
     if len(found) != 1:
         raise SourceError(
@@ -94,7 +94,7 @@ def _only(pattern: re.Pattern[str], tensors: Iterable[str], what: str, archive: 
 def _projection(
     tensors: dict[str, Tensor], table_name: str, table: Tensor, inputs: int, archive: Archive
 ) -> dict[str, str]:
-    """Our names of the embedder's linear layer to theirs; empty where it has none."""
+    """Names of the embedder's linear layer, ours to theirs; empty where it has none."""
     prefix = table_name.removesuffix("weight") + "_projection."
     names = {f"input_projection.{part}": f"{prefix}{part}" for part in ("weight", "bias")}
     if table.dim() != 2:
@@ -191,7 +191,7 @@ def _reading(archive: Archive, embedder: str, options: ImportOptions) -> _Readin
 
 
 def _vocabulary(archive: Archive, reading: _Reading, rows: int) -> dict[str, int]:
-    """Which row each token has. Row 0, of padding, is no word's."""
+    """Row of each token. Row 0, of padding, is no word's."""
     if archive.vocabulary is None:
         raise SourceError(f"{archive.source} has no vocabulary; give the folder that AllenNLP wrote with --vocabulary")
     try:

@@ -1,4 +1,4 @@
-"""`bothends import`: what an encoder's own library wrote in, a checkpoint out; shown before anything is written.
+"""`bothends import`: a file of an encoder's own library in, a checkpoint out; shown before anything is written.
 
 Imports of torch and its like stand inside the functions: `bothends --help` lists this command without them.
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _PARTS = ("embedding", "input_projection", "lstm", "gru", "h_0", "c_0", "head")
-"""Of an encoder, as a token passes them."""
+"""Parts of an encoder, as a token passes them."""
 
 
 def _source_options(command: FunctionT) -> FunctionT:
-    """What a format needs beside the source."""
+    """Add the options that a format needs beside the source."""
     for option in reversed(
         [
             click.option("--format", "format_name", type=click.Choice(FORMATS), metavar="FORMAT",
@@ -147,7 +147,7 @@ def _understood(source: Path, chosen: str, found: "ImportedEncoder") -> "Text":
 
 
 def _tensors(found: "ImportedEncoder") -> "Table":
-    """Which tensor became which."""
+    """Table of which tensor became which."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -162,7 +162,7 @@ def _tensors(found: "ImportedEncoder") -> "Table":
 
 
 def _notes(notes: list[str]) -> "Table":
-    """What differs from the original, each as a paragraph."""
+    """Differences from the original, each as a paragraph."""
     from rich.table import Table
     from rich.text import Text
 

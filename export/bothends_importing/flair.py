@@ -29,7 +29,7 @@ _MAP = "word_reprojection_map."
 _CELLS = "rnn."
 _TOKENISED = "Text is split at whitespace only: send sentences as tokens, as flair's Sentence([…]) takes them."
 _UNKNOWN = "unknown word"
-"""No text has it, as it holds a space."""
+"""Word for all unknown ones. No text has it, as it holds a space."""
 _HOW = "save it with torch.save(embeddings.save_embeddings(), FILE)"
 
 
@@ -39,7 +39,7 @@ class _Lookup:
 
     rows: dict[str, int]
     lower: bool
-    """Whether words are put into lower case first."""
+    """True if words are put into lower case first."""
     notes: list[str]
 
 
@@ -80,7 +80,7 @@ def flair(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
 
 
 def _word_embeddings(source: WeightsFile) -> dict[str, Any]:
-    """What the file says of its only token embeddings."""
+    """Description that the file has of its only token embeddings."""
     stacked = source.extras.get("embeddings")
     kinds = stacked.get("embeddings") if isinstance(stacked, dict) else None
     if not isinstance(kinds, list) or not all(isinstance(kind, dict) for kind in kinds):
@@ -142,7 +142,7 @@ def _projection(source: WeightsFile, size: int, inputs: int) -> dict[str, Tensor
 
 
 def _lookup(vocabulary: dict[str, int], options: ImportOptions) -> _Lookup:
-    """Exact for every word where it can be, else for the words in `asked.words`."""
+    """Find a lookup that is exact for every word where it can be, else for the words in `options.words`."""
     lower = all(word == word.lower() for word in vocabulary)
     if lower and not any(re.search(r"[\d#]", word) for word in vocabulary):
         return _Lookup(vocabulary, lower, [])

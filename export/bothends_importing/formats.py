@@ -25,7 +25,7 @@ from .source import SourceError, WeightsFile
 def import_encoder(
     source: Path, options: ImportOptions, *, format_name: Format | None = None
 ) -> tuple[Format, ImportedEncoder]:
-    """The encoder in `source`, and its format. Raises SourceError."""
+    """Import the encoder in `source`; its format comes with it. Raises SourceError."""
     if format_name == "allennlp" or (format_name is None and is_archive(source)):
         return "allennlp", _import_allennlp(source, options)
     config = read_toml(options.encoder) if options.encoder and not is_json(options.encoder) else StateDictConfig()
@@ -47,7 +47,7 @@ def _import_allennlp(source: Path, options: ImportOptions) -> ImportedEncoder:
 
 
 def guess_format(weights: WeightsFile) -> Format:
-    """What the names of the tensors say. Raises SourceError where two formats have the same."""
+    """Guess the format by the names of the tensors. Raises SourceError where two formats have the same."""
     names = list(weights.tensors)
     if weights.kind in ("torchscript", "keras"):
         return weights.kind
@@ -74,7 +74,7 @@ def _version_of_infersent(weights: WeightsFile) -> Format:
 
 
 def _check_options(chosen: Format, options: ImportOptions) -> None:
-    """Raises SourceError if `asked` says what says nothing to the format."""
+    """Raise SourceError if an option is given that says nothing to the format."""
     for field in fields(ImportOptions):
         readers = [name for name in FORMATS if field.name in OPTIONS_READ[name]]
         if readers and chosen not in readers and getattr(options, field.name) != field.default:

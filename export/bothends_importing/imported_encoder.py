@@ -1,4 +1,4 @@
-"""What every format gives: an encoder of ours, its weights and tokenizer, and what differs from the original.
+"""The result of every format: an encoder of ours, its weights and tokenizer, and what differs from the original.
 
 Knows no format.
 """
@@ -16,13 +16,13 @@ class ImportedEncoder:
 
     encoder: EncoderConfig
     weights: dict[str, torch.Tensor]
-    """By the names that `bothends_export.encoder.Encoder` gives them; float32."""
+    """Tensors by the names that `bothends_export.encoder.Encoder` gives them; float32."""
     tokenizer: str
     """The text of a tokenizer.json."""
     max_tokens: int
     name: str
-    """What to call the model if nobody says."""
+    """Name of the model, unless the caller gives another."""
     origins: dict[str, str]
-    """Which tensor of the source, or what else, each of `weights` was."""
+    """Name of the tensor of the source, or of what else, that each of `weights` was."""
     notes: list[str] = field(default_factory=list)
-    """What differs from the original, a sentence each."""
+    """Differences from the original, a sentence each."""

@@ -26,7 +26,7 @@ Version = Literal[1, 2]
 _MARKS: dict[Version, tuple[str, str]] = {1: ("<s>", "</s>"), 2: ("<p>", "</p>")}
 _TRAINED_WITH: dict[Version, str] = {1: "GloVe's glove.840B.300d.txt", 2: "fastText's crawl-300d-2M.vec"}
 _TOP = 100_000
-"""As many as its README takes."""
+"""Number of words that its README takes."""
 _PREFIX = "enc_lstm."
 
 
@@ -74,7 +74,7 @@ def _rules(options: ImportOptions, version: Version) -> WordRules:
 
 
 def _vectors(options: ImportOptions, version: Version, rules: WordRules, *, size: int) -> tuple[Path, Vectors]:
-    """The file of word vectors, and those that are wanted of it, the marks among them."""
+    """The file of word vectors, and those to take of it, the marks among them."""
     marks = _MARKS[version]
     if options.vectors is None:
         raise SourceError(

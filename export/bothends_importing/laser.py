@@ -20,7 +20,7 @@ from .tokenising.laser import tokenise_laser1, tokenise_laser2
 TABLE = "embed_tokens.weight"
 _CELLS = "lstm."
 _MARKS = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
-"""Where laser_encoders puts them, whatever the dictionary says."""
+"""Rows in which laser_encoders puts these pieces, whatever the dictionary says."""
 
 
 def laser(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
@@ -63,7 +63,7 @@ def _params(source: WeightsFile) -> dict[str, Any]:
 
 
 def _check_params(params: dict[str, Any], found: RecurrentLayers, vocabulary_size: int, source: WeightsFile) -> None:
-    """Whatever the file says of its own weights is so."""
+    """Raise SourceError unless the weights are of the sizes that the file says."""
     defaults = {"embed_dim": 320, "hidden_size": 512, "num_layers": 1, "bidirectional": False}
     actual = {
         "num_embeddings": vocabulary_size,
@@ -82,7 +82,7 @@ def _check_params(params: dict[str, Any], found: RecurrentLayers, vocabulary_siz
 
 
 def _dictionary(source: WeightsFile) -> dict[str, int]:
-    """Which row each piece has."""
+    """Row of each piece."""
     dictionary = source.extras.get("dictionary")
     if not isinstance(dictionary, dict) or not dictionary:
         raise SourceError(f"{source.file} has no `dictionary` of pieces beside its weights")

@@ -1,4 +1,4 @@
-"""What the caller says beside the source, and which format reads what of it. Knows nothing of how any is read.
+"""Options of an import beside its source, and which format reads which. Knows nothing of how any is read.
 
 Nothing here imports torch: `bothends --help` does import this.
 """
@@ -12,15 +12,15 @@ Format = Literal["pytorch", "torchscript", "keras", "infersent1", "infersent2", 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 Advance = Callable[[float], None]
-"""Told the share of the work that is done, from 0 to 1."""
+"""Callback that gets the share of the work that is done, from 0 to 1."""
 
 MAX_TOKENS = 256
-"""Longer sentences are cut to this many tokens, if nobody says otherwise."""
+"""Number of tokens to which longer sentences are cut, unless the caller says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The caller's options; None where they say nothing."""
+    """Options of an import; None where the caller says nothing."""
 
     encoder: Path | None = None
     """A TOML that maps the names of a state dict and says how text is split, or the JSON of a Keras model."""
@@ -30,9 +30,9 @@ class ImportOptions:
     vectors: Path | None = None
     """Word vectors, in text."""
     top: int | None = None
-    """Take so many of the most frequent words."""
+    """Number of the most frequent words to take."""
     words: Path | None = None
-    """Take the words of the sentences in this file."""
+    """File of sentences whose words to take."""
     spm: Path | None = None
     """A SentencePiece model."""
     codes: Path | None = None
@@ -40,12 +40,12 @@ class ImportOptions:
     vocabulary: Path | None = None
     """A folder of AllenNLP's."""
     tokenised: bool = False
-    """Sentences come as tokens with spaces between them."""
+    """True if sentences come as tokens with spaces between them."""
     head: bool = True
-    """Whether what stands after the pooling belongs to the encoder."""
+    """True if what stands after the pooling belongs to the encoder."""
     max_tokens: int | None = None
     advance: Advance = lambda _: None
-    """Told how much of the word vectors is read."""
+    """Callback for how much of the word vectors is read."""
 
 
 _PYTORCH = {"encoder", "tokenizer", "pooling"}
@@ -60,4 +60,4 @@ OPTIONS_READ: dict[Format, set[str]] = {
     "flair": {"words", "tokenised"},
     "allennlp": {"vocabulary", "tokenised", "head"},
 }
-"""Which fields of Asked a format reads, beside `max_tokens` and `advance`, which all do."""
+"""Fields of ImportOptions that each format reads, beside `max_tokens` and `advance`, which all do."""

@@ -33,12 +33,12 @@ class RecurrentLayers:
     bidirectional: bool
     bias: bool
     weights: dict[str, Tensor]
-    """By our names: `lstm.weight_ih_l0`, …"""
+    """Tensors by our names: `lstm.weight_ih_l0`, …"""
     origins: dict[str, str]
-    """The name in the source of each of `weights`."""
+    """Name in the source of each of `weights`."""
 
     def sizes(self) -> dict[str, Any]:
-        """Its fields of an EncoderConfig."""
+        """Fields of an EncoderConfig."""
         return {
             "cell": self.cell,
             "hidden_size": self.hidden_size,
@@ -80,7 +80,7 @@ def recurrent_layers(tensors: dict[str, Tensor], prefix: str, *, file: Path) -> 
 
 
 def _module(own: dict[str, Tensor], prefix: str, file: Path) -> nn.LSTM | nn.GRU:
-    """One without weights, of the sizes that the first tensors have."""
+    """A module without weights, of the sizes that the first tensors have."""
     rows, inputs = own["weight_ih_l0"].shape
     projection = own.get("weight_hr_l0")
     projected = {"proj_size": projection.shape[0]} if projection is not None and projection.dim() == 2 else {}

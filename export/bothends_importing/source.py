@@ -1,4 +1,4 @@
-"""What an opened file is, and the error of every file that can't be imported.
+"""The content of an opened weights file, and the error of every file that can't be imported.
 
 Knows nothing of how any format is read.
 """
@@ -30,15 +30,15 @@ class WeightsFile:
     file: Path
     kind: Kind
     tensors: dict[str, torch.Tensor]
-    """By dotted name, in the file's order: finite, contiguous float32 on the CPU."""
+    """Tensors by dotted name, in the file's order: finite, contiguous float32 on the CPU."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Numbers, strings, None, and lists and dicts of them."""
     notes: list[str] = field(default_factory=list)
-    """What was changed in reading, a sentence each."""
+    """Changes that reading made, a sentence each."""
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Names out of a file for one line: a dozen of them, and how many more there are."""
+    """Join names out of a file for one line: a dozen of them, and how many more there are."""
     shown = ", ".join(printable(name) for name in names[:_MOST_LISTED])
     return shown if len(names) <= _MOST_LISTED else f"{shown} and {len(names) - _MOST_LISTED} more"
 

@@ -31,7 +31,7 @@ def words_of(file: Path, split: Callable[[str], Iterable[str]] = str.split) -> s
 
 
 def splitter(rules: WordRules) -> Callable[[str], list[str]]:
-    """What cuts a text into words by these rules, whatever the vocabulary."""
+    """A function that cuts a text into words by these rules, whatever the vocabulary."""
     any_word = WordRules(rules.split, rules.lowercase, unknown="-")
     made = tokenizers.Tokenizer.from_str(tokenise_words({"-": 0}, any_word, rows=1).definition)
 

@@ -63,7 +63,7 @@ def write(
 
 
 def _rounding(found: ImportedEncoder) -> str:
-    """What float16 does to the table. Raises SourceError where it can't hold it."""
+    """Note that float16 rounds the table. Raises SourceError where float16 can't hold it."""
     weights = found.weights["embedding.weight"]
     largest = weights.abs().max().item()
     if largest > _LARGEST_FLOAT16:

@@ -156,12 +156,24 @@ def test_a_frozen_torchscript(tmp_path: Path, which: str) -> None:
     assert (f"frozen_{which}" in found, "frozen_batch" in found) == (True, which == "batch")
 
 
-@pytest.mark.parametrize("static", [True, False])
 @pytest.mark.parametrize(
-    ("read", "key"), [("final_states", "padded_h_n"), ("last_step", "last_step"), ("padding_in_max", "padding_in_max")]
+    ("read", "key", "static"),
+    [
+        ("final_states", "padded_h_n", True),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("final_states", "padded_h_n", False),
+                ("last_step", "last_step", True),
+                ("last_step", "last_step", False),
+                ("padding_in_max", "padding_in_max", True),
+                ("padding_in_max", "padding_in_max", False),
+            )
+        ),
+    ],
 )
 def test_pytorchs_newer_exporter(tmp_path: Path, read: str, key: str, static: bool) -> None:
-    """It can't pack: what it exports leaks."""
+    """Exports of PyTorch's newer exporter leak, as it can't pack; frozen axes are named where they were not free."""
     pytest.importorskip("onnxscript")
     module, file = Unpacked(read, layers=2, head=read == "last_step"), tmp_path / "encoder.onnx"
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -135,6 +135,7 @@ def test_a_right_bundle_holds(
     assert verify(opened, lift(opened)).breaches() == []
 
 
+@pytest.mark.slow
 def test_the_packaged_bundle_holds(english: Bundle) -> None:
     """The model that people get is within 1e-5 of PyTorch; its golden vectors tie it to the trained checkpoint."""
     report = verify(english, lift(english))

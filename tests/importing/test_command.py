@@ -70,6 +70,7 @@ def test_a_place_that_can_t_be_written_is_said(source: Path, tmp_path: Path) -> 
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
     """Here a process that may write files of 2 KiB at most; the weights are larger, the config isn't."""
     out = tmp_path / "full" / "new"

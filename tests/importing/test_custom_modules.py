@@ -1,8 +1,6 @@
 """People's own modules, from the file that torch or Keras wrote to a server's vectors."""
 
-import os
-import subprocess
-import sys
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,17 +107,14 @@ def test_a_server_answers_as_torchscript_does(tmp_path: Path) -> None:
     assert np.abs(answered - expected(made, [rows(s) for s in SENTENCES])).max() <= TOLERANCE
 
 
-def test_a_server_answers_as_keras_does(tmp_path: Path) -> None:
+def test_a_server_answers_as_keras_does(keras_folder: Path, tmp_path: Path) -> None:
     """Keras, in a process of its own, wrote a model and its vectors of sentences of random rows."""
-    program = Path(__file__).with_name("keras_models.py")
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "KERAS_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, program, tmp_path], env=environment, check=True, timeout=100, capture_output=True)
-    source = (tmp_path / "bigru.keras").rename(tmp_path / "model.keras")
+    source = shutil.copy(keras_folder / "bigru.keras", tmp_path / "model.keras")
     done = imported(source, "--tokenizer", tokenizer_json(tmp_path / "tokenizer.json"), "--max-tokens", "31")
     assert "model.keras, keras: 1-layer bidirectional GRU" in done.stdout
     ids = np.random.default_rng(5).integers(1, 40, (len(custom_modules.LENGTHS), max(custom_modules.LENGTHS)))
     texts = [" ".join(WORDS[row] for row in found[:n]) for found, n in zip(ids, custom_modules.LENGTHS, strict=True)]
-    assert np.abs(served(tmp_path, texts) - np.load(tmp_path / "bigru.npy")).max() <= TOLERANCE
+    assert np.abs(served(tmp_path, texts) - np.load(keras_folder / "bigru.npy")).max() <= TOLERANCE
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:

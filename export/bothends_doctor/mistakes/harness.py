@@ -1,4 +1,4 @@
-"""A subject of unknown sizes to one that takes any batch: which axis is which, which sizes run, what may be padding."""
+"""A model of unknown sizes to one that takes any batch: which axis is which, which sizes run, what may be padding."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ from .recurrence import Array
 SENTENCES = 6
 TIME = 9
 _LENGTHS = (4, 9, 1, 6, 2, 7)
-"""Neither sorted nor all shorter than the batch; one of a single token."""
+"""Lengths of the sentences: not sorted, one as long as the batch, one of a single token."""
 _MOST_TRIED = 10
 _MOST_SENTENCES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """A subject with a layout that it runs in."""
+    """A model with a layout in which it runs."""
 
     model: Model
     layout: Layout
@@ -49,21 +49,21 @@ class Harness:
 
     @property
     def size(self) -> int:
-        """Of the batch to look at first."""
+        """Sentences in the batch to look at first."""
         return self.layout.batch if self.layout.batch and self.layout.batch > 1 else SENTENCES
 
     @property
     def time(self) -> int:
-        """Of the batch to look at first."""
+        """Steps of the batch to look at first."""
         return self.layout.time or TIME
 
     @property
     def needs_no_padding(self) -> bool:
-        """Whether it takes one sentence at a time, of any length."""
+        """True if the model takes one sentence at a time, of any length."""
         return self.layout.batch == 1 and self.layout.time is None
 
     def run(self, batch: Batch) -> list[Activation]:
-        """All rows, in batches of the one size that the model takes. Raises RunFailedError."""
+        """Compute all rows, in batches of the one size that the model takes. Raises RunFailedError."""
         if self.layout.time and batch.time != self.layout.time:
             raise RunFailedError(f"it takes {self.layout.time} steps only")
         size = self.layout.batch or len(batch)
@@ -81,7 +81,7 @@ class Harness:
         ]
 
     def vectors(self, batch: Batch) -> Array:
-        """What the recurrent layers read of these tokens, [batch, time, features]; any number of rows."""
+        """Vectors that the recurrent layers read of these tokens, [batch, time, features]; any number of rows."""
         size = self.layout.batch or len(batch)
         if self.pad is not None:  # what has none is of full length, so that nothing sorts it
             batch = batch.padded_by(self.tokens(len(batch), batch.time))
@@ -110,7 +110,7 @@ def ragged(size: int, time: int) -> NDArray[np.int64]:
 
 
 def find_layout(model: Model, random: np.random.Generator) -> Harness:
-    """Find a layout and sizes in which the subject runs. Raises DoctorError with the last reason why it doesn't."""
+    """Find a layout and sizes in which the model runs. Raises DoctorError with the last reason why it doesn't."""
     reasons = []
     for layout, size, time in _trials(model):
         ends = ragged(size, time)
@@ -152,7 +152,7 @@ def _trials(model: Model) -> Iterator[tuple[Layout, int, int]]:
 
 
 def _likely_axes(model: Model) -> Sequence[int]:
-    """Which axis of the tokens is the batch: what else is declared with the same name, else batch first."""
+    """The likely axes of the batch in the tokens, likeliest first: by a name that lengths share, else batch first."""
     by_role = {port.role: port for port in model.about.inputs}
     lengths = by_role.get("lengths")
     if lengths and lengths.shape and by_role["tokens"].shape and lengths.shape[0] == by_role["tokens"].shape[1]:
@@ -161,7 +161,7 @@ def _likely_axes(model: Model) -> Sequence[int]:
 
 
 def _fit(harness: Harness) -> Harness:
-    """Find out whether the model tells padding from tokens by an id, where it isn't told lengths."""
+    """Find the id, if any, by which the model knows padding from tokens where it gets no lengths."""
     model = harness.model
     told = {port.role for port in model.about.inputs} & {"lengths", "mask"}
     if told or model.vocabulary is None or harness.layout.time:

@@ -1,4 +1,4 @@
-"""What a file computed for a batch to the reading of the states that gives just that. Knows nothing of files."""
+"""Rows that a file computed for a batch to the reading of the states that gives just these. Knows nothing of files."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,14 +22,14 @@ class Bounds:
     """Largest differences, of values up to 1, for what is the same."""
 
     noise: float = 0.0
-    """What float32 is off float64, for such weights."""
+    """Difference of float32 from float64, for such weights."""
 
     def right(self, rows: Array) -> float:
-        """Of what is right."""
+        """Largest difference of rows that are right."""
         return self._scaled(_RIGHT_WITHIN, rows)
 
     def mistaken(self, rows: Array) -> float:
-        """Of what is a known mistake."""
+        """Largest difference of rows that a known mistake gives."""
         return self._scaled(_MISTAKEN_WITHIN, rows)
 
     def _scaled(self, bound: float, rows: Array) -> float:
@@ -42,15 +42,15 @@ class Match:
 
     reading: Reading
     packed: bool
-    """Whether it is of states that stop at the sentence's end."""
+    """True if it reads states that stop at the sentence's end."""
     seen: Activation
-    """Where in the file."""
+    """Place in the file whose rows it gives."""
     head: Head
     difference: float
 
     @property
     def is_right(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """True if nothing is wrong with it."""
         return self.packed and self.reading.meant is None
 
 
@@ -60,10 +60,10 @@ class Computed:
 
     right: Context
     as_run: Context | None
-    """None where the file's cells do as they should."""
+    """States as the file runs its cells; None where these do as they should."""
 
     swapped: Context | None = None
-    """Of cells that take the batch for the time."""
+    """States of cells that take the batch for the time."""
 
     @classmethod
     def of(cls, inspection: Inspection, vectors: Array, lengths: NDArray[np.int64]) -> "Computed":
@@ -93,14 +93,14 @@ class Computed:
             yield from ((reading, False) for reading in OF_SWAPPED)
 
     def rows(self, reading: Reading, *, packed: bool) -> Array | None:
-        """What a reading gives of this batch; None where that makes no sense."""
+        """Rows that a reading gives of this batch; None where that makes no sense."""
         as_told = self.right if packed else self.as_run
         context = self.swapped if reading in OF_SWAPPED else as_told
         return None if context is None else reading.compute(context)
 
 
 Observation = tuple[Sequence[Activation], Computed]
-"""What the file computed for a batch, and what PyTorch did."""
+"""Rows that the file computed for a batch, and those that PyTorch computed."""
 
 
 def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bounds) -> Match | None:

@@ -115,7 +115,7 @@ def _direction(group: Mapping[str, Array], cell: Cell, end: str, prefix: str) ->
 
 
 def _with_initial(stack: Stack, others: Mapping[str, Array]) -> Stack:
-    """With learned initial states, where a tensor is named and shaped as the encoders of bothends have them."""
+    """The stack with learned initial states, where tensors are named and shaped as bothends' encoders have them."""
     states = {}
     for name, size in (("h_0", stack.state_size), ("c_0", stack.hidden_size)):
         wanted = (len(stack.layers) * stack.directions, size)
@@ -159,7 +159,7 @@ def _tensors(path: Path) -> dict[str, Array]:
 
 
 def holds_table(reference: Reference, model: Model) -> bool:
-    """Whether the subject's embedding table is the state dict's, as far as both can be seen. May be kept in float16."""
+    """Return whether the model's table is the state dict's, perhaps in float16, as far as both can be seen."""
     if model.vocabulary is None or (rows := model.look_up(np.arange(model.vocabulary))) is None:
         return True
     same_size = [
@@ -169,7 +169,7 @@ def holds_table(reference: Reference, model: Model) -> bool:
 
 
 def gates(stack: Stack, reference: Stack) -> str:
-    """How `stack` is made of `truth`'s weights: same, torch, an order of gates, bias, initial, directions or other."""
+    """Name how `stack` differs from `reference`: same, torch, order (of gates), bias, initial, directions or other."""
     if _all_same(stack, reference, tuple(range(GATES[stack.cell]))):
         return "same" if _same_initial(stack, reference) else "initial"
     if _all_same(stack, reference, ONNX_TO_TORCH[stack.cell]):

@@ -1,1 +1,1 @@
-"""Strangers' files, opened: what they are made of, and what they compute on the way."""
+"""Files of others, opened: what they are made of, and what they compute on the way."""

@@ -1,4 +1,4 @@
-"""A module's other parameters to guesses at its head: what may stand behind the pooling where no graph tells."""
+"""A module's other parameters to guesses at its head: what may stand behind the pooling where no graph shows it."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,12 +10,12 @@ from .model import Head
 
 _NONE = "none"
 _EPSILON = 1e-12
-"""As torch.nn.functional.normalize has it."""
+"""Smallest norm that is divided by, as in torch.nn.functional.normalize."""
 _MOST_LINEARS = 6
 
 
 def guesses(others: Mapping[str, Array]) -> tuple[Head, ...]:
-    """No head, unit length, and each linear or two of them, with what usually follows."""
+    """Guesses: no head, unit length, and each linear or two of them, with what usually follows."""
     after: dict[str, Callable[[Array], Array]] = {
         "": lambda rows: rows,
         " and tanh": np.tanh,

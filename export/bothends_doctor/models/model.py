@@ -1,4 +1,4 @@
-"""What doctor asks of an opened file, whatever its format: run this batch, show what you computed on the way."""
+"""The contract of an opened file, whatever its format: run a batch, and show what was computed on the way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ class Port:
     name: str
     dtype: str
     shape: tuple[int | str | None, ...] | None
-    """None for an unknown axis, or where nothing is declared at all."""
+    """Sizes or names of the axes, None for an unknown one; None where nothing is declared at all."""
     role: str = ""
-    """Of an input: tokens, lengths, mask or state."""
+    """Role of an input: tokens, lengths, mask or state."""
 
     def __str__(self) -> str:
         shape = "" if self.shape is None else str(["?" if axis is None else axis for axis in self.shape])
@@ -31,7 +31,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What the file says of itself."""
+    """Facts that the file says of itself."""
 
     path: str
     format: str
@@ -57,11 +57,11 @@ class Batch:
         return int(self.tokens.shape[1])
 
     def rows(self, chosen: Any) -> "Batch":
-        """Some of its sentences."""
+        """Return some of the sentences."""
         return Batch(self.tokens[chosen], self.lengths[chosen])
 
     def alone(self, row: int) -> "Batch":
-        """One of its sentences, without padding."""
+        """Return one of the sentences, without padding."""
         length = self.lengths[row]
         return Batch(self.tokens[row : row + 1, :length], self.lengths[row : row + 1])
 
@@ -80,42 +80,42 @@ class Activation:
     rows: Array
     """[batch, k]"""
     sources: frozenset[str] = frozenset()
-    """Which outputs of the cells it is made of: Y, Y_h, Y_c; empty where that can't be seen."""
+    """Outputs of the cells that it is made of: Y, Y_h, Y_c; empty where that can't be seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands between pooling and output."""
+    """A function between pooling and output."""
 
     what: str
     apply: Callable[[Array], Array]
     """[batch, k] to [batch, m]"""
     width: int | None = None
-    """The one k that it takes; None for any."""
+    """Number k that it takes; None for any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the file wants its tokens."""
+    """Axes and fixed sizes of the tokens that the file takes."""
 
     batch_axis: int
     batch: int | None
-    """The one size that it declares or takes; None for any."""
+    """Batch size that it declares or takes; None for any."""
     time: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the file turns out to hold once it ran."""
+    """Weights and habits that the file turns out to have once it ran."""
 
     stack: Stack
-    """As the file computes it, its own mistakes included."""
+    """Recurrent layers as the file computes them, its own mistakes included."""
     packed: tuple[bool, ...] | None
-    """Of each layer, whether it stops at a sentence's end; None where that can't be seen."""
+    """True for each layer that stops at a sentence's end; None where that can't be seen."""
     swaps_axes: bool = False
-    """Its cells take the batch for the time."""
+    """True if the cells take the batch for the time."""
     initial_differs: bool = False
-    """Its initial states differ from row to row of the batch."""
+    """True if the initial states differ from row to row of the batch."""
 
 
 class Model(Protocol):
@@ -125,11 +125,11 @@ class Model(Protocol):
     output: Port
     """The output that is examined."""
     shapes: Stack
-    """Its recurrent layers, of which only the sizes are to be relied on before it ran."""
+    """Recurrent layers, of which only the sizes are to be relied on before it ran."""
     vocabulary: int | None
-    """How many ids there are; None where it reads vectors."""
+    """Number of ids; None where it reads vectors."""
     features: int
-    """Of a vector, where it reads vectors."""
+    """Size of a vector, where it reads vectors."""
     heads: tuple[Head, ...]
     """Guesses at what stands behind the pooling, where that can't be seen."""
 
@@ -145,13 +145,13 @@ class Model(Protocol):
         """The same file under another guess of what it reads, for when it can't be run under this one."""
 
     def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
-        """What it computes, the output last. Raises RunFailedError."""
+        """Compute a batch; the output is the last of what is returned. Raises RunFailedError."""
 
     def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
-        """Its weights and their use, by a run of `batch`. Raises DoctorError where they are none that PyTorch has."""
+        """Find the weights and their use by a run of `batch`. Raises DoctorError where PyTorch has no such cells."""
 
     def look_up(self, ids: Tokens) -> Array | None:
         """Rows of its embedding table; None where there is none to be seen."""
 
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:
-        """What its recurrent layers read: float32 [batch, time, features]."""
+        """Vectors that the recurrent layers read, float32 [batch, time, features]."""

@@ -1,4 +1,4 @@
-"""An ONNX file as a subject: every tensor between its recurrent layers and its output can be seen."""
+"""An ONNX file to a model that shows every tensor between its recurrent layers and its output."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .model import Activation, Batch, Head, Inspection, ModelInfo, Port, Tokens
 from .onnx_graph import Graph
 
 _GUESSED_VOCABULARY = 8
-"""Where no table is found: ids that any model has."""
+"""Number of ids where no table is found: any model has as many."""
 
 
 class OnnxModel:
@@ -63,7 +63,7 @@ class OnnxModel:
         self.features = self._features()
 
     def alternative(self) -> None:
-        """The graph says what it reads."""
+        """No other guess: the graph says what it reads."""
 
     def _features(self) -> int:
         shape = self.tokens.shape or ()
@@ -84,7 +84,7 @@ class OnnxModel:
             raise DoctorError("no output depends on its recurrent layers")
 
         def likely(port: Port) -> tuple[bool, bool, bool]:
-            """A row a sentence, else h_n as it is; of several, what is named so."""
+            """Order outputs: a row a sentence first, then h_n as it is; of several, those that are named embedding."""
             return (
                 len(port.shape or ()) != 2,
                 self._sources(port.name) != {"Y_h"},
@@ -104,7 +104,7 @@ class OnnxModel:
         ]
 
     def _sources(self, name: str) -> frozenset[str]:
-        """Which outputs of cells `name` is made of, not looking through the cells."""
+        """Outputs of cells that `name` is made of, not looking through the cells."""
         found = {name}
         for node in reversed(self.graph.nodes):
             if found.intersection(node.output) and not self._cells.keys() & set(node.output):
@@ -149,7 +149,7 @@ class OnnxModel:
         return feeds
 
     def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
-        """Each cut's value, where it has a row a sentence; the output is the last. Raises RunFailedError."""
+        """Compute each cut's value that has a row a sentence; the output is the last. Raises RunFailedError."""
         names = [name for name, _ in self._cuts]
         values = self.graph.values(names, self.feeds(batch, batch_axis=batch_axis))
         rows = [_rows(value, len(batch), batch.time) for value in values[:-1]]
@@ -171,7 +171,7 @@ class OnnxModel:
         return rows
 
     def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
-        """Weights, initial states, and what each node is told of the lengths."""
+        """Find weights, initial states, and what each node gets of the lengths."""
         every = [node for layer in self.layers for node in layer]
         names = [
             name
@@ -192,7 +192,7 @@ class OnnxModel:
         return Inspection(stack, tuple(packed), self._swaps_axes(batch, batch_axis), differs)
 
     def _swaps_axes(self, batch: Batch, batch_axis: int) -> bool:
-        """Whether the first axis of what the cells read is the batch: told by a batch of one sentence many times."""
+        """Return whether the cells read the batch as their first axis, by a batch of one sentence many times."""
         same = Batch(np.repeat(batch.tokens[:1], len(batch), axis=0), np.full(len(batch), batch.time))
         read = self._read(same, batch_axis)
         by_time = read.shape[:2] == (batch.time, len(batch)) and bool(np.all(read == read[:, :1]))
@@ -203,7 +203,7 @@ class OnnxModel:
         return np.asarray(value, dtype=np.float32)
 
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:
-        """What the first layer reads. All are said to be of full length, so that nothing sorts them."""
+        """Vectors that the first layer reads. All lengths are given as full, so that nothing sorts them."""
         read = self._read(replace(batch, lengths=np.full(len(batch), batch.time)), batch_axis)
         return read if self._swaps_axes(batch, batch_axis) else np.ascontiguousarray(read.swapaxes(0, 1))
 

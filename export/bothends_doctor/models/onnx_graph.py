@@ -1,4 +1,4 @@
-"""A stranger's ONNX file to a model in memory, and any tensor of it for given inputs. Knows nothing of recurrence."""
+"""An ONNX file of others to a model in memory, and any tensor of it for given inputs. Knows nothing of recurrence."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -95,7 +95,7 @@ def _port(value: onnx.ValueInfoProto) -> Port:
 
 
 class Graph:
-    """A model's graph: who makes what, who needs whom, and its tensors' values."""
+    """A model's graph: which node makes a tensor, which nodes need it, and the tensors' values."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -111,7 +111,7 @@ class Graph:
 
     @property
     def opset(self) -> int:
-        """Of ONNX's own operators."""
+        """Version of ONNX's own operators."""
         return max((entry.version for entry in self.model.opset_import if not entry.domain), default=1)
 
     def reached(self, start: Iterable[str], *, without: str | None = None) -> set[str]:
@@ -157,7 +157,7 @@ class Graph:
 
 
 def _reads(node: onnx.NodeProto) -> list[str]:
-    """What a node reads, also in graphs inside it."""
+    """Names that a node reads, also in graphs inside it."""
     names = list(node.input)
     for attribute in node.attribute:
         if attribute.HasField("g"):

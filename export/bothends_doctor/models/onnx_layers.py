@@ -34,10 +34,10 @@ class Node:
     proto: onnx.NodeProto
     cell: Cell
     directions: tuple[str, ...]
-    """forward, reverse, or both."""
+    """Directions: forward, reverse, or both."""
 
     def input(self, place: Literal["X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c"]) -> str | None:
-        """The name of an input; None where there is none."""
+        """Name of an input; None where there is none."""
         names = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c")
         index = names.index(place)
         return (self.proto.input[index] or None) if index < len(self.proto.input) else None
@@ -49,7 +49,7 @@ class Node:
 
     @property
     def linear_before_reset(self) -> bool:
-        """True of an LSTM, too."""
+        """True if the reset gate is applied after the linear; always of an LSTM."""
         return self.cell == "lstm" or bool(_attributes(self.proto).get("linear_before_reset", 0))
 
 

@@ -1,4 +1,4 @@
-"""A TorchScript file as a subject: its parameters are known by name, its code is run and not read.
+"""A TorchScript file to a model whose parameters are known by name, and whose code is run and not read.
 
 `torch.jit.load` unpickles nothing that could run Python; the module's own code runs in TorchScript's interpreter.
 """
@@ -92,7 +92,7 @@ class TorchScriptModel:
 
     @torch.inference_mode()
     def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
-        """The output. Sorts the sentences by length first, and back, where the module asks for that."""
+        """Compute the output. Sentences are sorted by length first, and back, where the module asks for that."""
         try:
             return [self._seen(self._call(batch, batch_axis), batch)]
         except RunFailedError as error:
@@ -119,13 +119,13 @@ class TorchScriptModel:
         return Activation("output", rows)
 
     def _is_states(self, rows: Array, time: int) -> bool:
-        """Whether [n, batch, size] is h_n, and not the output of every step."""
+        """Return whether [n, batch, size] is h_n, and not the output of every step."""
         directions, layers = self.stack.directions, len(self.stack.layers)
         of_size = rows.shape[0] in (directions, layers * directions) and rows.shape[2] == self.stack.state_size
         return of_size and (directions == 2 or rows.shape[0] != time)
 
     def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:  # noqa: ARG002  a Subject's arguments
-        """Its parameters; what its code does with them can't be seen."""
+        """Find the parameters; what the code does with them can't be seen."""
         return Inspection(self.stack, None)
 
     def look_up(self, ids: Tokens) -> Array | None:
@@ -133,7 +133,7 @@ class TorchScriptModel:
         return None if self.table is None else np.asarray(self.table[ids])
 
     def vectors(self, batch: Batch, *, batch_axis: int) -> Array:  # noqa: ARG002  a Subject's arguments
-        """Of the ids, by the table."""
+        """Vectors of the ids, by the table."""
         return batch.tokens if self.table is None else self.table[batch.tokens]
 
 

@@ -1,6 +1,7 @@
 """A stack's weights to ONNX nodes: vectors and lengths in, a right embedding out. Knows nothing of the file around.
 
-Every tensor that it makes is named doctor_…, and runs from opset 11 on.
+Every tensor that it makes is named doctor_…, and runs from opset 11 on. Its pooling is not `bothends.model.graph`'s,
+which asks for opset 17 and avoids nodes that run on CPUs only.
 """
 
 from collections.abc import Sequence
@@ -17,12 +18,12 @@ from ..mistakes.recurrence import Direction, Stack
 
 POOLINGS = ("final_states", "all_layers", "max", "mean")
 LEAST_OPSET = 11
-"""Range came with it."""
+"""Oldest version of the operators that will do: Range came with it."""
 _AXES_ARE_INPUTS = {"ReduceSum": 13, "ReduceMax": 18, "Unsqueeze": 13}
 
 
 class RecurrentGraph:
-    """Nodes and initialisers, collected."""
+    """A graph of recurrent layers and pooling that grows node by node."""
 
     def __init__(self, opset: int) -> None:
         self.opset = opset
@@ -53,8 +54,9 @@ class RecurrentGraph:
         return self.add(kind, [tensor], output, axes=[axis], **attributes)
 
     def recurrence(self, stack: Stack, vectors: str, lengths: str, *, needs_output: bool) -> tuple[str, list[str]]:
-        """LSTM or GRU nodes over `vectors` [time, batch, input], told `lengths` int32 [batch]: Y of the top layer as
-        [time, batch, directions·state], and Y_h of each layer.
+        """Add LSTM or GRU nodes over `vectors` [time, batch, input], which stop at `lengths` int32 [batch].
+
+        Returns the names of the top layer's Y as [time, batch, directions·state], and of each layer's Y_h.
         """
         below, finals = vectors, []
         for number, layer in enumerate(stack.layers):
@@ -98,7 +100,7 @@ class RecurrentGraph:
         )
 
     def pool(self, key: str, output: str, finals: Sequence[str], lengths: str, result: str) -> None:
-        """One of POOLINGS, [batch, k], as the tensor `result`."""
+        """Add one of POOLINGS, which gives the tensor `result` [batch, k]."""
         if key in ("final_states", "all_layers"):
             last = finals[-1]
             if key == "all_layers" and len(finals) > 1:
@@ -117,7 +119,7 @@ class RecurrentGraph:
         self.add("Div", [total, self.over("Unsqueeze", real, 1, "doctor_divisor")], result)
 
     def _counts(self, output: str, lengths: str) -> str:
-        """Which steps are of the sentence, bool [batch, time, 1]."""
+        """Mask of the steps that are of the sentence, bool [batch, time, 1]."""
         shape = self.add("Shape", [output], "doctor_shape")
         time = self.add("Gather", [shape, self.constant("zero", 0)], "doctor_time", axis=0)
         steps = self.add("Range", [self.constant("zero", 0), time, self.constant("one", 1)], "doctor_steps")

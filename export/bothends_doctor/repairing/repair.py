@@ -27,7 +27,7 @@ from .recurrent_graph import LEAST_OPSET, POOLINGS
 from .rewrite import head_of, rewrite
 
 TOLERANCE = 1e-5
-"""Of the difference to PyTorch, for values up to 1."""
+"""Largest difference to PyTorch, for values up to 1."""
 LONGEST = 64
 _BATCHES = (2, 7, 16)
 _NEEDS_REFERENCE = {"torch_gate_order", "gate_order", "biases", "swapped_directions", "initial_states"}
@@ -43,12 +43,12 @@ _NOT_IN_THE_FILE = {
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was written, and how far it is from PyTorch."""
+    """A repair that was done: what was written, and how far it is from PyTorch."""
 
     path: str | None
-    """None where nothing was wrong, and nothing written."""
+    """Path of the repaired model; None where nothing was wrong, and nothing written."""
     difference: float
-    """Largest absolute one, of lengths from 1 to LONGEST alone and in ragged batches."""
+    """Largest absolute difference, of lengths from 1 to LONGEST alone and in ragged batches."""
     sentences: int
     new_inputs: tuple[str, ...]
     dropped_outputs: tuple[str, ...]
@@ -56,7 +56,7 @@ class Repaired:
 
     @property
     def says(self) -> str:
-        """In a few sentences."""
+        """Report in a few sentences."""
         if self.path is None:
             return "Nothing is wrong with it: nothing was written."
         told = f" It has a new input: {', '.join(self.new_inputs)}." if self.new_inputs else ""
@@ -72,12 +72,12 @@ class Repaired:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the report as JSON has it."""
         return asdict(self)
 
 
 def check_out(out: Path) -> None:
-    """Raises DoctorError where nothing may be written to `out`."""
+    """Raise DoctorError where nothing may be written to `out`."""
     must_be_new(out, DoctorError, kind="name")
     if not out.parent.is_dir():
         raise DoctorError(f"{out} can't be written: there is no folder {out.parent}")
@@ -156,14 +156,14 @@ def _rows_at(runs: list[list[Activation]], where: str) -> Array:
 
 
 def _lengths(random: np.random.Generator, size: int) -> NDArray[np.int64]:
-    """Random ones, the longest among them."""
+    """Random lengths, the longest among them."""
     lengths = random.integers(1, LONGEST, size=size, endpoint=True)
     lengths[0] = LONGEST
     return lengths
 
 
 def _publish(draft: Path, out: Path) -> None:
-    """Whole or not at all, and never over a file that came to be meanwhile."""
+    """Put the draft in place, whole or not at all, and never over a file that came to be meanwhile."""
     try:
         os.link(draft, out)
     except FileExistsError:

@@ -25,7 +25,7 @@ _GROUPS = {
     "Dense": "dense",
     "LayerNormalization": "layer_normalization",
 }
-"""What newer files call the weights of a class of layers; the second one's end in _1."""
+"""Names that newer files give to the weights of a class of layers; the second one's end in _1."""
 
 _CELLS: dict[str, Literal["lstm", "gru"]] = {"LSTM": "lstm", "GRU": "gru"}
 _NUMBERED = ("layers/", "_layer_checkpoint_dependencies/")
@@ -82,12 +82,12 @@ class KerasRecurrentLayer:
     returns_sequences: bool
 
     def like(self, other: "KerasRecurrentLayer") -> bool:
-        """Whether both can be layers of one nn.LSTM or nn.GRU."""
+        """Return whether both can be layers of one nn.LSTM or nn.GRU."""
         mine, theirs = ((cells.kind, cells.units, cells.bias, cells.directions) for cells in (self, other))
         return mine == theirs
 
     def shapes(self, inputs: int) -> list[tuple[int, ...]]:
-        """Of Keras's weights, the forward cell's before the backward one's."""
+        """Shapes of Keras's weights, the forward cell's before the backward one's."""
         rows = self.units * (4 if self.kind == "lstm" else 3)
         bias = [(rows,) if self.kind == "lstm" else (2, rows)] if self.bias else []
         return [(inputs, rows), (self.units, rows), *bias] * self.directions
@@ -118,12 +118,12 @@ class KerasRecurrentLayer:
 
 
 def is_recurrent(layer: Layer) -> bool:
-    """Whether a layer is read by `cells_of`."""
+    """Return whether `recurrent_layer` reads such a layer."""
     return layer.kind in (*_CELLS, "Bidirectional")
 
 
 def recurrent_layer(layer: Layer, file: Path) -> KerasRecurrentLayer:
-    """What a layer's config says of its cells. Raises SourceError for what PyTorch's cells don't do."""
+    """Cells that a layer's config describes. Raises SourceError for what PyTorch's cells don't do."""
     if layer.kind != "Bidirectional":
         return _one_way(layer, layer.kind, layer.config, backward=False, file=file)
     if layer.config["merge_mode"] != "concat":

@@ -1,4 +1,4 @@
-"""Which of a file's tensors is which part of an encoder: what the TOML says, else the only one that fits.
+"""The parts of an encoder to the tensors of a file: the one that the TOML names, else the only one that fits.
 
 Knows sizes and names; what the tensors hold doesn't matter to it.
 """
@@ -13,12 +13,12 @@ from .candidates import Candidates, Linear
 from .config import Names, StateDictConfig
 
 _AFTERWARDS = re.compile("classif|logit|label|softmax|decoder|pred|tagger|att|score|query", re.IGNORECASE)
-"""What people call the linears that read embeddings, or weigh them, and make none."""
+"""Names that people give to linears that read embeddings, or weigh them, and make none."""
 _INITIAL = {
     "h_0": re.compile(r"(.*\.)?(h_?0|h_?init\w*|init\w*_h\w*|hx|hidden_?0)", re.IGNORECASE),
     "c_0": re.compile(r"(.*\.)?(c_?0|c_?init\w*|init\w*_c\w*|cx|cell_?0)", re.IGNORECASE),
 }
-"""What learned initial states are called."""
+"""Names of learned initial states."""
 
 
 def table_of(candidates: Candidates, names: Names, input_size: int) -> str:

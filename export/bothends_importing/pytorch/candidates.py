@@ -1,4 +1,4 @@
-"""Which tensors of a state dict fit which part of an encoder: by what their config says, else by shape, else refused.
+"""A part of an encoder to the tensors of a state dict that fit it: by the config, else by shape, else refused.
 
 Where two fit one part, the refusal lists both and the TOML's line that decides. Knows nothing of files' formats.
 """
@@ -28,11 +28,11 @@ class Linear:
 
     @property
     def shown(self) -> str:
-        """For messages: fc [3, 8]."""
+        """Name and shape for messages: fc [3, 8]."""
         return f"{printable(self.name)} {list(self.weight.shape)}"
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its tensors by their names in the file."""
+        """Tensors of the module by their names in the file."""
         dot = "." if self.name else ""
         both = {f"{self.name}{dot}weight": self.weight, f"{self.name}{dot}bias": self.bias}
         return {name: tensor for name, tensor in both.items() if tensor is not None}
@@ -46,7 +46,7 @@ class Candidates:
     tensors: dict[str, Tensor]
 
     def without(self, names: Iterable[str]) -> "Candidates":
-        """Those that are left when `names` are used."""
+        """Candidates that are left when `names` are used."""
         used = set(names)
         return Candidates(self.file, {name: tensor for name, tensor in self.tensors.items() if name not in used})
 
@@ -71,7 +71,7 @@ class Candidates:
         return self.tensors[name]
 
     def tables(self, width: int) -> list[str]:
-        """Tensors [*, width] that may be an embedding: of no linear with a bias. Those called like one win."""
+        """Tensors [*, width] that may be an embedding: of no linear with a bias. Those named like one win."""
         fit = [
             name
             for name, tensor in self.tensors.items()
@@ -84,7 +84,7 @@ class Candidates:
         return called or distinct
 
     def modules(self, dimensions: int) -> list[Linear]:
-        """What has a `weight` of so many dimensions, and perhaps a `bias`: linears have 2, layer norms 1."""
+        """Modules with a `weight` of so many dimensions, and perhaps a `bias`: linears have 2, layer norms 1."""
         names = [name for name, tensor in self.tensors.items() if tensor.dim() == dimensions and tensor.numel()]
         found = [re.fullmatch(r"(?:(.*)\.)?weight", name) for name in names]
         modules = [self._module(match[1] or "") for match in found if match]

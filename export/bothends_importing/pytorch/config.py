@@ -36,7 +36,7 @@ class _Section(BaseModel):
 
 
 class Names(_Section):
-    """Where the encoder's parts stand in the state dict; what is None is guessed."""
+    """Names of the encoder's parts in the state dict; a part of None is guessed."""
 
     embedding: str | None = Field(None, description="the table, a tensor [vocabulary, embedding]")
     cells: str | None = Field(None, description='the nn.LSTM or nn.GRU, a module; "" where it is the whole file')
@@ -48,7 +48,7 @@ class Names(_Section):
 
 
 class EncoderOptions(_Section):
-    """What the tensors don't say of the encoder."""
+    """Facts of the encoder that tensors don't show."""
 
     pooling: Pooling | None = None
     head_then: Literal["none", "tanh", "relu", "layer_norm"] | None = None
@@ -57,7 +57,7 @@ class EncoderOptions(_Section):
 
 
 class TokenizerOptions(_Section):
-    """How text became the rows of the table. Files are named relative to the TOML."""
+    """Steps from text to the rows of the table. Files are named relative to the TOML."""
 
     file: str | None = Field(None, description="a tokenizer.json, or a SentencePiece model")
     vocabulary: str | None = Field(None, description="a text file of one token a line, in the order of the rows")

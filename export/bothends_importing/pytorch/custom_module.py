@@ -1,4 +1,4 @@
-"""Somebody's own module (a state dict, a TorchScript or a Keras file) and its tokenizer to an encoder of ours.
+"""A custom module (a state dict, a TorchScript or a Keras file) and its tokenizer to an encoder of ours.
 
 Knows nothing of how files are opened, how names become parts, or how text becomes tokens: it puts these together.
 """
@@ -59,12 +59,12 @@ def _of_pytorch(source: WeightsFile, options: ImportOptions, config: StateDictCo
 
 
 def is_json(file: Path | None) -> bool:
-    """Whether `--encoder` is the JSON of a Keras model's layers, and no TOML."""
+    """Return whether `--encoder` is the JSON of a Keras model's layers, and no TOML."""
     return file is not None and file.suffix == ".json"
 
 
 def _tokenising(options: ImportOptions, tokenizer: TokenizerOptions, rows: int) -> Tokenising:
-    """What the TOML says of a tokenizer, files relative to it; `--tokenizer` goes before that."""
+    """The tokenizer of `--tokenizer`, else the one that the TOML describes, files relative to it."""
     beside = options.encoder.parent if options.encoder else Path()
     file = options.tokenizer or (beside / tokenizer.file if tokenizer.file else None)
     if file is not None:

@@ -1,4 +1,4 @@
-"""A state dict of somebody's own module, and what a TOML says of it, to an encoder of ours and its weights.
+"""The state dict of a custom module, and what a TOML says of it, to an encoder of ours and its weights.
 
     table → (linear) → nn.LSTM or nn.GRU → pooling → (linear → none, tanh, relu or layer norm)
 
@@ -30,11 +30,11 @@ class MappedEncoder:
 
     encoder: EncoderConfig
     weights: dict[str, Tensor]
-    """By our names; float32, and none shares its numbers with another."""
+    """Tensors by our names; float32, and none shares its numbers with another."""
     origins: dict[str, str]
     """The file's name of each of `weights` that was in the file: what was guessed, to be shown."""
     notes: list[str] = field(default_factory=list)
-    """What was changed or assumed, a sentence each."""
+    """Changes and assumptions, a sentence each."""
 
 
 def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncoder:
@@ -157,7 +157,7 @@ def _take_head(mapping: _Mapping, config: StateDictConfig, pooled_size: int, ext
 
 
 def _take_initial_states(mapping: _Mapping, config: StateDictConfig, encoder: EncoderConfig) -> bool:
-    """Whether there are learned ones. An LSTM that has learned one of the two starts with zeros in the other."""
+    """Take learned initial states, if any. An LSTM that has learned one of the two starts with zeros in the other."""
     stacked = encoder.layers * encoder.directions
     shapes = {"h_0": (stacked, encoder.state_size)}
     if encoder.cell == "lstm":
@@ -185,7 +185,7 @@ def _assumptions(options: EncoderOptions) -> list[str]:
 
 
 def _apart(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """None shares its numbers with another, as files of tensors want it."""
+    """Copy tensors so that none shares its numbers with another, as files of tensors want it."""
     seen: set[int] = set()
     apart = {}
     for name, tensor in weights.items():

@@ -30,13 +30,13 @@ class Archive:
     source: Path
     weights: WeightsFile
     config: dict[str, Any] | None
-    """What config.json says; None where only weights came."""
+    """Content of config.json; None where only weights came."""
     vocabulary: Path | None
-    """The folder of its words' rows."""
+    """Folder of its words' rows."""
 
 
 def is_archive(source: Path) -> bool:
-    """Whether `source` is a packed model or a folder of one."""
+    """Return whether `source` is a packed model or a folder of one."""
     if source.is_dir():
         return (source / _CONFIG).is_file()
     try:

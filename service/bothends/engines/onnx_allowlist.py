@@ -3,7 +3,7 @@
 Knows nothing of what the graph computes; the golden sentences tell that. Nor does it import `onnx`: it reads the few
 fields that an exported model has, by protobuf (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Whatever else a
 model can hold (files to read weights from, functions, graphs within nodes, other domains' operators) is refused, also
-where its hash is right: who can write a model can write hashes.
+where its hash is right: whoever can write a model can write hashes.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ OPERATORS: dict[bytes, frozenset[bytes]] = {
 }
 """Each operator of ONNX's own that an encoder's graph holds, and the attributes that it is given there."""
 _MOST_NODES = 128
-"""An encoder that has of everything, and 8 layers, has 112."""
+"""Most nodes of a graph. An encoder that has of everything, and 8 layers, has 112."""
 _MOST_INPUTS = 8
-"""Of one node: as many as an LSTM may have. Joining more would make much of little."""
+"""Most inputs of one node: as many as an LSTM may have. Joining more would make much of little."""
 _MOST_NAME_BYTES = 256
 
 _ONNX = {
@@ -56,7 +56,7 @@ _NAMES = {
     ("TensorProto", 13): "external_data",
     ("TensorProto", 14): "data_location",
 }
-"""What the better known of the other fields are called, for who reads the refusal."""
+"""Names of the better known among the other fields, for the reader of a refusal."""
 
 
 def _model_class() -> Any:
@@ -94,7 +94,7 @@ def admit(model: bytes, source: Path) -> Any:
 
 
 def _reasons(read: Any, model: bytes) -> Iterator[str]:
-    """What speaks against a model."""
+    """Reasons against a model."""
     yield from _unusual(read)
     # Bytes that say the same in another way might say another thing to another parser, and onnxruntime has its own.
     if read.SerializeToString() != model:

@@ -1,8 +1,7 @@
-"""A bundle's model.onnx to the numbers in it: what an engine needs that isn't onnxruntime.
+"""A bundle's model.onnx to the numbers in it, for an engine that isn't onnxruntime.
 
-Only of a graph that is, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs,
-whatever it calls what passes between nodes: what is computed from the numbers is then what the file says. Knows no
-engine.
+The graph must be, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs, whatever
+the names of what passes between nodes: what is computed from the numbers is then what the file says. Knows no engine.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,7 @@ from ..model.graph import INPUTS, OUTPUTS, TABLE, Node, encoder_graph
 from .onnx_allowlist import admit
 
 _DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2")}
-"""Of a table and weights, by TensorProto.DataType."""
+"""Number types of a table and weights, by TensorProto.DataType."""
 _HALF = 10
 _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 7: "ints"}
 """Fields that hold an attribute's value, by AttributeProto.AttributeType."""
@@ -27,10 +26,10 @@ _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 7: "ints"}
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Of a stack of LSTMs: the table, and each layer's arrays as ONNX's LSTM node has them. All are read-only."""
+    """Weights of a stack of LSTMs: the table, and each layer's arrays as ONNX's LSTM has them. All are read-only."""
 
     table: NDArray[np.float32] | NDArray[np.float16]
-    """[vocabulary, embedding]."""
+    """Embedding table, [vocabulary, embedding]."""
     layers: list[dict[str, NDArray[np.float32]]]
     """W [directions, 4·hidden, input], R [directions, 4·hidden, hidden], B [directions, 8·hidden]; gates i, o, f, c."""
 
@@ -111,6 +110,6 @@ def _value(attribute: Any) -> Any:
 
 
 def _array(tensor: Any) -> NDArray[Any]:
-    """Its numbers, not copied once more. Raises KeyError or ValueError for another kind."""
+    """Numbers of a tensor, not copied. Raises KeyError or ValueError for another kind."""
     content: bytes = tensor.raw_data
     return np.frombuffer(content, dtype=_DTYPES[tensor.data_type]).reshape(tuple(tensor.dims))

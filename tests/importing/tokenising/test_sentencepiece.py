@@ -90,17 +90,31 @@ def test_every_piece_is_found_where_the_library_finds_it(case: _Case) -> None:
         assert case.differs(case.original.id_to_piece(index).replace("▁", " ")) is None
 
 
-def test_every_character_is_normalised_as_the_library_does(tmp_path: Path) -> None:
-    """Each that is assigned, before and after a letter and a mark: bytes in the vocabulary show any difference."""
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 19])
+def test_every_character_is_normalised_as_the_library_does(tmp_path: Path, every: int) -> None:
+    """Characters that are assigned, all or one of some, before and after a letter and a mark, give the library's ids.
+
+    Bytes in the vocabulary show any difference.
+    """
     case = _Case(train(tmp_path, model_type="bpe", byte_fallback=True), {"model_type": "bpe"})
-    points = [p for p in range(1, 0x30000) if unicodedata.category(chr(p)) not in ("Cn", "Cs", "Co")]
+    points = [p for p in range(1, 0x30000, every) if unicodedata.category(chr(p)) not in ("Cn", "Cs", "Co")]
     marks = "\u0301\u0323\u0302\u05b7\u0651\u3099\u1161\u11a8"
     texts = [f"{chr(p)}{marks[p % 8]} e{chr(p)}{marks[p % 7]}" for p in points if not 0x4E00 <= p <= 0xA4CF]
     wrong = [text for text in texts if case.differs(text) is not None]
     assert [ascii(text) for text in wrong] == []
 
 
-@pytest.mark.parametrize("run", ["▁", "\u2003", "e\u0301", "\u0301", "ᄒ", "\u0323\u0302", "a", "\u200b", "👩\u200d"])
+RUNS = ["▁", "\u2003", "e\u0301", "\u0301", "ᄒ", "\u0323\u0302", "a", "\u200b", "👩\u200d"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_long_runs_give_the_librarys_ids(tmp_path_factory: pytest.TempPathFactory, run: str) -> None:
+    """A run of one cluster is cut as the library cuts it, however long it is."""
+    assert _case("unigram", tmp_path_factory).differs(run * (3_000 // len(run)) + "x") is None
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("run", RUNS)
 def test_long_runs_take_no_more_than_their_length(tmp_path_factory: pytest.TempPathFactory, run: str) -> None:
     """A pattern that looks ahead over a whole run from each character of it would take minutes here."""
     case = _case("unigram", tmp_path_factory)
