@@ -1,4 +1,4 @@
-"""A file to what doctor says of it."""
+"""A file to doctor's findings."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def call(*arguments: object) -> Result:
 
 
 class RunsCode:
-    """What a hostile pickle holds."""
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("ran"),))

@@ -42,7 +42,7 @@ def last(graph: onnx.GraphProto) -> onnx.NodeProto:
 
 
 def batch_of_reshape(graph: onnx.GraphProto) -> None:
-    """As `view(4, -1)` leaves it."""
+    """Freeze the batch as `view(4, -1)` does."""
     row = graph.node.pop()
     graph.node.append(helper.make_node("Reshape", [row.input[0], stored(graph, "shape", [4, -1])], ["embedding"]))
 
@@ -89,7 +89,7 @@ def test_random_states_that_were_stored(tmp_path: Path) -> None:
 
 
 def test_lengths_that_were_stored(tmp_path: Path) -> None:
-    """Nothing that is said of the sentences' ends reaches the cells."""
+    """Cells with stored lengths are frozen: no length that is given reaches them."""
     found = mistakes(changed(tmp_path / "encoder.onnx", stored_lengths))
     assert {"frozen_batch", "frozen_time"} <= set(found)
     assert {"padded_h_n", "padding_leaks"} & set(found)

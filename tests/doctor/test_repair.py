@@ -71,7 +71,7 @@ REPAIRS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("how", "pooling"), REPAIRS, ids=str)
 def test_it_computes_what_pytorch_does(tmp_path: Path, how: dict[str, Any], pooling: str) -> None:
-    """At every length alone, and in a ragged batch padded with random ids."""
+    """A repaired file is PyTorch at every length alone, and in a ragged batch padded with random ids."""
     weights = graphs.build(tmp_path / "wrong.onnx", **how)
     fix(tmp_path / "wrong.onnx", tmp_path / "right.onnx")
     random = np.random.default_rng(1)
@@ -100,7 +100,7 @@ def test_gates_are_put_in_order_by_the_state_dict(tmp_path: Path, cell: str) -> 
 @pytest.mark.parametrize("free", ["batch time", "batch", ""])
 @pytest.mark.parametrize("opset", [11, 17, 18])
 def test_an_export_of_pytorchs_with_a_head(tmp_path: Path, opset: int, free: str) -> None:
-    """Against the module itself, once it packs and reads h_n."""
+    """The repaired export is the module itself, once that packs and reads h_n."""
     how: dict[str, Any] = {"head": True, "layers": 2, "batch_first": False}
     to_onnx(Unpacked("last_step", **how), tmp_path / "wrong.onnx", opset=opset, free=free)
     repaired = fix(tmp_path / "wrong.onnx", tmp_path / "right.onnx")
@@ -115,7 +115,7 @@ def test_an_export_of_pytorchs_with_a_head(tmp_path: Path, opset: int, free: str
 
 
 def test_names_and_types_of_inputs_and_outputs_stay(tmp_path: Path) -> None:
-    """And what was frozen among them is free."""
+    """Names and types stay, and axes that were frozen are free."""
     graphs.build(tmp_path / "wrong.onnx", batch=4, time=8)
     fix(tmp_path / "wrong.onnx", tmp_path / "right.onnx")
     model = onnx.load(tmp_path / "right.onnx")

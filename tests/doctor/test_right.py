@@ -67,7 +67,7 @@ def test_exports_of_older_and_newer_opsets(tmp_path: Path, opset: int) -> None:
 
 
 def test_a_bundle_of_ours(english: Bundle, toy_bundle: Bundle) -> None:
-    """Of which one keeps its table in float16."""
+    """Bundles are healthy; one of these two keeps its table in float16."""
     for bundle in (english, toy_bundle):
         found = look(bundle.path / "model.onnx").findings
         assert (found.exit_code, found.diagnoses) == (0, ())
@@ -82,7 +82,7 @@ def test_the_gates_are_right_against_the_state_dict(tmp_path: Path, cell: str) -
 
 
 class Masked(nn.Module):
-    """As sentence encoders are called that share their tokeniser with a transformer."""
+    """An encoder called by ids and a mask, as those that share their tokeniser with a transformer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class PadsById(Masked):
 
 
 class WantsSorted(Masked):
-    """It refuses a batch that isn't sorted by length."""
+    """An encoder that refuses a batch which isn't sorted by length."""
 
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
         packed = pack_padded_sequence(self.embedding(input_ids), lengths, batch_first=True, enforce_sorted=True)

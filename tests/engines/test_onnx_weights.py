@@ -1,4 +1,4 @@
-"""What the native engine reads of a bundle is what `onnx` reads of it, and nothing where the encoder is another."""
+"""The native engine reads the weights of a bundle that `onnx` reads, and none where the encoder is another."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -96,7 +96,7 @@ def integers(model: onnx.ModelProto) -> None:
 def test_a_graph_that_computes_something_else_is_refused(
     make_bundle: Callable[..., Bundle], change: Callable[[onnx.ModelProto], None], reason: str
 ) -> None:
-    """By its nodes, before a number is computed."""
+    """A graph that isn't export's is refused by its nodes, before a number is computed."""
     bundle = make_bundle(layers=2, dtype=torch.float32)
     model = onnx.load_from_string(bundle.model)
     change(model)
@@ -111,7 +111,7 @@ def test_another_encoder_is_refused(make_bundle: Callable[..., Bundle], shape: d
 
 
 def test_a_model_that_export_never_wrote_is_refused(english: Bundle) -> None:
-    """As it is before it reaches onnxruntime."""
+    """The native engine refuses a model that the allowlist refuses, as onnxruntime's does."""
     model = onnx.load_from_string(english.model)
     model.graph.node[0].domain = "com.microsoft"
     with pytest.raises(BundleError, match="holds only what `bothends export` writes"):

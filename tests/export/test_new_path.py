@@ -1,4 +1,4 @@
-"""Nothing is written over what is there."""
+"""A new path must be new: no file or folder is written over."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -103,7 +103,7 @@ def agree(module: nn.Module, found: MappedEncoder, *, by: float = 1e-6) -> None:
 
 
 def config(folder: Path, text: str) -> StateDictConfig:
-    """What a TOML of this text says."""
+    """The config in a TOML of this text."""
     (folder / "names.toml").write_text(text, encoding="utf-8")
     return read(folder / "names.toml")
 
@@ -115,6 +115,6 @@ def map_file(file: Path, text: str = "") -> MappedEncoder:
 
 
 def quietly(make: Any, *arguments: Any) -> Any:
-    """Do what warns of itself."""
+    """Call what warns of itself, without the warning."""
     with warnings.catch_warnings(action="ignore"):  # torch.jit says of itself that it is deprecated
         return make(*arguments)

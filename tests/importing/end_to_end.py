@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bothends.cli.main import main
 from bothends.client.sync import Client
+from bothends.encoder import Encoder
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends_export import checkpoint
@@ -35,25 +36,34 @@ def refused(*words: str | Path) -> str:
 
 
 def imported(source: Path, *options: str | Path) -> Result:
-    """Import `source` to "checkpoint" beside it, and export and verify that to "bundle"."""
+    """Import `source` to "checkpoint" beside it, and export that to "bundle", which proves it equal to PyTorch."""
     folder = source.parent
     done = bothends("import", source, "--out", folder / "checkpoint", "--max-tokens", "24", *options)
     assert done.exit_code == 0, done.output
     assert f"next: bothends export {folder / 'checkpoint'} --out BUNDLE" in done.stdout
-    for words in (("export", folder / "checkpoint", "--out", folder / "bundle"), ("verify", folder / "bundle")):
-        result = bothends(*words)
-        assert result.exit_code == 0, result.output
+    result = bothends("export", folder / "checkpoint", "--out", folder / "bundle")
+    assert result.exit_code == 0, result.output
     return done
 
 
 def notes(folder: Path) -> list[str]:
-    """What the checkpoint in `folder` says of how it differs from the original."""
+    """Notes in the checkpoint in `folder` of how it differs from the original."""
     found: dict[str, Any] = checkpoint.load(folder / "checkpoint").config.training["imported"]
     return list(found["notes"])
 
 
+def embedded(folder: Path, sentences: Sequence[str]) -> NDArray[Any]:
+    """Embeddings by the bundle in `folder`, in this process: each sentence alone has the same bits as all together."""
+    with Encoder.load(folder / "bundle", device="cpu", engine="onnxruntime", workers=1) as encoder:
+        alone = np.stack([encoder.encode(sentence) for sentence in sentences])
+        assert np.array_equal(encoder.encode(sentences), alone)
+    return alone
+
+
 def served(folder: Path, sentences: Sequence[str]) -> NDArray[Any]:
-    """What a server of the bundle in `folder` answers, each sentence alone, then all in one request: the same bits."""
+    """Answers of a server of the bundle in `folder`, verified: each sentence alone has the same bits as all in one."""
+    result = bothends("verify", folder / "bundle")
+    assert result.exit_code == 0, result.output
     running = Server(Settings(bundle=folder / "bundle", device="cpu", port=0, http_port=0))
     running.start()
     try:

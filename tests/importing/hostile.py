@@ -69,7 +69,7 @@ PAYLOADS: dict[str, tuple[Callable[[Path], object], str]] = {
     "torch.load": (_load_unsafe, "functools.partial"),
     "__setstate__": (Builds, "tests.importing.hostile.Builds"),
 }
-"""What makes `marker` when it is unpickled, and the name that a refusal must give."""
+"""Objects that make `marker` when they are unpickled, and the name that a refusal must give."""
 
 
 def _zip(payload: object, file: Path) -> None:
@@ -129,7 +129,7 @@ def refusal(file: Path, *, ignore: tuple[str, ...] = ()) -> str:
 
 
 def problem(file: Path) -> str:
-    """What is refused about a file, or nothing."""
+    """The refusal of a file; empty if there is none."""
     try:
         open_weights(file)
     except SourceError as error:

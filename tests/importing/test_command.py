@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_path: Path) -> None:
-    """Also where it then can't be: a person sees what was wrong with it."""
+    """The reading is shown also where it then can't be written: a person sees what was wrong with it."""
     options = ["--vectors", tmp_path / "glove.txt", "--name", "a name", "--out", tmp_path / "new"]
     result = bothends("import", source, *options)
     assert result.exit_code == 1
@@ -44,7 +44,7 @@ def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_pat
 
 
 def test_a_folder_that_is_there_stays_as_it_is(source: Path, tmp_path: Path) -> None:
-    """And is said before anything is read."""
+    """A folder that is there is refused before anything is read."""
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for out in ("out", "link"):
@@ -72,7 +72,7 @@ def test_a_place_that_can_t_be_written_is_said(source: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
-    """Here a process that may write files of 2 KiB at most; the weights are larger, the config isn't."""
+    """A process that may write files of 2 KiB at most can write the config and not the weights."""
     out = tmp_path / "full" / "new"
     command = f"ulimit -f 2; {BOTHENDS} import {source} --vectors {tmp_path / 'glove.txt'} --out {out}"
     if "import" not in subprocess.run([BOTHENDS, "--help"], capture_output=True, text=True, check=True).stdout:
@@ -123,7 +123,7 @@ def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) ->
 
 
 def test_help_reads_well_and_needs_no_torch() -> None:
-    """In 100 columns, the examples a line each."""
+    """The help fits 100 columns, with the examples a line each."""
     program = "from bothends.cli.main import main; main(['import', '--help'])"
     environment = os.environ | {"COLUMNS": "100"}
     shown = subprocess.check_output([sys.executable, "-c", program], text=True, env=environment, cwd=ROOT)

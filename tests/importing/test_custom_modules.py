@@ -13,14 +13,14 @@ from torch import Tensor
 
 from . import custom_modules
 from .custom_modules import quietly
-from .end_to_end import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, embedded, imported, notes, refused, served
 
 WORDS = ["<pad>", "<unk>", *(f"word{index}" for index in range(36)), "<s>", "</s>"]
 SENTENCES = ["word1 word2 word3", "word35", "nothing known", "word7 word7 unheard word0", "WORD1 word1"]
 
 
 def rows(sentence: str) -> list[int]:
-    """Of words between spaces; the unknown have row 1."""
+    """Rows of the words between spaces; the unknown have row 1."""
     return [WORDS.index(word) if word in WORDS else 1 for word in sentence.split()]
 
 
@@ -48,7 +48,7 @@ MODULES = {
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_server_answers_as_a_module_does(tmp_path: Path, name: str) -> None:
+def test_a_bundle_embeds_as_a_module_does(tmp_path: Path, name: str) -> None:
     """A state dict, of torch.save's or safetensors, with a tokenizer.json."""
     torch.manual_seed(0)
     make, toml = MODULES[name]
@@ -58,12 +58,12 @@ def test_a_server_answers_as_a_module_does(tmp_path: Path, name: str) -> None:
     (tmp_path / "encoder.toml").write_text(toml, encoding="utf-8")
     tokenizer = tokenizer_json(tmp_path / "tokenizer.json")
     imported(file, "--encoder", tmp_path / "encoder.toml", "--tokenizer", tokenizer)
-    answered = served(tmp_path, SENTENCES)
+    answered = embedded(tmp_path, SENTENCES)
     assert np.abs(answered - expected(made, [rows(s) for s in SENTENCES])).max() <= TOLERANCE
 
 
 def test_a_toml_says_how_text_is_split(tmp_path: Path) -> None:
-    """And what is cut, and the model's name; rows that no word has don't come along."""
+    """A TOML says the split, the cut and the model's name; rows that no word has don't come along."""
     torch.manual_seed(0)
     made = custom_modules.Plain().eval()
     torch.save({"epoch": 3, "state_dict": made.state_dict(), "lr": 0.1}, tmp_path / "model.pt")
@@ -77,7 +77,7 @@ def test_a_toml_says_how_text_is_split(tmp_path: Path) -> None:
     done = imported(tmp_path / "model.pt", "--encoder", toml)
     assert "39 tokens of 7 numbers" in done.stdout
     marked = [[38, *rows(sentence.lower()), 39] for sentence in SENTENCES]
-    assert np.abs(served(tmp_path, SENTENCES) - expected(made, marked)).max() <= TOLERANCE
+    assert np.abs(embedded(tmp_path, SENTENCES) - expected(made, marked)).max() <= TOLERANCE
     assert (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8").startswith("# mine 1\n")
 
 
@@ -90,20 +90,20 @@ def test_pooling_can_be_said_on_the_command_line(tmp_path: Path) -> None:
     imported(tmp_path / "model.pt", "--tokenizer", tokenizer, "--pooling", "last_output")
     assert notes(tmp_path) == []
     last = expected(lambda ids: made.rnn(made.embed(ids))[0][:, -1], [rows(s) for s in SENTENCES])
-    assert np.abs(served(tmp_path, SENTENCES) - last).max() <= TOLERANCE
+    assert np.abs(embedded(tmp_path, SENTENCES) - last).max() <= TOLERANCE
     other = tmp_path / "assumed"
     other.mkdir()
     imported((tmp_path / "model.pt").rename(other / "model.pt"), "--tokenizer", tokenizer)
     assert any("final_states was ASSUMED" in note for note in notes(other))
 
 
-def test_a_server_answers_as_torchscript_does(tmp_path: Path) -> None:
+def test_a_bundle_embeds_as_torchscript_does(tmp_path: Path) -> None:
     torch.manual_seed(0)
     made = custom_modules.Plain().eval()
     quietly(torch.jit.script, made).save(tmp_path / "model.ts")
     done = imported(tmp_path / "model.ts", "--tokenizer", tokenizer_json(tmp_path / "tokenizer.json"))
     assert "model.ts, torchscript: 1-layer bidirectional LSTM" in done.stdout
-    answered = served(tmp_path, SENTENCES)
+    answered = embedded(tmp_path, SENTENCES)
     assert np.abs(answered - expected(made, [rows(s) for s in SENTENCES])).max() <= TOLERANCE
 
 
@@ -118,7 +118,7 @@ def test_a_server_answers_as_keras_does(keras_folder: Path, tmp_path: Path) -> N
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
-    """And nothing is written."""
+    """A refusal is one line, and nothing is written."""
     source, out = tmp_path / "model.pt", tmp_path / "new"
     torch.save(custom_modules.Plain().state_dict(), source)
     tokenizer = tokenizer_json(tmp_path / "tokenizer.json")

@@ -114,7 +114,7 @@ def test_a_cut_off_safetensors_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_any_changed_byte_of_a_small_file_is_read_or_refused(tmp_path: Path) -> None:
-    """What a wrong byte makes torch's reader raise is always one line of ours."""
+    """Errors that a wrong byte makes torch's reader raise become one line of ours."""
     for legacy in (False, True):
         whole = save(STATE, tmp_path / "w.pt", _use_new_zipfile_serialization=not legacy).read_bytes()
         for at in range(0, len(whole), 3):

@@ -1,4 +1,4 @@
-"""Nothing that stands in a file runs when the file is opened."""
+"""Files that want to run code: none of it runs when the file is opened."""
 
 import contextlib
 import pickle

@@ -54,7 +54,7 @@ def test_a_model_embeds_as_in_keras(keras_folder: Path, name: str, suffix: str) 
 
 @pytest.mark.parametrize("name", MAPPED)
 def test_weights_called_as_keras_2_called_them(keras_folder: Path, tmp_path: Path, name: str) -> None:
-    """As bytes, with ":0" at the end, and in no group of the model's."""
+    """Names that are bytes, with ":0" at the end, and in no group of the model's, are found."""
     h5py = pytest.importorskip("h5py")
     with h5py.File(keras_folder / f"{name}.h5") as new, h5py.File(tmp_path / "w.h5", "w") as old:
         old.attrs["model_config"] = new.attrs["model_config"].encode()

@@ -15,7 +15,7 @@ from .hostile import problem, refusal, replace
 
 
 class Tagger(nn.Module):
-    """What people script: submodules, a buffer, attributes of every plain kind, a tensor that is no buffer."""
+    """A module as people script them: submodules, a buffer, attributes of every plain kind, a bare tensor."""
 
     def __init__(self, cell: str, **options: Any) -> None:
         super().__init__()

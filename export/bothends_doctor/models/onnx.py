@@ -208,7 +208,7 @@ class OnnxModel:
         return read if self._swaps_axes(batch, batch_axis) else np.ascontiguousarray(read.swapaxes(0, 1))
 
     def raw_shape(self, name: str, harness: Harness) -> tuple[int, ...]:
-        """The shape that a tensor has in the graph, for the batch that the bench looks at first."""
+        """The shape that a tensor has in the graph, for the batch that is looked at first."""
         batch = harness.batch(harness.size, harness.time).rows(slice(harness.layout.batch))
         (value,) = self.graph.values([name], self.feeds(batch, batch_axis=harness.layout.batch_axis))
         return value.shape

@@ -124,7 +124,7 @@ class TorchScriptModel:
         of_size = rows.shape[0] in (directions, layers * directions) and rows.shape[2] == self.stack.state_size
         return of_size and (directions == 2 or rows.shape[0] != time)
 
-    def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:  # noqa: ARG002  a Subject's arguments
+    def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:  # noqa: ARG002  a Model's arguments
         """Find the parameters; what the code does with them can't be seen."""
         return Inspection(self.stack, None)
 
@@ -132,7 +132,7 @@ class TorchScriptModel:
         """Rows of the table; None where it reads vectors."""
         return None if self.table is None else np.asarray(self.table[ids])
 
-    def vectors(self, batch: Batch, *, batch_axis: int) -> Array:  # noqa: ARG002  a Subject's arguments
+    def vectors(self, batch: Batch, *, batch_axis: int) -> Array:  # noqa: ARG002  a Model's arguments
         """Vectors of the ids, by the table."""
         return batch.tokens if self.table is None else self.table[batch.tokens]
 

@@ -98,7 +98,7 @@ def real_sentences(most: int) -> list[str]:
 
 
 class Ours:
-    """What the server makes of a text by the tokenizer.json: pieces, and rows of the source's table."""
+    """Pieces and rows of the source's table that the server makes of a text by the tokenizer.json."""
 
     def __init__(self, tokenising: Tokenising) -> None:
         self._rows = tokenising.rows

@@ -66,7 +66,7 @@ def test_hard_text_gives_the_rows_of_the_original(case: _Case) -> None:
         assert case.ours.rows(text) == case.original(text), repr(text)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
 def test_any_text_gives_the_rows_of_the_original(case: _Case, text: str) -> None:
     assert case.ours.rows(text) == case.original(text)
@@ -142,7 +142,7 @@ def test_long_runs_take_no_more_than_their_length(split: Split, piece: str) -> N
 
 
 def test_a_sentence_goes_without_the_ends_that_the_vocabulary_lacks() -> None:
-    """As InferSent, which drops `<s>` where the word vectors have none. It is said."""
+    """A mark that the vocabulary lacks is dropped, as InferSent drops `<s>`, and a note says so."""
     tokenising = tokenise_words({"a": 0, "</s>": 1}, WordRules("nltk", False, None, ("<s>",), ("</s>",)), rows=2)
     assert Ours(tokenising).rows("a b") == [0, 1]
     assert any("'<s>'" in note for note in tokenising.notes)
