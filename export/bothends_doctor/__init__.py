@@ -1,1 +1,1 @@
-"""What is wrong with an ONNX or TorchScript sentence encoder that somebody else exported, and how to repair it."""
+"""An ONNX or TorchScript sentence encoder that was exported elsewhere, to its mistakes and a repaired file."""

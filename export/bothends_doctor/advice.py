@@ -128,5 +128,5 @@ def of(key: str) -> Diagnosis:
 
 
 def known() -> tuple[str, ...]:
-    """Of every mistake that is known."""
+    """Keys of all mistakes that are known."""
     return tuple(_KNOWN)

@@ -53,17 +53,17 @@ def _examine(
     from rich.console import Console
 
     from .examine import examine
+    from .loading import open_model
     from .mistakes import reference
-    from .opened import open_file
     from .report import show
 
     if fix is not None:
         from .repairing.repair import check_out
 
         check_out(fix)
-    subject = open_file(file, output=output)
-    known = reference.load(state_dict, subject.shapes) if state_dict else None
-    examined = examine(subject, known, seed=seed)
+    model = open_model(file, output=output)
+    known = reference.load(state_dict, model.shapes) if state_dict else None
+    examined = examine(model, known, seed=seed)
     console = Console(highlight=False, soft_wrap=False)
     if not as_json:
         show(examined.findings, console)

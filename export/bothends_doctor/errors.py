@@ -1,4 +1,4 @@
-"""The one thing that doctor raises on purpose."""
+"""Errors that doctor raises on purpose."""
 
 from bothends.errors import BothendsError
 

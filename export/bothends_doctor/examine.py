@@ -9,13 +9,13 @@ from . import advice
 from .errors import DoctorError, RunFailedError
 from .findings import Cosine, Encoder, Findings
 from .mistakes import probes
-from .mistakes.harness import Bench, settle
+from .mistakes.harness import Harness, find_layout
 from .mistakes.match import Bounds, Computed, Match, match
-from .mistakes.probes import Part
+from .mistakes.probes import ProbeResult
 from .mistakes.readings import Context, right
 from .mistakes.recurrence import Array, Stack, noise, run
-from .mistakes.reference import Truth
-from .subjects.subject import Batch, Learned, Seen, Subject
+from .mistakes.reference import Reference
+from .models.model import Activation, Batch, Inspection, Model
 
 _BATCHES = 3
 _MOST_NOISE = 1e-3
@@ -24,12 +24,12 @@ _TIME_MOST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """What an examination has at hand beside its findings; repair builds on it."""
+class Examination:
+    """An examination: its findings, and what it had at hand, on which a repair builds."""
 
-    subject: Subject
-    bench: Bench
-    learned: Learned
+    model: Model
+    harness: Harness
+    inspection: Inspection
     true_stack: Stack
     found: Match | None
     findings: Findings
@@ -40,122 +40,120 @@ class Examined:
         return "final_states" if self.found is None else self.found.reading.meant or self.found.reading.key
 
 
-def examine(subject: Subject, state_dict: Truth | None = None, *, seed: int = 0) -> Examined:
-    """Raises DoctorError where the subject can't be run or rebuilt."""
+def examine(model: Model, state_dict: Reference | None = None, *, seed: int = 0) -> Examination:
+    """Examine a model. Raises DoctorError where it can't be run or rebuilt."""
     random = np.random.default_rng(seed)
-    bench = settle(subject, random)
-    subject = bench.subject
-    batch = bench.batch(bench.size, bench.time)
-    learned = subject.learn(batch.rows(slice(bench.layout.batch)), batch_axis=bench.layout.batch_axis)
-    _check_numbers(subject, learned)
-    bench = replace(bench, bounds=Bounds(_noise(bench, learned.stack)))
-    found, batch, seen = _matched(bench, learned, batch)
-    true_stack = state_dict.stack if state_dict else learned.stack.as_pytorch()
-    sizes = probes.sizes(bench, learned, found, batch.time)
-    leak = probes.leak(bench, batch, found, learned.stack)
-    if bench.needs_no_padding:
-        batch = bench.batch(bench.size, bench.time, np.full(bench.size, bench.time))
-        seen = bench.run(batch)
-    cosine = _cosine(bench, batch, found, seen, true_stack)
-    parts = [
-        probes.reading(found, bench, learned.stack.directions),
-        probes.padding(leak, bench, found),
-        *probes.frozen(sizes, bench, found),
-        probes.axes(subject, learned, bench, found),
-        probes.repeatable(bench, batch),
-        probes.initial(learned),
-        probes.weights(subject, learned.stack, state_dict),
-        probes.reset(subject, learned.stack, state_dict),
+    harness = find_layout(model, random)
+    model = harness.model
+    batch = harness.batch(harness.size, harness.time)
+    inspection = model.inspect(batch.rows(slice(harness.layout.batch)), batch_axis=harness.layout.batch_axis)
+    _check_numbers(model, inspection)
+    harness = replace(harness, bounds=Bounds(_noise(harness, inspection.stack)))
+    found, batch, seen = _matched(harness, inspection, batch)
+    true_stack = state_dict.stack if state_dict else inspection.stack.as_pytorch()
+    sizes = probes.sizes(harness, inspection, found, batch.time)
+    leak = probes.leak(harness, batch, found, inspection.stack)
+    if harness.needs_no_padding:
+        batch = harness.batch(harness.size, harness.time, np.full(harness.size, harness.time))
+        seen = harness.run(batch)
+    cosine = _cosine(harness, batch, found, seen, true_stack)
+    results = [
+        probes.reading(found, harness, inspection.stack.directions),
+        probes.padding(leak, harness, found),
+        *probes.frozen(sizes, harness, found),
+        probes.axes(model, inspection, harness, found),
+        probes.repeatable(harness, batch),
+        probes.initial(inspection),
+        probes.weights(model, inspection.stack, state_dict),
+        probes.reset(model, inspection.stack, state_dict),
     ]
-    facts = tuple(fact for part in parts for fact in part.facts)
+    facts = tuple(fact for result in results for fact in result.facts)
     findings = Findings(
-        subject.about,
-        _encoder(subject, bench, learned, found),
+        model.about,
+        _encoder(model, harness, inspection, found),
         facts,
-        tuple(map(advice.of, _mistakes(parts))),
+        tuple(map(advice.of, _mistakes(results))),
         cosine,
         leak,
         found is not None,
         str(state_dict.path) if state_dict else None,
     )
-    return Examined(subject, bench, learned, true_stack, found, findings)
+    return Examination(model, harness, inspection, true_stack, found, findings)
 
 
-def _mistakes(parts: Sequence[Part]) -> list[str]:
-    """Their keys, each once, but for those that another explains."""
-    keys = dict.fromkeys(key for part in parts for key in part.mistakes)
+def _mistakes(results: Sequence[ProbeResult]) -> list[str]:
+    """Keys of the mistakes found, each once, but for those that another explains."""
+    keys = dict.fromkeys(key for result in results for key in result.mistakes)
     if keys.keys() & {"not_repeatable", "initial_by_row", "batch_time_mixed"}:
         for explained in ("padding_leaks", "rows_mix"):
             keys.pop(explained, None)
     return list(keys)
 
 
-def _check_numbers(subject: Subject, learned: Learned) -> None:
-    """onnxruntime may hide a NaN in a weight behind its activations."""
-    for number, layer in enumerate(learned.stack.layers):
+def _check_numbers(model: Model, inspection: Inspection) -> None:
+    """Raise DoctorError for a NaN in a weight, which onnxruntime may hide behind its activations."""
+    for number, layer in enumerate(inspection.stack.layers):
         for direction in layer:
             arrays = (direction.weight_ih, direction.weight_hh, direction.bias_ih, direction.bias_hh)
             if not all(np.isfinite(array).all() for array in arrays):
-                raise DoctorError(f"{subject.about.path}: the weights of layer {number} hold NaN or infinite numbers")
+                raise DoctorError(f"{model.about.path}: the weights of layer {number} hold NaN or infinite numbers")
 
 
-def _noise(bench: Bench, stack: Stack) -> float:
-    batch = bench.batch(bench.size, bench.layout.time or probes.LONGEST)
-    found = noise(stack, bench.vectors(batch), batch.lengths)
+def _noise(harness: Harness, stack: Stack) -> float:
+    batch = harness.batch(harness.size, harness.layout.time or probes.LONGEST)
+    found = noise(stack, harness.vectors(batch), batch.lengths)
     if found > _MOST_NOISE:
         raise DoctorError(
-            f"{bench.subject.about.path}: its weights blow rounding up to {found:.1g} in {batch.time} steps: "
+            f"{harness.model.about.path}: its weights blow rounding up to {found:.1g} in {batch.time} steps: "
             "no two libraries agree on its states, and it can't be examined"
         )
     return found
 
 
-def _matched(bench: Bench, learned: Learned, batch: Batch) -> tuple[Match | None, Batch, list[Seen]]:
-    """The reading that fits, and the batch in which it does: at another time than the first where one is frozen in."""
-    seen = bench.run(batch)
-    found = _match(bench, learned, batch, seen)
+def _matched(harness: Harness, inspection: Inspection, batch: Batch) -> tuple[Match | None, Batch, list[Activation]]:
+    """The reading that fits, and the batch in which it does, which has another time where one is frozen in."""
+    seen = harness.run(batch)
+    found = _match(harness, inspection, batch, seen)
     # a sum, and a division behind it: by a time that was frozen in, it would be a mean at that time only
     is_divided = found is not None and found.reading.key.startswith("sum") and found.seen.where != seen[-1].where
     if found and not is_divided:
         return found, batch, seen
-    likely = [number for number in bench.subject.numbers if 1 < number <= _TIME_MOST and number != batch.time]
-    for time in likely[:_MOST_TIMES] if bench.layout.time is None else []:
-        other = bench.batch(bench.size, time)
+    likely = [number for number in harness.model.numbers if 1 < number <= _TIME_MOST and number != batch.time]
+    for time in likely[:_MOST_TIMES] if harness.layout.time is None else []:
+        other = harness.batch(harness.size, time)
         try:
-            seen_then = bench.run(other)
+            seen_then = harness.run(other)
         except RunFailedError:
             continue
-        then = _match(bench, learned, other, seen_then)
+        then = _match(harness, inspection, other, seen_then)
         if then and (found is None or then.seen.where != found.seen.where):
             return then, other, seen_then
     return found, batch, seen
 
 
-def _match(bench: Bench, learned: Learned, batch: Batch, seen: list[Seen]) -> Match | None:
-    """In several batches: in one alone, a narrow encoder may do the right thing by chance."""
-    observations = [(seen, computed(bench, learned, batch))]
+def _match(harness: Harness, inspection: Inspection, batch: Batch, seen: list[Activation]) -> Match | None:
+    """Find the reading in several batches: in one alone, a narrow encoder may do the right thing by chance."""
+    observations = [(seen, computed(harness, inspection, batch))]
     for _ in range(_BATCHES - 1):
-        other = bench.batch(len(batch), batch.time, bench.random.permutation(batch.lengths))
-        observations.append((bench.run(other), computed(bench, learned, other)))
-    return match(observations, bench.subject.heads, bench.bounds)
+        other = harness.batch(len(batch), batch.time, harness.random.permutation(batch.lengths))
+        observations.append((harness.run(other), computed(harness, inspection, other)))
+    return match(observations, harness.model.heads, harness.bounds)
 
 
-def computed(bench: Bench, learned: Learned, batch: Batch) -> Computed:
+def computed(harness: Harness, inspection: Inspection, batch: Batch) -> Computed:
     """The states of `batch`, by the file's own weights."""
-    return Computed.of(
-        learned.stack, bench.vectors(batch), batch.lengths, packed=learned.packed, swaps_axes=learned.swaps_axes
-    )
+    return Computed.of(inspection, harness.vectors(batch), batch.lengths)
 
 
-def right_rows(bench: Bench, batch: Batch, stack: Stack, key: str) -> Array | None:
-    """What is right for `batch`: each sentence by itself, by PyTorch."""
-    states = run(stack, bench.vectors(batch), batch.lengths, packed=[True] * len(stack.layers))
+def right_rows(harness: Harness, batch: Batch, stack: Stack, key: str) -> Array | None:
+    """Right rows for `batch`, as PyTorch computes each sentence by itself."""
+    states = run(stack, harness.vectors(batch), batch.lengths, packed=[True] * len(stack.layers))
     return right(key).compute(Context(states, batch.lengths, stack.directions))
 
 
-def _cosine(bench: Bench, batch: Batch, found: Match | None, seen: list[Seen], stack: Stack) -> Cosine | None:
+def _cosine(harness: Harness, batch: Batch, found: Match | None, seen: list[Activation], stack: Stack) -> Cosine | None:
     key = "final_states" if found is None else found.reading.meant or found.reading.key
-    rows = right_rows(bench, batch, stack, key)
+    rows = right_rows(harness, batch, stack, key)
     if rows is None:
         return None
     if found is not None:
@@ -184,18 +182,18 @@ def _cosines(one: Array, other: Array) -> Array:
     return np.asarray((one * other).sum(axis=1) / np.maximum(lengths, 1e-30), dtype=np.float32)
 
 
-def _encoder(subject: Subject, bench: Bench, learned: Learned, found: Match | None) -> Encoder:
-    stack = learned.stack
-    has_head = found is not None and (found.head.what != "none" or found.seen.where != subject.output.name)
+def _encoder(model: Model, harness: Harness, inspection: Inspection, found: Match | None) -> Encoder:
+    stack = inspection.stack
+    has_head = found is not None and (found.head.what != "none" or found.seen.where != model.output.name)
     return Encoder(
         stack.cell,
         len(stack.layers),
         stack.directions,
         stack.input_size,
         stack.hidden_size,
-        subject.vocabulary,
-        "vectors" if subject.vocabulary is None else "ids",
-        bench.layout.batch_axis,
+        model.vocabulary,
+        "vectors" if model.vocabulary is None else "ids",
+        harness.layout.batch_axis,
         found.reading.of(stack.directions) if found else None,
         has_head,
     )

@@ -1,9 +1,9 @@
-"""What an examination found, as plain facts: for a table, for JSON, for an exit code."""
+"""Findings of an examination, as plain facts: for a table, for JSON, for an exit code."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .subjects.subject import About
+from .models.model import ModelInfo
 
 Verdict = Literal["right", "wrong", "unknown", "fact"]
 
@@ -29,18 +29,18 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Cosine:
-    """Mean over the sentences of a ragged batch, of what the file computed to what is right."""
+    """Cosines of what the file computed to what is right: means over the sentences of a ragged batch."""
 
     whole: float
     forward: float | None
-    """Of the first half by itself; None where the embedding has no two halves, as backward."""
+    """Cosine of the first half by itself; None where there are no two halves. `backward` is the second half's."""
     backward: float | None
     smallest: float
-    """Of the whole, over sentences."""
+    """Smallest cosine of a whole embedding, over the sentences."""
     to: str
-    """Which reading is taken for right."""
+    """Reading that is taken for right."""
     difference: float
-    """Largest absolute one."""
+    """Largest absolute difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,17 @@ class Leak:
 
     padding: float
     forward: float | None
-    """Of the first half by itself, where it has two, as backward."""
+    """Difference of the first half by itself, where there are two. `backward` is the second half's."""
     backward: float | None
     alone: float | None
-    """Against the sentence alone, without padding; None where it can't be run so."""
+    """Difference from the sentence alone, without padding; None where it can't be run so."""
     scale: float
     """The largest absolute number in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What the file is."""
+    """Kind and sizes of the encoder in the file."""
 
     cell: str
     layers: int
@@ -75,9 +75,9 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All of it."""
+    """Everything that an examination found."""
 
-    about: About
+    about: ModelInfo
     encoder: Encoder
     facts: tuple[Fact, ...]
     diagnoses: tuple[Diagnosis, ...]
@@ -89,16 +89,16 @@ class Findings:
 
     @property
     def exit_code(self) -> int:
-        """0 healthy, 1 something is wrong, 2 nothing that doctor can judge is, but it can't judge the pooling."""
+        """Exit code: 0 if healthy, 1 if something is wrong, 2 if nothing is but the pooling can't be judged."""
         if self.diagnoses:
             return 1
         return 0 if self.pooling_is_known else 2
 
     @property
     def verdict(self) -> str:
-        """In a word or some."""
+        """Verdict in a word or two."""
         return {0: "healthy", 1: "wrong", 2: "not known"}[self.exit_code]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as JSON has it."""
+        """Return the findings as JSON has them."""
         return {"verdict": self.verdict, "exit_code": self.exit_code, **asdict(self)}

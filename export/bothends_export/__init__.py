@@ -1,1 +1,1 @@
-"""From a PyTorch encoder to a bundle that the service can serve, proved equal."""
+"""A PyTorch encoder to a bundle that the service can serve, proved equal."""

@@ -1,4 +1,4 @@
-"""A checkpoint's own words to a model card: what it is, how it was trained, what it scored."""
+"""A checkpoint's config to a model card: what it is, how it was trained, what it scored."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .checkpoint import CheckpointConfig
 
 
 def model_card(config: CheckpointConfig) -> str:
-    """Markdown; says only what the checkpoint itself knows. Data and licences are for its author to add."""
+    """The card in Markdown, which says only what the checkpoint knows. Data and licences are for its author to add."""
     sizes = config.encoder
     lines = [
         f"# {config.name} {config.version}",
@@ -36,7 +36,7 @@ def _read_from(sizes: EncoderConfig) -> str:
 
 
 def _imported(imported: dict[str, Any]) -> list[str]:
-    """What `bothends import` read, and what differs from the original."""
+    """Source that `bothends import` read, and what differs from the original."""
     source = f"Imported from `{imported['source']}`, in the format {imported['format']}."
     return [f"- {line}" for line in (source, *imported["notes"])]
 

@@ -29,7 +29,7 @@ class CheckpointError(BothendsError):
 
 
 class CheckpointConfig(BaseModel):
-    """What stands in a checkpoint's config.json."""
+    """Content of a checkpoint's config.json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +55,7 @@ class Checkpoint:
     config: CheckpointConfig
     encoder: Encoder
     table_dtype: torch.dtype
-    """How the embedding table is stored (float32 or float16). Both widen to float32 without loss."""
+    """Number type in which the embedding table is stored, float32 or float16. Both widen to float32 without loss."""
     tokenizer: str
     """The text of its tokenizer.json."""
 

@@ -6,7 +6,7 @@ Why the embedding is read from `h_n` and never from `output[-1]`: in `output, (h
 bidirectional LSTM, `output[t]` joins the forward state after token t with the backward state after token t, *counted
 from the end*. At the last position the backward half has read one token only. The backward pass ends at position 0.
 `h_n[-2]` and `h_n[-1]` are the two ends. (An encoder whose head was trained on another pooling keeps it: see
-`bothends.architecture.Pooling`.)
+`bothends.model.architecture.Pooling`.)
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ _THEN = {"none": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder returns for a batch."""
+    """Numbers that the encoder returns for a batch."""
 
     embedding: Tensor
     """float32 [batch, dimension]; without a head, of final states: cat(h_n[-2], h_n[-1])."""

@@ -1,4 +1,4 @@
-"""Is this bundle the same function as its PyTorch encoder? Measured, at every length, in every batch, end by end.
+"""A bundle and its PyTorch encoder to their differences, at every length, in every batch, end by end.
 
 The reference is `encoder.py`, one sentence at a time without padding. What is tested is the service's own engine.
 Padding slots hold random ids, and token 0 has a vector like any other: a graph that lets padding in can't hide.
@@ -23,7 +23,7 @@ from bothends.model.tokenizer import Tokenizer
 from .encoder import Encoder
 
 Advance = Callable[[int], None]
-"""Told how many more sentences were compared."""
+"""Callback that gets how many more sentences were compared."""
 
 States = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """`embedding` [batch, dimension] and `h_n` [layers·directions, batch, state], which the native engine doesn't give."""
@@ -39,12 +39,12 @@ class Row:
     sentences: int
     embedding: float
     forward: float | None
-    """Of the embedding's forward half; None where it has no halves."""
+    """Difference of the embedding's forward half; None where it has no halves."""
     backward: float | None
     h_n: float | None
-    """None where there is no h_n: of the golden sentences, and of the native engine."""
+    """Difference of h_n; None where there is none: of the golden sentences, and of the native engine."""
     same_bits: bool | None
-    """Against the same sentence alone; None where it was alone."""
+    """True if the bits are those of the same sentence alone; None where it was alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Report:
     """True on a CPU, where a batch may not change a bit."""
 
     def breaches(self) -> list[str]:
-        """What broke a bound, a line each; empty where the bundle holds."""
+        """Lines that say what broke a bound; none where the bundle holds."""
         lines = []
         for row in self.rows:
             parts = {"forward": row.forward, "backward": row.backward, "h_n": row.h_n}
@@ -112,7 +112,7 @@ def _beside() -> Iterator[ThreadPoolExecutor]:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What is tested, and what it is tested against, which computes in a thread of its own."""
+    """The engine that is tested and the encoder that it is tested against, which computes in a thread of its own."""
 
     engine: LoadedEngine
     encoder: Encoder
@@ -134,12 +134,12 @@ class _Pair:
 
 
 def comparisons(max_tokens: int) -> int:
-    """How many sentences `verify` compares before the golden ones."""
+    """Count of the sentences that `verify` compares before the golden ones."""
     return max_tokens + sum(_BATCH_SIZES)
 
 
 def _lengths(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: Advance) -> Iterator[Row]:
-    """Every length from 1 to the maximum, alone; a row for 1, 2, 3-4, 5-8 and so on."""
+    """Compare every length from 1 to the maximum, alone; a row for 1, 2, 3-4, 5-8 and so on."""
     start = 1
     while start <= max_tokens:
         stop = min(max_tokens, max(start, 2 * (start - 1)))
@@ -156,7 +156,7 @@ def _lengths(pair: _Pair, max_tokens: int, random: np.random.Generator, advance:
 
 
 def _ragged(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: Advance) -> Iterator[Row]:
-    """Batches of random lengths, one of them 1 and one the maximum, with random ids in the padding slots."""
+    """Compare batches of random lengths, among them 1 and the maximum, with random ids in the padding slots."""
     for size in _BATCH_SIZES:
         lengths = random.integers(1, max_tokens, size=size, endpoint=True).astype(np.int32)
         lengths[random.permutation(size)[:2]] = 1, max_tokens
@@ -175,7 +175,7 @@ def _ragged(pair: _Pair, max_tokens: int, random: np.random.Generator, advance: 
 
 
 def _golden(bundle: Bundle, engine: LoadedEngine) -> Row:
-    """The golden sentences through the bundle's tokenizer, against the vectors that its export computed."""
+    """Compare the golden sentences, by way of the bundle's tokenizer, with the vectors that its export computed."""
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json")
     ids = [tokens.ids for tokens in tokenizer.encode(bundle.golden.sentences)]
     if ids != bundle.golden.token_ids:
@@ -187,7 +187,7 @@ def _golden(bundle: Bundle, engine: LoadedEngine) -> Row:
 
 
 class _Measured(NamedTuple):
-    """Some sentences, and their largest absolute differences."""
+    """Largest absolute differences of some sentences."""
 
     sentences: int
     embedding: float
@@ -197,7 +197,7 @@ class _Measured(NamedTuple):
 
 
 def _compare(found: States, expected: States, config: EncoderConfig) -> _Measured:
-    """An engine's states beside PyTorch's."""
+    """Measure an engine's states against PyTorch's."""
     of_states = None if found[1] is None or expected[1] is None else float(np.abs(found[1] - expected[1]).max())
     return _Measured(len(found[0]), *_differences(found[0], expected[0], config), of_states)
 
@@ -205,7 +205,7 @@ def _compare(found: States, expected: States, config: EncoderConfig) -> _Measure
 def _differences(
     rows: NDArray[np.float32], expected: NDArray[np.float32], config: EncoderConfig
 ) -> tuple[float, float | None, float | None]:
-    """The largest of all, and of each half where there are halves."""
+    """Largest difference of all numbers, and of each half where there are halves."""
     difference = np.abs(rows - expected)
     halves = [float(half.max()) for half in np.split(difference, 2, axis=1)] if config.has_halves else [None, None]
     return float(difference.max()), halves[0], halves[1]

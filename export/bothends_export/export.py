@@ -20,9 +20,10 @@ from .card import model_card
 from .checkpoint import Checkpoint, CheckpointConfig
 from .encoder import Encoder
 from .equivalence import Advance, verify
+from .new_path import must_be_new
 
 TOLERANCE = 1e-5
-"""What a CPU in float32 may differ from PyTorch."""
+"""Largest difference of a CPU in float32 from PyTorch."""
 
 
 def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advance: Advance = lambda _: None) -> Bundle:
@@ -31,8 +32,7 @@ def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advanc
     `card` is the text of the model card; without it one is written from what the checkpoint says. Raises BundleError
     if `out` exists, the tokenizer doesn't fit the embedding table, or the graph doesn't compute what PyTorch does.
     """
-    if out.exists():
-        raise BundleError(f"{out} exists already; remove it or choose another folder")
+    must_be_new(out, BundleError)
     config, sizes = checkpoint.config, checkpoint.config.encoder
     tokenizer = Tokenizer(checkpoint.tokenizer, max_tokens=config.max_tokens, source=Path("tokenizer.json"))
     tokenizer.check_vocabulary(sizes.vocabulary_size)
@@ -63,7 +63,7 @@ def arrays(checkpoint: Checkpoint) -> graph.Weights:
 
 
 def _bundle_config(config: CheckpointConfig, cosine_to_final_states: float | None) -> dict[str, Any]:
-    """BundleConfig's fields, but for the hashes."""
+    """Fields of the bundle's config, but for the hashes."""
     sizes = config.encoder.model_dump()
     return {
         "name": config.name,

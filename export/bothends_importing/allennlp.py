@@ -15,11 +15,11 @@ from torch import Tensor
 from bothends.model.architecture import EncoderConfig, Head
 from bothends.validation import printable
 
-from .asked import MAX_TOKENS, Asked
-from .cells import cells
-from .imported import Imported
+from .imported_encoder import ImportedEncoder
+from .options import MAX_TOKENS, ImportOptions
 from .readers.archive import Archive
-from .source import SourceError, listed
+from .recurrent import recurrent_layers
+from .source import SourceError, join_names
 from .tokenising.definition import TokenisingError
 from .tokenising.vocabulary import read_allennlp
 from .tokenising.words import WordRules, tokenise_words
@@ -35,10 +35,10 @@ _THEN: dict[str, Then] = {"linear": "none", "tanh": "tanh", "relu": "relu"}
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How the model's reader makes tokens of text, and rows of tokens."""
+    """Settings by which the model's reader makes tokens of text, and rows of tokens."""
 
     split: str
-    """"whitespace", or what its config calls another way."""
+    """Way to split text: "whitespace", or what its config calls another one."""
     namespace: str = "tokens"
     lower: bool = False
     before: tuple[str, ...] = ()
@@ -46,18 +46,18 @@ class _Reading:
     max_tokens: int | None = None
 
 
-def allennlp(archive: Archive, asked: Asked) -> Imported:
+def allennlp(archive: Archive, options: ImportOptions) -> ImportedEncoder:
     """Import a model of AllenNLP's. Raises SourceError that says what is missing, wrong, or can't be mapped."""
     tensors = dict(archive.weights.tensors)
     table_name, embedder = _only(_TABLE, tensors, "table of a text field's tokens", archive)
     _, prefix = _only(_CELLS, tensors, "Seq2Vec encoder of lstm or gru", archive)
-    found = cells(tensors, prefix, file=archive.source)
+    found = recurrent_layers(tensors, prefix, file=archive.source)
     table = tensors[table_name]
     projection = _projection(tensors, table_name, table, found.input_size, archive)
-    head_prefix, head = _head(archive, tensors, asked)
+    head_prefix, head = _head(archive, tensors, options)
     used = {table_name, *found.origins.values(), *projection.values(), *head.values()}
-    notes = _left_out([name for name in tensors if name not in used], head_prefix, asked, archive)
-    reading = _reading(archive, embedder, asked)
+    notes = _left_out([name for name in tensors if name not in used], head_prefix, options, archive)
+    reading = _reading(archive, embedder, options)
     rules = WordRules("whitespace", reading.lower, _UNKNOWN, reading.before, reading.after)
     tokenising = tokenise_words(_vocabulary(archive, reading, len(table)), rules, rows=len(table))
     rows = table[tokenising.rows]
@@ -69,24 +69,24 @@ def allennlp(archive: Archive, asked: Asked) -> Imported:
         head=_head_config(archive, tensors, head),
         **found.sizes(),
     )
-    return Imported(
+    return ImportedEncoder(
         encoder,
         {"embedding.weight": rows, **{name: tensors[theirs] for name, theirs in renamed.items()}},
         tokenising.definition,
-        asked.max_tokens or reading.max_tokens or MAX_TOKENS,
+        options.max_tokens or reading.max_tokens or MAX_TOKENS,
         "allennlp",
         {"embedding.weight": table_name, **renamed},
-        [*archive.weights.notes, *_reading_notes(archive, asked), *tokenising.notes, *notes],
+        [*archive.weights.notes, *_reading_notes(archive, options), *tokenising.notes, *notes],
     )
 
 
 def _only(pattern: re.Pattern[str], tensors: Iterable[str], what: str, archive: Archive) -> tuple[str, str]:
-    """The one tensor that matches, and the pattern's first group in it."""
+    """Name of the one tensor that matches, and the pattern's first group in it."""
     found = [match for name in tensors if (match := pattern.fullmatch(name))]
     if len(found) != 1:
         raise SourceError(
             f"{archive.source} has {len(found) or 'no'} tensors of a {what}, and one is needed; "
-            f"it holds {listed([match[0] for match in found] or list(tensors))}"
+            f"it holds {join_names([match[0] for match in found] or list(tensors))}"
         )
     return found[0][0], found[0][1]
 
@@ -94,7 +94,7 @@ def _only(pattern: re.Pattern[str], tensors: Iterable[str], what: str, archive: 
 def _projection(
     tensors: dict[str, Tensor], table_name: str, table: Tensor, inputs: int, archive: Archive
 ) -> dict[str, str]:
-    """Our names of the embedder's linear layer to theirs; empty where it has none."""
+    """Names of the embedder's linear layer, ours to theirs; empty where it has none."""
     prefix = table_name.removesuffix("weight") + "_projection."
     names = {f"input_projection.{part}": f"{prefix}{part}" for part in ("weight", "bias")}
     if table.dim() != 2:
@@ -113,10 +113,10 @@ def _projection(
     return names
 
 
-def _head(archive: Archive, tensors: dict[str, Tensor], asked: Asked) -> tuple[str, dict[str, str]]:
+def _head(archive: Archive, tensors: dict[str, Tensor], options: ImportOptions) -> tuple[str, dict[str, str]]:
     """The prefix of a feedforward's layers ("" where there is none), and our names of its only layer to theirs."""
     found = [match for name in tensors if (match := _HEAD.fullmatch(name))]
-    if not found or not asked.head:
+    if not found or not options.head:
         return (found[0][1] if found else ""), {}
     layers = 1 + max(int(match[2]) for match in found)
     if layers > 1:
@@ -146,9 +146,9 @@ def _head_config(archive: Archive, tensors: dict[str, Tensor], head: dict[str, s
     return Head(size=len(tensors[head["head.linear.weight"]]), then=_THEN[cast(str, name)])
 
 
-def _left_out(rest: list[str], head_prefix: str, asked: Asked, archive: Archive) -> list[str]:
+def _left_out(rest: list[str], head_prefix: str, options: ImportOptions, archive: Archive) -> list[str]:
     """Notes of what isn't imported. Raises SourceError where that might stand before the embedding."""
-    dropped = [name for name in rest if head_prefix and name.startswith(head_prefix) and not asked.head]
+    dropped = [name for name in rest if head_prefix and name.startswith(head_prefix) and not options.head]
     dropped += [name for name in rest if _LEFT_OUT.fullmatch(name)]
     for name in rest:
         if name not in dropped:
@@ -156,10 +156,10 @@ def _left_out(rest: list[str], head_prefix: str, asked: Asked, archive: Archive)
                 f"{archive.source}: {printable(name)} is of a part that can't be imported: what can is a table of "
                 "tokens, a Seq2Vec encoder of lstm or gru, and a feedforward of one layer"
             )
-    return [f"Left out, as they come after the embedding: {listed(dropped)}."] if dropped else []
+    return [f"Left out, as they come after the embedding: {join_names(dropped)}."] if dropped else []
 
 
-def _reading(archive: Archive, embedder: str, asked: Asked) -> _Reading:
+def _reading(archive: Archive, embedder: str, options: ImportOptions) -> _Reading:
     if archive.config is None:
         return _Reading("whitespace")
     reader: dict[str, Any] = archive.config.get("dataset_reader", {})
@@ -175,7 +175,7 @@ def _reading(archive: Archive, embedder: str, asked: Asked) -> _Reading:
         raise SourceError(
             f"{archive.source}: its tokens are looked up by {printable(indexer['feature_name'])}, not text"
         )
-    if split not in ("whitespace", "just_spaces") and not asked.tokenised:
+    if split not in ("whitespace", "just_spaces") and not options.tokenised:
         raise SourceError(
             f"{archive.source}: its reader splits text with the tokenizer {printable(split)}, which no tokenizer.json "
             "equals; with --tokenised, sentences are split at whitespace only, and callers tokenise them first"
@@ -191,7 +191,7 @@ def _reading(archive: Archive, embedder: str, asked: Asked) -> _Reading:
 
 
 def _vocabulary(archive: Archive, reading: _Reading, rows: int) -> dict[str, int]:
-    """Which row each token has. Row 0, of padding, is no word's."""
+    """Row of each token. Row 0, of padding, is no word's."""
     if archive.vocabulary is None:
         raise SourceError(f"{archive.source} has no vocabulary; give the folder that AllenNLP wrote with --vocabulary")
     try:
@@ -206,11 +206,11 @@ def _vocabulary(archive: Archive, reading: _Reading, rows: int) -> dict[str, int
     return {token: row for token, row in words.items() if row}
 
 
-def _reading_notes(archive: Archive, asked: Asked) -> list[str]:
+def _reading_notes(archive: Archive, options: ImportOptions) -> list[str]:
     if archive.config is None:
         return [
             f"{archive.source.name} doesn't say how text became tokens: it is split at whitespace, and kept as it is."
         ]
-    if asked.tokenised:
+    if options.tokenised:
         return ["Text is split at whitespace only: send sentences as tokens with spaces between."]
     return []

@@ -1,4 +1,4 @@
-"""`bothends import`: what an encoder's own library wrote in, a checkpoint out; shown before anything is written.
+"""`bothends import`: a file of an encoder's own library in, a checkpoint out; shown before anything is written.
 
 Imports of torch and its like stand inside the functions: `bothends --help` lists this command without them.
 """
@@ -12,22 +12,22 @@ import click
 from bothends.model.architecture import Pooling
 from bothends.validation import printable
 
-from .asked import FORMATS, Asked, Format
+from .options import FORMATS, Format, ImportOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from .imported import Imported
+    from .imported_encoder import ImportedEncoder
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _PARTS = ("embedding", "input_projection", "lstm", "gru", "h_0", "c_0", "head")
-"""Of an encoder, as a token passes them."""
+"""Parts of an encoder, as a token passes them."""
 
 
 def _source_options(command: FunctionT) -> FunctionT:
-    """What a format needs beside the source."""
+    """Add the options that a format needs beside the source."""
     for option in reversed(
         [
             click.option("--format", "format_name", type=click.Choice(FORMATS), metavar="FORMAT",
@@ -98,14 +98,17 @@ def import_(
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     from rich.console import Console
 
-    from .formats import imported
-    from .writing import must_be_new, write
+    from bothends_export.new_path import must_be_new
 
-    must_be_new(out)
+    from .formats import import_encoder
+    from .source import SourceError
+    from .writer import write
+
+    must_be_new(out, SourceError)
     console = Console()
-    asked, done = _asked(given)
+    options, done = _import_options(given)
     try:
-        chosen, found = imported(source, asked, format_name=format_name)
+        chosen, found = import_encoder(source, options, format_name=format_name)
     finally:
         done()
     console.print(_understood(source, chosen, found))
@@ -116,7 +119,7 @@ def import_(
     click.echo(f"checkpoint in {out}, {written / 1e6:.1f} MB; next: bothends export {out} --out BUNDLE")
 
 
-def _asked(given: dict[str, Any]) -> tuple[Asked, Callable[[], None]]:
+def _import_options(given: dict[str, Any]) -> tuple[ImportOptions, Callable[[], None]]:
     """The options as formats read them, with a progress bar for what takes long; and what ends the bar."""
     from rich.console import Console
     from rich.progress import Progress
@@ -129,10 +132,10 @@ def _asked(given: dict[str, Any]) -> tuple[Asked, Callable[[], None]]:
         progress.start()
         progress.update(bar, completed=done)
 
-    return Asked(**given, advance=advance), progress.stop
+    return ImportOptions(**given, advance=advance), progress.stop
 
 
-def _understood(source: Path, chosen: str, found: "Imported") -> "Text":
+def _understood(source: Path, chosen: str, found: "ImportedEncoder") -> "Text":
     from rich.text import Text
 
     sizes = found.encoder
@@ -143,8 +146,8 @@ def _understood(source: Path, chosen: str, found: "Imported") -> "Text":
     )
 
 
-def _tensors(found: "Imported") -> "Table":
-    """Which tensor became which."""
+def _tensors(found: "ImportedEncoder") -> "Table":
+    """Table of which tensor became which."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -159,7 +162,7 @@ def _tensors(found: "Imported") -> "Table":
 
 
 def _notes(notes: list[str]) -> "Table":
-    """What differs from the original, each as a paragraph."""
+    """Differences from the original, each as a paragraph."""
     from rich.table import Table
     from rich.text import Text
 

@@ -16,12 +16,12 @@ from torch.nn.functional import layer_norm
 from bothends.model.architecture import EncoderConfig
 from bothends.validation import printable
 
-from .asked import MAX_TOKENS, Asked
-from .cells import cells
-from .imported import Imported
-from .source import Opened, SourceError
+from .imported_encoder import ImportedEncoder
+from .options import MAX_TOKENS, ImportOptions
+from .recurrent import recurrent_layers
+from .source import SourceError, WeightsFile
 from .tokenising.words import WordRules, tokenise_words
-from .wanted import words_of
+from .wordlist import words_of
 
 _WORDS = "embeddings.list_embedding_0."
 _TABLE = f"{_WORDS}embedding.weight"
@@ -29,7 +29,7 @@ _MAP = "word_reprojection_map."
 _CELLS = "rnn."
 _TOKENISED = "Text is split at whitespace only: send sentences as tokens, as flair's Sentence([…]) takes them."
 _UNKNOWN = "unknown word"
-"""No text has it, as it holds a space."""
+"""Word for all unknown ones. No text has it, as it holds a space."""
 _HOW = "save it with torch.save(embeddings.save_embeddings(), FILE)"
 
 
@@ -39,25 +39,25 @@ class _Lookup:
 
     rows: dict[str, int]
     lower: bool
-    """Whether words are put into lower case first."""
+    """True if words are put into lower case first."""
     notes: list[str]
 
 
-def flair(opened: Opened, asked: Asked) -> Imported:
+def flair(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
     """Import what `save_embeddings()` gave. Raises SourceError that says what is missing, wrong, or can't be mapped."""
-    if opened.extras.get("__cls__") != "DocumentRNNEmbeddings":
-        raise SourceError(f"{opened.file} doesn't say that it is a DocumentRNNEmbeddings of flair's; {_HOW}")
-    if not asked.tokenised:
+    if source.extras.get("__cls__") != "DocumentRNNEmbeddings":
+        raise SourceError(f"{source.file} doesn't say that it is a DocumentRNNEmbeddings of flair's; {_HOW}")
+    if not options.tokenised:
         raise SourceError(
             "flair splits text with segtok unless it is told otherwise, for which no tokenizer.json can be equal; with "
             "--tokenised, sentences are split at whitespace only, and callers tokenise them first"
         )
-    words = _word_embeddings(opened)
-    _check_names(opened)
-    found = cells(opened.tensors, _CELLS, file=opened.file)
-    table = _table(opened, words)
-    projection = _projection(opened, table.shape[1], found.input_size)
-    lookup = _lookup(words["vocab"], asked)
+    words = _word_embeddings(source)
+    _check_names(source)
+    found = recurrent_layers(source.tensors, _CELLS, file=source.file)
+    table = _table(source, words)
+    projection = _projection(source, table.shape[1], found.input_size)
+    lookup = _lookup(words["vocab"], options)
     rules = WordRules("whitespace", lookup.lower, _UNKNOWN)
     tokenising = tokenise_words({**lookup.rows, _UNKNOWN: len(table) - 1}, rules, rows=len(table))
     rows = table[tokenising.rows]
@@ -68,95 +68,95 @@ def flair(opened: Opened, asked: Asked) -> Imported:
         input_projection=found.input_size if projection else None,
         **found.sizes(),
     )
-    return Imported(
+    return ImportedEncoder(
         encoder,
         {"embedding.weight": rows, **projection, **found.weights},
         tokenising.definition,
-        asked.max_tokens or MAX_TOKENS,
+        options.max_tokens or MAX_TOKENS,
         "flair",
         {"embedding.weight": _TABLE, **{name: _MAP + name.rpartition(".")[2] for name in projection}, **found.origins},
-        [*opened.notes, _TOKENISED, *lookup.notes, *tokenising.notes],
+        [*source.notes, _TOKENISED, *lookup.notes, *tokenising.notes],
     )
 
 
-def _word_embeddings(opened: Opened) -> dict[str, Any]:
-    """What the file says of its only token embeddings."""
-    stacked = opened.extras.get("embeddings")
+def _word_embeddings(source: WeightsFile) -> dict[str, Any]:
+    """Description that the file has of its only token embeddings."""
+    stacked = source.extras.get("embeddings")
     kinds = stacked.get("embeddings") if isinstance(stacked, dict) else None
     if not isinstance(kinds, list) or not all(isinstance(kind, dict) for kind in kinds):
-        raise SourceError(f"{opened.file} doesn't say what its token embeddings are; {_HOW}")
+        raise SourceError(f"{source.file} doesn't say what its token embeddings are; {_HOW}")
     names = [printable(kind.get("__cls__")) for kind in kinds]
     if names != ["WordEmbeddings"]:
         raise SourceError(
-            f"{opened.file} reads {' and '.join(names) or 'nothing'}; one WordEmbeddings is what can be imported, "
+            f"{source.file} reads {' and '.join(names) or 'nothing'}; one WordEmbeddings is what can be imported, "
             "since what others give depends on more than the word"
         )
     (words,) = kinds
     if words.get("field") is not None:
-        raise SourceError(f"{opened.file} embeds the field {printable(words['field'])}, not the words of a sentence")
+        raise SourceError(f"{source.file} embeds the field {printable(words['field'])}, not the words of a sentence")
     if not isinstance(words.get("vocab"), dict):
-        raise SourceError(f"{opened.file} holds no vocabulary; {_HOW}")
+        raise SourceError(f"{source.file} holds no vocabulary; {_HOW}")
     return dict(words)
 
 
-def _check_names(opened: Opened) -> None:
+def _check_names(source: WeightsFile) -> None:
     allowed = (_TABLE, f"{_WORDS}layer_norm.", _MAP, _CELLS)
-    for name in opened.tensors:
+    for name in source.tensors:
         if not name.startswith(allowed):
-            raise SourceError(f"{opened.file}: {printable(name)} is of no part that can be imported")
-    if opened.extras.get("rnn_type") not in ("LSTM", "GRU"):
-        raise SourceError(f"{opened.file}: rnn_type is {printable(opened.extras.get('rnn_type'))}, not LSTM or GRU")
+            raise SourceError(f"{source.file}: {printable(name)} is of no part that can be imported")
+    if source.extras.get("rnn_type") not in ("LSTM", "GRU"):
+        raise SourceError(f"{source.file}: rnn_type is {printable(source.extras.get('rnn_type'))}, not LSTM or GRU")
 
 
-def _table(opened: Opened, words: dict[str, Any]) -> Tensor:
+def _table(source: WeightsFile, words: dict[str, Any]) -> Tensor:
     """[words and one for the unknown, size]; each row through flair's layer norm where it has one (`stable`)."""
-    table = opened.tensors.get(_TABLE)
+    table = source.tensors.get(_TABLE)
     if table is None or table.dim() != 2 or len(table) != len(words["vocab"]) + 1:
         had = "nothing" if table is None else list(table.shape)
         raise SourceError(
-            f"{opened.file}: {_TABLE} is {had}; a vocabulary of {len(words['vocab'])} words needs one row more"
+            f"{source.file}: {_TABLE} is {had}; a vocabulary of {len(words['vocab'])} words needs one row more"
         )
     for word, row in words["vocab"].items():
         if not isinstance(row, int) or not 0 <= row < len(table):
-            raise SourceError(f"{opened.file}: the vocabulary puts {printable(word)!r} in row {printable(row)}")
+            raise SourceError(f"{source.file}: the vocabulary puts {printable(word)!r} in row {printable(row)}")
     if not words.get("stable"):
         return table
-    weight, bias = (opened.tensors.get(f"{_WORDS}layer_norm.{name}") for name in ("weight", "bias"))
+    weight, bias = (source.tensors.get(f"{_WORDS}layer_norm.{name}") for name in ("weight", "bias"))
     return layer_norm(table, table.shape[1:], weight, bias)
 
 
-def _projection(opened: Opened, size: int, inputs: int) -> dict[str, Tensor]:
+def _projection(source: WeightsFile, size: int, inputs: int) -> dict[str, Tensor]:
     """The linear layer between table and cells, by our names; empty where there is none."""
-    if not opened.extras.get("reproject_words"):
+    if not source.extras.get("reproject_words"):
         if inputs != size:
-            raise SourceError(f"{opened.file}: the cells read {inputs} numbers, and {_TABLE} has {size} a row")
+            raise SourceError(f"{source.file}: the cells read {inputs} numbers, and {_TABLE} has {size} a row")
         return {}
     made = {}
     for name, shape in {"weight": [inputs, size], "bias": [inputs]}.items():
-        tensor = opened.tensors.get(_MAP + name)
+        tensor = source.tensors.get(_MAP + name)
         if tensor is None or list(tensor.shape) != shape:
             had = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
-            raise SourceError(f"{opened.file}: {_MAP}{name} is {had}; {shape} was expected")
+            raise SourceError(f"{source.file}: {_MAP}{name} is {had}; {shape} was expected")
         made[f"input_projection.{name}"] = tensor
     return made
 
 
-def _lookup(vocabulary: dict[str, int], asked: Asked) -> _Lookup:
-    """Exact for every word where it can be, else for the words in `asked.words`."""
+def _lookup(vocabulary: dict[str, int], options: ImportOptions) -> _Lookup:
+    """Find a lookup that is exact for every word where it can be, else for the words in `options.words`."""
     lower = all(word == word.lower() for word in vocabulary)
     if lower and not any(re.search(r"[\d#]", word) for word in vocabulary):
         return _Lookup(vocabulary, lower, [])
-    if asked.words is None:
+    if options.words is None:
         raise SourceError(
             "flair looks for a word, then for it in lower case, then with # or 0 for its digits, and this vocabulary "
             f"has {'digits' if lower else 'capitals'}: no tokenizer.json tries one after another. Name a file of the "
             "words that sentences will hold with --words, and each gets the row that flair gives it"
         )
-    rows = vocabulary | _resolved(words_of(asked.words), vocabulary, lower=lower)
+    rows = vocabulary | _resolved(words_of(options.words), vocabulary, lower=lower)
     kept, spelling = ("with digits ", "") if lower else ("", "in lower case and ")
     note = (
-        f"A word {kept}that is neither in the vocabulary nor in {asked.words.name} is unknown; flair would look for it "
-        f"{spelling}with # or 0 for its digits too."
+        f"A word {kept}that is neither in the vocabulary nor in {options.words.name} is unknown; flair would look for "
+        f"it {spelling}with # or 0 for its digits too."
     )
     return _Lookup(rows, lower, [note])
 

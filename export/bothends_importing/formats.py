@@ -8,81 +8,85 @@ from dataclasses import fields
 from pathlib import Path
 
 from .allennlp import allennlp
-from .asked import FORMATS, READ, Asked, Format
 from .flair import flair
-from .imported import Imported
+from .imported_encoder import ImportedEncoder
 from .infersent import infersent
 from .laser import TABLE as LASER_TABLE
 from .laser import laser
-from .pytorch.module import is_json, own
-from .pytorch.names import StateDictConfig
-from .pytorch.names import read as read_toml
+from .options import FORMATS, OPTIONS_READ, Format, ImportOptions
+from .pytorch.config import StateDictConfig
+from .pytorch.config import read as read_toml
+from .pytorch.custom_module import custom_module, is_json
 from .readers.archive import is_archive, unpacked
-from .readers.file import opened
-from .source import Opened, SourceError
+from .readers.file import open_weights
+from .source import SourceError, WeightsFile
 
 
-def imported(source: Path, asked: Asked, *, format_name: Format | None = None) -> tuple[Format, Imported]:
-    """The encoder in `source`, and its format. Raises SourceError."""
+def import_encoder(
+    source: Path, options: ImportOptions, *, format_name: Format | None = None
+) -> tuple[Format, ImportedEncoder]:
+    """Import the encoder in `source`; its format comes with it. Raises SourceError."""
     if format_name == "allennlp" or (format_name is None and is_archive(source)):
-        return "allennlp", _of_allennlp(source, asked)
-    config = read_toml(asked.encoder) if asked.encoder and not is_json(asked.encoder) else StateDictConfig()
-    read = opened(source, ignore=config.ignore)
-    found = format_name or guessed(read)
+        return "allennlp", _import_allennlp(source, options)
+    config = read_toml(options.encoder) if options.encoder and not is_json(options.encoder) else StateDictConfig()
+    weights = open_weights(source, ignore=config.ignore)
+    found = format_name or guess_format(weights)
     if found == "allennlp":
-        return found, _of_allennlp(source, asked)
-    if found in ("torchscript", "keras") and read.kind != found:
-        raise SourceError(f"{source} is no {found} file; it is of {read.kind}")
-    _check_options(found, asked)
+        return found, _import_allennlp(source, options)
+    if found in ("torchscript", "keras") and weights.kind != found:
+        raise SourceError(f"{source} is no {found} file; it is of {weights.kind}")
+    _check_options(found, options)
     reader = _READERS.get(found)
-    return found, reader(read, asked) if reader else own(read, asked, config)
+    return found, reader(weights, options) if reader else custom_module(weights, options, config)
 
 
-def _of_allennlp(source: Path, asked: Asked) -> Imported:
-    _check_options("allennlp", asked)
-    with unpacked(source, asked.vocabulary) as archive:
-        return allennlp(archive, asked)
+def _import_allennlp(source: Path, options: ImportOptions) -> ImportedEncoder:
+    _check_options("allennlp", options)
+    with unpacked(source, options.vocabulary) as archive:
+        return allennlp(archive, options)
 
 
-def guessed(read: Opened) -> Format:
-    """What the names of the tensors say. Raises SourceError where two formats have the same."""
-    names = list(read.tensors)
-    if read.kind in ("torchscript", "keras"):
-        return read.kind
-    if read.extras.get("__cls__") == "DocumentRNNEmbeddings":
+def guess_format(weights: WeightsFile) -> Format:
+    """Guess the format by the names of the tensors. Raises SourceError where two formats have the same."""
+    names = list(weights.tensors)
+    if weights.kind in ("torchscript", "keras"):
+        return weights.kind
+    if weights.extras.get("__cls__") == "DocumentRNNEmbeddings":
         return "flair"
-    if LASER_TABLE in names and "params" in read.extras:
+    if LASER_TABLE in names and "params" in weights.extras:
         return "laser"
     if any("seq2vec_encoder._module." in name for name in names):
         return "allennlp"
     if all(name.startswith("enc_lstm.") for name in names):
-        return _version_of_infersent(read)
+        return _version_of_infersent(weights)
     return "pytorch"
 
 
-def _version_of_infersent(read: Opened) -> Format:
+def _version_of_infersent(weights: WeightsFile) -> Format:
     versions: tuple[Format, ...] = ("infersent1", "infersent2")
     for version in versions:
-        if version in read.file.name.lower():
+        if version in weights.file.name.lower():
             return version
     raise SourceError(
-        f"{read.file} holds an InferSent, and nothing in it tells which: say --format infersent1 (GloVe, <s>) or "
+        f"{weights.file} holds an InferSent, and nothing in it tells which: say --format infersent1 (GloVe, <s>) or "
         "--format infersent2 (fastText, <p>)"
     )
 
 
-def _check_options(chosen: Format, asked: Asked) -> None:
-    """Raises SourceError if `asked` says what says nothing to the format."""
-    for field in fields(Asked):
-        readers = [name for name in FORMATS if field.name in READ[name]]
-        if readers and chosen not in readers and getattr(asked, field.name) != field.default:
+def _check_options(chosen: Format, options: ImportOptions) -> None:
+    """Raise SourceError if an option is given that says nothing to the format."""
+    for field in fields(ImportOptions):
+        readers = [name for name in FORMATS if field.name in OPTIONS_READ[name]]
+        if readers and chosen not in readers and getattr(options, field.name) != field.default:
             flag = "no-head" if field.name == "head" else field.name
             raise SourceError(f"--{flag} says nothing to the format {chosen}; it is of {', '.join(readers)}")
 
 
-_READERS: dict[Format, Callable[[Opened, Asked], Imported]] = {  # all but people's own modules and AllenNLP's archives
-    "infersent1": lambda read, asked: infersent(read, asked, version=1),
-    "infersent2": lambda read, asked: infersent(read, asked, version=2),
+_READERS: dict[
+    Format, Callable[[WeightsFile, ImportOptions], ImportedEncoder]
+] = {  # all but people's own modules and AllenNLP's archives
+    "infersent1": lambda read, options: infersent(read, options, version=1),
+    "infersent2": lambda read, options: infersent(read, options, version=2),
     "laser": laser,
     "flair": flair,
 }

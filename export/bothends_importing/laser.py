@@ -10,60 +10,60 @@ from typing import Any
 from bothends.model.architecture import EncoderConfig
 from bothends.validation import printable
 
-from .asked import MAX_TOKENS, Asked
-from .cells import Cells, cells
-from .imported import Imported
-from .source import Opened, SourceError
+from .imported_encoder import ImportedEncoder
+from .options import MAX_TOKENS, ImportOptions
+from .recurrent import RecurrentLayers, recurrent_layers
+from .source import SourceError, WeightsFile
 from .tokenising.definition import Tokenising
 from .tokenising.laser import tokenise_laser1, tokenise_laser2
 
 TABLE = "embed_tokens.weight"
 _CELLS = "lstm."
 _MARKS = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
-"""Where laser_encoders puts them, whatever the dictionary says."""
+"""Rows in which laser_encoders puts these pieces, whatever the dictionary says."""
 
 
-def laser(opened: Opened, asked: Asked) -> Imported:
+def laser(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
     """Import `laser2.pt` or another LSTM encoder of LASER's. Raises SourceError that says what is missing or wrong."""
-    params = _params(opened)
-    found = cells(opened.tensors, _CELLS, file=opened.file)
-    table = opened.tensors.get(TABLE)
+    params = _params(source)
+    found = recurrent_layers(source.tensors, _CELLS, file=source.file)
+    table = source.tensors.get(TABLE)
     if table is None or table.dim() != 2 or table.shape[1] != found.input_size:
         had = "no" if table is None else f"shape {list(table.shape)} for"
-        raise SourceError(f"{opened.file} has {had} {TABLE}; LASER's is [num_embeddings, {found.input_size}]")
-    for name in opened.tensors:
+        raise SourceError(f"{source.file} has {had} {TABLE}; LASER's is [num_embeddings, {found.input_size}]")
+    for name in source.tensors:
         if name != TABLE and not name.startswith(_CELLS):
-            raise SourceError(f"{opened.file}: {printable(name)} is none of LASER's tensors: {TABLE} and {_CELLS}*")
-    _check_params(params, found, len(table), opened)
-    tokenising = _tokenising(opened, asked, len(table))
+            raise SourceError(f"{source.file}: {printable(name)} is none of LASER's tensors: {TABLE} and {_CELLS}*")
+    _check_params(params, found, len(table), source)
+    tokenising = _tokenising(source, options, len(table))
     rows = table[tokenising.rows]
     encoder = EncoderConfig(
         pooling="max", vocabulary_size=len(rows), embedding_size=found.input_size, **found.sizes()
     )  # fmt: skip
-    return Imported(
+    return ImportedEncoder(
         encoder,
         {"embedding.weight": rows, **found.weights},
         tokenising.definition,
-        asked.max_tokens or MAX_TOKENS,
+        options.max_tokens or MAX_TOKENS,
         "laser",
         {"embedding.weight": TABLE, **found.origins},
-        [*opened.notes, *tokenising.notes],
+        [*source.notes, *tokenising.notes],
     )
 
 
-def _params(opened: Opened) -> dict[str, Any]:
-    params = opened.extras.get("params")
+def _params(source: WeightsFile) -> dict[str, Any]:
+    params = source.extras.get("params")
     if isinstance(params, dict):
         return params
-    if "cfg" in opened.extras:
-        raise SourceError(f"{opened.file} is a transformer of LASER 3; only LASER's LSTM encoders can be imported")
+    if "cfg" in source.extras:
+        raise SourceError(f"{source.file} is a transformer of LASER 3; only LASER's LSTM encoders can be imported")
     raise SourceError(
-        f"{opened.file} has no `params` beside its weights; LASER's files hold params, model and dictionary"
+        f"{source.file} has no `params` beside its weights; LASER's files hold params, model and dictionary"
     )
 
 
-def _check_params(params: dict[str, Any], found: Cells, vocabulary_size: int, opened: Opened) -> None:
-    """Whatever the file says of its own weights is so."""
+def _check_params(params: dict[str, Any], found: RecurrentLayers, vocabulary_size: int, source: WeightsFile) -> None:
+    """Raise SourceError unless the weights are of the sizes that the file says."""
     defaults = {"embed_dim": 320, "hidden_size": 512, "num_layers": 1, "bidirectional": False}
     actual = {
         "num_embeddings": vocabulary_size,
@@ -76,35 +76,35 @@ def _check_params(params: dict[str, Any], found: Cells, vocabulary_size: int, op
         said = params.get(name, defaults.get(name))
         if found.cell != "lstm" or not found.bias or said != value:
             raise SourceError(
-                f"{opened.file}: params say {name} = {printable(said)}, and the weights are of {value}: they don't "
+                f"{source.file}: params say {name} = {printable(said)}, and the weights are of {value}: they don't "
                 "belong together"
             )
 
 
-def _dictionary(opened: Opened) -> dict[str, int]:
-    """Which row each piece has."""
-    dictionary = opened.extras.get("dictionary")
+def _dictionary(source: WeightsFile) -> dict[str, int]:
+    """Row of each piece."""
+    dictionary = source.extras.get("dictionary")
     if not isinstance(dictionary, dict) or not dictionary:
-        raise SourceError(f"{opened.file} has no `dictionary` of pieces beside its weights")
+        raise SourceError(f"{source.file} has no `dictionary` of pieces beside its weights")
     for mark, row in _MARKS.items():
         if dictionary.get(mark, row) != row:
             raise SourceError(
-                f"{opened.file}: the dictionary has {mark} in row {printable(dictionary[mark])}, LASER in row {row}"
+                f"{source.file}: the dictionary has {mark} in row {printable(dictionary[mark])}, LASER in row {row}"
             )
     for piece, row in dictionary.items():
         if not isinstance(piece, str) or not isinstance(row, int):
-            raise SourceError(f"{opened.file}: the dictionary has {printable(row)} as the row of {printable(piece)}")
+            raise SourceError(f"{source.file}: the dictionary has {printable(row)} as the row of {printable(piece)}")
     return dictionary
 
 
-def _tokenising(opened: Opened, asked: Asked, rows: int) -> Tokenising:
-    dictionary = _dictionary(opened)
-    if asked.spm is not None and asked.codes is not None:
+def _tokenising(source: WeightsFile, options: ImportOptions, rows: int) -> Tokenising:
+    dictionary = _dictionary(source)
+    if options.spm is not None and options.codes is not None:
         raise SourceError("--spm is LASER 2's, --codes LASER 1's; give one of them")
-    if asked.spm is not None:
-        return tokenise_laser2(asked.spm, dictionary, rows=rows)
-    if asked.codes is not None:
-        return tokenise_laser1(asked.codes, dictionary, rows=rows)
+    if options.spm is not None:
+        return tokenise_laser2(options.spm, dictionary, rows=rows)
+    if options.codes is not None:
+        return tokenise_laser1(options.codes, dictionary, rows=rows)
     raise SourceError(
         "LASER's pieces stand in a file of their own: name LASER 2's SentencePiece model (laser2.spm) with --spm, or "
         "LASER 1's fastBPE codes (93langs.fcodes) with --codes"

@@ -1,4 +1,4 @@
-"""What an opened file is, and the error of every file that can't be imported.
+"""The content of an opened weights file, and the error of every file that can't be imported.
 
 Knows nothing of how any format is read.
 """
@@ -24,30 +24,30 @@ class SourceError(BothendsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class WeightsFile:
     """A file's tensors and the plain data beside them. Nothing of the file has run."""
 
     file: Path
     kind: Kind
     tensors: dict[str, torch.Tensor]
-    """By dotted name, in the file's order: finite, contiguous float32 on the CPU."""
+    """Tensors by dotted name, in the file's order: finite, contiguous float32 on the CPU."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Numbers, strings, None, and lists and dicts of them."""
     notes: list[str] = field(default_factory=list)
-    """What was changed in reading, a sentence each."""
+    """Changes that reading made, a sentence each."""
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names out of a file for one line: a dozen of them, and how many more there are."""
+def join_names(names: Sequence[str]) -> str:
+    """Join names out of a file for one line: a dozen of them, and how many more there are."""
     shown = ", ".join(printable(name) for name in names[:_MOST_LISTED])
     return shown if len(names) <= _MOST_LISTED else f"{shown} and {len(names) - _MOST_LISTED} more"
 
 
-def without(tensors: dict[str, torch.Tensor], ignore: Sequence[str], file: Path) -> dict[str, torch.Tensor]:
+def drop_ignored(tensors: dict[str, torch.Tensor], ignore: Sequence[str], file: Path) -> dict[str, torch.Tensor]:
     """The tensors whose names match none of the patterns (`*` and `?`). A pattern that matches nothing is an error."""
     for pattern in ignore:
         if not any(fnmatchcase(name, pattern) for name in tensors):
             raise SourceError(
-                f'{file}: ignore names "{printable(pattern)}", which matches none of {listed(list(tensors))}'
+                f'{file}: ignore names "{printable(pattern)}", which matches none of {join_names(list(tensors))}'
             )
     return {n: tensor for n, tensor in tensors.items() if not any(fnmatchcase(n, pattern) for pattern in ignore)}

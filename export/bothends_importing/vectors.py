@@ -1,4 +1,4 @@
-"""A file of word vectors to the words that are wanted and their table.
+"""A file of word vectors to the words that are asked for and their table.
 
 Knows nothing of encoders, nor of how text becomes words.
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bothends.validation import printable
 
-from .asked import Advance
+from .options import Advance
 from .source import SourceError
 
 _LINES_A_STEP = 2000
@@ -38,7 +38,7 @@ class Vectors:
 
 @dataclass(slots=True)
 class _Taken:
-    """What has been read of `file`: the words, and each one's vector of `size` numbers."""
+    """Words that have been read of `file`, and each one's vector of `size` numbers."""
 
     file: Path
     size: int
@@ -123,10 +123,10 @@ def _lines(file: Path, advance: Advance) -> Iterator[Iterator[tuple[int, bytes]]
         raise SourceError(f"{file} can't be read: {reason}") from error
 
 
-def _counted(file: Path, stream: IO[bytes], told: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
+def _counted(file: Path, stream: IO[bytes], report: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(stream, start=1):
         if number % _LINES_A_STEP == 0:
-            told()
+            report()
         text = line.rstrip(b" \r\n")
         if number == 1:
             _text(text, file, 1)
@@ -134,7 +134,7 @@ def _counted(file: Path, stream: IO[bytes], told: Callable[[], None]) -> Iterato
                 continue
         if text:
             yield number, text
-    told()
+    report()
 
 
 def _is_header(line: bytes) -> bool:

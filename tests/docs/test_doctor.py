@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bothends_doctor import advice
-from tests.doctor.looked import call
+from tests.doctor.examining import call
 from tests.support.paths import ROOT
 from tests.support.shown import shown
 

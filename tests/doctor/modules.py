@@ -124,7 +124,7 @@ def example(module: nn.Module, *, size: int = 3, time: int = 8) -> tuple[Tensor,
 def to_onnx(
     module: nn.Module, file: Path, *, free: str = "batch time", size: int = 3, time: int = 8, opset: int = 17
 ) -> Path:
-    """By PyTorch's older exporter, with these axes dynamic."""
+    """Export by PyTorch's older exporter, with these axes dynamic."""
     inputs = example(module, size=size, time=time)
     inner = module.inner if isinstance(module, Unpacked) else module
     order = ("batch", "time") if inner.batch_first else ("time", "batch")

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from safetensors.torch import save_file
 
 from . import graphs
-from .looked import call, save
+from .examining import call, save
 from .modules import Unpacked, to_onnx
 
 
@@ -87,6 +87,6 @@ def test_its_help_names_the_exit_codes_and_what_runs() -> None:
 
 
 def test_importing_the_command_loads_no_torch_and_no_onnx() -> None:
-    code = "import sys, bothends_export.doctor.command; print({'torch', 'onnx', 'rich'} & set(sys.modules))"
+    code = "import sys, bothends_doctor.command; print({'torch', 'onnx', 'rich'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"

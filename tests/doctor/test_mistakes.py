@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from . import graphs
-from .looked import call, fact, look, mistakes, save
+from .examining import call, fact, look, mistakes, save
 from .modules import Unpacked, Written, to_onnx, to_script
 
 BY_HAND: list[tuple[str, dict[str, Any]]] = [
@@ -87,7 +87,7 @@ def test_axes_that_pytorchs_exporter_froze(tmp_path: Path, free: str, read: str)
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
 def test_pytorchs_gate_order_shows_against_the_state_dict_alone(tmp_path: Path, cell: str) -> None:
-    """By itself such a file is a sound encoder with other weights."""
+    """A file with gates in PyTorch's order is, by itself, a sound encoder with other weights."""
     weights = graphs.build(tmp_path / "encoder.onnx", cell=cell, order="torch", layers=2)
     true = save(weights, tmp_path / "weights.pt")
     alone = look(tmp_path / "encoder.onnx")
@@ -106,14 +106,14 @@ def test_a_step_frozen_by_its_number_is_told_with_the_number(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("form", ["onnx", "script"])
 def test_batch_and_time_mixed_up(tmp_path: Path, form: str) -> None:
-    """As where batch_first=True is forgotten and output[:, -1] still has a row for each sentence."""
+    """A forgotten batch_first=True is found, though output[:, -1] has a row for each sentence."""
     module, file = Unpacked("last_step", mixed=True), tmp_path / "encoder"
     to_onnx(module, file) if form == "onnx" else to_script(module, file)
     assert "batch_time_mixed" in mistakes(file)
 
 
 def test_mixed_up_h_n_shows_by_the_axes_names(tmp_path: Path) -> None:
-    """Whose rows are by the second axis, though it declares the first as the batch."""
+    """An h_n has rows by the second axis, though the file declares the first as the batch."""
     assert "batch_time_mixed" in mistakes(to_onnx(Unpacked("final_states", mixed=True), tmp_path / "encoder.onnx"))
 
 
@@ -163,7 +163,7 @@ def test_a_zero_row_for_padding_hides_nothing(tmp_path: Path) -> None:
 
 
 def test_an_nn_lstm_as_it_is_answers_with_its_h_n(tmp_path: Path) -> None:
-    """Of output, h_n and c_n the states are looked at, unless another is named."""
+    """The states are looked at, of output, h_n and c_n, unless another output is named."""
     graphs.build(tmp_path / "encoder.onnx", told=False)
     model = onnx.load(str(tmp_path / "encoder.onnx"))
     del model.graph.output[:]

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from . import graphs
-from .looked import RunsCode, call, save
+from .examining import RunsCode, call, save
 from .modules import Unpacked, Written, to_script
 
 
@@ -97,7 +97,7 @@ def every_step(folder: Path) -> list[object]:
 
 
 class EveryStep(nn.Module):
-    """Its caller does the pooling."""
+    """An encoder whose caller does the pooling."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class EveryStep(nn.Module):
 
 
 class Plain(EveryStep):
-    """Of no gates."""
+    """An encoder with a plain RNN, which has no gates."""
 
     def __init__(self) -> None:
         super().__init__()

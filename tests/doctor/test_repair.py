@@ -13,19 +13,19 @@ from torch import nn
 
 from bothends_doctor.errors import DoctorError
 from bothends_doctor.examine import examine
+from bothends_doctor.loading import open_model
 from bothends_doctor.mistakes import reference
-from bothends_doctor.opened import open_file
 from bothends_doctor.repairing.repair import Repaired, repair
 
 from . import graphs
-from .looked import mistakes, save
+from .examining import mistakes, save
 from .modules import EMBEDDING, HIDDEN, VOCABULARY, Unpacked, Written, to_onnx, to_script
 
 
 def fix(file: Path, out: Path, state_dict: Path | None = None) -> Repaired:
-    subject = open_file(file)
-    known = reference.load(state_dict, subject.shapes) if state_dict else None
-    return repair(examine(subject, known), known, out)
+    model = open_model(file)
+    known = reference.load(state_dict, model.shapes) if state_dict else None
+    return repair(examine(model, known), known, out)
 
 
 def run(file: Path, tokens: NDArray[Any], lengths: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -71,7 +71,7 @@ REPAIRS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("how", "pooling"), REPAIRS, ids=str)
 def test_it_computes_what_pytorch_does(tmp_path: Path, how: dict[str, Any], pooling: str) -> None:
-    """At every length alone, and in a ragged batch padded with random ids."""
+    """A repaired file is PyTorch at every length alone, and in a ragged batch padded with random ids."""
     weights = graphs.build(tmp_path / "wrong.onnx", **how)
     fix(tmp_path / "wrong.onnx", tmp_path / "right.onnx")
     random = np.random.default_rng(1)
@@ -100,7 +100,7 @@ def test_gates_are_put_in_order_by_the_state_dict(tmp_path: Path, cell: str) -> 
 @pytest.mark.parametrize("free", ["batch time", "batch", ""])
 @pytest.mark.parametrize("opset", [11, 17, 18])
 def test_an_export_of_pytorchs_with_a_head(tmp_path: Path, opset: int, free: str) -> None:
-    """Against the module itself, once it packs and reads h_n."""
+    """The repaired export is the module itself, once that packs and reads h_n."""
     how: dict[str, Any] = {"head": True, "layers": 2, "batch_first": False}
     to_onnx(Unpacked("last_step", **how), tmp_path / "wrong.onnx", opset=opset, free=free)
     repaired = fix(tmp_path / "wrong.onnx", tmp_path / "right.onnx")
@@ -115,7 +115,7 @@ def test_an_export_of_pytorchs_with_a_head(tmp_path: Path, opset: int, free: str
 
 
 def test_names_and_types_of_inputs_and_outputs_stay(tmp_path: Path) -> None:
-    """And what was frozen among them is free."""
+    """Names and types stay, and axes that were frozen are free."""
     graphs.build(tmp_path / "wrong.onnx", batch=4, time=8)
     fix(tmp_path / "wrong.onnx", tmp_path / "right.onnx")
     model = onnx.load(tmp_path / "right.onnx")
@@ -163,7 +163,7 @@ def test_what_cant_be_repaired_says_why_and_leaves_nothing(tmp_path: Path, name:
 def test_a_rewritten_model_that_is_still_wrong_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof is what decides: here the weights are written wrong."""
     graphs.build(tmp_path / "encoder.onnx", pooling="swapped_halves")
-    monkeypatch.setattr("bothends_export.doctor.repairing.middle.TORCH_TO_ONNX", {"lstm": (0, 1, 2, 3)})
+    monkeypatch.setattr("bothends_export.graph.tensors.TORCH_TO_ONNX", {"lstm": (0, 1, 2, 3)})
     with pytest.raises(DoctorError, match=r"rewritten, it is .* off PyTorch; nothing was written"):
         fix(tmp_path / "encoder.onnx", tmp_path / "out.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.onnx"]

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from bothends.model.bundle import Bundle
 
 from . import graphs
-from .looked import fact, look, mistakes, save
+from .examining import fact, look, mistakes, save
 from .modules import Written, to_onnx, to_script
 
 BY_HAND: list[dict[str, Any]] = [
@@ -67,7 +67,7 @@ def test_exports_of_older_and_newer_opsets(tmp_path: Path, opset: int) -> None:
 
 
 def test_a_bundle_of_ours(english: Bundle, toy_bundle: Bundle) -> None:
-    """Of which one keeps its table in float16."""
+    """Bundles are healthy; one of these two keeps its table in float16."""
     for bundle in (english, toy_bundle):
         found = look(bundle.path / "model.onnx").findings
         assert (found.exit_code, found.diagnoses) == (0, ())
@@ -82,7 +82,7 @@ def test_the_gates_are_right_against_the_state_dict(tmp_path: Path, cell: str) -
 
 
 class Masked(nn.Module):
-    """As sentence encoders are called that share their tokeniser with a transformer."""
+    """An encoder called by ids and a mask, as those that share their tokeniser with a transformer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class PadsById(Masked):
 
 
 class WantsSorted(Masked):
-    """It refuses a batch that isn't sorted by length."""
+    """An encoder that refuses a batch which isn't sorted by length."""
 
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
         packed = pack_padded_sequence(self.embedding(input_ids), lengths, batch_first=True, enforce_sorted=True)
@@ -163,5 +163,5 @@ def test_weights_that_blow_rounding_up_are_judged_by_what_float32_can_do(tmp_pat
             tensor.raw_data = (numpy_helper.to_array(tensor) * 6).astype(np.float32).tobytes()
     onnx.save(model, str(tmp_path / "encoder.onnx"))
     examined = look(tmp_path / "encoder.onnx")
-    assert examined.bench.bounds.noise > 1e-6
+    assert examined.harness.bounds.noise > 1e-6
     assert examined.findings.diagnoses == ()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from . import graphs
-from .looked import RunsCode, call, save
+from .examining import RunsCode, call, save
 
 
 def other_sizes(folder: Path) -> Path:

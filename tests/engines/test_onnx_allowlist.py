@@ -80,7 +80,7 @@ def sparse(model: onnx.ModelProto) -> None:
 
 
 def metadata(model: onnx.ModelProto) -> None:
-    """Where onnxruntime looks for settings of its own."""
+    """Metadata are where onnxruntime looks for settings of its own."""
     model.metadata_props.add(key="ort_config", value="{}")
 
 
@@ -133,7 +133,7 @@ def never_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_export_does_not_write_is_refused_before_it_is_loaded(
     toy_bundle: Bundle, never_loaded: None, attack: Attack, message: str
 ) -> None:
-    """By name, in one line without control characters."""
+    """A refusal names what is wrong, in one line without control characters."""
     model = onnx.load_from_string(toy_bundle.model)
     attack(model)
     with pytest.raises(BundleError, match=rf"model\.onnx {message}") as refused:

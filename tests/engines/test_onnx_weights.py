@@ -1,4 +1,4 @@
-"""What the native engine reads of a bundle is what `onnx` reads of it, and nothing where the encoder is another."""
+"""The native engine reads the weights of a bundle that `onnx` reads, and none where the encoder is another."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,6 +67,12 @@ def one_way(model: onnx.ModelProto) -> None:
     next(attribute for attribute in cell.attribute if attribute.name == "direction").s = b"reverse"
 
 
+def another_order_of_axes(model: onnx.ModelProto) -> None:
+    """A transposition that mixes up directions and sentences: every node has its place and its name."""
+    last = [node for node in model.graph.node if node.op_type == "Transpose"][-1]
+    last.attribute[0].ints[:] = [2, 0, 1]
+
+
 def renamed_table(model: onnx.ModelProto) -> None:
     next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight").name = "table"
 
@@ -81,6 +87,7 @@ def integers(model: onnx.ModelProto) -> None:
     [
         (swapped_layers, "isn't the graph that `bothends export` writes for 2-layer bidirectional LSTM"),
         (swapped_halves, "isn't the graph"),
+        (another_order_of_axes, "isn't the graph"),
         (one_way, "lstm0 isn't bidirectional"),
         (renamed_table, "can't be read: KeyError"),
         (integers, "can't be read: KeyError"),
@@ -89,7 +96,7 @@ def integers(model: onnx.ModelProto) -> None:
 def test_a_graph_that_computes_something_else_is_refused(
     make_bundle: Callable[..., Bundle], change: Callable[[onnx.ModelProto], None], reason: str
 ) -> None:
-    """By its nodes, before a number is computed."""
+    """A graph that isn't export's is refused by its nodes, before a number is computed."""
     bundle = make_bundle(layers=2, dtype=torch.float32)
     model = onnx.load_from_string(bundle.model)
     change(model)
@@ -104,7 +111,7 @@ def test_another_encoder_is_refused(make_bundle: Callable[..., Bundle], shape: d
 
 
 def test_a_model_that_export_never_wrote_is_refused(english: Bundle) -> None:
-    """As it is before it reaches onnxruntime."""
+    """The native engine refuses a model that the allowlist refuses, as onnxruntime's does."""
     model = onnx.load_from_string(english.model)
     model.graph.node[0].domain = "com.microsoft"
     with pytest.raises(BundleError, match="holds only what `bothends export` writes"):

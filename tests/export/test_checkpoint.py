@@ -1,4 +1,4 @@
-"""What training hands to export, and every way in which somebody's own can be wrong."""
+"""Checkpoints: the folder that training hands to export, and every way in which one of another origin can be wrong."""
 
 import json
 import shutil

@@ -27,7 +27,7 @@ def lstm(model: onnx.ModelProto) -> onnx.NodeProto:
 
 
 def gates_in_torch_order(model: onnx.ModelProto) -> None:
-    """i, o, f, c back to i, f, g, o: the graph that a copied weight gives."""
+    """Put gates i, o, f, c back into i, f, g, o: the graph that a copied weight gives."""
     for tensor in model.graph.initializer:
         if tensor.name in ("W0", "R0", "B0"):
             array = numpy_helper.to_array(tensor)
@@ -56,7 +56,7 @@ def last_step_of_y(model: onnx.ModelProto) -> None:
 
 
 def read_directions(model: onnx.ModelProto, order: list[int], *, output: str) -> None:
-    """Have the node that makes `output` read Y_h's directions in another order."""
+    """Make the node of `output` read Y_h's directions in another order."""
     model.graph.initializer.append(numpy_helper.from_array(np.array(order, dtype=np.int64), "order"))
     reader = next(node for node in model.graph.node if output in node.output)
     place = list(model.graph.node).index(reader)
@@ -132,9 +132,20 @@ def test_a_right_bundle_holds(
     assert {row.what for row in report.rows} >= {"length 1", "lengths 33-40", "ragged batch of 64", "golden sentences"}
     assert sum(row.sentences for row in report.rows if row.what.startswith("length")) == opened.config.max_tokens
     assert all((row.forward is not None) == opened.config.has_halves for row in report.rows)
+
+
+@pytest.mark.parametrize(
+    "shape", [SHAPES["lstm"], SHAPES["lstm, projected, learned states"]], ids=["lstm", "projected"]
+)
+def test_a_right_bundle_holds_without_its_checkpoint(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path, shape: dict[str, Any]
+) -> None:
+    """The encoder that is lifted from a bundle is held to it, also where weights come back to float32's precision."""
+    opened = export(make_checkpoint(**SHAPES[shape])[1], tmp_path / "bundle")
     assert verify(opened, lift(opened)).breaches() == []
 
 
+@pytest.mark.slow
 def test_the_packaged_bundle_holds(english: Bundle) -> None:
     """The model that people get is within 1e-5 of PyTorch; its golden vectors tie it to the trained checkpoint."""
     report = verify(english, lift(english))
@@ -149,7 +160,7 @@ def test_a_wrong_graph_fails_against_its_checkpoint(
 
 
 def test_a_wrong_graph_fails_without_its_checkpoint(wrong_bundle: Bundle) -> None:
-    """So it does where the reference is lifted from the graph itself: the golden vectors know better."""
+    """A breach shows where the reference is lifted from the graph itself: the golden vectors are the original's."""
     assert verify(wrong_bundle, lift(wrong_bundle)).breaches()
 
 
@@ -164,7 +175,7 @@ def test_a_wrong_graph_fails_without_its_checkpoint(wrong_bundle: Bundle) -> Non
 def test_a_wrong_pool_or_state_fails(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path, shape: dict[str, Any], mutation: Mutation
 ) -> None:
-    """What only some encoders have is held to PyTorch as the rest is, with the checkpoint and without it."""
+    """Poolings and states that only some encoders have are held to PyTorch, with the checkpoint and without it."""
     _, checkpoint = make_checkpoint(**shape)
     wrong = mutated(export(checkpoint, tmp_path / "right"), tmp_path, mutation)
     assert verify(wrong, checkpoint.encoder).breaches()
@@ -172,7 +183,7 @@ def test_a_wrong_pool_or_state_fails(
 
 
 def test_verify_says_what_a_pooling_is(make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path) -> None:
-    """output[-1] is served where it is asked for, and nobody can take it for the final states."""
+    """output[-1] is served where it is asked for, and no caller can take it for the final states."""
     opened = export(make_checkpoint(pooling="last_output")[1], tmp_path / "last")
     assert opened.config.cosine_to_final_states is not None
     assert 0 < opened.config.cosine_to_final_states < 0.9

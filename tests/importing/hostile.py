@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from bothends_importing.readers.file import SourceError, opened
+from bothends_importing.readers.file import SourceError, open_weights
 
 
 class Reduces:
@@ -69,7 +69,7 @@ PAYLOADS: dict[str, tuple[Callable[[Path], object], str]] = {
     "torch.load": (_load_unsafe, "functools.partial"),
     "__setstate__": (Builds, "tests.importing.hostile.Builds"),
 }
-"""What makes `marker` when it is unpickled, and the name that a refusal must give."""
+"""Objects that make `marker` when they are unpickled, and the name that a refusal must give."""
 
 
 def _zip(payload: object, file: Path) -> None:
@@ -121,7 +121,7 @@ CARRIERS: dict[str, Callable[[object, Path], None]] = {
 
 def refusal(file: Path, *, ignore: tuple[str, ...] = ()) -> str:
     with pytest.raises(SourceError) as caught:
-        opened(file, ignore=ignore)
+        open_weights(file, ignore=ignore)
     text = str(caught.value)
     assert str(file) in text
     assert "\n" not in text
@@ -129,9 +129,9 @@ def refusal(file: Path, *, ignore: tuple[str, ...] = ()) -> str:
 
 
 def problem(file: Path) -> str:
-    """What is refused about a file, or nothing."""
+    """The refusal of a file; empty if there is none."""
     try:
-        opened(file)
+        open_weights(file)
     except SourceError as error:
         return str(error)
     return ""

@@ -63,7 +63,7 @@ class BasicClassifier(nn.Module):
 
     @torch.inference_mode()
     def embed(self, sentences: Sequence[Sequence[str]], *, lower: bool = False, with_head: bool = True) -> Tensor:
-        """What the classification layer reads, of sentences in one batch, given as tokens."""
+        """Vectors that the classification layer reads, of sentences in one batch, given as tokens."""
         rows = [[self.rows.get(t.lower() if lower else t, 1) for t in sentence] for sentence in sentences]
         lengths = torch.tensor([len(row) for row in rows])
         padded = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
@@ -81,7 +81,7 @@ class BasicClassifier(nn.Module):
         return embedded
 
     def config(self, *, tokenizer: Any = "whitespace", **indexer: Any) -> dict[str, Any]:
-        """What config.json says, as far as it is read."""
+        """Content of config.json, as far as it is read."""
         model: dict[str, Any] = {
             "type": "basic_classifier",
             "text_field_embedder": {"token_embedders": {"tokens": {"type": "embedding", "embedding_dim": 7}}},

@@ -24,7 +24,7 @@ class Words(nn.Module):
         self.layer_norm = nn.LayerNorm(size, elementwise_affine=False) if stable else None
 
     def row(self, word: str) -> int:
-        """As get_cached_token_index looks for it."""
+        """Row of a word, as get_cached_token_index looks for it."""
         small = word.lower()
         for spelling in (word, small, re.sub(r"\d", "#", small), re.sub(r"\d", "0", small)):
             if spelling in self.vocabulary:
@@ -54,7 +54,7 @@ class DocumentRNN(nn.Module):
 
     @torch.inference_mode()
     def embed(self, sentences: Sequence[Sequence[str]]) -> Tensor:
-        """Of sentences in one batch, given as words."""
+        """Vectors of sentences in one batch, given as words."""
         (words,) = self.words
         lengths = [len(sentence) for sentence in sentences]
         batch = nn.utils.rnn.pad_sequence([words(sentence) for sentence in sentences], batch_first=True)
@@ -69,7 +69,7 @@ class DocumentRNN(nn.Module):
         return torch.stack(embedded)
 
     def save_embeddings(self) -> dict[str, Any]:
-        """What flair's method of that name gives: the arguments and the state dict, all plain data."""
+        """The result of flair's method of that name: the arguments and the state dict, all plain data."""
         (words,) = self.words
         word_params = {
             "vocab": words.vocabulary,
@@ -108,7 +108,7 @@ def write(
     stable: bool = False,
     seed: int = 0,
 ) -> DocumentRNN:
-    """What torch.save(embeddings.save_embeddings(), file) writes."""
+    """Write what torch.save(embeddings.save_embeddings(), file) does."""
     torch.manual_seed(seed)
     words = Words({word: row for row, word in enumerate(vocabulary)}, 9, stable=stable)
     made = DocumentRNN(

@@ -17,7 +17,7 @@ MARKS = {1: ("<s>", "</s>"), 2: ("<p>", "</p>")}
 
 
 class InferSent(nn.Module):
-    """Its only weights are `enc_lstm`'s; word vectors are a dict."""
+    """An InferSent, whose only weights are `enc_lstm`'s; word vectors are a dict."""
 
     def __init__(self, *, version: int, size: int, hidden: int, pool: str) -> None:
         super().__init__()

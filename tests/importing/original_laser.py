@@ -69,7 +69,7 @@ def write(
 
 
 def pieces(text: str, model: Path) -> list[str]:
-    """As `LaserTokenizer.tokenize` cuts a text, for English as LASER does for all languages."""
+    """Pieces as `LaserTokenizer.tokenize` cuts a text, for English as LASER does for all languages."""
     printing = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in text)
     moses = MosesPunctNormalizer("en", perl_parity=True)
     moses.substitutions[21:23] = [("‘", '"'), ("‚", '"')]

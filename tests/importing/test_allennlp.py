@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from . import original_allennlp as original
-from .journey import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, embedded, imported, notes, refused, served
 
 TOKENS = ["the", "dog", "dogs", "The", "n't", ".", ",", "straße", "1"]
 SENTENCES = ["The dog .", "dogs  do n't", "THE\tstraße 1 , unheard", "unheard", "the"]
@@ -27,14 +27,14 @@ def tokens(sentences: list[str]) -> list[list[str]]:
     [{}, {"projection": 4}, {"feedforward": [6]}, {"feedforward": [6], "activation": "tanh"}],
     ids=["plain", "projected", "feedforward", "feedforward, tanh"],
 )
-def test_a_server_answers_as_the_original_does(
+def test_a_bundle_embeds_as_the_original_does(
     tmp_path: Path, cell: str, bidirectional: bool, options: dict[str, Any]
 ) -> None:
-    """What its classification layer reads."""
+    """A bundle embeds to the vectors that the original's classification layer reads."""
     model = original.make(TOKENS, cell=cell, bidirectional=bidirectional, **options)
     source = original.write(tmp_path / "model.tar.gz", model)
     done = imported(source)
-    answered = served(tmp_path, SENTENCES)
+    answered = embedded(tmp_path, SENTENCES)
     assert np.abs(answered - model.embed(tokens(SENTENCES)).numpy()).max() <= TOLERANCE
     assert "model.tar.gz, allennlp: 2-layer" in done.stdout
     assert notes(tmp_path) == [
@@ -54,7 +54,7 @@ def test_marks_come_from_the_config(tmp_path: Path) -> None:
     marks = {"start_tokens": ["<s>"], "end_tokens": [".", "</s>"]}
     imported(original.write(tmp_path / "model.tar.gz", model, **marks))
     marked = [["<s>", *sentence, ".", "</s>"] for sentence in tokens(SENTENCES)]
-    assert np.abs(served(tmp_path, SENTENCES) - model.embed(marked).numpy()).max() <= TOLERANCE
+    assert np.abs(embedded(tmp_path, SENTENCES) - model.embed(marked).numpy()).max() <= TOLERANCE
 
 
 @pytest.mark.parametrize("tokenizer", [None, "spacy", {"type": "spacy", "pos_tags": False}, "letters_digits"])
@@ -64,7 +64,7 @@ def test_a_tokenizer_that_can_t_be_had_needs_tokenised_text(tmp_path: Path, toke
     source = original.write(tmp_path / "model.tar.gz", model, tokenizer=tokenizer or "spacy")
     assert "which no tokenizer.json equals; with --tokenised" in refused("import", source, "--out", tmp_path / "new")
     imported(source, "--tokenised")
-    assert np.abs(served(tmp_path, SENTENCES) - model.embed(tokens(SENTENCES)).numpy()).max() <= TOLERANCE
+    assert np.abs(embedded(tmp_path, SENTENCES) - model.embed(tokens(SENTENCES)).numpy()).max() <= TOLERANCE
     assert any("send sentences as tokens" in note for note in notes(tmp_path))
 
 
@@ -77,12 +77,12 @@ def test_a_folder_or_weights_alone_will_do(tmp_path: Path) -> None:
         archive.extractall(folder, filter="data")
     expected = model.embed(tokens(SENTENCES)).numpy()
     imported(folder)
-    assert np.abs(served(tmp_path, SENTENCES) - expected).max() <= TOLERANCE
+    assert np.abs(embedded(tmp_path, SENTENCES) - expected).max() <= TOLERANCE
     weights = (folder / "weights.th").rename(tmp_path / "alone" / "weights.th")
     line = refused("import", weights, "--out", weights.parent / "new")
     assert "has no vocabulary; give the folder that AllenNLP wrote with --vocabulary" in line
     imported(weights, "--vocabulary", folder / "vocabulary")
-    assert np.abs(served(weights.parent, SENTENCES) - expected).max() <= TOLERANCE
+    assert np.abs(embedded(weights.parent, SENTENCES) - expected).max() <= TOLERANCE
     assert any("doesn't say how text became tokens" in note for note in notes(weights.parent))
 
 
@@ -101,11 +101,11 @@ def test_a_head_that_can_t_be_mapped_can_be_left_out(tmp_path: Path) -> None:
         assert "--no-head" in line
         imported(source, "--no-head")
         expected = model.embed(tokens(SENTENCES), with_head=False).numpy()
-        assert np.abs(served(folder, SENTENCES) - expected).max() <= TOLERANCE
+        assert np.abs(embedded(folder, SENTENCES) - expected).max() <= TOLERANCE
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
-    """And nothing is written."""
+    """A refusal is one line, and nothing is written."""
     model = original.make(TOKENS)
     source, out = tmp_path / "model.tar.gz", tmp_path / "new"
 

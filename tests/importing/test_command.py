@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from bothends_export import checkpoint
-from bothends_importing.asked import Asked
 from bothends_importing.infersent import infersent
-from bothends_importing.readers.file import SourceError, opened
-from bothends_importing.writing import write
+from bothends_importing.options import ImportOptions
+from bothends_importing.readers.file import SourceError, open_weights
+from bothends_importing.writer import write
 from tests.support.paths import ROOT
 from tests.support.serving import BOTHENDS
 
 from . import original_infersent as original
-from .journey import bothends, notes, refused
+from .end_to_end import bothends, notes, refused
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_path: Path) -> None:
-    """Also where it then can't be: a person sees what was wrong with it."""
+    """The reading is shown also where it then can't be written: a person sees what was wrong with it."""
     options = ["--vectors", tmp_path / "glove.txt", "--name", "a name", "--out", tmp_path / "new"]
     result = bothends("import", source, *options)
     assert result.exit_code == 1
@@ -44,7 +44,7 @@ def test_what_was_understood_is_shown_before_it_is_written(source: Path, tmp_pat
 
 
 def test_a_folder_that_is_there_stays_as_it_is(source: Path, tmp_path: Path) -> None:
-    """And is said before anything is read."""
+    """A folder that is there is refused before anything is read."""
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for out in ("out", "link"):
@@ -54,7 +54,7 @@ def test_a_folder_that_is_there_stays_as_it_is(source: Path, tmp_path: Path) -> 
 
 def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) -> None:
     """An empty one would be replaced by a rename."""
-    found = infersent(opened(source), Asked(vectors=tmp_path / "glove.txt"), version=1)
+    found = infersent(open_weights(source), ImportOptions(vectors=tmp_path / "glove.txt"), version=1)
     (tmp_path / "made").mkdir()
     said = {"source": source, "format_name": "infersent1", "name": None, "version": "1", "table": "float32"}
     with pytest.raises(SourceError, match="made exists already"):
@@ -70,8 +70,9 @@ def test_a_place_that_can_t_be_written_is_said(source: Path, tmp_path: Path) -> 
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
-    """Here a process that may write files of 2 KiB at most; the weights are larger, the config isn't."""
+    """A process that may write files of 2 KiB at most can write the config and not the weights."""
     out = tmp_path / "full" / "new"
     command = f"ulimit -f 2; {BOTHENDS} import {source} --vectors {tmp_path / 'glove.txt'} --out {out}"
     if "import" not in subprocess.run([BOTHENDS, "--help"], capture_output=True, text=True, check=True).stdout:
@@ -122,11 +123,11 @@ def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) ->
 
 
 def test_help_reads_well_and_needs_no_torch() -> None:
-    """In 100 columns, the examples a line each."""
+    """The help fits 100 columns, with the examples a line each."""
     program = "from bothends.cli.main import main; main(['import', '--help'])"
     environment = os.environ | {"COLUMNS": "100"}
     shown = subprocess.check_output([sys.executable, "-c", program], text=True, env=environment, cwd=ROOT)
     assert max(map(len, shown.splitlines())) <= 100
     assert "\n    bothends import laser2.pt --spm laser2.spm --out checkpoint\n" in shown
-    program = "import sys, bothends_export.importing.command; print('torch' in sys.modules)"
+    program = "import sys, bothends_importing.command; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"

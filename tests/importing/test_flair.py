@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from . import original_flair as original
-from .journey import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, embedded, imported, notes, refused, served
 
 WORDS = ["the", "dog", "dogs", "straße", "n't", ".", ",", "ὁδός", "don't"]
 SENTENCES = [
@@ -32,20 +32,20 @@ def tokens(sentences: list[str]) -> list[list[str]]:
     [("GRU", {}), ("LSTM", {"reproject": None}), ("LSTM", {"reproject": 9, "stable": True})],
     ids=["gru", "lstm, not reprojected", "lstm, stable"],
 )
-def test_a_server_answers_as_the_original_does(
+def test_a_bundle_embeds_as_the_original_does(
     tmp_path: Path, bidirectional: bool, rnn_type: str, options: dict[str, Any]
 ) -> None:
     """A vocabulary in lower case and without digits: every word is found as flair finds it."""
     model = original.write(tmp_path / "document.pt", WORDS, bidirectional=bidirectional, rnn_type=rnn_type, **options)
     done = imported(tmp_path / "document.pt", "--tokenised")
-    answered = served(tmp_path, SENTENCES)
+    answered = embedded(tmp_path, SENTENCES)
     assert np.abs(answered - model.embed(tokens(SENTENCES)).numpy()).max() <= TOLERANCE
     assert "document.pt, flair: 2-layer" in done.stdout
     assert ("input_projection.weight" in done.stdout) == (model.reproject is not None)
 
 
 def test_padding_changes_nothing_in_the_original(tmp_path: Path) -> None:
-    """So that what is compared above, all in one batch, is each sentence's own vector."""
+    """The original's vectors of one batch are each sentence's own, so that the tests above compare these."""
     model = original.write(tmp_path / "document.pt", WORDS)
     together = model.embed(tokens(SENTENCES))
     alone = torch.stack([model.embed([sentence])[0] for sentence in tokens(SENTENCES)])
@@ -58,7 +58,7 @@ def test_padding_changes_nothing_in_the_original(tmp_path: Path) -> None:
     ids=["digits", "capitals"],
 )
 def test_words_told_beforehand_are_found_as_flair_finds_them(tmp_path: Path, vocabulary: list[str], why: str) -> None:
-    """Where no tokenizer.json looks for a word in one spelling after another."""
+    """A file of words makes up for a tokenizer.json, which can't look for one spelling after another."""
     model = original.write(tmp_path / "document.pt", vocabulary)
     line = refused("import", tmp_path / "document.pt", "--out", tmp_path / "new", "--tokenised")
     assert f"this vocabulary has {why}" in line
@@ -127,7 +127,7 @@ def more(params: dict[str, Any]) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str) -> None:
-    """And nothing is written."""
+    """A refusal is one line, and nothing is written."""
     params = original.write(tmp_path / "document.pt", WORDS).save_embeddings()
     change(params)
     torch.save(params, tmp_path / "document.pt")

@@ -1,4 +1,4 @@
-"""Nothing that stands in a file runs when the file is opened."""
+"""Files that want to run code: none of it runs when the file is opened."""
 
 import contextlib
 import pickle
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bothends_importing.readers.file import opened
+from bothends_importing.readers.file import open_weights
 
 from .hostile import CARRIERS, PAYLOADS, refusal
 
@@ -41,7 +41,7 @@ def test_a_pickle_inside_of_a_zip_archive_s_record_stays_bytes(tmp_path: Path) -
     content = (tmp_path / "inner.pt").read_bytes()
     numbers = torch.frombuffer(bytearray(content[: len(content) // 4 * 4]), dtype=torch.float32).nan_to_num(0, 0, 0)
     torch.save({"w": numbers}, tmp_path / "w.pt")
-    opened(tmp_path / "w.pt")
+    open_weights(tmp_path / "w.pt")
     assert not marker.exists()
 
 

@@ -10,7 +10,7 @@ import torch
 from nltk.tokenize import NLTKWordTokenizer
 
 from . import original_infersent as original
-from .journey import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, embedded, imported, notes, refused, served
 
 WORDS = [
     "the",
@@ -45,7 +45,7 @@ SENTENCES = [
 
 
 def split(text: str, *, version: int) -> list[str]:
-    """As InferSent's `tokenize` does, of a text of one sentence."""
+    """Split a text of one sentence as InferSent's `tokenize` does."""
     words = NLTKWordTokenizer().tokenize(text)
     return words if version == 1 else " ".join(words).replace(" n't ", "n 't ").split()
 
@@ -58,12 +58,12 @@ def vectors_for(folder: Path, version: int, *, extra: Sequence[str] = ()) -> tup
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("pool", ["max", "mean"])
-def test_a_server_answers_as_the_original_does(tmp_path: Path, version: int, pool: str) -> None:
-    """Of each sentence by itself, as no padding then gets into its maximum."""
+def test_a_bundle_embeds_as_the_original_does(tmp_path: Path, version: int, pool: str) -> None:
+    """A bundle embeds as the original does each sentence by itself, where no padding gets into the maximum."""
     model = original.write(tmp_path, version=version, pool=pool)
     file, vectors = vectors_for(tmp_path, version)
     done = imported(tmp_path / f"infersent{version}.pkl", "--vectors", file, "--pooling", pool)
-    answered = served(tmp_path, SENTENCES)
+    answered = embedded(tmp_path, SENTENCES)
     for sentence, row in zip(SENTENCES, answered, strict=True):
         (expected,) = model.encode([split(sentence, version=version)], vectors)
         assert np.abs(row - expected.numpy()).max() <= TOLERANCE, sentence
@@ -72,7 +72,7 @@ def test_a_server_answers_as_the_original_does(tmp_path: Path, version: int, poo
 
 
 def test_padding_gets_into_the_original_s_maximum_and_not_into_ours(tmp_path: Path) -> None:
-    """What the note says is so: in a batch, the original's vector of the shorter sentence is another one."""
+    """The note is right: in a batch, the original's vector of the shorter sentence is another one."""
     model = original.write(tmp_path, version=1)
     file, vectors = vectors_for(tmp_path, 1)
     imported(tmp_path / "infersent1.pkl", "--vectors", file)
@@ -88,7 +88,7 @@ def test_padding_gets_into_the_original_s_maximum_and_not_into_ours(tmp_path: Pa
 
 
 def test_the_vocabulary_is_the_most_frequent_words(tmp_path: Path) -> None:
-    """Or those of a file of sentences: as InferSent's build_vocab_k_words and build_vocab choose."""
+    """Words are those that InferSent's build_vocab_k_words chooses, or of a file of sentences its build_vocab."""
     model = original.write(tmp_path, version=1)
     file, vectors = vectors_for(tmp_path, 1)
     source = tmp_path / "infersent1.pkl"
@@ -102,23 +102,23 @@ def test_the_vocabulary_is_the_most_frequent_words(tmp_path: Path) -> None:
         source = moved.rename(source)
         few = {word: vectors[word] for word in (*kept[option], "<s>", "</s>")}
         assert f"{len(few)} × 7" in done.stdout
-        for sentence, row in zip(SENTENCES, served(folder, SENTENCES), strict=True):
+        for sentence, row in zip(SENTENCES, embedded(folder, SENTENCES), strict=True):
             (expected,) = model.encode([split(sentence, version=1)], few)
             assert np.abs(row - expected.numpy()).max() <= TOLERANCE, sentence
 
 
 def test_sentences_may_come_tokenised(tmp_path: Path) -> None:
-    """As with the original's tokenize=False."""
+    """Sentences that are tokenised get the vectors of the original's tokenize=False."""
     model = original.write(tmp_path, version=2)
     file, vectors = vectors_for(tmp_path, 2, extra=["dog.", '"a'])
     imported(tmp_path / "infersent2.pkl", "--vectors", file, "--tokenised")
-    for sentence, row in zip(SENTENCES, served(tmp_path, SENTENCES), strict=True):
+    for sentence, row in zip(SENTENCES, embedded(tmp_path, SENTENCES), strict=True):
         (expected,) = model.encode([sentence.split()], vectors)
         assert np.abs(row - expected.numpy()).max() <= TOLERANCE, sentence
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
-    """And nothing is written."""
+    """A refusal is one line, and nothing is written."""
     model = original.write(tmp_path, version=1)
     file, _ = vectors_for(tmp_path, 1)
     source, out = tmp_path / "infersent1.pkl", tmp_path / "new"

@@ -1,8 +1,6 @@
 """Keras models become encoders that embed as Keras does, or are refused with the layer that can't be mapped."""
 
 import json
-import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,8 +11,8 @@ import torch
 
 from bothends_export.encoder import Encoder
 from bothends_importing.keras import model as keras
-from bothends_importing.pytorch.statedict import Mapped
-from bothends_importing.readers.file import SourceError, opened
+from bothends_importing.pytorch.statedict import MappedEncoder
+from bothends_importing.readers.file import SourceError, open_weights
 
 from .hostile import problem, refusal
 
@@ -33,19 +31,9 @@ MAPPED = (
 )
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models, as Keras wrote them."""
-    folder = tmp_path_factory.mktemp("keras")
-    program = Path(__file__).with_name("keras_models.py")
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "KERAS_HOME": str(folder), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, program, folder], env=environment, check=True, timeout=100, capture_output=True)
-    return folder
-
-
-def agree(models: Path, name: str, found: Mapped) -> None:
+def agree(keras_folder: Path, name: str, found: MappedEncoder) -> None:
     """Keras embedded each sentence alone; ours embeds them in one batch, with other tokens in the padding."""
-    expected = np.load(models / f"{name}.npy")
+    expected = np.load(keras_folder / f"{name}.npy")
     ids = torch.from_numpy(np.random.default_rng(5).integers(1, 40, (len(LENGTHS), max(LENGTHS))))
     with torch.no_grad():
         ours = Encoder.of_weights(found.encoder, found.weights)(ids, torch.tensor(LENGTHS)).embedding.numpy()
@@ -56,19 +44,19 @@ def agree(models: Path, name: str, found: Mapped) -> None:
 
 @pytest.mark.parametrize("suffix", ["keras", "h5", "weights.h5"])
 @pytest.mark.parametrize("name", MAPPED)
-def test_a_model_embeds_as_in_keras(models: Path, name: str, suffix: str) -> None:
-    source = opened(models / f"{name}.{suffix}")
+def test_a_model_embeds_as_in_keras(keras_folder: Path, name: str, suffix: str) -> None:
+    source = open_weights(keras_folder / f"{name}.{suffix}")
     assert source.kind == "keras"
-    found = keras.mapped(source, config=models / f"{name}.json" if suffix == "weights.h5" else None)
-    agree(models, name, found)
+    found = keras.map_model(source, config=keras_folder / f"{name}.json" if suffix == "weights.h5" else None)
+    agree(keras_folder, name, found)
     assert set(found.origins.values()) == set(source.tensors)
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_weights_called_as_keras_2_called_them(models: Path, tmp_path: Path, name: str) -> None:
-    """As bytes, with ":0" at the end, and in no group of the model's."""
+def test_weights_called_as_keras_2_called_them(keras_folder: Path, tmp_path: Path, name: str) -> None:
+    """Names that are bytes, with ":0" at the end, and in no group of the model's, are found."""
     h5py = pytest.importorskip("h5py")
-    with h5py.File(models / f"{name}.h5") as new, h5py.File(tmp_path / "w.h5", "w") as old:
+    with h5py.File(keras_folder / f"{name}.h5") as new, h5py.File(tmp_path / "w.h5", "w") as old:
         old.attrs["model_config"] = new.attrs["model_config"].encode()
         for layer, group in new["model_weights"].items():
             names = list(group.attrs["weight_names"])
@@ -76,7 +64,7 @@ def test_weights_called_as_keras_2_called_them(models: Path, tmp_path: Path, nam
             own.attrs["weight_names"] = [f"{each}:0".encode() for each in names]
             for each in names:
                 own[f"{each}:0"] = group[each][...]
-    agree(models, name, keras.mapped(opened(tmp_path / "w.h5")))
+    agree(keras_folder, name, keras.map_model(open_weights(tmp_path / "w.h5")))
 
 
 REFUSED = {
@@ -108,39 +96,40 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_model_that_can_t_be_mapped_is_refused_by_its_layer(models: Path, name: str) -> None:
+def test_a_model_that_can_t_be_mapped_is_refused_by_its_layer(keras_folder: Path, name: str) -> None:
     with pytest.raises(SourceError) as caught:
-        keras.mapped(opened(models / f"{name}.keras"))
+        keras.map_model(open_weights(keras_folder / f"{name}.keras"))
     assert REFUSED[name] in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["softmax", "two-dense", "batch-norm"])
-def test_what_comes_after_pooling_may_be_left_out(models: Path, name: str) -> None:
-    found = keras.mapped(opened(models / f"{name}.keras"), head=False)
+def test_what_comes_after_pooling_may_be_left_out(keras_folder: Path, name: str) -> None:
+    found = keras.map_model(open_weights(keras_folder / f"{name}.keras"), head=False)
     assert found.encoder.head is None
     assert any("Left out after pooling" in note for note in found.notes)
 
 
-def test_what_padding_was_is_said(models: Path) -> None:
-    notes = {name: " ".join(keras.mapped(opened(models / f"{name}.keras")).notes) for name in MAPPED}
+def test_what_padding_was_is_said(keras_folder: Path) -> None:
+    notes = {name: " ".join(keras.map_model(open_weights(keras_folder / f"{name}.keras")).notes) for name in MAPPED}
     assert "Row 0 of the table is padding" in notes["bilstm"]
     assert "no mask" in notes["lstm-without-bias"]
     assert "into the maximum" in notes["max-tanh"]
 
 
-def test_weights_without_layers_need_the_model_s_json(models: Path, tmp_path: Path) -> None:
-    source = opened(models / "bilstm.weights.h5")
+def test_weights_without_layers_need_the_model_s_json(keras_folder: Path, tmp_path: Path) -> None:
+    source = open_weights(keras_folder / "bilstm.weights.h5")
     with pytest.raises(SourceError, match="not its layers"):
-        keras.mapped(source)
+        keras.map_model(source)
     with pytest.raises(SourceError, match="needs weights of"):
-        keras.mapped(source, config=models / "bigru.json")
+        keras.map_model(source, config=keras_folder / "bigru.json")
     with pytest.raises(SourceError, match="no layer of the model's config has"):
-        keras.mapped(
-            opened(models / "max-tanh.weights.h5"), config=without_last_layer(models / "max-tanh.json", tmp_path)
+        keras.map_model(
+            open_weights(keras_folder / "max-tanh.weights.h5"),
+            config=without_last_layer(keras_folder / "max-tanh.json", tmp_path),
         )
     with pytest.raises(SourceError, match="can't be read as a model's JSON"):
-        keras.mapped(source, config=models / "bilstm.h5")
+        keras.map_model(source, config=keras_folder / "bilstm.h5")
 
 
 def without_last_layer(config: Path, folder: Path) -> Path:
@@ -151,30 +140,30 @@ def without_last_layer(config: Path, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("model", ["{}", "[]", '{"class_name": "Sequential", "config": {"layers": [3]}}'])
-def test_a_config_that_is_none_is_refused(models: Path, tmp_path: Path, model: str) -> None:
+def test_a_config_that_is_none_is_refused(keras_folder: Path, tmp_path: Path, model: str) -> None:
     (tmp_path / "model.json").write_text(model, encoding="utf-8")
     with pytest.raises(SourceError, match="none of a Keras model's"):
-        keras.mapped(opened(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
+        keras.map_model(open_weights(keras_folder / "bilstm.weights.h5"), config=tmp_path / "model.json")
 
 
-def test_a_layer_s_config_without_its_keys_is_refused(models: Path, tmp_path: Path) -> None:
-    model = json.loads((models / "bilstm.json").read_bytes())
+def test_a_layer_s_config_without_its_keys_is_refused(keras_folder: Path, tmp_path: Path) -> None:
+    model = json.loads((keras_folder / "bilstm.json").read_bytes())
     del model["config"]["layers"][-1]["config"]["layer"]["config"]["units"]
     (tmp_path / "model.json").write_text(json.dumps(model), encoding="utf-8")
     with pytest.raises(SourceError, match="a layer's config is none of Keras's"):
-        keras.mapped(opened(models / "bilstm.weights.h5"), config=tmp_path / "model.json")
+        keras.map_model(open_weights(keras_folder / "bilstm.weights.h5"), config=tmp_path / "model.json")
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
-def test_a_file_that_is_cut_off_is_refused(models: Path, tmp_path: Path, suffix: str, share: float) -> None:
-    whole = (models / f"bilstm.{suffix}").read_bytes()
+def test_a_file_that_is_cut_off_is_refused(keras_folder: Path, tmp_path: Path, suffix: str, share: float) -> None:
+    whole = (keras_folder / f"bilstm.{suffix}").read_bytes()
     (tmp_path / "w").write_bytes(whole[: int(share * len(whole))])
     assert "damaged" in refusal(tmp_path / "w")
 
 
-def test_a_keras_archive_without_its_parts_is_refused(models: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(models / "bilstm.keras") as archive:
+def test_a_keras_archive_without_its_parts_is_refused(keras_folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(keras_folder / "bilstm.keras") as archive:
         weights = archive.read("model.weights.h5")
     with zipfile.ZipFile(tmp_path / "w.keras", "w") as archive:
         archive.writestr("model.weights.h5", weights)
@@ -219,6 +208,6 @@ def test_no_other_file_is_read(tmp_path: Path) -> None:
         assert problem(tmp_path / f"{name}.h5")
 
 
-def test_without_pyfive_is_said_what_to_install(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyfive_is_said_what_to_install(keras_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyfive", None)
-    assert "pip install 'bothends[import]'" in refusal(models / "bilstm.h5")
+    assert "pip install 'bothends[import]'" in refusal(keras_folder / "bilstm.h5")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from . import original_laser as original
-from .journey import TOLERANCE, imported, notes, refused, served
+from .end_to_end import TOLERANCE, embedded, imported, notes, refused, served
 
 SENTENCES = [
     "There will be dragons",
@@ -36,7 +36,7 @@ def test_a_server_answers_as_the_original_does(tmp_path: Path) -> None:
 
 
 def test_laser_1_reads_tokens_and_cuts_them(tmp_path: Path) -> None:
-    """By fastBPE's codes."""
+    """LASER 1's tokens are cut by fastBPE's codes."""
     dictionary = original.write_codes(tmp_path / "93langs.fcodes")
     model = original.write(tmp_path / "bilstm.pt", dictionary)
     imported(tmp_path / "bilstm.pt", "--codes", tmp_path / "93langs.fcodes")
@@ -45,7 +45,7 @@ def test_laser_1_reads_tokens_and_cuts_them(tmp_path: Path) -> None:
         "a  there ,": ["a", "there", ","],
         "th% on": ["th@@", "%", "o@@", "n"],
     }
-    answered = served(tmp_path, list(subwords))
+    answered = embedded(tmp_path, list(subwords))
     assert np.abs(answered - model.encode(list(subwords.values()), dictionary).numpy()).max() <= TOLERANCE
     assert any("Moses scripts" in note for note in notes(tmp_path))
 
@@ -102,7 +102,7 @@ def more(source: dict[str, Any]) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str) -> None:
-    """And nothing is written."""
+    """A refusal is one line, and nothing is written."""
     original.write(tmp_path / "laser2.pt", original.write_model(tmp_path / "laser2.spm"))
     source = torch.load(tmp_path / "laser2.pt", weights_only=True)
     change(source)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bothends_importing.readers.file import SourceError
 
-from .theirs import Learned, Packed, Plain, Pooled, Subclass, agree, imported, quietly
+from .custom_modules import Learned, Packed, Plain, Pooled, Subclass, agree, map_file, quietly
 
 THEIRS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "plain": (Plain, ""),
@@ -44,7 +44,7 @@ def saved(tensors: dict[str, Any], file: Path) -> Path:
 def refusal(tensors: dict[str, Any], folder: Path, text: str = "") -> str:
     file = saved(tensors, folder / "w.pt")
     with pytest.raises(SourceError) as caught:
-        imported(file, text)
+        map_file(file, text)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -55,7 +55,7 @@ def refusal(tensors: dict[str, Any], folder: Path, text: str = "") -> str:
 def test_people_s_modules_are_mapped_without_their_names_being_said(tmp_path: Path, theirs: str, suffix: str) -> None:
     make, text = THEIRS[theirs]
     module = make()
-    found = imported(saved(module.state_dict(), tmp_path / f"w{suffix}"), text)
+    found = map_file(saved(module.state_dict(), tmp_path / f"w{suffix}"), text)
     agree(module, found)
     assert set(found.origins.values()) == set(module.state_dict())
 
@@ -64,13 +64,13 @@ def test_the_head_s_bias_that_isn_t_there_is_zeros_and_a_norm_without_weights_on
     module = Pooled()
     module.head[1] = nn.LayerNorm(10, elementwise_affine=False)
     text = '[encoder]\npooling = "max"\nhead_then = "layer_norm"'
-    agree(module, imported(saved(module.state_dict(), tmp_path / "w.pt"), text))
+    agree(module, map_file(saved(module.state_dict(), tmp_path / "w.pt"), text))
 
 
 def test_a_torchscript_file_says_its_norm_s_epsilon_itself(tmp_path: Path) -> None:
     parts = {"embed": nn.Embedding(9, 3), "rnn": nn.LSTM(3, 4), "fc": nn.Linear(4, 4), "ln": nn.LayerNorm(4, eps=0.25)}
     quietly(torch.jit.script, nn.ModuleDict(parts)).save(tmp_path / "m.pt")
-    found = imported(tmp_path / "m.pt")
+    found = map_file(tmp_path / "m.pt")
     assert found.encoder.head is not None
     assert found.encoder.head.epsilon == 0.25
 
@@ -85,7 +85,7 @@ def test_a_training_checkpoint_of_data_parallel_with_a_classifier(tmp_path: Path
     task = Task()
     whole = {"epoch": 1, "state_dict": {f"module.{name}": t for name, t in task.state_dict().items()}}
     file = saved(whole, tmp_path / "last.ckpt")
-    agree(task.encoder, imported(file, 'ignore = ["module.classifier.*"]'))
+    agree(task.encoder, map_file(file, 'ignore = ["module.classifier.*"]'))
 
 
 def test_names_may_be_said(tmp_path: Path) -> None:
@@ -102,18 +102,18 @@ def test_names_may_be_said(tmp_path: Path) -> None:
         pooling = "max"
         head_epsilon = 1e-3
     """
-    agree(module, imported(saved(module.state_dict(), tmp_path / "w.pt"), text))
+    agree(module, map_file(saved(module.state_dict(), tmp_path / "w.pt"), text))
     learned = Learned()
     renamed = {{"h0": "a", "c0": "b"}.get(name, name): tensor for name, tensor in learned.state_dict().items()}
     text = '[names]\nh_0 = "a"\nc_0 = "b"\n[encoder]\npooling = "mean"'
-    agree(learned, imported(saved(renamed, tmp_path / "w.pt"), text))
+    agree(learned, map_file(saved(renamed, tmp_path / "w.pt"), text))
 
 
 def test_one_learned_state_of_an_lstm_goes_with_zeros(tmp_path: Path) -> None:
     module = Learned()
     module.c0.data.zero_()
     state = {name: tensor for name, tensor in module.state_dict().items() if name != "c0"}
-    agree(module, imported(saved(state, tmp_path / "w.pt"), '[encoder]\npooling = "mean"'))
+    agree(module, map_file(saved(state, tmp_path / "w.pt"), '[encoder]\npooling = "mean"'))
 
 
 def test_tied_weights_are_kept_apart(tmp_path: Path) -> None:
@@ -122,14 +122,14 @@ def test_tied_weights_are_kept_apart(tmp_path: Path) -> None:
     for name in [name for name, _ in module.rnn.named_parameters() if name.endswith("_reverse")]:
         setattr(module.rnn, name, getattr(module.rnn, name.removesuffix("_reverse")))
     state = module.state_dict()
-    found = imported(saved({**state, "decoder.weight": state["embed.weight"]}, tmp_path / "w.pt"))
+    found = map_file(saved({**state, "decoder.weight": state["embed.weight"]}, tmp_path / "w.pt"))
     agree(module, found)
     save_file(found.weights, tmp_path / "ours.safetensors")
 
 
 def test_what_was_assumed_is_said(tmp_path: Path) -> None:
     file = saved(Packed().state_dict(), tmp_path / "w.pt")
-    notes = " ".join(imported(file, "[encoder]\nbatch_first = false").notes)
+    notes = " ".join(map_file(file, "[encoder]\nbatch_first = false").notes)
     for said in (
         "final_states was ASSUMED",
         "fc was taken as the head",
@@ -137,7 +137,7 @@ def test_what_was_assumed_is_said(tmp_path: Path) -> None:
         "batch_first changes no",
     ):
         assert said in notes
-    assert not imported(file, '[names]\nhead = "fc"\n[encoder]\nhead_then = "none"\npooling = "final_states"').notes
+    assert not map_file(file, '[names]\nhead = "fc"\n[encoder]\nhead_then = "none"\npooling = "final_states"').notes
 
 
 def changed(**tensors: Tensor | None) -> dict[str, Tensor]:

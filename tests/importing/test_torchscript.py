@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bothends_importing.readers.file import opened
+from bothends_importing.readers.file import open_weights
 
+from .custom_modules import quietly
 from .hostile import problem, refusal, replace
-from .theirs import quietly
 
 
 class Tagger(nn.Module):
-    """What people script: submodules, a buffer, attributes of every plain kind, a tensor that is no buffer."""
+    """A module as people script them: submodules, a buffer, attributes of every plain kind, a bare tensor."""
 
     def __init__(self, cell: str, **options: Any) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ def scripted(file: Path, module: nn.Module) -> Path:
 
 def check(file: Path) -> dict[str, Any]:
     expected = quietly(torch.jit.load, file).state_dict()
-    read = opened(file)
+    read = open_weights(file)
     assert read.kind == "torchscript"
     assert [name for name in read.tensors if name != "plain"] == list(expected)
     assert all(torch.equal(read.tensors[name], expected[name]) for name in expected)
@@ -71,7 +71,7 @@ def test_a_scripted_module_gives_its_state_dict_and_how_its_cells_read(
 
 def test_a_tensor_that_is_a_plain_attribute_is_not_lost(tmp_path: Path) -> None:
     """No state dict has it, yet it may be where the cells begin."""
-    read = opened(scripted(tmp_path / "m.pt", Tagger("GRU")))
+    read = open_weights(scripted(tmp_path / "m.pt", Tagger("GRU")))
     assert read.tensors["plain"].tolist() == [1, 1, 1]
 
 
@@ -86,7 +86,7 @@ def test_a_module_in_half_precision_and_one_that_is_used_twice(tmp_path: Path) -
     module.again = module.rnn  # type: ignore[assignment]  # as nn.Module takes it
     file = scripted(tmp_path / "m.pt", module.half())
     expected = quietly(torch.jit.load, file).state_dict()
-    read = opened(file, ignore=["plain"])  # which half() leaves as it was
+    read = open_weights(file, ignore=["plain"])  # which half() leaves as it was
     assert read.tensors.keys() == expected.keys()
     assert torch.equal(read.tensors["again.weight_hh_l0"], expected["again.weight_hh_l0"].float())
 

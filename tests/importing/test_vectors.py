@@ -23,7 +23,7 @@ def written(folder: Path, text: str | bytes = TEXT, *, name: str = "glove.txt") 
 
 
 def as_infersent_reads(file: Path, words: set[str]) -> dict[str, NDArray[np.float64]]:
-    """What its get_w2v finds, by its rules: each line cut at the first space, the last line of a word kept."""
+    """Vectors that get_w2v finds, by its rules: each line cut at the first space, the last line of a word kept."""
     found = {}
     with file.open(encoding="utf-8") as lines:
         for line in lines:
@@ -38,7 +38,7 @@ def as_dict(vectors: Vectors) -> dict[str, list[float]]:
 
 
 def test_wanted_words_have_the_vectors_that_infersent_gives_them(tmp_path: Path) -> None:
-    """Of a word that stands twice, the last."""
+    """A word that stands twice has its last vector."""
     file = written(tmp_path)
     found = read_words(file, ["the", "dragons", "<s>", "</s>", "unheard"], size=SIZE)
     expected = as_infersent_reads(file, {"the", "dragons", "<s>", "</s>", "unheard"})
@@ -48,14 +48,14 @@ def test_wanted_words_have_the_vectors_that_infersent_gives_them(tmp_path: Path)
 
 
 def test_the_most_frequent_are_the_first(tmp_path: Path) -> None:
-    """With the marks, wherever they stand."""
+    """The marks come along, wherever they stand."""
     found = read_most_frequent(written(tmp_path), 2, marks=["<s>", "</s>"], size=SIZE)
     assert found.words == ["the", ",", "<s>", "</s>"]
     assert as_dict(found)["the"] == np.array([0.25, -1, 2.5e-3], np.float32).tolist()
 
 
 def test_no_line_is_read_that_needs_not_be(tmp_path: Path) -> None:
-    """A fault behind the last line wanted is nobody's business."""
+    """A fault behind the last line to read isn't looked at."""
     file = written(tmp_path, "the 1 2 3\n<s> 1 2 3\n</s> 1 2 3\nbroken 1 2\n")
     assert read_most_frequent(file, 1, marks=["<s>", "</s>"], size=SIZE).words == ["the", "<s>", "</s>"]
     with pytest.raises(SourceError, match="line 4"):
@@ -67,14 +67,14 @@ def test_fewer_lines_than_asked_for_are_all_taken(tmp_path: Path) -> None:
 
 
 def test_fasttext_s_first_line_is_no_word(tmp_path: Path) -> None:
-    """And its spaces at the ends of lines no numbers."""
+    """Spaces at the ends of fastText's lines are no numbers, either."""
     file = written(tmp_path, "2 3\nthe 1 2 3 \n2 4 5 6 \n", name="crawl.vec")
     assert as_dict(read_most_frequent(file, 5, marks=[], size=SIZE)) == {"the": [1, 2, 3], "2": [4, 5, 6]}
     assert read_words(file, ["2"], size=SIZE).table.tolist() == [[4, 5, 6]]
 
 
 def test_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
-    """As glove.840B has, with spaces that aren't ASCII's there; neither is the word `.` or `at`."""
+    """Lines such as glove.840B has, where a word holds a space, name no word; neither is `.` or `at` one."""
     text = ". . . 1 1 1\nat name@domain.com 2 2 2\n.\u00a0. 3 3 3\n. 4 4 4\nat 5 5 5\n"
     file = written(tmp_path, text)
     assert as_dict(read_words(file, [".", "at", ".\u00a0."], size=SIZE)) == {

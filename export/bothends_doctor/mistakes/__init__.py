@@ -1,1 +1,1 @@
-"""What can be read of a cell's states, rightly or not, and how to tell which of it a file does."""
+"""Ways to read a cell's states, rightly or not, and how to tell which of it a file does."""

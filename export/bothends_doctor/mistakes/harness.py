@@ -1,4 +1,4 @@
-"""A subject of unknown sizes to one that takes any batch: which axis is which, which sizes run, what may be padding."""
+"""A model of unknown sizes to one that takes any batch: which axis is which, which sizes run, what may be padding."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -9,23 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DoctorError, RunFailedError
-from ..subjects.subject import Batch, Layout, Seen, Subject, Tokens
+from ..models.model import Activation, Batch, Layout, Model, Tokens
 from .match import Bounds
 from .recurrence import Array
 
 SENTENCES = 6
 TIME = 9
 _LENGTHS = (4, 9, 1, 6, 2, 7)
-"""Neither sorted nor all shorter than the batch; one of a single token."""
+"""Lengths of the sentences: not sorted, one as long as the batch, one of a single token."""
 _MOST_TRIED = 10
 _MOST_SENTENCES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """A subject with a layout that it runs in."""
+class Harness:
+    """A model with a layout in which it runs."""
 
-    subject: Subject
+    model: Model
     layout: Layout
     random: np.random.Generator
     pad: int | None = None
@@ -34,7 +34,7 @@ class Bench:
 
     def tokens(self, size: int, time: int) -> Tokens:
         """Random sentences without padding."""
-        return tokens(self.subject, self.random, size, time, without=self.pad)
+        return tokens(self.model, self.random, size, time, without=self.pad)
 
     def batch(self, size: int, time: int, lengths: NDArray[np.int64] | None = None) -> Batch:
         """Random sentences of these lengths (by default of ragged ones), padded with other random tokens or the pad."""
@@ -49,58 +49,56 @@ class Bench:
 
     @property
     def size(self) -> int:
-        """Of the batch to look at first."""
+        """Sentences in the batch to look at first."""
         return self.layout.batch if self.layout.batch and self.layout.batch > 1 else SENTENCES
 
     @property
     def time(self) -> int:
-        """Of the batch to look at first."""
+        """Steps of the batch to look at first."""
         return self.layout.time or TIME
 
     @property
     def needs_no_padding(self) -> bool:
-        """Whether it takes one sentence at a time, of any length."""
+        """True if the model takes one sentence at a time, of any length."""
         return self.layout.batch == 1 and self.layout.time is None
 
-    def run(self, batch: Batch) -> list[Seen]:
-        """All rows, in batches of the one size that the model takes. Raises RunFailedError."""
+    def run(self, batch: Batch) -> list[Activation]:
+        """Compute all rows, in batches of the one size that the model takes. Raises RunFailedError."""
         if self.layout.time and batch.time != self.layout.time:
             raise RunFailedError(f"it takes {self.layout.time} steps only")
         size = self.layout.batch or len(batch)
         parts = []
         for start in range(0, len(batch), size):
             chosen = (np.arange(start, start + size)) % len(batch)
-            seen = self.subject.run(batch.rows(chosen), batch_axis=self.layout.batch_axis)
+            seen = self.model.run(batch.rows(chosen), batch_axis=self.layout.batch_axis)
             if seen[-1].rows.ndim != 2 or len(seen[-1].rows) != size:
                 raise RunFailedError(f"its output has the shape {list(seen[-1].rows.shape)}, not a row a sentence")
             kept = min(size, len(batch) - start)
-            parts.append([Seen(one.where, one.rows[:kept], one.sources) for one in seen])
+            parts.append([Activation(one.where, one.rows[:kept], one.sources) for one in seen])
         return [
-            Seen(same[0].where, np.concatenate([one.rows for one in same]), same[0].sources)
+            Activation(same[0].where, np.concatenate([one.rows for one in same]), same[0].sources)
             for same in zip(*parts, strict=True)
         ]
 
     def vectors(self, batch: Batch) -> Array:
-        """What the recurrent layers read of these tokens, [batch, time, features]; any number of rows."""
+        """Vectors that the recurrent layers read of these tokens, [batch, time, features]; any number of rows."""
         size = self.layout.batch or len(batch)
         if self.pad is not None:  # what has none is of full length, so that nothing sorts it
             batch = batch.padded_by(self.tokens(len(batch), batch.time))
         parts = []
         for start in range(0, len(batch), size):
             chosen = (np.arange(start, start + size)) % len(batch)
-            read = self.subject.vectors(batch.rows(chosen), batch_axis=self.layout.batch_axis)
+            read = self.model.vectors(batch.rows(chosen), batch_axis=self.layout.batch_axis)
             parts.append(read[: min(size, len(batch) - start)])
         return np.concatenate(parts)
 
 
-def tokens(
-    subject: Subject, random: np.random.Generator, size: int, time: int, *, without: int | None = None
-) -> Tokens:
+def tokens(model: Model, random: np.random.Generator, size: int, time: int, *, without: int | None = None) -> Tokens:
     """Random ids or vectors, [size, time] or [size, time, features]."""
-    if subject.vocabulary is None:
-        return random.standard_normal((size, time, subject.features), dtype=np.float32)
-    ids = random.integers(0, subject.vocabulary, size=(size, time))
-    return ids if without is None else np.where(ids == without, (without + 1) % subject.vocabulary, ids)
+    if model.vocabulary is None:
+        return random.standard_normal((size, time, model.features), dtype=np.float32)
+    ids = random.integers(0, model.vocabulary, size=(size, time))
+    return ids if without is None else np.where(ids == without, (without + 1) % model.vocabulary, ids)
 
 
 def ragged(size: int, time: int) -> NDArray[np.int64]:
@@ -111,40 +109,40 @@ def ragged(size: int, time: int) -> NDArray[np.int64]:
     return lengths
 
 
-def settle(subject: Subject, random: np.random.Generator) -> Bench:
-    """Find a layout and sizes in which the subject runs. Raises DoctorError with the last reason why it doesn't."""
+def find_layout(model: Model, random: np.random.Generator) -> Harness:
+    """Find a layout and sizes in which the model runs. Raises DoctorError with the last reason why it doesn't."""
     reasons = []
-    for layout, size, time in _trials(subject):
+    for layout, size, time in _trials(model):
         ends = ragged(size, time)
         try:
-            seen = subject.run(Batch(tokens(subject, random, size, time), ends), batch_axis=layout.batch_axis)
+            seen = model.run(Batch(tokens(model, random, size, time), ends), batch_axis=layout.batch_axis)
         except RunFailedError as error:
             reasons.append(str(error))
             continue
         rows = seen[-1].rows
         if not np.isfinite(rows).all():
-            raise DoctorError(f"{subject.about.path}: its output holds NaN or infinite numbers")
+            raise DoctorError(f"{model.about.path}: its output holds NaN or infinite numbers")
         if rows.ndim == 2 and len(rows) == size:
-            return _fit(Bench(subject, layout, random))
+            return _fit(Harness(model, layout, random))
         reasons.append(
             f"its output has the shape {list(rows.shape)} for {size} sentences of {time} tokens, not a row for each; "
             "an encoder that returns every step leaves the pooling to its caller, where doctor can't "
             "see it (--output names another output)"
         )
-    if (other := subject.otherwise()) is not None:
+    if (other := model.alternative()) is not None:
         with suppress(DoctorError):  # the first guess's reason says more
-            return settle(other, random)
+            return find_layout(other, random)
     shape = [reason for reason in reasons if reason.startswith("its output")]
-    raise DoctorError(f"{subject.about.path}: it couldn't be run: {(shape or reasons)[0]}")
+    raise DoctorError(f"{model.about.path}: it couldn't be run: {(shape or reasons)[0]}")
 
 
-def _trials(subject: Subject) -> Iterator[tuple[Layout, int, int]]:
-    first, second = subject.declared
-    axes = _likely_axes(subject)
+def _trials(model: Model) -> Iterator[tuple[Layout, int, int]]:
+    first, second = model.declared
+    axes = _likely_axes(model)
     for axis in axes:
         batch, time = (first, second) if axis == 0 else (second, first)
         yield Layout(axis, batch, time), batch or SENTENCES, time or TIME
-    likely = [number for number in subject.numbers if number <= _MOST_SENTENCES][:_MOST_TRIED]
+    likely = [number for number in model.numbers if number <= _MOST_SENTENCES][:_MOST_TRIED]
     for axis in axes:
         batch, time = (first, second) if axis == 0 else (second, first)
         for size in [batch] if batch else [SENTENCES, *likely]:
@@ -153,33 +151,33 @@ def _trials(subject: Subject) -> Iterator[tuple[Layout, int, int]]:
                 yield frozen, size, steps
 
 
-def _likely_axes(subject: Subject) -> Sequence[int]:
-    """Which axis of the tokens is the batch: what else is declared with the same name, else batch first."""
-    by_role = {port.role: port for port in subject.about.inputs}
+def _likely_axes(model: Model) -> Sequence[int]:
+    """The likely axes of the batch in the tokens, likeliest first: by a name that lengths share, else batch first."""
+    by_role = {port.role: port for port in model.about.inputs}
     lengths = by_role.get("lengths")
     if lengths and lengths.shape and by_role["tokens"].shape and lengths.shape[0] == by_role["tokens"].shape[1]:
         return (1, 0)
     return (0, 1)
 
 
-def _fit(bench: Bench) -> Bench:
-    """Find out whether the model tells padding from tokens by an id, where it isn't told lengths."""
-    subject = bench.subject
-    told = {port.role for port in subject.about.inputs} & {"lengths", "mask"}
-    if told or subject.vocabulary is None or bench.layout.time:
-        return bench
-    for pad in dict.fromkeys((0, 1, subject.vocabulary - 1)):
-        padding = Bench(subject, bench.layout, bench.random, pad)
+def _fit(harness: Harness) -> Harness:
+    """Find the id, if any, by which the model knows padding from tokens where it gets no lengths."""
+    model = harness.model
+    told = {port.role for port in model.about.inputs} & {"lengths", "mask"}
+    if told or model.vocabulary is None or harness.layout.time:
+        return harness
+    for pad in dict.fromkeys((0, 1, model.vocabulary - 1)):
+        padding = Harness(model, harness.layout, harness.random, pad)
         if _ignores_padding(padding):
             return padding
-    return bench
+    return harness
 
 
-def _ignores_padding(bench: Bench) -> bool:
-    batch = bench.batch(bench.size, bench.time)
+def _ignores_padding(harness: Harness) -> bool:
+    batch = harness.batch(harness.size, harness.time)
     try:
-        together = bench.run(batch)[-1].rows
-        alone = np.concatenate([bench.run(batch.alone(row))[-1].rows for row in range(len(batch))])
+        together = harness.run(batch)[-1].rows
+        alone = np.concatenate([harness.run(batch.alone(row))[-1].rows for row in range(len(batch))])
     except RunFailedError:
         return False
     return bool(np.abs(together - alone).max() <= 1e-5)

@@ -1,4 +1,4 @@
-"""What a file computed for a batch to the reading of the states that gives just that. Knows nothing of files."""
+"""Rows that a file computed for a batch to the reading of the states that gives just these. Knows nothing of files."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..subjects.subject import Head, Seen
+from ..models.model import Activation, Head, Inspection
 from .readings import MISTAKES, OF_SWAPPED, RIGHT, Context, Reading, constant_steps
-from .recurrence import Array, Stack, States, run
+from .recurrence import Array, States, run
 
 _RIGHT_WITHIN = 2e-5
 """Largest difference, for values up to 1, of what is right: float32 rounds differently from one library to another."""
@@ -22,14 +22,14 @@ class Bounds:
     """Largest differences, of values up to 1, for what is the same."""
 
     noise: float = 0.0
-    """What float32 is off float64, for such weights."""
+    """Difference of float32 from float64, for such weights."""
 
     def right(self, rows: Array) -> float:
-        """Of what is right."""
+        """Largest difference of rows that are right."""
         return self._scaled(_RIGHT_WITHIN, rows)
 
     def mistaken(self, rows: Array) -> float:
-        """Of what is a known mistake."""
+        """Largest difference of rows that a known mistake gives."""
         return self._scaled(_MISTAKEN_WITHIN, rows)
 
     def _scaled(self, bound: float, rows: Array) -> float:
@@ -42,15 +42,15 @@ class Match:
 
     reading: Reading
     packed: bool
-    """Whether it is of states that stop at the sentence's end."""
-    seen: Seen
-    """Where in the file."""
+    """True if it reads states that stop at the sentence's end."""
+    seen: Activation
+    """Place in the file whose rows it gives."""
     head: Head
     difference: float
 
     @property
     def is_right(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """True if nothing is wrong with it."""
         return self.packed and self.reading.meant is None
 
 
@@ -60,22 +60,15 @@ class Computed:
 
     right: Context
     as_run: Context | None
-    """None where the file's cells do as they should."""
+    """States as the file runs its cells; None where these do as they should."""
 
     swapped: Context | None = None
-    """Of cells that take the batch for the time."""
+    """States of cells that take the batch for the time."""
 
     @classmethod
-    def of(
-        cls,
-        stack: Stack,
-        vectors: Array,
-        lengths: NDArray[np.int64],
-        *,
-        packed: Sequence[bool] | None,
-        swaps_axes: bool,
-    ) -> "Computed":
-        """By `stack` as it is. `packed` of None says that nothing can be seen: then all is tried."""
+    def of(cls, inspection: Inspection, vectors: Array, lengths: NDArray[np.int64]) -> "Computed":
+        """Compute by the file's own weights. Where it can't be seen which layers are packed, all is tried."""
+        stack, packed = inspection.stack, inspection.packed
         every = [True] * len(stack.layers)
 
         def context(states: States) -> Context:
@@ -84,7 +77,7 @@ class Computed:
         right = context(run(stack, vectors, lengths, packed=every))
         told = packed if packed is not None else [False] * len(stack.layers)
         as_run = None if all(told) else context(run(stack, vectors, lengths, packed=told))
-        if not swaps_axes and packed is not None:
+        if not inspection.swaps_axes and packed is not None:
             return cls(right, as_run)
         turned = np.ascontiguousarray(vectors.swapaxes(0, 1))
         steps = np.full(len(turned), turned.shape[1])
@@ -100,14 +93,14 @@ class Computed:
             yield from ((reading, False) for reading in OF_SWAPPED)
 
     def rows(self, reading: Reading, *, packed: bool) -> Array | None:
-        """What a reading gives of this batch; None where that makes no sense."""
+        """Rows that a reading gives of this batch; None where that makes no sense."""
         as_told = self.right if packed else self.as_run
         context = self.swapped if reading in OF_SWAPPED else as_told
         return None if context is None else reading.compute(context)
 
 
-Observation = tuple[Sequence[Seen], Computed]
-"""What the file computed for a batch, and what PyTorch did."""
+Observation = tuple[Sequence[Activation], Computed]
+"""Rows that the file computed for a batch, and those that PyTorch computed."""
 
 
 def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bounds) -> Match | None:
@@ -124,13 +117,13 @@ def match(observations: Sequence[Observation], heads: Sequence[Head], bounds: Bo
     return None
 
 
-def _preference(found: Match, place: Seen, bounds: Bounds) -> tuple[bool, bool, bool, float]:
+def _preference(found: Match, place: Activation, bounds: Bounds) -> tuple[bool, bool, bool, float]:
     misread = bool(place.sources) and found.reading.source not in place.sources
     far = found.difference > bounds.right(place.rows)
     return (far or not found.is_right, far, misread, found.difference)
 
 
-def _fitting(place: Seen, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
+def _fitting(place: Activation, computed: Computed, heads: Sequence[Head], bounds: Bounds) -> Iterator[Match]:
     for reading, packed in computed.readings():
         rows = computed.rows(reading, packed=packed)
         if rows is None:
@@ -143,7 +136,7 @@ def _fitting(place: Seen, computed: Computed, heads: Sequence[Head], bounds: Bou
                 yield Match(reading, packed, place, head, difference)
 
 
-def _still(found: Match, seen: Sequence[Seen], computed: Computed, bounds: Bounds) -> Match | None:
+def _still(found: Match, seen: Sequence[Activation], computed: Computed, bounds: Bounds) -> Match | None:
     """The match, if it holds of another batch too."""
     rows = computed.rows(found.reading, packed=found.packed)
     place = next((one for one in seen if one.where == found.seen.where), None)

@@ -1,4 +1,4 @@
-"""One question each to a subject on the bench; each answer is rows of the table, and the mistakes that it shows."""
+"""Questions to a model that runs; each answer is rows of the table and the mistakes that it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 
 from ..errors import RunFailedError
 from ..findings import Fact, Leak, Verdict
-from ..subjects.subject import Batch, Learned, Seen, Subject
+from ..models.model import Activation, Batch, Inspection, Model
 from . import reference
-from .harness import Bench
+from .harness import Harness
 from .match import Computed, Match
 from .recurrence import Array, Stack
-from .reference import Truth
+from .reference import Reference
 
 _SIZES = (1, 2, 7)
 _TIMES = (1, 5, 12)
@@ -20,65 +20,65 @@ LONGEST = max(_TIMES)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """An answer."""
+class ProbeResult:
+    """Answer to one question."""
 
     facts: tuple[Fact, ...]
     mistakes: tuple[str, ...] = ()
 
 
-def _part(about: str, verdict: Verdict, says: str, *mistakes: str) -> Part:
-    return Part((Fact(about, verdict, says),), mistakes)
+def _result(about: str, verdict: Verdict, says: str, *mistakes: str) -> ProbeResult:
+    return ProbeResult((Fact(about, verdict, says),), mistakes)
 
 
-def reading(found: Match | None, bench: Bench, directions: int) -> Part:
-    """What the embedding is made of."""
+def reading(found: Match | None, harness: Harness, directions: int) -> ProbeResult:
+    """Describe what the embedding is made of."""
     if found is None:
-        return _part("reads", "unknown", "matches none of what is known")
+        return _result("reads", "unknown", "matches none of what is known")
     seen = ", ".join(sorted(found.seen.sources))
     what = found.reading.of(directions) + (f" ({seen})" if seen else "")
     key = found.reading.key
-    reads_padding = not found.packed and not bench.needs_no_padding and key != "batch_time_mixed"
+    reads_padding = not found.packed and not harness.needs_no_padding and key != "batch_time_mixed"
     if found.reading.meant is not None:
         more = ("padding_in_cells",) if reads_padding and not key.startswith("padding_in") else ()
-        return _part("reads", "wrong", what, key, *more)
+        return _result("reads", "wrong", what, key, *more)
     if not reads_padding:
-        return _part("reads", "right", what)
+        return _result("reads", "right", what)
     key = "padded_h_n" if key == "final_states" else "padding_in_cells"
-    return _part("reads", "wrong", f"{what}, of cells that read on through the padding", key)
+    return _result("reads", "wrong", f"{what}, of cells that read on through the padding", key)
 
 
-def padding(leak: Leak, bench: Bench, found: Match | None) -> Part:
-    """Whether what stands behind a sentence's end changes its row."""
-    if bench.pad is not None:
-        return _part("padding", "right", f"token {bench.pad} is taken for padding and doesn't leak; use no other")
+def padding(leak: Leak, harness: Harness, found: Match | None) -> ProbeResult:
+    """Check whether what stands behind a sentence's end changes its row."""
+    if harness.pad is not None:
+        return _result("padding", "right", f"token {harness.pad} is taken for padding and doesn't leak; use no other")
     worst = max(leak.padding, leak.alone or 0.0)
-    within = bench.bounds.right(np.array([leak.scale]))
+    within = harness.bounds.right(np.array([leak.scale]))
     if worst <= within:
         most = f" by more than {worst:.0e}" if worst else ""
-        return _part("padding", "right", f"doesn't leak: other padding changes no row{most}")
+        return _result("padding", "right", f"doesn't leak: other padding changes no row{most}")
     halves = "" if leak.forward is None else f" (forward half {leak.forward:.2g}, backward half {leak.backward:.2g})"
-    told = any(port.role in ("lengths", "mask") for port in bench.subject.about.inputs)
+    told = any(port.role in ("lengths", "mask") for port in harness.model.about.inputs)
     says = f"leaks: a row changes by up to {worst:.2g}{halves}" + ("" if told else "; no input tells where it begins")
-    if bench.needs_no_padding:
-        return _part("padding", "fact", f"{says}; but it takes one sentence at a time, which needs none")
+    if harness.needs_no_padding:
+        return _result("padding", "fact", f"{says}; but it takes one sentence at a time, which needs none")
     if leak.padding <= within and found is not None:
-        return _part(
+        return _result(
             "padding", "wrong", f"a sentence alone differs from the same in a padded batch by {worst:.2g}{halves}"
         )
     known = found is not None and not found.is_right
-    return _part("padding", "wrong", says, *(() if known else ("padding_leaks",)))
+    return _result("padding", "wrong", says, *(() if known else ("padding_leaks",)))
 
 
-def leak(bench: Bench, batch: Batch, found: Match | None, stack: Stack) -> Leak:
-    """Each sentence with other padding, and alone."""
-    base = _place(bench.run(batch), found)
-    other = _place(bench.run(bench.repad(batch)), found)
+def leak(harness: Harness, batch: Batch, found: Match | None, stack: Stack) -> Leak:
+    """Measure each sentence with other padding, and alone."""
+    base = _place(harness.run(batch), found)
+    other = _place(harness.run(harness.repad(batch)), found)
     changed = np.abs(base - other)
     alone = None
-    if bench.layout.time is None:
+    if harness.layout.time is None:
         try:
-            rows = [_place(bench.run(batch.alone(row)), found) for row in range(len(batch))]
+            rows = [_place(harness.run(batch.alone(row)), found) for row in range(len(batch))]
             alone = np.abs(np.concatenate(rows) - base)
         except (RunFailedError, ValueError):
             alone = None
@@ -89,7 +89,7 @@ def leak(bench: Bench, batch: Batch, found: Match | None, stack: Stack) -> Leak:
     return Leak(float(changed.max()), forward, backward, None if alone is None else float(alone.max()), scale)
 
 
-def _place(seen: Sequence[Seen], found: Match | None) -> Array:
+def _place(seen: Sequence[Activation], found: Match | None) -> Array:
     where = seen[-1].where if found is None else found.seen.where
     rows = next((one.rows for one in seen if one.where == where), None)
     if rows is None:
@@ -98,25 +98,25 @@ def _place(seen: Sequence[Seen], found: Match | None) -> Array:
 
 
 Tried = dict[int, str]
-"""A size to what went wrong there; empty text where nothing did."""
+"""Sizes, each with what went wrong there; empty text where nothing did."""
 
 
-def sizes(bench: Bench, learned: Learned, found: Match | None, time: int) -> tuple[Tried, Tried]:
-    """Batches and times other than the first, of `time`: does it run, and does it still compute what it did?"""
-    batches = {} if bench.layout.batch else {size: _tried(bench, learned, found, size, time) for size in _SIZES}
-    times = {} if bench.layout.time else {time: _tried(bench, learned, found, bench.size, time) for time in _TIMES}
+def sizes(harness: Harness, inspection: Inspection, found: Match | None, time: int) -> tuple[Tried, Tried]:
+    """Try batches and times other than the first, of `time`: whether it runs, and computes what it did."""
+    batches = {} if harness.layout.batch else {size: _tried(harness, inspection, found, size, time) for size in _SIZES}
+    times = (
+        {} if harness.layout.time else {time: _tried(harness, inspection, found, harness.size, time) for time in _TIMES}
+    )
     return batches, times
 
 
-def _tried(bench: Bench, learned: Learned, found: Match | None, size: int, time: int) -> str:
-    batch = bench.batch(size, time)
+def _tried(harness: Harness, inspection: Inspection, found: Match | None, size: int, time: int) -> str:
+    batch = harness.batch(size, time)
     try:
-        seen = bench.run(batch)
+        seen = harness.run(batch)
         if found is None:
             return ""
-        computed = Computed.of(
-            learned.stack, bench.vectors(batch), batch.lengths, packed=learned.packed, swaps_axes=learned.swaps_axes
-        )
+        computed = Computed.of(inspection, harness.vectors(batch), batch.lengths)
     except RunFailedError as error:
         return f"fails: {error}"
     rows = _computed_rows(found, computed)
@@ -124,7 +124,7 @@ def _tried(bench: Bench, learned: Learned, found: Match | None, size: int, time:
     if rows is None or place is None or place.shape != rows.shape:
         return "computes something else"
     difference = np.abs(place - rows).max()
-    return "" if difference <= bench.bounds.mistaken(rows) else "computes something else"
+    return "" if difference <= harness.bounds.mistaken(rows) else "computes something else"
 
 
 def _computed_rows(found: Match, computed: Computed) -> Array | None:
@@ -135,63 +135,65 @@ def _computed_rows(found: Match, computed: Computed) -> Array | None:
     return None if rows is None else found.head.apply(rows)
 
 
-def frozen(tried: tuple[Tried, Tried], bench: Bench, found: Match | None) -> list[Part]:
-    """Whether batch and time are free."""
+def frozen(tried: tuple[Tried, Tried], harness: Harness, found: Match | None) -> list[ProbeResult]:
+    """Check whether batch and time are free."""
     batches, times = tried
     step_is_frozen = found is not None and found.reading.key == "constant_step"
     return [
-        _axis("batch", bench.layout.batch, batches, "frozen_batch", False),
-        _axis("time", bench.layout.time, times, "frozen_time", step_is_frozen),
+        _axis("batch", harness.layout.batch, batches, "frozen_batch", False),
+        _axis("time", harness.layout.time, times, "frozen_time", step_is_frozen),
     ]
 
 
-def _axis(name: str, only: int | None, tried: Tried, key: str, is_read: bool) -> Part:
+def _axis(name: str, only: int | None, tried: Tried, key: str, is_read: bool) -> ProbeResult:
     if only is not None:
-        return _part(name, "wrong", f"frozen at {only}", key)
+        return _result(name, "wrong", f"frozen at {only}", key)
     wrong = {size: why for size, why in tried.items() if why}
     if wrong or is_read:
         size, why = next(iter(wrong.items()), (0, "a step is read by its number"))
         others = ", ".join(str(size) for size, why in tried.items() if not why)
         says = f"frozen: at {size} it {why}" + (f"; right at {others}" if others else "") if size else f"frozen: {why}"
-        return _part(name, "wrong", says, key)
-    return _part(name, "right", f"free: runs at {', '.join(map(str, tried))}")
+        return _result(name, "wrong", says, key)
+    return _result(name, "right", f"free: runs at {', '.join(map(str, tried))}")
 
 
-def axes(subject: Subject, learned: Learned, bench: Bench, found: Match | None) -> Part:
-    """Whether the cells run along the tokens."""
-    mixed = learned.swaps_axes or (found is not None and found.reading.key == "batch_time_mixed")
-    ports = {port.role: port for port in subject.about.inputs}
+def axes(model: Model, inspection: Inspection, harness: Harness, found: Match | None) -> ProbeResult:
+    """Check whether the cells run along the tokens."""
+    mixed = inspection.swaps_axes or (found is not None and found.reading.key == "batch_time_mixed")
+    ports = {port.role: port for port in model.about.inputs}
     declared = ports["tokens"].shape or ()
     first = str(declared[0]).lower() if declared else ""
-    output = (subject.output.shape or ("",))[0]
-    if bench.layout.batch_axis == 1 and ("batch" in first or (isinstance(output, str) and output and output == first)):
+    output = (model.output.shape or ("",))[0]
+    if harness.layout.batch_axis == 1 and (
+        "batch" in first or (isinstance(output, str) and output and output == first)
+    ):
         mixed = True
-    order = "batch first" if bench.layout.batch_axis == 0 else "time first"
+    order = "batch first" if harness.layout.batch_axis == 0 else "time first"
     if mixed:
-        return _part("layout", "wrong", "the cells run along the batch: batch_first is mixed up", "batch_time_mixed")
-    return _part("layout", "fact", order)
+        return _result("layout", "wrong", "the cells run along the batch: batch_first is mixed up", "batch_time_mixed")
+    return _result("layout", "fact", order)
 
 
-def repeatable(bench: Bench, batch: Batch) -> Part:
-    """The same batch twice, and with other sentences beside each."""
-    first, again = (bench.run(batch)[-1].rows for _ in range(2))
+def repeatable(harness: Harness, batch: Batch) -> ProbeResult:
+    """Run the same batch twice, and with other sentences beside each."""
+    first, again = (harness.run(batch)[-1].rows for _ in range(2))
     if not np.array_equal(first, again):
-        return _part("repeated", "wrong", "gives other numbers each time", "not_repeatable")
-    others = bench.batch(len(batch), batch.time, batch.lengths)
+        return _result("repeated", "wrong", "gives other numbers each time", "not_repeatable")
+    others = harness.batch(len(batch), batch.time, batch.lengths)
     tokens = np.concatenate((batch.tokens[:1], others.tokens[1:]))
-    mixed = float(np.abs(bench.run(Batch(tokens, batch.lengths))[-1].rows[0] - first[0]).max())
-    if len(batch) > 1 and bench.layout.batch != 1 and mixed > bench.bounds.right(first):
-        return _part("neighbours", "wrong", f"change a sentence's row by up to {mixed:.2g}", "rows_mix")
-    return _part("neighbours", "right", "change nothing in a sentence's row")
+    mixed = float(np.abs(harness.run(Batch(tokens, batch.lengths))[-1].rows[0] - first[0]).max())
+    if len(batch) > 1 and harness.layout.batch != 1 and mixed > harness.bounds.right(first):
+        return _result("neighbours", "wrong", f"change a sentence's row by up to {mixed:.2g}", "rows_mix")
+    return _result("neighbours", "right", "change nothing in a sentence's row")
 
 
-def initial(learned: Learned) -> Part:
-    """What the cells start from."""
-    every = [direction for layer in learned.stack.layers for direction in layer]
-    if learned.initial_differs:
-        return _part("initial states", "wrong", "stored, another for each row of a batch", "initial_by_row")
+def initial(inspection: Inspection) -> ProbeResult:
+    """Describe what the cells start from."""
+    every = [direction for layer in inspection.stack.layers for direction in layer]
+    if inspection.initial_differs:
+        return _result("initial states", "wrong", "stored, another for each row of a batch", "initial_by_row")
     stored = any(one.h_0 is not None or one.c_0 is not None for one in every)
-    return _part("initial states", "fact", "stored, the same for each row" if stored else "zeros")
+    return _result("initial states", "fact", "stored, the same for each row" if stored else "zeros")
 
 
 _GATES: dict[str, tuple[Verdict, str, tuple[str, ...]]] = {
@@ -205,25 +207,27 @@ _GATES: dict[str, tuple[Verdict, str, tuple[str, ...]]] = {
 }
 
 
-def weights(subject: Subject, stack: Stack, state_dict: Truth | None) -> Part:
-    """Whether they are those of the state dict, gate by gate."""
+def weights(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeResult:
+    """Check whether the weights are those of the state dict, gate by gate."""
     if state_dict is not None:
         verdict, says, mistakes = _GATES[reference.gates(stack, state_dict.stack)]
-        if not mistakes and not reference.holds_table(state_dict, subject):
+        if not mistakes and not reference.holds_table(state_dict, model):
             verdict, says, mistakes = "wrong", "are the state dict's, but for the embedding table", ("other_weights",)
-        return _part("weights", verdict, says, *mistakes)
-    if subject.about.opset is None:
-        return _part("gates", "fact", "in PyTorch's order, as its own cells have them")
-    return _part("gates", "unknown", "their order can't be told without --state-dict")
+        return _result("weights", verdict, says, *mistakes)
+    if model.about.opset is None:
+        return _result("gates", "fact", "in PyTorch's order, as its own cells have them")
+    return _result("gates", "unknown", "their order can't be told without --state-dict")
 
 
-def reset(subject: Subject, stack: Stack, state_dict: Truth | None) -> Part:
-    """Of a GRU in ONNX, whether it is PyTorch's."""
-    if stack.cell != "gru" or subject.about.opset is None:
-        return Part(())
+def reset(model: Model, stack: Stack, state_dict: Reference | None) -> ProbeResult:
+    """Check whether a GRU in ONNX is PyTorch's."""
+    if stack.cell != "gru" or model.about.opset is None:
+        return ProbeResult(())
     if stack.linear_before_reset:
-        return _part("linear_before_reset", "right", "1, as PyTorch's GRU needs")
+        return _result("linear_before_reset", "right", "1, as PyTorch's GRU needs")
     has_bias = any(np.any(one.bias_hh) for layer in stack.layers for one in layer)
     if state_dict is None and not has_bias:
-        return _part("linear_before_reset", "unknown", "0: right of Keras's reset_after=False, wrong of PyTorch's GRU")
-    return _part("linear_before_reset", "wrong", "0, PyTorch's GRU needs 1", "linear_before_reset")
+        return _result(
+            "linear_before_reset", "unknown", "0: right of Keras's reset_after=False, wrong of PyTorch's GRU"
+        )
+    return _result("linear_before_reset", "wrong", "0, PyTorch's GRU needs 1", "linear_before_reset")

@@ -32,13 +32,13 @@ class Context:
 
     @property
     def counts(self) -> NDArray[np.bool_]:
-        """Which steps are of the sentence, [B, T, 1]."""
+        """Mask of the steps that are of the sentence, [B, T, 1]."""
         steps = np.arange(self.states.output.shape[1])
         return np.asarray(steps[None, :, None] < self.lengths[:, None, None])
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """0 to B - 1."""
+        """Numbers of the rows, 0 to B - 1."""
         return np.arange(len(self.lengths))
 
 
@@ -48,16 +48,16 @@ class Reading:
 
     key: str
     what: str
-    """As code or in a few words: what the model reads."""
+    """States that the model reads, as code or in a few words."""
     compute: Callable[[Context], Array | None]
     """Rows float32 [B, k]; None where it makes no sense for such a stack."""
     meant: str | None = None
     """Key of the right reading in place of it; None where it is right itself."""
     source: str = "Y"
-    """What it reads of a cell's outputs: Y, Y_h or Y_c."""
+    """Output of a cell that it reads: Y, Y_h or Y_c."""
 
     def of(self, directions: int) -> str:
-        """What, in words that fit a stack of so many directions."""
+        """Describe the reading in words that fit a stack of so many directions."""
         return _FORWARD_ONLY.get(self.what, self.what) if directions == 1 else self.what
 
 
@@ -132,7 +132,7 @@ RIGHT = (
         for names in permutations(_POOLINGS, count)
     ),
 )  # fmt: skip
-"""What is right of a packed run. The first is what most mean."""
+"""Readings that are right of a packed run. The first is the one that most encoders mean."""
 
 
 def _swapped(context: Context) -> Array | None:
@@ -180,7 +180,7 @@ def _sum_of_all(context: Context) -> Array:
 
 
 def _sorted(context: Context) -> Array:
-    """Sorted by length, longest first, and left so."""
+    """Rows sorted by length, longest first, and left so."""
     return joined(context.top[:, np.argsort(-context.lengths, kind="stable")])
 
 
@@ -209,7 +209,7 @@ def right(key: str) -> Reading:
 
 
 def constant_steps(time: int) -> Iterator[Reading]:
-    """output[:, k] of every k inside."""
+    """Readings of output[:, k] for every k but the first and the last."""
     for index in range(1, time - 1):
         yield Reading("constant_step", f"output[:, {index}]", partial(_step, index), "final_states")
 
@@ -226,4 +226,4 @@ OF_SWAPPED = (
     Reading("batch_time_mixed", "output[:, -1] of cells that run along the batch", _last_of_batch, "final_states"),
     Reading("batch_time_mixed", "output[-1] of cells that run along the batch", _last_of_time, "final_states"),
 )
-"""Of a run in which T sentences have B tokens."""
+"""Readings of a run in which T sentences have B tokens."""

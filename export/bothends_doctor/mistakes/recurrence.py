@@ -43,26 +43,26 @@ class Stack:
     cell: Cell
     layers: tuple[tuple[Direction, ...], ...]
     linear_before_reset: bool = True
-    """Of a GRU: whether the reset gate is applied after the linear, as PyTorch does."""
+    """True if a GRU applies the reset gate after the linear, as PyTorch does."""
 
     @property
     def directions(self) -> int:
-        """1 or 2."""
+        """Number of directions, 1 or 2."""
         return len(self.layers[0])
 
     @property
     def input_size(self) -> int:
-        """How many numbers the vectors that it reads have."""
+        """Count of numbers in the vectors that it reads."""
         return int(self.layers[0][0].weight_ih.shape[1])
 
     @property
     def hidden_size(self) -> int:
-        """Of a cell."""
+        """Hidden size of a cell."""
         return int(self.layers[0][0].weight_ih.shape[0]) // GATES[self.cell]
 
     @property
     def state_size(self) -> int:
-        """Of one direction's output; less than `hidden_size` where there is a projection."""
+        """Size of one direction's output; less than `hidden_size` where there is a projection."""
         return int(self.layers[0][0].weight_hh.shape[1])
 
     def as_pytorch(self) -> "Stack":
@@ -72,7 +72,7 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What a stack computed for a batch, float32."""
+    """States that a stack computed for a batch, float32."""
 
     output: Array
     """[batch, time, directions·state], of the top layer. Zeros behind a packed sentence's end."""
@@ -111,7 +111,7 @@ def run(
 
 
 def noise(stack: Stack, vectors: Array, lengths: NDArray[np.int64]) -> float:
-    """How far float32 is from float64: about what two right libraries differ by. Large recurrent weights blow it up."""
+    """Difference of float32 from float64: about that of two right libraries. Large recurrent weights blow it up."""
     every = [True] * len(stack.layers)
     single, double = (run(stack, vectors, lengths, packed=every, dtype=d) for d in (torch.float32, torch.float64))
     return float(np.abs(single.output - double.output).max())

@@ -21,7 +21,7 @@ from bothends.validation import printable
 from bothends_export.graph import ONNX_TO_TORCH, reorder
 
 from ..errors import DoctorError
-from ..subjects.subject import Subject
+from ..models.model import Model
 from .recurrence import Array, Direction, Stack
 
 RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)_l(\d+)(_reverse)?")
@@ -30,7 +30,7 @@ _SAME_WITHIN = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class Reference:
     """The weights that a file is held to."""
 
     path: Path
@@ -39,7 +39,7 @@ class Truth:
     """Tensors that are no cell's: the embedding table, a head."""
 
 
-def load(path: Path, like: Stack) -> Truth:
+def load(path: Path, like: Stack) -> Reference:
     """The recurrent weights of a state dict that have the shapes of `like`. Raises DoctorError, naming the tensor."""
     tensors = _tensors(path)
     groups: dict[str, dict[str, Array]] = {}
@@ -56,7 +56,7 @@ def load(path: Path, like: Stack) -> Truth:
         try:
             stack = stack_of(group, like.cell, prefix)
             _check_fit(stack, like, prefix)
-            return Truth(path, _with_initial(stack, others), others)
+            return Reference(path, _with_initial(stack, others), others)
         except DoctorError as error:
             reasons.append(str(error))
     raise DoctorError(f"{path}: {reasons[0]}")
@@ -115,7 +115,7 @@ def _direction(group: Mapping[str, Array], cell: Cell, end: str, prefix: str) ->
 
 
 def _with_initial(stack: Stack, others: Mapping[str, Array]) -> Stack:
-    """With learned initial states, where a tensor is named and shaped as the encoders of bothends have them."""
+    """The stack with learned initial states, where tensors are named and shaped as bothends' encoders have them."""
     states = {}
     for name, size in (("h_0", stack.state_size), ("c_0", stack.hidden_size)):
         wanted = (len(stack.layers) * stack.directions, size)
@@ -158,35 +158,41 @@ def _tensors(path: Path) -> dict[str, Array]:
     return {name: tensor.detach().float().contiguous().numpy() for name, tensor in found.items()}
 
 
-def holds_table(truth: Truth, subject: Subject) -> bool:
-    """Whether the subject's embedding table is the state dict's, as far as both can be seen. May be kept in float16."""
-    if subject.vocabulary is None or (rows := subject.look_up(np.arange(subject.vocabulary))) is None:
+def holds_table(reference: Reference, model: Model) -> bool:
+    """Return whether the model's table is the state dict's, perhaps in float16, as far as both can be seen."""
+    if model.vocabulary is None or (rows := model.look_up(np.arange(model.vocabulary))) is None:
         return True
-    same_size = [array for name, array in truth.others.items() if array.shape == rows.shape and "emb" in name.lower()]
+    same_size = [
+        array for name, array in reference.others.items() if array.shape == rows.shape and "emb" in name.lower()
+    ]
     return not same_size or any(np.allclose(array, rows, rtol=1e-3, atol=1e-6) for array in same_size)
 
 
-def gates(stack: Stack, truth: Stack) -> str:
-    """How `stack` is made of `truth`'s weights: same, torch, an order of gates, bias, initial, directions or other."""
-    if _all_same(stack, truth, tuple(range(GATES[stack.cell]))):
-        return "same" if _same_initial(stack, truth) else "initial"
-    if _all_same(stack, truth, ONNX_TO_TORCH[stack.cell]):
+def gates(stack: Stack, reference: Stack) -> str:
+    """Name how `stack` differs from `reference`: same, torch, order (of gates), bias, initial, directions or other."""
+    if _all_same(stack, reference, tuple(range(GATES[stack.cell]))):
+        return "same" if _same_initial(stack, reference) else "initial"
+    if _all_same(stack, reference, ONNX_TO_TORCH[stack.cell]):
         return "torch"
     for order in permutations(range(GATES[stack.cell])):
-        if _all_same(stack, truth, order):
+        if _all_same(stack, reference, order):
             return "order"
-    if _all_same(stack, truth, tuple(range(GATES[stack.cell])), names=("weight_ih", "weight_hh")):
+    if _all_same(stack, reference, tuple(range(GATES[stack.cell])), names=("weight_ih", "weight_hh")):
         return "bias"
-    turned = replace(truth, layers=tuple(layer[::-1] for layer in truth.layers))
+    turned = replace(reference, layers=tuple(layer[::-1] for layer in reference.layers))
     return (
         "directions" if stack.directions == 2 and _all_same(stack, turned, tuple(range(GATES[stack.cell]))) else "other"
     )
 
 
 def _all_same(
-    stack: Stack, truth: Stack, order: tuple[int, ...], *, names: tuple[str, ...] = ("weight_ih", "weight_hh", "biases")
+    stack: Stack,
+    reference: Stack,
+    order: tuple[int, ...],
+    *,
+    names: tuple[str, ...] = ("weight_ih", "weight_hh", "biases"),
 ) -> bool:
-    pairs = zip(stack.layers, truth.layers, strict=True)
+    pairs = zip(stack.layers, reference.layers, strict=True)
     return all(
         _same(_part(mine, name, stack.cell), reorder(part, order, stack.hidden_size))
         for layer, other in pairs
@@ -210,8 +216,8 @@ def _same(one: Array, other: Array) -> bool:
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=0, atol=_SAME_WITHIN))
 
 
-def _same_initial(stack: Stack, truth: Stack) -> bool:
-    return all(_same(one, other) for one, other in zip(_initial(stack), _initial(truth), strict=True))
+def _same_initial(stack: Stack, reference: Stack) -> bool:
+    return all(_same(one, other) for one, other in zip(_initial(stack), _initial(reference), strict=True))
 
 
 def _initial(stack: Stack) -> list[Array]:

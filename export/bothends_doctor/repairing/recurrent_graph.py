@@ -1,6 +1,7 @@
 """A stack's weights to ONNX nodes: vectors and lengths in, a right embedding out. Knows nothing of the file around.
 
-Every tensor that it makes is named doctor_…, and runs from opset 11 on.
+Every tensor that it makes is named doctor_…, and runs from opset 11 on. Its pooling is not `bothends.model.graph`'s,
+which asks for opset 17 and avoids nodes that run on CPUs only.
 """
 
 from collections.abc import Sequence
@@ -8,47 +9,54 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
-from bothends_export.graph import TORCH_TO_ONNX, reorder
+from bothends.model.graph import Graph
+from bothends_export.graph import cell_tensors, node_protos
 
 from ..mistakes.recurrence import Direction, Stack
 
 POOLINGS = ("final_states", "all_layers", "max", "mean")
 LEAST_OPSET = 11
-"""Range came with it."""
+"""Oldest version of the operators that will do: Range came with it."""
 _AXES_ARE_INPUTS = {"ReduceSum": 13, "ReduceMax": 18, "Unsqueeze": 13}
 
 
-class Middle:
-    """Nodes and initialisers, collected."""
+class RecurrentGraph:
+    """A graph of recurrent layers and pooling that grows node by node."""
 
     def __init__(self, opset: int) -> None:
         self.opset = opset
-        self.nodes: list[onnx.NodeProto] = []
-        self.initialisers: list[onnx.TensorProto] = []
+        self._graph = Graph()
+
+    @property
+    def nodes(self) -> list[onnx.NodeProto]:
+        """Nodes so far, in the order in which they run."""
+        return node_protos(self._graph)
+
+    @property
+    def initialisers(self) -> list[onnx.TensorProto]:
+        """Numbers that the nodes read."""
+        return [numpy_helper.from_array(array, name) for name, array in self._graph.constants.items()]
 
     def add(self, kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> str:
-        """A node; the name of its first output that has one."""
-        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), **attributes))
-        return next(name for name in outputs if name)
+        """Add a node. Returns the name of its last output."""
+        return self._graph.add(kind, inputs, *outputs, **attributes)
 
     def constant(self, name: str, values: Any, dtype: Any = np.int64) -> str:
-        """An initialiser; two of one name are the same."""
-        name = f"doctor_{name}"
-        if all(tensor.name != name for tensor in self.initialisers):
-            self.initialisers.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
-        return name
+        """Keep numbers under a name, once. Returns the name, which is prefixed."""
+        return self._graph.constant(f"doctor_{name}", np.asarray(values, dtype=dtype))
 
     def over(self, kind: str, tensor: str, axis: int, output: str, **attributes: Any) -> str:
-        """A node that works along an axis, which is an input or an attribute, as the opset has it."""
+        """Add a node that works along an axis, which is an input or an attribute, as the opset has it."""
         if self.opset >= _AXES_ARE_INPUTS[kind]:
             return self.add(kind, [tensor, self.constant(f"axis_{axis}", [axis])], output, **attributes)
         return self.add(kind, [tensor], output, axes=[axis], **attributes)
 
     def recurrence(self, stack: Stack, vectors: str, lengths: str, *, needs_output: bool) -> tuple[str, list[str]]:
-        """LSTM or GRU nodes over `vectors` [time, batch, input], told `lengths` int32 [batch]: Y of the top layer as
-        [time, batch, directions·state], and Y_h of each layer.
+        """Add LSTM or GRU nodes over `vectors` [time, batch, input], which stop at `lengths` int32 [batch].
+
+        Returns the names of the top layer's Y as [time, batch, directions·state], and of each layer's Y_h.
         """
         below, finals = vectors, []
         for number, layer in enumerate(stack.layers):
@@ -62,16 +70,10 @@ class Middle:
     def _layer(
         self, stack: Stack, layer: tuple[Direction, ...], number: int, below: str, lengths: str, *, uses_output: bool
     ) -> str:
-        names = {"W": ("weight_ih",), "R": ("weight_hh",), "B": ("bias_ih", "bias_hh")}
-        weights = []
-        for short, parts in names.items():
-            arrays = [
-                np.concatenate(
-                    [reorder(getattr(one, part), TORCH_TO_ONNX[stack.cell], stack.hidden_size) for part in parts]
-                )
-                for one in layer
-            ]
-            weights.append(self.constant(f"{short}{number}", np.stack(arrays), np.float32))
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        directions = [{kind: getattr(one, kind) for kind in kinds} for one in layer]
+        tensors = cell_tensors(directions, stack.cell, stack.hidden_size)
+        weights = [self.constant(f"{name}{number}", array, np.float32) for name, array in tensors.items()]
         attributes: dict[str, Any] = {"hidden_size": stack.hidden_size}
         attributes["direction"] = "bidirectional" if len(layer) == 2 else "forward"
         if stack.cell == "gru":
@@ -98,7 +100,7 @@ class Middle:
         )
 
     def pool(self, key: str, output: str, finals: Sequence[str], lengths: str, result: str) -> None:
-        """One of POOLINGS, [batch, k], as the tensor `result`."""
+        """Add one of POOLINGS, which gives the tensor `result` [batch, k]."""
         if key in ("final_states", "all_layers"):
             last = finals[-1]
             if key == "all_layers" and len(finals) > 1:
@@ -117,7 +119,7 @@ class Middle:
         self.add("Div", [total, self.over("Unsqueeze", real, 1, "doctor_divisor")], result)
 
     def _counts(self, output: str, lengths: str) -> str:
-        """Which steps are of the sentence, bool [batch, time, 1]."""
+        """Mask of the steps that are of the sentence, bool [batch, time, 1]."""
         shape = self.add("Shape", [output], "doctor_shape")
         time = self.add("Gather", [shape, self.constant("zero", 0)], "doctor_time", axis=0)
         steps = self.add("Range", [self.constant("zero", 0), time, self.constant("one", 1)], "doctor_steps")

@@ -15,21 +15,22 @@ import onnx
 from numpy.typing import NDArray
 
 from bothends.validation import printable
+from bothends_export.new_path import must_be_new
 
 from ..errors import DoctorError
-from ..examine import Examined, examine, right_rows
+from ..examine import Examination, examine, right_rows
 from ..mistakes.recurrence import Array
-from ..mistakes.reference import Truth
-from ..subjects.onnx import OnnxSubject
-from ..subjects.subject import Seen
+from ..mistakes.reference import Reference
+from ..models.model import Activation
+from ..models.onnx import OnnxModel
 from .recurrent_graph import LEAST_OPSET, POOLINGS
 from .rewrite import head_of, rewrite
 
 TOLERANCE = 1e-5
-"""Of the difference to PyTorch, for values up to 1."""
+"""Largest difference to PyTorch, for values up to 1."""
 LONGEST = 64
 _BATCHES = (2, 7, 16)
-_NEEDS_TRUTH = {"torch_gate_order", "gate_order", "biases", "swapped_directions", "initial_states"}
+_NEEDS_REFERENCE = {"torch_gate_order", "gate_order", "biases", "swapped_directions", "initial_states"}
 _NOT_IN_THE_FILE = {
     "other_weights": "its weights aren't the state dict's, so that neither can be trusted",
     "not_repeatable": "it computes something else each time",
@@ -42,12 +43,12 @@ _NOT_IN_THE_FILE = {
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was written, and how far it is from PyTorch."""
+    """A repair that was done: what was written, and how far it is from PyTorch."""
 
     path: str | None
-    """None where nothing was wrong, and nothing written."""
+    """Path of the repaired model; None where nothing was wrong, and nothing written."""
     difference: float
-    """Largest absolute one, of lengths from 1 to LONGEST alone and in ragged batches."""
+    """Largest absolute difference, of lengths from 1 to LONGEST alone and in ragged batches."""
     sentences: int
     new_inputs: tuple[str, ...]
     dropped_outputs: tuple[str, ...]
@@ -55,7 +56,7 @@ class Repaired:
 
     @property
     def says(self) -> str:
-        """In a few sentences."""
+        """Report in a few sentences."""
         if self.path is None:
             return "Nothing is wrong with it: nothing was written."
         told = f" It has a new input: {', '.join(self.new_inputs)}." if self.new_inputs else ""
@@ -71,33 +72,32 @@ class Repaired:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the report as JSON has it."""
         return asdict(self)
 
 
 def check_out(out: Path) -> None:
-    """Raises DoctorError where nothing may be written to `out`."""
-    if out.exists() or out.is_symlink():
-        raise DoctorError(f"{out} exists already; remove it or choose another name")
+    """Raise DoctorError where nothing may be written to `out`."""
+    must_be_new(out, DoctorError, kind="name")
     if not out.parent.is_dir():
         raise DoctorError(f"{out} can't be written: there is no folder {out.parent}")
 
 
-def repair(examined: Examined, state_dict: Truth | None, out: Path, *, seed: int = 0) -> Repaired:
+def repair(examined: Examination, state_dict: Reference | None, out: Path, *, seed: int = 0) -> Repaired:
     """Write the repaired model to the new file `out`. Raises DoctorError, having written nothing, where it can't."""
-    subject = examined.subject
-    if not isinstance(subject, OnnxSubject):
+    model = examined.model
+    if not isinstance(model, OnnxModel):
         raise DoctorError("TorchScript can't be repaired; change the Python code as is said and export it again")
     if examined.findings.exit_code == 0:
         return Repaired(None, 0.0, 0, (), (), False)
-    if reason := _why_not(examined, subject, state_dict):
+    if reason := _why_not(examined, model, state_dict):
         raise DoctorError(f"it can't be repaired: {reason}; nothing was written")
-    model, new_inputs = rewrite(examined, subject)
+    rewritten, new_inputs = rewrite(examined, model)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / out.name
         try:
-            onnx.save(model, str(draft))
-            again = examine(OnnxSubject(draft, output=subject.output.name), state_dict, seed=seed)
+            onnx.save(rewritten, str(draft))
+            again = examine(OnnxModel(draft, output=model.output.name), state_dict, seed=seed)
         except (DoctorError, ValueError, onnx.checker.ValidationError) as error:
             raise DoctorError(f"it can't be repaired: rewritten, {printable(error)}; nothing was written") from error
         if left := again.findings.diagnoses:
@@ -108,11 +108,11 @@ def repair(examined: Examined, state_dict: Truth | None, out: Path, *, seed: int
                 f"it can't be repaired: rewritten, it is {difference:.1e} off PyTorch; nothing was written"
             )
         _publish(draft, out)
-    dropped = tuple(printable(port.name) for port in subject.about.outputs if port.name != subject.output.name)
+    dropped = tuple(printable(port.name) for port in model.about.outputs if port.name != model.output.name)
     return Repaired(str(out), difference, sentences, new_inputs, dropped, examined.findings.encoder.head)
 
 
-def _why_not(examined: Examined, subject: OnnxSubject, state_dict: Truth | None) -> str | None:
+def _why_not(examined: Examination, model: OnnxModel, state_dict: Reference | None) -> str | None:
     keys = {diagnosis.key for diagnosis in examined.findings.diagnoses}
     for key, reason in _NOT_IN_THE_FILE.items():
         explained = key == "rows_mix" and keys & {"viewed_h_n", "rows_left_sorted"}
@@ -120,30 +120,30 @@ def _why_not(examined: Examined, subject: OnnxSubject, state_dict: Truth | None)
             return reason
     if examined.found is None:
         return "what its embedding is made of isn't known"
-    if keys & _NEEDS_TRUTH and state_dict is None:
+    if keys & _NEEDS_REFERENCE and state_dict is None:
         return "the right weights are needed: --state-dict"
     if examined.meant not in POOLINGS:
         return f"its pooling ({examined.found.reading.what}) isn't one that --fix writes"
-    if subject.graph.opset < LEAST_OPSET:
-        return f"its opset {subject.graph.opset} is older than {LEAST_OPSET}: export it with a newer one"
-    if any(port.role == "state" for port in subject.about.inputs):
+    if model.graph.opset < LEAST_OPSET:
+        return f"its opset {model.graph.opset} is older than {LEAST_OPSET}: export it with a newer one"
+    if any(port.role == "state" for port in model.about.inputs):
         return "it takes its initial states as inputs"
     return None
 
 
-def _proof(again: Examined, before: Examined) -> tuple[float, int]:
+def _proof(again: Examination, before: Examination) -> tuple[float, int]:
     """Largest difference to PyTorch at every length alone and in ragged batches, and how many sentences those are."""
-    bench, subject = again.bench, again.subject
+    harness, model = again.harness, again.model
     head = head_of(before)
     worst, count = 0.0, 0
-    every = bench.batch(LONGEST, LONGEST, np.arange(1, LONGEST + 1))
-    ragged = [bench.batch(size, LONGEST, _lengths(bench.random, size)) for size in _BATCHES]
+    every = harness.batch(LONGEST, LONGEST, np.arange(1, LONGEST + 1))
+    ragged = [harness.batch(size, LONGEST, _lengths(harness.random, size)) for size in _BATCHES]
     for batch in (every, *ragged):
-        rows = right_rows(bench, batch, before.true_stack, before.meant)
+        rows = right_rows(harness, batch, before.true_stack, before.meant)
         if rows is None or before.found is None:
             raise ValueError("there is nothing to compare with")
-        runs = [bench.run(batch.alone(row)) for row in range(LONGEST)] if batch is every else [bench.run(batch)]
-        pairs = [(_rows_at(runs, subject.output.name), head(rows)), (_rows_at(runs, before.found.seen.where), rows)]
+        runs = [harness.run(batch.alone(row)) for row in range(LONGEST)] if batch is every else [harness.run(batch)]
+        pairs = [(_rows_at(runs, model.output.name), head(rows)), (_rows_at(runs, before.found.seen.where), rows)]
         for got, right in pairs:
             scale = max(1.0, float(np.abs(right).max()))
             worst = max(worst, float(np.abs(got - right).max()) / scale)
@@ -151,19 +151,19 @@ def _proof(again: Examined, before: Examined) -> tuple[float, int]:
     return worst, count
 
 
-def _rows_at(runs: list[list[Seen]], where: str) -> Array:
+def _rows_at(runs: list[list[Activation]], where: str) -> Array:
     return np.concatenate([next(one.rows for one in seen if one.where == where) for seen in runs])
 
 
 def _lengths(random: np.random.Generator, size: int) -> NDArray[np.int64]:
-    """Random ones, the longest among them."""
+    """Random lengths, the longest among them."""
     lengths = random.integers(1, LONGEST, size=size, endpoint=True)
     lengths[0] = LONGEST
     return lengths
 
 
 def _publish(draft: Path, out: Path) -> None:
-    """Whole or not at all, and never over a file that came to be meanwhile."""
+    """Put the draft in place, whole or not at all, and never over a file that came to be meanwhile."""
     try:
         os.link(draft, out)
     except FileExistsError:

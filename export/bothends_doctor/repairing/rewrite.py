@@ -11,54 +11,54 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..errors import DoctorError
-from ..examine import Examined
+from ..examine import Examination
 from ..mistakes.recurrence import Array
-from ..subjects.onnx import OnnxSubject
-from ..subjects.onnxfile import Graph
-from .recurrent_graph import Middle
+from ..models.onnx import OnnxModel
+from ..models.onnx_graph import Graph
+from .recurrent_graph import RecurrentGraph
 
 
-def rewrite(examined: Examined, subject: OnnxSubject) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+def rewrite(examined: Examination, model: OnnxModel) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """The repaired model, not proved yet, and its new inputs."""
-    graph, found = subject.graph, examined.found
+    graph, found = model.graph, examined.found
     if found is None:
         raise ValueError("the embedding's place isn't known")
-    made = Middle(graph.opset)
-    lengths, inputs, new_inputs = _lengths(made, subject, examined.bench.layout.batch_axis)
-    front, vectors = _front(made, subject, examined)
+    made = RecurrentGraph(graph.opset)
+    lengths, inputs, new_inputs = _lengths(made, model, examined.harness.layout.batch_axis)
+    front, vectors = _front(made, model, examined)
     output, finals = made.recurrence(
         examined.true_stack, vectors, lengths, needs_output=examined.meant in ("max", "mean")
     )
-    _pool(made, examined, subject, output, finals, lengths)
-    head = _between(graph, {found.seen.where}, subject.output.name)
+    _pool(made, examined, model, output, finals, lengths)
+    head = _between(graph, {found.seen.where}, model.output.name)
     nodes = [*front, *made.nodes, *head]
     needed = {name for node in nodes for name in node.input}
     kept = [tensor for tensor in graph.model.graph.initializer if tensor.name in needed]
-    width = list(subject.raw_shape(subject.output.name, examined.bench))[1:]
-    outputs = [helper.make_tensor_value_info(subject.output.name, TensorProto.FLOAT, ["batch", *width])]
+    width = list(model.raw_shape(model.output.name, examined.harness))[1:]
+    outputs = [helper.make_tensor_value_info(model.output.name, TensorProto.FLOAT, ["batch", *width])]
     whole = helper.make_graph(nodes, graph.model.graph.name or "repaired", inputs, outputs, [*kept, *made.initialisers])
-    model = helper.make_model(whole, opset_imports=graph.model.opset_import, producer_name="bothends doctor")
-    model.ir_version = max(graph.model.ir_version, 6)
-    onnx.checker.check_model(model, full_check=False)
-    return model, new_inputs
+    rewritten = helper.make_model(whole, opset_imports=graph.model.opset_import, producer_name="bothends doctor")
+    rewritten.ir_version = max(graph.model.ir_version, 6)
+    onnx.checker.check_model(rewritten, full_check=False)
+    return rewritten, new_inputs
 
 
 def _lengths(
-    made: Middle, subject: OnnxSubject, batch_axis: int
+    made: RecurrentGraph, model: OnnxModel, batch_axis: int
 ) -> tuple[str, list[onnx.ValueInfoProto], tuple[str, ...]]:
     """The tensor of lengths, int32 [batch]; all inputs of the model; and those that the old one didn't have."""
     order = ["batch", "time"] if batch_axis == 0 else ["time", "batch"]
-    tokens = subject.tokens
-    rest = [] if subject.vocabulary is not None else [subject.features]
+    tokens = model.tokens
+    rest = [] if model.vocabulary is not None else [model.features]
     inputs = [helper.make_tensor_value_info(tokens.name, _type(tokens.dtype), [*order, *rest])]
-    if port := subject.inputs.get("lengths"):
+    if port := model.inputs.get("lengths"):
         inputs.append(helper.make_tensor_value_info(port.name, _type(port.dtype), ["batch"]))
         return made.add("Cast", [port.name], "doctor_lengths", to=TensorProto.INT32), inputs, ()
-    if port := subject.inputs.get("mask"):
+    if port := model.inputs.get("mask"):
         inputs.append(helper.make_tensor_value_info(port.name, _type(port.dtype), order))
         whole = made.add("Cast", [port.name], "doctor_mask", to=TensorProto.INT32)
         return made.over("ReduceSum", whole, 1 - batch_axis, "doctor_lengths", keepdims=0), inputs, ()
-    taken = {name for node in subject.graph.nodes for name in (*node.input, *node.output)}
+    taken = {name for node in model.graph.nodes for name in (*node.input, *node.output)}
     name = "lengths" if "lengths" not in taken else "doctor_lengths_given"
     inputs.append(helper.make_tensor_value_info(name, TensorProto.INT32, ["batch"]))
     return name, inputs, (f"{name} int32[batch]",)
@@ -68,29 +68,29 @@ def _type(dtype: str) -> int:
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
-def _front(made: Middle, subject: OnnxSubject, examined: Examined) -> tuple[list[onnx.NodeProto], str]:
+def _front(made: RecurrentGraph, model: OnnxModel, examined: Examination) -> tuple[list[onnx.NodeProto], str]:
     """Nodes of the old graph to keep, and the tensor [time, batch, features] that the cells are to read."""
-    bench, tokens = examined.bench, subject.tokens.name
-    batch = bench.batch(bench.size, bench.time)
-    read = bench.vectors(batch)
-    looked_up = batch.tokens if subject.vocabulary is None else subject.look_up(batch.tokens)
+    harness, tokens = examined.harness, model.tokens.name
+    batch = harness.batch(harness.size, harness.time)
+    read = harness.vectors(batch)
+    looked_up = batch.tokens if model.vocabulary is None else model.look_up(batch.tokens)
     if looked_up is not None and read.shape == looked_up.shape and np.array_equal(read, looked_up):
         by_time = tokens
-        if bench.layout.batch_axis == 0:
-            perm = [1, 0] if subject.vocabulary is not None else [1, 0, 2]
+        if harness.layout.batch_axis == 0:
+            perm = [1, 0] if model.vocabulary is not None else [1, 0, 2]
             by_time = made.add("Transpose", [tokens], "doctor_by_time", perm=perm)
-        if subject.table is None:
+        if model.table is None:
             return [], by_time
-        constant = [node for node in subject.graph.nodes if subject.table in node.output]
-        vectors = made.add("Gather", [subject.table, by_time], "doctor_vectors", axis=0)
+        constant = [node for node in model.graph.nodes if model.table in node.output]
+        vectors = made.add("Gather", [model.table, by_time], "doctor_vectors", axis=0)
         return constant, made.add("Cast", [vectors], "doctor_vectors_real", to=TensorProto.FLOAT)
-    x = str(subject.layers[0][0].input("X"))
-    lengths = [port.name for port in subject.about.inputs if port.role in ("lengths", "mask")]
-    if x in subject.graph.reached(lengths):
+    x = str(model.layers[0][0].input("X"))
+    lengths = [port.name for port in model.about.inputs if port.role in ("lengths", "mask")]
+    if x in model.graph.reached(lengths):
         raise DoctorError(
             "it can't be repaired: what its cells read is sorted by lengths, or masked; nothing was written"
         )
-    return _between(subject.graph, set(), x), x
+    return _between(model.graph, set(), x), x
 
 
 def _between(graph: Graph, starts: set[str], end: str) -> list[onnx.NodeProto]:
@@ -103,13 +103,15 @@ def _between(graph: Graph, starts: set[str], end: str) -> list[onnx.NodeProto]:
     return chosen[::-1]
 
 
-def _pool(made: Middle, examined: Examined, subject: OnnxSubject, output: str, finals: list[str], lengths: str) -> None:
+def _pool(
+    made: RecurrentGraph, examined: Examination, model: OnnxModel, output: str, finals: list[str], lengths: str
+) -> None:
     """The right pooling as the tensor that the head reads, in the shape that it has there."""
     found = examined.found
     if found is None:
         raise ValueError("the embedding's place isn't known")
-    shape = subject.raw_shape(found.seen.where, examined.bench)
-    size = examined.bench.layout.batch or examined.bench.size
+    shape = model.raw_shape(found.seen.where, examined.harness)
+    size = examined.harness.layout.batch or examined.harness.size
     if len(shape) == 2 and shape[0] == size:
         made.pool(examined.meant, output, finals, lengths, found.seen.where)
         return
@@ -120,25 +122,25 @@ def _pool(made: Middle, examined: Examined, subject: OnnxSubject, output: str, f
     made.add("Reshape", ["doctor_rows", made.constant("layout", turned)], found.seen.where)
 
 
-def head_of(before: Examined) -> Callable[[Array], Array]:
+def head_of(before: Examination) -> Callable[[Array], Array]:
     """The old file's own nodes behind the pooling, as a function of rows."""
-    subject, found = before.subject, before.found
-    if found is None or not isinstance(subject, OnnxSubject) or found.seen.where == subject.output.name:
+    model, found = before.model, before.found
+    if found is None or not isinstance(model, OnnxModel) or found.seen.where == model.output.name:
         return lambda rows: rows
-    nodes = _between(subject.graph, {found.seen.where}, subject.output.name)
-    shape = subject.raw_shape(found.seen.where, before.bench)
+    nodes = _between(model.graph, {found.seen.where}, model.output.name)
+    shape = model.raw_shape(found.seen.where, before.harness)
     alone = onnx.ModelProto()
-    alone.CopyFrom(subject.graph.model)
+    alone.CopyFrom(model.graph.model)
     del alone.graph.node[:], alone.graph.input[:]
     alone.graph.node.extend(nodes)
     alone.graph.input.append(helper.make_tensor_value_info(found.seen.where, TensorProto.FLOAT, [None] * len(shape)))
     graph = Graph(alone)
 
-    at = shape.index(before.bench.layout.batch or before.bench.size)
+    at = shape.index(before.harness.layout.batch or before.harness.size)
 
     def apply(rows: Array) -> Array:
         turned = rows.reshape([len(rows) if place == at else axis for place, axis in enumerate(shape)])
-        (made,) = graph.values([subject.output.name], {found.seen.where: turned})
+        (made,) = graph.values([model.output.name], {found.seen.where: turned})
         return np.asarray(made, dtype=np.float32).reshape(len(rows), -1)
 
     return apply

@@ -3,8 +3,18 @@
 PyTorch's own exporters lose `sequence_lens` or freeze an axis, so that padding leaks into the backward state.
 """
 
-from .build import OPSET, build
+from .build import OPSET, build, node_protos
 from .lift import weights_of
-from .tensors import ONNX_TO_TORCH, TORCH_TO_ONNX, Weights, reorder
+from .tensors import ONNX_TO_TORCH, TORCH_TO_ONNX, Weights, cell_tensors, reorder
 
-__all__ = ["ONNX_TO_TORCH", "OPSET", "TORCH_TO_ONNX", "Weights", "build", "reorder", "weights_of"]
+__all__ = [
+    "ONNX_TO_TORCH",
+    "OPSET",
+    "TORCH_TO_ONNX",
+    "Weights",
+    "build",
+    "cell_tensors",
+    "node_protos",
+    "reorder",
+    "weights_of",
+]

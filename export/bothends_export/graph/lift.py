@@ -4,25 +4,24 @@ import onnx
 from onnx import numpy_helper
 
 from bothends.model.architecture import EncoderConfig
+from bothends.model.graph import TABLE, layer_tensors
 
-from .tensors import Array, initial_to_torch, tensor_names, to_torch
+from .tensors import Array, initial_to_torch, linear_names, norm_names, to_torch
 
 
 def weights_of(model: onnx.ModelProto, config: EncoderConfig) -> dict[str, Array]:
     """The weights that `build` was given, lifted from its graph. Raises ValueError if it is no such graph.
 
-    Of a projected LSTM, weight_hh comes back to float32's precision; all else as it was.
+    The weight_hh of a projected LSTM comes back to float32's precision; all else as it was.
     """
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     try:
-        layers = [{name: arrays[f"{name}{layer}"] for name in tensor_names(config)} for layer in range(config.layers)]
-        weights = {"embedding.weight": arrays["embedding.weight"]}
-        linear = ["input_projection"] * bool(config.input_projection) + ["head.linear"] * bool(config.head)
-        for name in linear:
+        layers = [{name: arrays[f"{name}{layer}"] for name in layer_tensors(config)} for layer in range(config.layers)]
+        weights = {TABLE: arrays[TABLE]}
+        for name in linear_names(config):
             weights[f"{name}.weight"] = arrays[f"{name}.weight.T"].T
             weights[f"{name}.bias"] = arrays[f"{name}.bias"]
-        if config.head and config.head.then == "layer_norm":
-            weights |= {name: arrays[name] for name in ("head.norm.weight", "head.norm.bias")}
+        weights |= {name: arrays[name] for name in norm_names(config)}
         for layer, found in enumerate(layers):
             weights |= to_torch(found, config, layer)
         if config.learned_initial_states:

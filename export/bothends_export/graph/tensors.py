@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothends.model.architecture import Cell, EncoderConfig
+from bothends.model.graph import TABLE
 
 Array = NDArray[np.floating[Any]]
 Weights = Mapping[str, Array]
@@ -27,29 +28,59 @@ def reorder(array: Array, order: Sequence[int], hidden_size: int) -> Array:
     return np.concatenate([array[gate * hidden_size : (gate + 1) * hidden_size] for gate in order])
 
 
+def named_as_in_graph(weights: Weights, config: EncoderConfig) -> dict[str, Array]:
+    """All weights by the names that they have in the graph."""
+    found = {TABLE: weights[TABLE]}
+    for name in linear_names(config):
+        found[f"{name}.weight.T"] = np.ascontiguousarray(weights[f"{name}.weight"].T)
+        found[f"{name}.bias"] = weights[f"{name}.bias"]
+    found |= {name: weights[name] for name in norm_names(config)}
+    for layer in range(config.layers):
+        found |= {f"{name}{layer}": array for name, array in to_onnx(weights, config, layer).items()}
+    return found
+
+
+def linear_names(config: EncoderConfig) -> list[str]:
+    """Names of the encoder's linear layers."""
+    return ["input_projection"] * bool(config.input_projection) + ["head.linear"] * bool(config.head)
+
+
+def norm_names(config: EncoderConfig) -> list[str]:
+    """Names of the weights of the head's layer norm; none where it has no such norm."""
+    return ["head.norm.weight", "head.norm.bias"] if config.head and config.head.then == "layer_norm" else []
+
+
+def cell_tensors(directions: Sequence[Weights], cell: Cell, hidden_size: int) -> dict[str, Array]:
+    """W, R and, where there are biases, B of a layer, as ONNX's LSTM and GRU take them.
+
+    Each direction has `weight_ih`, `weight_hh` and perhaps `bias_ih` and `bias_hh` with gates in PyTorch's order.
+    """
+
+    def stacked(kind: str) -> Array:
+        return np.stack([reorder(direction[kind], TORCH_TO_ONNX[cell], hidden_size) for direction in directions])
+
+    found = {"W": stacked("weight_ih"), "R": stacked("weight_hh")}
+    if "bias_ih" in directions[0]:
+        found["B"] = np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)
+    return found
+
+
 def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:
     """A layer's tensors, float32: W [directions, gates·hidden, input], R [directions, gates·hidden, hidden].
 
     With biases, B [directions, 2·gates·hidden]; with a projection, P [directions·hidden, directions·state], block by
     block; with learned states, h_0 and for an LSTM c_0, [directions, 1, hidden].
     """
-    order = TORCH_TO_ONNX[config.cell]
-
-    def each(name: str) -> list[Array]:
-        return [weights[f"{config.cell}.{name}_{end}"] for end in _ends(config, layer)]
-
-    def stacked(arrays: Sequence[Array]) -> Array:
-        return np.stack([reorder(array, order, config.hidden_size) for array in arrays])
-
-    recurrent = each("weight_hh")
-    found = {"W": stacked(each("weight_ih"))}
+    kinds = ["weight_ih", "weight_hh", *["bias_ih", "bias_hh"] * config.bias]
+    directions = [{kind: weights[f"{config.cell}.{kind}_{end}"] for kind in kinds} for end in _ends(config, layer)]
+    projections = []
     if config.projection_size:
-        projections = each("weight_hr")
-        recurrent = [_product(hh, hr) for hh, hr in zip(recurrent, projections, strict=True)]
+        projections = [weights[f"{config.cell}.weight_hr_{end}"] for end in _ends(config, layer)]
+        for direction, projection in zip(directions, projections, strict=True):
+            direction["weight_hh"] = _product(direction["weight_hh"], projection)
+    found = cell_tensors(directions, config.cell, config.hidden_size)
+    if projections:
         found["P"] = _blocks(projections)
-    found["R"] = stacked(recurrent)
-    if config.bias:
-        found["B"] = np.concatenate([stacked(each("bias_ih")), stacked(each("bias_hh"))], axis=1)
     if config.learned_initial_states:
         own = _own(config, layer)
         h_0 = weights["h_0"][own]
@@ -59,12 +90,6 @@ def to_onnx(weights: Weights, config: EncoderConfig, layer: int) -> dict[str, Ar
         if config.cell == "lstm":
             found["c_0"] = weights["c_0"][own][:, None]
     return found
-
-
-def tensor_names(config: EncoderConfig) -> list[str]:
-    """What `to_onnx` gives for each layer."""
-    found = ["W", "R", *["B"] * config.bias, *["P"] * bool(config.projection_size)]
-    return found + ["h_0", *["c_0"] * (config.cell == "lstm")] * config.learned_initial_states
 
 
 def to_torch(found: Weights, config: EncoderConfig, layer: int) -> dict[str, Array]:

@@ -30,16 +30,16 @@ class Layer:
     """A layer of a model."""
 
     kind: str
-    """Its class: "Dense"."""
+    """Class of the layer: "Dense"."""
     name: str
-    """Its own: "dense_7". Older files keep its weights under that."""
+    """Name of the layer itself: "dense_7". Older files keep its weights under that."""
     config: dict[str, Any]
     count: int
-    """How many layers of its class come before it in the model. Newer files number its weights so."""
+    """Number of layers of its class that come before it in the model. Newer files number its weights so."""
 
     @property
     def shown(self) -> str:
-        """For messages: Dense "dense_7"."""
+        """Class and name for messages: Dense "dense_7"."""
         return f'{printable(self.kind)} "{printable(self.name)}"'
 
 
@@ -73,13 +73,13 @@ def _named(layers: list[dict[str, Any]]) -> Iterator[tuple[str, Layer]]:
 
 
 def _is_mask(nodes: list[Any], named: dict[str, Layer]) -> bool:
-    """Whether it is the mask of an Embedding with mask_zero: ids other than 0."""
+    """Return whether it is the mask of an Embedding with mask_zero: ids other than 0."""
     inputs = _tensors(nodes[0]["args"][:1])
     return nodes[0]["args"][1:] == [0] and [named[name].kind for name in inputs] == ["InputLayer"]
 
 
 def _path(nodes: dict[str, Any], outputs: Any, masks: set[str], *, file: Path) -> list[str]:
-    """Names from the input to the one output. A layer may be told `masks` beside what it reads."""
+    """Names from the input to the one output. A layer may get `masks` beside what it reads."""
     ends = _tensors(outputs)
     path: list[str] = []
     while ends:

@@ -15,17 +15,17 @@ from torch import Tensor
 from bothends.model.architecture import EncoderConfig, Head, Pooling
 from bothends.validation import one_line, printable
 
-from ..pytorch.statedict import Mapped
+from ..pytorch.statedict import MappedEncoder
 from ..readers.hdf5 import CONFIG
-from ..source import Opened, SourceError
-from .cells import KerasCells, Stored, cells_of, is_cells, sizes
+from ..source import SourceError, WeightsFile
 from .layers import WAY_OUT, Layer, chain
+from .recurrent import KerasRecurrentLayer, Stored, is_recurrent, recurrent_layer, sizes
 
 _POOLING: dict[str, Pooling] = {"GlobalMaxPooling1D": "max", "GlobalAveragePooling1D": "mean"}
 _THEN: dict[str, Literal["none", "tanh", "relu"]] = {"linear": "none", "tanh": "tanh", "relu": "relu"}
 
 
-def mapped(source: Opened, *, config: Path | None = None, head: bool = True) -> Mapped:
+def map_model(source: WeightsFile, *, config: Path | None = None, head: bool = True) -> MappedEncoder:
     """Map an opened file of Keras's. `config` is a model's JSON (`model.to_json()`), for a file of weights only.
 
     Without `head`, what comes after pooling is left out. Raises SourceError that names the layer that can't be mapped,
@@ -41,7 +41,7 @@ def mapped(source: Opened, *, config: Path | None = None, head: bool = True) -> 
         raise SourceError(f"{source.file}: a layer's config is none of Keras's: {printable(repr(error))}") from error
 
 
-def _config(source: Opened, file: Path | None) -> Any:
+def _config(source: WeightsFile, file: Path | None) -> Any:
     if file is not None:
         try:
             return json.loads(file.read_bytes())
@@ -58,14 +58,14 @@ def _config(source: Opened, file: Path | None) -> Any:
 class _Model:
     """Turns layer after layer into weights; each step gives the layers that are left."""
 
-    def __init__(self, source: Opened) -> None:
+    def __init__(self, source: WeightsFile) -> None:
         self.file = source.file
         self.notes = [*source.notes]
         self.stored = Stored(source)
         self.weights: dict[str, Tensor] = {}
         self.origins: dict[str, str] = {}
 
-    def mapped(self, layers: list[Layer], *, head: bool) -> Mapped:
+    def mapped(self, layers: list[Layer], *, head: bool) -> MappedEncoder:
         if layers and layers[0].kind == "TextVectorization":
             self.notes.append(
                 "The model's TextVectorization isn't read; the tokenizer must give the rows that it gave."
@@ -81,7 +81,7 @@ class _Model:
             self.stored.check_all_used()
         elif layers:
             self.notes.append(f"Left out after pooling: {', '.join(layer.shown for layer in layers)}.")
-        return Mapped(encoder, self.weights, self.origins, self.notes)
+        return MappedEncoder(encoder, self.weights, self.origins, self.notes)
 
     def refused(self, layer: Layer, problem: str) -> SourceError:
         return SourceError(f"{self.file}: {layer.shown} {problem}")
@@ -108,11 +108,11 @@ class _Model:
         self._dense(layers[0], "input_projection", table["embedding_size"])
         return layers[1:], layers[0].config["units"]
 
-    def cells(self, layers: list[Layer], inputs: int) -> tuple[list[Layer], list[KerasCells]]:
-        found: list[KerasCells] = []
-        while len(found) < len(layers) and is_cells(layers[len(found)]):
+    def cells(self, layers: list[Layer], inputs: int) -> tuple[list[Layer], list[KerasRecurrentLayer]]:
+        found: list[KerasRecurrentLayer] = []
+        while len(found) < len(layers) and is_recurrent(layers[len(found)]):
             layer = layers[len(found)]
-            cells = cells_of(layer, self.file)
+            cells = recurrent_layer(layer, self.file)
             if found and not (cells.like(found[-1]) and found[-1].returns_sequences):
                 raise self.refused(
                     layer,

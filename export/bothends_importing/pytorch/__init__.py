@@ -1,1 +1,1 @@
-"""Somebody's own module, of which a TOML says what names and shapes don't, to an encoder of ours."""
+"""Custom modules, of which a TOML says what names and shapes don't, to encoders of ours."""

@@ -1,4 +1,4 @@
-"""A state dict of somebody's own module, and what a TOML says of it, to an encoder of ours and its weights.
+"""The state dict of a custom module, and what a TOML says of it, to an encoder of ours and its weights.
 
     table → (linear) → nn.LSTM or nn.GRU → pooling → (linear → none, tanh, relu or layer norm)
 
@@ -16,60 +16,60 @@ from torch import Tensor
 from bothends.model.architecture import EncoderConfig, Head
 from bothends.validation import one_line, printable
 
-from ..cells import NAME as CELL_TENSOR
-from ..cells import Cells, cells
-from ..source import Opened
-from .names import EncoderOptions, StateDictConfig
-from .parts import Linear, Parts
-from .places import head_of, initial_state_of, norm_of, projection_of, table_of
+from ..recurrent import NAME as CELL_TENSOR
+from ..recurrent import RecurrentLayers, recurrent_layers
+from ..source import WeightsFile
+from .assignment import head_of, initial_state_of, norm_of, projection_of, table_of
+from .candidates import Candidates, Linear
+from .config import EncoderOptions, StateDictConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class MappedEncoder:
     """An encoder, its weights, and where each was in the file."""
 
     encoder: EncoderConfig
     weights: dict[str, Tensor]
-    """By our names; float32, and none shares its numbers with another."""
+    """Tensors by our names; float32, and none shares its numbers with another."""
     origins: dict[str, str]
     """The file's name of each of `weights` that was in the file: what was guessed, to be shown."""
     notes: list[str] = field(default_factory=list)
-    """What was changed or assumed, a sentence each."""
+    """Changes and assumptions, a sentence each."""
 
 
-def mapped(source: Opened, config: StateDictConfig) -> Mapped:
+def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncoder:
     """Map an opened file. `source` was opened with the config's `ignore`.
 
     Raises SourceError that names the tensor: a part is missing, two fit, a shape is wrong, or nothing uses a tensor.
     """
-    taking = _Taking(Parts(source.file, dict(source.tensors)))
-    found = _take_cells(taking, config)
-    table = _take_table(taking, config, found.input_size, source.extras)
+    mapping = _Mapping(Candidates(source.file, dict(source.tensors)))
+    found = _take_cells(mapping, config)
+    table = _take_table(mapping, config, found.input_size, source.extras)
     fields = {**found.sizes(), "vocabulary_size": len(table), "embedding_size": table.shape[1]}
-    encoder = _described(taking.left, {**fields, "pooling": config.encoder.pooling or "final_states"})
+    encoder = _described(mapping.left, {**fields, "pooling": config.encoder.pooling or "final_states"})
     projection = projection_of(
-        taking.left, config.names, table, input_size=found.input_size, pooled_size=encoder.pooled_size
+        mapping.left, config.names, table, input_size=found.input_size, pooled_size=encoder.pooled_size
     )
     if projection:
-        taking.linear("input_projection", projection)
-    head = _take_head(taking, config, encoder.pooled_size, source.extras)
+        mapping.linear("input_projection", projection)
+    head = _take_head(mapping, config, encoder.pooled_size, source.extras)
     whole = encoder.model_copy(
         update={
             "input_projection": found.input_size if projection else None,
-            "learned_initial_states": _take_initial_states(taking, config, encoder),
+            "learned_initial_states": _take_initial_states(mapping, config, encoder),
             "head": head,
         }
     )
-    taking.check_all_used(whole)
-    return Mapped(
-        whole, _apart(taking.weights), taking.origins, [*source.notes, *taking.notes, *_assumptions(config.encoder)]
+    mapping.check_all_used(whole)
+    return MappedEncoder(
+        whole, _apart(mapping.weights), mapping.origins, [*source.notes, *mapping.notes, *_assumptions(config.encoder)]
     )
 
 
-class _Taking:
+class _Mapping:
     """Moves tensors out of `left` into `weights`, by our names."""
 
-    def __init__(self, left: Parts) -> None:
+    def __init__(self, left: Candidates) -> None:
         self.left = left
         self.weights: dict[str, Tensor] = {}
         self.origins: dict[str, str] = {}
@@ -101,74 +101,74 @@ class _Taking:
         )
 
 
-def _take_cells(taking: _Taking, config: StateDictConfig) -> Cells:
-    prefix = taking.left.cells(config.names.cells)
-    tensors = taking.left.tensors
+def _take_cells(mapping: _Mapping, config: StateDictConfig) -> RecurrentLayers:
+    prefix = mapping.left.cells(config.names.cells)
+    tensors = mapping.left.tensors
     own = {n: t for n, t in tensors.items() if n.startswith(prefix) and CELL_TENSOR.fullmatch(n.removeprefix(prefix))}
-    found = cells(own or tensors, prefix, file=taking.left.file)
+    found = recurrent_layers(own or tensors, prefix, file=mapping.left.file)
     for ours, theirs in found.origins.items():
-        taking.take(ours, theirs)
+        mapping.take(ours, theirs)
     return found
 
 
-def _take_table(taking: _Taking, config: StateDictConfig, input_size: int, extras: dict[str, Any]) -> Tensor:
-    name = table_of(taking.left, config.names, input_size)
+def _take_table(mapping: _Mapping, config: StateDictConfig, input_size: int, extras: dict[str, Any]) -> Tensor:
+    name = table_of(mapping.left, config.names, input_size)
     if extras.get(f"{name.removesuffix('weight')}max_norm") is not None:  # TorchScript says so
-        raise taking.left.refused(f"renormalises {printable(name)} in use (max_norm), which can't be mapped")
-    return taking.take("embedding.weight", name)
+        raise mapping.left.refused(f"renormalises {printable(name)} in use (max_norm), which can't be mapped")
+    return mapping.take("embedding.weight", name)
 
 
-def _described(parts: Parts, fields: dict[str, Any]) -> EncoderConfig:
+def _described(parts: Candidates, fields: dict[str, Any]) -> EncoderConfig:
     try:
         return EncoderConfig(**fields)
     except ValidationError as error:
         raise parts.refused(f"holds an encoder that can't be served: {one_line(error)}") from error
 
 
-def _take_head(taking: _Taking, config: StateDictConfig, pooled_size: int, extras: dict[str, Any]) -> Head | None:
-    head = head_of(taking.left, config, pooled_size)
+def _take_head(mapping: _Mapping, config: StateDictConfig, pooled_size: int, extras: dict[str, Any]) -> Head | None:
+    head = head_of(mapping.left, config, pooled_size)
     if head is None:
         return None
-    taking.linear("head.linear", head)
+    mapping.linear("head.linear", head)
     size, options, name = len(head.weight), config.encoder, printable(head.name)
     if config.names.head is None:
-        taking.notes.append(
+        mapping.notes.append(
             f"{name} was taken as the head, whose {size} numbers are the embedding; "
             f'ignore = ["{name}.*"] embeds before it.'
         )
-    norm = norm_of(taking.left, config, size)
+    norm = norm_of(mapping.left, config, size)
     if norm or options.head_then == "layer_norm":
-        taking.weights |= {"head.norm.weight": torch.ones(size), "head.norm.bias": torch.zeros(size)}
+        mapping.weights |= {"head.norm.weight": torch.ones(size), "head.norm.bias": torch.zeros(size)}
         for theirs in norm.tensors() if norm else ():
-            taking.take(f"head.norm.{theirs.rpartition('.')[2]}", theirs)
+            mapping.take(f"head.norm.{theirs.rpartition('.')[2]}", theirs)
         known = extras.get(f"{norm.name}.eps") if norm else None  # TorchScript says it
         if options.head_epsilon is None and not isinstance(known, float):
-            taking.notes.append(
+            mapping.notes.append(
                 "A layer norm's eps doesn't show in weights; PyTorch's 1e-5 was assumed ([encoder] head_epsilon says "
                 "another)."
             )
         epsilon = options.head_epsilon or (known if isinstance(known, float) else 1e-5)
         return Head(size=size, then="layer_norm", epsilon=epsilon)
     if options.head_then is None:
-        taking.notes.append(
+        mapping.notes.append(
             "An activation after the head doesn't show in weights; none was assumed ([encoder] head_then says another)."
         )
     return Head(size=size, then=options.head_then or "none")
 
 
-def _take_initial_states(taking: _Taking, config: StateDictConfig, encoder: EncoderConfig) -> bool:
-    """Whether there are learned ones. An LSTM that has learned one of the two starts with zeros in the other."""
+def _take_initial_states(mapping: _Mapping, config: StateDictConfig, encoder: EncoderConfig) -> bool:
+    """Take learned initial states, if any. An LSTM that has learned one of the two starts with zeros in the other."""
     stacked = encoder.layers * encoder.directions
     shapes = {"h_0": (stacked, encoder.state_size)}
     if encoder.cell == "lstm":
         shapes["c_0"] = (stacked, encoder.hidden_size)
-    found = {part: initial_state_of(taking.left, config.names, part, shape) for part, shape in shapes.items()}
+    found = {part: initial_state_of(mapping.left, config.names, part, shape) for part, shape in shapes.items()}
     if not any(found.values()):
         return False
     for part, theirs in found.items():
-        taking.weights[part] = torch.zeros(shapes[part])
+        mapping.weights[part] = torch.zeros(shapes[part])
         if theirs is not None:
-            taking.weights[part] = taking.take(part, theirs).reshape(shapes[part])
+            mapping.weights[part] = mapping.take(part, theirs).reshape(shapes[part])
     return True
 
 
@@ -185,7 +185,7 @@ def _assumptions(options: EncoderOptions) -> list[str]:
 
 
 def _apart(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """None shares its numbers with another, as files of tensors want it."""
+    """Copy tensors so that none shares its numbers with another, as files of tensors want it."""
     seen: set[int] = set()
     apart = {}
     for name, tensor in weights.items():

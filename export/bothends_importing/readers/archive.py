@@ -14,8 +14,8 @@ from typing import Any
 
 from bothends.validation import printable
 
-from ..source import Opened, SourceError
-from .file import opened
+from ..source import SourceError, WeightsFile
+from .file import open_weights
 from .floats import check_expansion
 
 _CONFIG = "config.json"
@@ -28,15 +28,15 @@ class Archive:
     """The parts of a model."""
 
     source: Path
-    weights: Opened
+    weights: WeightsFile
     config: dict[str, Any] | None
-    """What config.json says; None where only weights came."""
+    """Content of config.json; None where only weights came."""
     vocabulary: Path | None
-    """The folder of its words' rows."""
+    """Folder of its words' rows."""
 
 
 def is_archive(source: Path) -> bool:
-    """Whether `source` is a packed model or a folder of one."""
+    """Return whether `source` is a packed model or a folder of one."""
     if source.is_dir():
         return (source / _CONFIG).is_file()
     try:
@@ -57,7 +57,7 @@ def unpacked(source: Path, vocabulary: Path | None) -> Iterator[Archive]:
             _unpack(source, Path(scratch))
             yield _of_folder(Path(scratch), source, vocabulary)
     else:
-        yield Archive(source, opened(source), None, vocabulary)
+        yield Archive(source, open_weights(source), None, vocabulary)
 
 
 def _unpack(source: Path, folder: Path) -> None:
@@ -87,7 +87,7 @@ def _of_folder(folder: Path, source: Path, vocabulary: Path | None) -> Archive:
         raise SourceError(f"{source} has no {missing}; an AllenNLP model holds config.json, weights.th and vocabulary/")
     own = folder / _VOCABULARY
     try:
-        read = opened(weights)
+        read = open_weights(weights)
     except SourceError as error:
         raise SourceError(str(error).replace(str(folder), str(source))) from error  # its scratch folder says nothing
     return Archive(source, read, _config(folder / _CONFIG, source), vocabulary or (own if own.is_dir() else None))

@@ -1,4 +1,4 @@
-"""A weights file to its tensors and the plain data beside them, without running anything that stands in the file.
+"""A weights file to its tensors and the plain data beside them, drop_ignored running anything that stands in the file.
 
 What a file is shows in its first bytes; its name says nothing. Knows nothing of encoders.
 """
@@ -13,11 +13,11 @@ from torch import Tensor
 
 from bothends.validation import printable
 
-from ..source import Kind, Opened, SourceError, without
+from ..source import Kind, SourceError, WeightsFile, drop_ignored
 from . import hdf5, torchfile, torchscript
 from .floats import check_expansion, to_float32
 
-__all__ = ["Opened", "SourceError", "opened"]
+__all__ = ["SourceError", "WeightsFile", "open_weights"]
 
 _HEAD_BYTES = 1024
 _READABLE = "safetensors, torch.save's, TorchScript or Keras (.keras, .h5)"
@@ -30,7 +30,7 @@ _OTHERS = (
 )
 
 
-def opened(file: Path, *, ignore: Sequence[str] = ()) -> Opened:
+def open_weights(file: Path, *, ignore: Sequence[str] = ()) -> WeightsFile:
     """Read `file`, of the kind that its content shows; tensors whose names match a pattern in `ignore` are left out.
 
     Every tensor comes as finite, contiguous float32 on the CPU. Raises SourceError, one line that names the file: it is
@@ -38,10 +38,10 @@ def opened(file: Path, *, ignore: Sequence[str] = ()) -> Opened:
     """
     kind = _kind(file)
     tensors, extras = _read(file, kind)
-    weights, notes = to_float32(without(tensors, ignore, file), file)
+    weights, notes = to_float32(drop_ignored(tensors, ignore, file), file)
     if not weights:
         raise SourceError(f"{file} holds no tensors{' but those to ignore' if ignore else ''}")
-    return Opened(file, kind, weights, extras, notes)
+    return WeightsFile(file, kind, weights, extras, notes)
 
 
 def _kind(file: Path) -> Kind:

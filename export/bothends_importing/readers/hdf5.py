@@ -24,9 +24,9 @@ from ..source import SourceError
 from .floats import check_expansion
 
 CONFIG = "config"
-"""Where `extras` hold the model's config, if the file has one."""
+"""Key of the model's config in `extras`, if the file has one."""
 LAYERS = "layers"
-"""Where `extras` hold each layer's tensors, by the names of both, in the order of Keras's `layer.weights`."""
+"""Key in `extras` of each layer's tensors, by the names of both, in the order of Keras's `layer.weights`."""
 
 _NO_WEIGHTS = ("optimizer", "optimizer_weights", "seed_generator", "top_level_model_weights")
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies", "model_weights")

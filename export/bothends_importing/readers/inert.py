@@ -31,7 +31,7 @@ _LISTS = ("build_intlist", "build_doublelist", "build_boollist", "build_tensorli
 
 
 class RefusedError(Exception):
-    """What a pickle wants can't be given; the text says what it is."""
+    """A pickle wants what can't be given; the text says what that is."""
 
 
 class Record:
@@ -72,7 +72,7 @@ class InertUnpickler(pickle.Unpickler):
         self._storages: dict[str, Tensor] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands in for a class or function; RefusedError where nothing can."""
+        """Give what stands in for a class or function. Raises RefusedError where nothing can."""
         full = f"{module}.{name}"
         if full.startswith("__torch__.") and not full.startswith("__torch__.torch.classes."):
             return type("Record", (Record,), {"__slots__": (), "class_name": full})

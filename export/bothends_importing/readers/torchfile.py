@@ -1,4 +1,4 @@
-"""What `torch.save` wrote (a zip archive, or the pickles of before 1.6) to a state dict and the plain data beside it.
+"""A file of `torch.save` (a zip archive, or pickles of before 1.6) to a state dict and the plain data beside it.
 
 torch's own weights-only reader builds tensors and plain data and calls nothing else; what it refuses is refused here,
 with the name of the class or function that the file wants. Knows nothing of encoders.
@@ -20,10 +20,10 @@ from bothends.validation import printable
 from ..source import SourceError
 
 _LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
-"""How a file of torch.save's begins that is no zip archive: a pickle of torch.serialization.MAGIC_NUMBER."""
+"""First bytes of a file of torch.save's that is no zip archive: a pickle of torch.serialization.MAGIC_NUMBER."""
 
 _STATE_DICTS = ("state_dict", "model_state_dict", "model_state", "model", "encoder", "net", "weights")
-"""Where training scripts and libraries put a state dict among other things, the surest name first."""
+"""Keys under which scripts and libraries put a state dict among other things, the surest first."""
 
 _WAY_OUT = "load it where you trust it, and save its state_dict() with torch.save"
 _DEEPEST = 32
@@ -101,7 +101,7 @@ def _dotted(whole: dict[Any, Any], file: Path) -> Iterator[tuple[str, Tensor]]:
 
 
 def plain(value: dict[Any, Any]) -> dict[str, Any]:
-    """What in a dict is numbers, strings, None, or lists and dicts of them; the rest is left out."""
+    """Keep what in a dict is numbers, strings, None, or lists and dicts of them; the rest is left out."""
     kept = _Plain().of(value)
     return {str(key): item for key, item in kept.items()}
 
@@ -161,7 +161,7 @@ def _wants_in_zip(file: Path) -> str:
 
 
 def _wants(pickled: IO[bytes]) -> str:
-    """Which class or function a pickle names that is neither torch's nor a dict, for a message; read as text."""
+    """Name, for a message, of a class or function in a pickle that is neither torch's nor a dict; read as text."""
     strings: list[str] = []
     try:
         for operation, argument, _ in pickletools.genops(pickled):

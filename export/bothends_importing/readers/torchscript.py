@@ -77,7 +77,7 @@ def _modules(record: inert.Record, file: Path) -> Iterator[tuple[str, inert.Reco
 
 
 class _Class:
-    """What a class's text says of it."""
+    """Attributes and constants that a class's text names."""
 
     def __init__(self, archive: zipfile.ZipFile, root: str, full_name: str) -> None:
         module, _, self.name = full_name.rpartition(".")
@@ -125,6 +125,6 @@ def _parted(modules: dict[str, inert.Record], classes: dict[str, _Class]) -> tup
 
 
 def _kept_aside(state: dict[str, Any]) -> list[str]:
-    """Floating tensors that no state dict has: an initial state perhaps, which mustn't be lost without a word."""
+    """Floating tensors that no state dict has: an initial state perhaps, which must not be lost without a word."""
     found = [name for name, value in state.items() if isinstance(value, Tensor) and value.is_floating_point()]
     return [name for name in found if not name.startswith("_")]

@@ -19,7 +19,7 @@ from .definition import Step, TokenisingError, literal, replace
 _CUT, _INNER, _STAND_IN = "\ufff2", "\ufff3", "\ufff4"
 """Code points that Unicode will never give a meaning and that end a cluster; and what text that has one gets."""
 _SUFFIXES = r"\p{M}\x{1160}-\x{11FF}"
-"""What composition and canonical order can join to the character before it."""
+"""Characters that composition and canonical order can join to the one before."""
 _KNOWN = {"nfkc": 200, "nmt_nfkc": 200, "nfkc_cf": 1200, "nmt_nfkc_cf": 1200}
 """SentencePiece's own tables, and how many of their 220,000 sequences composition may get wrong. Measured: 21, of
 scripts that the library's Unicode doesn't have yet; with case folding 834, of Greek letters with an iota below."""
@@ -55,7 +55,7 @@ def mapping(charsmap: bytes, *, name: str) -> list[Step]:
 
 
 def _tables(charsmap: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """What single characters and what longer sequences become."""
+    """Replacements of single characters, and of longer sequences."""
     try:
         rules = {key.decode(): value.decode() for key, value in _rules(charsmap).items()}
     except (ValueError, IndexError, struct.error) as error:

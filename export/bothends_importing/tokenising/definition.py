@@ -18,9 +18,9 @@ Step = dict[str, Any]
 """One normaliser or pre-tokeniser, as it stands in a tokenizer.json."""
 
 SPACE = r"[\s\x1C-\x1F]"
-"""What Python's `str.split`, `str.strip` and `re`'s `\\s` take as white space."""
+"""Class of what Python's `str.split`, `str.strip` and `re`'s `\\s` take as white space."""
 WORD = r"[\p{L}\p{N}_]"
-"""What Python's `re` takes as `\\w`: combining marks are none of it."""
+"""Class of what Python's `re` takes as `\\w`: combining marks are none of it."""
 
 
 class TokenisingError(BothendsError):
@@ -29,14 +29,14 @@ class TokenisingError(BothendsError):
 
 @dataclass(frozen=True, slots=True)
 class Tokenising:
-    """What a source tokeniser became."""
+    """Result of mapping a source tokeniser."""
 
     definition: str
     """The text of a tokenizer.json. Its ids are below the number of `rows`."""
     rows: list[int]
-    """For each id the row of the source's own table that is its vector. Ids may share a row."""
+    """Row of the source's own table that is the vector of each id. Ids may share a row."""
     notes: tuple[str, ...] = ()
-    """Where its tokens can differ from the original's, a sentence each; for the person who imports."""
+    """Differences that its tokens can have from the original's, a sentence each; for the person who imports."""
 
 
 def replace(pattern: str, content: str) -> Step:

@@ -30,12 +30,12 @@ MOSES = (
     "LASER 1 tokenises text with the Moses scripts for its language first. That can't be had in a tokenizer.json: send"
     " text that is tokenised and lower-cased, with a space between tokens."
 )
-"""What LASER 1's text must have passed already."""
+"""Note of the steps that LASER 1's text must have passed already."""
 VOCABULARY = (
     "LASER 1 takes subwords that its fastBPE vocabulary (fvocab) lacks apart again; here they are unknown, as every"
     " subword is that the checkpoint's dictionary lacks."
 )
-"""What differs from fastBPE where it is given a vocabulary."""
+"""Note of what differs from fastBPE where it is given a vocabulary."""
 
 
 def tokenise_laser2(model: Path, dictionary: Mapping[str, int], *, rows: int) -> Tokenising:

@@ -17,7 +17,7 @@ NOTES = (
     "NLTK's word_tokenize splits a text into sentences first (Punkt); here each text is one sentence. In a text of"
     " several, the period of each but the last stays with its word ('end.' and not 'end', '.').",
 )
-"""What differs from the original's `word_tokenize`."""
+"""Notes of what differs from the original's `word_tokenize`."""
 
 _NLTK_WORD = r"[\w\x{200C}\x{200D}]"  # `\w` of the `regex` package, which NLTK's patterns but the contractions use
 _CLOSING = r"[\])}>\"'»”’ ]*+"
@@ -100,7 +100,7 @@ def steps() -> list[Step]:
 
 
 def moses_steps() -> list[Step]:
-    """The same, then InferSent 2's change: `" ".join(words).replace(" n't ", "n 't ").split()`."""
+    """The steps of NLTK, then InferSent 2's change: `" ".join(words).replace(" n't ", "n 't ").split()`."""
     return [
         *steps(),
         replace(f"{SPACE}+", " "),

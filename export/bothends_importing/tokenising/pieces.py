@@ -26,7 +26,7 @@ class Entries:
     sources: list[int]
     """The source's piece by id; unused pieces are gone."""
     swapped: tuple[str, str] | None
-    """A character that normalised text must have replaced by another, last of all."""
+    """A character that normalised text must have replaced by another, last of all; None if there is none."""
 
 
 def entries(proto: Any) -> Entries:
@@ -61,7 +61,7 @@ def _must_be_sound(pieces: Sequence[Any], *, byte_fallback: bool) -> None:
 
 
 def _unigram(proto: Any) -> Entries:
-    """With byte pieces, whose names the library asks for, `<` becomes a space in text and in pieces."""
+    """Entries of a unigram model. With byte pieces, whose names the library asks for, `<` becomes a space."""
     bytes_too = proto.trainer_spec.byte_fallback
     kept = [index for index, piece in enumerate(proto.pieces) if piece.type != UNUSED]
     normal = [piece.score for piece in proto.pieces if piece.type == NORMAL]
@@ -88,7 +88,7 @@ def _unigram(proto: Any) -> Entries:
 
 
 def _of_less_than(proto: Any, kept: list[int]) -> list[int]:
-    """Where `<` is no piece, its byte is asked for as that of a space, which nothing else asks for."""
+    """Map the byte of a space, which nothing else asks for, to that of `<`, which is no piece in such models."""
     index = {proto.pieces[source].piece: at for at, source in enumerate(kept)}
     return [kept[index["<0x3C>"]] if at == index["<0x20>"] else source for at, source in enumerate(kept)]
 

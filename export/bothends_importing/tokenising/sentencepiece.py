@@ -16,22 +16,22 @@ from .definition import Step, Tokenising, TokenisingError, assemble, literal, mu
 from .pieces import CONTROL, NORMAL, UNIGRAM, USER_DEFINED, Entries, entries
 
 _SPACE = "▁"
-"""What stands for a space in pieces: U+2581."""
+"""Character that stands for a space in pieces: U+2581."""
 
 TIES = (
     "Where two ways to cut a run such as '!!!!' have the same score, SentencePiece's choice hangs on the rounding of"
     " its 32-bit sums; here the first way found is taken."
 )
-"""What can differ with a unigram model. Measured: 3 of 30,000 real sentences with a model of 1,500 pieces."""
+"""Note of what can differ with a unigram model. Measured: 3 of 30,000 real sentences with a model of 1,500 pieces."""
 
 IOTA = (
     "A Greek letter followed by U+0345, the iota below as a character of its own, becomes the letter and a full iota;"
     " SentencePiece's tables with case folding join the two."
 )
-"""What can differ with a table that folds case."""
+"""Note of what can differ with a table that folds case."""
 
 _ROUNDING = 1e-5
-"""Of a score that is a 32-bit sum of some tens of pieces' own."""
+"""Relative error of a score that is a 32-bit sum of some tens of pieces' own."""
 
 _PROBES = (
     'The quick brown fox, it\'s 3.14% of $5 (or so)... "quoted" – and/or «that»?',
@@ -85,7 +85,10 @@ def tokenise_pieces(
     bos: bool = False,
     eos: bool = False,
 ) -> Tokenising:
-    """The same where piece i has row `rows_of[i]`, and text passes the steps in `first` before the model's own."""
+    """The tokenizer.json of a SentencePiece model whose piece i has row `rows_of[i]`.
+
+    Text passes the steps in `first` before the model's own.
+    """
     try:
         found = entries(proto)
         steps = [*_normalising(proto), *([literal(*found.swapped)] if found.swapped else [])]
@@ -125,7 +128,7 @@ def _symbol(proto: Any, found: Entries, text: str) -> tuple[str, int]:
 
 
 def _must_agree(proto: Any, found: Entries, steps: Sequence[Step]) -> None:
-    """Raises TokenisingError if the library gives other ids for hard texts or for the model's own pieces."""
+    """Raise TokenisingError if the library gives other ids for hard texts or for the model's own pieces."""
     library = importlib.import_module("sentencepiece")
     try:
         original = library.SentencePieceProcessor(model_proto=proto.SerializeToString())
@@ -142,7 +145,7 @@ def _must_agree(proto: Any, found: Entries, steps: Sequence[Step]) -> None:
 
 
 def _agree(proto: Any, ids: list[int], theirs: list[int]) -> bool:
-    """Whether both are the same, or two ways of a unigram model's that tie, as TIES says."""
+    """Return whether both are the same, or two ways of a unigram model's that tie, as TIES says."""
     if ids == theirs or proto.trainer_spec.model_type != UNIGRAM:
         return ids == theirs
     score, other = (math.fsum(proto.pieces[index].score for index in found) for found in (ids, theirs))

@@ -69,7 +69,7 @@ def read_allennlp(folder: Path, *, namespace: str = "tokens") -> dict[str, int]:
 
 
 def _matches(pattern: str, namespace: str) -> bool:
-    """As AllenNLP reads `*tags`: the star is the start of any name."""
+    """Match a namespace as AllenNLP does: the star of `*tags` is the start of any name."""
     return pattern == namespace or (pattern.startswith("*") and namespace.endswith(pattern[1:]))
 
 
@@ -86,7 +86,7 @@ def _numbered(words: list[str], path: Path, *, first_row: int) -> dict[str, int]
 
 
 def _lines(path: Path, *, empty: bool = False) -> list[str]:
-    """Its lines without their ends, LF or CRLF in all of it."""
+    """Lines of a file without their ends, LF or CRLF in all of it."""
     lines = text_of(path).split("\n")
     if lines[-1] == "":
         lines.pop()

@@ -13,7 +13,7 @@ from . import nltk_words
 from .definition import SPACE, WORD, Step, Tokenising, TokenisingError, assemble, lowered, split_into, split_out
 
 Split = Literal["whitespace", "words", "words_and_marks", "nltk", "nltk_moses"]
-"""How text is cut into words:
+"""Ways to cut text into words:
 
 - `whitespace`: `text.split()`
 - `words`: `re.findall(r"\\w+|[^\\w\\s]+", text)`; a run of marks is one token
@@ -23,7 +23,7 @@ Split = Literal["whitespace", "words", "words_and_marks", "nltk", "nltk_moses"]
 """
 
 _MARK = " "
-"""Set before every word where unknown ones are dropped. No split leaves white space in a word."""
+"""Mark that is set before every word where unknown ones are dropped. No split leaves white space in a word."""
 
 _SPLITS: dict[Split, tuple[list[Step], Step]] = {
     "whitespace": ([], split_out(f"{SPACE}+")),
@@ -36,13 +36,13 @@ _SPLITS: dict[Split, tuple[list[Step], Step]] = {
 
 @dataclass(frozen=True, slots=True)
 class WordRules:
-    """How text becomes words of a vocabulary."""
+    """Rules by which text becomes words of a vocabulary."""
 
     split: Split
     lowercase: bool
-    """Python's `str.lower`, before the split."""
+    """True for Python's `str.lower` before the split."""
     unknown: str | None
-    """The word whose row unknown words get; with None they are dropped."""
+    """Word whose row unknown words get; with None they are dropped."""
     before: tuple[str, ...] = ()
     """Words set before each sentence."""
     after: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def tokenise_words(words: Mapping[str, int], rules: WordRules, *, rows: int) -> 
 
 
 def must_fit(words: Mapping[str, int], *, rows: int) -> None:
-    """Raises TokenisingError unless each word's row is in a table of `rows`, and there is a word."""
+    """Raise TokenisingError unless each word's row is in a table of `rows`, and there is a word."""
     if not any(words):
         raise TokenisingError("the vocabulary is empty; it needs at least one word")
     word, row = max(words.items(), key=lambda item: item[1])

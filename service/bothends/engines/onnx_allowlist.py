@@ -3,7 +3,7 @@
 Knows nothing of what the graph computes; the golden sentences tell that. Nor does it import `onnx`: it reads the few
 fields that an exported model has, by protobuf (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Whatever else a
 model can hold (files to read weights from, functions, graphs within nodes, other domains' operators) is refused, also
-where its hash is right: who can write a model can write hashes.
+where its hash is right: whoever can write a model can write hashes.
 """
 
 from collections.abc import Iterator
@@ -15,34 +15,16 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import BundleError
+from ..model.graph import operators
 
 OPERATORS: dict[bytes, frozenset[bytes]] = {
-    b"Add": frozenset(),
-    b"Cast": frozenset([b"to"]),
-    b"Concat": frozenset([b"axis"]),
-    b"CumSum": frozenset(),
-    b"Div": frozenset(),
-    b"Equal": frozenset(),
-    b"GRU": frozenset([b"direction", b"hidden_size", b"linear_before_reset"]),
-    b"Gather": frozenset(),
-    b"LSTM": frozenset([b"direction", b"hidden_size"]),
-    b"LayerNormalization": frozenset([b"axis", b"epsilon"]),
-    b"LessOrEqual": frozenset(),
-    b"MatMul": frozenset(),
-    b"Mul": frozenset(),
-    b"ReduceMax": frozenset([b"axes", b"keepdims"]),
-    b"ReduceSum": frozenset([b"keepdims"]),
-    b"Relu": frozenset(),
-    b"Reshape": frozenset(),
-    b"Tanh": frozenset(),
-    b"Transpose": frozenset([b"perm"]),
-    b"Where": frozenset(),
+    operator.encode(): frozenset(name.encode() for name in attributes) for operator, attributes in operators().items()
 }
-"""Each operator that export/bothends_export/graph writes, of ONNX's own, and the attributes it gives it."""
+"""Each operator of ONNX's own that an encoder's graph holds, and the attributes that it is given there."""
 _MOST_NODES = 128
-"""An encoder that has of everything, and 8 layers, has 112."""
+"""Most nodes of a graph. An encoder that has of everything, and 8 layers, has 112."""
 _MOST_INPUTS = 8
-"""Of one node: as many as an LSTM may have. Joining more would make much of little."""
+"""Most inputs of one node: as many as an LSTM may have. Joining more would make much of little."""
 _MOST_NAME_BYTES = 256
 
 _ONNX = {
@@ -74,7 +56,7 @@ _NAMES = {
     ("TensorProto", 13): "external_data",
     ("TensorProto", 14): "data_location",
 }
-"""What the better known of the other fields are called, for who reads the refusal."""
+"""Names of the better known among the other fields, for the reader of a refusal."""
 
 
 def _model_class() -> Any:
@@ -112,7 +94,7 @@ def admit(model: bytes, source: Path) -> Any:
 
 
 def _reasons(read: Any, model: bytes) -> Iterator[str]:
-    """What speaks against a model."""
+    """Reasons against a model."""
     yield from _unusual(read)
     # Bytes that say the same in another way might say another thing to another parser, and onnxruntime has its own.
     if read.SerializeToString() != model:

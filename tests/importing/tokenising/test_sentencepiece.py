@@ -15,8 +15,8 @@ from sentencepiece import sentencepiece_model_pb2
 from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.sentencepiece import IOTA, TIES, read_model, tokenise_sentencepiece
 
-from .hard import HARD, TEXTS, Ours, real_sentences
-from .models import train
+from .hard_texts import HARD, TEXTS, Ours, real_sentences
+from .sentencepiece_models import train
 
 _ODD = {"unk_id": 3, "bos_id": 0, "eos_id": 2, "pad_id": 1, "unk_piece": "?", "bos_piece": "<b>", "eos_piece": "e"}
 _PLAIN = {"normalization_rule_name": "identity"}
@@ -48,7 +48,7 @@ class _Case:
         self._folded = options.get("normalization_rule_name") == "nmt_nfkc_cf"
 
     def differs(self, text: str) -> tuple[list[int], list[int]] | None:
-        """Our ids and the library's, unless they are the same; or differ as TIES and IOTA say."""
+        """Return our ids and the library's, unless they are the same or differ as TIES and IOTA say."""
         ours, theirs = self.ours.rows(text), self.original.encode(text, add_bos=True, add_eos=True)
         score, other = (sum(map(self.original.get_score, ids)) for ids in (ours, theirs))
         same = ours == theirs or (self._ties and math.isclose(score, other, rel_tol=1e-5))
@@ -74,7 +74,7 @@ def test_hard_text_gives_the_librarys_ids(case: _Case) -> None:
         assert case.differs(text) is None, ascii(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=TEXTS)
 def test_any_text_gives_the_librarys_ids(case: _Case, text: str) -> None:
     assert case.differs(text) is None
@@ -90,17 +90,31 @@ def test_every_piece_is_found_where_the_library_finds_it(case: _Case) -> None:
         assert case.differs(case.original.id_to_piece(index).replace("▁", " ")) is None
 
 
-def test_every_character_is_normalised_as_the_library_does(tmp_path: Path) -> None:
-    """Each that is assigned, before and after a letter and a mark: bytes in the vocabulary show any difference."""
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 19])
+def test_every_character_is_normalised_as_the_library_does(tmp_path: Path, every: int) -> None:
+    """Characters that are assigned, all or one of some, before and after a letter and a mark, give the library's ids.
+
+    Bytes in the vocabulary show any difference.
+    """
     case = _Case(train(tmp_path, model_type="bpe", byte_fallback=True), {"model_type": "bpe"})
-    points = [p for p in range(1, 0x30000) if unicodedata.category(chr(p)) not in ("Cn", "Cs", "Co")]
+    points = [p for p in range(1, 0x30000, every) if unicodedata.category(chr(p)) not in ("Cn", "Cs", "Co")]
     marks = "\u0301\u0323\u0302\u05b7\u0651\u3099\u1161\u11a8"
     texts = [f"{chr(p)}{marks[p % 8]} e{chr(p)}{marks[p % 7]}" for p in points if not 0x4E00 <= p <= 0xA4CF]
     wrong = [text for text in texts if case.differs(text) is not None]
     assert [ascii(text) for text in wrong] == []
 
 
-@pytest.mark.parametrize("run", ["▁", "\u2003", "e\u0301", "\u0301", "ᄒ", "\u0323\u0302", "a", "\u200b", "👩\u200d"])
+RUNS = ["▁", "\u2003", "e\u0301", "\u0301", "ᄒ", "\u0323\u0302", "a", "\u200b", "👩\u200d"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_long_runs_give_the_librarys_ids(tmp_path_factory: pytest.TempPathFactory, run: str) -> None:
+    """A run of one cluster is cut as the library cuts it, however long it is."""
+    assert _case("unigram", tmp_path_factory).differs(run * (3_000 // len(run)) + "x") is None
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("run", RUNS)
 def test_long_runs_take_no_more_than_their_length(tmp_path_factory: pytest.TempPathFactory, run: str) -> None:
     """A pattern that looks ahead over a whole run from each character of it would take minutes here."""
     case = _case("unigram", tmp_path_factory)
@@ -110,7 +124,7 @@ def test_long_runs_take_no_more_than_their_length(tmp_path_factory: pytest.TempP
 
 
 def test_a_less_than_sign_that_is_no_piece_becomes_its_byte(tmp_path: Path) -> None:
-    """It stands apart in byte models: text becomes another there, so that no byte piece is found by its name."""
+    """A `<` stands apart in byte models: it becomes another character, so that no byte piece is found by its name."""
     path = train(tmp_path, without="<", byte_fallback=True, **_PLAIN)
     case = _Case(path, {})
     assert case.original.piece_to_id("<") == case.original.unk_id()

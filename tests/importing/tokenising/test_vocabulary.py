@@ -8,7 +8,7 @@ from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.vocabulary import read_allennlp, read_json, read_lines
 from bothends_importing.tokenising.words import WordRules, tokenise_words
 
-from .hard import Ours
+from .hard_texts import Ours
 
 
 def _file(folder: Path, data: bytes, name: str = "vocab.txt") -> Path:
@@ -99,7 +99,7 @@ def test_a_json_without_rows_is_refused(tmp_path: Path, data: bytes, message: st
 
 
 def test_allennlps_folder_counts_from_one(tmp_path: Path) -> None:
-    """As its `Vocabulary.from_files`: row 0 is padding, @@UNKNOWN@@ stands in the file."""
+    """Rows are those of AllenNLP's `Vocabulary.from_files`: row 0 is padding, @@UNKNOWN@@ stands in the file."""
     _file(tmp_path, b"*tags\n*labels\n", "non_padded_namespaces.txt")
     _file(tmp_path, b"@@UNKNOWN@@\nthe\n@@NEWLINE@@\n \n", "tokens.txt")
     words = read_allennlp(tmp_path)

@@ -1,0 +1,157 @@
+"""The contract of an opened file, whatever its format: run a batch, and show what was computed on the way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..mistakes.recurrence import Array, Stack
+
+Tokens = NDArray[Any]
+"""Ids int64 [batch, time] or vectors float32 [batch, time, features]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output as the file declares it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...] | None
+    """Sizes or names of the axes, None for an unknown one; None where nothing is declared at all."""
+    role: str = ""
+    """Role of an input: tokens, lengths, mask or state."""
+
+    def __str__(self) -> str:
+        shape = "" if self.shape is None else str(["?" if axis is None else axis for axis in self.shape])
+        return f"{self.name} {self.dtype}{shape.replace(chr(39), '')}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Facts that the file says of itself."""
+
+    path: str
+    format: str
+    producer: str
+    opset: int | None
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sentences, padded to one time. Batch first, whatever the file wants."""
+
+    tokens: Tokens
+    lengths: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def time(self) -> int:
+        """Steps, padding included."""
+        return int(self.tokens.shape[1])
+
+    def rows(self, chosen: Any) -> "Batch":
+        """Return some of the sentences."""
+        return Batch(self.tokens[chosen], self.lengths[chosen])
+
+    def alone(self, row: int) -> "Batch":
+        """Return one of the sentences, without padding."""
+        length = self.lengths[row]
+        return Batch(self.tokens[row : row + 1, :length], self.lengths[row : row + 1])
+
+    def padded_by(self, other: Tokens) -> "Batch":
+        """The same sentences; the padding is taken from `other`, of the same shape or one id."""
+        outside = np.arange(self.time)[None, :] >= self.lengths[:, None]
+        outside = outside.reshape(outside.shape + (1,) * (self.tokens.ndim - 2))
+        return replace(self, tokens=np.where(outside, other, self.tokens).astype(self.tokens.dtype))
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """Rows that the file computed at one place through which all that it reads of the states goes."""
+
+    where: str
+    rows: Array
+    """[batch, k]"""
+    sources: frozenset[str] = frozenset()
+    """Outputs of the cells that it is made of: Y, Y_h, Y_c; empty where that can't be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A function between pooling and output."""
+
+    what: str
+    apply: Callable[[Array], Array]
+    """[batch, k] to [batch, m]"""
+    width: int | None = None
+    """Number k that it takes; None for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Axes and fixed sizes of the tokens that the file takes."""
+
+    batch_axis: int
+    batch: int | None
+    """Batch size that it declares or takes; None for any."""
+    time: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Weights and habits that the file turns out to have once it ran."""
+
+    stack: Stack
+    """Recurrent layers as the file computes them, its own mistakes included."""
+    packed: tuple[bool, ...] | None
+    """True for each layer that stops at a sentence's end; None where that can't be seen."""
+    swaps_axes: bool = False
+    """True if the cells take the batch for the time."""
+    initial_differs: bool = False
+    """True if the initial states differ from row to row of the batch."""
+
+
+class Model(Protocol):
+    """An opened encoder."""
+
+    about: ModelInfo
+    output: Port
+    """The output that is examined."""
+    shapes: Stack
+    """Recurrent layers, of which only the sizes are to be relied on before it ran."""
+    vocabulary: int | None
+    """Number of ids; None where it reads vectors."""
+    features: int
+    """Size of a vector, where it reads vectors."""
+    heads: tuple[Head, ...]
+    """Guesses at what stands behind the pooling, where that can't be seen."""
+
+    @property
+    def declared(self) -> tuple[int | None, int | None]:
+        """The sizes of the two first axes of its tokens, where they are fixed."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Constants in it that may be a frozen size."""
+
+    def alternative(self) -> "Model | None":
+        """The same file under another guess of what it reads, for when it can't be run under this one."""
+
+    def run(self, batch: Batch, *, batch_axis: int) -> list[Activation]:
+        """Compute a batch; the output is the last of what is returned. Raises RunFailedError."""
+
+    def inspect(self, batch: Batch, *, batch_axis: int) -> Inspection:
+        """Find the weights and their use by a run of `batch`. Raises DoctorError where PyTorch has no such cells."""
+
+    def look_up(self, ids: Tokens) -> Array | None:
+        """Rows of its embedding table; None where there is none to be seen."""
+
+    def vectors(self, batch: Batch, *, batch_axis: int) -> Array:
+        """Vectors that the recurrent layers read, float32 [batch, time, features]."""

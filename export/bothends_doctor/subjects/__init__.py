@@ -1,1 +1,0 @@
-"""Strangers' files, opened: what they are made of, and what they compute on the way."""

@@ -1,0 +1,28 @@
+"""The result of every format: an encoder of ours, its weights and tokenizer, and what differs from the original.
+
+Knows no format.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from bothends.model.architecture import EncoderConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedEncoder:
+    """An encoder by our names, whatever its own were."""
+
+    encoder: EncoderConfig
+    weights: dict[str, torch.Tensor]
+    """Tensors by the names that `bothends_export.encoder.Encoder` gives them; float32."""
+    tokenizer: str
+    """The text of a tokenizer.json."""
+    max_tokens: int
+    name: str
+    """Name of the model, unless the caller gives another."""
+    origins: dict[str, str]
+    """Name of the tensor of the source, or of what else, that each of `weights` was."""
+    notes: list[str] = field(default_factory=list)
+    """Differences from the original, a sentence each."""

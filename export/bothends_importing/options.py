@@ -1,0 +1,63 @@
+"""Options of an import beside its source, and which format reads which. Knows nothing of how any is read.
+
+Nothing here imports torch: `bothends --help` does import this.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+Format = Literal["pytorch", "torchscript", "keras", "infersent1", "infersent2", "laser", "flair", "allennlp"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+Advance = Callable[[float], None]
+"""Callback that gets the share of the work that is done, from 0 to 1."""
+
+MAX_TOKENS = 256
+"""Number of tokens to which longer sentences are cut, unless the caller says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """Options of an import; None where the caller says nothing."""
+
+    encoder: Path | None = None
+    """A TOML that maps the names of a state dict and says how text is split, or the JSON of a Keras model."""
+    tokenizer: Path | None = None
+    """A tokenizer.json or a SentencePiece model."""
+    pooling: str | None = None
+    vectors: Path | None = None
+    """Word vectors, in text."""
+    top: int | None = None
+    """Number of the most frequent words to take."""
+    words: Path | None = None
+    """File of sentences whose words to take."""
+    spm: Path | None = None
+    """A SentencePiece model."""
+    codes: Path | None = None
+    """fastBPE's merges."""
+    vocabulary: Path | None = None
+    """A folder of AllenNLP's."""
+    tokenised: bool = False
+    """True if sentences come as tokens with spaces between them."""
+    head: bool = True
+    """True if what stands after the pooling belongs to the encoder."""
+    max_tokens: int | None = None
+    advance: Advance = lambda _: None
+    """Callback for how much of the word vectors is read."""
+
+
+_PYTORCH = {"encoder", "tokenizer", "pooling"}
+_INFERSENT = {"vectors", "top", "words", "tokenised", "pooling"}
+OPTIONS_READ: dict[Format, set[str]] = {
+    "pytorch": _PYTORCH,
+    "torchscript": _PYTORCH,
+    "keras": {"encoder", "tokenizer", "head"},
+    "infersent1": _INFERSENT,
+    "infersent2": _INFERSENT,
+    "laser": {"spm", "codes"},
+    "flair": {"words", "tokenised"},
+    "allennlp": {"vocabulary", "tokenised", "head"},
+}
+"""Fields of ImportOptions that each format reads, beside `max_tokens` and `advance`, which all do."""

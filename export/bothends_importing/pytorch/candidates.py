@@ -1,0 +1,123 @@
+"""A part of an encoder to the tensors of a state dict that fit it: by the config, else by shape, else refused.
+
+Where two fit one part, the refusal lists both and the TOML's line that decides. Knows nothing of files' formats.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from bothends.validation import printable
+
+from ..source import SourceError, join_names
+
+_FIRST = "weight_ih_l0"
+_LIKE_A_TABLE = re.compile("emb|lookup|glove|word_vec", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """An `nn.Linear`, or a layer norm, whose weight is 1-D: the name of the module and its tensors."""
+
+    name: str
+    weight: Tensor
+    bias: Tensor | None
+
+    @property
+    def shown(self) -> str:
+        """Name and shape for messages: fc [3, 8]."""
+        return f"{printable(self.name)} {list(self.weight.shape)}"
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Tensors of the module by their names in the file."""
+        dot = "." if self.name else ""
+        both = {f"{self.name}{dot}weight": self.weight, f"{self.name}{dot}bias": self.bias}
+        return {name: tensor for name, tensor in both.items() if tensor is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The tensors of a file that no part uses yet."""
+
+    file: Path
+    tensors: dict[str, Tensor]
+
+    def without(self, names: Iterable[str]) -> "Candidates":
+        """Candidates that are left when `names` are used."""
+        used = set(names)
+        return Candidates(self.file, {name: tensor for name, tensor in self.tensors.items() if name not in used})
+
+    def cells(self, named: str | None) -> str:
+        """The prefix of an `nn.LSTM`'s or `nn.GRU`'s tensors: "encoder.rnn.", or "" where they have none."""
+        if named is not None:
+            return f"{named}." if named else ""
+        found = [name.removesuffix(_FIRST) for name in self.tensors if re.fullmatch(rf"(.*\.)?{_FIRST}", name)]
+        if not found:
+            raise self.refused(f"has no tensor *.{_FIRST}, as an nn.LSTM or nn.GRU has; it holds {self.listed()}")
+        if len(found) > 1:
+            raise self.several("an nn.LSTM or nn.GRU", "cells", [prefix.removesuffix(".") for prefix in found])
+        return found[0]
+
+    def tensor(self, name: str, key: str, dimensions: Sequence[int]) -> Tensor:
+        """The tensor that the TOML names under `key`."""
+        if name not in self.tensors:
+            raise self.refused(f"has no tensor {printable(name)}, which names.{key} says; it holds {self.listed()}")
+        if self.tensors[name].dim() not in dimensions:
+            shape = list(self.tensors[name].shape)
+            raise self.refused(f"has {printable(name)} of shape {shape}, which can't be what names.{key} says")
+        return self.tensors[name]
+
+    def tables(self, width: int) -> list[str]:
+        """Tensors [*, width] that may be an embedding: of no linear with a bias. Those named like one win."""
+        fit = [
+            name
+            for name, tensor in self.tensors.items()
+            if tensor.dim() == 2
+            and tensor.shape[1] == width
+            and f"{name.removesuffix('weight')}bias" not in self.tensors
+        ]
+        distinct = list({self.tensors[name].data_ptr(): name for name in reversed(fit)}.values())[::-1]
+        called = [name for name in distinct if _LIKE_A_TABLE.search(name)]
+        return called or distinct
+
+    def modules(self, dimensions: int) -> list[Linear]:
+        """Modules with a `weight` of so many dimensions, and perhaps a `bias`: linears have 2, layer norms 1."""
+        names = [name for name, tensor in self.tensors.items() if tensor.dim() == dimensions and tensor.numel()]
+        found = [re.fullmatch(r"(?:(.*)\.)?weight", name) for name in names]
+        modules = [self._module(match[1] or "") for match in found if match]
+        return [module for module in modules if module.bias is None or module.bias.shape == module.weight.shape[:1]]
+
+    def module(self, name: str, key: str, *, dimensions: int) -> Linear:
+        """The module that the TOML names under `key`."""
+        for module in self.modules(dimensions):
+            if module.name == name:
+                return module
+        what = "nn.Linear" if dimensions == 2 else "nn.LayerNorm"
+        known = [module.name for module in self.modules(dimensions)]
+        raise self.refused(
+            f"has no {what} {printable(name)}, which names.{key} says; there {'are' if known else 'is'} "
+            f"{join_names(known) or 'none'}"
+        )
+
+    def _module(self, name: str) -> Linear:
+        dot = f"{name}." if name else ""
+        return Linear(name, self.tensors[f"{dot}weight"], self.tensors.get(f"{dot}bias"))
+
+    def listed(self) -> str:
+        """Names and shapes, for messages."""
+        return join_names([f"{name} {list(tensor.shape)}" for name, tensor in self.tensors.items()]) or "nothing else"
+
+    def refused(self, problem: str) -> SourceError:
+        """The error of this file."""
+        return SourceError(f"{self.file} {problem}")
+
+    def several(self, what: str, key: str, names: Sequence[str]) -> SourceError:
+        """The error of more than one candidate."""
+        lines = " or ".join(f'{key} = "{printable(name)}"' for name in names[:4])
+        more = f" (and {len(names) - 4} more)" if len(names) > 4 else ""
+        return self.refused(
+            f"holds more than one tensor or module that fits as {what}; say in the TOML which: [names] {lines}{more}"
+        )

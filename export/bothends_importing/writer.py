@@ -1,0 +1,75 @@
+"""An imported encoder to a checkpoint folder, whole or not at all. Knows no format."""
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from bothends.model.tokenizer import Tokenizer
+from bothends.validation import one_line
+from bothends_export import checkpoint
+from bothends_export.checkpoint import CheckpointConfig
+from bothends_export.encoder import Encoder
+from bothends_export.new_path import must_be_new
+
+from .imported_encoder import ImportedEncoder
+from .source import SourceError
+
+_LARGEST_FLOAT16 = torch.finfo(torch.float16).max
+
+
+def write(
+    out: Path,
+    found: ImportedEncoder,
+    *,
+    source: Path,
+    format_name: str,
+    name: str | None,
+    version: str,
+    table: Literal["float32", "float16"],
+) -> int:
+    """Write a checkpoint to the new folder `out`; returns its bytes. Raises SourceError, having written nothing."""
+    notes = [*found.notes]
+    if table == "float16":
+        notes.append(_rounding(found))
+    try:
+        config = CheckpointConfig(
+            name=name or found.name,
+            version=version,
+            max_tokens=found.max_tokens,
+            encoder=found.encoder,
+            training={"imported": {"format": format_name, "source": source.name, "notes": notes}},
+        )
+        encoder = Encoder.of_weights(config.encoder, found.weights)
+    except ValidationError as error:
+        raise SourceError(f"{source}: {one_line(error)}") from error
+    except ValueError as error:
+        raise SourceError(f"{source}: {error}") from error
+    Tokenizer(found.tokenizer, max_tokens=config.max_tokens, source=source).check_vocabulary(
+        config.encoder.vocabulary_size
+    )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+            draft = Path(scratch) / out.name
+            checkpoint.save(draft, encoder, config, found.tokenizer, table_dtype=getattr(torch, table))
+            must_be_new(out, SourceError)
+            draft.rename(out)
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise SourceError(f"{out} can't be written: {reason}") from error
+    return sum(file.stat().st_size for file in out.iterdir())
+
+
+def _rounding(found: ImportedEncoder) -> str:
+    """Note that float16 rounds the table. Raises SourceError where float16 can't hold it."""
+    weights = found.weights["embedding.weight"]
+    largest = weights.abs().max().item()
+    if largest > _LARGEST_FLOAT16:
+        raise SourceError(
+            f"--table float16: a token vector holds {largest:.3g}, and float16 ends at {_LARGEST_FLOAT16:.0f}"
+        )
+    return "Token vectors were rounded to float16."
