@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import SettingsError
+from .validation import first_problem
 
 Precision = Literal["float32", "bf16", "int8"]
 """Number format of an engine's weights and states."""
@@ -209,10 +210,10 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values | dict(flags))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            name = str(first["loc"][0])
+            first = first_problem(error)
+            name = first.path[0]
             source = flag(name) if name in flags else ENV_PREFIX + name.upper()
-            raise SettingsError(f"{source} {first['input']}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
+            raise SettingsError(f"{source} {first.found}: {first.lower_message}") from error
 
 
 def flag(name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..chunks import WINDOW, WINDOW_CHARS
+from ..text import unicode_problem
 
 MOST_CHARS = 65536
 """Of a sentence: a server's own limit, unless it was told otherwise."""
@@ -48,17 +49,14 @@ def row(text: object, kept: tuple[Any, ...] = ()) -> Row:
         return Row("", f"has {len(text)} characters; the limit is {MOST_CHARS}", kept)
     if not text or text.isspace():
         return Row("", "is empty; a sentence needs at least one word", kept)
-    if not all(map(is_unicode, (text, *kept))):
-        return Row("", "is no valid UTF-8", tuple(value if is_unicode(value) else None for value in kept))
+    if not all(map(_is_unicode, (text, *kept))):
+        return Row("", "is no valid UTF-8", tuple(value if _is_unicode(value) else None for value in kept))
     return Row(text, None, kept)
 
 
-def is_unicode(value: object) -> bool:
-    """Whether `value`, where it is text, is no half of a surrogate pair and no byte that was no UTF-8."""
-    try:
-        return not isinstance(value, str) or value.isascii() or bool(value.encode())
-    except UnicodeEncodeError:
-        return False
+def _is_unicode(value: object) -> bool:
+    """Return whether `value` isn't text, or text that has UTF-8: no half of a surrogate pair, no byte that was none."""
+    return not isinstance(value, str) or unicode_problem(value) is None
 
 
 def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: bool) -> Iterator[Window | None]:

@@ -16,6 +16,7 @@ from ..chunks import chunks
 from ..embeddings import Embeddings
 from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError
 from ..options import EmbedOptions
+from ..text import unicode_problem
 from ..v1 import embedding_pb2
 from ..wire.messages import SERVICE, Response, decode, fields
 from .balancer import BalancedCall, Balancer
@@ -205,11 +206,10 @@ class Caller(Generic[CallT]):
 
 
 def encoded_size(index: int, sentence: str) -> int:
-    """Bytes of `sentence` on the wire. Raises SentenceError where it has none."""
-    try:
-        return len(sentence.encode())
-    except UnicodeEncodeError as error:
-        raise SentenceError.no_unicode(index, error) from None
+    """Return the bytes of `sentence` on the wire. Raises SentenceError where it isn't valid Unicode."""
+    if (problem := unicode_problem(sentence)) is not None:
+        raise SentenceError(index, problem)
+    return len(sentence) if sentence.isascii() else len(sentence.encode())
 
 
 def _decoded(responses: Mapping[Range, Any]) -> Embeddings:

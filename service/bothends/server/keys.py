@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..errors import SettingsError, StartupError, UnauthenticatedError
+from ..validation import first_problem
 from .quota import Account, Quota
 from .reloading import ReloadingFile, read_bytes
 
@@ -112,9 +113,9 @@ def new(name: str) -> tuple[str, str]:
 
 def _told(error: ValidationError) -> str:
     """Where the first mistake is and what is wrong, without what stands there."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    if first["loc"][-1] == "[key]":
+    first = first_problem(error)
+    if first.path[-1] == "[key]":
         return "a key's name is 1 to 32 letters, digits, - or _"
-    place = ".".join(part if len(part) <= 32 else "…" for part in map(str, first["loc"]))
-    message = {"missing": "is missing", "extra_forbidden": "isn't known"}.get(first["type"], first["msg"])
-    return f"{place}: {message[:1].lower()}{message[1:]}"
+    place = ".".join(part if len(part) <= 32 else "…" for part in first.path)
+    message = {"missing": "is missing", "extra_forbidden": "isn't known"}.get(first.kind, first.lower_message)
+    return f"{place}: {message}"
