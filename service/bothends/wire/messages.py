@@ -41,7 +41,7 @@ ENCODINGS: dict[int, Encoding] = {
     embedding_pb2.ENCODING_INT8: "int8",
     embedding_pb2.ENCODING_SIGN_BITS: "sign_bits",
 }
-AskedFor: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
+EmbedMessage: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
 
 
 def _messages() -> descriptor_pool.DescriptorPool:
@@ -73,7 +73,7 @@ Item: TypeAlias = dict[str, Any] | status_pb2.Status
 """The fields of an Embedding, or why there is none."""
 
 
-def options(request: AskedFor) -> tuple[Options, Encoding]:
+def options(request: EmbedMessage) -> tuple[Options, Encoding]:
     """What `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
     if request.encoding not in ENCODINGS:
         raise RequestError(f"{request.encoding} is no Encoding of this contract", field="encoding")
@@ -81,14 +81,14 @@ def options(request: AskedFor) -> tuple[Options, Encoding]:
     return asked, ENCODINGS[request.encoding]
 
 
-def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Truncation:
+def truncation(request: EmbedMessage | embedding_pb2.TokenizeRequest) -> Truncation:
     """As `options`, of that field alone."""
     if request.truncation not in TRUNCATIONS:
         raise RequestError(f"{request.truncation} is no Truncation of this contract", field="truncation")
     return TRUNCATIONS[request.truncation]
 
 
-def fields(**asked: Unpack[EmbedOptions]) -> dict[str, Any]:
+def request_fields(**asked: Unpack[EmbedOptions]) -> dict[str, Any]:
     """What a request holds beside its sentences. Raises RequestError for what the contract has no word for."""
     options, encoding = parse_options(**asked)
     return {
