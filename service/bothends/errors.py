@@ -88,11 +88,6 @@ class SentenceError(RequestError):
         self.index = index
         self.reason = reason
 
-    @classmethod
-    def no_unicode(cls, index: int, error: UnicodeEncodeError) -> Self:
-        """Error of a sentence that holds half a surrogate pair, as JSON's escapes can say and UTF-8 can't."""
-        return cls(index, f"is no valid Unicode: {error.reason} at character {error.start}")
-
     def at(self, index: int) -> Self:
         """Return the same error, of a sentence that stands at `index`."""
         return type(self)(index, self.reason)

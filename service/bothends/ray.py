@@ -23,6 +23,7 @@ except ModuleNotFoundError as missing:
 from .errors import BothendsError, SettingsError, StartupError
 from .server.ray.replica import Replica
 from .settings import Settings, flag
+from .validation import first_problem
 
 _log = logging.getLogger(__name__)
 _SERVICES = "bothends.server.ray.call.add_services"
@@ -88,11 +89,9 @@ def _asked(arguments: dict[str, Any]) -> Arguments:
     try:
         asked = Arguments.model_validate(arguments)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = first_problem(error)
         known = ", ".join(Arguments.model_fields)
-        raise SettingsError(
-            f"{first['loc'][0]}={first['input']}: {first['msg']}; Ray's arguments are {known}"
-        ) from None
+        raise SettingsError(f"{first.path[0]}={first.found}: {first.message}; Ray's arguments are {known}") from None
     if asked.min_replicas > asked.max_replicas:
         raise SettingsError(f"min_replicas={asked.min_replicas} is more than max_replicas={asked.max_replicas}")
     return asked

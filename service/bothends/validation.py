@@ -1,18 +1,45 @@
-"""A pydantic ValidationError to one line for a person: which key, what is wrong, what was found."""
+"""Pydantic's ValidationErrors to one line for a person: which key, what is wrong, what was found."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from pydantic import ValidationError
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem that pydantic has found."""
+
+    path: tuple[str, ...]
+    """Keys that lead to the wrong value, outermost first; empty for the whole."""
+    kind: str
+    """Pydantic's word for it, such as `missing` or `extra_forbidden`."""
+    message: str
+    """Sentence about it, such as `Input should be less than 65536`."""
+    found: Any
+    """Value that is wrong."""
+
+    @property
+    def lower_message(self) -> str:
+        """The message as the second half of a line, after a colon."""
+        return f"{self.message[:1].lower()}{self.message[1:]}"
+
+
+def first_problem(error: ValidationError) -> Problem:
+    """Return the first problem of `error`."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    return Problem(tuple(map(str, first["loc"])), first["type"], first["msg"], first["input"])
+
+
 def one_line(error: ValidationError) -> str:
-    """The first problem, in the form `server.port: Input should be less than 65536, found 70000`."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(printable(part) for part in first["loc"])
+    """Return the first problem in the form `server.port: Input should be less than 65536, found 70000`."""
+    first = first_problem(error)
+    where = ".".join(map(printable, first.path))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    found = "" if first["type"] in ("missing", "extra_forbidden") else f", found {first['input']!r:.80}"
-    return f"{where}: {first['msg']}{found}{more}" if where else f"{first['msg']}{found}{more}"
+    found = "" if first.kind in ("missing", "extra_forbidden") else f", found {first.found!r:.80}"
+    return f"{where}: {first.message}{found}{more}" if where else f"{first.message}{found}{more}"
 
 
 def grow_within(sizes: Iterable[int], whole: int) -> bool:
@@ -21,7 +48,7 @@ def grow_within(sizes: Iterable[int], whole: int) -> bool:
 
 
 def printable(untrusted: object) -> str:
-    """Text of `untrusted` for one line of a log or a terminal: no control characters, and not long."""
+    """Return the text of `untrusted` for one line of a log or a terminal: no control characters, and not long."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in f"{untrusted!s:.300}"
     )

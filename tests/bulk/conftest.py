@@ -5,17 +5,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from bothends import Encoder
+from bothends.cli.main import main
 from bothends.model.bundle import Bundle
 from tests.support.serving import BOTHENDS
 
-Embed = Callable[..., "subprocess.CompletedProcess[str]"]
+Embed = Callable[..., "Ended"]
 
 
 def environment() -> dict[str, str]:
@@ -23,21 +26,47 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("BOTHENDS_")}
 
 
-@pytest.fixture
-def embed(toy_bundle: Bundle) -> Embed:
-    """Run `bothends embed` with these flags, by the toy model unless told so. It must end with `code`, if any."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Exit code and output of a run that has ended."""
 
-    def run(
-        *flags: object, code: int | None = 0, local: bool = True, **options: Any
-    ) -> "subprocess.CompletedProcess[str]":
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def embed(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embed]:
+    """Run `bothends embed` with these flags, by the toy model unless told so. It must end with `code`, if any.
+
+    In this process, since each of its own takes long to begin; in one of its own where `options` are given for it.
+    """
+    interval = sys.getswitchinterval()
+
+    def run(*flags: object, code: int | None = 0, local: bool = True, cwd: Path | None = None, **options: Any) -> Ended:
         bundle = ["--bundle", toy_bundle.path, "--device", "cpu"] if local else []
-        command = [BOTHENDS, "embed", *bundle, *map(str, flags)]
-        given = {"capture_output": True, "text": True, "encoding": "utf-8", "env": environment(), "timeout": 100}
-        ended = subprocess.run(command, check=False, **(given | options))
+        arguments = ["embed", *map(str, [*bundle, *flags])]
+        with monkeypatch.context() as patched:
+            patched.chdir(cwd or Path.cwd())
+            ended = _in_a_process(arguments, **options) if options else _here(arguments)
         assert code is None or ended.returncode == code, ended.stderr
         return ended
 
-    return run
+    yield run
+    sys.setswitchinterval(interval)
+
+
+def _here(arguments: list[str]) -> Ended:
+    unset = dict.fromkeys(name for name in os.environ if name.startswith("BOTHENDS_"))
+    result = CliRunner().invoke(main, arguments, env=unset)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def _in_a_process(arguments: list[str], **options: Any) -> Ended:
+    given = {"capture_output": True, "text": True, "encoding": "utf-8", "env": environment(), "timeout": 100}
+    ended = subprocess.run([BOTHENDS, *arguments], check=False, **(given | options))
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.fixture(scope="session")
@@ -71,4 +100,15 @@ def start(*flags: object, **options: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, text=True, env=environment(), preexec_fn=hears, **options)
 
 
-PYTHON = sys.executable
+WITHOUT = """
+import sys
+missing = sys.argv.pop(1)
+class No:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, No())
+from bothends.cli.main import main
+main()
+"""
+"""A program that runs the command as if a module weren't installed."""

@@ -58,3 +58,12 @@ def bad(output: Path) -> dict[int, str]:
 def beside(output: Path) -> list[str]:
     """Names of what stands beside `output` because of it."""
     return sorted(path.name for path in output.parent.glob(output.name + ".*"))
+
+
+def committed(output: Path) -> int:
+    """Rows that count, as the journal says; -1 where there is none."""
+    try:
+        rows: int = json.loads(output.with_name(output.name + ".journal").read_text())["committed"]["rows"]
+    except FileNotFoundError:
+        return -1
+    return rows

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bothends.bulk.engines import LocalEngine
-from bothends.bulk.execute import do
+from bothends.bulk.execute import execute
 from bothends.bulk.job import Job
 from bothends.bulk.journal import Journal
 from bothends.encoder import Encoder
@@ -53,9 +53,9 @@ def test_every_step_of_the_end_may_be_the_last(
     source = write_lines(tmp_path / "in.txt", texts)
 
     def job(made: Path) -> int:
-        asked = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
-        engine = lambda: LocalEngine(Encoder.load(toy_bundle.path, device="cpu"), asked)  # noqa: E731
-        return do(Job(source, made, "txt", output, None, (), False, asked), engine)
+        options = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
+        engine = lambda: LocalEngine(Encoder.load(toy_bundle.path, device="cpu"), options)  # noqa: E731
+        return execute(Job(source, made, "txt", output, None, (), False, options), engine)
 
     job(tmp_path / f"whole.{output}")
     right = [(tmp_path / f"whole.{output}{suffix}").read_bytes() for suffix in ("", ".bad.jsonl")]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import Embed, environment
+from .conftest import WITHOUT, Embed, environment
 
 COLUMNS = "there is 'id', 'title', 'text', 'body'"
 REFUSED = [
@@ -92,19 +92,6 @@ def test_a_first_row_without_the_column_is_told(embed: Embed, tmp_path: Path) ->
     said = embed("--input", tmp_path / "a.jsonl", "--column", "text").stderr.splitlines()
     assert said[0] == "Warning: the first row has no 'text'; it has 'id'"
     assert json.loads(said[1]) == {"row": 0, "reason": "has no column 'text'"}
-
-
-WITHOUT = """
-import sys
-missing = sys.argv.pop(1)
-class No:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == missing:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, No())
-from bothends.cli.main import main
-main()
-"""
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Killed at any moment, a run goes on when it is given again: the files are those of a run that nobody stopped."""
 
-import json
 import random
 import shutil
 import signal
@@ -22,15 +21,6 @@ WINDOW = 4096
 """Rows that are committed together."""
 
 
-def committed(output: Path) -> int:
-    """Rows that count, as the journal says; -1 where there is none."""
-    try:
-        rows: int = json.loads(output.with_name(output.name + ".journal").read_text())["committed"]["rows"]
-    except FileNotFoundError:
-        return -1
-    return rows
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sentences of many lengths, every hundredth a bad one."""
@@ -49,15 +39,15 @@ def test_killed_at_any_moment(embed: Embed, source: Path, toy_bundle: Bundle, tm
     chance = random.Random(output)  # noqa: S311  moments, not secrets
     seen: list[int] = []
     while len(seen) < 5 and not killed.exists():  # a fast machine may be done before
-        before, wanted = committed(killed), chance.randint(0, 6000)
+        before, wanted = files.committed(killed), chance.randint(0, 6000)
         with start(*flags, killed) as process:
-            while process.poll() is None and committed(killed) < before + wanted:
+            while process.poll() is None and files.committed(killed) < before + wanted:
                 pass
             until = time.monotonic() + chance.random() * 0.05  # somewhere between two commits
             while process.poll() is None and time.monotonic() < until:
                 pass
             process.kill()
-        seen.append(committed(killed))
+        seen.append(files.committed(killed))
     assert sum(rows > 0 for rows in seen) >= 2, "it was done before it could be killed in the middle"
     if seen[-1] >= 0:
         said = embed("--input", source, "--output", killed).stderr
@@ -74,7 +64,7 @@ def kill_midway(made: Path, *flags: object, given: Path | None = None) -> None:
         with ExitStack() as stack:
             stdin = stack.enter_context(given.open()) if given else None
             process = stack.enter_context(start(*flags, "--output", made, "--device", "cpu", stdin=stdin))
-            while committed(made) < WINDOW and process.poll() is None:
+            while files.committed(made) < WINDOW and process.poll() is None:
                 pass
             process.kill()
         if not made.exists():
@@ -172,7 +162,7 @@ def test_a_broken_journal_is_named(embed: Embed, source: Path, begun: Path) -> N
 def test_two_runs_dont_write_one_output(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
     made = tmp_path / "out.npy"
     with start("--input", source, "--output", made, "--bundle", toy_bundle.path, "--device", "cpu") as process:
-        while committed(made) < 0:
+        while files.committed(made) < 0:
             pass
         process.send_signal(signal.SIGSTOP)
         said = embed("--input", source, "--output", made, code=1).stderr
@@ -187,12 +177,12 @@ def test_ctrl_c_says_how_far_it_got(toy_bundle: Bundle, tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("\n".join(lines(6 * WINDOW)) + "\n")  # no end: it can't be done before it is stopped
         process.stdin.flush()
-        while committed(made) < WINDOW:
+        while files.committed(made) < WINDOW:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert said == f"stopped after {committed(made):,} rows; the same command goes on from there\n"
+    assert said == f"stopped after {files.committed(made):,} rows; the same command goes on from there\n"
 
 
 def test_standard_input_goes_on_too(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from bothends import (
     Retry,
     SentenceError,
 )
-from bothends.client.balancer import BalancedServer
+from bothends.client.balancer import Backend
 from bothends.client.sync import BlockingTransport
 from bothends.v1 import embedding_pb2
 from tests.support.awaited import Awaited
@@ -135,33 +135,33 @@ def test_a_slow_server_keeps_its_calls_and_gets_no_more() -> None:
 
 
 @pytest.fixture
-def alone() -> BalancedServer[grpc.Future]:
+def alone() -> Backend[grpc.Future]:
     """A server as a client knows it that never asked it."""
-    return BalancedServer(BlockingTransport.__new__(BlockingTransport))
+    return Backend(BlockingTransport.__new__(BlockingTransport))
 
 
 @pytest.mark.parametrize("kind", [NotServingError, ConnectionFailedError, DeadlineError], ids=lambda k: k.__name__)
 def test_who_fails_again_and_again_rests_twice_as_long(
-    alone: BalancedServer[grpc.Future], kind: Callable[..., BothendsError]
+    alone: Backend[grpc.Future], kind: Callable[..., BothendsError]
 ) -> None:
     """Up to ten seconds."""
     now, rests = 0.0, []
     for _ in range(9):
-        alone.failed(kind("no"), now)
-        rests.append(alone.rest_s(now))
+        alone.back_off(kind("no"), now)
+        rests.append(alone.backoff_s(now))
         now += rests[-1]
     assert rests == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
 
-def test_calls_that_fail_together_count_once(alone: BalancedServer[grpc.Future]) -> None:
+def test_calls_that_fail_together_count_once(alone: Backend[grpc.Future]) -> None:
     """A server that restarts under a hundred calls is asked again soon."""
     for number in range(100):
-        alone.failed(ConnectionFailedError("gone"), number / 1e4)
-    assert alone.rest_s(0.01) <= 0.1
+        alone.back_off(ConnectionFailedError("gone"), number / 1e4)
+    assert alone.backoff_s(0.01) <= 0.1
 
 
-def test_who_is_full_rests_as_long_as_it_says(alone: BalancedServer[grpc.Future]) -> None:
+def test_who_is_full_rests_as_long_as_it_says(alone: Backend[grpc.Future]) -> None:
     """A shorter word that comes meanwhile doesn't end it."""
-    alone.failed(OverloadedError("full", retry_after_s=5), 0.0)
-    alone.failed(OverloadedError("full", retry_after_s=1), 1.0)
-    assert alone.rest_s(1.0) == pytest.approx(4.0)
+    alone.back_off(OverloadedError("full", retry_after_s=5), 0.0)
+    alone.back_off(OverloadedError("full", retry_after_s=1), 1.0)
+    assert alone.backoff_s(1.0) == pytest.approx(4.0)

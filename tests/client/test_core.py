@@ -23,7 +23,7 @@ from bothends import (
     UnauthenticatedError,
 )
 from bothends.client.channel import Endpoint
-from bothends.client.core import Caller
+from bothends.client.core import ClientCore
 from bothends.client.sync import BlockingTransport
 from bothends.client.transport import run_blocking
 from bothends.embeddings import Embeddings
@@ -65,7 +65,7 @@ class Asking:
     ) -> None:
         transports = [Watched(endpoint, then) for endpoint in Endpoint.of(target).each()]
         self.transport = transports[0]
-        self._caller = Caller(
+        self._core = ClientCore(
             transports,
             name=target,
             retry=retry,
@@ -75,7 +75,7 @@ class Asking:
         )
 
     def embed(self, *sentences: str) -> Embeddings:
-        return run_blocking(self._caller.embed(sentences, None))
+        return run_blocking(self._core.embed(sentences, None))
 
 
 @pytest.fixture

@@ -56,9 +56,9 @@ def test_rows_are_encodes(each_client: Client | Awaited) -> None:
     """Bit for bit, of as many as there are, from any iterable, with each option."""
     sentences = [f"sentence number {number}" for number in range(1000)]
     assert list(each_client.encode_stream([])) == []
-    for asked in ({}, {"dimensions": 64, "normalize": True}, {"encoding": "int8"}, {"encoding": "sign_bits"}):
-        expected = each_client.encode(sentences, **asked)
-        found = list(each_client.encode_stream((sentence for sentence in sentences), **asked))
+    for options in ({}, {"dimensions": 64, "normalize": True}, {"encoding": "int8"}, {"encoding": "sign_bits"}):
+        expected = each_client.encode(sentences, **options)
+        found = list(each_client.encode_stream((sentence for sentence in sentences), **options))
         assert len(found) == 1000
         assert all(
             (row.dtype, row.tobytes()) == (right.dtype, right.tobytes())

@@ -19,8 +19,8 @@ import pytest
 from bothends.model.bundle import Bundle
 from tests.bulk import files
 from tests.bulk.conftest import Embed, embed, environment, lines, start, write_lines  # noqa: F401  a fixture
+from tests.bulk.files import committed
 from tests.bulk.test_progress import shown
-from tests.bulk.test_resume import committed
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bothends.model.architecture import Pooling
 from bothends.model.bundle import NAME
-from bothends.validation import one_line, printable
+from bothends.validation import first_problem, one_line, printable
 
 from ..source import SourceError
 
@@ -98,12 +98,12 @@ def read(file: Path) -> StateDictConfig:
 
 def _known(error: ValidationError) -> str:
     """The keys that the first problem could have meant, if it is an unknown key."""
-    first = error.errors(include_url=False)[0]
-    if first["type"] != "extra_forbidden":
+    first = first_problem(error)
+    if first.kind != "extra_forbidden":
         return ""
     section: type[BaseModel] = StateDictConfig
-    for part in first["loc"][:-1]:
-        inner = section.model_fields[str(part)].annotation
+    for part in first.path[:-1]:
+        inner = section.model_fields[part].annotation
         assert isinstance(inner, type)  # noqa: S101  only sections hold keys
         section = inner
     return f"; known are {', '.join(section.model_fields)}"

@@ -1,4 +1,7 @@
-"""Sentences to vectors, and to reasons for those that have none: by a model in this process, or by servers."""
+"""Sentences to vectors, by a model in this process or by servers, and to reasons for those that have none.
+
+Knows no file and no format.
+"""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,25 +22,25 @@ if TYPE_CHECKING:
 _REQUEST_SENTENCES = 128
 _REQUEST_CHARS = 1 << 18
 _REQUESTS = 8
-"""In flight. A server that has enough waiting batches better, and two servers want two."""
+"""Requests in flight. A server that has enough waiting batches better, and two servers want twice as many."""
 _FIRST_TIMEOUT_S = 10.0
-"""Of the first call: who names a server that isn't there would rather know at once."""
-Found: TypeAlias = tuple[Embeddings | None, dict[int, str]]
+"""Timeout of the first call: a caller that names a server that isn't there should know at once."""
+EmbedResult: TypeAlias = tuple[Embeddings | None, dict[int, str]]
 """The embeddings of the good sentences, in order, and what is wrong with each other one, by its place."""
 
 
 class BulkEngine(Protocol):
-    """Who computes. Safe to use from several threads at once."""
+    """A model that embeds rows. Safe to use from several threads at once."""
 
     model: str
-    """Name and version."""
+    """Name and version of the model."""
     precision: str
-    """Of its arithmetic: vectors of another are others."""
+    """Precision of its arithmetic. Vectors of another precision differ."""
     dimension: int
     nested_dimensions: tuple[int, ...]
 
-    def embed(self, texts: Sequence[str]) -> Found:
-        """All of `texts` that can be embedded."""
+    def embed(self, texts: Sequence[str]) -> EmbedResult:
+        """Embed all of `texts` that can be."""
         ...
 
     def stop(self) -> None:
@@ -46,21 +49,21 @@ class BulkEngine(Protocol):
 
 
 class LocalEngine:
-    """A model loaded here."""
+    """A model that is loaded in this process."""
 
-    def __init__(self, encoder: "Encoder", asked: EmbedOptions) -> None:
+    def __init__(self, encoder: "Encoder", options: EmbedOptions) -> None:
         self.model, self.precision = f"{encoder.name} {encoder.version}", encoder.precision
         self.dimension, self.nested_dimensions = encoder.dimension, encoder.nested_dimensions
-        self._encoder, self._asked = encoder, asked
+        self._encoder, self._options = encoder, options
 
-    def embed(self, texts: Sequence[str]) -> Found:
-        """All of `texts` that can be embedded."""
+    def embed(self, texts: Sequence[str]) -> EmbedResult:
+        """Embed all of `texts` that can be."""
         problems: dict[int, str] = {}
 
         def note(error: SentenceError) -> None:
             problems[error.index] = error.reason
 
-        return self._encoder.embed_readable(texts, note, **self._asked), problems
+        return self._encoder.embed_readable(texts, note, **self._options), problems
 
     def stop(self) -> None:
         """Stop the model's threads."""
@@ -70,16 +73,16 @@ class LocalEngine:
 class RemoteEngine:
     """One server or several, behind a client."""
 
-    def __init__(self, client: Client, asked: EmbedOptions) -> None:
+    def __init__(self, client: Client, options: EmbedOptions) -> None:
         served = client.model(timeout_s=min(client.timeout_s, _FIRST_TIMEOUT_S))
         self.model, self.precision = f"{served.name} {served.version}", precision_of(served.engine)
         self.dimension, self.nested_dimensions = served.dimension, tuple(served.nested_dimensions)
         self._version = served.version
-        self._client, self._asked = client, asked
+        self._client, self._options = client, options
         self._pool = ThreadPoolExecutor(_REQUESTS)
 
-    def embed(self, texts: Sequence[str]) -> Found:
-        """In several requests at once, each of sentences of like length. A bad one has its request asked again."""
+    def embed(self, texts: Sequence[str]) -> EmbedResult:
+        """Embed in several requests at once, each of sentences of like length. A bad one has its request sent again."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
         sizes = [len(texts[place]) for place in order]
         parts = [order[a:b] for a, b in chunks(sizes, most=_REQUEST_SENTENCES, most_size=_REQUEST_CHARS)]
@@ -94,11 +97,11 @@ class RemoteEngine:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, texts: Sequence[str], places: list[int], problems: dict[int, str]) -> tuple[list[int], Embeddings]:
-        """The good ones among `places`, and their embeddings."""
+        """Return the good ones among `places`, and their embeddings."""
         good = list(places)
         while good:
             try:
-                found = self._client.embed([texts[place] for place in good], **self._asked)
+                found = self._client.embed([texts[place] for place in good], **self._options)
             except SentenceError as error:
                 problems[good.pop(error.index)] = error.reason
             else:
@@ -112,7 +115,7 @@ class RemoteEngine:
 
 
 def _in_order(parts: Sequence[Embeddings], places: Sequence[int]) -> Embeddings:
-    """`parts`, whose sentences stood at `places`, in the order of those."""
+    """Join `parts`, whose sentences stood at `places`, in the order of those."""
     order, whole = np.argsort(places, kind="stable"), joined(parts)
     return Embeddings(
         whole.rows[order],

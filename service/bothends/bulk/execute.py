@@ -1,4 +1,4 @@
-"""A job from its beginning to its end, with what a person is told of it. Knows no format and no flags."""
+"""Jobs run from beginning to end, with the lines that a person reads about them. Knows no format and no flags."""
 
 import os
 import sys
@@ -12,21 +12,21 @@ from ..errors import FileError
 from .engines import BulkEngine
 from .formats.readers import RowReader
 from .job import Job
-from .journal import Committed
+from .journal import Commit
 from .progress import bar
 from .run import run
 from .sinks import Sink
 
-SWITCH_S = 0.0005
-"""How soon a thread that wants the interpreter gets it. The model's threads want it for a moment only, between batches;
-by default they would wait ten times as long for who reads and writes rows."""
-_INTERRUPTED, _BROKEN_PIPE = 130, 141  # as a shell tells of SIGINT and SIGPIPE
+SWITCH_INTERVAL_S = 0.0005
+"""Seconds after which a thread that wants the interpreter gets it. The model's threads want it for a moment only,
+between batches; by default they would wait ten times as long for the threads that read and write rows."""
+_INTERRUPTED, _BROKEN_PIPE = 130, 141  # a shell's codes for SIGINT and SIGPIPE
 
 
-def do(job: Job, load: Callable[[], BulkEngine]) -> int:
-    """Do `job` by the engine that `load` gives; returns the exit code. Raises what is wrong with it."""
+def execute(job: Job, load: Callable[[], BulkEngine]) -> int:
+    """Run `job` by the engine that `load` gives; return the exit code. Raises BothendsError for what is wrong."""
     job.check()
-    sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with ExitStack() as files:
         reader = job.read(files)
         if reader.column and not job.column:
@@ -38,15 +38,15 @@ def do(job: Job, load: Callable[[], BulkEngine]) -> int:
         try:
             sink = job.sink(reader, engine, files)
             return _run(job, reader, engine, sink)
-        except BrokenPipeError:  # as `head` does; nobody wants more
+        except BrokenPipeError:  # as where `head` has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
             return _BROKEN_PIPE
         except OSError as error:
-            raise unwritten(job, error) from error
+            raise write_error(job, error) from error
 
 
 def _run(job: Job, reader: RowReader, engine: BulkEngine, sink: Sink) -> int:
-    before, began = sink.done.rows, time.monotonic()
+    before, began = sink.committed.rows, time.monotonic()
     if before:
         _say(f"going on after {before:,} rows")
     is_shown = sys.stderr.isatty() and not (job.output is None and sys.stdout.isatty())
@@ -55,20 +55,20 @@ def _run(job: Job, reader: RowReader, engine: BulkEngine, sink: Sink) -> int:
             done = run(reader, engine, sink, advance)
     except KeyboardInterrupt:
         kept = "" if job.output is None else "; the same command goes on from there"
-        _say(f"stopped after {sink.done.rows:,} rows{kept}")
+        _say(f"stopped after {sink.committed.rows:,} rows{kept}")
         return _INTERRUPTED
     if job.output is not None:
         _say(_summary(job, engine.model, done, done.rows - before, time.monotonic() - began))
     return 0
 
 
-def unwritten(job: Job, error: OSError) -> FileError:
-    """What to say where the output's disk is full, or gone."""
+def write_error(job: Job, error: OSError) -> FileError:
+    """Return the error for an output whose disk is full, or gone."""
     kept = "" if job.output is None else "; what was there stays, and the same command goes on from it"
     return FileError(f"{job.output or 'standard output'} can't be written: {error.strerror}{kept}")
 
 
-def _summary(job: Job, model: str, done: Committed, rows: int, seconds: float) -> str:
+def _summary(job: Job, model: str, done: Commit, rows: int, seconds: float) -> str:
     rate = f", {rows / seconds:,.0f} rows/s" if rows and seconds else ""
     cut = f"; {done.cut:,} were longer than the model reads and were cut" if done.cut else ""
     bad = f"; {done.bad_rows:,} have no vector, {job.output}.bad.jsonl says why" if done.bad_rows else ""

@@ -1,4 +1,7 @@
-"""What one run is to do, checked before anything is loaded or written; its input opened, its output begun."""
+"""Jobs: which rows become which vectors in which file, checked before anything is loaded or written.
+
+A job opens its input and begins its output. Knows no flags and no model.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,19 +18,20 @@ from .formats.block import Shape, Writer
 from .formats.readers import RowReader
 from .formats.source import Source
 from .formats.writers import NpyWriter
-from .sinks import Files, Pipe, Sink
+from .sinks import FileSink, Sink, StdoutSink
 
 INPUTS = {
     ".txt": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
 }  # fmt: skip
-"""Formats by the ends of names."""
+"""Formats of inputs by the ends of names."""
 OUTPUTS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".npy": "npy", ".parquet": "parquet"}
+"""Formats of outputs by the ends of names."""
 _OWN_COLUMNS = ("row", "embedding", "token_count", "truncated", "scale")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which rows, with which options, to where. Paths are None for standard input and output."""
+    """Rows to embed, the options, and where the vectors go. Paths are None for standard input and output."""
 
     input: Path | None
     output: Path | None
@@ -36,16 +40,16 @@ class Job:
     column: str | None
     keep: Sequence[str]
     overwrite: bool
-    asked: EmbedOptions
+    options: EmbedOptions
 
     def check(self) -> None:
-        """Raises SettingsError for what can't be had, FileError for an output that can't be written."""
+        """Check the job. Raises SettingsError for what can't be had, FileError for an output that can't be written."""
         self.check_options()
         if self.output is not None:
             _must_be_writable(self.output, self.input)
 
     def check_options(self) -> None:
-        """Raises SettingsError for what can't be had, whatever is on the disk."""
+        """Check what doesn't depend on the disk. Raises SettingsError for what can't be had."""
         if self.input_format == "txt" and (self.column is not None or self.keep):
             raise SettingsError("a text file has no columns: --column and --keep are for csv, jsonl and parquet")
         if self.input is None and self.input_format == "parquet":
@@ -54,7 +58,7 @@ class Job:
             raise SettingsError(f"only jsonl goes to standard output; name a file for {self.output_format}")
         if self.output_format == "npy" and self.keep:
             raise SettingsError("npy holds vectors only: --keep is for jsonl and parquet")
-        if self.output_format == "npy" and self.asked.get("encoding") == "int8":
+        if self.output_format == "npy" and self.options.get("encoding") == "int8":
             raise SettingsError("npy has no place for the scales of int8; write parquet or jsonl")
         for index, name in enumerate(self.keep):
             if name in _OWN_COLUMNS or name in self.keep[:index]:
@@ -75,10 +79,10 @@ class Job:
 
     def sink(self, reader: RowReader, engine: BulkEngine, files: ExitStack) -> Sink:
         """Begin the output, or go on with it; `files` close it."""
-        writer = self._writer(shape_of(self.asked, engine), reader, engine)
+        writer = self._writer(shape_of(self.options, engine), reader, engine)
         if self.output is None:
-            return Pipe(writer, sys.stdout.buffer, sys.stderr.buffer)
-        sink = Files(self.output, writer, self._identity(reader, engine), overwrite=self.overwrite)
+            return StdoutSink(writer, sys.stdout.buffer, sys.stderr.buffer)
+        sink = FileSink(self.output, writer, self._identity(reader, engine), overwrite=self.overwrite)
         files.callback(sink.close)
         return sink
 
@@ -94,7 +98,7 @@ class Job:
         return JsonWriter(self.keep)
 
     def _identity(self, reader: RowReader, engine: BulkEngine) -> dict[str, Any]:
-        """What the same job has in common with itself: whatever the output's bytes depend on."""
+        """Return everything that the output's bytes depend on: the same job has the same."""
         return {
             "model": engine.model,
             "precision": engine.precision,
@@ -104,24 +108,24 @@ class Job:
             "column": reader.column,
             "kept columns": list(self.keep),
             "kept types": str(reader.kept_types),
-            **self.asked,
+            **self.options,
         }
 
 
-def shape_of(asked: EmbedOptions, engine: BulkEngine) -> Shape:
-    """Of the vectors that are asked for. Raises RequestError where the model of `engine` has none of that size."""
-    dimension = asked.get("dimensions") or engine.dimension
+def shape_of(options: EmbedOptions, engine: BulkEngine) -> Shape:
+    """Return the shape of vectors by these options. Raises RequestError where the model of `engine` has none such."""
+    dimension = options.get("dimensions") or engine.dimension
     sizes = (*engine.nested_dimensions, engine.dimension)
     if dimension not in sizes:
         offered = ", ".join(map(str, sizes))
         raise RequestError(f"{dimension} dimensions can't be had; this model offers {offered}", field="dimensions")
-    return Shape.of(dimension, asked.get("encoding", "float32"))
+    return Shape.of(dimension, options.get("encoding", "float32"))
 
 
-def format_of(path: Path | None, asked: str | None, known: Mapping[str, str], *, piped: str, flag: str) -> str:
-    """`asked`, or what the name of `path` ends in. Raises SettingsError where that is none of `known`."""
-    if asked is not None:
-        return asked
+def format_of(path: Path | None, given: str | None, known: Mapping[str, str], *, piped: str, flag: str) -> str:
+    """Return `given`, or the format that the name of `path` ends in. Raises SettingsError where `known` has none."""
+    if given is not None:
+        return given
     if path is None:
         return piped
     suffix = (path.with_suffix("") if path.suffix == ".gz" and flag == "--input-format" else path).suffix.lower()

@@ -1,4 +1,4 @@
-"""How far an output has got, in a file beside it that is never half written. Knows neither rows nor vectors."""
+"""Progress of an output, in a journal beside it that is never half written. Knows neither rows nor vectors."""
 
 import json
 import os
@@ -17,20 +17,20 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
-    """What is on the disk for certain."""
+class Commit:
+    """State of an output that is on the disk for certain."""
 
     rows: int = 0
-    """Of the input, whose vectors or reasons are there."""
+    """Number of the input's rows whose vectors or reasons are there."""
     digest: str = ""
-    """Of those rows."""
+    """Digest of those rows."""
     output_bytes: int = 0
     bad_bytes: int = 0
     bad_rows: int = 0
     cut: int = 0
-    """Sentences that were longer than the model reads."""
+    """Number of sentences that were longer than the model reads."""
     is_whole: bool = False
-    """Whether all of it is there, and files only have to be given their names."""
+    """True if all of it is there, and files only have to be given their names."""
 
 
 class Journal:
@@ -39,21 +39,21 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> tuple[dict[str, Any], Committed] | None:
-        """The job that it is about, and how far that got; None where there is no journal. Raises FileError."""
+    def read(self) -> tuple[dict[str, Any], Commit] | None:
+        """Return the job that it is about, and how far that got; None where there is no journal. Raises FileError."""
         try:
             content = json.loads(self.path.read_bytes())
             if content["journal"] != _FORMAT:
                 raise ValueError("another format")
-            return content["job"], Committed(**content["committed"])
+            return content["job"], Commit(**content["committed"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise FileError(f"{self.path} can't be read as a journal ({type(error).__name__}); remove it") from None
 
-    def write(self, job: Mapping[str, Any], committed: Committed) -> None:
+    def write(self, job: Mapping[str, Any], commit: Commit) -> None:
         """Replace it: after a crash at any moment it is the old one or the new one."""
-        content = json.dumps({"journal": _FORMAT, "job": job, "committed": asdict(committed)}, indent=1)
+        content = json.dumps({"journal": _FORMAT, "job": job, "committed": asdict(commit)}, indent=1)
         new = self.path.with_name(self.path.name + ".new")
         with new.open("w", encoding="utf-8") as file:
             file.write(content)
@@ -63,29 +63,29 @@ class Journal:
         sync(self.path.parent)
 
     def remove(self) -> None:
-        """There is nothing to go on with."""
+        """Remove it: there is nothing to go on with."""
         self.path.unlink(missing_ok=True)
         self.path.with_name(self.path.name + ".new").unlink(missing_ok=True)
         sync(self.path.parent)
 
 
-class TakenError(FileError):
+class OutputLockedError(FileError):
     """Another run writes the same output."""
 
 
 def lock(file: BinaryIO, path: Path) -> None:
-    """Let no other run write `file`, opened at `path`, until it is closed. Raises TakenError where one does."""
+    """Lock `file`, opened at `path`, against other runs until it is closed. Raises OutputLockedError."""
     if sys.platform != "win32":
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TakenError(f"another run is writing {path}") from None
+            raise OutputLockedError(f"another run is writing {path}") from None
     if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
-        raise TakenError(f"another run has just finished {path}")
+        raise OutputLockedError(f"another run has just finished {path}")
 
 
 def sync(path: Path) -> None:
-    """See to it that what is written to `path`, a file or the names in a folder, survives a crash of the machine."""
+    """Make what was written to `path`, a file or the names in a folder, survive a crash of the machine."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""How far a run is, for a person: a bar with its rate and the time left. Knows nothing of the work."""
+"""Progress of a run as a bar for a person, with its rate and the time left. Knows nothing of the work."""
 
 import sys
 import threading
@@ -16,9 +16,9 @@ _EVERY_S = 0.5
 
 @contextmanager
 def bar(total: int | None, *, done_rows: int, is_shown: bool) -> Iterator[Callable[[Window], None]]:
-    """A bar on standard error, of `total` in the units of windows' positions; without one, rows are counted.
+    """Show a bar on standard error, of `total` in the units of windows' positions; without one, rows are counted.
 
-    What it gives is told of each window that is done. `done_rows` were done before, and aren't counted in the rate.
+    Yields a function to call with each window that is done. `done_rows` were done before, and aren't in the rate.
     """
     if not is_shown:
         yield lambda _: None
@@ -47,10 +47,10 @@ def bar(total: int | None, *, done_rows: int, is_shown: bool) -> Iterator[Callab
 
 
 @contextmanager
-def files_bar(files: int, total_bytes: int, look: Callable[[], tuple[int, int]]) -> Iterator[Callable[[], None]]:
-    """A bar on standard error, of the inputs' bytes, with files and rows; `look` says bytes and rows that are done.
+def files_bar(files: int, total_bytes: int, totals: Callable[[], tuple[int, int]]) -> Iterator[Callable[[], None]]:
+    """Show a bar on standard error, of the inputs' bytes, with files and rows; `totals` counts bytes and rows done.
 
-    What it gives is told of each file that is done. A thread looks, so that nobody else has to.
+    Yields a function to call for each file that is done. A thread of its own calls `totals` now and then.
     """
     stopped, done_files, began = threading.Event(), 0, time.monotonic()
 
@@ -58,13 +58,13 @@ def files_bar(files: int, total_bytes: int, look: Callable[[], tuple[int, int]])
         nonlocal done_files
         done_files += 1
 
-    with click.progressbar(length=total_bytes or 1, file=sys.stderr, item_show_func=lambda said: said) as shown:
+    with click.progressbar(length=total_bytes or 1, file=sys.stderr, item_show_func=lambda line: line) as shown:
 
         def show() -> None:
-            done_bytes, rows = look()
+            done_bytes, rows = totals()
             rate = rows / max(time.monotonic() - began, 1e-9)
-            said = f"{done_files:,} of {files:,} files  {rows:,} rows  {rate:,.0f} rows/s"
-            shown.update(max(done_bytes - shown.pos, 0), said)
+            line = f"{done_files:,} of {files:,} files  {rows:,} rows  {rate:,.0f} rows/s"
+            shown.update(max(done_bytes - shown.pos, 0), line)
 
         def keep_showing() -> None:
             while not stopped.wait(_EVERY_S):

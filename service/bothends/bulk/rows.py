@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..chunks import WINDOW, WINDOW_CHARS
+from ..text import unicode_problem
 
 MOST_CHARS = 65536
-"""Of a sentence: a server's own limit, unless it was told otherwise."""
+"""Most characters of a sentence: a server's own limit by default."""
 _FIRST = 64
-"""Rows of the first window where somebody waits for the first answer; each further one is twice as large."""
+"""Rows of the first window where a person waits for the first answer; each further one is twice as large."""
 
 
 class Row(NamedTuple):
@@ -19,7 +20,7 @@ class Row(NamedTuple):
     text: str
     problem: str | None = None
     kept: tuple[Any, ...] = ()
-    """Of the columns that are to be kept, in their order."""
+    """Values of the columns that are to be kept, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +28,42 @@ class Window:
     """Rows that are embedded together, then written and committed together."""
 
     first: int
-    """The first one's number in the input, from 0."""
+    """Number of the first row in the input, from 0."""
     rows: list[Row]
     digest: str
-    """Of all rows of the input up to its end."""
+    """Digest of all rows of the input up to the window's end."""
     position: int
-    """Where the input stood then, in its reader's units."""
+    """Position of the input at the window's end, in its reader's units."""
 
     @property
     def end(self) -> int:
-        """The number of the row after it."""
+        """Number of the row after the window."""
         return self.first + len(self.rows)
 
 
 def row(text: object, kept: tuple[Any, ...] = ()) -> Row:
-    """A row whose sentence is `text`, or the reason why it can't be one."""
+    """Make a row whose sentence is `text`, or that holds the reason why it can't be one."""
     if not isinstance(text, str):
         return Row("", "is null, not a string" if text is None else f"is no string ({type(text).__name__})", kept)
     if len(text) > MOST_CHARS:
         return Row("", f"has {len(text)} characters; the limit is {MOST_CHARS}", kept)
     if not text or text.isspace():
         return Row("", "is empty; a sentence needs at least one word", kept)
-    if not all(map(is_unicode, (text, *kept))):
-        return Row("", "is no valid UTF-8", tuple(value if is_unicode(value) else None for value in kept))
+    if not all(map(_is_unicode, (text, *kept))):
+        return Row("", "is no valid UTF-8", tuple(value if _is_unicode(value) else None for value in kept))
     return Row(text, None, kept)
 
 
-def is_unicode(value: object) -> bool:
-    """Whether `value`, where it is text, is no half of a surrogate pair and no byte that was no UTF-8."""
-    try:
-        return not isinstance(value, str) or value.isascii() or bool(value.encode())
-    except UnicodeEncodeError:
-        return False
+def _is_unicode(value: object) -> bool:
+    """Return whether `value` isn't text, or text that has UTF-8: no half of a surrogate pair, no byte that was none."""
+    return not isinstance(value, str) or unicode_problem(value) is None
 
 
 def windows(rows: Iterable[Row | None], position: Callable[[], int], *, eager: bool) -> Iterator[Window | None]:
-    """All of `rows`, cut by their count and by how much they hold: the same rows are always cut alike.
+    """Cut `rows` into windows by their count and by how much they hold: the same rows are always cut alike.
 
-    Unless `eager`: then somebody waits for answers, the first windows are small, and None in `rows` (nothing more has
-    come yet) ends one, and is passed on.
+    Where `eager` they aren't: a person waits for answers, so the first windows are small, and None in `rows` (nothing
+    more has come yet) ends one, and is passed on.
     """
     digest, first, gathered, chars = hashlib.sha256(), 0, list[Row](), 0
     most = _FIRST if eager else WINDOW

@@ -1,4 +1,7 @@
-"""An input through an engine into a sink: windows in flight, written in order. Knows no format, file or model."""
+"""Rows of an input through an engine into a sink: several windows at once, written in order.
+
+Knows no format, file or model.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -8,22 +11,22 @@ from ..errors import SettingsError
 from .engines import BulkEngine
 from .formats.block import Block
 from .formats.readers import RowReader
-from .journal import Committed
+from .journal import Commit
 from .rows import Window, windows
 from .sinks import Sink
 
 _IN_FLIGHT = 4
 """Windows that are computed at once; one more is written meanwhile. They have fair turns and so end close together:
-with two, the model found nothing to do for a tenth of the time, while the next ones were tokenised."""
+with two, the model had nothing to do for a tenth of the time, while the next ones were tokenised."""
 
 
-def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Window], None]) -> Committed:
-    """Embed what `sink` hasn't yet of what `reader` reads. `advance` hears of each window that is done.
+def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Window], None]) -> Commit:
+    """Embed the rows of `reader` that `sink` doesn't have yet. `advance` is called with each window that is done.
 
-    Raises SettingsError where the input isn't what the sink's rows were read from. What was taken by the sink when
-    something is raised stays there.
+    Raises SettingsError where the input isn't the one that the sink's rows were read from. Rows that the sink has when
+    something is raised stay there.
     """
-    if not sink.done.is_whole:
+    if not sink.committed.is_whole:
         with ThreadPoolExecutor(_IN_FLIGHT, "bothends-bulk") as pool:
             try:
                 _embed(reader, engine, sink, advance, pool)
@@ -31,7 +34,7 @@ def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Wi
                 engine.stop()
                 raise
     sink.finish()
-    return sink.done
+    return sink.committed
 
 
 def _embed(
@@ -41,12 +44,12 @@ def _embed(
 
     def settle() -> None:
         window, block = waiting.popleft()
-        sink.take(block.result(), window.digest)
+        sink.write(block.result(), window.digest)
         advance(window)
 
-    every = windows(reader.rows, reader.position, eager=sink.is_watched)
-    for window in _left(every, sink.done, advance):
-        if window is None:  # nothing more has come: whoever waits for answers gets them all
+    every = windows(reader.rows, reader.position, eager=sink.is_interactive)
+    for window in _left(every, sink.committed, advance):
+        if window is None:  # nothing more has come: a person who waits for answers gets them all
             while waiting:
                 settle()
             continue
@@ -57,10 +60,8 @@ def _embed(
         settle()
 
 
-def _left(
-    every: Iterator[Window | None], done: Committed, advance: Callable[[Window], None]
-) -> Iterator[Window | None]:
-    """The windows after those that are done, which must be the very same as then."""
+def _left(every: Iterator[Window | None], done: Commit, advance: Callable[[Window], None]) -> Iterator[Window | None]:
+    """Yield the windows after those that are done. Raises SettingsError where those aren't the very same as then."""
     end, digest = 0, ""
     while end < done.rows and (window := next(every, None)) is not None:
         end, digest = window.end, window.digest
@@ -73,7 +74,7 @@ def _left(
 
 
 def _block(engine: BulkEngine, window: Window) -> Block:
-    """`window` with the vectors of its good rows."""
+    """Embed the good rows of `window`."""
     readable = [place for place, row in enumerate(window.rows) if row.problem is None]
     problems = {place: row.problem for place, row in enumerate(window.rows) if row.problem is not None}
     found = None

@@ -1,4 +1,4 @@
-"""Blocks to where they are kept: files that a killed run goes on with, or standard output. Knows no format.
+"""Blocks to files that a killed run goes on with, or to standard output. Knows no format.
 
 While it is written, OUTPUT stands in OUTPUT.partial, and OUTPUT.journal says how much of it is on the disk for certain.
 When a run goes on, what came after that is cut off: so no row is there twice, and none is lost.
@@ -14,64 +14,64 @@ from typing import Any, BinaryIO, Protocol, Self
 from ..errors import FileError, SettingsError
 from .formats.block import Block, Writer
 from .formats.writers import bad_line
-from .journal import Committed, Journal, lock, sync
+from .journal import Commit, Journal, lock, sync
 
 _BUFFER = 1 << 20
 
 
 class Sink(Protocol):
-    """Takes blocks in order."""
+    """Destination of blocks, which come in order."""
 
-    done: Committed
-    """What is there already."""
-    is_watched: bool
-    """Whether somebody waits for each answer."""
+    committed: Commit
+    """State of what is there already."""
+    is_interactive: bool
+    """True if a person waits for each answer."""
 
-    def take(self, block: Block, digest: str) -> None:
-        """Keep it; `digest` is of all rows up to its end."""
+    def write(self, block: Block, digest: str) -> None:
+        """Write `block`. `digest` is of all rows up to its end."""
         ...
 
     def finish(self) -> None:
-        """All blocks were taken."""
+        """Finish the output, after the last block."""
         ...
 
     def close(self) -> None:
-        """Let go of what is open, finished or not."""
+        """Close what is open, finished or not."""
         ...
 
 
-class Pipe:
-    """Standard output; about bad rows, standard error."""
+class StdoutSink:
+    """Standard output, and standard error for bad rows."""
 
-    is_watched = True
+    is_interactive = True
 
     def __init__(self, writer: Writer, output: BinaryIO, errors: BinaryIO) -> None:
-        self.done = Committed()
+        self.committed = Commit()
         self._writer, self._output, self._errors = writer, output, errors
 
-    def take(self, block: Block, digest: str) -> None:
-        """Write it, and hold nothing back. Raises BrokenPipeError where nobody reads any more."""
+    def write(self, block: Block, digest: str) -> None:
+        """Write `block`, and flush it. Raises BrokenPipeError where the reader is gone."""
         _write(block, self._writer, self._output, self._errors)
         self._errors.flush()
         self._output.flush()
-        self.done = _after(self.done, block, digest)
+        self.committed = _after(self.committed, block, digest)
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Leave everything: each block was flushed."""
 
     def close(self) -> None:
-        """They are the process's, not this one's."""
+        """Leave both streams open: they are the process's."""
 
 
-class Files:
-    """An output file, the one about bad rows beside it, and the journal."""
+class FileSink:
+    """An output file, the file about bad rows beside it, and the journal."""
 
-    is_watched = False
+    is_interactive = False
 
     def __init__(self, output: Path, writer: Writer, job: Mapping[str, Any], *, overwrite: bool) -> None:
         """Go on with what the same `job` has left, or begin.
 
-        Raises SettingsError where a finished output is there, or another job's unfinished one, and they mayn't be
+        Raises SettingsError where a finished output is there, or another job's unfinished one, and they may not be
         overwritten; FileError where files aren't what the journal says; OSError where they can't be written.
         """
         self.output, self.bad = output, _beside(output, ".bad.jsonl")
@@ -80,37 +80,37 @@ class Files:
         self._journal = Journal(_beside(output, ".journal"))
         self._job, self._writer = job, writer
         self._open: list[BinaryIO] = []
-        left = self._left(overwrite=overwrite)
-        self.done = left or Committed()
-        if self.done.is_whole:
+        unfinished = self._unfinished(overwrite=overwrite)
+        self.committed = unfinished or Commit()
+        if self.committed.is_whole:
             return
         try:
             self._file, self._bad_file = self._opened(self._partial), self._opened(self._bad_partial)
             lock(self._file, self._partial)
-            if left is None:
+            if unfinished is None:
                 self._journal.remove()
-            _cut(self._file, self._partial, self.done.output_bytes)
-            _cut(self._bad_file, self._bad_partial, self.done.bad_bytes)
-            if left is None:
+            _truncate(self._file, self._partial, self.committed.output_bytes)
+            _truncate(self._bad_file, self._bad_partial, self.committed.bad_bytes)
+            if unfinished is None:
                 self._file.write(writer.head())
-                self._commit(self.done)
+                self._commit(self.committed)
         except BaseException:
             self.close()
             raise
 
-    def take(self, block: Block, digest: str) -> None:
-        """Write it and see it on the disk."""
+    def write(self, block: Block, digest: str) -> None:
+        """Write `block`, and wait until it is on the disk."""
         _write(block, self._writer, self._file, self._bad_file)
-        self._commit(_after(self.done, block, digest))
+        self._commit(_after(self.committed, block, digest))
 
     def finish(self) -> None:
         """Give the files their names. A step that was done before a kill is skipped."""
-        if not self.done.is_whole:
-            self._writer.seal(self._partial, self._sealed, self.done.rows)
+        if not self.committed.is_whole:
+            self._writer.seal(self._partial, self._sealed, self.committed.rows)
             sync(self._sealed)
-            self.done = replace(self.done, is_whole=True)
-            self._journal.write(self._job, self.done)
-        if not self.done.bad_rows:
+            self.committed = replace(self.committed, is_whole=True)
+            self._journal.write(self._job, self.committed)
+        if not self.committed.bad_rows:
             for path in (self.bad, self._bad_partial):
                 path.unlink(missing_ok=True)
         elif self._bad_partial.exists():
@@ -133,16 +133,16 @@ class Files:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _left(self, *, overwrite: bool) -> Committed | None:
-        """What is there of this job; None to begin."""
+    def _unfinished(self, *, overwrite: bool) -> Commit | None:
+        """Return what is there of this job; None where it begins."""
         found = self._journal.read()
         if found is None:
             if self.output.exists() and not overwrite:
                 raise SettingsError(f"{self.output} is there already; --overwrite replaces it")
             return None
-        job, committed = found
+        job, commit = found
         if job == self._job:
-            return committed
+            return commit
         if overwrite:
             return None
         name = next(name for name in {**self._job, **job} if job.get(name) != self._job.get(name))
@@ -157,20 +157,20 @@ class Files:
         self._open.append(file)
         return file
 
-    def _commit(self, done: Committed) -> None:
+    def _commit(self, done: Commit) -> None:
         for file in (self._file, self._bad_file):
             file.flush()
             os.fsync(file.fileno())
-        self.done = replace(done, output_bytes=self._file.tell(), bad_bytes=self._bad_file.tell())
-        self._journal.write(self._job, self.done)
+        self.committed = replace(done, output_bytes=self._file.tell(), bad_bytes=self._bad_file.tell())
+        self._journal.write(self._job, self.committed)
 
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _cut(file: BinaryIO, path: Path, size: int) -> None:
-    """Let `file` end after `size` bytes, and go on there."""
+def _truncate(file: BinaryIO, path: Path, size: int) -> None:
+    """Cut `file` off after `size` bytes, and go on there. Raises FileError where it has fewer."""
     if (found := file.seek(0, os.SEEK_END)) < size:
         raise FileError(f"{path} has {found} bytes where its journal says {size}; --overwrite begins anew")
     file.truncate(size)
@@ -184,8 +184,8 @@ def _write(block: Block, writer: Writer, output: BinaryIO, bad: BinaryIO) -> Non
         output.write(piece)
 
 
-def _after(done: Committed, block: Block, digest: str) -> Committed:
-    """What is there with `block`, but for the bytes."""
+def _after(done: Commit, block: Block, digest: str) -> Commit:
+    """Return `done` with `block` added, but for the bytes."""
     return replace(
         done,
         rows=block.first + len(block.rows),

@@ -1,4 +1,4 @@
-"""The command line's flags for calling a server, to how it is reached. A key is never a flag: `ps` shows those."""
+"""Flags for calling a server to a client that reaches it. A key is never a flag: `ps` shows those."""
 
 import os
 import warnings
@@ -15,11 +15,11 @@ from ..errors import SettingsError
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _RETRY = Retry(attempts=3)
-"""A person who waits for an answer would rather know now."""
+"""Retries of a short command: a person who waits for an answer would rather know now."""
 
 
 def server_options(command: FunctionT) -> FunctionT:
-    """Where the server is, and how it is known to be the right one."""
+    """Add the flags that say where the server is, and how it is known to be the right one."""
     file = click.Path(dir_okay=False, path_type=Path)
     for option in reversed(
         [
@@ -38,7 +38,7 @@ def server_options(command: FunctionT) -> FunctionT:
 
 
 def key_options(command: FunctionT) -> FunctionT:
-    """Who calls."""
+    """Add the flag that says which key the caller has."""
     file = click.Path(dir_okay=False, path_type=Path)
     return click.option(
         "--api-key-file", type=file, envvar="BOTHENDS_API_KEY_FILE",
@@ -47,12 +47,12 @@ def key_options(command: FunctionT) -> FunctionT:
 
 
 def identity(*, tls: bool, ca: Path | None, cert: Path | None, key: Path | None, server_name: str | None) -> TLS | None:
-    """What `--tls` and its companions say; None for no TLS."""
+    """Return what `--tls` and its companions say; None for no TLS."""
     return TLS(ca, cert, key, server_name) if tls or ca or cert or key or server_name else None
 
 
 def connect(server: str, *, timeout_s: float, api_key_file: Path | None, retry: Retry = _RETRY, **tls: Any) -> Client:
-    """A client as the flags say. What it would warn of, a person reads as one line."""
+    """Make a client from the flags. Its warnings are printed, a line each."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         client = Client(

@@ -1,85 +1,36 @@
-"""`bothends embed`: words in, and what they ask for begun. What a format needs is imported when it is asked for."""
+"""`bothends embed`: flags to a few sentences' vectors, shown, or to a run over files. Imports formats when needed."""
 
+import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.core import ParameterSource
 
 from ..bulk.engines import BulkEngine, LocalEngine, RemoteEngine
-from ..bulk.execute import do
+from ..bulk.execute import execute
 from ..bulk.job import INPUTS, OUTPUTS, Job, format_of
 from ..client.retry import Retry
 from ..embeddings import Embeddings
 from ..errors import SettingsError
-from ..options import EmbedOptions, Encoding, Truncation
-from ..settings import Precision
-from . import embed_few
+from ..options import EmbedOptions, Options
 from .client_options import connect, key_options, server_options
+from .embed_options import file_options, vector_options
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
 
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _TIMEOUT_S, _FILE_TIMEOUT_S = 30.0, 300.0
 _PERSISTENCE = Retry(attempts=1000, longest_wait_s=5.0, burst=100_000)
-"""A long run outlasts a restart of its servers, within each request's time."""
+"""Retries of a run over a file, which outlasts a restart of its servers, within each request's time."""
 _LOCAL = ("device", "engine", "precision", "workers")
-"""Of a model in this process."""
+"""Flags of a model in this process."""
 _CONNECTION = ("server", "tls", "ca", "cert", "key", "server_name", "api_key_file")
-
-
-def vector_options(command: FunctionT) -> FunctionT:
-    """What is asked of the vectors."""
-    for option in reversed(
-        [
-            click.option("--truncation", type=click.Choice(get_args(Truncation)), default="start", show_default=True,
-                         help="Of a sentence longer than the model reads: keep its start or its end, or refuse it."),
-            click.option("--normalize", is_flag=True, help="Scale each vector to length 1."),
-            click.option("--dimensions", type=int, help="Numbers a vector; a size that the model was trained for."),
-            click.option("--encoding", type=click.Choice(get_args(Encoding)), default="float32", show_default=True,
-                         help="How numbers are written."),
-        ]
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def file_options(command: FunctionT) -> FunctionT:
-    """Which file, to which file."""
-    file = click.Path(allow_dash=True)  # no Path: it would make one slash of the two in s3://
-    for option in reversed(
-        [
-            click.option("--input", "source", type=file, metavar="FILE",
-                         help="Sentences: .txt (one a line), .csv, .tsv, .jsonl, also .gz, or .parquet; - is stdin. "
-                         "With --engine ray also a folder, a pattern, or a URL of them."),
-            click.option("--output", type=file, metavar="FILE",
-                         help="Vectors: .parquet, .npy or .jsonl; - (the default) is stdout, as jsonl. "
-                         "With --engine ray a folder or its URL, of parquet unless --output-format says otherwise."),
-            click.option("--column", help="Which column holds the sentences; needed where several could."),
-            click.option("--keep", multiple=True, metavar="COLUMN",
-                         help="A column to copy to the output (parquet, jsonl); may be given several times."),
-            click.option("--overwrite", is_flag=True, help="Replace an output that is there, or was begun otherwise."),
-            click.option("--input-format", type=click.Choice(list(dict.fromkeys(INPUTS.values()))),
-                         help="Where the name doesn't say so."),
-            click.option("--output-format", type=click.Choice(list(dict.fromkeys(OUTPUTS.values()))), help="The same."),
-            click.option("--bundle", type=click.Path(path_type=Path),
-                         help="Embed in this process, by the model in that folder."),
-            click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where that runs."),
-            click.option("--engine", type=click.Choice(["auto", "onnxruntime", "native", "ray"]),
-                         help="By what, on a CPU; ray: many files at once, by models on a Ray cluster."),
-            click.option("--address", envvar="RAY_ADDRESS", metavar="HOST:PORT",
-                         help="The Ray cluster; by default one is started here for the run.  [env: RAY_ADDRESS]"),
-            click.option("--precision", type=click.Choice(get_args(Precision)),
-                         help="Of the native engine; below float32 is faster and less exact."),
-            click.option("--workers", type=int,
-                         help="Its runs at once on a CPU; by default one a core. With --engine ray, a model's CPUs."),
-        ]
-    ):  # fmt: skip
-        command = option(command)
-    return command
+"""Flags of a connection to servers."""
+_SHOWN_NUMBERS = 4
+_SHOWN_COSINES = 10
 
 
 @click.command(short_help="Embed sentences, or files of them.")
@@ -106,48 +57,81 @@ def embed(ctx: click.Context, /, sentences: tuple[str, ...], source: str | None,
     was stopped or killed goes on where it was when the same command is given again.
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    if {"bundle", "server"} <= given:
-        raise SettingsError("--bundle embeds in this process, --server elsewhere; give one of them")
     if sentences == ("-",) and source is None:
         sentences, source = (), "-"
+    names_servers = ctx.get_parameter_source("server") is not ParameterSource.DEFAULT
+    is_local = "bundle" in given or (source is not None and not names_servers)
+    is_ray = flags["engine"] == "ray"
+    _check(given, sentences, source, as_json=as_json, is_local=is_local, is_ray=is_ray)
+    options = cast("EmbedOptions", {name: flags.pop(name) for name in EmbedOptions.__annotations__})
+    connection = {name: flags.pop(name) for name in _CONNECTION}
+    if source is None:
+        _check_few(given, options, as_json=as_json)
+        _show(sentences, _few(sentences, options, connection, **flags), as_json=as_json)
+    elif is_ray:
+        ctx.exit(_files(source, options, **flags))
+    else:
+        ctx.exit(_file(source, options, None if is_local else connection, **flags))
+
+
+def _check(
+    given: set[str], sentences: tuple[str, ...], source: str | None, *, as_json: bool, is_local: bool, is_ray: bool
+) -> None:
+    """Check that the flags `given` go together. Raises SettingsError."""
+    if {"bundle", "server"} <= given:
+        raise SettingsError("--bundle embeds in this process, --server elsewhere; give one of them")
     if bool(sentences) == (source is not None):
         raise SettingsError("give SENTENCES, or --input FILE, or - for sentences from stdin; one of these")
     if as_json and source is not None:
         raise SettingsError("--json is for SENTENCES; what a file becomes, --output says")
-    names_servers = ctx.get_parameter_source("server") is not ParameterSource.DEFAULT
-    is_local = "bundle" in given or (source is not None and not names_servers)
     if not is_local and (of_server := given & set(_LOCAL)):
         raise SettingsError(f"--{min(of_server)} is for a model in this process; a server has its own")
-    is_ray = flags["engine"] == "ray"
     if "address" in given and not is_ray:
         raise SettingsError("--address is for --engine ray")
-    asked = cast("EmbedOptions", {name: flags.pop(name) for name in EmbedOptions.__annotations__})
-    connection = {name: flags.pop(name) for name in _CONNECTION}
-    if source is None:
-        _check_few(given, asked, as_json=as_json)
-        embed_few.show(sentences, _few(sentences, asked, connection, **flags), as_json=as_json)
-    elif is_ray:
-        ctx.exit(_files(source, asked, **flags))
-    else:
-        ctx.exit(_file(source, asked, None if is_local else connection, **flags))
 
 
-def _check_few(given: set[str], asked: EmbedOptions, *, as_json: bool) -> None:
+def _check_few(given: set[str], options: EmbedOptions, *, as_json: bool) -> None:
+    """Check that no flag is for files. Raises SettingsError."""
     for name in ("output", "column", "keep", "overwrite", "input_format", "output_format"):
         if name in given:
             raise SettingsError(f"--{name.replace('_', '-')} is for files; name one with --input")
-    if asked["encoding"] != "float32" and not as_json:
+    if options["encoding"] != "float32" and not as_json:
         raise SettingsError("--encoding is for files and --json")
 
 
 def _few(
-    sentences: tuple[str, ...], asked: EmbedOptions, connection: dict[str, Any], *, bundle: Path | None, **flags: Any
+    sentences: tuple[str, ...], options: EmbedOptions, connection: dict[str, Any], *, bundle: Path | None, **flags: Any
 ) -> Embeddings:
     if bundle is None:
         with connect(timeout_s=flags["timeout"] or _TIMEOUT_S, **connection) as client:
-            return client.embed(sentences, **asked)
+            return client.embed(sentences, **options)
     with _load(bundle, flags) as encoder:
-        return encoder.embed(sentences, **asked)
+        return encoder.embed(sentences, **options)
+
+
+def _show(sentences: Sequence[str], found: Embeddings, *, as_json: bool) -> None:
+    """Print the embeddings of `sentences`, as JSON or as a table."""
+    if not as_json:
+        click.echo(_table(sentences, found))
+        return
+    for index, (row, count, truncated) in enumerate(zip(found.rows, found.token_counts, found.truncated, strict=True)):
+        line = {"embedding": row.tolist(), "token_count": count, "truncated": truncated}
+        click.echo(json.dumps(line if found.scales is None else {**line, "scale": float(found.scales[index])}))
+
+
+def _table(sentences: Sequence[str], found: Embeddings) -> str:
+    """Return lines of tokens, the first numbers of each vector, and the cosines between all pairs."""
+    lines = [f"{found.rows.shape[1]} numbers a sentence (model version {found.model_version})", ""]
+    for index, (sentence, row, count, cut) in enumerate(
+        zip(sentences, found.rows, found.token_counts, found.truncated, strict=True)
+    ):
+        numbers = " ".join(f"{value:+.3f}" for value in row[:_SHOWN_NUMBERS])
+        lines.append(f"{index:>3}  {numbers} …  {count:>3} tokens{' (cut)' if cut else ''}  {sentence}")
+    if 1 < len(sentences) <= _SHOWN_COSINES:
+        unit = Options(normalize=True).shaped(found.rows)
+        lines += ["", "cosine " + "".join(f"{index:>7}" for index in range(len(unit)))]
+        lines += [f"{index:>6} " + "".join(f"{value:7.3f}" for value in row) for index, row in enumerate(unit @ unit.T)]
+    return "\n".join(lines)
 
 
 def _load(bundle: Path | None, flags: dict[str, Any]) -> "Encoder":
@@ -156,8 +140,8 @@ def _load(bundle: Path | None, flags: dict[str, Any]) -> "Encoder":
     return Encoder.load(bundle, **{name: flags[name] for name in _LOCAL if flags[name] is not None})
 
 
-def _files(source: str, asked: EmbedOptions, **flags: Any) -> int:
-    """The exit code."""
+def _files(source: str, options: EmbedOptions, **flags: Any) -> int:
+    """Embed many files on a Ray cluster; return the exit code."""
     if "-" in (source, flags["output"] or "-"):
         raise SettingsError("--engine ray reads and writes files: --input names them, --output the folder for vectors")
     from ..bulk.ray.cluster import embed as embed_files
@@ -169,12 +153,12 @@ def _files(source: str, asked: EmbedOptions, **flags: Any) -> int:
     formats = flags["input_format"], flags["output_format"] or "parquet"
     paths = absolute(source), absolute(flags["output"])
     columns = flags["column"], flags["keep"]
-    plan = Plan(*paths, *formats, *columns, flags["overwrite"], asked, bundle, model, uuid.uuid4().hex)
+    plan = Plan(*paths, *formats, *columns, flags["overwrite"], options, bundle, model, uuid.uuid4().hex)
     return embed_files(plan, flags["address"])
 
 
-def _file(source: str, asked: EmbedOptions, connection: dict[str, Any] | None, **flags: Any) -> int:
-    """The exit code."""
+def _file(source: str, options: EmbedOptions, connection: dict[str, Any] | None, **flags: Any) -> int:
+    """Embed one file; return the exit code."""
     inputs, outputs = _path(source), _path(flags["output"])
     job = Job(
         inputs,
@@ -184,18 +168,18 @@ def _file(source: str, asked: EmbedOptions, connection: dict[str, Any] | None, *
         flags["column"],
         flags["keep"],
         flags["overwrite"],
-        asked,
+        options,
     )
 
     def engine() -> BulkEngine:
         if connection is not None:
             timeout_s = flags["timeout"] or _FILE_TIMEOUT_S
-            return RemoteEngine(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), asked)
-        return LocalEngine(_load(flags["bundle"], flags), asked)
+            return RemoteEngine(connect(timeout_s=timeout_s, retry=_PERSISTENCE, **connection), options)
+        return LocalEngine(_load(flags["bundle"], flags), options)
 
-    return do(job, engine)
+    return execute(job, engine)
 
 
 def _path(path: str | None) -> Path | None:
-    """None for standard input or output."""
+    """Return the path, or None for standard input or output."""
     return None if path is None or path == "-" else Path(path)

@@ -1,4 +1,4 @@
-"""An explanation to lines for a terminal of 80 columns. Knows nothing of how it came about."""
+"""Explanations to lines for a terminal of 80 columns. Knows no model."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from ..core.explain import Explanation
 from ..validation import printable
 
 _TOKEN = 14
-"""Columns of a token."""
+"""Width of a token, in columns."""
 _BAR = 8
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def table(explanation: Explanation) -> Iterator[str]:
-    """Each direction's way to its end, token by token; then the embedding, and what is taken for it."""
+    """Yield each direction's way to its end, token by token; then the embedding, and what is mistaken for it."""
     tokens = [_short(printable(text)) for text in explanation.pieces.texts]
     yield click.style(f"{'':{_TOKEN}}  {'forward →':<22}  {'← backward':<22}  output[t]", bold=True)
     yield f"{'token':{_TOKEN}}  {'to its end':<15}{'read':>5}    {'to its end':<15}{'read':>5}    to the embedding"
@@ -39,7 +39,7 @@ def _steps(tokens: list[str], explanation: Explanation) -> Iterator[str]:
 
 
 def _state(cosine: float, read: int, *, is_end: bool) -> str:
-    """22 columns."""
+    """Return a cosine with its bar, in 22 columns."""
     text = f"{_bar(cosine):{_BAR}} {cosine:6.3f}{read:>5} {'◀' if is_end else ' '}"
     return click.style(text, fg="green", bold=True) if is_end else text
 

@@ -1,6 +1,6 @@
 """The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
 
-`serve`, `explain`, `info`, `health` and `key` live here, `embed` in bulk/; `import`, `export`, `verify`, `doctor`,
+`serve`, `explain`, `info`, `health` and `key` stand here, `embed` in embed.py; `import`, `export`, `verify`, `doctor`,
 `train` and `evaluate` come from packages that the service doesn't import, by the entry points "bothends.commands".
 """
 
@@ -27,14 +27,14 @@ _timeout_option = click.option("--timeout", default=30.0, show_default=True, hel
 
 
 class Commands(click.Group):
-    """The built-in commands and those of other packages; a bothends error is one line and an exit code."""
+    """The built-in commands and those of other packages; a bothends error becomes one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a model's life and its use."""
+        """List the built-in commands, then those of other packages."""
         return [*super().list_commands(ctx), *sorted(_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A built-in command, or one that another package registered."""
+        """Return a built-in command, or one that another package registered."""
         if (command := super().get_command(ctx, cmd_name)) is not None:
             return command
         if (plugin := _plugins().get(cmd_name)) is None:
@@ -57,7 +57,7 @@ class Commands(click.Group):
 
 
 def _extra(command: str | None, module: str | None) -> str:
-    """Which of the package's extras brings what `command` lacks."""
+    """Return the extra of the package that brings the `module` that `command` lacks."""
     if command == "embed" and module in ("orjson", "pyarrow"):
         return "bulk"
     if command == "embed" and module in ("fsspec", "ray"):
@@ -78,10 +78,10 @@ def main() -> None:
 
 
 class ServeCommand(click.Command):
-    """Its options are the settings, whose names, defaults and help stand in settings/."""
+    """A command whose options are the settings. Their names, defaults and help stand in settings/."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """One option for each setting."""
+        """Return one option for each setting."""
         from ..settings import ENV_PREFIX, Settings, flag
 
         options: list[click.Parameter] = []
@@ -113,12 +113,12 @@ def serve(**flags: str | None) -> None:
     server = Server(settings)
     server.start()
 
-    asked: list[int] = []
+    signals: list[int] = []
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-        if len(asked) > 1:
-            os._exit(128 + number)  # asked twice: now
+        signals.append(number)
+        if len(signals) > 1:
+            os._exit(128 + number)  # a second signal means now
         server.request_stop()
 
     signal.signal(signal.SIGHUP, lambda *_: server.request_reload())

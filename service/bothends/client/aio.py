@@ -1,6 +1,6 @@
 """Sentences to NumPy rows through servers, for asyncio: a call suspends until it is answered.
 
-All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf and numpy only.
+All that isn't sending and waiting stands in core.py. Needs grpcio, protobuf and numpy only.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from ..errors import SentenceError
 from ..options import EmbedOptions
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
-from .core import Caller
+from .core import ClientCore
 from .errors import CLOSED
 from .retry import DEFAULT_RETRY, Retry
 from .stream import ResumingStream
@@ -42,51 +42,51 @@ class AsyncClient:
         retry: Retry = DEFAULT_RETRY,
         watch_health: bool | None = None,
     ) -> None:
-        """As `Client`. May be made before there is a loop."""
+        """Take the arguments of `Client`. May be made before there is a loop."""
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
         self._transports = [AsyncTransport(one) for one in endpoint.each()]
-        self._caller = Caller(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
+        self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     async def encode(
-        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> NDArray[Any]:
-        """As `Client.encode`."""
+        """Return the rows of `sentences`, as `Client.encode` does."""
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(await self.embed([sentences], timeout_s=timeout_s, **asked))[0]
+            row: NDArray[Any] = rows_or_warning(await self.embed([sentences], timeout_s=timeout_s, **options))[0]
             return row
-        return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **asked))
+        return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **options))
 
     async def embed(
-        self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
+        self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Embeddings:
-        """As `Client.embed`."""
-        return await self._caller.embed(sentences, timeout_s, **asked)
+        """Embed `sentences` as `Client.embed` does."""
+        return await self._core.embed(sentences, timeout_s, **options)
 
     def encode_stream(
         self,
         sentences: Iterable[str] | AsyncIterable[str],
         *,
         timeout_s: float | None = None,
-        **asked: Unpack[EmbedOptions],
+        **options: Unpack[EmbedOptions],
     ) -> AsyncIterator[NDArray[Any] | SentenceError]:
-        """As `Client.encode_stream`. Who doesn't take all of it closes it, as with `contextlib.aclosing`."""
-        return rows_of(ResumingStream(self._caller, sentences, timeout_s, **asked).results())
+        """Yield rows as `Client.encode_stream` does. Close it where not all is taken, as `contextlib.aclosing` does."""
+        return rows_of(ResumingStream(self._core, sentences, timeout_s, **options).results())
 
     def embed_stream(
         self,
         sentences: Iterable[str] | AsyncIterable[str],
         *,
         timeout_s: float | None = None,
-        **asked: Unpack[EmbedOptions],
+        **options: Unpack[EmbedOptions],
     ) -> AsyncIterator[Embedding | SentenceError]:
-        """As `Client.embed_stream`."""
-        return ResumingStream(self._caller, sentences, timeout_s, **asked).results()
+        """Yield embeddings as `Client.embed_stream` does."""
+        return ResumingStream(self._core, sentences, timeout_s, **options).results()
 
     async def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
-        """As `Client.model`."""
-        return await self._caller.model(timeout_s)
+        """Ask for the model as `Client.model` does."""
+        return await self._core.model(timeout_s)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -109,37 +109,37 @@ class AsyncTransport:
         self._is_closed = False
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> "grpc.aio.UnaryUnaryCall[Any, Any]":
-        """Send, and don't wait."""
+        """Send `request` without waiting for the answer."""
         send: Any = self._open().unary_unary(method.path, type(request).SerializeToString, method.parse)
         call: grpc.aio.UnaryUnaryCall[Any, Any] = send(request, timeout=timeout_s, metadata=self._endpoint.metadata)
         return call
 
     async def response(self, call: "grpc.aio.UnaryUnaryCall[Any, Any]") -> Any:
-        """Wait for the answer."""
-        return await self.told(call)
+        """Wait for the answer to `call`."""
+        return await self.answer_or_closed(call)
 
     def open_stream(self, method: Method, *, timeout_s: float) -> "_StreamCall":
         """Begin a call of many messages."""
         return _StreamCall(self, self._open(), method, timeout=timeout_s, metadata=self._endpoint.metadata)
 
-    async def told(self, answer: Awaitable[T]) -> T:
-        """Wait for an answer, or the closing of this client."""
+    async def answer_or_closed(self, answer: Awaitable[T]) -> T:
+        """Wait for `answer`. Raises AioRpcError where this client is closed meanwhile."""
         try:
             return await answer
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._is_closed or (task is not None and task.cancelling()):
                 raise
-            # grpc.aio would cancel whoever waits; what blocks is told, and so is this.
+            # grpc.aio would cancel the task that waits; a call that blocks gets an error, and so does this one.
             nothing = grpc.aio.Metadata()
             raise grpc.aio.AioRpcError(grpc.StatusCode.CANCELLED, nothing, nothing, CLOSED) from None
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Sleep, and let other tasks run."""
         await asyncio.sleep(seconds)
 
     async def close(self) -> None:
-        """Close the channel, and say so to whoever waits."""
+        """Close the channel, and end the calls in progress with an error that says so."""
         self._is_closed = True
         if self._channel is not None:
             await self._channel.close()
@@ -153,7 +153,7 @@ class AsyncTransport:
 
 
 class _StreamCall:
-    """A call of many messages. A task of gRPC's takes them from a queue and sends them."""
+    """A call of many messages, which a task of gRPC's takes from a queue and sends."""
 
     def __init__(self, transport: AsyncTransport, channel: grpc.aio.Channel, method: Method, **options: Any) -> None:
         self._transport = transport
@@ -162,16 +162,16 @@ class _StreamCall:
         self._call = begin(self._requests(), **options)
 
     def send(self, request: Message | None) -> None:
-        """Send when the server reads; None: nothing more."""
+        """Send `request` when the server reads it; None where nothing more will be sent."""
         self._outgoing.put_nowait(request)
 
     async def receive(self) -> Any | None:
-        """The next answer; None after the last."""
-        answer = await self._transport.told(self._call.read())
+        """Wait for the next answer; None after the last."""
+        answer = await self._transport.answer_or_closed(self._call.read())
         return None if answer is grpc.aio.EOF else answer
 
     def cancel(self) -> None:
-        """End it, and gRPC's task, which outlives a call that ended by itself."""
+        """Cancel the call, and end gRPC's task, which outlives a call that ended by itself."""
         self._call.cancel()
         self._outgoing.put_nowait(None)
 

@@ -1,9 +1,9 @@
-"""Which server is asked next: of those that don't rest, one with the fewest calls in progress; among equals, in turn.
+"""Calls to the server that each is best sent to: of those that aren't backed off from, one with the fewest calls.
 
-A slow server keeps its calls, and so gets few; one that refused or failed rests. gRPC's own policies do neither: its
-round_robin gives a slow server as many calls as a quick one, and its outlier detection takes out servers for their
-callers' mistakes, and in an overload those that the rest would need. Written once for threads and for asyncio, as
-caller.py is. Knows no address.
+Among equals they take turns. A slow server keeps its calls, and so gets few; one that refused or failed isn't asked for
+a while. gRPC's own policies do neither: its round_robin gives a slow server as many calls as a quick one, and its
+outlier detection ejects servers for their callers' mistakes, and in an overload those that the others would need.
+Written once for threads and for asyncio, as core.py is. Knows no address.
 """
 
 import math
@@ -19,71 +19,72 @@ from ..errors import BothendsError, ConnectionFailedError, DeadlineError, Engine
 from .errors import from_grpc
 from .transport import CallT, Cancellable, Method, StreamCall, Transport
 
-_FIRST_REST_S, _LONGEST_REST_S = 0.1, 10.0
-"""After one failure, and at which doubling for each further one in a row ends."""
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
+"""Backoff after one failure, and the backoff at which doubling for each further failure in a row ends."""
 _MOST_DOUBLINGS = 10
-_UNANSWERED = (OverloadedError, NotServingError, ConnectionFailedError, DeadlineError, EngineError)
-"""After which another server is the better choice. Any other error is an answer."""
+_BACKOFF_ERRORS = (OverloadedError, NotServingError, ConnectionFailedError, DeadlineError, EngineError)
+"""Errors after which another server is the better choice. Any other error is an answer."""
 
 
 @dataclass(slots=True, eq=False)
-class BalancedServer(Generic[CallT]):
-    """One of them, as its calls have shown it."""
+class Backend(Generic[CallT]):
+    """One server, and how it fared in the calls that were sent to it."""
 
     transport: Transport[CallT]
     calls: int = 0
-    """In progress."""
+    """Number of calls in progress."""
     failures: int = 0
-    """In a row, of which those that came while it rested count once."""
-    rests_until: float = -math.inf
+    """Number of failures in a row. Those during one backoff are counted once."""
+    backoff_until: float = -math.inf
+    """Time, by the balancer's clock, before which another server is preferred."""
 
-    def failed(self, error: BothendsError, now: float) -> None:
-        """Let it rest: as long as it asked for (RetryInfo), and longer the more often it has failed."""
-        if now >= self.rests_until:
+    def back_off(self, error: BothendsError, now: float) -> None:
+        """Begin or prolong the backoff: it lasts as long as `error` asks (RetryInfo), and doubles with each failure."""
+        if now >= self.backoff_until:
             self.failures += 1
-        rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2.0 ** min(self.failures - 1, _MOST_DOUBLINGS))
+        backoff_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(self.failures - 1, _MOST_DOUBLINGS))
         if isinstance(error, OverloadedError):
-            rest_s = max(rest_s, error.retry_after_s)
-        self.rests_until = max(self.rests_until, now + rest_s)
+            backoff_s = max(backoff_s, error.retry_after_s)
+        self.backoff_until = max(self.backoff_until, now + backoff_s)
 
-    def rest_s(self, now: float) -> float:
-        """Seconds that it still rests."""
-        return max(0.0, self.rests_until - now)
+    def backoff_s(self, now: float) -> float:
+        """Return the seconds of backoff that are left."""
+        return max(0.0, self.backoff_until - now)
 
 
 @dataclass(slots=True, eq=False)
-class BalancedCall(Generic[CallT]):
-    """A call in progress, and where. It ends once, however often that is said."""
+class BackendCall(Generic[CallT]):
+    """A call in progress and its server. It is released once, however often it ends."""
 
     balancer: "Balancer[CallT]"
-    server: BalancedServer[CallT]
+    server: Backend[CallT]
     call: Cancellable
     is_over: bool = field(default=False, init=False)
 
     def cancel(self) -> None:
-        """Tell the server that nobody wants the answer."""
+        """Cancel the call at its server: its answer isn't wanted any more."""
         self.call.cancel()
-        self.balancer.ended(self)
+        self.balancer.release(self)
 
 
 @dataclass(slots=True, eq=False)
-class BalancedStream(BalancedCall[CallT]):
-    """The same for a call of many messages, which goes on until it is cancelled."""
+class BackendStream(BackendCall[CallT]):
+    """A call of many messages and its server. It goes on until it is cancelled."""
 
     call: StreamCall
 
     def send(self, request: Message | None) -> None:
-        """As any conversation."""
+        """Send `request` as `StreamCall.send` does."""
         self.call.send(request)
 
     async def receive(self) -> Any | None:
-        """As any conversation."""
+        """Receive a message as `StreamCall.receive` does, and record what it says of the server."""
         try:
             answer = await self.call.receive()
         except grpc.RpcError as raised:
-            self.balancer.answered(self, raised)
+            self.balancer.record(self, raised)
             raise
-        self.balancer.answered(self, None)
+        self.balancer.record(self, None)
         return answer
 
 
@@ -91,68 +92,68 @@ class Balancer(Generic[CallT]):
     """A transport over those of several servers, or of one. Safe between threads."""
 
     def __init__(self, transports: Sequence[Transport[CallT]], *, clock: Callable[[], float]) -> None:
-        """`clock` counts in seconds as the transports sleep in."""
-        self._servers = [BalancedServer(transport) for transport in transports]
+        """Take a transport for each server. `clock` counts in the seconds that the transports sleep in."""
+        self._servers = [Backend(transport) for transport in transports]
         self._clock = clock
         self._turns = 0
         self._lock = threading.Lock()
 
     def ready_in_s(self) -> float:
-        """Seconds until some server has had its rest; 0 where one doesn't rest."""
+        """Return the seconds until the backoff of some server ends; 0 where one has none."""
         now = self._clock()
         with self._lock:
-            return min(server.rest_s(now) for server in self._servers)
+            return min(server.backoff_s(now) for server in self._servers)
 
-    def start(self, method: Method, request: Message, *, timeout_s: float) -> BalancedCall[CallT]:
-        """Send `request` to whom it is best sent, and don't wait."""
-        server = self._chosen()
-        return BalancedCall(self, server, server.transport.start(method, request, timeout_s=timeout_s))
+    def start(self, method: Method, request: Message, *, timeout_s: float) -> BackendCall[CallT]:
+        """Send `request` to the best server, without waiting for the answer."""
+        server = self._pick()
+        return BackendCall(self, server, server.transport.start(method, request, timeout_s=timeout_s))
 
-    async def response(self, placed: BalancedCall[CallT]) -> Any:
-        """The answer. Raises grpc.RpcError."""
-        call: Any = placed.call
+    async def response(self, call: BackendCall[CallT]) -> Any:
+        """Wait for the answer to `call`. Raises grpc.RpcError."""
+        started: Any = call.call
         try:
-            answer = await placed.server.transport.response(call)
+            answer = await call.server.transport.response(started)
         except grpc.RpcError as raised:
-            self.answered(placed, raised)
+            self.record(call, raised)
             raise
         else:
-            self.answered(placed, None)
+            self.record(call, None)
             return answer
         finally:
-            self.ended(placed)
+            self.release(call)
 
-    def open_stream(self, method: Method, *, timeout_s: float) -> BalancedStream[CallT]:
-        """Begin a call of many messages with whom it is best begun."""
-        server = self._chosen()
-        return BalancedStream(self, server, server.transport.open_stream(method, timeout_s=timeout_s))
+    def open_stream(self, method: Method, *, timeout_s: float) -> BackendStream[CallT]:
+        """Begin a call of many messages at the best server."""
+        server = self._pick()
+        return BackendStream(self, server, server.transport.open_stream(method, timeout_s=timeout_s))
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Sleep as the transports do."""
         await self._servers[0].transport.sleep(seconds)
 
-    def answered(self, placed: BalancedCall[CallT], raised: grpc.RpcError | None) -> None:
-        """What a call says of its server."""
+    def record(self, call: BackendCall[CallT], raised: grpc.RpcError | None) -> None:
+        """Count an answer for the server of `call`, or what the call `raised` against it."""
         error = None if raised is None else from_grpc(raised, "a server", 0)
         now = self._clock()
         with self._lock:
-            if isinstance(error, _UNANSWERED):
-                placed.server.failed(error, now)
+            if isinstance(error, _BACKOFF_ERRORS):
+                call.server.back_off(error, now)
             else:
-                placed.server.failures = 0
+                call.server.failures = 0
 
-    def ended(self, placed: BalancedCall[CallT]) -> None:
-        """A call is no longer in progress."""
+    def release(self, call: BackendCall[CallT]) -> None:
+        """Count `call` as over; more than once makes no difference."""
         with self._lock:
-            placed.server.calls -= not placed.is_over
-            placed.is_over = True
+            call.server.calls -= not call.is_over
+            call.is_over = True
 
-    def _chosen(self) -> BalancedServer[CallT]:
-        """Whom to ask; where all rest, the one whose rest ends first. Its call is in progress from here on."""
+    def _pick(self) -> Backend[CallT]:
+        """Pick the server of the next call, and count that call. Where all are in backoff, take the first to end it."""
         now = self._clock()
         with self._lock:
             self._turns = (self._turns + 1) % len(self._servers)
             in_turn = self._servers[self._turns :] + self._servers[: self._turns]
-            server = min(in_turn, key=lambda server: (server.rest_s(now), server.calls))
+            server = min(in_turn, key=lambda server: (server.backoff_s(now), server.calls))
             server.calls += 1
             return server

@@ -1,4 +1,4 @@
-"""Addresses, certificates and a key to what gRPC needs for a channel. Knows the service by name only."""
+"""Addresses, certificates and a key to gRPC channels. Knows the service by name only."""
 
 import ipaddress
 import ssl
@@ -15,11 +15,11 @@ from ..errors import SettingsError
 from ..wire.messages import SERVICE
 
 Target: TypeAlias = str | Sequence[str]
-"""host:port, or several: a list, or one string with commas."""
+"""Address of a server, host:port, or of several: a list, or one string with commas."""
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.max_receive_message_length", -1),
-    ("grpc.enable_retries", 0),  # retry.py decides; two who retry would multiply
+    ("grpc.enable_retries", 0),  # retry.py decides; two layers of retries would multiply
     # A server that restarts is back in seconds: gRPC's own 1 to 120 s, and 30 s between look-ups, would miss it.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
@@ -34,25 +34,25 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 
 
 class InsecureKeyWarning(UserWarning):
-    """An API key travels unencrypted to another machine; who can listen on the way can use it."""
+    """An API key travels unencrypted to another machine; anyone who can listen on the way can use it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TLS:
-    """How a server is known, and how it knows us. Files are PEM."""
+    """Certificates by which a server is known, and by which it knows the client. Files are PEM."""
 
     ca: str | PathLike[str] | None = None
-    """The authorities to trust; None for those that gRPC brings."""
+    """File of the authorities to trust; None for those that gRPC brings."""
     cert: str | PathLike[str] | None = None
-    """The client's own certificate, where the server asks for one (mTLS) …"""
+    """File of the client's own certificate, where the server asks for one (mTLS)."""
     key: str | PathLike[str] | None = None
-    """… and its private key."""
+    """File of the private key of `cert`."""
     server_name: str | None = None
-    """The name to find in the server's certificate, where it isn't the host of the address."""
+    """Name to find in the server's certificate, where it isn't the host of the address."""
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """What gRPC needs. Raises SettingsError that names the file at fault."""
-        from pathlib import Path  # with what it brings, it would slow down everybody's `import bothends`
+        """Read the files into gRPC's credentials. Raises SettingsError that names the file at fault."""
+        from pathlib import Path  # with what it brings, it would slow down each `import bothends`
 
         if (self.cert is None) != (self.key is None):
             raise SettingsError("a client certificate needs its private key, and a key its certificate: give both")
@@ -73,13 +73,13 @@ class Endpoint:
     """One server, or several that serve the same, and how to reach them."""
 
     name: str
-    """As a person wrote it."""
+    """The addresses as a person wrote them."""
     target: str
-    """As gRPC reads it."""
+    """The addresses as gRPC reads them."""
     options: tuple[tuple[str, Any], ...]
     credentials: grpc.ChannelCredentials | None = None
     metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """What goes with each call: the key, so no repr shows it."""
+    """Headers of each call. They hold the key, so no repr shows them."""
 
     @classmethod
     def of(
@@ -90,7 +90,7 @@ class Endpoint:
         api_key: str | None = None,
         watch_health: bool | None = None,
     ) -> "Endpoint":
-        """Look at all of it before anything is sent. Raises SettingsError; warns with InsecureKeyWarning."""
+        """Check everything before anything is sent. Raises SettingsError; warns with InsecureKeyWarning."""
         addresses = [part.strip() for part in target.split(",")] if isinstance(target, str) else list(target)
         if not addresses or not all(addresses):
             raise SettingsError(f"no server is named by {target!r}; an address is host:port")
@@ -103,32 +103,32 @@ class Endpoint:
         return cls(
             ",".join(addresses),
             _static(addresses) if several else addresses[0],
-            (*_OPTIONS, *_choices(addresses, identity, several if watch_health is None else watch_health)),
+            (*_OPTIONS, *_channel_options(addresses, identity, several if watch_health is None else watch_health)),
             identity.credentials() if identity else None,
             _authorization(api_key),
         )
 
     def each(self) -> list["Endpoint"]:
-        """Each of several servers by itself, for who chooses among them; of a name's servers gRPC keeps the choice."""
+        """Return each of several servers by itself, for a balancer to choose from; gRPC chooses among a name's own."""
         scheme, _, addresses = self.target.partition(":")
         several = addresses.split(",")
         return [replace(self, target=f"{scheme}:{address}") for address in several] if len(several) > 1 else [self]
 
     def channel(self) -> grpc.Channel:
-        """A channel for threads."""
+        """Open a channel for threads."""
         if self.credentials is None:
             return grpc.insecure_channel(self.target, self.options)
         return grpc.secure_channel(self.target, self.credentials, self.options)
 
     def aio_channel(self) -> grpc.aio.Channel:
-        """A channel for the event loop that runs now."""
+        """Open a channel for the event loop that runs now."""
         if self.credentials is None:
             return grpc.aio.insecure_channel(self.target, self.options)
         return grpc.aio.secure_channel(self.target, self.credentials, self.options)
 
 
-def _choices(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
-    """What gRPC is told of these servers: they take turns, those only that say SERVING where that is watched.
+def _channel_options(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
+    """Yield gRPC's options for these servers: they take turns, where health is watched those only that say SERVING.
 
     Turns are for the servers of one name; of several addresses each has a channel of its own (balancer.py).
     """
@@ -148,7 +148,7 @@ def _choices(addresses: Sequence[str], identity: TLS | None, watch_health: bool)
 
 
 def _static(addresses: Sequence[str]) -> str:
-    """Several IP addresses as one target (https://github.com/grpc/grpc/blob/master/doc/naming.md).
+    """Join several IP addresses to one target (https://github.com/grpc/grpc/blob/master/doc/naming.md).
 
     gRPC has no such target for names, and to look them up here, once, would lose a server that comes back elsewhere.
     """
@@ -183,7 +183,7 @@ def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_here(address: str) -> bool:
-    """Whether what is sent there never leaves this machine."""
+    """Return whether what is sent to `address` never leaves this machine."""
     ip = _ip(address)
     return address.startswith("unix") or (ip is not None and ip.is_loopback)
 

@@ -16,9 +16,10 @@ from ..chunks import chunks
 from ..embeddings import Embeddings
 from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError
 from ..options import EmbedOptions
+from ..text import unicode_problem
 from ..v1 import embedding_pb2
-from ..wire.messages import SERVICE, Response, decode, fields
-from .balancer import BalancedCall, Balancer
+from ..wire.messages import SERVICE, Response, decode, request_fields
+from .balancer import BackendCall, Balancer
 from .errors import from_grpc
 from .retry import Budget, Retry
 from .transport import CallT, Method, StreamCall, Transport
@@ -26,29 +27,30 @@ from .transport import CallT, Method, StreamCall, Transport
 _CHUNK_SENTENCES = 128
 _CHUNK_BYTES = 1 << 20
 _IN_FLIGHT = 2  # one is computed while the next one waits; more would only fill the server's queue
-_AROUND_BYTES = 64
-"""Of a request, at most, beside one sentence."""
+_OVERHEAD_BYTES = 64
+"""Most bytes of a request beside its one sentence."""
 _LONGEST_S = 1e6  # gRPC takes a deadline much further off for one that has passed
-_MODELS = 5
-"""Times that what another model answered is asked again: while servers are upgraded, they answer in turns."""
+_MODEL_ROUNDS = 5
+"""Times that chunks are sent until one model has answered all: while servers are upgraded, two answer in turns."""
 Range: TypeAlias = tuple[int, int]
 
 
 class ChunkLimits(NamedTuple):
-    """What a server takes, or what is sensible where that is less."""
+    """Sizes that a server takes, or that are sensible where those are less."""
 
     chunk_sentences: int
     chunk_bytes: int
-    """Of text: each sentence has a few bytes around it, and a chunk of one is sent whatever its size."""
+    """Most bytes of text: each sentence has a few around it, and a chunk of one is sent whatever its size."""
     message_bytes: int
+    """Most bytes of one sentence."""
 
 
 _EMBED = Method(f"/{SERVICE}/Embed", Response.FromString)
 _GET_MODEL = Method(f"/{SERVICE}/GetModel", embedding_pb2.GetModelResponse.FromString)
 
 
-class Caller(Generic[CallT]):
-    """What a client knows between its calls: the model's limits, and what it may spend on retries."""
+class ClientCore(Generic[CallT]):
+    """State of a client between its calls, the model's limits and the budget for retries, and the calls themselves."""
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class Caller(Generic[CallT]):
         clock: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
     ) -> None:
-        """A transport for each server; `name` is their address for people; `clock` counts as the transports sleep."""
+        """Take a transport for each server. `name` is their address for people; `clock` counts as transports sleep."""
         self._servers = Balancer(transports, clock=clock)
         self.name = name
         self._retry = retry
@@ -71,44 +73,44 @@ class Caller(Generic[CallT]):
         self._limits: ChunkLimits | None = None
 
     async def embed(
-        self, sentences: Sequence[str], timeout_s: float | None, **asked: Unpack[EmbedOptions]
+        self, sentences: Sequence[str], timeout_s: float | None, **options: Unpack[EmbedOptions]
     ) -> Embeddings:
-        """All of `sentences`, embedded by one model."""
+        """Embed all of `sentences` by one model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
-        deadline, options = self._deadline(timeout_s), fields(**asked)
+        deadline, fields = self._deadline(timeout_s), request_fields(**options)
         sizes = [encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
         if len(sentences) <= 1:
-            return await self._embed(sentences, [(0, len(sentences))], options, deadline)
+            return await self._embed(sentences, [(0, len(sentences))], fields, deadline)
         limits = await self.limits(deadline)
         while True:
             try:
                 parts = list(chunks(sizes, most=limits.chunk_sentences, most_size=limits.chunk_bytes))
-                return await self._embed(sentences, parts, options, deadline)
+                return await self._embed(sentences, parts, fields, deadline)
             except SentenceError:
                 raise
             except RequestError:
-                tried, limits = limits, await self.ask_limits(deadline)
+                tried, limits = limits, await self.fetch_limits(deadline)
                 if limits == tried:  # else the server takes less than when it was first asked
                     raise
 
     async def model(self, timeout_s: float | None) -> embedding_pb2.Model:
-        """The model that is served."""
+        """Ask which model is served, and its limits."""
         request = embedding_pb2.GetModelRequest()
         (response,) = await self._responses(_GET_MODEL, [(0, request)], self._deadline(timeout_s))
         model: embedding_pb2.Model = response.model
         return model
 
     async def _embed(
-        self, sentences: Sequence[str], ranges: Sequence[Range], options: dict[str, Any], deadline: float
+        self, sentences: Sequence[str], ranges: Sequence[Range], fields: dict[str, Any], deadline: float
     ) -> Embeddings:
-        """Each range of `sentences`; those that an older model answered again, until one model has answered all."""
+        """Embed each range of `sentences`; those that an older model answered again, until one model answered all."""
         responses: dict[Range, Any] = {}
         versions: set[str] = set()
         missing = list(ranges)
-        for _ in range(_MODELS):
+        for _ in range(_MODEL_ROUNDS):
             requests = (
-                (start, embedding_pb2.EmbedRequest(sentences=sentences[start:stop], **options))
+                (start, embedding_pb2.EmbedRequest(sentences=sentences[start:stop], **fields))
                 for start, stop in missing
             )
             responses |= zip(missing, await self._responses(_EMBED, requests, deadline), strict=True)
@@ -118,33 +120,33 @@ class Caller(Generic[CallT]):
             if not missing:
                 return _decoded(responses)
         raise ModelChangedError(
-            f"{self.name} answered parts of one call by models {' and '.join(sorted(versions))}, {_MODELS} times; "
-            "try again when all servers serve the same"
+            f"{self.name} answered parts of one call by models {' and '.join(sorted(versions))}, "
+            f"{_MODEL_ROUNDS} times; try again when all servers serve the same"
         )
 
     async def limits(self, deadline: float) -> ChunkLimits:
-        """As `ask_limits`, or what was last told."""
-        return self._limits or await self.ask_limits(deadline)
+        """Return the limits that are known, or fetch them."""
+        return self._limits or await self.fetch_limits(deadline)
 
-    async def ask_limits(self, deadline: float) -> ChunkLimits:
-        """What the server takes."""
+    async def fetch_limits(self, deadline: float) -> ChunkLimits:
+        """Ask what the server takes."""
         model = await self.model(deadline - self._clock())
         largest = model.max_message_bytes
         self._limits = ChunkLimits(
-            min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _AROUND_BYTES
+            min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _OVERHEAD_BYTES
         )
         return self._limits
 
-    async def before_another(self, error: BothendsError, *, failures: int, deadline: float) -> None:
-        """Wait after the `failures`th failure in a row; raises `error` where another try wouldn't help or can't be."""
+    async def wait_before_retry(self, error: BothendsError, *, failures: int, deadline: float) -> None:
+        """Wait after the `failures`th failure in a row. Raises `error` where another try wouldn't help or can't be."""
         ready_in_s = self._servers.ready_in_s()
         wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice, ready_in_s=ready_in_s)
         if wait_s is None or self._clock() + wait_s >= deadline or not self._budget.spend():
             raise error
         await self._servers.sleep(wait_s)
 
-    def succeeded(self) -> None:
-        """A request was answered."""
+    def record_success(self) -> None:
+        """Credit an answered request to the budget for retries."""
         self._budget.earn()
 
     def open_stream(self, method: Method, deadline: float) -> StreamCall:
@@ -152,29 +154,32 @@ class Caller(Generic[CallT]):
         return self._servers.open_stream(method, timeout_s=self._remaining_s(deadline))
 
     def deadline(self, timeout_s: float) -> float:
-        """The time of this caller's clock at which so many seconds are over."""
+        """Return the time, by this client's clock, at which so many seconds are over."""
         return self._clock() + timeout_s
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:
-        """The answer to each request, in order. Beside each stands where its sentences begin in the caller's list."""
-        waiting: deque[tuple[int, Message, BalancedCall[CallT]]] = deque()
+        """Return the response to each request, in order.
+
+        Beside each request stands where its sentences begin in the caller's list.
+        """
+        waiting: deque[tuple[int, Message, BackendCall[CallT]]] = deque()
         responses: list[Any] = []
         try:
             for offset, request in requests:
                 if len(waiting) == _IN_FLIGHT:
-                    responses.append(await self._first(method, waiting, deadline))
+                    responses.append(await self._first_response(method, waiting, deadline))
                 waiting.append((offset, request, self._start(method, request, deadline)))
             while waiting:
-                responses.append(await self._first(method, waiting, deadline))
+                responses.append(await self._first_response(method, waiting, deadline))
         finally:
-            for _, _, call in waiting:  # something was raised: nobody wants the others
+            for _, _, call in waiting:  # something was raised: the others aren't wanted
                 call.cancel()
         return responses
 
-    async def _first(
-        self, method: Method, waiting: deque[tuple[int, Message, BalancedCall[CallT]]], deadline: float
+    async def _first_response(
+        self, method: Method, waiting: deque[tuple[int, Message, BackendCall[CallT]]], deadline: float
     ) -> Any:
-        """The answer to the first that waits, made again as often as it takes and the policy allows."""
+        """Return the response to the first that waits, sent again as often as it takes and the policy allows."""
         failures = 0
         while True:
             offset, request, call = waiting[0]
@@ -184,14 +189,14 @@ class Caller(Generic[CallT]):
                 failures += 1
                 error = from_grpc(raised, self.name, offset)
                 error.__cause__ = raised
-                await self.before_another(error, failures=failures, deadline=deadline)
+                await self.wait_before_retry(error, failures=failures, deadline=deadline)
                 waiting[0] = (offset, request, self._start(method, request, deadline))
             else:
-                self.succeeded()
+                self.record_success()
                 waiting.popleft()
                 return response
 
-    def _start(self, method: Method, request: Message, deadline: float) -> BalancedCall[CallT]:
+    def _start(self, method: Method, request: Message, deadline: float) -> BackendCall[CallT]:
         return self._servers.start(method, request, timeout_s=self._remaining_s(deadline))
 
     def _remaining_s(self, deadline: float) -> float:
@@ -205,11 +210,10 @@ class Caller(Generic[CallT]):
 
 
 def encoded_size(index: int, sentence: str) -> int:
-    """Bytes of `sentence` on the wire. Raises SentenceError where it has none."""
-    try:
-        return len(sentence.encode())
-    except UnicodeEncodeError as error:
-        raise SentenceError.no_unicode(index, error) from None
+    """Return the bytes of `sentence` on the wire. Raises SentenceError where it isn't valid Unicode."""
+    if (problem := unicode_problem(sentence)) is not None:
+        raise SentenceError(index, problem)
+    return len(sentence) if sentence.isascii() else len(sentence.encode())
 
 
 def _decoded(responses: Mapping[Range, Any]) -> Embeddings:

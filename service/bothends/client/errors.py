@@ -1,4 +1,4 @@
-"""What gRPC raises in a client to bothends' errors. Knows no channel, and not whether a call is made again."""
+"""Errors that gRPC raises in a client to bothends' errors. Knows no channel, and not whether a call is made again."""
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -9,13 +9,13 @@ from ..errors import BothendsError, ConnectionFailedError, NotServingError, Over
 from ..wire.status import from_status
 
 CLOSED = "Channel closed!"
-"""What grpcio says to calls that end with their channel."""
+"""Text of grpcio for calls that end with their channel."""
 _BROKEN = "Internal error from Core"
-"""What grpc.aio says of a stream that ended while something was written to it, instead of how it ended."""
+"""Text of grpc.aio for a stream that ended while something was written to it, instead of how it ended."""
 
 
 def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
-    """What `raised` tells of, in bothends' words. A sentence's index counts on from `offset`."""
+    """Return the bothends error for `raised`. A sentence's index counts on from `offset`."""
     status = _rich_status(raised)
     if status is None:  # raised by gRPC itself, not by a bothends server
         status = status_pb2.Status(code=raised.code().value[0], message=raised.details() or "")
@@ -25,7 +25,9 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
             return BothendsError(f"the client of {name} was closed while it waited for an answer")
         if _BROKEN in status.message:
             return ConnectionFailedError(f"a stream to {name} ended while it was written to")
-        if raised.code() is grpc.StatusCode.CANCELLED:  # not by us: gRPC drops what an overloaded server can't take
+        if (
+            raised.code() is grpc.StatusCode.CANCELLED
+        ):  # not by us: gRPC drops calls that an overloaded server can't take
             return OverloadedError(f"{name} is overloaded and dropped the call", retry_after_s=1.0)
         if "backend unhealthy" in status.message:  # gRPC watches health for us, and sent nothing
             return NotServingError(f"no server is fit to answer at {name}: {status.message}")

@@ -1,4 +1,4 @@
-"""A server's address to whether it serves, as grpc.health.v1 tells it: for containers, orchestrators and scripts.
+"""A server's address to whether it serves, as grpc.health.v1 says: for containers, orchestrators and scripts.
 
 Knows no model and no settings: any gRPC server that answers health checks will do.
 """

@@ -1,4 +1,4 @@
-"""A failed call to whether it is made again, and after how long. Knows no gRPC, no clock, and no dice but those given.
+"""Failures of a call to whether it is made again, and after how long. Knows no gRPC, no clock, no dice but those given.
 
 gRPC's own retries are the model (https://github.com/grpc/proposal/blob/master/A6-client-retries.md); they themselves
 won't do, since they know nothing of RetryInfo.
@@ -13,26 +13,27 @@ from ..errors import BothendsError, ConnectionFailedError, NotServingError, Over
 
 _MOST_DOUBLINGS = 30
 _MILLI = 1000
-"""Tokens are counted in thousandths, as gRPC does: ten tenths are one."""
+"""Thousandths of a token, in which tokens are counted as gRPC does: ten tenths are one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When a call is made again: a busy or stopping server's and a lost connection's; never the caller's own mistake.
+    """Policy of retries: calls are made again after a busy or stopping server, never after the caller's own mistake.
 
-    All is within the call's deadline: a wait that would pass it isn't begun. `Retry(attempts=1)` never tries again.
+    A lost connection is retried too. All is within the call's deadline: a wait that would pass it isn't begun.
+    `Retry(attempts=1)` never tries again.
     """
 
     attempts: int = 15
-    """Most calls made for one request, the first included."""
+    """Most calls that are made for one request, the first included."""
     first_wait_s: float = 0.1
-    """Before the first retry; doubled for each further one."""
+    """Wait before the first retry, in seconds. Doubles for each further one."""
     longest_wait_s: float = 1.0
-    """At which doubling ends."""
+    """Wait at which doubling ends, in seconds."""
     burst: int = 100
     """Most retries in a row, over all calls of a client, while none succeeds."""
     share: float = 0.1
-    """Retries that each success earns back: in the long run so many of the calls are retries."""
+    """Retries that each success earns back: in the long run that share of the calls are retries."""
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -44,10 +45,10 @@ class Retry:
     def wait_s(
         self, error: BothendsError, *, failures: int, dice: Callable[[], float], ready_in_s: float = math.inf
     ) -> float | None:
-        """Seconds to wait after the `failures`th `error` in a row; None where another try wouldn't help.
+        """Return the seconds to wait after the `failures`th `error` in a row; None where another try wouldn't help.
 
-        `dice` gives numbers from 0 to 1, so that callers who failed together don't come back together. In `ready_in_s`
-        another server may be asked, whom the word of the one that is full doesn't bind.
+        `dice` gives numbers from 0 to 1, so that callers that failed together don't come back together. In `ready_in_s`
+        seconds another server may be asked: RetryInfo of a full server binds that server alone.
         """
         if failures >= self.attempts:
             return None
@@ -64,7 +65,7 @@ DEFAULT_RETRY = Retry()
 
 
 class Budget:
-    """What a client may spend on retries: a token each, a share of one back for a success. Safe between threads."""
+    """Tokens of a client: a retry costs one, a success earns a share of one. Safe between threads."""
 
     def __init__(self, retry: Retry) -> None:
         self._most = self._tokens = retry.burst * _MILLI
@@ -72,12 +73,12 @@ class Budget:
         self._lock = threading.Lock()
 
     def earn(self) -> None:
-        """A call succeeded."""
+        """Earn the share of a token that a success brings."""
         with self._lock:
             self._tokens = min(self._most, self._tokens + self._share)
 
     def spend(self) -> bool:
-        """Take a retry's token; returns whether there was one."""
+        """Take a retry's token. Returns whether there was one."""
         with self._lock:
             enough = self._tokens >= _MILLI
             if enough:

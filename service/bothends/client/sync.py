@@ -1,6 +1,6 @@
 """Sentences to NumPy rows through servers, for threads: a call blocks until it is answered.
 
-All that isn't sending and waiting stands in caller.py. Needs grpcio, protobuf and numpy only.
+All that isn't sending and waiting stands in core.py. Needs grpcio, protobuf and numpy only.
 """
 
 import time
@@ -19,7 +19,7 @@ from ..errors import ModelChangedError, SentenceError
 from ..options import EmbedOptions
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
-from .core import Caller
+from .core import ClientCore
 from .retry import DEFAULT_RETRY, Retry
 from .stream import Result, ResumingStream
 from .transport import Method, iterate_blocking, run_blocking
@@ -41,59 +41,59 @@ class Client:
         """Connect to `target` when first used: host:port, or several IP addresses with ports; the least busy is asked.
 
         `timeout_s` bounds each call, retries included, unless the call says otherwise. `api_key` goes with each call.
-        `tls` is True, or says which files. `watch_health` leaves out servers that say NOT_SERVING; without a word that
-        is so where several are given. (Behind a balancer that splits calls, one server would speak for all.)
+        `tls` is True, or says which files. `watch_health` leaves out servers that say NOT_SERVING; by default it is on
+        where several are given. (Behind a balancer that splits calls, one server would speak for all.)
         Raises SettingsError for what can't work. Warns with InsecureKeyWarning where the key could be overheard.
         """
         endpoint = Endpoint.of(target, tls=tls, api_key=api_key, watch_health=watch_health)
         self.target = endpoint.name
         self.timeout_s = timeout_s
         self._transports = [BlockingTransport(one) for one in endpoint.each()]
-        self._caller = Caller(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
+        self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     def encode(
-        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> NDArray[Any]:
-        """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
+        """Return the embeddings of `sentences`, float32 [sentences, dimension], in order; of one string [dimension].
 
-        `asked` is what options.Asked lists: `truncation`, `normalize`, `dimensions`, `encoding`. Any number of
+        `options` are those that EmbedOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`. Any number of
         sentences: they are sent in several requests where one won't do, and all are one model's. Warns with
         TruncationWarning where a sentence was cut. Raises SentenceError (its `index` counts in `sentences`),
         RequestError or UnauthenticatedError, which are the caller's; OverloadedError, QuotaError, NotServingError,
         DrainingError or ConnectionFailedError once no retry was left; DeadlineError, EngineError or ModelChangedError.
         """
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **asked))[0]
+            row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **options))[0]
             return row
-        return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **asked))
+        return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **options))
 
     def embed(
-        self, sentences: Sequence[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
+        self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Embeddings:
-        """As `encode`, with the tokens read of each sentence, which were cut, and the model's version."""
-        return run_blocking(self._caller.embed(sentences, timeout_s, **asked))
+        """Embed as `encode` does; return also the tokens read of each sentence, which were cut, and the model."""
+        return run_blocking(self._core.embed(sentences, timeout_s, **options))
 
     def encode_stream(
-        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Iterator[NDArray[Any] | SentenceError]:
-        """For each of any number of `sentences`, in order, its row, or the SentenceError that tells why it has none.
+        """Yield for each of any number of `sentences`, in order, its row, or the SentenceError that kept it from one.
 
         They are read a few hundred ahead of what is taken, and neither they nor the rows are kept. Where a server is
         busy, stops or is lost, the stream goes on at the first sentence without an answer, as `retry` says: nothing is
         lost, and nothing comes twice. `timeout_s` bounds all of it; None, unlike elsewhere, doesn't. All rows are one
         model's: where another takes over, ModelChangedError is raised. Else raises and warns as `encode` does.
         """
-        return iterate_blocking(rows_of(ResumingStream(self._caller, sentences, timeout_s, **asked).results()))
+        return iterate_blocking(rows_of(ResumingStream(self._core, sentences, timeout_s, **options).results()))
 
     def embed_stream(
-        self, sentences: Iterable[str], *, timeout_s: float | None = None, **asked: Unpack[EmbedOptions]
+        self, sentences: Iterable[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
     ) -> Iterator[Embedding | SentenceError]:
-        """As `encode_stream`, with the tokens read, whether it was cut, and the model's version, which may change."""
-        return iterate_blocking(ResumingStream(self._caller, sentences, timeout_s, **asked).results())
+        """Yield as `encode_stream` does, with the tokens read, whether it was cut, and the model, which may change."""
+        return iterate_blocking(ResumingStream(self._core, sentences, timeout_s, **options).results())
 
     def model(self, *, timeout_s: float | None = None) -> embedding_pb2.Model:
-        """The model that the server serves, and its limits."""
-        return run_blocking(self._caller.model(timeout_s))
+        """Ask which model the server serves, and its limits."""
+        return run_blocking(self._core.model(timeout_s))
 
     def close(self) -> None:
         """Close the connection."""
@@ -108,7 +108,7 @@ class Client:
 
 
 async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArray[Any] | SentenceError, None]:
-    """The row of each result that has one. Warns of the first that was cut; raises ModelChangedError."""
+    """Yield the row of each result that has one. Warns of the first that was cut; raises ModelChangedError."""
     version, has_warned = None, False
     async with aclosing(results):
         async for result in results:
@@ -123,8 +123,8 @@ async def rows_of(results: AsyncGenerator[Result, None]) -> AsyncGenerator[NDArr
                 )
             if result.truncated and not has_warned:
                 has_warned = True
-                told = "sentences are longer than the model reads and are cut; embed_stream() says which"
-                warnings.warn(told, TruncationWarning, stacklevel=2)
+                message = "sentences are longer than the model reads and are cut; embed_stream() says which"
+                warnings.warn(message, TruncationWarning, stacklevel=2)
             yield result.row
 
 
@@ -136,13 +136,13 @@ class BlockingTransport:
         self._metadata = endpoint.metadata
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> "grpc.Future[Any]":
-        """Send, and don't wait."""
+        """Send `request` without waiting for the answer."""
         send: Any = self.channel.unary_unary(method.path, type(request).SerializeToString, method.parse)
         call: grpc.Future[Any] = send.future(request, timeout=timeout_s, metadata=self._metadata)
         return call
 
     async def response(self, call: "grpc.Future[Any]") -> Any:
-        """Wait for the answer."""
+        """Wait for the answer to `call`."""
         return call.result()
 
     def open_stream(self, method: Method, *, timeout_s: float) -> "_StreamCall":
@@ -150,12 +150,12 @@ class BlockingTransport:
         return _StreamCall(self.channel, method, timeout=timeout_s, metadata=self._metadata)
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Sleep."""
         time.sleep(seconds)
 
 
 class _StreamCall:
-    """A call of many messages. A thread of gRPC's takes them from a queue and sends them."""
+    """A call of many messages, which a thread of gRPC's takes from a queue and sends."""
 
     def __init__(self, channel: grpc.Channel, method: Method, **options: Any) -> None:
         self._outgoing: SimpleQueue[Message | None] = SimpleQueue()
@@ -163,19 +163,19 @@ class _StreamCall:
         self._call = begin(iter(self._outgoing.get, None), **options)
 
     def send(self, request: Message | None) -> None:
-        """Send when the server reads; None: nothing more."""
+        """Send `request` when the server reads it; None where nothing more will be sent."""
         self._outgoing.put(request)
 
     async def receive(self) -> Any | None:
-        """The next answer; None after the last."""
+        """Wait for the next answer; None after the last."""
         return next(self._call, None)
 
     def cancel(self) -> None:
-        """End it, and gRPC's thread."""
+        """Cancel the call, and end gRPC's thread."""
         self._call.cancel()
         self._outgoing.put(None)
 
 
 def serialized(message: Message) -> bytes:
-    """Its bytes."""
+    """Return the bytes of `message`."""
     return message.SerializeToString()

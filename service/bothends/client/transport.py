@@ -1,4 +1,4 @@
-"""What a client sends by: the one thing in which threads and asyncio differ. Its awaits block, or suspend.
+"""Contract of that by which a client sends, in which alone threads and asyncio differ: its awaits block, or suspend.
 
 Knows no method and no address.
 """
@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What gRPC calls a method, and what its answers' bytes are."""
+    """A method's path, and the parser of its responses."""
 
     path: str
     parse: Callable[[bytes], Any]
@@ -22,17 +22,17 @@ class Cancellable(Protocol):
     """A call in progress."""
 
     def cancel(self) -> Any:
-        """Tell the server that nobody wants the answer."""
+        """Cancel the call at the server: its answer isn't wanted any more."""
 
 
 class StreamCall(Cancellable, Protocol):
     """A call of many messages in progress."""
 
     def send(self, request: Message | None) -> None:
-        """Send `request` when the server reads it, and don't wait; None: nothing more will be sent."""
+        """Send `request` when the server reads it, without waiting; None where nothing more will be sent."""
 
     async def receive(self) -> Any | None:
-        """The next answer; None after the last. Raises grpc.RpcError."""
+        """Wait for the next answer; None after the last. Raises grpc.RpcError."""
 
 
 CallT = TypeVar("CallT", bound=Cancellable)
@@ -40,23 +40,23 @@ T = TypeVar("T")
 
 
 class Transport(Protocol[CallT]):
-    """What sends: where threads and asyncio differ."""
+    """Calls to one server, blocking or on asyncio."""
 
     def start(self, method: Method, request: Message, *, timeout_s: float) -> CallT:
-        """Send `request`, and don't wait."""
+        """Send `request` without waiting for the answer."""
 
     async def response(self, call: CallT) -> Any:
-        """The answer. Raises grpc.RpcError."""
+        """Wait for the answer to `call`. Raises grpc.RpcError."""
 
     def open_stream(self, method: Method, *, timeout_s: float) -> StreamCall:
         """Begin a call of many messages."""
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Sleep."""
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine over a transport that blocks, so that no await in it ever suspends."""
+    """Run a coroutine over a transport that blocks, so that no await in it ever suspends; return its result."""
     try:
         coroutine.send(None)
     except StopIteration as finished:
@@ -66,7 +66,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def iterate_blocking(results: AsyncGenerator[T, None]) -> Iterator[T]:
-    """What an asynchronous generator over such a transport yields; closed with this one."""
+    """Yield what an asynchronous generator over a transport that blocks yields; it is closed with this one."""
     try:
         while True:
             try:

@@ -9,6 +9,7 @@ from ..errors import LongSentenceError, RequestError, SentenceError
 from ..model.bundle import BundleConfig
 from ..model.tokenizer import Pieces, Tokenizer, Tokens
 from ..options import Options
+from ..text import unicode_problem
 
 Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
 """Texts, or token ids of the model's own tokenizer; not a mixture."""
@@ -96,13 +97,10 @@ class InputReader:
                 on_error(SentenceError(index, f"has {len(sentence)} characters; this server's limit is {most}"))
             elif not sentence or sentence.isspace():
                 on_error(SentenceError(index, "is empty; a sentence needs at least one word"))
+            elif (problem := unicode_problem(sentence)) is not None:
+                on_error(SentenceError(index, problem))
             else:
-                try:
-                    sentence.encode()
-                except UnicodeEncodeError as error:
-                    on_error(SentenceError.no_unicode(index, error))
-                else:
-                    found[index] = sentence
+                found[index] = sentence
         return found
 
     def _cut(self, sentences: Sequence[TokenIds], options: Options, on_error: OnError) -> Iterator[tuple[int, Tokens]]:

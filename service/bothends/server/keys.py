@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from ..errors import SettingsError, StartupError, UnauthenticatedError
 from ..settings import Settings
+from ..validation import first_problem
 from .quota import Account, Quota
 from .reloading import ReloadingFile, read_bytes
 
@@ -118,9 +119,9 @@ def new(name: str) -> tuple[str, str]:
 
 def _first_mistake(error: ValidationError) -> str:
     """Name the place of the first mistake and what is wrong, without what stands there."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    if first["loc"][-1] == "[key]":
+    first = first_problem(error)
+    if first.path[-1] == "[key]":
         return "a key's name is 1 to 32 letters, digits, - or _"
-    place = ".".join(part if len(part) <= 32 else "…" for part in map(str, first["loc"]))
-    message = {"missing": "is missing", "extra_forbidden": "isn't known"}.get(first["type"], first["msg"])
-    return f"{place}: {message[:1].lower()}{message[1:]}"
+    place = ".".join(part if len(part) <= 32 else "…" for part in first.path)
+    message = {"missing": "is missing", "extra_forbidden": "isn't known"}.get(first.kind, first.lower_message)
+    return f"{place}: {message}"

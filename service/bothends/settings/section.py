@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import SettingsError
+from ..validation import first_problem
 
 ENV_PREFIX = "BOTHENDS_"
 INT32 = 2**31 - 1
@@ -43,10 +44,10 @@ class Section(BaseModel):
         try:
             return cls.model_validate(values | dict(flags))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            name = str(first["loc"][0])
+            first = first_problem(error)
+            name = first.path[0]
             source = flag(name) if name in flags else ENV_PREFIX + name.upper()
-            raise SettingsError(f"{source} {first['input']}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
+            raise SettingsError(f"{source} {first.found}: {first.lower_message}") from error
 
 
 def flag(name: str) -> str:

@@ -1,5 +1,4 @@
-"""Options from requests, and responses with their vectors as bytes: the same messages on the wire, written and read
-without counting out floats.
+"""Options from requests, and responses with their vectors as bytes, written and read without counting out floats.
 
 A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
 (https://protobuf.dev/programming-guides/encoding/#packed). So a message that differs from the contract's only in that
@@ -41,11 +40,11 @@ ENCODINGS: dict[int, Encoding] = {
     embedding_pb2.ENCODING_INT8: "int8",
     embedding_pb2.ENCODING_SIGN_BITS: "sign_bits",
 }
-AskedFor: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
+EmbedMessage: TypeAlias = embedding_pb2.EmbedRequest | embedding_pb2.EmbedStreamRequest
 
 
 def _messages() -> descriptor_pool.DescriptorPool:
-    """The contract's messages under another package, `Embedding.values` made bytes."""
+    """Make the contract's messages under another package, with `Embedding.values` as bytes."""
     file = descriptor_pb2.FileDescriptorProto()
     embedding_pb2.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = "bothends/wire.proto", "bothends.wire"
@@ -66,30 +65,29 @@ def _messages() -> descriptor_pool.DescriptorPool:
 
 _POOL = _messages()
 Response: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedResponse"))
-"""EmbedResponse, `Embedding.values` being bytes."""
+"""Class of EmbedResponse, with `Embedding.values` as bytes."""
 StreamResponse: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("bothends.wire.EmbedStreamResponse"))
-"""EmbedStreamResponse, likewise."""
+"""Class of EmbedStreamResponse, with `Embedding.values` as bytes."""
 Item: TypeAlias = dict[str, Any] | status_pb2.Status
 """The fields of an Embedding, or why there is none."""
 
 
-def options(request: AskedFor) -> tuple[Options, Encoding]:
-    """What `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
+def options(request: EmbedMessage) -> tuple[Options, Encoding]:
+    """Read what `request` asks for beside its sentences. Raises RequestError for what the contract doesn't know."""
     if request.encoding not in ENCODINGS:
         raise RequestError(f"{request.encoding} is no Encoding of this contract", field="encoding")
-    asked = Options(truncation(request), request.normalize, request.dimensions or None)
-    return asked, ENCODINGS[request.encoding]
+    return Options(truncation(request), request.normalize, request.dimensions or None), ENCODINGS[request.encoding]
 
 
-def truncation(request: AskedFor | embedding_pb2.TokenizeRequest) -> Truncation:
-    """As `options`, of that field alone."""
+def truncation(request: EmbedMessage | embedding_pb2.TokenizeRequest) -> Truncation:
+    """Read the truncation that `request` asks for. Raises RequestError for what the contract doesn't know."""
     if request.truncation not in TRUNCATIONS:
         raise RequestError(f"{request.truncation} is no Truncation of this contract", field="truncation")
     return TRUNCATIONS[request.truncation]
 
 
-def fields(**asked: Unpack[EmbedOptions]) -> dict[str, Any]:
-    """What a request holds beside its sentences. Raises RequestError for what the contract has no word for."""
+def request_fields(**asked: Unpack[EmbedOptions]) -> dict[str, Any]:
+    """Return the fields of a request beside its sentences. Raises RequestError for what the contract can't say."""
     options, encoding = parse_options(**asked)
     return {
         "truncation": _number(TRUNCATIONS, options.truncation),
@@ -104,7 +102,7 @@ def _number(words: Mapping[int, str], word: str) -> int:
 
 
 def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
-    """The bytes of the EmbedResponse that holds `found`."""
+    """Return the bytes of the EmbedResponse that holds `found`."""
     response = Response(model_version=found.model_version)
     for item in items(found, encoding):
         response.embeddings.add(**item)
@@ -113,7 +111,7 @@ def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
 
 
 def encode_items(items: Iterable[Item], model_version: str) -> bytes:
-    """The bytes of the EmbedStreamResponse that holds `items`."""
+    """Return the bytes of the EmbedStreamResponse that holds `items`."""
     response = StreamResponse(model_version=model_version)
     for item in items:
         if isinstance(item, dict):
@@ -125,14 +123,14 @@ def encode_items(items: Iterable[Item], model_version: str) -> bytes:
 
 
 def items(found: Embeddings, encoding: Encoding) -> Iterator[dict[str, Any]]:
-    """The fields of Embedding that hold each of `found`."""
+    """Yield the fields of Embedding for each of `found`."""
     fields = written(found.rows, encoding)
     for values, count, truncated in zip(fields, found.token_counts, found.truncated, strict=True):
         yield {**values, "token_count": count, "truncated": truncated}
 
 
 def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str, Any]]:
-    """The fields of Embedding that hold each of `rows`."""
+    """Yield the fields of Embedding that hold the numbers of each of `rows`."""
     numbers, scales = encoded(rows, encoding)
     written = (row.tobytes() for row in np.ascontiguousarray(numbers, dtype=_DTYPE[encoding]))
     if scales is None:
@@ -141,7 +139,7 @@ def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str,
 
 
 def decode(responses: Sequence[Any]) -> Embeddings:
-    """The embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
+    """Join the embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
     if len({response.model_version for response in responses}) > 1:
         raise ValueError("embeddings of different models don't fit together")
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
@@ -149,7 +147,7 @@ def decode(responses: Sequence[Any]) -> Embeddings:
 
 
 def decode_embeddings(embeddings: Sequence[Any], model_version: str) -> Embeddings:
-    """One or more embeddings of such responses. Raises ValueError where they don't fit."""
+    """Join one or more embeddings of such responses. Raises ValueError where they don't fit."""
     encoding = _encoding(embeddings)
     values = [getattr(embedding, _FIELD[encoding]) for embedding in embeddings]
     sizes = set(map(len, values))
@@ -168,7 +166,7 @@ def decode_embeddings(embeddings: Sequence[Any], model_version: str) -> Embeddin
 
 
 def _encoding(embeddings: Sequence[Any]) -> Encoding:
-    """That of the first; one of another is found to have no numbers."""
+    """Return the encoding of the first; an embedding of another is found to have no numbers."""
     for encoding, field in _FIELD.items():
         if embeddings and getattr(embeddings[0], field):
             return encoding

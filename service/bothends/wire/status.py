@@ -44,13 +44,13 @@ _TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
 )
 _DEFAULT_RETRY_S = 1.0
 _MOST_DIGITS = 12
-"""Of a sentence's index: no request holds so many."""
-_OURS: dict[type[BothendsError], str] = {EngineError: "the model run failed"}
-"""What callers are told of errors that aren't theirs: the text, and any other error's, is for the operator's log."""
+"""Most digits of a sentence's index: no request holds so many."""
+_INTERNAL_MESSAGES: dict[type[BothendsError], str] = {EngineError: "the model run failed"}
+"""Messages to callers about errors that aren't theirs: the text of these and all others is for the operator's log."""
 
 
 def to_status(error: BothendsError) -> status_pb2.Status:
-    """The status that tells a caller of `error`, with ErrorInfo, and BadRequest or RetryInfo where they apply."""
+    """Return the status that stands for `error`, with ErrorInfo, and BadRequest or RetryInfo where they apply."""
     code, reason = next(
         ((code, reason) for kind, code, reason in _TABLE if isinstance(error, kind)), (code_pb2.INTERNAL, "INTERNAL")
     )
@@ -65,14 +65,14 @@ def to_status(error: BothendsError) -> status_pb2.Status:
         delay = duration_pb2.Duration(nanos=0)
         delay.FromNanoseconds(int(error.retry_after_s * 1e9))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
-    message = str(error) if code != code_pb2.INTERNAL else _OURS.get(type(error), "internal error")
+    message = str(error) if code != code_pb2.INTERNAL else _INTERNAL_MESSAGES.get(type(error), "internal error")
     return status_pb2.Status(code=code, message=message, details=details)
 
 
 def from_status(status: status_pb2.Status) -> BothendsError:
-    """The error that `status` tells of; statuses without our details are read by their code alone.
+    """Return the error that `status` stands for. A status without bothends' details is read by its code alone.
 
-    Details that make no sense are left out: whoever answered may be no server of ours.
+    Details that make no sense are left out: the server that answered may be another's.
     """
     info = unpacked(status, error_details_pb2.ErrorInfo())
     if info is not None and info.domain == DOMAIN:
@@ -109,7 +109,7 @@ def _packed(detail: _Detail) -> any_pb2.Any:
 
 
 def unpacked(status: status_pb2.Status, into: _DetailT) -> _DetailT | None:
-    """The detail of `into`'s kind, read into it; None where `status` has none."""
+    """Read the detail of `into`'s kind into it, and return it; None where `status` has none."""
     for detail in status.details:
         with suppress(DecodeError):
             if detail.Unpack(into):

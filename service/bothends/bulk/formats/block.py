@@ -1,4 +1,4 @@
-"""A window and what became of it: the contract between the run and what writes."""
+"""Windows with their vectors, and the contract of what writes them. Knows no format."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _DTYPES: dict[Encoding, type[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Of each vector that is written."""
+    """Shape of each vector that is written."""
 
     width: int
     dtype: "np.dtype[Any]"
@@ -27,27 +27,27 @@ class Shape:
 
     @classmethod
     def of(cls, dimension: int, encoding: Encoding) -> "Shape":
-        """What `dimension` numbers are in `encoding`: sign bits are eight a byte."""
+        """Return the shape of `dimension` numbers in `encoding`: sign bits are eight a byte."""
         width = (dimension + 7) // 8 if encoding == "sign_bits" else dimension
         return cls(width, np.dtype(_DTYPES[encoding]), encoding == "int8")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows of the input, the vectors of those that have one, and why the others have none."""
+    """Rows of the input, the vectors of those that have one, and the reasons of the others."""
 
     first: int
-    """The first row's number in the input."""
+    """Number of the first row in the input."""
     rows: list[Row]
     good: list[int]
     """Places in `rows` of those that were embedded."""
     found: Embeddings | None
-    """Of the good ones, in order; None where there are none."""
+    """Embeddings of the good rows, in order; None where there are none."""
     problems: dict[int, str]
-    """Of the others, by place."""
+    """Reasons why the other rows have no vector, by place."""
 
     def placed(self, filling: float, shape: Shape) -> NDArray[Any]:
-        """Vectors of all rows, [rows, width]; `filling` where there is none."""
+        """Return vectors for all rows, [rows, width], of `filling` where a row has none."""
         if self.found is not None and not self.problems:
             return self.found.rows
         placed = np.full((len(self.rows), shape.width), filling, dtype=shape.dtype)
@@ -57,19 +57,19 @@ class Block:
 
 
 class Writer(Protocol):
-    """A block to bytes of an output's format; the same block always to the same ones."""
+    """Encoder of blocks to bytes of an output's format; the same block always becomes the same bytes."""
 
     sealed_suffix: str
-    """What the name of the whole file has after the other's; empty where they are one."""
+    """Suffix that the name of the sealed file has after the partial one's; empty where they are one file."""
 
     def head(self) -> bytes:
-        """What stands before all blocks."""
+        """Return the bytes before all blocks."""
         ...
 
     def body(self, block: Block) -> Iterable[Any]:
-        """What stands for `block`, in pieces that a file can write."""
+        """Yield the bytes of `block`, in pieces that a file can write."""
         ...
 
     def seal(self, partial: Path, sealed: Path, rows: int) -> None:
-        """Make of `partial`, which holds all blocks of `rows` rows, the whole file `sealed`; may be done again."""
+        """Turn `partial`, which holds all blocks of `rows` rows, into the whole file `sealed`; may be done again."""
         ...

@@ -1,4 +1,7 @@
-"""Blocks to JSON lines. What needs orjson: Python's own module takes many times as long for an array's numbers."""
+"""Blocks to JSON lines, by orjson: Python's own module takes many times as long for an array's numbers.
+
+Knows no file and no run.
+"""
 
 import base64
 import json
@@ -14,7 +17,7 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
 class JsonWriter:
-    """A line for each row that was embedded: `row`, columns that are kept, `embedding`, `token_count`, `truncated`.
+    """Writer of a line for each row that was embedded: `row`, kept columns, `embedding`, `token_count`, `truncated`.
 
     Numbers have as many digits as tell them apart: float32 read back is the same float32.
     """
@@ -25,11 +28,11 @@ class JsonWriter:
         self._keep = keep
 
     def head(self) -> bytes:
-        """Nothing."""
+        """Return nothing: lines need no header."""
         return b""
 
     def body(self, block: Block) -> Iterator[bytes]:
-        """Its lines."""
+        """Yield the lines of `block`."""
         if block.found is None:
             return
         found = block.found
@@ -44,7 +47,7 @@ class JsonWriter:
             yield self._line(line)
 
     def seal(self, partial: Path, sealed: Path, rows: int) -> None:
-        """It is whole already."""
+        """Leave the file as it is: it is whole already."""
 
     def _line(self, line: dict[str, Any]) -> bytes:
         try:
@@ -56,5 +59,5 @@ class JsonWriter:
 
 
 def _word(value: object) -> str:
-    """What JSON has no word for: bytes as base64, anything else as Python writes it."""
+    """Write a value that JSON has no type for: bytes as base64, anything else as Python does."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

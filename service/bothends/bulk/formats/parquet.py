@@ -1,7 +1,8 @@
-"""Parquet to rows, and vectors to Parquet. What needs pyarrow, which is imported only where a file is of this kind.
+"""Parquet to rows, and vectors to Parquet, by pyarrow, which is imported only where a file is of this kind.
 
 A Parquet file can't be appended to: its directory stands at its end. So vectors are gathered as an Arrow stream, which
-can be cut off and gone on with anywhere between two batches, and becomes Parquet when all of them are there.
+can be cut off and gone on with anywhere between two batches, and becomes Parquet when all of them are there. Knows no
+run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +21,11 @@ from .readers import RowReader
 
 _BATCH = 1024
 _GROUP_ROWS = 16384
-"""Of a row group that is written: what is held in memory, 32 MiB of 512 float32 numbers a row."""
+"""Rows of a row group that is written. They are held in memory: 32 MiB of 512 float32 numbers a row."""
 
 
 def read(path: Path, column: str | None, keep: Sequence[str]) -> RowReader:
-    """Rows of the Parquet file at `path`. Raises FileError where it is none."""
+    """Open the Parquet file at `path`. Raises FileError where it is none, SettingsError for its columns."""
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
@@ -62,7 +63,7 @@ def _rows(file: pq.ParquetFile, column: str, keep: Sequence[str], progress: _Pro
 
 
 def _bytes(column: pa.Array) -> list[bytes | None]:
-    """What stands in a column of text; one cell that is no UTF-8 is its own fault only."""
+    """Return the cells of a column of text as bytes, so that a cell that is no UTF-8 costs itself only."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     found: list[bytes | None] = column.cast(pa.large_binary()).to_pylist()
@@ -83,7 +84,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 class ParquetWriter:
-    """Columns `row`, those that are kept, `embedding`, `token_count`, `truncated`, and `scale` of int8."""
+    """Writer of columns `row`, those that are kept, `embedding`, `token_count`, `truncated`, and `scale` of int8."""
 
     sealed_suffix = ".parquet"
 
@@ -96,11 +97,11 @@ class ParquetWriter:
         self._schema = pa.schema([*fields, ("truncated", pa.bool_()), *scale], metadata={"bothends.model": model})
 
     def head(self) -> bytes:
-        """The stream's schema."""
+        """Return the stream's schema."""
         return bytes(self._schema.serialize())
 
     def body(self, block: Block) -> Iterator[Any]:
-        """A batch of the rows that were embedded."""
+        """Yield a batch of the rows that were embedded."""
         if block.found is None:
             return
         found = block.found
@@ -133,7 +134,7 @@ class ParquetWriter:
                 file.write_table(pa.Table.from_batches(gathered), row_group_size=1 << 30)
 
     def _plain(self, value: Any) -> Any:
-        """JSON's values have no common type: a string stays one, and what else there is becomes JSON."""
+        """Return a JSON input's value as text, since such values have no common type; strings and None stay."""
         import json
 
         return json.dumps(value) if self._is_json and not isinstance(value, str | None) else value

@@ -1,4 +1,4 @@
-"""Lines of text, CSV or JSON to rows. Knows nothing of what becomes of them."""
+"""Lines of text, CSV or JSON to rows. Knows nothing of vectors."""
 
 import csv
 import json
@@ -21,25 +21,25 @@ class RowReader:
     """An input that is open: its rows, and how far they have been read."""
 
     rows: Iterator[Row | None]
-    """In order, once. None where nothing more has come yet."""
+    """Rows in order, once. None where nothing more has come yet."""
     position: Callable[[], int]
     total: int | None
-    """Where `position` will end, where that is known."""
+    """Position at the end, where that is known."""
     column: str | None = None
-    """Which holds the sentences; None where there are no columns."""
+    """Name of the column that holds the sentences; None where there are no columns."""
     kept_types: Any = None
     """A pyarrow schema of the columns that are kept; None where they are any JSON values."""
     note: str | None = None
-    """Something that a person should know."""
+    """Warning for a person, if there is one."""
 
 
 def text(source: Source) -> RowReader:
-    """Each line is a sentence."""
+    """Read text, each line of which is a sentence."""
     return RowReader(map(_line, source.lines()), source.position, source.total)
 
 
 def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter: str) -> RowReader:
-    """CSV with a header. A record with more or fewer cells than it is a bad row; a blank line is none."""
+    """Read CSV with a header. A record with more or fewer cells than that is a bad row; a blank line is no row."""
     records = csv.reader(_decoded(source), delimiter=delimiter)
     try:
         header = next(records, [])
@@ -53,7 +53,7 @@ def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter:
 
 
 def objects(source: Source, column: str | None, keep: Sequence[str]) -> RowReader:
-    """Each line is a JSON object."""
+    """Read JSON lines, each of which is an object."""
     lines = source.lines()
     first = next((line for line in lines if line is not None), b"")
     found = _object(first)
@@ -81,9 +81,9 @@ def _line(line: bytes | None) -> Row | None:
 
 
 def _decoded(source: Source) -> Iterator[str]:
-    """Lines for the csv module, which wants their ends: they may stand within a cell."""
+    """Yield lines for the csv module, with the line ends that it wants: they may stand within a cell."""
     for line in source.lines():
-        if line is not None:  # csv can't be told of a pause
+        if line is not None:  # csv knows no pause
             yield line.decode("utf-8", "surrogateescape") + "\n"
 
 
@@ -116,7 +116,7 @@ def _fields(line: bytes, column: str, keep: Sequence[str]) -> Row:
 
 
 def _object(line: bytes) -> dict[str, Any] | str:
-    """The JSON object that `line` is, or why it is none. Its text is in no reason."""
+    """Return the JSON object that `line` is, or why it is none. No reason holds its text."""
     try:
         found = json.loads(line.decode(), parse_constant=_no_constant)
     except UnicodeDecodeError:

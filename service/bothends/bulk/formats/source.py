@@ -1,4 +1,4 @@
-"""A file, a compressed one, or standard input, to its lines as bytes, each bounded. Knows no format."""
+"""Files, compressed files or standard input to their lines as bytes, each bounded. Knows no format."""
 
 import os
 import select
@@ -39,13 +39,13 @@ class Source:
             self._stream = self._files.enter_context(GzipFile(fileobj=raw))
 
     def position(self) -> int:
-        """How many bytes of the file were read, compressed ones where it is; of `total`."""
+        """Return how many of the file's `total` bytes were read; of a compressed file, compressed bytes."""
         return self._raw.tell() if self.total is not None else 0
 
     def lines(self) -> Iterator[bytes | None]:
-        """Each line without its newline. None where a pipe has nothing more to give yet.
+        """Yield each line without its newline; None where a pipe has nothing more to give yet.
 
-        Of a line longer than MOST_LINE_BYTES so much and a little more is kept, so that its length shows.
+        A line longer than MOST_LINE_BYTES is cut a little behind that, so that its length shows.
         """
         rest, is_first = bytearray(), True
         while True:
@@ -91,5 +91,5 @@ class Source:
         return chunk.removeprefix(_UTF8_BOM)
 
     def _pauses(self) -> bool:
-        """Whether nothing comes for a moment: a pipe's writer is slower than this."""
+        """Return whether nothing comes for a moment, as from a pipe whose writer is slower than this."""
         return self.path is None and not select.select([self._raw], [], [], _PAUSE_S)[0]

@@ -13,12 +13,12 @@ from .block import Block, Shape
 
 
 def bad_line(row: int, reason: str) -> bytes:
-    """A JSON line about a row that wasn't embedded. It holds nothing of the row."""
+    """Return a JSON line about a row that wasn't embedded. It holds nothing of the row."""
     return json.dumps({"row": row, "reason": reason}).encode() + b"\n"
 
 
 class NpyWriter:
-    """An array of a row for each of the input's: NaN where one wasn't embedded, or 0 where bytes can't say so."""
+    """Writer of an array with a row for each of the input's. A row without a vector is NaN, or 0 in integers."""
 
     sealed_suffix = ""
 
@@ -27,15 +27,15 @@ class NpyWriter:
         self._filling = np.nan if shape.dtype.kind == "f" else 0
 
     def head(self) -> bytes:
-        """A header that leaves room for any number of rows."""
+        """Return a header that leaves room for any number of rows."""
         return self._header(0)
 
     def body(self, block: Block) -> Iterator[Any]:
-        """Its rows."""
+        """Yield the rows of `block`."""
         yield np.ascontiguousarray(block.placed(self._filling, self._shape)).data
 
     def seal(self, partial: Path, sealed: Path, rows: int) -> None:  # noqa: ARG002  they are one
-        """Say how many rows there are."""
+        """Write into the header how many rows there are."""
         with partial.open("r+b") as file:
             file.write(self._header(rows))
 

@@ -1,5 +1,7 @@
-"""What Ray starts on a node. It goes there whole and imports nothing of bothends before it runs: so it can say what a
-node lacks, where Ray would only say that the actor died. What it answers is JSON, and holds nothing of a sentence.
+"""Files to their embedding by a model on one node, as an actor that Ray starts there.
+
+It goes to the node whole and imports nothing of bothends before it runs: so it can say what a node lacks, where Ray
+would only say that the actor died. Its answers are JSON, and hold nothing of a sentence. Knows no format.
 """
 
 import importlib.metadata
@@ -14,12 +16,12 @@ _EVERY_S = 0.5
 
 
 class Actor:
-    """Holds a model, and embeds one file a call; several at once. Never raises: Ray's logs would have what it did."""
+    """A model on a node, which embeds one file a call, several at once. Never raises: Ray would log the error."""
 
     def __init__(self, versions: dict[str, str], plan: dict[str, Any], board: Any) -> None:
-        """`versions` are the caller's; `board`, where somebody looks, is told how far each file is."""
+        """Load the model of `plan`. `versions` are the caller's; `board`, if any, gets the progress of each file."""
         self._node, self._board, self._where = None, board, platform.node()
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_exit_with, args=(os.getppid(),), daemon=True).start()
         self._answer: dict[str, Any] = {"is_fatal": True, "is_setting": False, "node": self._where}
         for name, wanted in versions.items():
             found = platform.python_version() if name == "Python" else _version(name)
@@ -27,12 +29,12 @@ class Actor:
                 self._answer["problem"] = f"{name} is {found} there, and {wanted} where the command runs"
                 return
         try:
-            from bothends.bulk.ray.node import Node, problem
+            from bothends.bulk.ray.node import Node, describe_error
 
             try:
                 self._node = Node(plan)
             except Exception as error:
-                self._answer |= problem(error)
+                self._answer |= describe_error(error)
         except ImportError as error:
             self._answer["problem"] = f"{error.name} is missing there"
 
@@ -44,25 +46,25 @@ class Actor:
 
     def _advance(self, output: str, done_bytes: int, rows: int) -> None:
         if self._board is not None:
-            self._board.tell.remote(output, done_bytes, rows)
+            self._board.report.remote(output, done_bytes, rows)
 
 
-class Board:
-    """Where actors say how far they are, and the command looks."""
+class ProgressBoard:
+    """Progress of all files, which actors report and the command reads."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._files: dict[str, tuple[int, int]] = {}
 
-    def tell(self, output: str, done_bytes: int, rows: int) -> None:
-        """Of an output: bytes of its input that are read, and rows embedded by this run."""
-        self._seen[output] = (done_bytes, rows)
+    def report(self, output: str, done_bytes: int, rows: int) -> None:
+        """Record for an output the bytes of its input that are read, and the rows embedded by this run."""
+        self._files[output] = (done_bytes, rows)
 
-    def look(self) -> tuple[int, int]:
-        """Bytes and rows of all."""
-        return sum(done for done, _ in self._seen.values()), sum(rows for _, rows in self._seen.values())
+    def totals(self) -> tuple[int, int]:
+        """Return the bytes and rows of all."""
+        return sum(done for done, _ in self._files.values()), sum(rows for _, rows in self._files.values())
 
 
-def _end_with(parent: int) -> None:
+def _exit_with(parent: int) -> None:
     """End this process once its parent, Ray on this node, is gone: it would go on, and hold its files' locks."""
     while os.getppid() == parent:
         time.sleep(_EVERY_S)

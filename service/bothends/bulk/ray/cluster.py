@@ -1,7 +1,9 @@
-"""Many files by models on a Ray cluster: Ray Data says which file goes where, actors hold the models. Knows no format.
+"""Many files to vectors by models on a Ray cluster: Ray Data places the files, actors hold the models.
 
 plan → cluster → Ray Data → actor → node → job, run, sinks …
 (files) (here)             (on each node, a file after another as `bothends embed` does it)
+
+Knows no format.
 """
 
 import json
@@ -28,47 +30,50 @@ from . import actor
 from .manifest import Manifest
 from .plan import File, Plan, files
 from .storage import OutputFolder
-from .summary import Summary
+from .summary import RunSummary
 
 _FILES_AT_ONCE = 2
-"""Of an actor: while one file is begun or given its name, the model has the other."""
+"""Files of an actor at once: while one is begun or given its name, the model has the other."""
 _MOST_WORKERS = 8
-"""CPUs of an actor by default: one interpreter reads, tokenises and writes for all of them."""
+"""Most CPUs of an actor by default: one interpreter reads, tokenises and writes for all of them."""
 _MOST_BLOCKS = 5000
 _STORE_BYTES = 100 << 20
-"""Ray's own memory on this machine. Only names and counts are in it."""
+"""Ray's own memory on this machine, in which only names and counts are kept."""
 _CONNECT_S, _PAUSE_S = 5.0, 0.1
 _SETTLE_S = 30.0
 _INTERRUPTED = 130
 
 
 def embed(plan: Plan, address: str | None) -> int:
-    """Do it, on the cluster at `address` or one that is started for it; returns the exit code. Raises what is wrong."""
+    """Run `plan` on the cluster at `address`, or on one that is started for it; return the exit code.
+
+    Raises BothendsError for what is wrong with all of it.
+    """
     every, unknown = files(plan)
     if unknown:
         _say(f"{len(unknown)} of {len(every) + len(unknown)} files have no known format, so {unknown[0]} is left out")
     with _connected(address, plan) as ray:
-        outcome, began = Summary(plan), time.monotonic()
+        summary, began = RunSummary(plan), time.monotonic()
         try:
-            _run(ray, plan, every, outcome)
+            _run(ray, plan, every, summary)
         except KeyboardInterrupt:
-            _say(f"stopped after {outcome.files:,} of {len(every):,} files; the same command goes on from there")
+            _say(f"stopped after {summary.files:,} of {len(every):,} files; the same command goes on from there")
             return _INTERRUPTED
         except ray.exceptions.RayError as error:
             what = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             raise EngineError(f"Ray gave up ({what}); what was written stays, and the same command goes on") from None
-        if outcome.fatal:
-            raise outcome.fatal
-        _say(outcome.summary(time.monotonic() - began))
-        with suppress(FileError) if outcome.code else nullcontext():  # a full disk was told of already
-            Manifest(OutputFolder(plan.output)).end()
-    return outcome.code
+        if summary.fatal:
+            raise summary.fatal
+        _say(summary.line(time.monotonic() - began))
+        with suppress(FileError) if summary.exit_code else nullcontext():  # a full disk was reported already
+            Manifest(OutputFolder(plan.output)).mark_ended()
+    return summary.exit_code
 
 
-def _run(ray: Any, plan: Plan, every: Sequence[File], outcome: Summary) -> None:
+def _run(ray: Any, plan: Plan, every: Sequence[File], summary: RunSummary) -> None:
     is_shown = sys.stderr.isatty()
     ray.cloudpickle.register_pickle_by_value(actor)  # goes there whole
-    board = ray.remote(num_cpus=0)(actor.Board).remote() if is_shown else None
+    board = ray.remote(num_cpus=0)(actor.ProgressBoard).remote() if is_shown else None
     size, cpus, gpus = _pool(ray, plan, len(every))
     items = [{"file": json.dumps(asdict(file))} for file in every]
     answers = ray.data.from_items(items, override_num_blocks=min(len(items), _MOST_BLOCKS)).map_batches(
@@ -82,18 +87,18 @@ def _run(ray: Any, plan: Plan, every: Sequence[File], outcome: Summary) -> None:
         num_gpus=gpus,
     )
     total = sum(file.bytes for file in every)
-    shown = files_bar(len(every), total, lambda: ray.get(board.look.remote())) if board else nullcontext(lambda: None)
+    shown = files_bar(len(every), total, lambda: ray.get(board.totals.remote())) if board else nullcontext(lambda: None)
     with shown as one_more:
         for batch in answers.iter_batches(batch_size=None, prefetch_batches=0):
             for answer in batch["answer"]:
-                outcome.add(json.loads(answer))
+                summary.add(json.loads(answer))
                 one_more()
-            if outcome.fatal:  # not raised here: what holds the iterator keeps Ray Data at work
+            if summary.fatal:  # not raised here: a traceback would hold the iterator, which keeps Ray Data at work
                 break
 
 
 def _pool(ray: Any, plan: Plan, files: int) -> tuple[int, int, int]:
-    """How many actors, with how many CPUs and GPUs each."""
+    """Return how many actors to start, and how many CPUs and GPUs each gets."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     if not nodes:
         raise DeviceError("no node of this Ray cluster has a CPU to give")
@@ -112,17 +117,17 @@ def _pool(ray: Any, plan: Plan, files: int) -> tuple[int, int, int]:
 
 
 def _versions() -> dict[str, str]:
-    """What nodes must have as it is here, that they give the same bytes."""
+    """Return the versions that nodes must have as this machine does, so that they give the same bytes."""
     return {"Python": platform.python_version(), "bothends": version("bothends")}
 
 
 @contextmanager
 def _connected(address: str | None, plan: Plan) -> Iterator[Any]:
-    """Ray, whose cluster is reached, or started and stopped. It is imported here, once it is asked for."""
+    """Yield Ray, connected to a cluster, or to one that is started and stopped. It is imported only here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # of its C++ parts, which write to standard error
     if address not in (None, "auto", "local"):
-        _must_answer(address)
+        check_answers(address)
     import ray
     import ray.data
 
@@ -141,19 +146,19 @@ def _connected(address: str | None, plan: Plan) -> Iterator[Any]:
 
 
 def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
-    """Ray's C++ parts say on standard error how they were configured; it is shown where something is wrong only."""
+    """Start Ray, and hold back what its C++ parts write to standard error unless something is wrong."""
     sys.stderr.flush()
     kept = os.dup(2)
-    with TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
         try:
             ray.init(address, **options)
         except (
             Exception,
             SystemExit,
         ) as error:  # it has RuntimeError, ConnectionError, ValueError, SystemExit, … for it
-            said.seek(0)
-            lines = said.read().decode(errors="replace").splitlines()
+            written.seek(0)
+            lines = written.read().decode(errors="replace").splitlines()
             last = [line for line in lines if "network_util" not in line][-1:]  # which has nothing to do with it
             why = " ".join(" ".join([str(error), *last]).split())
             where = "can't be started here" if address == "local" else f"can't be joined at {address}"
@@ -166,7 +171,7 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
 
 
 def _settle() -> None:
-    """Let Ray Data's own threads end: one that asks Ray for something after it was stopped ends this process."""
+    """Wait for Ray Data's own threads to end: one that asks Ray for something after it stopped ends this process."""
     for thread in threading.enumerate():
         if thread.name.startswith("StreamingExecutor"):
             thread.join(_SETTLE_S)
@@ -174,7 +179,7 @@ def _settle() -> None:
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """For what Ray keeps while it runs, its logs too. Its processes may write there a moment longer."""
+    """Yield a folder for Ray's files and logs, and remove it. Ray's processes may write there a moment longer."""
     folder = mkdtemp(prefix="ray-")
     try:
         yield folder
@@ -185,8 +190,11 @@ def _folder() -> Iterator[str]:
             time.sleep(_PAUSE_S)
 
 
-def _must_answer(address: str) -> None:
-    """Raises at once what Ray would take minutes to find out. Its address is one of gRPC."""
+def check_answers(address: str, *, within_s: float = _CONNECT_S) -> None:
+    """Check that gRPC answers at `address` in time, which Ray would take minutes to find out.
+
+    Raises SettingsError for what is no address, ConnectionFailedError where none answers.
+    """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
         raise SettingsError(f"--address {address}: say HOST:PORT of a Ray cluster that this machine is a node of")
@@ -194,9 +202,9 @@ def _must_answer(address: str) -> None:
         return
     with grpc.insecure_channel(address) as channel:
         try:
-            grpc.channel_ready_future(channel).result(_CONNECT_S)
+            grpc.channel_ready_future(channel).result(within_s)
         except grpc.FutureTimeoutError:
-            raise ConnectionFailedError(f"no Ray cluster answers at {address} within {_CONNECT_S:g} s") from None
+            raise ConnectionFailedError(f"no Ray cluster answers at {address} within {within_s:g} s") from None
 
 
 def _say(line: str) -> None:

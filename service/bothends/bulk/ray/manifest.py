@@ -1,4 +1,4 @@
-"""What a run over many files has done, kept beside its outputs: which job it is, and which outputs are whole.
+"""Manifest of a run over many files, kept beside its outputs: which job it is, and which outputs are whole.
 
 _bothends/job.json        the job, and the run that began it
 _bothends/OUTPUT.json     of each output: the run, the input's size, and, once it is whole, its rows
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...errors import FileError, SettingsError
-from ..journal import Committed
+from ..journal import Commit
 from .storage import OutputFolder
 
 _FORMAT = 1
@@ -20,40 +20,41 @@ _FOLDER = "_bothends"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """Of one output."""
+class OutputRecord:
+    """State of one output. Its fields are the record's keys on the disk."""
 
     run: str
     input_bytes: int
     by: str = ""
-    """Which command began it last, and how often it did: more than once where its process died meanwhile."""
+    """Run of the command that began it last."""
     tries: int = 1
-    done: Committed | None = None
-    """None until the output is whole."""
+    """Times that this command began it: more than once where its process died meanwhile."""
+    done: Commit | None = None
+    """State of the whole output; None until it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _RunRecord:
     run: str
     job: dict[str, Any]
     has_ended: bool
 
 
 class Manifest:
-    """Of the outputs in `folder`."""
+    """Records of the outputs in one folder."""
 
     def __init__(self, folder: OutputFolder) -> None:
         self._folder = folder
 
     def join(self, job: Mapping[str, Any], run: str, *, overwrite: bool) -> str:
-        """The run to work for: `run`, or the one that it goes on with.
+        """Return the run to work for: `run`, or the one that it goes on with.
 
         With `overwrite` it goes on with a run of the same job that was stopped, and begins anew after one that ended.
-        Raises SettingsError where another job's outputs are there and mayn't be overwritten; FileError.
+        Raises SettingsError where another job's outputs are there and may not be overwritten; FileError.
         """
         found = self._run()
         if found is None or (found.run != run and overwrite and (found.has_ended or found.job != job)):
-            self._write("job", asdict(_Run(run, dict(job), has_ended=False)))
+            self._write("job", asdict(_RunRecord(run, dict(job), has_ended=False)))
             return run
         if found.job == job:
             return found.run
@@ -66,27 +67,27 @@ class Manifest:
             "run it as then to go on, or with --overwrite to begin anew"
         )
 
-    def end(self) -> None:
-        """Nothing is left to do of the run that is there."""
+    def mark_ended(self) -> None:
+        """Record that nothing is left to do of the run that is there."""
         if (found := self._run()) is not None:
             self._write("job", asdict(replace(found, has_ended=True)))
 
-    def of(self, output: str) -> Record | None:
-        """What is known of it; None where no run has begun it."""
+    def get(self, output: str) -> OutputRecord | None:
+        """Return the record of `output`; None where no run has begun it. Raises FileError."""
         found = self._read(output)
         try:
-            return found and Record(**{**found, "done": found["done"] and Committed(**found["done"])})
+            return found and OutputRecord(**{**found, "done": found["done"] and Commit(**found["done"])})
         except (TypeError, KeyError) as error:
             raise self._broken(output, error) from None
 
-    def keep(self, output: str, record: Record) -> None:
-        """Know this of it from now on."""
+    def put(self, output: str, record: OutputRecord) -> None:
+        """Replace the record of `output`. Raises FileError."""
         self._write(output, asdict(record))
 
-    def _run(self) -> _Run | None:
+    def _run(self) -> _RunRecord | None:
         found = self._read("job")
         try:
-            return found and _Run(**found)
+            return found and _RunRecord(**found)
         except TypeError as error:
             raise self._broken("job", error) from None
 

@@ -1,4 +1,4 @@
-"""What one run over many files is to do, checked before anything is started: each input with its output. Opens none."""
+"""Plans of runs over many files, each input with its output, checked before anything is started. Opens no file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from . import storage
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One input, and what its vectors are called."""
+    """One input, and the name of its output."""
 
     path: str
-    """As the input's file system calls it."""
+    """Path in the input's file system."""
     bytes: int
     output: str
-    """Within the output's folder."""
+    """Name within the output's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which rows, with which options, by which model, to where. Sent to each node."""
+    """Rows to embed, the options, the model, and where the vectors go. It is sent to each node."""
 
     source: str
     output: str
@@ -33,31 +33,31 @@ class Plan:
     column: str | None
     keep: Sequence[str]
     overwrite: bool
-    asked: EmbedOptions
+    options: EmbedOptions
     bundle: str | None
     model: dict[str, Any]
     """Options of Encoder.load."""
     run: str
-    """Tells it from other runs."""
+    """Name that no other run has."""
 
     def job(self, source: Path, output: Path, *, overwrite: bool) -> Job:
-        """What becomes of one file."""
+        """Return the job of one file."""
         kind = format_of(source, self.input_format, INPUTS, piped="txt", flag="--input-format")
-        return Job(source, output, kind, self.output_format, self.column, self.keep, overwrite, self.asked)
+        return Job(source, output, kind, self.output_format, self.column, self.keep, overwrite, self.options)
 
     def identity(self) -> dict[str, Any]:
-        """What the same job has in common with itself, but for the model."""
+        """Return everything but the model that outputs' bytes depend on: the same job has the same."""
         return {
             "input's format": self.input_format,
             "output's format": self.output_format,
             "column": self.column,
             "kept columns": list(self.keep),
-            **self.asked,
+            **self.options,
         }
 
 
 def files(plan: Plan) -> tuple[list[File], list[str]]:
-    """All there is to do, the largest first, and the names of what has none of the known formats.
+    """Return the files to embed, the largest first, and the names of files that have none of the known formats.
 
     Raises FileError where nothing can be found; SettingsError for what can't be had, or for two of one name.
     """
@@ -68,7 +68,7 @@ def files(plan: Plan) -> tuple[list[File], list[str]]:
     if len(found) > 1 and storage.is_within(plan.output, plan.source):
         raise SettingsError(f"{plan.output} is within {plan.source}: its files would be inputs of the next run")
     suffix = next(suffix for suffix, kind in OUTPUTS.items() if kind == plan.output_format)
-    made: dict[str, storage.Found] = {}
+    made: dict[str, storage.FoundFile] = {}
     for each in known:
         name = _stem(each.name) + suffix
         if name in made:
@@ -80,7 +80,7 @@ def files(plan: Plan) -> tuple[list[File], list[str]]:
     return sorted(listed, key=lambda file: -file.bytes), [each.name for each in found if each.path not in taken]
 
 
-def _check(plan: Plan, found: storage.Found, output: str) -> None:
+def _check(plan: Plan, found: storage.FoundFile, output: str) -> None:
     try:
         plan.job(Path(found.path), Path(output), overwrite=False).check_options()
     except SettingsError as error:

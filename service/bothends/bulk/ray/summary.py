@@ -1,4 +1,4 @@
-"""What became of each file of a run, told as it becomes known, and of all of them at the end. Knows no Ray."""
+"""Answers about each file of a run to lines about it, and to one line about all at the end. Knows no Ray."""
 
 from typing import Any
 
@@ -8,33 +8,32 @@ from ...errors import BothendsError, FileError, SettingsError
 from .plan import Plan
 
 
-class Summary:
-    """Of a run over many files."""
+class RunSummary:
+    """Counts of a run over many files."""
 
     def __init__(self, plan: Plan) -> None:
         self.files = 0
-        """That are whole."""
+        """Number of files that are whole."""
         self.fatal: BothendsError | None = None
-        """What is wrong for every file."""
+        """Error that every file would meet, if there is one."""
         self._output = plan.output
         self._model = ""
         self._there = self._rows = self._before = self._bad = self._cut = 0
         self._failed: list[bool] = []
-        """Of each file that failed, whether a setting was wrong."""
+        """Flags of the files that failed, True where a setting was wrong."""
 
     @property
-    def code(self) -> int:
-        """The exit code: that of a run of one file."""
+    def exit_code(self) -> int:
+        """Exit code, as a run of one file has it."""
         return 0 if not self._failed else 2 if all(self._failed) else 1
 
     def add(self, answer: dict[str, Any]) -> None:
-        """Count it, and tell of what is wrong with it."""
+        """Count the answer about one file, and print what is wrong with that file."""
         if (problem := answer.get("problem")) is not None:
             if answer.get("is_fatal"):
-                told = (
-                    SettingsError(problem) if answer["is_setting"] else FileError(f"node {answer['node']}: {problem}")
-                )
-                self.fatal = self.fatal or told
+                is_setting = answer["is_setting"]
+                error = SettingsError(problem) if is_setting else FileError(f"node {answer['node']}: {problem}")
+                self.fatal = self.fatal or error
                 return
             self._failed.append(answer["is_setting"])
             click.echo(f"Error: {problem}", err=True)
@@ -49,8 +48,8 @@ class Summary:
         self._bad += answer["bad_rows"]
         self._cut += answer["cut"]
 
-    def summary(self, seconds: float) -> str:
-        """One line of all."""
+    def line(self, seconds: float) -> str:
+        """Return one line about all files."""
         rows = self._rows - self._before
         rate = f", {rows / seconds:,.0f} rows/s" if rows and seconds else ""
         by = f" by {self._model}" if self._model else ""

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from ....engines.contract import TokenIds
 from ....errors import RequestError
 from ....options import Truncation
-from ....validation import printable
+from ....text import unicode_problem
+from ....validation import first_problem, printable
 
 Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
 _SHOWN_CHARS = 64
@@ -46,17 +47,9 @@ def _check(values: list[Any], kind: type, name: str, problem: str) -> None:
 
 def _check_encodable(texts: list[str]) -> None:
     """Raise RequestError for half of a surrogate pair, which JSON can spell and which is no character."""
-    if not _is_encodable("".join(texts)):  # in one go: there may be a million
-        index = next(index for index, text in enumerate(texts) if not _is_encodable(text))
+    if unicode_problem("".join(texts)) is not None:  # in one go: there may be a million
+        index = next(index for index, text in enumerate(texts) if unicode_problem(text) is not None)
         raise RequestError(f"input[{index}] has half of a surrogate pair, which is no text", field=f"input[{index}]")
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class EmbeddingRequest(BaseModel):
@@ -176,8 +169,8 @@ def _no_number(name: str) -> Any:
 
 def _first_mistake(error: ValidationError) -> RequestError:
     """Make an error of the first mistake, without what stands there."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = str(first["loc"][0])
-    if first["type"] == "missing":
+    first = first_problem(error)
+    name = first.path[0]
+    if first.kind == "missing":
         return RequestError(f"missing parameter {name!r}", field=name)
-    return RequestError(f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", field=name)
+    return RequestError(f"{name}: {first.lower_message}", field=name)

@@ -1,0 +1,27 @@
+"""Plans by the toy model, and what a node makes of them in this process, without Ray."""
+
+from dataclasses import asdict
+from typing import Any
+
+from bothends.bulk.ray.node import Node
+from bothends.bulk.ray.plan import Plan
+from bothends.bulk.ray.plan import files as files_of
+from bothends.model.bundle import Bundle
+from bothends.options import EmbedOptions
+
+OPTIONS = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
+
+
+def plan(source: object, output: object, bundle: Bundle | None = None, **changed: Any) -> Plan:
+    """To Parquet, by the toy model."""
+    model = {"device": "cpu", "workers": 1}
+    usual: dict[str, Any] = {"column": None, "keep": (), "overwrite": False, "options": OPTIONS, "run": "first"}
+    usual |= {"input_format": None, "output_format": "parquet", "model": model}
+    return Plan(str(source), str(output), bundle=bundle and str(bundle.path), **(usual | changed))
+
+
+def embedded(given: Plan) -> list[dict[str, Any]]:
+    """What a node says of each file, the last by name first."""
+    node = Node(asdict(given))
+    listed = sorted(files_of(given)[0], key=lambda file: file.output)
+    return [node.embed(asdict(file), lambda *_: None) for file in listed]

@@ -1,0 +1,55 @@
+"""Answers about files add up to an exit code and one line."""
+
+from typing import Any
+
+import pytest
+
+from bothends.bulk.ray.summary import RunSummary
+from bothends.errors import FileError, SettingsError
+from tests.bulk.ray.plans import plan
+
+WHOLE = {"model": "toy 1.0", "was_there": False, "rows": 30, "before": 10, "bad_rows": 2, "cut": 1}
+WAS_THERE = WHOLE | {"was_there": True, "before": 30, "bad_rows": 0, "cut": 0}
+WRONG_SETTING = {"problem": "out/a is there already", "is_setting": True}
+BROKEN_FILE = {"problem": "in/a is broken", "is_setting": False}
+
+
+def summed(*answers: dict[str, Any]) -> RunSummary:
+    summary = RunSummary(plan("in", "out"))
+    for answer in answers:
+        summary.add(answer)
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([WHOLE, WAS_THERE], 0),
+        ([WHOLE, WRONG_SETTING], 2),
+        ([WRONG_SETTING, BROKEN_FILE], 1),
+        ([BROKEN_FILE], 1),
+    ],
+)
+def test_the_exit_code_is_that_of_one_file(answers: list[dict[str, Any]], code: int) -> None:
+    """2 where settings alone were wrong, 1 where any file was."""
+    assert summed(*answers).exit_code == code
+
+
+def test_one_line_counts_all_files(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows that were there before aren't in the rate; each failed file is named when it fails."""
+    line = summed(WHOLE | {"notes": ["in/a: odd"]}, WAS_THERE, BROKEN_FILE).line(2.0)
+    assert capsys.readouterr().err == "Warning: in/a: odd\nError: in/a is broken\n"
+    assert line == (
+        "out: 2 files (1 were there already), 60 rows by toy 1.0 in 2.0 s, 10 rows/s; 1 were longer than the model "
+        "reads and were cut; 2 have no vector, out/*.bad.jsonl say why; 1 files failed, as said above"
+    )
+
+
+@pytest.mark.parametrize(("is_setting", "kind"), [(True, SettingsError), (False, FileError)])
+def test_the_first_fatal_answer_ends_the_run(is_setting: bool, kind: type[Exception]) -> None:
+    """It names the node where that is at fault, and counts for no file."""
+    first = {"problem": "no model", "is_setting": is_setting, "is_fatal": True, "node": "n1"}
+    summary = summed(first, first | {"problem": "another"})
+    assert type(summary.fatal) is kind
+    assert str(summary.fatal) == ("no model" if is_setting else "node n1: no model")
+    assert (summary.files, summary.exit_code) == (0, 0)
