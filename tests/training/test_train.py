@@ -18,7 +18,7 @@ from bothends.model.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 from bothends_training import cli, train
-from bothends_training import dataset as lesson_module
+from bothends_training import dataset as dataset_module
 from bothends_training.evaluate import PairsError, read_pairs
 from bothends_training.recipe import Recipe, RecipeError
 from bothends_training.teacher import Teacher, token_embeddings
@@ -90,10 +90,10 @@ def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any
     """Its loss falls well below that of the same student on the same batches at a learning rate of nothing."""
     plan = {"steps": 120, "evaluate_every": 30, "token_dropout": 0.1, **options}
     taught = run(toy.recipe(**plan), folder, tmp_path / "taught")
-    untaught = run(toy.recipe(**plan, learning_rate=1e-12, final_learning_rate=1e-12), folder, tmp_path / "untaught")
+    untrained = run(toy.recipe(**plan, learning_rate=1e-12, final_learning_rate=1e-12), folder, tmp_path / "untrained")
     assert [entry["step"] for entry in taught] == [30, 60, 90, 120]
-    assert taught[-1]["loss"] < taught[0]["loss"] < untaught[0]["loss"]
-    assert taught[-1]["loss"] < 0.6 * untaught[-1]["loss"]
+    assert taught[-1]["loss"] < taught[0]["loss"] < untrained[0]["loss"]
+    assert taught[-1]["loss"] < 0.6 * untrained[-1]["loss"]
 
 
 def test_token_vectors_are_dropped_while_it_learns(folder: Path, tmp_path: Path) -> None:
@@ -126,10 +126,10 @@ def kill_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process ends before step `number` (from 0) is taken."""
     real: Callable[..., float] = train.step
 
-    def step(lesson: Any, rows: Any, run: train.Run, *rest: Any) -> float:
+    def step(dataset: Any, rows: Any, run: train.Run, *rest: Any) -> float:
         if run.step == number:
             raise Kill
-        return real(lesson, rows, run, *rest)
+        return real(dataset, rows, run, *rest)
 
     monkeypatch.setattr(train, "step", step)
 
@@ -318,8 +318,8 @@ def test_a_run_without_dev_files_has_a_history_too(folder: Path, tmp_path: Path)
 def test_a_student_begins_with_its_teachers_words(folder: Path) -> None:
     """Its table is the teachers' view of each token, weighted by how often the corpus holds it."""
     recipe = toy.recipe(student={**toy.recipe().student.model_dump(), "token_norm": 2.5})
-    lesson = lesson_module.prepare(recipe, folder, folder / "cache", Progress())
-    begun = train.begin(recipe, folder, folder / "cache", lesson, CPU)
+    dataset = dataset_module.prepare(recipe, folder, folder / "cache", Progress())
+    begun = train.begin(recipe, folder, folder / "cache", dataset, CPU)
     words = Counter(word for sentence in toy.sentences(300) for word in sentence.split())
     counts = np.array([words[piece] for piece in toy.VOCABULARY], dtype=np.float64)
     views = Teacher(recipe.teachers[0], folder, folder / "cache").embed(
@@ -334,8 +334,8 @@ def test_a_student_begins_with_its_teachers_words(folder: Path) -> None:
 def test_a_student_begins_by_remembering(folder: Path, layers: int) -> None:
     """The forget gates' biases stand near 1, in both directions of every layer; those of other gates near 0."""
     recipe = toy.recipe(student={**toy.recipe().student.model_dump(), "layers": layers})
-    lesson = lesson_module.prepare(recipe, folder, folder / "cache", Progress())
-    parameters = dict(train.begin(recipe, folder, folder / "cache", lesson, CPU).encoder.lstm.named_parameters())
+    dataset = dataset_module.prepare(recipe, folder, folder / "cache", Progress())
+    parameters = dict(train.begin(recipe, folder, folder / "cache", dataset, CPU).encoder.lstm.named_parameters())
     biases = [value.detach() for name, value in parameters.items() if name.startswith("bias_ih")]
     assert len(biases) == 2 * layers
     spread = 1 / 8**0.5  # of nn.LSTM's own initial values
@@ -359,13 +359,13 @@ def test_a_tokenizer_that_is_none_is_named(tmp_path: Path) -> None:
     """A file that isn't even JSON is the recipe's fault."""
     (tmp_path / "tokenizer.json").write_text("no tokenizer", encoding="utf-8")
     with pytest.raises(RecipeError, match=r"tokenizer\.json is no tokenizer\.json"):
-        lesson_module.bare_tokenizer(tmp_path / "tokenizer.json")
+        dataset_module.bare_tokenizer(tmp_path / "tokenizer.json")
 
 
 def test_a_bare_tokenizer_is_the_same_but_for_marks_and_cutting(tmp_path: Path) -> None:
     """Vocabulary and normalisation stay; marks, cutting and padding go."""
     (tmp_path / "tokenizer.json").write_text(toy.tokenizer(), encoding="utf-8")
-    whole, bare = json.loads(toy.tokenizer()), json.loads(lesson_module.bare_tokenizer(tmp_path / "tokenizer.json"))
+    whole, bare = json.loads(toy.tokenizer()), json.loads(dataset_module.bare_tokenizer(tmp_path / "tokenizer.json"))
     gone = {"post_processor", "truncation", "padding"}
     assert all(whole[key] and bare[key] is None for key in gone)
     assert {key: value for key, value in bare.items() if key not in gone} == {
