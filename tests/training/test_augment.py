@@ -18,9 +18,11 @@ def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  tests need no secrets
 
 
-def made(sentences: Sequence[str], *, scrambled: float = 0.0, varied: float = 0.0) -> list[list[str]]:
+def made(
+    sentences: Sequence[str], *, scrambled: float = 0.0, varied: float = 0.0, read: int = augment.READ
+) -> list[list[str]]:
     plan = Corpus(path="corpus.txt", sentences=len(sentences), scrambled=scrambled, varied=varied)
-    return list(augment.augment(sentences, plan))
+    return list(augment.augment(sentences, plan, read=read))
 
 
 @given(
@@ -93,12 +95,11 @@ def test_about_the_share_asked_for_has_copies_behind_it() -> None:
     assert made(sentences) == [[sentence] for sentence in sentences]
 
 
-def test_copies_follow_from_their_sentence_and_the_first_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_follow_from_their_sentence_and_the_first_ones() -> None:
     """The teachers' vectors of a shorter corpus's copies serve a longer one, and those of a smaller share a larger."""
-    monkeypatch.setattr(augment, "_READ", 200)
     sentences = toy.sentences(500)
-    longer = made(sentences, scrambled=0.3, varied=0.3)
-    assert longer[:300] == made(sentences[:300], scrambled=0.3, varied=0.3)
-    larger = made(sentences, scrambled=0.6, varied=0.6)
+    longer = made(sentences, scrambled=0.3, varied=0.3, read=200)
+    assert longer[:300] == made(sentences[:300], scrambled=0.3, varied=0.3, read=200)
+    larger = made(sentences, scrambled=0.6, varied=0.6, read=200)
     assert all(set(group) <= set(same) for group, same in zip(longer, larger, strict=True))
     assert sum(map(len, longer)) < sum(map(len, larger))

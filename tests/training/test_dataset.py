@@ -1,5 +1,6 @@
 """A recipe's corpus, teachers and dev files to what the steps read."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,17 +10,12 @@ import torch
 from rich.progress import Progress
 
 from bothends_training.augment import augment
-from bothends_training.dataset import Dataset, prepare
+from bothends_training.dataset import Dataset, bare_tokenizer, prepare
+from bothends_training.evaluate import PairsError
 from bothends_training.neighbourhoods import neighbourhoods
-from bothends_training.recipe import Recipe
+from bothends_training.recipe import Recipe, RecipeError
 from bothends_training.teacher import Teacher
 from tests.support import toy
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that a toy recipe names."""
-    return toy.write(tmp_path_factory.mktemp("toy")).parent
 
 
 def prepared(recipe: Recipe, folder: Path) -> Dataset:
@@ -94,3 +90,33 @@ def test_near_matches_of_dev_sentences_are_not_learned_from(folder: Path, thresh
     kept = [sentence for sentence in everything if not is_near(sentence)]
     assert (len(kept) < len(everything)) == (threshold is not None)
     assert prepared(toy.recipe(corpus=corpus(near_match=threshold)), folder).corpus.sentences == kept
+
+
+def test_a_tokenizer_that_is_none_is_named(tmp_path: Path) -> None:
+    """A file that isn't even JSON is the recipe's fault."""
+    (tmp_path / "tokenizer.json").write_text("no tokenizer", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"tokenizer\.json is no tokenizer\.json"):
+        bare_tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_a_bare_tokenizer_is_the_same_but_for_marks_and_cutting(tmp_path: Path) -> None:
+    """Vocabulary and normalisation stay; marks, cutting and padding go."""
+    (tmp_path / "tokenizer.json").write_text(toy.tokenizer(), encoding="utf-8")
+    whole, bare = json.loads(toy.tokenizer()), json.loads(bare_tokenizer(tmp_path / "tokenizer.json"))
+    gone = {"post_processor", "truncation", "padding"}
+    assert all(whole[key] and bare[key] is None for key in gone)
+    assert {key: value for key, value in bare.items() if key not in gone} == {
+        key: value for key, value in whole.items() if key not in gone
+    }
+
+
+def test_what_can_be_refused_is_refused_before_the_teachers_begin(tmp_path: Path) -> None:
+    """Teachers may take hours: a missing dev file and a size too large are said first."""
+    folder = toy.write(tmp_path / "toy").parent
+    (folder / "dev.tsv").write_text("1\ta cat\t\u200b\n2\ta dog\ta bird\n")
+    with pytest.raises(RecipeError, match=r"dev\.tsv:1: a sentence holds nothing"):
+        prepared(toy.recipe(), folder)
+    (folder / "dev.tsv").unlink()
+    with pytest.raises(PairsError, match=r"dev\.tsv can't be read"):
+        prepared(toy.recipe(), folder)
+    assert not (folder / "cache").exists()

@@ -15,13 +15,10 @@ from bothends_training.recipe import RecipeError
 from tests.support import toy
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A toy folder in which a run has left a checkpoint, `before`, and its bundle, `bundle`."""
-    folder = toy.write(tmp_path_factory.mktemp("toy")).parent
-    train.train(toy.recipe(), folder, folder / "before", folder / "cache", Progress())
-    export(checkpoint.load(folder / "before"), folder / "bundle")
-    return folder
+@pytest.fixture(scope="module", autouse=True)
+def exported(folder: Path, uninterrupted: Path) -> None:
+    """Beside the checkpoint of a run, `before`, its bundle, `bundle`."""
+    export(checkpoint.load(uninterrupted), folder / "bundle")
 
 
 @pytest.mark.parametrize("path", ["before", "bundle"])

@@ -18,15 +18,17 @@ _AUXILIARY = re.compile(
 )
 _NOT = re.compile(r"\s+not\b|n['’]t\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:a|an|some|the)\b", re.IGNORECASE)
-_READ = 200_000
-"""Sentences whose words may replace another's."""
+READ = 200_000
+"""Number of first sentences whose words may replace another's."""
 
 
-def augment(sentences: Sequence[str], plan: Corpus) -> Iterator[list[str]]:
+def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iterator[list[str]]:
     """Each sentence in its order, then its copies, none of them alike: about `plan.scrambled` of the sentences have
     one in another order, and about `plan.varied` two with other words.
+
+    Words of the first `read` sentences may replace another's.
     """
-    words = _between(sentences[:_READ]) if plan.varied else {}
+    words = _between(sentences[:read]) if plan.varied else {}
     for sentence in sentences:
         group = [sentence]
         chance = random.Random(sentence)  # noqa: S311  a corpus needs no secrets

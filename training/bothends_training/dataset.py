@@ -42,7 +42,7 @@ class Dataset:
 
     @property
     def coverage(self) -> NDArray[np.int64]:
-        """Number of teachers that have a vector of each sentence, int64 [sentences]. The same number is the same teachers."""
+        """Number of teachers that have a vector of each sentence, int64 [sentences]: equal numbers, equal teachers."""
         teachers = np.zeros(len(self.corpus.sentences), dtype=np.int64)
         for vectors in self.vectors:
             teachers[: len(vectors)] += 1
@@ -88,7 +88,7 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
 
 
 def read_corpus(plan: Corpus, folder: Path, dev: Sequence[Pairs]) -> list[str]:
-    """The sentences to learn from, without near duplicates of dev sentences: those choose a model, they don't teach it."""
+    """The sentences to learn from, without near duplicates of dev sentences, which choose a model and teach none."""
     path = (folder / plan.path).resolve()
     if plan.near_match is None:
         return read_sentences(path, plan.sentences)

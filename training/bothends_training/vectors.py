@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 Advance = Callable[[int], None]
 """Callback with the number of sentences that have just been done."""
 
-_CHUNK = 4096
+CHUNK = 4096
+"""Sentences that are embedded and written at a time."""
 _INDEX, _HASH = "sentences.u64", np.dtype("<u8")
 _ROWS, _NUMBER = "vectors.f16", np.dtype("<f2")
 
@@ -58,7 +59,7 @@ class Vectors:
 
 
 def cached_vectors(
-    teacher: Source, sentences: Sequence[str], cache: Path, advance: Advance = lambda _: None
+    teacher: Source, sentences: Sequence[str], cache: Path, advance: Advance = lambda _: None, *, chunk: int = CHUNK
 ) -> Vectors:
     """The teacher's vectors of `sentences`; those that `cache` doesn't hold are computed first, chunk by chunk.
 
@@ -77,11 +78,11 @@ def cached_vectors(
             index.truncate(kept.nbytes)
             rows.truncate(len(kept) * teacher.dimension * _NUMBER.itemsize)
         advance(len(sentences) - len(missing))
-        for start in range(0, len(missing), _CHUNK):
-            chunk = missing[start : start + _CHUNK]
-            _append(rows, teacher.embed([sentences[number] for number in chunk]).astype(_NUMBER))
-            _append(index, hashes[chunk])
-            advance(len(chunk))
+        for start in range(0, len(missing), chunk):
+            part = missing[start : start + chunk]
+            _append(rows, teacher.embed([sentences[number] for number in part]).astype(_NUMBER))
+            _append(index, hashes[part])
+            advance(len(part))
     return _mapped(hashes, folder, teacher.dimension)
 
 
