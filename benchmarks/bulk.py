@@ -24,7 +24,7 @@ import psutil
 
 import engines
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
+from tokens import tokenizer_of
 from varied import varied
 
 _BATCHES = (8, 16)
@@ -46,7 +46,7 @@ class Alone:
 
     def __init__(self) -> None:
         bundle = Bundle.open(default_path())
-        self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        self._tokenizer = tokenizer_of(bundle)
         self._engine = engines.load(engines.default(), bundle)
 
     def cost(self, texts: Sequence[str], batch: int) -> Cost:

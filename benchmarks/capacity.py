@@ -8,96 +8,29 @@ About two minutes on two cores; rates come from docs/performance.json, so other 
 """
 
 import json
-import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+import capacity_report
 import footprint
 import proxies
 import validation
+from bothends.model.bundle import Bundle, default_path
+from capacity_model import USUAL, Assumptions
 from costs import Costs, fit_engine, of_record
-from figures import WIDE_4
-from loads import PEAK
 from machine import describe
-from results import BF16, FLOAT32, INT8, Results, ours
+from results import Results
 from scenarios import Scenarios, steps
 from sentences import load
 from servers import start_ours
+from tokens import token_ids
 
 _DOCS = Path(__file__).parent.parent / "docs"
-DAY_S = 86_400
-DAYS = (10**6, 10**9, 10**11)
-"""Sentences a day."""
-TRAFFIC = {"one by one": PEAK.name, "lists of 32": WIDE_4}
-"""How sentences come, and the load of record that they are like."""
-LEAST = 2
-"""Replicas: one may fail, or be replaced."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assumptions:
-    """What nobody can measure here: yours differ."""
-
-    peak: float = 3.0
-    """The busiest hour's rate over the day's mean."""
-    used: float = 0.6
-    """How much of the cores the peak may take."""
-    vcpus: int = 16
-    """Of one machine."""
-    price: float = 0.04
-    """US dollars for an hour of one vCPU."""
-
-
-_USUAL = Assumptions()
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What so many sentences a day need."""
-
-    sentences: int
-    traffic: str
-    engine: str
-    mean_per_s: float
-    peak_per_s: float
-    cores: int
-    machines: int
-    memory_gb: float
-    """Resident, a replica a core."""
-    dollars_a_day: float
-    """With as many cores all day as at the peak."""
-
-
-def need(sentences: int, traffic: str, engine: str, results: Results, assumed: Assumptions) -> Need:
-    """By the rate of record: what both cores did together, half of it a core. Raises KeyError where it isn't known."""
-    row = results.row(ours(engine), TRAFFIC[traffic])
-    if row is None:
-        raise KeyError(f"{engine} was not measured at {TRAFFIC[traffic]}")
-    per_core = row.sentences_per_s / int(results.machine["cores"])
-    mean = sentences / DAY_S
-    cores = max(LEAST, math.ceil(assumed.peak * mean / (per_core * assumed.used)))
-    return Need(
-        sentences,
-        traffic,
-        engine,
-        mean,
-        assumed.peak * mean,
-        cores,
-        math.ceil(cores / assumed.vcpus),
-        cores * row.rss_mb / 1000,
-        cores * 24 * assumed.price,
-    )
-
-
-def needs(results: Results, assumed: Assumptions) -> list[Need]:
-    """Of every day, traffic and precision."""
-    engines = (FLOAT32, BF16, INT8)
-    return [need(day, how, engine, results, assumed) for day in DAYS for how in TRAFFIC for engine in engines]
 
 
 def simulate(results: Results, shape: Costs, lengths: Sequence[int], ready_s: float) -> dict[str, Any]:
@@ -122,10 +55,10 @@ def _ready_s(start: dict[str, float]) -> float:
 
 def measure(results: Results, commands: dict[str, str], *, runs: int, say: Any) -> dict[str, Any]:
     """Everything that docs/performance.json hasn't, and the simulation of it."""
-    texts = load(None)
-    ids = footprint.token_ids(texts.texts)
+    texts, bundle = load(None), Bundle.open(default_path())
+    ids = token_ids(bundle, texts.texts)
     say("the engine by batch")
-    shape, error = fit_engine(*footprint.engine(ids))
+    shape, error = fit_engine(*footprint.engine(bundle, ids))
     say("bytes on the wire")
     with tempfile.TemporaryDirectory() as folder, start_ours(Path(folder)) as server:
         wire = footprint.wire(server, texts.texts)
@@ -149,10 +82,10 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--peak", default=_USUAL.peak, show_default=True, help="Assumed: the peak's rate over the mean.")
-@click.option("--used", default=_USUAL.used, show_default=True, help="Assumed: the share of cores used at the peak.")
-@click.option("--vcpus", default=_USUAL.vcpus, show_default=True, help="Assumed: of a machine.")
-@click.option("--price", default=_USUAL.price, show_default=True, help="Assumed: USD for a vCPU's hour; put in yours.")
+@click.option("--peak", default=USUAL.peak, show_default=True, help="Assumed: the peak's rate over the mean.")
+@click.option("--used", default=USUAL.used, show_default=True, help="Assumed: the share of cores used at the peak.")
+@click.option("--vcpus", default=USUAL.vcpus, show_default=True, help="Assumed: of a machine.")
+@click.option("--price", default=USUAL.price, show_default=True, help="Assumed: USD for a vCPU's hour; put in yours.")
 @click.option("--from", "earlier", type=_file, help="Take an earlier run's JSON and measure nothing.")
 @click.option("--again", is_flag=True, help="With --from: simulate anew what was measured then.")
 @click.option("--runs", default=5, show_default=True, help="Starts measured.")
@@ -163,8 +96,6 @@ def main(
     *, earlier: Path | None, again: bool, runs: int, haproxy: str, envoy: str, docs: bool, **assumed: float
 ) -> None:
     """Print the model's tables in Markdown."""
-    import capacity_report  # draws and words: not needed to calculate
-
     say = lambda what: click.echo(f"… {what}", err=True)  # noqa: E731
     results = Results.open(_DOCS / "performance.json")
     if earlier is None:
@@ -173,7 +104,7 @@ def main(
         found = json.loads(earlier.read_text(encoding="utf-8"))
     if earlier is not None and again:
         shape = Costs(**{name: found["engine"][name] for name in ("run_s", "step_s", "token_s")})
-        lengths = [len(each) for each in footprint.token_ids(load(None).texts)]
+        lengths = [len(each) for each in token_ids(Bundle.open(default_path()), load(None).texts)]
         found["simulated"] = simulate(results, shape, lengths, _ready_s(found["start"]))
     given = Assumptions(**assumed)
     if docs:

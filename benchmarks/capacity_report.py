@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import scaling_charts
-from capacity import DAY_S, DAYS, LEAST, Assumptions, Need, needs
+from capacity_model import DAY_S, DAYS, LEAST, Assumptions, Need, needs
 from figures import WIDE_4
 from loads import DEADLINE_MS, PEAK
 from report import Table, replace_between_markers, table_in_markdown

@@ -16,8 +16,8 @@ from typing import Any
 import engines
 from bothends.engines.contract import TokenIds
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
 from results import ONNXRUNTIME, Ceiling, Schedule
+from tokens import tokenizer_of
 
 SORTED_BATCHES = (4, 8, 16, 32)
 BATCHES = (32, 256)
@@ -88,7 +88,7 @@ class Engines:
     ) -> None:
         """Choose `sample` of the sentences: one in so many by length, so that lengths are spread as in all of them."""
         bundle = bundle or Bundle.open(default_path())
-        self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        self._tokenizer = tokenizer_of(bundle)
         encoded = [tokens.ids for tokens in self._tokenizer.encode(texts)]
         self.mean_tokens = statistics.fmean(map(len, encoded))
         by_length = sorted((ids, text) for ids, text in zip(encoded, texts, strict=True) if ids)

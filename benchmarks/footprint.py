@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import startup
 from bothends import Client
+from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine
-from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
+from bothends.model.bundle import Bundle
 from bothends.options import Encoding
 from costs import Batch
 from servers import Server
@@ -118,17 +118,9 @@ def start(runs: int) -> dict[str, float]:
     return {"runs": runs, "seconds": seconds, "least_s": min(measured[0]), "cpu_s": cpu_s, "rss_mb": rss_mb}
 
 
-def token_ids(texts: Sequence[str]) -> list[list[int]]:
-    """Of the packaged bundle's tokeniser."""
-    bundle = Bundle.open(default_path())
-    tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-    return [list(tokens.ids) for tokens in tokenizer.encode(texts) if tokens.ids]
-
-
-def engine(ids: Sequence[list[int]]) -> tuple[list[Batch], list[float]]:
+def engine(bundle: Bundle, ids: Sequence[TokenIds]) -> tuple[list[Batch], list[float]]:
     """Random batches of some sizes, and the least CPU-seconds that each took on one thread."""
     chance = random.Random(0)  # noqa: S311  no secret
-    bundle = Bundle.open(default_path())
     run = NativeEngine(bundle).run
     batches = [chance.sample(list(ids), rows) for rows in _ROWS for _ in range(_OF_EACH)]
     least = [float("inf")] * len(batches)

@@ -103,12 +103,13 @@ def main(*, seconds: float, rounds: int, serve: str | None) -> None:
         FRONTS[serve](_answer())
         return
     import generator
+    from load.build import build
     from loads import unary
     from processes import Process
     from results import Row, medians
     from servers import Server
 
-    generator.build()
+    build()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         bodies = generator.write_bodies(Path(folder) / "bodies.txt", _BODIES.split("\n")[:2])

@@ -1,40 +1,18 @@
-"""The load generator in load/: built where it's missing, run against a server while the server is measured."""
+"""Loads to rows of results: runs the load generator in load/ against a server, whose CPU and memory are measured."""
 
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from load.build import GENERATOR
 from loads import Load
 from results import Row
-
-if TYPE_CHECKING:  # else who only builds and runs it would need what measures processes
-    from servers import Server
-
-FOLDER = Path(__file__).parent / "load"
-GENERATOR = FOLDER / "load"
-_PACKAGES = "apt-get install g++ libnghttp2-dev"
-
-
-def build() -> None:
-    """Compile the generator unless it is newer than its source. Raises ClickException that says what is missing."""
-    sources = [*FOLDER.glob("*.cpp"), *FOLDER.glob("*.hpp")]
-    if GENERATOR.exists() and GENERATOR.stat().st_mtime > max(source.stat().st_mtime for source in sources):
-        return
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise click.ClickException(f"the load generator needs a C++ compiler and nghttp2: {_PACKAGES}")
-    command = [compiler, "-O2", "-std=c++17", "load.cpp", "-o", "load", "-lnghttp2"]
-    built = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
-    if built.returncode and "nghttp2" in built.stderr:
-        raise click.ClickException(f"the load generator needs nghttp2's header and library: {_PACKAGES}")
-    if built.returncode:
-        raise click.ClickException(f"the load generator can't be built:\n{built.stderr}")
+from servers import Server
 
 
 def write_bodies(file: Path, texts: Sequence[str]) -> Path:
@@ -43,7 +21,7 @@ def write_bodies(file: Path, texts: Sequence[str]) -> Path:
     return file
 
 
-def measure(server: "Server", load: Load, bodies: Path, *, warmup_s: float, seconds: float) -> Row:
+def measure(server: Server, load: Load, bodies: Path, *, warmup_s: float, seconds: float) -> Row:
     """Run `load` and make a row of it. Raises ClickException where the server died or answers nonsense.
 
     The generator says when its measured time begins and ends; the server's CPU time is read at both, so that warm-up
@@ -74,7 +52,7 @@ def measure(server: "Server", load: Load, bodies: Path, *, warmup_s: float, seco
     return _row(server, load, found, cpu_s=cpu_s[1] - cpu_s[0], scraped=server.batches_since(before))
 
 
-def _row(server: "Server", load: Load, found: dict[str, Any], *, cpu_s: float, scraped: dict[str, float]) -> Row:
+def _row(server: Server, load: Load, found: dict[str, Any], *, cpu_s: float, scraped: dict[str, float]) -> Row:
     seconds, latency = found["seconds"], found["latency_ms"]
     failed = found["requests"] - found["ok"] - found["refused"] - found["expired"] + found["short_answers"]
     open_loop = load.rate is not None

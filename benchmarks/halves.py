@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 import generator
+from load.build import build
 from loads import unary
 from results import ENGINES, Row
 from sentences import load
@@ -26,7 +27,7 @@ from servers import Server, start_ours
 @click.option("--sentences", type=click.Path(path_type=Path, exists=True), help="A text file, a sentence a line.")
 def main(*, seconds: float, rounds: int, engine: str | None, sentences: Path | None) -> None:
     """Print one table in Markdown."""
-    generator.build()
+    build()
     with tempfile.TemporaryDirectory() as name, ExitStack() as running, ThreadPoolExecutor(2) as pool:
         folders = [Path(name) / part for part in ("one", "first", "second")]
         for folder in folders:

@@ -27,6 +27,7 @@ import generator
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from ceiling import Engines
+from load.build import build
 from loads import unary
 from results import ONNXRUNTIME
 from sentences import load
@@ -126,7 +127,7 @@ def rates(bundle: Bundle, folder: Path, *, seconds: float, sample: int) -> None:
     """Print what tokenizer and engine do in this process, and what a server answers, in turns."""
     alone = Engines(load(None).texts, sample=sample, names=[ONNXRUNTIME], bundle=bundle)
     bodies = generator.write_bodies(folder / "sentences.txt", alone.sample)
-    generator.build()
+    build()
     with start_ours(folder, "--bundle", str(bundle.path), "--device", "cpu", engine=ONNXRUNTIME) as ours:
         server = replace(ours, dimension=bundle.config.dimension)
         for _ in range(_ROUNDS):

@@ -23,9 +23,9 @@ from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
 from bothends.settings import Precision
 from sentences import load
+from tokens import token_ids
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 REQUEST = 32
@@ -114,8 +114,7 @@ def _report(measured: list[Measured], bundle: Bundle, sentences: list[TokenIds],
 def main(*, sentences: Path | None, sample: int, rounds: int, level: str) -> None:
     """Print one table in Markdown. GF/s count what is computed, inputs being folded, against registers' own speed."""
     bundle = Bundle.open(default_path())
-    tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
-    ids = [tokens.ids for tokens in tokenizer.encode(load(sentences).texts[:sample]) if tokens.ids]
+    ids = token_ids(bundle, load(sentences).texts[:sample])
     measured = _candidates(bundle, ids, level)
     for one in measured:
         one.run()  # pages, caches and the table's rows

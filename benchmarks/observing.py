@@ -10,9 +10,9 @@ from collections.abc import Callable
 from bothends.engines.contract import BatchRecord
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
 from bothends.observe import tracing
 from bothends.observe.metrics import Metrics
+from tokens import tokenizer_of
 
 _EMBED = tracing.Method.rpc("bothends.v1.EmbeddingService", "Embed")
 _ROUNDS, _EACH = 15, 2000
@@ -48,7 +48,7 @@ def main() -> None:
     """Print both medians and their ratio, from interleaved rounds."""
     metrics, bundle = Metrics(), Bundle.open(default_path())
     metrics.register(_EMBED.name)
-    tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+    tokenizer = tokenizer_of(bundle)
     session = OnnxRuntimeEngine(bundle, device="cpu")
 
     def embed() -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -25,8 +25,10 @@ _LOG_LINES = 12
 class Process:
     """A started command in a process group of its own, with what it prints in `log`."""
 
-    def __init__(self, name: str, command: Sequence[str], *, ready: str, log: Path) -> None:
-        """Start it and wait until its output matches the regular expression `ready`, kept in `found`.
+    def __init__(
+        self, name: str, command: Sequence[str], *, ready: str, log: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it, with `variables` in its environment, and wait until its output matches `ready`, kept in `found`.
 
         Raises ClickException with the end of its log where that doesn't happen.
         """
@@ -35,7 +37,12 @@ class Process:
         with log.open("wb") as output:
             # A group of its own: Ctrl-C reaches the benchmark alone, which then stops each server itself.
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=os.environ | dict(variables or {}),
             )
         try:
             self.found = self._wait_for(ready)

@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 import generator
+from load.build import build
 from loads import unary, wide
 from processes import Process, free_port
 from sentences import load
@@ -104,7 +105,7 @@ class Passed:
 
 def measure(commands: Mapping[str, str], *, seconds: float) -> Iterator[Passed]:
     """Each proxy's CPU under some loads. One that isn't installed is left out."""
-    generator.build()
+    build()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bodies = generator.write_bodies(folder / "sentences.txt", load(None).texts)

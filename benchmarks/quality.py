@@ -26,12 +26,12 @@ import encoder_charts
 from bothends.embeddings import nested
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
 from bothends_export.export import lift
 from bothends_training.evaluate import Pairs, read_pairs, spearman
 from machine import describe
 from minilm import mini_lms
 from sentences import load
+from tokens import tokenizer_of
 
 BATCHES = (1, 8, 32)
 """Sizes tried; each model's best counts."""
@@ -54,7 +54,7 @@ class Ours:
     """The packaged bundle through the service's own tokenizer and session."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        self._tokenizer = tokenizer_of(bundle)
         self.run = OnnxRuntimeEngine(bundle, device="cpu").run
 
     def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:

@@ -19,11 +19,12 @@ import psutil
 import engines
 import generator
 import sentences
+from load.build import build
 from loads import Load, unary, wide
 from machine import describe
 from processes import Process
 from results import ENGINES, ONNXRUNTIME, Row
-from servers import Server, start_ours
+from servers import IMPORTS, PEERS, Server, start_ours
 
 RAYS, BATCH, DIRECT = "bothends on Ray", "@serve.batch", "bothends serve"
 _BIN = Path(sys.executable).parent
@@ -38,7 +39,7 @@ def main_of(name: str, engine: str, port: int, http_port: int, batch: int) -> li
     """The command that starts it on Ray."""
     if name == RAYS:
         return [str(_BIN / "serve"), "run", "bothends.ray:app", "max_replicas=1", "cpus=1"]
-    peer = [sys.executable, str(Path(__file__).parent / "peers" / "ray_batch.py"), "--engine", engine]
+    peer = [sys.executable, str(PEERS / "ray_batch.py"), "--engine", engine]
     return [*peer, "--port", str(port), "--http-port", str(http_port), "--max-batch-size", str(batch)]
 
 
@@ -57,7 +58,8 @@ def start_on_ray(name: str, engine: str, folder: Path, *, batch: int = 32, is_di
     os.environ["RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"] = str(100 << 20)
     os.environ |= ours
     command = main_of(name, engine, port, http_port, batch)
-    process = Process(name, command, ready=r"is ready at|application is ready", log=folder / f"{name}.log")
+    process = Process(name, command, ready=r"is ready at|application is ready", log=folder / f"{name}.log",
+                      variables=IMPORTS if name == BATCH else None)  # fmt: skip
     for variable in ours:
         del os.environ[variable]
     return Server(name, process, replicas_port if is_direct else port, dimension=512)
@@ -83,7 +85,7 @@ def main(*, engine: str, batch: int, is_direct: bool, seconds: float, rounds: in
     """Print the figures of each round, the medians of their ratios, and where the CPU time goes."""
     if [name for name in psutil.net_if_addrs() if name != "lo"]:
         raise click.ClickException("Ray listens on every interface: run this by tests/cluster/apart")
-    generator.build()
+    build()
     print(f"{', '.join(describe().values())}; {engine}; {rounds} rounds of {seconds:g} s\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

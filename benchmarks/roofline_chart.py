@@ -2,24 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from machine import describe
+from roofline_runs import Roofs, Run
 from style import BLUE, GREY, INK, ORANGE, RED, STYLE, THOUSANDS
-
-if TYPE_CHECKING:
-    from roofline import Roofs, Run
 
 _COLOURS = {"float32": BLUE, "bf16": ORANGE, "int8": RED}
 _MARKERS = {256: "o", 512: "s", 1024: "^"}
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.25, 130, 25, 1400
 
 
-def draw(runs: Sequence["Run"], roofs: "Roofs", level: str, file: Path) -> None:
+def draw(runs: Sequence[Run], roofs: Roofs, level: str, file: Path) -> None:
     """Write the chart as PNG."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(11, 6.6))
@@ -49,7 +46,7 @@ def draw(runs: Sequence["Run"], roofs: "Roofs", level: str, file: Path) -> None:
         plt.close(figure)
 
 
-def _draw_roofs(axes: Axes, roofs: "Roofs") -> None:
+def _draw_roofs(axes: Axes, roofs: Roofs) -> None:
     """Slopes of what memories give, grey; levels of what registers allow, in each precision's colour."""
     highest = max(roofs.peaks.values())
     fastest = max(roofs.bandwidths.values())
@@ -68,7 +65,7 @@ def _draw_roofs(axes: Axes, roofs: "Roofs") -> None:
                       annotation_clip=False)  # fmt: skip
 
 
-def _draw_runs(axes: Axes, runs: Sequence["Run"]) -> None:
+def _draw_runs(axes: Axes, runs: Sequence[Run]) -> None:
     """A line for each precision and size, a mark for each number of slots."""
     for hidden, marker in _MARKERS.items():
         for precision, colour in _COLOURS.items():

@@ -1,5 +1,6 @@
 """The servers that are compared: how each is started, and how the load generator speaks to it."""
 
+import os
 import sys
 import urllib.request
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ MOSEC_BATCHES = (1, 2, 4, 32)
 many a large one, and requests that are lists already want next to none."""
 _MOSEC_WAIT_MS = 1
 """mosec's shortest wait for company. Its default of 10 ms lost at every load but one, and drew there."""
-_PEERS = Path(__file__).parent / "peers"
+_HERE = Path(__file__).parent
+PEERS = _HERE / "peers"
+IMPORTS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(_HERE), os.environ.get("PYTHONPATH")]))}
+"""The variable with which a peer, whose own folder comes first, finds the benchmarks' modules too."""
 _COUNTED = ("sentence_tokens_sum", "sentence_tokens_count", "batch_tokens_sum", "batch_rows_sum", "batch_rows_count")
 
 
@@ -77,18 +81,20 @@ def start_ours(logs: Path, *flags: str, engine: str | None = None) -> Server:
 
 def start_naive(logs: Path) -> Server:
     """Plain grpcio, one run of the model a request."""
-    command = [sys.executable, str(_PEERS / "naive_server.py")]
-    process = Process(NAIVE, command, ready=r"listening on 127.0.0.1:(?P<port>\d+)", log=logs / "naive.log")
+    command = [sys.executable, str(PEERS / "naive_server.py")]
+    process = Process(NAIVE, command, ready=r"listening on 127.0.0.1:(?P<port>\d+)", log=logs / "naive.log",
+                      variables=IMPORTS)  # fmt: skip
     return Server(NAIVE, process, int(process.found["port"]), dimension=_dimension())
 
 
 def start_mosec(max_batch_size: int, logs: Path, *, workers: int) -> Server:
     """mosec, ready once each of its workers is connected."""
     name, port = f"{MOSEC} {max_batch_size}", free_port()
-    command = [sys.executable, str(_PEERS / "mosec_server.py"), "--address", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, str(PEERS / "mosec_server.py"), "--address", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--max-batch-size", str(max_batch_size)]
     command += ["--max-wait-ms", str(_MOSEC_WAIT_MS)]
-    process = Process(name, command, ready=r".*".join(["socket connected to"] * workers), log=logs / f"{name}.log")
+    ready = r".*".join(["socket connected to"] * workers)
+    process = Process(name, command, ready=ready, log=logs / f"{name}.log", variables=IMPORTS)
     return Server(name, process, port, ("--protocol", "http", "--body", "raw"), dimension=_dimension())
 
 

@@ -10,6 +10,7 @@ import engines
 import generator
 import machine
 from ceiling import BATCHES, CORES, SORTED_BATCHES, Engines
+from load.build import build
 from loads import CLOSED, FEWER, OPEN, PEAK, Load, unary
 from longrun import measure_memory
 from progress import Show
@@ -81,7 +82,7 @@ class Suite:
 
     def __init__(self, options: Options, sentences: Sentences, *, folder: Path, show: Show) -> None:
         """`folder` takes logs and request bodies. Builds the load generator; raises ClickException where it can't."""
-        generator.build()
+        build()
         self._options, self._folder, self._show = options, folder, show
         self._names = engines.built()
         self._alone = Engines(sentences.texts, sample=options.sample, names=self._names)

@@ -13,7 +13,7 @@ from mosec import Server, Worker
 
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
+from tokens import tokenizer_of
 
 
 def flags() -> argparse.Namespace:
@@ -36,7 +36,7 @@ class Embed(Worker):
         super().__init__()
         bundle = Bundle.open(default_path())
         self._run_rows = flags().run_rows
-        self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        self._tokenizer = tokenizer_of(bundle)
         self._session = OnnxRuntimeEngine(bundle)
         self._dimension = bundle.config.dimension
 

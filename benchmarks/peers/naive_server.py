@@ -12,8 +12,8 @@ import grpc
 
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
+from tokens import tokenizer_of
 
 
 class Naive(embedding_pb2_grpc.EmbeddingServiceServicer):
@@ -21,7 +21,7 @@ class Naive(embedding_pb2_grpc.EmbeddingServiceServicer):
 
     def __init__(self) -> None:
         bundle = Bundle.open(default_path())
-        self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        self._tokenizer = tokenizer_of(bundle)
         self._session = OnnxRuntimeEngine(bundle)
         self._version = bundle.config.version
 

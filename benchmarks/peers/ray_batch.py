@@ -12,8 +12,8 @@ from ray import serve
 
 import engines
 from bothends.model.bundle import Bundle, default_path
-from bothends.model.tokenizer import Tokenizer
 from bothends.v1 import embedding_pb2
+from tokens import tokenizer_of
 
 _SERVICES = "bothends.v1.embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server"
 
@@ -23,7 +23,7 @@ class Batched:
 
     def __init__(self, engine: str, max_batch_size: int, wait_s: float) -> None:
         bundle = Bundle.open(default_path())
-        self._tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
+        self._tokenizer = tokenizer_of(bundle)
         self._engine = engines.load(engine, bundle)
         self._version = bundle.config.version
         self._run.set_max_batch_size(max_batch_size)

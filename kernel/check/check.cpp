@@ -78,7 +78,7 @@ struct Text {
 
 std::vector<float> rows_of(Encoder& encoder, const Request& request, int threads) {
     std::vector<float> rows(std::size_t(request.sentences) * encoder.shape().dimension());
-    expect(encoder.run(request, threads, rows.data()), "a run that nobody stopped");
+    expect(encoder.run(request, threads, rows.data()), "a run that was not stopped");
     return rows;
 }
 

@@ -1,4 +1,4 @@
-// How each precision holds numbers and adds products of them. Included after a level's lanes.
+// The arithmetic of each precision: how it holds numbers and adds products of them. Included after a level's lanes.
 // An arithmetic says how a sum begins (`start`), how a word of numbers times a word of weights is added to it (`dot`),
 // what it is worth in the end (`finish`), and how h is held (`store`).
 
@@ -21,12 +21,12 @@ struct Float32 {
     static Word load(const char* at) { return Lanes::load(reinterpret_cast<const float*>(at)); }
     static Word all(const char* at) { return Lanes::all(*reinterpret_cast<const float*>(at)); }
     template <bool HALF>
-    static Sum start(const Cells&, const char* row, int lane) {
+    static Sum start(const PackedWeights&, const char* row, int lane) {
         return load_start<HALF>(row, lane);
     }
     static void dot(Sum& sum, Word number, Word weight) { sum = Lanes::fma(number, weight, sum); }
     template <bool HALF>
-    static Lanes::Float finish(const Cells&, const char*, int, Sum sum) {
+    static Lanes::Float finish(const PackedWeights&, const char*, int, Sum sum) {
         return sum;
     }
     static void store(char* next, int unit, Lanes::Float h) { Lanes::store(reinterpret_cast<float*>(next) + unit, h); }
@@ -40,7 +40,7 @@ struct Bf16 {
     static Word load(const char* at) { return Lanes::load_words(at); }
     static Word all(const char* at) { return all_words(at); }
     template <bool HALF>
-    static Sum start(const Cells&, const char* row, int lane) {
+    static Sum start(const PackedWeights&, const char* row, int lane) {
         return load_start<HALF>(row, lane);
     }
     static void dot(Sum& sum, Word number, Word weight) {
@@ -48,7 +48,7 @@ struct Bf16 {
         sum = Lanes::fma(first(number), first(weight), sum);
     }
     template <bool HALF>
-    static Lanes::Float finish(const Cells&, const char*, int, Sum sum) {
+    static Lanes::Float finish(const PackedWeights&, const char*, int, Sum sum) {
         return sum;
     }
     static void store(char* next, int unit, Lanes::Float h) {
@@ -74,13 +74,13 @@ struct Int8 {
     static Word load(const char* at) { return Lanes::load_words(at); }
     static Word all(const char* at) { return all_words(at); }
     template <bool HALF>
-    static Sum start(const Cells& cells, const char*, int lane) {
-        return Lanes::load_words(cells.correction + lane);
+    static Sum start(const PackedWeights& packed, const char*, int lane) {
+        return Lanes::load_words(packed.correction + lane);
     }
     static void dot(Sum& sum, Word number, Word weight) { sum = Lanes::dot_bytes(sum, number, weight); }
     template <bool HALF>
-    static Lanes::Float finish(const Cells& cells, const char* row, int lane, Sum sum) {
-        return Lanes::fma(Lanes::converted(sum), Lanes::load(cells.scale + lane), load_start<HALF>(row, lane));
+    static Lanes::Float finish(const PackedWeights& packed, const char* row, int lane, Sum sum) {
+        return Lanes::fma(Lanes::converted(sum), Lanes::load(packed.scale + lane), load_start<HALF>(row, lane));
     }
     static void store(char* next, int unit, Lanes::Float h) {
         const Lanes::Float scaled = Lanes::multiply(h, Lanes::all(127.0f));

@@ -11,10 +11,11 @@ constexpr std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1
 
 // A step of every row, block by block, so that a block's weights serve all rows while they are near. Rows are shared
 // out evenly: 7 as 4 and 3, since a tile of one row waits for its weights. `back` is from the last block to the first.
-void over_blocks(const Level& level, const Tiles& tiles, const Cells& cells, const std::vector<Row>& rows, bool back) {
+void over_blocks(const Level& level, const Tiles& tiles, const PackedWeights& packed, const std::vector<Row>& rows,
+                 bool back) {
     const int count = static_cast<int>(rows.size()), groups = (count + level.rows - 1) / level.rows;
-    const std::ptrdiff_t start_bytes = std::ptrdiff_t(gates) * level.width * (cells.half_start ? 2 : 4);
-    const int last = cells.blocks - 1;
+    const std::ptrdiff_t start_bytes = std::ptrdiff_t(gates) * level.width * (packed.half_start ? 2 : 4);
+    const int last = packed.blocks - 1;
     for (int turn = 0; turn <= last; ++turn) {
         const int block = back ? last - turn : turn, next = std::clamp(back ? block - 1 : block + 1, 0, last);
         for (int group = 0; group < groups; ++group) {
@@ -22,7 +23,7 @@ void over_blocks(const Level& level, const Tiles& tiles, const Cells& cells, con
             for (int row = from; row < to; ++row)  // a table's row comes from far away, piece by piece
                 for (std::ptrdiff_t at = 0; at < start_bytes; at += 64)
                     __builtin_prefetch(rows[row].start + next * start_bytes + at);
-            tiles.of[to - from - 1](cells, block, &rows[from]);
+            tiles.of[to - from - 1](packed, block, &rows[from]);
         }
     }
 }
@@ -49,13 +50,13 @@ bool Chain::run(Pass& pass, const Stop& stop) {
     active_ = 0;
     const Level& level = *shape_.level;
     // Every other step goes back: what a cache still holds of weights that are larger than it is what was read last.
-    const bool large = pass.cells.blocks * pass.cells.block_bytes > (512 << 10);  // for a core's own cache
+    const bool large = pass.packed.blocks * pass.packed.block_bytes > (512 << 10);  // for a core's own cache
     for (bool back = false;; back = large && !back) {
         refill(pass);
         if (active_ == 0) return true;
         if (stop.asked()) return false;
         prepare(pass);
-        over_blocks(level, level.step[static_cast<int>(shape_.precision)], pass.cells, rows_, back);
+        over_blocks(level, level.step[static_cast<int>(shape_.precision)], pass.packed, rows_, back);
         advance(pass);
     }
 }
@@ -86,7 +87,7 @@ void Chain::prepare(const Pass& pass) {
         Slot& slot = slots_[index];
         const std::int64_t at = token(pass, slot);
         const std::size_t of_states = std::size_t(at - pass.sentences.first_token) * 2 * state;
-        Row row{nullptr, slot.state, reinterpret_cast<const char*>(pass.cells.bias), slot.cell, nullptr, nullptr};
+        Row row{nullptr, slot.state, reinterpret_cast<const char*>(pass.packed.bias), slot.cell, nullptr, nullptr};
         row.next = pass.above ? pass.above + of_states + (pass.backward ? state : 0) : slot.own[slot.done & 1];
         if (!pass.above && slot.done == slot.length - 1) row.last = slot.last;
         if (pass.inputs.table) {

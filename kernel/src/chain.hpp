@@ -26,14 +26,14 @@ struct Sentences {
 // The first layer's inputs; of the layers above, `table` is nullptr.
 struct Inputs {
     Table* table;
-    const Cells* fold;
+    const PackedWeights* fold;
     const Embeddings* embeddings;
 };
 
-// What one direction of one layer has to do. Workers share it.
+// One direction of one layer over some sentences: the work that workers share.
 struct Pass {
     const Shape& shape;
-    const Cells& cells;
+    const PackedWeights& packed;
     Inputs inputs;
     Sentences sentences;
     bool backward;
@@ -43,7 +43,7 @@ struct Pass {
     std::atomic<std::int64_t> next{0};  // in `order`
 };
 
-// A run is interrupted once `now` is no longer what it was.
+// Interrupts a run once `now` differs from `before`.
 struct Stop {
     const std::atomic<std::uint64_t>& now;
     std::uint64_t before;
@@ -55,14 +55,14 @@ class Chain {
 public:
     Chain(const Shape& shape, int slots);
 
-    // Does as much of the pass as other workers leave. False if it was stopped.
+    // Does as much of the pass as other workers leave. False if the run was stopped.
     bool run(Pass& pass, const Stop& stop);
 
 private:
     struct Slot {
         std::int64_t sentence, first, length, done;  // `first` of its tokens; steps `done`
         const char* state;                           // h before the step
-        char* own[2];                                // of the slot: h of every other step, where nobody else wants it
+        char* own[2];                                // h of every other step, where no layer above reads it
         float* cell;
         float* last;
         char* start;       // its input's product, where the table has none

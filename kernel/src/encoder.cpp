@@ -7,7 +7,7 @@
 namespace bothends {
 namespace {
 
-// Of a window where there are layers above the first: their states, at hidden 256 in float32 8 MB a layer.
+// Tokens of a window where there are layers above the first. Their states take 8 MB a layer at hidden 256 in float32.
 constexpr std::int64_t window_tokens = 4096;
 
 std::string at(const char* array, std::int64_t index) { return array + ("[" + std::to_string(index) + "]"); }
@@ -31,13 +31,13 @@ Encoder::Encoder(const Shape& shape, const Embeddings& embeddings, const std::ve
 bool Encoder::run(const Request& request, int threads, float* rows) {
     check(request);
     const Stop stop{stops_, stops_.load(std::memory_order_relaxed)};
-    const auto room = rooms_.lend([] { return std::make_unique<Room>(); });
+    const auto scratch = scratches_.lease([] { return std::make_unique<Scratch>(); });
     for (std::int64_t from = 0, to; from < request.sentences; from = to) {
         to = request.sentences;
         if (shape_.layers > 1)  // as many sentences as fill a window, and at least one
             for (to = from + 1; to < request.sentences; ++to)
                 if (request.offsets[to + 1] - request.offsets[from] > window_tokens) break;
-        if (!run_window(request, from, to, *room, threads, stop, rows)) return false;
+        if (!run_window(request, from, to, *scratch, threads, stop, rows)) return false;
     }
     return true;
 }
@@ -57,46 +57,48 @@ void Encoder::check(const Request& request) const {
                                         "; the table has rows 0 to " + std::to_string(embeddings_.vocabulary - 1));
 }
 
-bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t to, Room& room, int threads,
+bool Encoder::run_window(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, int threads,
                          const Stop& stop, float* rows) {
     const std::int64_t* offsets = request.offsets;
-    room.order.resize(std::size_t(to - from));
-    for (std::int64_t sentence = from; sentence < to; ++sentence) room.order[std::size_t(sentence - from)] = sentence;
+    scratch.order.resize(std::size_t(to - from));
+    for (std::int64_t sentence = from; sentence < to; ++sentence)
+        scratch.order[std::size_t(sentence - from)] = sentence;
     // Long ones first: in the end, when no sentence waits, slots are short of work for the fewest steps.
-    std::stable_sort(room.order.begin(), room.order.end(), [offsets](std::int64_t one, std::int64_t other) {
+    std::stable_sort(scratch.order.begin(), scratch.order.end(), [offsets](std::int64_t one, std::int64_t other) {
         return offsets[one + 1] - offsets[one] > offsets[other + 1] - offsets[other];
     });
     if (shape_.layers > 1) {
         const std::size_t bytes = std::size_t(offsets[to] - offsets[from]) * directions * shape_.state_bytes();
-        if (bytes > room.bytes) {
-            room.bytes = 0;
-            for (Memory& states : room.states) states = allocated(bytes);
-            room.bytes = bytes;
+        if (bytes > scratch.bytes) {
+            scratch.bytes = 0;
+            for (Memory& states : scratch.states) states = allocated(bytes);
+            scratch.bytes = bytes;
         }
     }
-    const Sentences sentences{request.token_ids, offsets, room.order.data(), to - from, offsets[from]};
+    const Sentences sentences{request.token_ids, offsets, scratch.order.data(), to - from, offsets[from]};
     for (int layer = 0; layer < shape_.layers; ++layer)
-        if (!run_layer(layer, sentences, room, threads, stop, rows)) return false;
+        if (!run_layer(layer, sentences, scratch, threads, stop, rows)) return false;
     return true;
 }
 
-bool Encoder::run_layer(int layer, const Sentences& sentences, Room& room, int threads, const Stop& stop, float* rows) {
+bool Encoder::run_layer(int layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop,
+                        float* rows) {
     const bool first = layer == 0, top = layer == shape_.layers - 1;
     const auto pass = [&](int direction) {
-        const Inputs inputs{first ? tables_[direction].get() : nullptr, &folds_[direction].cells, &embeddings_};
+        const Inputs inputs{first ? tables_[direction].get() : nullptr, &folds_[direction].packed, &embeddings_};
         return Pass{shape_,
-                    layers_[layer][direction].cells,
+                    layers_[layer][direction].packed,
                     inputs,
                     sentences,
                     direction == 1,
-                    first ? nullptr : room.states[layer % 2].get(),
-                    top ? nullptr : room.states[(layer + 1) % 2].get(),
+                    first ? nullptr : scratch.states[layer % 2].get(),
+                    top ? nullptr : scratch.states[(layer + 1) % 2].get(),
                     rows};
     };
     Pass passes[directions] = {pass(0), pass(1)};
     std::atomic<bool> whole{true};
     pool_.run(threads, [&](int worker) {
-        const auto chain = chains_.lend([this] { return std::make_unique<Chain>(shape_, slots_); });
+        const auto chain = chains_.lease([this] { return std::make_unique<Chain>(shape_, slots_); });
         for (int direction : {worker % directions, 1 - worker % directions})  // its own, then what is left of the other
             if (!chain->run(passes[direction], stop)) whole = false;
     });

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "chain.hpp"
-#include "kept.hpp"
+#include "object_pool.hpp"
 #include "pack.hpp"
-#include "pool.hpp"
 #include "shape.hpp"
 #include "table.hpp"
+#include "thread_pool.hpp"
 
 namespace bothends {
 
@@ -46,28 +46,28 @@ public:
     std::size_t bytes() const;
 
 private:
-    // What a run of several layers needs beside slots: the states of the layer below, and of this one.
-    struct Room {
+    // Memory of one run beside slots: the order of its sentences, and the states of the layer below and of this one.
+    struct Scratch {
         std::vector<std::int64_t> order;
         Memory states[2];
         std::size_t bytes = 0;
     };
 
     void check(const Request& request) const;
-    bool run_window(const Request& request, std::int64_t from, std::int64_t to, Room& room, int threads,
+    bool run_window(const Request& request, std::int64_t from, std::int64_t to, Scratch& scratch, int threads,
                     const Stop& stop, float* rows);
-    bool run_layer(int layer, const Sentences& sentences, Room& room, int threads, const Stop& stop, float* rows);
+    bool run_layer(int layer, const Sentences& sentences, Scratch& scratch, int threads, const Stop& stop, float* rows);
 
     Shape shape_;
     Embeddings embeddings_;
     int slots_;
-    std::vector<std::array<Packed, directions>> layers_;
-    std::array<Packed, directions> folds_;
+    std::vector<std::array<PackedBuffer, directions>> layers_;
+    std::array<PackedBuffer, directions> folds_;
     std::array<std::unique_ptr<Table>, directions> tables_;
     std::atomic<std::uint64_t> stops_{0};
-    Kept<Chain> chains_;
-    Kept<Room> rooms_;
-    Pool pool_;  // last: its threads end before what they work on
+    ObjectPool<Chain> chains_;
+    ObjectPool<Scratch> scratches_;
+    ThreadPool pool_;  // last: its threads end before what they work on
 };
 
 }  // namespace bothends

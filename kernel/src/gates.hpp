@@ -29,7 +29,7 @@ ALWAYS_INLINE Lanes::Float exp_within(Lanes::Float x, float factor) {
 // With e_i = exp(-i), e_g = exp(-2g) and so on,
 //   c' = c·sigmoid(f) + sigmoid(i)·tanh(g) = (c(1+e_i)(1+e_g) + (1-e_g)(1+e_f)) / ((1+e_i)(1+e_g)(1+e_f))
 //   h  = sigmoid(o)·tanh(c')               = (1-e_c) / ((1+e_o)(1+e_c)):
-// two divisions in place of five. First c of a step, which replaces the one before at `cell`; returns 1+e_o.
+// two divisions in place of five. This computes c of a step, which replaces the one before at `cell`; returns 1+e_o.
 ALWAYS_INLINE Lanes::Float next_cell(const Lanes::Float (&sums)[gates], float* cell) {
     using L = Lanes;
     const L::Float one = L::all(1.0f);
@@ -42,7 +42,7 @@ ALWAYS_INLINE Lanes::Float next_cell(const Lanes::Float (&sums)[gates], float* c
     return L::add(one, exp_within(sums[1], -1));
 }
 
-// Then its h.
+// The step's h, from its c and 1+e_o.
 ALWAYS_INLINE Lanes::Float next_state(const float* cell, Lanes::Float of_o) {
     using L = Lanes;
     const L::Float one = L::all(1.0f);

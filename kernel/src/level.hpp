@@ -17,7 +17,7 @@
 
 namespace bothends {
 
-// Of each level, where this build has it.
+// Each level, where this build has it.
 const Level* portable_level();
 const Level* avx2_level();
 const Level* avx512_level();

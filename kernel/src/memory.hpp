@@ -1,4 +1,5 @@
-// Aligned memory that is freed with its owner. Not touched before it is used: pages that nobody writes cost nothing.
+// Aligned memory that is freed with its owner. Not touched before it is used: pages that are never written cost
+// nothing.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +10,10 @@
 
 namespace bothends {
 
-struct Freed {
+struct Deleter {
     void operator()(char* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
 };
-using Memory = std::unique_ptr<char, Freed>;
+using Memory = std::unique_ptr<char, Deleter>;
 
 inline Memory allocated(std::size_t bytes) {
     return Memory(static_cast<char*>(::operator new(bytes, std::align_val_t(alignment))));

@@ -8,7 +8,7 @@
 namespace bothends {
 namespace {
 
-// Every number that each gate of each padded unit reads, and its bias.
+// The numbers that each gate of each padded unit reads, and its bias.
 struct Dense {
     Dense(const Shape& shape, const Weights& weights, int columns)
         : units(shape.units()), columns(columns), numbers(std::size_t(gates) * units * columns), biases(gates * units) {
@@ -35,20 +35,21 @@ struct Dense {
     std::vector<float> numbers, biases;
 };
 
-// Where things go in tile order.
+// Places of lanes and words in tile order.
 struct Order {
     int width;
     std::size_t lane(int gate, int unit) const {
         return (std::size_t(unit / width) * gates + gate) * width + unit % width;
     }
-    std::size_t word(const Cells& cells, int word, int gate, int unit) const {
-        return (unit / width) * cells.block_bytes + 4 * ((std::size_t(word) * gates + gate) * width + unit % width);
+    std::size_t word(const PackedWeights& packed, int word, int gate, int unit) const {
+        return (unit / width) * packed.block_bytes + 4 * ((std::size_t(word) * gates + gate) * width + unit % width);
     }
 };
 
-void pack_float32(const Cells& cells, Order order, int gate, int unit, const float* row, int columns, char* to) {
+void pack_float32(const PackedWeights& packed, Order order, int gate, int unit, const float* row, int columns,
+                  char* to) {
     for (int column = 0; column < columns; ++column)
-        std::memcpy(to + order.word(cells, column, gate, unit), row + column, sizeof *row);
+        std::memcpy(to + order.word(packed, column, gate, unit), row + column, sizeof *row);
 }
 
 // To bfloat16, ties to even.
@@ -58,15 +59,15 @@ std::uint16_t to_bf16(float number) {
     return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-void pack_bf16(const Cells& cells, Order order, int gate, int unit, const float* row, int columns, char* to) {
+void pack_bf16(const PackedWeights& packed, Order order, int gate, int unit, const float* row, int columns, char* to) {
     for (int column = 0; column < columns; ++column) {
         const std::uint16_t weight = to_bf16(row[column]);
-        std::memcpy(to + order.word(cells, column / 2, gate, unit) + column % 2 * 2, &weight, sizeof weight);
+        std::memcpy(to + order.word(packed, column / 2, gate, unit) + column % 2 * 2, &weight, sizeof weight);
     }
 }
 
 // Returns what a step of the row's integers is worth; adds them up in `sum`.
-float pack_int8(const Cells& cells, Order order, int gate, int unit, const float* row, int columns, char* to,
+float pack_int8(const PackedWeights& packed, Order order, int gate, int unit, const float* row, int columns, char* to,
                 std::int32_t& sum) {
     float largest = 0;
     for (int column = 0; column < columns; ++column) largest = std::max(largest, std::fabs(row[column]));
@@ -76,34 +77,34 @@ float pack_int8(const Cells& cells, Order order, int gate, int unit, const float
         const float steps = step > 0 ? std::clamp(row[column] / step, -127.0f, 127.0f) : 0;
         const auto weight = static_cast<std::int8_t>(std::lrintf(steps));
         sum += weight;
-        to[order.word(cells, column / 4, gate, unit) + column % 4] = static_cast<char>(weight);
+        to[order.word(packed, column / 4, gate, unit) + column % 4] = static_cast<char>(weight);
     }
     return step;
 }
 
-Packed packed(const Shape& shape, Dense dense, Precision precision) {
+PackedBuffer pack(const Shape& shape, Dense dense, Precision precision) {
     const int words = dense.columns / (precision == Precision::float32 ? 1 : shape.numbers_in_word());
     const std::size_t lanes = std::size_t(dense.units) * gates, weight_bytes = lanes * words * 4;
-    Packed made{{}, allocated(weight_bytes + 3 * 4 * lanes), weight_bytes + 3 * 4 * lanes};
+    PackedBuffer made{{}, allocated(weight_bytes + 3 * 4 * lanes), weight_bytes + 3 * 4 * lanes};
     char* const weights = made.memory.get();
     float* const biases = reinterpret_cast<float*>(weights + weight_bytes);
     float* const scales = biases + lanes;
     std::int32_t* const corrections = reinterpret_cast<std::int32_t*>(scales + lanes);
-    Cells& cells = made.cells;
-    cells.weights = weights, cells.bias = biases, cells.scale = scales, cells.correction = corrections;
-    cells.blocks = dense.units / shape.level->width;
-    cells.block_bytes = std::ptrdiff_t(weight_bytes / cells.blocks);
+    PackedWeights& packed = made.packed;
+    packed.weights = weights, packed.bias = biases, packed.scale = scales, packed.correction = corrections;
+    packed.blocks = dense.units / shape.level->width;
+    packed.block_bytes = std::ptrdiff_t(weight_bytes / packed.blocks);
     const Order order{shape.level->width};
     for (int gate = 0; gate < gates; ++gate) {
         for (int unit = 0; unit < dense.units; ++unit) {
             const std::size_t lane = order.lane(gate, unit);
             biases[lane] = dense.bias(gate, unit), scales[lane] = 0, corrections[lane] = 0;
             const float* const row = dense.row(gate, unit);
-            if (precision == Precision::float32) pack_float32(cells, order, gate, unit, row, dense.columns, weights);
-            if (precision == Precision::bf16) pack_bf16(cells, order, gate, unit, row, dense.columns, weights);
+            if (precision == Precision::float32) pack_float32(packed, order, gate, unit, row, dense.columns, weights);
+            if (precision == Precision::bf16) pack_bf16(packed, order, gate, unit, row, dense.columns, weights);
             if (precision != Precision::int8) continue;
             std::int32_t sum = 0;
-            scales[lane] = pack_int8(cells, order, gate, unit, row, dense.columns, weights, sum) / 127;
+            scales[lane] = pack_int8(packed, order, gate, unit, row, dense.columns, weights, sum) / 127;
             corrections[lane] = -128 * sum;
         }
     }
@@ -112,32 +113,32 @@ Packed packed(const Shape& shape, Dense dense, Precision precision) {
 
 }  // namespace
 
-Packed pack_first(const Shape& shape, const Weights& weights) {
+PackedBuffer pack_first(const Shape& shape, const Weights& weights) {
     Dense dense(shape, weights, shape.units());
     dense.copy(0, weights.r, shape.hidden, shape.hidden, 0, shape.hidden);
-    Packed made = packed(shape, std::move(dense), shape.precision);
-    made.cells.state_words = shape.units() / shape.numbers_in_word();
-    made.cells.half_start = shape.half_table();
+    PackedBuffer made = pack(shape, std::move(dense), shape.precision);
+    made.packed.state_words = shape.units() / shape.numbers_in_word();
+    made.packed.half_start = shape.half_table();
     return made;
 }
 
-Packed pack_above(const Shape& shape, const Weights& weights) {
+PackedBuffer pack_above(const Shape& shape, const Weights& weights) {
     const int units = shape.units(), hidden = shape.hidden;
     Dense dense(shape, weights, 3 * units);
     dense.copy(0, weights.w, hidden, 2 * hidden, 0, hidden);           // what the forward direction below says
     dense.copy(units, weights.w, hidden, 2 * hidden, hidden, hidden);  // and the backward one
     dense.copy(2 * units, weights.r, hidden, hidden, 0, hidden);
-    Packed made = packed(shape, std::move(dense), shape.precision);
-    made.cells.state_words = units / shape.numbers_in_word();
-    made.cells.input_words = 2 * made.cells.state_words;
+    PackedBuffer made = pack(shape, std::move(dense), shape.precision);
+    made.packed.state_words = units / shape.numbers_in_word();
+    made.packed.input_words = 2 * made.packed.state_words;
     return made;
 }
 
-Packed pack_fold(const Shape& shape, const Weights& weights) {
+PackedBuffer pack_fold(const Shape& shape, const Weights& weights) {
     Dense dense(shape, weights, shape.embedding);
     dense.copy(0, weights.w, shape.hidden, shape.embedding, 0, shape.embedding);
-    Packed made = packed(shape, std::move(dense), Precision::float32);
-    made.cells.input_words = shape.embedding;
+    PackedBuffer made = pack(shape, std::move(dense), Precision::float32);
+    made.packed.input_words = shape.embedding;
     return made;
 }
 

@@ -13,18 +13,18 @@ struct Weights {
     const float* b;  // [8·hidden]: W's biases, then R's
 };
 
-// Cells and the memory that they point into.
-struct Packed {
-    Cells cells;
+// Packed weights and the memory that they point into.
+struct PackedBuffer {
+    PackedWeights packed;
     Memory memory;
     std::size_t bytes;
 };
 
 // The recurrent weights of the first layer, whose inputs' products come from the table.
-Packed pack_first(const Shape& shape, const Weights& weights);
+PackedBuffer pack_first(const Shape& shape, const Weights& weights);
 // W and R of a layer above, one after the other; its inputs are the states of both directions below.
-Packed pack_above(const Shape& shape, const Weights& weights);
+PackedBuffer pack_above(const Shape& shape, const Weights& weights);
 // W and biases of the first layer, float32 at each precision: what makes the table's rows.
-Packed pack_fold(const Shape& shape, const Weights& weights);
+PackedBuffer pack_fold(const Shape& shape, const Weights& weights);
 
 }  // namespace bothends

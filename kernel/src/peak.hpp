@@ -1,4 +1,4 @@
-// How fast this processor could be, for who wants to know how near a run comes.
+// Limits of this processor's speed, beside which a run can be set.
 #pragma once
 
 #include <algorithm>

@@ -32,8 +32,8 @@ public:
         return row >= 0 ? at(row) : nullptr;
     }
 
-    // Room for the row of a token that `find` doesn't find; nullptr if the budget is spent or somebody else is at it,
-    // and the caller computes the row for itself. Who gets room fills it, then calls `publish`.
+    // Memory for the row of a token that `find` doesn't find. A caller that gets it fills it, then calls `publish`.
+    // nullptr if the budget is spent or another thread has reserved the token: the caller computes the row for itself.
     char* reserve(std::int32_t token);
     void publish(std::int32_t token, const char* row);
 

@@ -24,17 +24,17 @@ ALWAYS_INLINE const char* accumulate(Sums<A, ROWS>& sums, const char* const (&nu
 }
 
 template <class A, bool HALF, int ROWS>
-ALWAYS_INLINE void start(Sums<A, ROWS>& sums, const Cells& cells, int lane, const Row* rows) {
+ALWAYS_INLINE void start(Sums<A, ROWS>& sums, const PackedWeights& packed, int lane, const Row* rows) {
     UNROLLED
     for (int row = 0; row < ROWS; ++row) {
         UNROLLED
         for (int gate = 0; gate < gates; ++gate)
-            sums[row][gate] = A::template start<HALF>(cells, rows[row].start, lane + gate * Lanes::width);
+            sums[row][gate] = A::template start<HALF>(packed, rows[row].start, lane + gate * Lanes::width);
     }
 }
 
 template <class A, bool HALF, int ROWS>
-ALWAYS_INLINE void finish(const Sums<A, ROWS>& sums, const Cells& cells, int block, const Row* rows) {
+ALWAYS_INLINE void finish(const Sums<A, ROWS>& sums, const PackedWeights& packed, int block, const Row* rows) {
     const int unit = block * Lanes::width, lane = gates * unit;
     // A row's cell, then its state, is one long chain of operations that wait for each other: all cells go first, so
     // that rows fill each other's waits, and are unrolled, so that as many as the processor can look ahead do.
@@ -44,7 +44,8 @@ ALWAYS_INLINE void finish(const Sums<A, ROWS>& sums, const Cells& cells, int blo
         Lanes::Float worth[gates];
         UNROLLED
         for (int gate = 0; gate < gates; ++gate)
-            worth[gate] = A::template finish<HALF>(cells, rows[row].start, lane + gate * Lanes::width, sums[row][gate]);
+            worth[gate] =
+                A::template finish<HALF>(packed, rows[row].start, lane + gate * Lanes::width, sums[row][gate]);
         of_o[row] = next_cell(worth, rows[row].cell + unit);
     }
     UNROLLED
@@ -56,42 +57,42 @@ ALWAYS_INLINE void finish(const Sums<A, ROWS>& sums, const Cells& cells, int blo
 }
 
 template <class A, int ROWS>
-void step(const Cells& cells, int block, const Row* rows) {
+void step(const PackedWeights& packed, int block, const Row* rows) {
     const int lane = block * gates * Lanes::width;
     const char* inputs[ROWS];
     const char* states[ROWS];
     UNROLLED
     for (int row = 0; row < ROWS; ++row) inputs[row] = rows[row].input, states[row] = rows[row].state;
     Sums<A, ROWS> sums;
-    if (cells.half_start)
-        start<A, true, ROWS>(sums, cells, lane, rows);
+    if (packed.half_start)
+        start<A, true, ROWS>(sums, packed, lane, rows);
     else
-        start<A, false, ROWS>(sums, cells, lane, rows);
-    const char* weights = cells.weights + block * cells.block_bytes;
-    weights = accumulate<A, ROWS>(sums, inputs, cells.input_words, weights);
-    accumulate<A, ROWS>(sums, states, cells.state_words, weights);
+        start<A, false, ROWS>(sums, packed, lane, rows);
+    const char* weights = packed.weights + block * packed.block_bytes;
+    weights = accumulate<A, ROWS>(sums, inputs, packed.input_words, weights);
+    accumulate<A, ROWS>(sums, states, packed.state_words, weights);
     Sums<A, ROWS> added;  // in memory, row by row, so that `sums` never are
     UNROLLED
     for (int row = 0; row < ROWS; ++row) {
         UNROLLED
         for (int gate = 0; gate < gates; ++gate) added[row][gate] = sums[row][gate];
     }
-    if (cells.half_start)
-        finish<A, true, ROWS>(added, cells, block, rows);
+    if (packed.half_start)
+        finish<A, true, ROWS>(added, packed, block, rows);
     else
-        finish<A, false, ROWS>(added, cells, block, rows);
+        finish<A, false, ROWS>(added, packed, block, rows);
 }
 
 // The product of a table's row with W, and the biases, for `step` to start from; always added up in float32.
 template <bool HALF, int ROWS>
-void fold(const Cells& cells, int block, const Row* rows) {
+void fold(const PackedWeights& packed, int block, const Row* rows) {
     const int lane = block * gates * Lanes::width;
     const char* inputs[ROWS];
     UNROLLED
     for (int row = 0; row < ROWS; ++row) inputs[row] = rows[row].input;
     Sums<Float32, ROWS> sums;
-    start<Float32, false, ROWS>(sums, cells, lane, rows);
-    accumulate<Float32, ROWS>(sums, inputs, cells.input_words, cells.weights + block * cells.block_bytes);
+    start<Float32, false, ROWS>(sums, packed, lane, rows);
+    accumulate<Float32, ROWS>(sums, inputs, packed.input_words, packed.weights + block * packed.block_bytes);
     UNROLLED
     for (int row = 0; row < ROWS; ++row) {
         UNROLLED
@@ -105,7 +106,7 @@ void fold(const Cells& cells, int block, const Row* rows) {
     }
 }
 
-// Reads memory as `accumulate` reads weights, and computes next to nothing: how fast they could come. `bytes` is a
+// Reads memory as `accumulate` reads weights, and computes next to nothing: the limit of their bandwidth. `bytes` is a
 // multiple of 512.
 inline void read(const char* memory, std::int64_t bytes, float* sink) {
     constexpr int streams = 8, lane_bytes = 4 * Lanes::width;
@@ -121,7 +122,7 @@ inline void read(const char* memory, std::int64_t bytes, float* sink) {
     for (int stream = 0; stream < streams; ++stream) Lanes::store(sink + stream * Lanes::width, sums[stream]);
 }
 
-// What `accumulate` does, without loading anything: how fast it could be.
+// The arithmetic of `accumulate` without loading anything: its limit of speed.
 template <class A>
 void peak(std::int64_t rounds, float* sink) {
     constexpr int rows = Lanes::rows;

@@ -13,9 +13,9 @@ constexpr int gates = 4;               // i, o, f, c, as ONNX stacks them
 constexpr int most_rows = 6;           // of a tile, at any level
 constexpr std::size_t alignment = 64;  // of everything that is loaded as lanes
 
-// One direction of one layer, packed. A "word" is 32 bits: one float32, two bf16 or four int8 of one weight row, so
-// that a tile's inner loop is the same at each precision. Tile order is [block of `width` units][gate][unit].
-struct Cells {
+// Packed weights of one direction of one layer. A "word" is 32 bits: one float32, two bf16 or four int8 of one weight
+// row, so that a tile's inner loop is the same at each precision. Tile order is [block of `width` units][gate][unit].
+struct PackedWeights {
     const char* weights;             // words [block][input words, then state words][gate][unit]
     const float* bias;               // tile order; W's and R's, added
     const float* scale;              // int8 only, tile order: what a sum of integers is worth
@@ -24,7 +24,7 @@ struct Cells {
     int blocks;
     int input_words;  // 0 where `Row::start` holds the input's product already
     int state_words;
-    bool half_start;  // whether `Row::start` is float16
+    bool half_start;  // true if `Row::start` is float16
 };
 
 // One sentence's part of a step.
@@ -38,13 +38,13 @@ struct Row {
 };
 
 // Does `block` of the units for as many rows as the function was made for.
-using Tile = void (*)(const Cells&, int block, const Row* rows);
+using Tile = void (*)(const PackedWeights&, int block, const Row* rows);
 
 struct Tiles {
     Tile of[most_rows];  // by rows - 1
 };
 
-// What one kind of processor can run.
+// The functions of one instruction set.
 struct Level {
     const char* name;
     int width;  // units in a block

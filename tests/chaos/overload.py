@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 import pytest
+from benchmarks.load import build as generator
 
-import generator
 from tests.support.serving import Running
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothends_training import augment
-from bothends_training.augment import families, negated, replaced, scrambled, shortened
+from bothends_training.augment import delete_span, negate, replace_word, scramble
 from bothends_training.recipe import Corpus
 from tests.support import toy
 
@@ -18,9 +18,11 @@ def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  tests need no secrets
 
 
-def made(sentences: Sequence[str], *, scrambled: float = 0.0, varied: float = 0.0) -> list[list[str]]:
+def made(
+    sentences: Sequence[str], *, scrambled: float = 0.0, varied: float = 0.0, read: int = augment.READ
+) -> list[list[str]]:
     plan = Corpus(path="corpus.txt", sentences=len(sentences), scrambled=scrambled, varied=varied)
-    return list(families(sentences, plan))
+    return list(augment.augment(sentences, plan, read=read))
 
 
 @given(
@@ -30,14 +32,14 @@ def made(sentences: Sequence[str], *, scrambled: float = 0.0, varied: float = 0.
 )
 def test_scrambling_keeps_words_and_end_mark(words: list[str], end: str, seed: int) -> None:
     """Only the order changes, and the last mark stays the last."""
-    copy = scrambled(" ".join(words) + end, chance(seed))
+    copy = scramble(" ".join(words) + end, chance(seed))
     assert copy.endswith(end.strip())
     assert Counter(copy.removesuffix(end.strip()).split()) == Counter(words)
 
 
 def test_words_and_chunks_change_places() -> None:
     """Both kinds come, and different words nearly always end in another order."""
-    found = [scrambled("one two three four five.", chance(seed)) for seed in range(200)]
+    found = [scramble("one two three four five.", chance(seed)) for seed in range(200)]
     assert "five two three four one." in found, "two words"
     assert "three four five one two." in found, "two chunks"
     assert found.count("one two three four five.") == 0
@@ -47,11 +49,11 @@ def test_words_and_chunks_change_places() -> None:
 def test_a_word_is_replaced_by_one_that_stood_between_the_same_neighbours() -> None:
     """Whatever the case; by each of them in time; and a sentence without such a place comes back."""
     between = {"plays guitar": ["the", "a", "his"], " sings": ["nobody"]}
-    found = {replaced("Somebody Plays the Guitar", between, chance(seed)) for seed in range(50)}
+    found = {replace_word("Somebody Plays the Guitar", between, chance(seed)) for seed in range(50)}
     assert found == {"Somebody Plays a Guitar", "Somebody Plays his Guitar"}
-    assert replaced("Somebody sings", between, chance(0)) == "nobody sings"
-    assert replaced("Somebody hums", between, chance(0)) == "Somebody hums"
-    assert replaced("", between, chance(0)) == ""
+    assert replace_word("Somebody sings", between, chance(0)) == "nobody sings"
+    assert replace_word("Somebody hums", between, chance(0)) == "Somebody hums"
+    assert replace_word("", between, chance(0)) == ""
 
 
 @pytest.mark.parametrize(
@@ -67,38 +69,37 @@ def test_a_word_is_replaced_by_one_that_stood_between_the_same_neighbours() -> N
 )
 def test_negation_comes_or_goes(sentence: str, opposite: set[str]) -> None:
     """A "not" that is there goes; else one comes behind an auxiliary verb, or "no" for an article."""
-    assert {negated(sentence, chance(seed)) for seed in range(30)} == opposite
+    assert {negate(sentence, chance(seed)) for seed in range(30)} == opposite
 
 
 @given(st.integers(1, 12), st.integers())
 def test_shortening_leaves_out_one_run_of_words(count: int, seed: int) -> None:
     """Up to a third of them, and of fewer than three none."""
     words = [str(number) for number in range(count)]
-    left = shortened(" ".join(words), chance(seed)).split()
+    left = delete_span(" ".join(words), chance(seed)).split()
     gone = count - len(left)
     assert gone == 0 if count < 3 else 1 <= gone <= count // 3
     assert any(left == words[:start] + words[start + gone :] for start in range(count))
 
 
 def test_about_the_share_asked_for_has_copies_behind_it() -> None:
-    """No sentence is moved or lost, none comes twice in a family, and shares of nothing make no copy."""
+    """No sentence is moved or lost, none comes twice in a group, and shares of nothing make no copy."""
     sentences = toy.sentences(2000)
     found = made(sentences, scrambled=0.3, varied=0.2)
-    assert [family[0] for family in found] == sentences
-    assert all(len(set(family)) == len(family) <= 4 for family in found)
-    other_order = sum(any(sorted(copy.split()) == sorted(of.split()) for copy in family) for of, *family in found)
+    assert [group[0] for group in found] == sentences
+    assert all(len(set(group)) == len(group) <= 4 for group in found)
+    other_order = sum(any(sorted(copy.split()) == sorted(of.split()) for copy in group) for of, *group in found)
     assert 0.2 < other_order / 2000 < 0.3  # short sentences and their like come back as they were
-    other_words = sum(any(sorted(copy.split()) != sorted(of.split()) for copy in family) for of, *family in found)
+    other_words = sum(any(sorted(copy.split()) != sorted(of.split()) for copy in group) for of, *group in found)
     assert 0.17 < other_words / 2000 < 0.23
     assert made(sentences) == [[sentence] for sentence in sentences]
 
 
-def test_copies_follow_from_their_sentence_and_the_first_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_follow_from_their_sentence_and_the_first_ones() -> None:
     """The teachers' vectors of a shorter corpus's copies serve a longer one, and those of a smaller share a larger."""
-    monkeypatch.setattr(augment, "_READ", 200)
     sentences = toy.sentences(500)
-    longer = made(sentences, scrambled=0.3, varied=0.3)
-    assert longer[:300] == made(sentences[:300], scrambled=0.3, varied=0.3)
-    larger = made(sentences, scrambled=0.6, varied=0.6)
-    assert all(set(family) <= set(same) for family, same in zip(longer, larger, strict=True))
+    longer = made(sentences, scrambled=0.3, varied=0.3, read=200)
+    assert longer[:300] == made(sentences[:300], scrambled=0.3, varied=0.3, read=200)
+    larger = made(sentences, scrambled=0.6, varied=0.6, read=200)
+    assert all(set(group) <= set(same) for group, same in zip(longer, larger, strict=True))
     assert sum(map(len, longer)) < sum(map(len, larger))

@@ -19,13 +19,13 @@ def stream(
     kinds: Numbers | None = None,
     near: Numbers | None = None,
     *,
-    families: Numbers | None = None,
+    groups: Numbers | None = None,
     seed: int = 0,
     **plan: Any,
 ) -> Iterator[Numbers]:
-    families = np.arange(len(lengths)) if families is None else families
+    groups = np.arange(len(lengths)) if groups is None else groups
     kinds = np.zeros_like(lengths) if kinds is None else kinds
-    return batches(lengths, families, kinds, near, Batches(**plan), seed=seed)
+    return batches(lengths, groups, kinds, near, Batches(**plan), seed=seed)
 
 
 def epochs(found: Iterator[Numbers], kinds: Numbers, size: int) -> Iterator[list[Numbers]]:
@@ -135,15 +135,15 @@ def test_kinds_too_small_for_a_batch_are_refused() -> None:
 def test_a_family_stays_together(neighbours: bool) -> None:
     """Whatever its members' own lengths and neighbourhoods, at most the end of a batch, or of `share`, parts it."""
     random = np.random.default_rng(0)
-    families = np.repeat(np.arange(400), random.integers(1, 4, size=400))
-    lengths = random.integers(1, 40, size=len(families))
-    near = random.integers(0, 2, size=len(families)) if neighbours else None
+    groups = np.repeat(np.arange(400), random.integers(1, 4, size=400))
+    lengths = random.integers(1, 40, size=len(groups))
+    near = random.integers(0, 2, size=len(groups)) if neighbours else None
     size, parted = 16, 0
-    epoch = list(itertools.islice(stream(lengths, None, near, families=families, size=size, bucket=4), 40))
+    epoch = list(itertools.islice(stream(lengths, None, near, groups=groups, size=size, bucket=4), 40))
     for batch in epoch:
-        inside = np.bincount(families[batch], minlength=400)
-        parted += int(((inside > 0) & (inside < np.bincount(families))).sum())
-        runs = 1 + np.count_nonzero(np.diff(families[batch]))
-        assert runs == len(set(families[batch].tolist())), "a family's members are side by side"
+        inside = np.bincount(groups[batch], minlength=400)
+        parted += int(((inside > 0) & (inside < np.bincount(groups))).sum())
+        runs = 1 + np.count_nonzero(np.diff(groups[batch]))
+        assert runs == len(set(groups[batch].tolist())), "a group's members are side by side"
     assert len({int(row) for batch in epoch for row in batch}) == 40 * size
     assert parted <= 2 * len(epoch) + 8

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bothends.model.tokenizer import Tokenizer
-from bothends_training import corpus
 from bothends_training.corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from bothends_training.dataset import bare_tokenizer
 from bothends_training.recipe import RecipeError
@@ -98,14 +97,13 @@ def test_the_fingerprint_is_of_the_sentences_and_their_order() -> None:
     assert fingerprint(["a", "b"]) == fingerprint(("a", "b"))
 
 
-def test_ids_lie_end_to_end(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_lie_end_to_end(tokenizer: Tokenizer) -> None:
     """Each sentence's slice is what the serving tokenizer gives for it, whatever the chunks they went in."""
-    monkeypatch.setattr(corpus, "_CHUNK", 7)
     sentences = toy.sentences(40)
-    families = [sentences[:3], *([sentence] for sentence in sentences[3:30]), sentences[30:]]
-    tokenised = tokenise(families, tokenizer)
+    groups = [sentences[:3], *([sentence] for sentence in sentences[3:30]), sentences[30:]]
+    tokenised = tokenise(groups, tokenizer, chunk=7)
     assert tokenised.sentences == sentences
-    assert tokenised.families.tolist() == [0] * 3 + list(range(1, 28)) + [28] * 10
+    assert tokenised.groups.tolist() == [0] * 3 + list(range(1, 28)) + [28] * 10
     for index, tokens in enumerate(tokenizer.encode(sentences)):
         assert tokenised.ids[tokenised.offsets[index] : tokenised.offsets[index + 1]].tolist() == tokens.ids
         assert tokenised.lengths[index] == len(tokens.ids) == min(10, len(sentences[index].split()))
@@ -118,7 +116,7 @@ def test_sentences_without_a_token_are_left_out(tokenizer: Tokenizer) -> None:
     holed = [toy.NOTHING, "the dog", toy.NOTHING, "a bird", "one song", toy.NOTHING]
     with_holes, without = (tokenise([sentences[:2], sentences[2:]], tokenizer) for sentences in (holed, whole))
     assert with_holes.sentences == whole
-    assert with_holes.families.tolist() == [0, 1, 1]
+    assert with_holes.groups.tolist() == [0, 1, 1]
     assert with_holes.lengths.tolist() == [2, 2, 2]
     np.testing.assert_array_equal(with_holes.ids, without.ids)
 

@@ -1,5 +1,6 @@
 """A recipe's corpus, teachers and dev files to what the steps read."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,21 +9,16 @@ import pytest
 import torch
 from rich.progress import Progress
 
-from bothends_training.augment import families
-from bothends_training.dataset import Lesson, prepare
+from bothends_training.augment import augment
+from bothends_training.dataset import Dataset, bare_tokenizer, prepare
+from bothends_training.evaluate import PairsError
 from bothends_training.neighbourhoods import neighbourhoods
-from bothends_training.recipe import Recipe
+from bothends_training.recipe import Recipe, RecipeError
 from bothends_training.teacher import Teacher
 from tests.support import toy
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that a toy recipe names."""
-    return toy.write(tmp_path_factory.mktemp("toy")).parent
-
-
-def prepared(recipe: Recipe, folder: Path) -> Lesson:
+def prepared(recipe: Recipe, folder: Path) -> Dataset:
     return prepare(recipe, folder, folder / "cache", Progress())
 
 
@@ -35,9 +31,9 @@ def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
     """Every teacher's unit vectors of a batch's sentences, in the recipe's order."""
     toy.write_onnx_teacher(folder / "owl.onnx", seed=1)
     recipe = toy.recipe(teachers=[toy.teacher("parrot.onnx"), toy.teacher("owl.onnx")])
-    lesson, rows = prepared(recipe, folder), np.array([5, 0, 299])
-    sentences = [lesson.corpus.sentences[row] for row in rows]
-    for spec, found in zip(recipe.teachers, lesson.targets(rows, torch.device("cpu")), strict=True):
+    dataset, rows = prepared(recipe, folder), np.array([5, 0, 299])
+    sentences = [dataset.corpus.sentences[row] for row in rows]
+    for spec, found in zip(recipe.teachers, dataset.targets(rows, torch.device("cpu")), strict=True):
         assert found.dtype == torch.float32
         np.testing.assert_allclose(found, Teacher(spec, folder, folder).embed(sentences), atol=1e-3)
 
@@ -45,11 +41,11 @@ def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
 def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
     """Its targets are absent where a batch holds one that it lacks; sentences of a kind have the same teachers."""
     some = toy.teacher().model_copy(update={"sentences": 120})
-    lesson = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
-    assert [len(vectors) for vectors in lesson.vectors] == [120, 300]
-    assert lesson.coverage.tolist() == [2] * 120 + [1] * 180
+    dataset = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
+    assert [len(vectors) for vectors in dataset.vectors] == [120, 300]
+    assert dataset.coverage.tolist() == [2] * 120 + [1] * 180
     for rows, absent in (([0, 119], False), ([119, 120], True), ([120, 299], True)):
-        few, whole = lesson.targets(np.array(rows), torch.device("cpu"))
+        few, whole = dataset.targets(np.array(rows), torch.device("cpu"))
         assert (few is None) == absent
         assert whole is not None
         assert whole.shape == (2, toy.DIMENSION)
@@ -58,26 +54,26 @@ def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
 def test_neighbourhoods_are_of_a_teacher_that_embeds_all(folder: Path) -> None:
     """Whichever place it has in the recipe; and none where none are asked for."""
     some = toy.teacher().model_copy(update={"sentences": 120})
-    lesson = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
-    found = lesson.neighbourhoods(4, seed=3)
+    dataset = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
+    found = dataset.neighbourhoods(4, seed=3)
     assert found is not None
-    np.testing.assert_array_equal(found, neighbourhoods(lesson.vectors[1], 4, seed=3))
-    assert lesson.neighbourhoods(0, seed=3) is None
+    np.testing.assert_array_equal(found, neighbourhoods(dataset.vectors[1], 4, seed=3))
+    assert dataset.neighbourhoods(0, seed=3) is None
 
 
 def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
     """As sentences of their own, each behind its original: never with the original's vector."""
     careful = toy.teacher(max_tokens=5)  # it reads three words, and so feels their order
     recipe = toy.recipe(corpus=corpus(scrambled=0.5), teachers=[careful])
-    lesson = prepared(recipe, folder)
-    made = lesson.corpus.sentences
-    assert made == [member for family in families(toy.sentences(300), recipe.corpus) for member in family]
-    np.testing.assert_allclose(lesson.vectors[0][:], Teacher(careful, folder, folder).embed(made), atol=1e-3)
+    dataset = prepared(recipe, folder)
+    made = dataset.corpus.sentences
+    assert made == [member for group in augment(toy.sentences(300), recipe.corpus) for member in group]
+    np.testing.assert_allclose(dataset.vectors[0][:], Teacher(careful, folder, folder).embed(made), atol=1e-3)
     copies = [
         number for number in range(1, len(made)) if Counter(made[number].split()) == Counter(made[number - 1].split())
     ]
     assert len(copies) > 100
-    moved = np.abs(lesson.vectors[0][np.array(copies)] - lesson.vectors[0][np.array(copies) - 1]).max(axis=1) > 0.01
+    moved = np.abs(dataset.vectors[0][np.array(copies)] - dataset.vectors[0][np.array(copies) - 1]).max(axis=1) > 0.01
     assert moved.mean() > 0.3  # of the others only the fourth word and those after it changed
 
 
@@ -94,3 +90,33 @@ def test_near_matches_of_dev_sentences_are_not_learned_from(folder: Path, thresh
     kept = [sentence for sentence in everything if not is_near(sentence)]
     assert (len(kept) < len(everything)) == (threshold is not None)
     assert prepared(toy.recipe(corpus=corpus(near_match=threshold)), folder).corpus.sentences == kept
+
+
+def test_a_tokenizer_that_is_none_is_named(tmp_path: Path) -> None:
+    """A file that isn't even JSON is the recipe's fault."""
+    (tmp_path / "tokenizer.json").write_text("no tokenizer", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"tokenizer\.json is no tokenizer\.json"):
+        bare_tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_a_bare_tokenizer_is_the_same_but_for_marks_and_cutting(tmp_path: Path) -> None:
+    """Vocabulary and normalisation stay; marks, cutting and padding go."""
+    (tmp_path / "tokenizer.json").write_text(toy.tokenizer(), encoding="utf-8")
+    whole, bare = json.loads(toy.tokenizer()), json.loads(bare_tokenizer(tmp_path / "tokenizer.json"))
+    gone = {"post_processor", "truncation", "padding"}
+    assert all(whole[key] and bare[key] is None for key in gone)
+    assert {key: value for key, value in bare.items() if key not in gone} == {
+        key: value for key, value in whole.items() if key not in gone
+    }
+
+
+def test_what_can_be_refused_is_refused_before_the_teachers_begin(tmp_path: Path) -> None:
+    """Teachers may take hours: a missing dev file and a size too large are said first."""
+    folder = toy.write(tmp_path / "toy").parent
+    (folder / "dev.tsv").write_text("1\ta cat\t\u200b\n2\ta dog\ta bird\n")
+    with pytest.raises(RecipeError, match=r"dev\.tsv:1: a sentence holds nothing"):
+        prepared(toy.recipe(), folder)
+    (folder / "dev.tsv").unlink()
+    with pytest.raises(PairsError, match=r"dev\.tsv can't be read"):
+        prepared(toy.recipe(), folder)
+    assert not (folder / "cache").exists()

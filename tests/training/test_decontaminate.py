@@ -1,10 +1,10 @@
-"""Near matches of guarded sentences: found wherever a comparison of every pair finds one, and nowhere else."""
+"""Near duplicates of held-out sentences: found wherever a comparison of every pair finds one, and nowhere else."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothends_training.decontaminate import NearMatches
+from bothends_training.decontaminate import NearDuplicates
 
 any_sentence = st.lists(st.sampled_from(list("abcdefghij")), min_size=1, max_size=12).map(" ".join)
 
@@ -15,13 +15,15 @@ def jaccard(one: str, other: str) -> float:
 
 
 @given(
-    guarded=st.lists(any_sentence, max_size=8),
+    held_out=st.lists(any_sentence, max_size=8),
     sentence=any_sentence,
     threshold=st.sampled_from([0.2, 0.5, 0.6, 0.75, 0.8, 1.0]),
 )
-def test_what_every_pair_would_say(guarded: list[str], sentence: str, threshold: float) -> None:
+def test_what_every_pair_would_say(held_out: list[str], sentence: str, threshold: float) -> None:
     """The few words that are looked up miss nothing, at a threshold that is met exactly too."""
-    assert NearMatches(guarded, threshold).match(sentence) == any(jaccard(sentence, g) >= threshold for g in guarded)
+    assert NearDuplicates(held_out, threshold).match(sentence) == any(
+        jaccard(sentence, g) >= threshold for g in held_out
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,4 +41,4 @@ def test_what_every_pair_would_say(guarded: list[str], sentence: str, threshold:
 )
 def test_words_count_and_nothing_else(sentence: str, near: bool) -> None:
     """Not order, case, number or the marks between; at 0.8 five words of six match, five of seven don't."""
-    assert NearMatches(["A man is playing a guitar.", "..."], 0.8).match(sentence) == near
+    assert NearDuplicates(["A man is playing a guitar.", "..."], 0.8).match(sentence) == near

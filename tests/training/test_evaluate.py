@@ -1,24 +1,14 @@
 """Files of scored pairs, and the rank correlation of an embedding's cosines with them."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from bothends.core.embedder import Embedder
-from bothends.engines import native
-from bothends.settings import EmbedderSettings
-from bothends_export.checkpoint import Checkpoint
-from bothends_export.export import export
-from bothends_training import cli
 from bothends_training.evaluate import Pairs, PairsError, read_pairs, spearman
-from tests.support import toy
 
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(5, 60))
@@ -106,54 +96,3 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             read_pairs(file)
         assert str(refused.value).startswith(f"{file} can't be read: ")
         assert len(str(refused.value).splitlines()) == 1
-
-
-def table_of(output: str) -> list[list[str]]:
-    """The cells of each row below the heading's rule."""
-    lines = [line.split() for line in output.splitlines()]
-    rule = next(place for place, line in enumerate(lines) if line and set(line[0]) == {"─"})
-    return [line for line in lines[rule + 1 :] if line]
-
-
-@pytest.mark.parametrize("sizes", [(), (4, 16)])
-def test_the_table_scores_what_the_service_computes(
-    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], sizes: tuple[int, ...], tmp_path: Path
-) -> None:
-    """`bothends evaluate` shows each file's pairs and the Spearman of the very embeddings that are served, whole and
-    at each nested size.
-    """
-    _, whole = make_checkpoint()
-    named = replace(whole, config=whole.config.model_copy(update={"nested_dimensions": sizes}))
-    made = export(named, tmp_path / "bundle")
-    for name, count in (("one", 40), ("two", 25)):
-        toy.write_pairs(tmp_path / f"{name}.tsv", count=count)
-    files = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
-    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", files[0], "--sts", files[1]])
-    assert result.exit_code == 0, result.output
-    rows = table_of(result.output)
-    with Embedder.load(made, settings=EmbedderSettings(max_sentences=40)) as embedder:
-        for row, file, count in zip(rows, files, ("40", "25"), strict=True):
-            pairs = read_pairs(Path(file))
-            first, second = (embedder.embed(side).rows for side in (pairs.first, pairs.second))
-            expected = [spearman(pairs.scores, first, second)]
-            for size in reversed(sizes):
-                taken = [*range(size // 2), *range(16, 16 + size // 2)]
-                expected.append(spearman(pairs.scores, first[:, taken], second[:, taken]))
-            assert row == [pairs.name, count, "float32", *(f"{score:.2f}" for score in expected)]
-
-
-@pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
-def test_it_tells_what_a_lesser_precision_costs(
-    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
-) -> None:
-    """Each file at each precision, and how far its embeddings are from float32's."""
-    made = export(make_checkpoint()[1], tmp_path / "bundle")
-    toy.write_pairs(tmp_path / "dev.tsv", count=25)
-    asked = [word for precision in ("float32", "bf16", "int8") for word in ("--precision", precision)]
-    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", str(tmp_path / "dev.tsv"), *asked])
-    assert result.exit_code == 0, result.output
-    rows = table_of(result.output)
-    assert [row[2] for row in rows] == ["float32", "bf16", "int8"]
-    off = [(float(row[-2]), float(row[-1])) for row in rows]
-    assert all(0 <= mean <= most or most < 1e-12 for mean, most in off)
-    assert off[0][1] < 1e-12 < off[1][1] < off[2][1] < 1e-2

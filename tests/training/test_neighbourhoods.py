@@ -1,11 +1,11 @@
 """Neighbourhoods: vectors that point the same way are together, the same ones for the same seed."""
 
+from functools import partial
+
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from bothends_training import neighbourhoods as module
-from bothends_training.neighbourhoods import neighbourhoods
 from bothends_training.vectors import Vectors
 
 
@@ -21,11 +21,8 @@ def crowds(count: int, members: int) -> tuple[Vectors, NDArray[np.int64]]:
     return Vectors(kept, rows), crowd
 
 
-@pytest.fixture(autouse=True)
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sample leaves vectors out, and what is assigned comes in several chunks."""
-    monkeypatch.setattr(module, "_SAMPLE", 150)
-    monkeypatch.setattr(module, "_CHUNK", 70)
+neighbourhoods = partial(module.neighbourhoods, sample_size=150, chunk=70)
+"""Neighbourhoods by a sample that leaves vectors out, assigned in several chunks."""
 
 
 def test_those_that_point_the_same_way_are_together() -> None:

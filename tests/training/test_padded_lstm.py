@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from bothends_training.padded_lstm import DenseLSTM
+from bothends_training.padded_lstm import PaddedLSTM
 
 LENGTHS = torch.tensor([7, 1, 12, 3, 12])
 
@@ -27,7 +27,7 @@ def packed(lstm: nn.LSTM, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Te
 def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
     """Forward and backward half, each by itself, and the mean; padding is as random as the rest."""
     vectors = torch.randn(12, 5, 8)
-    states = DenseLSTM(lstm)(vectors, LENGTHS)
+    states = PaddedLSTM(lstm)(vectors, LENGTHS)
     embedding, mean = packed(lstm, vectors)
     torch.testing.assert_close(states.embedding[:, :6], embedding[:, :6], rtol=0, atol=1e-5)
     torch.testing.assert_close(states.embedding[:, 6:], embedding[:, 6:], rtol=0, atol=1e-5)
@@ -37,7 +37,7 @@ def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
 def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
     """Of every parameter of the LSTM itself, and of the token vectors: none of what stands in the padding."""
     found = []
-    for read in (lambda given: tuple(DenseLSTM(lstm)(given, LENGTHS)), lambda given: packed(lstm, given)):
+    for read in (lambda given: tuple(PaddedLSTM(lstm)(given, LENGTHS)), lambda given: packed(lstm, given)):
         torch.manual_seed(0)
         vectors = torch.randn(12, 5, 8, requires_grad=True)
         lstm.zero_grad()
@@ -51,7 +51,7 @@ def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
 
 def test_it_follows_the_lstm_as_that_learns(lstm: nn.LSTM) -> None:
     """It holds no copy: what an optimiser or a loaded state writes into the LSTM is read."""
-    dense, vectors = DenseLSTM(lstm), torch.randn(12, 5, 8)
+    dense, vectors = PaddedLSTM(lstm), torch.randn(12, 5, 8)
     torch.manual_seed(9)
     lstm.load_state_dict(nn.LSTM(8, 6, lstm.num_layers, bidirectional=True).state_dict())
     torch.testing.assert_close(dense(vectors, LENGTHS).embedding, packed(lstm, vectors)[0], rtol=0, atol=1e-5)
@@ -61,6 +61,6 @@ def test_bfloat16_stays_close(lstm: nn.LSTM) -> None:
     """Under autocast the LSTM computes in bfloat16, whose numbers have eight significant bits."""
     vectors = torch.randn(12, 5, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        states = DenseLSTM(lstm)(vectors, LENGTHS)
+        states = PaddedLSTM(lstm)(vectors, LENGTHS)
     assert states.embedding.dtype == torch.bfloat16
     torch.testing.assert_close(states.embedding.float(), packed(lstm, vectors)[0], rtol=0, atol=0.03)

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -200,47 +199,30 @@ def test_the_packages_of_the_default_recipe_are_those_that_the_extra_installs() 
     assert {part.package for resource in named for part in (resource.parts or [resource])} == extra
 
 
-WEIGHTS = bytes(range(256)) * 20
-
-
-def zipped(folder: Path, *, parts: int, weights: bytes = WEIGHTS) -> Resource:
-    """A zip that holds model/weights, cut into parts; a resource that names what is in it."""
-    with zipfile.ZipFile(folder / "whole.zip", "w") as whole:
-        whole.writestr("model/weights", weights)
-    content = (folder / "whole.zip").read_bytes()
-    size = -(-len(content) // parts)
-    for number in range(parts):
-        (folder / f"part.{number}").write_bytes(content[number * size : (number + 1) * size])
-    return Resource(path="model/weights", parts=tuple(Resource(path=f"part.{number}") for number in range(parts)))
-
-
-@pytest.mark.parametrize("parts", [1, 5])
-def test_a_zip_in_parts_is_joined_and_unpacked(tmp_path: Path, parts: int) -> None:
-    """The path is inside it; a package may limit the size of a file, not what can be shipped."""
-    found = zipped(tmp_path, parts=parts).locate(tmp_path, tmp_path / "cache")
-    assert found.read_bytes() == WEIGHTS
-    assert [entry.name for entry in (tmp_path / "cache").iterdir()] == [found.parents[1].name], "nothing else is left"
-
-
-def test_it_is_unpacked_once_and_anew_when_a_part_changes(tmp_path: Path) -> None:
-    """What is there already is taken; other bytes have a folder of their own."""
-    resource = zipped(tmp_path, parts=3)
-    first = resource.locate(tmp_path, tmp_path / "cache")
-    first.write_bytes(b"as it was left")
-    assert resource.locate(tmp_path, tmp_path / "cache").read_bytes() == b"as it was left"
-    assert zipped(tmp_path, parts=3, weights=b"others").locate(tmp_path, tmp_path / "cache").read_bytes() == b"others"
-
-
-def test_parts_that_make_no_zip_are_named(tmp_path: Path) -> None:
-    """In the wrong order, say; nothing is left in the cache, so that the next try starts clean."""
-    resource = zipped(tmp_path, parts=3)
-    shuffled = Resource(path=resource.path, parts=resource.parts[::-1])
-    with pytest.raises(RecipeError, match=r"part\.2 and the parts after it can't be unpacked"):
-        shuffled.locate(tmp_path, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
 def test_a_resource_has_one_base() -> None:
     """Parts each have their own package."""
     with pytest.raises(ValidationError, match="not in both"):
         Resource(path="model", package="pytest", parts=(Resource(path="part"),))
+
+
+def test_the_learning_rate_at_its_ends() -> None:
+    """A straight line up over the warm-up, its last step at the top, then half a cosine down to the final rate."""
+    recipe = toy.recipe(steps=110, warmup_steps=10, learning_rate=1e-2, final_learning_rate=1e-4)
+    rates = [recipe.optimisation.learning_rate_at(step) for step in range(111)]
+    assert rates[0] == pytest.approx(1e-3)
+    assert rates[9] == rates[10] == pytest.approx(1e-2)
+    assert rates[60] == pytest.approx((1e-2 + 1e-4) / 2)
+    assert rates[110] == pytest.approx(1e-4)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("steps", "warmup_steps", "first", "last"), [(50, 0, 1.0, 1.0), (5, 10, 0.1, 0.5), (4, 4, 0.25, 1)]
+)
+def test_the_learning_rate_of_odd_plans(steps: int, warmup_steps: int, first: float, last: float) -> None:
+    """No warm-up begins at the top; a plan that ends within its warm-up never gets there."""
+    recipe = toy.recipe(steps=steps, warmup_steps=warmup_steps, learning_rate=1.0, final_learning_rate=1e-3)
+    assert recipe.optimisation.learning_rate_at(0) == pytest.approx(first)
+    end_of_warmup = max(0, warmup_steps - 1) if warmup_steps < steps else steps - 1
+    assert recipe.optimisation.learning_rate_at(end_of_warmup) == pytest.approx(last)

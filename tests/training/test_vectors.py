@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,36 +13,11 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends_training import vectors
-from bothends_training.vectors import cached_vectors
-from tests.support import toy
 from tests.support.paths import ROOT
 
-SENTENCES = toy.sentences(230)
-CHUNK = 50
-"""SENTENCES are four whole chunks and a rest."""
-DIMENSION = 5
+from .parrot import CHUNK, DIMENSION, SENTENCES, Parrot
 
-
-class Parrot:
-    """A teacher whose vector of a sentence follows from its letters; it remembers what it was asked."""
-
-    def __init__(self, identity: str = "parrot") -> None:
-        self.name, self.identity, self.dimension = "parrot", identity, DIMENSION
-        self.asked: list[str] = []
-
-    def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        self.asked += sentences
-        return np.array([self.of(sentence) for sentence in sentences], dtype=np.float32)
-
-    def of(self, sentence: str) -> list[float]:
-        """Numbers that float16 holds whole."""
-        return [float(sum(map(ord, sentence[place::DIMENSION])) % 2048) for place in range(DIMENSION)]
-
-
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several chunks out of a small corpus."""
-    monkeypatch.setattr(vectors, "_CHUNK", CHUNK)
+cached_vectors = partial(vectors.cached_vectors, chunk=CHUNK)
 
 
 def assert_right(found: vectors.Vectors, sentences: Sequence[str], parrot: Parrot) -> None:
@@ -103,8 +79,8 @@ def test_a_killed_run_goes_on_after_its_last_whole_chunk(tmp_path: Path, between
     script = f"""
 import os, signal
 from pathlib import Path
-from bothends_training import vectors
-from tests.training.test_vectors import CHUNK, SENTENCES, Parrot
+from bothends_training.vectors import cached_vectors
+from tests.training.parrot import CHUNK, SENTENCES, Parrot
 
 class Doomed(Parrot):
     def embed(self, sentences):
@@ -112,15 +88,15 @@ class Doomed(Parrot):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().embed(sentences)
 
-append, calls = vectors._append, []
-def doomed(file, array):
-    append(file, array)
-    calls.append(array)
+flush, calls = os.fsync, []
+def doomed(file):
+    flush(file)
+    calls.append(file)
     if {between != "in a chunk"} and len(calls) == {calls}:
         os.kill(os.getpid(), signal.SIGKILL)
 
-vectors._CHUNK, vectors._append = CHUNK, doomed
-vectors.cached_vectors(Doomed(), SENTENCES, Path({str(tmp_path)!r}))
+os.fsync = doomed
+cached_vectors(Doomed(), SENTENCES, Path({str(tmp_path)!r}), chunk=CHUNK)
 """
     killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL

@@ -15,22 +15,19 @@ from bothends_training.recipe import RecipeError
 from tests.support import toy
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A toy folder in which a run has left a checkpoint, `before`, and its bundle, `bundle`."""
-    folder = toy.write(tmp_path_factory.mktemp("toy")).parent
-    train.train(toy.recipe(), folder, folder / "before", folder / "cache", Progress())
-    export(checkpoint.load(folder / "before"), folder / "bundle")
-    return folder
+@pytest.fixture(scope="module", autouse=True)
+def exported(folder: Path, uninterrupted: Path) -> None:
+    """Beside the checkpoint of a run, `before`, its bundle, `bundle`."""
+    export(checkpoint.load(uninterrupted), folder / "bundle")
 
 
 @pytest.mark.parametrize("path", ["before", "bundle"])
 def test_a_student_begins_with_the_weights_of_another(folder: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them, from either kind of folder; no teacher is asked for the vocabulary."""
     recipe = toy.recipe(start={"path": path}, average_decay=0.9)
-    lesson = prepare(recipe, folder, folder / "cache", Progress())
-    monkeypatch.setattr(student, "taught_words", lambda *_: pytest.fail("a teacher was asked"))
-    begun = student.begin(recipe, folder, folder / "cache", lesson, torch.device("cpu"))
+    dataset = prepare(recipe, folder, folder / "cache", Progress())
+    monkeypatch.setattr(student, "initial_token_embeddings", lambda *_: pytest.fail("a teacher was asked"))
+    begun = student.begin(recipe, folder, folder / "cache", dataset, torch.device("cpu"))
     expected = checkpoint.load(folder / "before").encoder.state_dict()
     for name, tensor in begun.encoder.state_dict().items():
         assert torch.equal(tensor, expected[name])

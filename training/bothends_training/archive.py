@@ -33,7 +33,7 @@ def unpacked(parts: Sequence[Path], cache: Path) -> Path:
 
 
 def _digest(parts: Sequence[Path]) -> str:
-    """Of the joined parts, as if they were one file."""
+    """First 16 hexadecimal digits of the joined parts' SHA-256, as if they were one file."""
     digest = hashlib.sha256()
     for part in parts:
         with part.open("rb") as piece:

@@ -1,6 +1,6 @@
-"""Sentences to families: each with altered copies of itself, which a bag of words takes for the same or nearly so.
+"""Sentences to groups: a sentence with altered copies of itself, which a bag of words takes for the same or nearly so.
 
-Teachers label a copy as a sentence of its own, and batches keep a family together, so that the student learns what a
+Teachers label a copy as a sentence of its own, and batches keep a group together, so that the student learns what one
 word more, another word or another order changes. Which sentences are altered, and how, follows from each sentence and
 the corpus's first ones: a longer corpus repeats a shorter one's copies, whatever the recipe's seed.
 Knows nothing of teachers.
@@ -18,28 +18,30 @@ _AUXILIARY = re.compile(
 )
 _NOT = re.compile(r"\s+not\b|n['’]t\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:a|an|some|the)\b", re.IGNORECASE)
-_READ = 200_000
-"""Sentences whose words may replace another's."""
+READ = 200_000
+"""Number of first sentences whose words may replace another's."""
 
 
-def families(sentences: Sequence[str], plan: Corpus) -> Iterator[list[str]]:
+def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iterator[list[str]]:
     """Each sentence in its order, then its copies, none of them alike: about `plan.scrambled` of the sentences have
     one in another order, and about `plan.varied` two with other words.
+
+    Words of the first `read` sentences may replace another's.
     """
-    words = _between(sentences[:_READ]) if plan.varied else {}
+    words = _between(sentences[:read]) if plan.varied else {}
     for sentence in sentences:
-        family = [sentence]
+        group = [sentence]
         chance = random.Random(sentence)  # noqa: S311  a corpus needs no secrets
         if chance.random() < plan.scrambled:
-            family.append(scrambled(sentence, chance))
+            group.append(scramble(sentence, chance))
         chance = random.Random("varied " + sentence)  # noqa: S311
         if chance.random() < plan.varied:
-            family.append(replaced(sentence, words, chance))
-            family.append(negated(sentence, chance) if chance.random() < 0.5 else shortened(sentence, chance))
-        yield list(dict.fromkeys(family))
+            group.append(replace_word(sentence, words, chance))
+            group.append(negate(sentence, chance) if chance.random() < 0.5 else delete_span(sentence, chance))
+        yield list(dict.fromkeys(group))
 
 
-def scrambled(sentence: str, chance: random.Random) -> str:
+def scramble(sentence: str, chance: random.Random) -> str:
     """The sentence with two words, or two neighbouring chunks of words, in each other's place; its end mark stays.
 
     It may come back as it was: of one word, or with a word swapped for its like.
@@ -57,7 +59,7 @@ def scrambled(sentence: str, chance: random.Random) -> str:
     return " ".join(words) + sentence[len(body) :].rstrip()
 
 
-def replaced(sentence: str, between: dict[str, list[str]], chance: random.Random) -> str:
+def replace_word(sentence: str, between: dict[str, list[str]], chance: random.Random) -> str:
     """The sentence with one word replaced by another that was read between the same neighbours, if any was."""
     words = sentence.split()
     contexts = list(_contexts(words))
@@ -70,7 +72,7 @@ def replaced(sentence: str, between: dict[str, list[str]], chance: random.Random
     return " ".join(words)
 
 
-def negated(sentence: str, chance: random.Random) -> str:
+def negate(sentence: str, chance: random.Random) -> str:
     """The sentence without its "not"; or with one behind an auxiliary verb; or with "no" for an article, if it can."""
     if _NOT.search(sentence):
         return _NOT.sub("", sentence, count=1)
@@ -81,7 +83,7 @@ def negated(sentence: str, chance: random.Random) -> str:
     return sentence
 
 
-def shortened(sentence: str, chance: random.Random) -> str:
+def delete_span(sentence: str, chance: random.Random) -> str:
     """The sentence without a run of up to a third of its words; one of fewer than three words stays whole."""
     words = sentence.split()
     if len(words) < 3:
@@ -102,6 +104,6 @@ def _between(sentences: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _contexts(words: Sequence[str]) -> Iterator[str]:
-    """What stands on both sides of each word, in lower case."""
+    """The neighbours on both sides of each word, in lower case."""
     around = ["", *(word.lower() for word in words), ""]
     return (f"{before} {after}" for before, after in zip(around, around[2:], strict=False))

@@ -9,28 +9,28 @@ from numpy.typing import NDArray
 from .recipe import Batches, RecipeError
 
 Numbers = NDArray[np.int64]
-"""int64 [sentences]: something of each sentence, or the numbers of some."""
+"""One number for each sentence, int64 [sentences], or the numbers of some sentences."""
 
 
 def batches(
-    lengths: Numbers, families: Numbers, kinds: Numbers, neighbourhoods: Numbers | None, plan: Batches, *, seed: int
+    lengths: Numbers, groups: Numbers, kinds: Numbers, neighbourhoods: Numbers | None, plan: Batches, *, seed: int
 ) -> Iterator[Numbers]:
     """Endless batches of sentence numbers, int64 [plan.size], of one kind each. The same seed gives the same batches.
 
     Each epoch is shuffled anew, and `plan.share` of its sentences go into batches of one neighbourhood too. Sentences
-    are sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. A family (neighbours
-    with one number in `families`, which goes up) stays together as one of its first member's length and neighbourhood,
+    are sorted by length inside buckets of `plan.bucket` batches, and the batches shuffled again. A group (neighbours
+    with one number in `groups`, which goes up) stays together as one of its first member's length and neighbourhood,
     unless the end of a batch parts it. An epoch uses no sentence twice, and of each kind (in each neighbourhood) all
     but a rest of less than a batch. Raises RecipeError where none fills a batch.
     """
     size = min(plan.size, len(lengths))
-    _, first, family = np.unique(families, return_index=True, return_inverse=True)
-    lengths = lengths[first][family]
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    lengths = lengths[first][group]
     if neighbourhoods is not None:
-        neighbourhoods = neighbourhoods[first][family]
+        neighbourhoods = neighbourhoods[first][group]
     for epoch in count():
         random = np.random.default_rng((seed, epoch))
-        order = np.argsort(random.permutation(len(first))[family], kind="stable")
+        order = np.argsort(random.permutation(len(first))[group], kind="stable")
         pools = _pools(order, kinds)
         if neighbourhoods is not None:
             near, far = np.split(order, [round(plan.share * len(order))])

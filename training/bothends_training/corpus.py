@@ -17,7 +17,8 @@ from bothends.model.tokenizer import Tokenizer
 
 from .recipe import RecipeError
 
-_CHUNK = 10_000
+CHUNK = 10_000
+"""Sentences that are tokenised at a time."""
 
 
 def read_sentences(path: Path, count: int, *, skip: Callable[[str], bool] = lambda _: False) -> list[str]:
@@ -67,8 +68,8 @@ class TokenisedCorpus:
     sentences: list[str]
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    families: NDArray[np.int64]
-    """The number of the family that each sentence belongs to, int64 [sentences]; a family's stand side by side."""
+    groups: NDArray[np.int64]
+    """The number of the group that each sentence belongs to, int64 [sentences]; a group's stand side by side."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -84,7 +85,7 @@ class TokenisedCorpus:
         return padded, lengths
 
 
-def tokenise(families: Sequence[Sequence[str]], tokenizer: Tokenizer) -> TokenisedCorpus:
+def tokenise(groups: Sequence[Sequence[str]], tokenizer: Tokenizer, *, chunk: int = CHUNK) -> TokenisedCorpus:
     """Token ids by the tokenizer that will serve, cut to its limit. Sentences without a token are left out.
 
     Raises RecipeError where fewer than two are left.
@@ -92,10 +93,10 @@ def tokenise(families: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Tokenis
     kept: list[str] = []
     parts: list[NDArray[np.int32]] = []
     numbers: list[int] = []
-    members = [(number, sentence) for number, family in enumerate(families) for sentence in family]
-    for start in range(0, len(members), _CHUNK):
-        chunk = members[start : start + _CHUNK]
-        for (number, sentence), tokens in zip(chunk, tokenizer.encode([told for _, told in chunk]), strict=True):
+    members = [(number, sentence) for number, group in enumerate(groups) for sentence in group]
+    for start in range(0, len(members), chunk):
+        part = members[start : start + chunk]
+        for (number, sentence), tokens in zip(part, tokenizer.encode([text for _, text in part]), strict=True):
             if tokens.ids:
                 kept.append(sentence)
                 parts.append(np.asarray(tokens.ids, dtype=np.int32))

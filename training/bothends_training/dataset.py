@@ -17,9 +17,9 @@ from torch import Tensor
 
 from bothends.model.tokenizer import Tokenizer
 
-from .augment import families
+from .augment import augment
 from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
-from .decontaminate import NearMatches
+from .decontaminate import NearDuplicates
 from .evaluate import Pairs, read_pairs
 from .neighbourhoods import neighbourhoods
 from .recipe import Corpus, Recipe, RecipeError
@@ -28,8 +28,8 @@ from .vectors import Vectors, cached_vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """All that the steps read."""
+class Dataset:
+    """Everything that the training steps read."""
 
     tokenizer: Tokenizer
     tokenizer_definition: str
@@ -37,19 +37,19 @@ class Lesson:
     corpus: TokenisedCorpus
     corpus_fingerprint: str
     vectors: list[Vectors]
-    """Each teacher's, of the corpus's sentences, or of the first of them only."""
+    """Vectors by each teacher, of all the corpus's sentences or of the first of them only."""
     dev: list[Pairs]
 
     @property
     def coverage(self) -> NDArray[np.int64]:
-        """How many teachers have a vector of each sentence, int64 [sentences]: those with the same number, the same."""
+        """Number of teachers that have a vector of each sentence, int64 [sentences]: equal numbers, equal teachers."""
         teachers = np.zeros(len(self.corpus.sentences), dtype=np.int64)
         for vectors in self.vectors:
             teachers[: len(vectors)] += 1
         return teachers
 
     def neighbourhoods(self, count: int, *, seed: int) -> NDArray[np.int64] | None:
-        """Each sentence's, in the space of the first teacher that embeds all, or None if none are asked."""
+        """Neighbourhood of each sentence, in the space of the first teacher that embeds all; None if `count` is 0."""
         if not count:
             return None
         return neighbourhoods(max(self.vectors, key=len), count, seed=seed)
@@ -62,10 +62,10 @@ class Lesson:
         ]
 
 
-def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Lesson:
+def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Dataset:
     """Read and tokenise the corpus and have every teacher embed it. Raises RecipeError or PairsError.
 
-    What can be refused is refused before the teachers begin: they may take hours.
+    Anything that can be refused is refused before the teachers begin: they may take hours.
     """
     source = recipe.student.tokenizer.locate(folder, cache)
     definition = bare_tokenizer(source)
@@ -78,22 +78,22 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Le
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )
     sentences = read_corpus(recipe.corpus, folder, dev)
-    corpus = tokenise(list(families(sentences, recipe.corpus)), tokenizer)
+    corpus = tokenise(list(augment(sentences, recipe.corpus)), tokenizer)
     vectors = []
     for teacher, spec in zip(teachers, recipe.teachers, strict=True):
         asked = corpus.sentences[: spec.sentences]
         bar = progress.add_task(f"{teacher.name} embeds", total=len(asked))
         vectors.append(cached_vectors(teacher, asked, cache, partial(progress.advance, bar)))
-    return Lesson(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, dev)
+    return Dataset(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, dev)
 
 
 def read_corpus(plan: Corpus, folder: Path, dev: Sequence[Pairs]) -> list[str]:
-    """The sentences to learn from. Dev files choose, they don't teach: what nearly matches them is left out."""
+    """The sentences to learn from, without near duplicates of dev sentences, which choose a model and teach none."""
     path = (folder / plan.path).resolve()
     if plan.near_match is None:
         return read_sentences(path, plan.sentences)
-    guarded = [sentence for pairs in dev for sentence in (*pairs.first, *pairs.second)]
-    return read_sentences(path, plan.sentences, skip=NearMatches(guarded, plan.near_match).match)
+    held_out = [sentence for pairs in dev for sentence in (*pairs.first, *pairs.second)]
+    return read_sentences(path, plan.sentences, skip=NearDuplicates(held_out, plan.near_match).match)
 
 
 def bare_tokenizer(file: Path) -> str:

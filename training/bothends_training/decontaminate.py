@@ -13,21 +13,21 @@ _WORD = re.compile(r"\w+")
 
 
 def words(sentence: str) -> frozenset[str]:
-    """Its words, lower case, each once."""
+    """The sentence's words, lower case, each once."""
     return frozenset(_WORD.findall(sentence.lower()))
 
 
-class NearMatches:
-    """Knows whether a sentence shares at least `threshold`, in (0, 1], of the words that it and a guarded one hold.
+class NearDuplicates:
+    """Near duplicates of held-out sentences: those that share at least `threshold`, in (0, 1], of the words of both.
 
-    Whoever does shares at least ceil(threshold · n) of a guarded sentence's n words, so it can't lack all of any
+    A near duplicate shares at least ceil(threshold · n) of a held-out sentence's n words, so it can't lack all of any
     n − ceil(threshold · n) + 1 of them: only that many, the rarest, are looked up (prefix filtering: Chaudhuri, Ganti
     and Kaushik, "A Primitive Operator for Similarity Joins in Data Cleaning", ICDE 2006).
     """
 
-    def __init__(self, guarded: Iterable[str], threshold: float) -> None:
+    def __init__(self, held_out: Iterable[str], threshold: float) -> None:
         self._threshold = threshold
-        sets = {found for sentence in guarded if (found := words(sentence))}
+        sets = {found for sentence in held_out if (found := words(sentence))}
         frequency = Counter(word for found in sets for word in found)
         self._by_word: dict[str, list[frozenset[str]]] = {}
         for found in sets:
@@ -36,10 +36,10 @@ class NearMatches:
                 self._by_word.setdefault(word, []).append(found)
 
     def match(self, sentence: str) -> bool:
-        """Whether it nearly matches any."""
-        held = words(sentence)
+        """Return whether the sentence is a near duplicate of any held-out one."""
+        own = words(sentence)
         return any(
-            len(held & guarded) >= self._threshold * len(held | guarded)
-            for word in held
-            for guarded in self._by_word.get(word, ())
+            len(own & other) >= self._threshold * len(own | other)
+            for word in own
+            for other in self._by_word.get(word, ())
         )

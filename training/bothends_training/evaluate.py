@@ -35,12 +35,12 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a bundle makes of pairs at a precision."""
+    """Agreement of a bundle's cosines with people's scores of pairs, at one precision."""
 
     pairs: Pairs
     precision: Precision
     spearman: list[float]
-    """× 100, for each of the sizes asked for."""
+    """Spearman × 100 for each of the sizes asked for."""
     to_float32: tuple[float, float]
     """Mean and least cosine of its embeddings to float32's."""
 
@@ -48,7 +48,7 @@ class Score:
 def evaluate(
     bundle: Bundle, every: Sequence[Pairs], precisions: Sequence[Precision], sizes: Sequence[int]
 ) -> Iterator[Score]:
-    """Each of `pairs` at each of `precisions`, in embeddings cut to each of `sizes`, nested ones.
+    """Scores of each of `every` at each of `precisions`, in embeddings cut to each of `sizes`, nested ones.
 
     Raises DeviceError for a precision that no engine here offers.
     """
@@ -63,7 +63,7 @@ def evaluate(
 
 
 def _rows(bundle: Bundle, pairs: Pairs, precision: Precision) -> NDArray[np.float32]:
-    """Of all first sentences, then of all second ones: float32 [2·pairs, dimension]."""
+    """Embeddings of all first sentences, then of all second ones: float32 [2·pairs, dimension]."""
     settings = EmbedderSettings(precision=precision, max_sentences=len(pairs.scores))
     with Embedder.load(bundle, settings=settings) as embedder:
         return np.concatenate([embedder.embed(side).rows for side in (pairs.first, pairs.second)])

@@ -5,25 +5,29 @@ from numpy.typing import NDArray
 
 from .vectors import Vectors
 
-_SAMPLE = 50_000
+SAMPLE = 50_000
+"""Vectors from which the centres are found."""
+CHUNK = 50_000
+"""Vectors that are compared with the centres at a time."""
 _ROUNDS = 20
-_CHUNK = 50_000
 
 
-def neighbourhoods(vectors: Vectors, count: int, *, seed: int) -> NDArray[np.int64]:
+def neighbourhoods(
+    vectors: Vectors, count: int, *, seed: int, sample_size: int = SAMPLE, chunk: int = CHUNK
+) -> NDArray[np.int64]:
     """The number, below `count`, of the centre that each vector has the highest cosine to, int64 [vectors].
 
-    The centres are those of a sample, from where a few of its vectors stand (Dhillon and Modha, "Concept
+    The centres are those of `sample_size` vectors, and begin at the first of them (Dhillon and Modha, "Concept
     Decompositions for Large Sparse Text Data Using Clustering", Machine Learning 2001). The same seed gives the same
     neighbourhoods.
     """
     random = np.random.default_rng(seed)
-    sample = vectors[random.permutation(len(vectors))[:_SAMPLE]]
+    sample = vectors[random.permutation(len(vectors))[:sample_size]]
     centres = sample[:count]
     for _ in range(_ROUNDS):
         centres = _moved(centres, sample, _nearest(centres, sample))
-    chunks = [slice(start, start + _CHUNK) for start in range(0, len(vectors), _CHUNK)]
-    return np.concatenate([_nearest(centres, vectors[chunk]) for chunk in chunks])
+    chunks = [slice(start, start + chunk) for start in range(0, len(vectors), chunk)]
+    return np.concatenate([_nearest(centres, vectors[rows]) for rows in chunks])
 
 
 def _nearest(centres: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""A batch's student and teacher vectors to one loss. All of it that isn't the encoder's exists in training only.
+"""A batch's student and teacher vectors to one loss. Its parameters exist in training only.
 
 Knows nothing of tokens, files or optimisers.
 """
@@ -22,7 +22,7 @@ class Objective(nn.Module):
     """
 
     def __init__(self, dimension: int, teachers: Sequence[int], plan: Loss) -> None:
-        """For vectors of `dimension` numbers and `teachers`, the dimension of each one's vectors."""
+        """Make heads for vectors of `dimension` numbers; `teachers` holds the dimension of each one's vectors."""
         super().__init__()
         self._plan = plan
         self.served = Head(dimension, teachers, plan)

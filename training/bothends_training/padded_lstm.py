@@ -14,15 +14,15 @@ _DIRECTIONS = ("", "_reverse")
 
 
 class States(NamedTuple):
-    """What both directions say of a batch, in the dtype that the LSTM computes in."""
+    """Outputs of both directions for a batch, in the dtype that the LSTM computes in."""
 
     embedding: Tensor
-    """[batch, 2·hidden]: the final forward state, then the final backward state."""
+    """The final forward state, then the final backward state: [batch, 2·hidden]."""
     mean: Tensor
-    """[batch, 2·hidden]: each direction's states of the top layer, averaged over the sentence's tokens."""
+    """Each direction's states of the top layer, averaged over the sentence's tokens: [batch, 2·hidden]."""
 
 
-class DenseLSTM:
+class PaddedLSTM:
     """The directions of a bidirectional `nn.LSTM`, each as a one-way LSTM over the very same parameters.
 
     Make it once the LSTM is on its device: what moves parameters later may give the LSTM new ones.
@@ -30,7 +30,7 @@ class DenseLSTM:
 
     def __init__(self, lstm: nn.RNNBase) -> None:
         self._layers = [
-            [_one_way(lstm, layer, direction) for direction in _DIRECTIONS] for layer in range(lstm.num_layers)
+            [_unidirectional(lstm, layer, direction) for direction in _DIRECTIONS] for layer in range(lstm.num_layers)
         ]
 
     def __call__(self, vectors: Tensor, lengths: Tensor) -> States:
@@ -52,7 +52,7 @@ class DenseLSTM:
         return States(embedding, mean)
 
 
-def _one_way(lstm: nn.RNNBase, layer: int, direction: str) -> nn.LSTM:
+def _unidirectional(lstm: nn.RNNBase, layer: int, direction: str) -> nn.LSTM:
     """One direction of one layer as an LSTM that shares its parameters."""
     width = lstm.input_size if layer == 0 else 2 * lstm.hidden_size
     with torch.device("meta"):  # its own weights are never used

@@ -107,7 +107,7 @@ class Student(_Part):
 
 
 class Batches(_Part):
-    """Which sentences make a batch. All of them are covered by the same teachers."""
+    """Rules by which sentences make a batch. The same teachers cover all sentences of one."""
 
     size: int = Field(256, ge=2)
     bucket: int = Field(50, ge=1, description="batches that are sorted by length together")
@@ -118,7 +118,7 @@ class Batches(_Part):
 
 
 class Loss(_Part):
-    """What the student is held to, in weights of each loss; see objective.py."""
+    """Weights of the losses that the student is held to; see objective.py."""
 
     imitation_weight: float = Field(1.0, ge=0, description="of 1 − cosine to each teacher through a linear map")
     relation_weight: float = Field(
@@ -135,7 +135,7 @@ class Loss(_Part):
 
 
 class Optimisation(_Part):
-    """How the student is taught."""
+    """Steps, learning rate and precision of the student's training."""
 
     steps: int = Field(gt=0)
     learning_rate: float = Field(2e-3, gt=0)

@@ -1,4 +1,4 @@
-"""A recipe and a lesson to a student before its first step, and all of it that changes from step to step.
+"""A recipe and a dataset to a student before its first step, and all of it that changes from step to step.
 
 Knows nothing of batches or dev files.
 """
@@ -18,9 +18,9 @@ from bothends.model.architecture import EncoderConfig
 from bothends_export.encoder import Encoder
 
 from . import warm_start
-from .dataset import Lesson
+from .dataset import Dataset
 from .objective import Objective
-from .padded_lstm import DenseLSTM
+from .padded_lstm import PaddedLSTM
 from .recipe import Recipe
 from .teacher import Teacher, token_embeddings
 from .vectors import cached_vectors
@@ -28,23 +28,23 @@ from .vectors import cached_vectors
 
 @dataclass(slots=True)
 class Run:
-    """What changes from step to step, and so what a resumed run needs back."""
+    """State that changes from step to step, which a resumed run needs back."""
 
     encoder: Encoder
-    lstm: DenseLSTM
-    """The encoder's own, as the steps run it."""
+    lstm: PaddedLSTM
+    """The encoder's LSTM over padded batches, as the steps run it."""
     average: AveragedModel | None
-    """Of the encoder's weights, if the recipe asks for it."""
+    """Moving average of the encoder's weights, if the recipe asks for it."""
     objective: Objective
     optimiser: torch.optim.Optimizer
     step: int = 0
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
-    """Since the last evaluation."""
+    """Losses of the steps since the last evaluation."""
     history: list[dict[str, float]] = field(default_factory=list)
 
     @property
-    def learned(self) -> Encoder:
+    def trained(self) -> Encoder:
         """The encoder to score and to export: the average, or what the last step left."""
         return cast(Encoder, self.average.module) if self.average else self.encoder
 
@@ -64,7 +64,7 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up where `state` was saved."""
+        """Resume where `state` was saved."""
         self.encoder.load_state_dict(state["encoder"])
         if self.average:
             self.average.load_state_dict(state["average"])
@@ -77,21 +77,22 @@ class Run:
         self.losses, self.history = state["losses"], state["history"]
 
 
-def begin(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson, device: torch.device) -> Run:
+def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: torch.device) -> Run:
     """A student at step 0: with another encoder's weights, or its token embeddings taken from the teachers."""
-    run = untaught(recipe, lesson, device)
+    run = new_student(recipe, dataset, device)
     if recipe.start:
-        found = warm_start.load(recipe.start.locate(folder, cache), run.encoder.config, lesson.tokenizer_definition)
+        found = warm_start.load(recipe.start.locate(folder, cache), run.encoder.config, dataset.tokenizer_definition)
         run.encoder.load_state_dict(found.state_dict())
     else:
-        run.encoder.embedding.weight.data.copy_(torch.from_numpy(taught_words(recipe, folder, cache, lesson)))
+        table = initial_token_embeddings(recipe, folder, cache, dataset)
+        run.encoder.embedding.weight.data.copy_(torch.from_numpy(table))
     return run
 
 
-def taught_words(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson) -> NDArray[np.float32]:
+def initial_token_embeddings(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset) -> NDArray[np.float32]:
     """Initial token embeddings, float32 [tokens, embedding], from the teachers' vectors of each token alone."""
-    counts = np.bincount(lesson.corpus.ids, minlength=lesson.tokenizer.vocabulary_size)
-    tokens = lesson.tokenizer.vocabulary()
+    counts = np.bincount(dataset.corpus.ids, minlength=dataset.tokenizer.vocabulary_size)
+    tokens = dataset.tokenizer.vocabulary()
     teachers = [Teacher(spec, folder, cache) for spec in recipe.teachers]
     return token_embeddings(
         np.concatenate([cached_vectors(teacher, tokens, cache)[:] for teacher in teachers], axis=1),
@@ -102,12 +103,12 @@ def taught_words(recipe: Recipe, folder: Path, cache: Path, lesson: Lesson) -> N
     )
 
 
-def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
+def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
     """A student with random weights, which `begin` or a saved state replaces."""
     torch.manual_seed(recipe.seed)
     student = recipe.student
     config = EncoderConfig(
-        vocabulary_size=lesson.tokenizer.vocabulary_size,
+        vocabulary_size=dataset.tokenizer.vocabulary_size,
         embedding_size=student.embedding_size,
         hidden_size=student.hidden_size,
         layers=student.layers,
@@ -119,14 +120,14 @@ def untaught(recipe: Recipe, lesson: Lesson, device: torch.device) -> Run:
             parameter.data[student.hidden_size : 2 * student.hidden_size] += 1
     objective = Objective(
         config.dimension,
-        [vectors.dimension for vectors in lesson.vectors],
+        [vectors.dimension for vectors in dataset.vectors],
         recipe.loss,
     )
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
     decay = recipe.optimisation.average_decay
     average = AveragedModel(encoder, multi_avg_fn=moving_average(decay)) if decay else None
-    return Run(encoder, DenseLSTM(encoder.cells), average, objective, optimiser)
+    return Run(encoder, PaddedLSTM(encoder.cells), average, objective, optimiser)
 
 
 def moving_average(decay: float) -> Callable[[Iterable[Tensor], Iterable[Tensor], Tensor | int], None]:

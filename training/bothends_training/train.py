@@ -25,20 +25,20 @@ from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 
 from .batches import batches
-from .dataset import Lesson, prepare
+from .dataset import Dataset, prepare
 from .evaluate import spearman
 from .recipe import Recipe, RecipeError
-from .student import Run, begin, untaught
+from .student import Run, begin, new_student
 
 STATE = "training_state.pt"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What stays the same from step to step."""
+    """Parts of a training run that stay the same from step to step."""
 
     recipe: Recipe
-    lesson: Lesson
+    dataset: Dataset
     out: Path
     device: torch.device
     progress: Progress
@@ -52,20 +52,20 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = saved_state(recipe, out, device)
-    lesson = prepare(recipe, folder, cache, progress)
+    dataset = prepare(recipe, folder, cache, progress)
     if state is None:
-        run = begin(recipe, folder, cache, lesson, device)
-    elif state["corpus"] == lesson.corpus_fingerprint:
-        run = untaught(recipe, lesson, device)
+        run = begin(recipe, folder, cache, dataset, device)
+    elif state["corpus"] == dataset.corpus_fingerprint:
+        run = new_student(recipe, dataset, device)
         run.restore(state)
     else:
         raise RecipeError(f"{out} holds a run on other sentences than {recipe.corpus.path} has now")
-    steps(Job(recipe, lesson, out, device, progress), run)
+    steps(Job(recipe, dataset, out, device, progress), run)
     return run.history
 
 
 def saved_state(recipe: Recipe, out: Path, device: torch.device) -> dict[str, Any] | None:
-    """What an earlier run left in `out`, if any. Raises RecipeError if it was another recipe's."""
+    """The state that an earlier run left in `out`, if any. Raises RecipeError if it was another recipe's."""
     if not (out / STATE).exists():
         return None
     state: dict[str, Any] = torch.load(out / STATE, map_location=device, weights_only=True)
@@ -80,12 +80,12 @@ def digest(recipe: Recipe) -> str:
 
 
 def steps(job: Job, run: Run) -> None:
-    """The loop: one batch a step, evaluated and saved every so often, and once more at the end."""
-    plan, lesson = job.recipe.optimisation, job.lesson
-    neighbourhoods = lesson.neighbourhoods(job.recipe.batches.neighbourhoods, seed=job.recipe.seed)
-    corpus, plan_of_batches = lesson.corpus, job.recipe.batches
+    """Take the steps, one batch each; evaluate and save every so often, and once more at the end."""
+    plan, dataset = job.recipe.optimisation, job.dataset
+    neighbourhoods = dataset.neighbourhoods(job.recipe.batches.neighbourhoods, seed=job.recipe.seed)
+    corpus, plan_of_batches = dataset.corpus, job.recipe.batches
     order = batches(
-        corpus.lengths, corpus.families, lesson.coverage, neighbourhoods, plan_of_batches, seed=job.recipe.seed
+        corpus.lengths, corpus.groups, dataset.coverage, neighbourhoods, plan_of_batches, seed=job.recipe.seed
     )
     bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
@@ -104,8 +104,8 @@ def steps(job: Job, run: Run) -> None:
 def evaluate(job: Job, run: Run) -> None:
     """Score the dev pairs, add a line to the history and show it."""
     scores = {}
-    for pairs in job.lesson.dev:
-        first, second = (embed(run.learned, job.lesson.tokenizer, side) for side in (pairs.first, pairs.second))
+    for pairs in job.dataset.dev:
+        first, second = (embed(run.trained, job.dataset.tokenizer, side) for side in (pairs.first, pairs.second))
         scores[pairs.name] = spearman(pairs.scores, first, second)
     run.history.append({"step": run.step, "loss": float(np.mean(run.losses)), **scores})
     run.losses.clear()
@@ -116,7 +116,7 @@ def evaluate(job: Job, run: Run) -> None:
 def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
     """One step of gradient descent on the sentences `rows`; returns the loss."""
     plan, device = job.recipe.optimisation, job.device
-    ids, lengths = job.lesson.corpus.batch(rows)
+    ids, lengths = job.dataset.corpus.batch(rows)
     for group in run.optimiser.param_groups:
         group["lr"] = plan.learning_rate_at(run.step)
     run.encoder.train()
@@ -124,7 +124,7 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
         vectors = run.encoder.embedding(torch.from_numpy(ids.T).to(device))
         dropped = functional.dropout(vectors, plan.token_dropout)
         states = run.lstm(dropped, torch.from_numpy(lengths).to(device))
-    loss = run.objective(states, job.lesson.targets(rows, device))
+    loss = run.objective(states, job.dataset.targets(rows, device))
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
@@ -164,8 +164,8 @@ def save(job: Job, run: Run) -> None:
         },
     )
     table_dtype = torch.float16 if recipe.student.table_dtype == "float16" else torch.float32
-    checkpoint.save(job.out, run.learned, config, job.lesson.tokenizer_definition, table_dtype=table_dtype)
+    checkpoint.save(job.out, run.trained, config, job.dataset.tokenizer_definition, table_dtype=table_dtype)
     unfinished = job.out / (STATE + ".partial")
-    state = {"recipe": digest(recipe), "corpus": job.lesson.corpus_fingerprint, **run.state()}
+    state = {"recipe": digest(recipe), "corpus": job.dataset.corpus_fingerprint, **run.state()}
     torch.save(state, unfinished)
     unfinished.replace(job.out / STATE)

@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Advance = Callable[[int], None]
-"""Told how many more sentences are done."""
+"""Callback with the number of sentences that have just been done."""
 
-_CHUNK = 4096
+CHUNK = 4096
+"""Sentences that are embedded and written at a time."""
 _INDEX, _HASH = "sentences.u64", np.dtype("<u8")
 _ROWS, _NUMBER = "vectors.f16", np.dtype("<f2")
 
 
 class Source(Protocol):
-    """What gives vectors: a teacher. `identity` names what it computes."""
+    """A source of vectors, such as a teacher. `identity` names what it computes."""
 
     name: str
     identity: str
@@ -40,9 +41,9 @@ class Vectors:
     """The vectors of a list of sentences, mapped from disk."""
 
     kept: NDArray[np.float16]
-    """[rows, dimension]: all that the teacher was ever asked for."""
+    """All vectors that the teacher was ever asked for, [rows, dimension]."""
     rows: NDArray[np.int64]
-    """Where in `kept` each sentence's vector stands."""
+    """Row in `kept` of each sentence's vector."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,7 +59,7 @@ class Vectors:
 
 
 def cached_vectors(
-    teacher: Source, sentences: Sequence[str], cache: Path, advance: Advance = lambda _: None
+    teacher: Source, sentences: Sequence[str], cache: Path, advance: Advance = lambda _: None, *, chunk: int = CHUNK
 ) -> Vectors:
     """The teacher's vectors of `sentences`; those that `cache` doesn't hold are computed first, chunk by chunk.
 
@@ -77,16 +78,16 @@ def cached_vectors(
             index.truncate(kept.nbytes)
             rows.truncate(len(kept) * teacher.dimension * _NUMBER.itemsize)
         advance(len(sentences) - len(missing))
-        for start in range(0, len(missing), _CHUNK):
-            chunk = missing[start : start + _CHUNK]
-            _append(rows, teacher.embed([sentences[number] for number in chunk]).astype(_NUMBER))
-            _append(index, hashes[chunk])
-            advance(len(chunk))
+        for start in range(0, len(missing), chunk):
+            part = missing[start : start + chunk]
+            _append(rows, teacher.embed([sentences[number] for number in part]).astype(_NUMBER))
+            _append(index, hashes[part])
+            advance(len(part))
     return _mapped(hashes, folder, teacher.dimension)
 
 
 def _hash(sentence: str) -> int:
-    """64 bits: among ten million sentences two share one with a chance of 3 in a million."""
+    """A 64-bit hash: among ten million sentences two share one with a chance of 3 in a million."""
     return int.from_bytes(hashlib.blake2b(sentence.encode(), digest_size=_HASH.itemsize).digest(), "little")
 
 
@@ -104,7 +105,7 @@ def _missing(hashes: NDArray[np.uint64], kept: NDArray[np.uint64]) -> NDArray[np
 
 
 def _append(file: BinaryIO, array: NDArray[np.generic]) -> None:
-    """Onto the disk itself: before the next chunk, this one is safe."""
+    """Append the array and flush it to the disk itself, so that it is safe before the next chunk."""
     file.write(array.tobytes())
     file.flush()
     os.fsync(file.fileno())

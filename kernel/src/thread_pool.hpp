@@ -12,12 +12,12 @@
 
 namespace bothends {
 
-class Pool {
+class ThreadPool {
 public:
     // One worker's part: takes what is left of the work until nothing is.
     using Work = std::function<void(int worker)>;
 
-    ~Pool() {
+    ~ThreadPool() {
         {
             const std::lock_guard lock(mutex_);
             closed_ = true;
@@ -27,7 +27,7 @@ public:
     }
 
     // Does `work` as worker 0 in this thread, and as workers 1 and up in as many threads of the pool as are free before
-    // this thread is done: nobody waits for a helper that hasn't begun. Throws what a worker threw.
+    // this thread is done: no thread waits for a helper that hasn't begun. Throws what a worker threw.
     void run(int workers, const Work& work) {
         std::deque<Task> tasks;
         for (int worker = 1; worker < workers; ++worker) tasks.push_back({&work, worker});

@@ -1,14 +1,10 @@
-"""The capacity model's arithmetic, on figures that can be checked by hand; and bytes that are counted as they pass."""
+"""The capacity model's arithmetic, on figures that can be checked by hand."""
 
-import json
-import socket
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("psutil", exc_type=ModuleNotFoundError)
-from capacity import DAYS, Assumptions, need, needs
-from footprint import Counter
+from capacity_model import DAYS, Assumptions, need, needs
 from results import BF16, FLOAT32, INT8, Results
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -48,25 +44,3 @@ def test_lists_need_fewer_cores_and_lower_precisions_fewer_still(record: Results
 def test_what_was_not_measured_is_no_zero(record: Results) -> None:
     with pytest.raises(KeyError, match="not measured"):
         need(10**9, "one by one", "native float64", record, Assumptions())
-
-
-def test_the_page_says_what_its_figures_say(record: Results, tmp_path: Path) -> None:
-    """Else write it anew: `python benchmarks/capacity.py --from docs/scaling.json --docs`."""
-    report = pytest.importorskip("capacity_report", exc_type=ModuleNotFoundError)
-    found = json.loads((DOCS / "scaling.json").read_text(encoding="utf-8"))
-    page = (DOCS / "scaling.md").read_text(encoding="utf-8")
-    assert report.markdown(found, record, Assumptions()) in page
-    assert all(file.stat().st_size > 10_000 for file in report.scaling_charts.draw(found, tmp_path))
-
-
-def test_bytes_are_counted_each_way_as_they_pass() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, Counter(listener.getsockname()[1]) as counter:
-        with socket.create_connection(("127.0.0.1", counter.port)) as near, listener.accept()[0] as far:
-            near.sendall(b"x" * 1000)
-            got = b""
-            while len(got) < 1000:
-                got += far.recv(1000)
-            far.sendall(b"y" * 30)
-            back = near.recv(30, socket.MSG_WAITALL)
-        assert (got, back) == (b"x" * 1000, b"y" * 30)
-        assert (counter.up, counter.down) == (1000, 30)

@@ -1,0 +1,31 @@
+"""The load generator's C++ sources to its program, compiled where it is missing or older than they are.
+
+Knows nothing of servers or of what the generator measures. Imports no other module of the benchmarks, since tests build
+the generator too.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+
+FOLDER = Path(__file__).parent
+GENERATOR = FOLDER / "load"
+_PACKAGES = "apt-get install g++ libnghttp2-dev"
+
+
+def build() -> None:
+    """Compile the generator unless it is newer than its source. Raises ClickException that says what is missing."""
+    sources = [*FOLDER.glob("*.cpp"), *FOLDER.glob("*.hpp")]
+    if GENERATOR.exists() and GENERATOR.stat().st_mtime > max(source.stat().st_mtime for source in sources):
+        return
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise click.ClickException(f"the load generator needs a C++ compiler and nghttp2: {_PACKAGES}")
+    command = [compiler, "-O2", "-std=c++17", "load.cpp", "-o", "load", "-lnghttp2"]
+    built = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    if built.returncode and "nghttp2" in built.stderr:
+        raise click.ClickException(f"the load generator needs nghttp2's header and library: {_PACKAGES}")
+    if built.returncode:
+        raise click.ClickException(f"the load generator can't be built:\n{built.stderr}")

@@ -1,0 +1,73 @@
+"""Runs of toy recipes: one taken to its end, one killed on the way, and two compared bit for bit."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.progress import Progress
+
+from bothends_training import train
+from bothends_training.recipe import Recipe
+from bothends_training.train import STATE
+
+
+def run(recipe: Recipe, folder: Path, out: Path) -> list[dict[str, float]]:
+    """Train by `recipe` into `out`, as the command does, whatever torch's random numbers were up to before."""
+    torch.seed()
+    return train.train(recipe, folder, out, folder / "cache", Progress())
+
+
+def state(out: Path) -> dict[str, Any]:
+    """All that a run left to go on from, but for the time it took."""
+    loaded: dict[str, Any] = torch.load(out / STATE, weights_only=True)
+    assert loaded.pop("seconds") > 0
+    return loaded
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Bit for bit, through dicts and lists of tensors and numbers."""
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, list):
+        for left, right in zip(one, other, strict=True):
+            assert_same(left, right)
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    else:
+        assert one == other
+
+
+class Kill(BaseException):
+    """Stands for SIGKILL: nothing in the code can catch it by mistake."""
+
+
+def kill_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends before step `number` (from 0) is taken."""
+    real: Callable[..., float] = train.step
+
+    def step(dataset: Any, rows: Any, run: train.Run, *rest: Any) -> float:
+        if run.step == number:
+            raise Kill
+        return real(dataset, rows, run, *rest)
+
+    monkeypatch.setattr(train, "step", step)
+
+
+def kill_in_save(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends in save `number` (from 0), its checkpoint written, half of its state too."""
+    real = torch.save
+    saved = []
+
+    def save(content: Any, file: Path) -> None:
+        if len(saved) == number:
+            file.write_bytes(b"half of it")
+            raise Kill
+        saved.append(file)
+        real(content, file)
+
+    monkeypatch.setattr(torch, "save", save)

@@ -1,0 +1,95 @@
+"""`bothends train` and `bothends evaluate`: what they print and where they write."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bothends.core.embedder import Embedder
+from bothends.engines import native
+from bothends.settings import Settings
+from bothends_export import checkpoint
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
+from bothends_training import cli
+from bothends_training.evaluate import read_pairs, spearman
+from tests.support import toy
+
+
+def test_the_command_trains_and_says_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From recipe file to a checkpoint in the folder of its name, scores on the way; a second time nothing is left."""
+    recipe = toy.write(tmp_path / "recipes")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.train, [str(recipe), "--cache", "vectors"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.output.endswith("checkpoint in checkpoints/toy; next: bothends export checkpoints/toy --out BUNDLE\n")
+    loaded = checkpoint.load(tmp_path / "checkpoints" / "toy")
+    for entry in loaded.config.training["history"]:
+        assert f"step {entry['step']:>6}  loss {entry['loss']:.2f}  dev {entry['dev']:.2f}" in result.output
+    assert list((tmp_path / "vectors").glob("parrot-*/vectors.f16"))
+    again = CliRunner().invoke(cli.train, [str(recipe), "--cache", "vectors"], catch_exceptions=False)
+    assert again.exit_code == 0
+    assert "loss" not in again.output
+
+
+def test_the_command_writes_where_it_is_told(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--out is the checkpoint's folder and stands in the next command."""
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(folder / "recipe.toml"), "--out", "here/it/is", "--cache", str(folder / "cache")]
+    result = CliRunner().invoke(cli.train, arguments, catch_exceptions=False)
+    assert "next: bothends export here/it/is --out BUNDLE" in result.output
+    assert checkpoint.load(tmp_path / "here" / "it" / "is").config.name == "toy"
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def table_of(output: str) -> list[list[str]]:
+    """The cells of each row below the heading's rule."""
+    lines = [line.split() for line in output.splitlines()]
+    rule = next(place for place, line in enumerate(lines) if line and set(line[0]) == {"─"})
+    return [line for line in lines[rule + 1 :] if line]
+
+
+@pytest.mark.parametrize("sizes", [(), (4, 16)])
+def test_the_table_scores_what_the_service_computes(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    """`bothends evaluate` shows each file's pairs and the Spearman of the very embeddings that are served, whole and
+    at each nested size.
+    """
+    _, whole = make_checkpoint()
+    named = replace(whole, config=whole.config.model_copy(update={"nested_dimensions": sizes}))
+    made = export(named, tmp_path / "bundle")
+    for name, count in (("one", 40), ("two", 25)):
+        toy.write_pairs(tmp_path / f"{name}.tsv", count=count)
+    files = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", files[0], "--sts", files[1]])
+    assert result.exit_code == 0, result.output
+    rows = table_of(result.output)
+    with Embedder.load(made, settings=Settings(max_sentences=40)) as embedder:
+        for row, file, count in zip(rows, files, ("40", "25"), strict=True):
+            pairs = read_pairs(Path(file))
+            first, second = (embedder.embed(side).rows for side in (pairs.first, pairs.second))
+            expected = [spearman(pairs.scores, first, second)]
+            for size in reversed(sizes):
+                taken = [*range(size // 2), *range(16, 16 + size // 2)]
+                expected.append(spearman(pairs.scores, first[:, taken], second[:, taken]))
+            assert row == [pairs.name, count, "float32", *(f"{score:.2f}" for score in expected)]
+
+
+@pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+def test_it_tells_what_a_lesser_precision_costs(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """Each file at each precision, and how far its embeddings are from float32's."""
+    made = export(make_checkpoint()[1], tmp_path / "bundle")
+    toy.write_pairs(tmp_path / "dev.tsv", count=25)
+    asked = [word for precision in ("float32", "bf16", "int8") for word in ("--precision", precision)]
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), "--sts", str(tmp_path / "dev.tsv"), *asked])
+    assert result.exit_code == 0, result.output
+    rows = table_of(result.output)
+    assert [row[2] for row in rows] == ["float32", "bf16", "int8"]
+    off = [(float(row[-2]), float(row[-1])) for row in rows]
+    assert all(0 <= mean <= most or most < 1e-12 for mean, most in off)
+    assert off[0][1] < 1e-12 < off[1][1] < off[2][1] < 1e-2
