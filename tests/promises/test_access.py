@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import grpc
 import pytest
@@ -16,11 +17,12 @@ from grpc_status import rpc_status
 from bothends.errors import QuotaError, RequestError, UnauthenticatedError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
+from bothends.server.quota import Account
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
-from tests.support.doors import AT_ONCE_S, TIMEOUT_S, connected, embed, put, serving
-from tests.support.until import until
+from tests.support.doors import AT_ONCE_S, connected, embed, put, serving
+from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 300
 """Seconds of work for the model."""
@@ -179,13 +181,27 @@ def test_more_at_once_than_a_key_may_ever_have_is_the_callers_mistake(channel: g
     assert len(embed(channel, *["a"] * 300, key=door.keys["narrow"]).embeddings) == 300
 
 
-def test_the_model_tells_each_holder_his_own_limit(channel: grpc.Channel, door: Door) -> None:
+def test_the_model_tells_the_limit_of_the_callers_own_key(channel: grpc.Channel, door: Door) -> None:
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     for name, most in (("narrow", 300), ("free", 400)):
         answer = stub.GetModel(
             embedding_pb2.GetModelRequest(), metadata=(("authorization", f"Bearer {door.keys[name]}"),)
         )
         assert answer.model.max_sentences == most
+
+
+@pytest.fixture
+def charged(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Account]:
+    """Account of each call, in order, put here once the call's sentences have been taken from its share."""
+    accounts: SimpleQueue[Account] = SimpleQueue()
+    take = Account.take
+
+    def noted(account: Account, sentences: int) -> None:
+        take(account, sentences)
+        accounts.put(account)
+
+    monkeypatch.setattr(Account, "take", noted)
+    return accounts
 
 
 @pytest.mark.parametrize(
@@ -198,14 +214,12 @@ def test_the_model_tells_each_holder_his_own_limit(channel: grpc.Channel, door: 
     ],  # late: its deadline is a second
 )
 def test_a_share_is_given_back_however_a_call_ends(
-    guarded: Server, channel: grpc.Channel, door: Door, end: str
+    channel: grpc.Channel, door: Door, charged: SimpleQueue[Account], end: str
 ) -> None:
     """While it is in progress the key is full; after it, all of it is free, and no more than all."""
     key = door.keys["narrow"]
     metadata = (("authorization", f"Bearer {key}"),)
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
-    assert guarded._keys is not None
-    account = guarded._keys.identify(f"Bearer {key}")
     if end == "answered":
         embed(channel, *["a"] * 300, key=key)
     elif end == "failed":
@@ -213,7 +227,8 @@ def test_a_share_is_given_back_however_a_call_ends(
     else:
         sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
         call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
-        until(lambda: account.in_progress == len(sentences))
+        account = charged.get(timeout=TIMEOUT_S)
+        assert account.in_progress == len(sentences)
         assert isinstance(error_of(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
         embed(channel, "a", key=door.keys["free"])
         if end == "cancelled":

@@ -3,14 +3,17 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 import pytest
 
 from bothends.model.bundle import Bundle
+from bothends.server.gate import Gate
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
-from tests.support.doors import TIMEOUT_S, code_of, connected, embed, serving
+from tests.support.doors import code_of, connected, embed, serving
+from tests.support.until import TIMEOUT_S, until
 
 SHORT_S = 0.6
 EMBED = "/bothends.v1.EmbeddingService/Embed"
@@ -91,29 +94,63 @@ def test_requests_of_a_connection(small: Server) -> None:
         assert all(call.result() for call in opened)
 
 
-def test_who_never_sends_his_request_keeps_nobody_out(toy_bundle: Bundle) -> None:
-    """All places are taken by calls without a deadline that send nothing: each has its time, and no more."""
+@pytest.fixture
+def entered(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Released once for each request that a server lets in."""
+    count, enter = threading.Semaphore(0), Gate.enter
+
+    def counted(gate: Gate) -> None:
+        enter(gate)
+        count.release()
+
+    monkeypatch.setattr(Gate, "enter", counted)
+    return count
+
+
+@contextmanager
+def taken(channel: grpc.Channel, entered: threading.Semaphore, places: int) -> Iterator[list[grpc.Future]]:
+    """Calls without a deadline that send nothing, each inside before the next is opened."""
     never = threading.Event()
 
     def nothing() -> Iterator[bytes]:
         never.wait(TIMEOUT_S)
         yield b""
 
-    with serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server, connected(server) as channel:
-        opened = [channel.stream_unary(EMBED).future(nothing()) for _ in range(3)]
-        started = time.monotonic()
-        while server._gate._inside < 3:  # who asked meanwhile might take a place from one of them
-            assert time.monotonic() < started + TIMEOUT_S
-        assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
-        while code_of(lambda: embed(channel, "a")) != grpc.StatusCode.OK:
-            assert time.monotonic() < started + TIMEOUT_S
-        assert time.monotonic() - started >= SHORT_S * 0.9
-        while not (late := next((call for call in opened if call.done()), None)):  # whichever of them came first
-            assert time.monotonic() < started + TIMEOUT_S
-        assert late.exception().code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert "didn't come within" in late.exception().details()
-        assert not all(call.done() for call in opened)
+    opened = []
+    try:
+        for _ in range(places):
+            opened.append(channel.stream_unary(EMBED).future(nothing()))
+            assert entered.acquire(timeout=TIMEOUT_S)
+        yield opened
+    finally:
         never.set()
+
+
+def test_a_request_on_its_way_keeps_its_place(toy_bundle: Bundle, entered: threading.Semaphore) -> None:
+    """Another caller is refused while every place is taken by a request that still has time to come."""
+    with (
+        serving(toy_bundle, max_concurrent_requests=3, handshake_s=3600) as server,
+        connected(server) as channel,
+        taken(channel, entered, 3) as opened,
+    ):
+        assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert not any(call.done() for call in opened)
+
+
+def test_a_request_that_never_comes_gives_way(toy_bundle: Bundle, entered: threading.Semaphore) -> None:
+    """Another caller is let in once the oldest has had its time; that one alone fails, and its error says why."""
+    started = time.monotonic()
+    with (
+        serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server,
+        connected(server) as channel,
+        taken(channel, entered, 3) as opened,
+    ):
+        until(lambda: code_of(lambda: embed(channel, "a")) == grpc.StatusCode.OK)
+        assert time.monotonic() - started >= SHORT_S * 0.9
+        error = opened[0].exception(timeout=TIMEOUT_S)
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "didn't come within" in error.details()
+        assert not any(call.done() for call in opened[1:])
 
 
 def test_bytes_of_headers(small: Server) -> None:
