@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.bulk import files
 from tests.bulk.conftest import Embed, embed, environment, lines, start, write_lines  # noqa: F401  a fixture
 from tests.bulk.test_progress import shown
 from tests.bulk.test_resume import committed
+from tests.support.until import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
@@ -68,11 +68,8 @@ def cluster(_token: None) -> Iterator[Cluster]:
         port = free.getsockname()[1]
     folder = Path(f"/tmp/ray-test-{port}")  # noqa: S108  sockets' names can't be long
     process = node("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
-    until = time.monotonic() + 60
-    while not list(folder.glob("session_latest/sockets/raylet*")):
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    until(lambda: process.poll() is not None or list(folder.glob("session_latest/sockets/raylet*")))
+    assert process.poll() is None
     yield Cluster(f"127.0.0.1:{port}", folder)
     finish(process)
     shutil.rmtree(folder, ignore_errors=True)
@@ -143,9 +140,8 @@ def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None
         return {name: committed(made / f"{name}.parquet") for name in names}
 
     with start(*flags, stderr=subprocess.DEVNULL) as process:
-        while max(begun().values()) < 4096:
-            assert process.poll() is None
-            time.sleep(0.002)
+        until(lambda: process.poll() is not None or max(begun().values()) >= 4096)
+        assert process.poll() is None
         process.kill()
     left = begun()
     assert any(0 < each < rows for each in left.values()), "it was done before it could be killed"
@@ -210,9 +206,14 @@ def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> No
     path = f"{stub.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     other = node(f"--address={cluster.address}", cpus=3, PYTHONPATH=path)
     try:
-        until, said = time.monotonic() + 60, "no node"
-        while "no node" in said and time.monotonic() < until:  # until it has joined
+        said = ""
+
+        def has_joined() -> bool:
+            nonlocal said
             said = embed(*flags, "--workers", 3, code=None).stderr  # only that one has so many CPUs
+            return "no node" not in said
+
+        until(has_joined)
     finally:
         finish(other)
     assert re.fullmatch(f"Error: node {name}: bothends is 9.9 there, and [0-9.]+ where the command runs\n", said), said

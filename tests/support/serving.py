@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from bothends import BothendsError, Client, Retry
+
+from .until import until
 
 BOTHENDS = Path(sys.executable).parent / "bothends"
 
@@ -75,12 +76,10 @@ def _ask_in_vain(client: Client) -> None:
 
 @contextmanager
 def kept_busy(running: Running) -> Iterator[None]:
-    """From when a request of many seconds is in its queue, until that caller knows what became of it."""
+    """Keep a request of many seconds in a server's queue, and wait at the end until its caller has an outcome."""
     with Client(running.target, retry=Retry(attempts=1)) as client:
         caller = threading.Thread(target=_ask_in_vain, args=(client,))
         caller.start()
-        end = time.monotonic() + 20
-        while queued(running) < 100 and time.monotonic() < end:
-            pass
+        until(lambda: queued(running) >= 100)
         yield
         caller.join(timeout=60)

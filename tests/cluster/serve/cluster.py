@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -23,10 +22,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.paths import ROOT
+from tests.support.until import TIMEOUT_S as TIMEOUT_S
 
 SERVE = Path(sys.executable).parent / "serve"
 EXAMPLE = ROOT / "deploy" / "ray" / "serve.yaml"
-TIMEOUT_S = 60.0
 PORTS = 20051, 20080
 """Nobody else is here, and below those that the system gives to who asks for any: Ray asks for many."""
 _DASHBOARD = "http://127.0.0.1:8265"
@@ -159,14 +158,6 @@ def get(url: str) -> str:
     with urllib.request.urlopen(url, timeout=TIMEOUT_S) as page:  # noqa: S310  our own server's
         text: str = page.read().decode()
     return text
-
-
-def wait_until(condition: Any, max_wait_s: float = TIMEOUT_S) -> None:
-    """Look again and again: Ray tells nobody of what it does."""
-    end = time.monotonic() + max_wait_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def _read(file: Path) -> str:

@@ -16,8 +16,9 @@ from bothends.v1 import embedding_pb2 as pb
 from bothends.wire.messages import SERVICE
 from bothends.wire.status import unpacked
 from tests.support.serving import Running
+from tests.support.until import until
 
-from .cluster import Cluster, wait_until
+from .cluster import Cluster
 from .conftest import Call, Reply
 
 pytestmark = pytest.mark.ray
@@ -108,12 +109,12 @@ def test_who_comes_when_it_is_full_is_told_when_to_come_again(cluster: Cluster, 
     with grpc.insecure_channel(cluster.target) as channel:
         embed = channel.unary_unary(f"/{SERVICE}/Embed")
         calls = [embed.future(FULL, metadata=metadata, timeout=60) for _ in range(8)]
-        wait_until(lambda: any(call.done() for call in calls))
+        until(lambda: any(call.done() for call in calls))
         refused = next(error for call in calls if call.done() and (error := call.exception()))
-        wait_until(lambda: max(cluster.counted("bothends_queue_sentences").values()) > 100)
+        until(lambda: max(cluster.counted("bothends_queue_sentences").values()) > 100)
         for call in calls:
             call.cancel()
-        wait_until(lambda: max(cluster.counted("bothends_queue_sentences").values()) == 0)
+        until(lambda: max(cluster.counted("bothends_queue_sentences").values()) == 0)
     assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     status = status_pb2.Status.FromString(dict(refused.trailing_metadata())["grpc-status-details-bin"])
     info, retry = unpacked(status, error_details_pb2.ErrorInfo()), unpacked(status, error_details_pb2.RetryInfo())
@@ -127,7 +128,7 @@ def test_who_comes_when_it_is_full_is_told_when_to_come_again(cluster: Cluster, 
 def test_a_replica_knows_until_when_its_caller_waits(on_ray: Call) -> None:
     """It says early that it can't be done by then: in a status of its own, which none without a deadline gets."""
     times_s = cycle([0.5, 1.0, 1.5, 2.0, 2.5])
-    wait_until(lambda: b"DEADLINE" in on_ray("Embed", FULL, timeout=next(times_s)).details)
+    until(lambda: b"DEADLINE" in on_ray("Embed", FULL, timeout=next(times_s)).details)
 
 
 def post(url: str, key: str, body: object) -> tuple[int, dict[str, str | None], bytes]:
@@ -170,7 +171,7 @@ def test_each_replica_has_its_metrics_under_the_names_that_dashboards_know(
     cluster: Cluster, direct: Running, key: tuple[str, object]
 ) -> None:
     """Prometheus finds them by http_sd: every call is counted by one of them."""
-    wait_until(lambda: len(cluster.targets()) == 2)
+    until(lambda: len(cluster.targets()) == 2)
     before = cluster.counted("bothends_requests_total", method="Embed", code="OK")
     with Client(cluster.target, api_key=str(key[0])) as client:
         for _ in range(40):
