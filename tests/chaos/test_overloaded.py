@@ -1,4 +1,4 @@
-"""Too much load costs nobody who can be served: no work is done for callers who have gone, goodput stays near its peak,
+"""An overload costs nobody who can be served: no work is done for callers who have gone, goodput stays near its peak,
 and a normal call is as quick as before a second after the storm.
 """
 

@@ -76,7 +76,8 @@ def after(seconds: float) -> Callable[[list[float]], bool]:
 def settled(seconds: float, most: float) -> Callable[[list[float]], bool]:
     """Make an `over` that ends the work once memory hasn't been larger, `most` at first, for so long.
 
-    A leak never settles, and is let go on after six times as long: what follows the warm-up will show it.
+    A busy machine takes longer to get there. A leak never settles, and is let go on after six times as long: what
+    follows the warm-up will show it.
     """
 
     def over(memory: list[float]) -> bool:

@@ -1,4 +1,4 @@
-"""Who may call, over real connections: no key, a wrong one, a revoked one, and another's share."""
+"""Access over real connections: no key, a wrong one, a revoked one, and another's share."""
 
 import threading
 import urllib.error
@@ -25,9 +25,9 @@ from tests.support.doors import AT_ONCE_S, connected, embed, put, serving
 from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 300
-"""Seconds of work for the model."""
+"""Sentences of seconds of work for the model."""
 LONG_TO_READ = ["!" * 60_000] * 60
-"""Seconds of work for the tokenizer, before which nobody knows that they are."""
+"""Sentences of seconds of work for the tokenizer, whose length isn't known before."""
 SLOW_PER_S = 0.01
 """Sentences a second of one key: so few that no test outlasts a refusal."""
 
@@ -80,7 +80,7 @@ def error_of(call: Callable[[], object]) -> Exception:
 
 
 def test_without_a_known_key_nobody_is_served(channel: grpc.Channel, door: Door) -> None:
-    """UNAUTHENTICATED with its reason, whichever method; who shows one is."""
+    """UNAUTHENTICATED comes with its reason, from every method; with a known key the call is served."""
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     for key in (None, "wrong", door.keys["free"][:-1], door.keys["free"] + "x"):
         metadata = (("authorization", f"Bearer {key}"),) if key else None
@@ -119,7 +119,7 @@ def test_refusals_are_counted(guarded: Server, channel: grpc.Channel, door: Door
 
 
 def test_a_revoked_key_is_refused_at_the_next_call(channel: grpc.Channel, door: Door) -> None:
-    """On a connection that it has used, and others aren't disturbed; given back, it is known again."""
+    """A withdrawn key is refused on a connection that used it, and other keys aren't; given back, it is known again."""
     embed(channel, "a", key=door.keys["revoked"])
     door.write(without="revoked")
     try:
@@ -138,7 +138,7 @@ def test_health_needs_no_key(guarded: Server, channel: grpc.Channel) -> None:
 
 
 def test_metrics_for_holders_of_a_key(guarded: Server, door: Door) -> None:
-    """401 and how to do better for others."""
+    """A caller without a key gets 401 and the scheme that is asked for."""
     assert http(guarded, "metrics") == (401, "Bearer")
     assert http(guarded, "metrics", "Bearer wrong") == (401, "Bearer")
     assert http(guarded, "metrics", f"Bearer {door.keys['free']}") == (200, None)
@@ -160,7 +160,7 @@ def test_reflection_can_be_off(toy_bundle: Bundle) -> None:
 
 
 def test_sentences_a_second(channel: grpc.Channel, door: Door) -> None:
-    """A key's first request is served however large, its next is told when to come again; other keys never notice."""
+    """A key's first request is served however large, its next gets a time to come again; other keys never notice."""
     assert len(embed(channel, *["a"] * 8, key=door.keys["slow"]).embeddings) == 8
     with pytest.raises(grpc.RpcError) as raised:
         embed(channel, "a", key=door.keys["slow"])
@@ -216,7 +216,7 @@ def charged(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Account]:
 def test_a_share_is_given_back_however_a_call_ends(
     channel: grpc.Channel, door: Door, charged: SimpleQueue[Account], end: str
 ) -> None:
-    """While it is in progress the key is full; after it, all of it is free, and no more than all."""
+    """A key is full while the call is in progress; after it, all of its share is free, and no more than all."""
     key = door.keys["narrow"]
     metadata = (("authorization", f"Bearer {key}"),)
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
@@ -239,7 +239,7 @@ def test_a_share_is_given_back_however_a_call_ends(
 
 
 def http(server: Server, page: str, authorization: str | None = None) -> tuple[int, str | None]:
-    """Status and WWW-Authenticate."""
+    """Fetch a page: its status and WWW-Authenticate."""
     request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}/{page}")
     if authorization:
         request.add_header("Authorization", authorization)

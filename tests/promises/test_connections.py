@@ -1,4 +1,4 @@
-"""Connections: how many there may be, how long each may last and what it may not do, at each limit and one past it."""
+"""Connections: their number, their age and their manners, at each limit and one past it."""
 
 import socket
 import time
@@ -36,7 +36,7 @@ def hasty(toy_bundle: Bundle) -> Iterator[Server]:
 
 
 def test_connections(small: Server) -> None:
-    """One past the limit is closed; it gets in when another leaves."""
+    """One connection past the limit is closed; it gets in when another leaves."""
     with ExitStack() as stack:
         channels = [stack.enter_context(connected(small)) for _ in range(3)]
         for channel in channels:
@@ -74,7 +74,7 @@ def test_http_headers_that_never_end(small: Server) -> None:
 
 
 def test_who_connects_and_says_nothing_is_disconnected(hasty: Server) -> None:
-    """gRPC's handshake, an HTTP request that doesn't come, and one that never ends: each has its time, and no more."""
+    """A handshake, an HTTP request that doesn't come, and one that never ends: each has its time, and no more."""
     started, silent = time.monotonic(), []
     with ExitStack() as stack:
         for port, said in ((hasty.port, b""), (hasty.http_port, b""), (hasty.http_port, b"GET /readyz HTTP/1.1\r\nHo")):
@@ -114,7 +114,7 @@ def test_a_connection_that_is_idle_or_old_is_told_to_go(toy_bundle: Bundle, sett
 
 
 def test_callers_do_not_notice_that_a_connection_grew_old(toy_bundle: Bundle) -> None:
-    """Three generations of connections, and no call fails."""
+    """Calls through three generations of connections never fail."""
     age_s = 0.25
     with serving(toy_bundle, age_s=age_s) as server, connected(server) as channel:
         end = time.monotonic() + 3.5 * age_s
@@ -151,7 +151,7 @@ def http(server: Server) -> socket.socket:
 
 
 def ask(connection: socket.socket, headers: bytes = b"") -> int | None:
-    """The status of the answer to a GET; None if the connection ends."""
+    """Send a GET; return the status of the answer, or None if the connection ends."""
     try:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n" + headers + b"\r\n")
         answer = HTTPResponse(connection)

@@ -35,7 +35,7 @@ def small(toy_bundle: Bundle) -> Iterator[Server]:
 
 
 def of_size(size: int) -> bytes:
-    """An EmbedRequest of so many bytes: a sentence, and unknown fields for the rest."""
+    """Make an EmbedRequest of so many bytes: a sentence, and unknown fields for the rest."""
     request = embedding_pb2.EmbedRequest(sentences=["a"]).SerializeToString()
     padding = size - len(request) - 4  # field 99, bytes: two of tag, two of length
     return request + b"\x9a\x06" + bytes((padding & 127 | 128, padding >> 7)) + b"x" * padding
@@ -75,7 +75,7 @@ def test_tokens_are_counted_once_sentences_are_cut(toy_bundle: Bundle) -> None:
 
 
 def test_requests_of_a_connection(small: Server) -> None:
-    """At the limit they are served; one more waits at the caller until another is done."""
+    """Requests at the limit are served; one more waits at the caller until another is done."""
     done = threading.Event()
 
     def nothing_yet() -> Iterator[bytes]:
@@ -109,7 +109,7 @@ def entered(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 
 @contextmanager
 def taken(channel: grpc.Channel, entered: threading.Semaphore, places: int) -> Iterator[list[grpc.Future]]:
-    """Calls without a deadline that send nothing, each inside before the next is opened."""
+    """Open calls without a deadline that send nothing, each inside before the next is opened."""
     never = threading.Event()
 
     def nothing() -> Iterator[bytes]:
@@ -154,7 +154,7 @@ def test_a_request_that_never_comes_gives_way(toy_bundle: Bundle, entered: threa
 
 
 def test_bytes_of_headers(small: Server) -> None:
-    """Some hundred bytes are gRPC's own; from there a byte decides."""
+    """Headers fit up to a byte and no further; some hundred bytes are gRPC's own."""
 
     def fits(size: int) -> bool:
         with connected(small) as channel:

@@ -56,20 +56,20 @@ def start(*flags: str, log: Path | None = None, environment: Mapping[str, str] |
 
 
 def finish(running: Running) -> None:
-    """End it and close its pipes."""
+    """Kill it and close its pipes."""
     running.process.kill()
     running.process.communicate()
 
 
 def queued(running: Running) -> float:
-    """Sentences that wait, as /metrics says."""
+    """Number of sentences that wait, as /metrics says."""
     with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
         text = page.read().decode()
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_queue_sentences "))
 
 
 def _ask_in_vain(client: Client) -> None:
-    """A request of many seconds, which the server's end cuts short."""
+    """Send a request of many seconds, which the server's end cuts short."""
     with pytest.raises(BothendsError):
         client.encode(["word " * 250] * 1000)
 

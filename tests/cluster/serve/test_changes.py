@@ -1,4 +1,4 @@
-"""Replicas die and are replaced while callers go on: none of them, as long as it tries again, sees a failure."""
+"""Replicas die and are replaced while callers go on: none that tries again has a failure."""
 
 import os
 import shutil
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.ray
 SENTENCES = ["there will be dragons", "a man plays the guitar"]
 CALLERS = 4
 LONG = pb.EmbedRequest(sentences=["a " * 255] * 500).SerializeToString()
-"""Seconds of work, in which a replica can be lost."""
+"""A request of seconds of work, in which a replica can be lost."""
 
 
 class Calls:
-    """What became of every call, by model version."""
+    """Outcomes of all calls, by model version."""
 
     def __init__(self) -> None:
         self.answered: dict[str, int] = {}
@@ -53,7 +53,7 @@ class Calls:
 
 @contextmanager
 def calling(cluster: Cluster, key: str) -> Iterator[Calls]:
-    """Several callers that try again, as bothends.Client does by itself."""
+    """Run several callers that try again, as bothends.Client does by itself."""
     calls = Calls()
     threads = [threading.Thread(target=calls.make, args=(cluster.target, key)) for _ in range(CALLERS)]
     for thread in threads:
@@ -73,7 +73,7 @@ def names(cluster: Cluster) -> set[str]:
 
 
 def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, key: tuple[str, Path]) -> None:
-    """The new one has passed its self-test before it answers."""
+    """A new replica has passed its self-test before it answers."""
     until(lambda: len(names(cluster)) == 2)
     before = names(cluster)
     with calling(cluster, key[0]) as calls, grpc.insecure_channel(cluster.target) as channel:
@@ -96,7 +96,7 @@ def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, ke
 def test_another_bundle_takes_over_and_no_caller_sees_more(
     cluster: Cluster, key: tuple[str, Path], newer: list[Bundle], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """By another run of the application, and by a folder that gets a newer version."""
+    """Another bundle comes by another run of the application, and by a newer version in a folder."""
     folder = tmp_path_factory.mktemp("versions")
     first, second = newer[0].config.version, newer[1].config.version
     shutil.copytree(newer[0].path, folder / first)
@@ -115,7 +115,7 @@ def test_another_bundle_takes_over_and_no_caller_sees_more(
 def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
     cluster: Cluster, key: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """A bundle that it can't read, and another version of ours on its node."""
+    """An unreadable bundle and another bothends on the node are named."""
     serving = set(replicas())
     other = tmp_path_factory.mktemp("other")
     (other / "bothends-9.9.dist-info").mkdir()
@@ -133,5 +133,5 @@ def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
 
 
 def says(cluster: Cluster, words: str) -> bool:
-    """Whether a line of what Ray tells of the application names a replica, and has `words`."""
+    """Return True if a line of Ray's status of the application names a replica, and has `words`."""
     return any("replica " in line and words in line for line in cluster.status()[1].splitlines())

@@ -1,4 +1,4 @@
-"""Connections of bounded age, as the manifests set it: what they ask of clients."""
+"""Connections of bounded age, as the manifests set it, under clients that go on."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from tests.support.until import TIMEOUT_S
 
 
 def test_a_stream_outlives_its_connections(toy_bundle: Bundle) -> None:
-    """They are cut under it, whose age and grace are shorter than it: no sentence is lost, and none comes twice."""
+    """A stream loses and doubles no sentence though connections are cut under it, whose age and grace are shorter."""
     sent: list[str] = []
 
     def sentences(goes_on: Callable[[], bool]) -> Iterator[str]:

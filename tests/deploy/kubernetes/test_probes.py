@@ -1,4 +1,4 @@
-"""The manifests' probes, asked as a kubelet asks them, of real servers in each state that a pod can be in."""
+"""Probes of the manifests, asked as a kubelet asks them, of real servers in each state that a pod can be in."""
 
 import http.client
 import os
@@ -79,7 +79,7 @@ def ports_of(running: Running) -> dict[str, int]:
 
 @contextmanager
 def started(resources: list[Resource], mounts: Mapping[str, Path] | None = None) -> Iterator[Running]:
-    """A server with a pod's environment, whose mounts are folders here."""
+    """Start a server with a pod's environment, whose mounts are folders here."""
     chosen = environment(resources)
     for mount, folder in (mounts or {}).items():
         chosen = {name: _moved(value, mount, folder) for name, value in chosen.items()}
@@ -112,7 +112,7 @@ def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends() -> None:
 
 
 def test_a_pod_with_all_components_is_too(english: Bundle, tmp_path: Path) -> None:
-    """A bundle of one's own, keys, TLS and tracing, each from a folder that holds what its volume would."""
+    """A bundle of one's own, keys, TLS and tracing come each from a folder that holds what its volume would."""
     pods = variant("cpu+all")
     mounts = {mount["mountPath"]: tmp_path / mount["name"] for mount in container(pods)["volumeMounts"]}
     assert set(mounts) == {"/bundle", "/keys", "/tls"}
@@ -129,7 +129,7 @@ def test_a_pod_with_all_components_is_too(english: Bundle, tmp_path: Path) -> No
 
 
 def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(english: Bundle) -> None:
-    """Until it is fit again."""
+    """A pod with an unfit model is alive, and ready again once its model is fit."""
     pods = variant("cpu")
     with (
         serving(english, engine="onnxruntime", selftest_s=0.01) as server,
@@ -157,7 +157,7 @@ def test_a_busy_pod_answers_within_each_probes_own_timeout() -> None:
 
 
 def test_liveness_is_patient_and_readiness_is_not(resources: list[Resource]) -> None:
-    """Out of balancing within seconds; killed only after minutes in which not one answer came."""
+    """Pods leave balancing within seconds, and are killed only after minutes in which not one answer came."""
 
     def max_wait_s(kind: str) -> int:
         probe = container(resources)[kind]
