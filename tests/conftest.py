@@ -27,7 +27,7 @@ MAX_TOKENS = 40
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Here and not in chaos/: pytest asks for options before it reads the conftest.py of a folder found later."""
+    """Add the attacks' options, here: pytest asks for options before it reads a folder's conftest.py."""
     group = parser.getgroup("chaos", "attacks on what is promised (make chaos)")
     group.addoption("--long", action="store_true", help="the long form, for about an hour instead of minutes")
     group.addoption("--report", type=Path, metavar="FILE", help="write what was measured to FILE, a JSON")
@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_torch_thread() -> None:
-    """Tiny matrices on a busy machine: threads that wait for each other cost more than they bring."""
+    """Give PyTorch one thread: on a busy machine, threads for tiny matrices wait for each other."""
     torch.set_num_threads(1)
 
 
@@ -60,7 +60,7 @@ def toy_tokenizer() -> str:
 def make_checkpoint(
     tmp_path_factory: pytest.TempPathFactory, toy_tokenizer: str
 ) -> Callable[..., tuple[Path, Checkpoint]]:
-    """A checkpoint folder with random weights. The row of token 0 is as random as the others: padding would show.
+    """Makes a checkpoint folder with random weights. The row of token 0 is as random as the others: padding would show.
 
     `shape` is more of EncoderConfig's fields.
     """
@@ -111,7 +111,7 @@ def toy_bundle(toy_checkpoint: tuple[Path, Checkpoint], tmp_path_factory: pytest
 def make_bundle(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Bundle]:
-    """A bundle of random weights, of the shape asked for."""
+    """Makes a bundle of random weights, of the shape asked for."""
     return lambda **shape: export(make_checkpoint(**shape)[1], tmp_path_factory.mktemp("bundles") / "made")
 
 
@@ -149,7 +149,7 @@ def running() -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Running]:
-    """The same, for all tests of a module."""
+    """A `bothends serve` in a process of its own, for all tests of a module."""
     started = start()
     yield started
     finish(started)
@@ -157,21 +157,21 @@ def shared() -> Iterator[Running]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Client]:
-    """A client of that server."""
+    """A client of the shared server."""
     with Client(f"127.0.0.1:{server.port}") as connected:
         yield connected
 
 
 @pytest.fixture(params=[Client, Awaited], ids=["threads", "asyncio"])
 def either(request: pytest.FixtureRequest) -> type[Client] | type[Awaited]:
-    """One client, then the other."""
+    """One client's class, then the other's."""
     chosen: type[Client] | type[Awaited] = request.param
     return chosen
 
 
 @pytest.fixture
 def each_client(server: Server, either: type[Client] | type[Awaited]) -> Iterator[Client | Awaited]:
-    """One of the packaged model's server, then the other."""
+    """A client of the packaged model's server: one, then the other."""
     with either(f"127.0.0.1:{server.port}") as connected:
         yield connected
 
@@ -184,7 +184,7 @@ def promtool() -> str:
 
 @pytest.fixture(scope="session")
 def prometheus() -> str:
-    """A Prometheus, or a skip."""
+    """A Prometheus' binary, or a skip."""
     return _from_prometheus("prometheus")
 
 
@@ -204,7 +204,7 @@ def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kept(root: Path) -> Iterator[Callable[..., Supervised]]:
-    """Embedders of the newest version in `root`, each with an impatient supervisor."""
+    """Makes embedders of the newest version in `root`, each with an impatient supervisor."""
     made: list[Supervised] = []
 
     def make(**options: float) -> Supervised:

@@ -48,7 +48,7 @@ class Reference:
         )
 
     def only(self, token_counts: range) -> Self:
-        """Those of its sentences that have so many tokens."""
+        """The part of it whose sentences have so many tokens."""
         places = [place for place, count in enumerate(self.token_counts) if count in token_counts]
         return replace(
             self,
@@ -59,12 +59,12 @@ class Reference:
         )
 
     def pick(self, chance: random.Random, *, most: int) -> tuple[list[str], NDArray[np.float32]]:
-        """1 to `most` sentences, and the rows that are right for them."""
+        """Draw 1 to `most` sentences, and the rows that are right for them."""
         picked = self._places(chance, most)
         return [self.sentences[place] for place in picked], self.rows[picked]
 
     def request(self, chance: random.Random, *, most: int) -> tuple[bytes, bytes]:
-        """A request of 1 to `most` sentences, and the response that is right for it; both serialised."""
+        """Make a request of 1 to `most` sentences, and the response that is right for it; both serialised."""
         picked = self._places(chance, most)
         right = Embeddings(
             self.rows[picked],
@@ -80,5 +80,5 @@ class Reference:
 
 
 def skewed(chance: random.Random, most: int) -> int:
-    """1 to `most`, every order of magnitude as often as any other."""
+    """Draw a number from 1 to `most`, every order of magnitude as often as any other."""
     return min(most, int((most + 1) ** chance.random()))

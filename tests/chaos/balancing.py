@@ -1,4 +1,4 @@
-"""Servers in trouble, and a steady load over them: which share of its calls is answered in time?
+"""Servers in trouble and a steady load over them, to the share of its calls that is answered in time.
 
 The load is far below what the servers can do, so that the machine's speed isn't what is measured.
 """
@@ -24,7 +24,7 @@ from tests.support.until import eventually
 
 SERVICE = "/bothends.v1.EmbeddingService"
 PLACES = 4
-"""Of a server that is full."""
+"""Requests that a server takes at once where it is to be full."""
 LATE = "LATE"
 Call = Callable[[float], object]
 """Embeds a sentence within so many seconds, or raises."""
@@ -32,7 +32,7 @@ Call = Callable[[float], object]
 
 @dataclass(frozen=True)
 class Offered:
-    """What became of calls, and how long those took that were answered in time."""
+    """Outcomes of calls, and the seconds of those that were answered in time."""
 
     kinds: "Counter[str]" = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Offered:
 
 
 def offer(call: Call, *, rate: float, deadline_s: float, seconds: float) -> Offered:
-    """So many calls a second, whatever became of those before."""
+    """Make so many calls a second, whatever became of those before."""
     offered, began = Offered(), time.monotonic()
     with ThreadPoolExecutor(64) as threads:
         for number in range(round(rate * seconds)):
@@ -82,7 +82,7 @@ def ours(targets: list[str]) -> Iterator[Call]:
 
 @contextmanager
 def by_envoy(targets: list[str]) -> Iterator[Call]:
-    """Such a client of an Envoy, as deploy/envoy has it, before these servers."""
+    """A bothends.Client of an Envoy, as deploy/envoy has it, before these servers."""
     with envoy(targets) as (target, _), ours([target]) as call:
         yield call
 
@@ -98,7 +98,7 @@ def plain(targets: list[str], *, service_config: str) -> Iterator[Call]:
 
 @contextmanager
 def stopped_mostly(running: Running, *, stops_s: float, goes_s: float) -> Iterator[None]:
-    """A server that stands still for `stops_s`, goes on for `goes_s`, and so on."""
+    """Stop a server for `stops_s`, let it go on for `goes_s`, and so on."""
     end = threading.Event()
 
     def work() -> None:
@@ -119,7 +119,7 @@ def stopped_mostly(running: Running, *, stops_s: float, goes_s: float) -> Iterat
 
 @contextmanager
 def full(running: Running) -> Iterator[None]:
-    """Streams that say nothing have all places of a server (started with PLACES of them): it refuses everybody."""
+    """Take all places of a server (started with PLACES of them) by streams that say nothing: it refuses every call."""
     with ExitStack() as stack:
         end = threading.Event()
         stack.callback(end.set)
@@ -150,7 +150,7 @@ def _is_answered(client: Client) -> bool:
 
 @contextmanager
 def drained(running: Running) -> Iterator[Callable[[], None]]:
-    """Gives what tells a server to stop; a call of many seconds is then in progress, and is answered."""
+    """Yield a function that has a server stop while a call of many seconds is in progress, which is answered."""
     os.setpriority(os.PRIO_PROCESS, running.process.pid, 10)  # it is to take long, and no time from the others
     request = EmbedRequest(sentences=["word " * 250] * 400)
     with grpc.insecure_channel(running.target, [("grpc.max_receive_message_length", -1)]) as channel:

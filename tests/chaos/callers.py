@@ -22,7 +22,7 @@ from grpc_status import rpc_status
 from .answers import Reference
 
 OK, WRONG, LOST, UNCONNECTED = "OK", "WRONG", "LOST", "UNCONNECTED"
-"""Right in every bit; answered with other bytes; accepted or not, who knows; never sent, as nobody listened."""
+"""Outcomes: right in every bit; other bytes; sent, and its end unknown; never sent, as no server listened."""
 _EMBED = "/bothends.v1.EmbeddingService/Embed"
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -33,7 +33,7 @@ _OPTIONS = [
 
 
 class Caller:
-    """One connection. Makes requests by its seed, so that a run can be had again."""
+    """One connection. It makes requests by its seed, so that a run can be had again."""
 
     def __init__(
         self, target: str, reference: Reference, *, seed: int, most: int = 8, timeout_s: float | None = 60
@@ -51,7 +51,7 @@ class Caller:
         return self.send(request, right)
 
     def next_request(self) -> tuple[bytes, bytes]:
-        """One that this caller would send, and its right answer."""
+        """Make the next request of this caller, and its right answer."""
         return self.reference.request(self.chance, most=self.most)
 
     def send(self, request: bytes, right: bytes) -> str:
@@ -74,12 +74,12 @@ class Caller:
             return kind_of(error)
 
     def restart(self) -> None:
-        """As a client does that is started again."""
+        """Come back on a new connection, as a client does that is started again."""
         self.close()
         self._connect()
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -94,7 +94,7 @@ class Caller:
 
 
 def kind_of(error: grpc.RpcError) -> str:
-    """The server's own reason where it gave one; else whether the call can have reached a server at all."""
+    """The server's own reason where it gave one; else the status, or if UNAVAILABLE the state of the connection."""
     status = rpc_status.from_call(error)
     if status is not None:
         info = error_details_pb2.ErrorInfo()
@@ -109,13 +109,13 @@ def kind_of(error: grpc.RpcError) -> str:
 
 @dataclass
 class Tally:
-    """What became of calls, and how long those took that were answered."""
+    """Outcomes of calls, and the seconds of those that were answered."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
 
     def note(self, kind: str, seconds: float) -> None:
-        """One call."""
+        """Count one call."""
         self.kinds[kind] += 1
         if kind == OK:
             self.seconds.append(seconds)
@@ -125,12 +125,12 @@ class Tally:
 
     @property
     def p99_ms(self) -> float:
-        """Of the calls that were answered."""
+        """99th percentile of the answered calls' times."""
         return 1000 * float(np.percentile(self.seconds, 99))
 
 
 def call_until(caller: Caller, goes_on: Callable[[str], bool]) -> Tally:
-    """Call again and again while `goes_on`, which hears what became of the last one."""
+    """Call again and again while `goes_on`, which is given the last call's outcome."""
     tally, kind = Tally(), OK
     while goes_on(kind):
         started = time.monotonic()
@@ -140,7 +140,7 @@ def call_until(caller: Caller, goes_on: Callable[[str], bool]) -> Tally:
 
 
 class Crowd:
-    """Callers at work, each in a thread. A bug in one of them is raised when the crowd is asked what it saw."""
+    """Callers at work, each in a thread. A bug in one of them is raised when the crowd's tally is asked for."""
 
     def __init__(self, works: list[Callable[[], Tally]]) -> None:
         self._tallies: list[Tally] = []
@@ -150,7 +150,7 @@ class Crowd:
             thread.start()
 
     def tally(self, *, within_s: float) -> Tally:
-        """What all of them saw, once they have ended. A caller that doesn't end hangs, and that is a failure."""
+        """Return the tally of all, once they have ended. A caller that doesn't end hangs, and that is a failure."""
         end = time.monotonic() + within_s
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -169,7 +169,7 @@ class Crowd:
 
 @contextmanager
 def crowd_of(count: int, target: str, reference: Reference, *, most: int = 8) -> Iterator[Callable[[], Tally]]:
-    """So many callers that call until the function that is given is called: it returns what they saw."""
+    """Run so many callers until the function that is yielded is called: it returns their tally."""
     stop = threading.Event()
 
     def work(seed: int) -> Tally:

@@ -1,4 +1,4 @@
-"""How long the attacks go on, and what they measured: noted by tests, printed at the end, kept by --report."""
+"""Options and fixtures of the attacks: their form, and their figures, printed at the end and kept by --report."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Form:
-    """Whether the attacks go on for long, or as long as continuous integration has patience."""
+    """Length of the attacks: long, or short enough for continuous integration."""
 
     long: bool
 
     def pick(self, short: T, long: T) -> T:
-        """What this form takes of the two."""
+        """Return this form's one of the two."""
         return long if self.long else short
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """An attack lasts longer than a test may."""
+    """Give each attack more time than another test may take."""
     limit = LONG_TIMEOUT_S if config.getoption("--long") else SHORT_TIMEOUT_S
     for item in items:
         if FOLDER in item.path.parents and item.get_closest_marker("timeout") is None:
@@ -77,7 +77,7 @@ def serve() -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest, form: Form) -> Callable[..., None]:
-    """`record(attack, lost=0, calls=1000, …)` notes what was measured; a figure's name ends in its unit (`_percent`).
+    """Return `record(attack, lost=0, calls=1000, …)`, which notes figures; a name ends in its unit (`_percent`).
 
     A second time, for the same attack, it adds to the first.
     """
@@ -96,13 +96,13 @@ def record(request: pytest.FixtureRequest, form: Form) -> Callable[..., None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was measured on the way."""
+    """Print all figures."""
     for name, attack in config.stash[FIGURES].items():
         terminalreporter.write_line(f"{name}: {in_words(attack.figures)}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keep what was measured, where somebody asks for that: of each attack that held."""
+    """Write the figures of each attack that held to the file of --report."""
     file, config = session.config.getoption("--report"), session.config
     reporter = config.pluginmanager.getplugin("terminalreporter")
     broken = {report.nodeid for kind in ("failed", "error") for report in reporter.stats.get(kind, [])}

@@ -1,4 +1,4 @@
-"""Noise to all that reads bytes of others, steered by coverage: `python tests/chaos/fuzz.py CORPUS -runs=N`.
+"""Noise to every reader of foreign bytes, steered by coverage: `python tests/chaos/fuzz.py CORPUS -runs=N`.
 
 The first byte of an input says who reads the rest. libFuzzer ends the process with another code than 0 where one of
 them crashes, hangs, or raises what it doesn't promise to raise.
@@ -38,7 +38,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.wire.status import from_status
 
 Reader = Callable[[bytes], str]
-"""Returns what came of the bytes, in a word."""
+"""Returns the outcome of the bytes, in a word."""
 ANSWERS = {code_pb2.OK, code_pb2.INVALID_ARGUMENT, code_pb2.RESOURCE_EXHAUSTED}
 _STAYS = 16
 """One caller of so many waits for an answer; the others leave once it is under way."""
@@ -66,7 +66,7 @@ class Caller:
 
 
 def server() -> Reader:
-    """Bytes through parsing, checks, the tokenizer and, now and then, the model."""
+    """Read bytes as a server does: parsing, checks, the tokenizer and, now and then, the model."""
     settings, metrics = Settings(selftest_s=0, workers=1), Metrics()
     embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
     service = EmbeddingService(Responder(embedder, metrics), max_message_bytes=settings.max_message_bytes)
@@ -96,7 +96,7 @@ def server() -> Reader:
 
 
 def client(content: bytes) -> str:
-    """An answer that says it is a server's."""
+    """Read bytes as an answer that a server might give."""
     try:
         found = decode([Response.FromString(content)])
     except (DecodeError, ValueError):
@@ -106,7 +106,7 @@ def client(content: bytes) -> str:
 
 
 def failure(content: bytes) -> str:
-    """A status that says it is a server's: an error of ours, that can be shown."""
+    """Read bytes as a status that a server might give: an error of ours results, which can be shown."""
     try:
         status = status_pb2.Status.FromString(content)
     except DecodeError:
@@ -120,13 +120,13 @@ def failure(content: bytes) -> str:
 
 
 def refused(reason: str) -> str:
-    """In one line that a terminal can show."""
+    """Return the name of `error`, whose text fits into one line of a terminal."""
     assert reason.isprintable()
     return "refused"
 
 
 def model(content: bytes) -> str:
-    """A model.onnx."""
+    """Read bytes as a model.onnx."""
     try:
         admit(content, Path("model.onnx"))
     except BundleError as error:
@@ -135,7 +135,7 @@ def model(content: bytes) -> str:
 
 
 def golden(content: bytes) -> str:
-    """A golden.npz."""
+    """Read bytes as a golden.npz."""
     try:
         Golden.from_bytes(content)
     except ValueError as error:
@@ -144,7 +144,7 @@ def golden(content: bytes) -> str:
 
 
 def config(content: bytes) -> str:
-    """A config.json."""
+    """Read bytes as a config.json."""
     try:
         BundleConfig.model_validate_json(content)
     except ValidationError as error:
@@ -153,7 +153,7 @@ def config(content: bytes) -> str:
 
 
 class Bugs(logging.Handler):
-    """An unforeseen error ends the fuzzer, also one that a call's end hides and in whichever thread."""
+    """Handler of logs that ends the fuzzer at an unforeseen error, in any thread, also where a call's end hides it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(record.getMessage(), file=sys.stderr, flush=True)  # noqa: T201  for whoever started it
@@ -161,7 +161,7 @@ class Bugs(logging.Handler):
 
 
 def main() -> None:
-    """Fuzz, and print from time to time what came of it: libFuzzer leaves no moment after the last input."""
+    """Fuzz, and print the outcomes from time to time: libFuzzer leaves no moment after the last input."""
     readers = {
         "server": server(),
         "client": client,

@@ -31,7 +31,7 @@ HEADERS = [
     ("content-type", "application/grpc"),
 ]
 Abuse: TypeAlias = Callable[[random.Random], Iterator[bytes]]
-"""What is sent over one connection, piece by piece."""
+"""Bytes that are sent over one connection, piece by piece."""
 
 _FLOOD = 10_000
 
@@ -147,7 +147,7 @@ def settings_flood(_: random.Random) -> Iterator[bytes]:
 
 
 def ping_flood(_: random.Random) -> Iterator[bytes]:
-    """Each asks for an answer that nobody reads (CVE-2019-9512)."""
+    """Pings whose answers are never read (CVE-2019-9512)."""
     yield begun()
     yield PingFrame(0, b"12345678").serialize() * _FLOOD
 

@@ -1,6 +1,6 @@
-"""Folders to what becomes of them when they are served: one line of JSON for each path that standard input names.
+"""Folders to outcomes of serving them: one line of JSON for each path that standard input names.
 
-In a process of its own, so that a crash in a library shows as one.
+It runs in a process of its own, so that a crash in a library shows as one.
 """
 
 import json
@@ -19,7 +19,7 @@ SETTINGS = Settings(device="cpu", workers=1, selftest_s=0)
 
 
 def outcome(folder: Path) -> str:
-    """`served`, or why not."""
+    """Return `served`, or the error's text."""
     try:
         with Embedder.load(Bundle.open(folder), settings=SETTINGS) as embedder:
             assert np.isfinite(embedder.embed(["there will be dragons"]).rows).all()
@@ -29,7 +29,7 @@ def outcome(folder: Path) -> str:
 
 
 def main() -> None:
-    """Until standard input ends."""
+    """Answer each line until standard input ends."""
     for line in sys.stdin:
         began = time.monotonic()
         found = outcome(Path(line.rstrip("\n")))

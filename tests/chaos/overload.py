@@ -39,7 +39,7 @@ def build() -> None:
 
 
 def peak(running: Running, bodies: Path, shape: Shape, seconds: float) -> float:
-    """Sentences a second with as many requests in flight as give the most."""
+    """Measure sentences a second with as many requests in flight as give the most."""
     flags = ["--concurrency", str(shape.concurrency), "--warmup", "1.5"]
     return float(_load(running, bodies, shape, seconds, *flags)["sentences_per_s"])
 
@@ -47,7 +47,7 @@ def peak(running: Running, bodies: Path, shape: Shape, seconds: float) -> float:
 def storm(
     running: Running, bodies: Path, shape: Shape, *, rate: float, seconds: float, when_over: Callable[[], None]
 ) -> dict[str, Any]:
-    """What the generator says of so many requests a second; `when_over` is called when the last has been sent."""
+    """Offer so many requests a second, and return the generator's figures; `when_over` is called after the last one."""
     flags = ["--rate", f"{rate:.1f}", "--deadline-ms", str(shape.deadline_ms), "--warmup", "0"]
     return _load(running, bodies, shape, seconds, *flags, when_over=when_over)
 

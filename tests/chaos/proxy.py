@@ -14,15 +14,15 @@ from typing import Self
 
 MANNERS = ("stall", "trickle", "half-close", "reset", "half a message", "vanish")
 _HEAD_BYTES = 150
-"""About what a connection's first frames take, before a request's own bytes."""
+"""Size of a connection's first frames, about, before a request's own bytes."""
 _FEW_BYTES, _PAUSE_S = 64, 0.005
 _HELD_S = 3.0
-"""How long a connection that does nothing more is kept."""
+"""Seconds for which a connection that does nothing more is kept."""
 _RST = struct.pack("ii", 1, 0)
 
 
 class RoughProxy:
-    """Runs in a thread of its own while in `with`."""
+    """A proxy that runs in a thread of its own while in `with`."""
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
@@ -67,7 +67,7 @@ class RoughProxy:
                 writer.transport.abort()
 
     def _cut(self, manner: str) -> int | None:
-        """After how many bytes from the client its manner shows."""
+        """Number of bytes from the client after which the manner shows; None where it shows from the start."""
         return None if manner in ("stall", "trickle") else _HEAD_BYTES + int(30_000 * self._chance.random() ** 3)
 
     async def _pump(

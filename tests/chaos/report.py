@@ -1,4 +1,4 @@
-"""What attacks measured, as JSON and as the table of docs/reliability.md: `python tests/chaos/report.py` renders it.
+"""Figures of attacks, as JSON and as the table of docs/reliability.md: `python tests/chaos/report.py` renders it.
 
 Knows nothing of pytest and of what is attacked.
 """
@@ -22,7 +22,7 @@ _UNITS = {"percent": " %", "s": " s", "ms": " ms", "us": " µs", "mb": " MB", "b
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack: where it stands, what it attacks, in which form it ran, what it measured, when and on what code."""
+    """One attack: its file, the promise that it attacks, the form in which it ran, its figures, its date and commit."""
 
     test: str
     promise: str
@@ -34,31 +34,31 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a machine measured. Attacks that ran on another day stay until they run again."""
+    """Figures of one machine. Attacks that ran on another day stay until they run again."""
 
     machine: dict[str, str]
     attacks: dict[str, Attack] = field(default_factory=dict)
 
     @classmethod
     def read(cls, file: Path, machine: dict[str, str] | None = None) -> Self:
-        """What `file` holds; nothing where it isn't there, or holds another machine's figures."""
+        """Read `file`; the report is empty where there is none, or where it holds another machine's figures."""
         found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": machine, "attacks": {}}
         if machine is not None and found["machine"] != machine:
             return cls(machine)
         return cls(found["machine"], {name: Attack(**attack) for name, attack in found["attacks"].items()})
 
     def with_attacks(self, attacks: dict[str, Attack]) -> Self:
-        """The same with attacks that ran today, on the code that is checked out."""
+        """Return the same with attacks that ran today, on the code that is checked out."""
         date = datetime.now(UTC).date().isoformat()
         ran = {name: replace(attack, date=date, commit=_commit()) for name, attack in attacks.items()}
         return replace(self, attacks=dict(sorted((self.attacks | ran).items())))
 
     def write(self, file: Path) -> None:
-        """As JSON."""
+        """Write it as JSON."""
         file.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def table(self) -> str:
-        """As Markdown: a line on the machine, and a row an attack."""
+        """Render it as Markdown: a line on the machine, and a row an attack."""
         lines = [
             f"Measured on {self.machine['processor']}, {self.machine['cores']} cores.",
             "",
@@ -75,7 +75,7 @@ class Report:
 
 
 def in_words(figures: dict[str, float | str]) -> str:
-    """`calls=1000, growth_percent=0.5` as "calls 1,000; growth 0.5 %"."""
+    """Render `calls=1000, growth_percent=0.5` as "calls 1,000; growth 0.5 %"."""
     return "; ".join(_in_words(name, value) for name, value in figures.items())
 
 

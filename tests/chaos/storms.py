@@ -1,4 +1,4 @@
-"""Storms, each in a process of its own, so that whoever measures what others notice isn't slowed by them himself."""
+"""Storms, each in a process of its own, so that the process that measures their effect isn't slowed by them."""
 
 import multiprocessing
 import random
@@ -26,9 +26,7 @@ def beside(storm: Callable[..., Tally], *arguments: Any, **options: Any) -> Iter
 
 
 def cancel_storm(target: str, reference: Reference, *, calls: int, cancelled: float, per_s: float) -> Tally:
-    """Calls at an even pace, most of which are cancelled at a random moment: before they arrive, while they wait, as
-    they are answered.
-    """
+    """Make calls at an even pace, and cancel most at a random moment: on their way, waiting, or being answered."""
     callers, begun = 32, time.monotonic()
 
     def work(number: int) -> Tally:
@@ -45,12 +43,12 @@ def cancel_storm(target: str, reference: Reference, *, calls: int, cancelled: fl
 
 
 def _moment(chance: random.Random) -> float:
-    """At once to 50 ms, each order of magnitude as often as any other."""
+    """Draw a delay up to 50 ms, each order of magnitude as often as any other."""
     return float(10 ** chance.uniform(-5, -1.3))
 
 
 def rough_storm(target: str, reference: Reference, *, seconds: float, callers: int) -> Tally:
-    """Callers whose connections stall, trickle, break in the middle of a message or vanish; each soon has another."""
+    """Run callers whose connections stall, trickle, break in a message or vanish; each soon has another."""
     short = reference.only(range(1, 5))  # much to send for little work: the load itself isn't what is bad here
     with RoughProxy(target) as proxy:
 

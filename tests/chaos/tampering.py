@@ -1,4 +1,4 @@
-"""A bundle's files to others that somebody with bad intent might leave there. Knows nothing of who reads them."""
+"""A bundle's files to others that an attacker might leave in their place. Knows nothing of their readers."""
 
 import hashlib
 import json
@@ -17,19 +17,19 @@ _NUMBERS = [0, 1, -1, 2, 3, 7, 16, 32, -(2**31), 2**31 - 1, 2**31, 2**40, 2**62,
 
 
 def read(folder: Path) -> Files:
-    """All that a folder holds."""
+    """Read all files of a folder."""
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def rehashed(files: Mapping[str, bytes]) -> Files:
-    """With the hashes that these files have: whoever can write a folder can write them."""
+    """Write right hashes of these files into their config: whoever can write a folder can write them."""
     config = json.loads(files[CONFIG])
     config["sha256"] = {name: hashlib.sha256(files[name]).hexdigest() for name in HASHED}
     return {**files, CONFIG: json.dumps(config).encode()}
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
-    """A few bytes flipped, set, cut out or put in, often near the beginning or the end."""
+    """Flip, set, cut out or put in a few bytes, often near the beginning or the end."""
     found = bytearray(content)
     for _ in range(chance.choice([1, 1, 1, 2, 4, 16])):
         size = len(found)
@@ -50,7 +50,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 
 
 def twisted(model: bytes, chance: random.Random) -> bytes:
-    """A graph of the same few operators, joined and sized otherwise: admitted, and for onnxruntime to refuse."""
+    """Return a graph of the same few operators, joined and sized otherwise: admitted, and for onnxruntime to refuse."""
     found = onnx.load_from_string(model)
     for _ in range(chance.choice([1, 1, 2, 3])):
         chance.choice(_TWISTS)(found, chance)
@@ -115,7 +115,7 @@ _TWISTS: list[Callable[[onnx.ModelProto, random.Random], None]] = [
 
 
 def tampered(files: Files, chance: random.Random) -> tuple[str, Files]:
-    """One file damaged or, if it is the model, twisted; its hash right. Its name comes first."""
+    """Damage one file or, if it is the model, twist it; its hash is right. Returns its name and all files."""
     name = chance.choice([*HASHED, CONFIG, MODEL, MODEL])
     change = twisted if name == MODEL and chance.random() < 0.8 else damaged
     changed = {**files, name: change(files[name], chance)}

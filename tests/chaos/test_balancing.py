@@ -21,10 +21,10 @@ pytestmark = pytest.mark.chaos
 
 RATE, DEADLINE_S = 40, 0.4
 GOODPUT = {"ours": 0.9, "plain": 0.6, "envoy": 0.9}
-"""Of the able servers' own. By turns only, gRPC's own client would be at about 0.5 in the worst case."""
+"""Floors, as shares of the able servers' own goodput. By turns, gRPC's own client would be at 0.5 in the worst case."""
 ROUNDS, SECONDS = 3, 4.0
 STOPS_S, GOES_S = 0.9, 0.1
-"""Of a server that misses about half of its deadlines …"""
+"""Rhythm of a server that misses about half of its deadlines …"""
 LAGS_S = 0.2
 """… and of one that meets them."""
 TROUBLES = [
@@ -64,7 +64,7 @@ class Pool:
 
 
 def compare(pool: Pool, connect: Connect, seconds: float) -> tuple[list[Offered], list[Offered]]:
-    """The same load on the able ones and on all, in turns, each by a client that knows nothing yet."""
+    """Put the same load on the able ones and on all, in turns, each by a client that knows nothing yet."""
     alone, together = [], []
     for number in range(ROUNDS):
         for targets, found in ((pool.able, alone), (pool.targets, together)):
@@ -90,7 +90,7 @@ def median(rounds: list[Offered]) -> float:
 def test_goodput_beside_servers_in_trouble(
     serve: Callable[..., Running], form: Form, record: Callable[..., None], troubles: list[str], client: str
 ) -> None:
-    """By our client, by gRPC's own with the service config of docs/balancing.md, and by our client through an Envoy."""
+    """Goodput stays up by our client, by gRPC's own with docs/balancing.md's service config, and through an Envoy."""
     if form.pick((client, troubles) not in IN_SHORT, False):
         pytest.skip("takes half a minute; with --long")
     (config,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -27,7 +27,7 @@ P99_RATIO = 2.0
 
 
 def others_alone(running: Running, reference: Reference, seconds: float) -> Tally:
-    """What well-behaved callers see when nobody else is there."""
+    """Tally of well-behaved callers beside no other."""
     with crowd_of(OTHERS, running.target, reference) as end:
         time.sleep(seconds)  # is how long they are watched
         return end()

@@ -20,16 +20,16 @@ from .vitals import is_at_rest, scrape
 pytestmark = pytest.mark.chaos
 
 FULL = Path("/dev/full")
-"""Takes nothing: every write fails with "No space left on device"."""
+"""A file that takes nothing: every write fails with "No space left on device"."""
 JUMPS = ("+1h", "-1h", "+1y", "-1y", "+0")
 SELFTEST_S = 1
 CALLS = 50
 DEADLINE_S = 60
-"""Of each call: the callers' own."""
+"""The callers' own deadline of each call."""
 
 
 def free_ports() -> tuple[int, int]:
-    """For a server whose banner can't be read."""
+    """Find two ports for a server whose banner can't be read."""
     with socket.socket() as one, socket.socket() as other:
         for taken in (one, other):
             taken.bind(("127.0.0.1", 0))
@@ -38,7 +38,7 @@ def free_ports() -> tuple[int, int]:
 
 @pytest.mark.parametrize("full", [("stderr",), ("stdout",), ("stdout", "stderr")], ids=" and ".join)
 def test_a_full_disk(full: tuple[str, ...], reference: Reference, record: Callable[..., None]) -> None:
-    """The server starts, serves and stops with 0, wherever its words can't go."""
+    """The server starts, serves and stops with 0, though its output can't be written."""
     port, http_port = free_ports()
     flags = ["--port", str(port), "--http-port", str(http_port), "--log-level", "debug"]
     with FULL.open("w") as nowhere:
@@ -58,7 +58,7 @@ def test_a_full_disk(full: tuple[str, ...], reference: Reference, record: Callab
 
 @pytest.fixture
 def false_clock(tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """A file that says how wrong the time of day is, and the environment in which it is; libfaketime reads it."""
+    """A file that says how wrong the time of day is, and the environment in which libfaketime reads it."""
     found = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         pytest.skip("needs libfaketime (Debian: apt-get install faketime)")
@@ -74,7 +74,7 @@ def test_a_clock_that_jumps(
     serve: Callable[..., Running], reference: Reference, record: Callable[..., None],
     false_clock: tuple[Path, dict[str, str]],
 ) -> None:  # fmt: skip
-    """By an hour and by a year, to and fro, while calls with deadlines are answered and self-tests go on."""
+    """Calls with deadlines are answered and self-tests go on though the clock jumps by an hour and by a year."""
     file, environment = false_clock
     running = serve("--selftest-s", str(SELFTEST_S), environment=environment)
     with crowd_of(4, running.target, reference) as end:

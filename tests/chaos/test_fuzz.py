@@ -33,7 +33,7 @@ REQUESTS = st.builds(lambda sentences: embedding_pb2.EmbedRequest(sentences=sent
 
 @st.composite
 def nearly_requests(draw: st.DrawFn) -> bytes:
-    """Requests of which some bytes are others, gone, or too many."""
+    """Make requests of which some bytes are others, gone, or too many."""
     content = bytearray(draw(REQUESTS))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(content)))
@@ -48,7 +48,7 @@ def attacked() -> Iterator[Victim]:
 
 
 def test_a_live_server_answers_noise_with_a_status(attacked: Victim, form: Form, record: Callable[..., None]) -> None:
-    """An embedding for each sentence, or INVALID_ARGUMENT; nothing in between, nothing else."""
+    """Each request has an embedding for each sentence, or INVALID_ARGUMENT; nothing in between, nothing else."""
     tried = embedded = 0
     with grpc.insecure_channel("{}:{}".format(*attacked.grpc)) as channel:
         embed = channel.unary_unary(PATH)
@@ -77,7 +77,7 @@ def test_a_live_server_answers_noise_with_a_status(attacked: Victim, form: Form,
 
 
 def seeds(toy: Bundle) -> list[bytes]:
-    """One good input for each reader of the fuzzer, in its order."""
+    """Write one good input for each reader of the fuzzer, in its order."""
     response = embedding_pb2.EmbedResponse(embeddings=[{"values": [1, 2], "token_count": 1}], model_version="1")
     statuses = [
         to_status(errors.SentenceError(3, "is empty")),
@@ -97,7 +97,7 @@ def seeds(toy: Bundle) -> list[bytes]:
 def test_a_million_inputs_steered_by_coverage(
     toy_bundle: Bundle, tmp_path: Path, form: Form, record: Callable[..., None]
 ) -> None:
-    """By atheris, through parse → check → tokenise, decoding of answers and statuses, and a bundle's files."""
+    """Inputs of atheris go through parse → check → tokenise, decoding of answers and statuses, and a bundle's files."""
     pytest.importorskip("atheris", reason="atheris has no wheel for this Python or platform")
     corpus = tmp_path / "corpus"
     corpus.mkdir()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.chaos
 MOST_GROWTH_MB = 50
 _ANSWER_S = 5.0
 _HALVES = 64
-"""Connections that stay half said: fewer than a server takes."""
+"""Number of connections that stay half said: fewer than a server takes."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def attacked() -> Iterator[Victim]:
 
 
 def said(server: tuple[str, int], content: bytes) -> bytes:
-    """All that the server answers to `content` until it hangs up or says nothing more."""
+    """Return all that the server answers to `content` until it hangs up or says nothing more."""
     answer = b""
     with socket.create_connection(server, timeout=_ANSWER_S) as connection:
         try:
@@ -41,7 +41,7 @@ def said(server: tuple[str, int], content: bytes) -> bytes:
 
 
 def is_alive(server: Victim) -> None:
-    """Health over HTTP and embeddings over gRPC."""
+    """Return True if health over HTTP and embeddings over gRPC are as ever."""
     address = "http://{}:{}/readyz".format(*server.http)
     with urllib.request.urlopen(address, timeout=_ANSWER_S) as page:
         assert page.read() == b'{"status":"serving"}'
@@ -49,7 +49,7 @@ def is_alive(server: Victim) -> None:
 
 
 def get(path: str = "/healthz", *lines: str, version: str = "1.1", method: str = "GET") -> bytes:
-    """A request's head."""
+    """Write a request's head."""
     return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: x", *lines, "", ""]).encode("latin-1")
 
 
@@ -94,7 +94,7 @@ CASES: dict[str, tuple[bytes, set[bytes]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_wrong_request_is_refused(attacked: Victim, record: Callable[..., None], case: str) -> None:
-    """With the status that fits, or cut off; never with anything from the machine."""
+    """Each has the status that fits, or is cut off; the answer holds nothing of the machine."""
     content, statuses = CASES[case]
     answer = said(attacked.http, content)
     assert answer[9:12] in statuses, answer[:200]
@@ -105,7 +105,7 @@ def test_a_wrong_request_is_refused(attacked: Victim, record: Callable[..., None
 
 
 def test_noise_is_refused(attacked: Victim, form: Form, record: Callable[..., None]) -> None:
-    """Random bytes, and requests in which a few bytes are others."""
+    """Random bytes, and requests in which a few bytes are others, are refused."""
     chance, tries = random.Random(7), form.pick(300, 20_000)
     good = bytearray(get("/healthz", "Accept: text/plain", "Content-Length: 3", "Connection: close") + b"abc")
     for _ in range(tries):
@@ -120,14 +120,14 @@ def test_noise_is_refused(attacked: Victim, form: Form, record: Callable[..., No
 
 
 def test_a_pipeline_of_requests_is_answered_in_order(attacked: Victim) -> None:
-    """A thousand in one piece: each has its answer, the last one closes."""
+    """A thousand requests in one piece have an answer each; the last one closes."""
     answer = said(attacked.http, get() * 999 + get("/healthz", "Connection: close"))
     assert answer.count(b"HTTP/1.1 200 OK") == 1000
     is_alive(attacked)
 
 
 def test_half_said_requests_keep_nobody_waiting(attacked: Victim) -> None:
-    """Slow callers: each says a little and then nothing; others are answered meanwhile."""
+    """Slow callers, each of which says a little and then nothing, hold up no other."""
     with ExitStack() as held:
         for _ in range(_HALVES):
             connection = held.enter_context(socket.create_connection(attacked.http))

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.chaos
 
 CALLERS = 16
 MOST = 8
-"""Sentences of a request."""
+"""Most sentences of a request."""
 SLACK_S = 2.0
-"""What a caller may take above the restart: its last pause, and its turn among all who come at once."""
+"""Time that a caller may take above the restart: its last pause, and its turn among all who come at once."""
 
 
 def insist(target: str, reference: Reference, seed: int, stop: threading.Event) -> Tally:
-    """Requests one after the other, by a client as it comes: it tries again by itself."""
+    """Make requests one after the other by a client with its defaults: it tries again by itself."""
     tally, chance = Tally(), random.Random(seed)
     with Client(target) as client:
         while not stop.is_set():
@@ -46,7 +46,7 @@ def insist(target: str, reference: Reference, seed: int, stop: threading.Event) 
 def test_kill_and_restart(
     serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]
 ) -> None:
-    """SIGKILL under load, and a new server on the same port, again and again."""
+    """Servers get SIGKILL under load, and a new one comes on the same port, again and again."""
     running = serve()
     port = running.target.rpartition(":")[2]
     stop, restarts_s = threading.Event(), []

@@ -1,4 +1,4 @@
-"""Too much load costs nobody who can be served: no work is done for callers who have gone, goodput stays near its peak,
+"""An overload costs nobody who can be served: no work is done for callers who have gone, goodput stays near its peak,
 and a normal call is as quick as before a second after the storm.
 """
 
@@ -25,10 +25,10 @@ from .vitals import is_at_rest, scrape
 pytestmark = pytest.mark.chaos
 
 TIMES = 10
-"""As much as the server can do is offered so many times over."""
+"""Factor by which the offered load is above what the server can do."""
 WASTE = 0.05
 GOODPUT, SOME_GOODPUT = 0.9, 0.25
-"""Of the peak: what it should be, and what it is never below. It was 0.04."""
+"""Shares of the peak: the aim, and the least that is accepted. It was 0.04."""
 RECOVERED_S, RECOVERED_RATIO = 1.0, 2.0
 SHAPES = [
     Shape(1, concurrency=128, deadline_ms=250),
@@ -42,7 +42,7 @@ Strike = Callable[[str, Shape], "Storm"]
 
 @dataclass(frozen=True)
 class Storm:
-    """What came of it. `waste` is the share of the sentences that were run and whose callers had no answer."""
+    """Outcome of a storm. `waste` is the share of the sentences that were run and whose callers had no answer."""
 
     found: dict[str, Any]
     goodput: float
@@ -51,7 +51,7 @@ class Storm:
 
 
 def weather(running: Running, reference: Reference, bodies: Path, shape: Shape, seconds: float) -> Storm:
-    """The peak before and after the storm, and a normal call's time before it and a second after it."""
+    """Measure the peak before and after the storm, and a normal call's time before it and a second after it."""
     peak = overload.peak(running, bodies, shape, seconds / 2)
     with Caller(running.target, reference, seed=0, most=1) as caller:
         before_s, before = _median_s(caller), scrape(running)
@@ -72,7 +72,7 @@ def weather(running: Running, reference: Reference, bodies: Path, shape: Shape, 
 
 
 def shortfalls(storm: Storm, goodput: float) -> list[str]:
-    """Which bars were missed, in words."""
+    """Names of the bars that were missed."""
     bars = [
         (storm.slowdown <= RECOVERED_RATIO, f"a second later a call takes {storm.slowdown:.1f} times as long"),
         (storm.waste <= WASTE, f"{storm.waste:.0%} of the sentences were run for callers who had no answer"),
@@ -83,7 +83,7 @@ def shortfalls(storm: Storm, goodput: float) -> list[str]:
 
 @pytest.fixture
 def strike(serve: Callable[..., Running], form: Form, record: Callable[..., None], tmp_path: Path) -> Strike:
-    """A storm of a shape against a server of its own, recorded. Nobody may go without an answer."""
+    """Run a storm of a shape against a server of its own, and record it. Each call must have an answer."""
     overload.build()
     chance, bodies = random.Random(0), tmp_path / "bodies.txt"
     bodies.write_text("\n".join(" ".join(chance.choices(WORDS, k=chance.randint(3, 45))) for _ in range(2000)) + "\n")
@@ -101,7 +101,7 @@ def strike(serve: Callable[..., Running], form: Form, record: Callable[..., None
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_deadline_storm(strike: Strike, form: Form, shape: Shape) -> None:
-    """Ten times what the server can do, each call with a deadline, by callers who don't slow down."""
+    """Ten times the server's capacity is survived, each call with a deadline, by callers who don't slow down."""
     storm = strike(f"deadline storm, {shape}", shape)
     assert storm.slowdown <= RECOVERED_RATIO
     if form.long:  # seconds on a machine that others use say too little
@@ -111,7 +111,7 @@ def test_deadline_storm(strike: Strike, form: Form, shape: Shape) -> None:
 
 
 def _median_s(caller: Caller) -> float:
-    """Of a normal call."""
+    """Median time of a normal call."""
     seconds = []
     for _ in range(20):
         started = time.monotonic()

@@ -25,7 +25,7 @@ from .victim import Victim, victim
 
 pytestmark = pytest.mark.chaos
 MOST_GROWTH_MB = 150
-"""Of all abuses together, at the worst moment: gRPC keeps buffers for whom it hasn't cut off yet."""
+"""Bound for all abuses together, at the worst moment: gRPC keeps buffers for those that it hasn't cut off yet."""
 _SEND_S = 5.0
 Headers: TypeAlias = list[tuple[str, str]]
 
@@ -38,7 +38,7 @@ def attacked() -> Iterator[Victim]:
 
 @pytest.fixture(scope="module")
 def tally() -> dict[str, int]:
-    """What all abuses together sent."""
+    """Counts of what all abuses together sent."""
     return {"connections": 0, "sent_bytes": 0}
 
 
@@ -61,7 +61,7 @@ def send(abuse: Abuse, chance: random.Random, connection: socket.socket) -> int:
 def test_abuse_harms_nobody_else(
     attacked: Victim, tally: dict[str, int], form: Form, record: Callable[..., None], abuse: Abuse
 ) -> None:
-    """With the abuser's connection still open, and when it is closed."""
+    """A good client is answered while the abuser's connection is open, and once it is closed."""
     chance = random.Random(abuse.__name__)
     for _ in range(form.pick(2, 50)):
         with socket.create_connection(attacked.grpc) as connection:
@@ -75,7 +75,7 @@ def test_abuse_harms_nobody_else(
 
 
 def ask(server: tuple[str, int], headers: Headers, content: bytes) -> str:
-    """One call by h2; its gRPC status by number, or "reset" where the stream was."""
+    """Make one call by h2; return its gRPC status by number, or "reset" where the stream was."""
     settings = h2.config.H2Configuration(
         header_encoding="utf-8",
         validate_outbound_headers=False,
@@ -104,7 +104,7 @@ def ask(server: tuple[str, int], headers: Headers, content: bytes) -> str:
 
 
 def changed(name: str, value: str) -> Headers:
-    """The headers of a good call, one of them another or added."""
+    """Return the headers of a good call, one of them changed or added."""
     return [(key, old) for key, old in HEADERS if key != name] + [(name, value)]
 
 
@@ -113,7 +113,7 @@ def without(name: str) -> Headers:
 
 
 def bomb(window_bits: int) -> bytes:
-    """A message of a gigabyte of zeros in a megabyte, gzip (31) or deflate (15), which takes seconds to make."""
+    """Make a message of a gigabyte of zeros in a megabyte, gzip (31) or deflate (15), which takes seconds."""
     packer = zlib.compressobj(9, zlib.DEFLATED, window_bits)
     return message(b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush(), flag=1)
 
@@ -152,7 +152,7 @@ CASES: dict[str, tuple[str, Headers, bytes | Callable[[], bytes]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_call_that_is_wrong_is_told_so(attacked: Victim, record: Callable[..., None], case: str) -> None:
-    """By the status that fits, where there is a stream to tell it on; and bombs aren't unpacked."""
+    """A wrong call has the status that fits, where there is a stream for it; and bombs aren't unpacked."""
     status, headers, content = CASES[case]
     assert ask(attacked.grpc, headers, content if isinstance(content, bytes) else content()) == status
     attacked.answers_right()

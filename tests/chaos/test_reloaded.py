@@ -40,7 +40,7 @@ def weights(
 
 
 def publish(root: Path, number: int, model: Bundle, *, golden_of: Bundle | None = None) -> Path:
-    """Version `number`, not yet seen by anybody."""
+    """Put version `number` in its place, not yet seen by any process."""
     config = model.config.model_dump(exclude={"sha256"}) | {"version": f"v{number}"}
     hidden = root / f".v{number}"
     golden = (golden_of or model).golden
@@ -49,7 +49,7 @@ def publish(root: Path, number: int, model: Bundle, *, golden_of: Bundle | None 
 
 
 def corrupt(folder: Path, number: int) -> None:
-    """In a way that hashes find; every other one is found by its golden sentences only."""
+    """Spoil a version: every other one in a way that hashes find, the rest so that only golden sentences do."""
     file = folder / ("model.onnx", "tokenizer.json", "golden.npz")[number % 3]
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -57,7 +57,7 @@ def corrupt(folder: Path, number: int) -> None:
 
 
 class Caller(threading.Thread):
-    """Calls again and again, and keeps every reply that is not what its version should say."""
+    """A caller that calls again and again, and keeps every reply that isn't what its version should say."""
 
     def __init__(self, target: str, truth: dict[str, bytes], stop: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -83,7 +83,7 @@ class Caller(threading.Thread):
 
 
 def wait_for_answer_of(version: str, callers: list[Caller]) -> None:
-    """Until one of `callers` has heard from it."""
+    """Wait until one of `callers` has an answer of this version."""
     started = time.monotonic()
     while not any(version in caller.versions for caller in callers):
         assert time.monotonic() - started < TIMEOUT_S
@@ -106,7 +106,7 @@ def test_reload_under_load(
     record: Callable[..., None],
     request: pytest.FixtureRequest,
 ) -> None:
-    """A hundred times by SIGHUP, one in five unfit: by its files, or by vectors that aren't PyTorch's."""
+    """SIGHUP comes a hundred times, one in five for an unfit model: by its files, or by vectors not PyTorch's."""
     tokenizer = Tokenizer(weights[0].tokenizer, max_tokens=weights[0].config.max_tokens, source=weights[0].path)
     ids = [tokens.ids for tokens in tokenizer.encode(SENTENCES)]
     rows = [placed(model).run(ids).tobytes() for model in weights]

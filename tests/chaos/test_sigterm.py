@@ -1,4 +1,4 @@
-"""Nothing accepted is lost on SIGTERM: each call is answered, or refused by name; the server exits with 0 within its
+"""Accepted calls are never lost on SIGTERM: each is answered, or refused by name; the server exits with 0 within its
 bound, and at once when it is asked twice.
 """
 
@@ -23,15 +23,15 @@ pytestmark = pytest.mark.chaos
 
 CALLERS, MOST_SENTENCES = 16, 50
 HEAVY_CALLERS, HEAVY_SENTENCES = 48, 300
-"""Of every eighth stop: more than the server can do in the time that gRPC's own shutdown would leave it."""
+"""Load of every eighth stop: more than the server can do in the time that gRPC's own shutdown would leave it."""
 DRAIN_S = 30
 STOP_S = 5
-"""What a stop takes above its drain: the last bytes, and the interpreter's own end."""
+"""Seconds that a stop takes above its drain: the last bytes, and the interpreter's own end."""
 CALLS_BEFORE = 50
 
 
 def call_until_told(target: str, reference: Reference, seed: int, *, most: int) -> Tally:
-    """Until the server says that it stops, or isn't there any more."""
+    """Call until the server says that it stops, or isn't there any more."""
     with Caller(target, reference, seed=seed, most=most) as caller:
         return call_until(caller, lambda kind: kind == OK)
 
@@ -39,7 +39,7 @@ def call_until_told(target: str, reference: Reference, seed: int, *, most: int) 
 def stop_under_load(
     running: Running, reference: Reference, number: int, *, callers: int, most: int
 ) -> tuple[Tally, float]:
-    """SIGTERM amid calls; returns what became of them, and how long the server took to end, with 0."""
+    """Send SIGTERM amid calls; return their tally, and the seconds in which the server ended, with 0."""
     seeds = range(1000 * number, 1000 * number + callers)
     crowd = Crowd([partial(call_until_told, running.target, reference, seed, most=most) for seed in seeds])
     assert eventually(lambda: answered(scrape(running)).get("OK", 0) >= CALLS_BEFORE, within_s=30)
@@ -51,7 +51,7 @@ def stop_under_load(
 
 
 def answers_logged(log: Path) -> int:
-    """Embed calls that the server says it has answered, and that it has let nobody down."""
+    """Number of Embed calls that the server's log has as answered; it must say that it left none unanswered."""
     records = [json.loads(line) for line in log.read_text().splitlines()]
     assert [one["everything_answered"] for one in records if one["event"] == "stopped"] == [True]
     calls = [one for one in records if one["event"] == "request" and one["method"] == "Embed"]
@@ -62,7 +62,7 @@ def answers_logged(log: Path) -> int:
 def test_sigterm_under_load(
     serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None], tmp_path: Path
 ) -> None:
-    """Again and again; each time what the server says it answered is what its callers received."""
+    """Calls that the server counts as answered are those that its callers received, each time."""
     total, longest_s, lost, stops = Tally(), 0.0, 0, form.pick(8, 50)
     for number in range(stops):
         log = tmp_path / f"{number}.log"
@@ -80,7 +80,7 @@ def test_sigterm_under_load(
 
 
 def test_a_second_signal_is_obeyed_at_once(serve: Callable[..., Running], record: Callable[..., None]) -> None:
-    """Whatever still waits."""
+    """A second signal ends the server at once, with calls still waiting."""
     running = serve("--workers", "1")
     with kept_busy(running):
         running.process.send_signal(signal.SIGTERM)

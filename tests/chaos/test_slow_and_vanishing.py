@@ -22,13 +22,13 @@ ROUGH = 24
 OTHERS = 4
 P99_RATIO = 2.0
 GROWTH_MB = 100
-"""What so many answers that nobody takes, and requests that don't end, may hold for as long as they do."""
+"""Memory that so many untaken answers and unended requests may hold for as long as they do."""
 
 
 def test_rough_clients(
     serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]
 ) -> None:
-    """All bad manners at once, beside callers who have none."""
+    """All bad manners come at once, beside callers who have none."""
     seconds = form.pick(9, 120)
     running = serve()
     pid = running.process.pid

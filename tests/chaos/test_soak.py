@@ -22,20 +22,20 @@ pytestmark = pytest.mark.chaos
 CLIENTS = 64
 MOST_SENTENCES = 300
 CALLS_OF_A_LIFE = 12
-"""After about so many calls a client starts again, on a connection of its own."""
+"""Number of calls, about, after which a client starts again on a connection of its own."""
 CANCELLED = 0.1
 """The share of calls that a client gives up."""
 LONG = range(200, 257)
-"""Tokens of the sentences that take most memory: what the warm-up is for."""
+"""Tokens of the sentences that take most memory, which are the warm-up's."""
 GROWTH_PERCENT = 2.0
 SETTLED_PERCENT = 0.5
-"""What may come on top of the most memory so far, and it counts as known."""
+"""Growth over the most memory so far that still counts as known."""
 LOOK_S = 0.25
 EXPECTED = {OK, "CANCELLED", "OVERLOADED"}
 
 
 def live(target: str, reference: Reference, seed: int, stop: threading.Event) -> Tally:
-    """One client's life: requests of 1 to 300 sentences, some given up, and new connections."""
+    """Run one client's life: requests of 1 to 300 sentences, some given up, and new connections."""
     tally = Tally()
     with Caller(target, reference, seed=seed, most=MOST_SENTENCES) as caller:
         while not stop.is_set():
@@ -55,7 +55,7 @@ def live(target: str, reference: Reference, seed: int, stop: threading.Event) ->
 def work(
     running: Running, reference: Reference, over: Callable[[list[float]], bool], *, seed: int
 ) -> tuple[Tally, list[float]]:
-    """Let all clients live until `over` says so of the server's memory, MB, looked at every `LOOK_S`.
+    """Run all clients until `over`, given the server's memory in MB at every `LOOK_S`, returns True.
 
     Returns what they saw, and that memory.
     """
@@ -69,14 +69,15 @@ def work(
 
 
 def after(seconds: float) -> Callable[[list[float]], bool]:
-    """Once it has been looked at for so long."""
+    """Make an `over` that ends the work once the memory has been looked at for so long."""
     return lambda memory: len(memory) >= seconds / LOOK_S
 
 
 def settled(seconds: float, most: float) -> Callable[[list[float]], bool]:
-    """Once it hasn't been larger than before, `most` at first, for so long. A busy machine takes longer to get there.
+    """Make an `over` that ends the work once memory hasn't been larger, `most` at first, for so long.
 
-    A leak never settles, and is let go on after six times as long: what follows the warm-up will show it.
+    A busy machine takes longer to get there. A leak never settles, and is let go on after six times as long: what
+    follows the warm-up will show it.
     """
 
     def over(memory: list[float]) -> bool:
@@ -90,7 +91,7 @@ def settled(seconds: float, most: float) -> Callable[[list[float]], bool]:
 
 
 def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]) -> None:
-    """64 clients of mixed sizes, some of which cancel or start again.
+    """Serve 64 clients of mixed sizes, some of which cancel or start again; memory comes back.
 
     Memory is compared by its peaks: protobuf has malloc hand back what is free after every 10,000 blocks that it frees.
     Resident memory then falls by a twentieth, whenever that is, and climbs again for as long as half a minute.

@@ -24,7 +24,7 @@ from .tampering import read, rehashed, tampered
 
 pytestmark = pytest.mark.chaos
 MOST_S = 10.0
-"""Of one attempt to load."""
+"""Time limit of one attempt to load."""
 FILES = [*HASHED, CONFIG]
 Tampering = Callable[[Path], None]
 
@@ -36,7 +36,7 @@ class Loader:
     process: subprocess.Popen[str]
 
     def load(self, folder: Path) -> str:
-        """`served`, or why not; in time."""
+        """Return `served`, or the error's text, in time."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{folder}\n")
@@ -117,7 +117,7 @@ TAMPERINGS: dict[str, Tampering] = {
 def test_a_tampered_file_is_refused_by_name(
     folder: Path, loader: Loader, record: Callable[..., None], name: str, way: str
 ) -> None:
-    """Whichever it is; the loader goes on to load the next one."""
+    """Each file is refused when it is tampered with, and the loader goes on to load the next one."""
     TAMPERINGS[way](folder / name)
     assert name in loader.load(folder)
     record("tampered files", files=len(FILES), ways=len(TAMPERINGS), lost=0)
@@ -125,7 +125,7 @@ def test_a_tampered_file_is_refused_by_name(
 
 @pytest.mark.parametrize("way", ["a byte in the middle flipped", "huge", "a link out of the folder", "a pipe"])
 def test_a_server_says_so_in_one_line_and_exits(folder: Path, way: str) -> None:
-    """By the command line, as an operator sees it."""
+    """The command line ends with one line, as an operator sees it."""
     TAMPERINGS[way](folder / MODEL)
     command = [BOTHENDS, "serve", "--port", "0", "--http-port", "0", "--bundle", folder]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -135,7 +135,7 @@ def test_a_server_says_so_in_one_line_and_exits(folder: Path, way: str) -> None:
 
 @pytest.mark.parametrize("name", HASHED)
 def test_a_file_of_another_bundle_is_refused(folder: Path, another: Path, loader: Loader, name: str) -> None:
-    """By its hash; and where that was made to fit, by what it computes. Another card changes nothing that is served."""
+    """Another bundle's file is refused by its hash; and where that was made to fit, by what it computes."""
     shutil.copy(another / name, folder / name)
     files = read(folder)
     if name == TOKENIZER:  # of the same vocabulary, but for a word
@@ -151,7 +151,7 @@ def test_a_file_of_another_bundle_is_refused(folder: Path, another: Path, loader
 
 
 def test_a_link_to_the_folder_is_followed(folder: Path, loader: Loader, tmp_path: Path) -> None:
-    """Versions are switched so."""
+    """Links to a folder are followed: versions are switched so."""
     (tmp_path / "current").symlink_to(folder)
     assert loader.load(tmp_path / "current") == "served"
 
@@ -159,7 +159,7 @@ def test_a_link_to_the_folder_is_followed(folder: Path, loader: Loader, tmp_path
 def test_tampering_with_right_hashes_crashes_nothing(
     toy_bundle: Bundle, loader: Loader, tmp_path: Path, form: Form, record: Callable[..., None]
 ) -> None:
-    """Bytes damaged, and graphs twisted out of the operators that are let through: refused, or served and finite."""
+    """Damaged bytes, and graphs twisted out of the allowed operators, are refused, or served and finite."""
     chance, files = random.Random(7), read(toy_bundle.path)
     folder = tmp_path / "tampered"
     folder.mkdir()

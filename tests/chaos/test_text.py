@@ -22,7 +22,7 @@ pytestmark = pytest.mark.chaos
 CHARS = 1_000_000
 _TOGETHER = 100
 MOST_S = 10.0
-"""Of one sentence, on a busy machine: far from linear time, and nearer still to the hours of a square."""
+"""Time limit of one sentence, on a busy machine: far from linear time, and farther from the hours of a square."""
 MOST_GROWTH_MB = 1500
 """The tokenizer takes about a kilobyte a character, one sentence at a time."""
 CATEGORIES = "Cc Cf Cn Co Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs"
@@ -41,13 +41,13 @@ def attacked() -> Iterator[Victim]:
 
 @pytest.fixture(scope="module")
 def tally() -> Tally:
-    """Of all categories together."""
+    """Counts of all categories together."""
     return Counter()
 
 
 @pytest.fixture(scope="module")
 def seconds() -> dict[str, float]:
-    """What each specimen took."""
+    """Seconds that each specimen took."""
     return {}
 
 
@@ -58,7 +58,7 @@ def client(attacked: Victim) -> Iterator[Client]:
 
 
 def outcomes(client: Client, sentences: Sequence[str]) -> list[Outcome]:
-    """What becomes of each, all in one call as far as they can be."""
+    """Outcome of each sentence, all in one call as far as they can be."""
     found: list[Outcome] = [None] * len(sentences)
     left = list(range(len(sentences)))
     while left:
@@ -75,7 +75,7 @@ def outcomes(client: Client, sentences: Sequence[str]) -> list[Outcome]:
 
 
 def of_category(category: str, form: Form) -> Iterator[str]:
-    """Sentences that hold every code point of a category; in the short form a sample of those without a meaning."""
+    """Make sentences that hold a category's every code point; in the short form a sample of those without a meaning."""
     step = form.pick(37, 1) if category in ("Cn", "Co") else 1
     points = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == category][::step]
     most = form.pick(160, 40)
@@ -87,7 +87,7 @@ def of_category(category: str, form: Form) -> Iterator[str]:
 def test_every_code_point_is_embedded_or_refused(
     attacked: Victim, client: Client, tally: Tally, form: Form, record: Callable[..., None], category: str
 ) -> None:
-    """By itself it may be refused; beside words, and in the long form within them, it never is."""
+    """A code point by itself may be refused; beside words, and in the long form within them, it never is."""
     bare = list(of_category(category, form))
     beside = [f"dragons {text} guitar" for text in bare]
     within = ["a" + "b".join(text) + "c" for text in form.pick([], bare)]
@@ -131,7 +131,7 @@ SPECIMENS = {
 def test_a_million_of_one_thing_does_not_take_long(
     client: Client, attacked: Victim, seconds: dict[str, float], record: Callable[..., None], specimen: str
 ) -> None:
-    """An embedding or a refusal, and the same again beside another sentence."""
+    """A million of one thing has an embedding or a refusal, and the same again beside another sentence."""
     text = SPECIMENS[specimen]
     began = time.monotonic()
     first = outcomes(client, [text])
@@ -152,7 +152,7 @@ def test_a_million_of_one_thing_does_not_take_long(
 
 
 def test_one_past_the_limit_is_refused_by_index(client: Client) -> None:
-    """At the limit it is embedded."""
+    """A sentence at the limit is embedded, one past it is refused."""
     assert outcomes(client, ["x" * CHARS, "y" * (CHARS + 1)])[0] is not None
     with pytest.raises(SentenceError, match=rf"sentences\[1\] has {CHARS + 1} characters"):
         client.encode(["x", "y" * (CHARS + 1)])
@@ -161,7 +161,7 @@ def test_one_past_the_limit_is_refused_by_index(client: Client) -> None:
 def test_bytes_that_are_no_unicode_are_invalid_argument(
     attacked: Victim, form: Form, record: Callable[..., None]
 ) -> None:
-    """Every lone surrogate, and the classic ways to write what may not be written; the client refuses them unsent."""
+    """Lone surrogates and the classic forbidden encodings are refused; the client refuses them unsent."""
     surrogates = [chr(code).encode("utf-8", "surrogatepass") for code in range(0xD800, 0xE000, form.pick(8, 1))]
     classics = [
         b"\xc0\x80",

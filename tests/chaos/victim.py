@@ -1,4 +1,4 @@
-"""A real server that is attacked, watched from outside: does it live, does it answer right, how much memory has it?"""
+"""A real server that is attacked, watched from outside: its life, its answers, its memory."""
 
 import re
 import subprocess
@@ -15,12 +15,12 @@ from tests.support.serving import Running, finish, start
 
 SENTENCES = ["there will be dragons", "dragons will be there", "a man plays the guitar"]
 TIMEOUT_S = 10.0
-"""What a good client gives a server under attack."""
+"""Time that a good client gives a server under attack."""
 
 
 @dataclass
 class Victim:
-    """A server in a process of its own, and what it answered before anybody attacked it."""
+    """A server in a process of its own, and its answer from before any attack."""
 
     process: subprocess.Popen[str]
     grpc: tuple[str, int]
@@ -28,10 +28,10 @@ class Victim:
     reference: bytes
     resident_mb: float
     slowest_s: float = 0.0
-    """Of the good client's answers."""
+    """Slowest of the good client's answers."""
 
     def answers_right(self) -> None:
-        """A good client on a connection of its own gets the same bytes as ever, if need be at the time it was told."""
+        """Assert that a good client on its own connection gets the bytes as ever, if need be when the server said."""
         assert self.process.poll() is None, "the server is gone"
         began = time.monotonic()
         with Client("{}:{}".format(*self.grpc), timeout_s=TIMEOUT_S) as client:
@@ -54,13 +54,13 @@ class Victim:
 
     @property
     def growth_mb(self) -> float:
-        """How much more memory it has than before, or had at the worst moment."""
+        """Growth of its memory since before the attack, at the worst moment."""
         return self.resident("VmHWM") - self.resident_mb
 
 
 @contextmanager
 def victim(*flags: str) -> Iterator[Victim]:
-    """Start one, and end it however the attack went."""
+    """Start a server, and end it however the attack went."""
     with tempfile.NamedTemporaryFile() as log:  # gRPC's core logs some of what it is sent, as it came
         running = start(*flags, log=Path(log.name))
         try:
@@ -70,7 +70,7 @@ def victim(*flags: str) -> Iterator[Victim]:
 
 
 def _prepared(running: Running) -> Victim:
-    """With what is right for it, asked before anything is done to it."""
+    """Make a Victim, with the answer that is right for it, asked before anything is done to it."""
     with Client(running.target) as client:
         reference = client.encode(SENTENCES).tobytes()
     host, _, port = running.target.rpartition(":")

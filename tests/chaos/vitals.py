@@ -1,4 +1,4 @@
-"""A server's process to numbers: memory, threads, open files, and what its own metrics say."""
+"""A server's process to numbers: memory, threads, open files, and its own metrics."""
 
 import re
 import urllib.error
@@ -17,7 +17,7 @@ QUEUE = ("bothends_queue_requests", "bothends_queue_sentences", "bothends_queue_
 
 @dataclass(frozen=True)
 class Vitals:
-    """What a process holds."""
+    """Resources that a process holds."""
 
     rss_mb: float
     threads: int
@@ -25,12 +25,12 @@ class Vitals:
 
 
 def thread_names(pid: int) -> Counter[str]:
-    """How many threads of a process have each name: gRPC's pools name theirs, Python's have the program's."""
+    """Count a process's threads by name: gRPC's pools name theirs, Python's have the program's."""
     return Counter((task / "comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir())
 
 
 def vitals(pid: int) -> Vitals:
-    """Of a process, now."""
+    """Read a process's resources now."""
     process = Path(f"/proc/{pid}")
     resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
     assert resident is not None
@@ -42,7 +42,7 @@ def _count(folder: Path) -> int:
 
 
 def scrape(running: Running) -> dict[str, float]:
-    """A server's metrics; one with labels has their values behind it: `bothends_requests_total Embed OK`."""
+    """Read a server's metrics; one with labels has their values behind it: `bothends_requests_total Embed OK`."""
     with urllib.request.urlopen(f"{running.http}/metrics", timeout=20) as page:
         families = list(text_string_to_metric_families(page.read().decode()))
     samples = (sample for family in families for sample in family.samples)
@@ -62,13 +62,13 @@ def answered(metrics: dict[str, float]) -> dict[str, int]:
 
 
 def is_at_rest(running: Running) -> bool:
-    """Nothing waits."""
+    """Return True if no request waits."""
     metrics = scrape(running)
     return not any(metrics[name] for name in QUEUE)
 
 
 def is_ready(running: Running) -> bool:
-    """What /readyz says."""
+    """Return True if /readyz says so."""
     try:
         with urllib.request.urlopen(f"{running.http}/readyz", timeout=10):
             return True

@@ -1,4 +1,4 @@
-"""Asks a server by Haystack's OpenAI embedders, and prints what it got as JSON. Arguments: URL; sentences on stdin."""
+"""Embeddings by Haystack's OpenAI embedders, printed as JSON. Arguments: URL; sentences on stdin."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Asks a server by LangChain's OpenAIEmbeddings, and prints what it got as JSON. Arguments: URL; sentences on stdin."""
+"""Embeddings by LangChain's OpenAIEmbeddings, printed as JSON. Arguments: URL; sentences on stdin."""
 
 import asyncio
 import json

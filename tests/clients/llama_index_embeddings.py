@@ -1,4 +1,4 @@
-"""Asks a server by LlamaIndex's OpenAILikeEmbedding; prints what it got as JSON. Arguments: URL; sentences on stdin."""
+"""Embeddings by LlamaIndex's OpenAILikeEmbedding, printed as JSON. Arguments: URL; sentences on stdin."""
 
 import asyncio
 import json

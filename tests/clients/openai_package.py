@@ -1,4 +1,4 @@
-"""Asks a server by OpenAI's own package, and prints what it saw as JSON. Arguments: URL; sentences and ids on stdin."""
+"""Embeddings and errors by OpenAI's own package, printed as JSON. Arguments: URL; sentences and ids on stdin."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ def vectors(answer: openai.types.CreateEmbeddingResponse) -> list[list[float]]:
 
 
 def problem(ask: Callable[[], object]) -> dict[str, Any]:
-    """The class of what it raises, and what that says."""
+    """The class of the error that it raises, and its fields."""
     try:
         ask()
     except openai.APIStatusError as error:

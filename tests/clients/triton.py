@@ -1,4 +1,4 @@
-"""Calls a server with tritonclient, as its users write it: `python triton.py HOST:PORT`; sentences come as JSON.
+"""Calls of a server with tritonclient, as its users write it: `python triton.py HOST:PORT`; sentences come as JSON.
 
 Prints what it saw as JSON, vectors as hexadecimal. A key, where the server asks for one, is in BOTHENDS_API_KEY.
 """
@@ -22,7 +22,7 @@ OPTIONS = {"normalize": True, "dimensions": 128, "truncation": "end"}
 
 
 def tensor(sentences: list[str]) -> triton.InferInput:
-    """One text a row."""
+    """Make the input: one text a row."""
     texts = np.array([[sentence.encode()] for sentence in sentences], dtype=np.object_)
     made = triton.InferInput("text", list(texts.shape), "BYTES")
     made.set_data_from_numpy(texts)
@@ -30,7 +30,7 @@ def tensor(sentences: list[str]) -> triton.InferInput:
 
 
 def seen(result: triton.InferResult) -> dict[str, Any]:
-    """What a response holds."""
+    """The contents of a response."""
     rows = result.as_numpy("embedding")
     others = (result.as_numpy(name) for name in ("token_count", "truncated"))
     token_count, truncated = (None if found is None else found.tolist() for found in others)
@@ -46,7 +46,7 @@ def seen(result: triton.InferResult) -> dict[str, Any]:
 
 
 def several_at_once(client: triton.InferenceServerClient, sentences: list[str]) -> list[dict[str, Any]]:
-    """One call a sentence, all under way together; answers in the sentences' order."""
+    """Make one call a sentence, all under way together; answers are in the sentences' order."""
     answers: queue.Queue[tuple[int, Any, Any]] = queue.Queue()
     for place, sentence in enumerate(sentences):
         client.async_infer(
@@ -61,7 +61,7 @@ def several_at_once(client: triton.InferenceServerClient, sentences: list[str]) 
 
 
 def refused(client: triton.InferenceServerClient, *, model: str = MODEL, **options: Any) -> tuple[str, str]:
-    """Status and text of a call that fails."""
+    """Make a call that fails: status and text."""
     inputs = options.pop("inputs", None) or [tensor(["a"])]
     try:
         client.infer(model, inputs, headers=HEADERS, **options)
@@ -71,14 +71,14 @@ def refused(client: triton.InferenceServerClient, *, model: str = MODEL, **optio
 
 
 def numbers() -> triton.InferInput:
-    """What this model doesn't read."""
+    """Make an input of numbers, which this model doesn't read."""
     made = triton.InferInput("text", [1, 1], "FP32")
     made.set_data_from_numpy(np.zeros((1, 1), np.float32))
     return made
 
 
 async def suspended(target: str, sentences: list[str]) -> dict[str, Any]:
-    """The same by asyncio."""
+    """Make the same call by asyncio."""
     async with aio.InferenceServerClient(target) as client:
         assert await client.is_server_ready()
         return seen(await client.infer(MODEL, [tensor(sentences)], headers=HEADERS))

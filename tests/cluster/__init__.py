@@ -1,1 +1,1 @@
-"""Ray Serve and Ray Data, really started: `make ray-test`."""
+"""Tests of Ray Serve and Ray Data, really started: `make ray-test`."""

@@ -1,4 +1,4 @@
-"""What tests of Ray have in common: they run apart, with loopback only (`make ray-test`)."""
+"""Isolation of the tests of Ray: they run apart, with loopback only (`make ray-test`)."""
 
 import socket
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def _apart() -> None:
-    """Ray listens on every interface: it isn't started where there is one that others reach."""
+    """Fail where there is an interface that others reach: Ray listens on every one."""
     others = [name for _, name in socket.if_nameindex() if name != "lo"]
     if others:
         pytest.fail(f"this network has {', '.join(others)}: run these by make ray-test, which has loopback only")

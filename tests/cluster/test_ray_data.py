@@ -1,4 +1,4 @@
-"""Files by Ray Data: the bytes of a run of one file, through kills, full disks, and nodes that lack something."""
+"""Files by Ray Data: the bytes of a run of one file, through kills, full disks, and nodes that lack a part."""
 
 import gzip
 import importlib.util
@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,25 +20,26 @@ from tests.bulk import files
 from tests.bulk.conftest import Embed, embed, environment, lines, start, write_lines  # noqa: F401  a fixture
 from tests.bulk.files import committed
 from tests.bulk.test_progress import shown
+from tests.support.until import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
 RAY = Path(sys.executable).parent / "ray"
 SPOKEN = "guitar"
-"""Stands in many sentences, and in nothing that anybody logs."""
+"""A word of many sentences that must stand in no log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A running one."""
+    """A running cluster."""
 
     address: str
     folder: Path
-    """What Ray writes, its logs too."""
+    """Folder of Ray's files, its logs too."""
 
 
 def node(*flags: str, cpus: int = 2, **variables: str) -> "subprocess.Popen[bytes]":
-    """A node that ends with the process that is given."""
+    """Start a node that ends with this process."""
     quiet = ["--disable-usage-stats", f"--num-cpus={cpus}", "--object-store-memory=80000000", "--block"]
     command = [RAY, "start", *flags, "--node-ip-address=127.0.0.1", *quiet]
     nowhere = subprocess.DEVNULL
@@ -53,7 +53,7 @@ def finish(process: "subprocess.Popen[bytes]") -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _token() -> Iterator[None]:
-    """Of these clusters alone, whatever this machine has."""
+    """Give these clusters a token of their own, whatever this machine has."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_AUTH_MODE", "token")
         patched.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -68,11 +68,8 @@ def cluster(_token: None) -> Iterator[Cluster]:
         port = free.getsockname()[1]
     folder = Path(f"/tmp/ray-test-{port}")  # noqa: S108  sockets' names can't be long
     process = node("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
-    until = time.monotonic() + 60
-    while not list(folder.glob("session_latest/sockets/raylet*")):
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    until(lambda: process.poll() is not None or list(folder.glob("session_latest/sockets/raylet*")))
+    assert process.poll() is None
     yield Cluster(f"127.0.0.1:{port}", folder)
     finish(process)
     shutil.rmtree(folder, ignore_errors=True)
@@ -83,7 +80,7 @@ def by_ray(cluster: Cluster | None = None) -> list[object]:
 
 
 def write_many(folder: Path) -> Path:
-    """Files of each format, in folders, with bad rows; one is no Parquet, one ends in the middle, one isn't known."""
+    """Write files of each format, in folders, with bad rows; one no Parquet, one cut short, one of no known format."""
     (folder / "below").mkdir(parents=True)
     texts = lines(3000)
     texts[7], texts[8], texts[2999] = "", "\x00", " "
@@ -105,7 +102,7 @@ def test_the_same_bytes_as_one_file_after_another(
     tmp_path: Path,
     output: str,
 ) -> None:
-    """And of the same bad rows; files that can't be read are named, the others are done, and so is the exit code."""
+    """Bytes and bad rows are the same; unreadable files are named, the others done; so is the exit code."""
     source, made = write_many(tmp_path / "in"), tmp_path / "out"
     asked = ["--column", "text", "--normalize", "--encoding", "int8"]
     flags = ["--input", source, "--output", made, "--output-format", output, *asked, *by_ray(cluster)]
@@ -143,9 +140,8 @@ def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None
         return {name: committed(made / f"{name}.parquet") for name in names}
 
     with start(*flags, stderr=subprocess.DEVNULL) as process:
-        while max(begun().values()) < 4096:
-            assert process.poll() is None
-            time.sleep(0.002)
+        until(lambda: process.poll() is not None or max(begun().values()) >= 4096)
+        assert process.poll() is None
         process.kill()
     left = begun()
     assert any(0 < each < rows for each in left.values()), "it was done before it could be killed"
@@ -165,7 +161,7 @@ def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None
 
 
 def test_a_full_disk(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
-    """Names the file; the one that was whole stays so, and with room the same command does the rest."""
+    """A full disk's error names the file; a whole one stays so, and with room the same command does the rest."""
     folder, disk = tmp_path / "in", tmp_path / "disk"
     folder.mkdir(), disk.mkdir()
     write_lines(folder / "small.txt", lines(1000))
@@ -191,7 +187,7 @@ def test_a_full_disk(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  #
 
 
 def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
-    """Is one line that names the node, and nothing is written: a bundle that it can't read, another bothends."""
+    """An error of one line names the node, and no file is written: an unreadable bundle, another bothends."""
     folder, made, name = tmp_path / "in", tmp_path / "out", socket.gethostname()
     folder.mkdir()
     for each in range(8):
@@ -210,9 +206,14 @@ def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> No
     path = f"{stub.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     other = node(f"--address={cluster.address}", cpus=3, PYTHONPATH=path)
     try:
-        until, said = time.monotonic() + 60, "no node"
-        while "no node" in said and time.monotonic() < until:  # until it has joined
+        said = ""
+
+        def has_joined() -> bool:
+            nonlocal said
             said = embed(*flags, "--workers", 3, code=None).stderr  # only that one has so many CPUs
+            return "no node" not in said
+
+        until(has_joined)
     finally:
         finish(other)
     assert re.fullmatch(f"Error: node {name}: bothends is 9.9 there, and [0-9.]+ where the command runs\n", said), said
@@ -225,7 +226,7 @@ def test_from_and_to_an_object_store(
     embed: Embed,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    """The same bytes by S3, of a pattern; bad rows too, and nothing else is left there."""
+    """The same bytes come by S3, of a pattern, and bad rows too; no other object is left there."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", 0)
@@ -255,7 +256,7 @@ def test_from_and_to_an_object_store(
 
 
 def test_a_terminal_is_shown_how_far_it_is(toy_bundle: Bundle, cluster: Cluster, tmp_path: Path) -> None:
-    """Files, rows and their rate, on one line, up to the end."""
+    """Files, rows and their rate are on one line, up to the end."""
     source = write_lines(tmp_path / "in.txt", lines(20_000))
     flags = ["--input", source, "--output", tmp_path / "out", "--bundle", toy_bundle.path, "--device", "cpu"]
     said = shown(*flags, *by_ray(cluster))
@@ -264,7 +265,7 @@ def test_a_terminal_is_shown_how_far_it_is(toy_bundle: Bundle, cluster: Cluster,
 
 
 def test_ray_has_logged_no_sentence(cluster: Cluster) -> None:
-    """Of all the runs before: Ray logs what actors print and raise."""
+    """Logs of all the runs before hold no sentence: Ray logs what actors print and raise."""
     logs = [path for path in cluster.folder.rglob("*") if path.is_file() and path.suffix in (".log", ".err", ".out")]
     assert len(logs) > 10
     for path in logs:

@@ -20,14 +20,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was measured on the way."""
+    """Print all figures."""
     for name, value in config.stash[FIGURES].items():
         terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session")
 def figures(pytestconfig: pytest.Config) -> dict[str, str]:
-    """Where tests put what they measured; printed at the end."""
+    """Figures that tests measured, by name; printed at the end."""
     return pytestconfig.stash[FIGURES]
 
 
@@ -74,18 +74,18 @@ def other(stack: Stack) -> Iterator[Callable[..., Stack]]:
 
 
 def seconds_to_healthy(container: str) -> float:
-    """From a container's start to the end of the first health check that passed."""
+    """Seconds from a container's start to the end of the first health check that passed."""
     state = inspect(container)["State"]
     passed = next(check["End"] for check in state["Health"]["Log"] if check["ExitCode"] == 0)
     return (moment(passed) - moment(state["StartedAt"])).total_seconds()
 
 
 def moment(text: str) -> datetime:
-    """The engine's nanoseconds are more than Python reads."""
+    """Parse a time of the engine, whose nanoseconds are more than Python reads."""
     return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00")
 
 
 def size_without_base(image: str, base: str) -> int:
-    """What an image adds to its base, bytes."""
+    """Bytes that an image adds to its base."""
     whole, below = docker("image", "inspect", "--format", "{{.Size}}", image, base).split()
     return int(whole) - int(below)

@@ -1,4 +1,4 @@
-"""One compose project of a name of its own on ports of its own: up, looked at, and gone again.
+"""One compose project of a name of its own on ports of its own: started, asked, and removed.
 
 Knows how to ask the engine; what ought to be true stands in the tests.
 """
@@ -15,7 +15,7 @@ ENGINE = {name: value for name, value in os.environ.items() if name in {"PATH", 
 
 
 def docker(*arguments: str, check: bool = True, environment: dict[str, str] | None = None) -> str:
-    """What a docker command prints on standard output."""
+    """Run a docker command, and return its standard output."""
     done = subprocess.run(
         ["docker", *arguments],  # noqa: S607  where the engine's client is, is the machine's business
         **{"cwd": ROOT, "env": ENGINE | (environment or {}), "capture_output": True, "text": True, "timeout": 570},
@@ -38,22 +38,22 @@ class Stack:
         self.environment = ports | images | environment
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        """What `docker compose …` prints on standard output."""
+        """Run `docker compose …`, and return its standard output."""
         command = ("compose", "--project-name", self.project, "--env-file", os.devnull, "--progress", "quiet")
         return docker(*command, *arguments, check=check, environment=self.environment)
 
     def up(self, *arguments: str) -> None:
-        """Bring it up and wait until it is healthy. Raises RuntimeError where it doesn't become so."""
+        """Start it and wait until it is healthy. Raises RuntimeError where it doesn't become so."""
         self.compose("up", "--detach", "--wait", "--wait-timeout", "180", *arguments)
 
     def remove(self, *, images: bool) -> None:
-        """Leave nothing behind but the engine's build cache."""
+        """Remove all but the engine's build cache."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
         if images:
             docker("image", "rm", "--force", self.environment["EMBEDDER_IMAGE"], self.environment["GATEWAY_IMAGE"])
 
     def address(self, service: str, port: int) -> str:
-        """host:port where a service's port is published."""
+        """Find host:port where a service's port is published."""
         return self.compose("port", service, str(port)).strip()
 
     def containers(self, service: str) -> list[str]:
@@ -62,23 +62,23 @@ class Stack:
 
 
 def inspect(container: str) -> dict[str, Any]:
-    """All that the engine knows of a container."""
+    """Read all that the engine knows of a container."""
     (found,) = json.loads(docker("container", "inspect", container))
     return dict(found)
 
 
 def run_inside(container: str, *command: str) -> str:
-    """What a command prints inside of a container. Raises RuntimeError where it fails."""
+    """Run a command inside of a container, and return its output. Raises RuntimeError where it fails."""
     return docker("exec", container, *command)
 
 
 def python_inside(container: str, code: str) -> str:
-    """What Python code prints inside of an embedder."""
+    """Run Python code inside of an embedder, and return its output."""
     return run_inside(container, "python", "-c", code).strip()
 
 
 def metrics(embedder: str) -> list[str]:
-    """The lines of an embedder's own metrics page."""
+    """Lines of an embedder's own metrics page."""
     code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/metrics').read().decode())"
     return python_inside(embedder, code).splitlines()
 
@@ -89,6 +89,6 @@ def metric(embedder: str, line: str) -> float:
 
 
 def provider(embedder: str) -> str:
-    """What computes in an embedder, as its metrics page says."""
+    """Name of the engine in an embedder, as its metrics page has it."""
     (line,) = [row for row in metrics(embedder) if row.startswith("bothends_model_info{")]
     return line.partition('provider="')[2].partition('"')[0]

@@ -15,14 +15,14 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
 
 def folder(bundle: Bundle, path: Path) -> Path:
-    """A copy that everyone may read, as a container's user must."""
+    """A copy of the packaged bundle that everyone may read, as a container's user must."""
     shutil.copytree(bundle.path, path)
     path.chmod(0o755)
     return path
 
 
 def test_an_own_bundle_is_served(other: Callable[..., Stack], toy_bundle: Bundle, tmp_path: Path) -> None:
-    """By one variable."""
+    """One variable has another bundle served."""
     project = other(BUNDLE=str(folder(toy_bundle, tmp_path / "toy")))
     project.up("embedder", "gateway")
     with Client(project.address("gateway", 50051)) as client:
@@ -32,7 +32,7 @@ def test_an_own_bundle_is_served(other: Callable[..., Stack], toy_bundle: Bundle
 def test_a_wrong_bundle_fails_the_start_and_says_why(
     other: Callable[..., Stack], toy_bundle: Bundle, tmp_path: Path
 ) -> None:
-    """`up --wait` ends with an error, soon, and the log has one readable line."""
+    """An error ends `up --wait`, soon, and the log has one readable line."""
     path = folder(toy_bundle, tmp_path / "changed")
     with (path / "model.onnx").open("ab") as model:
         model.write(b"\x00")
@@ -45,7 +45,7 @@ def test_a_wrong_bundle_fails_the_start_and_says_why(
 
 
 def test_a_missing_bundle_is_named(other: Callable[..., Stack], tmp_path: Path) -> None:
-    """And not made up as an empty folder."""
+    """A path that isn't there is said to be missing, and not made up as an empty folder."""
     missing = tmp_path / "mistyped"
     with pytest.raises(RuntimeError, match=f"path does not exist: {missing}"):
         other(BUNDLE=str(missing)).up("embedder")

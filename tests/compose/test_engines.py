@@ -1,4 +1,4 @@
-"""What computes in a container: the native engine that the image was built with, or what the environment says."""
+"""Engines in a container: the native one that the image was built with, or the one that the environment names."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
 
 def test_the_native_engine_serves_by_itself(stack: Stack) -> None:
-    """In float32, at a level that this very processor has."""
+    """The native engine serves in float32, at a level that this very processor has."""
     (embedder,) = stack.containers("embedder")
     assert re.fullmatch("native/(avx512|avx2|portable)/float32", provider(embedder))
 
@@ -26,7 +26,7 @@ def test_the_native_engine_serves_by_itself(stack: Stack) -> None:
 def test_the_environment_chooses_another(
     other: Callable[..., Stack], environment: dict[str, str], expected: str
 ) -> None:
-    """And it gets healthy: it passes the self-test of its precision."""
+    """Another engine gets healthy: it passes the self-test of its precision."""
     project = other(**environment)
     project.up("embedder")
     (embedder,) = project.containers("embedder")

@@ -1,4 +1,4 @@
-"""What is in the image, and what its containers may do."""
+"""Contents of the image, and rights of its containers."""
 
 import re
 
@@ -19,7 +19,7 @@ def test_the_image_is_small(stack: Stack, figures: dict[str, str]) -> None:
 
 
 def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
-    """No torch and no onnx, no pip and no compiler, no tests of others' packages; bytecode, which can't come later."""
+    """No torch, onnx, pip, compiler or others' tests are in it; bytecode is, which can't come later."""
     (embedder,) = stack.containers("embedder")
     code = (
         "import importlib.util, pathlib, shutil, sys; root = pathlib.Path(sys.prefix);"
@@ -32,7 +32,7 @@ def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
 
 
 def test_the_image_tells_no_secret(stack: Stack) -> None:
-    """Neither the commands that made it nor what they left behind: no shell's history, no environment file, no key."""
+    """No history, environment file or key is in it: neither the build's commands nor what they left behind."""
     made_by = docker(
         "image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", stack.environment["EMBEDDER_IMAGE"]
     )
@@ -49,13 +49,13 @@ def test_the_image_tells_no_secret(stack: Stack) -> None:
 
 
 def test_it_is_healthy_soon(stack: Stack) -> None:
-    """Loaded, proved and asked for its health within seconds."""
+    """A container is loaded, proved and asked for its health within seconds."""
     (embedder,) = stack.containers("embedder")
     assert seconds_to_healthy(embedder) < 30
 
 
 def test_its_logs_warn_of_nothing(stack: Stack) -> None:
-    """A read-only root, no home and no privileges are no trouble; nothing tries to report usage to its maker."""
+    """A read-only root, no home and no privileges are no trouble; no package tries to report usage to its maker."""
     log = stack.compose("logs", "--no-log-prefix", "embedder")
     assert "golden sentences are within" in log
     for word in ("WARNING", "telemetry", "Traceback", "Error"):
@@ -64,7 +64,7 @@ def test_its_logs_warn_of_nothing(stack: Stack) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_container_may_do_nothing_that_it_need_not(stack: Stack, service: str) -> None:
-    """No root, no capability, no way to new ones, no writing but in its volumes, no more than its share."""
+    """No root, no capability, no way to new ones, no writing but in its volumes, and no more than its share."""
     (container,) = stack.containers(service)
     status = dict(line.split(":", 1) for line in run_inside(container, "cat", "/proc/1/status").splitlines())
     assert "0" not in status["Uid"].split()

@@ -29,7 +29,7 @@ ANSWERED = 'bothends_requests_total{code="OK",method="Embed"}'
 SENTENCES = [f"dragon number {number} sings" + " and sings" * (number % 20) for number in range(300)]
 SAME = ["the same words"]
 LONG = EmbedRequest(sentences=["word " * 250] * 1000)
-"""Some seconds of work in one request, where a Client would send several."""
+"""A request of some seconds of work, where a Client would send several."""
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_gateway_passes_http_but_not_what_watches(stack: Stack, client: Clie
 
 
 def test_who_no_longer_waits_frees_the_embedder(other: Callable[..., Stack]) -> None:
-    """Calls that are cancelled end their work behind the gateway too, and at once: it would take many seconds."""
+    """Cancelled calls end their work behind the gateway too, at once: it would take many seconds."""
     project = other(BOTHENDS_MAX_QUEUE_TOKENS="10000000")
     project.up("embedder", "gateway")
     (embedder,) = project.containers("embedder")
@@ -114,7 +114,7 @@ def test_grafana_is_up_and_sees_what_is_provisioned(stack: Stack) -> None:
 
 
 class Callers:
-    """Eight clients that ask for the same words until they are told no; every answer is checked."""
+    """Eight clients that ask for the same words until they are refused; every answer is checked."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -151,7 +151,7 @@ class Callers:
 
 
 def in_flight(channel: grpc.Channel, embedder: str) -> grpc.Future:
-    """The answer to a long request of which much still waits. It is asked again if it was answered before."""
+    """Answer to a long request of which much still waits. It is asked again if it was answered before."""
     for _ in range(50):
         answer = EmbeddingServiceStub(channel).Embed.future(LONG, timeout=100)
         while not answer.done():
@@ -162,7 +162,7 @@ def in_flight(channel: grpc.Channel, embedder: str) -> grpc.Future:
 
 @pytest.mark.parametrize("services", [("embedder",), ("gateway", "embedder")], ids="+".join)
 def test_stopping_under_load_loses_nothing_accepted(stack: Stack, services: tuple[str, ...]) -> None:
-    """A long request in flight is answered in full; callers see right answers, then a refusal; all exit with 0."""
+    """A long request in flight is answered in full; callers get right answers, then a refusal; all exit with 0."""
     target = stack.address("gateway", 50051)
     (embedder,) = stack.containers("embedder")
 
@@ -209,7 +209,7 @@ def test_replicas_share_the_load_and_one_may_go(stack: Stack, client: Client) ->
 
 
 def test_an_upgrade_interrupts_nobody(stack: Stack) -> None:
-    """As docs/deploy.md does it: a new replica beside the old one, then the old one goes. Here a setting changes."""
+    """Steps of docs/deploy.md: a new replica beside the old one, then the old one goes. Here a setting changes."""
     (old,) = stack.containers("embedder")
     with Callers(stack.address("gateway", 50051)) as callers:
         stack.environment["BOTHENDS_LOG_LEVEL"] = "debug"

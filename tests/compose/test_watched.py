@@ -12,6 +12,7 @@ import pytest
 
 from bothends import Client
 from tests.conftest import WORDS
+from tests.support.until import eventually
 from tests.support.watching import ON_A_GPU, Prometheus, Query, metrics_in, queries
 
 from .stack import Stack
@@ -23,7 +24,7 @@ CALLERS = 2
 
 
 def call(target: str, seed: int, until: float) -> list[float]:
-    """Lists of unlike sentences until a time of `time.monotonic`; the seconds that each took."""
+    """Embed lists of unlike sentences until a time of `time.monotonic`; return the seconds that each took."""
     random, seconds = np.random.default_rng(seed), []
     with Client(target) as client:
         while time.monotonic() < until:
@@ -42,7 +43,7 @@ def prometheus(stack: Stack) -> Iterator[Prometheus]:
 
 @pytest.fixture(scope="module")
 def seconds(stack: Stack, prometheus: Prometheus) -> list[float]:
-    """What the callers' requests took, once the last of them have been scraped."""
+    """Seconds of each of the callers' requests, once the last of them have been scraped."""
     target, until = stack.address("gateway", 50051), time.monotonic() + LOAD_S
     with ThreadPoolExecutor(CALLERS) as pool:
         calls = [pool.submit(call, target, seed, until) for seed in range(CALLERS)]
@@ -51,7 +52,7 @@ def seconds(stack: Stack, prometheus: Prometheus) -> list[float]:
 
 
 def test_every_panel_shows_something(prometheus: Prometheus, seconds: list[float]) -> None:
-    """All queries of all dashboards, but for what only a GPU has and for alerts that happen not to fire."""
+    """Every query of every dashboard finds values, but for a GPU's own and alerts that happen not to fire."""
     assert seconds
 
     def is_shown(query: Query) -> bool:
@@ -64,7 +65,7 @@ def test_every_panel_shows_something(prometheus: Prometheus, seconds: list[float
 
 @pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
 def test_quantiles_are_those_of_the_callers(prometheus: Prometheus, seconds: list[float], quantile: float) -> None:
-    """Within a bucket: the callers' own hold the way through the gateway too."""
+    """Quantiles agree within a bucket: the callers' own times hold the way through the gateway too."""
     buckets = 'rate(bothends_request_seconds_bucket{method="Embed"}[5m])'
     (seen,) = prometheus.ask(f"histogram_quantile({quantile}, sum by (le) ({buckets}))")
     own = float(np.quantile(seconds, quantile))
@@ -72,17 +73,15 @@ def test_quantiles_are_those_of_the_callers(prometheus: Prometheus, seconds: lis
 
 
 def test_a_stopped_embedder_rings_at_the_alertmanager(stack: Stack, seconds: list[float]) -> None:
-    """Prometheus notices, waits its minute, and tells; Alertmanager shows it."""
+    """An alert of Prometheus, which waits its minute, reaches Alertmanager."""
     stack.compose("stop", "embedder")
-    address, end = stack.address("alertmanager", 9093), time.monotonic() + 240
+    address = stack.address("alertmanager", 9093)
     try:
-        while "BothendsDown" not in (names := firing(address)):
-            assert time.monotonic() < end, names
-            time.sleep(2)
+        assert eventually(lambda: "BothendsDown" in firing(address), within_s=240, every_s=2), firing(address)
     finally:
         stack.up("embedder")  # the gateway comes back to health by itself
 
 
 def firing(address: str) -> set[str]:
-    """The names of the alerts that an Alertmanager has."""
+    """Names of the alerts that an Alertmanager has."""
     return {alert["labels"]["alertname"] for alert in httpx.get(f"http://{address}/api/v2/alerts").json()}

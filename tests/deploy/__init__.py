@@ -1,1 +1,1 @@
-"""Tests of deploy."""
+"""Tests of what deploys the service: Docker, Kubernetes, Envoy, and Prometheus' rules and dashboards."""

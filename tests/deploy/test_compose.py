@@ -1,4 +1,4 @@
-"""What docker compose reads, without an engine: it lints, it fits its schema, and .env.example tells all of it."""
+"""Files of docker compose, without an engine: they lint, they fit their schema, and .env.example names all settings."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ FIXED = {"host", "port", "http_port", "device", "bundle", "published_at"}
 
 
 def variables(file: Path) -> dict[str, str]:
-    """Names and defaults of what a compose file takes from its surroundings."""
+    """Find names and defaults of the variables that a compose file takes from its surroundings."""
     text = file.read_text(encoding="utf-8")
     found = dict(re.findall(r"\$\{(\w+):[-+]([^{}$]*)", text))
     passed_on = re.findall(rf"^      ((?:{ENV_PREFIX}|OTEL_)\w+):$", text, re.MULTILINE)
@@ -58,6 +58,6 @@ def test_the_example_environment_is_whole_and_right() -> None:
 
 
 def test_stopping_may_take_longer_than_draining() -> None:
-    """Else the engine kills what still answers."""
+    """An engine that gives less time kills what still answers."""
     grace = variables(COMPOSE)["EMBEDDER_STOP_GRACE"]
     assert int(grace.removesuffix("s")) >= Settings.model_fields["drain_s"].default + 10

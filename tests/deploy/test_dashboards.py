@@ -1,4 +1,4 @@
-"""The dashboards: as their code writes them, each panel explained, none asking for what isn't there."""
+"""Dashboards are as their code writes them, each panel is explained, and none asks for what isn't there."""
 
 import itertools
 import re
@@ -29,7 +29,7 @@ each_panel = pytest.mark.parametrize(
 
 
 def test_the_committed_dashboards_are_what_their_code_writes(tmp_path: Path) -> None:
-    """`make dashboards` after a change."""
+    """A change is followed by `make dashboards`."""
     subprocess.run([sys.executable, ROOT / "deploy" / "grafana" / "dashboards.py", tmp_path], check=True)
     written = {file.name: file.read_text() for file in tmp_path.iterdir()}
     folder = ROOT / "deploy" / "grafana" / "dashboards"
@@ -39,7 +39,7 @@ def test_the_committed_dashboards_are_what_their_code_writes(tmp_path: Path) -> 
 
 @each_panel
 def test_a_panel_says_what_it_shows_and_what_to_do(dashboard: str, panel: dict[str, Any]) -> None:
-    """Two sentences at least; a unit; the one data source."""
+    """A panel has two sentences at least, a unit, and the one data source."""
     assert len(re.findall(r"[.!?](?= |$)", panel["description"])) >= 2
     assert panel["datasource"]["uid"] == "prometheus"
     assert [target["refId"] for target in panel["targets"]] == [*"ABCDEFGH"[: len(panel["targets"])]]
@@ -49,7 +49,7 @@ def test_a_panel_says_what_it_shows_and_what_to_do(dashboard: str, panel: dict[s
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_panels_fill_the_grid_once(name: str) -> None:
-    """No two overlap, none sticks out, and each has a number of its own."""
+    """Panels don't overlap or stick out, and each has a number of its own."""
     page = DASHBOARDS[name]
     places = [panel["gridPos"] for panel in page["panels"]]
     cells = [
@@ -70,7 +70,7 @@ def test_the_overview_fits_on_a_screen() -> None:
 
 
 def test_dashboards_and_rules_ask_only_for_metrics_that_are_exported(server: Server) -> None:
-    """All but those that are exported on a GPU alone."""
+    """All are exported but those of a GPU alone."""
     expressions = [rule["expr"] for rule in RULES] + [query.expression for query in queries()]
     asked = set[str]().union(*map(metrics_in, expressions))
     exported = exported_in(generate_latest(server.metrics.registry).decode())
@@ -85,7 +85,7 @@ def test_dashboards_ask_only_for_what_rules_record() -> None:
 
 
 def test_descriptions_and_the_runbook_name_panels_and_alerts_that_exist() -> None:
-    """Bold words of the runbook are panels, other than the three that begin its paragraphs."""
+    """Bold words of the runbook are panels, other than those that begin its paragraphs."""
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     titles = {panel["title"] for _, panel in panels()}
     bold = set(re.findall(r"\*\*(.+?)\*\*", runbook)) - {"Means", "Look at", "Do", "Bold"}

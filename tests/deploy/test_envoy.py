@@ -1,4 +1,4 @@
-"""deploy/envoy/envoy.yaml in a real Envoy before real servers: it is accepted, spreads calls, and changes no answer."""
+"""A real Envoy with deploy/envoy/envoy.yaml before real servers: it spreads calls, and changes no answer."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ ONCE = Retry(attempts=1)
 
 @pytest.fixture
 def three() -> Iterator[list[Running]]:
-    """Servers of which each has one worker."""
+    """Three servers of which each has one worker."""
     with ExitStack() as stack:
         servers = []
         for _ in range(3):
@@ -38,7 +38,7 @@ def targets(servers: list[Running]) -> list[str]:
 
 
 def test_envoy_accepts_its_configuration() -> None:
-    """As it stands there, with nothing that is deprecated."""
+    """Envoy takes the file as it stands there, and calls no part of it deprecated."""
     command = [binary(), "--mode", "validate", "-c", CONFIG, "--log-level", "warning", "--use-dynamic-base-id"]
     found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert found.returncode == 0, found.stderr
@@ -46,7 +46,7 @@ def test_envoy_accepts_its_configuration() -> None:
 
 
 def test_its_figures_are_ours() -> None:
-    """The health that it asks for, and room for what sixteen servers take by default."""
+    """Envoy asks for our health, and has room for what sixteen servers take by default."""
     (cluster,) = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["static_resources"]["clusters"]
     (check,) = cluster["health_checks"]
     (limits,) = cluster["circuit_breakers"]["thresholds"]
@@ -60,7 +60,7 @@ def test_its_figures_are_ours() -> None:
 
 @pytest.mark.slow
 def test_calls_are_spread_and_answers_are_the_same_bytes(three: list[Running]) -> None:
-    """Also in several requests, and in a stream."""
+    """Bytes are the same in one request, in several, and in a stream."""
     sentences = [f"dragon number {number}" for number in range(600)]
     with Client(three[0].target) as client:
         expected = client.encode(sentences)
@@ -77,7 +77,7 @@ def test_calls_are_spread_and_answers_are_the_same_bytes(three: list[Running]) -
 
 @pytest.mark.slow
 def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> None:
-    """Which sentence it was; that the time is over, also where the server stands still."""
+    """An error names its sentence, and a deadline ends a call, also where the server stands still."""
     with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
         with pytest.raises(SentenceError, match="empty") as raised:
             client.encode(["a", " "])
@@ -93,7 +93,7 @@ def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> 
 
 @pytest.mark.slow
 def test_retryinfo_arrives_where_all_are_full() -> None:
-    """After a second server was asked."""
+    """The time to come again arrives after a second server was asked."""
     with ExitStack() as stack:
         servers = []
         for _ in range(2):
@@ -123,7 +123,7 @@ def is_full(client: Client) -> bool:
 
 @pytest.mark.slow
 def test_who_drains_is_left_out_and_nobody_notices(three: list[Running]) -> None:
-    """By callers that don't try again themselves."""
+    """Callers that don't try again themselves have no error while a server drains."""
     with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
         for _ in range(20):
             client.encode(["a"])

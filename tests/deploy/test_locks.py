@@ -1,4 +1,4 @@
-"""What the image installs: exact versions with hashes, of all that pyproject.toml asks for."""
+"""Locks of the image: exact versions with hashes, of all that pyproject.toml asks for."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 KERNEL = tomllib.loads((ROOT / "kernel" / "pyproject.toml").read_text())
 CMAKE = ["cmake>=3.22", "ninja"]
-"""What scikit-build-core takes from the machine, or fetches: a build stage has neither, and locks what it fetches."""
+"""Requirements that scikit-build-core finds on the machine or fetches: a build stage has neither, and locks them."""
 LOCKS = {"build": [], "cpu": ["cpu", "tracing"], "gpu": ["gpu", "tracing"]}
 
 
@@ -26,7 +26,9 @@ def locked(name: str) -> dict[str, tuple[str, list[str]]]:
 
 
 def asked(name: str) -> list[Requirement]:
-    """What pyproject.toml wants of it, extras of our own resolved; what builds the wheels, the kernel's too."""
+    """Requirements of pyproject.toml for it, extras of our own resolved; for `build` those of the wheels, the kernel's
+    too.
+    """
     if name == "build":
         requires = [text for built in (PROJECT, KERNEL) for text in built["build-system"]["requires"]]
         return [Requirement(text) for text in [*requires, *CMAKE]]
@@ -55,7 +57,7 @@ def test_what_is_asked_for_is_locked_within_its_range(name: str) -> None:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_nothing_is_locked_without_a_hash(name: str) -> None:
-    """Nor from a place of its own."""
+    """Packages have a hash each, and come from no place of their own."""
     assert all(hashes and all(text.startswith("sha256:") for text in hashes) for _, hashes in locked(name).values())
     assert "://" not in (ROOT / "deploy" / "locks" / f"{name}.txt").read_text()
 

@@ -1,4 +1,4 @@
-"""Prometheus' rules: each alert fires when it should and only then, and the runbook says what to do about it."""
+"""Rules of Prometheus: each alert fires when it should and only then, and the runbook says what to do about it."""
 
 import itertools
 import re
@@ -24,7 +24,7 @@ ALERTS = {rule["alert"]: rule for rule in rules("alert")}
 
 
 def test_prometheus_takes_the_rules(promtool: str) -> None:
-    """Valid, and none of them twice."""
+    """Rules are valid, and none of them is there twice."""
     checked = subprocess.run(
         [promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULES], capture_output=True, text=True, check=False
     )
@@ -58,7 +58,7 @@ def test_each_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
 
 
 def test_the_runbook_has_a_section_for_each_alert_and_no_other() -> None:
-    """Each says what it means, where to look and what to do."""
+    """A section says what the alert means, where to look and what to do."""
     title, *sections = re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)
     assert title.startswith("# Runbook")
     assert {section.partition("\n")[0] for section in sections} == set(ALERTS)
@@ -68,7 +68,7 @@ def test_the_runbook_has_a_section_for_each_alert_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_says_how_bad_what_and_where_to_read_on(name: str) -> None:
-    """Named for the service, with a severity that someone is told of, a wait, and a link to its own section."""
+    """An alert is named for the service, with a known severity, a wait, and a link to its own section."""
     alert = ALERTS[name]
     assert name.startswith("Bothends")
     assert alert["labels"]["severity"] in {"critical", "warning"}

@@ -1,6 +1,4 @@
-"""A real server under load, watched by a real Prometheus with this repository's rules: every panel has something to
-show, and what Prometheus says is what the callers saw.
-"""
+"""A real server under load before a real Prometheus with these rules: every panel shows the callers' own figures."""
 
 import math
 import re
@@ -32,14 +30,14 @@ CALLERS = 3
 
 @dataclass
 class Callers:
-    """What callers know: the time and the tokens of each request that was answered, and how many were mistakes."""
+    """Callers' own figures: time and tokens of each answered request, and the number of mistakes."""
 
     seconds: list[float] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     mistakes: int = 0
 
     def call(self, target: str, seed: int, stop: threading.Event) -> None:
-        """Lists of unlike sentences until `stop`; then one that is read in part, and one that is refused."""
+        """Embed lists of unlike sentences until `stop`; then one that is read in part, and one that is refused."""
         random = np.random.default_rng(seed)
         with Client(target) as client:
             while not stop.is_set():
@@ -59,7 +57,7 @@ class Callers:
 
 @dataclass
 class Watched:
-    """What a Prometheus saw of a server while callers called it."""
+    """A server's Prometheus, its callers, and its last page of metrics."""
 
     prometheus: Prometheus
     callers: Callers
@@ -67,7 +65,7 @@ class Watched:
 
 
 def configure(folder: Path, target: str) -> Path:
-    """The repository's configuration and rules; only whom it scrapes is another, and all of it happens each second."""
+    """Write the repository's configuration and rules, with another target, and an interval of a second throughout."""
     (folder / "rules").mkdir()
     for file in (ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"):
         text = file.read_text(encoding="utf-8")
@@ -87,7 +85,7 @@ def configure(folder: Path, target: str) -> Path:
 
 @contextmanager
 def watching(prometheus: str, folder: Path, target: str) -> Iterator[httpx.Client]:
-    """A Prometheus on a free port that scrapes `target`."""
+    """Run a Prometheus on a free port that scrapes `target`."""
     command = [prometheus, f"--config.file={configure(folder, target)}", f"--storage.tsdb.path={folder / 'data'}"]
     process = subprocess.Popen(
         [*command, "--web.listen-address=127.0.0.1:0"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
@@ -138,7 +136,7 @@ def watched(prometheus: str, shared: Running, tmp_path_factory: pytest.TempPathF
 
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
-    """Numbers, with every variable found as the dashboard says; nothing of what only a GPU has."""
+    """Queries find numbers, with every variable found as the dashboard says; none for a GPU's own."""
     values = watched.prometheus.answer(query)
     if query.panel == "annotation":
         return  # a mark for each alert that fires, if one does
@@ -150,7 +148,7 @@ def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
 
 
 def test_every_rule_is_evaluated(watched: Watched) -> None:
-    """None of them fails on real series."""
+    """Rules don't fail on real series."""
     groups = watched.prometheus.http.get("/api/v1/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 30
@@ -158,7 +156,7 @@ def test_every_rule_is_evaluated(watched: Watched) -> None:
 
 
 def test_counts_are_what_callers_count(watched: Watched) -> None:
-    """Requests by code, sentences' tokens, and what was cut, to the last one."""
+    """Requests by code, sentences' tokens, and cut sentences agree to the last one."""
     callers = watched.callers
     embed = 'bothends_requests_total{method="Embed", code="%s"}'
     assert watched.prometheus.ask(embed % "OK") == [len(callers.seconds)]
@@ -170,21 +168,21 @@ def test_counts_are_what_callers_count(watched: Watched) -> None:
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 def test_quantiles_are_near_what_callers_measure(watched: Watched, share: float) -> None:
-    """Within one bucket, 2.5 times: a bucket is what the histogram knows, and calls take their time on the way."""
+    """Quantiles agree within one bucket, 2.5 times: a histogram knows no more, and calls take time on the way."""
     (recorded,) = watched.prometheus.ask(f'bothends:request_seconds:quantile{{method="Embed", quantile="{share}"}}')
     measured = float(np.quantile(watched.callers.seconds, share))
     assert measured / 2.5 <= recorded <= measured * 2.5
 
 
 def test_the_promise_is_computed_from_real_requests(watched: Watched) -> None:
-    """What was good and what counted, beside what callers saw; the mistakes count for nothing."""
+    """The share of good requests agrees with the callers' times; mistakes count for nothing."""
     (share,) = watched.prometheus.ask("bothends:slo_good:rate5m / bothends:slo_valid:rate5m")
     slow = sum(seconds > 0.1 for seconds in watched.callers.seconds) / len(watched.callers.seconds)
     assert 1 - slow - 0.05 <= share <= 1
 
 
 def test_prometheus_finds_nothing_to_mend_in_the_metrics(watched: Watched, promtool: str) -> None:
-    """Names, units and help as its own checker wants them."""
+    """Names, units and help are as Prometheus' own checker wants them."""
     checked = subprocess.run(
         [promtool, "check", "metrics"], input=watched.page, capture_output=True, text=True, check=False
     )

@@ -1,1 +1,1 @@
-"""Tests of docs/guides/: every command and program of a page is run as it stands there."""
+"""Tests of the documents: their commands and programs are run as they stand there, and their lists are complete."""

@@ -1,4 +1,4 @@
-"""A guide to what it did: its fences run one after the other in a folder, its server on free ports."""
+"""A guide to its outcome: its fences run one after the other in a folder, its server on free ports."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What docs/bulk.md shows is run as it stands there, and the command's help reads well."""
+"""Commands of docs/bulk.md run as they stand there, and the command's help reads well."""
 
 import os
 import re
@@ -19,7 +19,7 @@ DOCUMENT = ROOT / "docs" / "bulk.md"
 
 
 def test_its_commands_run(tmp_path: Path) -> None:
-    """In one shell, by the packaged model."""
+    """All of them run in one shell, by the packaged model."""
     (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     write_lines(tmp_path / "lines.txt", ["there will be dragons", "dragons will be there", "a man"])
     (tmp_path / "reviews.csv").write_text("id,text,stars\n7,there will be dragons,5\n")
@@ -35,6 +35,6 @@ def test_its_commands_run(tmp_path: Path) -> None:
 
 
 def test_its_help_keeps_the_examples_apart() -> None:
-    """One on each line."""
+    """The help has one example on each line."""
     said = subprocess.run([BOTHENDS, "embed", "--help"], capture_output=True, text=True, check=True).stdout
     assert "\n    cat lines.txt | bothends embed - | head\n" in said

@@ -1,4 +1,4 @@
-"""What the documents show is run, and what they list is what there is."""
+"""Examples of the documents run, and their lists are complete."""
 
 import json
 import os
@@ -40,13 +40,13 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize(("document", "example"), EXAMPLES, ids=lambda value: getattr(value, "name", ""))
 def test_python_examples_run(server: Server, document: Path, example: str) -> None:
-    """As they stand, but for the port."""
+    """Examples run as they stand, but for the port."""
     code = compile(example.replace("127.0.0.1:50051", f"127.0.0.1:{server.port}"), str(document), "exec")
     exec(code, {"__name__": "example"})  # noqa: S102  our own documents
 
 
 def test_the_readmes_first_embedding_runs(server: Server) -> None:
-    """The third command a newcomer types, as it stands there."""
+    """The third command of a newcomer runs as it stands there."""
     (line,) = re.findall(
         r"^\.venv/bin/bothends embed .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -60,7 +60,7 @@ def test_the_readmes_first_embedding_runs(server: Server) -> None:
     "line", [line for line in blocks(ROOT / "docs" / "api.md", "sh") if line.startswith(("grpcurl", "curl"))]
 )
 def test_the_lines_of_the_api_run(server: Server, line: str) -> None:
-    """As they stand, but for the ports; the contract comes by reflection."""
+    """Lines run as they stand, but for the ports; the contract comes by reflection."""
     own = {"127.0.0.1:50051": f"127.0.0.1:{server.port}", "127.0.0.1:8080": f"127.0.0.1:{server.http_port}"}
     command = shlex.split(re.sub("|".join(own), lambda found: own[found[0]], line))
     tool = shutil.which(command[0], path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

@@ -1,4 +1,4 @@
-"""docs/guides/doctor.md: its code and its commands are run in order, and answer as it shows; it knows every mistake."""
+"""Code and commands of docs/guides/doctor.md run in order, and answer as it shows; it knows every mistake."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ TEXT = GUIDE.read_text(encoding="utf-8")
 
 
 def alike(text: str) -> str:
-    """But for the numbers, which other versions compute a little otherwise, and spaces before a line's end."""
+    """Replace numbers, which other versions compute a little otherwise, and cut spaces before a line's end."""
     lines = [re.sub(r"\d+(\.\d+)*(e-\d+)?", "#", line.rstrip()) for line in text.splitlines()]
     return "\n".join(lines).strip()
 

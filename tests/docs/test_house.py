@@ -58,7 +58,7 @@ def test_no_module_stands_outside_a_room() -> None:
 
 
 def test_every_room_says_what_it_turns_into_what() -> None:
-    """One sentence, and what it does not know."""
+    """Rooms have a docstring."""
     rooms = {path.parent for path in tracked("service")} - {
         SERVICE / "v1",
         SERVICE / "kserve" / "v2",
@@ -79,7 +79,7 @@ def test_every_room_is_on_the_map() -> None:
 
 @pytest.mark.parametrize("folder", SOURCES)
 def test_a_docstring_begins_with_a_noun_or_a_verb(folder: str) -> None:
-    """Such as "Number of the retry attempt", which can be read alone; "What …", "Of …" and "Let …" can't."""
+    """A docstring can be read alone, as "Number of the retry attempt" can; "What …", "Of …" and "Let …" can't."""
     found = [
         f"{file.relative_to(ROOT)}:{line}: {text.split()[0]}"
         for file in tracked(folder)

@@ -1,4 +1,4 @@
-"""docs/guides/infersent.md, on small files of the names that it uses."""
+"""The guide docs/guides/infersent.md holds, on small files of the names that it uses."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What docs/kubernetes.md shows is what works."""
+"""Commands and files of docs/kubernetes.md are there and work."""
 
 import os
 import re
@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
 
 
 def test_the_kustomization_of_ones_own_renders(tmp_path: Path) -> None:
-    """Beside a clone of this repository, and all that it asks for is there."""
+    """A kustomization beside a clone of this repository renders, and all that it asks for is there."""
     (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "kustomization.yml").write_text(
         shown.replace("bothends/deploy", f"{os.path.relpath(ROOT, tmp_path)}/deploy")
@@ -26,7 +26,7 @@ def test_the_kustomization_of_ones_own_renders(tmp_path: Path) -> None:
 
 
 def test_what_it_names_is_there() -> None:
-    """Folders and files that commands take, and every component and Service."""
+    """Folders and files that commands take are there, and every component and Service."""
     for path in re.findall(r"\bdeploy/kubernetes[\w./-]*\w", PAGE):
         assert (ROOT / path).exists(), path
     for component in (FOLDER / "components").iterdir():
@@ -36,7 +36,7 @@ def test_what_it_names_is_there() -> None:
 
 
 def test_it_tells_each_probes_patience() -> None:
-    """The autoscaler's numbers too."""
+    """The page has each probe's and the autoscaler's numbers."""
     pod = container(render(FOLDER / "cpu"))
     assert pod["livenessProbe"]["periodSeconds"] == 30
     assert pod["livenessProbe"]["failureThreshold"] == 10

@@ -1,4 +1,4 @@
-"""docs/guides/laser.md, on small files of the names that it uses."""
+"""The guide docs/guides/laser.md holds, on small files of the names that it uses."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is said of attacks: the page agrees with its figures, and each file of attacks says which promise it attacks."""
+"""The page of attacks agrees with its figures, and each file of attacks says which promise it attacks."""
 
 import ast
 import re
@@ -13,14 +13,14 @@ ATTACKS = sorted(path for path in (ROOT / "tests" / "chaos").glob("test_*.py"))
 
 
 def test_the_page_shows_what_its_json_holds() -> None:
-    """`python tests/chaos/report.py` writes it."""
+    """A change is followed by `python tests/chaos/report.py`."""
     page = PAGE.read_text(encoding="utf-8")
     assert rendered(page, Report.read(JSON)) == page
 
 
 @pytest.mark.parametrize("file", ATTACKS, ids=lambda path: path.stem)
 def test_an_attack_is_marked_named_and_says_what_it_attacks(file: Path) -> None:
-    """Unmarked, it would run with `make test`; and the page names its file."""
+    """Attacks are marked, else `make test` would run them; and the page names each file."""
     text = file.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text))
     assert re.search(r"^pytestmark = .*pytest\.mark\.chaos\b", text, re.MULTILINE)
@@ -28,7 +28,7 @@ def test_an_attack_is_marked_named_and_says_what_it_attacks(file: Path) -> None:
 
 
 def test_figures_are_kept_until_the_same_attack_runs_again(tmp_path: Path) -> None:
-    """On the same machine; another one's figures don't mix."""
+    """Figures of one machine stay; another one's don't mix with them."""
     file, machine = tmp_path / "report.json", {"processor": "a fast one", "cores": "2"}
     soak, storm = (Attack(f"test_{name}.py", "it holds", "short", {"lost": 0}) for name in ("soak", "storm"))
     Report.read(file, machine).with_attacks({"soak": soak}).write(file)
@@ -43,9 +43,9 @@ def test_a_figure_says_its_unit() -> None:
     )
 
 
-@pytest.mark.parametrize("document", ["SECURITY.md", "docs/architecture.md", "docs/reliability.md"])
+@pytest.mark.parametrize("document", ["SECURITY.md", "docs/reliability.md"])
 def test_a_test_that_is_named_is_there(document: str) -> None:
-    """A promise's, and a threat's: the file, and the function where one is named."""
+    """Tests of promises and of threats are there: the file, and the function where one is named."""
     named = re.findall(r"`(?:(tests/[\w/]*)?(test_\w+\.py)(?:::(test_\w+))?)`", (ROOT / document).read_text("utf-8"))
     assert len(named) > 8
     for folder, file, function in named:

@@ -1,4 +1,4 @@
-"""The command lines of docs/fronts/shell.md: each is run as it stands there, and answers as it is shown."""
+"""Command lines of docs/fronts/shell.md run as they stand there, and answer as it is shown."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def test_each_command_shows_its_output() -> None:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.command.split()[-1])
 def test_a_line_answers_as_shown(served: Running, line: Shown) -> None:
-    """But for the ports."""
+    """Lines run as they stand, but for the ports."""
     tool = "grpcurl" if "grpcurl" in line.command else "curl"
     if shutil.which(tool, path=PATH) is None:
         pytest.skip(f"{tool} is missing")

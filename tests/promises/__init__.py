@@ -1,1 +1,1 @@
-"""Tests with real processes."""
+"""Promises that cut across rooms, tested with real processes and connections."""

@@ -1,10 +1,11 @@
-"""Who may call, over real connections: no key, a wrong one, a revoked one, and another's share."""
+"""Access over real connections: no key, a wrong one, a revoked one, and another's share."""
 
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import grpc
 import pytest
@@ -16,16 +17,17 @@ from grpc_status import rpc_status
 from bothends.errors import QuotaError, RequestError, UnauthenticatedError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
+from bothends.server.quota import Account
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
-from tests.support.doors import AT_ONCE_S, TIMEOUT_S, connected, embed, put, serving
-from tests.support.until import until
+from tests.support.doors import AT_ONCE_S, connected, embed, put, serving
+from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 300
-"""Seconds of work for the model."""
+"""Sentences of seconds of work for the model."""
 LONG_TO_READ = ["!" * 60_000] * 60
-"""Seconds of work for the tokenizer, before which nobody knows that they are."""
+"""Sentences of seconds of work for the tokenizer, whose length isn't known before."""
 SLOW_PER_S = 0.01
 """Sentences a second of one key: so few that no test outlasts a refusal."""
 
@@ -78,7 +80,7 @@ def error_of(call: Callable[[], object]) -> Exception:
 
 
 def test_without_a_known_key_nobody_is_served(channel: grpc.Channel, door: Door) -> None:
-    """UNAUTHENTICATED with its reason, whichever method; who shows one is."""
+    """UNAUTHENTICATED comes with its reason, from every method; with a known key the call is served."""
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     for key in (None, "wrong", door.keys["free"][:-1], door.keys["free"] + "x"):
         metadata = (("authorization", f"Bearer {key}"),) if key else None
@@ -117,7 +119,7 @@ def test_refusals_are_counted(guarded: Server, channel: grpc.Channel, door: Door
 
 
 def test_a_revoked_key_is_refused_at_the_next_call(channel: grpc.Channel, door: Door) -> None:
-    """On a connection that it has used, and others aren't disturbed; given back, it is known again."""
+    """A withdrawn key is refused on a connection that used it, and other keys aren't; given back, it is known again."""
     embed(channel, "a", key=door.keys["revoked"])
     door.write(without="revoked")
     try:
@@ -136,7 +138,7 @@ def test_health_needs_no_key(guarded: Server, channel: grpc.Channel) -> None:
 
 
 def test_metrics_for_holders_of_a_key(guarded: Server, door: Door) -> None:
-    """401 and how to do better for others."""
+    """A caller without a key gets 401 and the scheme that is asked for."""
     assert http(guarded, "metrics") == (401, "Bearer")
     assert http(guarded, "metrics", "Bearer wrong") == (401, "Bearer")
     assert http(guarded, "metrics", f"Bearer {door.keys['free']}") == (200, None)
@@ -158,7 +160,7 @@ def test_reflection_can_be_off(toy_bundle: Bundle) -> None:
 
 
 def test_sentences_a_second(channel: grpc.Channel, door: Door) -> None:
-    """A key's first request is served however large, its next is told when to come again; other keys never notice."""
+    """A key's first request is served however large, its next gets a time to come again; other keys never notice."""
     assert len(embed(channel, *["a"] * 8, key=door.keys["slow"]).embeddings) == 8
     with pytest.raises(grpc.RpcError) as raised:
         embed(channel, "a", key=door.keys["slow"])
@@ -179,13 +181,27 @@ def test_more_at_once_than_a_key_may_ever_have_is_the_callers_mistake(channel: g
     assert len(embed(channel, *["a"] * 300, key=door.keys["narrow"]).embeddings) == 300
 
 
-def test_the_model_tells_each_holder_his_own_limit(channel: grpc.Channel, door: Door) -> None:
+def test_the_model_tells_the_limit_of_the_callers_own_key(channel: grpc.Channel, door: Door) -> None:
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     for name, most in (("narrow", 300), ("free", 400)):
         answer = stub.GetModel(
             embedding_pb2.GetModelRequest(), metadata=(("authorization", f"Bearer {door.keys[name]}"),)
         )
         assert answer.model.max_sentences == most
+
+
+@pytest.fixture
+def charged(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Account]:
+    """Account of each call, in order, put here once the call's sentences have been taken from its share."""
+    accounts: SimpleQueue[Account] = SimpleQueue()
+    take = Account.take
+
+    def noted(account: Account, sentences: int) -> None:
+        take(account, sentences)
+        accounts.put(account)
+
+    monkeypatch.setattr(Account, "take", noted)
+    return accounts
 
 
 @pytest.mark.parametrize(
@@ -198,14 +214,12 @@ def test_the_model_tells_each_holder_his_own_limit(channel: grpc.Channel, door: 
     ],  # late: its deadline is a second
 )
 def test_a_share_is_given_back_however_a_call_ends(
-    guarded: Server, channel: grpc.Channel, door: Door, end: str
+    channel: grpc.Channel, door: Door, charged: SimpleQueue[Account], end: str
 ) -> None:
-    """While it is in progress the key is full; after it, all of it is free, and no more than all."""
+    """A key is full while the call is in progress; after it, all of its share is free, and no more than all."""
     key = door.keys["narrow"]
     metadata = (("authorization", f"Bearer {key}"),)
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
-    assert guarded._keys is not None
-    account = guarded._keys.identify(f"Bearer {key}")
     if end == "answered":
         embed(channel, *["a"] * 300, key=key)
     elif end == "failed":
@@ -213,7 +227,8 @@ def test_a_share_is_given_back_however_a_call_ends(
     else:
         sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
         call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
-        until(lambda: account.in_progress == len(sentences))
+        account = charged.get(timeout=TIMEOUT_S)
+        assert account.in_progress == len(sentences)
         assert isinstance(error_of(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
         embed(channel, "a", key=door.keys["free"])
         if end == "cancelled":
@@ -224,7 +239,7 @@ def test_a_share_is_given_back_however_a_call_ends(
 
 
 def http(server: Server, page: str, authorization: str | None = None) -> tuple[int, str | None]:
-    """Status and WWW-Authenticate."""
+    """Fetch a page: its status and WWW-Authenticate."""
     request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}/{page}")
     if authorization:
         request.add_header("Authorization", authorization)

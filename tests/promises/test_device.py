@@ -1,4 +1,4 @@
-"""What a device promises, held on every device that is here: a CPU always, a GPU where there is one.
+"""Promises of a device, held on every device that is here: a CPU always, a GPU where there is one.
 
 `pytest -m gpu` runs the GPU's half alone. On a CPU the same tests show that they themselves work.
 """
@@ -30,7 +30,7 @@ from bothends_export.equivalence import verify
 from bothends_export.export import export, lift
 
 TOLERANCE = 1e-4
-"""Of float32 without TF32, whose ten bits of mantissa are some 1e-3 off."""
+"""Largest error of float32 without TF32, whose ten bits of mantissa are some 1e-3 off."""
 
 DEVICES = [
     "cpu",
@@ -59,7 +59,7 @@ def session(english: Bundle, device: str) -> OnnxRuntimeEngine:
 
 @pytest.fixture(scope="module")
 def sentences(english: Bundle) -> list[list[int]]:
-    """Ragged, from one token to the model's maximum, with random ids."""
+    """Ragged sentences, from one token to the model's maximum, with random ids."""
     random = np.random.default_rng(11)
     lengths = [1, english.config.max_tokens, 2, *random.integers(1, 60, 45)]
     return [random.integers(0, english.config.vocabulary_size, length).tolist() for length in lengths]
@@ -83,7 +83,7 @@ def largest(found: NDArray[np.float32], expected: NDArray[np.float32]) -> tuple[
 def test_ragged_batches_are_pytorchs_in_each_half(
     session: OnnxRuntimeEngine, sentences: list[list[int]], expected: NDArray[np.float32]
 ) -> None:
-    """Whole, in pairs, and alone: a backward half that began at the padding would be off by tenths."""
+    """Batches whole, in pairs, and alone: a backward half that began at the padding would be off by tenths."""
     for size in (len(sentences), 2, 1):
         batches = [sentences[start : start + size] for start in range(0, len(sentences), size)]
         forward, backward = largest(np.concatenate([session.run(batch) for batch in batches]), expected)
@@ -98,7 +98,7 @@ def test_every_length_is_pytorchs(
     tmp_path: Path,
     layers: int,
 ) -> None:
-    """Every length alone and ragged batches, with random ids in the padding, for each depth; h_n too."""
+    """Every length alone and ragged batches, with random ids in the padding, are right at each depth; h_n too."""
     checkpoint = make_checkpoint(layers=layers)[1]
     bundle = export(checkpoint, tmp_path / "bundle")
     assert (
@@ -110,7 +110,7 @@ def test_every_length_is_pytorchs(
 
 
 def test_alone_is_batched(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
-    """On a GPU within the tolerance: its matrix products may be cut up in another way for another batch."""
+    """Rows are equal, on a GPU within the tolerance: another batch's matrix products may be cut up in another way."""
     alone = np.concatenate([session.run([ids]) for ids in sentences])
     assert max(largest(session.run(sentences), alone)) <= (0 if session.device == "cpu" else TOLERANCE)
 
@@ -131,7 +131,7 @@ def test_threads_do_not_mix(session: OnnxRuntimeEngine, sentences: list[list[int
 
 
 def test_every_node_runs_on_the_device(english: Bundle, device: str, tmp_path: Path) -> None:
-    """By onnxruntime's own profile of a run: no node, and no copy between devices, is anybody else's."""
+    """A profile of onnxruntime's has no node, and no copy between devices, on another device."""
     options = options_for(device)
     options.enable_profiling = True
     options.profile_file_prefix = str(tmp_path / "profile")
@@ -147,7 +147,7 @@ def test_every_node_runs_on_the_device(english: Bundle, device: str, tmp_path: P
 
 
 def test_a_server_of_this_device_answers(english: Bundle, device: str) -> None:
-    """Warm-up, golden self-test and wide batches: the whole path, more sentences than one batch takes."""
+    """Warm-up, golden self-test and wide batches work: the whole path, with more sentences than one batch takes."""
     with Embedder.load(english, settings=EmbedderSettings(device=device, max_batch_tokens=2048)) as embedder:
         assert embedder.model.device == device
         found = embedder.embed(english.golden.sentences * 30).rows
@@ -155,7 +155,7 @@ def test_a_server_of_this_device_answers(english: Bundle, device: str) -> None:
 
 
 def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """Asked for cuda with no device in sight, the server says so in a line and starts on nothing else."""
+    """A server asked for cuda with no device in sight ends with one line, and starts on no other device."""
     command = [Path(sys.executable).parent / "bothends", "serve", "--device", "cuda", "--port", "0", "--http-port", "0"]
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
     answer = subprocess.run(command, capture_output=True, text=True, env=hidden, cwd=tmp_path, timeout=60)

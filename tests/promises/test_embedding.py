@@ -27,7 +27,7 @@ BY_HAND: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "last_output": lambda output, _: output[-1],
     "first_and_last_output": lambda output, _: torch.cat((output[0], output[-1])),
 }
-"""`output` [time, 2·hidden] and `h_n` [layers·2, hidden] of one sentence to its embedding."""
+"""Functions of `output` [time, 2·hidden] and `h_n` [layers·2, hidden] of one sentence to its embedding."""
 
 
 @pytest.mark.parametrize("pooling", BY_HAND)
@@ -59,7 +59,7 @@ def test_a_batch_is_pooled_as_a_sentence_alone(make_checkpoint: MakeCheckpoint, 
 def test_other_encoders_are_served(
     make_checkpoint: MakeCheckpoint, tmp_path: Path, shape: dict[str, Any], told: str
 ) -> None:
-    """Over gRPC: PyTorch's vectors, the same bits alone and in a list, and GetModel says what they are."""
+    """A server gives PyTorch's vectors, the same bits alone and in a list, and GetModel says what they are."""
     _, checkpoint = make_checkpoint(**shape)
     bundle = export(checkpoint, tmp_path / "bundle")
     server = Server(Settings(bundle=bundle.path, device="cpu", port=0, http_port=0))

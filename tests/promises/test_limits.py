@@ -3,14 +3,17 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 import pytest
 
 from bothends.model.bundle import Bundle
+from bothends.server.gate import Gate
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
-from tests.support.doors import TIMEOUT_S, code_of, connected, embed, serving
+from tests.support.doors import code_of, connected, embed, serving
+from tests.support.until import TIMEOUT_S, until
 
 SHORT_S = 0.6
 EMBED = "/bothends.v1.EmbeddingService/Embed"
@@ -32,7 +35,7 @@ def small(toy_bundle: Bundle) -> Iterator[Server]:
 
 
 def of_size(size: int) -> bytes:
-    """An EmbedRequest of so many bytes: a sentence, and unknown fields for the rest."""
+    """Make an EmbedRequest of so many bytes: a sentence, and unknown fields for the rest."""
     request = embedding_pb2.EmbedRequest(sentences=["a"]).SerializeToString()
     padding = size - len(request) - 4  # field 99, bytes: two of tag, two of length
     return request + b"\x9a\x06" + bytes((padding & 127 | 128, padding >> 7)) + b"x" * padding
@@ -72,7 +75,7 @@ def test_tokens_are_counted_once_sentences_are_cut(toy_bundle: Bundle) -> None:
 
 
 def test_requests_of_a_connection(small: Server) -> None:
-    """At the limit they are served; one more waits at the caller until another is done."""
+    """Requests at the limit are served; one more waits at the caller until another is done."""
     done = threading.Event()
 
     def nothing_yet() -> Iterator[bytes]:
@@ -91,33 +94,67 @@ def test_requests_of_a_connection(small: Server) -> None:
         assert all(call.result() for call in opened)
 
 
-def test_who_never_sends_his_request_keeps_nobody_out(toy_bundle: Bundle) -> None:
-    """All places are taken by calls without a deadline that send nothing: each has its time, and no more."""
+@pytest.fixture
+def entered(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Released once for each request that a server lets in."""
+    count, enter = threading.Semaphore(0), Gate.enter
+
+    def counted(gate: Gate) -> None:
+        enter(gate)
+        count.release()
+
+    monkeypatch.setattr(Gate, "enter", counted)
+    return count
+
+
+@contextmanager
+def taken(channel: grpc.Channel, entered: threading.Semaphore, places: int) -> Iterator[list[grpc.Future]]:
+    """Open calls without a deadline that send nothing, each inside before the next is opened."""
     never = threading.Event()
 
     def nothing() -> Iterator[bytes]:
         never.wait(TIMEOUT_S)
         yield b""
 
-    with serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server, connected(server) as channel:
-        opened = [channel.stream_unary(EMBED).future(nothing()) for _ in range(3)]
-        started = time.monotonic()
-        while server.service.gate.inside < 3:  # who asked meanwhile might take a place from one of them
-            assert time.monotonic() < started + TIMEOUT_S
-        assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
-        while code_of(lambda: embed(channel, "a")) != grpc.StatusCode.OK:
-            assert time.monotonic() < started + TIMEOUT_S
-        assert time.monotonic() - started >= SHORT_S * 0.9
-        while not (late := next((call for call in opened if call.done()), None)):  # whichever of them came first
-            assert time.monotonic() < started + TIMEOUT_S
-        assert late.exception().code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert "didn't come within" in late.exception().details()
-        assert not all(call.done() for call in opened)
+    opened = []
+    try:
+        for _ in range(places):
+            opened.append(channel.stream_unary(EMBED).future(nothing()))
+            assert entered.acquire(timeout=TIMEOUT_S)
+        yield opened
+    finally:
         never.set()
 
 
+def test_a_request_on_its_way_keeps_its_place(toy_bundle: Bundle, entered: threading.Semaphore) -> None:
+    """Another caller is refused while every place is taken by a request that still has time to come."""
+    with (
+        serving(toy_bundle, max_concurrent_requests=3, handshake_s=3600) as server,
+        connected(server) as channel,
+        taken(channel, entered, 3) as opened,
+    ):
+        assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert not any(call.done() for call in opened)
+
+
+def test_a_request_that_never_comes_gives_way(toy_bundle: Bundle, entered: threading.Semaphore) -> None:
+    """Another caller is let in once the oldest has had its time; that one alone fails, and its error says why."""
+    started = time.monotonic()
+    with (
+        serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server,
+        connected(server) as channel,
+        taken(channel, entered, 3) as opened,
+    ):
+        until(lambda: code_of(lambda: embed(channel, "a")) == grpc.StatusCode.OK)
+        assert time.monotonic() - started >= SHORT_S * 0.9
+        error = opened[0].exception(timeout=TIMEOUT_S)
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "didn't come within" in error.details()
+        assert not any(call.done() for call in opened[1:])
+
+
 def test_bytes_of_headers(small: Server) -> None:
-    """Some hundred bytes are gRPC's own; from there a byte decides."""
+    """Headers fit up to a byte and no further; some hundred bytes are gRPC's own."""
 
     def fits(size: int) -> bool:
         with connected(small) as channel:

@@ -1,4 +1,4 @@
-"""What is done with a request before it may be refused takes time in proportion to its size, whatever it holds."""
+"""Work on a request before it may be refused takes time in proportion to its size, whatever it holds."""
 
 import resource
 import time
@@ -16,10 +16,10 @@ from bothends.settings import ModelSettings
 pytestmark = pytest.mark.timing  # each takes a text's time at three sizes
 
 CHARS = 65_536
-"""The limit on a sentence, by default."""
+"""Default limit on a sentence."""
 SIZES = (CHARS // 16, CHARS, 16 * CHARS)
 MOST = 2.5**4
-"""How much longer sixteen times the text may take: 2.5 times for each doubling. A quadratic step takes 256 times."""
+"""Factor of time that sixteen times the text may take: 2.5 for each doubling. A quadratic step takes 256 times."""
 HOSTILE = {
     "one word": "x",
     "one cased word": "X",
@@ -50,12 +50,12 @@ def of_size(piece: str, chars: int) -> str:
 
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_text_takes_time_by_its_length(tokenizer: Tokenizer, piece: str) -> None:
-    """To the limit on characters and far beyond."""
+    """Tokenising is linear to the limit on characters and far beyond."""
     assert_linear(lambda size: tokenizer.encode([of_size(piece, size)]))
 
 
 def test_so_do_many_sentences_and_many_tokens(english: Bundle) -> None:
-    """The whole way to the refusal of a request of too many tokens."""
+    """The whole way to the refusal of a request of too many tokens is linear."""
     settings = ModelSettings(bundle=english.path, device="cpu", workers=1, max_request_tokens=1, max_sentences=10**6)
     with Embedder.load(english, settings=settings) as embedder:
 
@@ -67,7 +67,7 @@ def test_so_do_many_sentences_and_many_tokens(english: Bundle) -> None:
 
 
 def assert_linear(work: Callable[[int], object], *, turns: int = 7) -> None:
-    """The least time of each size, taken by turns, grows by less than `MOST` from size to size.
+    """Assert that the least time of each size, taken by turns, grows by less than `MOST` from size to size.
 
     A busy machine adds to a time and never takes from it: each turn comes nearer to the truth.
     """
@@ -82,7 +82,7 @@ def assert_linear(work: Callable[[int], object], *, turns: int = 7) -> None:
 
 
 def spent(work: Callable[[int], object], size: int) -> float:
-    """Seconds of processor time, of all threads.
+    """Measure seconds of processor time, of all threads.
 
     The kernel maps a megabyte's memory anew each time, which is half of the time. Its share is left out there; it is
     counted in ticks of some milliseconds, too coarse for shorter texts, whose memory is at hand.

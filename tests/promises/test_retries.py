@@ -1,4 +1,4 @@
-"""Clients of servers that are killed: what callers see, and what they don't."""
+"""Clients of servers that are killed: their calls, and what they don't notice."""
 
 import threading
 import urllib.request
@@ -14,7 +14,7 @@ from tests.support.serving import Running, finish, start
 pytestmark = pytest.mark.slow  # kills servers under load
 
 PATIENT = Retry(attempts=60, burst=1000)
-"""As long as a restart may take on a busy machine."""
+"""Retries for as long as a restart may take on a busy machine."""
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 
 
@@ -27,7 +27,7 @@ def answered(running: Running) -> float:
 
 
 class Callers:
-    """Some, in a loop, who all expect the same bytes."""
+    """Callers in a loop, who all expect the same bytes."""
 
     def __init__(self, make: Callable[[], Client | Awaited], expected: bytes) -> None:
         self._make = make
@@ -37,7 +37,7 @@ class Callers:
         self.unforeseen: list[BaseException] = []
 
     def wait_for(self, answers: int) -> None:
-        """Until so many more have come, right ones."""
+        """Wait until so many more answers have come, right ones."""
         for _ in range(answers):
             assert self._answers.acquire(timeout=60), self.unforeseen
 
@@ -64,13 +64,13 @@ class Callers:
 
 
 def again(killed: Running) -> Running:
-    """Another server on the port of one that was killed."""
+    """Start another server on the port of one that was killed."""
     return start("--port", killed.target.rpartition(":")[2])
 
 
 @BOTH
 def test_a_server_killed_and_started_again_costs_time_only(running: Running, either: type[Client | Awaited]) -> None:
-    """Callers in a loop, in the middle of which the server dies without a word: no error, no wrong bytes."""
+    """Callers in a loop get no error and no wrong bytes, though the server dies without a word."""
     with Client(running.target) as client:
         expected = client.encode(["the same words"]).tobytes()
     callers = Callers(lambda: either(running.target, timeout_s=60, retry=PATIENT), expected)
@@ -88,7 +88,7 @@ def test_a_server_killed_and_started_again_costs_time_only(running: Running, eit
 
 @BOTH
 def test_of_two_servers_one_may_be_killed_and_come_back(running: Running, either: type[Client | Awaited]) -> None:
-    """Both are used; nobody notices that one is gone; it has its turns again once it is back."""
+    """Calls go to both, go on when one is gone, and go to it again once it is back."""
     other = start()
     with Client(running.target) as client:
         expected = client.encode(["the same words"]).tobytes()

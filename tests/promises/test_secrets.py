@@ -1,4 +1,4 @@
-"""Sentences and keys come back to nobody: not in logs, metrics or errors, whichever way a request is refused."""
+"""Sentences and keys are in no log, metric or error, whichever way a request is refused."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ INTERNALS = ("Traceback", ".py", "site-packages", "bothends.", "Error:", "/tmp",
 
 @dataclass
 class Guarded:
-    """A server that logs all it has to say, its keys, and what it told."""
+    """A server that logs all it can, its keys, and all that it answered."""
 
     running: Running
     key: str
@@ -29,7 +29,7 @@ class Guarded:
     told: list[str] = field(default_factory=list)
 
     def refused(self, request: bytes, *, method: str = "Embed", key: str | None = None, **options: object) -> str:
-        """The status' code; what else it says is kept."""
+        """Make a call that is refused; return the status' code, and keep all else that it says."""
         metadata = [*options.pop("metadata", ()), ("authorization", f"Bearer {key or self.key}")]  # type: ignore[misc]
         with (
             grpc.insecure_channel(self.running.target) as channel,
@@ -60,7 +60,7 @@ def of(*sentences: str) -> bytes:
 
 
 def test_nothing_leaks(guarded: Guarded) -> None:
-    """Every way to be refused, and a request that is served; then all that the server wrote is read."""
+    """Requests are refused in every way, and one is served; all that the server wrote names no secret."""
     embed_once(guarded, guarded.key)
     embed_once(guarded, guarded.slow_key)
     refusals = {
@@ -125,14 +125,14 @@ def ask(guarded: Guarded, path: str, headers: dict[str, str], body: str | None =
 
 
 def post(guarded: Guarded, given: object, *, key: str | None = None, **fields: object) -> tuple[int, str]:
-    """Status, body and headers of an embedding asked for as OpenAI's clients do."""
+    """Ask for an embedding as OpenAI's clients do: status, body and headers."""
     headers = {"Authorization": f"Bearer {key or guarded.key}", "Content-Type": "application/json"}
     body = json.dumps({"model": "english", "input": given} | fields)
     return ask(guarded, "/v1/embeddings", headers, body)
 
 
 def send_garbage(guarded: Guarded, content: bytes) -> None:
-    """To both ports, something that is no HTTP at all."""
+    """Send bytes to both ports that are no HTTP at all."""
     for target in (guarded.running.target, guarded.running.http.removeprefix("http://")):
         host, port = target.split(":")
         with socket.create_connection((host, int(port)), 20) as connection:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # kills servers and measures their memory
 PATIENT = Retry(attempts=60, burst=1000)
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 UNREAD = [("grpc.http2.bdp_probe", 0)]
-"""A reader that asks for nothing gets 64 kB."""
+"""Options of a reader that takes no more than 64 kB ahead."""
 
 
 def embedded(running: Running) -> float:
@@ -33,7 +33,7 @@ def embedded(running: Running) -> float:
 
 
 def settled(running: Running) -> float:
-    """How many sentences it has embedded, once it embeds no more."""
+    """Number of sentences that it has embedded, once it embeds no more."""
     while True:
         before = embedded(running)
         time.sleep(0.5)
@@ -51,9 +51,7 @@ def resident_mb(running: Running) -> float:
 
 
 def test_a_slow_reader_fills_no_memory(running: Running) -> None:
-    """A gigabyte is sent to a server whose answers nobody reads: it takes a few messages, gRPC's buffers a few MB, and
-    all else stays with the caller.
-    """
+    """A server whose answers stay unread takes few of a gigabyte's messages; all else stays with the caller."""
     large = request(*["x" * 30_000] * 20).SerializeToString()  # one unknown word each: little work, and few tokens
     with grpc.insecure_channel(running.target, options=UNREAD) as channel:
         with Stream(channel) as reader:
@@ -67,7 +65,7 @@ def test_a_slow_reader_fills_no_memory(running: Running) -> None:
 
 
 def test_whoever_reads_late_gets_everything(running: Running) -> None:
-    """10,000 sentences, none of whose answers is read until the server stands still; memory stays where it was."""
+    """Answers to 10,000 sentences stay unread until the server stands still; all come, and memory doesn't grow."""
     sentences = [f"dragon number {place}" for place in range(10_000)]
     with Client(running.target) as client:
         expected = client.encode(sentences)
@@ -82,7 +80,7 @@ def test_whoever_reads_late_gets_everything(running: Running) -> None:
 
 
 def test_sigterm_ends_streams_and_is_not_held_up_by_them(running: Running) -> None:
-    """An idle one at once, a busy one after what was read of it; both are told why, and the server exits with 0."""
+    """An idle stream ends at once, a busy one after what was read of it; both get the reason, and the exit is 0."""
     with Client(running.target) as client:
         expected = client.encode(["the same words"])[0].tolist()
     with (
@@ -106,7 +104,7 @@ def test_sigterm_ends_streams_and_is_not_held_up_by_them(running: Running) -> No
 def test_a_client_goes_on_where_a_stream_broke(
     running: Running, either: type[Client | Awaited], how: signal.Signals
 ) -> None:
-    """The server dies or stops in the middle and is started again: nothing is lost, and nothing comes twice."""
+    """Rows are neither lost nor doubled though the server dies or stops in the middle and is started again."""
     sentences = [f"dragon number {place}" for place in range(6000)]
     taken: list[str] = []
     successors: list[Running] = []
@@ -144,7 +142,7 @@ def test_a_client_goes_on_where_a_stream_broke(
 
 
 def test_a_client_without_patience_is_told(running: Running) -> None:
-    """What was answered before has come."""
+    """Answers from before the end have come."""
     with Client(running.target, retry=Retry(attempts=1)) as client:
         rows = client.encode_stream("dragons" for _ in range(1_000_000))
         assert next(rows).shape == (512,)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""AsyncClient as threads use Client, so that one test asks both."""
+"""AsyncClient in the manner in which threads use Client, so that one test asks both."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -13,7 +13,7 @@ _SOME = 50
 
 
 class Awaited:
-    """Each call runs a loop of its own until it is answered."""
+    """A client each of whose calls runs a loop of its own until it is answered."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._runner = asyncio.Runner()
@@ -32,7 +32,7 @@ class Awaited:
         return self._each(self.client.embed_stream(sentences, **options))
 
     def _each(self, results: AsyncIterator[Any]) -> Iterator[Any]:
-        """Some at a time: a loop takes long to begin to run."""
+        """Yield results, fetched some at a time: a loop takes long to begin to run."""
 
         async def some() -> list[Any]:
             found = []

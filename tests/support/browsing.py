@@ -1,4 +1,4 @@
-"""The page in a headless Chromium: an open tab, and what its browser had to say of it. Needs playwright."""
+"""The page in a headless Chromium: an open tab, and its browser's errors and requests. Needs playwright."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-"""A browser that asks nobody but the page."""
+"""Flags of a browser that asks no server but the page's."""
 PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 CONTRAST = """(selectors) => {
@@ -37,11 +37,11 @@ CONTRAST = """(selectors) => {
         return [selector, (Math.max(ground, text) + 0.05) / (Math.min(ground, text) + 0.05)];
     });
 }"""
-"""Of each element's text to what is behind it, as WCAG defines it."""
+"""Script that computes the contrast of each element's text to its background, as WCAG defines it."""
 
 
 class Visit:
-    """A page that is open, and what its browser had to say of it."""
+    """A page that is open, and its browser's errors and requests."""
 
     def __init__(self, browser: Any, address: str, *, width: int = 1180, scheme: str = "light", **options: Any) -> None:
         self.context = browser.new_context(
@@ -58,7 +58,7 @@ class Visit:
         self.page.goto(address)
 
     def sees(self, selector: str, text: str | None = None) -> Any:
-        """The element, once it is there, and has the text."""
+        """Wait for the element to be there, and to have the text; return it."""
         found = self.page.locator(selector)
         expect(found).to_be_visible()
         if text is not None:
@@ -66,7 +66,7 @@ class Visit:
         return found
 
     def tries(self, *sentences: str) -> None:
-        """Type them, and press the button."""
+        """Type sentences, and press the button."""
         self.page.fill("#sentences", "\n".join(sentences))
         self.page.get_by_role("button", name="Embed").click()
         expect(self.page.locator("#heat tbody tr")).to_have_count(len(sentences))

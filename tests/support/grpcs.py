@@ -1,4 +1,4 @@
-"""Plain gRPC servers that speak bothends' contract as a test tells them: what no bothends server does at will."""
+"""Plain gRPC servers that speak bothends' contract as a test has them: answers that no bothends server gives at will."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,20 +19,20 @@ EmbedStream = Callable[[Iterator[embedding_pb2.EmbedStreamRequest], grpc.Service
 
 
 def answer(request: embedding_pb2.EmbedRequest, *, version: str = "1") -> bytes:
-    """Two numbers a sentence: its length, and 0."""
+    """Make two numbers a sentence: its length, and 0."""
     rows = np.array([[len(sentence), 0] for sentence in request.sentences], np.float32)
     return encode(Embeddings(rows, [1] * len(rows), [False] * len(rows), version))
 
 
 def answer_item(request: embedding_pb2.EmbedStreamRequest, *, version: str = "1") -> bytes:
-    """The same, in a stream."""
+    """Make the same, in a stream."""
     rows = np.array([[len(sentence), 0] for sentence in request.sentences], np.float32)
     found = Embeddings(rows, [1] * len(rows), [False] * len(rows), version)
     return encode_items(items(found, "float32"), version)
 
 
 def echo(requests: Iterator[embedding_pb2.EmbedStreamRequest], _: grpc.ServicerContext) -> Iterator[bytes]:
-    """Answers each."""
+    """Answer each request."""
     return map(answer_item, requests)
 
 
@@ -49,7 +49,7 @@ def get_model(_: embedding_pb2.GetModelRequest, __: grpc.ServicerContext) -> emb
 
 
 class Plain:
-    """One that runs: its port, and what its health says."""
+    """A running server: its port, and its health."""
 
     def __init__(
         self, embed: Embed, stream: EmbedStream, credentials: grpc.ServerCredentials | None, address: str
@@ -91,7 +91,7 @@ def serving(
     credentials: grpc.ServerCredentials | None = None,
     address: str = "127.0.0.1:0",
 ) -> Iterator[Plain]:
-    """A server for the length of a `with`."""
+    """Run a server for the length of a `with`."""
     server = Plain(embed, stream, credentials, address)
     yield server
     server.stop()

@@ -1,4 +1,4 @@
-"""Calls to the HTTP API whose every byte the test sends and reads, and what the server says of them."""
+"""Calls to the HTTP API whose every byte the test sends and reads, and the server's counts of them."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from bothends.server.server import Server
 from .doors import TIMEOUT_S
 
 BUSY = ["word " * 250] * 300
-"""Seconds of work for the model."""
+"""Sentences of seconds of work for the model."""
 
 
 def of(sentences: list[str], **fields: object) -> bytes:
@@ -20,7 +20,7 @@ def of(sentences: list[str], **fields: object) -> bytes:
 def posting(
     server: Server, *lines: str, body: bytes = b"", receives: int | None = None, tls: bool = False
 ) -> socket.socket:
-    """A connection on which a POST has been sent, whole or not; `receives` bytes are kept for who doesn't read."""
+    """Connect and send a POST, whole or not; `receives` bytes are kept for a caller that doesn't read."""
     connection = socket.socket()
     if receives is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
@@ -36,7 +36,7 @@ def posting(
 
 
 def answer_on(connection: socket.socket) -> tuple[int, str]:
-    """Status and body, also where more was to be sent."""
+    """Read status and body, also where more was to be sent."""
     answer = HTTPResponse(connection)
     answer.begin()
     return answer.status, answer.read().decode()

@@ -1,4 +1,4 @@
-"""Requests of the Open Inference Protocol, and what came back, for tests of any folder."""
+"""Requests of the Open Inference Protocol, and their answers, for tests of any folder."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,7 +17,7 @@ DTYPES = {"FP32": "<f4", "INT32": "<i4", "BOOL": "?"}
 
 
 def request(*texts: str | bytes, raw: bool = True, model: str = "english", **others: Any) -> Any:
-    """A right one; `others` are fields of ModelInferRequest."""
+    """Make a right request; `others` are fields of ModelInferRequest."""
     elements = [text.encode() if isinstance(text, str) else text for text in texts]
     made = inference_pb2.ModelInferRequest(model_name=model, **others)
     tensor = made.inputs.add(name="text", datatype="BYTES", shape=[len(elements), 1])
@@ -29,12 +29,12 @@ def request(*texts: str | bytes, raw: bool = True, model: str = "english", **oth
 
 
 def packed(elements: Iterable[bytes]) -> bytes:
-    """As raw_input_contents holds them."""
+    """Pack texts for raw_input_contents."""
     return b"".join(len(element).to_bytes(4, "little") + element for element in elements)
 
 
 def parameters(**values: bool | int | str | float) -> dict[str, Any]:
-    """Of a request, by the types that tritonclient chooses for them."""
+    """Make a request's parameters, of the types that tritonclient chooses for them."""
     kinds = {bool: "bool_param", int: "int64_param", str: "string_param", float: "double_param"}
     return {
         "parameters": {
@@ -44,7 +44,7 @@ def parameters(**values: bool | int | str | float) -> dict[str, Any]:
 
 
 def tensors(response: Any) -> dict[str, NDArray[Any]]:
-    """A response's, by name, in their order."""
+    """A response's tensors by name, in their order."""
     assert len(response.outputs) == len(response.raw_output_contents)
     return {
         tensor.name: np.frombuffer(content, DTYPES[tensor.datatype]).reshape(tuple(tensor.shape))
@@ -53,7 +53,7 @@ def tensors(response: Any) -> dict[str, NDArray[Any]]:
 
 
 def refused(call: Callable[[], object]) -> tuple[grpc.StatusCode, str, str]:
-    """Code, text, and the field that BadRequest names."""
+    """Make a call that is refused: code, text, and the field that BadRequest names."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     bad = error_details_pb2.BadRequest()

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from bothends import BothendsError, Client, Retry
+
+from .until import until
 
 BOTHENDS = Path(sys.executable).parent / "bothends"
 
@@ -55,32 +56,30 @@ def start(*flags: str, log: Path | None = None, environment: Mapping[str, str] |
 
 
 def finish(running: Running) -> None:
-    """End it and close its pipes."""
+    """Kill it and close its pipes."""
     running.process.kill()
     running.process.communicate()
 
 
 def queued(running: Running) -> float:
-    """Sentences that wait, as /metrics says."""
+    """Number of sentences that wait, as /metrics says."""
     with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
         text = page.read().decode()
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_queue_sentences "))
 
 
 def _ask_in_vain(client: Client) -> None:
-    """A request of many seconds, which the server's end cuts short."""
+    """Send a request of many seconds, which the server's end cuts short."""
     with pytest.raises(BothendsError):
         client.encode(["word " * 250] * 1000)
 
 
 @contextmanager
 def kept_busy(running: Running) -> Iterator[None]:
-    """From when a request of many seconds is in its queue, until that caller knows what became of it."""
+    """Keep a request of many seconds in a server's queue, and wait at the end until its caller has an outcome."""
     with Client(running.target, retry=Retry(attempts=1)) as client:
         caller = threading.Thread(target=_ask_in_vain, args=(client,))
         caller.start()
-        end = time.monotonic() + 20
-        while queued(running) < 100 and time.monotonic() < end:
-            pass
+        until(lambda: queued(running) >= 100)
         yield
         caller.join(timeout=60)

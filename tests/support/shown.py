@@ -13,13 +13,13 @@ class Shown:
     output: str
 
     def is_outline_of(self, printed: str) -> bool:
-        """Whether `printed` is what is shown, in which … is anything."""
+        """Return True if `printed` is the shown output, in which … stands for any text."""
         outline = ".*?".join(re.escape(part) for part in self.output.strip("\n").split("…"))
         return re.fullmatch(outline, printed.strip("\n"), re.DOTALL) is not None
 
 
 def shown(document: Path) -> list[Shown]:
-    """In the document's order."""
+    """Commands in the document's order."""
     text = document.read_text(encoding="utf-8")
     pairs = re.findall(r"```sh\n((?:(?!```).)*)```\n\n```(?:json|text)\n(.*?)```", text, re.DOTALL)
     return [Shown(command, output) for command, output in pairs]

@@ -1,4 +1,4 @@
-"""A stream whose caller is the test: what it sends when, and whether it reads."""
+"""A stream whose caller is the test, which decides what is sent when, and if answers are read."""
 
 from queue import SimpleQueue
 from types import TracebackType
@@ -18,7 +18,7 @@ PATH = f"/{SERVICE}/EmbedStream"
 
 
 def request(*sentences: str, **options: Any) -> embedding_pb2.EmbedStreamRequest:
-    """One message."""
+    """Make one message."""
     return embedding_pb2.EmbedStreamRequest(sentences=sentences, **options)
 
 
@@ -38,19 +38,19 @@ class Stream:
             self._outgoing.put(message if isinstance(message, bytes) else message.SerializeToString())
 
     def close(self) -> None:
-        """Nothing more will be sent."""
+        """Send no more."""
         self._outgoing.put(None)
 
     def receive(self) -> embedding_pb2.EmbedStreamResponse:
         return embedding_pb2.EmbedStreamResponse.FromString(next(self.call))
 
     def rest(self) -> list[embedding_pb2.EmbedStreamResponse]:
-        """All responses there are until it ends well."""
+        """Read all responses until it ends well."""
         self.close()
         return [embedding_pb2.EmbedStreamResponse.FromString(content) for content in self.call]
 
     def to_the_end(self) -> tuple[list[embedding_pb2.EmbedStreamResponse], BothendsError]:
-        """All responses there are, and the error after them."""
+        """Read all responses, and the error after them."""
         found = []
         try:
             for content in self.call:
@@ -60,7 +60,7 @@ class Stream:
         raise AssertionError("it ended well")
 
     def end(self) -> BothendsError:
-        """The error that it ends with, now."""
+        """Return the error with which it ends, now."""
         found, error = self.to_the_end()
         assert not found
         return error
@@ -76,7 +76,7 @@ class Stream:
 
 
 def error_of(raised: grpc.RpcError) -> BothendsError:
-    """What a bothends server says that went wrong."""
+    """The error that a bothends server's status stands for."""
     status = rpc_status.from_call(raised)
     assert status is not None, raised
     return from_status(status)

@@ -1,4 +1,4 @@
-"""An embedder and its supervisor, with engines in which a test makes things go wrong."""
+"""An embedder and its supervisor, with engines that a test can break."""
 
 import threading
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ WORDS = ["there will be dragons"]
 
 
 class Faulty:
-    """The bundle's own engine, with whatever the test makes go wrong."""
+    """The bundle's own engine, with faults that the test chooses."""
 
     device, provider, pads = "cpu", "CPUExecutionProvider", True
 

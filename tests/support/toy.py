@@ -83,7 +83,7 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def sentences(count: int, *, seed: int = 0) -> list[str]:
-    """Sentences of 1 to 12 words, never twice the same."""
+    """Make sentences of 1 to 12 words, never twice the same."""
     chance = random.Random(seed)  # noqa: S311  a toy corpus needs no secrets
     made: dict[str, None] = {}
     while len(made) < count:
@@ -93,7 +93,7 @@ def sentences(count: int, *, seed: int = 0) -> list[str]:
 
 
 def tokenizer() -> str:
-    """A tokenizer.json over VOCABULARY that sets MARKS around a sentence, cuts and pads, as a transformer's does."""
+    """Make a tokenizer.json over VOCABULARY that sets MARKS around a sentence, cuts and pads, as transformers' do."""
     ids = {piece: index for index, piece in enumerate(VOCABULARY)}
     made = tokenizers.Tokenizer(tokenizers.models.WordPiece(ids, unk_token="[UNK]"))  # noqa: S106  a token of text
     made.normalizer = tokenizers.normalizers.BertNormalizer()
@@ -107,7 +107,7 @@ def tokenizer() -> str:
 
 
 def write_onnx_teacher(file: Path, *, seed: int = 0) -> NDArray[np.float32]:
-    """A graph whose output "sentence" is the masked mean of its token vectors; returns those, [tokens, DIMENSION].
+    """Write a graph whose output "sentence" is the masked mean of its token vectors; return those, [tokens, DIMENSION].
 
     Its output "tokens" holds them one by one. The row of token 0 is as random as the others: padding would show.
     """
@@ -143,7 +143,7 @@ def write_onnx_teacher(file: Path, *, seed: int = 0) -> NDArray[np.float32]:
 
 
 def write_transformers_teacher(folder: Path, *, seed: int = 0) -> None:
-    """A BERT of one narrow layer with random weights."""
+    """Write a BERT of one narrow layer with random weights."""
     import torch
     from transformers import BertConfig, BertModel, logging
 
@@ -163,7 +163,7 @@ def write_transformers_teacher(folder: Path, *, seed: int = 0) -> None:
 def teacher(
     model: str = "parrot.onnx", *, kind: str = "onnx", output: str | None = "sentence", max_tokens: int = 128
 ) -> Teacher:
-    """What a recipe says of a teacher whose `model` and tokenizer stand beside it."""
+    """A recipe's entry for a teacher whose `model` and tokenizer stand beside it."""
     return Teacher(
         name=Path(model).stem,
         kind=kind,
@@ -175,7 +175,7 @@ def teacher(
 
 
 def write_pairs(file: Path, *, count: int = 40) -> None:
-    """Pairs of sentences scored by the share of words that both hold: many ties, as people's scores have."""
+    """Write pairs of sentences scored by the share of words that both hold: many ties, as people's scores have."""
     first, second = sentences(count, seed=1), sentences(count, seed=2)
     lines = []
     for one, other in zip(first, second, strict=True):

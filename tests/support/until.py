@@ -1,4 +1,4 @@
-"""Waiting for what another thread or process does. Knows nothing of what is awaited."""
+"""Waits for other threads and processes. Knows nothing of what is awaited."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the dashboards ask, read from their JSON and asked as Grafana does. Knows nothing of what panels should show."""
+"""Queries of the dashboards, read from their JSON and asked as Grafana asks. Doesn't know what panels should show."""
 
 import json
 import re
@@ -15,7 +15,7 @@ DASHBOARDS = {
 }
 
 ON_A_GPU = {"bothends_device_memory_bytes"}
-"""Exported only where the model runs on one."""
+"""Metrics that are exported only where the model runs on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +63,25 @@ def exported_in(page: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Prometheus:
-    """A running one, asked as Grafana asks it."""
+    """A running Prometheus, asked as Grafana asks it."""
 
     http: httpx.Client
     rate_interval: str
-    """What Grafana would say for $__rate_interval: four scrapes at least."""
+    """Value of $__rate_interval, as Grafana chooses it: four scrapes at least."""
 
     def ask(self, expression: str) -> list[float]:
-        """The values of the series that an expression finds now."""
+        """Ask for the values of the series that an expression finds now."""
         answer = self.http.get("/api/v1/query", params={"query": expression}).json()
         assert answer["status"] == "success", answer["error"]
         return [float(series["value"][1]) for series in answer["data"]["result"]]
 
     def answer(self, query: Query) -> list[float]:
-        """What a panel would show now."""
+        """Ask for the values that a panel would show now."""
         variables = self._variables()
         return self.ask(_fill(query.expression, variables))
 
     def _variables(self) -> dict[str, str]:
-        """What Grafana would put in a query's place of each variable: all values, each found as the dashboard says."""
+        """Find the values of each variable, as Grafana would fill a query: all of them, by the dashboard's own rule."""
         chosen = {"__rate_interval": self.rate_interval}
         for variable in DASHBOARDS["overview"]["templating"]["list"]:
             found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])

@@ -1,1 +1,1 @@
-"""Our application on Ray Serve, with real replicas, proxies and callers."""
+"""The application on Ray Serve, with real replicas, proxies and callers."""

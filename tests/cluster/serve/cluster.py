@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -23,17 +22,17 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.paths import ROOT
+from tests.support.until import TIMEOUT_S as TIMEOUT_S
 
 SERVE = Path(sys.executable).parent / "serve"
 EXAMPLE = ROOT / "deploy" / "ray" / "serve.yaml"
-TIMEOUT_S = 60.0
 PORTS = 20051, 20080
-"""Nobody else is here, and below those that the system gives to who asks for any: Ray asks for many."""
+"""Free ports, below those that the system gives where any will do: Ray asks for many."""
 _DASHBOARD = "http://127.0.0.1:8265"
 
 
 class Said:
-    """A command that runs, and what it has said."""
+    """A command that runs, and its output."""
 
     def __init__(self, *command: str | Path, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -49,13 +48,13 @@ class Said:
         return "".join(self.lines)
 
     def until(self, words: str, max_wait_s: float = TIMEOUT_S) -> None:
-        """Wait until it has said `words`."""
+        """Wait until its output has `words`."""
         with self._grown:
             self._grown.wait_for(lambda: words in self.text or not self._reader.is_alive(), max_wait_s)
         assert words in self.text, self.text
 
     def ends(self) -> int:
-        """Wait for its end; returns its exit code."""
+        """Wait for its end; return its exit code."""
         code = self.process.wait(TIMEOUT_S)
         self._reader.join(TIMEOUT_S)
         assert self.process.stdout is not None
@@ -73,7 +72,7 @@ class Said:
 
 
 class Cluster:
-    """Runs until it is stopped. `settings` are ours, as BOTHENDS_* without that; `arguments` are Ray's."""
+    """A cluster that runs until it is stopped. `settings` are BOTHENDS_* without that; `arguments` are Ray's."""
 
     def __init__(self, arguments: Mapping[str, object], **settings: object) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="serve-", dir="/tmp"))  # a socket's path is short
@@ -94,14 +93,14 @@ class Cluster:
         self.first.until("is ready at", max_wait_s=110)  # on a busy machine Ray takes as long
 
     def serve(self, *flags: str, arguments: Mapping[str, object] | None = None, **settings: object) -> Said:
-        """`serve run` once more."""
+        """Run `serve run` once more."""
         ours = {f"BOTHENDS_{name.upper()}": str(value) for name, value in settings.items()}
         given = [f"{name}={value}" for name, value in (arguments or self.arguments).items()]
         command = (SERVE, "run", *flags, "bothends.ray:app", *given)
         return Said(*command, environment=self.environment | ours)
 
     def deploy(self, options: Mapping[str, object] | None = None, **settings: object) -> None:
-        """The example of deploy/ray with other settings, by `serve deploy`; `options` are the deployment's."""
+        """Deploy the example of deploy/ray with other settings, by `serve deploy`; `options` are the deployment's."""
         config = yaml.safe_load(EXAMPLE.read_text())
         application = config["applications"][0]
         ours = {f"BOTHENDS_{name.upper()}": str(value) for name, value in {**self.settings, **settings}.items()}
@@ -115,7 +114,7 @@ class Cluster:
         assert said.ends() == 0, said.text
 
     def status(self) -> tuple[str, str]:
-        """What Ray says of the application: a word, and why."""
+        """State of the application by Ray, in a word, and its reasons."""
         request = urllib.request.Request(f"{_DASHBOARD}/api/serve/applications/")  # noqa: S310  of Ray's own
         request.add_header("Authorization", f"Bearer {self.environment['RAY_AUTH_TOKEN']}")
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as page:  # noqa: S310
@@ -123,12 +122,12 @@ class Cluster:
         return found["status"], found["message"] + found["deployments"].get("bothends", {}).get("message", "")
 
     def targets(self) -> list[dict[str, Any]]:
-        """What Prometheus would be told to scrape."""
+        """Targets that Prometheus would get to scrape."""
         found: list[dict[str, Any]] = json.loads(get(f"{self.url}/targets"))
         return found
 
     def counted(self, name: str, **labels: str) -> dict[str, float]:
-        """Of each replica that can be scraped, the sum of what its page has of `name`."""
+        """Sum of a replica's samples of `name`, for each replica that can be scraped."""
         found = {}
         for target in self.targets():
             with suppress(urllib.error.URLError):
@@ -142,31 +141,23 @@ class Cluster:
         return found
 
     def stop(self) -> None:
-        """End what `serve run` started; what is left ends with the namespace."""
+        """End all that `serve run` started; what is left ends with the namespace."""
         self.first.process.terminate()
         self.first.ends()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def replicas() -> list[int]:
-    """Process ids."""
+    """Process ids of the replicas."""
     commands = {int(entry.name): entry / "cmdline" for entry in Path("/proc").iterdir() if entry.name.isdecimal()}
     return [number for number, file in commands.items() if "ray::ServeReplica" in _read(file)]
 
 
 def get(url: str) -> str:
-    """A page."""
+    """Fetch a page's text."""
     with urllib.request.urlopen(url, timeout=TIMEOUT_S) as page:  # noqa: S310  our own server's
         text: str = page.read().decode()
     return text
-
-
-def wait_until(condition: Any, max_wait_s: float = TIMEOUT_S) -> None:
-    """Look again and again: Ray tells nobody of what it does."""
-    end = time.monotonic() + max_wait_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def _read(file: Path) -> str:

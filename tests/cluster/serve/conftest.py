@@ -34,7 +34,7 @@ def cluster(key: tuple[str, Path]) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def direct(key: tuple[str, Path]) -> Iterator[Running]:
-    """The same without Ray."""
+    """A server of `bothends serve` with the same settings, without Ray."""
     running = start("--api-keys", str(key[1]), "--max-message-bytes", str(1 << 20), "--workers", "1")
     yield running
     finish(running)
@@ -42,7 +42,7 @@ def direct(key: tuple[str, Path]) -> Iterator[Running]:
 
 @dataclass(frozen=True)
 class Reply:
-    """All that a caller learns: bytes, or a status with its details."""
+    """A call's outcome for its caller: bytes, or a status with its details."""
 
     content: bytes = b""
     code: grpc.StatusCode = grpc.StatusCode.OK
@@ -54,7 +54,7 @@ Call = Callable[..., Reply]
 
 
 def calling(target: str, key: str) -> Call:
-    """Calls of `method` with a request's bytes, on a connection of their own."""
+    """Yield calls of `method` with a request's bytes, on a connection of their own."""
     channel = grpc.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
 
     def call(method: str, request: bytes, *, key: str = key, timeout: float = 30) -> Reply:
@@ -77,5 +77,5 @@ def on_ray(cluster: Cluster, key: tuple[str, Path]) -> Call:
 
 @pytest.fixture(scope="session")
 def without(direct: Running, key: tuple[str, Path]) -> Call:
-    """Calls of the server."""
+    """Calls of the server without Ray."""
     return calling(direct.target, key[0])

@@ -1,4 +1,4 @@
-"""What comes through Ray's proxies is what `bothends serve` answers: bytes, errors, and when to come again."""
+"""Answers through Ray's proxies are those of `bothends serve`: bytes, errors, and when to come again."""
 
 import json
 import urllib.error
@@ -16,8 +16,9 @@ from bothends.v1 import embedding_pb2 as pb
 from bothends.wire.messages import SERVICE
 from bothends.wire.status import unpacked
 from tests.support.serving import Running
+from tests.support.until import until
 
-from .cluster import Cluster, wait_until
+from .cluster import Cluster
 from .conftest import Call, Reply
 
 pytestmark = pytest.mark.ray
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.ray
 SENTENCES = ["there will be dragons", "a", "Zwölf Boxkämpfer jagen Viktor", "a man plays the guitar " * 20]
 LONG = "word " * 300
 FULL = pb.EmbedRequest(sentences=["a " * 255] * 1000).SerializeToString()
-"""Most of what one replica lets wait."""
+"""A request that takes most of what one replica lets wait."""
 
 
 @pytest.mark.parametrize(
@@ -103,17 +104,17 @@ def test_health_answers_without_a_key(cluster: Cluster) -> None:
 
 
 def test_who_comes_when_it_is_full_is_told_when_to_come_again(cluster: Cluster, key: tuple[str, object]) -> None:
-    """And callers who leave free the queue."""
+    """Callers of full replicas get a time to come again, and callers who leave free the queue."""
     metadata = (("authorization", f"Bearer {key[0]}"),)
     with grpc.insecure_channel(cluster.target) as channel:
         embed = channel.unary_unary(f"/{SERVICE}/Embed")
         calls = [embed.future(FULL, metadata=metadata, timeout=60) for _ in range(8)]
-        wait_until(lambda: any(call.done() for call in calls))
+        until(lambda: any(call.done() for call in calls))
         refused = next(error for call in calls if call.done() and (error := call.exception()))
-        wait_until(lambda: max(cluster.counted("bothends_queue_sentences").values()) > 100)
+        until(lambda: max(cluster.counted("bothends_queue_sentences").values()) > 100)
         for call in calls:
             call.cancel()
-        wait_until(lambda: max(cluster.counted("bothends_queue_sentences").values()) == 0)
+        until(lambda: max(cluster.counted("bothends_queue_sentences").values()) == 0)
     assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     status = status_pb2.Status.FromString(dict(refused.trailing_metadata())["grpc-status-details-bin"])
     info, retry = unpacked(status, error_details_pb2.ErrorInfo()), unpacked(status, error_details_pb2.RetryInfo())
@@ -125,9 +126,9 @@ def test_who_comes_when_it_is_full_is_told_when_to_come_again(cluster: Cluster, 
 
 
 def test_a_replica_knows_until_when_its_caller_waits(on_ray: Call) -> None:
-    """It says early that it can't be done by then: in a status of its own, which none without a deadline gets."""
+    """A call that can't be done in time ends early in a status of its own, which none without a deadline gets."""
     times_s = cycle([0.5, 1.0, 1.5, 2.0, 2.5])
-    wait_until(lambda: b"DEADLINE" in on_ray("Embed", FULL, timeout=next(times_s)).details)
+    until(lambda: b"DEADLINE" in on_ray("Embed", FULL, timeout=next(times_s)).details)
 
 
 def post(url: str, key: str, body: object) -> tuple[int, dict[str, str | None], bytes]:
@@ -169,8 +170,8 @@ def test_http_asks_for_a_key(cluster: Cluster, direct: Running) -> None:
 def test_each_replica_has_its_metrics_under_the_names_that_dashboards_know(
     cluster: Cluster, direct: Running, key: tuple[str, object]
 ) -> None:
-    """Prometheus finds them by http_sd: every call is counted by one of them."""
-    wait_until(lambda: len(cluster.targets()) == 2)
+    """Replicas are found by http_sd, and every call is counted by one of them."""
+    until(lambda: len(cluster.targets()) == 2)
     before = cluster.counted("bothends_requests_total", method="Embed", code="OK")
     with Client(cluster.target, api_key=str(key[0])) as client:
         for _ in range(40):

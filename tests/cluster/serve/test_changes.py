@@ -1,4 +1,4 @@
-"""Replicas die and are replaced while callers go on: none of them, as long as it tries again, sees a failure."""
+"""Replicas die and are replaced while callers go on: none that tries again has a failure."""
 
 import os
 import shutil
@@ -15,19 +15,20 @@ from bothends import Client
 from bothends.model.bundle import Bundle
 from bothends.v1 import embedding_pb2 as pb
 from bothends.wire.messages import SERVICE
+from tests.support.until import until
 
-from .cluster import Cluster, replicas, wait_until
+from .cluster import Cluster, replicas
 
 pytestmark = pytest.mark.ray
 
 SENTENCES = ["there will be dragons", "a man plays the guitar"]
 CALLERS = 4
 LONG = pb.EmbedRequest(sentences=["a " * 255] * 500).SerializeToString()
-"""Seconds of work, in which a replica can be lost."""
+"""A request of seconds of work, in which a replica can be lost."""
 
 
 class Calls:
-    """What became of every call, by model version."""
+    """Outcomes of all calls, by model version."""
 
     def __init__(self) -> None:
         self.answered: dict[str, int] = {}
@@ -47,12 +48,12 @@ class Calls:
     def many_more(self) -> None:
         """Wait until many more have been answered."""
         enough = sum(self.answered.values()) + 200
-        wait_until(lambda: sum(self.answered.values()) > enough)
+        until(lambda: sum(self.answered.values()) > enough)
 
 
 @contextmanager
 def calling(cluster: Cluster, key: str) -> Iterator[Calls]:
-    """Several callers that try again, as bothends.Client does by itself."""
+    """Run several callers that try again, as bothends.Client does by itself."""
     calls = Calls()
     threads = [threading.Thread(target=calls.make, args=(cluster.target, key)) for _ in range(CALLERS)]
     for thread in threads:
@@ -72,21 +73,21 @@ def names(cluster: Cluster) -> set[str]:
 
 
 def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, key: tuple[str, Path]) -> None:
-    """The new one has passed its self-test before it answers."""
-    wait_until(lambda: len(names(cluster)) == 2)
+    """A new replica has passed its self-test before it answers."""
+    until(lambda: len(names(cluster)) == 2)
     before = names(cluster)
     with calling(cluster, key[0]) as calls, grpc.insecure_channel(cluster.target) as channel:
         embed, metadata = channel.unary_unary(f"/{SERVICE}/Embed"), (("authorization", f"Bearer {key[0]}"),)
         long = [embed.future(LONG, metadata=metadata) for _ in range(8)]
-        wait_until(lambda: min(cluster.counted("bothends_queue_sentences").values()) > 0)
+        until(lambda: min(cluster.counted("bothends_queue_sentences").values()) > 0)
         os.kill(replicas()[0], signal.SIGKILL)
         lost = [error for call in long if isinstance(error := call.exception(), grpc.Call)]
         assert grpc.StatusCode.UNAVAILABLE in [error.code() for error in lost]  # which is tried again
         assert grpc.StatusCode.INTERNAL not in [error.code() for error in lost]
         calls.many_more()
-        wait_until(lambda: len(names(cluster) - before) == 1)
+        until(lambda: len(names(cluster) - before) == 1)
         new = (names(cluster) - before).pop()
-        wait_until(lambda: cluster.counted("bothends_requests_total", code="OK").get(new, 0) > 0)
+        until(lambda: cluster.counted("bothends_requests_total", code="OK").get(new, 0) > 0)
         assert cluster.counted("bothends_selftest_success")[new] == 1
     assert calls.failed == []
     assert len(replicas()) == 2
@@ -95,18 +96,18 @@ def test_a_killed_replica_is_replaced_and_no_caller_sees_it(cluster: Cluster, ke
 def test_another_bundle_takes_over_and_no_caller_sees_more(
     cluster: Cluster, key: tuple[str, Path], newer: list[Bundle], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """By another run of the application, and by a folder that gets a newer version."""
+    """Another bundle comes by another run of the application, and by a newer version in a folder."""
     folder = tmp_path_factory.mktemp("versions")
     first, second = newer[0].config.version, newer[1].config.version
     shutil.copytree(newer[0].path, folder / first)
     with calling(cluster, key[0]) as calls:
         english = set(calls.answered)
         cluster.deploy(bundle=folder)
-        wait_until(lambda: cluster.status()[0] == "RUNNING" and first in calls.answered)
+        until(lambda: cluster.status()[0] == "RUNNING" and first in calls.answered)
         assert set(calls.answered) == english | {first}
         shutil.copytree(newer[1].path, folder / f".{second}")
         (folder / f".{second}").rename(folder / second)
-        wait_until(lambda: second in calls.answered)
+        until(lambda: second in calls.answered)
     assert calls.failed == []
     assert len(replicas()) == 2
 
@@ -114,7 +115,7 @@ def test_another_bundle_takes_over_and_no_caller_sees_more(
 def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
     cluster: Cluster, key: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """A bundle that it can't read, and another version of ours on its node."""
+    """An unreadable bundle and another bothends on the node are named."""
     serving = set(replicas())
     other = tmp_path_factory.mktemp("other")
     (other / "bothends-9.9.dist-info").mkdir()
@@ -123,14 +124,14 @@ def test_what_a_replica_cannot_serve_is_named_and_the_others_serve_on(
     mismatched = {"ray_actor_options": {"num_cpus": 0.5, "runtime_env": {"env_vars": {"PYTHONPATH": path}}}}
     with calling(cluster, key[0]) as calls:
         cluster.deploy(bundle="/nowhere/to/be/found")
-        wait_until(lambda: says(cluster, "on node 127.0.0.1: there is no bundle at /nowhere/to/be/found"))
-        wait_until(lambda: cluster.status()[0] == "DEPLOY_FAILED")
+        until(lambda: says(cluster, "on node 127.0.0.1: there is no bundle at /nowhere/to/be/found"))
+        until(lambda: cluster.status()[0] == "DEPLOY_FAILED")
         cluster.deploy(mismatched)
-        wait_until(lambda: says(cluster, "on node 127.0.0.1: bothends 9.9 is installed here"))
+        until(lambda: says(cluster, "on node 127.0.0.1: bothends 9.9 is installed here"))
     assert calls.failed == []
     assert serving <= set(replicas())
 
 
 def says(cluster: Cluster, words: str) -> bool:
-    """Whether a line of what Ray tells of the application names a replica, and has `words`."""
+    """Return True if a line of Ray's status of the application names a replica, and has `words`."""
     return any("replica " in line and words in line for line in cluster.status()[1].splitlines())

@@ -1,4 +1,4 @@
-"""What can't be run is told in one line, before anything is deployed."""
+"""Mistakes are named in one line, before anything is deployed."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.ray
 
 
 def last_line(said: Said) -> str:
-    """What a person reads last, once the command has ended in failure."""
+    """Last line of a command that ended in failure."""
     assert said.ends() != 0
     return said.lines[-1]
 

@@ -1,1 +1,1 @@
-"""What a Kubernetes cluster would get, without one."""
+"""Tests of the manifests that a Kubernetes cluster would get, without one."""

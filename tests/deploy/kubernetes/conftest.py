@@ -7,5 +7,5 @@ from .manifests import VARIANTS, Resource, variant
 
 @pytest.fixture(params=VARIANTS)
 def resources(request: pytest.FixtureRequest) -> list[Resource]:
-    """What would be applied."""
+    """Resources that would be applied."""
     return variant(request.param)

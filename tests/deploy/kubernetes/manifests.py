@@ -1,4 +1,4 @@
-"""deploy/kubernetes as a cluster would get it: made by the real kustomize, read into resources. Knows no bothends."""
+"""Manifests of deploy/kubernetes to resources, by the real kustomize. Knows no bothends."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 COMPONENTS = ("bundle", "keys", "tls", "tracing")
-"""What may be added to an overlay, beside monitoring, which both have."""
+"""Components that an overlay may have, beside monitoring, which both have."""
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "cpu": ("cpu", ()),
     "gpu": ("gpu", ()),
@@ -31,7 +31,7 @@ Resource: TypeAlias = Mapping[str, Any]
 
 
 def kustomize() -> list[str]:
-    """The command that renders a folder, or a skip."""
+    """Find the command that renders a folder, or skip."""
     if (found := shutil.which("kustomize")) is not None:
         return [found, "build"]
     if (found := shutil.which("kubectl")) is not None:
@@ -41,7 +41,7 @@ def kustomize() -> list[str]:
 
 @cache
 def render(folder: Path) -> list[Resource]:
-    """What `kubectl apply -k FOLDER` would send."""
+    """Render what `kubectl apply -k FOLDER` would send."""
     made = subprocess.run([*kustomize(), folder], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     assert made.stderr == ""  # what is deprecated is said there
@@ -50,7 +50,7 @@ def render(folder: Path) -> list[Resource]:
 
 @cache
 def variant(name: str) -> list[Resource]:
-    """An overlay with components, as a kustomization of one's own adds them."""
+    """Render an overlay with components, as a kustomization of one's own adds them."""
     overlay, components = VARIANTS[name]
     with TemporaryDirectory() as made:
         folder = Path(made).resolve()
@@ -68,7 +68,7 @@ def of_kind(resources: list[Resource], kind: str) -> list[Resource]:
 
 
 def the(resources: list[Resource], kind: str) -> Resource:
-    """The only one of its kind."""
+    """The only resource of its kind."""
     (resource,) = of_kind(resources, kind)
     return resource
 
@@ -87,7 +87,7 @@ def container(resources: list[Resource]) -> Resource:
 
 
 def environment(resources: list[Resource]) -> dict[str, str]:
-    """What the container finds in its environment, limits filled in as the kubelet does."""
+    """Variables in the container's environment, limits filled in as the kubelet does."""
     return dict(_variables(container(resources)))
 
 

@@ -1,4 +1,4 @@
-"""What watches is the compose stack's: the same rules, the same dashboards, and the labels that they ask for."""
+"""Monitoring is the compose stack's: the same rules, the same dashboards, and the labels that they ask for."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ COMMITTED = FOLDER / "components" / "monitoring" / "rules.yml"
 
 
 def test_the_committed_rules_are_what_their_code_writes(tmp_path: Path) -> None:
-    """`make rules` after a change."""
+    """A change is followed by `make rules`."""
     subprocess.run([sys.executable, FOLDER / "rules.py", tmp_path / "rules.yml"], check=True)
     assert (tmp_path / "rules.yml").read_text() == COMMITTED.read_text()
 
@@ -28,7 +28,7 @@ def test_the_rules_are_the_compose_stacks(resources: list[Resource]) -> None:
 
 
 def test_prometheus_takes_the_rules(promtool: str, tmp_path: Path) -> None:
-    """What the operator would hand it: the resource's spec."""
+    """A resource's spec, which the operator would hand to Prometheus, is a valid file of rules."""
     spec = yaml.safe_load(COMMITTED.read_text(encoding="utf-8"))["spec"]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
     checked = subprocess.run(
@@ -41,7 +41,7 @@ def test_prometheus_takes_the_rules(promtool: str, tmp_path: Path) -> None:
 
 
 def test_the_dashboards_are_the_compose_stacks(resources: list[Resource]) -> None:
-    """All of them, under the label that Grafana's sidecar looks for, small enough for `kubectl apply` to note down."""
+    """All have the label that Grafana's sidecar looks for, and are small enough for `kubectl apply` to note down."""
     dashboards = the(resources, "ConfigMap")
     assert dashboards["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert {name: json.loads(text) for name, text in dashboards["data"].items()} == {

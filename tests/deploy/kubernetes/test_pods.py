@@ -1,4 +1,4 @@
-"""What the manifests say of a pod, held to the code and the image: settings, ports, user, time to stop."""
+"""A pod by the manifests, held to the code and the image: settings, ports, user, time to stop."""
 
 import re
 import tomllib
@@ -17,7 +17,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 OF_OTHERS = {"NVIDIA_DRIVER_CAPABILITIES", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 """Variables that libraries and NVIDIA's runtime read."""
 WEB_ENDS_S = 5
-"""What WebServer.stop waits at most."""
+"""Most seconds that WebServer.stop waits."""
 
 
 def settings(resources: list[Resource]) -> Settings:
@@ -25,7 +25,7 @@ def settings(resources: list[Resource]) -> Settings:
 
 
 def test_the_environment_is_settings(resources: list[Resource]) -> None:
-    """Each has a name that the server knows and a value that it takes, and none is another program's by mistake."""
+    """Each variable has a name that the server knows and a value that it takes, and none is another program's."""
     chosen = settings(resources)
     others = {name for name in environment(resources) if not name.startswith(ENV_PREFIX)}
     assert others <= OF_OTHERS
@@ -33,7 +33,7 @@ def test_the_environment_is_settings(resources: list[Resource]) -> None:
 
 
 def test_a_cpu_pod_computes_as_much_at_once_as_it_has_cpus() -> None:
-    """Its limit, not the node's cores; all of them are its own."""
+    """A pod's limit counts, not the node's cores; all of them are its own."""
     pods = variant("cpu")
     resources = container(pods)["resources"]
     assert settings(pods).workers == int(resources["limits"]["cpu"])
@@ -53,7 +53,7 @@ def test_the_image_is_this_version(name: str, suffix: str) -> None:
 
 
 def test_ports_are_the_servers_own(resources: list[Resource]) -> None:
-    """Of the container, of each Service and of the policy, which lets in nothing else."""
+    """The container, each Service and the policy name the server's ports; the policy lets in nothing else."""
     chosen = settings(resources)
     ports = {"grpc": chosen.port, "http": chosen.http_port}
     assert {port["name"]: port["containerPort"] for port in container(resources)["ports"]} == ports
@@ -70,7 +70,7 @@ def test_ports_are_the_servers_own(resources: list[Resource]) -> None:
 
 
 def test_clients_find_each_pod_by_name_and_proxies_find_one_address(resources: list[Resource]) -> None:
-    """Only ready pods: DNS would name the others too if it were told to."""
+    """DNS names ready pods only; it could be made to name the others too."""
     services = {service["metadata"]["name"]: service["spec"] for service in of_kind(resources, "Service")}
     assert set(services) == {"bothends", "bothends-headless"}
     assert services["bothends-headless"]["clusterIP"] == "None"
@@ -80,7 +80,7 @@ def test_clients_find_each_pod_by_name_and_proxies_find_one_address(resources: l
 
 
 def test_services_variables_would_stop_the_server(resources: list[Resource]) -> None:
-    """So pods don't get them."""
+    """Pods don't get the variables of Services, which the server would refuse."""
     for service in of_kind(resources, "Service"):
         injected = service["metadata"]["name"].upper().replace("-", "_") + "_PORT"
         with pytest.raises(SettingsError, match=injected):
@@ -96,7 +96,7 @@ def test_the_user_is_the_images_own(resources: list[Resource]) -> None:
 
 
 def test_pods_are_as_restricted_as_kubernetes_knows(resources: list[Resource]) -> None:
-    """Its Pod Security Standard `restricted`, a root filesystem that can't be written, and no word with the API."""
+    """Pods meet the Pod Security Standard `restricted`, write no root filesystem, and don't talk to the API."""
     of_pod, of_container = pod(resources)["securityContext"], container(resources)["securityContext"]
     assert of_pod["runAsNonRoot"] is True
     assert of_pod["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -114,7 +114,7 @@ def test_pods_are_as_restricted_as_kubernetes_knows(resources: list[Resource]) -
 
 
 def test_a_pod_has_the_time_that_stopping_takes(resources: list[Resource]) -> None:
-    """preStop counts, then the drain, then the longest that each later step of Server.stop waits; else it is killed."""
+    """A pod may take preStop, the drain, and the longest of each later step of Server.stop; else it is killed."""
     chosen = settings(resources)
     assert chosen.drain_s == Settings.model_fields["drain_s"].default
     before = container(resources)["lifecycle"]["preStop"]["sleep"]["seconds"]

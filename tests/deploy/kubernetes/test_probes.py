@@ -1,4 +1,4 @@
-"""The manifests' probes, asked as a kubelet asks them, of real servers in each state that a pod can be in."""
+"""Probes of the manifests, asked as a kubelet asks them, of real servers in each state that a pod can be in."""
 
 import http.client
 import os
@@ -20,17 +20,19 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from tests.support.doors import serving
-from tests.support.serving import Running, finish, kept_busy, start
-from tests.support.until import until
+from tests.support.serving import Running, finish, kept_busy, queued, start
+from tests.support.until import TIMEOUT_S, until
 
 from .manifests import Resource, container, environment, variant
 
 STARTUP, READINESS, LIVENESS = KINDS = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
-def ask(probe: Resource, ports: Mapping[str, int]) -> bool:
-    """What a kubelet would make of the answer; `ports` are where this server has its `grpc` and its `http`."""
-    max_wait_s = probe.get("timeoutSeconds", 1)
+def ask(probe: Resource, ports: Mapping[str, int], *, max_wait_s: float = TIMEOUT_S) -> bool:
+    """Return True if a kubelet would be content with the answer within `max_wait_s`.
+
+    `ports` are where this server has its `grpc` and its `http`.
+    """
     if "grpc" in probe:
         assert "httpGet" not in probe
         assert probe["grpc"]["port"] == 50051
@@ -67,7 +69,7 @@ def _get(port: int, path: str, scheme: str, max_wait_s: float) -> bool:
 
 
 def answers(resources: list[Resource], ports: Mapping[str, int]) -> tuple[bool, ...]:
-    """Of startup, readiness and liveness."""
+    """Outcomes of the probes for startup, readiness and liveness."""
     return tuple(ask(container(resources)[kind], ports) for kind in KINDS)
 
 
@@ -77,7 +79,7 @@ def ports_of(running: Running) -> dict[str, int]:
 
 @contextmanager
 def started(resources: list[Resource], mounts: Mapping[str, Path] | None = None) -> Iterator[Running]:
-    """A server with a pod's environment, whose mounts are folders here."""
+    """Start a server with a pod's environment, whose mounts are folders here."""
     chosen = environment(resources)
     for mount, folder in (mounts or {}).items():
         chosen = {name: _moved(value, mount, folder) for name, value in chosen.items()}
@@ -94,17 +96,23 @@ def _moved(value: str, mount: str, folder: Path) -> str:
     return str(folder) + value.removeprefix(mount) if value == mount or value.startswith(f"{mount}/") else value
 
 
-def test_a_serving_pod_is_started_ready_and_alive() -> None:
-    """By its own environment; and one that isn't there is none of it."""
+def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends() -> None:
+    """A pod is ready when it serves and when it is busy; from SIGTERM on it gets no calls, and answers those it has."""
     pods = variant("cpu")
     with started(pods) as running:
         ports = ports_of(running)
         assert answers(pods, ports) == (True, True, True)
+        with kept_busy(running):
+            assert answers(pods, ports) == (True, True, True)
+            running.process.send_signal(signal.SIGTERM)
+            until(lambda: not ask(container(pods)[READINESS], ports))
+            assert queued(running) > 0
+            finish(running)
     assert answers(pods, ports) == (False, False, False)
 
 
 def test_a_pod_with_all_components_is_too(english: Bundle, tmp_path: Path) -> None:
-    """A bundle of one's own, keys, TLS and tracing, each from a folder that holds what its volume would."""
+    """A bundle of one's own, keys, TLS and tracing come each from a folder that holds what its volume would."""
     pods = variant("cpu+all")
     mounts = {mount["mountPath"]: tmp_path / mount["name"] for mount in container(pods)["volumeMounts"]}
     assert set(mounts) == {"/bundle", "/keys", "/tls"}
@@ -121,7 +129,7 @@ def test_a_pod_with_all_components_is_too(english: Bundle, tmp_path: Path) -> No
 
 
 def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(english: Bundle) -> None:
-    """Until it is fit again."""
+    """A pod with an unfit model is alive, and ready again once its model is fit."""
     pods = variant("cpu")
     with (
         serving(english, engine="onnxruntime", selftest_s=0.01) as server,
@@ -137,26 +145,19 @@ def test_a_pod_whose_model_is_unfit_gets_no_calls_and_is_not_killed(english: Bun
         until(lambda: ask(container(pods)[READINESS], ports))
 
 
-def test_a_pod_that_drains_gets_no_calls() -> None:
-    """From SIGTERM on, while it answers what it has accepted."""
+@pytest.mark.timing
+def test_a_busy_pod_answers_within_each_probes_own_timeout() -> None:
+    """Ten probes of each kind are answered in time beside a queue of many seconds."""
     pods = variant("cpu")
+    probes = [container(pods)[kind] for kind in KINDS]
     with started(pods) as running, kept_busy(running):
-        running.process.send_signal(signal.SIGTERM)
-        until(lambda: not ask(container(pods)[READINESS], ports_of(running)))
-        assert running.process.poll() is None
-        finish(running)
-
-
-def test_a_busy_pod_stays_ready() -> None:
-    """With a queue of many seconds, within the probe's own timeout, ten times in a row."""
-    pods = variant("cpu")
-    with started(pods) as running, kept_busy(running):
-        assert [answers(pods, ports_of(running)) for _ in range(10)] == [(True, True, True)] * 10
+        for probe in probes * 10:
+            assert ask(probe, ports_of(running), max_wait_s=probe.get("timeoutSeconds", 1))
         finish(running)
 
 
 def test_liveness_is_patient_and_readiness_is_not(resources: list[Resource]) -> None:
-    """Out of balancing within seconds; killed only after minutes in which not one answer came."""
+    """Pods leave balancing within seconds, and are killed only after minutes in which not one answer came."""
 
     def max_wait_s(kind: str) -> int:
         probe = container(resources)[kind]

@@ -1,4 +1,4 @@
-"""What the autoscaler asks for is what the adapter offers, and that is made of metrics which a server exports."""
+"""Metrics of the autoscaler are those that the adapter offers, made of metrics which a server exports."""
 
 import re
 import subprocess
@@ -28,7 +28,7 @@ def asked(resources: list[Resource]) -> dict[str, str]:
 
 
 def query(name: str) -> str:
-    """What the adapter asks Prometheus for two pods, its template filled as its documentation says."""
+    """Fill the adapter's template for two pods, as its documentation says."""
     rule = RULES[name]
     filled = {
         "Series": re.match(r"\w+", rule["seriesQuery"])[0],  # type: ignore[index]
@@ -56,7 +56,7 @@ def test_the_adapter_asks_for_metrics_that_are_exported(server: Server, name: st
 
 
 def series_of(pod: str) -> list[dict[str, str]]:
-    """Three minutes of a pod whose queue is full and empty in turn, and whose two workers each run half of the time."""
+    """Make three minutes of a pod whose queue is full and empty in turn, and whose two workers run half of the time."""
     labels = f'namespace="bothends", pod="{pod}"'
     return [
         {"series": f"bothends_queue_tokens{{{labels}}}", "values": "0 6000 0 6000 0 6000 0 6000 0 6000 0 6000"},
@@ -68,7 +68,7 @@ def series_of(pod: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(("name", "value"), [("bothends_queue_tokens", 3000), ("bothends_engine_busy_ratio", 0.5)])
 def test_prometheus_answers_the_adapter(promtool: str, tmp_path: Path, name: str, value: float) -> None:
-    """With a value for each pod that was asked for, and for no other."""
+    """Prometheus has a value for each pod that was asked for, and for no other."""
     case = {
         "expr": f"round({query(name)}, 0.001)",
         "eval_time": "152s",

@@ -7,7 +7,7 @@ import yaml
 from .manifests import FOLDER, OF_THE_OPERATOR, Resource, of_kind, pod, the
 
 VERSIONS = ["1.30", kubernetes_validate.latest_version()]
-"""From the first in which a pod may sleep before it stops without its image's help."""
+"""Versions of Kubernetes, from the first in which a pod may sleep before it stops without its image's help."""
 BASE = [
     resource
     for file in sorted((FOLDER / "base").glob("*.yml"))
@@ -18,7 +18,7 @@ BASE = [
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_is_applied_fits_the_schemas(resources: list[Resource], version: str) -> None:
-    """All but the operator's own kinds, of which the published schemas know nothing."""
+    """All fit but the operator's own kinds, of which the published schemas know nothing."""
     known = [resource for resource in resources if resource["kind"] not in OF_THE_OPERATOR]
     assert len(known) >= len(resources) - len(OF_THE_OPERATOR)
     for resource in known:
@@ -27,12 +27,12 @@ def test_what_is_applied_fits_the_schemas(resources: list[Resource], version: st
 
 @pytest.mark.parametrize("resource", BASE, ids=lambda resource: f"{resource['kind']} {resource['metadata']['name']}")
 def test_the_base_fits_the_newest_schema(resource: Resource) -> None:
-    """As it is written, which needs no kustomize."""
+    """The base fits as it is written, which needs no kustomize."""
     kubernetes_validate.validate(dict(resource), VERSIONS[-1], strict=True)
 
 
 def test_the_operators_kinds_have_what_they_need(resources: list[Resource]) -> None:
-    """Their schemas come with the operator; what it requires of these is little."""
+    """Schemas of these kinds come with the operator; they require little of these."""
     monitor, rules = the(resources, "ServiceMonitor"), the(resources, "PrometheusRule")
     assert {monitor["apiVersion"], rules["apiVersion"]} == {"monitoring.coreos.com/v1"}
     assert set(monitor["spec"]) == {"endpoints", "jobLabel", "selector"}
@@ -47,7 +47,7 @@ def test_each_resource_has_a_name_of_its_own_in_the_one_namespace(resources: lis
 
 
 def test_every_selector_finds_the_pods(resources: list[Resource]) -> None:
-    """Services, budget, policies, the deployment itself, and what spreads its pods."""
+    """Services, budget, policies, the deployment and what spreads its pods select them."""
     labels = the(resources, "Deployment")["spec"]["template"]["metadata"]["labels"]
     selectors = [
         *(service["spec"]["selector"] for service in of_kind(resources, "Service")),
@@ -59,7 +59,7 @@ def test_every_selector_finds_the_pods(resources: list[Resource]) -> None:
 
 
 def test_the_autoscaler_scales_the_deployment_and_the_budget_leaves_one(resources: list[Resource]) -> None:
-    """Whose number of pods is nobody else's to set."""
+    """The deployment sets no number of pods, which is the autoscaler's."""
     deployment, scaler = the(resources, "Deployment"), the(resources, "HorizontalPodAutoscaler")["spec"]
     assert scaler["scaleTargetRef"] == {
         "apiVersion": deployment["apiVersion"],
