@@ -18,7 +18,8 @@ from bothends.server.http.call import BodyLimits, HttpFront
 from bothends.server.inbound import Inbound
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
-from tests.support.https import answer_on, counted, of, posting, wait_until
+from tests.support.https import answer_on, counted, of, posting
+from tests.support.until import until
 
 SHORT_S = 0.6
 MOST_BYTES = 1 << 20
@@ -64,7 +65,7 @@ def test_half_a_body(small: Server) -> None:
     """Who sends no more is told after his time, and disconnected; who leaves leaves nothing behind."""
     before = counted(small, "CANCELLED")
     posting(small, "Content-Length: 100", body=b'{"model"').close()
-    wait_until(lambda: counted(small, "CANCELLED") == before + 1)
+    until(lambda: counted(small, "CANCELLED") == before + 1)
     started = time.monotonic()
     with closing(posting(small, "Content-Length: 100", body=b'{"model"')) as connection:
         status, told = answer_on(connection)
@@ -122,10 +123,10 @@ def test_a_full_server(toy_bundle: Bundle) -> None:
         taken = posting(server, "Content-Length: 10")
         url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"
         with closing(taken):
-            wait_until(lambda: httpx.post(url, json={}).status_code == 429)
+            until(lambda: httpx.post(url, json={}).status_code == 429)
             answer = httpx.post(url, json={})
             assert (answer.json()["error"]["code"], answer.headers["retry-after-ms"]) == ("server_overloaded", "100")
-        wait_until(lambda: httpx.post(url, json={}).status_code == 400)
+        until(lambda: httpx.post(url, json={}).status_code == 400)
 
 
 def test_the_event_loop_is_free_while_a_long_text_is_read(small: Server, small_http: httpx.Client) -> None:

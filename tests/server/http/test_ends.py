@@ -19,7 +19,8 @@ from bothends.server.context import CallContext
 from bothends.server.http.call import HttpCall
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
-from tests.support.https import BUSY, answer_on, counted, of, posting, queued, wait_until
+from tests.support.https import BUSY, answer_on, counted, of, posting, queued
+from tests.support.until import until
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,11 @@ def test_who_leaves_frees_his_places(small: Server) -> None:
     before = counted(small, "CANCELLED")
     body = of(BUSY)
     connections = [posting(small, f"Content-Length: {len(body)}", body=body) for _ in range(3)]
-    wait_until(lambda: queued(small) > 600)
+    until(lambda: queued(small) > 600)
     for connection in connections:
         connection.close()
-    wait_until(lambda: queued(small) == 0)
-    wait_until(lambda: counted(small, "CANCELLED") == before + 3)
+    until(lambda: queued(small) == 0)
+    until(lambda: counted(small, "CANCELLED") == before + 3)
 
 
 def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle) -> None:
@@ -46,10 +47,10 @@ def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle) -
     body = of(BUSY)
     with serving(english) as server, ThreadPoolExecutor(1) as other:
         accepted = posting(server, f"Content-Length: {len(body)}", body=body)
-        wait_until(lambda: queued(server) > 200)
+        until(lambda: queued(server) > 200)
         stopped = other.submit(server.stop)
         base = f"http://127.0.0.1:{server.http_port}"
-        wait_until(lambda: httpx.get(f"{base}/readyz").status_code == 503)
+        until(lambda: httpx.get(f"{base}/readyz").status_code == 503)
         answer = httpx.post(f"{base}/v1/embeddings", json={"model": "english", "input": "a"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "server_stopping")
         assert answer.headers["retry-after"] == "1"
@@ -71,7 +72,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(english: Bundle, tmp_path: 
     files = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"} if tls else {}
     with serving(english, **files) as server, ThreadPoolExecutor(1) as other:
         with closing(posting(server, f"Content-Length: {len(body)}", body=body, receives=4096, tls=tls)) as slow:
-            wait_until(lambda: counted(server, "OK") == 1)
+            until(lambda: counted(server, "OK") == 1)
             stopped = other.submit(server.stop)
             with pytest.raises(TimeoutError):
                 stopped.result(timeout=4)
@@ -85,7 +86,7 @@ def test_who_does_not_read_is_disconnected(small: Server) -> None:
     body = of(["a dragon"] * 1000)
     with closing(posting(small, f"Content-Length: {len(body)}", body=body, receives=4096)) as unread:
         unread.recv(1, socket.MSG_PEEK)
-        wait_until(lambda: not small._web._server.server_state.connections)
+        until(lambda: not small._web._server.server_state.connections)
         with pytest.raises(IncompleteRead):
             answer_on(unread)
 
