@@ -1,4 +1,4 @@
-"""Plain gRPC servers that speak bothends' contract as a test has them: answers that no bothends server gives at will."""
+"""Plain gRPC servers that speak bothends' contract as a test has them: what no bothends server answers at will."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
