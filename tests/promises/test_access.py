@@ -21,6 +21,7 @@ from bothends.server.quota import Account
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
+from tests.support import streams
 from tests.support.doors import AT_ONCE_S, connected, embed, put, serving
 from tests.support.until import TIMEOUT_S, until
 
@@ -74,9 +75,7 @@ def channel(guarded: Server) -> Iterator[grpc.Channel]:
 def error_of(call: Callable[[], object]) -> Exception:
     with pytest.raises(grpc.RpcError) as raised:
         call()
-    status = rpc_status.from_call(raised.value)
-    assert status is not None, raised.value
-    return from_status(status)
+    return streams.error_of(raised.value)
 
 
 def test_calls_without_a_known_key_are_refused(channel: grpc.Channel, door: Door) -> None:
