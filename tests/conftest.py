@@ -205,7 +205,7 @@ def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervised]]:
-    """Makes embedders of the newest version in `root`, each with an impatient supervisor."""
+    """Embedders of the newest version in `root`, each with an impatient supervisor."""
     monkeypatch.setattr(supervisor, "_CALM_S", 0.02)
     made: list[Supervised] = []
 

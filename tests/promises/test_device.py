@@ -147,7 +147,7 @@ def test_every_node_runs_on_the_device(english: Bundle, device: str, tmp_path: P
 
 
 def test_a_server_of_this_device_answers(english: Bundle, device: str) -> None:
-    """Warm-up, golden self-test and wide batches work: the whole path, with more sentences than one batch takes."""
+    """Warm-up, golden self-test and wide batches: the whole path, more sentences than one batch takes."""
     with Embedder.load(english, settings=Settings(device=device, max_batch_tokens=2048)) as embedder:
         assert embedder.model.device == device
         found = embedder.embed(english.golden.sentences * 30).rows

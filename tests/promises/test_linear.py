@@ -55,7 +55,7 @@ def test_a_text_takes_time_by_its_length(tokenizer: Tokenizer, piece: str) -> No
 
 
 def test_so_do_many_sentences_and_many_tokens(english: Bundle) -> None:
-    """The whole way to the refusal of a request of too many tokens is linear."""
+    """The whole way to the refusal of a request of too many tokens."""
     settings = Settings(bundle=english.path, device="cpu", workers=1, max_request_tokens=1, max_sentences=10**6)
     with Embedder.load(english, settings=settings) as embedder:
 
