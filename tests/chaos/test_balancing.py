@@ -24,9 +24,9 @@ GOODPUT = {"ours": 0.9, "plain": 0.6, "envoy": 0.9}
 """Floors, as shares of the able servers' own goodput. By turns, gRPC's own client would be at 0.5 in the worst case."""
 ROUNDS, SECONDS = 3, 4.0
 STOPS_S, GOES_S = 0.9, 0.1
-"""Rhythm of a server that misses about half of its deadlines …"""
+"""Seconds in which a server that misses about half of its deadlines stops, and those in which it goes on."""
 LAGS_S = 0.2
-"""… and of one that meets them."""
+"""Seconds in which a server that meets its deadlines stops each time."""
 TROUBLES = [
     ["well", "well", "slow"],
     ["well", "well", "draining"],

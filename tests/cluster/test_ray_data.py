@@ -8,9 +8,7 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,33 +20,12 @@ from tests.bulk.files import committed
 from tests.bulk.test_progress import shown
 from tests.support.until import until
 
+from .nodes import Cluster, finish, head, node
+
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
-RAY = Path(sys.executable).parent / "ray"
 SPOKEN = "guitar"
 """A word of many sentences that must stand in no log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A running cluster."""
-
-    address: str
-    folder: Path
-    """Folder of Ray's files, its logs too."""
-
-
-def node(*flags: str, cpus: int = 2, **variables: str) -> "subprocess.Popen[bytes]":
-    """Start a node that ends with this process."""
-    quiet = ["--disable-usage-stats", f"--num-cpus={cpus}", "--object-store-memory=80000000", "--block"]
-    command = [RAY, "start", *flags, "--node-ip-address=127.0.0.1", *quiet]
-    nowhere = subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=os.environ | variables)
-
-
-def finish(process: "subprocess.Popen[bytes]") -> None:
-    process.kill()  # what it started ends with it
-    process.wait(30)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,16 +40,8 @@ def _token() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def cluster(_token: None) -> Iterator[Cluster]:
     """A node of 2 CPUs, in its own processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = Path(f"/tmp/ray-test-{port}")  # noqa: S108  sockets' names can't be long
-    process = node("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
-    until(lambda: process.poll() is not None or list(folder.glob("session_latest/sockets/raylet*")))
-    assert process.poll() is None
-    yield Cluster(f"127.0.0.1:{port}", folder)
-    finish(process)
-    shutil.rmtree(folder, ignore_errors=True)
+    with head() as running:
+        yield running
 
 
 def by_ray(cluster: Cluster | None = None) -> list[object]:

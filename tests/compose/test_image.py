@@ -31,7 +31,7 @@ def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
     assert python_inside(embedder, code) == "[] [] [] True"
 
 
-def test_the_image_tells_no_secret(stack: Stack) -> None:
+def test_the_image_holds_no_secret(stack: Stack) -> None:
     """No history, environment file or key is in it: neither the build's commands nor what they left behind."""
     made_by = docker(
         "image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", stack.environment["EMBEDDER_IMAGE"]

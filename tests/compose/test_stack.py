@@ -74,7 +74,7 @@ def test_the_gateway_passes_http_but_not_what_watches(stack: Stack, client: Clie
             urllib.request.urlopen(f"http://{gateway}{path}", timeout=10)
 
 
-def test_who_no_longer_waits_frees_the_embedder(other: Callable[..., Stack]) -> None:
+def test_a_cancelled_call_frees_the_embedder(other: Callable[..., Stack]) -> None:
     """Cancelled calls end their work behind the gateway too, at once: it would take many seconds."""
     project = other(BOTHENDS_MAX_QUEUE_TOKENS="10000000")
     project.up("embedder", "gateway")
@@ -208,7 +208,7 @@ def test_replicas_share_the_load_and_one_may_go(stack: Stack, client: Client) ->
     stack.up("--scale", "embedder=1")
 
 
-def test_an_upgrade_interrupts_nobody(stack: Stack) -> None:
+def test_an_upgrade_interrupts_no_call(stack: Stack) -> None:
     """Steps of docs/deploy.md: a new replica beside the old one, then the old one goes. Here a setting changes."""
     (old,) = stack.containers("embedder")
     with Callers(stack.address("gateway", 50051)) as callers:

@@ -14,9 +14,8 @@ import yaml
 from bothends import Client, DeadlineError, OverloadedError, Retry, SentenceError
 from bothends.settings import Settings
 from bothends.wire.messages import SERVICE
-from tests.promises.test_retries import answered
 from tests.support.envoys import CONFIG, binary, envoy, healthy_ones, stat
-from tests.support.serving import Running, finish, start
+from tests.support.serving import Running, answered, finish, start
 from tests.support.until import until
 
 ONCE = Retry(attempts=1)
@@ -122,7 +121,7 @@ def is_full(client: Client) -> bool:
 
 
 @pytest.mark.slow
-def test_who_drains_is_left_out_and_nobody_notices(three: list[Running]) -> None:
+def test_a_draining_server_is_left_out_unnoticed(three: list[Running]) -> None:
     """Callers that don't try again themselves have no error while a server drains."""
     with envoy(targets(three), healthy=3) as (target, page), Client(target, retry=ONCE) as client:
         for _ in range(20):

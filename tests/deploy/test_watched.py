@@ -19,10 +19,10 @@ import yaml
 from bothends import Client, SentenceError
 from tests.conftest import WORDS
 from tests.support.serving import Running
-from tests.support.until import TIMEOUT_S
+from tests.support.until import TIMEOUT_S, eventually
 from tests.support.watching import ON_A_GPU, ROOT, Prometheus, Query, metrics_in, queries
 
-pytestmark = pytest.mark.slow  # a Prometheus has to scrape for as long as its rules look back
+pytestmark = pytest.mark.timing  # callers' own times are held to what Prometheus makes of the server's
 
 LOAD_S = 20.0
 CALLERS = 3
@@ -108,10 +108,13 @@ def watching(prometheus: str, folder: Path, target: str) -> Iterator[httpx.Clien
 
 def until(watched: Watched, expression: str, value: float) -> None:
     """Wait until an expression has a value."""
-    end = time.monotonic() + TIMEOUT_S
-    while (found := watched.prometheus.ask(expression)) != [value]:
-        assert time.monotonic() < end, f"{expression} is {found}, not {value}"
-        time.sleep(0.1)  # Prometheus tells nobody when it has scraped
+    found: list[float] = []
+
+    def has_value() -> bool:
+        found[:] = watched.prometheus.ask(expression)
+        return found == [value]
+
+    assert eventually(has_value, within_s=TIMEOUT_S, every_s=0.1), f"{expression} is {found}, not {value}"
 
 
 @pytest.fixture(scope="module")

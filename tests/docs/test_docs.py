@@ -17,6 +17,7 @@ from bothends.observe.metrics import Metrics
 from bothends.server.server import Server
 from bothends_export.checkpoint import CheckpointConfig
 from tests.support.paths import ROOT
+from tests.support.until import TIMEOUT_S
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -67,7 +68,7 @@ def test_the_lines_of_the_api_run(server: Server, line: str) -> None:
     if tool is None:
         pytest.skip(f"there is no {command[0]} here")
     command[0] = tool
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert answer.returncode == 0, answer.stderr
     assert re.search(r'"model_version": ?"', answer.stdout), answer.stdout
 

@@ -35,7 +35,7 @@ def test_what_it_names_is_there() -> None:
         assert f"**`{service['metadata']['name']}`**" in PAGE
 
 
-def test_it_tells_each_probes_patience() -> None:
+def test_it_has_the_figures_of_each_probe() -> None:
     """The page has each probe's and the autoscaler's numbers."""
     pod = container(render(FOLDER / "cpu"))
     assert pod["livenessProbe"]["periodSeconds"] == 30

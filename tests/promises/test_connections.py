@@ -73,7 +73,7 @@ def test_http_headers_that_never_end(small: Server) -> None:
         assert connection.recv(12) == b"HTTP/1.1 400"
 
 
-def test_who_connects_and_says_nothing_is_disconnected(hasty: Server) -> None:
+def test_a_silent_connection_is_closed(hasty: Server) -> None:
     """A handshake, an HTTP request that doesn't come, and one that never ends: each has its time, and no more."""
     started, silent = time.monotonic(), []
     with ExitStack() as stack:
@@ -105,7 +105,7 @@ def test_an_idle_http_connection_is_closed(hasty: Server) -> None:
 
 
 @pytest.mark.parametrize("setting", ["idle_s", "age_s"])
-def test_a_connection_that_is_idle_or_old_is_told_to_go(toy_bundle: Bundle, setting: str) -> None:
+def test_an_idle_or_old_connection_gets_a_goaway(toy_bundle: Bundle, setting: str) -> None:
     with serving(toy_bundle, **{setting: SHORT_S}) as server:
         started = time.monotonic()
         with RawHttp2(server.port) as raw:
@@ -122,7 +122,7 @@ def test_callers_do_not_notice_that_a_connection_grew_old(toy_bundle: Bundle) ->
             embed(channel, "a")
 
 
-def test_who_pings_too_often_is_disconnected(toy_bundle: Bundle) -> None:
+def test_a_caller_that_pings_too_often_is_disconnected(toy_bundle: Bundle) -> None:
     """The first ping and two strikes are answered, also without calls; the next is too much."""
     with serving(toy_bundle, min_ping_s=30) as server, RawHttp2(server.port) as raw:
         for number in range(3):
@@ -134,7 +134,7 @@ def test_who_pings_too_often_is_disconnected(toy_bundle: Bundle) -> None:
         assert b"too_many_pings" in goaway
 
 
-def test_who_pings_as_often_as_allowed_is_not(toy_bundle: Bundle) -> None:
+def test_a_caller_that_pings_as_often_as_allowed_is_not_disconnected(toy_bundle: Bundle) -> None:
     with serving(toy_bundle, min_ping_s=0) as server, RawHttp2(server.port) as raw:
         for number in range(50):
             raw.send(frame(PING, bytes(7) + bytes([number])))

@@ -1,7 +1,6 @@
 """Clients of servers that are killed: their calls, and what they don't notice."""
 
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,21 +8,13 @@ import pytest
 
 from bothends import Client, Retry
 from tests.support.awaited import Awaited
-from tests.support.serving import Running, finish, start
+from tests.support.serving import Running, answered, finish, start
 
 pytestmark = pytest.mark.slow  # kills servers under load
 
 PATIENT = Retry(attempts=60, burst=1000)
 """Retries for as long as a restart may take on a busy machine."""
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-
-
-def answered(running: Running) -> float:
-    """Embed requests that a server answered, as it counts."""
-    with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
-        text = page.read().decode()
-    series = 'bothends_requests_total{code="OK",method="Embed"} '
-    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(series)), 0.0)
 
 
 class Callers:

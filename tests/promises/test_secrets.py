@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 from bothends.server.keys import new
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.serving import Running, finish, start
+from tests.support.until import TIMEOUT_S
 
 SENTENCE = "canarysentence"
 WRONG_KEY = "bothends_canarywrongkey"
@@ -99,7 +100,7 @@ def test_nothing_leaks(guarded: Guarded) -> None:
     pages += [(status, text) for status, text in posts if status != 200]
     send_garbage(guarded, SENTENCE.encode())
     guarded.running.process.terminate()
-    out, err = guarded.running.process.communicate(timeout=60)
+    out, err = guarded.running.process.communicate(timeout=TIMEOUT_S)
     assert '"refused":' in err  # debug it was
     for secret in (SENTENCE, WRONG_KEY, guarded.key, guarded.slow_key, guarded.key.removeprefix("bothends_")):
         for text in (out, err, *guarded.told, *(text for _, text in pages)):
@@ -116,7 +117,7 @@ def embed_once(guarded: Guarded, key: str) -> None:
 
 
 def ask(guarded: Guarded, path: str, headers: dict[str, str], body: str | None = None) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(guarded.running.http.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(guarded.running.http.removeprefix("http://"), timeout=TIMEOUT_S)
     connection.request("POST" if body else "GET", path, body, headers)
     answer = connection.getresponse()
     text = answer.read().decode() + str(answer.headers)
@@ -135,7 +136,7 @@ def send_garbage(guarded: Guarded, content: bytes) -> None:
     """Send bytes to both ports that are no HTTP at all."""
     for target in (guarded.running.target, guarded.running.http.removeprefix("http://")):
         host, port = target.split(":")
-        with socket.create_connection((host, int(port)), 20) as connection:
+        with socket.create_connection((host, int(port)), TIMEOUT_S) as connection:
             connection.sendall(content + b"\r\n\r\n")
             while connection.recv(4096):
                 pass

@@ -4,7 +4,6 @@ import re
 import signal
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import pytest
 
 from bothends import Client, ConnectionFailedError, DrainingError, Retry
 from tests.support.awaited import Awaited
-from tests.support.serving import Running, finish, start
+from tests.support.serving import Running, finish, sample, start
 from tests.support.streams import Stream, request
+from tests.support.until import TIMEOUT_S
 
 pytestmark = pytest.mark.slow  # kills servers and measures their memory
 
@@ -25,11 +25,7 @@ UNREAD = [("grpc.http2.bdp_probe", 0)]
 
 
 def embedded(running: Running) -> float:
-    with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
-        text = page.read().decode()
-    return next(
-        float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_sentence_tokens_count")
-    )
+    return sample(running, "bothends_sentence_tokens_count")
 
 
 def settled(running: Running) -> float:
@@ -64,7 +60,7 @@ def test_a_slow_reader_fills_no_memory(running: Running) -> None:
             assert resident_mb(running) < before_mb + 100
 
 
-def test_whoever_reads_late_gets_everything(running: Running) -> None:
+def test_a_late_reader_gets_everything(running: Running) -> None:
     """Answers to 10,000 sentences stay unread until the server stands still; all come, and memory doesn't grow."""
     sentences = [f"dragon number {place}" for place in range(10_000)]
     with Client(running.target) as client:
@@ -94,7 +90,7 @@ def test_sigterm_ends_streams_and_is_not_held_up_by_them(running: Running) -> No
         assert isinstance(idle.end(), DrainingError)
         found, error = busy.to_the_end()
         assert isinstance(error, DrainingError)
-        assert running.process.wait(timeout=10) == 0
+        assert running.process.wait(TIMEOUT_S) == 0
     assert len(found) < 19_000
     assert all(list(item.embedding.values) == expected for response in (first, *found) for item in response.items)
 
@@ -141,7 +137,7 @@ def test_a_client_goes_on_where_a_stream_broke(
             finish(server)
 
 
-def test_a_client_without_patience_is_told(running: Running) -> None:
+def test_a_client_that_does_not_retry_gets_the_error(running: Running) -> None:
     """Answers from before the end have come."""
     with Client(running.target, retry=Retry(attempts=1)) as client:
         rows = client.encode_stream("dragons" for _ in range(1_000_000))

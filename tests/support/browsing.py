@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import expect
 
+from .until import TIMEOUT_S
+
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -16,8 +18,8 @@ QUIET = [
     "--disable-sync",
 ]
 """Flags of a browser that asks no server but the page's."""
-PATIENCE_MS = 20_000
-expect.set_options(timeout=PATIENCE_MS)
+TIMEOUT_MS = 1000 * TIMEOUT_S
+expect.set_options(timeout=TIMEOUT_MS)
 CONTRAST = """(selectors) => {
     const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
     const paint = (colour) => { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); };
@@ -48,7 +50,7 @@ class Visit:
             viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce", **options
         )
         self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.set_default_timeout(TIMEOUT_MS)
         self.address = address
         self.errors: list[str] = []
         self.requests: list[Any] = []

@@ -60,12 +60,12 @@ def envoy(targets: Sequence[str], *, healthy: int = 1) -> Iterator[tuple[str, st
             yield f"{address['address']}:{address['port_value']}", page
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(TIMEOUT_S)
 
 
 def ask(page: str, path: str) -> str:
     """Fetch a page of its admin."""
-    with urllib.request.urlopen(f"{page}/{path}", timeout=10) as answer:  # noqa: S310  our own Envoy
+    with urllib.request.urlopen(f"{page}/{path}", timeout=TIMEOUT_S) as answer:  # noqa: S310  our own Envoy
         return str(answer.read().decode())
 
 

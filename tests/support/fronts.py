@@ -12,6 +12,7 @@ from bothends import BothendsError, Client, Encoder, SentenceError
 from bothends.server.server import Server
 
 from . import infer
+from .until import TIMEOUT_S
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Inference:
     def ask(self, sentences: Sequence[Any], **asked: Any) -> Found:
         texts_only(sentences)
         response = self.stub.ModelInfer(
-            infer.request(*sentences, **infer.parameters(**asked)), metadata=self.metadata, timeout=30
+            infer.request(*sentences, **infer.parameters(**asked)), metadata=self.metadata, timeout=TIMEOUT_S
         )
         tensors = infer.tensors(response)
         rows = dict(enumerate(tensors["embedding"]))
@@ -118,7 +119,7 @@ class OpenAI:
 
 def http_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:
     """Open a connection to its HTTP port."""
-    return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=30, headers=headers)
+    return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=TIMEOUT_S, headers=headers)
 
 
 def works(front: Front, sentences: Sequence[Any], **asked: Any) -> bool:

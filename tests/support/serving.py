@@ -61,11 +61,21 @@ def finish(running: Running) -> None:
     running.process.communicate()
 
 
-def queued(running: Running) -> float:
-    """Number of sentences that wait, as /metrics says."""
+def sample(running: Running, series: str) -> float:
+    """Value of a series of its metrics page, by name and labels as they stand there; 0 where it isn't there."""
     with urllib.request.urlopen(f"{running.http}/metrics") as page:  # noqa: S310  our own server
         text = page.read().decode()
-    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("bothends_queue_sentences "))
+    return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{series} ")), 0.0)
+
+
+def queued(running: Running) -> float:
+    """Number of sentences that wait, as the server counts."""
+    return sample(running, "bothends_queue_sentences")
+
+
+def answered(running: Running) -> float:
+    """Number of Embed requests that the server answered, as it counts."""
+    return sample(running, 'bothends_requests_total{code="OK",method="Embed"}')
 
 
 def _ask_in_vain(client: Client) -> None:

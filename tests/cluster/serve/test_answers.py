@@ -83,7 +83,7 @@ def test_errors_are_the_same_in_code_message_and_details(
 
 
 @pytest.mark.parametrize("shown", ["", "bothends_wrong"])
-def test_who_shows_no_key_is_told_so(on_ray: Call, without: Call, shown: str) -> None:
+def test_a_call_without_a_key_is_refused(on_ray: Call, without: Call, shown: str) -> None:
     found = on_ray("Embed", pb.EmbedRequest(sentences=["a"]).SerializeToString(), key=shown)
     assert found.code == grpc.StatusCode.UNAUTHENTICATED
     assert found == without("Embed", pb.EmbedRequest(sentences=["a"]).SerializeToString(), key=shown)
@@ -103,7 +103,7 @@ def test_health_answers_without_a_key(cluster: Cluster) -> None:
         assert health_pb2_grpc.HealthStub(channel).Check(request, timeout=10).status == 1
 
 
-def test_who_comes_when_it_is_full_is_told_when_to_come_again(cluster: Cluster, key: tuple[str, object]) -> None:
+def test_a_call_to_full_replicas_gets_a_time_to_come_again(cluster: Cluster, key: tuple[str, object]) -> None:
     """Callers of full replicas get a time to come again, and callers who leave free the queue."""
     metadata = (("authorization", f"Bearer {key[0]}"),)
     with grpc.insecure_channel(cluster.target) as channel:
