@@ -98,13 +98,10 @@ def import_(
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
     from rich.console import Console
 
-    from bothends_export.new_path import must_be_new
-
     from .formats import import_encoder
-    from .source import SourceError
-    from .writer import write
+    from .writer import check_out, write
 
-    must_be_new(out, SourceError)
+    check_out(out)
     console = Console()
     options, done = _import_options(given)
     try:

@@ -21,6 +21,11 @@ from .source import SourceError
 _LARGEST_FLOAT16 = torch.finfo(torch.float16).max
 
 
+def check_out(out: Path) -> None:
+    """Raise SourceError where nothing may be written to `out`."""
+    must_be_new(out, SourceError)
+
+
 def write(
     out: Path,
     found: ImportedEncoder,
@@ -56,7 +61,7 @@ def write(
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
             draft = Path(scratch) / out.name
             checkpoint.save(draft, encoder, config, found.tokenizer, table_dtype=getattr(torch, table))
-            must_be_new(out, SourceError)
+            check_out(out)
             draft.rename(out)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error

@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from pydantic import ValidationError
 
     from bothends.core.embedder import Embedder
-    from bothends.engines.onnx_allowlist import admit
+    from bothends.engines.onnx_allowlist import parse_allowed
     from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
     from bothends.model.bundle import Bundle, BundleConfig, Golden, default_path
     from bothends.observe.metrics import Metrics
@@ -128,7 +128,7 @@ def refused(reason: str) -> str:
 def model(content: bytes) -> str:
     """Read bytes as a model.onnx."""
     try:
-        admit(content, Path("model.onnx"))
+        parse_allowed(content, Path("model.onnx"))
     except BundleError as error:
         return refused(str(error))
     return "read"

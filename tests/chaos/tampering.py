@@ -50,7 +50,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 
 
 def twisted(model: bytes, chance: random.Random) -> bytes:
-    """A graph of the same few operators, joined and sized otherwise: admitted, and for onnxruntime to refuse."""
+    """A graph of the same few operators, joined and sized otherwise: allowed, and for onnxruntime to refuse."""
     found = onnx.load_from_string(model)
     for _ in range(chance.choice([1, 1, 2, 3])):
         chance.choice(_TWISTS)(found, chance)

@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 
 import torch
-from rich.cells import cell_len
 from safetensors.torch import save_file
 
 from . import graphs
 from .examining import call, save
-from .modules import Unpacked, to_onnx
 
 
 def test_a_healthy_file_exits_with_0(tmp_path: Path) -> None:
@@ -26,12 +24,6 @@ def test_a_wrong_one_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
     result = call(tmp_path / "encoder.onnx")
     assert result.exit_code == 1
     assert "1. the halves are swapped\n   Join them forward first: " in result.stdout
-
-
-def test_the_table_fits_100_columns(tmp_path: Path) -> None:
-    to_onnx(Unpacked("last_step", head=True, layers=2), tmp_path / "encoder.onnx", free="")
-    lines = call(tmp_path / "encoder.onnx").stdout.splitlines()
-    assert max(map(cell_len, lines)) <= 100
 
 
 def test_json_says_all_of_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from bothends.engines.onnx_allowlist import OPERATORS, admit
+from bothends.engines.onnx_allowlist import OPERATORS, parse_allowed
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BundleError
 from bothends.model.bundle import Bundle
@@ -156,26 +156,26 @@ def test_what_export_does_not_write_is_refused_before_it_is_loaded(
 )
 def test_other_bytes_are_refused(content: bytes, message: str) -> None:
     with pytest.raises(BundleError, match=message):
-        admit(content, SOURCE)
+        parse_allowed(content, SOURCE)
 
 
 def test_bytes_that_another_parser_might_read_otherwise_are_refused(toy_bundle: Bundle) -> None:
     """The graph's field twice is merged by some and replaced by others; an overlong number is one more such place."""
-    admit(toy_bundle.model, SOURCE)
+    parse_allowed(toy_bundle.model, SOURCE)
     for other in (toy_bundle.model + b"\x3a\x00", toy_bundle.model + b"\x08\x88\x00", b"\x08\x07" + toy_bundle.model):
         with pytest.raises(BundleError, match="isn't written as protobuf's own libraries write"):
-            admit(other, SOURCE)
+            parse_allowed(other, SOURCE)
 
 
 def test_the_operators_are_those_that_export_writes(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
 ) -> None:
-    """No more and no fewer, and each graph of theirs is admitted."""
+    """No more and no fewer, and each graph of theirs is allowed."""
     written: dict[bytes, set[bytes]] = {}
     for shape in SHAPES.values():
         _, checkpoint = make_checkpoint(**shape)
         model = graph.build(arrays(checkpoint), checkpoint.config.encoder)
-        admit(model.SerializeToString(), SOURCE)
+        parse_allowed(model.SerializeToString(), SOURCE)
         for node in model.graph.node:
             written.setdefault(node.op_type.encode(), set()).update(a.name.encode() for a in node.attribute)
     assert written == OPERATORS

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 from bothends.cli.main import main
-from bothends.model.bundle import Bundle
 from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint, CheckpointError
 
@@ -119,16 +118,3 @@ def test_files_of_another_kind_are_refused(folder: Path) -> None:
     (folder / "config.json").write_text("not json")
     with pytest.raises(CheckpointError, match=r"config\.json: Invalid JSON"):
         checkpoint.load(folder)
-
-
-def test_export_prints_what_to_do_next(folder: Path, tmp_path: Path) -> None:
-    """A summary, the size, and a command that works; the card says what the checkpoint knows."""
-    out = tmp_path / "bundles" / "mine"
-    result = CliRunner().invoke(main, ["export", str(folder), "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    assert f"next: bothends serve --bundle {out}" in result.output
-    assert Bundle.open(out).config.name == "toy"
-    assert "cat(h_n[-2], h_n[-1])" in (out / "README.md").read_text()
-    again = CliRunner().invoke(main, ["export", str(folder), "--out", str(out)])
-    assert again.exit_code == 1
-    assert "exists already" in again.output

@@ -12,7 +12,7 @@ import pytest
 def keras_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models as Keras wrote them, with its vectors of sentences. Made once: it starts a process."""
     folder = tmp_path_factory.mktemp("keras")
-    program = Path(__file__).with_name("keras_models.py")
+    program = Path(__file__).parent / "keras" / "written_models.py"
     environment = {**os.environ, "KERAS_BACKEND": "torch", "KERAS_HOME": str(folder), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, program, folder], env=environment, check=True, timeout=600, capture_output=True)
     return folder

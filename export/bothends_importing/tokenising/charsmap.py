@@ -10,6 +10,7 @@ import base64
 import struct
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from bothends.validation import printable
@@ -30,20 +31,21 @@ _BYTES = [bytes((byte,)) for byte in range(256)]
 Tree = dict[str, Any]  # character → tree; "" marks the end of a sequence
 
 
-def mapping(charsmap: bytes, *, name: str) -> list[Step]:
+@lru_cache(maxsize=4)  # SentencePiece's own tables take a second to read, and most models have one of these four
+def mapping(charsmap: bytes, *, name: str) -> tuple[Step, ...]:
     """The normalisers of a `precompiled_charsmap`, which the model says is called `name`; none of an empty one.
 
     Raises TokenisingError for a table whose sequences aren't Unicode's compositions, as a model's own may be.
     """
     if not charsmap:
-        return []
+        return ()
     single, longer = _tables(charsmap)
     _must_be_composition(single, longer, most_wrong=_KNOWN.get(name, 0))
     later = {key for key, value in single.items() if _joins(value[:1])} | {c for key in longer for c in key[1:]}
     suffix = f"[{_SUFFIXES}{_ranges(later)}]"
     sequences = rf"{_pattern(_tree(longer))}\K|" if longer else ""
     table = base64.b64encode(charsmap).decode()
-    return [
+    return (
         replace(f"[{_CUT}{_INNER}]", _STAND_IN),
         replace(rf"(?=(?m:.){suffix})(?>{sequences}(?m:.)\K)", _CUT),
         replace(r"\Y", _INNER),
@@ -51,7 +53,7 @@ def mapping(charsmap: bytes, *, name: str) -> list[Step]:
         literal(_INNER, ""),
         {"type": "NFC"},
         literal(_CUT, ""),
-    ]
+    )
 
 
 def _tables(charsmap: bytes) -> tuple[dict[str, str], dict[str, str]]:

@@ -79,8 +79,8 @@ def _model_class() -> Any:
 _Model = _model_class()
 
 
-def admit(model: bytes, source: Path) -> Any:
-    """The ONNX ModelProto in `model`, with the fields above.
+def parse_allowed(model: bytes, source: Path) -> Any:
+    """Parse the ONNX ModelProto in `model`, with the fields above.
 
     Raises BundleError, naming `source` and what is wrong, unless it is as `bothends export` writes it.
     """

@@ -15,7 +15,7 @@ from ..errors import BundleError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
 from ..model.graph import INPUTS, OUTPUTS, TABLE, Node, encoder_graph
-from .onnx_allowlist import admit
+from .onnx_allowlist import parse_allowed
 
 _DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2")}
 """Number types of a table and weights, by TensorProto.DataType."""
@@ -40,7 +40,7 @@ def read(bundle: Bundle) -> Weights:
     Raises BundleError where model.onnx computes anything else, or isn't what `bothends export` writes.
     """
     file, config = bundle.path / MODEL, bundle.config
-    graph = admit(bundle.model, file).graph
+    graph = parse_allowed(bundle.model, file).graph
     held = {tensor.name.decode(): tensor for tensor in graph.initializer}
     is_half = TABLE in held and held[TABLE].data_type == _HALF
     found, written = [*map(_node, graph.node)], encoder_graph(_plain(config), half_table=is_half).nodes

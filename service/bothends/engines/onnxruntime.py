@@ -16,7 +16,7 @@ from ..model.bundle import MODEL, Bundle, BundleConfig
 from ..validation import printable
 from . import cuda
 from .contract import TokenIds
-from .onnx_allowlist import admit
+from .onnx_allowlist import parse_allowed
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
 
@@ -126,7 +126,7 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
             f"device {device}: the installed onnxruntime has no {provider}; "
             "install bothends[gpu] instead of bothends[cpu], or choose --device cpu"
         )
-    admit(bundle.model, bundle.path / MODEL)
+    parse_allowed(bundle.model, bundle.path / MODEL)
     onnxruntime.disable_telemetry_events()  # what is served where stays here
     if device == "cuda":
         onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed

@@ -1,6 +1,6 @@
 """An encoder's sizes to the ONNX graph that computes it, as data: every node, its names and its attributes.
 
-Said once, for all that depend on it: `bothends export` writes this graph, the allowlist admits nothing else, and the
+Said once, for all that depend on it: `bothends export` writes this graph, the allowlist allows nothing else, and the
 native engine reads weights out of it. Knows neither `onnx` nor a number of the weights.
 
 token_ids [batch, time] → Transpose → Gather → (Cast) → (linear) → LSTM or GRU (sequence_lens = lengths) …

@@ -13,8 +13,7 @@ from bothends_export.encoder import Encoder
 from bothends_importing.keras import model as keras
 from bothends_importing.pytorch.statedict import MappedEncoder
 from bothends_importing.readers.file import SourceError, open_weights
-
-from .hostile import problem, refusal
+from tests.importing.readers.hostile import problem, refusal
 
 LENGTHS = (1, 2, 5, 9, 31)
 MAPPED = (

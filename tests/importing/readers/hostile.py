@@ -67,7 +67,7 @@ PAYLOADS: dict[str, tuple[Callable[[Path], object], str]] = {
     "exec": (_exec, "exec"),
     "torch.hub": (_hub, "torch.hub._load_local"),
     "torch.load": (_load_unsafe, "functools.partial"),
-    "__setstate__": (Builds, "tests.importing.hostile.Builds"),
+    "__setstate__": (Builds, "tests.importing.readers.hostile.Builds"),
 }
 """Objects that make `marker` when they are unpickled, and the name that a refusal must give."""
 

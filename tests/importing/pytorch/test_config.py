@@ -6,9 +6,8 @@ import pytest
 
 from bothends_importing.pytorch.config import StateDictConfig, read
 from bothends_importing.readers.file import SourceError
+from tests.importing.custom_modules import config
 from tests.support.paths import ROOT
-
-from .custom_modules import config
 
 WRONG = {
     "key": ('[names]\nembeding = "e"', "names.embeding: Extra inputs are not permitted; known are embedding, cells"),

@@ -10,8 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bothends_importing.readers.file import SourceError
-
-from .custom_modules import Learned, Packed, Plain, Pooled, Subclass, agree, map_file, quietly
+from tests.importing.custom_modules import Learned, Packed, Plain, Pooled, Subclass, agree, map_file, quietly
 
 THEIRS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "plain": (Plain, ""),

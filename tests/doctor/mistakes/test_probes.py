@@ -1,4 +1,4 @@
-"""Axes that are free by what the file declares, and frozen by what is in it; and cells of other exporters."""
+"""Frozen axes, whatever the file declares, leaks of padding, and cells of other exporters are found."""
 
 import logging
 import warnings
@@ -12,9 +12,9 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from . import graphs
-from .examining import fact, look, mistakes
-from .modules import EMBEDDING, HIDDEN, Unpacked, example
+from tests.doctor import graphs
+from tests.doctor.examining import fact, look, mistakes
+from tests.doctor.modules import EMBEDDING, HIDDEN, Unpacked, example
 
 Change = Callable[[onnx.GraphProto], None]
 
@@ -188,3 +188,35 @@ def test_pytorchs_newer_exporter(tmp_path: Path, read: str, key: str, static: bo
     found = mistakes(file)
     assert key in found
     assert ("frozen_batch" in found, "frozen_time" in found) == (static, static)
+
+
+def test_how_padding_leaks_is_told_of_each_half(tmp_path: Path) -> None:
+    """output[:, len-1] of an unpacked bidirectional run: the forward half doesn't see the padding."""
+    graphs.build(tmp_path / "encoder.onnx", pooling="step_before_padding", told=False)
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert leak.forward == pytest.approx(0, abs=1e-6)
+    assert leak.backward is not None
+    assert leak.backward > 0.05
+
+
+def test_a_sentence_alone_is_compared_with_the_same_in_a_batch(tmp_path: Path) -> None:
+    """Zeros behind a packed sentence's end are the same whatever the padding, and in the max all the same."""
+    graphs.build(tmp_path / "encoder.onnx", pooling="padding_in_max")
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert leak.padding == 0
+    assert leak.alone is not None
+    assert leak.alone > 0.01
+
+
+def test_a_zero_row_for_padding_hides_nothing(tmp_path: Path) -> None:
+    """Random tokens are the padding, not token 0."""
+    graphs.build(tmp_path / "encoder.onnx", told=False)
+    model = onnx.load(str(tmp_path / "encoder.onnx"))
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "table")
+    rows = numpy_helper.to_array(table).copy()
+    rows[0] = 0
+    table.raw_data = rows.tobytes()
+    onnx.save(model, str(tmp_path / "encoder.onnx"))
+    assert mistakes(tmp_path / "encoder.onnx") == ["padded_h_n"]
+    leak = look(tmp_path / "encoder.onnx").findings.leak
+    assert min(leak.forward or 0, leak.backward or 0) > 0.05

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from . import graphs
-from .examining import RunsCode, call, save
+from tests.doctor import graphs
+from tests.doctor.examining import RunsCode, call, save
 
 
 def other_sizes(folder: Path) -> Path:

@@ -5,11 +5,11 @@ from typing import Any
 
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from . import graphs
-from .examining import call, fact, look, mistakes, save
-from .modules import Unpacked, Written, to_onnx, to_script
+from tests.doctor import graphs
+from tests.doctor.examining import call, fact, look, mistakes, save
+from tests.doctor.modules import Unpacked, Written, to_onnx, to_script
 
 BY_HAND: list[tuple[str, dict[str, Any]]] = [
     ("padded_h_n", {"told": False}),
@@ -115,51 +115,6 @@ def test_batch_and_time_mixed_up(tmp_path: Path, form: str) -> None:
 def test_mixed_up_h_n_shows_by_the_axes_names(tmp_path: Path) -> None:
     """An h_n has rows by the second axis, though the file declares the first as the batch."""
     assert "batch_time_mixed" in mistakes(to_onnx(Unpacked("final_states", mixed=True), tmp_path / "encoder.onnx"))
-
-
-def test_the_cosines_are_those_of_pytorch(tmp_path: Path) -> None:
-    """Swapped halves: each half by itself is far from right too, and right halves are exactly right."""
-    graphs.build(tmp_path / "swapped.onnx", pooling="swapped_halves")
-    graphs.build(tmp_path / "last.onnx", pooling="step_before_padding")
-    swapped, last = (look(tmp_path / name).findings.cosine for name in ("swapped.onnx", "last.onnx"))
-    assert swapped is not None
-    assert max(abs(swapped.whole), abs(swapped.forward or 1), abs(swapped.backward or 1)) < 0.5
-    assert last is not None
-    assert last.forward == pytest.approx(1, abs=1e-5)  # the forward half of output[:, len-1] is right
-    assert last.backward is not None
-    assert last.backward < 0.95
-
-
-def test_how_padding_leaks_is_told_of_each_half(tmp_path: Path) -> None:
-    """output[:, len-1] of an unpacked bidirectional run: the forward half doesn't see the padding."""
-    graphs.build(tmp_path / "encoder.onnx", pooling="step_before_padding", told=False)
-    leak = look(tmp_path / "encoder.onnx").findings.leak
-    assert leak.forward == pytest.approx(0, abs=1e-6)
-    assert leak.backward is not None
-    assert leak.backward > 0.05
-
-
-def test_a_sentence_alone_is_compared_with_the_same_in_a_batch(tmp_path: Path) -> None:
-    """Zeros behind a packed sentence's end are the same whatever the padding, and in the max all the same."""
-    graphs.build(tmp_path / "encoder.onnx", pooling="padding_in_max")
-    leak = look(tmp_path / "encoder.onnx").findings.leak
-    assert leak.padding == 0
-    assert leak.alone is not None
-    assert leak.alone > 0.01
-
-
-def test_a_zero_row_for_padding_hides_nothing(tmp_path: Path) -> None:
-    """Random tokens are the padding, not token 0."""
-    graphs.build(tmp_path / "encoder.onnx", told=False)
-    model = onnx.load(str(tmp_path / "encoder.onnx"))
-    table = next(tensor for tensor in model.graph.initializer if tensor.name == "table")
-    rows = numpy_helper.to_array(table).copy()
-    rows[0] = 0
-    table.raw_data = rows.tobytes()
-    onnx.save(model, str(tmp_path / "encoder.onnx"))
-    assert mistakes(tmp_path / "encoder.onnx") == ["padded_h_n"]
-    leak = look(tmp_path / "encoder.onnx").findings.leak
-    assert min(leak.forward or 0, leak.backward or 0) > 0.05
 
 
 def test_an_nn_lstm_as_it_is_answers_with_its_h_n(tmp_path: Path) -> None:

@@ -16,10 +16,9 @@ from bothends_doctor.examine import examine
 from bothends_doctor.loading import open_model
 from bothends_doctor.mistakes import reference
 from bothends_doctor.repairing.repair import Repaired, repair
-
-from . import graphs
-from .examining import mistakes, save
-from .modules import EMBEDDING, HIDDEN, VOCABULARY, Unpacked, Written, to_onnx, to_script
+from tests.doctor import graphs
+from tests.doctor.examining import mistakes, save
+from tests.doctor.modules import EMBEDDING, HIDDEN, VOCABULARY, Unpacked, Written, to_onnx, to_script
 
 
 def fix(file: Path, out: Path, state_dict: Path | None = None) -> Repaired:

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from . import custom_modules
-from .custom_modules import quietly
-from .end_to_end import TOLERANCE, embedded, imported, notes, refused, served
+from tests.importing import custom_modules
+from tests.importing.custom_modules import quietly
+from tests.importing.end_to_end import TOLERANCE, embedded, imported, notes, refused, served
 
 WORDS = ["<pad>", "<unk>", *(f"word{index}" for index in range(36)), "<s>", "</s>"]
 SENTENCES = ["word1 word2 word3", "word35", "nothing known", "word7 word7 unheard word0", "WORD1 word1"]

@@ -165,3 +165,16 @@ def test_weights_that_blow_rounding_up_are_judged_by_what_float32_can_do(tmp_pat
     examined = look(tmp_path / "encoder.onnx")
     assert examined.harness.bounds.noise > 1e-6
     assert examined.findings.diagnoses == ()
+
+
+def test_the_cosines_are_those_of_pytorch(tmp_path: Path) -> None:
+    """Swapped halves: each half by itself is far from right too, and right halves are exactly right."""
+    graphs.build(tmp_path / "swapped.onnx", pooling="swapped_halves")
+    graphs.build(tmp_path / "last.onnx", pooling="step_before_padding")
+    swapped, last = (look(tmp_path / name).findings.cosine for name in ("swapped.onnx", "last.onnx"))
+    assert swapped is not None
+    assert max(abs(swapped.whole), abs(swapped.forward or 1), abs(swapped.backward or 1)) < 0.5
+    assert last is not None
+    assert last.forward == pytest.approx(1, abs=1e-5)  # the forward half of output[:, len-1] is right
+    assert last.backward is not None
+    assert last.backward < 0.95

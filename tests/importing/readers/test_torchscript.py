@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bothends_importing.readers.file import open_weights
+from tests.importing.custom_modules import quietly
 
-from .custom_modules import quietly
 from .hostile import problem, refusal, replace
 
 

@@ -1,0 +1,1 @@
+"""Mistakes that doctor knows: each is found, and where nothing is wrong none is."""

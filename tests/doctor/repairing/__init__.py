@@ -1,0 +1,1 @@
+"""Repairs: each is proved equal to PyTorch before it is written."""

@@ -1,0 +1,1 @@
+"""Files of weights, and what is hostile or damaged among them."""

@@ -1,0 +1,24 @@
+"""A format reads its own options, and refuses another's."""
+
+from pathlib import Path
+
+import pytest
+
+from . import original_infersent as original
+from .end_to_end import refused
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """An InferSent, with its vectors beside it in glove.txt."""
+    original.write(tmp_path, version=1)
+    original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
+    return tmp_path / "infersent1.pkl"
+
+
+def test_an_option_of_another_format_is_refused(source: Path, tmp_path: Path) -> None:
+    """Rather than ignored."""
+    for option, value in {"--spm": "x", "--no-head": None, "--encoder": "x.json", "--codes": "x"}.items():
+        words = [option] if value is None else [option, value]
+        line = refused("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "new", *words)
+        assert f"{option} says nothing to the format infersent1; it is of " in line

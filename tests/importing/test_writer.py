@@ -1,0 +1,71 @@
+"""An imported encoder is written whole or not at all, and never over what is there."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from bothends_export import checkpoint
+from bothends_importing.infersent import infersent
+from bothends_importing.options import ImportOptions
+from bothends_importing.readers.file import SourceError, open_weights
+from bothends_importing.writer import write
+from tests.support.serving import BOTHENDS
+
+from . import original_infersent as original
+from .end_to_end import bothends, notes, refused
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """An InferSent, with its vectors beside it in glove.txt."""
+    original.write(tmp_path, version=1)
+    original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
+    return tmp_path / "infersent1.pkl"
+
+
+def test_a_folder_made_meanwhile_stays_as_it_is(source: Path, tmp_path: Path) -> None:
+    """An empty one would be replaced by a rename."""
+    found = infersent(open_weights(source), ImportOptions(vectors=tmp_path / "glove.txt"), version=1)
+    (tmp_path / "made").mkdir()
+    said = {"source": source, "format_name": "infersent1", "name": None, "version": "1", "table": "float32"}
+    with pytest.raises(SourceError, match="made exists already"):
+        write(tmp_path / "made", found, **said)
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_a_place_that_can_t_be_written_is_said(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = bothends("import", source, "--vectors", tmp_path / "glove.txt", "--out", tmp_path / "file" / "new")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file' / 'new'} can't be written: " in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
+    """A process that may write files of 2 KiB at most can write the config and not the weights."""
+    out = tmp_path / "full" / "new"
+    command = f"ulimit -f 2; {BOTHENDS} import {source} --vectors {tmp_path / 'glove.txt'} --out {out}"
+    if "import" not in subprocess.run([BOTHENDS, "--help"], capture_output=True, text=True, check=True).stdout:
+        pytest.skip("bothends is installed from before there was an import")
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S607  what there is
+    assert ended.returncode == 1, ended.stdout
+    assert ended.stderr.startswith(f"Error: {out} can't be written: ")
+    assert ended.stderr.count("\n") == 1
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_table_in_float16_is_rounded_and_says_so(source: Path, tmp_path: Path) -> None:
+    vectors = original.write_vectors(tmp_path / "glove.txt", ["the", "dog", "<s>", "</s>"])
+    options = ["--vectors", tmp_path / "glove.txt", "--table", "float16"]
+    bothends("import", source, *options, "--out", tmp_path / "checkpoint")
+    loaded = checkpoint.load(tmp_path / "checkpoint")
+    assert loaded.table_dtype == torch.float16
+    expected = torch.tensor(vectors["dog"]).float().half().float()
+    assert torch.equal(loaded.encoder.embedding.weight[1], expected)
+    assert "Token vectors were rounded to float16." in notes(tmp_path)
+    (tmp_path / "glove.txt").write_text("<s> 1 1 1 1 1 1 1\n</s> 1 1 1 1 1 1 70000\n")
+    line = refused("import", source, *options, "--out", tmp_path / "new")
+    assert "a token vector holds 7e+04, and float16 ends at 65504" in line
