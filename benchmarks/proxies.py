@@ -1,4 +1,4 @@
-"""What a call costs in a proxy: HAProxy as deploy/gateway sets it, and Envoy, one thread each, in front of a server.
+"""The cost of a call in a proxy: HAProxy as deploy/gateway sets it, and Envoy, one thread each, in front of a server.
 
 python benchmarks/proxies.py [--seconds 3] [--haproxy haproxy] [--envoy envoy]
 """
@@ -30,7 +30,7 @@ _LOADS = (unary(1), unary(32), wide(4))
 
 
 def haproxy(command: str, port: int, to: int, folder: Path) -> list[str]:
-    """The gateway's own settings, with one server that is known and never asked for its health."""
+    """Return HAProxy's command with the gateway's own settings, one known server, and no health checks."""
     common = _GATEWAY.read_text(encoding="utf-8").partition("\nresolvers ")[0]
     own = [
         f"frontend grpc\n    bind 127.0.0.1:{port} proto h2\n    default_backend embedders",
@@ -42,7 +42,7 @@ def haproxy(command: str, port: int, to: int, folder: Path) -> list[str]:
 
 
 def envoy(command: str, port: int, to: int, folder: Path) -> list[str]:
-    """HTTP/2 on both sides, the better of two by their requests, no access log."""
+    """Return Envoy's command: HTTP/2 on both sides, the better of two by their requests, no access log."""
     address: Callable[[int], dict[str, Any]] = lambda port: {  # noqa: E731
         "socket_address": {"address": "127.0.0.1", "port_value": port}
     }
@@ -92,7 +92,7 @@ PROXIES = {"HAProxy": ("haproxy", haproxy), "Envoy": ("envoy", envoy)}
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One proxy under one load."""
+    """The cost of one proxy under one load."""
 
     proxy: str
     load: str
@@ -104,7 +104,7 @@ class Passed:
 
 
 def measure(commands: Mapping[str, str], *, seconds: float) -> Iterator[Passed]:
-    """Each proxy's CPU under some loads. One that isn't installed is left out."""
+    """Measure each proxy's CPU under some loads. One that isn't installed is left out."""
     build()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -128,7 +128,7 @@ def measure(commands: Mapping[str, str], *, seconds: float) -> Iterator[Passed]:
 
 
 def _wait_for(port: int, process: Process) -> None:
-    """Until it listens; neither of the two says so."""
+    """Wait until the proxy listens; neither of the two says so."""
     for _ in range(100):
         process.check()
         with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=1):

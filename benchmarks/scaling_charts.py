@@ -1,4 +1,4 @@
-"""Where a cluster bends, as pictures. Measures nothing."""
+"""The load at which a cluster's latency bends, as pictures. Measures nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def draw(found: Found, folder: Path) -> list[Path]:
 
 
 def _load(simulated: Found) -> Figure:
-    """p50 and p99, a line for each number of replicas."""
+    """Draw p50 and p99, a line for each number of replicas."""
     figure, panels = two_panels("Single sentences at one-core replicas: latency against load", 4.8)
     figure.subplots_adjust(right=0.89)
     colours = {1: RED, 4: ORANGE, 16: SKY, 64: BLUE}
@@ -56,7 +56,7 @@ def _load(simulated: Found) -> Figure:
 
 
 def _balancing(simulated: Found) -> Figure:
-    """Connections that stay on the left, a slow replica on the right."""
+    """Draw connections that stay on the left, a slow replica on the right."""
     figure, (sticky, slow) = two_panels("What a balancer that counts calls is for", 4.8)
     figure.subplots_adjust(right=0.86, wspace=0.3)
     hot = [each for each in simulated["connections"] if each["policy"] == "connection"]
@@ -99,7 +99,7 @@ def _balancing(simulated: Found) -> Figure:
 
 
 def _cold(simulated: Found) -> Figure:
-    """The share answered in time, second by second."""
+    """Draw the share answered in time, second by second."""
     figure, axes = plt.subplots(figsize=(11, 4.2))
     figure.suptitle("Twice the load from one second to the next, at two replicas", x=0.01, ha="left", fontsize=15,
                     fontweight="bold")  # fmt: skip
@@ -123,7 +123,7 @@ def _cold(simulated: Found) -> Figure:
 
 
 def _name_ends(axes: Axes, right: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Lines are named where they end, from the highest; names keep a line's height apart."""
+    """Name lines where they end, from the highest; names keep a line's height apart."""
     to_points = axes.transData.transform
     height = None
     for value, name, colour in sorted(ends, reverse=True):

@@ -1,4 +1,4 @@
-"""A started server, and examples that are run against it as processes."""
+"""A started server, and examples that are run against it."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def served() -> Iterator[Running]:
 
 @pytest.fixture
 def run(served: Running, tmp_path: Path) -> Run:
-    """An example in a folder of its own, against the server unless --server says otherwise."""
+    """Run an example in a folder of its own, against the server unless --server says otherwise."""
 
     def run(example: str, *arguments: object, text: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"BOTHENDS_SERVER": served.target, "OMP_NUM_THREADS": "1"}
@@ -42,7 +42,7 @@ def output(finished: subprocess.CompletedProcess[str]) -> str:
 
 
 def refusal(finished: subprocess.CompletedProcess[str]) -> str:
-    """The one line on standard error of a run that failed."""
+    """Return the one line on standard error of a run that failed."""
     assert finished.returncode == 1, finished.stdout
     assert finished.stdout == ""
     (line,) = (line for line in finished.stderr.splitlines() if not line.startswith("Embedding "))  # a progress bar's

@@ -10,7 +10,7 @@ from .encoders import LEVELS, flat, kernel, pair, ragged, sentences_of
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
 def test_every_length(level: str, layers: int, half: bool) -> None:
-    """From one token to 64, alone and all in one run."""
+    """Sentences of one to 64 tokens agree, alone and all in one run."""
     made = pair(layers=layers, half=half)
     encoder, sentences = made.kernel(level=level), sentences_of(range(1, 65))
     expected = made.expected(sentences)

@@ -13,7 +13,7 @@ from .encoders import flat, kernel, pair, ragged, sentences_of
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("table_rows", [0, 40, 300])
 def test_several_threads_at_once(layers: int, table_rows: int) -> None:
-    """Eight callers on a cold encoder, each with helpers: everyone gets their own rows, to the bit."""
+    """Callers on a cold encoder, eight of them, each with helpers, get their own rows, to the bit."""
     made = pair(layers=layers)
     batches = [ragged(25, seed=seed) for seed in range(16)]
     calm = made.kernel()
@@ -70,14 +70,14 @@ def test_stop_without_a_run_is_nothing() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_token_is_folded_once(threads: int) -> None:
-    """Even where a first step meets it in every slot, and both directions at once."""
+    """A token is folded once even where a first step meets it in every slot, and both directions at once."""
     encoder = pair().kernel()
     encoder.run(*flat([np.full(length, 7, dtype=np.int32) for length in range(1, 20)]), threads=threads)
     assert encoder.folded_rows == 1
 
 
 def test_bytes_grow_with_rows() -> None:
-    """`bytes` counts what is really used; a budget that nobody needs isn't."""
+    """Memory in `bytes` is what is really used; a budget that isn't needed isn't counted."""
     encoder = pair(vocabulary=5000).kernel(table_rows=5000)
     at_first = encoder.bytes
     encoder.run(*flat(sentences_of([100], vocabulary=5000)))
