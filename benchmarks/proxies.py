@@ -27,6 +27,7 @@ from servers import Server, start_ours
 
 _GATEWAY = Path(__file__).parent.parent / "deploy" / "gateway" / "haproxy.cfg"
 _LOADS = (unary(1), unary(32), wide(4))
+_ENVOY = "type.googleapis.com/envoy.extensions"
 
 
 def haproxy(command: str, port: int, to: int, folder: Path) -> list[str]:
@@ -46,25 +47,8 @@ def envoy(command: str, port: int, to: int, folder: Path) -> list[str]:
     address: Callable[[int], dict[str, Any]] = lambda port: {  # noqa: E731
         "socket_address": {"address": "127.0.0.1", "port_value": port}
     }
-    kind = "type.googleapis.com/envoy.extensions"
-    router = {"@type": f"{kind}.filters.http.router.v3.Router"}
-    manager = {
-        "@type": f"{kind}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "grpc",
-        "codec_type": "HTTP2",
-        "http_filters": [{"name": "router", "typed_config": router}],
-        "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "embedders", "timeout": "0s"}}],
-                }
-            ]
-        },
-    }
     http2 = {
-        "@type": f"{kind}.upstreams.http.v3.HttpProtocolOptions",
+        "@type": f"{_ENVOY}.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
     }
     cluster = {
@@ -80,11 +64,25 @@ def envoy(command: str, port: int, to: int, folder: Path) -> list[str]:
     listener = {
         "name": "grpc",
         "address": address(port),
-        "filter_chains": [{"filters": [{"name": "manager", "typed_config": manager}]}],
+        "filter_chains": [{"filters": [{"name": "manager", "typed_config": _connection_manager()}]}],
     }
     file = folder / "envoy.json"
     file.write_text(json.dumps({"static_resources": {"listeners": [listener], "clusters": [cluster]}}), "utf-8")
     return [command, "-c", str(file), "--concurrency", "1", "--log-level", "warning", "--use-dynamic-base-id"]
+
+
+def _connection_manager() -> dict[str, Any]:
+    """Return Envoy's filter that takes HTTP/2 and sends all of it to the embedders, without a time limit."""
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "embedders", "timeout": "0s"}}
+    return {
+        "@type": f"{_ENVOY}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "grpc",
+        "codec_type": "HTTP2",
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"{_ENVOY}.filters.http.router.v3.Router"}},
+        ],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+    }
 
 
 PROXIES = {"HAProxy": ("haproxy", haproxy), "Envoy": ("envoy", envoy)}

@@ -3,7 +3,7 @@
 What decides is the service's own code on a simulated clock: Scheduler (fair turns, batches, refusals), Runner (what
 waited too long is left out; how fast work goes), Request. What takes time is a few numbers (costs.py). A replica is one
 process with some workers, each of which attends to what has come, runs a batch, answers, as batcher.py has it. Networks
-take no time, and nobody sends a refused call again.
+take no time, and a refused call is not sent again.
 """
 
 import heapq
@@ -89,7 +89,7 @@ class Replica:
         self._costs = costs
         self._runner = Runner(at_once=workers, observe=self._observe, failed=_never, clock=self._clock)
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
-        self._come: deque[Call] = deque()  # that nobody has looked at
+        self._come: deque[Call] = deque()  # not looked at yet
         self._let_in: deque[Call] = deque()
         self._ran: list[RanBatch] = []  # for the attendant to answer
         self._inside = 0

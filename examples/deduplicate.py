@@ -71,7 +71,7 @@ def embed(lines: list[str], server: str) -> NDArray[Any]:
 def find_leaders(vectors: NDArray[Any], threshold: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """Find the row that each row repeats, or itself where it stays; and how similar the two are.
 
-    A row repeats the most similar of the earlier rows that stay. Since those that go lead nobody, no chain of small
+    A row repeats the most similar of the earlier rows that stay. Since those that go lead none, no chain of small
     steps can join two rows that are far apart.
     """
     leaders = np.arange(len(vectors))

@@ -109,12 +109,7 @@ def lines(
         .line_width(2)
         .fill_opacity(60 if stacked else 8)
         .show_points(common.VisibilityMode.NEVER)
-        .legend(
-            builders.VizLegendOptions()
-            .display_mode(common.LegendDisplayMode.LIST)
-            .placement(common.LegendPlacement.BOTTOM)
-            .show_legend(True)
-        )
+        .legend(_legend())
         .tooltip(builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
     )
     if stacked:
@@ -127,6 +122,12 @@ def lines(
     for name, color in (colors or {}).items():
         panel.override_by_name(name, [_fixed(color)])
     return panel
+
+
+def _legend() -> builders.VizLegendOptions:
+    """Return a legend that lists the lines below them."""
+    options = builders.VizLegendOptions().display_mode(common.LegendDisplayMode.LIST)
+    return options.placement(common.LegendPlacement.BOTTOM).show_legend(True)
 
 
 def buckets(title: str, description: str, metric: str, more: str = "", *, unit: str) -> heatmaps.Panel:

@@ -34,7 +34,7 @@ def test_a_student_begins_with_the_weights_of_another(folder: Path, path: str, m
 
 
 def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
-    """The first loss is below that of a student who begins with token embeddings alone: what 20 steps taught isn't
+    """The first loss is below that of a student that begins with token embeddings alone: what 20 steps taught isn't
     lost.
     """
     plan = {"steps": 1, "token_dropout": 0.0, "loss": {"imitation_weight": 0.0}}  # whose linear maps begin anew
