@@ -1,4 +1,6 @@
-"""What must be reached and what is aimed at, as data; and each beside its figure. Measures nothing."""
+"""The limits that figures must keep to and the aims beyond them, as data, and the verdict on each figure. Measures
+nothing.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,28 +23,28 @@ class Bar:
 
     @property
     def at_most(self) -> bool:
-        """Whether less is better."""
+        """Return whether less is better."""
         return self.aim < self.limit
 
     def keeps(self, figure: float, to: float) -> bool:
-        """Whether `figure` is as good as `to`."""
+        """Return whether `figure` is as good as `to`."""
         return figure <= to if self.at_most else figure >= to
 
     def show(self, value: float) -> str:
-        """A value with its unit."""
+        """Return a value with its unit."""
         return f"{value:.0f} {self.unit}" if self.unit in ("µs", "MB") else f"{value:.2f} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A bar and what came of it."""
+    """A bar and the figure that was measured for it."""
 
     bar: Bar
     figure: float | None
 
     @property
     def word(self) -> str:
-        """For a person."""
+        """The verdict in words, for a person."""
         if self.figure is None:
             return "not measured"
         if self.bar.keeps(self.figure, self.bar.aim):
@@ -55,7 +57,7 @@ _rate, _p99 = partial(figures.over_mosec, figures.rate), partial(figures.over_mo
 
 
 def server_bars(default: str) -> tuple[Bar, ...]:
-    """Of the server around its engine.
+    """Bars on the server around its engine.
 
     The engine is the one that it takes by itself, `default`. Two exceptions: padding is a matter of onnxruntime, since
     the native engine pads nothing; and beside mosec both run onnxruntime, so that it is servers that are compared.
@@ -96,10 +98,10 @@ NATIVE_BARS = (
     Bar(f"{WIDE_4}, {BF16}: {_RATE}", "×", 2.5, 3.5, _rate(BF16, WIDE_4)),
     Bar(f"any load, {FLOAT32}: the server's RSS above onnxruntime's", "MB", 150, 50, figures.rss_over_onnxruntime),
 )  # fmt: skip
-"""Of the native engine beside onnxruntime, in process and behind mosec. Bits and quality are judged by tests."""
+"""Bars on the native engine beside onnxruntime, in process and behind mosec. Tests judge bits and quality."""
 
 
 def judge(results: Results) -> dict[str, list[Verdict]]:
-    """Every bar beside its figure, by what the bars are of."""
+    """Return every bar beside its figure, by the group that the bar belongs to."""
     groups = {"the server around its engine": server_bars(results.default), "the native engine": NATIVE_BARS}
     return {what: [Verdict(bar, bar.figure(results)) for bar in bars] for what, bars in groups.items()}

@@ -1,4 +1,4 @@
-"""How fast bothends is beside its ceiling and its peers, and whether that is as fast as it must be.
+"""Measures bothends beside its ceiling and its peers, and judges whether it is as fast as it must be.
 
 `make bench` runs it; `make bench ARGS=--quick` tries it out in about two minutes.
 """
@@ -25,7 +25,7 @@ from suite import FULL, QUICK, Suite
 _DOCS = Path(__file__).parent.parent / "docs"
 _JSON = Path(__file__).parent / "results" / "results.json"
 _PAGE_COLUMNS = 168
-"""Where there is no terminal to ask: tables wider than a page would be cut."""
+"""Width of tables where there is no terminal to ask: wider than a page, they would be cut."""
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 

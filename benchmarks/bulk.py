@@ -34,7 +34,7 @@ _EVERY_S = 0.5
 
 @dataclass
 class Cost:
-    """Of some rows: seconds, CPU-seconds of the whole process, and resident MiB as they went by."""
+    """Cost of some rows: seconds, CPU-seconds of the whole process, and resident MiB as they went by."""
 
     seconds: float
     cpu_s: float

@@ -34,7 +34,7 @@ _DOCS = Path(__file__).parent.parent / "docs"
 
 
 def simulate(results: Results, shape: Costs, lengths: Sequence[int], ready_s: float) -> dict[str, Any]:
-    """Every scenario, with how far the simulation is from the figures of record."""
+    """Return every scenario, with how far the simulation is from the figures of record."""
     costs = of_record(results, shape, lengths)
     scenarios = Scenarios(costs, lengths)
     return {
@@ -49,12 +49,12 @@ def simulate(results: Results, shape: Costs, lengths: Sequence[int], ready_s: fl
 
 
 def _ready_s(start: dict[str, float]) -> float:
-    """Of a start on one core, which all its CPU-seconds pass through."""
+    """Seconds of a start on one core, which all its CPU-seconds pass through."""
     return max(start["seconds"], start["cpu_s"])
 
 
 def measure(results: Results, commands: dict[str, str], *, runs: int, say: Any) -> dict[str, Any]:
-    """Everything that docs/performance.json hasn't, and the simulation of it."""
+    """Measure everything that docs/performance.json lacks, and simulate with it."""
     texts, bundle = load(None), Bundle.open(default_path())
     ids = token_ids(bundle, texts.texts)
     say("the engine by batch")

@@ -12,25 +12,25 @@ from results import BF16, FLOAT32, INT8, Results, ours
 
 DAY_S = 86_400
 DAYS = (10**6, 10**9, 10**11)
-"""Sentences a day."""
+"""Numbers of sentences a day that are calculated."""
 TRAFFIC = {"one by one": PEAK.name, "lists of 32": WIDE_4}
-"""How sentences come, and the load of record that they are like."""
+"""Kinds of traffic, and the load of record that each is like."""
 LEAST = 2
-"""Replicas: one may fail, or be replaced."""
+"""The fewest replicas of a deployment: one may fail, or be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What nobody can measure here: yours differ."""
+    """Assumptions that can't be measured here: yours differ."""
 
     peak: float = 3.0
     """The busiest hour's rate over the day's mean."""
     used: float = 0.6
-    """How much of the cores the peak may take."""
+    """Share of the cores that the peak may take."""
     vcpus: int = 16
-    """Of one machine."""
+    """vCPUs of one machine."""
     price: float = 0.04
-    """US dollars for an hour of one vCPU."""
+    """Price of one vCPU for an hour, in US dollars."""
 
 
 USUAL = Assumptions()
@@ -39,7 +39,7 @@ USUAL = Assumptions()
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What so many sentences a day need."""
+    """Cores, machines, memory and money that so many sentences a day need."""
 
     sentences: int
     traffic: str
@@ -49,13 +49,15 @@ class Need:
     cores: int
     machines: int
     memory_gb: float
-    """Resident, a replica a core."""
+    """Resident memory with a replica a core."""
     dollars_a_day: float
-    """With as many cores all day as at the peak."""
+    """Cost of a day with as many cores all day as at the peak."""
 
 
 def need(sentences: int, traffic: str, engine: str, results: Results, assumed: Assumptions) -> Need:
-    """By the rate of record: what both cores did together, half of it a core. Raises KeyError where it isn't known."""
+    """Calculate by the rate of record: what both cores did together, half of it a core. Raises KeyError where it isn't
+    known.
+    """
     row = results.row(ours(engine), TRAFFIC[traffic])
     if row is None:
         raise KeyError(f"{engine} was not measured at {TRAFFIC[traffic]}")
@@ -76,6 +78,6 @@ def need(sentences: int, traffic: str, engine: str, results: Results, assumed: A
 
 
 def needs(results: Results, assumed: Assumptions) -> list[Need]:
-    """Of every day, traffic and precision."""
+    """Return the needs of every day, traffic and precision."""
     engines = (FLOAT32, BF16, INT8)
     return [need(day, how, engine, results, assumed) for day in DAYS for how in TRAFFIC for engine in engines]

@@ -18,13 +18,13 @@ Found = Mapping[str, Any]
 
 
 def write(docs: Path, found: Found, results: Results, assumed: Assumptions) -> None:
-    """The page's generated part, and its charts."""
+    """Write the page's generated part, and its charts."""
     scaling_charts.draw(found, docs / "images")
     replace_between_markers(docs / "scaling.md", markdown(found, results, assumed), markers=_MARKERS)
 
 
 def markdown(found: Found, results: Results, assumed: Assumptions) -> str:
-    """Everything."""
+    """Return the page's whole generated part."""
     simulated = found["simulated"]
     parts = [
         _setting(found, results, assumed),
@@ -54,7 +54,7 @@ def _setting(found: Found, results: Results, assumed: Assumptions) -> str:
 
 
 def _slower(found: Found) -> float:
-    """How many times as long a token took in the engine as at the speed of record."""
+    """Return how many times as long a token took in the engine as at the speed of record."""
     return float(found["engine"]["token_s"] / found["simulated"]["costs"]["token_s"])
 
 
@@ -100,7 +100,7 @@ def _needs(needed: Sequence[Need]) -> Table:
 
 
 def _without_repeats(needed: Sequence[Need]) -> list[Need]:
-    """A day for which the least will do, whatever comes and computes, is one line."""
+    """Make one line of each day for which the fewest replicas will do, whatever comes and computes."""
     kept = []
     for day in DAYS:
         own = [each for each in needed if each.sentences == day]

@@ -1,4 +1,4 @@
-"""What tokenizer and engines cost by themselves, in this process: nothing that serves can do better.
+"""The cost of tokenizer and engines by themselves, in this process: nothing that serves can do better.
 
 An engine gets token ids in batches, one thread a run, as a server runs it: onnxruntime sorted by length, which is the
 best that it can be given; the native engine, which pads nothing, as they come. CPU time is each thread's own, so that
@@ -21,7 +21,7 @@ from tokens import tokenizer_of
 
 SORTED_BATCHES = (4, 8, 16, 32)
 BATCHES = (32, 256)
-"""Of the native engine: what a request of many sentences brings, and more than it computes side by side."""
+"""Batch sizes of the native engine: what a request of many sentences brings, and more than it computes side by side."""
 CORES = len(os.sched_getaffinity(0))
 _THREADS = tuple(sorted({1, CORES}))
 
@@ -41,16 +41,16 @@ class Alone:
         self._run(shuffled)  # pages, caches, and the input products that the native engine keeps
 
     def measure_schedules(self) -> None:
-        """Each once."""
+        """Measure each schedule once."""
         self._turns.append([self._schedule(batch, threads) for batch in self._sizes for threads in _THREADS])
 
     def measure_one_by_one(self) -> None:
-        """Each sentence alone, on one thread."""
+        """Measure each sentence alone, on one thread."""
         latencies, seconds = timed(lambda ids: self._run([ids]), self._shuffled)
         self._one_by_one.append((1000 * statistics.median(latencies), 1000 * seconds / len(self._shuffled)))
 
     def ceiling(self) -> Ceiling:
-        """Medians over the turns."""
+        """Return the medians over the turns."""
         schedules = [
             Schedule(
                 same[0].batch,
@@ -96,7 +96,7 @@ class Engines:
         chosen = by_length[:: max(1, len(by_length) // sample)]
         random.Random(0).shuffle(chosen)  # noqa: S311  an order, not a secret
         self.sample = [text for _, text in chosen]
-        """The chosen sentences in random order, for who sends the same ones to a server."""
+        """The chosen sentences in random order, for loads that send the same ones to a server."""
         ids: list[TokenIds] = [ids for ids, _ in chosen]
         self._engines = {name: Alone(name, bundle, ids) for name in names}
         self._tokenise: list[float] = []
@@ -114,21 +114,21 @@ class Engines:
         self._tokenise.append(1000 * seconds / len(self.sample))
 
     def measure_one_by_one(self, name: str) -> None:
-        """Each sentence alone, on that engine."""
+        """Measure each sentence alone, on that engine."""
         self._engines[name].measure_one_by_one()
 
     def ceilings(self) -> list[Ceiling]:
-        """Of each engine."""
+        """Return the ceiling of each engine."""
         return [engine.ceiling() for engine in self._engines.values()]
 
     @property
     def tokenise_cpu_s_per_1000(self) -> float:
-        """The median over the slices."""
+        """Return the median CPU-seconds over the slices."""
         return statistics.median(self._tokenise)
 
 
 def timed(run: Callable[[Any], object], items: Sequence[Any]) -> tuple[list[float], float]:
-    """Seconds that each item took, and CPU-seconds of them all."""
+    """Return the seconds that each item took, and CPU-seconds of them all."""
     latencies, cpu_at_start = [], time.thread_time()
     for item in items:
         started = time.perf_counter()

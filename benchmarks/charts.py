@@ -16,7 +16,7 @@ _SHARED = " shared with the load generator"
 
 
 def draw(results: Results, folder: Path) -> dict[Path, str]:
-    """Write every chart as PNG; what each shows, by file."""
+    """Write every chart as PNG; return what each shows, by file."""
     charts: dict[str, tuple[str, Callable[[Results], Figure], str]] = {
         "engines.png": ("Sentences a second and batch-1 latency of each engine by itself", comparisons.engines, ""),
         "peers.png": (
@@ -44,7 +44,7 @@ def draw(results: Results, folder: Path) -> dict[Path, str]:
 
 
 def _latency(results: Results) -> Figure:
-    """Latency on the left, what became of the requests on the right."""
+    """Draw latency on the left and the outcome of requests on the right."""
     figure, (latency, fate) = two_panels(f"bothends on {results.default} beyond its capacity", 5.0)
     server = ours(results.default)
     rows = [(load.percent, row) for load in OPEN if (row := results.row(server, load.name))]
@@ -91,7 +91,7 @@ def _name_areas(axes: Axes, right: float, parts: dict[str, tuple[list[float], st
 
 
 def _batches(results: Results) -> Figure:
-    """Both panels over the limit on a batch, a line for each engine."""
+    """Draw both panels over the limit on a batch, a line for each engine."""
     figure, (rate, cpu) = two_panels("What batching brings: 128 requests of one sentence in flight", 4.8)
     for engine, colour in ((ONNXRUNTIME, SKY), (FLOAT32, BLUE)):
         windows = [window for window in results.windows if window.engine == engine]
@@ -124,6 +124,6 @@ def _batches(results: Results) -> Figure:
 
 
 def _line(axes: Axes, x: Sequence[float | None], y: Sequence[float | None], colour: str, *, name: str = "") -> None:
-    """A line that is named at its start."""
+    """Draw a line that is named at its start."""
     axes.plot(x, y, "o-", color=colour, clip_on=False)
     axes.annotate(name, (x[0], y[0]), (2, 9), textcoords="offset points", color=colour, fontweight="bold", va="bottom")

@@ -1,4 +1,4 @@
-"""Callers, a balancer and replicas, simulated: who sends when, which replica gets it, and what became of all calls."""
+"""Callers, a balancer and replicas, simulated: when calls are sent, which replica gets each, and how each ends."""
 
 import math
 import random
@@ -10,15 +10,16 @@ from typing import Literal
 from simulation import Call, Fate, Replica, Simulation
 
 Policy = Literal["connection", "round robin", "least requests", "two choices"]
-"""Who chooses: a connection once and for all its calls (a Kubernetes Service, any TCP balancer); the next in turn; the
-one with the fewest calls on their way (HAProxy's leastconn); the better of two at random (Envoy's LEAST_REQUEST)."""
+"""Choice of a replica: a connection once and for all its calls (a Kubernetes Service, any TCP balancer); the next in
+turn; the one with the fewest calls on their way (HAProxy's leastconn); the better of two at random (Envoy's
+LEAST_REQUEST)."""
 Draw = Callable[[], Sequence[int]]
 """Lengths of the next call's sentences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One call: when it was sent, how long it took, what became of it."""
+    """One call: when it was sent, how long it took, how it ended."""
 
     sent: float
     seconds: float
@@ -26,7 +27,7 @@ class Ended:
 
 
 class Balancer:
-    """Gives each call a replica of those that there are."""
+    """A balancer that gives each call a replica of those that there are."""
 
     def __init__(self, policy: Policy, replicas: list[Replica], chance: random.Random) -> None:
         self.replicas = replicas
@@ -36,7 +37,7 @@ class Balancer:
         self._of_caller: dict[int, Replica] = {}
 
     def choose(self, caller: int) -> Replica:
-        """The replica for a call of `caller`."""
+        """Return the replica for a call of `caller`."""
         if self._policy == "connection":
             if caller not in self._of_caller:
                 self._of_caller[caller] = self._chance.choice(self.replicas)
@@ -90,7 +91,9 @@ class Cluster:
         callers: int = 1,
         deadline_s: float | None = None,
     ) -> None:
-        """Poisson arrivals at `rate(now)` calls a second, each of a random one of `callers`, whatever is answered."""
+        """Send calls in Poisson arrivals of `rate(now)` a second, each of a random one of `callers`, whatever is
+        answered.
+        """
 
         def arrive() -> None:
             caller = self.chance.randrange(callers)
@@ -100,7 +103,7 @@ class Cluster:
         self._at_random(rate, arrive, until)
 
     def closed_loop(self, callers: int, draw: Draw, *, until: float) -> None:
-        """Each of `callers` sends its next call when the one before has ended."""
+        """Have each of `callers` send its next call when the one before has ended."""
 
         def again(caller: int) -> None:
             if self.simulation.now < until:
@@ -117,20 +120,20 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of calls that were sent within some seconds."""
+    """Outcome of the calls that were sent within some seconds."""
 
     sent_per_s: float
     in_time_per_s: float
-    """Answered, and within the deadline where there is one."""
+    """Rate of calls answered, and within the deadline where there is one."""
     p50_ms: float
     p99_ms: float
-    """Of what was answered."""
+    """99th percentile of the answered calls' latency."""
     lost: float
-    """The share that wasn't answered, or too late."""
+    """Share of calls that weren't answered, or too late."""
 
 
 def outcome(ended: Sequence[Ended], *, since: float, until: float, deadline_s: float | None = None) -> Outcome:
-    """Of the calls sent from `since` to `until`."""
+    """Return the outcome of the calls sent from `since` to `until`."""
     calls = [each for each in ended if since <= each.sent < until]
     answered = sorted(1000 * each.seconds for each in calls if each.fate == "answered")
     limit_ms = math.inf if deadline_s is None else 1000 * deadline_s

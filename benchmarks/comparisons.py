@@ -1,4 +1,4 @@
-"""What stands beside each other as pictures: engines by themselves, and servers under every load. Measures nothing."""
+"""Comparisons as pictures: engines by themselves, and servers under every load. Measures nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _COLOURS = {ONNXRUNTIME: SKY, FLOAT32: BLUE, BF16: BLUE, INT8: BLUE}
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How a server's dots look."""
+    """The look of a server's dots."""
 
     server: str
     name: str
@@ -32,11 +32,11 @@ _MARKS = (
     Mark(MOSEC, "mosec on onnxruntime, its best settings at each load", RED),
     Mark(NAIVE, "naive: grpcio, a run for each request", GREY),
 )
-"""In the legend's order, column by column; the first lie on top."""
+"""Marks in the legend's order, column by column; the first lie on top."""
 
 
 def engines(results: Results) -> Figure:
-    """Bars for each engine: its best schedules, and its latency with one sentence."""
+    """Draw bars for each engine: its best schedules, and its latency with one sentence."""
     figure, (rate, latency) = two_panels("The engines by themselves, with no server around them", 5.0)
     figure.subplots_adjust(left=0.135, wspace=0.12, bottom=0.16, top=0.82)
     other = results.ceiling(ONNXRUNTIME)
@@ -61,7 +61,7 @@ def engines(results: Results) -> Figure:
 
 
 def _rates(axes: Axes, place: int, ceiling: Ceiling, other: Ceiling | None) -> None:
-    """A bar for each number of threads, the most above."""
+    """Draw a bar for each number of threads, the most above."""
     threads = sorted({schedule.threads for schedule in ceiling.schedules}, reverse=True)
     for offset, count in zip((0.19, -0.19), threads, strict=False):
         best, beside = ceiling.best_on(count), other and other.best_on(count)
@@ -77,7 +77,7 @@ def _rates(axes: Axes, place: int, ceiling: Ceiling, other: Ceiling | None) -> N
 
 
 def peers(results: Results) -> Figure:
-    """A line for each load, a dot for each server."""
+    """Draw a line for each load, a dot for each server."""
     figure, (rate, cpu) = two_panels("The same model behind three servers", 6.2)
     figure.subplots_adjust(left=0.135, wspace=0.08, bottom=0.13, top=0.74)
     loads = sorted(CLOSED, key=lambda load: (load.batch, load.concurrency))
@@ -120,7 +120,7 @@ def _dots(axes: Axes, points: Sequence[tuple[float | None, int]], mark: Mark) ->
 
 
 def _ceiling(axes: Axes, value: float, engine: str, height: float) -> None:
-    """A line that the engine by itself reaches; where that is far away, what it reaches, at the edge."""
+    """Draw a line that the engine by itself reaches; where that is far away, write what it reaches at the edge."""
     text, edge = f"{engine} alone", axes.get_xlim()[1]
     over_lines = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     style = {"fontsize": 9, "color": _COLOURS[engine], "va": "center", "bbox": over_lines}

@@ -1,4 +1,4 @@
-"""What a call costs a replica, as few numbers: from figures that were measured, for the simulation.
+"""The cost of a call to a replica, as few numbers: from figures that were measured, for the simulation.
 
 The engine's shape (how a batch's time depends on its sentences) is fitted to batches measured now; how fast it is, and
 all that is around it, comes from the figures of record. Knows neither how they were measured nor what is simulated.
@@ -16,8 +16,8 @@ from loads import OVERLOAD, PEAK
 from results import FLOAT32, Results, Row, ours
 
 READ_SHARE = 2 / 3
-"""Of a call's cost around the model, what comes before it (taking, parsing, tokenising); the rest answers. A guess from
-py-spy's profiles: it moves a part of a millisecond of latency, and no rate."""
+"""Share of a call's cost around the model that comes before it (taking, parsing, tokenising); the rest answers. A guess
+from py-spy's profiles: it moves a part of a millisecond of latency, and no rate."""
 Batch = tuple[int, int, int]
 """Rows, longest and all tokens of one model run."""
 _MANY = 32
@@ -30,42 +30,44 @@ class Costs:
     """Seconds of a core, but for `lost_s`, in which it computes nothing for us."""
 
     run_s: float
-    """A model run, whatever is in it."""
+    """Seconds of a model run, whatever is in it."""
     step_s: float
-    """A step of it: its longest sentence has so many."""
+    """Seconds of a step of a run: its longest sentence has so many."""
     token_s: float
-    """A token of it."""
+    """Seconds of a token of a run."""
     call_s: float = 0.0
-    """A call around the model: taken, parsed, answered."""
+    """Seconds of a call around the model: taken, parsed, answered."""
     sentence_s: float = 0.0
-    """A sentence around the model: tokenised."""
+    """Seconds of a sentence around the model: tokenised."""
     wake_s: float = 0.0
-    """A worker that slept and is woken."""
+    """Seconds to wake a worker that slept."""
     refuse_s: float = 0.0
-    """A call that is refused."""
+    """Seconds of a call that is refused."""
     lost_s: float = 0.0
-    """Of each call: its worker waits, for the interpreter's lock or for a core that the connection's other side has."""
+    """Seconds of each call in which its worker waits, for the interpreter's lock or for a core that the connection's
+    other side has.
+    """
 
     def around_s(self, sentences: int) -> float:
-        """A call of so many sentences, around the model."""
+        """Return the seconds of a call of so many sentences, around the model."""
         return self.call_s + self.lost_s + self.sentence_s * sentences
 
     def engine_s(self, lengths: Sequence[int]) -> float:
-        """One model run of sentences of so many tokens."""
+        """Return the seconds of one model run of sentences of so many tokens."""
         return self.run_s + self.step_s * max(lengths) + self.token_s * sum(lengths)
 
     def times(self, factor: float) -> "Costs":
-        """Of a machine that is slower by so much."""
+        """Return the costs on a machine that is slower by so much."""
         return replace(self, **{each.name: factor * getattr(self, each.name) for each in fields(self)})
 
     def sentence_of(self, rows: int, lengths: Sequence[int]) -> float:
-        """The engine's seconds a sentence in batches of `rows`, in the mean over random ones."""
+        """Return the engine's seconds a sentence in batches of `rows`, in the mean over random ones."""
         chance = random.Random(0)  # noqa: S311  no secret
         return statistics.fmean(self.engine_s(chance.choices(lengths, k=rows)) / rows for _ in range(_DRAWS))
 
 
 def fit_engine(batches: Sequence[Batch], seconds: Sequence[float]) -> tuple[Costs, float]:
-    """The engine's costs by least squares of relative errors, and the mean of those errors that is left."""
+    """Fit the engine's costs by least squares of relative errors; return them and the mean error that is left."""
     columns = np.array([[1.0, longest, tokens] for _, longest, tokens in batches])
     took = np.array(seconds)
     found = np.linalg.lstsq(columns / took[:, None], np.ones(len(took)), rcond=None)[0]
@@ -74,7 +76,7 @@ def fit_engine(batches: Sequence[Batch], seconds: Sequence[float]) -> tuple[Cost
 
 
 def at_record(shape: Costs, one_s: float, many_s: float, lengths: Sequence[int]) -> Costs:
-    """The same shape on a machine where a sentence takes `one_s` alone and `many_s` in batches of 32."""
+    """Return the same shape on a machine where a sentence takes `one_s` alone and `many_s` in batches of 32."""
     parts = []
     for rows in (1, _MANY):
         tokens_s = statistics.fmean(lengths) * shape.token_s
@@ -86,7 +88,8 @@ def at_record(shape: Costs, one_s: float, many_s: float, lengths: Sequence[int])
 
 
 def of_record(results: Results, shape: Costs, lengths: Sequence[int]) -> Costs:
-    """All costs of the native engine in float32 behind the server, none of them fitted to what is simulated, but one.
+    """Return all costs of the native engine in float32 behind the server. All but one come from other figures than are
+    simulated.
 
     That one is `lost_s`: at 128 callers the attendant is what limits, so all its seconds are known from the rate.
     """
@@ -108,7 +111,9 @@ def of_record(results: Results, shape: Costs, lengths: Sequence[int]) -> Costs:
 
 
 def _refusal_s(over: Row, answer_s: float) -> float:
-    """CPU of a call that isn't answered: what is left beyond capacity when answers cost what they do at the peak."""
+    """CPU-seconds of a call that isn't answered: what is left beyond capacity when answers cost what they do at the
+    peak.
+    """
     assert over.offered_per_s is not None
     spent = over.sentences_per_s * (_cpu_s(over) - answer_s)
     return spent / (over.offered_per_s - over.sentences_per_s)

@@ -25,7 +25,7 @@ _LABELS = {
     "all-MiniLM-L6-v2": ("all-MiniLM-L6-v2", "float32"),
     "all-MiniLM-L6-v2, int8": (None, "int8"),
 }
-"""What stands above a model's dots, and below."""
+"""Words above a model's dots, and below."""
 
 
 def draw(result: Mapping[str, Any], folder: Path) -> None:
@@ -41,7 +41,7 @@ def draw(result: Mapping[str, Any], folder: Path) -> None:
 
 
 def _quality(result: Mapping[str, Any]) -> Figure:
-    """A panel for each dev file: our sizes in a column, others a dot each, published figures beside it."""
+    """Draw a panel for each dev file: our sizes in a column, others a dot each, published figures beside it."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 5.6))
     figure.suptitle("Quality against speed", x=0.01, ha="left", fontsize=15, fontweight="bold")
     figure.subplots_adjust(left=0.06, right=0.87, bottom=0.17, top=0.83, wspace=0.52)
@@ -81,7 +81,7 @@ def _panel(panel: Axes, models: list[dict[str, Any]], name: str) -> None:
 
 
 def _curves(result: Mapping[str, Any]) -> Figure:
-    """Dev scores by step."""
+    """Draw dev scores by step."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
     figure.suptitle("How the packaged encoder learnt", x=0.01, ha="left", fontsize=15, fontweight="bold")
     figure.subplots_adjust(left=0.06, right=0.97, bottom=0.14, top=0.8, wspace=0.2)

@@ -1,4 +1,6 @@
-"""The engines that bothends can run on: which there are here, how a server is told, and each loaded in this process."""
+"""The engines that bothends can run on: those that are built here, a server's flags for each, and each loaded in this
+process.
+"""
 
 from bothends.engines.contract import Engine
 from bothends.engines.native import NativeEngine, is_built
@@ -11,24 +13,24 @@ _PRECISIONS: dict[str, Precision] = {FLOAT32: "float32", BF16: "bf16", INT8: "in
 
 
 def built() -> tuple[str, ...]:
-    """All of them where bothends_kernel is installed, else onnxruntime alone."""
+    """Return all of them where bothends_kernel is installed, else onnxruntime alone."""
     return ENGINES if is_built() else (ONNXRUNTIME,)
 
 
 def default() -> str:
-    """The one that `bothends serve` takes by itself."""
+    """Return the one that `bothends serve` takes by itself."""
     return FLOAT32 if FLOAT32 in built() else ONNXRUNTIME
 
 
 def flags(engine: str) -> list[str]:
-    """What makes `bothends serve` take it and no other."""
+    """Return the flags by which `bothends serve` takes it and no other."""
     if engine == ONNXRUNTIME:
         return ["--engine", "onnxruntime"]
     return ["--engine", "native", "--precision", _PRECISIONS[engine]]
 
 
 def load(engine: str, bundle: Bundle) -> Engine:
-    """The engine with the bundle's weights, as a server would load it."""
+    """Return the engine with the bundle's weights, as a server would load it."""
     if engine == ONNXRUNTIME:
         return OnnxRuntimeEngine(bundle, device="cpu")
     return NativeEngine(bundle, precision=_PRECISIONS[engine])

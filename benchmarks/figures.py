@@ -1,4 +1,4 @@
-"""What bars are set on, each a function of a run's results; None where the run didn't measure it."""
+"""The figures that bars are set on, each a function of a run's results; None where the run didn't measure it."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,14 @@ Figure = Callable[[Results], float | None]
 
 
 def _over(value: float | None, other: float | None) -> float | None:
-    """How many times `other` it is, where both are known."""
+    """Return the ratio of the two figures, where both are known."""
     return None if value is None or not other else value / other
 
 
 def in_process(engine: str) -> Figure:
-    """Its best schedule's sentences/s over those of onnxruntime's best on as many threads: the least, of all counts."""
+    """An engine's best schedule's sentences/s over those of onnxruntime's best on as many threads: the least of all
+    counts.
+    """
 
     def compare(results: Results) -> float | None:
         native, other = results.ceiling(engine), results.ceiling(ONNXRUNTIME)
@@ -49,7 +51,7 @@ def cpu_over_onnxruntime(results: Results) -> float | None:
 
 
 def cpu_above_ceiling(results: Results) -> float | None:
-    """Of single sentences, 32 in flight: the server's CPU above its engine's ceiling, microseconds a sentence."""
+    """Server CPU above its engine's ceiling for single sentences, 32 in flight, microseconds a sentence."""
     row, ceiling = results.row(ours(results.default), UNARY_32), results.ceiling(results.default)
     if not (row and ceiling) or row.cpu_s_per_1000 is None:
         return None
@@ -57,7 +59,7 @@ def cpu_above_ceiling(results: Results) -> float | None:
 
 
 def latency_above_engine(results: Results) -> float | None:
-    """Of one request at a time: the server's p50 above its engine's own, milliseconds."""
+    """The server's p50 above its engine's own with one request at a time, milliseconds."""
     row, ceiling = results.row(ours(results.default), UNARY_1), results.ceiling(results.default)
     if not (row and ceiling) or row.p50_ms is None:
         return None
@@ -71,7 +73,7 @@ def efficiency(results: Results) -> float | None:
 
 
 def over_mosec(figure: Callable[[Row], float | None], engine: str, load: str) -> Figure:
-    """Ours over mosec's, whose settings are those that gave it the most sentences/s under this load."""
+    """Our figure over mosec's, whose settings are those that gave it the most sentences/s under this load."""
 
     def compare(results: Results) -> float | None:
         mine, theirs = results.row(ours(engine), load), results.best(MOSEC, load)
@@ -81,19 +83,19 @@ def over_mosec(figure: Callable[[Row], float | None], engine: str, load: str) ->
 
 
 def goodput_over_peak(results: Results) -> float | None:
-    """What is answered in time at twice the capacity, as a share of the capacity."""
+    """Sentences answered in time at twice the capacity, as a share of the capacity."""
     row = results.row(ours(results.default), OVERLOAD.name)
     return None if not row else _over(row.goodput_per_s, row.peak_per_s)
 
 
 def refusals(results: Results) -> float | None:
-    """How soon 99 % of refusals come there, milliseconds."""
+    """99th percentile of the time to a refusal at twice the capacity, milliseconds."""
     row = results.row(ours(results.default), OVERLOAD.name)
     return row and row.refused_p99_ms
 
 
 def memory_growth(results: Results) -> float | None:
-    """Of the long run, per cent."""
+    """Growth of memory over the long run, per cent."""
     return 100 * results.memory.growth if results.memory else None
 
 
@@ -110,10 +112,10 @@ def rss_over_onnxruntime(results: Results) -> float | None:
 
 
 def rate(row: Row) -> float:
-    """Sentences a second."""
+    """Rate in sentences a second."""
     return row.sentences_per_s
 
 
 def p99(row: Row) -> float | None:
-    """Milliseconds."""
+    """99th percentile of latency, milliseconds."""
     return row.p99_ms

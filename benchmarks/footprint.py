@@ -1,4 +1,4 @@
-"""What docs/performance.json doesn't hold and a capacity model needs: bytes on the wire, a start, the engine by batch.
+"""Figures that a capacity model needs beside docs/performance.json: bytes on the wire, a start, the engine by batch.
 
 Bytes are counted between a real client and a real server; everything else is CPU time, or the least of many rounds,
 since other work on the machine comes and goes.
@@ -26,14 +26,14 @@ from costs import Batch
 from servers import Server
 
 LISTS = (1, 32)
-"""Sentences of a request."""
+"""Numbers of sentences in a request."""
 _REQUESTS = 40
 _ROWS = (1, 1, 1, 2, 2, 3, 4, 6, 8, 12, 16)
 _OF_EACH, _ROUNDS = 8, 30
 
 
 class Counter:
-    """A relay of TCP that counts bytes: `up` from its client to the server, `down` back. TCP's headers aside."""
+    """A TCP relay that counts bytes: `up` from its client to the server, `down` back. TCP's headers aside."""
 
     def __init__(self, port: int) -> None:
         self.up = self.down = 0
@@ -53,7 +53,7 @@ class Counter:
             each.close()
 
     def since(self, up: int, down: int, sentences: int) -> dict[str, float]:
-        """Bytes a sentence each way, after so many each way."""
+        """Return the bytes a sentence each way, after so many each way."""
         return {"up": (self.up - up) / sentences, "down": (self.down - down) / sentences}
 
     def _accept(self) -> None:
@@ -73,7 +73,7 @@ class Counter:
 
 
 def wire(server: Server, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Bytes a sentence each way, by what is asked, over connections that are open already."""
+    """Measure bytes a sentence each way, by what is asked, over connections that are open already."""
     found = []
     with Counter(server.port) as counter, Client(f"127.0.0.1:{counter.port}") as client:
         for encoding in get_args(Encoding):
@@ -90,7 +90,7 @@ def wire(server: Server, texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _http(server: Server, model: str, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The same by OpenAI's API, over a connection that is kept."""
+    """Measure the same by OpenAI's API, over a connection that is kept."""
     assert server.metrics_url is not None
     found = []
     with Counter(urlsplit(server.metrics_url).port or 0) as counter:
@@ -112,14 +112,14 @@ def _http(server: Server, model: str, texts: Sequence[str]) -> list[dict[str, An
 
 
 def start(runs: int) -> dict[str, float]:
-    """A server's start: medians of seconds, CPU-seconds and resident megabytes, and the least seconds."""
+    """Measure a server's start: medians of seconds, CPU-seconds and resident megabytes, and the least seconds."""
     measured = list(zip(*(startup.measure() for _ in range(runs)), strict=True))
     seconds, cpu_s, rss_mb = (statistics.median(each) for each in measured)
     return {"runs": runs, "seconds": seconds, "least_s": min(measured[0]), "cpu_s": cpu_s, "rss_mb": rss_mb}
 
 
 def engine(bundle: Bundle, ids: Sequence[TokenIds]) -> tuple[list[Batch], list[float]]:
-    """Random batches of some sizes, and the least CPU-seconds that each took on one thread."""
+    """Run random batches of some sizes; return them and the least CPU-seconds that each took on one thread."""
     chance = random.Random(0)  # noqa: S311  no secret
     run = NativeEngine(bundle).run
     batches = [chance.sample(list(ids), rows) for rows in _ROWS for _ in range(_OF_EACH)]

@@ -1,4 +1,4 @@
-"""What a call costs that needs no model: grpcio's two servers and ours, each with a handler that answers 2 KB at once.
+"""The cost of a call without a model: grpcio's two servers and ours, each with a handler that answers 2 KB at once.
 
 python benchmarks/fronts.py [--seconds 3] [--rounds 3]
 """
@@ -21,7 +21,7 @@ _DIMENSION = 512
 
 
 def _answer() -> bytes:
-    """The response to one sentence, as large as a real one."""
+    """Return the response to one sentence, as large as a real one."""
     import numpy as np
 
     from bothends.embeddings import Embeddings
@@ -31,14 +31,14 @@ def _answer() -> bytes:
 
 
 def threads(answer: bytes) -> None:
-    """grpc.server: a thread a call."""
+    """Serve by grpc.server: a thread a call."""
     server = grpc.server(ThreadPoolExecutor(8))
     _add(server, lambda request, context: answer)  # noqa: ARG005
     _serve(server, lambda: None)
 
 
 def asyncio(answer: bytes) -> None:
-    """grpc.aio: a coroutine a call."""
+    """Serve by grpc.aio: a coroutine a call."""
     from asyncio import run
 
     async def serve() -> None:
@@ -56,7 +56,7 @@ def asyncio(answer: bytes) -> None:
 
 
 def queue(answer: bytes) -> None:
-    """The completion queue: nothing a call."""
+    """Serve by the completion queue: nothing a call."""
     from bothends.server.grpc.completion import CallQueue
 
     server = grpc.server(ThreadPoolExecutor(1))

@@ -16,7 +16,7 @@ from servers import Server
 
 
 def write_bodies(file: Path, texts: Sequence[str]) -> Path:
-    """Sentences as the generator reads them, one a line."""
+    """Write sentences as the generator reads them, one a line."""
     file.write_text("\n".join(texts) + "\n", encoding="utf-8")
     return file
 

@@ -1,4 +1,4 @@
-"""What a batch costs on a device by its rows and its length, and what a step costs besides its rows.
+"""The cost of a batch on a device by its rows and its length, and of a step besides its rows.
 
 python benchmarks/gpu.py --device cuda
 """
@@ -22,7 +22,9 @@ LONGEST = {"cpu": "8,16,32,64", "cuda": "8,16,32,64,128,256"}
 
 
 def flop_a_token(config: BundleConfig) -> int:
-    """Of both directions' matrix products, as 2 a multiply-add: 4 gates of input and state, for each layer."""
+    """Floating-point operations of both directions' matrix products, 2 a multiply-add: 4 gates of input and state, for
+    each layer.
+    """
     hidden = config.hidden_size
     inputs = [config.embedding_size, *[2 * hidden] * (config.layers - 1)]
     return sum(2 * 2 * 4 * hidden * (size + hidden) for size in inputs)
@@ -54,7 +56,7 @@ def fitted(cells: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def numbers(text: str) -> list[int]:
-    """Numbers from a list like 1,2,4."""
+    """Return the numbers of a list like 1,2,4."""
     return [int(number) for number in text.split(",")]
 
 

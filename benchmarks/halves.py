@@ -1,4 +1,5 @@
-"""Whether one interpreter can feed two engines: one server with two workers, beside two with one worker each.
+"""One server with two workers beside two servers with one worker each: shows whether one interpreter can feed two
+engines.
 
 Half of the callers go to each of the two, as a perfect balancer would send them.
 

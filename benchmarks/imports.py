@@ -41,7 +41,7 @@ _BOTHENDS = Path(sys.executable).parent / "bothends"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to import, with its options, and the cells of the original."""
+    """A file to import, with its options, and the original's LSTM."""
 
     file: Path
     options: list[str]
@@ -49,7 +49,7 @@ class Source:
 
 
 def infersent(folder: Path, *, top: int) -> Source:
-    """InferSent 2: 300 → 2048 both ways, and a third more word vectors than are taken."""
+    """Write InferSent 2: 300 → 2048 both ways, and a third more word vectors than are taken."""
     torch.manual_seed(0)
     cells = nn.LSTM(300, 2048, bidirectional=True)
     file = folder / "infersent2.pkl"
@@ -66,7 +66,7 @@ def infersent(folder: Path, *, top: int) -> Source:
 
 
 def laser(folder: Path, **_: int) -> Source:
-    """LASER 2: 320 → 512 both ways, five layers, 50,004 pieces, of which a small SentencePiece model uses some."""
+    """Write LASER 2: 320 → 512 both ways, five layers, 50,004 pieces; a small SentencePiece model uses some."""
     import sentencepiece
 
     torch.manual_seed(0)

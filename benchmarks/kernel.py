@@ -29,7 +29,7 @@ from tokens import token_ids
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 REQUEST = 32
-"""Sentences of a request."""
+"""Sentences of a request that are measured."""
 Rows = NDArray[np.float32]
 
 
@@ -52,7 +52,7 @@ class Measured:
 
 
 def _sorted(session: OnnxRuntimeEngine, sentences: list[TokenIds], size: int) -> Rows:
-    """onnxruntime's rows: length-sorted batches over all sentences, the best that it can be given."""
+    """Return onnxruntime's rows by length-sorted batches over all sentences, the best that it can be given."""
     rows = np.empty((len(sentences), session.dimension), dtype=np.float32)
     order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
     for start in range(0, len(order), size):
@@ -62,7 +62,7 @@ def _sorted(session: OnnxRuntimeEngine, sentences: list[TokenIds], size: int) ->
 
 
 def _in_requests(kernel: NativeEngine, sentences: list[TokenIds], size: int) -> Rows:
-    """The native engine's rows of all, `size` sentences a call."""
+    """Return the native engine's rows of all, `size` sentences a call."""
     return np.concatenate([kernel.run(sentences[start : start + size]) for start in range(0, len(sentences), size)])
 
 

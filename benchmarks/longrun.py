@@ -15,7 +15,9 @@ _CONCURRENCY = 8
 
 
 def measure_memory(server: Server, bodies: Path, *, total: int, advance: Callable[[float], None]) -> Memory:
-    """Resident memory after every few seconds until `total` sentences were answered; `advance` hears the share done."""
+    """Measure resident memory every few seconds until `total` sentences were answered; `advance` is called with the
+    share done.
+    """
     seconds = max(0.2, min(3.0, total / 300_000))
     counts, rss_mb = [0], [server.process.rss_bytes() / 1e6]
     for batch in cycle(_BATCHES):

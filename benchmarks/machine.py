@@ -1,4 +1,4 @@
-"""What a figure was measured on: nothing that names the machine or its owner."""
+"""The machine that a figure was measured on, in words that name neither it nor its owner."""
 
 import os
 import platform
@@ -13,7 +13,9 @@ _PACKAGES = ("bothends", "onnxruntime", "grpcio", "tokenizers", "mosec")
 
 
 def describe() -> dict[str, str]:
-    """Date, processor, cores, kernel, Python and the packages that matter; of the native engine, where it is built."""
+    """Return date, processor, cores, kernel, Python and versions that matter, also of the native engine where it is
+    built.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -28,14 +30,14 @@ def describe() -> dict[str, str]:
 
 
 def _native() -> dict[str, str]:
-    """Its version and the level that it takes here."""
+    """Return the native engine's version and the level that it takes here."""
     from bothends_kernel import levels
 
     return {"bothends-kernel": f"{version('bothends-kernel')} ({levels()[0]})"}
 
 
 def cache_bytes(level: int) -> int:
-    """How large the first core's cache of that level is, as Linux says."""
+    """Return the size of the first core's cache of that level, as Linux says."""
     size = Path(f"/sys/devices/system/cpu/cpu0/cache/index{level}/size").read_text(encoding="utf-8")
     return int(size.strip().removesuffix("K")) * 1024
 

@@ -34,11 +34,11 @@ class MiniLM:
         self._tokenizer.enable_truncation(_MAX_TOKENS)
 
     def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Token ids with a transformer's marks around them."""
+        """Return token ids with a transformer's marks around them."""
         return [found.ids for found in self._tokenizer.encode_batch_fast(list(sentences))]
 
     def run(self, sentences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Vectors of a batch, float32 [sentences, 384]: the mean of the last states."""
+        """Return vectors of a batch, float32 [sentences, 384]: the mean of the last states."""
         ids, lengths = pad(sentences)
         mask = (np.arange(ids.shape[1]) < lengths[:, np.newaxis]).astype(np.int64)
         (vectors,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
@@ -58,7 +58,7 @@ class _Sentence(nn.Module):
 
 
 def mini_lms(scratch: Path) -> dict[str, MiniLM]:
-    """float32 and int8, their graphs written to `scratch`."""
+    """Return MiniLM in float32 and int8, their graphs written to `scratch`."""
     logging.disable_progress_bar()
     folder = _MODEL.locate(Path(), Path())
     raw, fused, int8 = (scratch / name for name in ("raw.onnx", "fused.onnx", "int8.onnx"))

@@ -1,4 +1,4 @@
-"""How far each usual mistake is from the right embedding: mean cosine over ragged batches, random weights.
+"""The distance of each usual mistake from the right embedding: mean cosine over ragged batches, random weights.
 
 python benchmarks/mistakes.py
 """
@@ -14,7 +14,7 @@ SENTENCES, LONGEST, HIDDEN = 512, 30, 256
 
 @torch.inference_mode()
 def measure(*, zero_padding_row: bool) -> dict[str, float]:
-    """Mean cosine to cat(h_n[-2], h_n[-1]) of the packed run, by mistake. Padding slots hold token 0."""
+    """Return the mean cosine to cat(h_n[-2], h_n[-1]) of the packed run, by mistake. Padding slots hold token 0."""
     torch.manual_seed(0)
     encoder = Encoder(EncoderConfig(vocabulary_size=1000, embedding_size=HIDDEN, hidden_size=HIDDEN, layers=1)).eval()
     if zero_padding_row:

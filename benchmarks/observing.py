@@ -1,4 +1,5 @@
-"""What observing a request of one sentence costs beside tokenizer and engine: metrics, and spans that nobody exports.
+"""The cost of observing a request of one sentence beside tokenizer and engine: metrics, and spans that are not
+exported.
 
 python benchmarks/observing.py
 """
@@ -21,7 +22,7 @@ _METADATA = (("user-agent", "grpc-python/1.85.3"), ("accept-encoding", "identity
 
 
 def observe(metrics: Metrics) -> None:
-    """All that one request of one sentence makes the server count and time."""
+    """Count and time all that one request of one sentence makes the server count and time."""
     span = tracing.request(_EMBED, _METADATA)
     with metrics.phase("tokenise"):
         pass
@@ -37,7 +38,7 @@ def observe(metrics: Metrics) -> None:
 
 
 def microseconds(act: Callable[[], object], times: int) -> float:
-    """CPU time of this thread for one call."""
+    """Return the CPU time of this thread for one call."""
     started = time.thread_time()
     for _ in range(times):
         act()

@@ -52,12 +52,12 @@ class Process:
             raise
 
     def cpu_s(self) -> float:
-        """CPU-seconds of the whole tree so far, user and system."""
+        """Return the CPU-seconds of the whole tree so far, user and system."""
         self.check()
         return sum(sum(member.cpu_times()[:2]) for member in self._tree)
 
     def rss_bytes(self) -> int:
-        """Resident bytes of the whole tree; what processes share counts in each."""
+        """Return the resident bytes of the whole tree; what processes share counts in each."""
         self.check()
         return sum(member.memory_info().rss for member in self._tree)
 
@@ -69,7 +69,7 @@ class Process:
                 raise self._failure("died")
 
     def stop(self) -> None:
-        """SIGTERM to the first process, which stops its own; SIGKILL to the group for what is left."""
+        """Send SIGTERM to the first process, which stops its own; SIGKILL to the group for what is left."""
         if self._process.poll() is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -104,7 +104,7 @@ class Process:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, for servers that can't choose one themselves."""
+    """Return a port of 127.0.0.1 that no process listens on, for servers that can't choose one themselves."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What runs now and how long it all still takes, on a terminal; finished rows, anywhere."""
+"""The step that runs now and the time that is left, on a terminal; finished rows, anywhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ class Show:
 
     @contextmanager
     def doing(self, text: str, planned_s: float) -> Iterator[Callable[[float], None]]:
-        """Say `text`; at the end `planned_s` are done, however long it took. May be told of a share before."""
+        """Show `text`; at the end `planned_s` are done, however long it took. A share may be reported before."""
         self._progress.update(self._task, description=text)
 
         def advance(share: float) -> None:
@@ -36,7 +36,7 @@ class Show:
         self._progress.update(self._task, completed=self._done_s)
 
     def row(self, row: Row) -> None:
-        """One line of a row just measured."""
+        """Print one line of a row just measured."""
         p50, p99 = (f"{value:8.2f}" if value is not None else f"{'–':>8}" for value in (row.p50_ms, row.p99_ms))
         line = f"{row.load:<18} {row.server:<23}{row.sentences_per_s:8,.0f}/s  p50 {p50} ms  p99 {p99} ms"
         self._console.print(line, style="dim", highlight=False)

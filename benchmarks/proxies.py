@@ -1,4 +1,4 @@
-"""What a call costs in a proxy: HAProxy as deploy/gateway sets it, and Envoy, one thread each, in front of a server.
+"""The cost of a call in a proxy: HAProxy as deploy/gateway sets it, and Envoy, one thread each, in front of a server.
 
 python benchmarks/proxies.py [--seconds 3] [--haproxy haproxy] [--envoy envoy]
 """
@@ -27,10 +27,11 @@ from servers import Server, start_ours
 
 _GATEWAY = Path(__file__).parent.parent / "deploy" / "gateway" / "haproxy.cfg"
 _LOADS = (unary(1), unary(32), wide(4))
+_ENVOY = "type.googleapis.com/envoy.extensions"
 
 
 def haproxy(command: str, port: int, to: int, folder: Path) -> list[str]:
-    """The gateway's own settings, with one server that is known and never asked for its health."""
+    """Return HAProxy's command with the gateway's own settings, one known server, and no health checks."""
     common = _GATEWAY.read_text(encoding="utf-8").partition("\nresolvers ")[0]
     own = [
         f"frontend grpc\n    bind 127.0.0.1:{port} proto h2\n    default_backend embedders",
@@ -42,29 +43,12 @@ def haproxy(command: str, port: int, to: int, folder: Path) -> list[str]:
 
 
 def envoy(command: str, port: int, to: int, folder: Path) -> list[str]:
-    """HTTP/2 on both sides, the better of two by their requests, no access log."""
+    """Return Envoy's command: HTTP/2 on both sides, the better of two by their requests, no access log."""
     address: Callable[[int], dict[str, Any]] = lambda port: {  # noqa: E731
         "socket_address": {"address": "127.0.0.1", "port_value": port}
     }
-    kind = "type.googleapis.com/envoy.extensions"
-    router = {"@type": f"{kind}.filters.http.router.v3.Router"}
-    manager = {
-        "@type": f"{kind}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "grpc",
-        "codec_type": "HTTP2",
-        "http_filters": [{"name": "router", "typed_config": router}],
-        "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "embedders", "timeout": "0s"}}],
-                }
-            ]
-        },
-    }
     http2 = {
-        "@type": f"{kind}.upstreams.http.v3.HttpProtocolOptions",
+        "@type": f"{_ENVOY}.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
     }
     cluster = {
@@ -80,11 +64,25 @@ def envoy(command: str, port: int, to: int, folder: Path) -> list[str]:
     listener = {
         "name": "grpc",
         "address": address(port),
-        "filter_chains": [{"filters": [{"name": "manager", "typed_config": manager}]}],
+        "filter_chains": [{"filters": [{"name": "manager", "typed_config": _connection_manager()}]}],
     }
     file = folder / "envoy.json"
     file.write_text(json.dumps({"static_resources": {"listeners": [listener], "clusters": [cluster]}}), "utf-8")
     return [command, "-c", str(file), "--concurrency", "1", "--log-level", "warning", "--use-dynamic-base-id"]
+
+
+def _connection_manager() -> dict[str, Any]:
+    """Return Envoy's filter that takes HTTP/2 and sends all of it to the embedders, without a time limit."""
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "embedders", "timeout": "0s"}}
+    return {
+        "@type": f"{_ENVOY}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "grpc",
+        "codec_type": "HTTP2",
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"{_ENVOY}.filters.http.router.v3.Router"}},
+        ],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+    }
 
 
 PROXIES = {"HAProxy": ("haproxy", haproxy), "Envoy": ("envoy", envoy)}
@@ -92,7 +90,7 @@ PROXIES = {"HAProxy": ("haproxy", haproxy), "Envoy": ("envoy", envoy)}
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One proxy under one load."""
+    """The cost of one proxy under one load."""
 
     proxy: str
     load: str
@@ -104,7 +102,7 @@ class Passed:
 
 
 def measure(commands: Mapping[str, str], *, seconds: float) -> Iterator[Passed]:
-    """Each proxy's CPU under some loads. One that isn't installed is left out."""
+    """Measure each proxy's CPU under some loads. One that isn't installed is left out."""
     build()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -128,7 +126,7 @@ def measure(commands: Mapping[str, str], *, seconds: float) -> Iterator[Passed]:
 
 
 def _wait_for(port: int, process: Process) -> None:
-    """Until it listens; neither of the two says so."""
+    """Wait until the proxy listens; neither of the two says so."""
     for _ in range(100):
         process.check()
         with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -1,4 +1,4 @@
-"""What an encoder's vectors are worth against what they cost, beside its teacher and averaged token vectors.
+"""The worth of an encoder's vectors against their cost, beside its teacher and averaged token vectors.
 
 python benchmarks/quality.py --sts DEV.tsv [--sts …] [--checkpoint CHECKPOINT] [--sentences FILE]
 
@@ -41,13 +41,13 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class Model(Protocol):
-    """Sentences to token ids to vectors."""
+    """A model from sentences to token ids to vectors."""
 
     def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Token ids of each."""
+        """Return the token ids of each sentence."""
 
     def run(self, sentences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Vectors of a batch, float32 [sentences, dimension]."""
+        """Return the vectors of a batch, float32 [sentences, dimension]."""
 
 
 class Ours:
@@ -58,7 +58,7 @@ class Ours:
         self.run = OnnxRuntimeEngine(bundle, device="cpu").run
 
     def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Token ids as the service reads them."""
+        """Return token ids as the service reads them."""
         return [tokens.ids for tokens in self._tokenizer.encode(sentences)]
 
 
@@ -81,13 +81,13 @@ class Measured:
     rates: dict[int, list[float]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, object]:
-        """As docs/encoder.json holds it."""
+        """Return the model as docs/encoder.json holds it."""
         batch, rate = max(((size, statistics.median(found)) for size, found in self.rates.items()), key=lambda p: p[1])
         return {"name": self.name, "batch": batch, "sentences_per_s": round(rate), "scores": self.scores}
 
 
 def score(measured: Measured, pairs: Pairs, sizes: Sequence[int]) -> None:
-    """Spearman × 100 at each of `sizes` dimensions, or of all where there are none."""
+    """Score Spearman × 100 at each of `sizes` dimensions, or of all where there are none."""
     sides = [_embed(measured.model, side) for side in (pairs.first, pairs.second)]
     found = {size: [nested(side, size) for side in sides] for size in sizes} or {sides[0].shape[1]: sides}
     measured.scores[pairs.name] = {size: round(spearman(pairs.scores, *both), 2) for size, both in found.items()}
@@ -99,7 +99,7 @@ def _embed(model: Model, sentences: Sequence[str]) -> NDArray[np.float32]:
 
 
 def rate(model: Model, sentences: Sequence[str], batch: int) -> float:
-    """Sentences a second of this thread's CPU, from text to vectors, by length."""
+    """Return sentences a second of this thread's CPU, from text to vectors, by length."""
     started = time.thread_time()
     ids = sorted(filter(None, model.tokenise(sentences)), key=len)
     for start in range(0, len(ids), batch):
@@ -108,7 +108,7 @@ def rate(model: Model, sentences: Sequence[str], batch: int) -> float:
 
 
 def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Measured]:
-    """Every model's scores and rates."""
+    """Measure every model's scores and rates."""
     bundle = Bundle.open(default_path())
     sizes = (*bundle.config.nested_dimensions, bundle.config.dimension)
     with tempfile.TemporaryDirectory() as scratch:
@@ -155,7 +155,7 @@ def main(files: Sequence[Path], checkpoint: Path | None, sentences: Path | None,
 
 
 def _rows(models: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
-    """The table, its head first."""
+    """Yield the rows of the table, its head first."""
     names = list(models[0]["scores"])
     yield ["model", "numbers", *names, "sentences/s", "batch"]
     for model in models:

@@ -37,18 +37,18 @@ _SAID = re.compile(r" in ([0-9,.]+) s")
 
 @dataclass
 class Cost:
-    """Of some files."""
+    """Cost of embedding some files."""
 
     seconds: float
-    """From the command's start to its end."""
+    """Seconds from the command's start to its end."""
     run_s: float
-    """What it says itself: after Ray's start, or after the model was loaded."""
+    """Seconds that the command reports: after Ray's start, or after the model was loaded."""
     cpu_s: float
-    """Of the command and all that it started."""
+    """CPU-seconds of the command and all that it started."""
 
 
 def command(*flags: object, until: Callable[[], bool] = lambda: False) -> Cost:
-    """Run it; kill it, and all that it started, once `until` holds."""
+    """Run the command; kill it, and all that it started, once `until` holds."""
     began, cpu_s, before = time.perf_counter(), dict[int, float](), {each.pid for each in psutil.process_iter()}
     given = [_BOTHENDS, "embed", "--device", "cpu", *map(str, flags)]
     with subprocess.Popen(given, stderr=subprocess.PIPE, text=True, env=_ENVIRONMENT) as process:
@@ -69,7 +69,7 @@ def command(*flags: object, until: Callable[[], bool] = lambda: False) -> Cost:
 
 
 def write(folder: Path, rows: int, files: int) -> None:
-    """Distinct sentences, spread evenly; every thousandth a bad one."""
+    """Write distinct sentences, spread evenly over the files; every thousandth is a bad one."""
     folder.mkdir()
     texts = list(islice(varied(), rows))
     texts[::1000] = [""] * len(texts[::1000])
@@ -79,27 +79,27 @@ def write(folder: Path, rows: int, files: int) -> None:
 
 
 def one_after_another(source: Path, output: Path, kind: str) -> Cost:
-    """A process a file."""
+    """Embed the files one after another, a process a file."""
     output.mkdir()
     costs = [command("--input", path, "--output", output / f"{path.stem}.{kind}") for path in sorted(source.iterdir())]
     return Cost(*(sum(getattr(cost, name) for cost in costs) for name in ("seconds", "run_s", "cpu_s")))
 
 
 def by_ray(source: Path, output: Path, kind: str, **options: Callable[[], bool]) -> Cost:
-    """All at once."""
+    """Embed all files at once on Ray."""
     flags = ["--input", source, "--output", output, "--output-format", kind, "--engine", "ray"]
     return command(*flags, **options)
 
 
 def committed(output: Path) -> int:
-    """Rows of outputs that are whole or begun."""
+    """Count the rows of outputs that are whole or begun."""
     whole = [json.loads(path.read_text())["done"] for path in output.glob("_bothends/0*.json")]
     begun = [json.loads(path.read_text())["committed"] for path in output.glob("*.journal")]
     return sum(each["rows"] for each in [*whole, *begun] if each)
 
 
 def check(here: Path, there: Path, rows: int, kind: str) -> None:
-    """The same bytes, and each row once."""
+    """Check that both outputs are the same bytes, and hold each row once."""
     seen = 0
     for path in sorted(here.iterdir()):
         assert path.read_bytes() == (there / path.name).read_bytes(), path.name
@@ -112,7 +112,7 @@ def check(here: Path, there: Path, rows: int, kind: str) -> None:
 
 
 def killed(folder: Path, rows: int, kind: str) -> None:
-    """Kill it half-way; then to its end."""
+    """Kill a run half-way, then run it to its end."""
     output = folder / "killed"
     first = by_ray(folder / "in", output, kind, until=lambda: committed(output) >= rows // 2)
     done = committed(output)

@@ -30,13 +30,13 @@ RAYS, BATCH, DIRECT = "bothends on Ray", "@serve.batch", "bothends serve"
 _BIN = Path(sys.executable).parent
 _ROLES = {"ray::ServeReplica": "replica", "ray::ProxyActor": "proxy", "ray::ServeController": "controller"}
 _PORTS = count(20_000, 10)
-"""Nobody else is there, and below those that the system gives to who asks for any: Ray asks for many."""
+"""Ports that no other process uses, below those that the system gives out by itself: Ray asks for many of those."""
 _CALLERS = 32
 _WIDE_CALLERS = 4
 
 
 def main_of(name: str, engine: str, port: int, http_port: int, batch: int) -> list[str]:
-    """The command that starts it on Ray."""
+    """Return the command that starts it on Ray."""
     if name == RAYS:
         return [str(_BIN / "serve"), "run", "bothends.ray:app", "max_replicas=1", "cpus=1"]
     peer = [sys.executable, str(PEERS / "ray_batch.py"), "--engine", engine]
@@ -44,7 +44,7 @@ def main_of(name: str, engine: str, port: int, http_port: int, batch: int) -> li
 
 
 def start_on_ray(name: str, engine: str, folder: Path, *, batch: int = 32, is_direct: bool = False) -> Server:
-    """A cluster of its own, ready once the replica is. Called at the replica's own port where it `is_direct`."""
+    """Start a cluster of its own, ready once the replica is. Called at the replica's own port where it `is_direct`."""
     port, http_port, replicas_port = next(_PORTS), next(_PORTS), next(_PORTS)
     os.environ |= {"RAY_SERVE_ENABLE_DIRECT_INGRESS": str(int(is_direct))}
     os.environ |= {"RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(replicas_port)}
@@ -66,7 +66,7 @@ def start_on_ray(name: str, engine: str, folder: Path, *, batch: int = 32, is_di
 
 
 def by_role(server: Server) -> Counter[str]:
-    """CPU-seconds so far of each kind of process."""
+    """Return the CPU-seconds so far of each kind of process."""
     found: Counter[str] = Counter()
     for member in server.process._tree:
         title = (member.cmdline() or [""])[0]
@@ -99,7 +99,7 @@ def main(*, engine: str, batch: int, is_direct: bool, seconds: float, rounds: in
 
 
 def measure_all(rays: Server, batched: Server, direct: Server, bodies: Path, *, seconds: float, rounds: int) -> None:
-    """Each of them at its loads, in every round."""
+    """Measure each of them at its loads, in every round."""
     spent: Counter[str] = Counter()
     rows: dict[tuple[str, str], list[Row]] = {}
     for _ in range(rounds):
@@ -124,7 +124,7 @@ def measure_all(rays: Server, batched: Server, direct: Server, bodies: Path, *, 
 
 
 def show(name: str, load: Load, row: Row) -> None:
-    """One line."""
+    """Print one line for a row."""
     cpu = 1000 * (row.cpu_s_per_1000 or 0)
     print(
         f"{name:24} {load.name:18} {row.sentences_per_s:8,.0f} sentences/s  {cpu:6.0f} µs CPU  p50 {row.p50_ms:.1f} ms"
@@ -132,7 +132,7 @@ def show(name: str, load: Load, row: Row) -> None:
 
 
 def pairs(rows: dict[tuple[str, str], list[Row]], direct: str) -> None:
-    """The medians of each round's ratios."""
+    """Print the medians of each round's ratios."""
     one, many = unary(_CALLERS).name, wide(_WIDE_CALLERS).name
 
     def told(what: str, above: list[float], below: list[float]) -> None:

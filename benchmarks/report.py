@@ -25,11 +25,11 @@ class Table:
     headings: Sequence[str]
     rows: list[Sequence[str]]
     words: int = 1
-    """How many columns, from the left, are words; the others are numbers."""
+    """Number of columns, from the left, that hold words; the others hold numbers."""
 
 
 def tables(results: Results, *, brief: bool) -> Iterator[Table]:
-    """All of them, the bars last; `brief` leaves out what matters only beside the run itself."""
+    """Yield all tables, the bars last; `brief` leaves out what matters only beside the run itself."""
     yield _closed(results, brief=brief)
     yield _open(results)
     yield _engines(results, brief=brief)
@@ -38,7 +38,7 @@ def tables(results: Results, *, brief: bool) -> Iterator[Table]:
 
 
 def _setting(results: Results) -> list[str]:
-    """What was measured, on what: lines for above the tables."""
+    """Lines for above the tables: the machine, and what was measured on it."""
     machine, sentences, settings = results.machine, results.sentences, results.settings
     packages = ("bothends", "onnxruntime", "bothends-kernel", "grpcio", "mosec")
     versions = ", ".join(f"{name} {machine[name]}" for name in packages if name in machine)
@@ -54,7 +54,7 @@ def _setting(results: Results) -> list[str]:
 
 
 def _method(results: Results) -> list[str]:
-    """How: lines that tables are read with."""
+    """Lines that explain the tables."""
     turns = max((ceiling.turns for ceiling in results.ceilings), default=0)
     beside = cpu_over_onnxruntime(results)
     return [
@@ -76,7 +76,7 @@ def _beside_onnxruntime(ratio: float) -> str:
 
 
 def show(results: Results, console: Console) -> None:
-    """Everything, for a person at a terminal."""
+    """Show everything, for a person at a terminal."""
     for note in (*_setting(results), *_method(results)):
         console.print(note, highlight=False)
     for table in tables(results, brief=False):
@@ -85,14 +85,14 @@ def show(results: Results, console: Console) -> None:
 
 
 def markdown(results: Results, *, charts: Sequence[tuple[str, str]]) -> str:
-    """Everything, for a document; `charts` are a picture's address and what it shows."""
+    """Return everything for a document; `charts` are a picture's address and what it shows."""
     parts = ["\n".join(_setting(results)), *(f"![{what}]({address})" for address, what in charts)]
     parts += map(table_in_markdown, tables(results, brief=True))
     return "\n\n".join([*parts, "\n".join(_method(results))])
 
 
 def table_in_markdown(table: Table) -> str:
-    """Under its title."""
+    """Return a table under its title."""
     aligned = [":--" if at < table.words else "--:" for at in range(len(table.headings))]
     rows = [table.headings, aligned, *(cells for cells in table.rows if cells)]
     return "\n".join([f"### {table.title}", "", *(f"| {' | '.join(cells)} |" for cells in rows)])
@@ -120,7 +120,7 @@ def _rich(table: Table) -> RichTable:
 
 
 def _style(cells: Sequence[str]) -> str | None:
-    """A verdict's colour; our servers stand out."""
+    """Return a verdict's colour; our servers stand out."""
     return "bold" if any(cell.startswith(OURS) for cell in cells[:2]) else _STYLES.get(cells[-1])
 
 
@@ -185,7 +185,7 @@ def _engines(results: Results, *, brief: bool) -> Table:
 
 
 def _schedules(ceiling: Ceiling, other: Ceiling | None, *, brief: bool) -> Iterator[Sequence[str]]:
-    """A row each; `brief`, of the best on each number of threads."""
+    """Return a row for each schedule; with `brief`, for the best on each number of threads."""
     order = "sorted by length" if ceiling.engine == ONNXRUNTIME else "as they come"
     for schedule in ceiling.schedules:
         if brief and schedule is not ceiling.best_on(schedule.threads):

@@ -1,4 +1,4 @@
-"""What a run of the benchmark found, as plain data that goes to JSON and comes back. Measures nothing."""
+"""The findings of a run of the benchmark, as plain data that goes to JSON and comes back. Measures nothing."""
 
 import json
 import statistics
@@ -10,11 +10,11 @@ from typing import Any
 OURS, NAIVE, MOSEC = "bothends", "naive grpcio", "mosec"
 ONNXRUNTIME, FLOAT32, BF16, INT8 = "onnxruntime", "native float32", "native bf16", "native int8"
 ENGINES = (ONNXRUNTIME, FLOAT32, BF16, INT8)
-"""What bothends runs on. The peers run on onnxruntime."""
+"""Engines that bothends runs on. The peers run on onnxruntime."""
 
 
 def ours(engine: str) -> str:
-    """The name of our server on that engine."""
+    """Return the name of our server on that engine."""
     return f"{OURS} {engine}"
 
 
@@ -32,7 +32,7 @@ class Row:
     """CPU-seconds of the server's process tree per 1,000 sentences answered."""
     rss_mb: float
     load_cores: float
-    """How many cores the load generator took."""
+    """Cores that the load generator took."""
     refused: float
     expired: float
     failed: float
@@ -40,7 +40,7 @@ class Row:
     """Real tokens / tokens computed, padding included."""
     batch_rows: float | None = None
     offered_per_s: float | None = None
-    """Open loop only, as are the next two."""
+    """Sentences offered a second; like the next two, of an open loop only."""
     goodput_per_s: float | None = None
     """Sentences answered within the deadline."""
     refused_p99_ms: float | None = None
@@ -60,7 +60,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What an engine does by itself; medians over the turns that it took, spread over the run."""
+    """An engine's rates by itself; medians over the turns that it took, spread over the run."""
 
     engine: str
     turns: int
@@ -71,11 +71,11 @@ class Ceiling:
 
     @property
     def best(self) -> Schedule:
-        """The schedule that gives the most sentences/s: the ceiling."""
+        """Return the schedule that gives the most sentences/s: the ceiling."""
         return max(self.schedules, key=_rate)
 
     def best_on(self, threads: int) -> Schedule | None:
-        """The same on so many threads."""
+        """Return the schedule that gives the most sentences/s on so many threads."""
         return max((each for each in self.schedules if each.threads == threads), key=_rate, default=None)
 
 
@@ -92,19 +92,19 @@ class Memory:
 
     @property
     def growth(self) -> float:
-        """From the mark at a tenth of the way to the end, as a share."""
+        """Growth from the mark at a tenth of the way to the end, as a share."""
         first = next(rss for count, rss in zip(self.sentences, self.rss_mb, strict=True) if count >= self.mark)
         return self.rss_mb[-1] / first - 1
 
     @property
     def mark(self) -> float:
-        """The sentences after which growth counts."""
+        """Number of sentences after which growth counts."""
         return self.sentences[-1] / 10
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Our server on an engine with a limit on a batch's sentences."""
+    """Rate of our server on an engine with a limit on a batch's sentences."""
 
     engine: str
     max_batch_rows: int
@@ -115,7 +115,7 @@ class Window:
 
 @dataclass(slots=True)
 class Results:
-    """Everything a run found."""
+    """The findings of a whole run."""
 
     machine: dict[str, str]
     settings: dict[str, Any]
@@ -129,11 +129,11 @@ class Results:
     memory: Memory | None = None
 
     def ceiling(self, engine: str) -> Ceiling | None:
-        """That engine by itself."""
+        """Return the ceiling of that engine, where it was measured."""
         return next((ceiling for ceiling in self.ceilings if ceiling.engine == engine), None)
 
     def row(self, server: str, load: str) -> Row | None:
-        """The row of that server under that load."""
+        """Return the row of that server under that load, where it was measured."""
         return next((row for row in self.rows if (row.server, row.load) == (server, load)), None)
 
     def best(self, server: str, load: str) -> Row | None:
@@ -161,7 +161,7 @@ class Results:
 
 
 def medians(rows: Iterable[Row]) -> list[Row]:
-    """One row of each server and load, each figure the median over the rounds."""
+    """Return one row of each server and load, each figure the median over the rounds."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.server, row.load), []).append(row)
@@ -175,6 +175,6 @@ def _median(rows: list[Row]) -> Row:
 
 
 def median(values: Iterable[float | None]) -> float | None:
-    """The median of the values that are known, if any."""
+    """Return the median of the values that are known, if any."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None

@@ -1,4 +1,4 @@
-"""How near the native kernel comes to what its processor could do: one thread, roofs and runs measured by turns.
+"""The native kernel's distance from what its processor could do: one thread, roofs and runs measured by turns.
 
 python benchmarks/roofline.py [--sentences FILE] [--rounds 5] [--level avx2] [--docs]
 

@@ -47,7 +47,7 @@ def draw(runs: Sequence[Run], roofs: Roofs, level: str, file: Path) -> None:
 
 
 def _draw_roofs(axes: Axes, roofs: Roofs) -> None:
-    """Slopes of what memories give, grey; levels of what registers allow, in each precision's colour."""
+    """Draw slopes of what memories give, grey, and levels of what registers allow, in each precision's colour."""
     highest = max(roofs.peaks.values())
     fastest = max(roofs.bandwidths.values())
     for name, rate in roofs.bandwidths.items():
@@ -66,7 +66,7 @@ def _draw_roofs(axes: Axes, roofs: Roofs) -> None:
 
 
 def _draw_runs(axes: Axes, runs: Sequence[Run]) -> None:
-    """A line for each precision and size, a mark for each number of slots."""
+    """Draw a line for each precision and size, a mark for each number of slots."""
     for hidden, marker in _MARKERS.items():
         for precision, colour in _COLOURS.items():
             own = [run for run in runs if (run.hidden, run.precision) == (hidden, precision)]

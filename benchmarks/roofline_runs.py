@@ -21,7 +21,7 @@ from machine import cache_bytes
 SIZES = {256: 240, 512: 120, 1024: 60}
 """Sentences of a run, by hidden units; 256 is the packaged bundle, the others have random weights."""
 SLOTS = (1, 2, 3, 6, 12, 24, 48)
-"""How many sentences go side by side."""
+"""Numbers of sentences that go side by side."""
 NUMBER_BYTES = {"float32": 4, "bf16": 2, "int8": 1}
 """Bytes of a weight by precision."""
 
@@ -74,20 +74,20 @@ class Roofs:
 
 
 def _memories() -> dict[str, int]:
-    """How much to read so that it comes from there: half of a cache, or four times the largest."""
+    """Bytes to read so that they come from each memory: half of a cache, or four times the largest."""
     second, third = cache_bytes(2), cache_bytes(3)
     return {"L2": second // 2, "L3": third // 4, "DRAM": min(4 * third, 2**30)}
 
 
 def _layers(hidden: int, embedding: int) -> list[dict[str, Rows]]:
-    """One layer of random weights."""
+    """Return one layer of random weights."""
     random, bound = np.random.default_rng(0), hidden**-0.5
     sizes = {"W": (4 * hidden, embedding), "R": (4 * hidden, hidden), "B": (8 * hidden,)}
     return [{key: random.uniform(-bound, bound, (2, *size)).astype(np.float32) for key, size in sizes.items()}]
 
 
 def runs_of(bundle: Bundle, sentences: list[TokenIds], level: str) -> Iterator[Run]:
-    """A run of every size, precision and number of slots, not yet measured."""
+    """Yield a run of every size, precision and number of slots, not yet measured."""
     held = read(bundle)
     for hidden, count in SIZES.items():
         own = held.layers if hidden == bundle.config.hidden_size else _layers(hidden, held.table.shape[1])

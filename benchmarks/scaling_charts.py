@@ -1,4 +1,4 @@
-"""Where a cluster bends, as pictures. Measures nothing."""
+"""The load at which a cluster's latency bends, as pictures. Measures nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def draw(found: Found, folder: Path) -> list[Path]:
 
 
 def _load(simulated: Found) -> Figure:
-    """p50 and p99, a line for each number of replicas."""
+    """Draw p50 and p99, a line for each number of replicas."""
     figure, panels = two_panels("Single sentences at one-core replicas: latency against load", 4.8)
     figure.subplots_adjust(right=0.89)
     colours = {1: RED, 4: ORANGE, 16: SKY, 64: BLUE}
@@ -56,38 +56,11 @@ def _load(simulated: Found) -> Figure:
 
 
 def _balancing(simulated: Found) -> Figure:
-    """Connections that stay on the left, a slow replica on the right."""
+    """Draw connections that stay on the left, a slow replica on the right."""
     figure, (sticky, slow) = two_panels("What a balancer that counts calls is for", 4.8)
     figure.subplots_adjust(right=0.86, wspace=0.3)
-    hot = [each for each in simulated["connections"] if each["policy"] == "connection"]
-    (turns,) = (each for each in simulated["connections"] if each["policy"] != "connection")
-    counts = [each["connections"] for each in hot]
-    sticky.plot(counts, [each["p99_ms"] for each in hot], "o-", color=RED)
-    sticky.axhline(turns["p99_ms"], color=BLUE, linestyle=DASHES)
-    sticky.text(
-        counts[-1], turns["p99_ms"] * 0.82, "calls in turn", color=BLUE, ha="right", va="top", fontweight="bold"
-    )
-    for each in hot:
-        if each["lost"] > 0.0005:
-            sticky.annotate(f"{each['lost']:.0%} lost", (each["connections"], each["p99_ms"]), (3, 9),
-                            textcoords="offset points", color=INK, fontsize=9, ha="left")  # fmt: skip
-    sticky.set_xscale("log", base=2)
-    sticky.set_xticks(counts, [f"{count:,}" for count in counts])
-    sticky.set_xlabel(f"connections of all callers, at {REPLICAS} replicas {HOT_LOAD:.0%} used")
-    sticky.set_title("a connection stays at its replica: p99, ms")
-    ends = []
-    for policy, colour in _COLOURS.items():
-        points = [each for each in simulated["slow"] if each["policy"] == policy]
-        slow.plot([each["load"] for each in points], [each["p99_ms"] for each in points], "o-", color=colour)
-        ends.append((points[-1]["p99_ms"], _NAMES[policy].replace(" on ", "\non "), colour))
-        for each in points:
-            if each["lost"] > 0.0005:
-                slow.annotate(f"{each['lost']:.1%} lost", (each["load"], each["p99_ms"]), (0, 8), ha="center",
-                              textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
-    last = simulated["slow"][-1]["load"]
-    slow.set_xlabel(f"load offered, % of what {REPLICAS} sound replicas can do")
-    slow.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    slow.set_title("one of eight is 3 times slower: p99, ms")
+    _draw_connections(sticky, simulated)
+    last, ends = _draw_slow(slow, simulated)
     for axes in (sticky, slow):
         axes.set_yscale("log")
         axes.set_ylim(1, 400)
@@ -98,8 +71,44 @@ def _balancing(simulated: Found) -> Figure:
     return figure
 
 
+def _draw_connections(axes: Axes, simulated: Found) -> None:
+    """Draw p99 by connections that stay at their replica, beside that of calls in turn."""
+    hot = [each for each in simulated["connections"] if each["policy"] == "connection"]
+    (turns,) = (each for each in simulated["connections"] if each["policy"] != "connection")
+    counts = [each["connections"] for each in hot]
+    axes.plot(counts, [each["p99_ms"] for each in hot], "o-", color=RED)
+    axes.axhline(turns["p99_ms"], color=BLUE, linestyle=DASHES)
+    axes.text(counts[-1], turns["p99_ms"] * 0.82, "calls in turn", color=BLUE, ha="right", va="top", fontweight="bold")
+    for each in hot:
+        if each["lost"] > 0.0005:
+            axes.annotate(f"{each['lost']:.0%} lost", (each["connections"], each["p99_ms"]), (3, 9),
+                            textcoords="offset points", color=INK, fontsize=9, ha="left")  # fmt: skip
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.set_xlabel(f"connections of all callers, at {REPLICAS} replicas {HOT_LOAD:.0%} used")
+    axes.set_title("a connection stays at its replica: p99, ms")
+
+
+def _draw_slow(axes: Axes, simulated: Found) -> tuple[float, list[tuple[float, str, str]]]:
+    """Draw p99 by load for each policy where one replica is slow; return where the lines end, and their names."""
+    ends = []
+    for policy, colour in _COLOURS.items():
+        points = [each for each in simulated["slow"] if each["policy"] == policy]
+        axes.plot([each["load"] for each in points], [each["p99_ms"] for each in points], "o-", color=colour)
+        ends.append((points[-1]["p99_ms"], _NAMES[policy].replace(" on ", "\non "), colour))
+        for each in points:
+            if each["lost"] > 0.0005:
+                axes.annotate(f"{each['lost']:.1%} lost", (each["load"], each["p99_ms"]), (0, 8), ha="center",
+                              textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
+    last = simulated["slow"][-1]["load"]
+    axes.set_xlabel(f"load offered, % of what {REPLICAS} sound replicas can do")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_title("one of eight is 3 times slower: p99, ms")
+    return last, ends
+
+
 def _cold(simulated: Found) -> Figure:
-    """The share answered in time, second by second."""
+    """Draw the share answered in time, second by second."""
     figure, axes = plt.subplots(figsize=(11, 4.2))
     figure.suptitle("Twice the load from one second to the next, at two replicas", x=0.01, ha="left", fontsize=15,
                     fontweight="bold")  # fmt: skip
@@ -123,7 +132,7 @@ def _cold(simulated: Found) -> Figure:
 
 
 def _name_ends(axes: Axes, right: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Lines are named where they end, from the highest; names keep a line's height apart."""
+    """Name lines where they end, from the highest; names keep a line's height apart."""
     to_points = axes.transData.transform
     height = None
     for value, name, colour in sorted(ends, reverse=True):

@@ -1,4 +1,4 @@
-"""Where a cluster bends, simulated: load, connections, a slow replica, a cold start; and how far the simulation is off.
+"""Simulated loads at which a cluster's latency bends: load, connections, a slow replica, a cold start.
 
 Replicas have one worker each, the native engine in float32, and single sentences of real lengths. Every scenario gives
 plain data; nothing is drawn or printed here.
@@ -21,53 +21,53 @@ LOADS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 CONNECTIONS = (8, 16, 32, 64, 128, 256, 1024)
 SLOW_LOADS = (0.3, 0.45, 0.6, 0.75)
 REPLICAS = 8
-"""Of the scenarios that don't vary them."""
+"""Number of replicas in the scenarios that don't vary it."""
 HOT_LOAD, SLOW = 0.6, 3.0
 _WARM_S = 0.2
 _CALLS = 10_000
-"""Simulated at each point, at least."""
+"""Calls simulated at each point, at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """When a deployment gets more replicas: as Kubernetes' autoscaler does, from the queue that it sees."""
+    """Rules by which a deployment gets more replicas: as Kubernetes' autoscaler does, from the queue that it sees."""
 
     name: str
     load: float
-    """Before the step, as a share of what the replicas can do."""
+    """Load before the step, as a share of what the replicas can do."""
     every_s: float
-    """Between two looks."""
+    """Seconds between two looks."""
     ready_s: float
-    """From the decision to a replica's first call."""
+    """Seconds from the decision to a replica's first call."""
     queue: float = 8.0
-    """Wanted: so many calls that wait at each replica; as many more replicas are started as there are too many."""
+    """Calls that wait at each replica, as wanted; as many more replicas are started as there are too many."""
     most: int = 6
 
 
 class Scenarios:
-    """All of them on the same costs and lengths; a seed makes each run the same again."""
+    """Scenarios on the same costs and lengths; a seed makes each run the same again."""
 
     def __init__(self, costs: Costs, lengths: Sequence[int], *, seed: int = 1) -> None:
         self._costs = costs
         self._lengths = lengths
         self._seed = seed
         self.capacity = self.closed(64, workers=1).sent_per_s
-        """What one replica answers a second with 64 calls always on their way."""
+        """Calls that one replica answers a second with 64 calls always on their way."""
 
     def closed(self, callers: int, *, workers: int, batch: int = 1, seconds: float = 3.0) -> Outcome:
-        """One replica, so many calls of `batch` sentences always on their way."""
+        """Simulate one replica, so many calls of `batch` sentences always on their way."""
         cluster = self._cluster([self._costs], "round robin", workers=workers)
         cluster.closed_loop(callers, self._draw(cluster, batch), until=seconds)
         cluster.simulation.run()
         return outcome(cluster.ended, since=_WARM_S, until=seconds)
 
     def overload(self, offered: float, *, workers: int, seconds: float = 3.0) -> Outcome:
-        """One replica, so many calls a second with a deadline."""
+        """Simulate one replica, so many calls a second with a deadline."""
         cluster = self._cluster([self._costs], "round robin", workers=workers)
         return self._open(cluster, offered, seconds=seconds, deadline_s=DEADLINE_S)
 
     def load(self) -> list[dict[str, Any]]:
-        """Latency against load, for some numbers of replicas behind a balancer that counts calls."""
+        """Simulate latency against load, for some numbers of replicas behind a balancer that counts calls."""
         found = []
         for size in SIZES:
             for share in LOADS:
@@ -78,7 +78,9 @@ class Scenarios:
         return found
 
     def connections(self, *, seeds: int = 3) -> list[dict[str, Any]]:
-        """Connections that stay where they are, against calls in turn: the mean over some draws of who gets which."""
+        """Simulate connections that stay where they are, against calls in turn: the mean over some draws of which gets
+        which.
+        """
         rate, found = HOT_LOAD * REPLICAS * self.capacity, []
         for policy in ("connection", "round robin"):
             for count in CONNECTIONS if policy == "connection" else CONNECTIONS[:1]:
@@ -91,7 +93,7 @@ class Scenarios:
         return found
 
     def slow(self) -> list[dict[str, Any]]:
-        """One of the replicas takes three times as long for everything; each policy, at some loads."""
+        """Simulate one of the replicas taking three times as long for everything; each policy, at some loads."""
         costs = [self._costs.times(SLOW), *[self._costs] * (REPLICAS - 1)]
         found = []
         for policy in get_args(Policy)[1:]:
@@ -103,7 +105,9 @@ class Scenarios:
         return found
 
     def step(self, how: Scaling, *, before_s: float = 5.0, seconds: float = 30.0) -> dict[str, Any]:
-        """Twice the load from `before_s` on, at two replicas: what share is answered in time, second by second."""
+        """Simulate twice the load from `before_s` on, at two replicas: what share is answered in time, second by
+        second.
+        """
         cluster = self._cluster([self._costs] * 2, "least requests")
         usual = how.load * 2 * self.capacity
         started: list[float] = []
@@ -149,11 +153,11 @@ class Scenarios:
 
 
 _POD_S = 10.0
-"""Assumed: until a replica answers whose machine or image isn't there yet."""
+"""Assumed seconds until a replica answers whose machine or image isn't there yet."""
 
 
 def steps(ready_s: float) -> list[Scaling]:
-    """Cold starts to compare: Kubernetes' own 15 s with a slow pod and a quick one, a quicker eye, and room."""
+    """Return cold starts to compare: Kubernetes' own 15 s with a slow pod and a quick one, a quicker eye, and room."""
     usual = Scaling("60 % used, looks every 15 s", 0.6, 15.0, ready_s)
     return [
         replace(usual, name=f"60 % used, looks every 15 s, a pod takes {_POD_S:g} s", ready_s=_POD_S),

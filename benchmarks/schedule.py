@@ -1,4 +1,4 @@
-"""How good batches are that a policy finds, and what finding them costs: a simulation, on no machine's load.
+"""The quality of the batches that a policy finds, and the cost of finding them: a simulation, on no machine's load.
 
 Callers in a closed loop send one sentence each; two engines take batches, each costing longest · (1.5 + rows) of a
 token-row. Compared: policy.choose, the cheapest of all runs of lengths around the same sentence, and no choice at all.
@@ -19,11 +19,11 @@ from bothends.batching.choose import choose
 OVERHEAD_ROWS = 1.5
 MAX_ROWS = 16
 Pick = Callable[[list[int]], list[int]]
-"""Lengths that wait, the eldest first, to the places of a batch that holds place 0."""
+"""A choice from the lengths that wait, the eldest first, to the places of a batch that holds place 0."""
 
 
 def cost(lengths: list[int]) -> float:
-    """Of one batch, in token-rows."""
+    """Return the cost of one batch, in token-rows."""
     return max(lengths) * (OVERHEAD_ROWS + len(lengths))
 
 
@@ -31,7 +31,7 @@ nearest: Pick = partial(choose, must=0, max_rows=MAX_ROWS, max_tokens=1 << 20, o
 
 
 def cheapest(lengths: list[int]) -> list[int]:
-    """The run of lengths around place 0 that costs least a token: every one of them is looked at."""
+    """Return the run of lengths around place 0 that costs least a token: every one of them is looked at."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     at = order.index(0)
     runs = [
@@ -43,12 +43,12 @@ def cheapest(lengths: list[int]) -> list[int]:
 
 
 def in_turn(lengths: list[int]) -> list[int]:
-    """Whoever waits, up to 8."""
+    """Return the first that wait, up to 8."""
     return list(range(min(8, len(lengths))))
 
 
 def simulate(pick: Pick, draw: Callable[[], int], *, callers: int, batches: int) -> tuple[float, float]:
-    """Cost a real token (1 is a perfect infinite batch), and the share of rows that is no padding."""
+    """Return the cost of a real token (1 is a perfect infinite batch), and the share of rows that is no padding."""
     waiting = [draw() for _ in range(callers)]
     running: list[tuple[float, list[int]]] = []
     now = spent = tokens = padded = 0.0

@@ -11,7 +11,7 @@ CORPUS = Path(__file__).parent.parent / "training" / "corpus" / "sentences.tsv.x
 _MOST = 20_000
 _WORDS = range(3, 61)
 _WORDS_OF_PROSE = 0.5
-"""At least this share of a sentence's words is letters alone."""
+"""Least share of a sentence's words that must be letters alone."""
 _MARKUP = re.compile(r'[*`"]|\[\d+\]')
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
@@ -25,7 +25,9 @@ class Sentences:
 
 
 def load(file: Path | None) -> Sentences:
-    """At most 20,000 sentences: of `file` if given, else of the corpus where it is, else of Python's documentation."""
+    """Load at most 20,000 sentences: of `file` if given, else of the corpus where it is, else of Python's
+    documentation.
+    """
     if file is not None:
         return Sentences(_distinct(read(file)), file.name)
     if CORPUS.exists():
@@ -34,14 +36,16 @@ def load(file: Path | None) -> Sentences:
 
 
 def read(file: Path) -> Iterator[str]:
-    """Sentences of a text file, one a line, after the tab where there is one; compressed where its name ends in .xz."""
+    """Yield the sentences of a text file, one a line, after the tab where there is one; compressed where its name ends
+    in .xz.
+    """
     with lzma.open(file, "rt", encoding="utf-8") if file.suffix == ".xz" else file.open(encoding="utf-8") as lines:
         for line in lines:
             yield line.rstrip("\n").rpartition("\t")[2].strip()
 
 
 def from_documentation() -> Iterator[str]:
-    """Sentences of the prose behind Python's `help`, which every Python carries."""
+    """Yield sentences of the prose behind Python's `help`, which every Python carries."""
     from pydoc_data.topics import topics  # half a megabyte that most runs don't need
 
     for _, topic in sorted(topics.items()):
@@ -54,7 +58,7 @@ def from_documentation() -> Iterator[str]:
 
 
 def _is_prose(text: str) -> bool:
-    """From a capital to a full stop, and words rather than code or grammar."""
+    """Return whether the text goes from a capital to a full stop, and is words rather than code or grammar."""
     words = text.rstrip(".!?").replace(",", "").split()
     return text[:1].isupper() and text[-1:] in ".!?" and sum(map(str.isalpha, words)) >= _WORDS_OF_PROSE * len(words)
 

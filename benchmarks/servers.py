@@ -1,4 +1,4 @@
-"""The servers that are compared: how each is started, and how the load generator speaks to it."""
+"""The servers that are compared: the command that starts each, and the load generator's flags for it."""
 
 import os
 import sys
@@ -15,8 +15,8 @@ from processes import Process, free_port
 from results import MOSEC, NAIVE, OURS, ours
 
 MOSEC_BATCHES = (1, 2, 4, 32)
-"""How many requests mosec batches at most. Its best for a load is the best of these: few requests want a small number,
-many a large one, and requests that are lists already want next to none."""
+"""Numbers of requests that mosec batches at most. Its best for a load is the best of these: few requests want a small
+number, many a large one, and requests that are lists already want next to none."""
 _MOSEC_WAIT_MS = 1
 """mosec's shortest wait for company. Its default of 10 ms lost at every load but one, and drew there."""
 _HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ _COUNTED = ("sentence_tokens_sum", "sentence_tokens_count", "batch_tokens_sum", 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One that runs. `flags` are the load generator's; `engine` is what ours was told to run on."""
+    """A running server. `flags` are the load generator's; `engine` is the one that ours runs on."""
 
     name: str
     process: Process
@@ -45,7 +45,7 @@ class Server:
         self.process.stop()
 
     def scrape(self) -> dict[str, float]:
-        """Counters of our server by name, without "bothends_"; nothing from another."""
+        """Return counters of our server by name, without "bothends_"; nothing from another."""
         if self.metrics_url is None:
             return {}
         with urllib.request.urlopen(self.metrics_url, timeout=10) as page:  # noqa: S310  our own server's
@@ -56,7 +56,7 @@ class Server:
         return {name: values[name] for name in _COUNTED}
 
     def batches_since(self, before: dict[str, float]) -> dict[str, float]:
-        """Padding efficiency and mean rows of the batches since an earlier scrape, as fields of a Row."""
+        """Return padding efficiency and mean rows of the batches since an earlier scrape, as fields of a Row."""
         now = self.scrape()
         if not now or now["batch_rows_count"] == before["batch_rows_count"]:
             return {}
@@ -68,7 +68,7 @@ class Server:
 
 
 def start_ours(logs: Path, *flags: str, engine: str | None = None) -> Server:
-    """`bothends serve` as a user starts it, on free ports; on `engine`, or on the one that it takes by itself."""
+    """Start `bothends serve` as a user does, on free ports; on `engine`, or on the one that it takes by itself."""
     name = OURS if engine is None else ours(engine)
     command = [str(Path(sys.executable).parent / "bothends"), "serve", "--port", "0", "--http-port", "0", *flags]
     command += [] if engine is None else engines.flags(engine)
@@ -80,7 +80,7 @@ def start_ours(logs: Path, *flags: str, engine: str | None = None) -> Server:
 
 
 def start_naive(logs: Path) -> Server:
-    """Plain grpcio, one run of the model a request."""
+    """Start plain grpcio, one run of the model a request."""
     command = [sys.executable, str(PEERS / "naive_server.py")]
     process = Process(NAIVE, command, ready=r"listening on 127.0.0.1:(?P<port>\d+)", log=logs / "naive.log",
                       variables=IMPORTS)  # fmt: skip
@@ -88,7 +88,7 @@ def start_naive(logs: Path) -> Server:
 
 
 def start_mosec(max_batch_size: int, logs: Path, *, workers: int) -> Server:
-    """mosec, ready once each of its workers is connected."""
+    """Start mosec, ready once each of its workers is connected."""
     name, port = f"{MOSEC} {max_batch_size}", free_port()
     command = [sys.executable, str(PEERS / "mosec_server.py"), "--address", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--max-batch-size", str(max_batch_size)]

@@ -3,7 +3,7 @@
 What decides is the service's own code on a simulated clock: Scheduler (fair turns, batches, refusals), Runner (what
 waited too long is left out; how fast work goes), Request. What takes time is a few numbers (costs.py). A replica is one
 process with some workers, each of which attends to what has come, runs a batch, answers, as batcher.py has it. Networks
-take no time, and nobody sends a refused call again.
+take no time, and a refused call is not sent again.
 """
 
 import heapq
@@ -24,16 +24,16 @@ from bothends.errors import BothendsError
 from costs import READ_SHARE, Costs
 
 BUDGETS = Budgets(max_batch_rows=16, max_batch_tokens=16384, max_queue_tokens=262_144, overhead_rows=1.5)
-"""What `bothends serve` has on a CPU where nothing is set."""
+"""Budgets of `bothends serve` on a CPU where nothing is set."""
 _MOST_CALLS = 512
-"""`--max-concurrent-requests`."""
+"""The server's `--max-concurrent-requests`."""
 _MOST_WAIT = 0.25
-"""The share of its time that a call may be expected to wait; it is refused unread where it would be more."""
+"""Share of its time that a call may be expected to wait; it is refused unread where it would be more."""
 Fate = Literal["answered", "refused", "expired"]
 
 
 class Simulation:
-    """Time, and what happens when."""
+    """Simulated time, and the events that are due."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -41,12 +41,12 @@ class Simulation:
         self._count = 0
 
     def at(self, when: float, act: Callable[[], None]) -> None:
-        """Let `act` happen then; of two at once, who asked first comes first."""
+        """Call `act` at that time; of two at once, the one that was asked for first comes first."""
         self._count += 1
         heapq.heappush(self._due, (when, self._count, act))
 
     def run(self, until: float = float("inf")) -> None:
-        """Let everything happen that is due by then."""
+        """Run everything that is due by then."""
         while self._due and self._due[0][0] <= until:
             self.now, _, act = heapq.heappop(self._due)
             act()
@@ -64,7 +64,7 @@ class Call:
 
 
 class _Engine:
-    """What takes time in place of a model: it moves its replica's clock ahead. It computes nothing."""
+    """An engine that takes time in place of a model: it moves its replica's clock ahead, and computes nothing."""
 
     dimension, pads = 1, False
 
@@ -78,7 +78,7 @@ class _Engine:
 
 
 class Replica:
-    """One process: what has come, what waits, and workers that attend, run and answer by turns."""
+    """One process: calls that came, calls that wait, and workers that attend, run and answer by turns."""
 
     def __init__(self, simulation: Simulation, costs: Costs, *, workers: int = 1, budgets: Budgets = BUDGETS) -> None:
         self._simulation = simulation
@@ -89,21 +89,21 @@ class Replica:
         self._costs = costs
         self._runner = Runner(at_once=workers, observe=self._observe, on_fault=_never, clock=self._clock)
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
-        self._come: deque[Call] = deque()  # that nobody has looked at
+        self._come: deque[Call] = deque()  # not looked at yet
         self._let_in: deque[Call] = deque()
         self._ran: list[RanBatch] = []  # for the puller to answer
         self._inside = 0
         self.outstanding = 0
-        """Sent here and not yet ended: what a balancer can know."""
+        """Calls sent here and not yet ended: what a balancer can know."""
         self.batches = self.rows = 0
 
     @property
     def queued(self) -> int:
-        """Calls and sentences that wait here, read or not."""
+        """Count calls and sentences that wait here, read or not."""
         return len(self._come) + len(self._let_in) + self._waiting.sentences
 
     def take(self, call: Call) -> None:
-        """A call comes."""
+        """Take a call that comes."""
         self.outstanding += 1
         self._come.append(call)
         if self._busy < self._workers and not self._is_attended:
@@ -116,7 +116,7 @@ class Replica:
         self._simulation.at(self._simulation.now + seconds, act)
 
     def _go_on(self, *, has_attended: bool = False) -> None:
-        """What a worker does next who has just become free, and then those who are to be woken for what is left.
+        """Choose the next act of a worker that has just become free, and wake those that are needed for what is left.
 
         The source comes before a batch, unless it has just had attention.
         """
@@ -135,7 +135,7 @@ class Replica:
         self._after(wake_s, self._pull)
 
     def _pull(self) -> None:
-        """The puller's next piece: a call that came is let in or refused; one that was let in is read."""
+        """Do the puller's next piece: a call that came is let in or refused; one that was let in is read."""
         while self._come:
             call = self._come.popleft()
             if self._is_hopeless(call):
@@ -179,7 +179,7 @@ class Replica:
         self._pull()
 
     def _run_batch(self, wake_s: float) -> bool:
-        """Returns whether there was a batch."""
+        """Run a batch if there is one; return whether there was."""
         batch = self._waiting.take()
         if not batch:
             return False
@@ -191,7 +191,7 @@ class Replica:
         return True
 
     def _has_run(self, ran: list[RanBatch]) -> None:
-        """Rows are left to a puller at work; else the thread that ran them answers."""
+        """Leave the rows to a puller at work; else the worker that ran them answers."""
         if self._is_attended:
             self._ran += ran
             self._free()
@@ -199,7 +199,7 @@ class Replica:
             self._after(self._answer(ran), self._free)
 
     def _answer(self, ran: list[RanBatch]) -> float:
-        """Answer whose last rows these are, one after the other; returns the seconds that it takes."""
+        """Answer calls whose last rows these are, one after the other; return the seconds that it takes."""
         took_s = 0.0
         for batch, rows, record, span in ran:
             finished = [of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)]

@@ -1,4 +1,4 @@
-"""From a server's process start to its first embedding: how long, how much CPU time, and the memory that it then holds.
+"""The time, the CPU time and the memory from a server's process start to its first embedding.
 
 python benchmarks/startup.py [RUNS]
 """
@@ -17,7 +17,7 @@ BOTHENDS = Path(sys.executable).parent / "bothends"
 
 
 def measure() -> tuple[float, float, float]:
-    """Seconds to the first embedding, its CPU-seconds until then, and resident megabytes after it."""
+    """Return the seconds to the first embedding, its CPU-seconds until then, and resident megabytes after it."""
     started = time.perf_counter()
     with subprocess.Popen(
         [BOTHENDS, "serve", "--port", "0", "--http-port", "0"], stdout=subprocess.PIPE, text=True
@@ -37,7 +37,7 @@ def measure() -> tuple[float, float, float]:
 
 
 def _cpu_s(pid: int) -> float:
-    """User's and system's, of all its threads."""
+    """Return CPU-seconds, user and system, of all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""How pictures look: colours, type and a page of two panels. Draws nothing by itself."""
+"""The look of pictures: colours, type and a page of two panels. Draws nothing by itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +39,7 @@ DASHES = (0, (4, 3))
 
 
 def two_panels(title: str, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """A page under its title."""
+    """Return a page under its title."""
     figure, axes = plt.subplots(1, 2, figsize=(11, height))
     figure.suptitle(title, x=0.01, ha="left", fontsize=15, fontweight="bold")
     figure.subplots_adjust(left=0.06, right=0.97, bottom=0.19, top=0.8, wspace=0.2)
@@ -47,6 +47,6 @@ def two_panels(title: str, height: float) -> tuple[Figure, Sequence[Axes]]:
 
 
 def sign(figure: Figure, machine: Mapping[str, str], *, what: str) -> None:
-    """At the foot: what it was measured on, and when."""
+    """Write at the foot what it was measured on, and when."""
     source = f"{machine['processor']}, {machine['cores']} cores{what} · {machine['date']}"
     figure.text(0.01, 0.01, source, fontsize=8.5, color=GREY)

@@ -19,18 +19,18 @@ from sentences import Sentences
 from servers import MOSEC_BATCHES, Server, start_mosec, start_naive, start_ours
 
 _START_S = 1.5
-"""About how long a server takes to start and stop; of use to the progress bar alone, as are all sums of `Options`."""
+"""Rough seconds that a server takes to start and stop. Only the progress bar uses them, as all sums of `Options`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much is measured."""
+    """Amounts that are measured."""
 
     seconds: float = 4.0
     warmup_s: float = 1.0
     rounds: int = 3
     turns: int = 3
-    """Of the engines at each of their schedules, in a slice of the ceilings."""
+    """Turns of the engines at each of their schedules, in a slice of the ceilings."""
     window_s: float = 3.0
     windows: Sequence[int] = (1, 2, 4, 8, 16, 32, 64)
     rss_sentences: int = 1_000_000
@@ -39,30 +39,30 @@ class Options:
 
     @property
     def row_s(self) -> float:
-        """About how long a row takes."""
+        """Rough seconds that a row takes."""
         return self.warmup_s + self.seconds + 0.2
 
     @property
     def turn_s(self) -> float:
-        """About how long a turn of an engine takes."""
+        """Rough seconds that a turn of an engine takes."""
         return self.sample / 2000 * (len(SORTED_BATCHES) + len(BATCHES)) / 4
 
     @property
     def memory_s(self) -> float:
-        """About how long the long run takes."""
+        """Rough seconds that the long run takes."""
         return self.rss_sentences / 4000 + _START_S
 
     @property
     def window_row_s(self) -> float:
-        """About how long each limit on batches takes."""
+        """Rough seconds that each limit on batches takes."""
         return _START_S + self.warmup_s + self.window_s
 
     def slice_s(self, names: Sequence[str]) -> float:
-        """About how long a slice of the ceilings takes."""
+        """Rough seconds that a slice of the ceilings takes."""
         return self.turn_s * (1 + self.turns) * len(names)
 
     def total_s(self, names: Sequence[str]) -> float:
-        """About how long a run takes, with these engines."""
+        """Rough seconds that a run takes, with these engines."""
         peers = 1 + len(MOSEC_BATCHES)
         rows = len(CLOSED) * peers + sum(len(_loads(name)) for name in names) + len(OPEN)
         slices = (self.rounds + 1) * self.slice_s(names)
@@ -78,7 +78,7 @@ QUICK = Options(
 
 
 class Suite:
-    """One run."""
+    """One run of the whole measurement."""
 
     def __init__(self, options: Options, sentences: Sentences, *, folder: Path, show: Show) -> None:
         """`folder` takes logs and request bodies. Builds the load generator; raises ClickException where it can't."""
@@ -110,7 +110,7 @@ class Suite:
         return self._results
 
     def _start(self, running: ExitStack) -> list[Server]:
-        """All of them, ours first. They live through all rounds: one whose turn it isn't takes next to no time."""
+        """Start all servers, ours first. They live through all rounds: an idle one takes next to no time."""
         starts: list[Callable[[Path], Server]] = [partial(start_ours, engine=name) for name in self._names]
         starts += [partial(start_mosec, batch, workers=CORES) for batch in MOSEC_BATCHES]
         servers = []
@@ -125,7 +125,7 @@ class Suite:
             self._alone.measure_slice(turns=options.turns)
 
     def _round(self, servers: list[Server], text: str) -> None:
-        """Servers take turns at each load, so that the machine's other work falls on all of them alike."""
+        """Measure every server at each load in turns, so that the machine's other work falls on all of them alike."""
         peak = 0.0
         (default,) = (server for server in servers if server.name == ours(self._results.default))
         for load in CLOSED:
@@ -169,10 +169,10 @@ class Suite:
 
 
 def _whole(names: Sequence[str]) -> list[str]:
-    """The engines that are measured under everything: with the weights as they are, no less precise."""
+    """Return the engines that are measured under everything: with the weights as they are, no less precise."""
     return [name for name in names if name not in (BF16, INT8)]
 
 
 def _loads(engine: str | None) -> Sequence[Load]:
-    """The closed loops of a server on that engine; None is a peer."""
+    """Return the closed loops of a server on that engine; None is a peer."""
     return FEWER if engine in (BF16, INT8) else CLOSED

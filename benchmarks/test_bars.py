@@ -26,7 +26,7 @@ def test_each_bar_is_missed_on_its_wrong_side(bar: bars.Bar) -> None:
 
 
 def test_without_the_native_engine_the_server_is_judged_on_onnxruntime(results: Results) -> None:
-    """And the native engine's bars aren't: nothing was measured for them."""
+    """Bars of the native engine aren't judged where nothing was measured for them."""
     results.default, results.ceilings = ONNXRUNTIME, results.ceilings[:1]
     results.rows = [row for row in results.rows if "native" not in row.server]
     results.rows.append(row(ours(ONNXRUNTIME), loads.OVERLOAD.name, refused_p99_ms=3.0))

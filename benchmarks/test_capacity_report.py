@@ -12,7 +12,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def test_the_page_says_what_its_figures_say(tmp_path: Path) -> None:
-    """Else write it anew: `python benchmarks/capacity.py --from docs/scaling.json --docs`."""
+    """Figures and page agree; if not, write the page anew: `python benchmarks/capacity.py --from docs/scaling.json
+    --docs`.
+    """
     report = pytest.importorskip("capacity_report", exc_type=ModuleNotFoundError)
     record = Results.open(DOCS / "performance.json")
     found = json.loads((DOCS / "scaling.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from ceiling import CORES, Engines
 
 
 def test_each_engine_that_is_built_is_measured_by_itself() -> None:
-    """On the same sentences, as many turns each, with every schedule on one thread and on all cores."""
+    """Engines get the same sentences and as many turns each, with every schedule on one thread and on all cores."""
     texts = ["A man sings.", "Two women ride their horses along the beach.", "Snow.", "The boats came back early."]
     alone = Engines(texts, sample=4, names=engines.built())
     alone.measure_slice(turns=2)

@@ -20,7 +20,7 @@ def test_memory_grows_from_a_tenth_of_the_way() -> None:
 
 
 def test_a_row_is_the_median_of_its_rounds() -> None:
-    """Each figure by itself, of those that are known."""
+    """Medians are taken of each figure by itself, of the values that are known."""
     first = row(ours(FLOAT32), figures.UNARY_1, sentences_per_s=10)
     rounds = [first, replace(first, sentences_per_s=40, efficiency=0.5), replace(first, sentences_per_s=20)]
     (middle,) = medians([*rounds, row("other", figures.UNARY_1)])[:1]

@@ -29,7 +29,7 @@ def run(
     deadline_s: float | None = None,
     seed: int = 0,
 ) -> Cluster:
-    """Poisson arrivals of single sentences until `seconds`, and everything answered."""
+    """Simulate Poisson arrivals of single sentences until `seconds`, and everything answered."""
     simulation, chance = Simulation(), random.Random(seed)  # noqa: S311  no secret
     replicas = [Replica(simulation, each, workers=workers, budgets=budgets) for each in costs]
     cluster = Cluster(simulation, replicas, policy, chance)
@@ -57,7 +57,7 @@ def test_one_server_of_constant_service_waits_as_the_formula_says(used: float) -
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("deadline_s", [None, 0.02])
 def test_each_call_ends_once(workers: int, deadline_s: float | None) -> None:
-    """Answered, refused or expired, also at three times what the replicas can do."""
+    """Calls are answered, refused or expired, also at three times what the replicas can do."""
     cluster = run(
         "two choices", rate=20_000, seconds=0.4, costs=[COSTS] * 2, workers=workers, callers=9, deadline_s=deadline_s
     )
@@ -92,7 +92,7 @@ def test_batches_grow_with_the_load_and_carry_more_than_single_runs_could() -> N
 
 
 def test_few_connections_that_stay_make_hot_replicas() -> None:
-    """At the same load calls in turn are far from it, and many connections are nearer."""
+    """Calls in turn are far from hot replicas at the same load, and many connections are nearer."""
     of = {
         callers: run("connection", rate=9000, seconds=1, costs=[COSTS] * 6, callers=callers).ended
         for callers in (6, 600)
@@ -109,7 +109,7 @@ def test_who_counts_calls_spares_a_slow_replica(policy: Policy) -> None:
 
 
 def test_costs_are_found_again_from_batches_that_they_made() -> None:
-    """And set to another machine's speed, they take as long there as was asked for, alone and in company."""
+    """Costs that are set to another machine's speed take as long there as was asked for, alone and in company."""
     chance = random.Random(3)  # noqa: S311  no secret
     drawn = [chance.choices(LENGTHS, k=rows) for rows in (1, 1, 2, 3, 4, 8, 12, 16) * 6]
     known = Costs(COSTS.run_s, COSTS.step_s, COSTS.token_s)
@@ -123,7 +123,7 @@ def test_costs_are_found_again_from_batches_that_they_made() -> None:
 
 
 def test_more_replicas_end_a_step_and_room_needs_none() -> None:
-    """Until they come calls are lost; who had room loses none, and starts none."""
+    """Calls are lost until the new replicas come; a deployment with room loses none, and starts none."""
     scenarios = Scenarios(COSTS, LENGTHS)
     late = Scaling("late", 0.6, every_s=1.0, ready_s=0.5)
     found = scenarios.step(late, before_s=1.5, seconds=5.0)

@@ -1,4 +1,4 @@
-"""The simulation beside the server that it stands for: what both say of the same loads. Measures nothing."""
+"""The simulation beside the server that it stands for: both figures of the same loads. Measures nothing."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from results import FLOAT32, Results, ours
 from scenarios import Scenarios
 
 _WORKERS = 2
-"""Of the server of record, which had two cores."""
+"""Workers of the server of record, which had two cores."""
 HALVES = {8: (1758, 2465), 32: (2354, 2978), 128: (2708, 3159)}
 """Single sentences a second by callers: of one process with two workers, and of two with one each, half of the callers
 at each. `python benchmarks/halves.py`, AMD EPYC, 2 shared cores, 2026-11-26, medians of two rounds."""
 
 
 def compare(scenarios: Scenarios, results: Results) -> list[dict[str, Any]]:
-    """Each figure's load and name, as it was measured and as it was simulated."""
+    """Return each figure's load and name, as it was measured and as it was simulated."""
     found = []
     closed = [*(unary(callers) for callers in (1, 8, 32)), PEAK, wide(4), wide(8)]
     rates = {}

@@ -11,11 +11,11 @@ from itertools import islice
 import sentences
 
 _WHOLE = 0.6
-"""Of all: a real sentence, with a number that makes it another one."""
+"""Share of sentences that are a real one with a number that makes it another one."""
 
 
 def varied(seed: int = 0) -> Iterator[str]:
-    """Without end, always the same ones."""
+    """Yield sentences without end, always the same ones."""
     texts = sentences.load(None).texts
     chance = random.Random(seed)  # noqa: S311  sentences to be had again, no secret
     while True:

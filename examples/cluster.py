@@ -3,7 +3,7 @@
     bothends serve &
     python examples/cluster.py examples/data/notes.txt --plot clusters.png
 
-k-means on the lines' vectors. How many clusters is yours to say: try some numbers. The silhouette, which is often asked
+k-means on the lines' vectors. The number of clusters is your choice: try some. The silhouette, which is often asked
 for the best one, is low and flat for sentences and can't tell. HDBSCAN needs no number, but calls most sentences noise:
 they lie too thinly for it.
 """
@@ -29,7 +29,7 @@ from sklearn.manifold import TSNE
 import bothends
 
 MOST = 20
-"""Clusters: there are as many colours."""
+"""The most clusters: there are as many colours."""
 MOST_DRAWN = 3000
 """Lines in the picture; with more, some are left out, as it would take minutes and be full."""
 
@@ -63,7 +63,7 @@ def main(file: TextIO, count: int, shown: int, plot: Path | None, server: str) -
 
 
 def read(file: TextIO) -> dict[str, int]:
-    """The lines that aren't blank, and the number of each; the first one where a line stands there twice."""
+    """Return the lines that aren't blank, and the number of each; the first one where a line stands there twice."""
     numbers: dict[str, int] = {}
     try:
         for number, line in enumerate(file, start=1):
@@ -82,7 +82,7 @@ def embed(lines: list[str], server: str) -> NDArray[Any]:
 
 
 def sort(vectors: NDArray[Any], count: int) -> list[NDArray[Any]]:
-    """The rows of each cluster, the most central first; the largest cluster first."""
+    """Return the rows of each cluster, the most central first; the largest cluster first."""
     found = KMeans(count, n_init=10, random_state=0).fit(vectors)
     from_centre = np.linalg.norm(vectors - found.cluster_centers_[found.labels_], axis=1)
     nearest_first = np.argsort(from_centre)
@@ -91,7 +91,7 @@ def sort(vectors: NDArray[Any], count: int) -> list[NDArray[Any]]:
 
 
 def draw(vectors: NDArray[Any], clusters: list[NDArray[Any]], names: list[str], file: Path) -> None:
-    """A point for each line, near to those of like lines (t-SNE; how far apart two clusters are means little)."""
+    """Draw a point for each line, near to those of like lines (t-SNE; how far apart two clusters are means little)."""
     centres = np.array([rows[0] for rows in clusters])
     drawn = np.union1d(np.random.default_rng(0).permutation(len(vectors))[:MOST_DRAWN], centres)
     places = np.full((len(vectors), 2), np.nan)

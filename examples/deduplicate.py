@@ -54,7 +54,7 @@ def main(file: TextIO, threshold: float, groups: bool, server: str) -> None:
 
 
 def read(file: TextIO) -> list[tuple[int, str]]:
-    """The lines that aren't blank, each with its number."""
+    """Return the lines that aren't blank, each with its number."""
     try:
         return [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
     except UnicodeDecodeError as error:
@@ -62,16 +62,16 @@ def read(file: TextIO) -> list[tuple[int, str]]:
 
 
 def embed(lines: list[str], server: str) -> NDArray[Any]:
-    """Vectors of length 1, float32 [lines, dimension]: the product of two is their cosine similarity."""
+    """Return vectors of length 1, float32 [lines, dimension]: the product of two is their cosine similarity."""
     key = os.environ.get("BOTHENDS_API_KEY")
     with bothends.Client(server, api_key=key, timeout_s=3600, retry=bothends.Retry(attempts=3)) as client:
         return client.encode(lines, normalize=True)
 
 
 def find_leaders(vectors: NDArray[Any], threshold: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """For each row, the row that it repeats, or itself where it stays; and how similar the two are.
+    """Find the row that each row repeats, or itself where it stays; and how similar the two are.
 
-    A row repeats the most similar of the earlier rows that stay. Since those that go lead nobody, no chain of small
+    A row repeats the most similar of the earlier rows that stay. Since those that go lead none, no chain of small
     steps can join two rows that are far apart.
     """
     leaders = np.arange(len(vectors))

@@ -111,7 +111,9 @@ def query(question: str, top: int, db: Path, server: str) -> None:
 
 
 def read(file: Path) -> dict[str, int]:
-    """The lines of `file` that aren't blank, and the number of each; the first one where a line stands there twice."""
+    """Return the lines of `file` that aren't blank, and the number of each; the first one where a line stands there
+    twice.
+    """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -124,13 +126,13 @@ def read(file: Path) -> dict[str, int]:
 
 
 def connect(server: str) -> bothends.Client:
-    """A client that soon gives up, since a person waits; some servers ask for a key."""
+    """Return a client that soon gives up, since a person waits; some servers ask for a key."""
     return bothends.Client(server, api_key=os.environ.get("BOTHENDS_API_KEY"), retry=bothends.Retry(attempts=3))
 
 
 @contextmanager
 def opened(db: Path, flags: int) -> Iterator[apsw.Connection]:
-    """SQLite with sqlite-vec, in a transaction: all that is done is stored or, where something fails, nothing."""
+    """Open SQLite with sqlite-vec, in a transaction: all that is done is stored or, where something fails, nothing."""
     try:
         with closing(apsw.Connection(str(db), flags=flags)) as store:
             store.enable_load_extension(True)
@@ -143,7 +145,7 @@ def opened(db: Path, flags: int) -> Iterator[apsw.Connection]:
 
 
 def dimensions_of(store: apsw.Connection, db: Path, version: str) -> int:
-    """How many numbers the index's vectors have; they must be of the model `version`, or they can't be compared."""
+    """Return the size of the index's vectors. They must be of the model `version`, or they can't be compared."""
     made_by, dimensions = store.execute("SELECT version, dimensions FROM made").get
     if made_by != version:
         raise click.ClickException(
@@ -154,7 +156,7 @@ def dimensions_of(store: apsw.Connection, db: Path, version: str) -> int:
 
 
 def embed(client: bothends.Client, texts: Sequence[str], version: str, dimensions: int) -> NDArray[Any]:
-    """Vectors of length 1, float32 [texts, dimensions], of the model `version`."""
+    """Return vectors of length 1, float32 [texts, dimensions], of the model `version`."""
     found = client.embed(texts, normalize=True, dimensions=dimensions)
     if found.model_version != version:
         raise click.ClickException("the server's model was replaced just now; try again")

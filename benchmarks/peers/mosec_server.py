@@ -1,4 +1,4 @@
-"""The packaged bundle behind mosec: lines of text in, float32 rows out. A peer for the benchmark, and treated well.
+"""The packaged bundle behind mosec: lines of text in, float32 rows out. A peer for the benchmark, and tuned well.
 
 It has bothends' own tokenizer and session, sorts by length what mosec batches, and answers raw bytes.
 
@@ -41,15 +41,15 @@ class Embed(Worker):
         self._dimension = bundle.config.dimension
 
     def deserialize(self, data: bytes) -> list[str]:
-        """A request's sentences, one a line."""
+        """Return a request's sentences, one a line."""
         return data.decode().split("\n")
 
     def serialize(self, data: np.ndarray) -> bytes:
-        """float32 rows in the request's order."""
+        """Return float32 rows in the request's order."""
         return data.tobytes()
 
     def forward(self, data: list[list[str]] | list[str]) -> list[np.ndarray] | np.ndarray:
-        """Rows of each request. Where mosec doesn't batch it hands over the one request, not a list of one."""
+        """Return rows of each request. Where mosec doesn't batch it hands over the one request, not a list of one."""
         if self.max_batch_size == 1:
             return self._embed(data)
         rows = self._embed([sentence for request in data for sentence in request])

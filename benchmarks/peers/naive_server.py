@@ -1,6 +1,6 @@
 """The packaged bundle behind plain grpcio: each request is one run of the model, padded to its longest sentence.
 
-What most people write first. It has bothends' own tokenizer, session and contract.
+Most people write this first. It has bothends' own tokenizer, session and contract.
 
 python benchmarks/peers/naive_server.py --threads 8
 """
@@ -17,7 +17,7 @@ from tokens import tokenizer_of
 
 
 class Naive(embedding_pb2_grpc.EmbeddingServiceServicer):
-    """Tokenise, run, answer, in the request's own thread."""
+    """A service that tokenises, runs and answers in the request's own thread."""
 
     def __init__(self) -> None:
         bundle = Bundle.open(default_path())
@@ -30,7 +30,7 @@ class Naive(embedding_pb2_grpc.EmbeddingServiceServicer):
         request: embedding_pb2.EmbedRequest,
         context: grpc.ServicerContext,  # noqa: ARG002  gRPC passes it by position
     ) -> embedding_pb2.EmbedResponse:
-        """The contract's answer, without any of its errors."""
+        """Return the contract's answer, without any of its errors."""
         tokens = self._tokenizer.encode(request.sentences)
         rows = self._session.run([sentence.ids for sentence in tokens])
         embeddings = [

@@ -19,7 +19,7 @@ _SERVICES = "bothends.v1.embedding_pb2_grpc.add_EmbeddingServiceServicer_to_serv
 
 
 class Batched:
-    """One replica. A batch is whoever came within the wait, padded to the longest."""
+    """One replica. A batch is the requests that came within the wait, padded to the longest."""
 
     def __init__(self, engine: str, max_batch_size: int, wait_s: float) -> None:
         bundle = Bundle.open(default_path())
@@ -37,7 +37,7 @@ class Batched:
         return [[next(rows) for _ in request] for request in requests]
 
     async def Embed(self, request: embedding_pb2.EmbedRequest) -> embedding_pb2.EmbedResponse:  # noqa: N802
-        """The contract's answer, without any of its errors."""
+        """Return the contract's answer, without any of its errors."""
         embeddings = [
             embedding_pb2.Embedding(values=row.tolist(), token_count=len(sentence.ids), truncated=sentence.truncated)
             for sentence, row in await self._run(list(request.sentences))

@@ -52,7 +52,7 @@ def _furnished(page: builders.Dashboard, rows: list[tuple[int, list[Panel]]]) ->
 
 
 def _instances() -> builders.QueryVariable:
-    """Metrics carry no model's name, so choosing a model chooses its instances."""
+    """Return the variables. Metrics carry no model's name, so choosing a model chooses its instances."""
     return _variable("instance", 'bothends_model_info{job="bothends", name=~"$model"}', "instance")
 
 
@@ -73,7 +73,7 @@ def _variable(name: str, series: str, label: str) -> builders.QueryVariable:
 
 
 def _alerts() -> builders.AnnotationQuery:
-    """A mark across every panel while an alert fires."""
+    """Return the marks across every panel while an alert fires."""
     query = 'ALERTS{alertname=~"Bothends.*", alertstate="firing"}'
     return (
         builders.AnnotationQuery()

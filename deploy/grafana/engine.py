@@ -11,7 +11,7 @@ _ENGINE, _QUEUE = 'phase="engine"', 'phase="queue"'
 
 
 def page() -> Dashboard:
-    """The empty page."""
+    """Return the empty page."""
     return (
         Dashboard("bothends: engine")
         .uid("bothends-engine")

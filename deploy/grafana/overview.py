@@ -35,7 +35,7 @@ _FAILED = 'code!~"OK|INVALID_ARGUMENT|NOT_FOUND|UNAUTHENTICATED|CANCELLED"'
 
 
 def page() -> Dashboard:
-    """The empty page."""
+    """Return the empty page."""
     return (
         Dashboard("bothends: overview")
         .uid("bothends-overview")

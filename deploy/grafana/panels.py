@@ -24,33 +24,33 @@ _SELECTED = 'job="bothends", instance=~"$instance"'
 
 
 def pick(metric: str, more: str = "") -> str:
-    """`metric` of the instances that the page shows."""
+    """Return `metric` of the instances that the page shows."""
     return f"{metric}{{{_SELECTED}{', ' + more if more else ''}}}"
 
 
 def rate(metric: str, more: str = "") -> str:
-    """What `metric` rose by each second."""
+    """Return the growth of `metric` each second."""
     return f"rate({pick(metric, more)}[$__rate_interval])"
 
 
 def quantile(share: float, metric: str, more: str = "", *, by: str = "") -> str:
-    """A quantile over all instances shown: their buckets can be added up, their quantiles can't."""
+    """Return a quantile over all instances shown: their buckets can be added up, their quantiles can't."""
     return f"histogram_quantile({share}, sum by (le{', ' + by if by else ''}) ({rate(metric + '_bucket', more)}))"
 
 
 def quantiles(metric: str, more: str = "", *, shares: Sequence[float]) -> dict[str, str]:
-    """Several of them by name: "p50", "p99.9"."""
+    """Return several quantiles by name: "p50", "p99.9"."""
     return {f"p{100 * share:g}": quantile(share, metric, more) for share in shares}
 
 
 def mean(metric: str, more: str = "", *, by: str = "") -> str:
-    """The mean of a histogram's observations."""
+    """Return the mean of a histogram's observations."""
     of = f"sum by ({by})" if by else "sum"
     return f"{of} ({rate(metric + '_sum', more)}) / {of} ({rate(metric + '_count', more)})"
 
 
 def levels(start: str, *steps: tuple[float, str]) -> ThresholdsConfig:
-    """A colour, and from each value on another."""
+    """Return a colour, and from each value on another."""
     thresholds = [dashboard.Threshold(value=value, color=color) for value, color in [(None, start), *steps]]
     return ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(thresholds)
 
@@ -64,7 +64,7 @@ def number(
     thresholds: ThresholdsConfig,
     words: Mapping[str, str] | None = None,
 ) -> stat.Panel:
-    """What is so now, as one number or word on a colour that judges it."""
+    """Show a present state, as one number or word on a colour that judges it."""
     panel = (
         stat.Panel()
         .title(title)
@@ -95,7 +95,7 @@ def lines(
     stacked: bool = False,
     top: float | None = None,
 ) -> timeseries.Panel:
-    """Lines over time, from zero up: legend → query. `colors` name a line's; `limits` are drawn across."""
+    """Draw lines over time, from zero up: legend → query. `colors` name a line's; `limits` are drawn across."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -109,12 +109,7 @@ def lines(
         .line_width(2)
         .fill_opacity(60 if stacked else 8)
         .show_points(common.VisibilityMode.NEVER)
-        .legend(
-            builders.VizLegendOptions()
-            .display_mode(common.LegendDisplayMode.LIST)
-            .placement(common.LegendPlacement.BOTTOM)
-            .show_legend(True)
-        )
+        .legend(_legend())
         .tooltip(builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
     )
     if stacked:
@@ -129,8 +124,14 @@ def lines(
     return panel
 
 
+def _legend() -> builders.VizLegendOptions:
+    """Return a legend that lists the lines below them."""
+    options = builders.VizLegendOptions().display_mode(common.LegendDisplayMode.LIST)
+    return options.placement(common.LegendPlacement.BOTTOM).show_legend(True)
+
+
 def buckets(title: str, description: str, metric: str, more: str = "", *, unit: str) -> heatmaps.Panel:
-    """How many observations fell into each bucket of a histogram, over time."""
+    """Draw the observations that fell into each bucket of a histogram, over time."""
     query = f"sum by (le) (increase({pick(metric + '_bucket', more)}[$__rate_interval]))"
     return (
         heatmaps.Panel()
@@ -157,7 +158,7 @@ def buckets(title: str, description: str, metric: str, more: str = "", *, unit: 
 
 
 def rows(title: str, description: str, query: str, *, columns: Sequence[str]) -> table.Panel:
-    """The labels of each series that `query` finds, as a table."""
+    """List the labels of each series that `query` finds, as a table."""
     order = {name: place for place, name in enumerate(columns)}
     hidden = dict.fromkeys(("Time", "Value", "__name__", "job"), True)
     return (

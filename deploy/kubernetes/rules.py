@@ -29,7 +29,7 @@ def main(target: Path) -> None:
 
 
 def _groups(text: str) -> str:
-    """A file's comments and groups, without the line that says `groups:`."""
+    """Return a file's comments and groups, without the line that says `groups:`."""
     before, _, groups = text.rpartition("\ngroups:\n")
     return textwrap.indent(f"{before}\n", "  ") + groups
 

@@ -14,16 +14,17 @@ import click
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 PYTHON = "3.13"
-"""The image's."""
+"""Version of the image's Python."""
 BUILT = [ROOT, ROOT / "kernel"]
 """The distributions that the image builds."""
 TOOLS = ["cmake>=3.22", "ninja>=1.11"]
-"""What scikit-build-core fetches by itself where a machine has none; here nothing may be fetched without a hash."""
+"""Tools that scikit-build-core fetches by itself where a machine has none; here nothing may be fetched without a hash.
+"""
 EXTRAS = {"cpu": ["cpu", "tracing"], "gpu": ["gpu", "tracing"]}
 
 
 def build_requirements(folder: Path) -> list[str]:
-    """What builds a distribution."""
+    """Return the requirements that build a distribution."""
     return list(tomllib.loads((folder / "pyproject.toml").read_text())["build-system"]["requires"])
 
 

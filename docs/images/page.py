@@ -21,7 +21,7 @@ from bothends.settings import Settings
 
 HERE = Path(__file__).parent
 _MINUTE_S = 62.0
-"""What the page's charts show, and a little more."""
+"""Seconds that the page's charts show, and a little more."""
 _WORDS = "there will be dragons where a man plays the guitar and a woman sings of rivers in the old town".split()  # noqa: SIM905
 _TABS = (("", 1180, "light", 1), ("-dark", 1180, "dark", 1), ("-phone", 360, "dark", 1.6))
 _MARGIN = 14
@@ -30,7 +30,7 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
 
 @contextmanager
 def loaded(server: Server) -> Iterator[None]:
-    """Callers come and go: one sentence at a time, and now and then a list."""
+    """Run callers that come and go: one sentence at a time, and now and then a list."""
     over = threading.Event()
 
     def call() -> None:
@@ -53,7 +53,7 @@ def loaded(server: Server) -> Iterator[None]:
 
 
 def photograph(page: Any, name: str, *, first: str, last: str) -> None:
-    """What stands from the top of `first` to the end of `last`."""
+    """Photograph the page from the top of `first` to the end of `last`."""
     file = HERE / f"page{name}.png"
     top, end = page.locator(first).bounding_box(), page.locator(last).bounding_box()
     above = max(0, top["y"] - _MARGIN)
@@ -67,7 +67,7 @@ def photograph(page: Any, name: str, *, first: str, last: str) -> None:
 
 
 def main() -> None:
-    """Take them."""
+    """Take the pictures."""
     server = Server(Settings(device="cpu", port=0, http_port=0))
     server.start()
     try:

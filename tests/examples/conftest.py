@@ -1,37 +1,55 @@
-"""A started server, and examples that are run against it as processes."""
+"""A started server, and examples that are run against it."""
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
 from tests.support.serving import Running, finish, start
 
+from . import play
 from .notes import EXAMPLES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served() -> Iterator[Running]:
     running = start()
     yield running
     finish(running)
 
 
+@pytest.fixture(scope="session")
+def processes() -> ForkServerContext:
+    """Processes that need not import what the examples stand on: they are forked from one that has."""
+    context = ForkServerContext()
+    context.set_forkserver_preload([play.__name__, *play.IMPORTED])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OMP_NUM_THREADS", "1")  # it is read when the modules are imported
+        forkserver.ensure_running()
+    return context
+
+
 @pytest.fixture
-def run(served: Running, tmp_path: Path) -> Run:
-    """An example in a folder of its own, against the server unless --server says otherwise."""
+def run(served: Running, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, processes: ForkServerContext) -> Run:
+    """Run an example in a folder of its own, against the server unless --server says otherwise."""
 
     def run(example: str, *arguments: object, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"BOTHENDS_SERVER": served.target, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, EXAMPLES / example, *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, input=text, capture_output=True, text=True, check=False, timeout=100
-        )
+        streams = tmp_path_factory.mktemp("streams")
+        (streams / "in").write_text(text or "", encoding="utf-8")
+        command = [str(EXAMPLES / example), *map(str, arguments)]
+        environment = os.environ | {"BOTHENDS_SERVER": served.target}
+        process = processes.Process(target=play.play, args=(command, tmp_path, dict(environment), streams))
+        process.start()
+        process.join(100)
+        assert process.exitcode is not None, f"{command} has not ended"
+        output, errors = ((streams / name).read_text(encoding="utf-8") for name in ("out", "err"))
+        return subprocess.CompletedProcess(command, process.exitcode, output, errors)
 
     return run
 
@@ -42,7 +60,7 @@ def output(finished: subprocess.CompletedProcess[str]) -> str:
 
 
 def refusal(finished: subprocess.CompletedProcess[str]) -> str:
-    """The one line on standard error of a run that failed."""
+    """Return the one line on standard error of a run that failed."""
     assert finished.returncode == 1, finished.stdout
     assert finished.stdout == ""
     (line,) = (line for line in finished.stderr.splitlines() if not line.startswith("Embedding "))  # a progress bar's

@@ -19,7 +19,7 @@ def test_planted_repetitions_are_found_and_nothing_else(run: Run) -> None:
 
 
 def test_what_stays_is_printed_in_order(run: Run) -> None:
-    """From a pipe; the count goes to standard error."""
+    """Input comes from a pipe; the count goes to standard error."""
     finished = run("deduplicate.py", "-", text="\n".join(LINES))
     gone = {line for group in planted().values() for line in group}
     assert output(finished).splitlines() == [line for line in LINES if line not in gone]
@@ -32,7 +32,7 @@ def test_what_stays_is_printed_in_order(run: Run) -> None:
 
 @pytest.mark.parametrize("block", [1, 7, 64, 1000])
 def test_blocks_change_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many lines are compared at once, each repeats the most similar earlier one that stays."""
+    """Lines repeat the most similar earlier line that stays, however many are compared at once."""
     module = imported("deduplicate")
     monkeypatch.setattr(module, "BLOCK", block)
     rows = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)

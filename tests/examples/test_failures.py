@@ -1,4 +1,4 @@
-"""Where an example can't do what it was asked for, it says so in a line, and what to do."""
+"""Failures of the examples: each says in a line what it can't do, and what to do."""
 
 from pathlib import Path
 

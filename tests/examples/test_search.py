@@ -20,13 +20,13 @@ QUESTIONS = {
 
 
 def hits(printed: str) -> list[tuple[float, int, str]]:
-    """What query prints: similarity, line number, line."""
+    """Return what query prints: similarity, line number, line."""
     found = [re.fullmatch(r" *(-?\d\.\d\d)  [\w.]+:(\d+) +(.*)", line) for line in printed.splitlines()]
     return [(float(hit[1]), int(hit[2]), hit[3]) for hit in found if hit]
 
 
 def asked(served: Running) -> float:
-    """Embed requests that the server has answered."""
+    """Return the number of embed requests that the server has answered."""
     with urllib.request.urlopen(f"{served.http}/metrics") as page:  # noqa: S310  our own server
         text = page.read().decode()
     series = 'bothends_requests_total{code="OK",method="Embed"} '
@@ -77,7 +77,7 @@ def test_an_index_holds_several_files_and_fewer_numbers(run: Run, tmp_path: Path
 
 
 def test_vectors_of_another_version_are_refused(run: Run, toy_bundle: Bundle) -> None:
-    """By a query and by an index, which leaves the lines as they were."""
+    """A query and an index refuse them; the index leaves the lines as they were."""
     output(run("search.py", "index", NOTES))
     other = start("--bundle", str(toy_bundle.path))
     try:

@@ -14,7 +14,7 @@ DOCUMENT = EXAMPLES.parent / "docs" / "examples.md"
 
 
 def test_the_examples_print_what_is_shown(served: Running, tmp_path: Path) -> None:
-    """One after the other, since a query needs its index."""
+    """Examples run one after the other, since a query needs its index."""
     (tmp_path / "examples").symlink_to(EXAMPLES)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"BOTHENDS_SERVER": served.target, "OMP_NUM_THREADS": "1", "PATH": path}

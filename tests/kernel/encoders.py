@@ -72,6 +72,6 @@ def ragged(count: int, *, longest: int = 40, seed: int = 0) -> Sentences:
 
 
 def flat(sentences: Sentences) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Token ids after each other, and offsets, as the kernel wants them."""
+    """Return token ids after each other, and offsets, as the kernel wants them."""
     token_ids = np.concatenate(sentences) if sentences else np.empty(0, dtype=np.int32)
     return token_ids, np.cumsum([0, *map(len, sentences)], dtype=np.int64)

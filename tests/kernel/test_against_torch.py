@@ -1,19 +1,31 @@
 """The kernel's rows are PyTorch's, whatever the shape, at every level."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 import pytest
 
-from .encoders import LEVELS, flat, kernel, pair, ragged, sentences_of
+from .encoders import LEVELS, Pair, Rows, Sentences, flat, kernel, pair, ragged, sentences_of
+
+RAGGED = tuple(map(len, ragged(20)))
+
+
+@lru_cache(maxsize=1)  # levels vary fastest: PyTorch computes each shape once
+def of_torch(lengths: Sequence[int], **shape: Any) -> tuple[Pair, Sentences, Rows]:
+    """Return an encoder, random sentences of these lengths, and PyTorch's embeddings of them."""
+    made, sentences = pair(**shape), sentences_of(lengths)
+    return made, sentences, made.expected(sentences)
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
 def test_every_length(level: str, layers: int, half: bool) -> None:
-    """From one token to 64, alone and all in one run."""
-    made = pair(layers=layers, half=half)
-    encoder, sentences = made.kernel(level=level), sentences_of(range(1, 65))
-    expected = made.expected(sentences)
+    """Sentences of one to 64 tokens agree, alone and all in one run."""
+    made, sentences, expected = of_torch(tuple(range(1, 65)), layers=layers, half=half)
+    encoder = made.kernel(level=level)
     assert np.abs(encoder.run(*flat(sentences)) - expected).max() <= 2e-6
     for sentence, row in zip(sentences, expected, strict=True):
         assert np.abs(encoder.run(*flat([sentence]))[0] - row).max() <= 2e-6, len(sentence)
@@ -24,12 +36,12 @@ def test_every_length(level: str, layers: int, half: bool) -> None:
 @pytest.mark.parametrize("hidden", [1, 8, 15, 16, 17, 24, 100, 256, 512, 1024])
 def test_hidden_sizes(level: str, layers: int, hidden: int) -> None:
     """Units are padded inside; what is padded changes nothing and is never seen."""
-    made = pair(hidden=hidden, layers=layers, embedding=17)
-    encoder, sentences = made.kernel(level=level), ragged(20)
+    made, sentences, expected = of_torch(RAGGED, hidden=hidden, layers=layers, embedding=17)
+    encoder = made.kernel(level=level)
     rows = encoder.run(*flat(sentences))
     assert (encoder.hidden, encoder.dimension, encoder.layers) == (hidden, 2 * hidden, layers)
     assert rows.shape == (20, 2 * hidden)
-    assert np.abs(rows - made.expected(sentences)).max() <= 2e-6
+    assert np.abs(rows - expected).max() <= 2e-6
 
 
 @pytest.mark.parametrize("embedding", [1, 3, 16, 300])

@@ -1,4 +1,4 @@
-"""Whatever Python hands over, the kernel computes it or raises; nothing else."""
+"""The kernel computes whatever Python hands over, or raises; nothing else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -125,7 +125,7 @@ ANYTHING = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(token_ids=ANYTHING, offsets=ANYTHING)
 def test_anything_for_a_request(token_ids: Any, offsets: Any) -> None:
-    """Right by chance, or a Python exception."""
+    """A request is right by chance, or raises a Python exception."""
     try:
         rows = ENCODER.run(token_ids, offsets)
     except (ValueError, TypeError):
@@ -141,7 +141,7 @@ def test_anything_for_a_request(token_ids: Any, offsets: Any) -> None:
     ),
 )
 def test_almost_right_requests(ids: Any, offsets: Any) -> None:
-    """Of the right dtypes: rows exactly where ids and offsets are right."""
+    """Arrays of the right dtypes give rows exactly where ids and offsets are right."""
     is_right = (
         len(offsets) > 0
         and offsets[0] == 0
@@ -159,14 +159,14 @@ def test_almost_right_requests(ids: Any, offsets: Any) -> None:
 @settings(max_examples=200, deadline=None)
 @given(table=ANYTHING, key=st.sampled_from("WRB"), weights=ANYTHING)
 def test_anything_for_weights(table: Any, key: str, weights: Any) -> None:
-    """The right table with a wrong array, and a wrong table with the right arrays."""
+    """A wrong array beside the right table is refused, and a wrong table beside the right arrays."""
     for given_table, layers in ((MADE.table, [MADE.layers[0] | {key: weights}]), (table, MADE.layers)):
         with pytest.raises((ValueError, TypeError)):
             kernel.Encoder(given_table, layers)
 
 
 def test_read_only_arrays() -> None:
-    """As numpy reads them from a mapped file: all that is given is only read."""
+    """Arrays may be read-only, as numpy reads them from a mapped file: all that is given is only read."""
     arrays_of = {key: array.copy() for key, array in MADE.layers[0].items()}
     table, ids, offsets = MADE.table.copy(), GOOD_IDS.copy(), GOOD_OFFSETS.copy()
     for array in (*arrays_of.values(), table, ids, offsets):

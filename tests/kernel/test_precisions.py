@@ -1,4 +1,4 @@
-"""What bf16 and int8 lose, and that each processor loses the same."""
+"""The loss of bf16 and int8 against float32, and that each processor loses the same."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ MOST_DIFFERENCE = {"float32": 2e-6, "bf16": 2e-3, "int8": 1.5e-2}
 
 
 def cosines(one: Rows, other: Rows) -> Rows:
-    """Of each row with the same row of the other, in float64."""
+    """Return the cosine of each row to the same row of the other, in float64."""
     one, other = one.astype(np.float64), other.astype(np.float64)
     found: Rows = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
     return found
@@ -41,7 +41,8 @@ def _extreme() -> Pair:
 @pytest.mark.parametrize("made", [pair(hidden=100, layers=2), _extreme()], ids=["random", "extreme"])
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 def test_avx_levels_agree(made: Pair, precision: str) -> None:
-    """To the bit, where the same sums are made of instructions that every AVX2 or AVX-512 processor has.
+    """AVX levels agree to the bit, where the same sums are made of instructions that every AVX2 or AVX-512 processor
+    has.
 
     So is int8 with VNNI, whose sums are integers. AVX-512's own bf16 instruction may round differently.
     """
@@ -54,7 +55,7 @@ def test_avx_levels_agree(made: Pair, precision: str) -> None:
 
 
 def test_less_precise_is_smaller() -> None:
-    """Weights and the rows of the table: bf16 in half of float32's memory, int8 in less."""
+    """Weights and the table's rows take half of float32's memory in bf16, and less in int8."""
     made = pair(hidden=128)
     sentences = flat(ragged(60))
     sizes = []
@@ -78,13 +79,13 @@ def test_a_row_of_zeros_and_of_denormals() -> None:
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_peak(level: str, precision: str) -> None:
-    """A number of operations a second that a processor can do."""
+    """The peak is a number of operations a second that a processor can do."""
     assert 1e8 < kernel.peak(level=level, precision=precision) < 1e14
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_bandwidth(level: str) -> None:
-    """A number of bytes a second that memory can give; of no memory there is none."""
+    """The bandwidth is a number of bytes a second that memory can give; of no memory there is none."""
     assert 1e8 < kernel.bandwidth(100_000, level=level) < 1e13
     for size in (0, -1, 2**30 + 1):
         with pytest.raises(ValueError, match=f"bytes is {size}; expected 1 to 1073741824"):

@@ -11,13 +11,13 @@ SENTENCES = ragged(90, longest=30)
 
 
 def same(one: Rows, other: Rows) -> bool:
-    """Whether every bit is the same."""
+    """Return whether every bit is the same."""
     return one.tobytes() == other.tobytes()
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda layers: f"{layers}-layer")
 def made(request: pytest.FixtureRequest) -> Pair:
-    """One encoder for each number of layers."""
+    """Make one encoder for each number of layers."""
     return pair(hidden=40, layers=request.param)
 
 
@@ -33,7 +33,7 @@ def test_alone_and_together(made: Pair, level: str, precision: str) -> None:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("level", LEVELS)
 def test_slots_threads_budgets_and_orders(made: Pair, level: str, precision: str) -> None:
-    """Any number of slots and threads, a table of all rows, of few and of none, cold and warm, in any order."""
+    """Rows don't depend on slots, threads or order, or on a table of all rows, of few or of none, cold or warm."""
     expected = made.kernel(level=level, precision=precision).run(*flat(SENTENCES))
     shuffled = np.random.default_rng(1).permutation(len(SENTENCES))
     for slots, threads, table_rows in [(1, 1, None), (2, 2, 7), (5, 3, 0), (7, 1, 100), (13, 8, 1), (64, 2, 300)]:
@@ -47,7 +47,7 @@ def test_slots_threads_budgets_and_orders(made: Pair, level: str, precision: str
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("hidden", [16, 40, 256])
 def test_avx_levels_agree(layers: int, hidden: int) -> None:
-    """float32: 8 lanes or 16, the same formula in the same order."""
+    """Levels of 8 and of 16 lanes agree in float32: the same formula in the same order."""
     if not {"avx2", "avx512"} <= set(LEVELS):
         pytest.skip("this processor has one AVX level at most")
     made, sentences = pair(hidden=hidden, layers=layers), ragged(30)
@@ -56,7 +56,7 @@ def test_avx_levels_agree(layers: int, hidden: int) -> None:
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_portable_is_near(layers: int) -> None:
-    """Without a fused multiplication and addition the last bits differ, and no more than they."""
+    """The last bits differ without a fused multiplication and addition, and no more than they."""
     made, sentences = pair(hidden=100, layers=layers), ragged(50)
     best, portable = (made.kernel(level=level).run(*flat(sentences)) for level in (LEVELS[0], "portable"))
     assert np.abs(best - portable).max() <= 1e-6
@@ -75,7 +75,7 @@ def test_more_sentences_than_a_window_holds() -> None:
 @settings(max_examples=40, deadline=None)
 @given(lengths=st.lists(st.integers(1, 50), max_size=60), threads=st.integers(1, 4), data=st.data())
 def test_ragged_batches(lengths: list[int], threads: int, data: st.DataObject) -> None:
-    """Batches that hypothesis thinks of: each row is that of its sentence alone."""
+    """Rows of batches that hypothesis thinks of are those of their sentences alone."""
     precision = data.draw(st.sampled_from(PRECISIONS))
     encoder = ENCODERS.setdefault(precision, SMALL.kernel(precision=precision, slots=8, table_rows=50))
     sentences = sentences_of(lengths, seed=len(lengths))

@@ -24,5 +24,5 @@ class Parrot:
         return np.array([self.of(sentence) for sentence in sentences], dtype=np.float32)
 
     def of(self, sentence: str) -> list[float]:
-        """Numbers that float16 holds whole."""
+        """The sentence's vector, in numbers that float16 holds whole."""
         return [float(sum(map(ord, sentence[place::DIMENSION])) % 2048) for place in range(DIMENSION)]

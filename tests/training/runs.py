@@ -20,14 +20,14 @@ def run(recipe: Recipe, folder: Path, out: Path) -> list[dict[str, float]]:
 
 
 def state(out: Path) -> dict[str, Any]:
-    """All that a run left to go on from, but for the time it took."""
+    """The state that a run left to go on from, but for the time it took."""
     loaded: dict[str, Any] = torch.load(out / STATE, weights_only=True)
     assert loaded.pop("seconds") > 0
     return loaded
 
 
 def assert_same(one: Any, other: Any) -> None:
-    """Bit for bit, through dicts and lists of tensors and numbers."""
+    """Check that both are the same bit for bit, through dicts and lists of tensors and numbers."""
     assert type(one) is type(other)
     if isinstance(one, dict):
         assert one.keys() == other.keys()
@@ -43,11 +43,11 @@ def assert_same(one: Any, other: Any) -> None:
 
 
 class Kill(BaseException):
-    """Stands for SIGKILL: nothing in the code can catch it by mistake."""
+    """A stand-in for SIGKILL: nothing in the code can catch it by mistake."""
 
 
 def kill_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process ends before step `number` (from 0) is taken."""
+    """End the process before step `number` (from 0) is taken."""
     real: Callable[..., float] = train.step
 
     def step(dataset: Any, rows: Any, run: train.Run, *rest: Any) -> float:
@@ -59,7 +59,7 @@ def kill_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kill_in_save(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process ends in save `number` (from 0), its checkpoint written, half of its state too."""
+    """End the process in save `number` (from 0), its checkpoint written, half of its state too."""
     real = torch.save
     saved = []
 

@@ -11,7 +11,7 @@ WEIGHTS = bytes(range(256)) * 20
 
 
 def zipped(folder: Path, *, parts: int, weights: bytes = WEIGHTS) -> Resource:
-    """A zip that holds model/weights, cut into parts; a resource that names what is in it."""
+    """Write a zip that holds model/weights, cut into parts; return a resource that names what is in it."""
     with zipfile.ZipFile(folder / "whole.zip", "w") as whole:
         whole.writestr("model/weights", weights)
     content = (folder / "whole.zip").read_bytes()
@@ -30,7 +30,7 @@ def test_a_zip_in_parts_is_joined_and_unpacked(tmp_path: Path, parts: int) -> No
 
 
 def test_it_is_unpacked_once_and_anew_when_a_part_changes(tmp_path: Path) -> None:
-    """What is there already is taken; other bytes have a folder of their own."""
+    """A folder that is there already is taken; other bytes have a folder of their own."""
     resource = zipped(tmp_path, parts=3)
     first = resource.locate(tmp_path, tmp_path / "cache")
     first.write_bytes(b"as it was left")
@@ -39,7 +39,7 @@ def test_it_is_unpacked_once_and_anew_when_a_part_changes(tmp_path: Path) -> Non
 
 
 def test_parts_that_make_no_zip_are_named(tmp_path: Path) -> None:
-    """In the wrong order, say; nothing is left in the cache, so that the next try starts clean."""
+    """Parts in the wrong order leave nothing in the cache, so that the next try starts clean."""
     resource = zipped(tmp_path, parts=3)
     shuffled = Resource(path=resource.path, parts=resource.parts[::-1])
     with pytest.raises(RecipeError, match=r"part\.2 and the parts after it can't be unpacked"):

@@ -31,7 +31,7 @@ def made(
     st.integers(),
 )
 def test_scrambling_keeps_words_and_end_mark(words: list[str], end: str, seed: int) -> None:
-    """Only the order changes, and the last mark stays the last."""
+    """The words stay the same in another order, and the last mark stays the last."""
     copy = scramble(" ".join(words) + end, chance(seed))
     assert copy.endswith(end.strip())
     assert Counter(copy.removesuffix(end.strip()).split()) == Counter(words)
@@ -47,7 +47,7 @@ def test_words_and_chunks_change_places() -> None:
 
 
 def test_a_word_is_replaced_by_one_that_stood_between_the_same_neighbours() -> None:
-    """Whatever the case; by each of them in time; and a sentence without such a place comes back."""
+    """The case plays no part; each such word comes in time; a sentence without such a place comes back."""
     between = {"plays guitar": ["the", "a", "his"], " sings": ["nobody"]}
     found = {replace_word("Somebody Plays the Guitar", between, chance(seed)) for seed in range(50)}
     assert found == {"Somebody Plays a Guitar", "Somebody Plays his Guitar"}
@@ -74,7 +74,7 @@ def test_negation_comes_or_goes(sentence: str, opposite: set[str]) -> None:
 
 @given(st.integers(1, 12), st.integers())
 def test_shortening_leaves_out_one_run_of_words(count: int, seed: int) -> None:
-    """Up to a third of them, and of fewer than three none."""
+    """A third of the words goes at most, and of fewer than three none."""
     words = [str(number) for number in range(count)]
     left = delete_span(" ".join(words), chance(seed)).split()
     gone = count - len(left)
@@ -96,7 +96,9 @@ def test_about_the_share_asked_for_has_copies_behind_it() -> None:
 
 
 def test_copies_follow_from_their_sentence_and_the_first_ones() -> None:
-    """The teachers' vectors of a shorter corpus's copies serve a longer one, and those of a smaller share a larger."""
+    """A longer corpus makes the same copies of its first sentences as a shorter one, and a larger share the same ones
+    and more.
+    """
     sentences = toy.sentences(500)
     longer = made(sentences, scrambled=0.3, varied=0.3, read=200)
     assert longer[:300] == made(sentences[:300], scrambled=0.3, varied=0.3, read=200)

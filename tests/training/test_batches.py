@@ -101,7 +101,7 @@ def test_the_seed_decides_the_batches() -> None:
 
 
 def test_every_epoch_has_its_own_order() -> None:
-    """Other batches, not just the same ones in another order: in-batch similarities meet new neighbours."""
+    """Batches of the next epoch are others, not just the same ones in another order: sentences meet new ones."""
     found = stream(np.ones(96, dtype=np.int64), size=8, bucket=3)
     first, second = itertools.islice(epochs(found, np.zeros(96, dtype=np.int64), 8), 2)
     assert {frozenset(batch.tolist()) for batch in first}.isdisjoint(frozenset(batch.tolist()) for batch in second)
@@ -110,7 +110,7 @@ def test_every_epoch_has_its_own_order() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_share_of_batches_is_of_one_neighbourhood(share: float) -> None:
-    """Of one kind too, and of like length; every epoch other sentences are in them."""
+    """These batches are of one kind too, and of like length; every epoch other sentences are in them."""
     random = np.random.default_rng(0)
     lengths, kinds, near = random.integers(1, 30, 4000), random.integers(0, 2, 4000), random.integers(0, 5, 4000)
     found = list(itertools.islice(stream(lengths, kinds, near, size=16, bucket=50, share=share), 2 * 225))
@@ -125,15 +125,15 @@ def test_a_share_of_batches_is_of_one_neighbourhood(share: float) -> None:
 
 
 def test_kinds_too_small_for_a_batch_are_refused() -> None:
-    """Rather than looked for in epoch after epoch."""
+    """Kinds that can't fill a batch are an error, rather than looked for in epoch after epoch."""
     kinds: NDArray[np.int64] = np.arange(40) % 10
     with pytest.raises(RecipeError, match="no kind of sentence fills a batch of 8"):
         next(stream(np.ones(40, dtype=np.int64), kinds, size=8))
 
 
 @pytest.mark.parametrize("neighbours", [False, True])
-def test_a_family_stays_together(neighbours: bool) -> None:
-    """Whatever its members' own lengths and neighbourhoods, at most the end of a batch, or of `share`, parts it."""
+def test_a_group_stays_together(neighbours: bool) -> None:
+    """Groups are parted by the end of a batch or of `share` at most, whatever their members' lengths and places."""
     random = np.random.default_rng(0)
     groups = np.repeat(np.arange(400), random.integers(1, 4, size=400))
     lengths = random.integers(1, 40, size=len(groups))

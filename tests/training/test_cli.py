@@ -19,7 +19,9 @@ from tests.support import toy
 
 
 def test_the_command_trains_and_says_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From recipe file to a checkpoint in the folder of its name, scores on the way; a second time nothing is left."""
+    """A recipe file becomes a checkpoint in the folder of its name, with scores on the way; a second time nothing is
+    left to do.
+    """
     recipe = toy.write(tmp_path / "recipes")
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(cli.train, [str(recipe), "--cache", "vectors"], catch_exceptions=False)
@@ -35,7 +37,7 @@ def test_the_command_trains_and_says_what_comes_next(tmp_path: Path, monkeypatch
 
 
 def test_the_command_writes_where_it_is_told(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--out is the checkpoint's folder and stands in the next command."""
+    """The folder given by --out holds the checkpoint and stands in the next command."""
     monkeypatch.chdir(tmp_path)
     arguments = [str(folder / "recipe.toml"), "--out", "here/it/is", "--cache", str(folder / "cache")]
     result = CliRunner().invoke(cli.train, arguments, catch_exceptions=False)
@@ -82,7 +84,7 @@ def test_the_table_scores_what_the_service_computes(
 def test_it_tells_what_a_lesser_precision_costs(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
 ) -> None:
-    """Each file at each precision, and how far its embeddings are from float32's."""
+    """The table holds each file at each precision, and how far its embeddings are from float32's."""
     made = export(make_checkpoint()[1], tmp_path / "bundle")
     toy.write_pairs(tmp_path / "dev.tsv", count=25)
     asked = [word for precision in ("float32", "bf16", "int8") for word in ("--precision", precision)]

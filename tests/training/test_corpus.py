@@ -27,7 +27,7 @@ def tokenizer(tmp_path: Path) -> Tokenizer:
 
 @pytest.mark.parametrize("suffix", PACK)
 def test_every_kind_of_file_holds_the_same_sentences(tmp_path: Path, suffix: str) -> None:
-    """Packed or not, with and without a source before it, each line that isn't blank is one sentence, stripped."""
+    """Lines that aren't blank are one sentence each, stripped: packed or not, with and without a source before it."""
     file = tmp_path / f"corpus{suffix}"
     text = "wiki\tthe old man\n\n  a naïve cat \n   \nnews\t\nnews\t one\u2028bird\r\na\tb\tthe dog"
     file.write_bytes(PACK[suffix](text.encode()))
@@ -36,7 +36,7 @@ def test_every_kind_of_file_holds_the_same_sentences(tmp_path: Path, suffix: str
 
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_no_more_sentences_are_read_than_asked_for(tmp_path: Path, count: int) -> None:
-    """They come from the top; blank lines don't count."""
+    """Sentences come from the top; blank lines don't count."""
     file = tmp_path / "corpus.txt"
     file.write_text("one\n\ntwo\n\nthree\n", encoding="utf-8")
     assert read_sentences(file, count) == ["one", "two", "three"][:count]
@@ -123,7 +123,7 @@ def test_sentences_without_a_token_are_left_out(tokenizer: Tokenizer) -> None:
 
 @pytest.mark.parametrize("sentences", [[toy.NOTHING] * 3, [toy.NOTHING, "the dog"]])
 def test_fewer_than_two_sentences_with_tokens_are_refused(tokenizer: Tokenizer, sentences: list[str]) -> None:
-    """Said before a teacher embeds anything, as for a file with too few lines."""
+    """The refusal comes before a teacher embeds anything, as for a file with too few lines."""
     with pytest.raises(RecipeError, match="sentences with a token; training needs at least two"):
         tokenise([sentences], tokenizer)
 

@@ -39,7 +39,9 @@ def test_each_teacher_gives_its_own_targets(folder: Path) -> None:
 
 
 def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
-    """Its targets are absent where a batch holds one that it lacks; sentences of a kind have the same teachers."""
+    """A teacher's targets are absent where a batch holds a sentence that it lacks; sentences of a kind have the same
+    teachers.
+    """
     some = toy.teacher().model_copy(update={"sentences": 120})
     dataset = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
     assert [len(vectors) for vectors in dataset.vectors] == [120, 300]
@@ -52,7 +54,7 @@ def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
 
 
 def test_neighbourhoods_are_of_a_teacher_that_embeds_all(folder: Path) -> None:
-    """Whichever place it has in the recipe; and none where none are asked for."""
+    """The teacher may have any place in the recipe; there are no neighbourhoods where none are asked for."""
     some = toy.teacher().model_copy(update={"sentences": 120})
     dataset = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
     found = dataset.neighbourhoods(4, seed=3)
@@ -62,7 +64,7 @@ def test_neighbourhoods_are_of_a_teacher_that_embeds_all(folder: Path) -> None:
 
 
 def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
-    """As sentences of their own, each behind its original: never with the original's vector."""
+    """Copies are labelled as sentences of their own, each behind its original: never with the original's vector."""
     careful = toy.teacher(max_tokens=5)  # it reads three words, and so feels their order
     recipe = toy.recipe(corpus=corpus(scrambled=0.5), teachers=[careful])
     dataset = prepared(recipe, folder)
@@ -79,7 +81,7 @@ def test_scrambled_copies_are_labelled_by_the_teacher(folder: Path) -> None:
 
 @pytest.mark.parametrize("threshold", [None, 0.5, 0.8, 1.0])
 def test_near_matches_of_dev_sentences_are_not_learned_from(folder: Path, threshold: float | None) -> None:
-    """From both sides of the pairs; with no threshold every sentence is read."""
+    """Near duplicates of both sides of the pairs go; with no threshold every sentence is read."""
     dev = [set(sentence.split()) for seed in (1, 2) for sentence in toy.sentences(40, seed=seed)]
 
     def is_near(sentence: str) -> bool:
@@ -111,7 +113,7 @@ def test_a_bare_tokenizer_is_the_same_but_for_marks_and_cutting(tmp_path: Path) 
 
 
 def test_what_can_be_refused_is_refused_before_the_teachers_begin(tmp_path: Path) -> None:
-    """Teachers may take hours: a missing dev file and a size too large are said first."""
+    """Teachers may take hours: a missing dev file and a sentence that can't be read are refused first."""
     folder = toy.write(tmp_path / "toy").parent
     (folder / "dev.tsv").write_text("1\ta cat\t\u200b\n2\ta dog\ta bird\n")
     with pytest.raises(RecipeError, match=r"dev\.tsv:1: a sentence holds nothing"):

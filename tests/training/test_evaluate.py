@@ -13,7 +13,7 @@ from bothends_training.evaluate import Pairs, PairsError, read_pairs, spearman
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(5, 60))
 def test_spearman_is_scipys_over_cosines(seed: int, count: int) -> None:
-    """× 100, over cosines and not dot products, with ties among the scores and among the cosines."""
+    """Spearman is × 100, over cosines and not dot products, with ties among the scores and among the cosines."""
     chance = np.random.default_rng(seed)
     scores = chance.integers(0, 4, size=count) / 2
     scores[:2] = 0.0, 1.5  # at least two ranks: a constant has no correlation
@@ -39,7 +39,7 @@ def test_spearman_of_a_perfect_and_an_inverted_ranking() -> None:
 
 
 def test_a_zero_vector_is_like_nothing() -> None:
-    """Its cosine counts as 0, between like and opposite, and never as NaN."""
+    """A zero vector's cosine counts as 0, between like and opposite, and never as NaN."""
     first = np.array([[1, 0], [1, 0], [1, 0]], dtype=np.float32)
     second = np.array([[1, 0], [0, 0], [-1, 0]], dtype=np.float32)
     assert spearman([2.0, 1.0, 0.0], first, second) == pytest.approx(100)
@@ -89,7 +89,7 @@ def test_fewer_than_two_pairs_are_refused(tmp_path: Path, text: str, held: int) 
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Missing, a folder, or no UTF-8: one line that names it."""
+    """A file that is missing, a folder, or no UTF-8 is named in one line."""
     (tmp_path / "latin1.tsv").write_bytes("1.0\tun café\tun thé\n".encode("latin-1"))
     for file in (tmp_path / "nowhere.tsv", tmp_path, tmp_path / "latin1.tsv"):
         with pytest.raises(PairsError) as refused:

@@ -10,7 +10,7 @@ from bothends_training.vectors import Vectors
 
 
 def crowds(count: int, members: int) -> tuple[Vectors, NDArray[np.int64]]:
-    """Unit vectors around `count` directions, shuffled, and whose crowd each is of."""
+    """Return unit vectors around `count` directions, shuffled, and the crowd that each is of."""
     random = np.random.default_rng(0)
     crowd = random.permutation(np.repeat(np.arange(count), members))
     vectors = np.eye(count, 12)[crowd] + 0.1 * random.standard_normal((len(crowd), 12))
@@ -35,7 +35,7 @@ def test_those_that_point_the_same_way_are_together() -> None:
 
 
 def test_each_vector_is_where_its_like_are() -> None:
-    """After the rounds every vector is nearest to the mean direction of its own neighbourhood, but for a few."""
+    """Every vector is nearest to the mean direction of its own neighbourhood after the rounds, but for a few."""
     random = np.random.default_rng(1)
     unit = random.standard_normal((150, 12))
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)

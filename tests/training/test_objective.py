@@ -68,7 +68,7 @@ def test_imitation_by_hand(absent: int | None) -> None:
 
 @pytest.mark.parametrize("absent", [None, 0, 1])
 def test_relation_by_hand(absent: int | None) -> None:
-    """To the mean of the present teachers' similarities, the diagonal left out."""
+    """Rows are held to the mean of the present teachers' similarities, the diagonal left out."""
     plan = NOTHING.model_copy(update={"relation_weight": 3.0, "relation_temperature": 0.5})
     found = targets()
     if absent is not None:
@@ -78,7 +78,7 @@ def test_relation_by_hand(absent: int | None) -> None:
 
 
 def test_contrast_by_hand() -> None:
-    """Of all teacher vectors in the batch, each sentence's mapped vector should be nearest to its own."""
+    """A sentence's mapped vector should be nearest to its own of all teacher vectors in the batch."""
     plan = NOTHING.model_copy(update={"contrast_weight": 0.5, "contrast_temperature": 0.2})
     made, found = objective(plan), targets()
     losses = []

@@ -1,4 +1,4 @@
-"""Dense batches against packed ones: the same states, the same gradients, whatever stands in the padding."""
+"""Padded batches against packed ones: the same states, the same gradients, whatever stands in the padding."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def packed(lstm: nn.LSTM, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Te
 
 
 def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
-    """Forward and backward half, each by itself, and the mean; padding is as random as the rest."""
+    """The forward half, the backward half and the mean each agree; padding is as random as the rest."""
     vectors = torch.randn(12, 5, 8)
     states = PaddedLSTM(lstm)(vectors, LENGTHS)
     embedding, mean = packed(lstm, vectors)
@@ -35,7 +35,7 @@ def test_the_states_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
 
 
 def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
-    """Of every parameter of the LSTM itself, and of the token vectors: none of what stands in the padding."""
+    """Gradients of every parameter of the LSTM itself and of the token vectors agree; padding has none."""
     found = []
     for read in (lambda given: tuple(PaddedLSTM(lstm)(given, LENGTHS)), lambda given: packed(lstm, given)):
         torch.manual_seed(0)
@@ -50,7 +50,7 @@ def test_the_gradients_are_those_of_a_packed_batch(lstm: nn.LSTM) -> None:
 
 
 def test_it_follows_the_lstm_as_that_learns(lstm: nn.LSTM) -> None:
-    """It holds no copy: what an optimiser or a loaded state writes into the LSTM is read."""
+    """The padded LSTM holds no copy: what an optimiser or a loaded state writes into the LSTM is read."""
     dense, vectors = PaddedLSTM(lstm), torch.randn(12, 5, 8)
     torch.manual_seed(9)
     lstm.load_state_dict(nn.LSTM(8, 6, lstm.num_layers, bidirectional=True).state_dict())
@@ -58,7 +58,7 @@ def test_it_follows_the_lstm_as_that_learns(lstm: nn.LSTM) -> None:
 
 
 def test_bfloat16_stays_close(lstm: nn.LSTM) -> None:
-    """Under autocast the LSTM computes in bfloat16, whose numbers have eight significant bits."""
+    """The LSTM computes in bfloat16 under autocast, whose numbers have eight significant bits."""
     vectors = torch.randn(12, 5, 8)
     with torch.autocast("cpu", torch.bfloat16):
         states = PaddedLSTM(lstm)(vectors, LENGTHS)

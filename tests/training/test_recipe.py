@@ -45,7 +45,7 @@ def test_the_default_recipe_parses() -> None:
 
 
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
-    """What the file says is kept, and what it leaves out has its default."""
+    """Values of the file are kept, and what it leaves out has its default."""
     file = tmp_path / "recipe.toml"
     file.write_text(toy.RECIPE, encoding="utf-8")
     read = recipe.read(file)
@@ -87,14 +87,14 @@ def test_some_teacher_embeds_every_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("nested", [[4, 16], [8, 4], [4, 4]])
 def test_nested_sizes_go_up_and_are_smaller_than_the_embedding(tmp_path: Path, nested: list[int]) -> None:
-    """All of it is held to the teachers anyway."""
+    """The whole embedding is held to the teachers anyway, so a nested size is smaller."""
     loss = f"[loss]\nnested = {nested}\n[optimisation]"
     expected = "loss.nested: sizes go up and stay below the embedding's 16"
     assert expected in refusal(changed(tmp_path, "[optimisation]", loss))
 
 
 def test_a_recipe_without_teachers_is_refused(tmp_path: Path) -> None:
-    """There is nothing to learn from without a teacher."""
+    """A student without a teacher has nothing to learn from."""
     top, _, rest = toy.RECIPE.partition("[[teachers]]")
     file = tmp_path / "alone.toml"
     file.write_text("teachers = []\n" + top + rest[rest.index("[student]") :], encoding="utf-8")
@@ -116,7 +116,7 @@ def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_key_is_documented() -> None:
-    """In the table of docs/training.md, under its section, with its own default; and no other."""
+    """Each key stands in the table of docs/training.md, under its section, with its own default; and no other does."""
     lines = (DOCS / "training.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines if line.startswith("|")]
     documented: dict[str, dict[str, str]] = {}
@@ -157,7 +157,7 @@ def test_every_name_that_a_recipe_takes_is_one_that_a_checkpoint_takes() -> None
 
 
 def test_a_path_is_relative_to_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the command was given doesn't matter."""
+    """The folder in which the command was given doesn't matter."""
     (tmp_path / "model.onnx").touch()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -168,7 +168,7 @@ def test_a_path_is_relative_to_the_recipe(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_path_in_a_package_is_found_where_it_is_installed(tmp_path: Path) -> None:
-    """With `package`, the recipe's folder plays no part."""
+    """The recipe's folder plays no part where there is a `package`."""
     found = Resource(package="pytest", path="pytest/__init__.py").locate(tmp_path, tmp_path)
     assert found.read_bytes() == Path(pytest.__file__).read_bytes()
 
@@ -200,13 +200,15 @@ def test_the_packages_of_the_default_recipe_are_those_that_the_extra_installs() 
 
 
 def test_a_resource_has_one_base() -> None:
-    """Parts each have their own package."""
+    """Packages belong to each part, so that a resource has parts or a package."""
     with pytest.raises(ValidationError, match="not in both"):
         Resource(path="model", package="pytest", parts=(Resource(path="part"),))
 
 
 def test_the_learning_rate_at_its_ends() -> None:
-    """A straight line up over the warm-up, its last step at the top, then half a cosine down to the final rate."""
+    """The rate is a straight line up over the warm-up, its last step at the top, then half a cosine down to the final
+    rate.
+    """
     recipe = toy.recipe(steps=110, warmup_steps=10, learning_rate=1e-2, final_learning_rate=1e-4)
     rates = [recipe.optimisation.learning_rate_at(step) for step in range(111)]
     assert rates[0] == pytest.approx(1e-3)
@@ -221,7 +223,7 @@ def test_the_learning_rate_at_its_ends() -> None:
     ("steps", "warmup_steps", "first", "last"), [(50, 0, 1.0, 1.0), (5, 10, 0.1, 0.5), (4, 4, 0.25, 1)]
 )
 def test_the_learning_rate_of_odd_plans(steps: int, warmup_steps: int, first: float, last: float) -> None:
-    """No warm-up begins at the top; a plan that ends within its warm-up never gets there."""
+    """A plan without warm-up begins at the top; one that ends within its warm-up never gets there."""
     recipe = toy.recipe(steps=steps, warmup_steps=warmup_steps, learning_rate=1.0, final_learning_rate=1e-3)
     assert recipe.optimisation.learning_rate_at(0) == pytest.approx(first)
     end_of_warmup = max(0, warmup_steps - 1) if warmup_steps < steps else steps - 1

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def test_a_student_begins_with_its_teachers_words(folder: Path) -> None:
-    """Its table is the teachers' view of each token, weighted by how often the corpus holds it."""
+    """The student's table is the teachers' view of each token, weighted by how often the corpus holds it."""
     recipe = toy.recipe(student={**toy.recipe().student.model_dump(), "token_norm": 2.5})
     dataset = prepare(recipe, folder, folder / "cache", Progress())
     begun = begin(recipe, folder, folder / "cache", dataset, CPU)
@@ -56,7 +56,7 @@ def test_a_student_begins_by_remembering(folder: Path, layers: int) -> None:
 def test_the_average_of_weights_is_scored_and_exported(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After each step it moves to the new weights by 1 − decay, by more at first; the steps never feel it."""
+    """The average moves to the new weights by 1 − decay after each step, by more at first; the steps don't use it."""
     plain, averaged, scored = tmp_path / "plain", tmp_path / "averaged", list[Encoder]()
     run(toy.recipe(), folder, plain)
     expected: dict[str, torch.Tensor] = {}

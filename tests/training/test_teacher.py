@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def mean_vectors(table: NDArray[np.float32], sentences: list[str], *, limit: int = 128) -> NDArray[np.float32]:
-    """What the toy ONNX teacher computes, by numpy from its tokenizer's ids, one sentence at a time."""
+    """Return what the toy ONNX teacher computes, by numpy from its tokenizer's ids, one sentence at a time."""
     tokenizer = tokenizers.Tokenizer.from_str(toy.tokenizer())
     tokenizer.no_padding()
     tokenizer.enable_truncation(limit)
@@ -48,7 +48,7 @@ def test_a_teacher_reads_up_to_its_own_limit(folder: Path) -> None:
 
 
 def test_a_transformer_is_the_mean_of_its_last_states(folder: Path) -> None:
-    """A folder of the transformers library, masked mean over tokens; bfloat16 moves its vectors but little."""
+    """A folder of the transformers library gives the masked mean over tokens; bfloat16 moves its vectors but little."""
     import torch
     from transformers import BertModel
 
@@ -77,7 +77,7 @@ def test_an_output_that_the_graph_lacks_is_named(folder: Path, output: str | Non
 
 
 def test_a_model_that_is_not_there_is_named(folder: Path) -> None:
-    """As every file that a recipe names."""
+    """A missing model is named, as every file that a recipe names."""
     with pytest.raises(RecipeError, match=r"owl\.onnx is missing"):
         Teacher(toy.teacher("owl.onnx"), folder, folder / "cache")
 
@@ -88,7 +88,9 @@ def token_vectors() -> NDArray[np.float32]:
 
 
 def test_token_embeddings_are_the_principal_directions() -> None:
-    """Centred and turned: all directions keep the distances between tokens, fewer keep the most of their spread."""
+    """Vectors are centred and turned: all directions keep the distances between tokens, fewer keep the most of their
+    spread.
+    """
     vectors, unseen = token_vectors(), np.zeros(50)
     whole = token_embeddings(vectors, unseen, size=10, norm=3, frequency_scale=1e-3)
     assert (whole.shape, whole.dtype) == ((50, 10), np.float32)
@@ -113,7 +115,7 @@ def test_frequent_tokens_weigh_less() -> None:
 
 
 def test_token_embeddings_cannot_be_wider_than_the_teachers() -> None:
-    """There are no more directions than numbers: the recipe's key is named."""
+    """Directions are no more than numbers: the recipe's key is named."""
     with pytest.raises(RecipeError, match="embedding_size 11 exceeds the 10 numbers"):
         token_embeddings(token_vectors(), np.zeros(50), size=11, norm=1, frequency_scale=1e-3)
 
@@ -127,7 +129,7 @@ def test_another_tokenizer_is_another_teacher(folder: Path) -> None:
 
 
 def test_a_broken_file_is_one_error_that_names_it(folder: Path) -> None:
-    """Whatever the libraries raise."""
+    """Errors of any kind that the libraries raise become one that names the file."""
     (folder / "parrot.onnx").write_bytes(b"no graph")
     with pytest.raises(RecipeError, match=r"the teacher parrot can't be loaded from .*parrot\.onnx"):
         Teacher(toy.teacher(), folder, folder / "cache")

@@ -28,7 +28,7 @@ EVERYTHING: dict[str, Any] = {
     "average_decay": 0.5,
     "precision": "bfloat16",
 }
-"""Every option that a recipe has, at once."""
+"""A recipe's options, all at once."""
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ EVERYTHING: dict[str, Any] = {
     ids=["float32", "bfloat16", "everything"],
 )
 def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any]) -> None:
-    """Its loss falls well below that of the same student on the same batches at a learning rate of nothing."""
+    """The loss falls well below that of the same student on the same batches at a learning rate of nothing."""
     plan = {"steps": 120, "evaluate_every": 30, "token_dropout": 0.1, **options}
     taught = run(toy.recipe(**plan), folder, tmp_path / "taught")
     untrained = run(toy.recipe(**plan, learning_rate=1e-12, final_learning_rate=1e-12), folder, tmp_path / "untrained")
@@ -47,7 +47,7 @@ def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any
 
 
 def test_token_vectors_are_dropped_while_it_learns(folder: Path, tmp_path: Path) -> None:
-    """The recipe's dropout is felt in the loss of the very first step, whose student and batch are the same."""
+    """The recipe's dropout changes the loss of the very first step, whose student and batch are the same."""
     (without,) = run(toy.recipe(steps=1, token_dropout=0.0), folder, tmp_path / "without")
     (dropped,) = run(toy.recipe(steps=1, token_dropout=0.3), folder, tmp_path / "dropped")
     assert dropped["loss"] != without["loss"]
@@ -61,7 +61,7 @@ def test_two_runs_make_the_same_weights(folder: Path, uninterrupted: Path, tmp_p
 
 
 def test_another_seed_makes_other_weights(folder: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    """Or else the test before would say little."""
+    """A seed that changed nothing would leave the test before without meaning."""
     run(toy.recipe(seed=8), folder, tmp_path)
     assert not torch.equal(
         state(tmp_path)["encoder"]["lstm.weight_hh_l0"], state(uninterrupted)["encoder"]["lstm.weight_hh_l0"]
@@ -87,7 +87,7 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     number: int,
     left_at: int | None,
 ) -> None:
-    """Wherever it stopped, the same command goes on from its last save, to the same bits, dropout and all."""
+    """The same command goes on from the last save wherever the run stopped, to the same bits, dropout and all."""
     recipe = toy.recipe()
     assert recipe.optimisation.token_dropout > 0
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -145,7 +145,9 @@ def test_the_run_of_another_recipe_is_not_overwritten(folder: Path, tmp_path: Pa
 
 
 def test_the_checkpoint_is_one_that_export_reads(folder: Path, uninterrupted: Path) -> None:
-    """The trained weights, the table rounded to float16, the tokenizer without a transformer's marks, and its story."""
+    """The checkpoint holds the trained weights, the table rounded to float16, the tokenizer without marks, and the
+    run's story.
+    """
     loaded = checkpoint.load(uninterrupted)
     assert loaded.table_dtype == torch.float16
     assert (loaded.config.name, loaded.config.version, loaded.config.max_tokens) == ("toy", "1", 256)
@@ -164,14 +166,16 @@ def test_the_checkpoint_is_one_that_export_reads(folder: Path, uninterrupted: Pa
 
 @pytest.mark.parametrize("table_dtype", ["float32", "float16"])
 def test_the_table_is_stored_as_the_recipe_says(folder: Path, tmp_path: Path, table_dtype: str) -> None:
-    """Half the size where float16 is asked for, every bit where float32 is."""
+    """The table takes half the size where float16 is asked for, and keeps every bit where float32 is."""
     student = {**toy.recipe().student.model_dump(), "table_dtype": table_dtype}
     run(toy.recipe(student=student, steps=1), folder, tmp_path)
     assert checkpoint.load(tmp_path).table_dtype == getattr(torch, table_dtype)
 
 
 def test_the_history_holds_the_spearman_of_the_encoder(folder: Path, uninterrupted: Path) -> None:
-    """One entry an evaluation; the last one's score is that of the final weights, sentence by sentence, by scipy."""
+    """The history has one entry an evaluation; the last score is that of the final weights, sentence by sentence, by
+    scipy.
+    """
     trained = state(uninterrupted)
     assert [set(entry) for entry in trained["history"]] == [{"step", "loss", "dev"}] * 5
     assert [entry["step"] for entry in trained["history"]] == [4, 8, 12, 16, 20]
@@ -194,7 +198,7 @@ def test_the_history_holds_the_spearman_of_the_encoder(folder: Path, uninterrupt
 
 
 def test_a_run_without_dev_files_has_a_history_too(folder: Path, tmp_path: Path) -> None:
-    """Steps and losses, and an entry at the end even where no evaluation falls on it."""
+    """The history holds steps and losses, and an entry at the end even where no evaluation falls on it."""
     history = run(toy.recipe(dev=[], steps=6), folder, tmp_path)
     assert [set(entry) for entry in history] == [{"step", "loss"}] * 2
     assert [entry["step"] for entry in history] == [4, 6]
@@ -202,7 +206,7 @@ def test_a_run_without_dev_files_has_a_history_too(folder: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("missing", ["corpus.txt", "tokenizer.json", "parrot.onnx", "dev.tsv"])
 def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
-    """Whichever of the recipe's files it is, nothing is trained."""
+    """A missing file of the recipe's is named, and nothing is trained."""
     toy.write(tmp_path)
     (tmp_path / missing).unlink()
     with pytest.raises((RecipeError, PairsError), match=missing):
@@ -229,7 +233,7 @@ def test_other_sentences_under_the_same_recipe_are_refused(tmp_path: Path) -> No
 def test_a_resumed_run_asks_no_teacher_for_the_vocabulary(
     folder: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the saved state replaces isn't computed again; with large teachers that takes minutes."""
+    """A resumed run doesn't compute again what the saved state replaces; with large teachers that takes minutes."""
     with pytest.MonkeyPatch.context() as killing:
         kill_in_step(11, killing)
         with pytest.raises(Kill):

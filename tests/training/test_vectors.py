@@ -21,14 +21,14 @@ cached_vectors = partial(vectors.cached_vectors, chunk=CHUNK)
 
 
 def assert_right(found: vectors.Vectors, sentences: Sequence[str], parrot: Parrot) -> None:
-    """Every sentence's vector is its own."""
+    """Check that every sentence's vector is its own."""
     assert len(found) == len(sentences)
     assert found[:].dtype == np.float32
     np.testing.assert_array_equal(found[:], [parrot.of(sentence) for sentence in sentences])
 
 
 def test_vectors_are_the_teachers_in_the_order_asked(tmp_path: Path) -> None:
-    """Chunk by chunk, each reported as done; rows are found by their numbers."""
+    """Vectors come chunk by chunk, each reported as done; rows are found by their numbers."""
     parrot, reported = Parrot(), list[int]()
     found = cached_vectors(parrot, SENTENCES, tmp_path, reported.append)
     assert_right(found, SENTENCES, parrot)
@@ -54,7 +54,7 @@ def test_a_sentence_is_embedded_once_for_all_corpora(tmp_path: Path) -> None:
 
 
 def test_a_sentence_that_comes_twice_is_embedded_once(tmp_path: Path) -> None:
-    """Both places have its vector."""
+    """Places that hold the same sentence have its one vector."""
     parrot = Parrot()
     twice = ["one", "two", "one", "three", "two"]
     assert_right(cached_vectors(parrot, twice, tmp_path), twice, parrot)
@@ -62,7 +62,7 @@ def test_a_sentence_that_comes_twice_is_embedded_once(tmp_path: Path) -> None:
 
 
 def test_another_teacher_has_vectors_of_its_own(tmp_path: Path) -> None:
-    """Of the same name and asked for the same sentences, but with other weights."""
+    """A teacher of the same name, asked for the same sentences, but with other weights shares nothing."""
     cached_vectors(Parrot(), SENTENCES, tmp_path)
     other = Parrot("parrot of other weights")
     cached_vectors(other, SENTENCES, tmp_path)
@@ -74,7 +74,7 @@ def test_another_teacher_has_vectors_of_its_own(tmp_path: Path) -> None:
     [("in a chunk", 0), ("in a chunk", 3), ("after its vectors", 0), ("after its vectors", 3), ("after its hashes", 1)],
 )
 def test_a_killed_run_goes_on_after_its_last_whole_chunk(tmp_path: Path, between: str, whole: int) -> None:
-    """SIGKILL, at each place that matters: what a process wrote before is kept, and no more than a chunk is lost."""
+    """A SIGKILL at each place that matters loses no more than a chunk: what the process wrote before is kept."""
     calls = 2 * whole + (between == "after its vectors")
     script = f"""
 import os, signal
@@ -109,7 +109,7 @@ cached_vectors(Doomed(), SENTENCES, Path({str(tmp_path)!r}), chunk=CHUNK)
     ("file", "change"), [("sentences.u64", 3), ("vectors.f16", 7), ("sentences.u64", -3), ("vectors.f16", -7)]
 )
 def test_a_torn_row_is_dropped(tmp_path: Path, file: str, change: int) -> None:
-    """Where a power cut left bytes too few or too many in either file, only the row that they are of is lost."""
+    """A power cut that left bytes too few or too many in either file loses only the row that they are of."""
     parrot = Parrot()
     cached_vectors(parrot, SENTENCES, tmp_path)
     torn = next(tmp_path.iterdir()) / file
@@ -123,7 +123,7 @@ def test_a_torn_row_is_dropped(tmp_path: Path, file: str, change: int) -> None:
 
 
 def test_one_process_at_a_time_fills_a_teachers_folder(tmp_path: Path) -> None:
-    """Two would write into each other's rows. Whoever finds all that it asks for waits for nobody."""
+    """Processes would write into each other's rows. One that finds all that it asks for waits for no other."""
     holding: list[bool] = []
 
     class Watched(Parrot):

@@ -1,4 +1,4 @@
-"""Where a student begins: at another encoder's weights, from a checkpoint or from a bundle."""
+"""The weights that a student begins with: another encoder's, from a checkpoint or from a bundle."""
 
 import json
 from pathlib import Path
@@ -17,13 +17,13 @@ from tests.support import toy
 
 @pytest.fixture(scope="module", autouse=True)
 def exported(folder: Path, uninterrupted: Path) -> None:
-    """Beside the checkpoint of a run, `before`, its bundle, `bundle`."""
+    """Write the run's bundle, `bundle`, beside its checkpoint, `before`."""
     export(checkpoint.load(uninterrupted), folder / "bundle")
 
 
 @pytest.mark.parametrize("path", ["before", "bundle"])
 def test_a_student_begins_with_the_weights_of_another(folder: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them, from either kind of folder; no teacher is asked for the vocabulary."""
+    """The student has all the other's weights, from either kind of folder; no teacher is asked for its words."""
     recipe = toy.recipe(start={"path": path}, average_decay=0.9)
     dataset = prepare(recipe, folder, folder / "cache", Progress())
     monkeypatch.setattr(student, "initial_token_embeddings", lambda *_: pytest.fail("a teacher was asked"))
@@ -34,7 +34,9 @@ def test_a_student_begins_with_the_weights_of_another(folder: Path, path: str, m
 
 
 def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
-    """Its first loss is below that of a student who begins with words alone: what 20 steps taught isn't lost."""
+    """The first loss is below that of a student that begins with token embeddings alone: what 20 steps taught isn't
+    lost.
+    """
     plan = {"steps": 1, "token_dropout": 0.0, "loss": {"imitation_weight": 0.0}}  # whose linear maps begin anew
     (cold,) = train.train(toy.recipe(**plan), folder, tmp_path / "cold", folder / "cache", Progress())
     (warm,) = train.train(
@@ -44,7 +46,7 @@ def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
 
 
 def test_other_sizes_are_refused(folder: Path, tmp_path: Path) -> None:
-    """Both are said."""
+    """The message names both sizes."""
     recipe = toy.recipe(start={"path": "before"}, student={**toy.recipe().student.model_dump(), "hidden_size": 9})
     with pytest.raises(RecipeError, match=r"before has other sizes \(.*hidden_size=8.*hidden_size=9"):
         train.train(recipe, folder, tmp_path / "out", folder / "cache", Progress())

@@ -1,1 +1,1 @@
-"""From sentences and a teacher's vectors to a checkpoint that bothends_export understands."""
+"""Sentences and a teacher's vectors to a checkpoint that bothends_export understands."""

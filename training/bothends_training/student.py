@@ -49,7 +49,7 @@ class Run:
         return cast(Encoder, self.average.module) if self.average else self.encoder
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on as if never interrupted."""
+        """Return the state that a run needs to go on as if never interrupted."""
         return {
             "encoder": self.encoder.state_dict(),
             "average": self.average.state_dict() if self.average else None,

@@ -24,7 +24,7 @@ _POINTS = 180
 
 
 class Prometheus:
-    """Asks it as Grafana would, over the `minutes` until `stop`, in Unix time."""
+    """A Prometheus that is asked as Grafana would, over the `minutes` until `stop`, in Unix time."""
 
     def __init__(self, url: str, minutes: float, stop: float) -> None:
         self._url = url
@@ -42,7 +42,7 @@ class Prometheus:
             self._variables[variable["name"]] = "|".join(values)
 
     def find(self, target: dict[str, Any]) -> dict[str, Any]:
-        """A target's legend and its series, each a list of times and values."""
+        """Return a target's legend and its series, each a list of times and values."""
         query = {"query": self._fill(target["expr"])}
         if target.get("instant"):
             series = self._get("query", query | {"time": self.stop})["result"]
@@ -84,7 +84,7 @@ def bundle(folder: Path) -> None:
 
 
 def photograph(folder: Path, dashboard: dict[str, Any], prometheus: Prometheus, image: Path) -> None:
-    """Ask what the dashboard asks, and draw what comes back."""
+    """Ask what the dashboard asks, and draw the answer."""
     prometheus.choose(dashboard["templating"]["list"])
     found = {panel["id"]: [prometheus.find(target) for target in panel["targets"]] for panel in dashboard["panels"]}
     picture = {"dashboard": dashboard, "found": found, "start": prometheus.start * 1000, "stop": prometheus.stop * 1000}
