@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bothends.engines.select import PlacedEngine
+from bothends.server.inbound import Outbox
 from tests.support.engines import SERVES, Clock
 
 HELD_S = 100
@@ -33,3 +34,18 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("bothends.server.slow_callers.monotonic", clock)
     return clock
+
+
+@pytest.fixture
+def outbox_waits(monkeypatch: pytest.MonkeyPatch) -> list[Outbox]:
+    """Outboxes that a stopping server has begun to wait for. What it doesn't wait for is lost at once."""
+    waits, wait = list[Outbox](), Outbox.wait
+
+    def waiting(outbox: Outbox, timeout_s: float) -> bool:
+        waits.append(outbox)
+        return wait(outbox, timeout_s)
+
+    monkeypatch.setattr(Outbox, "wait", waiting)
+    monkeypatch.setattr("bothends.server.server.LAST_BYTES_S", 0.0)
+    monkeypatch.setattr("bothends.server.http.server.LAST_BYTES_S", 0)
+    return waits
