@@ -129,6 +129,7 @@ def test_tritonclient_raises_what_went_wrong(shared: Running) -> None:
         assert text in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", lines("perf_analyzer"))
 def test_perf_analyzer_measures(shared: Running, tmp_path: Path, line: str) -> None:
     """As the document has it: it ends well, and what it says to have sent has been answered."""
@@ -147,6 +148,7 @@ def test_perf_analyzer_measures(shared: Running, tmp_path: Path, line: str) -> N
         assert all(float(row["Inferences/Second"]) > 0 for row in csv.DictReader(rows))
 
 
+@pytest.mark.slow
 def test_perf_analyzer_shows_a_key_or_fails(guarded: Running, key: tuple[str, Path]) -> None:
     """Without one it ends with our line; so it does for a model that isn't served."""
     header = ("-H", f"authorization:Bearer {key[0]}")

@@ -11,7 +11,6 @@ import jsonschema
 import numpy as np
 import orjson
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bothends.client.sync import Client
 from bothends.embeddings import Embeddings
@@ -156,16 +155,12 @@ def test_models(http: httpx.Client, english: Bundle, server: Server) -> None:
 
 
 def test_openapi(http: httpx.Client) -> None:
-    """A valid document, which answers and errors follow."""
+    """Answers and errors follow the document, and each of its paths is there."""
     document = http.get("/openapi.json").json()
-    OpenAPIV31SpecValidator(document).validate()
 
     def check(name: str, instance: object) -> None:
         jsonschema.validate(instance, {"$ref": f"#/components/schemas/{name}", "components": document["components"]})
 
-    check("EmbeddingRequest", {"model": "english", "input": [[1, 2], [3]], "dimensions": 64})
-    with pytest.raises(jsonschema.ValidationError):
-        check("EmbeddingRequest", {"model": "english", "input": [1], "n": 1})
     for encoding in ("float", "base64"):
         check("EmbeddingResponse", embeddings(http, SENTENCES, encoding_format=encoding))
     check("ModelList", http.get("/v1/models").json())

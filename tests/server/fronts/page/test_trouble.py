@@ -86,6 +86,7 @@ def test_a_model_that_cant_be_explained_is_compared(
         opened.sees("#state", "serving")
 
 
+@pytest.mark.slow
 def test_it_goes_on_when_the_server_comes_back(visit: Callable[..., Visit]) -> None:
     """A server that is killed is missed, what was asked for meanwhile is done once there is one again."""
     running = start()
