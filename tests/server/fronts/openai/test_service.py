@@ -133,7 +133,7 @@ def test_json_keeps_every_bit_of_a_float32() -> None:
     numbers = bits.view(np.float32)
     numbers = numbers[np.isfinite(numbers)]
     found = Embeddings(numbers[None, :], [1], [False], "1")
-    body = orjson.loads(openai._write("m", "float", found))
+    body = orjson.loads(openai.write("m", "float", found))
     assert np.array_equal(np.array(body["data"][0]["embedding"], np.float64).astype(np.float32), numbers)
 
 
