@@ -73,7 +73,7 @@ def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str)
     ],
 )
 def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, costs: bool) -> None:
-    """And nothing is in progress any more, whichever."""
+    """The sentences aren't in progress any more, whichever error it was."""
     account = Account("a", Quota(sentences_per_s=1), clock=lambda: 0.0)
     context = CallContext(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
     context.charge(10)

@@ -1,4 +1,4 @@
-"""What surrounds a call: counted once, out of the gate once, whatever happens to it and in what order."""
+"""Calls on their way to a method: refused or let in, counted once, out of the gate once."""
 
 import time
 
@@ -45,7 +45,7 @@ def test_a_call_that_cannot_be_counted_keeps_no_place(caplog: pytest.LogCaptureF
 
 
 def test_a_method_is_counted_from_the_start() -> None:
-    """Its series are there, at zero, as soon as it has a handler: a rate would miss a first error."""
+    """A method's series are there, at zero, as soon as it has a handler: a rate would miss a first error."""
     room = Room(lambda request, context: None)
     for code in ("OK", "INTERNAL"):
         labels = {"method": "Embed", "code": code}
@@ -85,7 +85,7 @@ def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | 
 
 
 def test_a_refusal_at_the_door_is_counted_too() -> None:
-    """Before the request is read, for want of time or of room."""
+    """A call may be refused before its request is read, for want of time or of room."""
     room = Room(lambda request, context: None)
     room.call(deadline=time.monotonic() - 1)
     room.call()
@@ -100,7 +100,7 @@ def test_bytes_that_are_no_request_reach_no_method() -> None:
 
 
 def test_a_full_room_refuses_and_stays_full() -> None:
-    """Who is refused doesn't take a place out with him."""
+    """A call that is refused takes no place out with it."""
     answers: list[CallContext] = []
     room = Room(lambda request, context: answers.append(context))
     room.call()
@@ -125,7 +125,7 @@ def test_who_is_refused_is_not_read() -> None:
 
 @pytest.mark.parametrize(("lag_s", "wait_s"), [(30.0, 0.0), (0.0, 30.0), (15.0, 15.0)])
 def test_who_would_wait_too_much_of_his_time_is_refused(lag_s: float, wait_s: float) -> None:
-    """In line or for the engine; unread, without taking a place, and told when to come again."""
+    """The wait is in line or for the engine; the call is unread, takes no place, and learns when to come again."""
     room = Room(lambda request, context: context.send(b""))
     room.wait_s = wait_s
     late = HandHeldCall(lag_s=lag_s, deadline=time.monotonic() + 100)

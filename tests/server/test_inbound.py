@@ -28,7 +28,7 @@ def test_it_waits_for_the_last_response() -> None:
 
 
 def test_a_response_that_never_leaves_is_reported() -> None:
-    """After the bound, with False; nothing on its way is True at once."""
+    """The wait ends after its bound, with False; nothing on its way is True at once."""
     outbox = Outbox()
     assert outbox.wait(0)
     outbox.put()

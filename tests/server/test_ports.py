@@ -39,7 +39,7 @@ def test_what_is_open_to_others_is_told(bound_to: str, settings: dict[str, objec
 
 
 def test_a_start_warns(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
-    """Of the address that a container is published at; a start on loopback alone says nothing."""
+    """The address that a container is published at counts; a start on loopback alone says nothing."""
     for published_at, lines in (("0.0.0.0", 2), (None, 0)):  # noqa: S104
         caplog.clear()
         with serving(toy_bundle, published_at=published_at):

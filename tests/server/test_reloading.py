@@ -37,7 +37,7 @@ def test_a_change_is_seen_by_the_one_who_asks(file: Path) -> None:
 
 
 def test_a_broken_change_is_logged_once_and_not_used(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Nor is a file that is gone; the next good one is."""
+    """A file that is gone isn't used either; the next good one is."""
     caplog.set_level(logging.ERROR)
     known = reading(file, every_s=AT_ONCE_S)
     put(file, b"broken")

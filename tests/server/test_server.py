@@ -49,7 +49,7 @@ def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -
 
 
 def test_a_taken_port_is_said_before_the_model_is_read(server: Server, tmp_path: Path) -> None:
-    """Even where the bundle is missing too: ports are bound first."""
+    """Ports are bound first: the bundle may be missing too."""
     for taken in ({"port": server.port, "http_port": 0}, {"port": 0, "http_port": server.http_port}):
         with pytest.raises(StartupError, match="Address already in use"):
             Server(Settings(bundle=tmp_path / "nowhere", **taken)).start()

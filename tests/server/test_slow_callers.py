@@ -24,7 +24,7 @@ def waiting(patience: Clock) -> SlowCallers:
 
 
 def test_a_caller_has_its_time(waiting: SlowCallers, patience: Clock) -> None:
-    """To the second it gives way to no other, and fails once it does."""
+    """A caller gives way to no other before, and fails once it does."""
     caller = Caller()
     waiting.add(caller, LATE)
     patience.now = 9.9

@@ -11,7 +11,7 @@ TIMEOUT_S = 10
 
 
 def test_each_is_done_when_it_is_due() -> None:
-    """The soonest first, in whatever order they were asked for, and none too early."""
+    """The soonest act is first, in whatever order they were asked for, and none is too early."""
     timer, done, over = Timer("test"), list[tuple[str, float]](), threading.Event()
     started = time.monotonic()
     for name, seconds in (("last", 0.2), ("first", 0.0), ("second", 0.1)):
@@ -31,7 +31,7 @@ def test_what_is_asked_for_by_an_act_is_done() -> None:
 
 
 def test_an_act_that_raises_costs_itself_only(caplog: pytest.LogCaptureFixture) -> None:
-    """What is due later is done; the log names the error's type, and nothing of its text."""
+    """Acts that are due later are run; the log names the error's type, and nothing of its text."""
 
     def stumble() -> None:
         raise KeyError("my secret sentence")
@@ -46,7 +46,7 @@ def test_an_act_that_raises_costs_itself_only(caplog: pytest.LogCaptureFixture) 
 
 
 def test_nothing_is_done_after_the_end() -> None:
-    """What is due in an hour holds nothing up."""
+    """An act that is due in an hour holds nothing up."""
     before = set(threading.enumerate())
     timer, done = Timer("test"), list[None]()
     timer.later(3600, lambda: done.append(None))

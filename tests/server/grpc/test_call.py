@@ -27,7 +27,7 @@ def line_of(requests: int, clock: Clock, *, seconds: float = 1.0) -> Requests:
 
 
 def test_a_request_waits_for_those_before_it(clock: Clock) -> None:
-    """As long as they are likely to take: their number, times the mean of those that were begun."""
+    """The lag is what they are likely to take: their number, times the mean of those that were begun."""
     line = line_of(200, clock)
     assert line.lag_s == 0, "how long one takes isn't known yet"
     for _ in range(100):

@@ -20,7 +20,7 @@ Serve = Callable[..., grpc.Channel]
 
 
 def pulling(queue: CallQueue) -> threading.Thread:
-    """Somebody who has time for what comes to `queue`, until it ends."""
+    """Start a thread that handles what comes to `queue`, until it ends."""
 
     def pull() -> None:
         while queue.wait() and queue.pull(64):
@@ -102,7 +102,7 @@ def test_a_deadline_is_a_time_of_this_process(serve: Serve) -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "deadline", "disconnect"])
 def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
-    """And an answer that comes too late is nobody's trouble: the next call is served."""
+    """An answer that comes too late does no harm: the next call is served."""
     arrived, gone, calls = threading.Event(), threading.Event(), []
 
     def handle(call: Call) -> None:
@@ -144,7 +144,7 @@ def test_an_answered_call_is_not_gone(serve: Serve) -> None:
 
 
 def test_a_handler_that_raises_costs_its_own_call(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """A bug may not stop the queue."""
+    """A bug must not stop the queue."""
 
     def handle(call: Call) -> None:
         if call.deadline is not None:
@@ -159,7 +159,7 @@ def test_a_handler_that_raises_costs_its_own_call(serve: Serve, caplog: pytest.L
 
 
 def test_a_call_knows_how_long_its_request_would_wait(serve: Serve) -> None:
-    """It is asked of the line in which requests wait; a call that comes to an idle queue has no lag."""
+    """The line in which requests wait knows it; a call that comes to an idle queue has no lag."""
     lags: list[float] = []
 
     def handle(call: Call) -> None:
@@ -175,7 +175,7 @@ def test_a_call_knows_how_long_its_request_would_wait(serve: Serve) -> None:
 
 
 def test_what_comes_is_begun_no_faster_than_asked_for(serve: Serve) -> None:
-    """Requests that nobody has room for stay in line, while calls that need none are handled."""
+    """Requests for which there is no room stay in line, while calls that need none are handled."""
     begun: list[bytes | None] = []
     refused = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message="no")
 
@@ -211,7 +211,7 @@ def test_what_comes_is_begun_no_faster_than_asked_for(serve: Serve) -> None:
 
 
 def test_too_large_a_message_is_refused_by_grpc(serve: Serve) -> None:
-    """Whatever the handler makes of the bytes that never come."""
+    """The handler may make anything of the bytes that never come."""
 
     def handle(call: Call) -> None:
         call.read(lambda content: call.answer(b"none" if content is None else b"%d" % len(content)))
@@ -239,7 +239,7 @@ def test_other_services_and_unknown_methods_are_grpcs_own(serve: Serve) -> None:
 
 
 def test_stopping_waits_for_nobody_who_is_not_there(serve: Serve) -> None:
-    """With a call unanswered for ever, a stop with a grace of a moment ends; the caller is told."""
+    """A stop with a grace of a moment ends beside a call that is never answered; the caller gets an error."""
     server = grpc.server(ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
     arrived = threading.Event()
     queue = CallQueue(server, {METHOD: lambda call: arrived.set()})

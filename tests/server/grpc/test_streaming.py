@@ -72,7 +72,7 @@ def echo(stream: Stream) -> None:
 
 
 def test_messages_go_back_and_forth(serve: Serve) -> None:
-    """As many as there are, in order; a stream of none ends well too."""
+    """Messages come, as many as there are, in order; a stream of none ends well too."""
     channel = serve(echo)
     for size in (0, 1, 500):
         messages = [str(number).encode() for number in range(size)]
@@ -86,7 +86,7 @@ def test_an_answer_is_the_last_message(serve: Serve) -> None:
 
 @pytest.mark.parametrize("sent", [0, 1])
 def test_a_failure_comes_after_what_is_on_its_way(serve: Serve, sent: int) -> None:
-    """Though it is said in the same moment, and the caller has not read yet."""
+    """The failure is sent in the same moment, and the caller has not read yet."""
 
     def handle(stream: Stream) -> None:
         def came(content: bytes | None) -> None:
@@ -130,7 +130,7 @@ def test_who_does_not_read_holds_back_who_sends(serve: Serve) -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "deadline"])
 def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
-    """While his next message is awaited; what is sent to him all the same is nobody's trouble."""
+    """The next message is awaited when it leaves; what is sent to it all the same does no harm."""
     gone = threading.Event()
     streams: list[Stream] = []
 

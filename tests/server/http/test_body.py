@@ -35,7 +35,7 @@ def test_bytes_of_a_body(small: Server) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(small: Server) -> None:
-    """It is refused at once if its length is announced; and once too much has come if it isn't."""
+    """A body is refused at once if its length is announced; and once too much has come if it isn't."""
     with closing(posting(small, f"Content-Length: {MOST_BYTES + 1}")) as connection:
         assert answer_on(connection)[0] == 413
     piece = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
@@ -58,7 +58,7 @@ def test_half_a_body(small: Server) -> None:
 
 
 def test_a_slow_body_does_not_keep_others_waiting(server: Server) -> None:
-    """Its first byte comes, another call is answered, and then the rest comes."""
+    """The first byte comes, another call is answered, and then the rest comes."""
     body = of(["a"])
     with closing(posting(server, f"Content-Length: {len(body)}", body=body[:1])) as connection:
         url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"

@@ -102,7 +102,7 @@ def test_the_event_loop_is_free_while_a_long_text_is_read(server: Server, monkey
 
 @pytest.mark.timing
 def test_an_answer_is_not_held_back(server: Server) -> None:
-    """With Nagle its end would wait 40 ms for the caller to acknowledge, once a connection isn't new any more."""
+    """Nagle's algorithm would hold its end back for 40 ms, once a connection isn't new any more."""
     with httpx.Client(base_url=url_of(server), timeout=TIMEOUT_S) as http:
 
         def seconds() -> float:
@@ -114,7 +114,7 @@ def test_an_answer_is_not_held_back(server: Server) -> None:
 
 
 def test_a_get_may_be_answered_later_and_from_another_thread() -> None:
-    """Its empty body, which isn't read, isn't taken for its caller's leaving."""
+    """The empty body, which isn't read, isn't taken for its caller's leaving."""
 
     def later(call: Inbound) -> None:
         call.read(lambda content: threading.Timer(0.05, call.answer, [b'{"asked": "%s"}' % content]).start())

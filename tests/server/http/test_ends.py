@@ -35,7 +35,7 @@ def small(english: Bundle) -> Iterator[Server]:
 
 
 def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Event) -> None:
-    """It happens at once, as with a call over gRPC."""
+    """The places are free at once, as after a call over gRPC."""
     before = counted(small, "CANCELLED")
     body = of(MANY)
     gate.clear()
@@ -91,7 +91,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(
 
 
 def test_a_caller_that_does_not_read_is_disconnected(small: Server) -> None:
-    """After its time, and what it was to read isn't kept."""
+    """A caller has its time, and what it was to read isn't kept."""
     body = of(["a dragon"] * 1000)
     with closing(posting(small, f"Content-Length: {len(body)}", body=body, receives=4096)) as unread:
         unread.recv(1, socket.MSG_PEEK)
@@ -101,7 +101,7 @@ def test_a_caller_that_does_not_read_is_disconnected(small: Server) -> None:
 
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
-    """Answered, or refused after or before it is read: see the same test of gRPC."""
+    """Calls are answered, or refused before or after they are read: see the same test of gRPC."""
     with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=TIMEOUT_S) as http:
 
         def ask() -> None:

@@ -1,4 +1,4 @@
-"""What a scraper gets: the format that it asks for."""
+"""Metrics over HTTP, in the format that a scraper asks for."""
 
 import urllib.request
 

@@ -20,7 +20,7 @@ TIMEOUT_S = 30
 
 
 class Context:
-    """What Ray sends back beside a response, and what gRPC knows of a call."""
+    """A call's context of Ray's: what gRPC knows of the call, and what goes back beside the response."""
 
     def __init__(self, metadata: Sequence[tuple[str, str]] = (), remaining_s: float | None = None) -> None:
         self._metadata = metadata
@@ -115,7 +115,7 @@ def test_a_caller_that_leaves_is_heard_of() -> None:
 
 
 class Details(NamedTuple):
-    """What gRPC asks a handler for."""
+    """Details by which gRPC asks for a handler."""
 
     method: str
     invocation_metadata: tuple[()] = ()

@@ -1,4 +1,4 @@
-"""What Prometheus is to scrape on a Ray cluster, in a store and on a clock of the test's own."""
+"""Targets for Prometheus on a Ray cluster, in a store of the test's own."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def listed(by: Targets) -> object:
 
 
 def test_any_replica_lists_all_that_live(store: Store) -> None:
-    """In the form of Prometheus's http_sd_configs, without those that have taken their announcement back."""
+    """The list has the form of Prometheus's http_sd_configs, without those that have taken their announcement back."""
     first, second = Targets("a", "10.0.0.1:1", None), Targets("b", "10.0.0.2:2", None)
     for replica in (second, first):
         asyncio.run(replica.announce())

@@ -33,7 +33,7 @@ from .asking import embed, embeddings
     ids=["empty", "blank", "no token", "too long", "too many tokens"],
 )
 def test_a_bad_sentence_costs_itself_only(channel: grpc.Channel, bad: str, options: dict[str, Any]) -> None:
-    """Its item is what Embed would have answered, details and all; its neighbours' bytes are unchanged."""
+    """The item has the error that Embed would have answered, details and all; its neighbours' bytes are unchanged."""
     good = [f"{place} dragons" for place in range(4)]
     message = request(good[0], bad, good[1], bad, **options)
     with Stream(channel) as stream:
@@ -90,7 +90,7 @@ def poisonable(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
 
 
 def test_a_sentence_that_the_engine_can_not_run_costs_itself_only(poisonable: Server, channel: grpc.Channel) -> None:
-    """Its message is embedded sentence by sentence, and its neighbours' bytes are the same."""
+    """The message is embedded sentence by sentence, and its neighbours' bytes are the same."""
     poison = "there will be five dragons"
     message = request("dragons", poison, "there will be dragons", "a man plays", poison)
     with connected(poisonable) as sick, Stream(sick) as stream:

@@ -1,4 +1,4 @@
-"""Through a real channel to a real server: numbers, errors, metrics, health."""
+"""The service through a real channel to a real server: numbers, errors, metrics, health."""
 
 import json
 import threading
@@ -197,7 +197,7 @@ def test_a_deadline_that_can_not_be_met_is_told(stub: embedding_pb2_grpc.Embeddi
 
 
 def test_a_cancelled_call_frees_its_places(server: Server) -> None:
-    """Soon after a caller leaves, nothing of its request waits any more."""
+    """A request whose caller has left soon waits no more."""
     channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
     arrived = threading.Event()

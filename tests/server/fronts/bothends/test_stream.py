@@ -127,7 +127,7 @@ def test_sentences_are_counted_as_embeds_are(server: Server, channel: grpc.Chann
 
 
 def test_the_deadline_bounds_the_stream(server: Server, channel: grpc.Channel) -> None:
-    """There is work for longer; the caller gets DEADLINE_EXCEEDED, and nothing waits any more."""
+    """Work is left; the caller gets DEADLINE_EXCEEDED, and nothing waits any more."""
     before = count(server, "DEADLINE_EXCEEDED")
     with Stream(channel, timeout=1.0) as stream:
         stream.send(*[request(*["word " * 250] * 8) for _ in range(1000)])

@@ -56,7 +56,7 @@ def test_without_a_known_key_there_is_no_stream(guarded: Server) -> None:
 
 
 def test_a_withdrawn_key_ends_its_stream_after_what_was_read(guarded: Server, door: Door) -> None:
-    """It ends however long it has been open."""
+    """The stream ends, however long it has been open."""
     with connected(guarded) as channel, Stream(channel, key=door.keys["free"]) as stream:
         stream.send(request("a man"))
         assert stream.receive().items
@@ -67,7 +67,7 @@ def test_a_withdrawn_key_ends_its_stream_after_what_was_read(guarded: Server, do
 
 
 def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: threading.Event) -> None:
-    """It never has more sentences in progress than it may, and gets all; afterwards nothing is in use."""
+    """The stream never has more sentences in progress than it may, and gets all; afterwards nothing is in use."""
     assert guarded.service.keys is not None
     account = guarded.service.keys.identify(f"Bearer {door.keys['narrow']}")
     assert account is not None

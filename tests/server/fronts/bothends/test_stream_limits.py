@@ -83,7 +83,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
 
 
 def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threading.Event) -> None:
-    """It happens at once, while engines still run what they had begun; and its place is another's."""
+    """The places are free at once, while engines still run what they had begun; another call gets them."""
     with (
         serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
         connected(server) as channel,
@@ -155,7 +155,7 @@ def test_a_stream_with_nothing_to_do_gives_way(toy_bundle: Bundle, patience: Clo
 
 
 def test_a_caller_that_reads_nothing_gives_way_too(toy_bundle: Bundle, patience: Clock) -> None:
-    """It has asked for much; what was on its way is still there to read."""
+    """Asking for much doesn't help it; what was on its way is still there to read."""
     options = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
     with (
         serving(toy_bundle, max_concurrent_requests=1, handshake_s=LONG_S, selftest_s=0) as server,
@@ -175,7 +175,7 @@ def test_a_caller_that_reads_nothing_gives_way_too(toy_bundle: Bundle, patience:
 def test_a_stream_that_waits_for_the_engine_is_not_idle(
     toy_bundle: Bundle, gate: threading.Event, patience: Clock
 ) -> None:
-    """Its answer may take as long as it likes."""
+    """The caller has sent all that it had to; its answer may take any time."""
     with (
         serving(toy_bundle, max_concurrent_requests=1, handshake_s=LONG_S, selftest_s=0) as server,
         connected(server) as channel,

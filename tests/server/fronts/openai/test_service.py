@@ -39,7 +39,7 @@ def embeddings(http: httpx.Client, given: Any, **fields: Any) -> dict[str, Any]:
 
 
 def rows(body: dict[str, Any]) -> np.ndarray:
-    """Its vectors, as float32."""
+    """Read the vectors, as float32."""
     found = [item["embedding"] for item in body["data"]]
     if isinstance(found[0], str):
         return np.array([np.frombuffer(base64.b64decode(text), "<f4") for text in found])
@@ -48,7 +48,7 @@ def rows(body: dict[str, Any]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ids(english: Bundle) -> list[list[int]]:
-    """What the model's tokenizer makes of SENTENCES."""
+    """Token ids of SENTENCES."""
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
     return [tokens.ids for tokens in tokenizer.encode(SENTENCES)]
 
@@ -111,7 +111,7 @@ def test_nothing_of_a_request_is_logged(http: httpx.Client, caplog: pytest.LogCa
 
 
 def test_batch_mates_are_never_noticed(http: httpx.Client, client: Client) -> None:
-    """Many callers at once, of sentences long and short, some of them bad: each gets his own bits."""
+    """Many call at once, with sentences long and short, some of them bad: each gets the bits of its own."""
     texts = [" ".join(["dragons will be there"] * (1 + 7 * i % 20)) + f" {i}" for i in range(24)]
     alone = [client.encode([text], normalize=True)[0] for text in texts]
 

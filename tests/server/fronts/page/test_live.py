@@ -19,7 +19,7 @@ def test_only_embeddings_count_into_the_latency() -> None:
 
 
 def test_sentences_and_tokens_are_sums() -> None:
-    """They are counted since the start; a caller that asks twice can subtract."""
+    """Counts begin with the server; a caller that asks twice can subtract."""
     metrics = Metrics()
     metrics.embedded([3, 4], 0)
     metrics.embedded([5], 0)

@@ -1,4 +1,4 @@
-"""What the page asks a server for, without a browser: its files, the model, the numbers, and explanations."""
+"""Answers that the page gets of a server, without a browser: its files, the model, the numbers, and explanations."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def http(server: Server) -> Iterator[httpx.Client]:
 
 
 def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> None:
-    """Over HTTP it has 24 of each state's numbers."""
+    """The answer has 24 of each state's numbers."""
     answer = http.post("/explain", json={"sentence": SENTENCE})
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == explain(SENTENCE, server.service.embedder).as_json(numbers=24)
@@ -61,7 +61,7 @@ def test_what_cant_be_explained_is_told(http: httpx.Client, body: bytes, said: s
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
 def test_the_documents_line_runs(server: Server) -> None:
-    """As it stands there, but for the port."""
+    """The line runs as it stands there, but for the port."""
     page = (ROOT / "docs" / "fronts" / "page.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"^curl .*$", page, re.MULTILINE)
     command = shlex.split(line.replace("127.0.0.1:8080", f"127.0.0.1:{server.http_port}"))
@@ -87,7 +87,7 @@ def test_a_deeper_model_is_served_and_says_why_it_isnt_explained(
 
 
 def test_the_model_is_described(server: Server, http: httpx.Client, english: Bundle) -> None:
-    """As its bundle and its server are."""
+    """The description is that of its bundle and its server."""
     model = http.get("/model").json()
     config = english.config
     assert {name: model[name] for name in ("name", "version", "dimension", "device")} == {
