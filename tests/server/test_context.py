@@ -38,10 +38,8 @@ def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCa
     assert room.is_empty()
 
 
-@pytest.mark.parametrize(
-    ("deadline_in_s", "code"), [(None, "CANCELLED"), (60, "CANCELLED"), (0.05, "DEADLINE_EXCEEDED")]
-)
-def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str) -> None:
+@pytest.mark.parametrize(("deadline_in_s", "code"), [(None, "CANCELLED"), (60, "CANCELLED"), (0, "DEADLINE_EXCEEDED")])
+def test_a_caller_that_leaves_takes_the_work_along(deadline_in_s: float | None, code: str) -> None:
     """The work is cancelled, the place is free, and an answer that still comes is dropped."""
     work: Future[None] = Future()
     answers: list[CallContext] = []
@@ -51,9 +49,9 @@ def test_who_leaves_takes_the_work_along(deadline_in_s: float | None, code: str)
         context.cancels(work)
 
     room = Room(begin)
-    call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
-    while code == "DEADLINE_EXCEEDED" and call.deadline > time.monotonic():
-        pass
+    call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + 60)
+    if deadline_in_s is not None:
+        call.deadline = time.monotonic() + deadline_in_s
     call.leave()
     assert work.cancelled()
     answers[0].send(b"too late")
@@ -86,7 +84,7 @@ def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, 
         account.take(1)
 
 
-def test_who_has_left_is_not_charged() -> None:
+def test_a_caller_that_has_left_is_not_charged() -> None:
     account = Account("a", Quota())
     call = HandHeldCall()
     context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]

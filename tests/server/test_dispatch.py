@@ -113,7 +113,7 @@ def test_a_full_room_refuses_and_stays_full() -> None:
     assert room.counted() == {"OK": 1, "RESOURCE_EXHAUSTED": 3}
 
 
-def test_who_is_refused_is_not_read() -> None:
+def test_a_call_that_is_refused_is_not_read() -> None:
     """Full, or late already: the request's bytes stay where they are."""
     room = Room(lambda request, context: None)
     room.call()
@@ -124,7 +124,7 @@ def test_who_is_refused_is_not_read() -> None:
 
 
 @pytest.mark.parametrize(("lag_s", "wait_s"), [(30.0, 0.0), (0.0, 30.0), (15.0, 15.0)])
-def test_who_would_wait_too_much_of_his_time_is_refused(lag_s: float, wait_s: float) -> None:
+def test_a_call_that_would_wait_too_much_of_its_time_is_refused(lag_s: float, wait_s: float) -> None:
     """The wait is in line or for the engine; the call is unread, takes no place, and learns when to come again."""
     room = Room(lambda request, context: context.send(b""))
     room.wait_s = wait_s
@@ -139,7 +139,7 @@ def test_who_would_wait_too_much_of_his_time_is_refused(lag_s: float, wait_s: fl
 
 
 @pytest.mark.parametrize("deadline_in_s", [None, 1000])
-def test_who_has_time_may_wait(deadline_in_s: float | None) -> None:
+def test_a_call_that_has_time_may_wait(deadline_in_s: float | None) -> None:
     """The same wait is a small share of a long deadline, and none of no deadline."""
     room = Room(lambda request, context: context.send(b""))
     call = HandHeldCall(lag_s=30.0, deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)

@@ -21,7 +21,7 @@ def visiting(gate: Gate) -> Iterator[None]:
         gate.leave()
 
 
-def test_who_is_inside_may_finish() -> None:
+def test_a_request_inside_may_finish() -> None:
     """Closing waits for them, and refuses those that come meanwhile."""
     gate, inside, leave, closed = Gate(limit=9), threading.Event(), threading.Event(), []
 
@@ -49,7 +49,7 @@ def test_who_is_inside_may_finish() -> None:
     assert closed == [True]
 
 
-def test_a_visitor_who_stays_can_not_hold_it_for_ever() -> None:
+def test_a_request_that_stays_can_not_hold_it_for_ever() -> None:
     """Closing reports it after its bound."""
     gate = Gate(limit=9)
     with visiting(gate):

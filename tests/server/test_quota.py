@@ -18,7 +18,7 @@ class Clock:
         return self.now_s
 
 
-def test_no_limits_refuse_nobody() -> None:
+def test_without_limits_no_request_is_refused() -> None:
     account = Account("any", Quota())
     account.take(10**9)
     account.take(10**9)

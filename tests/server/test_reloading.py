@@ -26,7 +26,7 @@ def reading(file: Path, *, every_s: float) -> ReloadingFile[bytes]:
     return ReloadingFile([file], read, every_s=every_s)
 
 
-def test_a_change_is_seen_by_the_one_who_asks(file: Path) -> None:
+def test_a_change_is_seen_once_the_value_is_asked_for(file: Path) -> None:
     """Moved into its place, or written over."""
     known = reading(file, every_s=AT_ONCE_S)
     assert known.value == b"first"

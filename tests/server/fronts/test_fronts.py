@@ -132,7 +132,7 @@ def test_all_fronts_give_the_same_numbers(fronts: list[Front]) -> None:
     assert len(rows) == 1
 
 
-def test_no_front_lets_in_who_has_no_key(english: Bundle, tmp_path: Path) -> None:
+def test_no_front_lets_in_a_caller_without_a_key(english: Bundle, tmp_path: Path) -> None:
     """Each lets in a caller that has one."""
     key, entry = new("us")
     (tmp_path / "keys.toml").write_text(entry)

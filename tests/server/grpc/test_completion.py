@@ -14,21 +14,11 @@ from grpc_status import rpc_status
 from bothends.server.grpc.call import Call, Requests
 from bothends.server.grpc.completion import CallQueue
 
+from .pulling import pulling
+
 TIMEOUT_S = 10
 METHOD = "/test.Service/Method"
 Serve = Callable[..., grpc.Channel]
-
-
-def pulling(queue: CallQueue) -> threading.Thread:
-    """Start a thread that handles what comes to `queue`, until it ends."""
-
-    def pull() -> None:
-        while queue.wait() and queue.pull(64):
-            pass
-
-    thread = threading.Thread(target=pull)
-    thread.start()
-    return thread
 
 
 @pytest.fixture
@@ -238,7 +228,7 @@ def test_other_services_and_unknown_methods_are_grpcs_own(serve: Serve) -> None:
     assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_stopping_waits_for_nobody_who_is_not_there(serve: Serve) -> None:
+def test_stopping_waits_for_no_call_that_is_never_answered(serve: Serve) -> None:
     """A stop with a grace of a moment ends beside a call that is never answered; the caller gets an error."""
     server = grpc.server(ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
     arrived = threading.Event()

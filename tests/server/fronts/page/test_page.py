@@ -25,7 +25,7 @@ EXAMPLES = [
 ]
 
 
-def test_it_opens_and_asks_nobody_else(visit: Callable[..., Visit], server: Server) -> None:
+def test_it_opens_and_asks_no_other_server(visit: Callable[..., Visit], server: Server) -> None:
     """The model and the examples' answers are shown, without a click, an error or a request to another origin."""
     opened = visit()
     config = server.service.embedder.model.config
@@ -129,7 +129,7 @@ def test_one_token_is_both_ends(visit: Callable[..., Visit]) -> None:
     assert opened.page.locator("#ends .wrong").count() == 0
 
 
-def test_who_is_quick_is_answered(visit: Callable[..., Visit]) -> None:
+def test_a_quick_click_is_answered(visit: Callable[..., Visit]) -> None:
     """A click before the model is known waits for it: its name goes with every request."""
     opened = visit("about:blank")
     address = visit().address

@@ -137,7 +137,7 @@ def test_an_explanation_costs_what_is_embedded(english: Bundle, tmp_path: Path) 
         assert httpx.get(f"{address}/model", headers=headers).json()["limits"]["sentences"] == 6
 
 
-def test_only_the_files_are_for_who_has_no_key(english: Bundle, tmp_path: Path) -> None:
+def test_without_a_key_there_are_only_the_files(english: Bundle, tmp_path: Path) -> None:
     """The page must come before it can ask for a key. The numbers are open where /metrics is."""
     put(tmp_path / "keys.toml", new("somebody")[1].encode())
     for metrics, code in (("open", 200), ("keys", 401), ("off", 404)):
