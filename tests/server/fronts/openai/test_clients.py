@@ -134,6 +134,7 @@ def test_openais_own_package(server: Asked) -> None:
         assert np.array_equal(np.array(found["patient"], np.float32), expected[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["langchain_embeddings.py", "llama_index_embeddings.py", "haystack_embedders.py"])
 def test_what_stands_on_openais_package(server: Asked, script: str) -> None:
     """Many and one, sync and async, shortened, and cut where it can pass that on."""
@@ -154,6 +155,7 @@ def documented(pattern: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", documented(r"^```python clients\n(.*?)^```"))
 def test_python_lines_of_the_document_run(shared: Running, tmp_path: Path, example: str) -> None:
     """The lines run as they stand, but for the port."""

@@ -137,11 +137,11 @@ def test_an_explanation_costs_what_is_embedded(english: Bundle, tmp_path: Path) 
         assert httpx.get(f"{address}/model", headers=headers).json()["limits"]["sentences"] == 6
 
 
-def test_without_a_key_there_are_only_the_files(english: Bundle, tmp_path: Path) -> None:
+def test_without_a_key_there_are_only_the_files(toy_bundle: Bundle, tmp_path: Path) -> None:
     """The page must come before it can ask for a key. The numbers are open where /metrics is."""
     put(tmp_path / "keys.toml", new("somebody")[1].encode())
     for metrics, code in (("open", 200), ("keys", 401), ("off", 404)):
-        with serving(english, api_keys=tmp_path / "keys.toml", metrics=metrics) as guarded:
+        with serving(toy_bundle, api_keys=tmp_path / "keys.toml", metrics=metrics, selftest_s=0) as guarded:
             address = f"http://127.0.0.1:{guarded.http_port}"
             assert httpx.get(f"{address}/").status_code == 200
             assert httpx.get(f"{address}/model").status_code == 401
