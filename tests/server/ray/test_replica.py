@@ -1,6 +1,7 @@
 """A replica without a cluster: the name and the node that Ray would give it are the test's."""
 
 import asyncio
+import json
 import threading
 import warnings
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2
 
@@ -15,7 +17,8 @@ from bothends.errors import NotServingError, StartupError
 from bothends.model.bundle import Bundle
 from bothends.v1 import embedding_pb2
 from tests.server.ray.test_call import Context
-from tests.support.engines import until
+from tests.server.ray.test_targets import Store
+from tests.support.engines import TIMEOUT_S, until
 
 pytestmark = pytest.mark.slow  # Ray Serve takes seconds to import
 
@@ -57,7 +60,7 @@ def ask(one: Any, request: bytes, context: Context) -> bytes:
 
 
 def test_it_answers_once_it_is_made(one: Any) -> None:
-    """It is healthy, answers calls, and refuses a message over its limit in gRPC's words."""
+    """A replica is healthy, answers calls, and refuses a message over its limit in gRPC's words."""
     asyncio.run(one.check_health())
     health = asyncio.run(one.Check((b"", None))).SerializeToString()
     assert health_pb2.HealthCheckResponse.FromString(health).status == health_pb2.HealthCheckResponse.SERVING
@@ -68,6 +71,21 @@ def test_it_answers_once_it_is_made(one: Any) -> None:
     assert ask(one, b"x" * 1025, context) == b""
     assert context.status is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert context.details == "SERVER: Received message larger than max (1025 vs. 1024)"
+
+
+def test_its_metrics_have_a_port_of_their_own(
+    replica: Any, toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It announces that port for Prometheus with its health, and takes the announcement back at its end."""
+    store = Store()
+    monkeypatch.setattr("bothends.server.ray.targets.internal_kv", store)
+    made = replica.Replica(settings_of(toy_bundle, metrics="open"), replica.version("bothends"))
+    asyncio.run(made.check_health())
+    (entry,) = map(json.loads, store.entries.values())
+    page = httpx.get(f"http://{entry['targets'][0]}/metrics", timeout=TIMEOUT_S)
+    assert 'bothends_requests_total{code="OK",method="Embed"} 0.0' in page.text
+    del made
+    assert store.entries == {}
 
 
 def test_an_unfit_model_is_an_unhealthy_replica(one: Any, monkeypatch: pytest.MonkeyPatch) -> None:
