@@ -21,8 +21,8 @@ def visiting(gate: Gate) -> Iterator[None]:
         gate.leave()
 
 
-def test_who_is_inside_may_finish() -> None:
-    """close waits for them, and refuses whoever comes meanwhile."""
+def test_a_request_inside_may_finish() -> None:
+    """Closing waits for them, and refuses those that come meanwhile."""
     gate, inside, leave, closed = Gate(limit=9), threading.Event(), threading.Event(), []
 
     def visit() -> None:
@@ -49,8 +49,8 @@ def test_who_is_inside_may_finish() -> None:
     assert closed == [True]
 
 
-def test_a_visitor_who_stays_can_not_hold_it_for_ever() -> None:
-    """close says so after its bound."""
+def test_a_request_that_stays_can_not_hold_it_for_ever() -> None:
+    """Closing reports it after its bound."""
     gate = Gate(limit=9)
     with visiting(gate):
         assert not gate.close(timeout_s=0.01)
@@ -59,7 +59,7 @@ def test_a_visitor_who_stays_can_not_hold_it_for_ever() -> None:
 
 
 def test_a_full_gate_refuses_and_says_when_to_come_back() -> None:
-    """At the limit one more is told to wait; once somebody has left there is room."""
+    """One more than the limit has to wait; there is room once one has left."""
     gate = Gate(limit=2)
     with visiting(gate), visiting(gate):
         with pytest.raises(OverloadedError, match="2 requests are in progress") as refused, visiting(gate):

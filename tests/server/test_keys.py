@@ -23,7 +23,7 @@ def entry(name: str, key: str, more: str = "") -> str:
     return f'[keys.{name}]\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n{more}\n'
 
 
-def test_a_key_is_who_holds_it(tmp_path: Path) -> None:
+def test_a_key_names_its_account(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
     file.write_text(entry("one", "1") + entry("two", "2", "sentences_per_s = 5\nconcurrent_sentences = 6"))
     keys = Keys(file)
@@ -133,6 +133,7 @@ def test_a_new_key_is_let_in_by_its_lines(tmp_path: Path) -> None:
     assert "a key's name is" in wrong.output
 
 
+@pytest.mark.timing
 def test_finding_takes_as_long_for_any_key_and_for_none() -> None:
     """First, last, unknown, unknown but for its last byte: medians of interleaved rounds differ by little."""
     known = [(bytes(31) + bytes([number]), Account(str(number), Quota())) for number in range(200)]

@@ -18,7 +18,7 @@ class Clock:
         return self.now_s
 
 
-def test_no_limits_refuse_nobody() -> None:
+def test_without_limits_no_request_is_refused() -> None:
     account = Account("any", Quota())
     account.take(10**9)
     account.take(10**9)
@@ -26,7 +26,7 @@ def test_no_limits_refuse_nobody() -> None:
 
 
 def test_sentences_at_once() -> None:
-    """At the limit it is full; one that is done makes room for one; whoever asks for more than ever fits errs."""
+    """A key at its limit is full; one that is done makes room for one; to ask for more than ever fits is an error."""
     account = Account("small", Quota(concurrent_sentences=10))
     account.take(9)
     account.take(1)
@@ -68,7 +68,7 @@ def test_sentences_a_second() -> None:
 
 
 def test_a_large_request_is_served_and_paid_for() -> None:
-    """Of ten seconds' worth, at once; then nothing until it is paid: nobody waits for ever."""
+    """Ten seconds' worth is served at once; then nothing until it is paid: no request waits for ever."""
     clock = Clock()
     account = Account("large", Quota(sentences_per_s=100), clock=clock)
     account.take(1000)

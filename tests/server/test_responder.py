@@ -70,7 +70,7 @@ def test_a_long_body_is_handed_to_the_pool_once(embedder: Embedder) -> None:
 
 
 def test_each_responder_ends_its_own_threads(embedder: Embedder) -> None:
-    """What was handed over before is done; what comes later is done by the thread that brings it."""
+    """Work that was handed over before is done; what comes later is done by the thread that brings it."""
     before = set(threading.enumerate())
     responder, threads = Responder(embedder, Metrics()), list[threading.Thread]()
     responder.submit(lambda: threads.append(threading.current_thread()), LONG)
@@ -82,7 +82,7 @@ def test_each_responder_ends_its_own_threads(embedder: Embedder) -> None:
 
 
 def test_an_error_is_the_answer(embedder: Embedder) -> None:
-    """Also one that is found in the pool."""
+    """An error that is found in the pool is one too."""
     responder = Responder(embedder, Metrics())
     for sentences in ([""], ["", *LONG]):
         call = HandHeldCall()

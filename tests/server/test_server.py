@@ -3,7 +3,6 @@
 import gc
 import itertools
 import shutil
-import threading
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
 from tests.support.doors import serving
+from tests.support.engines import until
 
 TIMEOUT_S = 30
 
@@ -49,7 +49,7 @@ def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -
 
 
 def test_a_taken_port_is_said_before_the_model_is_read(server: Server, tmp_path: Path) -> None:
-    """Even where the bundle is missing too: ports are bound first."""
+    """Ports are bound first: the bundle may be missing too."""
     for taken in ({"port": server.port, "http_port": 0}, {"port": 0, "http_port": server.http_port}):
         with pytest.raises(StartupError, match="Address already in use"):
             Server(Settings(bundle=tmp_path / "nowhere", **taken)).start()
@@ -81,16 +81,8 @@ def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:
     assert idle.stop()
 
 
-def test_a_slow_reader_gets_all_of_what_was_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_reader_gets_all_of_what_was_accepted(outbox_waits: list[Outbox]) -> None:
     """A stopping server waits until an answer is on the wire, not only until it is made."""
-    monkeypatch.setattr("bothends.server.server.LAST_BYTES_S", 0.0)  # what isn't waited for is lost at once
-    waits, wait = threading.Event(), Outbox.wait
-
-    def waiting(outbox: Outbox, timeout_s: float) -> bool:
-        waits.set()
-        return wait(outbox, timeout_s)
-
-    monkeypatch.setattr(Outbox, "wait", waiting)
     stopping = Server(Settings(port=0, http_port=0, device="cpu"))
     stopping.start()
     options = [("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1)]  # 64 kB go, the rest waits
@@ -103,7 +95,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(monkeypatch: pytest.MonkeyP
         )(EmbedRequest(sentences=["a dragon"] * 1000))
         next(iter(responses.initial_metadata()), None)  # comes with the first bytes
         stopped = other.submit(stopping.stop)
-        assert waits.wait(TIMEOUT_S)
+        until(lambda: outbox_waits)
         assert not stopped.done()
         assert len(next(responses).embeddings) == 1000
         assert stopped.result(TIMEOUT_S)

@@ -1,25 +1,34 @@
 """Acts at their time, in their order, in one thread."""
 
 import threading
-import time
 
 import pytest
 
 from bothends.server.timer import Timer
+from tests.support.engines import Clock
 
 TIMEOUT_S = 10
 
 
 def test_each_is_done_when_it_is_due() -> None:
-    """The soonest first, in whatever order they were asked for, and none too early."""
-    timer, done, over = Timer("test"), list[tuple[str, float]](), threading.Event()
-    started = time.monotonic()
-    for name, seconds in (("last", 0.2), ("first", 0.0), ("second", 0.1)):
-        timer.later(seconds, lambda name=name: done.append((name, time.monotonic() - started)))  # type: ignore[misc]
-    timer.later(0.2, over.set)
+    """The soonest act is first, in whatever order they were asked for, and none is too early."""
+    clock, done, over = Clock(), list[str](), threading.Event()
+    timer = Timer("test", clock=clock)
+    for name, seconds in (("last", 30.0), ("first", 10.0), ("second", 20.0)):
+        timer.later(seconds, lambda name=name: done.append(name))  # type: ignore[misc]
+    timer.later(0, over.set)
     assert over.wait(TIMEOUT_S)
-    assert [name for name, _ in done] == ["first", "second", "last"]
-    assert all(at >= due for (_, at), due in zip(done, (0.0, 0.1, 0.2), strict=True))
+    assert done == []
+    over.clear()
+    clock.now = 25.0
+    timer.later(0, over.set)
+    assert over.wait(TIMEOUT_S)
+    assert done == ["first", "second"]
+    over.clear()
+    clock.now = 30.0
+    timer.later(0, over.set)
+    assert over.wait(TIMEOUT_S)
+    assert done == ["first", "second", "last"]
     timer.close()
 
 
@@ -31,7 +40,7 @@ def test_what_is_asked_for_by_an_act_is_done() -> None:
 
 
 def test_an_act_that_raises_costs_itself_only(caplog: pytest.LogCaptureFixture) -> None:
-    """What is due later is done; the log names the error's type, and nothing of its text."""
+    """Acts that are due later are run; the log names the error's type, and nothing of its text."""
 
     def stumble() -> None:
         raise KeyError("my secret sentence")
@@ -46,7 +55,7 @@ def test_an_act_that_raises_costs_itself_only(caplog: pytest.LogCaptureFixture) 
 
 
 def test_nothing_is_done_after_the_end() -> None:
-    """What is due in an hour holds nothing up."""
+    """An act that is due in an hour holds nothing up."""
     before = set(threading.enumerate())
     timer, done = Timer("test"), list[None]()
     timer.later(3600, lambda: done.append(None))

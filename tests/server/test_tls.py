@@ -104,7 +104,7 @@ def test_callers_must_show_a_certificate_of_the_authority(
 def test_changed_certificates_are_used_for_new_connections(
     encrypted: Server, files: Path, authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without an interruption of the old ones; a pair that doesn't fit is said once, and the one before stays."""
+    """Old connections go on; a pair that doesn't fit is said once, and the one before stays."""
     first = shown(encrypted)
     with connected(encrypted, trusting(authority)) as channel:
         embed(channel, "a")

@@ -5,8 +5,13 @@ from dataclasses import dataclass, field
 
 from google.rpc import status_pb2
 
-from bothends.observe.tracing import NO_SPAN
+from bothends.observe.metrics import Metrics
+from bothends.observe.tracing import NO_SPAN, Method
 from bothends.server.context import CallContext
+from bothends.server.dispatch import Dispatcher, protobuf
+from bothends.server.gate import Gate
+from bothends.v1 import embedding_pb2
+from bothends.wire.messages import SERVICE
 
 
 @dataclass
@@ -40,3 +45,40 @@ class HandHeldCall:
 def context_of(call: HandHeldCall) -> CallContext:
     """The context of a call that came past no gate."""
     return CallContext(call, lambda code, refused: None, NO_SPAN)  # type: ignore[arg-type]
+
+
+class Room:
+    """A dispatcher with one method, and what came of a call."""
+
+    def __init__(
+        self,
+        behaviour: Callable[[embedding_pb2.EmbedRequest, CallContext], None],
+        limit: int = 1,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.metrics = metrics or Metrics()
+        self.gate = Gate(limit=limit)
+        self.wait_s = 0.0
+        dispatcher = Dispatcher(self.metrics, self.gate, lambda: self.wait_s)
+        self.handle = dispatcher.handler(Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest), behaviour)
+
+    def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
+        call = HandHeldCall(content, deadline=deadline)
+        self.handle(call)  # type: ignore[arg-type]
+        return call
+
+    def counted(self, name: str = "bothends_requests_total", label: str = "code") -> dict[str, float]:
+        """Calls by code, or by another counter's label: those that were counted at all."""
+        samples = self.metrics.registry.collect()
+        found = [s for metric in samples for s in metric.samples if s.name == name]
+        return {sample.labels[label]: sample.value for sample in found if sample.value}
+
+    def is_empty(self) -> bool:
+        return self.gate.close(timeout_s=0)
+
+
+def only_code(call: HandHeldCall) -> int:
+    (status,) = call.outcomes
+    assert isinstance(status, status_pb2.Status)
+    return status.code

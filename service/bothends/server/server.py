@@ -82,6 +82,11 @@ class Server:
         _log.info("serving", extra={"model": config.name, "version": config.version, "device": model.device,
                                     "port": self.port, "selftest_difference": test.max_difference})  # fmt: skip
 
+    @property
+    def http_connections(self) -> int:
+        """Number of open connections to the HTTP port."""
+        return self._web.connections
+
     def banner(self) -> str:
         """Describe what is served, where, and what to try next: a few lines for a person."""
         embedder, host = self.service.embedder, bracketed(self.settings.host)

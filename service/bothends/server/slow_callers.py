@@ -4,7 +4,7 @@ Knows no call and no gate.
 """
 
 import threading
-import time
+from time import monotonic
 from typing import NamedTuple, Protocol
 
 from ..errors import BothendsError
@@ -35,7 +35,7 @@ class SlowCallers:
     def add(self, caller: SlowCaller, error: BothendsError) -> None:
         """Wait for the caller's request, and do nothing until then; if it gives way, it fails with `error`."""
         with self._lock:
-            self._waits[caller] = _Wait(time.monotonic() + self.max_wait_s, error)
+            self._waits[caller] = _Wait(monotonic() + self.max_wait_s, error)
 
     def remove(self, caller: SlowCaller) -> bool:
         """Wait for the caller no more; returns True if it was waited for until now."""
@@ -49,7 +49,7 @@ class SlowCallers:
         """
         with self._lock:
             caller = next(iter(self._waits), None)
-            if caller is None or time.monotonic() < self._waits[caller].end:
+            if caller is None or monotonic() < self._waits[caller].end:
                 return False
             wait = self._waits.pop(caller)
         caller.fail(wait.error)

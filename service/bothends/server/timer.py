@@ -12,8 +12,8 @@ _log = logging.getLogger(__name__)
 class Timer:
     """A thread that runs each act when it is due. Acts must return soon; one that raises is logged."""
 
-    def __init__(self, name: str) -> None:
-        self._due = sched.scheduler(time.monotonic)
+    def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._due = sched.scheduler(clock)
         self._changed = threading.Event()
         self._is_closed = False
         self._thread = threading.Thread(target=self._go_on, name=name, daemon=True)

@@ -1,4 +1,4 @@
-"""What each front offers, asked of each of them; docs/api.md's table must say what they answered."""
+"""Offers of each front, asked of each of them; docs/api.md's table must say what they answered."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -31,7 +31,7 @@ def token_ids(front: Front) -> str:
 
 
 def too_long(front: Front) -> str:
-    """What becomes of it where nothing is said."""
+    """Return what becomes of a long sentence if nothing is said."""
     if not works(front, [LONG]):
         return "refused"
     left = front.ask([LONG]).rows[0]
@@ -123,7 +123,7 @@ def test_the_table_of_fronts_says_what_they_do(fronts: list[Front]) -> None:
 
 
 def test_all_fronts_give_the_same_numbers(fronts: list[Front]) -> None:
-    """To the last bit, in company too; OpenAI's have length 1, and so have the others where they are asked for it."""
+    """Rows are the same to the last bit, in company too; OpenAI's have length 1, others where it is asked for."""
     sentences = ["there will be dragons", "no", "a man plays the guitar"] * 5
     rows = set()
     for front in fronts:
@@ -132,8 +132,8 @@ def test_all_fronts_give_the_same_numbers(fronts: list[Front]) -> None:
     assert len(rows) == 1
 
 
-def test_no_front_lets_in_who_has_no_key(english: Bundle, tmp_path: Path) -> None:
-    """And each lets in who has one."""
+def test_no_front_lets_in_a_caller_without_a_key(english: Bundle, tmp_path: Path) -> None:
+    """Each lets in a caller that has one."""
     key, entry = new("us")
     (tmp_path / "keys.toml").write_text(entry)
     bearer = f"Bearer {key}"

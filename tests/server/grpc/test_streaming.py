@@ -14,6 +14,8 @@ from bothends.server.grpc.call import Call
 from bothends.server.grpc.completion import CallQueue
 from bothends.server.grpc.streaming import Stream
 
+from .pulling import pulling
+
 TIMEOUT_S = 10
 STREAM, UNARY = "/test.Service/Stream", "/test.Service/Unary"
 FULL = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message="voll")
@@ -36,14 +38,7 @@ def serve() -> Iterator[Serve]:
         server.start()
         queue.start()
         channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.http2.bdp_probe", 0)])
-
-        def pull() -> None:
-            while queue.wait() and queue.pull(64):
-                pass
-
-        puller = threading.Thread(target=pull)
-        puller.start()
-        running.append((server, queue, channel, puller))
+        running.append((server, queue, channel, pulling(queue)))
         return channel
 
     yield start
@@ -72,7 +67,7 @@ def echo(stream: Stream) -> None:
 
 
 def test_messages_go_back_and_forth(serve: Serve) -> None:
-    """As many as there are, in order; a stream of none ends well too."""
+    """Messages come, as many as there are, in order; a stream of none ends well too."""
     channel = serve(echo)
     for size in (0, 1, 500):
         messages = [str(number).encode() for number in range(size)]
@@ -86,7 +81,7 @@ def test_an_answer_is_the_last_message(serve: Serve) -> None:
 
 @pytest.mark.parametrize("sent", [0, 1])
 def test_a_failure_comes_after_what_is_on_its_way(serve: Serve, sent: int) -> None:
-    """Though it is said in the same moment, and the caller has not read yet."""
+    """The failure is sent in the same moment, and the caller has not read yet."""
 
     def handle(stream: Stream) -> None:
         def came(content: bytes | None) -> None:
@@ -109,7 +104,7 @@ def test_a_stream_may_be_refused_unread(serve: Serve) -> None:
     assert rpc_status.from_call(responses) == FULL
 
 
-def test_who_does_not_read_holds_back_who_sends(serve: Serve) -> None:
+def test_a_caller_that_does_not_read_holds_back_the_sender(serve: Serve) -> None:
     """A send is done only once it is on the wire, and the next message isn't taken before it was asked for."""
     sent, asked = threading.Semaphore(0), []
 
@@ -130,7 +125,7 @@ def test_who_does_not_read_holds_back_who_sends(serve: Serve) -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "deadline"])
 def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
-    """While his next message is awaited; what is sent to him all the same is nobody's trouble."""
+    """The next message is awaited when it leaves; what is sent to it all the same does no harm."""
     gone = threading.Event()
     streams: list[Stream] = []
 
@@ -154,7 +149,7 @@ def test_a_caller_that_leaves_is_heard_of(serve: Serve, how: str) -> None:
     channel.unary_unary(UNARY)(b"")
 
 
-def test_a_silent_stream_is_ahead_of_nobody(serve: Serve) -> None:
+def test_a_silent_stream_is_ahead_of_no_request(serve: Serve) -> None:
     """A request that comes now waits for those that have come, not for messages that may come in an hour."""
     asked, over = threading.Semaphore(0), threading.Event()
 

@@ -1,8 +1,9 @@
-"""How an HTTP call ends where its caller leaves, reads slowly or not at all, or the server stops."""
+"""Ends of HTTP calls: the caller leaves, reads slowly or not at all, or the server stops."""
 
 import gc
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,23 +18,28 @@ from bothends.batching.request import Request
 from bothends.model.bundle import Bundle
 from bothends.server.context import CallContext
 from bothends.server.http.call import HttpCall
+from bothends.server.inbound import Outbox
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
-from tests.support.https import BUSY, answer_on, counted, of, posting, queued
+from tests.support.https import answer_on, counted, of, posting, queued
 from tests.support.until import until
+
+MANY = ["a dragon"] * 300
+"""Sentences that wait while engines stand still."""
 
 
 @pytest.fixture(scope="module")
 def small(english: Bundle) -> Iterator[Server]:
-    """A server without patience."""
+    """A server whose callers have little time."""
     with serving(english, handshake_s=0.6, http_idle_s=1) as server:
         yield server
 
 
-def test_who_leaves_frees_his_places(small: Server) -> None:
-    """At once, as a call over gRPC does."""
+def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Event) -> None:
+    """The places are free at once, as after a call over gRPC."""
     before = counted(small, "CANCELLED")
-    body = of(BUSY)
+    body = of(MANY)
+    gate.clear()
     connections = [posting(small, f"Content-Length: {len(body)}", body=body) for _ in range(3)]
     until(lambda: queued(small) > 600)
     for connection in connections:
@@ -42,10 +48,11 @@ def test_who_leaves_frees_his_places(small: Server) -> None:
     until(lambda: counted(small, "CANCELLED") == before + 3)
 
 
-def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle) -> None:
-    """New calls get 503 meanwhile, and health goes on; then nobody is there."""
-    body = of(BUSY)
+def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle, gate: threading.Event) -> None:
+    """New calls get 503 meanwhile, and health goes on; then nothing listens."""
+    body = of(MANY)
     with serving(english) as server, ThreadPoolExecutor(1) as other:
+        gate.clear()
         accepted = posting(server, f"Content-Length: {len(body)}", body=body)
         until(lambda: queued(server) > 200)
         stopped = other.submit(server.stop)
@@ -56,17 +63,20 @@ def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle) -
         assert answer.headers["retry-after"] == "1"
         assert httpx.get(f"{base}/healthz").status_code == 200
         assert not stopped.done()
+        gate.set()
         with closing(accepted):
             status, told = answer_on(accepted)
-        assert (status, len(json.loads(told)["data"])) == (200, len(BUSY))
+        assert (status, len(json.loads(told)["data"])) == (200, len(MANY))
         assert stopped.result(timeout=TIMEOUT_S)
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{base}/healthz")
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_slow_reader_gets_all_of_what_was_accepted(english: Bundle, tmp_path: Path, tls: bool) -> None:
-    """Six megabytes, of which he takes the first when the server has been stopping for some seconds."""
+def test_a_slow_reader_gets_all_of_what_was_accepted(
+    english: Bundle, tmp_path: Path, tls: bool, outbox_waits: list[Outbox]
+) -> None:
+    """Six megabytes, of which the caller takes the first when the server has begun to stop."""
     body = of(["a dragon"] * 1000)
     write_pair(tmp_path, trustme.CA().issue_cert("127.0.0.1"))
     files = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"} if tls else {}
@@ -74,25 +84,25 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(english: Bundle, tmp_path: 
         with closing(posting(server, f"Content-Length: {len(body)}", body=body, receives=4096, tls=tls)) as slow:
             until(lambda: counted(server, "OK") == 1)
             stopped = other.submit(server.stop)
-            with pytest.raises(TimeoutError):
-                stopped.result(timeout=4)
+            until(lambda: len(outbox_waits) == 2)  # for the responses of gRPC, and for those of HTTP
+            assert not stopped.done()
             status, told = answer_on(slow)
         assert (status, len(json.loads(told)["data"])) == (200, 1000)
         assert stopped.result(timeout=TIMEOUT_S)
 
 
-def test_who_does_not_read_is_disconnected(small: Server) -> None:
-    """After his time, and what he was to read isn't kept."""
+def test_a_caller_that_does_not_read_is_disconnected(small: Server) -> None:
+    """A caller has its time, and what it was to read isn't kept."""
     body = of(["a dragon"] * 1000)
     with closing(posting(small, f"Content-Length: {len(body)}", body=body, receives=4096)) as unread:
         unread.recv(1, socket.MSG_PEEK)
-        until(lambda: not small._web._server.server_state.connections)
+        until(lambda: small.http_connections == 0)
         with pytest.raises(IncompleteRead):
             answer_on(unread)
 
 
 def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
-    """Answered, or refused after or before it is read: see the same test of gRPC."""
+    """Calls are answered, or refused before or after they are read: see the same test of gRPC."""
     with httpx.Client(base_url=f"http://127.0.0.1:{small.http_port}", timeout=TIMEOUT_S) as http:
 
         def ask() -> None:

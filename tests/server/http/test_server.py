@@ -1,12 +1,17 @@
-"""What a scraper gets: the format that it asks for."""
+"""Pages over HTTP: metrics in the format that a scraper asks for, and health, which gRPC has too."""
 
+import json
+import urllib.error
 import urllib.request
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from bothends.server.server import Server
+from bothends.wire.messages import SERVICE
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,18 @@ def test_metrics_come_in_the_format_asked_for(server: Server, accept: str, conte
         assert page.headers["Content-Type"].startswith(content_type)
         families = {family.name for family in read(page.read().decode())}  # type: ignore[operator]
     assert {"bothends_requests", "bothends_request_seconds", "bothends_model_info"} <= families
+
+
+def test_health_and_readiness(server: Server) -> None:
+    stub = health_pb2_grpc.HealthStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    for service in ("", SERVICE):
+        answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    for path, body in (("healthz", {"status": "alive"}), ("readyz", {"status": "serving"})):
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/{path}") as page:
+            assert json.load(page) == body
+
+
+def test_unknown_pages_are_404(server: Server) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/nothing")

@@ -4,9 +4,9 @@ Beside it, the line in which requests wait that have been read. Knows no queue o
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Any, TypeAlias
 
 from google.rpc import status_pb2
@@ -145,7 +145,7 @@ class Requests:
         """Begin the request that has waited longest."""
         then, content = self._waiting.popleft()
         self._ahead -= 1
-        now = time.monotonic()
+        now = monotonic()
         if self._last_begun is not None:
             self._mean_s += _SMOOTHING * (now - self._last_begun - self._mean_s)
         self._last_begun = now if self._waiting else None  # the time until a later one comes would say nothing

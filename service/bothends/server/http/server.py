@@ -28,7 +28,7 @@ from ..keys import Keys
 from ..tls import Certificates
 from .auth import UNAUTHENTICATED, who_calls
 
-_LAST_BYTES_S = 2
+LAST_BYTES_S = 2
 """Seconds that a stopping server gives callers to read the end of what was sent."""
 
 
@@ -148,7 +148,7 @@ class WebServer:
             http=partial(_BoundedH11Protocol, most=settings.max_http_connections, max_wait_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
             h11_max_incomplete_event_size=settings.max_header_bytes,
             timeout_keep_alive=settings.http_idle_s,
-            timeout_graceful_shutdown=_LAST_BYTES_S,
+            timeout_graceful_shutdown=LAST_BYTES_S,
             server_header=False,
             ssl_context_factory=None if certificates is None else lambda *_: certificates.context(),
         )
@@ -156,6 +156,11 @@ class WebServer:
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="bothends-http", daemon=True
         )
+
+    @property
+    def connections(self) -> int:
+        """Number of open connections."""
+        return len(self._server.server_state.connections)
 
     def start(self) -> None:
         """Serve; returns once requests are taken. Raises StartupError if uvicorn ends before."""

@@ -1,23 +1,18 @@
-"""EmbedStream over a real channel: in order, the bytes of Embed, and each sentence's error its own."""
+"""EmbedStream over a real channel: in order, and the bytes of Embed."""
 
 import random
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 
-from bothends import EngineError, RequestError
-from bothends.engines.select import LoadedEngine
-from bothends.model.bundle import Bundle
+from bothends import RequestError
 from bothends.server.server import Server
-from bothends.v1 import embedding_pb2, embedding_pb2_grpc
-from bothends.wire.status import from_status
-from tests.support.doors import TIMEOUT_S, connected, serving
-from tests.support.engines import SERVES, until
+from bothends.v1 import embedding_pb2
+from tests.support.engines import until
 from tests.support.streams import Stream, request
+
+from .asking import embed, embeddings
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -31,23 +26,6 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture
-def channel(server: Server) -> Iterator[grpc.Channel]:
-    with connected(server) as own:
-        yield own
-
-
-def embed(channel: grpc.Channel, message: embedding_pb2.EmbedStreamRequest) -> embedding_pb2.EmbedResponse:
-    """What Embed says to the same request: both messages are the same on the wire."""
-    same = embedding_pb2.EmbedRequest.FromString(message.SerializeToString())
-    return embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed(same)
-
-
-def embeddings(response: embedding_pb2.EmbedStreamResponse) -> list[bytes]:
-    assert all(item.HasField("embedding") for item in response.items)
-    return [item.embedding.SerializeToString() for item in response.items]
-
-
 def count(server: Server, code: str) -> float:
     labels = {"method": "EmbedStream", "code": code}
     return server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0.0
@@ -58,7 +36,7 @@ def queued(server: Server) -> float:
 
 
 def test_responses_are_in_order_and_their_bytes_are_embeds(server: Server, channel: grpc.Channel) -> None:
-    """Of messages of any size, all sent at once, so that some are computed before others."""
+    """Messages of any size are all sent at once, so that some are computed before others."""
     dice = random.Random(7)  # noqa: S311  any sizes do
     messages = [
         request(
@@ -85,58 +63,6 @@ def test_each_message_has_options_of_its_own(channel: grpc.Channel) -> None:
         found = stream.rest()
     for message, response in zip(messages, found, strict=True):
         assert embeddings(response) == [one.SerializeToString() for one in embed(channel, message).embeddings]
-
-
-@pytest.mark.parametrize(
-    ("bad", "options"),
-    [
-        ("", {}),
-        (" \t\n", {}),
-        ("\x00", {}),
-        ("x" * 65_537, {}),
-        ("word " * 300, {"truncation": embedding_pb2.TRUNCATION_ERROR}),
-    ],
-    ids=["empty", "blank", "no token", "too long", "too many tokens"],
-)
-def test_a_bad_sentence_costs_itself_only(channel: grpc.Channel, bad: str, options: dict[str, Any]) -> None:
-    """Its item is what Embed would have answered, details and all; its neighbours' bytes are unchanged."""
-    good = [f"{place} dragons" for place in range(4)]
-    message = request(good[0], bad, good[1], bad, **options)
-    with Stream(channel) as stream:
-        stream.send(request(good[2]), message, request(bad, **options), request(good[3]))
-        first, mixed, alone, last = stream.rest()
-    with pytest.raises(grpc.RpcError) as raised:
-        embed(channel, message)
-    (details,) = [value for name, value in raised.value.trailing_metadata() if name == "grpc-status-details-bin"]
-    assert mixed.items[1].error.SerializeToString() == details
-    assert from_status(mixed.items[3].error).index == 3  # type: ignore[attr-defined]
-    assert from_status(alone.items[0].error).index == 0  # type: ignore[attr-defined]
-    assert alone.model_version == first.model_version
-    rows = [item.embedding for item in (first.items[0], mixed.items[0], mixed.items[2], last.items[0])]
-    expected = embed(channel, request(good[2], good[0], good[1], good[3]))
-    assert rows == list(expected.embeddings)
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"dimensions": 100}, "100 dimensions can't be had"),
-        ({"dimensions": -1}, "-1 dimensions can't be had"),
-        ({"encoding": 99}, "99 is no Encoding of this contract"),
-        ({"truncation": 99}, "99 is no Truncation of this contract"),
-    ],
-)
-def test_options_that_cannot_be_had_are_told_of_each_sentence(
-    channel: grpc.Channel, options: dict[str, Any], told: str
-) -> None:
-    """And the stream goes on."""
-    with Stream(channel) as stream:
-        stream.send(request("one", "two", **options), request("three"))
-        wrong, right = stream.rest()
-    errors = [from_status(item.error) for item in wrong.items]
-    assert [type(error) for error in errors] == [RequestError, RequestError]
-    assert all(str(error).startswith(told) for error in errors)
-    assert len(embeddings(right)) == 1
 
 
 @pytest.mark.parametrize(
@@ -201,7 +127,7 @@ def test_sentences_are_counted_as_embeds_are(server: Server, channel: grpc.Chann
 
 
 def test_the_deadline_bounds_the_stream(server: Server, channel: grpc.Channel) -> None:
-    """Of work for longer than that, some is answered; then the caller is told, and nothing waits any more."""
+    """Work is left; the caller gets DEADLINE_EXCEEDED, and nothing waits any more."""
     before = count(server, "DEADLINE_EXCEEDED")
     with Stream(channel, timeout=1.0) as stream:
         stream.send(*[request(*["word " * 250] * 8) for _ in range(1000)])
@@ -216,57 +142,3 @@ def test_a_deadline_that_has_passed_is_told_at_once(channel: grpc.Channel) -> No
     with Stream(channel, timeout=1e-6) as stream, pytest.raises(grpc.RpcError) as raised:
         stream.receive()
     assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-@pytest.fixture
-def poisonable(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server whose engine fails every batch with a sentence of exactly five tokens, once it has started."""
-    run = SERVES.run
-    with serving(english, selftest_s=0) as server:
-
-        def poisoned(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
-            if any(len(ids) == 5 for ids in sentences):
-                raise ArithmeticError("poison")
-            return run(self, sentences)
-
-        monkeypatch.setattr(SERVES, "run", poisoned)
-        yield server
-        monkeypatch.setattr(SERVES, "run", run)
-
-
-def test_a_sentence_that_the_engine_can_not_run_costs_itself_only(poisonable: Server, channel: grpc.Channel) -> None:
-    """Its message is embedded sentence by sentence, and its neighbours' bytes are the same."""
-    poison = "there will be five dragons"
-    message = request("dragons", poison, "there will be dragons", "a man plays", poison)
-    with connected(poisonable) as sick, Stream(sick) as stream:
-        stream.send(request("before"), message, request(poison), request("after"))
-        before, mixed, alone, after = stream.rest()
-    for item in (mixed.items[1], mixed.items[4], alone.items[0]):
-        error = from_status(item.error)
-        assert isinstance(error, EngineError)
-        assert "poison" not in item.error.message
-    expected = embed(channel, request("before", "dragons", "there will be dragons", "a man plays", "after"))
-    good = [before.items[0], mixed.items[0], mixed.items[2], mixed.items[3], after.items[0]]
-    assert [item.embedding for item in good] == list(expected.embeddings)
-
-
-def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
-    english: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A part of it would hang as long. Each sentence is told; the stream ends where the model is withdrawn for it."""
-    run, goes_on, hung = SERVES.run, threading.Event(), []
-    with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
-
-        def hang(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
-            if any(len(ids) == 5 for ids in sentences):
-                hung.append(len(sentences))
-                goes_on.wait(TIMEOUT_S)
-            return run(self, sentences)
-
-        monkeypatch.setattr(SERVES, "run", hang)
-        with Stream(channel) as stream:
-            stream.send(request("dragons", "there will be five dragons"))
-            found = stream.receive()
-        goes_on.set()
-        assert [type(from_status(item.error)) for item in found.items] == [EngineError, EngineError]
-        assert len(hung) == 1

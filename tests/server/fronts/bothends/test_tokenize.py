@@ -110,7 +110,7 @@ def test_truncation_keeps_either_end(stub: embedding_pb2_grpc.EmbeddingServiceSt
 def test_bad_input_is_named(
     stub: embedding_pb2_grpc.EmbeddingServiceStub, texts: list[str], options: dict[str, Any], told: str
 ) -> None:
-    """As Embed names it."""
+    """The error is the one that Embed gives."""
     with pytest.raises(grpc.RpcError) as raised:
         tokenize(stub, *texts, **options)
     error = error_of(raised.value)

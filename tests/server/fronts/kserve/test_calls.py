@@ -1,4 +1,4 @@
-"""What surrounds calls of the Open Inference Protocol: keys, shares, load, deadlines, the end; and probes."""
+"""Calls of the Open Inference Protocol from outside: keys, shares, load, deadlines, the end; and probes."""
 
 import gc
 import time
@@ -166,7 +166,7 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
 
 
 def test_only_what_is_served_is_ready(server: Server) -> None:
-    """Of other models and versions a probe, which needs no key, learns nothing but that."""
+    """A probe, which needs no key, learns nothing else of other models and versions."""
     version = server.service.embedder.model.config.version
     with connected(server) as channel:
         stub = Stub(channel)

@@ -34,7 +34,7 @@ def stub(server: Server) -> Iterator[Stub]:
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "contents"])
 @pytest.mark.parametrize("shape", [[60], [60, 1]], ids=str)
 def test_rows_are_our_clients_bit_for_bit(stub: Stub, client: Client, raw: bool, shape: list[int]) -> None:
-    """With the tokens read and whether a text was cut; the request's id comes back."""
+    """The tokens read come along, and whether a text was cut; the request's id comes back."""
     asked = request(*SENTENCES, raw=raw, id="mine")
     asked.inputs[0].shape[:] = shape
     response = stub.ModelInfer(asked)
@@ -74,7 +74,7 @@ def test_the_outputs_that_were_asked_for_come_in_that_order(stub: Stub) -> None:
 
 
 def test_what_tritons_clients_send_of_their_own_changes_nothing(stub: Stub) -> None:
-    """They send it to any model; one without sequences, priorities and streams doesn't heed it."""
+    """Triton's clients send it to any model; one without sequences, priorities and streams doesn't heed it."""
     asked = request("a", **parameters(sequence_id=7, sequence_start=True, sequence_end=False))
     asked.parameters["priority"].uint64_param = 3
     asked.parameters["triton_enable_empty_final_response"].bool_param = True
@@ -82,7 +82,7 @@ def test_what_tritons_clients_send_of_their_own_changes_nothing(stub: Stub) -> N
 
 
 def test_a_timeout_is_a_deadline(stub: Stub) -> None:
-    """In microseconds, beside the call's own; 0 is none."""
+    """A timeout in microseconds holds beside the call's own; 0 is none."""
     for generous in (0, 60_000_000):
         stub.ModelInfer(request("a", **parameters(timeout=generous)))
     with pytest.raises(grpc.RpcError) as raised:
@@ -91,7 +91,7 @@ def test_a_timeout_is_a_deadline(stub: Stub) -> None:
 
 
 def test_the_model_is_described_as_tritons_clients_read_it(stub: Stub, english: Bundle) -> None:
-    """With max_batch_size, so metadata's shapes begin with the batch, and the configuration's leave it out."""
+    """max_batch_size is there, so metadata's shapes begin with the batch, and the configuration's leave it out."""
     version = english.config.version
     for asked in ("", version):
         metadata = stub.ModelMetadata(inference_pb2.ModelMetadataRequest(name="english", version=asked))
@@ -113,7 +113,7 @@ def test_the_model_is_described_as_tritons_clients_read_it(stub: Stub, english: 
 
 
 def test_another_model_is_not_found(stub: Stub) -> None:
-    """By name or by version, whichever method; what is served is said."""
+    """Name and version both count, whichever method; the error says what is served."""
     calls: dict[str, Callable[[str, str], object]] = {
         "infer": lambda name, version: stub.ModelInfer(request("a", model=name, model_version=version)),
         "metadata": lambda *model: stub.ModelMetadata(

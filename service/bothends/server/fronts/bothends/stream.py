@@ -23,8 +23,7 @@ from .message import Message
 
 _MESSAGES, _SENTENCES, _BYTES = 32, 256, 1 << 20
 """Bounds on what of one stream is on its way: no message more is read beyond. Enough for full batches."""
-_RETRY_S = 0.1
-"""Seconds after which a stream that was turned away for its caller's silence may come again."""
+_RETRY_S = 0.1  # after which a stream that was turned away for its caller's silence may come again
 _SILENT = "the stream's caller sent or read nothing for {:g} s, and its place was needed"
 _parse = protobuf(embedding_pb2.EmbedStreamRequest)
 
@@ -81,9 +80,8 @@ class _Session:
         self._context = context
         self._lock = threading.RLock()
         self.window: deque[Message] = deque()  # read, and not yet on the wire
-        self._is_reading = self._is_sending = self._is_beginning = self._is_timed = self._has_ended = self._is_over = (
-            False
-        )
+        self._is_reading = self._is_sending = self._is_beginning = self._is_timed = False
+        self._has_ended = self._is_over = False
         self._error: BothendsError | None = None  # that ends it once the window is empty
 
     def begin(self) -> None:

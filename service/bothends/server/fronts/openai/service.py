@@ -84,8 +84,8 @@ class OpenAI:
             request = parse(content)
             name = self._must_serve(request.model)
             options = Options(request.truncation or "error", normalize=True, dimensions=request.dimensions)
-            write = partial(_write, name, request.encoding_format or "float")
-            self._responder.embed_here(Query(request.input, options), context, write)
+            written = partial(write, name, request.encoding_format or "float")
+            self._responder.embed_here(Query(request.input, options), context, written)
 
     def _must_serve(self, name: str) -> str:
         served = self._responder.embedder.model.config.name
@@ -135,7 +135,7 @@ def render_error(code: int, status: status_pb2.Status) -> bytes:
     return orjson.dumps({"error": error})
 
 
-def _write(model: str, encoding: str, found: Embeddings) -> bytes:
+def write(model: str, encoding: str, found: Embeddings) -> bytes:
     """Write JSON, on the engine's thread: each float32 as short as it can be and still be read as the same number."""
     rows = np.ascontiguousarray(found.rows)
     vectors = rows if encoding == "float" else [base64.b64encode(row).decode() for row in rows.astype("<f4")]

@@ -1,0 +1,127 @@
+"""Messages of a stream with sentences that can't be embedded, over a real channel: each costs itself only."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from bothends import EngineError, RequestError
+from bothends.engines.select import LoadedEngine
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from bothends.v1 import embedding_pb2
+from bothends.wire.status import from_status
+from tests.support.doors import TIMEOUT_S, connected, serving
+from tests.support.engines import SERVES
+from tests.support.streams import Stream, request
+
+from .asking import embed, embeddings
+
+
+@pytest.mark.parametrize(
+    ("bad", "options"),
+    [
+        ("", {}),
+        (" \t\n", {}),
+        ("\x00", {}),
+        ("x" * 65_537, {}),
+        ("word " * 300, {"truncation": embedding_pb2.TRUNCATION_ERROR}),
+    ],
+    ids=["empty", "blank", "no token", "too long", "too many tokens"],
+)
+def test_a_bad_sentence_costs_itself_only(channel: grpc.Channel, bad: str, options: dict[str, Any]) -> None:
+    """The item has the error that Embed would have answered, details and all; its neighbours' bytes are unchanged."""
+    good = [f"{place} dragons" for place in range(4)]
+    message = request(good[0], bad, good[1], bad, **options)
+    with Stream(channel) as stream:
+        stream.send(request(good[2]), message, request(bad, **options), request(good[3]))
+        first, mixed, alone, last = stream.rest()
+    with pytest.raises(grpc.RpcError) as raised:
+        embed(channel, message)
+    (details,) = [value for name, value in raised.value.trailing_metadata() if name == "grpc-status-details-bin"]
+    assert mixed.items[1].error.SerializeToString() == details
+    assert from_status(mixed.items[3].error).index == 3  # type: ignore[attr-defined]
+    assert from_status(alone.items[0].error).index == 0  # type: ignore[attr-defined]
+    assert alone.model_version == first.model_version
+    rows = [item.embedding for item in (first.items[0], mixed.items[0], mixed.items[2], last.items[0])]
+    expected = embed(channel, request(good[2], good[0], good[1], good[3]))
+    assert rows == list(expected.embeddings)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"dimensions": 100}, "100 dimensions can't be had"),
+        ({"dimensions": -1}, "-1 dimensions can't be had"),
+        ({"encoding": 99}, "99 is no Encoding of this contract"),
+        ({"truncation": 99}, "99 is no Truncation of this contract"),
+    ],
+)
+def test_options_that_cannot_be_had_are_told_of_each_sentence(
+    channel: grpc.Channel, options: dict[str, Any], told: str
+) -> None:
+    """Every item has the error, and the stream goes on."""
+    with Stream(channel) as stream:
+        stream.send(request("one", "two", **options), request("three"))
+        wrong, right = stream.rest()
+    errors = [from_status(item.error) for item in wrong.items]
+    assert [type(error) for error in errors] == [RequestError, RequestError]
+    assert all(str(error).startswith(told) for error in errors)
+    assert len(embeddings(right)) == 1
+
+
+@pytest.fixture
+def poisonable(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server whose engine fails every batch with a sentence of exactly five tokens, once it has started."""
+    run = SERVES.run
+    with serving(english, selftest_s=0) as server:
+
+        def poisoned(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
+            if any(len(ids) == 5 for ids in sentences):
+                raise ArithmeticError("poison")
+            return run(self, sentences)
+
+        monkeypatch.setattr(SERVES, "run", poisoned)
+        yield server
+        monkeypatch.setattr(SERVES, "run", run)
+
+
+def test_a_sentence_that_the_engine_can_not_run_costs_itself_only(poisonable: Server, channel: grpc.Channel) -> None:
+    """The message is embedded sentence by sentence, and its neighbours' bytes are the same."""
+    poison = "there will be five dragons"
+    message = request("dragons", poison, "there will be dragons", "a man plays", poison)
+    with connected(poisonable) as sick, Stream(sick) as stream:
+        stream.send(request("before"), message, request(poison), request("after"))
+        before, mixed, alone, after = stream.rest()
+    for item in (mixed.items[1], mixed.items[4], alone.items[0]):
+        error = from_status(item.error)
+        assert isinstance(error, EngineError)
+        assert "poison" not in item.error.message
+    expected = embed(channel, request("before", "dragons", "there will be dragons", "a man plays", "after"))
+    good = [before.items[0], mixed.items[0], mixed.items[2], mixed.items[3], after.items[0]]
+    assert [item.embedding for item in good] == list(expected.embeddings)
+
+
+def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
+    english: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of it would hang as long. Each sentence has the error; the stream ends as the model is withdrawn."""
+    run, goes_on, hung = SERVES.run, threading.Event(), []
+    with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
+
+        def hang(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
+            if any(len(ids) == 5 for ids in sentences):
+                hung.append(len(sentences))
+                goes_on.wait(TIMEOUT_S)
+            return run(self, sentences)
+
+        monkeypatch.setattr(SERVES, "run", hang)
+        with Stream(channel) as stream:
+            stream.send(request("dragons", "there will be five dragons"))
+            found = stream.receive()
+        goes_on.set()
+        assert [type(from_status(item.error)) for item in found.items] == [EngineError, EngineError]
+        assert len(hung) == 1

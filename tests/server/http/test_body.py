@@ -1,0 +1,67 @@
+"""Bodies of HTTP requests: bounds on their bytes and on the time that they take to come."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from tests.support.doors import TIMEOUT_S, serving
+from tests.support.https import answer_on, counted, of, posting, wait_until
+
+SHORT_S = 0.6
+MOST_BYTES = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def small(english: Bundle) -> Iterator[Server]:
+    """A server whose limits are near."""
+    near: dict[str, Any] = {"max_message_bytes": MOST_BYTES, "handshake_s": SHORT_S}
+    with serving(english, **near) as server:
+        yield server
+
+
+def test_bytes_of_a_body(small: Server) -> None:
+    """One at the limit fits, one past it doesn't; JSON may be followed by spaces."""
+    url = f"http://127.0.0.1:{small.http_port}/v1/embeddings"
+    for size, status in ((MOST_BYTES, 200), (MOST_BYTES + 1, 413)):
+        headers = {"content-type": "application/json"}
+        answer = httpx.post(url, content=of(["a"]).ljust(size), headers=headers, timeout=TIMEOUT_S)
+        assert answer.status_code == status
+    assert answer.json()["error"]["message"] == "the request's body has more than this server's limit of 1048576 bytes"
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent(small: Server) -> None:
+    """A body is refused at once if its length is announced; and once too much has come if it isn't."""
+    with closing(posting(small, f"Content-Length: {MOST_BYTES + 1}")) as connection:
+        assert answer_on(connection)[0] == 413
+    piece = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    with closing(posting(small, "Transfer-Encoding: chunked", body=piece * 17)) as connection:
+        assert answer_on(connection)[0] == 413
+    with closing(posting(small, "Expect: 100-continue", f"Content-Length: {MOST_BYTES + 1}")) as connection:
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+def test_half_a_body(small: Server) -> None:
+    """A caller that sends no more is answered after its time, and disconnected; one that leaves is counted."""
+    before = counted(small, "CANCELLED")
+    posting(small, "Content-Length: 100", body=b'{"model"').close()
+    wait_until(lambda: counted(small, "CANCELLED") == before + 1)
+    with closing(posting(small, "Content-Length: 100", body=b'{"model"')) as connection:
+        status, told = answer_on(connection)
+        assert status == 408
+        assert "didn't come within 0.6 s" in told
+        assert connection.recv(1) == b""
+
+
+def test_a_slow_body_does_not_keep_others_waiting(server: Server) -> None:
+    """The first byte comes, another call is answered, and then the rest comes."""
+    body = of(["a"])
+    with closing(posting(server, f"Content-Length: {len(body)}", body=body[:1])) as connection:
+        url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"
+        assert httpx.post(url, json={"model": "english", "input": "a"}, timeout=TIMEOUT_S).status_code == 200
+        connection.sendall(body[1:])
+        assert answer_on(connection)[0] == 200

@@ -1,0 +1,135 @@
+"""One call's context: settled once, whatever happens to the call and in what order."""
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+
+import pytest
+from google.rpc import code_pb2
+
+from bothends.errors import (
+    BothendsError,
+    DrainingError,
+    EngineError,
+    OverloadedError,
+    QuotaError,
+    RequestError,
+    SentenceError,
+)
+from bothends.observe.tracing import NO_SPAN
+from bothends.server.context import CallContext
+from bothends.server.quota import Account, Quota
+from bothends.v1 import embedding_pb2
+from tests.support.calls import HandHeldCall, Room, only_code
+
+TIMEOUT_S = 10
+
+
+def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCaptureFixture) -> None:
+    def stumble(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
+        raise KeyError("my secret sentence")
+
+    room = Room(stumble)
+    call = room.call()
+    assert only_code(call) == code_pb2.INTERNAL
+    assert "KeyError at" in caplog.text
+    assert "secret" not in caplog.text + str(call.outcomes)
+    assert room.is_empty()
+
+
+@pytest.mark.parametrize(("deadline_in_s", "code"), [(None, "CANCELLED"), (60, "CANCELLED"), (0, "DEADLINE_EXCEEDED")])
+def test_a_caller_that_leaves_takes_the_work_along(deadline_in_s: float | None, code: str) -> None:
+    """The work is cancelled, the place is free, and an answer that still comes is dropped."""
+    work: Future[None] = Future()
+    answers: list[CallContext] = []
+
+    def begin(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
+        answers.append(context)
+        context.cancels(work)
+
+    room = Room(begin)
+    call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + 60)
+    if deadline_in_s is not None:
+        call.deadline = time.monotonic() + deadline_in_s
+    call.leave()
+    assert work.cancelled()
+    answers[0].send(b"too late")
+    answers[0].fail(RequestError("too late"))
+    assert call.outcomes == []
+    assert room.counted() == {code: 1}
+    assert room.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("error", "costs"),
+    [
+        (OverloadedError("the queue is full", retry_after_s=1), False),
+        (DrainingError("the server is stopping"), False),
+        (SentenceError(0, "is empty"), True),
+        (EngineError("the model run failed"), True),
+    ],
+)
+def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, costs: bool) -> None:
+    """The sentences aren't in progress any more, whichever error it was."""
+    account = Account("a", Quota(sentences_per_s=1), clock=lambda: 0.0)
+    context = CallContext(HandHeldCall(), lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    context.charge(10)
+    context.fail(error)
+    assert account.in_progress == 0
+    if costs:
+        with pytest.raises(QuotaError):
+            account.take(1)
+    else:
+        account.take(1)
+
+
+def test_a_caller_that_has_left_is_not_charged() -> None:
+    account = Account("a", Quota())
+    call = HandHeldCall()
+    context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    call.leave()
+    context.charge(10)
+    assert account.in_progress == 0
+
+
+def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:
+    answers: list[CallContext] = []
+    room = Room(lambda request, context: answers.append(context))
+    room.call().leave()
+    work: Future[None] = Future()
+    answers[0].cancels(work)
+    assert work.cancelled()
+
+
+def test_a_caller_that_leaves_after_the_answer_changes_nothing() -> None:
+    room = Room(lambda request, context: context.send(b"vectors"))
+    call = room.call()
+    call.leave()
+    assert call.outcomes == [b"vectors"]
+    assert room.counted() == {"OK": 1}
+
+
+def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) -> None:
+    """Answer, error and departure race on threads: one outcome at most, one count, one place."""
+    caplog.set_level(logging.ERROR)
+    answers: list[CallContext] = []
+    room = Room(lambda request, context: answers.append(context))
+    for _ in range(200):
+        call = room.call()
+        context, start = answers.pop(), threading.Barrier(3)
+        threads = [
+            threading.Thread(target=lambda act=act, start=start: (start.wait(TIMEOUT_S), act()))
+            for act in (
+                lambda a=context: a.send(b""),
+                lambda a=context: a.fail(RequestError("no")),
+                call.leave,
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(TIMEOUT_S)
+        assert len(call.outcomes) <= 1
+    assert sum(room.counted().values()) == 200
+    assert room.is_empty()

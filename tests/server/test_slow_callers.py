@@ -1,0 +1,59 @@
+"""Callers that keep a place, on a clock of the test's own."""
+
+import pytest
+
+from bothends.errors import BothendsError, RequestError
+from bothends.server.slow_callers import SlowCallers
+from tests.support.engines import Clock
+
+LATE = RequestError("the request didn't come")
+
+
+class Caller:
+    """A caller that keeps its error."""
+
+    error: BothendsError | None = None
+
+    def fail(self, error: BothendsError) -> None:
+        self.error = error
+
+
+@pytest.fixture
+def waiting(patience: Clock) -> SlowCallers:
+    return SlowCallers(10.0)
+
+
+def test_a_caller_has_its_time(waiting: SlowCallers, patience: Clock) -> None:
+    """A caller gives way to no other before, and fails once it does."""
+    caller = Caller()
+    waiting.add(caller, LATE)
+    patience.now = 9.9
+    assert not waiting.evict_one()
+    assert caller.error is None
+    patience.now = 10.0
+    assert waiting.evict_one()
+    assert caller.error is LATE
+    assert not waiting.evict_one(), "it has given way already"
+
+
+def test_the_one_that_took_longest_gives_way(waiting: SlowCallers, patience: Clock) -> None:
+    """One at a time: each place that is needed costs one caller."""
+    first, second = Caller(), Caller()
+    waiting.add(first, LATE)
+    patience.now = 1.0
+    waiting.add(second, LATE)
+    patience.now = 20.0
+    assert waiting.evict_one()
+    assert (first.error, second.error) == (LATE, None)
+
+
+def test_a_request_that_came_is_safe(waiting: SlowCallers, patience: Clock) -> None:
+    """The caller that is waited for no more can't be turned away, and the other way round."""
+    caller, other = Caller(), Caller()
+    waiting.add(caller, LATE)
+    waiting.add(other, LATE)
+    assert waiting.remove(caller)
+    patience.now = 20.0
+    assert waiting.evict_one()
+    assert caller.error is None
+    assert not waiting.remove(other), "it had its time"
