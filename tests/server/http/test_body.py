@@ -10,7 +10,8 @@ import pytest
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
-from tests.support.https import answer_on, counted, of, posting, wait_until
+from tests.support.https import answer_on, counted, of, posting
+from tests.support.until import until
 
 SHORT_S = 0.6
 MOST_BYTES = 1 << 20
@@ -49,7 +50,7 @@ def test_half_a_body(small: Server) -> None:
     """A caller that sends no more is answered after its time, and disconnected; one that leaves is counted."""
     before = counted(small, "CANCELLED")
     posting(small, "Content-Length: 100", body=b'{"model"').close()
-    wait_until(lambda: counted(small, "CANCELLED") == before + 1)
+    until(lambda: counted(small, "CANCELLED") == before + 1)
     with closing(posting(small, "Content-Length: 100", body=b'{"model"')) as connection:
         status, told = answer_on(connection)
         assert status == 408

@@ -1,7 +1,6 @@
 """Calls of the Open Inference Protocol from outside: keys, shares, load, deadlines, the end; and probes."""
 
 import gc
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from bothends.settings import Settings
 from bothends.wire.status import from_status
 from tests.support.doors import TIMEOUT_S, connected, put, serving
 from tests.support.infer import Stub, request
+from tests.support.until import until
 
 LONG = ["word " * 250] * 300
 """Seconds of work for the model."""
@@ -51,12 +51,6 @@ def error_of(call: Callable[[], object]) -> BothendsError:
     if raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in status.details)
     return from_status(status)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end
 
 
 def queued(server: Server) -> float:
@@ -108,12 +102,12 @@ def test_a_full_server_says_so_and_looks_alive(english: Bundle) -> None:
     """RESOURCE_EXHAUSTED with RetryInfo, while probes are answered; a caller who leaves makes room at once."""
     with one(english, max_concurrent_requests=1) as (server, stub):
         first = stub.ModelInfer.future(request(*LONG))
-        wait_until(lambda: queued(server) > 100)
+        until(lambda: queued(server) > 100)
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), OverloadedError)
         assert probed(stub) == (True, True, True)
         first.cancel()
-        wait_until(lambda: counted(server, "CANCELLED") == 1)
-        wait_until(lambda: queued(server) == 0)
+        until(lambda: counted(server, "CANCELLED") == 1)
+        until(lambda: queued(server) == 0)
         stub.ModelInfer(request("a"))
         assert [counted(server, code) for code in ("OK", "RESOURCE_EXHAUSTED")] == [1, 1]
 
@@ -123,8 +117,8 @@ def test_a_deadline_ends_what_was_accepted(english: Bundle) -> None:
         with pytest.raises(grpc.RpcError) as raised:
             stub.ModelInfer(request(*LONG), timeout=0.5)
         assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-        wait_until(lambda: counted(server, "DEADLINE_EXCEEDED") == 1)
-        wait_until(lambda: queued(server) == 0)
+        until(lambda: counted(server, "DEADLINE_EXCEEDED") == 1)
+        until(lambda: queued(server) == 0)
 
 
 def test_a_stopping_server_finishes_what_it_accepted_and_is_live_but_not_ready(english: Bundle) -> None:
@@ -134,10 +128,10 @@ def test_a_stopping_server_finishes_what_it_accepted_and_is_live_but_not_ready(e
     with connected(server) as channel, ThreadPoolExecutor(1) as other:
         stub = Stub(channel)
         accepted = stub.ModelInfer.future(request(*LONG))
-        wait_until(lambda: queued(server) > 100)
+        until(lambda: queued(server) > 100)
         assert probed(stub) == (True, True, True)
         stopped = other.submit(server.stop)
-        wait_until(lambda: not probed(stub)[1])
+        until(lambda: not probed(stub)[1])
         assert probed(stub) == (True, False, False)
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), DrainingError)
         assert list(accepted.result().outputs[0].shape) == [300, 512]
@@ -157,12 +151,12 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
         off = [0.5]
         run = OnnxRuntimeEngine.run
         patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
-        wait_until(lambda: probed(stub) == (True, False, False))
+        until(lambda: probed(stub) == (True, False, False))
         assert health.Check(asked).status == statuses.NOT_SERVING
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), NotServingError)
         off[0] = 0.0
-        wait_until(lambda: probed(stub) == (True, True, True))
-        wait_until(lambda: health.Check(asked).status == statuses.SERVING)
+        until(lambda: probed(stub) == (True, True, True))
+        until(lambda: health.Check(asked).status == statuses.SERVING)
 
 
 def test_only_what_is_served_is_ready(server: Server) -> None:
