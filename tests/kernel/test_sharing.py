@@ -28,10 +28,10 @@ def test_several_threads_at_once(layers: int, table_rows: int) -> None:
 
 
 def test_a_run_lets_other_threads_go_on() -> None:
-    """The interpreter is free for the whole run: another thread looks at a run that would take hours, and ends it."""
-    encoder, endless = pair(hidden=64).kernel(), flat([np.zeros(20_000_000, dtype=np.int32)])
+    """The interpreter is free for the whole run: another thread looks at one of some seconds, and ends it."""
+    encoder, long = pair(hidden=64).kernel(), flat([np.zeros(2_000_000, dtype=np.int32)])
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lambda: encoder.run(*endless))
+        running = pool.submit(lambda: encoder.run(*long))
         until(lambda: encoder.folded_rows > 0 or running.done())
         assert not running.done()
         encoder.stop()
