@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import WITHOUT, Embed, environment
+from tests.bulk.conftest import WITHOUT, Embed, environment
 
 COLUMNS = "there is 'id', 'title', 'text', 'body'"
+
+
 REFUSED = [
     ("{in} {csv}", 2, "which --column holds the sentences? There is 'id', 'title', 'body'"),
     ("{in} {csv} --column txt", 2, "has no column 'txt'; there is 'id', 'title', 'body'"),
@@ -71,27 +73,6 @@ def test_it_is_one_line_and_nothing_is_written(
     assert said in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == there
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "column"),
-    [
-        ("text\ndragons\n", "a.csv", "text"),
-        ("n,Sentence,m\n1,dragons,2\n", "a.csv", "Sentence"),
-        ('{"n": 1, "body": "dragons"}\n', "a.jsonl", "body"),
-    ],
-)
-def test_a_guess_is_shown(embed: Embed, tmp_path: Path, content: str, name: str, column: str) -> None:
-    (tmp_path / name).write_text(content)
-    assert embed("--input", tmp_path / name).stderr == f"column: {column}\n"
-
-
-def test_a_first_row_without_the_column_is_told(embed: Embed, tmp_path: Path) -> None:
-    """Most likely the name is wrong; but it may come later."""
-    (tmp_path / "a.jsonl").write_text('{"id": 1}\n{"text": "dragons"}\n')
-    said = embed("--input", tmp_path / "a.jsonl", "--column", "text").stderr.splitlines()
-    assert said[0] == "Warning: the first row has no 'text'; it has 'id'"
-    assert json.loads(said[1]) == {"row": 0, "reason": "has no column 'text'"}
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from bothends.model.bundle import Bundle
+from tests.bulk import files
+from tests.bulk.conftest import environment, lines, write_lines
 from tests.support.serving import BOTHENDS
-
-from . import files
-from .conftest import environment, lines, write_lines
 
 _FEW, _MANY = 50_000, 200_000
 
@@ -30,7 +29,7 @@ def peak_mib(source: Path, made: Path, bundle: Path) -> float:
     return int(subprocess.run(command, capture_output=True, check=True, env=environment()).stdout) / 1024
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
 @pytest.mark.parametrize("output", files.OUTPUTS)
 def test_memory_is_flat(toy_bundle: Bundle, tmp_path: Path, output: str) -> None:
     """Four times the rows, the same peak: nothing of a row is left once it is written. (150,000 vectors are 19 MB.)"""
