@@ -24,7 +24,7 @@ from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends.model.tokenizer import Tokenizer
-from bothends.settings import Precision
+from bothends.options import Precision
 from sentences import load
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

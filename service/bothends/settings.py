@@ -9,10 +9,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import SettingsError
+from .options import Precision
 from .validation import first_problem
 
-Precision = Literal["float32", "bf16", "int8"]
-"""Number format of an engine's weights and states."""
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 """Of instructions that the native engine has code for."""
 

@@ -1,11 +1,13 @@
 """The command line as people use it: start, call, stop, and every way to be told no."""
 
+import logging
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -22,6 +24,16 @@ from tests.support.serving import BOTHENDS, Running, finish, kept_busy, queued, 
 
 ONCE = Retry(attempts=1)
 """A caller that shows what the server said, and doesn't try again."""
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Give the root logger back what it had: `serve` sends its records to a stream that ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def bothends(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:

@@ -90,9 +90,9 @@ def test_models_that_never_agree_are_an_error(either: Either) -> None:
     assert next(count) <= 6
 
 
-def test_limits_that_shrank_are_learnt(either: Either, english: Bundle) -> None:
+def test_limits_that_shrank_are_learnt(either: Either, toy_bundle: Bundle) -> None:
     """The server came back with a lower limit than the one that the client knows."""
-    settings = Settings(bundle=english.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0)
+    settings = Settings(bundle=toy_bundle.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0)
     before = Server(settings)
     before.start()
     sentences = [f"sentence {number}" for number in range(60)]

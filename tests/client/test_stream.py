@@ -158,17 +158,17 @@ def test_a_closed_client_says_so(server: Server, either: Either) -> None:
             list(client.encode_stream(["too late"]))
 
 
-def test_limits_that_shrank_are_learnt(either: Either, english: Bundle) -> None:
+def test_limits_that_shrank_are_learnt(either: Either, toy_bundle: Bundle) -> None:
     """The server came back with a lower limit than the one that the client knows."""
     sentences = [f"sentence {number}" for number in range(200)]
     settings = {"selftest_s": 0, "max_sentences": 100}
-    with serving_bothends(english, **settings) as before:
+    with serving_bothends(toy_bundle, **settings) as before:
         client = either(f"127.0.0.1:{before.port}", retry=Retry(attempts=30), timeout_s=60)
         client.__enter__()
         expected = client.encode(sentences)
         port = before.port
     after = Server(
-        Settings(bundle=english.path, device="cpu", workers=1, port=port, http_port=0, selftest_s=0, max_sentences=7)
+        Settings(bundle=toy_bundle.path, device="cpu", workers=1, port=port, http_port=0, selftest_s=0, max_sentences=7)
     )
     after.start()
     found = list(client.encode_stream(sentences))

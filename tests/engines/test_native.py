@@ -19,7 +19,8 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import NotServingError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
-from bothends.settings import Precision, Settings
+from bothends.options import Precision
+from bothends.settings import Settings
 from bothends_export.equivalence import verify
 from bothends_export.export import lift
 
