@@ -23,7 +23,7 @@ def test_nothing_is_held_back(toy_bundle: Bundle) -> None:
 
 
 def test_head_ends_it_quietly(toy_bundle: Bundle) -> None:
-    """Of an input without end; without a word, and as a shell expects of who was told by SIGPIPE."""
+    """An input without end is left without a word, with the exit code that a shell expects after SIGPIPE."""
     command = f"yes dragons | {BOTHENDS} embed - --bundle {toy_bundle.path} | head -n 3; echo ${{PIPESTATUS[1]}}"
     told = {"capture_output": True, "text": True, "env": environment(), "timeout": 60}
     ended = subprocess.run(["bash", "-c", command], check=True, **told)  # type: ignore[call-overload]  # noqa: S607

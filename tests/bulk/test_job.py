@@ -1,4 +1,4 @@
-"""What can't be done is one line that says what to do, before anything is loaded or written."""
+"""Jobs that can't be done are one line that says what to do, before anything is loaded or written."""
 
 import json
 import subprocess
@@ -80,7 +80,7 @@ def test_it_is_one_line_and_nothing_is_written(
     [("pyarrow", "x.parquet", "bulk"), ("orjson", "x.jsonl", "bulk"), ("onnxruntime", "x.npy", "cpu")],
 )
 def test_what_isnt_installed_is_named(tmp_path: Path, module: str, output: str, extra: str) -> None:
-    """And nothing needs it that doesn't use it."""
+    """A run that doesn't use a package doesn't need it."""
     (tmp_path / "a.txt").write_text("dragons\n")
     flags = ["--input", "a.txt", "--device", "cpu", "--engine", "onnxruntime", "--output"]
     command = [sys.executable, "-c", WITHOUT, module, "embed", *flags]

@@ -1,4 +1,4 @@
-"""Killed at any moment, a run goes on when it is given again: the files are those of a run that nobody stopped."""
+"""Runs that are killed at any moment go on when given again: the files are those of a run that wasn't stopped."""
 
 import random
 import shutil
@@ -121,7 +121,7 @@ def begun(left: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_other_options_are_refused(embed: Embed, source: Path, begun: Path, flags: list[str], said: str) -> None:
-    """In one line, which says which; what is there stays as it is."""
+    """One line says which option differs; what is there stays as it is."""
     before = begun.with_name("out.npy.partial").read_bytes()
     error = embed("--input", source, "--output", begun, *flags, code=2).stderr
     assert error.startswith("Error: ")
@@ -136,7 +136,7 @@ def test_another_model_is_refused(embed: Embed, source: Path, begun: Path, newer
 
 
 def test_another_input_is_refused(embed: Embed, source: Path, begun: Path, tmp_path: Path) -> None:
-    """Where it is longer; where it differs in what was embedded; and not where it only has another name."""
+    """Inputs that are longer or differ in what was embedded are refused; one that only has another name isn't."""
     longer, other = (Path(shutil.copy(source, tmp_path / name)) for name in ("longer.txt", "other.txt"))
     with longer.open("a") as file:
         file.write("and more\n")
@@ -161,7 +161,7 @@ def test_begun_anew_by_overwrite(embed: Embed, source: Path, begun: Path) -> Non
 
 
 def test_a_finished_output_stays(embed: Embed, tmp_path: Path) -> None:
-    """Unless it may be overwritten; then its successor is begun beside it, and takes its place at once."""
+    """Overwriting it begins its successor beside it, which takes its place at once."""
     source, made = write_lines(tmp_path / "in.txt", ["dragons"]), tmp_path / "out.npy"
     embed("--input", source, "--output", made)
     before = made.read_bytes()
@@ -172,7 +172,7 @@ def test_a_finished_output_stays(embed: Embed, tmp_path: Path) -> None:
 
 
 def test_files_that_lost_bytes_are_refused(embed: Embed, source: Path, begun: Path) -> None:
-    """What the journal counts on must be there."""
+    """Bytes that the journal counts on must be there."""
     with begun.with_name("out.npy.partial").open("r+b") as file:
         file.truncate(1000)
     said = embed("--input", source, "--output", begun, code=1).stderr

@@ -98,7 +98,7 @@ def test_an_input_of_bad_rows_only(embed: Embed, tmp_path: Path) -> None:
 
 
 def test_cut_sentences_are_counted(embed: Embed, tmp_path: Path) -> None:
-    """Nothing is cut silently: the row says so where it can, and the last line always."""
+    """Sentences are never cut silently: the row says so where it can, and the last line always."""
     (tmp_path / "in.txt").write_text(f"dragons\n{LONG}\n", encoding="utf-8")
     said = embed("--input", tmp_path / "in.txt", "--output", tmp_path / "out.jsonl").stderr
     assert "1 were longer than the model reads and were cut" in said

@@ -26,7 +26,7 @@ MOUNT, UMOUNT = shutil.which("mount"), shutil.which("umount")
 
 
 def test_lines_in_json_lines_out(embed: Embed, encoder: Encoder) -> None:
-    """In order; about bad ones a line each on standard error, and else nothing there."""
+    """Lines are in order; bad ones have a line each on standard error, and nothing else is there."""
     texts = lines(500)
     texts[7] = " "
     ended = embed("-", input="\n".join(texts) + "\n")
@@ -64,7 +64,7 @@ def test_no_room_to_write(embed: Embed, toy_bundle: Bundle, tmp_path: Path, outp
 
 
 def test_a_full_disk(embed: Embed, tmp_path: Path) -> None:
-    """As /dev/full has it for standard output, where nothing can be gone on with."""
+    """Standard output may be full, as /dev/full is, where nothing can be gone on with."""
     source = write_lines(tmp_path / "in.txt", lines(10))
     with Path("/dev/full").open("w") as full:
         said = embed("--input", source, code=1, capture_output=False, stdout=full, stderr=subprocess.PIPE).stderr
@@ -92,7 +92,7 @@ def test_a_full_tmpfs(embed: Embed, tmp_path: Path) -> None:
 
 
 class Killed(BaseException):
-    """What no code expects."""
+    """An error that no code expects."""
 
 
 def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:

@@ -22,13 +22,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def headers() -> list[str]:
-    """What the server of `secure` was told in `authorization`."""
+    """Values of `authorization` that the server of `secure` got."""
     return []
 
 
 @pytest.fixture
 def secure(certificates: Certificates, headers: list[str]) -> Iterator[Plain]:
-    """A server that is who it says, and asks for a certificate."""
+    """A server that proves its name, and asks for a certificate."""
 
     def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
         headers.extend(str(value) for key, value in context.invocation_metadata() if key == "authorization")

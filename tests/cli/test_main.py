@@ -68,7 +68,7 @@ def test_the_server_imports_no_torch_and_stays_small(shared: Running) -> None:
 
 
 def test_serving_modules_import_no_torch() -> None:
-    """Nor would they in a process that has it installed."""
+    """Modules that serve don't import it where it is installed, either."""
     code = (
         "import sys, bothends.server.server, bothends.cli.main as _; sys.exit(bool({'torch', 'onnx'} & {*sys.modules}))"
     )
@@ -111,7 +111,7 @@ def test_info_describes_the_model(shared: Running) -> None:
 def test_a_mistake_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
 ) -> None:
-    """What and where, exit code 2 for usage and 1 otherwise, never a traceback."""
+    """A line says what and where, with exit code 2 for usage and 1 otherwise, never a traceback."""
     monkeypatch.chdir(tmp_path)
     free = ["--port", "0", "--http-port", "0"] if arguments[0] == "serve" and "--port" not in arguments else []
     answer = CliRunner().invoke(main, [*arguments, *free])
@@ -123,7 +123,7 @@ def test_a_mistake_is_one_clear_line(
 
 
 def test_a_mistake_is_one_clear_line_of_the_program(tmp_path: Path) -> None:
-    """In a process of its own: standard error and the exit code are those that a shell gets."""
+    """A shell gets that line on standard error, and that exit code."""
     answer = bothends("verify", "nowhere", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr == "Error: there is no bundle at nowhere: no such folder\n"
@@ -143,14 +143,14 @@ def test_a_taken_port_is_named(flag: str) -> None:
 
 
 def test_two_servers_can_not_share_a_port(shared: Running) -> None:
-    """Without so_reuseport=0 the kernel would split calls between them, and nobody would know."""
+    """The kernel would split calls between them unseen, were it not for so_reuseport=0."""
     answer = bothends("serve", "--port", shared.target.rpartition(":")[2], "--http-port", "0")
     assert answer.returncode == 1
     assert "Address already in use" in answer.stderr
 
 
 def test_a_changed_bundle_is_refused(english: Bundle, tmp_path: Path) -> None:
-    """By name, before it is served."""
+    """A changed file is named before the bundle is served."""
     for file in english.path.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     with (tmp_path / "model.onnx").open("r+b") as model:
@@ -243,7 +243,7 @@ def test_ipv6_addresses_are_printed_as_they_are_dialled() -> None:
 
 
 def test_a_second_signal_exits_at_once() -> None:
-    """Who asks twice doesn't want to wait for the drain."""
+    """A second signal means now: the drain isn't waited for."""
     running = start("--workers", "1")
     with kept_busy(running), grpc.insecure_channel(running.target) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())

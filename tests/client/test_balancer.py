@@ -1,4 +1,4 @@
-"""Which of several servers is asked: the least busy that doesn't rest. Real channels, to servers told what to do."""
+"""Calls go to the least busy of several servers, past those that are backed off from. The channels are real."""
 
 import threading
 import time
@@ -54,7 +54,7 @@ def good(calls: list[str]) -> Embed:
 
 @BOTH
 def test_retryinfo_binds_its_own_server_only(either: type[Client | Awaited]) -> None:
-    """A call goes elsewhere at once, and nobody asks the full one again before its time."""
+    """A call goes elsewhere at once, and the full server isn't asked again before its time."""
     calls: list[str] = []
     full = OverloadedError("full", retry_after_s=LONG_S)
     with (
@@ -68,7 +68,7 @@ def test_retryinfo_binds_its_own_server_only(either: type[Client | Awaited]) -> 
 
 
 def test_where_all_are_full_the_first_to_have_room_is_waited_for() -> None:
-    """Never sooner than it said, and no longer."""
+    """The wait is as long as that server said, and no longer."""
     calls: list[str] = []
     with (
         serving(says(OverloadedError("full", retry_after_s=7), calls)) as a,
@@ -82,7 +82,7 @@ def test_where_all_are_full_the_first_to_have_room_is_waited_for() -> None:
 
 @BOTH
 def test_a_callers_own_mistake_says_nothing_of_its_server(either: type[Client | Awaited]) -> None:
-    """They go on taking turns."""
+    """Servers go on taking turns."""
     calls: list[str] = []
     wrong = SentenceError(0, "is empty")
     with serving(says(wrong, calls)) as a, serving(good(calls)) as b, either([a.target, b.target]) as client:
@@ -94,7 +94,7 @@ def test_a_callers_own_mistake_says_nothing_of_its_server(either: type[Client | 
 
 @BOTH
 def test_a_stream_goes_elsewhere_too(either: type[Client | Awaited]) -> None:
-    """Whichever has the first turn."""
+    """The first turn may be either server's."""
     full = OverloadedError("full", retry_after_s=LONG_S)
 
     def refusing(_: Iterator[embedding_pb2.EmbedStreamRequest], context: grpc.ServicerContext) -> Iterator[bytes]:
@@ -111,7 +111,7 @@ def test_a_stream_goes_elsewhere_too(either: type[Client | Awaited]) -> None:
 
 
 def test_a_slow_server_keeps_its_calls_and_gets_no_more() -> None:
-    """By turns it would get as many as the quick one."""
+    """Turns alone would give it as many calls as the quick one gets."""
     calls: list[str] = []
     released = threading.Event()
 
@@ -137,21 +137,21 @@ def test_a_slow_server_keeps_its_calls_and_gets_no_more() -> None:
 
 @pytest.fixture
 def alone() -> Backend[grpc.Future]:
-    """A server as a client knows it that never asked it."""
+    """A server as a client knows it before the first call."""
     return Backend(BlockingTransport.__new__(BlockingTransport))
 
 
 @pytest.mark.parametrize("kind", [NotServingError, ConnectionFailedError, DeadlineError], ids=lambda k: k.__name__)
-def test_who_fails_again_and_again_rests_twice_as_long(
+def test_a_server_that_fails_again_is_backed_off_from_twice_as_long(
     alone: Backend[grpc.Future], kind: Callable[..., BothendsError]
 ) -> None:
-    """Up to ten seconds."""
-    now, rests = 0.0, []
+    """Backoff ends at ten seconds."""
+    now, waits = 0.0, []
     for _ in range(9):
         alone.back_off(kind("no"), now)
-        rests.append(alone.backoff_s(now))
-        now += rests[-1]
-    assert rests == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
+        waits.append(alone.backoff_s(now))
+        now += waits[-1]
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
 
 def test_calls_that_fail_together_count_once(alone: Backend[grpc.Future]) -> None:
@@ -161,8 +161,8 @@ def test_calls_that_fail_together_count_once(alone: Backend[grpc.Future]) -> Non
     assert alone.backoff_s(0.01) <= 0.1
 
 
-def test_who_is_full_rests_as_long_as_it_says(alone: Backend[grpc.Future]) -> None:
-    """A shorter word that comes meanwhile doesn't end it."""
+def test_a_full_server_is_backed_off_from_as_long_as_it_says(alone: Backend[grpc.Future]) -> None:
+    """A shorter RetryInfo that comes meanwhile doesn't end the backoff."""
     alone.back_off(OverloadedError("full", retry_after_s=5), 0.0)
     alone.back_off(OverloadedError("full", retry_after_s=1), 1.0)
     assert alone.backoff_s(1.0) == pytest.approx(4.0)
@@ -206,7 +206,7 @@ def test_several_servers_take_turns_and_an_unfit_one_has_none(either: type[Clien
 
 
 def test_a_name_with_several_addresses_is_several_servers() -> None:
-    """As localhost is, by IPv4 and IPv6."""
+    """localhost is one such name, by IPv4 and IPv6."""
     calls: list[str] = []
     with serving(counting(calls, "a")) as a:
         try:
@@ -218,7 +218,7 @@ def test_a_name_with_several_addresses_is_several_servers() -> None:
 
 
 def test_one_address_speaks_for_itself_unless_told_otherwise() -> None:
-    """Behind one address there may be a balancer, whose answer would be one server's for all."""
+    """A balancer may stand behind one address, and its health would be one server's for all."""
     with serving() as server:
         server.say_serving(False)
         with Client(server.target) as client:

@@ -1,4 +1,4 @@
-"""How servers are reached: addresses, certificates, keys; and what is said of each that can't work."""
+"""Addresses, certificates and keys by which servers are reached, and errors about each that can't work."""
 
 import re
 import warnings
@@ -31,13 +31,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def headers() -> list[str]:
-    """What the server of `secure` was told in `authorization`."""
+    """Values of `authorization` that the server of `secure` got."""
     return []
 
 
 @pytest.fixture
 def secure(certificates: Certificates, headers: list[str]) -> Iterator[Plain]:
-    """A server that is who it says, and asks for a certificate."""
+    """A server that proves its name, and asks for a certificate."""
 
     def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
         headers.extend(str(value) for key, value in context.invocation_metadata() if key == "authorization")
@@ -62,7 +62,7 @@ def test_tls_both_ways_with_a_key(
 def test_no_trust_is_no_connection(
     secure: Plain, certificates: Certificates, headers: list[str], either: type[Client | Awaited], wrong: str
 ) -> None:
-    """Whoever of the two distrusts the other, the key isn't sent."""
+    """The key isn't sent, whichever of the two distrusts the other."""
     tls = {"plain": False, "unknown authority": True, "no certificate of ours": TLS(certificates.ca)}[wrong]
     client = either(secure.target, tls=tls, api_key=KEY, retry=ONCE, timeout_s=10)
     with client, pytest.raises(ConnectionFailedError) as raised:
@@ -127,7 +127,7 @@ def test_several_servers_by_tls(certificates: Certificates, name: str) -> None:
 def test_what_cant_work_is_said_at_once(
     target: str | list[str], options: dict[str, object], message: str, either: type[Client | Awaited]
 ) -> None:
-    """Before anything is sent; a key's own text isn't repeated."""
+    """Nothing is sent before, and a key's own text isn't repeated."""
     with pytest.raises(SettingsError, match=re.escape(message)) as raised:
         either(target, **options)
     assert not any(word in str(raised.value) for word in ("two", "words", "line\n", "schlüssel"))
@@ -150,7 +150,7 @@ def test_addresses_as_grpc_reads_them(addresses: list[str], target: str) -> None
 @pytest.mark.parametrize("target", ["embedder:1", "192.0.2.1:1", ["127.0.0.1:1", "192.0.2.1:1"], "[fd00::1]:1"])
 @BOTH
 def test_a_key_that_could_be_overheard_warns(target: str | list[str], either: type[Client | Awaited]) -> None:
-    """At the line that makes the client."""
+    """Warnings point at the line that makes the client."""
     with pytest.warns(InsecureKeyWarning, match="unencrypted") as caught:
         either(target, api_key=KEY)
     assert KEY not in str(caught[0].message)

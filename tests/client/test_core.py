@@ -22,7 +22,7 @@ from tests.support.grpcs import answer, refuse, serving
 
 
 def test_a_chunk_is_tried_again_alone() -> None:
-    """Of a call of many, only what failed is sent again, and the answer is in order."""
+    """Chunks that failed are sent again, no others, and the answer is in order."""
     asked: list[str] = []
 
     def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
@@ -75,7 +75,7 @@ def test_a_new_model_answers_all_of_a_call_or_none(either: Either, old: tuple[in
 
 
 def test_models_that_never_agree_are_an_error(either: Either) -> None:
-    """As where servers behind one address were upgraded in part, and their balancer has bad luck."""
+    """Servers behind one address may be upgraded in part, and their balancer have bad luck."""
     count = itertools.count()
 
     def moody(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:

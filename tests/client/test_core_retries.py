@@ -55,7 +55,7 @@ def refused(server: Server) -> float:
 
 
 def refuses(server: Server, count: float) -> bool:
-    """Whether it refused so many; it counts a call a moment after its caller knows."""
+    """Return whether it refused so many. It counts a call a moment after its caller knows."""
     until(lambda: refused(server) >= count)
     return refused(server) == count
 
@@ -95,7 +95,7 @@ def occupied(server: Server) -> Iterator[Callable[[], None]]:
 
 
 def test_a_full_server_is_asked_again_when_it_says(small: Server) -> None:
-    """It says 0.1 s; each wait is that, and a growing random time on top."""
+    """Each wait is the 0.1 s that it says, and a growing random time on top."""
     with occupied(small) as leave:
         before = refused(small)
         asking = Asking(f"127.0.0.1:{small.port}", then=lambda waits: leave() if waits == 3 else None)
@@ -116,7 +116,7 @@ def test_a_wait_that_would_pass_the_deadline_is_not_begun(small: Server) -> None
 
 
 def test_a_sick_server_is_asked_less_and_less(small: Server) -> None:
-    """Once the burst is spent, each call is one call; successes earn retries back."""
+    """A call is made once when the burst is spent; successes earn retries back."""
     with occupied(small) as leave:
         before = refused(small)
         asking = Asking(f"127.0.0.1:{small.port}", retry=Retry(attempts=100, burst=5, share=0.5), timeout_s=1e6)
@@ -145,7 +145,7 @@ def test_retries_can_be_switched_off(small: Server) -> None:
 
 @pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 def test_real_waits_are_as_long_as_the_server_asks(small: Server, either: type[Client | Awaited]) -> None:
-    """By the clock on the wall: 0.1 s at least between any two tries."""
+    """Real time between any two tries is 0.1 s at least."""
     with occupied(small), either(f"127.0.0.1:{small.port}", retry=Retry(attempts=4)) as client:
         before = refused(small)
         started = time.monotonic()
@@ -156,7 +156,7 @@ def test_real_waits_are_as_long_as_the_server_asks(small: Server, either: type[C
 
 
 def test_the_callers_mistake_is_sent_once(server: Server) -> None:
-    """The server counts."""
+    """Calls are counted by the server."""
     with Client(f"127.0.0.1:{server.port}") as client:
         before = sample(server, "bothends_requests_total", method="Embed", code="INVALID_ARGUMENT")
         with pytest.raises(SentenceError):
@@ -181,7 +181,7 @@ def test_the_callers_mistake_is_sent_once(server: Server) -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, BothendsError) else "",
 )
 def test_each_error_is_tried_as_often_as_it_may_help(error: BothendsError, calls: int) -> None:
-    """And arrives as what the server raised."""
+    """Each error arrives as what the server raised."""
     came: list[None] = []
 
     def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:

@@ -1,4 +1,4 @@
-"""Both clients and servers that answer late, wrongly, by turns of two models, or not at all."""
+"""Errors of gRPC's own become bothends' errors, in both clients."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ ONCE = Retry(attempts=1)
 
 
 def test_a_client_closed_while_it_waits_says_so() -> None:
-    """Not that the server was overloaded; and it doesn't try again."""
+    """Closing isn't taken for an overload, and the call isn't made again."""
     asked = threading.Event()
 
     def never(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:

@@ -43,7 +43,7 @@ def test_rows_are_encodes(each_client: Client | Awaited) -> None:
 
 
 def test_embeddings_are_embeds(each_client: Client | Awaited) -> None:
-    """With all that is told of a sentence beside its row."""
+    """Embeddings hold the row and all that belongs to it."""
     sentences = ["there will be dragons", "word " * 300]
     expected = each_client.embed(sentences, encoding="int8")
     assert expected.scales is not None
@@ -78,7 +78,7 @@ def test_a_bad_sentence_is_its_own_result(each_client: Client | Awaited) -> None
 
 
 def test_mistakes_of_the_call_are_told_at_once(each_client: Client | Awaited) -> None:
-    """Before anything is read or sent, where that is possible."""
+    """Nothing is read or sent before, where that is possible."""
     with pytest.raises(TypeError, match="not one string"):
         next(each_client.encode_stream("there will be dragons"))
     with pytest.raises(RequestError, match="encoding 'float8'"):
@@ -97,7 +97,7 @@ def test_a_cut_sentence_warns_once(each_client: Client | Awaited) -> None:
 
 
 def test_what_a_caller_reads_ahead_is_little(server: Server) -> None:
-    """And who stops taking cancels what is on its way."""
+    """Closing the rows cancels what is on its way."""
     taken = itertools.count()
     read = [0]
 
@@ -120,7 +120,7 @@ def test_what_a_caller_reads_ahead_is_little(server: Server) -> None:
 
 
 def test_asyncio_takes_asynchronous_sentences(server: Server) -> None:
-    """And a task may stop in the middle."""
+    """A task may stop in the middle."""
 
     async def sentences() -> AsyncIterator[str]:
         for number in itertools.count():

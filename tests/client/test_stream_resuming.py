@@ -38,7 +38,7 @@ Requests = Iterator[embedding_pb2.EmbedStreamRequest]
 
 
 SENTENCES = ["x" * number for number in range(1, 31)]
-"""To be told apart by what the plain servers answer: their length. These take two in one message."""
+"""Sentences that plain servers' answers tell apart: an answer is the length. These take two in one message."""
 
 
 AT_ONCE = Retry(first_wait_s=0.0, attempts=4)
@@ -75,7 +75,7 @@ def breaking(times: int, after: int, error: BothendsError, seen: list[list[str]]
     ids=lambda error: type(error).__name__,
 )
 def test_a_stream_goes_on_at_the_first_sentence_without_an_answer(either: Either, error: BothendsError) -> None:
-    """Again and again, as long as each gets somewhere: attempts count only those in a row that don't."""
+    """Streams may break again and again as long as each gets somewhere: only failures in a row count as attempts."""
     seen: list[list[str]] = []
 
     def stream(requests: Requests, context: grpc.ServicerContext) -> Iterator[bytes]:
@@ -99,7 +99,7 @@ def test_a_stream_goes_on_at_the_first_sentence_without_an_answer(either: Either
 
 
 def test_a_stream_that_gets_nowhere_is_given_up(either: Either) -> None:
-    """After as many attempts as for any request; what was answered before has come."""
+    """Attempts are as many as for any request; what was answered before has come."""
     seen: list[list[str]] = []
     answered = []
 
@@ -173,7 +173,7 @@ def test_the_deadline_bounds_the_whole_stream(either: Either) -> None:
 def test_an_answer_that_makes_no_sense_is_an_error(
     either: Either, respond: Callable[[Any], bytes] | None, told: str
 ) -> None:
-    """Else numbers would move to other sentences."""
+    """Numbers would move to other sentences if it weren't."""
 
     def stream(requests: Requests, context: grpc.ServicerContext) -> Iterator[bytes]:
         return iter(()) if respond is None else map(respond, requests)

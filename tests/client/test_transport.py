@@ -26,7 +26,7 @@ def test_a_coroutine_gives_its_result_or_its_error() -> None:
 
 
 def test_a_transport_that_suspends_is_a_bug() -> None:
-    """It would wait for ever: there is no loop to wake it."""
+    """A suspended coroutine would wait for ever: there is no loop to wake it."""
 
     async def suspends() -> None:
         await asyncio.sleep(0)
@@ -38,7 +38,7 @@ def test_a_transport_that_suspends_is_a_bug() -> None:
 
 
 def test_a_generator_is_closed_where_it_is_left() -> None:
-    """Its stream is cancelled at once, not when the garbage collector comes by."""
+    """The stream of one is cancelled at once, not when the garbage collector comes by."""
     closed: list[bool] = []
     numbers = iterate_blocking(three(closed))
     assert next(numbers) == 0

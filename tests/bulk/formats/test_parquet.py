@@ -18,7 +18,7 @@ from tests.bulk.conftest import Embed, lines
 @pytest.mark.parametrize("output", ["jsonl", "parquet"])
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_columns_are_kept(embed: Embed, tmp_path: Path, kind: str, output: str) -> None:
-    """Beside the row's number; of csv as strings, of JSON into Parquet too, of Parquet with their types."""
+    """Columns stand beside the row's number: strings of csv and of JSON into Parquet, of Parquet with their types."""
     texts = ["a man", "", "dragons"]
     source = files.write(tmp_path / f"in.{kind}", texts, kind)
     made = tmp_path / f"out.{output}"
@@ -30,7 +30,7 @@ def test_columns_are_kept(embed: Embed, tmp_path: Path, kind: str, output: str) 
 
 
 def test_kept_values_of_any_type(embed: Embed, tmp_path: Path) -> None:
-    """What JSON can say stays what it is, beyond 64 bits too; what it can't becomes text."""
+    """Values that JSON can say stay what they are, beyond 64 bits too; others become text."""
     table = pa.table(
         {
             "text": ["dragons"],

@@ -14,7 +14,7 @@ from tests.bulk.conftest import Embed
 
 
 def test_boms_line_ends_and_a_last_line_without(embed: Embed, encoder: Encoder, tmp_path: Path) -> None:
-    """Neither belongs to a sentence or to a column's name."""
+    """Byte order marks and line ends belong to no sentence and to no column's name."""
     (tmp_path / "in.txt").write_bytes(b"\xef\xbb\xbfa man\r\ndragons")
     (tmp_path / "in.csv").write_bytes(b'\xef\xbb\xbftext,n\r\n"a man",1\r\n\r\ndragons,2')
     right = encoder.encode(["a man", "dragons"])

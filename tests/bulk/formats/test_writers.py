@@ -36,7 +36,7 @@ def test_every_pair(embed: Embed, encoder: Encoder, tmp_path: Path, kind: str, o
 @pytest.mark.parametrize("encoding", ["float32", "float16", "int8", "sign_bits"])
 @pytest.mark.parametrize("output", files.OUTPUTS)
 def test_every_encoding(embed: Embed, encoder: Encoder, tmp_path: Path, output: str, encoding: Any) -> None:
-    """As the encoder gives it, with scales beside int8; npy has no place for those and says so."""
+    """Numbers are the encoder's, with scales beside int8; npy has no place for those and says so."""
     texts = lines(30)
     source, made = files.write(tmp_path / "in.txt", texts, "txt"), tmp_path / f"out.{output}"
     flags = ["--input", source, "--output", made, "--encoding", encoding, "--normalize"]
