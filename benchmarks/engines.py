@@ -6,7 +6,7 @@ from bothends.engines.contract import Engine
 from bothends.engines.native import NativeEngine, is_built
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
-from bothends.settings import Precision
+from bothends.options import Precision
 from results import BF16, ENGINES, FLOAT32, INT8, ONNXRUNTIME
 
 _PRECISIONS: dict[str, Precision] = {FLOAT32: "float32", BF16: "bf16", INT8: "int8"}

@@ -23,7 +23,7 @@ from bothends.engines.contract import TokenIds
 from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
-from bothends.settings import Precision
+from bothends.options import Precision
 from sentences import load
 from tokens import token_ids
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from bothends.settings import Precision
+from bothends.options import Precision
 
 if TYPE_CHECKING:
     from rich.table import Table

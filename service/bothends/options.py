@@ -13,6 +13,8 @@ Truncation: TypeAlias = Literal["start", "error", "end"]
 """Treatment of a sentence longer than the model reads: it is an error, or its start or its end is kept."""
 Encoding: TypeAlias = Literal["float32", "float16", "int8", "sign_bits"]
 """Number format of an embedding."""
+Precision: TypeAlias = Literal["float32", "bf16", "int8"]
+"""Number format of an engine's weights and states."""
 _INT8_MAX = 127
 
 

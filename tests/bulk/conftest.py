@@ -71,7 +71,7 @@ def _in_a_process(arguments: list[str], **options: Any) -> Ended:
 
 @pytest.fixture(scope="session")
 def encoder(toy_bundle: Bundle) -> Iterator[Encoder]:
-    """What must have come out."""
+    """Encoder that gives the right vectors."""
     with Encoder.load(toy_bundle.path, device="cpu", workers=1) as loaded:
         yield loaded
 

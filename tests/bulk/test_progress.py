@@ -1,4 +1,4 @@
-"""The bar, as a terminal gets it; who isn't one gets none."""
+"""Bars as a terminal gets them; a file gets none."""
 
 import os
 import pty
@@ -10,7 +10,7 @@ from .conftest import Embed, lines, start, write_lines
 
 
 def shown(*flags: object, **options: object) -> str:
-    """What a terminal on standard error got."""
+    """Return what a terminal on standard error got."""
     ours, theirs = pty.openpty()
     with start(*flags, stderr=theirs, **options) as process:
         os.close(theirs)
@@ -26,7 +26,7 @@ def shown(*flags: object, **options: object) -> str:
 
 
 def test_it_shows_rows_rate_and_the_share_done(toy_bundle: Bundle, tmp_path: Path) -> None:
-    """Of a file, whose length is known; and how many rows, of a pipe, where it isn't."""
+    """A file's length is known, so a share is shown; a pipe's isn't, so rows are counted."""
     source = write_lines(tmp_path / "in.txt", lines(20_000))
     flags = ["--bundle", toy_bundle.path, "--output", tmp_path / "out.npy", "--overwrite"]
     said = shown("--input", source, *flags)

@@ -47,7 +47,7 @@ def test_the_command_shows_a_table(embedder: Embedder) -> None:
 
 
 def test_the_documents_table_is_what_it_prints() -> None:
-    """But for the last digit, which another machine may have otherwise."""
+    """Tables agree but for the last digit, which may differ on another machine."""
     page = (ROOT / "docs" / "fronts" / "page.md").read_text(encoding="utf-8")
     (documented,) = re.findall(r"```console\n\$ bothends explain [^\n]*\n(.*?)```", page, re.DOTALL)
     printed = cli(SENTENCE)

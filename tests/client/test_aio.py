@@ -29,7 +29,7 @@ def sample(server: Server, name: str, **labels: str) -> float:
 
 
 def test_a_cancelled_task_frees_its_place_at_the_server(narrow: Server) -> None:
-    """All of it: the chunk that is computed, and the one that waits behind it."""
+    """Both chunks are given up: the one that is computed, and the one that waits behind it."""
     queued = "bothends_queue_sentences"
 
     async def leave() -> None:
@@ -51,7 +51,7 @@ def test_a_cancelled_task_frees_its_place_at_the_server(narrow: Server) -> None:
 
 
 def test_a_task_cancelled_between_attempts_waits_no_longer() -> None:
-    """However long the server has asked it to."""
+    """The wait ends, however long the server has asked for."""
 
     async def leave() -> None:
         refused = asyncio.Event()
@@ -87,7 +87,7 @@ def test_calls_of_many_tasks_go_at_once(server: Server) -> None:
 
 
 def test_a_client_made_before_its_loop_works(server: Server) -> None:
-    """As one does at the top of a module."""
+    """A client at the top of a module is one such."""
     client = AsyncClient(f"127.0.0.1:{server.port}")
 
     async def ask() -> None:
@@ -98,7 +98,7 @@ def test_a_client_made_before_its_loop_works(server: Server) -> None:
 
 
 def test_a_client_closed_while_it_waits_says_so() -> None:
-    """grpc.aio would cancel the task that waits, though nobody did."""
+    """The task that waits isn't cancelled, as grpc.aio would have it."""
 
     async def ask() -> None:
         asked = asyncio.Event()

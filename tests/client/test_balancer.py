@@ -1,4 +1,4 @@
-"""Which of several servers is asked: the least busy that doesn't rest. Real channels, to servers told what to do."""
+"""Calls go to the least busy of several servers, past those that are backed off from. The channels are real."""
 
 import threading
 import time
@@ -21,14 +21,16 @@ from bothends import (
 from bothends.client.balancer import Backend
 from bothends.client.sync import BlockingTransport
 from bothends.v1 import embedding_pb2
+from tests.client.asking import Asking
 from tests.support.awaited import Awaited
+from tests.support.engines import until
 from tests.support.grpcs import Embed, answer, echo, refuse, serving
 
-from .test_core import Asking
-
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-LONG_S = 20.0
-"""A RetryInfo that no test waits for."""
+
+
+LONG_S = 3600.0
+"""RetryInfo that no test waits for: a call that did would pass its deadline, and fail."""
 
 
 def says(error: BothendsError, calls: list[str]) -> Embed:
@@ -52,23 +54,21 @@ def good(calls: list[str]) -> Embed:
 
 @BOTH
 def test_retryinfo_binds_its_own_server_only(either: type[Client | Awaited]) -> None:
-    """A call goes elsewhere at once, and nobody asks the full one again before its time."""
+    """A call goes elsewhere at once, and the full server isn't asked again before its time."""
     calls: list[str] = []
     full = OverloadedError("full", retry_after_s=LONG_S)
     with (
         serving(says(full, calls)) as a,
         serving(good(calls)) as b,
-        either([a.target, b.target], timeout_s=10) as client,
+        either([a.target, b.target], timeout_s=60) as client,
     ):
-        began = time.monotonic()
         for _ in range(20):
             client.encode(["word"])
-        assert time.monotonic() - began < LONG_S / 2
     assert (calls.count("refusing"), calls.count("good")) == (1, 20)
 
 
 def test_where_all_are_full_the_first_to_have_room_is_waited_for() -> None:
-    """Never sooner than it said, and no longer."""
+    """The wait is as long as that server said, and no longer."""
     calls: list[str] = []
     with (
         serving(says(OverloadedError("full", retry_after_s=7), calls)) as a,
@@ -82,7 +82,7 @@ def test_where_all_are_full_the_first_to_have_room_is_waited_for() -> None:
 
 @BOTH
 def test_a_callers_own_mistake_says_nothing_of_its_server(either: type[Client | Awaited]) -> None:
-    """They go on taking turns."""
+    """Servers go on taking turns."""
     calls: list[str] = []
     wrong = SentenceError(0, "is empty")
     with serving(says(wrong, calls)) as a, serving(good(calls)) as b, either([a.target, b.target]) as client:
@@ -94,28 +94,30 @@ def test_a_callers_own_mistake_says_nothing_of_its_server(either: type[Client | 
 
 @BOTH
 def test_a_stream_goes_elsewhere_too(either: type[Client | Awaited]) -> None:
-    """Whichever has the first turn."""
+    """The first turn may be either server's."""
     full = OverloadedError("full", retry_after_s=LONG_S)
 
     def refusing(_: Iterator[embedding_pb2.EmbedStreamRequest], context: grpc.ServicerContext) -> Iterator[bytes]:
         refuse(context, full)
         yield b""
 
-    with serving(stream=refusing) as a, serving(stream=echo) as b, either([a.target, b.target]) as client:
-        began = time.monotonic()
+    with (
+        serving(stream=refusing) as a,
+        serving(stream=echo) as b,
+        either([a.target, b.target], timeout_s=60) as client,
+    ):
         for _ in range(2):
-            assert len(list(client.encode_stream(["a", "b", "c"]))) == 3
-        assert time.monotonic() - began < LONG_S / 2
+            assert len(list(client.encode_stream(["a", "b", "c"], timeout_s=60))) == 3
 
 
 def test_a_slow_server_keeps_its_calls_and_gets_no_more() -> None:
-    """By turns it would get as many as the quick one."""
+    """Turns alone would give it as many calls as the quick one gets."""
     calls: list[str] = []
     released = threading.Event()
 
     def slow(request: embedding_pb2.EmbedRequest, _: grpc.ServicerContext) -> bytes:
         calls.append("slow")
-        released.wait(20)
+        released.wait(60)
         return answer(request)
 
     with (
@@ -125,32 +127,31 @@ def test_a_slow_server_keeps_its_calls_and_gets_no_more() -> None:
         ThreadPoolExecutor(1) as thread,
     ):
         waiting = thread.submit(lambda: [client.encode(["word"]) for _ in range(2)])
-        while "slow" not in calls:
-            time.sleep(0.01)
+        until(lambda: "slow" in calls)
         for _ in range(20):
             client.encode(["word"])
         assert calls.count("slow") == 1
         released.set()
-        assert len(waiting.result(timeout=20)) == 2
+        assert len(waiting.result(timeout=60)) == 2
 
 
 @pytest.fixture
 def alone() -> Backend[grpc.Future]:
-    """A server as a client knows it that never asked it."""
+    """A server as a client knows it before the first call."""
     return Backend(BlockingTransport.__new__(BlockingTransport))
 
 
 @pytest.mark.parametrize("kind", [NotServingError, ConnectionFailedError, DeadlineError], ids=lambda k: k.__name__)
-def test_who_fails_again_and_again_rests_twice_as_long(
+def test_a_server_that_fails_again_is_backed_off_from_twice_as_long(
     alone: Backend[grpc.Future], kind: Callable[..., BothendsError]
 ) -> None:
-    """Up to ten seconds."""
-    now, rests = 0.0, []
+    """Backoff ends at ten seconds."""
+    now, waits = 0.0, []
     for _ in range(9):
         alone.back_off(kind("no"), now)
-        rests.append(alone.backoff_s(now))
-        now += rests[-1]
-    assert rests == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
+        waits.append(alone.backoff_s(now))
+        now += waits[-1]
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
 
 def test_calls_that_fail_together_count_once(alone: Backend[grpc.Future]) -> None:
@@ -160,8 +161,70 @@ def test_calls_that_fail_together_count_once(alone: Backend[grpc.Future]) -> Non
     assert alone.backoff_s(0.01) <= 0.1
 
 
-def test_who_is_full_rests_as_long_as_it_says(alone: Backend[grpc.Future]) -> None:
-    """A shorter word that comes meanwhile doesn't end it."""
+def test_a_full_server_is_backed_off_from_as_long_as_it_says(alone: Backend[grpc.Future]) -> None:
+    """A shorter RetryInfo that comes meanwhile doesn't end the backoff."""
     alone.back_off(OverloadedError("full", retry_after_s=5), 0.0)
     alone.back_off(OverloadedError("full", retry_after_s=1), 1.0)
     assert alone.backoff_s(1.0) == pytest.approx(4.0)
+
+
+def counting(calls: list[str], name: str) -> Callable[[embedding_pb2.EmbedRequest, grpc.ServicerContext], bytes]:
+    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        calls.append(name)
+        return answer(request)
+
+    return embed
+
+
+def asked_until(client: Client | Awaited, happened: Callable[[], bool]) -> bool:
+    """Ask until it has happened; returns whether it did in good time."""
+    end = time.monotonic() + 60
+    while not happened() and time.monotonic() < end:
+        client.encode(["word"])
+    return happened()
+
+
+@pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
+def test_several_servers_take_turns_and_an_unfit_one_has_none(either: type[Client | Awaited]) -> None:
+    """gRPC watches each one's health; a call is never sent where it would be refused."""
+    calls: list[str] = []
+    with (
+        serving(counting(calls, "a")) as a,
+        serving(counting(calls, "b")) as b,
+        either([a.target, b.target], retry=Retry(attempts=3)) as client,
+    ):
+        assert asked_until(client, lambda: len(set(calls)) == 2)  # both are connected
+        del calls[:]
+        for _ in range(10):
+            client.encode(["word"])
+        assert (calls.count("a"), calls.count("b")) == (5, 5)
+        a.say_serving(False)
+        assert asked_until(client, lambda: calls[-5:] == ["b"] * 5)
+        b.say_serving(False)
+        with pytest.raises(NotServingError, match="no server is fit to answer"):
+            asked_until(client, lambda: False)
+
+
+def test_a_name_with_several_addresses_is_several_servers() -> None:
+    """localhost is one such name, by IPv4 and IPv6."""
+    calls: list[str] = []
+    with serving(counting(calls, "a")) as a:
+        try:
+            other = serving(counting(calls, "b"), address=f"[::1]:{a.port}")
+            with other, Client(f"localhost:{a.port}") as client:
+                assert asked_until(client, lambda: len(set(calls)) == 2)
+        except RuntimeError:
+            pytest.skip("this machine has no ::1")
+
+
+def test_one_address_speaks_for_itself_unless_told_otherwise() -> None:
+    """A balancer may stand behind one address, and its health would be one server's for all."""
+    with serving() as server:
+        server.say_serving(False)
+        with Client(server.target) as client:
+            assert client.encode(["word"]).shape == (1, 2)
+        with (
+            Client(server.target, watch_health=True, retry=Retry(attempts=1)) as client,
+            pytest.raises(NotServingError),
+        ):
+            client.encode(["word"])

@@ -1,45 +1,27 @@
-"""How servers are reached: addresses, certificates, keys; and what is said of each that can't work."""
+"""Addresses, certificates and keys by which servers are reached, and errors about each that can't work."""
 
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import grpc
 import pytest
-import trustme
-from click.testing import CliRunner
 
 from bothends import TLS, Client, ConnectionFailedError, InsecureKeyWarning, Retry, SettingsError
-from bothends.cli.main import main
 from bothends.client.channel import Endpoint
 from bothends.v1 import embedding_pb2
+from tests.client.certificates import Certificates
 from tests.support.awaited import Awaited
 from tests.support.grpcs import Plain, answer, serving
 
 KEY = "k-3f9c0a"
+
+
 ONCE = Retry(attempts=1)
+
+
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-
-
-class Certificates:
-    """An authority, and who it vouches for, as files."""
-
-    def __init__(self, folder: Path) -> None:
-        authority = trustme.CA()
-        self.ca, self.cert, self.key = (folder / name for name in ("ca.pem", "client.pem", "client-key.pem"))
-        authority.cert_pem.write_to_path(str(self.ca))
-        mine = authority.issue_cert("client@example.com")
-        mine.cert_chain_pems[0].write_to_path(str(self.cert))
-        mine.private_key_pem.write_to_path(str(self.key))
-        self._authority = authority
-
-    def server(self, *names: str, asks_for_ours: bool = False) -> grpc.ServerCredentials:
-        theirs = self._authority.issue_cert(*names)
-        pair = theirs.private_key_pem.bytes(), theirs.cert_chain_pems[0].bytes()
-        root = self._authority.cert_pem.bytes() if asks_for_ours else None
-        return grpc.ssl_server_credentials([pair], root, asks_for_ours)
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +31,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def headers() -> list[str]:
-    """What the server of `secure` was told in `authorization`."""
+    """Values of `authorization` that the server of `secure` got."""
     return []
 
 
 @pytest.fixture
 def secure(certificates: Certificates, headers: list[str]) -> Iterator[Plain]:
-    """A server that is who it says, and asks for a certificate."""
+    """A server that proves its name, and asks for a certificate."""
 
     def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
         headers.extend(str(value) for key, value in context.invocation_metadata() if key == "authorization")
@@ -80,7 +62,7 @@ def test_tls_both_ways_with_a_key(
 def test_no_trust_is_no_connection(
     secure: Plain, certificates: Certificates, headers: list[str], either: type[Client | Awaited], wrong: str
 ) -> None:
-    """Whoever of the two distrusts the other, the key isn't sent."""
+    """The key isn't sent, whichever of the two distrusts the other."""
     tls = {"plain": False, "unknown authority": True, "no certificate of ours": TLS(certificates.ca)}[wrong]
     client = either(secure.target, tls=tls, api_key=KEY, retry=ONCE, timeout_s=10)
     with client, pytest.raises(ConnectionFailedError) as raised:
@@ -145,7 +127,7 @@ def test_several_servers_by_tls(certificates: Certificates, name: str) -> None:
 def test_what_cant_work_is_said_at_once(
     target: str | list[str], options: dict[str, object], message: str, either: type[Client | Awaited]
 ) -> None:
-    """Before anything is sent; a key's own text isn't repeated."""
+    """Nothing is sent before, and a key's own text isn't repeated."""
     with pytest.raises(SettingsError, match=re.escape(message)) as raised:
         either(target, **options)
     assert not any(word in str(raised.value) for word in ("two", "words", "line\n", "schlüssel"))
@@ -168,7 +150,7 @@ def test_addresses_as_grpc_reads_them(addresses: list[str], target: str) -> None
 @pytest.mark.parametrize("target", ["embedder:1", "192.0.2.1:1", ["127.0.0.1:1", "192.0.2.1:1"], "[fd00::1]:1"])
 @BOTH
 def test_a_key_that_could_be_overheard_warns(target: str | list[str], either: type[Client | Awaited]) -> None:
-    """At the line that makes the client."""
+    """Warnings point at the line that makes the client."""
     with pytest.warns(InsecureKeyWarning, match="unencrypted") as caught:
         either(target, api_key=KEY)
     assert KEY not in str(caught[0].message)
@@ -194,48 +176,3 @@ def test_no_repr_shows_the_key() -> None:
     endpoint = Endpoint.of("127.0.0.1:1", api_key=KEY)
     assert KEY not in repr(client) + repr(vars(client)) + repr(endpoint)
     client.close()
-
-
-def test_the_command_line_connects_by_tls_with_a_key_from_a_file(
-    secure: Plain, certificates: Certificates, headers: list[str], tmp_path: Path
-) -> None:
-    """The key is never a flag: `ps` would show it."""
-    (tmp_path / "key").write_text(f"{KEY}\n", encoding="utf-8")
-    files = ["--ca", certificates.ca, "--cert", certificates.cert, "--key", certificates.key]
-    flags = [str(flag) for flag in ("--server", secure.target, *files)]
-    runner = CliRunner()
-    result = runner.invoke(main, ["embed", "word", *flags, "--api-key-file", str(tmp_path / "key")])
-    assert result.exit_code == 0, result.output
-    result = runner.invoke(main, ["embed", "word", *flags], env={"BOTHENDS_API_KEY": "another"})
-    assert result.exit_code == 0, result.output
-    assert headers == [f"Bearer {KEY}", "Bearer another"]
-    result = runner.invoke(main, ["info", *flags])
-    assert "max_sentences" in result.output
-    result = runner.invoke(main, ["health", *flags])
-    assert result.output == f"{secure.target} is SERVING\n"
-    result = runner.invoke(main, ["health", "--server", secure.target, "--ca", str(certificates.ca)])
-    assert result.exit_code == 1
-    assert "no server answers" in result.output
-
-
-@pytest.mark.parametrize(
-    ("flags", "code", "message"),
-    [
-        (["--ca", "nowhere.pem"], 2, "Error: can't use the CA file (nowhere.pem): No such file or directory"),
-        (["--api-key-file", "nowhere"], 2, "Error: can't read the API key in nowhere: No such file or directory"),
-        (["--cert", "x.pem"], 2, "Error: a client certificate needs its private key"),
-        (["--server", "a:1,b:2"], 2, "Error: 'a:1' is no IP address with a port"),
-    ],
-)
-def test_a_wrong_flag_is_one_clear_line(flags: list[str], code: int, message: str) -> None:
-    result = CliRunner().invoke(main, ["embed", "word", *flags])
-    assert result.exit_code == code
-    assert message in result.output
-
-
-def test_the_command_line_warns_in_one_line() -> None:
-    result = CliRunner().invoke(
-        main, ["embed", "word", "--server", "192.0.2.1:1", "--timeout", "0.1"], env={"BOTHENDS_API_KEY": KEY}
-    )
-    assert result.output.splitlines()[0] == "Warning: the API key goes unencrypted to 192.0.2.1:1; use TLS"
-    assert KEY not in result.output

@@ -1,9 +1,6 @@
-"""Retries, budgets, turns and health against servers that are full, wrong or unfit; what is waited is written down."""
+"""Calls of many chunks: in order, by one model, within the server's limits; or an error that says why not."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import itertools
 
 import grpc
 import pytest
@@ -11,244 +8,21 @@ import pytest
 from bothends import (
     BothendsError,
     Client,
-    ConnectionFailedError,
-    DeadlineError,
-    EngineError,
-    NotServingError,
+    ModelChangedError,
     OverloadedError,
-    QuotaError,
-    RequestError,
     Retry,
-    SentenceError,
-    UnauthenticatedError,
 )
-from bothends.client.channel import Endpoint
-from bothends.client.core import ClientCore
-from bothends.client.sync import BlockingTransport
-from bothends.client.transport import run_blocking
-from bothends.embeddings import Embeddings
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1 import embedding_pb2
-from bothends.wire.status import to_status
+from tests.client.asking import Asking
 from tests.support.awaited import Awaited
 from tests.support.grpcs import answer, refuse, serving
 
 
-class Watched(BlockingTransport):
-    """The client's own transport over a real channel; time passes by being told to, and is written down."""
-
-    def __init__(self, endpoint: Endpoint, then: Callable[[int], None]) -> None:
-        super().__init__(endpoint)
-        self.now = 0.0
-        self.waits: list[float] = []
-        self._then = then
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.waits.append(seconds)
-        self._then(len(self.waits))
-
-
-class Asking:
-    """A caller with such a transport, and dice that always fall the same."""
-
-    def __init__(
-        self,
-        target: str,
-        *,
-        retry: Retry = Retry(),  # noqa: B008  frozen
-        timeout_s: float = 30.0,
-        dice: float = 0.5,
-        then: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        transports = [Watched(endpoint, then) for endpoint in Endpoint.of(target).each()]
-        self.transport = transports[0]
-        self._core = ClientCore(
-            transports,
-            name=target,
-            retry=retry,
-            timeout_s=timeout_s,
-            clock=lambda: self.transport.now,
-            dice=lambda: dice,
-        )
-
-    def embed(self, *sentences: str) -> Embeddings:
-        return run_blocking(self._core.embed(sentences, None))
-
-
-@pytest.fixture
-def small(english: Bundle) -> Iterator[Server]:
-    """A server that takes one request at a time."""
-    server = Server(
-        Settings(
-            bundle=english.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0, max_concurrent_requests=1
-        )
-    )
-    server.start()
-    yield server
-    server.stop()
-
-
-def sample(server: Server, name: str, **labels: str) -> float:
-    return server.metrics.registry.get_sample_value(name, labels) or 0.0
-
-
-def refused(server: Server) -> float:
-    return sample(server, "bothends_refused_requests_total", reason="full")
-
-
-def refuses(server: Server, count: float) -> bool:
-    """Whether it refused so many; it counts a call a moment after its caller knows."""
-    end = time.monotonic() + 10
-    while refused(server) < count and time.monotonic() < end:
-        pass
-    return refused(server) == count
-
-
-@contextmanager
-def occupied(server: Server) -> Iterator[Callable[[], None]]:
-    """The server's one place taken by a call that never sends its request; yields what gives it back."""
-    over = threading.Event()
-
-    def nothing() -> Iterator[bytes]:
-        over.wait(60)
-        yield from ()
-
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        enter = channel.stream_unary("/bothends.v1.EmbeddingService/Embed").future
-        call = enter(nothing())
-
-        def leave() -> None:
-            before = sample(server, "bothends_requests_total", method="Embed", code="CANCELLED")
-            call.cancel()
-            while sample(server, "bothends_requests_total", method="Embed", code="CANCELLED") == before:
-                pass
-
-        probe = Asking(f"127.0.0.1:{server.port}", retry=Retry(attempts=1))
-        turned_away = refused(server)
-        while True:  # until it is inside, and nobody else is
-            try:
-                probe.embed("anyone inside?")
-            except OverloadedError:
-                break
-            if call.done():  # the probe was
-                turned_away += 1
-                call = enter(nothing())
-        assert refuses(server, turned_away + 1)
-        yield leave
-        call.cancel()
-        over.set()
-
-
-def test_a_full_server_is_asked_again_when_it_says(small: Server) -> None:
-    """It says 0.1 s; each wait is that, and a growing random time on top."""
-    with occupied(small) as leave:
-        before = refused(small)
-        asking = Asking(f"127.0.0.1:{small.port}", then=lambda waits: leave() if waits == 3 else None)
-        assert asking.embed("patience").rows.shape == (1, 512)
-    assert asking.transport.waits == pytest.approx([0.1 + 0.05, 0.1 + 0.1, 0.1 + 0.2])
-    assert refuses(small, before + 3)
-
-
-def test_a_wait_that_would_pass_the_deadline_is_not_begun(small: Server) -> None:
-    """The caller gets its time back, and what the server said last."""
-    with occupied(small):
-        before = refused(small)
-        asking = Asking(f"127.0.0.1:{small.port}", timeout_s=0.5)
-        with pytest.raises(OverloadedError, match="1 requests are in progress"):
-            asking.embed("no patience")
-        assert asking.transport.waits == pytest.approx([0.15, 0.2])  # 0.3 more would be 0.65
-        assert refuses(small, before + 3)
-
-
-def test_a_sick_server_is_asked_less_and_less(small: Server) -> None:
-    """Once the burst is spent, each call is one call; successes earn retries back."""
-    with occupied(small) as leave:
-        before = refused(small)
-        asking = Asking(f"127.0.0.1:{small.port}", retry=Retry(attempts=100, burst=5, share=0.5), timeout_s=1e6)
-        for _ in range(20):
-            with pytest.raises(OverloadedError):
-                asking.embed("hello?")
-        assert len(asking.transport.waits) == 5
-        assert refuses(small, before + 20 + 5)
-        leave()
-        for _ in range(4):
-            asking.embed("better")
-    with occupied(small):
-        with pytest.raises(OverloadedError):
-            asking.embed("hello?")
-        assert len(asking.transport.waits) == 5 + 2
-
-
-def test_retries_can_be_switched_off(small: Server) -> None:
-    with occupied(small):
-        before = refused(small)
-        for either in (Client, Awaited):
-            with either(f"127.0.0.1:{small.port}", retry=Retry(attempts=1)) as client, pytest.raises(OverloadedError):
-                client.encode(["once"])
-        assert refuses(small, before + 2)
-
-
-@pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-def test_real_waits_are_as_long_as_the_server_asks(small: Server, either: type[Client | Awaited]) -> None:
-    """By the clock on the wall: 0.1 s at least between any two tries."""
-    with occupied(small), either(f"127.0.0.1:{small.port}", retry=Retry(attempts=4)) as client:
-        before = refused(small)
-        started = time.monotonic()
-        with pytest.raises(OverloadedError):
-            client.encode(["patience"])
-        assert time.monotonic() - started >= 3 * 0.1
-        assert refuses(small, before + 4)
-
-
-def test_the_callers_mistake_is_sent_once(server: Server) -> None:
-    """The server counts."""
-    with Client(f"127.0.0.1:{server.port}") as client:
-        before = sample(server, "bothends_requests_total", method="Embed", code="INVALID_ARGUMENT")
-        with pytest.raises(SentenceError):
-            client.encode([" "])
-        with pytest.raises(RequestError):
-            client.encode([])
-        assert sample(server, "bothends_requests_total", method="Embed", code="INVALID_ARGUMENT") == before + 2
-
-
-@pytest.mark.parametrize(
-    ("error", "calls"),
-    [
-        (RequestError("no"), 1),
-        (UnauthenticatedError("who?"), 1),
-        (DeadlineError("late"), 1),
-        (EngineError("broken"), 1),
-        (BothendsError("a bug"), 1),
-        (NotServingError("unfit"), 4),
-        (OverloadedError("full", retry_after_s=7), 4),
-        (QuotaError("enough", retry_after_s=7), 4),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, BothendsError) else "",
-)
-def test_each_error_is_tried_as_often_as_it_may_help(error: BothendsError, calls: int) -> None:
-    """And arrives as what the server raised."""
-    came: list[None] = []
-
-    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
-        came.append(None)
-        refuse(context, error)
-        return b""
-
-    with serving(embed) as server:
-        asking = Asking(server.target, retry=Retry(attempts=4))
-        with pytest.raises(type(error), match=to_status(error).message) as raised:
-            asking.embed("word")
-    assert type(raised.value) is type(error)
-    assert len(came) == calls
-    if isinstance(error, OverloadedError):
-        assert all(wait >= 7 for wait in asking.transport.waits)
-
-
 def test_a_chunk_is_tried_again_alone() -> None:
-    """Of a call of many, only what failed is sent again, and the answer is in order."""
+    """Chunks that failed are sent again, no others, and the answer is in order."""
     asked: list[str] = []
 
     def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
@@ -263,70 +37,69 @@ def test_a_chunk_is_tried_again_alone() -> None:
     assert sorted(asked) == ["a", "ccc", "ccc", "eeeee"]
 
 
-def test_a_lost_connection_is_tried_again_until_it_is_hopeless() -> None:
-    asking = Asking("127.0.0.1:1", retry=Retry(attempts=4), dice=1.0)
-    with pytest.raises(ConnectionFailedError, match="no bothends server answers"):
-        asking.embed("anyone?")
-    assert asking.transport.waits == pytest.approx([0.1, 0.2, 0.4])
+Either = type[Client] | type[Awaited]
 
 
-def counting(calls: list[str], name: str) -> Callable[[embedding_pb2.EmbedRequest, grpc.ServicerContext], bytes]:
-    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
-        calls.append(name)
-        return answer(request)
+def test_too_few_embeddings_are_an_error(either: Either) -> None:
+    """A server that loses one would shift all after it to the wrong sentences."""
 
-    return embed
+    def lose(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        return answer(embedding_pb2.EmbedRequest(sentences=request.sentences[:-1]))
 
-
-def until(client: Client | Awaited, happened: Callable[[], bool]) -> bool:
-    """Ask until it has happened; returns whether it did in good time."""
-    end = time.monotonic() + 10
-    while not happened() and time.monotonic() < end:
-        client.encode(["word"])
-    return happened()
-
-
-@pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
-def test_several_servers_take_turns_and_an_unfit_one_has_none(either: type[Client | Awaited]) -> None:
-    """gRPC watches each one's health; a call is never sent where it would be refused."""
-    calls: list[str] = []
     with (
-        serving(counting(calls, "a")) as a,
-        serving(counting(calls, "b")) as b,
-        either([a.target, b.target], retry=Retry(attempts=3)) as client,
+        serving(lose) as server,
+        either(server.target) as client,
+        pytest.raises(BothendsError, match="1 embeddings for 2 sentences"),
     ):
-        assert until(client, lambda: len(set(calls)) == 2)  # both are connected
-        del calls[:]
-        for _ in range(10):
-            client.encode(["word"])
-        assert (calls.count("a"), calls.count("b")) == (5, 5)
-        a.say_serving(False)
-        assert until(client, lambda: calls[-5:] == ["b"] * 5)
-        b.say_serving(False)
-        with pytest.raises(NotServingError, match="no server is fit to answer"):
-            until(client, lambda: False)
+        client.encode(["one", "two"])
 
 
-def test_a_name_with_several_addresses_is_several_servers() -> None:
-    """As localhost is, by IPv4 and IPv6."""
-    calls: list[str] = []
-    with serving(counting(calls, "a")) as a:
-        try:
-            other = serving(counting(calls, "b"), address=f"[::1]:{a.port}")
-            with other, Client(f"localhost:{a.port}") as client:
-                assert until(client, lambda: len(set(calls)) == 2)
-        except RuntimeError:
-            pytest.skip("this machine has no ::1")
+@pytest.mark.parametrize("old", [(0, 1), (1,), (0, 2)], ids=["in order", "overtaken by one", "overtaking one"])
+def test_a_new_model_answers_all_of_a_call_or_none(either: Either, old: tuple[int, ...]) -> None:
+    """The server's model is replaced after some of five chunks: their vectors would fit nothing that follows."""
+    asked: list[list[str]] = []
+    sentences = [f"{'x' * number}" for number in range(1, 11)]
+    chunks = [sentences[i : i + 2] for i in range(0, 10, 2)]
+
+    def reloaded(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        chunk = list(request.sentences)
+        again = chunk in asked
+        asked.append(chunk)
+        return answer(request, version="1" if chunks.index(chunk) in old and not again else "2")
+
+    with serving(reloaded) as server, either(server.target) as client:
+        found = client.embed(sentences)
+    assert found.model_version == "2"
+    assert found.rows[:, 0].tolist() == [len(sentence) for sentence in sentences]
+    assert sorted(asked) == sorted([*chunks, *(chunks[i] for i in old)])  # those of the old model asked twice
 
 
-def test_one_address_speaks_for_itself_unless_told_otherwise() -> None:
-    """Behind one address there may be a balancer, whose answer would be one server's for all."""
-    with serving() as server:
-        server.say_serving(False)
-        with Client(server.target) as client:
-            assert client.encode(["word"]).shape == (1, 2)
-        with (
-            Client(server.target, watch_health=True, retry=Retry(attempts=1)) as client,
-            pytest.raises(NotServingError),
-        ):
-            client.encode(["word"])
+def test_models_that_never_agree_are_an_error(either: Either) -> None:
+    """Servers behind one address may be upgraded in part, and their balancer have bad luck."""
+    count = itertools.count()
+
+    def moody(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        return answer(request, version="1" if request.sentences[0] == "first" else f"2.{next(count)}")
+
+    with (
+        serving(moody) as server,
+        either(server.target) as client,
+        pytest.raises(ModelChangedError, match="models 1 and "),
+    ):
+        client.encode(["first", "second", "third"])
+    assert next(count) <= 6
+
+
+def test_limits_that_shrank_are_learnt(either: Either, toy_bundle: Bundle) -> None:
+    """The server came back with a lower limit than the one that the client knows."""
+    settings = Settings(bundle=toy_bundle.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0)
+    before = Server(settings)
+    before.start()
+    sentences = [f"sentence {number}" for number in range(60)]
+    with either(f"127.0.0.1:{before.port}", retry=Retry(attempts=30), timeout_s=60) as client:
+        expected = client.encode(sentences)
+        before.stop()
+        after = Server(settings.model_copy(update={"port": before.port, "max_sentences": 7}))
+        after.start()
+        assert client.encode(sentences).tobytes() == expected.tobytes()
+        after.stop()

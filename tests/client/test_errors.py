@@ -1,26 +1,24 @@
-"""Both clients and servers that answer late, wrongly, by turns of two models, or not at all."""
+"""Errors of gRPC's own become bothends' errors, in both clients."""
 
-import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 
-from bothends import BothendsError, Client, ModelChangedError, OverloadedError, Retry
-from bothends.model.bundle import Bundle
-from bothends.server.server import Server
-from bothends.settings import Settings
+from bothends import BothendsError, Client, OverloadedError, Retry
 from bothends.v1 import embedding_pb2
 from tests.support.awaited import Awaited
-from tests.support.grpcs import answer, serving
+from tests.support.grpcs import serving
 
 Either = type[Client] | type[Awaited]
+
+
 ONCE = Retry(attempts=1)
 
 
 def test_a_client_closed_while_it_waits_says_so() -> None:
-    """Not that the server was overloaded; and it doesn't try again."""
+    """Closing isn't taken for an overload, and the call isn't made again."""
     asked = threading.Event()
 
     def never(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
@@ -50,68 +48,3 @@ def test_a_call_that_grpc_drops_is_an_overload(either: Either) -> None:
     ):
         client.encode(["anyone?"])
     assert raised.value.retry_after_s > 0
-
-
-def test_too_few_embeddings_are_an_error(either: Either) -> None:
-    """A server that loses one would shift all after it to the wrong sentences."""
-
-    def lose(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
-        return answer(embedding_pb2.EmbedRequest(sentences=request.sentences[:-1]))
-
-    with (
-        serving(lose) as server,
-        either(server.target) as client,
-        pytest.raises(BothendsError, match="1 embeddings for 2 sentences"),
-    ):
-        client.encode(["one", "two"])
-
-
-@pytest.mark.parametrize("old", [(0, 1), (1,), (0, 2)], ids=["in order", "overtaken by one", "overtaking one"])
-def test_a_new_model_answers_all_of_a_call_or_none(either: Either, old: tuple[int, ...]) -> None:
-    """The server's model is replaced after some of five chunks: their vectors would fit nothing that follows."""
-    asked: list[list[str]] = []
-    sentences = [f"{'x' * number}" for number in range(1, 11)]
-    chunks = [sentences[i : i + 2] for i in range(0, 10, 2)]
-
-    def reloaded(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
-        chunk = list(request.sentences)
-        again = chunk in asked
-        asked.append(chunk)
-        return answer(request, version="1" if chunks.index(chunk) in old and not again else "2")
-
-    with serving(reloaded) as server, either(server.target) as client:
-        found = client.embed(sentences)
-    assert found.model_version == "2"
-    assert found.rows[:, 0].tolist() == [len(sentence) for sentence in sentences]
-    assert sorted(asked) == sorted([*chunks, *(chunks[i] for i in old)])  # those of the old model asked twice
-
-
-def test_models_that_never_agree_are_an_error(either: Either) -> None:
-    """As where servers behind one address were upgraded in part, and their balancer has bad luck."""
-    count = itertools.count()
-
-    def moody(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
-        return answer(request, version="1" if request.sentences[0] == "first" else f"2.{next(count)}")
-
-    with (
-        serving(moody) as server,
-        either(server.target) as client,
-        pytest.raises(ModelChangedError, match="models 1 and "),
-    ):
-        client.encode(["first", "second", "third"])
-    assert next(count) <= 6
-
-
-def test_limits_that_shrank_are_learnt(either: Either, english: Bundle) -> None:
-    """The server came back with a lower limit than the one that the client knows."""
-    settings = Settings(bundle=english.path, device="cpu", workers=1, port=0, http_port=0, selftest_s=0)
-    before = Server(settings)
-    before.start()
-    sentences = [f"sentence {number}" for number in range(60)]
-    with either(f"127.0.0.1:{before.port}", retry=Retry(attempts=30), timeout_s=60) as client:
-        expected = client.encode(sentences)
-        before.stop()
-        after = Server(settings.model_copy(update={"port": before.port, "max_sentences": 7}))
-        after.start()
-        assert client.encode(sentences).tobytes() == expected.tobytes()
-        after.stop()

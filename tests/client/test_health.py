@@ -33,7 +33,7 @@ def test_a_serving_server_is_0(server: Server) -> None:
 
 
 def test_the_variable_names_the_server(server: Server) -> None:
-    """As a container's health check finds a server that listens elsewhere."""
+    """Container health checks find a server that listens elsewhere by it."""
     environment = {"BOTHENDS_SERVER": f"127.0.0.1:{server.port}", "PYTHONPATH": ":".join(sys.path)}
     assert subprocess.run([BOTHENDS, "health"], env=environment, capture_output=True, check=False).returncode == 0
 
@@ -46,7 +46,7 @@ def test_a_proxy_for_the_outside_is_not_asked(server: Server) -> None:
 
 
 def test_a_stopped_server_is_1() -> None:
-    """It served, then stopped: the same question has another answer."""
+    """A stopped server has another answer to the same question."""
     running = start()
     assert health(running.target).returncode == 0
     running.process.send_signal(signal.SIGTERM)
@@ -56,7 +56,7 @@ def test_a_stopped_server_is_1() -> None:
 
 
 def test_a_draining_server_is_1() -> None:
-    """It still answers what it accepted, and wants nothing new."""
+    """A draining server answers what it accepted, and takes nothing new."""
     running = start("--workers", "1")
     with kept_busy(running):
         running.process.send_signal(signal.SIGTERM)
@@ -67,14 +67,14 @@ def test_a_draining_server_is_1() -> None:
 
 
 def test_one_that_accepts_and_never_answers_is_1() -> None:
-    """Within the timeout: a server that still loads its model, or hangs."""
+    """A server that still loads its model, or hangs, is known within the timeout."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         target = f"127.0.0.1:{silent.getsockname()[1]}"
         assert refused(target, "--timeout", "0.5") == f"Error: {target} doesn't answer within 0.5 s"
 
 
 def test_a_server_without_health_is_1() -> None:
-    """It is up, but nobody can say whether it serves."""
+    """A server of another kind is up, but its health can't be known."""
     other = grpc.server(ThreadPoolExecutor(1))
     target = f"127.0.0.1:{other.add_insecure_port('127.0.0.1:0')}"
     other.start()
@@ -84,7 +84,7 @@ def test_a_server_without_health_is_1() -> None:
 
 
 def test_it_loads_no_model_and_no_server() -> None:
-    """It runs every few seconds beside a server that wants the CPU."""
+    """Health checks run every few seconds beside a server that wants the CPU."""
     code = (
         "import sys, bothends.cli.main, bothends.client.health; "
         "sys.exit(bool({'onnxruntime', 'tokenizers', 'pydantic', 'starlette', 'uvicorn', 'prometheus_client'}"

@@ -1,4 +1,4 @@
-"""What is tried again, when, and how often in the long run: all of it without a server, a clock or luck."""
+"""Policy of retries: what is tried again, when, and how often in the long run, without a server, a clock or luck."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +48,7 @@ def test_what_would_fail_again_is_not_tried_again(error: BothendsError) -> None:
     "error", [LOST, NotServingError("unfit"), DrainingError("off")], ids=lambda e: type(e).__name__
 )
 def test_a_lost_server_is_given_twice_as_long_each_time(error: BothendsError) -> None:
-    """Up to a limit; at least half of it is sure, so that attempts last as long as a restart."""
+    """Waits double up to a limit; at least half of each is sure, so that attempts last as long as a restart."""
     retry = Retry(attempts=8, first_wait_s=0.1, longest_wait_s=2.0)
     lower = [retry.wait_s(error, failures=n, dice=lambda: 0.0) for n in range(1, 8)]
     upper = [retry.wait_s(error, failures=n, dice=lambda: 1.0) for n in range(1, 8)]
@@ -61,7 +61,7 @@ def test_a_lost_server_is_given_twice_as_long_each_time(error: BothendsError) ->
 def test_a_full_server_is_never_asked_sooner_than_it_says(
     kind: type[OverloadedError], retry_after_s: float, failures: int, dice: float
 ) -> None:
-    """And later by a random time, else all who were refused at once would be back at once."""
+    """A random time is added, else all callers that were refused at once would be back at once."""
     wait_s = Retry().wait_s(kind("full", retry_after_s=retry_after_s), failures=failures, dice=lambda: dice)
     assert wait_s is not None
     assert retry_after_s <= wait_s <= retry_after_s + dice * 2.0

@@ -55,14 +55,14 @@ def test_many_sentences_are_sent_in_chunks(each_client: Client | Awaited) -> Non
 
 
 def test_chunks_keep_both_limits() -> None:
-    """At most so many sentences, at most so many bytes, never an empty chunk unless there is nothing at all."""
+    """A chunk has no more sentences or bytes than the limits, and is empty only where there is nothing at all."""
     assert list(chunks([1] * 5, most=2, most_size=100)) == [(0, 2), (2, 4), (4, 5)]
     assert list(chunks([100, 1, 1, 200], most=10, most_size=100)) == [(0, 1), (1, 3), (3, 4)]
     assert list(chunks([], most=10, most_size=100)) == [(0, 0)]
 
 
 def test_a_bad_sentence_is_named_in_the_callers_count(each_client: Client | Awaited) -> None:
-    """In the second chunk, too."""
+    """Indexes count on in the second chunk."""
     sentences = ["fine"] * 400
     sentences[300] = " "
     with pytest.raises(SentenceError, match=r"sentences\[300\] is empty") as raised:
@@ -77,7 +77,7 @@ def test_no_deadline_in_sight_is_none(each_client: Client | Awaited) -> None:
 
 
 def test_a_lone_surrogate_is_named_before_anything_is_sent(each_client: Client | Awaited) -> None:
-    """It has no UTF-8, so it can't be sent at all."""
+    """Half a surrogate pair has no UTF-8, so it can't be sent at all."""
     with pytest.raises(SentenceError, match=r"sentences\[1\] is no valid Unicode"):
         each_client.encode(["fine", "half \ud83d a pair"])
 
@@ -97,7 +97,7 @@ def test_one_string_is_one_row(each_client: Client | Awaited) -> None:
 
 
 def test_a_cut_sentence_warns(each_client: Client | Awaited) -> None:
-    """Nothing is truncated silently: encode warns, embed marks."""
+    """Sentences are never cut silently: encode warns, embed marks them."""
     sentences = ["short", "word " * 300]
     with pytest.warns(TruncationWarning, match="1 of 2 sentences"):
         each_client.encode(sentences)

@@ -19,7 +19,8 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import NotServingError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
-from bothends.settings import EmbedderSettings, Precision
+from bothends.options import Precision
+from bothends.settings import EmbedderSettings
 from bothends_export.equivalence import verify
 from bothends_export.export import lift
 

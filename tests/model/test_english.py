@@ -10,7 +10,8 @@ from bothends import nested
 from bothends.core.embedder import Embedder
 from bothends.engines import native
 from bothends.model.bundle import CARD, Bundle
-from bothends.settings import EmbedderSettings, Precision
+from bothends.options import Precision
+from bothends.settings import EmbedderSettings
 from bothends_training.evaluate import spearman
 
 PAIRS = [

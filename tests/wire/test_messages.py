@@ -34,7 +34,7 @@ def test_encoding_is_the_contracts(rows: np.ndarray, data: st.DataObject) -> Non
 
 
 def test_answers_of_several_chunks_are_joined_in_order() -> None:
-    """And what comes back is the caller's own, to write to."""
+    """Rows that come back are the caller's own, to write to."""
     first = Embeddings(np.ones((2, 3), np.float32), [1, 2], [False, True], "1")
     second = Embeddings(np.zeros((1, 3), np.float32), [3], [False], "1")
     joined = messages.decode([messages.Response.FromString(messages.encode(part)) for part in (first, second)])
@@ -46,7 +46,7 @@ def test_answers_of_several_chunks_are_joined_in_order() -> None:
 @pytest.mark.parametrize("other", [Embeddings(np.ones((1, 3), np.float32), [1], [False], "2"),
                                    Embeddings(np.ones((2, 6), np.float32), [1, 1], [False] * 2, "1")])  # fmt: skip
 def test_answers_of_different_models_are_never_joined(other: Embeddings) -> None:
-    """Neither of another version, nor of another width that happens to divide evenly."""
+    """Embeddings of another version aren't joined, nor of another width that happens to divide evenly."""
     one = Embeddings(np.zeros((1, 3), np.float32), [3], [False], "1")
     with pytest.raises(ValueError, match="different models"):
         messages.decode([messages.Response.FromString(messages.encode(part)) for part in (one, other)])
@@ -64,7 +64,7 @@ def test_answers_of_different_models_are_never_joined(other: Embeddings) -> None
     ids=["nothing", "empty rows", "ragged", "one empty", "half a number"],
 )
 def test_an_answer_that_makes_no_sense_is_a_value_error(response: embedding_pb2.EmbedResponse | bytes) -> None:
-    """Above all not rows that are put together from other rows' numbers."""
+    """Rows are never put together from other rows' numbers."""
     content = response if isinstance(response, bytes) else response.SerializeToString()
     with pytest.raises(ValueError, match=r"\w"):
         messages.decode([messages.Response.FromString(content)])

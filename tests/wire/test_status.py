@@ -84,7 +84,7 @@ def test_a_status_without_our_details_is_read_by_its_code(code: int, kind: type[
 
 
 def test_hostile_details_never_break_the_caller() -> None:
-    """What answers may be anybody: an index that is none, details that are torn, a wait that goes backwards."""
+    """Servers of any kind may answer: an index that is none, torn details, a wait that goes backwards."""
 
     def status(code: int, *details: Message) -> status_pb2.Status:
         made = status_pb2.Status(code=code, message="m")

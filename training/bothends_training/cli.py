@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from bothends.settings import Precision
+from bothends.options import Precision
 
 
 @click.command(short_help="Train an encoder by a recipe.")

@@ -14,7 +14,8 @@ from bothends.core.embedder import Embedder
 from bothends.embeddings import nested
 from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
-from bothends.settings import EmbedderSettings, Precision
+from bothends.options import Precision
+from bothends.settings import EmbedderSettings
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 

@@ -7,8 +7,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from ..bulk.job import INPUTS, OUTPUTS
-from ..options import Encoding, Truncation
-from ..settings import Precision
+from ..options import Encoding, Precision, Truncation
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 

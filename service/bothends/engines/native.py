@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..errors import BundleError, DeviceError, NotServingError
 from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
-from ..settings import Level, Precision
+from ..options import Precision
+from ..settings import Level
 from ..validation import printable
 from .contract import TokenIds
 from .onnx_weights import read

@@ -10,10 +10,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..errors import SettingsError
+from ..options import Precision
 from .section import INT32, Section, flag
 
-Precision = Literal["float32", "bf16", "int8"]
-"""Number format of an engine's weights and states."""
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 """Instruction set that the native engine has code for; "auto" is the best that the processor has."""
 

@@ -13,7 +13,7 @@ OPTIONS = EmbedOptions(truncation="start", normalize=False, dimensions=None, enc
 
 
 def plan(source: object, output: object, bundle: Bundle | None = None, **changed: Any) -> Plan:
-    """To Parquet, by the toy model."""
+    """Make a plan to Parquet, by the toy model."""
     model = {"device": "cpu", "workers": 1}
     usual: dict[str, Any] = {"column": None, "keep": (), "overwrite": False, "options": OPTIONS, "run": "first"}
     usual |= {"input_format": None, "output_format": "parquet", "model": model}
@@ -21,7 +21,7 @@ def plan(source: object, output: object, bundle: Bundle | None = None, **changed
 
 
 def embedded(given: Plan) -> list[dict[str, Any]]:
-    """What a node says of each file, the last by name first."""
+    """Return a node's answers about each file, by the names of their outputs."""
     node = Node(asdict(given))
     listed = sorted(files_of(given)[0], key=lambda file: file.output)
     return [node.embed(asdict(file), lambda *_: None) for file in listed]

@@ -15,7 +15,7 @@ from tests.bulk.ray.plans import OPTIONS, embedded, plan
 
 
 def test_what_is_whole_is_left_alone(toy_bundle: Bundle, tmp_path: Path) -> None:
-    """By the next command; not what is gone; and what changed meanwhile, or was there before, is told of."""
+    """Whole outputs aren't made anew; those that are gone are; changed inputs and files of others are named."""
     folder, made = tmp_path / "in", tmp_path / "out"
     folder.mkdir(), made.mkdir()
     for name in ("a", "b", "c"):

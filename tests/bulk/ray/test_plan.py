@@ -55,7 +55,7 @@ def test_what_cant_be_meant(
 
 
 def test_a_packed_file_keeps_its_name(tmp_path: Path) -> None:
-    """And one whose name says nothing gets one, where its format is said."""
+    """A file whose name says nothing gets one, where its format is given."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "v1.2.txt.gz").write_bytes(gzip.compress(b"dragons\n"))
     (tmp_path / "in" / "part-0001").write_bytes(b"dragons\n")

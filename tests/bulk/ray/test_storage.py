@@ -27,7 +27,7 @@ def _empty_memory() -> Iterator[None]:
 @pytest.mark.parametrize("kind", ["parquet", "csv.gz"])
 @pytest.mark.parametrize("from_where", ["memory://in", "zip://*::{folder}/in.zip"])
 def test_from_and_to_a_store(embed: Embed, toy_bundle: Bundle, tmp_path: Path, from_where: str, kind: str) -> None:
-    """What is fetched and put has the bytes of a run from file to file, and leaves nothing else there."""
+    """Outputs that are put into a store have the bytes of a run from file to file, and leave nothing else there."""
     texts = lines(300)
     texts[5] = ""
     source = files.write(tmp_path / f"a.{kind}", texts, kind)

@@ -47,7 +47,7 @@ def test_one_line_counts_all_files(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("is_setting", "kind"), [(True, SettingsError), (False, FileError)])
 def test_the_first_fatal_answer_ends_the_run(is_setting: bool, kind: type[Exception]) -> None:
-    """It names the node where that is at fault, and counts for no file."""
+    """The error names the node where that is at fault, and counts for no file."""
     first = {"problem": "no model", "is_setting": is_setting, "is_fatal": True, "node": "n1"}
     summary = summed(first, first | {"problem": "another"})
     assert type(summary.fatal) is kind

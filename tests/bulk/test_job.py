@@ -1,4 +1,4 @@
-"""What can't be done is one line that says what to do, before anything is loaded or written."""
+"""Jobs that can't be done are one line that says what to do, before anything is loaded or written."""
 
 import json
 import subprocess
@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import WITHOUT, Embed, environment
+from tests.bulk.conftest import WITHOUT, Embed, environment
 
 COLUMNS = "there is 'id', 'title', 'text', 'body'"
+
+
 REFUSED = [
     ("{in} {csv}", 2, "which --column holds the sentences? There is 'id', 'title', 'body'"),
     ("{in} {csv} --column txt", 2, "has no column 'txt'; there is 'id', 'title', 'body'"),
@@ -74,32 +76,11 @@ def test_it_is_one_line_and_nothing_is_written(
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "column"),
-    [
-        ("text\ndragons\n", "a.csv", "text"),
-        ("n,Sentence,m\n1,dragons,2\n", "a.csv", "Sentence"),
-        ('{"n": 1, "body": "dragons"}\n', "a.jsonl", "body"),
-    ],
-)
-def test_a_guess_is_shown(embed: Embed, tmp_path: Path, content: str, name: str, column: str) -> None:
-    (tmp_path / name).write_text(content)
-    assert embed("--input", tmp_path / name).stderr == f"column: {column}\n"
-
-
-def test_a_first_row_without_the_column_is_told(embed: Embed, tmp_path: Path) -> None:
-    """Most likely the name is wrong; but it may come later."""
-    (tmp_path / "a.jsonl").write_text('{"id": 1}\n{"text": "dragons"}\n')
-    said = embed("--input", tmp_path / "a.jsonl", "--column", "text").stderr.splitlines()
-    assert said[0] == "Warning: the first row has no 'text'; it has 'id'"
-    assert json.loads(said[1]) == {"row": 0, "reason": "has no column 'text'"}
-
-
-@pytest.mark.parametrize(
     ("module", "output", "extra"),
     [("pyarrow", "x.parquet", "bulk"), ("orjson", "x.jsonl", "bulk"), ("onnxruntime", "x.npy", "cpu")],
 )
 def test_what_isnt_installed_is_named(tmp_path: Path, module: str, output: str, extra: str) -> None:
-    """And nothing needs it that doesn't use it."""
+    """A run that doesn't use a package doesn't need it."""
     (tmp_path / "a.txt").write_text("dragons\n")
     flags = ["--input", "a.txt", "--device", "cpu", "--engine", "onnxruntime", "--output"]
     command = [sys.executable, "-c", WITHOUT, module, "embed", *flags]

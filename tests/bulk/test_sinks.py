@@ -1,27 +1,32 @@
-"""In a pipe: lines in, JSON lines out, nothing held back from who waits; and where there is no room to write."""
+"""Outputs: files that are made whole by the next run after any step, standard output, and disks without room."""
 
 import json
 import os
 import resource
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bothends import Encoder
+from bothends.bulk.engines import LocalEngine
+from bothends.bulk.execute import execute
+from bothends.bulk.job import Job
+from bothends.bulk.journal import Journal
 from bothends.model.bundle import Bundle
-from tests.support.serving import BOTHENDS
-
-from . import files
-from .conftest import Embed, environment, lines, start, write_lines
+from bothends.options import EmbedOptions
+from tests.bulk import files
+from tests.bulk.conftest import Embed, lines, write_lines
 
 MOUNT, UMOUNT = shutil.which("mount"), shutil.which("umount")
 
 
 def test_lines_in_json_lines_out(embed: Embed, encoder: Encoder) -> None:
-    """In order; about bad ones a line each on standard error, and else nothing there."""
+    """Lines are in order; bad ones have a line each on standard error, and nothing else is there."""
     texts = lines(500)
     texts[7] = " "
     ended = embed("-", input="\n".join(texts) + "\n")
@@ -39,34 +44,10 @@ def test_other_formats_come_through_a_pipe_too(embed: Embed) -> None:
     assert embed("-", input="").stdout == ""
 
 
-def test_nothing_is_held_back(toy_bundle: Bundle) -> None:
-    """Each line is answered while its writer waits for that, as `tail -f` would have it."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with start("-", "--bundle", toy_bundle.path, **pipes) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        for row in range(5):
-            process.stdin.write(f"dragons {row}\n")
-            process.stdin.flush()
-            assert json.loads(process.stdout.readline())["row"] == row
-        process.stdin.close()
-        assert process.wait(20) == 0
-
-
-def test_head_ends_it_quietly(toy_bundle: Bundle) -> None:
-    """Of an input without end; without a word, and as a shell expects of who was told by SIGPIPE."""
-    command = f"yes dragons | {BOTHENDS} embed - --bundle {toy_bundle.path} | head -n 3; echo ${{PIPESTATUS[1]}}"
-    told = {"capture_output": True, "text": True, "env": environment(), "timeout": 60}
-    ended = subprocess.run(["bash", "-c", command], check=True, **told)  # type: ignore[call-overload]  # noqa: S607
-    *rows, code = ended.stdout.splitlines()
-    assert [json.loads(row)["row"] for row in rows] == [0, 1, 2]
-    assert (code, ended.stderr) == ("141", "")
-
-
 @pytest.mark.parametrize("output", files.OUTPUTS)
 def test_no_room_to_write(embed: Embed, toy_bundle: Bundle, tmp_path: Path, output: str) -> None:
     """One line that says so. Once there is room, the same command makes the very file."""
-    source = write_lines(tmp_path / "in.txt", lines(20_000))
+    source = write_lines(tmp_path / "in.txt", lines(3 * 4096))
     made, whole = tmp_path / f"out.{output}", tmp_path / f"whole.{output}"
     embed("--input", source, "--output", whole)
     limit = whole.stat().st_size // 2
@@ -83,13 +64,14 @@ def test_no_room_to_write(embed: Embed, toy_bundle: Bundle, tmp_path: Path, outp
 
 
 def test_a_full_disk(embed: Embed, tmp_path: Path) -> None:
-    """As /dev/full has it for standard output, where nothing can be gone on with."""
+    """Standard output may be full, as /dev/full is, where nothing can be gone on with."""
     source = write_lines(tmp_path / "in.txt", lines(10))
     with Path("/dev/full").open("w") as full:
         said = embed("--input", source, code=1, capture_output=False, stdout=full, stderr=subprocess.PIPE).stderr
     assert said == "Error: standard output can't be written: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_full_tmpfs(embed: Embed, tmp_path: Path) -> None:
     """A real file system that has no room left, for the output or for its journal."""
     disk = tmp_path / "disk"
@@ -107,3 +89,62 @@ def test_a_full_tmpfs(embed: Embed, tmp_path: Path) -> None:
         assert (disk / "out.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
     finally:
         subprocess.run([UMOUNT, str(disk)], check=True)
+
+
+class Killed(BaseException):
+    """An error that no code expects."""
+
+
+def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Make what changes files raise at its `n`th call, before or after it was done."""
+    state = {"left": 10**9}
+
+    def counted(act: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **options: Any) -> Any:
+            for moment in ("before", "after"):
+                state["left"] -= 1
+                if not state["left"]:
+                    raise Killed
+                if moment == "before":
+                    result = act(*args, **options)
+            return result
+
+        return wrapped
+
+    for where, names in ((Path, ("replace", "unlink")), (Journal, ("write", "remove"))):
+        for name in names:
+            monkeypatch.setattr(where, name, counted(getattr(where, name)))
+    return lambda left: state.update(left=left)
+
+
+@pytest.mark.parametrize("output", files.OUTPUTS)
+def test_every_step_of_the_end_may_be_the_last(
+    toy_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    """Files are named one after another: stopped before or after each step, the next run does the rest."""
+    texts = ["dragons", "", "a man"]
+    source = write_lines(tmp_path / "in.txt", texts)
+
+    def job(made: Path) -> int:
+        options = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
+        engine = lambda: LocalEngine(Encoder.load(toy_bundle.path, device="cpu"), options)  # noqa: E731
+        return execute(Job(source, made, "txt", output, None, (), False, options), engine)
+
+    job(tmp_path / f"whole.{output}")
+    right = [(tmp_path / f"whole.{output}{suffix}").read_bytes() for suffix in ("", ".bad.jsonl")]
+    die_at = steps(monkeypatch)
+    for step in range(1, 100):
+        made = tmp_path / f"made{step}.{output}"
+        die_at(step)
+        try:
+            job(made)
+        except Killed:
+            die_at(10**9)
+            if not made.exists() or made.with_name(made.name + ".journal").exists():
+                job(made)
+        else:
+            break
+        assert [Path(f"{made}{suffix}").read_bytes() for suffix in ("", ".bad.jsonl")] == right, step
+        assert files.beside(made) == [f"{made.name}.bad.jsonl"], step
+    assert step > 12, "too few steps were found to stop at"
+    die_at(10**9)

@@ -1,38 +1,53 @@
-"""Killed at any moment, a run goes on when it is given again: the files are those of a run that nobody stopped."""
+"""Runs that are killed at any moment go on when given again: the files are those of a run that wasn't stopped."""
 
 import random
 import shutil
 import signal
+import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bothends import Encoder
+from bothends.bulk.engines import EmbedResult, LocalEngine
+from bothends.bulk.execute import execute
+from bothends.bulk.job import Job
 from bothends.engines.native import is_built
 from bothends.model.bundle import Bundle
+from bothends.options import EmbedOptions
 
 from . import files
 from .conftest import Embed, lines, start, write_lines
 
-ROWS = 60_000
 WINDOW = 4096
 """Rows that are committed together."""
+ROWS = 6 * WINDOW + 1000
+"""Rows of the input: a window is written when five more are computed, or when there are no more."""
+LONG_S = 60.0
+"""Bound of waits for another process, which takes long to begin on a busy machine."""
+
+
+def some_bad(count: int) -> list[str]:
+    """Sentences of many lengths, every hundredth a bad one."""
+    texts = lines(count)
+    texts[::100] = [""] * len(texts[::100])
+    return texts
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sentences of many lengths, every hundredth a bad one."""
-    texts = lines(ROWS)
-    texts[::100] = [""] * len(texts[::100])
-    return write_lines(tmp_path_factory.mktemp("killed") / "in.txt", texts)
+    return write_lines(tmp_path_factory.mktemp("source") / "in.txt", some_bad(ROWS))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
 @pytest.mark.parametrize("output", files.OUTPUTS)
-def test_killed_at_any_moment(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path, output: str) -> None:
+def test_killed_at_any_moment(embed: Embed, toy_bundle: Bundle, tmp_path: Path, output: str) -> None:
     """SIGKILL, again and again, soon after some commit or in the middle of what follows; then to the end."""
+    source = write_lines(tmp_path / "in.txt", some_bad(60_000))
     whole, killed = tmp_path / f"whole.{output}", tmp_path / f"killed.{output}"
     flags = ["--input", source, "--bundle", toy_bundle.path, "--device", "cpu", "--output"]
     embed("--input", source, "--output", whole)
@@ -42,10 +57,8 @@ def test_killed_at_any_moment(embed: Embed, source: Path, toy_bundle: Bundle, tm
         before, wanted = files.committed(killed), chance.randint(0, 6000)
         with start(*flags, killed) as process:
             while process.poll() is None and files.committed(killed) < before + wanted:
-                pass
-            until = time.monotonic() + chance.random() * 0.05  # somewhere between two commits
-            while process.poll() is None and time.monotonic() < until:
-                pass
+                time.sleep(0.001)
+            time.sleep(chance.random() * 0.05)  # somewhere between two commits
             process.kill()
         seen.append(files.committed(killed))
     assert sum(rows > 0 for rows in seen) >= 2, "it was done before it could be killed in the middle"
@@ -55,30 +68,42 @@ def test_killed_at_any_moment(embed: Embed, source: Path, toy_bundle: Bundle, tm
     for suffix in ("", ".bad.jsonl"):
         assert Path(f"{killed}{suffix}").read_bytes() == Path(f"{whole}{suffix}").read_bytes(), seen
     assert files.beside(killed) == [f"killed.{output}.bad.jsonl"]
-    assert sorted([*files.read(killed), *files.bad(killed)]) == list(range(ROWS))
+    assert sorted([*files.read(killed), *files.bad(killed)]) == list(range(60_000))
 
 
-def kill_midway(made: Path, *flags: object, given: Path | None = None) -> None:
-    """A run that has committed something and isn't done; one that was done too soon is tried again."""
-    while True:
-        with ExitStack() as stack:
-            stdin = stack.enter_context(given.open()) if given else None
-            process = stack.enter_context(start(*flags, "--output", made, "--device", "cpu", stdin=stdin))
-            while files.committed(made) < WINDOW and process.poll() is None:
-                pass
-            process.kill()
-        if not made.exists():
-            return
-        for path in made.parent.glob(f"{made.name}*"):
-            path.unlink()
+class Killed(BaseException):
+    """An error that no code expects."""
+
+
+class EndsEarly(LocalEngine):
+    """The toy model, which ends the run after its first window."""
+
+    def embed(self, texts: Sequence[str]) -> EmbedResult:
+        if texts[0] != lines(2)[1]:
+            raise Killed
+        return super().embed(texts)
+
+    def stop(self) -> None:
+        """Keep the model, which tests share."""
+
+
+@pytest.fixture(scope="module")
+def left(source: Path, encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an output of which one window is committed."""
+    folder = tmp_path_factory.mktemp("left")
+    options = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
+    job = Job(source, folder / "out.npy", "txt", "npy", None, (), False, options)
+    with pytest.raises(Killed):
+        execute(job, lambda: EndsEarly(encoder, options))
+    assert files.committed(folder / "out.npy") == WINDOW
+    return folder
 
 
 @pytest.fixture
-def begun(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> Path:
-    """An output that a killed run has left."""
-    made = tmp_path / "out.npy"
-    kill_midway(made, "--input", source, "--bundle", toy_bundle.path)
-    return made
+def begun(left: Path, tmp_path: Path) -> Path:
+    """An output that such a run has left, for one test."""
+    shutil.copytree(left, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "out.npy"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +121,7 @@ def begun(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> Pat
     ],
 )
 def test_other_options_are_refused(embed: Embed, source: Path, begun: Path, flags: list[str], said: str) -> None:
-    """In one line, which says which; what is there stays as it is."""
+    """One line says which option differs; what is there stays as it is."""
     before = begun.with_name("out.npy.partial").read_bytes()
     error = embed("--input", source, "--output", begun, *flags, code=2).stderr
     assert error.startswith("Error: ")
@@ -111,7 +136,7 @@ def test_another_model_is_refused(embed: Embed, source: Path, begun: Path, newer
 
 
 def test_another_input_is_refused(embed: Embed, source: Path, begun: Path, tmp_path: Path) -> None:
-    """Where it is longer; where it differs in what was embedded; and not where it only has another name."""
+    """Inputs that are longer or differ in what was embedded are refused; one that only has another name isn't."""
     longer, other = (Path(shutil.copy(source, tmp_path / name)) for name in ("longer.txt", "other.txt"))
     with longer.open("a") as file:
         file.write("and more\n")
@@ -136,7 +161,7 @@ def test_begun_anew_by_overwrite(embed: Embed, source: Path, begun: Path) -> Non
 
 
 def test_a_finished_output_stays(embed: Embed, tmp_path: Path) -> None:
-    """Unless it may be overwritten; then its successor is begun beside it, and takes its place at once."""
+    """Overwriting it begins its successor beside it, which takes its place at once."""
     source, made = write_lines(tmp_path / "in.txt", ["dragons"]), tmp_path / "out.npy"
     embed("--input", source, "--output", made)
     before = made.read_bytes()
@@ -147,7 +172,7 @@ def test_a_finished_output_stays(embed: Embed, tmp_path: Path) -> None:
 
 
 def test_files_that_lost_bytes_are_refused(embed: Embed, source: Path, begun: Path) -> None:
-    """What the journal counts on must be there."""
+    """Bytes that the journal counts on must be there."""
     with begun.with_name("out.npy.partial").open("r+b") as file:
         file.truncate(1000)
     said = embed("--input", source, "--output", begun, code=1).stderr
@@ -159,37 +184,45 @@ def test_a_broken_journal_is_named(embed: Embed, source: Path, begun: Path) -> N
     assert "out.npy.journal can't be read as a journal" in embed("--input", source, "--output", begun, code=1).stderr
 
 
-def test_two_runs_dont_write_one_output(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
-    made = tmp_path / "out.npy"
-    with start("--input", source, "--output", made, "--bundle", toy_bundle.path, "--device", "cpu") as process:
-        while files.committed(made) < 0:
-            pass
-        process.send_signal(signal.SIGSTOP)
-        said = embed("--input", source, "--output", made, code=1).stderr
-        process.kill()
-    assert said == f"Error: another run is writing {made}.partial\n"
-
-
-def test_ctrl_c_says_how_far_it_got(toy_bundle: Bundle, tmp_path: Path) -> None:
-    made = tmp_path / "out.npy"
-    flags = ["-", "--output", made, "--bundle", toy_bundle.path, "--device", "cpu"]
-    with start(*flags, stdin=-1, stderr=-1) as process:
+@contextmanager
+def in_the_middle(made: Path, bundle: Path, source: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A run in a process of its own that has committed a window of `source` and can't end: its input has no end."""
+    flags = ["-", "--output", made, "--bundle", bundle, "--device", "cpu"]
+    with start(*flags, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write("\n".join(lines(6 * WINDOW)) + "\n")  # no end: it can't be done before it is stopped
+        process.stdin.write(source.read_text(encoding="utf-8"))
         process.stdin.flush()
+        end = time.monotonic() + LONG_S
         while files.committed(made) < WINDOW:
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert said == f"stopped after {files.committed(made):,} rows; the same command goes on from there\n"
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        yield process
+        process.kill()
 
 
-def test_standard_input_goes_on_too(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
-    """What was done is known again by what comes."""
+def test_a_run_that_was_killed_goes_on(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
+    """SIGKILL after a commit, then the same command: rows of standard input that were done are known again."""
     made, whole = tmp_path / "out.npy", tmp_path / "whole.npy"
-    kill_midway(made, "-", "--bundle", toy_bundle.path, given=source)
+    with in_the_middle(made, toy_bundle.path, source) as process:
+        process.kill()
     with source.open() as given:
         assert "going on after" in embed("-", "--output", made, stdin=given).stderr
     embed("--input", source, "--output", whole)
     assert made.read_bytes() == whole.read_bytes()
+
+
+def test_two_runs_dont_write_one_output(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
+    made = tmp_path / "out.npy"
+    with in_the_middle(made, toy_bundle.path, source):
+        said = embed("-", "--output", made, code=1, stdin=subprocess.DEVNULL).stderr
+    assert said == f"Error: another run is writing {made}.partial\n"
+
+
+def test_ctrl_c_says_how_far_it_got(source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
+    made = tmp_path / "out.npy"
+    with in_the_middle(made, toy_bundle.path, source) as process:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=LONG_S)
+    assert process.returncode == 130
+    assert said == f"stopped after {files.committed(made):,} rows; the same command goes on from there\n"

@@ -1,4 +1,4 @@
-"""What is held doesn't grow with the number of rows."""
+"""Memory of a run doesn't grow with the number of rows."""
 
 import subprocess
 import sys
@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from bothends.model.bundle import Bundle
+from tests.bulk import files
+from tests.bulk.conftest import environment, lines, write_lines
 from tests.support.serving import BOTHENDS
-
-from . import files
-from .conftest import environment, lines, write_lines
 
 _FEW, _MANY = 50_000, 200_000
 
@@ -20,17 +19,17 @@ import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
-"""By a small process: the kernel counts what the one that started it held as its own."""
+"""Program that starts the command: the kernel would count memory of a larger one that starts it as the command's."""
 
 
 def peak_mib(source: Path, made: Path, bundle: Path) -> float:
-    """Of the whole run, as the kernel counted it."""
+    """Return the peak memory of the whole run, as the kernel counted it."""
     flags = ["--input", source, "--output", made, "--bundle", bundle, "--device", "cpu"]
     command = [sys.executable, "-c", _LAUNCH, BOTHENDS, "embed", *flags]
     return int(subprocess.run(command, capture_output=True, check=True, env=environment()).stdout) / 1024
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
 @pytest.mark.parametrize("output", files.OUTPUTS)
 def test_memory_is_flat(toy_bundle: Bundle, tmp_path: Path, output: str) -> None:
     """Four times the rows, the same peak: nothing of a row is left once it is written. (150,000 vectors are 19 MB.)"""

@@ -4,20 +4,20 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from bothends import Encoder
-from bothends.bulk.formats import source as source_module
-from bothends.bulk.formats.source import Source
-
-from . import files
-from .conftest import Embed
+from tests.bulk import files
+from tests.bulk.conftest import Embed
 
 EMPTY = "is empty; a sentence needs at least one word"
+
+
 TOLD_BY_NOBODY = "xyzzy"
+
+
 LONG = "dragons " * 50  # the toy model reads 40 tokens
+
 
 TXT = [
     (b"dragons", None),
@@ -29,6 +29,8 @@ TXT = [
     (LONG.encode(), "has more than the 40 tokens that the model reads"),
     (b"a man", None),
 ]
+
+
 JSONL = [
     (b'{"text": "dragons", "id": 1}', None),
     (b'{"text": "xyzzy", "id": 1', "is no JSON: Expecting ',' delimiter at character 25"),
@@ -45,6 +47,8 @@ JSONL = [
     (b'{"text": ""}', EMPTY),
     (b'{"text": "a man", "more": {}}', None),
 ]
+
+
 CSV = [
     (b"id,text", None),
     (b"1,dragons", None),
@@ -84,16 +88,6 @@ def test_each_kind_is_told_and_the_others_embedded(
         assert np.load(made).shape == (len(reasons), encoder.dimension)
 
 
-def test_cells_of_parquet(embed: Embed, tmp_path: Path) -> None:
-    """Null, blank, and bytes that were called a string though they are none."""
-    raw = pa.array([b"dragons", None, b"", b"xyzzy \xff", b"a man"], pa.binary())
-    table = pa.table({"text": pa.Array.from_buffers(pa.string(), len(raw), raw.buffers())})
-    pq.write_table(table, tmp_path / "in.parquet")
-    embed("--input", tmp_path / "in.parquet", "--output", tmp_path / "out.npy")
-    assert files.bad(tmp_path / "out.npy") == {1: "is null, not a string", 2: EMPTY, 3: "is no valid UTF-8"}
-    assert sorted(files.read(tmp_path / "out.npy")) == [0, 4]
-
-
 def test_an_input_of_bad_rows_only(embed: Embed, tmp_path: Path) -> None:
     for output in files.OUTPUTS:
         (tmp_path / "in.txt").write_bytes(b"\n\n\x00\n")
@@ -104,30 +98,11 @@ def test_an_input_of_bad_rows_only(embed: Embed, tmp_path: Path) -> None:
 
 
 def test_cut_sentences_are_counted(embed: Embed, tmp_path: Path) -> None:
-    """Nothing is cut silently: the row says so where it can, and the last line always."""
+    """Sentences are never cut silently: the row says so where it can, and the last line always."""
     (tmp_path / "in.txt").write_text(f"dragons\n{LONG}\n", encoding="utf-8")
     said = embed("--input", tmp_path / "in.txt", "--output", tmp_path / "out.jsonl").stderr
     assert "1 were longer than the model reads and were cut" in said
     assert [each["truncated"] for each in files.records(tmp_path / "out.jsonl")] == [False, True]
-
-
-def test_a_line_without_an_end_is_never_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of a line that is too long little more than the limit is kept, and the next one is read."""
-    monkeypatch.setattr(source_module, "MOST_LINE_BYTES", 100_000)
-    (tmp_path / "in.txt").write_bytes(b"dragons\n" + b"x" * 5_000_000 + b"\na man\n" + b"y" * 5_000_000)
-    with Source(tmp_path / "in.txt") as source:
-        found = [len(line) for line in source.lines() if line is not None]
-    assert (found[0], found[2], len(found)) == (7, 5, 4)
-    assert 100_000 < found[1] < 200_000
-    assert 100_000 < found[3] < 200_000
-
-
-def test_a_line_too_long_is_a_bad_row(embed: Embed, tmp_path: Path) -> None:
-    with (tmp_path / "in.jsonl").open("wb") as file:
-        file.write(b'{"text": "dragons"}\n{"text": "' + b"x" * (17 << 20) + b'"}\n{"text": "a man"}\n')
-    embed("--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.jsonl")
-    assert files.bad(tmp_path / "out.jsonl") == {1: "is a line of more than 16 MiB"}
-    assert [each["row"] for each in files.records(tmp_path / "out.jsonl")] == [0, 2]
 
 
 def test_a_second_run_without_bad_rows_leaves_no_list_of_them(embed: Embed, tmp_path: Path) -> None:

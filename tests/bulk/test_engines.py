@@ -1,6 +1,7 @@
 """The same by servers: the same bytes, several requests at once, and a bad sentence costs itself only."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,10 @@ import pytest
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.settings import Settings
+from tests.bulk import files
+from tests.bulk.conftest import Embed, environment, lines, start, write_lines
 from tests.support.serving import finish
 from tests.support.serving import start as serve
-
-from . import files
-from .conftest import Embed, environment, lines, start, write_lines
 
 LONG = "dragons " * 50
 
@@ -91,6 +91,7 @@ def test_no_server_is_one_line_at_once(embed: Embed, tmp_path: Path) -> None:
     assert files.beside(made) == []
 
 
+@pytest.mark.slow
 def test_a_restart_of_the_server_is_outlasted(embed: Embed, toy_bundle: Bundle, tmp_path: Path) -> None:
     """Killed in the middle and started again at the same port, with no row lost."""
     source = write_lines(tmp_path / "in.txt", lines(60_000))
@@ -99,9 +100,9 @@ def test_a_restart_of_the_server_is_outlasted(embed: Embed, toy_bundle: Bundle, 
     flags = ["--bundle", str(toy_bundle.path), "--device", "cpu"]
     running = serve(*flags, log=tmp_path / "log")
     with start("--input", source, "--output", made, "--server", running.target) as process:
-        journal = made.with_name("there.npy.journal")
-        while not journal.exists() or not json.loads(journal.read_text())["committed"]["rows"]:
+        while files.committed(made) <= 0:
             assert process.poll() is None
+            time.sleep(0.001)
         finish(running)
         again = serve(*flags, "--port", running.target.rpartition(":")[2], log=tmp_path / "log")
         try:
