@@ -115,7 +115,7 @@ def test_an_engine_that_raises_is_tested_at_once(
 
 def test_an_engine_that_hangs_is_given_up(kept: Callable[..., Supervised]) -> None:
     """Its callers are told in time, another takes its place, and the next caller is answered."""
-    one = kept(selftest_s=3600, reload_s=0, timeout_s=0.2)
+    one = kept(selftest_s=3600, reload_s=0, timeout_s=1.0)
     one.engines[0].goes_on.clear()
     futures = [one.embedder.begin(WORDS * 20)[1] for _ in range(4)]
     for future in futures:
