@@ -133,7 +133,7 @@ def test_a_models_reader_is_made_once(english: Bundle, monkeypatch: pytest.Monke
 
 
 def test_a_caller_that_leaves_frees_the_queue_at_once(embedder: Embedder, metrics: Metrics) -> None:
-    """Whoever waits in its own way cancels the future that it was given."""
+    """A caller that waits in its own way cancels the future that it was given."""
     _, rows = embedder.begin(LONG)
     assert queued(metrics) > 0
     assert rows.cancel()
@@ -149,7 +149,7 @@ def test_begin_and_finish_are_embed(embedder: Embedder) -> None:
 
 
 class CountingSession(OnnxRuntimeEngine):
-    """The real engine; it notes how many rows each run has."""
+    """The real engine, which notes how many rows each run has."""
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         self.rows = [*getattr(self, "rows", []), len(sentences)]
@@ -162,7 +162,7 @@ class CountingSession(OnnxRuntimeEngine):
 def test_batches_are_as_wide_as_the_device_likes(
     english: Bundle, device: str, settings: dict[str, str], widest: int
 ) -> None:
-    """Small on a CPU, up to the token budget on a GPU; what the settings say wins. (The engine is a CPU's.)"""
+    """Batches are small on a CPU, up to the token budget on a GPU; settings win. (The engine is a CPU's.)"""
     session = CountingSession(english, device="cpu")
     session.device = device
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)

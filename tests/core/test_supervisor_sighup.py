@@ -1,4 +1,4 @@
-"""A running server that is told by a signal to look at the folder that its model came from."""
+"""A running server, and a signal on which it looks at the folder that its model came from."""
 
 import json
 import shutil

@@ -28,7 +28,7 @@ def sentences(english: Bundle) -> list[list[int]]:
 
 
 def test_alone_is_batched_bit_for_bit(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
-    """In batches of every size, a sentence's row is the bytes that it is alone."""
+    """A sentence's row is the bytes that it is alone, in batches of every size."""
     alone = [session.run([ids]).tobytes() for ids in sentences]
     for size in (2, 3, 5, 8, 13, 32, 64):
         for start in range(0, len(sentences), size):

@@ -1,4 +1,4 @@
-"""The model folder: what it holds, and every way in which it can be wrong."""
+"""The model folder: its content, and every way in which it can be wrong."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def folder(toy_bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def test_the_packaged_bundle_is_small_and_says_what_it_is(english: Bundle) -> None:
-    """At most 24 MB, the files of the contract, and a card."""
+    """The packaged bundle has at most 24 MB, the files of the contract, and a card."""
     files = sorted(english.path.iterdir())
     assert [file.name for file in files] == ["README.md", "config.json", "golden.npz", "model.onnx", "tokenizer.json"]
     assert sum(file.stat().st_size for file in files) <= 24e6
@@ -108,7 +108,7 @@ def test_a_config_that_is_no_json_is_one_line(folder: Path) -> None:
     ids=["deep", "a huge number", "a hostile key", "no number", "a lone surrogate"],
 )
 def test_a_hostile_config_is_one_line(folder: Path, content: str, message: str) -> None:
-    """Short, and without control characters: it goes to logs and terminals."""
+    """The line is short, and without control characters: it goes to logs and terminals."""
     (folder / "config.json").write_text(content)
     with pytest.raises(BundleError, match=message) as refused:
         Bundle.open(folder)
@@ -164,7 +164,7 @@ def test_what_was_checked_is_what_runs(folder: Path, toy_bundle: Bundle) -> None
 
 
 def test_a_malformed_golden_file_is_one_line(toy_bundle: Bundle, tmp_path: Path) -> None:
-    """Neither garbage nor a pickle is loaded."""
+    """Garbage and pickles aren't loaded."""
 
     class Garbage(Golden):
         def to_bytes(self) -> bytes:

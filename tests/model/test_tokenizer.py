@@ -18,7 +18,7 @@ def tokenizer(english: Bundle) -> Tokenizer:
 
 
 def test_a_long_sentence_is_cut_and_says_so(tokenizer: Tokenizer) -> None:
-    """Exactly at the limit nothing is cut; one past it, the first tokens are kept."""
+    """A sentence exactly at the limit isn't cut; of one past it, the first tokens are kept."""
     at, past = tokenizer.encode(["word " * 10, "word " * 11])
     assert (len(at.ids), at.truncated) == (10, False)
     assert (len(past.ids), past.truncated) == (10, True)
@@ -51,7 +51,7 @@ def test_any_text_gives_ids_of_the_vocabulary(tokenizer: Tokenizer, sentences: l
 
 
 def test_long_input_is_encoded_in_pieces(tokenizer: Tokenizer) -> None:
-    """`check_deadline` is called before each piece, and may give up; pieces change no token."""
+    """`check_deadline` is called before each piece, and may raise; pieces change no token."""
     calls: list[None] = []
     sentences = ["word " * 9_000] * 4
     assert tokenizer.encode(sentences, check_deadline=lambda: calls.append(None)) == tokenizer.encode(sentences[:1]) * 4
