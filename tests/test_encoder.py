@@ -1,4 +1,4 @@
-"""`bothends.Encoder`: what a server of the same model would answer, without one."""
+"""`bothends.Encoder`: the answers that a server of the same model would give, without one."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ def test_shapes_are_sentence_transformers(loaded: Encoder) -> None:
 
 @pytest.mark.parametrize("asked", OPTIONS, ids=str)
 def test_it_is_the_very_same_as_over_the_wire(loaded: Encoder, client: Client, asked: dict[str, Any]) -> None:
-    """Bit for bit, with the same counts, marks of cut sentences, scales and version."""
+    """Rows are the same bit for bit, with the same counts, marks of cut sentences, scales and version."""
     mine, theirs = loaded.embed(SENTENCES, **asked), client.embed(SENTENCES, **asked)
     assert mine.rows.dtype == theirs.rows.dtype
     assert mine.rows.tobytes() == theirs.rows.tobytes()
@@ -63,7 +63,7 @@ def test_it_is_the_very_same_as_over_the_wire(loaded: Encoder, client: Client, a
 
 
 def test_any_number_in_order(toy: Encoder) -> None:
-    """More than a window, of many lengths: each row is that of its sentence alone."""
+    """Each row is that of its sentence alone, for more than a window of many lengths."""
     sentences = ["dragons " * (1 + 7 * index % 30) + str(index) for index in range(2 * encoder.WINDOW + 5)]
     rows = toy.encode(sentences)
     assert rows.shape == (len(sentences), toy.dimension)
@@ -99,7 +99,7 @@ BAD: list[tuple[list[str], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("sentences", "asked"), BAD, ids=lambda value: ascii(value)[:40])
-def test_mistakes_are_told_as_a_server_would(
+def test_mistakes_raise_what_a_client_of_a_server_raises(
     loaded: Encoder, client: Client, sentences: list[str], asked: dict[str, Any]
 ) -> None:
     """The same error of the same words, about the same sentence."""
@@ -111,7 +111,7 @@ def test_mistakes_are_told_as_a_server_would(
 
 
 def test_an_index_counts_in_the_callers_list(toy: Encoder) -> None:
-    """Beyond the first window too, and the first bad one of a window is the one that is named."""
+    """An index counts beyond the first window too; the first bad sentence of a window is the one that is named."""
     sentences = ["dragons " * (1 + index % 9) for index in range(5000)]
     sentences[4999] = sentences[4500] = " "
     with pytest.raises(SentenceError) as raised:
@@ -120,14 +120,14 @@ def test_an_index_counts_in_the_callers_list(toy: Encoder) -> None:
 
 
 def test_only_the_unreadable_are_left_out(toy: Encoder) -> None:
-    told: list[SentenceError] = []
-    found = toy.embed_readable(["a man", "", "dragons", "\ud800"], told.append)
-    assert [(error.index, error.reason) for error in told] == [
+    errors: list[SentenceError] = []
+    found = toy.embed_readable(["a man", "", "dragons", "\ud800"], errors.append)
+    assert [(error.index, error.reason) for error in errors] == [
         (1, "is empty; a sentence needs at least one word"),
         (3, "is no valid Unicode: surrogates not allowed at character 0"),
     ]
     assert found.rows.tobytes() == toy.encode(["a man", "dragons"]).tobytes()
-    assert toy.embed_readable([""], told.append).rows.shape == (0, toy.dimension)
+    assert toy.embed_readable([""], errors.append).rows.shape == (0, toy.dimension)
 
 
 @pytest.mark.parametrize(("wrong", "message"), [("text", "not one string"), (["a", None], r"sentences\[1\] is a None")])
@@ -171,7 +171,7 @@ print(json.dumps([loaded, said]))
 
 
 def test_the_client_alone_needs_no_onnxruntime() -> None:
-    """It is imported without, and who asks for more is told what to install."""
+    """The package is imported without it; asking for more says what to install."""
     code = WITHOUT.format(missing=["onnxruntime", "pydantic", "tokenizers"])
     loaded, said = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert loaded == []
@@ -180,7 +180,7 @@ def test_the_client_alone_needs_no_onnxruntime() -> None:
 
 
 def test_importing_is_light() -> None:
-    """Even where all of it is installed, nothing of it is loaded before it is asked for."""
+    """Libraries that are installed aren't loaded before they are asked for."""
     code = "import sys, bothends; print(sorted({'onnxruntime', 'tokenizers', 'pydantic'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
     assert bothends.Encoder is Encoder

@@ -1,4 +1,4 @@
-"""What a request may ask for beside its sentences, by both clients and on the wire."""
+"""Options of a request beside its sentences, by both clients and on the wire."""
 
 import re
 import struct
@@ -37,7 +37,7 @@ def test_options_shape_what_comes_back(each_client: Client | Awaited) -> None:
 
 
 def test_a_long_sentence_keeps_the_end_asked_for(each_client: Client | Awaited) -> None:
-    """Its last 256 words alone give the same numbers; `error` refuses it, by index."""
+    """The last 256 words alone give the same numbers; `error` refuses the sentence, by index."""
     words = [f"{'dragon' if number % 3 else 'cat'}" for number in range(300)]
     sentence = " ".join(words)
     found = each_client.embed([sentence], truncation="end")
@@ -78,7 +78,7 @@ FIELDS = {"values", "float16_values", "int8_values", "scale", "sign_bits"}
 def test_each_encoding_is_written_as_the_contract_says(
     stub: embedding_pb2_grpc.EmbeddingServiceStub, dimensions: int
 ) -> None:
-    """By other readers than our client: little-endian numbers, one byte each, one bit each; and one of them alone."""
+    """Other readers than our client find little-endian numbers, one byte each, one bit each, and one of them alone."""
     size = dimensions or 512
     exact = stub.Embed(embedding_pb2.EmbedRequest(sentences=WORDS, dimensions=dimensions)).embeddings
     for encoding, used in (
@@ -123,7 +123,7 @@ def test_each_encoding_is_written_as_the_contract_says(
 def test_a_wrong_option_is_named(
     stub: embedding_pb2_grpc.EmbeddingServiceStub, options: dict[str, int], field: str, told: str
 ) -> None:
-    """INVALID_ARGUMENT, and a BadRequest that names the field."""
+    """The status is INVALID_ARGUMENT, with a BadRequest that names the field."""
     with pytest.raises(grpc.RpcError) as raised:
         stub.Embed(embedding_pb2.EmbedRequest(sentences=WORDS, **options))  # type: ignore[arg-type]
     status, bad = rpc_status.from_call(raised.value), error_details_pb2.BadRequest()

@@ -58,7 +58,7 @@ def test_rows_come_in_the_callers_order_across_batches() -> None:
 
 
 def test_waiting_sentences_are_batched_by_length(batcher: Batcher, engine: HeldEngine) -> None:
-    """A batch holds the sentence whose turn it is and those of like length, whoever sent them."""
+    """A batch holds the sentence whose turn it is and those of like length, whichever callers sent them."""
     futures = [batcher.submit([[1] * n]) for n in (3, 9, 3, 8, 3, 9, 3)]
     engine.released.release(10)
     wait(futures, timeout=TIMEOUT_S)
@@ -124,7 +124,7 @@ def test_a_batch_keeps_its_token_budget(engine: HeldEngine) -> None:
 
 
 def test_a_full_queue_refuses_at_once_and_says_how_long(batcher: Batcher) -> None:
-    """Nothing of a refused request is queued, and the refusal carries a time to wait."""
+    """No sentence of a refused request is queued, and the refusal carries a time to wait."""
     batcher.submit([[1] * 90])
     with pytest.raises(OverloadedError) as refused:
         batcher.submit([[1] * 6, [1] * 6])

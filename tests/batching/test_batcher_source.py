@@ -28,7 +28,7 @@ class Inbox:
         self.letters: deque[tuple[list[TokenIds], Future[list[list[float]]]]] = deque()
         self.came = threading.Condition()
         self.has_ended = False
-        self.is_open = threading.Event()  # else whoever pulls is held after bringing in what came
+        self.is_open = threading.Event()  # else the thread that pulls is held after bringing in what came
         self.is_open.set()
         self.brought = threading.Semaphore(0)
         self.pullers: list[int] = []

@@ -91,7 +91,7 @@ def test_the_dead_give_up_their_places_at_once() -> None:
         doomed.result(0)
 
 
-def test_one_who_is_just_leaving_does_not_hide_the_dead() -> None:
+def test_a_request_that_is_just_leaving_does_not_hide_the_dead() -> None:
     """A cancelled future gives its places back a moment later: until then others' dead must not count as served.
 
     They were: the number of waiting sentences fell below nothing, and a small request that came then waited for ever.

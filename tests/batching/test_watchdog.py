@@ -59,7 +59,15 @@ def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(sp
         engine.over.set()
         until(lambda: engine.returned == len(faults))
         assert batcher.submit([[6]]).result(TIMEOUT_S).tolist() == [[6, 1]]
-    until(lambda: batcher.running == 0)
+        engine.over.clear()
+        again = []
+        for _ in range(2):
+            again.append(batcher.submit([[13]]))
+            assert engine.hangs.acquire(timeout=TIMEOUT_S)
+        again.append(batcher.submit([[13]]))
+        assert not engine.hangs.acquire(timeout=0.05)  # two workers run two batches: none was counted off twice
+        engine.over.set()
+        assert [len(future.result(TIMEOUT_S)) for future in again] == [1, 1, 1]
     assert batcher.queued == (0, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Where an embedding comes from: the states are PyTorch's, the two ends are the embedding, and nothing else is."""
+"""Explanations of an embedding: the states are PyTorch's, the two ends are the embedding, and nothing else is."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def test_the_states_are_those_of_pytorch(embedder: Embedder, encoder: Encoder, s
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_the_two_ends_are_the_embedding(embedder: Embedder, sentence: str) -> None:
-    """To the bit: both ends are states of the whole sentence, and its embedding doesn't depend on its batch."""
+    """Both ends are states of the whole sentence, to the bit: its embedding doesn't depend on its batch."""
     (row,) = embedder.embed([sentence]).rows
     assert explain(sentence, embedder).embedding.tobytes() == row.tobytes()
 
@@ -101,7 +101,7 @@ def test_what_is_taken_for_the_embedding(embedder: Embedder, encoder: Encoder) -
 
 
 def test_the_last_output_has_read_one_token_from_the_right(embedder: Embedder) -> None:
-    """What the picture is to show: its forward half is right, its backward half is that of its last token alone."""
+    """The forward half of output[-1] is right; its backward half is that of the last token alone."""
     explanation = explain(SENTENCES[1], embedder)
     last = explanation.closeness(explanation.candidates["output[-1]"])
     assert last.forward == pytest.approx(1)
@@ -125,7 +125,7 @@ def test_tokens_stand_where_the_sentence_has_them(embedder: Embedder) -> None:
 
 
 def test_a_long_sentence_is_cut_and_said_to_be(embedder: Embedder, english: Bundle) -> None:
-    """As it is for embedding: all that the model reads is explained."""
+    """An explanation ends where the embedding ends: all that the model reads is explained."""
     sentence = "word " * 300
     explanation = explain(sentence, embedder)
     assert explanation.pieces.truncated
@@ -169,7 +169,7 @@ def test_states_of_two_models_are_never_mixed(embedder: Embedder) -> None:
 
 
 def test_as_json_shows_some_numbers_or_all(embedder: Embedder) -> None:
-    """Evenly chosen, the first and the last of each half among them."""
+    """Numbers are evenly chosen, the first and the last of each half among them."""
     explanation = explain(SENTENCES[0], embedder)
     some, whole = explanation.as_json(numbers=32), json.loads(json.dumps(explanation.as_json()))
     assert some["numbers"] == {"shown": 32, "of": 256}

@@ -1,4 +1,4 @@
-"""Token ids in the place of sentences, in process: as fronts give them that know them."""
+"""Token ids in the place of sentences, in process, as some fronts give them."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def embedder(toy_bundle: Bundle) -> Iterator[Embedder]:
 
 @pytest.fixture
 def ids(embedder: Embedder) -> list[list[int]]:
-    """Of those words."""
+    """Token ids of WORDS."""
     _, pieces = embedder.tokenise(WORDS)
     return [list(sentence.ids) for sentence in pieces]
 
@@ -38,7 +38,7 @@ def test_ids_are_their_sentences(embedder: Embedder, ids: list[list[int]]) -> No
 
 @pytest.mark.parametrize("wrong", [[-1], [1, 2, 10**6], [2**63], [-(2**70)]])
 def test_ids_past_the_table_are_named(embedder: Embedder, ids: list[list[int]], wrong: list[int]) -> None:
-    """One would fail its whole batch, or be taken from the table's other end."""
+    """An id past the table would fail its whole batch, or be taken from the table's other end."""
     with pytest.raises(SentenceError, match="has token ids that aren't from 0 to") as raised:
         embedder.embed([ids[0], wrong])
     assert raised.value.index == 1

@@ -1,14 +1,22 @@
-"""What a model on a device is, before anyone asks it for embeddings."""
+"""A model on a device: the batches that suit it, and what it refuses to be loaded from."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from bothends.core.loaded import batching
+from bothends.core.loaded import LoadedModel, batching
+from bothends.errors import BundleError, NotServingError, SelfTestError
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
+from bothends.settings import EmbedderSettings
+
+CPU = EmbedderSettings(device="cpu")
 
 
-def sized(hidden_size: int, cell: str = "lstm") -> EncoderConfig:
-    return EncoderConfig(cell=cell, vocabulary_size=9, embedding_size=300, hidden_size=hidden_size, layers=1)
+def sized(hidden_size: int) -> EncoderConfig:
+    return EncoderConfig(vocabulary_size=9, embedding_size=300, hidden_size=hidden_size, layers=1)
 
 
 def test_a_wide_encoder_gets_wide_batches(english: Bundle) -> None:
@@ -20,7 +28,36 @@ def test_a_wide_encoder_gets_wide_batches(english: Bundle) -> None:
     assert batching(sized(2048), "cuda") == batching(english.config, "cuda")
 
 
-@pytest.mark.parametrize(("cell", "mebibytes"), [("lstm", 64), ("gru", 48)])
-def test_what_a_step_reads(cell: str, mebibytes: int) -> None:
-    """Four gates of an LSTM, three of a GRU, each hidden × hidden float32."""
-    assert sized(2048, cell).recurrent_bytes == mebibytes << 20
+def test_a_model_that_fails_its_self_test_is_not_loaded(toy_bundle: Bundle) -> None:
+    """A model is proved on every engine that may serve it; none is served unproved."""
+    golden = replace(toy_bundle.golden, embeddings=toy_bundle.golden.embeddings + np.float32(1))
+    with pytest.raises(SelfTestError, match="golden sentence"):
+        LoadedModel.load(replace(toy_bundle, golden=golden), CPU)
+
+
+def test_a_tokenizer_of_another_vocabulary_is_refused(toy_bundle: Bundle, english: Bundle) -> None:
+    """An id past the table's end would fail whole batches; it is refused at load."""
+    with pytest.raises(BundleError, match=r"ids up to \d+, the model a table of"):
+        LoadedModel.load(replace(toy_bundle, tokenizer=english.tokenizer), CPU)
+
+
+def test_a_truncated_tokenizer_is_one_line(toy_bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match=r"tokenizer\.json is no tokenizer") as refused:
+        LoadedModel.load(replace(toy_bundle, tokenizer=toy_bundle.tokenizer[:500]), CPU)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_withdrawn_model_answers_no_more(toy_bundle: Bundle) -> None:
+    """A withdrawn model refuses to run, also where others still hold it."""
+    model = LoadedModel.load(toy_bundle, CPU)
+    assert model.run([[5, 6]]).shape == (1, 32)
+    model.withdraw()
+    with pytest.raises(NotServingError):
+        model.run([[5, 6]])
+
+
+def test_it_matches_the_bundle_that_it_is_of(toy_bundle: Bundle, make_bundle: Callable[..., Bundle]) -> None:
+    """A bundle of the same version and other weights is another."""
+    model = LoadedModel.load(toy_bundle, CPU)
+    assert model.matches(toy_bundle)
+    assert not model.matches(make_bundle(seed=7))

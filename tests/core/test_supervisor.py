@@ -71,7 +71,7 @@ def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Supervis
 def test_it_is_not_loaded_anew_from_other_content(
     kept: Callable[..., Supervised], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Files that were changed under a served version are another model: nobody gets its numbers under that name."""
+    """Files that were changed under a served version are another model: no caller gets its numbers under that name."""
     one = kept(reload_s=0)
     for file in newer[0].path.iterdir():
         shutil.copy(file, root / "v1")
@@ -83,8 +83,8 @@ def test_it_is_not_loaded_anew_from_other_content(
     assert one.fitness == [False]
 
 
-def test_what_waits_for_a_withdrawn_model_is_told(kept: Callable[..., Supervised]) -> None:
-    """Not even a batch that is running gets its numbers out."""
+def test_what_waits_for_a_withdrawn_model_fails(kept: Callable[..., Supervised]) -> None:
+    """Requests fail, even those whose batch is running: its numbers are not to be trusted."""
     one = kept(selftest_s=0, reload_s=0)
     engine = one.engines[0]
     engine.goes_on.clear()
@@ -103,7 +103,7 @@ def test_what_waits_for_a_withdrawn_model_is_told(kept: Callable[..., Supervised
 def test_an_engine_that_raises_is_tested_at_once(
     kept: Callable[..., Supervised], caplog: pytest.LogCaptureFixture, fault: Exception
 ) -> None:
-    """And not only when the next test is due; whoever met the fault knows no more of it than that there was one."""
+    """A fault hastens the self-test; its caller learns no more of it than that there was one."""
     one = kept(selftest_s=3600, reload_s=0)
     one.engines[0].raises = fault
     with pytest.raises(EngineError) as raised:
@@ -114,8 +114,8 @@ def test_an_engine_that_raises_is_tested_at_once(
 
 
 def test_an_engine_that_hangs_is_given_up(kept: Callable[..., Supervised]) -> None:
-    """Its callers are told in time, another takes its place, and the next caller is answered."""
-    one = kept(selftest_s=3600, reload_s=0, timeout_s=0.2)
+    """Callers of an engine that hangs are answered with an error, and another engine takes its place."""
+    one = kept(selftest_s=3600, reload_s=0, timeout_s=1.0)
     one.engines[0].goes_on.clear()
     futures = [one.embedder.begin(WORDS * 20)[1] for _ in range(4)]
     for future in futures:
@@ -129,7 +129,7 @@ def test_an_engine_that_hangs_is_given_up(kept: Callable[..., Supervised]) -> No
 def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(
     kept: Callable[..., Supervised], root: Path
 ) -> None:
-    """It is run again in halves; and a self-test finds nothing wrong."""
+    """A batch without memory is run again in halves; no self-test finds the model wrong."""
     one = kept(selftest_s=0, reload_s=0)
     engine = one.engines[0]
     run, widths = engine.run, []

@@ -1,4 +1,4 @@
-"""What can be held of the GPU's side without one: the bound run, on a CPU, and which shapes are run first."""
+"""The GPU's side, as far as it shows without one: the bound run, on a CPU, and which shapes are run first."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def test_a_bound_run_that_fails_says_so(english: Bundle, raw: onnxruntime.Infere
 def test_no_batch_within_budget_is_larger_than_the_first(
     max_rows: int, max_tokens: int, longest: int, data: st.DataObject
 ) -> None:
-    """In rows and in tokens, so the memory that the first one took is enough; a sentence alone is the last."""
+    """The first shape is the widest in rows and in tokens, so its memory is enough; a sentence alone is the last."""
     shapes = list(shapes_to_warm(max_rows=max_rows, max_tokens=max_tokens, longest=longest))
     most_rows, longest_row = shapes[0]
     length = data.draw(st.integers(1, min(longest, max_tokens)))
@@ -67,7 +67,7 @@ def test_a_gpus_defaults_warm_these() -> None:
 
 
 def test_a_warm_up_that_fails_names_the_settings_to_lower() -> None:
-    """What doesn't fit is said before the first request, with its shape."""
+    """A shape that doesn't fit is named before the first request."""
 
     class TooSmall:
         dimension = 2

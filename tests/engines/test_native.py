@@ -36,7 +36,7 @@ def engine(request: pytest.FixtureRequest, english: Bundle) -> native.NativeEngi
 
 
 def test_golden_sentences_are_within_its_tolerance(english: Bundle, engine: native.NativeEngine) -> None:
-    """In float32 that is the bundle's, 1e-5; below, it is far less than what a mistake would be off."""
+    """Tolerance in float32 is the bundle's, 1e-5; below, it is far less than what a mistake would be off."""
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
     found = self_test(english, tokenizer, engine.run, tolerance=engine.tolerance)
     assert found.max_difference <= engine.tolerance <= 0.03
@@ -97,7 +97,7 @@ def test_it_agrees_with_onnxruntime(make_bundle: Callable[..., Bundle], layers: 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("layers", [1, 3])
 def test_verify_holds_it_to_pytorch(make_bundle: Callable[..., Bundle], layers: int, precision: Precision) -> None:
-    """At every length and in ragged batches; and another's weights don't pass."""
+    """The native engine agrees at every length and in ragged batches; another's weights don't pass."""
     bundle, other = make_bundle(layers=layers), make_bundle(layers=layers, seed=5)
     right, wrong = (native.NativeEngine(of, precision=precision) for of in (bundle, other))
     report = verify(bundle, lift(bundle), engine=right, tolerance=right.tolerance)
@@ -115,7 +115,7 @@ def test_verify_has_a_flag_for_it(toy_bundle: Bundle) -> None:
 
 
 def test_a_server_answers_with_the_engines_own_bits(engine: native.NativeEngine, english: Bundle) -> None:
-    """Through tokenizer, queue and batches."""
+    """Rows agree through tokenizer, queue and batches."""
     precision = engine.provider.rpartition("/")[2]
     asked = EmbedderSettings.load({"device": "cpu", "precision": precision}, {})
     with Embedder.load(english, settings=asked) as embedder:
@@ -134,8 +134,9 @@ def embedder(english: Bundle) -> Iterator[Embedder]:
     "end", [lambda embedder: embedder.model.withdraw(), lambda embedder: embedder.close(timeout_s=0)]
 )
 def test_a_run_that_goes_on_can_be_ended(embedder: Embedder, end: Callable[[Embedder], None]) -> None:
-    """Within a step, of a run that would take minutes: a withdrawn model answers nobody, and a process that ended with
-    a run going on would crash in it.
+    """A run that would take minutes ends within a step.
+
+    A withdrawn model answers no request, and a process that ended with a run going on would crash in it.
     """
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(embedder.model.run, [[5] * 4000] * 4000)

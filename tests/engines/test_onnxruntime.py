@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from bothends.engines.onnxruntime import OnnxRuntimeEngine, pad
 from bothends.errors import BundleError, DeviceError
@@ -28,7 +28,7 @@ def sentences(english: Bundle) -> list[list[int]]:
 
 
 def test_alone_is_batched_bit_for_bit(session: OnnxRuntimeEngine, sentences: list[list[int]]) -> None:
-    """In batches of every size, a sentence's row is the bytes that it is alone."""
+    """A sentence's row is the bytes that it is alone, in batches of every size."""
     alone = [session.run([ids]).tobytes() for ids in sentences]
     for size in (2, 3, 5, 8, 13, 32, 64):
         for start in range(0, len(sentences), size):
@@ -56,17 +56,6 @@ def test_threads_do_not_change_a_bit(session: OnnxRuntimeEngine, sentences: list
 
     with ThreadPoolExecutor(4) as pool:
         assert all(found == alone for found in pool.map(run, range(4)))
-
-
-def test_no_sentences_give_no_rows(session: OnnxRuntimeEngine) -> None:
-    """onnxruntime aborts the process on zero rows; the session never lets it see them."""
-    assert session.run([]).shape == (0, session.dimension)
-
-
-def test_a_sentence_without_tokens_is_an_error(session: OnnxRuntimeEngine) -> None:
-    """It would be a row of zeros, which nobody could tell from an answer."""
-    with pytest.raises(ValueError, match="without tokens"):
-        session.run([[1, 2], []])
 
 
 def test_pad_fills_up_to_the_longest() -> None:
@@ -107,3 +96,19 @@ def test_bytes_that_are_no_model_are_refused(english: Bundle) -> None:
     with pytest.raises(BundleError, match=r"model\.onnx can't be loaded: .*nothing") as refused:
         OnnxRuntimeEngine(dataclasses.replace(english, model=model.SerializeToString()), device="cpu")
     assert str(refused.value).isprintable()
+
+
+def test_a_table_shorter_than_the_vocabulary_is_refused(toy_bundle: Bundle) -> None:
+    """An id past the table would fail every sentence of its batch; the last id is tried at load."""
+    model = onnx.load_from_string(toy_bundle.model)
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "embedding.weight")
+    table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:-3], table.name))
+    with pytest.raises(BundleError, match="its table has fewer rows than config"):
+        OnnxRuntimeEngine(dataclasses.replace(toy_bundle, model=model.SerializeToString()))
+
+
+def test_sizes_that_the_graph_does_not_have_are_refused(toy_bundle: Bundle) -> None:
+    """config.json has no hash of its own: what it says of the graph is compared with the graph."""
+    config = toy_bundle.config.model_copy(update={"layers": 2})
+    with pytest.raises(BundleError, match=r"h_n tensor\(float\) \[2, \*, 16\]; expected .* \[4, \*, 16\]"):
+        OnnxRuntimeEngine(dataclasses.replace(toy_bundle, config=config))

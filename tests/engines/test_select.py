@@ -1,4 +1,4 @@
-"""Which engine serves: the one asked for, or the best that is there and right; never another in silence."""
+"""Choice of the engine: the one asked for, or the best that is there and right; never another in silence."""
 
 import logging
 import subprocess
@@ -21,7 +21,7 @@ from tests.support.shapes import SHAPES
 
 needs_kernel = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
 SERVED = {"lstm", "lstm, three layers"}
-"""Of SHAPES: what the native engine computes."""
+"""Those of SHAPES that the native engine computes."""
 
 
 def settings(**values: str) -> EmbedderSettings:
@@ -29,7 +29,7 @@ def settings(**values: str) -> EmbedderSettings:
 
 
 def loaded(bundle: Bundle, **values: str) -> str:
-    """What serves."""
+    """Provider of the engine that serves."""
     return LoadedModel.load(bundle, settings(**values)).provider
 
 
@@ -46,7 +46,7 @@ def wrong_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def not_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where there was no compiler."""
+    """A machine where the native engine isn't installed."""
     monkeypatch.setattr(native, "find_spec", lambda name: None)
 
 
@@ -72,7 +72,7 @@ def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
 def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
     make_bundle: Callable[..., Bundle], shape: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And the log says why; asked for by name, it is refused."""
+    """The log says why another engine serves; asked for by name, the native one is refused."""
     bundle = make_bundle(**SHAPES[shape])
     with caplog.at_level(logging.INFO, "bothends.engines.select"):
         provider = loaded(bundle)
@@ -90,7 +90,7 @@ def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
 @needs_kernel
 @pytest.mark.usefixtures("wrong_weights")
 def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
-    """onnxruntime does, loudly; where the native engine alone will do, nothing starts."""
+    """onnxruntime serves, and the log says so; where the native engine alone will do, nothing starts."""
     assert loaded(toy_bundle) == "CPUExecutionProvider"
     assert "CPUExecutionProvider serves: the engine before it failed its self-test" in caplog.text
     for asked in ({"engine": "native"}, {"precision": "bf16"}, {"precision": "int8"}):
@@ -107,7 +107,7 @@ def test_without_it_onnxruntime_serves(toy_bundle: Bundle, caplog: pytest.LogCap
 
 @pytest.mark.usefixtures("not_built")
 @pytest.mark.parametrize("asked", [{"engine": "native"}, {"precision": "int8"}])
-def test_without_it_whoever_asks_for_it_is_told(toy_bundle: Bundle, asked: dict[str, str]) -> None:
+def test_asking_for_it_without_it_is_an_error(toy_bundle: Bundle, asked: dict[str, str]) -> None:
     with pytest.raises(DeviceError, match="the native engine isn't installed: make kernel"):
         loaded(toy_bundle, **asked)
 
@@ -161,7 +161,7 @@ def test_a_gpu_is_chosen_only_where_float32_on_it_will_do(monkeypatch: pytest.Mo
 
 
 def test_the_best_comes_first(toy_bundle: Bundle) -> None:
-    """One is placed only when the one before wasn't good enough."""
+    """An engine is placed only when the one before wasn't good enough."""
     found = [engine.provider.partition("/")[0] for engine in engines(toy_bundle, settings())]
     assert found == ["native"] * native.is_built() + ["CPUExecutionProvider"]
 

@@ -1,4 +1,4 @@
-"""Files of a folder that anybody may have put there: read whole, or refused by name, and never waited for."""
+"""Files of a folder that isn't trusted: read whole, or refused by name, and never waited for."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ def read(folder: Path, name: str = "file", *, most: int = 10) -> bytes:
 
 
 def test_a_file_is_read_whole_up_to_its_limit(tmp_path: Path) -> None:
-    """At the limit it is, one byte past it isn't."""
+    """A file is read at the limit, and one byte past it isn't."""
     (tmp_path / "file").write_bytes(b"0123456789")
     assert read(tmp_path) == b"0123456789"
     with pytest.raises(BundleError, match="file has 10 bytes; 9 are the most"):
@@ -44,7 +44,7 @@ def test_a_link_is_refused_wherever_it_leads(tmp_path: Path, target: str) -> Non
 
 @pytest.mark.timeout(5)
 def test_a_pipe_does_not_keep_the_reader_waiting(tmp_path: Path) -> None:
-    """Nobody writes to it; a plain open would wait for ever."""
+    """A FIFO without a writer would keep a plain open waiting for ever."""
     os.mkfifo(tmp_path / "file")
     with pytest.raises(BundleError, match="file is no regular file"):
         read(tmp_path)
@@ -78,7 +78,7 @@ def test_a_missing_file_and_a_missing_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_a_link_to_a_folder_that_is_switched_midway_changes_nothing(tmp_path: Path) -> None:
-    """Versions are switched so: whoever has begun to read one goes on with that one."""
+    """Versions are switched so: a reader that has begun with one goes on with that one."""
     for version in ("1", "2"):
         (tmp_path / version).mkdir()
         (tmp_path / version / "file").write_text(version)

@@ -1,4 +1,4 @@
-"""Which of a folder's bundles is served, and what counts as a change."""
+"""Choice of the bundle of a folder that is served, and of what counts as a change."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def test_numbers_in_names_count_as_numbers(root: Path) -> None:
-    """And what is hidden, half-written, empty or no folder is no version."""
+    """Entries that are hidden, half-written, empty or no folder are no versions."""
     assert newest(root).name == "2026.11.10"
 
 
@@ -35,7 +35,7 @@ def test_names_without_numbers_can_be_compared(toy_bundle: Bundle, tmp_path: Pat
 
 @pytest.mark.parametrize("there", [True, False])
 def test_where_there_is_no_bundle_the_folder_itself_is_named(tmp_path: Path, there: bool) -> None:
-    """So that opening it says what is missing."""
+    """Opening the folder itself then says what is missing."""
     root = tmp_path if there else tmp_path / "nowhere"
     assert newest(root) == root
     fingerprint(root)

@@ -1,4 +1,4 @@
-"""What an operator reads: one line a record, for a person or for a machine."""
+"""Records as an operator reads them: one line each, for a person or for a machine."""
 
 import io
 import json
@@ -20,14 +20,14 @@ def root_as_it_was() -> Iterator[None]:
 
 
 class Terminal(io.StringIO):
-    """Says that a person reads it."""
+    """A stream that says that a person reads it."""
 
     def isatty(self) -> bool:
         return True
 
 
 def lines(form: Format, stream: io.StringIO, level: str = "info") -> list[str]:
-    """What three records become, one of them with fields and one of an exception."""
+    """Lines of three records, one of them with fields and one of an exception."""
     configure(level, form, stream)
     log = logging.getLogger("bothends.somewhere")
     log.debug("request", extra={"code": "OK"})
@@ -41,7 +41,7 @@ def lines(form: Format, stream: io.StringIO, level: str = "info") -> list[str]:
 
 @pytest.mark.parametrize("form", ["json", "auto"])
 def test_a_machine_reads_one_object_a_line(form: Format) -> None:
-    """With time, level, logger and every field; an exception with its traceback is one line too."""
+    """An object has time, level, logger and every field; an exception with its traceback is one line too."""
     served, failed = (json.loads(line) for line in lines(form, io.StringIO()))
     assert served["event"] == "serving on a port"
     assert (served["level"], served["logger"], served["device"], served["port"]) == (

@@ -1,4 +1,4 @@
-"""What Prometheus sees: every series from the start, with buckets that resolve what users feel."""
+"""Metrics as Prometheus sees them: every series from the start, with buckets that resolve what users feel."""
 
 import itertools
 import re

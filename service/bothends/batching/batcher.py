@@ -2,7 +2,6 @@
 
 Knows neither onnxruntime nor gRPC. The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing
 waits while a worker is free, but for a moment where a model's steps cost so much that company is worth it.
-
 On a CPU, a thread that reads requests and writes answers takes the core from one that computes. So the threads that run
 batches do that too, between batches: pull in all that has come, then run the best batch of it. What comes meanwhile
 gathers (docs/decisions/0006). Every field is written under one lock; the engine and the source run outside it.
@@ -23,7 +22,6 @@ from opentelemetry.trace import Span
 from ..engines.contract import Engine, Fault, Observe, TokenIds
 from ..errors import DrainingError, EngineError
 from ..observe import tracing
-from ..observe.tracing import NO_SPAN
 from .request import Depth, Request, Sentence, WorkSource
 from .runner import RanBatch, Runner
 from .scheduler import Budgets, Scheduler
@@ -52,7 +50,6 @@ class Batcher:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
-
         `on_fault` is called with what an engine did wrong, and must return soon. `spare_core` says that the engine
         computes elsewhere: reading and answering need not wait.
         """
@@ -73,6 +70,7 @@ class Batcher:
         self._ran: list[RanBatch] = []  # for the puller to deliver
         self._changed = threading.Condition()
         self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock)
+        self.abandon_overdue = self._watchdog.check
         self._threads = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
 
     @property
@@ -80,12 +78,6 @@ class Batcher:
         """Requests, sentences and tokens that wait now."""
         with self._changed:
             return self._waiting.depth
-
-    @property
-    def running(self) -> int:
-        """Batches that run now."""
-        with self._changed:
-            return self._running
 
     @property
     def wait_s(self) -> float:
@@ -99,7 +91,12 @@ class Batcher:
             self._changed.notify()
 
     def submit(
-        self, sentences: Sequence[TokenIds], *, engine: Engine, deadline: float | None = None, span: Span = NO_SPAN
+        self,
+        sentences: Sequence[TokenIds],
+        *,
+        engine: Engine,
+        deadline: float | None = None,
+        span: Span = tracing.NO_SPAN,
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
@@ -140,10 +137,6 @@ class Batcher:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         return not left
 
-    def abandon_overdue(self) -> None:
-        """Give up runs that have taken longer than `engine_timeout_s`; a thread does so from time to time."""
-        self._watchdog.check()
-
     def __enter__(self) -> Self:
         return self
 
@@ -156,17 +149,16 @@ class Batcher:
             has_pulled = task()
 
     def _next_task(self, *, has_pulled: bool) -> Callable[[], bool | None] | None:
-        """Wait until there is something to do; None when the batcher is closed and nothing waits.
-
-        Pulling comes before a batch, unless this thread has just done so.
+        """Wait until there is something to do: pulling comes before a batch, unless this thread has just pulled.
+        Returns None when the batcher is closed and nothing waits.
         """
         with self._changed:
             while True:
                 is_ready = bool(self._waiting) and self._has_room()
-                if self._should_pull() and not (is_ready and has_pulled):
+                if (source := self._source) and self._should_pull() and not (is_ready and has_pulled):
                     self._puller = threading.get_ident()
                     self._puller_is_awake = is_ready or not (self._has_room() or self._spare_core)
-                    return self._pull
+                    return partial(self._pull, source)
                 if is_ready and (batch := self._waiting.take()):
                     self._running += 1
                     if self._has_room() or not self._has_lookout:
@@ -191,14 +183,12 @@ class Batcher:
         return self._running + (self._puller_is_awake and not self._spare_core) < self._workers
 
     def _should_pull(self) -> bool:
-        if self._source is None or self._puller is not None:
+        if self._puller is not None:
             return False
         return self._spare_core or self._has_room() or self._clock() - self._pulled_at >= _MAX_PULL_GAP_S
 
-    def _pull(self) -> bool:
+    def _pull(self, source: WorkSource) -> bool:
         """Submit what has come to the source, after a sleep if nothing else is to do; deliver what others ran."""
-        source = self._source
-        assert source is not None  # noqa: S101  `_should_pull` has seen it
         goes_on = self._puller_is_awake or source.wait()
         with self._changed:
             self._puller_is_awake = True
@@ -216,7 +206,6 @@ class Batcher:
 
     def _process(self, batch: list[Sentence]) -> bool | None:
         """Run a batch, and leave its rows to a puller at work: two that write answers would wait for each other.
-
         Returns None where the batch was given up meanwhile, and this thread with it.
         """
         run = self._watchdog.begin(batch)

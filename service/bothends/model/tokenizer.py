@@ -5,6 +5,7 @@ Knows nothing of models. Unicode normalisation and unknown words are the tokeniz
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import tokenizers
@@ -50,7 +51,7 @@ class Tokenizer:
         self._max_tokens = max_tokens
         self._source = source
 
-    @property
+    @cached_property
     def vocabulary_size(self) -> int:
         """Largest token id, plus one."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1

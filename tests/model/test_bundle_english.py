@@ -58,14 +58,14 @@ def rows(english: Bundle) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_it_scores_what_its_card_says(card: str, rows: tuple[np.ndarray, np.ndarray]) -> None:
-    """On pairs that no one trained for, at least the card's figures of whole embeddings."""
+    """Scores on pairs that were not trained for reach the card's figures of whole embeddings."""
     found = re.search(r"^\| this model.*?\| \**([\d.]+)\** \| \**([\d.]+)\** \|", card, re.MULTILINE)
     assert found, "the card has a line of scores"
     assert spearman([score for score, _, _ in PAIRS], *rows) >= max(map(float, found.groups())) > 70
 
 
 def test_smaller_sizes_are_nearly_as_good(english: Bundle, card: str, rows: tuple[np.ndarray, np.ndarray]) -> None:
-    """Each that the bundle names stands in the card, and ranks the pairs nearly as the next larger one does."""
+    """Each size that the bundle names stands in the card, and ranks the pairs nearly as the next larger one does."""
     sizes = (*english.config.nested_dimensions, english.config.dimension)
     assert sizes == (64, 128, 256, 512)
     scores = [spearman([score for score, _, _ in PAIRS], *(nested(side, size) for side in rows)) for size in sizes]

@@ -1,4 +1,4 @@
-"""golden.npz: what it holds comes back, and what it shouldn't hold is refused."""
+"""golden.npz: its content comes back, and what it must not hold is refused."""
 
 import io
 import os
@@ -25,7 +25,7 @@ def test_golden_text_survives_its_file() -> None:
     ids=["empty", "half a zip", "one array"],
 )
 def test_a_broken_archive_is_one_line(content: bytes) -> None:
-    """Whatever NumPy and zipfile raise for it."""
+    """The error is one kind, whatever NumPy and zipfile raise for the archive."""
     with pytest.raises(ValueError, match=r"\w"):
         Golden.from_bytes(content)
 
@@ -40,14 +40,14 @@ def archive(**members: bytes) -> bytes:
 
 
 def array(value: object, *, pickled: bool = False) -> bytes:
-    """As a .npy file."""
+    """Bytes of a .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(value), allow_pickle=pickled)
     return buffer.getvalue()
 
 
 class Bomb:
-    """What a pickle of it does when it is loaded."""
+    """Object whose pickle ends the process when it is loaded."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os._exit, (1,)  # type: ignore[return-value]
@@ -71,7 +71,7 @@ ROW = array(np.ones((1, 2), np.float32))
     ids=["a pickle", "a bare pickle", "a zip bomb", "a torn header", "code in a header", "a huge shape", "deep"],
 )
 def test_a_hostile_archive_is_refused(content: bytes, message: str) -> None:
-    """Nothing in it is run, and what it would unpack to is known before it is unpacked."""
+    """A hostile archive runs nothing, and its unpacked size is known before it is unpacked."""
     assert len(content) < 1 << 20
     with pytest.raises(ValueError, match=message):
         Golden.from_bytes(content)

@@ -52,7 +52,7 @@ def test_a_newer_version_takes_over_between_batches(
 def test_what_waits_is_answered_by_the_model_that_it_came_to(
     kept: Callable[..., Supervised], root: Path, newer: list[Bundle]
 ) -> None:
-    """Its token ids are that model's; what comes later is the newer one's, even in the same queue."""
+    """Token ids are those of the model that they came to; what comes later is the newer one's, in the same queue."""
     one = kept(selftest_s=0)
     right = one.embedder.embed(WORDS)
     one.engines[0].goes_on.clear()
@@ -78,7 +78,7 @@ def spoil(folder: Path) -> None:
 def test_a_bad_version_is_refused_and_the_old_one_goes_on(
     kept: Callable[..., Supervised], root: Path, newer: list[Bundle], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once, until its files change; mended, it is served."""
+    """A bad version is refused once, until its files change; mended, it is served."""
     one = kept()
     before = one.embedder.embed(WORDS)
     shutil.copytree(newer[0].path, root / "incoming.partial")
@@ -117,7 +117,7 @@ def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[
 
 
 def test_what_came_while_the_first_was_loaded_is_newer(root: Path, newer: list[Bundle]) -> None:
-    """Published between a start's look at the folder and its end, it isn't taken for what is served."""
+    """A version published between a start's look at the folder and its end isn't taken for what is served."""
 
     class Overtaken(Supervised):
         def load(self, bundle: Bundle) -> LoadedModel:
