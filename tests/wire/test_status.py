@@ -5,7 +5,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from bothends import errors
-from bothends.wire.status import from_status, to_status
+from bothends.wire.status import TABLE, from_status, to_status
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,7 @@ def test_every_request_error_has_a_row() -> None:
             *(descendants(child) for child in kind.__subclasses__() if child.__module__ == kind.__module__)
         )
 
-    from bothends.wire.status import _TABLE
-
-    rows = {kind for kind, _, _ in _TABLE}
+    rows = {kind for kind, _, _ in TABLE}
     assert descendants(errors.BothendsError) - {errors.BothendsError} == rows | here | client_only
 
 

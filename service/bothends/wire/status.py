@@ -29,7 +29,7 @@ _Detail: TypeAlias = error_details_pb2.ErrorInfo | error_details_pb2.BadRequest 
 _DetailT = TypeVar("_DetailT", error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo)
 
 # The most derived class comes first: the first row that an error is an instance of gives its code and reason.
-_TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
+TABLE: tuple[tuple[type[BothendsError], int, str], ...] = (
     (LongSentenceError, code_pb2.INVALID_ARGUMENT, "LONG_SENTENCE"),
     (SentenceError, code_pb2.INVALID_ARGUMENT, "INVALID_SENTENCE"),
     (UnknownModelError, code_pb2.NOT_FOUND, "UNKNOWN_MODEL"),
@@ -52,7 +52,7 @@ _INTERNAL_MESSAGES: dict[type[BothendsError], str] = {EngineError: "the model ru
 def to_status(error: BothendsError) -> status_pb2.Status:
     """Return the status that stands for `error`, with ErrorInfo, and BadRequest or RetryInfo where they apply."""
     code, reason = next(
-        ((code, reason) for kind, code, reason in _TABLE if isinstance(error, kind)), (code_pb2.INTERNAL, "INTERNAL")
+        ((code, reason) for kind, code, reason in TABLE if isinstance(error, kind)), (code_pb2.INTERNAL, "INTERNAL")
     )
     info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)
     if isinstance(error, SentenceError):
@@ -76,7 +76,7 @@ def from_status(status: status_pb2.Status) -> BothendsError:
     """
     info = unpacked(status, error_details_pb2.ErrorInfo())
     if info is not None and info.domain == DOMAIN:
-        kind = next((kind for kind, _, reason in _TABLE if reason == info.reason), BothendsError)
+        kind = next((kind for kind, _, reason in TABLE if reason == info.reason), BothendsError)
     else:
         kind = _BY_CODE.get(status.code, BothendsError)
     if issubclass(kind, SentenceError) and info is not None:
