@@ -73,7 +73,7 @@ def efficiency(results: Results) -> float | None:
 
 
 def over_mosec(figure: Callable[[Row], float | None], engine: str, load: str) -> Figure:
-    """Our figure over mosec's, whose settings are those that gave it the most sentences/s under this load."""
+    """Ratio of our figure to mosec's, whose settings are those that gave it the most sentences/s under this load."""
 
     def compare(results: Results) -> float | None:
         mine, theirs = results.row(ours(engine), load), results.best(MOSEC, load)

@@ -1,4 +1,4 @@
-"""Our application on Ray beside Ray's own batching around the same engine, and beside our server without Ray.
+"""Comparison of our application on Ray with Ray's own batching around the same engine, and with our server without Ray.
 
 tests/cluster/apart .venv/bin/python benchmarks/ray_serve.py [--engine onnxruntime] [--seconds 4] [--rounds 3]
 Ray listens on every interface, so this runs apart. One replica of one core; a round measures all, one after another.

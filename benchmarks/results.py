@@ -45,7 +45,7 @@ class Row:
     """Sentences answered within the deadline."""
     refused_p99_ms: float | None = None
     peak_per_s: float | None = None
-    """This server's closed-loop peak in the same round, which the offered rate is a share of."""
+    """Closed-loop peak of this server in the same round, which the offered rate is a share of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from costs import Costs, at_record, fit_engine
 from scenarios import Scaling, Scenarios
 from simulation import BUDGETS, Replica, Simulation
 
+pytestmark = pytest.mark.slow  # simulates a cluster for some seconds at a time
+
 LENGTHS = [5, 9, 14, 20, 22, 31, 47, 80]
 COSTS = Costs(3e-5, 8e-6, 4e-6, call_s=1e-4, sentence_s=3e-5, wake_s=3e-4, refuse_s=6e-5, lost_s=7e-5)
 ONE_AT_A_TIME = Budgets(max_batch_rows=1, max_batch_tokens=16384, max_queue_tokens=1 << 40, overhead_rows=1.5)

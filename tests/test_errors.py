@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from bothends import errors
-from bothends.errors import BothendsError, LongSentenceError, QuotaError, RequestError, SentenceError
+from bothends.errors import BothendsError, LongSentenceError, QuotaError, RequestError
 
 ERRORS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BothendsError)]
 
@@ -30,14 +30,6 @@ def test_a_sentences_error_moves_with_its_index() -> None:
     assert type(error) is LongSentenceError
     assert (error.index, error.reason, error.field) == (4099, "is too long", "sentences[4099]")
     assert str(error) == "sentences[4099] is too long"
-
-
-def test_half_a_surrogate_pair_is_named_by_its_place() -> None:
-    with pytest.raises(UnicodeEncodeError) as raised:
-        "ab\ud83d".encode()
-    assert str(SentenceError.no_unicode(0, raised.value)) == (
-        "sentences[0] is no valid Unicode: surrogates not allowed at character 2"
-    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ERRORS if issubclass(kind, RequestError)])

@@ -75,7 +75,7 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that an examination found."""
+    """Findings of one examination."""
 
     about: ModelInfo
     encoder: Encoder

@@ -77,7 +77,11 @@ def test_it_is_one_line_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     ("module", "output", "extra"),
-    [("pyarrow", "x.parquet", "bulk"), ("orjson", "x.jsonl", "bulk"), ("onnxruntime", "x.npy", "cpu")],
+    [
+        ("onnxruntime", "x.npy", "cpu"),
+        pytest.param("pyarrow", "x.parquet", "bulk", marks=pytest.mark.slow),
+        pytest.param("orjson", "x.jsonl", "bulk", marks=pytest.mark.slow),
+    ],
 )
 def test_what_isnt_installed_is_named(tmp_path: Path, module: str, output: str, extra: str) -> None:
     """A run that doesn't use a package doesn't need it."""

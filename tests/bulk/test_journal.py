@@ -201,6 +201,7 @@ def in_the_middle(made: Path, bundle: Path, source: Path) -> Iterator["subproces
         process.kill()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on(embed: Embed, source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
     """SIGKILL after a commit, then the same command: rows of standard input that were done are known again."""
     made, whole = tmp_path / "out.npy", tmp_path / "whole.npy"

@@ -44,7 +44,9 @@ def test_other_formats_come_through_a_pipe_too(embed: Embed) -> None:
     assert embed("-", input="").stdout == ""
 
 
-@pytest.mark.parametrize("output", files.OUTPUTS)
+@pytest.mark.parametrize(
+    "output", ["npy", pytest.param("jsonl", marks=pytest.mark.slow), pytest.param("parquet", marks=pytest.mark.slow)]
+)
 def test_no_room_to_write(embed: Embed, toy_bundle: Bundle, tmp_path: Path, output: str) -> None:
     """One line that says so. Once there is room, the same command makes the very file."""
     source = write_lines(tmp_path / "in.txt", lines(3 * 4096))

@@ -127,7 +127,7 @@ def test_several_servers_by_tls(certificates: Certificates, name: str) -> None:
 def test_what_cant_work_is_said_at_once(
     target: str | list[str], options: dict[str, object], message: str, either: type[Client | Awaited]
 ) -> None:
-    """Nothing is sent before, and a key's own text isn't repeated."""
+    """No request is sent before, and a key's own text isn't repeated."""
     with pytest.raises(SettingsError, match=re.escape(message)) as raised:
         either(target, **options)
     assert not any(word in str(raised.value) for word in ("two", "words", "line\n", "schlüssel"))

@@ -78,7 +78,7 @@ def test_a_bad_sentence_is_its_own_result(each_client: Client | Awaited) -> None
 
 
 def test_mistakes_of_the_call_are_told_at_once(each_client: Client | Awaited) -> None:
-    """Nothing is read or sent before, where that is possible."""
+    """No sentence is read or sent before, where that is possible."""
     with pytest.raises(TypeError, match="not one string"):
         next(each_client.encode_stream("there will be dragons"))
     with pytest.raises(RequestError, match="encoding 'float8'"):

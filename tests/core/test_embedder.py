@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bothends.core.embedder import Embedder
 from bothends.core.inputs import InputReader
 from bothends.core.loaded import LoadedModel
+from bothends.engines import native
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import DeadlineError, DrainingError, OverloadedError, RequestError, SentenceError
@@ -20,6 +21,7 @@ from bothends.settings import EmbedderSettings
 from tests.support.engines import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 400
+NATIVE = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
 
 
 @pytest.fixture
@@ -194,3 +196,14 @@ def test_a_closed_embedder_says_so(embedder: Embedder) -> None:
     embedder.close()
     with pytest.raises(DrainingError):
         embedder.embed(["late"])
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", pytest.param("native", marks=NATIVE)])
+def test_a_closed_embedder_leaves_no_thread_in_a_model_run(english: Bundle, metrics: Metrics, engine: str) -> None:
+    """A process that ended while a thread is inside one would abort, whatever it had to say."""
+    settings = EmbedderSettings.load({"device": "cpu", "engine": engine, "workers": "2", "max_sentences": "500"}, {})
+    loaded = Embedder.load(english, settings=settings, metrics=metrics)
+    loaded.begin(LONG)
+    until(lambda: (metrics.registry.get_sample_value("bothends_queue_sentences") or 0) < len(LONG))
+    loaded.close(timeout_s=0)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("bothends-worker")] == []

@@ -21,7 +21,7 @@ from tests.support.shapes import SHAPES
 
 needs_kernel = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
 SERVED = {"lstm", "lstm, three layers"}
-"""Those of SHAPES that the native engine computes."""
+"""Encoders of SHAPES that the native engine computes."""
 
 
 def settings(**values: str) -> EmbedderSettings:

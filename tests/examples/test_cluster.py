@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 from matplotlib import color_sequences
 from PIL import Image
 
@@ -11,6 +12,7 @@ from .conftest import Run, output
 from .notes import LINES, NOTES, TOPICS
 
 
+@pytest.mark.slow
 def test_clusters_are_the_planted_topics(run: Run, tmp_path: Path) -> None:
     """Nine of ten lines lie with their topic; the picture shows a colour for each."""
     printed = output(run("cluster.py", NOTES, "--lines", "1000", "--plot", "clusters.png"))

@@ -29,6 +29,7 @@ def test_a_missing_file_and_a_bad_line_are_named(run: Run, example: str) -> None
     assert refusal(bad).startswith("Error: line 9 of <stdin> holds nothing")
 
 
+@pytest.mark.slow
 def test_what_search_and_cluster_cannot_use_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("One line.\n")
     (tmp_path / "latin.txt").write_bytes("café\n".encode("latin-1"))

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.serving import Running
 from tests.support.shown import shown
 
@@ -13,6 +15,7 @@ from .notes import EXAMPLES
 DOCUMENT = EXAMPLES.parent / "docs" / "examples.md"
 
 
+@pytest.mark.slow
 def test_the_examples_print_what_is_shown(served: Running, tmp_path: Path) -> None:
     """Examples run one after the other, since a query needs its index."""
     (tmp_path / "examples").symlink_to(EXAMPLES)

@@ -35,7 +35,14 @@ def wrong_bundle(request: pytest.FixtureRequest, toy_bundle: Bundle, tmp_path: P
     return mutated(toy_bundle, tmp_path, request.param)
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+LARGE = {"lstm, eight layers of everything", "lstm, projected, learned states", "gru, max, two layers"}
+"""Shapes of SHAPES that take seconds each."""
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(SHAPES[name], id=name, marks=[pytest.mark.slow] * (name in LARGE)) for name in SHAPES],
+)
 def test_a_right_bundle_holds(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path, shape: dict[str, Any]
 ) -> None:

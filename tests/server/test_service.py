@@ -38,7 +38,7 @@ def test_it_is_ready_between_its_start_and_its_stop(toy_bundle: Bundle) -> None:
 
 
 def test_its_end_leaves_no_thread(toy_bundle: Bundle) -> None:
-    """Not even of those that were started by a long text."""
+    """Threads that a long text started end too."""
     before = set(threading.enumerate())
     service = Service.load(settings_of(toy_bundle.path), Metrics(), keys=None)
     service.start()

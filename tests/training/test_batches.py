@@ -110,7 +110,7 @@ def test_every_epoch_has_its_own_order() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_share_of_batches_is_of_one_neighbourhood(share: float) -> None:
-    """These batches are of one kind too, and of like length; every epoch other sentences are in them."""
+    """Batches of groups are of one kind too, and of like length; every epoch other sentences are in them."""
     random = np.random.default_rng(0)
     lengths, kinds, near = random.integers(1, 30, 4000), random.integers(0, 2, 4000), random.integers(0, 5, 4000)
     found = list(itertools.islice(stream(lengths, kinds, near, size=16, bucket=50, share=share), 2 * 225))

@@ -33,7 +33,11 @@ EVERYTHING: dict[str, Any] = {
 
 @pytest.mark.parametrize(
     "options",
-    [{"precision": "float32"}, {"precision": "bfloat16"}, EVERYTHING],
+    [
+        {"precision": "float32"},
+        pytest.param({"precision": "bfloat16"}, marks=pytest.mark.slow),
+        pytest.param(EVERYTHING, marks=pytest.mark.slow),
+    ],
     ids=["float32", "bfloat16", "everything"],
 )
 def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from .vectors import Vectors, cached_vectors
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Everything that the training steps read."""
+    """Sentences, vectors and pairs: all that the training steps read."""
 
     tokenizer: Tokenizer
     tokenizer_definition: str

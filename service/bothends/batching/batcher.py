@@ -71,7 +71,7 @@ class Batcher:
         self._changed = threading.Condition()
         self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock)
         self.abandon_overdue = self._watchdog.check
-        self._threads = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
+        self.threads = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
 
     @property
     def queued(self) -> Depth:
@@ -129,7 +129,7 @@ class Batcher:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._threads.join(timeout_s)
+        self.threads.join(timeout_s)
         self._watchdog.close()
         with self._changed:
             left = self._waiting.drain()
@@ -231,7 +231,7 @@ class Batcher:
         with self._changed:
             self._running -= 1
             self._changed.notify_all()
-        self._threads.replace(run.thread)
+        self.threads.replace(run.thread)
         for request in {sentence.request for sentence in run.batch}:
             request.settle(EngineError("the model run took too long and was given up", hung=True))
         self._on_fault("hung", run.batch[0].request.engine)

@@ -32,6 +32,8 @@ from .inputs import InputReader, OnError, RequestLimits, Sentences, refuse
 from .loaded import LoadedModel, batching
 from .selftest import SelfTest
 
+_RUN_ENDS_S = 5.0
+"""Bound on the time that a model run takes to end once it is stopped: one that hangs is left behind."""
 Rows: TypeAlias = Future[NDArray[np.float32]]
 """float32 [sentences, dimension] to come."""
 
@@ -179,6 +181,7 @@ class Embedder:
         """Finish what was accepted and stop; returns whether all of it was finished in time."""
         finished = self._batcher.close(timeout_s=timeout_s)
         self.model.stop()  # no caller waits any more for what may still run
+        self._batcher.threads.join(_RUN_ENDS_S)  # a process that ends while one is inside a run would abort
         return finished
 
     def __enter__(self) -> Self:

@@ -15,6 +15,8 @@ from bothends_importing.pytorch.statedict import MappedEncoder
 from bothends_importing.readers.file import SourceError, open_weights
 from tests.importing.readers.hostile import problem, refusal
 
+pytestmark = pytest.mark.slow  # Keras writes its models in a process of its own
+
 LENGTHS = (1, 2, 5, 9, 31)
 MAPPED = (
     "bilstm",

@@ -107,6 +107,7 @@ def test_a_bundle_embeds_as_torchscript_does(tmp_path: Path) -> None:
     assert np.abs(answered - expected(made, [rows(s) for s in SENTENCES])).max() <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_a_server_answers_as_keras_does(keras_folder: Path, tmp_path: Path) -> None:
     """Keras, in a process of its own, wrote a model and its vectors of sentences of random rows."""
     source = shutil.copy(keras_folder / "bigru.keras", tmp_path / "model.keras")

@@ -15,8 +15,13 @@ from bothends_importing.tokenising.sentencepiece import IOTA, TIES, read_model, 
 from .hard_texts import HARD, TEXTS, real_sentences
 from .sentencepiece_models import MODELS, PLAIN, Case, case_of, train
 
+SMALL = {"unigram", "unigram, user's symbols", "bpe, bytes", "bpe, odd symbols"}
+"""Models that are made in a moment, or that every test of this file needs."""
 
-@pytest.fixture(scope="module", params=[*MODELS])
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name not in SMALL)) for name in MODELS]
+)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     return case_of(request.param, tmp_path_factory)
 

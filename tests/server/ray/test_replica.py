@@ -76,7 +76,7 @@ def test_it_answers_once_it_is_made(one: Any) -> None:
 def test_its_metrics_have_a_port_of_their_own(
     replica: Any, toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It announces that port for Prometheus with its health, and takes the announcement back at its end."""
+    """A replica announces that port for Prometheus with its health, and takes the announcement back at its end."""
     store = Store()
     monkeypatch.setattr("bothends.server.ray.targets.internal_kv", store)
     made = replica.Replica(settings_of(toy_bundle, metrics="open"), replica.version("bothends"))

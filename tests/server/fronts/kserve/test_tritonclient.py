@@ -19,6 +19,8 @@ from bothends.server.keys import new
 from tests.support.paths import ROOT
 from tests.support.serving import Running, finish, start
 
+pytestmark = pytest.mark.slow  # starts other people's clients
+
 CLIENTS = Path(sys.prefix) / "clients"
 SCRIPT = ROOT / "tests" / "clients" / "triton.py"
 DOCUMENT = ROOT / "docs" / "fronts" / "kserve.md"

@@ -33,6 +33,8 @@ CUT = "word " * 300 + "end"
 QUIET = {"HAYSTACK_TELEMETRY_ENABLED": "False", "LANGSMITH_TRACING": "false", "ANONYMIZED_TELEMETRY": "False"}
 LOOPBACK_ONLY = """
 import runpy, socket, sys
+
+pytestmark = pytest.mark.slow  # starts other people's clients
 connect = socket.socket.connect
 def local(self, address):
     if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):

@@ -103,7 +103,7 @@ def test_fields_that_are_null_are_left_out(http: httpx.Client) -> None:
 
 
 def test_nothing_of_a_request_is_logged(http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
-    """Not even at debug: neither the sentence nor the user."""
+    """Logs hold neither the sentence nor the user, not even at debug."""
     with caplog.at_level(logging.DEBUG, "bothends"):
         embeddings(http, "a quiet sentence", user="somebody")
     assert "POST /v1/embeddings" in str([record.__dict__ for record in caplog.records])

@@ -15,6 +15,8 @@ pytest.importorskip("playwright", reason="playwright is missing (pip install pla
 
 from tests.support.browsing import CONTRAST, Visit
 
+pytestmark = pytest.mark.slow  # opens the page in a browser
+
 EXAMPLES = [
     "A man is playing a guitar on the street.",
     "Somebody plays an instrument outside.",

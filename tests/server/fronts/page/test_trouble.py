@@ -17,6 +17,8 @@ from playwright.sync_api import expect
 
 from tests.support.browsing import Visit
 
+pytestmark = pytest.mark.slow  # opens the page in a browser
+
 
 def test_with_keys_on_it_asks_for_one(visit: Callable[..., Visit], english: Bundle, tmp_path: Path) -> None:
     """Kept for this tab, sent in a header, never in an address; who has none or a wrong one is told so."""
