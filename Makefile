@@ -23,8 +23,12 @@ kernel-check: $(VENV)/.test ## Run the native engine and its tests under GCC's s
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
 	@kernel/check/check.sh $(BIN)/python
 
-test: $(VENV)/.test $(VENV)/.native lint ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
-	@$(BIN)/pytest $(WORKERS) $(ARGS)
+# Lint needs one core for a while, and tests wait now and then: beside each other they end sooner than one after the other.
+test: $(VENV)/.test $(VENV)/.native ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
+	@$(MAKE) --silent lint >$(VENV)/lint.log 2>&1 & lint=$$!; \
+	$(BIN)/pytest $(WORKERS) $(ARGS); tested=$$?; \
+	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
+	exit $$tested
 
 test-slow: $(VENV)/.test $(VENV)/.native $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)

@@ -24,6 +24,8 @@ from bothends.server.keys import new
 from tests.support.paths import ROOT
 from tests.support.serving import Running, finish, start
 
+pytestmark = pytest.mark.slow  # starts other people's clients
+
 DOCUMENT = ROOT / "docs" / "fronts" / "openai.md"
 PYTHON = Path(sys.prefix) / "clients" / "bin" / "python"
 SCRIPTS = ROOT / "tests" / "clients"
@@ -33,8 +35,6 @@ CUT = "word " * 300 + "end"
 QUIET = {"HAYSTACK_TELEMETRY_ENABLED": "False", "LANGSMITH_TRACING": "false", "ANONYMIZED_TELEMETRY": "False"}
 LOOPBACK_ONLY = """
 import runpy, socket, sys
-
-pytestmark = pytest.mark.slow  # starts other people's clients
 connect = socket.socket.connect
 def local(self, address):
     if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
@@ -136,7 +136,6 @@ def test_openais_own_package(server: Asked) -> None:
         assert np.array_equal(np.array(found["patient"], np.float32), expected[:1])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("script", ["langchain_embeddings.py", "llama_index_embeddings.py", "haystack_embedders.py"])
 def test_what_stands_on_openais_package(server: Asked, script: str) -> None:
     """Many and one, sync and async, shortened, and cut where it can pass that on."""
@@ -157,7 +156,6 @@ def documented(pattern: str) -> list[str]:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("example", documented(r"^```python clients\n(.*?)^```"))
 def test_python_lines_of_the_document_run(shared: Running, tmp_path: Path, example: str) -> None:
     """The lines run as they stand, but for the port."""
