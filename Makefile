@@ -42,7 +42,7 @@ chaos: $(VENV)/.test $(VENV)/.native ## Attack what is promised (ARGS=--long: fo
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
 
 compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and test it; needs docker with compose
-	@$(BIN)/pytest -m compose $(ARGS)
+	@$(BIN)/pytest tests/compose -m compose $(ARGS)
 
 ray-test: $(VENV)/.test $(VENV)/.native ## Test what runs on Ray, in a network of its own; needs root or user namespaces
 	@tests/cluster/apart $(BIN)/pytest tests/cluster -m ray $(ARGS)

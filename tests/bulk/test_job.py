@@ -67,7 +67,7 @@ def test_it_is_one_line_and_nothing_is_written(
         "jsonl": "a.jsonl",
         "parquet": "a.parquet",
     }
-    ended = embed(*flags.format(**names).split(), code=code, cwd=tmp_path, stdin=subprocess.DEVNULL)
+    ended = embed(*flags.format(**names).split(), code=code, cwd=tmp_path)
     error = ended.stderr.removeprefix("column: text\n")
     assert error.startswith("Error: ")
     assert said in error

@@ -220,6 +220,7 @@ def test_two_runs_dont_write_one_output(embed: Embed, source: Path, toy_bundle: 
     assert said == f"Error: another run is writing {made}.partial\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_far_it_got(source: Path, toy_bundle: Bundle, tmp_path: Path) -> None:
     made = tmp_path / "out.npy"
     with in_the_middle(made, toy_bundle.path, source) as process:

@@ -95,7 +95,7 @@ def test_it_agrees_with_onnxruntime(make_bundle: Callable[..., Bundle], layers: 
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("layers", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_verify_holds_it_to_pytorch(make_bundle: Callable[..., Bundle], layers: int, precision: Precision) -> None:
     """The native engine agrees at every length and in ragged batches; another's weights don't pass."""
     bundle, other = make_bundle(layers=layers), make_bundle(layers=layers, seed=5)

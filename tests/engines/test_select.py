@@ -68,7 +68,10 @@ def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
 
 
 @needs_kernel
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(name, marks=[pytest.mark.slow] * ("layers" in name or "projected" in name)) for name in SHAPES],
+)
 def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
     make_bundle: Callable[..., Bundle], shape: str, caplog: pytest.LogCaptureFixture
 ) -> None:

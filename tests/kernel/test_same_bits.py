@@ -31,7 +31,9 @@ def test_alone_and_together(made: Pair, level: str, precision: str) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "level", [pytest.param(level, marks=[pytest.mark.slow] * (level == "portable")) for level in LEVELS]
+)
 def test_slots_threads_budgets_and_orders(made: Pair, level: str, precision: str) -> None:
     """Rows don't depend on slots, threads or order, or on a table of all rows, of few or of none, cold or warm."""
     expected = made.kernel(level=level, precision=precision).run(*flat(SENTENCES))

@@ -63,7 +63,9 @@ READS = [
 ]
 
 
-@pytest.mark.parametrize("form", ["onnx", "script", "trace"])
+@pytest.mark.parametrize(
+    "form", ["onnx", *(pytest.param(form, marks=pytest.mark.slow) for form in ("script", "trace"))]
+)
 @pytest.mark.parametrize(("key", "read", "packed"), READS, ids=str)
 def test_a_pytorch_encoder(tmp_path: Path, key: str, read: str, packed: bool, form: str) -> None:
     """One that packs, where PyTorch can export that, and one that doesn't."""

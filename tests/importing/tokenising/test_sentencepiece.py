@@ -66,6 +66,7 @@ def test_long_runs_take_no_more_than_their_length(tmp_path_factory: pytest.TempP
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.slow
 def test_what_can_differ_is_said(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert case_of("unigram", tmp_path_factory).tokenising.notes == (TIES,)
     assert case_of("bpe", tmp_path_factory).tokenising.notes == ()
