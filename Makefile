@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 KERNEL := $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 
-# A worker a core, four at the most: each makes its own small models and server, which more would spend their time on.
-WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
+# One worker more than cores, since tests wait now and then, and four at the most: each makes models and servers of its own.
+WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu_count()))') --dist loadfile
 APART := not compose and not chaos and not ray
 
 .NOTPARALLEL: # one pip at a time in an environment
