@@ -46,7 +46,7 @@ class Process:
             )
         try:
             self.found = self._wait_for(ready)
-            self._tree = self._members()
+            self.tree = self._members()
         except BaseException:
             self.stop()
             raise
@@ -54,16 +54,16 @@ class Process:
     def cpu_s(self) -> float:
         """Return the CPU-seconds of the whole tree so far, user and system."""
         self.check()
-        return sum(sum(member.cpu_times()[:2]) for member in self._tree)
+        return sum(sum(member.cpu_times()[:2]) for member in self.tree)
 
     def rss_bytes(self) -> int:
         """Return the resident bytes of the whole tree; what processes share counts in each."""
         self.check()
-        return sum(member.memory_info().rss for member in self._tree)
+        return sum(member.memory_info().rss for member in self.tree)
 
     def check(self) -> None:
         """Raise ClickException with the end of the log if a process of the tree has ended."""
-        for member in self._tree:
+        for member in self.tree:
             # A zombie counts as running with psutil: it is an ended process that its parent hasn't asked after yet.
             if not member.is_running() or member.status() == psutil.STATUS_ZOMBIE:
                 raise self._failure("died")

@@ -68,7 +68,7 @@ def start_on_ray(name: str, engine: str, folder: Path, *, batch: int = 32, is_di
 def by_role(server: Server) -> Counter[str]:
     """Return the CPU-seconds so far of each kind of process."""
     found: Counter[str] = Counter()
-    for member in server.process._tree:
+    for member in server.process.tree:
         title = (member.cmdline() or [""])[0]
         role = next((role for start, role in _ROLES.items() if title.startswith(start)), "Ray's others")
         found[role] += sum(member.cpu_times()[:2])

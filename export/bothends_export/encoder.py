@@ -134,4 +134,8 @@ class Encoder(nn.Module):
         if pooling == "mean":
             return steps.sum(dim=1) / lengths.unsqueeze(1).to(steps)
         last = steps[torch.arange(len(lengths)), lengths - 1]
-        return last if pooling == "last_output" else torch.cat((steps[:, 0], last), dim=1)
+        if pooling == "last_output":
+            return last
+        if pooling == "first_and_last_output":
+            return torch.cat((steps[:, 0], last), dim=1)
+        raise ValueError(f"pooling {pooling} isn't computed here")

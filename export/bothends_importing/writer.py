@@ -1,6 +1,7 @@
 """An imported encoder to a checkpoint folder, whole or not at all. Knows no format."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -56,17 +57,24 @@ def write(
     Tokenizer(found.tokenizer, max_tokens=config.max_tokens, source=source).check_vocabulary(
         config.encoder.vocabulary_size
     )
+    _write_whole(
+        out, lambda draft: checkpoint.save(draft, encoder, config, found.tokenizer, table_dtype=getattr(torch, table))
+    )
+    return sum(file.stat().st_size for file in out.iterdir())
+
+
+def _write_whole(out: Path, save: Callable[[Path], None]) -> None:
+    """Have `save` write a draft beside `out`, then give it that name. Raises SourceError, having left nothing."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
             draft = Path(scratch) / out.name
-            checkpoint.save(draft, encoder, config, found.tokenizer, table_dtype=getattr(torch, table))
+            save(draft)
             check_out(out)
             draft.rename(out)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise SourceError(f"{out} can't be written: {reason}") from error
-    return sum(file.stat().st_size for file in out.iterdir())
 
 
 def _rounding(found: ImportedEncoder) -> str:

@@ -1,4 +1,6 @@
-"""Failures of a call to whether it is made again, and after how long. Knows no gRPC, no clock, no dice but those given.
+"""Failures of a call to whether it is made again, and after how long; core.py and stream.py make it again.
+
+Knows no gRPC, and no clock and no dice but those given.
 
 gRPC's own retries are the model (https://github.com/grpc/proposal/blob/master/A6-client-retries.md); they themselves
 won't do, since they know nothing of RetryInfo.

@@ -19,7 +19,11 @@ GATES: dict[Cell, int] = {"lstm": 4, "gru": 3}
 """Number of blocks of hidden rows in a cell's weights."""
 
 Pooling = Literal["final_states", "max", "mean", "last_output", "first_and_last_output"]
-"""Way in which the top layer's states become one vector; MEANING describes each."""
+"""Way in which the top layer's states become one vector; MEANING describes each.
+
+A new one is computed in two places, which tests hold to each other: model/graph.py for ONNX, and for PyTorch
+bothends_export/encoder.py.
+"""
 
 MEANING: dict[Pooling, str] = {
     "final_states": "cat(h_n[-2], h_n[-1]), each direction's state once it has read the whole sentence",

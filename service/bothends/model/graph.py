@@ -199,11 +199,13 @@ def _pool(graph: Graph, steps: str, pooling: Pooling, output: str) -> None:
         graph.add("Div", [total, "counts_down"], output)
     elif pooling == "last_output":
         _sum(graph, _kept(graph, steps, "Equal", "lengths"), output)  # of one step and zeros: that step
-    else:
+    elif pooling == "first_and_last_output":
         one = graph.constant("one", np.ones(1, dtype=np.int32))
         first = _sum(graph, _kept(graph, steps, "Equal", one), "first")
         last = _sum(graph, _kept(graph, steps, "Equal", "lengths"), "last")
         graph.add("Concat", [first, last], output, axis=1)
+    else:
+        raise ValueError(f"no graph is known for pooling {pooling} over steps")
 
 
 def _positions(graph: Graph) -> None:

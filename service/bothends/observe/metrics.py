@@ -93,6 +93,11 @@ class Metrics:
         )
         self._queue_tokens_limit = self._gauge("bothends_queue_tokens_limit", "Tokens that may wait.")
         self._workers = self._gauge("bothends_engine_workers", "Model runs that may go on at once.")
+        self._add_model()
+        self._present_at_zero()
+
+    def _add_model(self) -> None:
+        """Add what tells of the model that is served, and of its tests."""
         self._selftest = {
             "success": self._gauge("bothends_selftest_success", "1 if the last self-test passed, else 0."),
             "timestamp_seconds": self._gauge("bothends_selftest_timestamp_seconds", "When it ran, in Unix time."),
@@ -112,7 +117,6 @@ class Metrics:
         self._served: tuple[str, ...] | None = None
         self._model = self._gauge("bothends_model_info", "The model that is served; always 1.", labels)
         self._gauge("bothends_build_info", "What serves; always 1.", tuple(_BUILD)).labels(**_BUILD).set(1)
-        self._present_at_zero()
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
