@@ -17,7 +17,7 @@ from . import balancing
 from .balancing import PLACES, Call, Offered, by_envoy, offer, ours, plain
 from .conftest import Form
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 RATE, DEADLINE_S = 40, 0.4
 GOODPUT = {"ours": 0.9, "plain": 0.6, "envoy": 0.9}

@@ -17,7 +17,7 @@ from .conftest import Form
 from .storms import beside, cancel_storm
 from .vitals import answered, is_at_rest, scrape
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 PLACES = 512
 CANCELLED = 0.9

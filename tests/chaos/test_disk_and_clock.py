@@ -17,7 +17,7 @@ from .answers import Reference
 from .callers import OK, Caller, crowd_of
 from .vitals import is_at_rest, scrape
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 FULL = Path("/dev/full")
 """A file that takes nothing: every write fails with "No space left on device"."""

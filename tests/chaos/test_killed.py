@@ -16,7 +16,7 @@ from .answers import Reference
 from .callers import OK, WRONG, Crowd, Tally
 from .conftest import Form
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 CALLERS = 16
 MOST = 8

@@ -22,7 +22,7 @@ from .conftest import Form
 from .overload import Shape
 from .vitals import is_at_rest, scrape
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 TIMES = 10
 """Factor by which the offered load is above what the server can do."""

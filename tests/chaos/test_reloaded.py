@@ -22,7 +22,7 @@ from tests.support.serving import Running
 from .conftest import Form
 from .vitals import scrape
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 CALLERS = 16
 SENTENCES = ["there will be dragons", "a man plays the guitar", "no", "a woman sings and a man plays " * 5]

@@ -19,7 +19,7 @@ from .callers import OK, UNCONNECTED, Caller, Crowd, Tally, call_until
 from .conftest import Form
 from .vitals import answered, is_ready, scrape
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 CALLERS, MOST_SENTENCES = 16, 50
 HEAVY_CALLERS, HEAVY_SENTENCES = 48, 300

@@ -16,7 +16,7 @@ from .proxy import MANNERS
 from .storms import beside, rough_storm
 from .vitals import is_at_rest, vitals
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 ROUGH = 24
 OTHERS = 4

@@ -17,7 +17,7 @@ from .callers import OK, Caller, Crowd, Tally
 from .conftest import Form
 from .vitals import answered, is_at_rest, scrape, thread_names, vitals
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
 CLIENTS = 64
 MOST_SENTENCES = 300

@@ -9,13 +9,15 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bothends.model.bundle import Bundle
 from tests.bulk import files
-from tests.bulk.conftest import Embed, embed, environment, lines, start, write_lines  # noqa: F401  a fixture
+from tests.bulk.conftest import Embed, environment, lines, start, write_lines
+from tests.bulk.conftest import embed as embed_anywhere  # noqa: F401  a fixture
 from tests.bulk.files import committed
 from tests.bulk.test_progress import shown
 from tests.support.until import until
@@ -26,6 +28,12 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 MOUNT, UMOUNT = shutil.which("mount") or "", shutil.which("umount") or ""
 SPOKEN = "guitar"
 """A word of many sentences that must stand in no log."""
+
+
+@pytest.fixture
+def embed(embed_anywhere: Embed) -> Embed:  # noqa: F811
+    """`bothends embed` in a process of its own: what Ray warns of isn't ours, and its threads end with it."""
+    return partial(embed_anywhere, env=environment())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,7 +74,7 @@ def write_many(folder: Path) -> Path:
 
 @pytest.mark.parametrize("output", ["parquet", "jsonl"])
 def test_the_same_bytes_as_one_file_after_another(
-    embed: Embed,  # noqa: F811
+    embed: Embed,
     cluster: Cluster,
     tmp_path: Path,
     output: str,
@@ -94,7 +102,7 @@ def test_the_same_bytes_as_one_file_after_another(
     assert "broken.parquet" in again
 
 
-def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
+def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:
     """SIGKILL while files are half done: it goes on, nothing is lost, nothing is there twice."""
     folder, made, rows = tmp_path / "in", tmp_path / "out", 20_000
     folder.mkdir()
@@ -129,7 +137,7 @@ def test_killed_half_way(embed: Embed, cluster: Cluster, tmp_path: Path) -> None
     )
 
 
-def test_a_full_disk(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
+def test_a_full_disk(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:
     """A full disk's error names the file; a whole one stays so, and with room the same command does the rest."""
     folder, disk = tmp_path / "in", tmp_path / "disk"
     folder.mkdir(), disk.mkdir()
@@ -155,7 +163,7 @@ def test_a_full_disk(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  #
         subprocess.run([UMOUNT, disk], check=True)
 
 
-def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:  # noqa: F811
+def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> None:
     """An error of one line names the node, and no file is written: an unreadable bundle, another bothends."""
     folder, made, name = tmp_path / "in", tmp_path / "out", socket.gethostname()
     folder.mkdir()
@@ -192,7 +200,7 @@ def test_what_a_node_lacks(embed: Embed, cluster: Cluster, tmp_path: Path) -> No
     not all(map(importlib.util.find_spec, ("moto", "s3fs", "flask"))), reason="s3fs and moto[server] are missing"
 )
 def test_from_and_to_an_object_store(
-    embed: Embed,  # noqa: F811
+    embed: Embed,
     tmp_path: Path,
 ) -> None:
     """The same bytes come by S3, of a pattern, and bad rows too; no other object is left there."""
