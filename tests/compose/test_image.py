@@ -26,7 +26,7 @@ def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
         "print([name for name in ('torch', 'onnx', 'pip', 'nanobind') if importlib.util.find_spec(name)],"
         " [name for name in ('cc', 'c++', 'gcc', 'g++', 'ld', 'make', 'cmake', 'ninja') if shutil.which(name)],"
         " [path.name for path in root.rglob('tests') if path.is_dir()],"
-        " any(root.rglob('bothends/__pycache__/cli.*.pyc')))"
+        " any(root.rglob('bothends/cli/__pycache__/main.*.pyc')))"
     )
     assert python_inside(embedder, code) == "[] [] [] True"
 
