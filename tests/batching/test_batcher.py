@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bothends.batching.batcher import Batcher
 from bothends.engines.contract import BatchRecord
 from bothends.errors import DeadlineError, DrainingError, OverloadedError
-from tests.support.engines import TIMEOUT_S, Clock, FreeEngine, HeldEngine, batcher_of, rows_of
+from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of, rows_of
+from tests.support.until import TIMEOUT_S
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from bothends.batching.batcher import Batcher
 from bothends.engines.contract import TokenIds
-from tests.support.engines import TIMEOUT_S, Clock, HeldEngine, batcher_of, rows_of
+from tests.support.engines import Clock, HeldEngine, batcher_of, rows_of
+from tests.support.until import TIMEOUT_S
 
 HANGS = 1313
 """A sentence with this word keeps its engine until the test ends."""

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from bothends.engines.contract import BatchRecord, TokenIds
 from bothends.errors import EngineError
-from tests.support.engines import TIMEOUT_S, FreeEngine, batcher_of
+from tests.support.engines import FreeEngine, batcher_of
+from tests.support.until import TIMEOUT_S
 
 
 def test_a_poisonous_sentence_fails_alone() -> None:

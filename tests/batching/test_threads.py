@@ -3,7 +3,7 @@
 import threading
 
 from bothends.batching.threads import WorkerThreads
-from tests.support.engines import TIMEOUT_S
+from tests.support.until import TIMEOUT_S
 
 
 def test_a_lost_thread_is_replaced_and_not_waited_for() -> None:

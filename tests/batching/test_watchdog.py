@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from bothends.engines.contract import Fault, TokenIds
 from bothends.errors import EngineError
-from tests.support.engines import TIMEOUT_S, Clock, FreeEngine, batcher_of, rows_of, until
+from tests.support.engines import Clock, FreeEngine, batcher_of, rows_of
+from tests.support.until import TIMEOUT_S, until
 
 ENGINE_TIMEOUT_S = 8.0
 

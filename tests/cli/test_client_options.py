@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc
 import pytest
 from click.testing import CliRunner
 
 from bothends.cli.main import main
-from bothends.v1 import embedding_pb2
-from tests.client.certificates import Certificates
-from tests.support.grpcs import Plain, answer, serving
+from tests.client.certificates import Certificates, secured
+from tests.support.grpcs import Plain
 
 KEY = "k-3f9c0a"
 
@@ -28,13 +26,7 @@ def headers() -> list[str]:
 
 @pytest.fixture
 def secure(certificates: Certificates, headers: list[str]) -> Iterator[Plain]:
-    """A server that proves its name, and asks for a certificate."""
-
-    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
-        headers.extend(str(value) for key, value in context.invocation_metadata() if key == "authorization")
-        return answer(request)
-
-    with serving(embed, credentials=certificates.server("127.0.0.1", asks_for_ours=True)) as server:
+    with secured(certificates, headers) as server:
         yield server
 
 

@@ -19,8 +19,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bothends import Client, ConnectionFailedError, DrainingError, Retry
 from bothends.cli.main import main
 from bothends.model.bundle import Bundle
-from tests.support.engines import until
 from tests.support.serving import BOTHENDS, Running, finish, kept_busy, queued, start
+from tests.support.until import until
 
 ONCE = Retry(attempts=1)
 """A caller that shows what the server said, and doesn't try again."""

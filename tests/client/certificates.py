@@ -1,9 +1,14 @@
-"""Certificates that an authority of the tests' own vouches for."""
+"""Certificates that an authority of the tests' own vouches for, and a server that asks for them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 import trustme
+
+from bothends.v1 import embedding_pb2
+from tests.support.grpcs import Plain, answer, serving
 
 
 class Certificates:
@@ -23,3 +28,15 @@ class Certificates:
         pair = theirs.private_key_pem.bytes(), theirs.cert_chain_pems[0].bytes()
         root = self._authority.cert_pem.bytes() if asks_for_ours else None
         return grpc.ssl_server_credentials([pair], root, asks_for_ours)
+
+
+@contextmanager
+def secured(certificates: Certificates, headers: list[str]) -> Iterator[Plain]:
+    """A server that proves its name and asks for a certificate; `headers` gets each `authorization` that comes."""
+
+    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        headers.extend(str(value) for key, value in context.invocation_metadata() if key == "authorization")
+        return answer(request)
+
+    with serving(embed, credentials=certificates.server("127.0.0.1", asks_for_ours=True)) as server:
+        yield server

@@ -23,8 +23,8 @@ from bothends.client.sync import BlockingTransport
 from bothends.v1 import embedding_pb2
 from tests.client.asking import Asking
 from tests.support.awaited import Awaited
-from tests.support.engines import until
 from tests.support.grpcs import Embed, answer, echo, refuse, serving
+from tests.support.until import until
 
 BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 

@@ -11,7 +11,7 @@ import pytest
 from bothends import TLS, Client, ConnectionFailedError, InsecureKeyWarning, Retry, SettingsError
 from bothends.client.channel import Endpoint
 from bothends.v1 import embedding_pb2
-from tests.client.certificates import Certificates
+from tests.client.certificates import Certificates, secured
 from tests.support.awaited import Awaited
 from tests.support.grpcs import Plain, answer, serving
 
@@ -37,13 +37,7 @@ def headers() -> list[str]:
 
 @pytest.fixture
 def secure(certificates: Certificates, headers: list[str]) -> Iterator[Plain]:
-    """A server that proves its name, and asks for a certificate."""
-
-    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
-        headers.extend(str(value) for key, value in context.invocation_metadata() if key == "authorization")
-        return answer(request)
-
-    with serving(embed, credentials=certificates.server("127.0.0.1", asks_for_ours=True)) as server:
+    with secured(certificates, headers) as server:
         yield server
 
 

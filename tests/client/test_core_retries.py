@@ -29,8 +29,8 @@ from bothends.v1 import embedding_pb2
 from bothends.wire.status import to_status
 from tests.client.asking import Asking
 from tests.support.awaited import Awaited
-from tests.support.engines import until
 from tests.support.grpcs import refuse, serving
+from tests.support.until import until
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from tests.support.awaited import Awaited
 from tests.support.doors import serving as serving_bothends
-from tests.support.engines import until
+from tests.support.until import until
 
 Either = type[Client] | type[Awaited]
 

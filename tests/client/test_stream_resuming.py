@@ -28,8 +28,8 @@ from bothends.v1 import embedding_pb2
 from bothends.wire.messages import encode_items
 from bothends.wire.status import to_status
 from tests.support.awaited import Awaited
-from tests.support.engines import TIMEOUT_S
 from tests.support.grpcs import EmbedStream, answer_item, refuse, serving
+from tests.support.until import TIMEOUT_S
 
 Either = type[Client] | type[Awaited]
 

@@ -18,7 +18,7 @@ from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
 from bothends.settings import EmbedderSettings
-from tests.support.engines import TIMEOUT_S, until
+from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 400
 NATIVE = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from bothends.engines.contract import TokenIds
 from bothends.errors import BothendsError, EngineError, NotServingError
 from bothends.model.bundle import Bundle
-from tests.support.engines import TIMEOUT_S, Clock, until
+from tests.support.engines import Clock
 from tests.support.supervised import WORDS, Supervised
+from tests.support.until import TIMEOUT_S, until
 
 
 @pytest.mark.parametrize("off", [0.5, float("nan")])

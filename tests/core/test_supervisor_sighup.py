@@ -11,8 +11,8 @@ import pytest
 
 from bothends import Client
 from bothends.model.bundle import Bundle
-from tests.support.engines import until
 from tests.support.serving import BOTHENDS, Running, finish, start
+from tests.support.until import until
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 from bothends.core.loaded import LoadedModel
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
-from tests.support.engines import TIMEOUT_S, Clock, until
+from tests.support.engines import Clock
 from tests.support.supervised import WORDS, Supervised
+from tests.support.until import TIMEOUT_S, until
 
 
 def test_a_newer_version_takes_over_between_batches(

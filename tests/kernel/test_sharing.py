@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tests.support.engines import until
+from tests.support.until import until
 
 from .encoders import flat, kernel, pair, ragged, sentences_of
 

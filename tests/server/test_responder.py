@@ -18,7 +18,7 @@ from bothends.server.http.call import BodyLimits
 from bothends.server.responder import Query, Responder
 from bothends.settings import Settings
 from tests.support.calls import HandHeldCall, context_of
-from tests.support.engines import until
+from tests.support.until import until
 
 SHORT, LONG = ["a man"], ["a man plays the guitar " * 300]
 

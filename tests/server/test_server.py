@@ -29,7 +29,7 @@ from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
 from tests.support.doors import serving
-from tests.support.engines import until
+from tests.support.until import until
 
 TIMEOUT_S = 30
 

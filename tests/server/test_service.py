@@ -12,7 +12,7 @@ from bothends.observe.metrics import Metrics
 from bothends.server.keys import Keys, new
 from bothends.server.service import Service
 from bothends.settings import Settings
-from tests.support.engines import until
+from tests.support.until import until
 
 
 def settings_of(folder: Path, **changes: object) -> Settings:

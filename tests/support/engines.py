@@ -17,8 +17,7 @@ from bothends.engines.select import LoadedEngine, engines
 from bothends.model.bundle import Bundle
 from bothends.settings import EngineSettings
 
-from .until import TIMEOUT_S as TIMEOUT_S
-from .until import until as until
+from .until import TIMEOUT_S
 
 SERVES: type[NativeEngine] | type[OnnxRuntimeEngine] = NativeEngine if is_built() else OnnxRuntimeEngine
 """The engine that serves the packaged model here by default."""

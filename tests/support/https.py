@@ -9,9 +9,6 @@ from bothends.server.server import Server
 
 from .doors import TIMEOUT_S
 
-BUSY = ["word " * 250] * 300
-"""Sentences of seconds of work for the model."""
-
 
 def of(sentences: list[str], **fields: object) -> bytes:
     return json.dumps({"model": "english", "input": sentences, **fields}).encode()

@@ -20,7 +20,7 @@ from bothends.model.versions import fingerprint, newest
 from bothends.observe.metrics import Metrics
 from bothends.settings import EmbedderSettings
 
-from .engines import TIMEOUT_S
+from .until import TIMEOUT_S
 
 WORDS = ["there will be dragons"]
 

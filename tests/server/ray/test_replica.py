@@ -18,7 +18,7 @@ from bothends.model.bundle import Bundle
 from bothends.v1 import embedding_pb2
 from tests.server.ray.test_call import Context
 from tests.server.ray.test_targets import Store
-from tests.support.engines import TIMEOUT_S, until
+from tests.support.until import TIMEOUT_S, until
 
 pytestmark = pytest.mark.slow  # Ray Serve takes seconds to import
 

@@ -20,7 +20,8 @@ from bothends.model.tokenizer import Tokenizer
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.messages import SERVICE
-from tests.support.engines import TIMEOUT_S, placed, until
+from tests.support.engines import placed
+from tests.support.until import TIMEOUT_S, until
 
 SENTENCES = [f"{number} dragons will be there" + " and there" * (number % 17) for number in range(60)]
 

@@ -9,8 +9,8 @@ import pytest
 from bothends import RequestError
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
-from tests.support.engines import until
 from tests.support.streams import Stream, request
+from tests.support.until import until
 
 from .asking import embed, embeddings
 

@@ -13,8 +13,8 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.wire.status import from_status
 from tests.support.doors import AT_ONCE_S, connected, put, serving
-from tests.support.engines import until
 from tests.support.streams import Stream, request
+from tests.support.until import until
 
 
 def value(server: Server, name: str, **labels: str) -> float:

@@ -11,8 +11,9 @@ from bothends import Client, DrainingError, OverloadedError, Retry
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, code_of, connected, embed, serving
-from tests.support.engines import Clock, until
+from tests.support.engines import Clock
 from tests.support.streams import Stream, request
+from tests.support.until import until
 
 LONG_S = 60.0
 """Longer than a test takes: only the clock of slow callers reaches it."""
