@@ -173,10 +173,11 @@ def _options(limits: Limits) -> Iterator[tuple[str, int]]:
     yield "grpc.max_concurrent_streams", limits.max_streams
     # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.
     yield "grpc.http.overload_protection", 0
-    # gRPC's own line, of calls that weren't looked at yet, holds as many as may be in progress; what is over it is
-    # dropped there, for a fraction of what refusing it here would cost (docs/decisions/0009).
-    yield "grpc.server.max_pending_requests", limits.max_calls
-    yield "grpc.server.max_pending_requests_hard_limit", limits.max_calls + 1
+    # gRPC's own line, of calls that weren't looked at yet, holds as many as one connection may begin at once. What is
+    # over it is dropped there, for a fraction of what refusing it here would cost; in a longer line they would get old.
+    pending = min(limits.max_streams, limits.max_calls)
+    yield "grpc.server.max_pending_requests", pending
+    yield "grpc.server.max_pending_requests_hard_limit", pending + 1
     # A smaller soft limit would refuse some calls by chance between it and the hard one.
     yield "grpc.max_metadata_size", limits.max_header_bytes
     yield "grpc.absolute_max_metadata_size", limits.max_header_bytes

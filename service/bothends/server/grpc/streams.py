@@ -171,7 +171,10 @@ class _Stream:
                 self._reason = None
                 return outcome
             self.silent_since = monotonic()
-            await self._context.write(outcome)
+            try:
+                await self._context.write(outcome)
+            except grpc.aio.InternalError:
+                raise asyncio.CancelledError from None  # its caller has left in this very moment
             self._streams.bytes -= self._window.popleft().bytes
             self.silent_since = monotonic()
             self._changed.set()
