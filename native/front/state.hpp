@@ -1,0 +1,63 @@
+// What all connections share: bounds, the line, and counts. Whoever touches it holds the front's lock.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "call.hpp"
+#include "limits.hpp"
+#include "line.hpp"
+
+namespace front {
+
+/// Seconds of the clock that Python's time.monotonic reads.
+inline double now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// A call that the front ended by itself, for Python to count.
+struct Ended {
+    std::size_t method;
+    int code;
+    std::string refusal;
+    double seconds;
+};
+
+struct State {
+    Limits limits;
+    Statuses statuses;
+    std::vector<Method> methods;
+    std::vector<std::string> headers;       // that Python wants to see
+    std::set<std::string> health_services;  // that grpc.health.v1 knows
+
+    Line line;
+    std::unordered_map<std::uint64_t, Message*> taken;
+    std::vector<std::uint64_t> gone;  // messages that were taken, and whose callers have left since
+    std::vector<Ended> ended;
+    std::list<Call*> reading;         // unary calls whose requests are on their way, the oldest first
+    std::multimap<double, Call*> deadlines;
+    std::set<Call*> watchers;         // of health
+    std::size_t places = 0;           // unary calls that hold one
+    std::size_t calls = 0;            // open ones of every kind
+    std::size_t held_bytes = 0, unread_bytes = 0;
+    std::uint64_t last_id = 0;
+    double queue_s = 0;               // that a sentence waits in Python now
+    double began = now();             // time at which a caller last began a call
+    bool is_serving = false, is_draining = false;
+    std::uint64_t connections_begun = 0, calls_begun = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
+
+    const Status& status(std::string_view kind) const { return statuses.find(kind)->second; }
+
+    /// Returns why a call whose headers have come may not go on, one of `statuses`; empty where it may.
+    std::string_view refusal(const Call& call) const;
+};
+
+}  // namespace front
