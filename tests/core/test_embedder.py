@@ -1,22 +1,31 @@
 """The whole path without a wire: what in-process callers rely on, and fronts build on."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends.core.embedder import Embedder
+from bothends.core.embedder import Embedder, Query
 from bothends.core.inputs import InputReader
 from bothends.core.loaded import LoadedModel
+from bothends.embeddings import Embeddings
 from bothends.engines import native
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.errors import DeadlineError, DrainingError, OverloadedError, RequestError, SentenceError
+from bothends.errors import (
+    BothendsError,
+    DeadlineError,
+    DrainingError,
+    OverloadedError,
+    RequestError,
+    SentenceError,
+)
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
+from bothends.options import Options
 from bothends.settings import EmbedderSettings
 from tests.support.until import TIMEOUT_S, until
 
@@ -209,3 +218,35 @@ def test_a_closed_embedder_leaves_no_thread_in_a_model_run(english: Bundle, metr
     loaded.close(timeout_s=0)
     left = {thread.name for thread in set(threading.enumerate()) - others}
     assert not {name for name in left if name.startswith("bothends-worker")}
+
+
+def outcome(act: Callable[[], Embeddings]) -> Embeddings | BothendsError:
+    try:
+        return act()
+    except BothendsError as error:
+        return error
+
+
+def test_many_begin_at_once_as_each_alone(embedder: Embedder) -> None:
+    """Queries that begin together get their own rows, or their own error, and cost each other nothing."""
+    queries = [
+        Query(["there will be dragons"]),
+        Query(["one", "  "]),
+        Query([]),
+        Query(["a man plays the guitar", "x" * 3], Options(normalize=True)),
+        Query([[5, 6, 7]]),
+        Query(["word " * 400], Options("end")),
+        Query(["word " * 400], Options("error")),
+        Query(["late"], deadline=0.0),
+    ]
+    found = embedder.begin_all(queries)
+    for query, of in zip(queries[:-1], found, strict=False):
+        expected = outcome(lambda query=query: embedder.embed(query.sentences, query.options))
+        if isinstance(of, BothendsError) or isinstance(expected, BothendsError):
+            assert (type(of), str(of)) == (type(expected), str(expected))
+            continue
+        alone = embedder.finish(of[0], of[1].result(TIMEOUT_S))
+        assert np.array_equal(alone.rows, expected.rows)
+        assert (alone.token_counts, alone.truncated) == (expected.token_counts, expected.truncated)
+    assert isinstance(found[-1], DeadlineError)
+    assert [isinstance(of, BothendsError) for of in found] == [False, True, True, False, False, False, True, True]

@@ -21,9 +21,9 @@ from ..batching.scheduler import Budgets
 from ..embeddings import Embeddings
 from ..engines.contract import Engine, Fault
 from ..engines.cuda import memory_used
-from ..errors import DeadlineError, NotServingError
+from ..errors import BothendsError, DeadlineError, NotServingError
 from ..model.bundle import Bundle
-from ..model.tokenizer import Pieces
+from ..model.tokenizer import Pieces, Tokens
 from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
@@ -46,6 +46,22 @@ class AcceptedRequest:
     token_counts: list[int]
     truncated: list[bool]
     options: Options
+
+
+@dataclass(slots=True)
+class Query:
+    """Sentences to embed, as every front parses them."""
+
+    sentences: Sentences
+    options: Options = DEFAULT_OPTIONS
+    deadline: float | None = None
+    """Time of `time.monotonic` after which nobody waits for the answer; None for never."""
+    span: Span = NO_SPAN
+    """Span that is linked to each batch that serves it."""
+
+
+Begun: TypeAlias = tuple[AcceptedRequest, Rows]
+"""What is known of a query that was accepted, and its rows to come."""
 
 
 class _Served(NamedTuple):
@@ -154,8 +170,34 @@ class Embedder:
                 sentences, options, check_deadline=partial(_check_deadline, deadline), on_error=on_error
             )
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
-        counts = [len(sentence.ids) for sentence in tokens]
-        return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
+        return _accepted(model, tokens, options), rows
+
+    def begin_all(self, queries: Sequence[Query]) -> list[Begun | BothendsError]:
+        """Begin each as `begin` does, all at once: what surrounds a sentence is paid once a batch.
+
+        One that can't be begun has its error in the place of its rows, and costs the others nothing.
+        """
+        try:
+            model, reader = self._trusted()
+        except NotServingError as error:
+            return [error] * len(queries)
+        with self._metrics.phase("tokenise"):
+            found = reader.read_all([(query.sentences, query.options) for query in queries])
+        begun: list[Begun | BothendsError] = []
+        requests = []
+        for query, tokens in zip(queries, found, strict=True):
+            if isinstance(tokens, BothendsError):
+                begun.append(tokens)
+                continue
+            request = self._batcher.request(len(tokens), engine=model, deadline=query.deadline, span=query.span)
+            requests.append((request, [sentence.ids for sentence in tokens]))
+            begun.append((_accepted(model, tokens, query.options), request))
+        refused = {
+            id(request): error
+            for (request, _), error in zip(requests, self._batcher.submit_all(requests), strict=True)
+            if error is not None
+        }
+        return [of if isinstance(of, BothendsError) else refused.get(id(of[1]), of) for of in begun]
 
     def tokenise(
         self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
@@ -195,6 +237,11 @@ class Embedder:
         if served.model.is_withdrawn:
             raise NotServingError("the model failed its self-test and is being loaded anew")
         return served
+
+
+def _accepted(model: LoadedModel, tokens: Sequence[Tokens], options: Options) -> AcceptedRequest:
+    counts = [len(sentence.ids) for sentence in tokens]
+    return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options)
 
 
 def _check_deadline(deadline: float | None) -> None:
