@@ -30,7 +30,7 @@ from bothends.settings import EmbedderSettings
 from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 400
-NATIVE = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+NATIVE = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 
 
 @pytest.fixture

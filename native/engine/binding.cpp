@@ -122,7 +122,7 @@ std::vector<std::string> level_names() {
     return names;
 }
 
-NB_MODULE(_kernel, module) {
+NB_MODULE(_engine, module) {
     nb::set_leak_warnings(false);  // a process may end while an encoder serves
     nb::exception<Interrupted>(module, "Interrupted");
     module.def("levels", &level_names);

@@ -1,6 +1,6 @@
-"""The native kernel beside onnxruntime's best schedules: one thread, the packaged bundle, the same sentences.
+"""The native engine beside onnxruntime's best schedules: one thread, the packaged bundle, the same sentences.
 
-python benchmarks/kernel.py [--sentences FILE] [--sample 1000] [--rounds 7] [--level avx2]
+python benchmarks/native_engine.py [--sentences FILE] [--sample 1000] [--rounds 7] [--level avx2]
 
 Everything is measured in turn, round by round, in CPU time of the one thread that computes, so that what else the
 machine does counts little. Ratios are of the best round of each; look at them before you look at the rates.
@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-import bothends_kernel
 import click
 import numpy as np
+from bothends_native.engine import peak
 from numpy.typing import NDArray
 
 from bothends.engines.contract import TokenIds
@@ -61,9 +61,9 @@ def _sorted(session: OnnxRuntimeEngine, sentences: list[TokenIds], size: int) ->
     return rows
 
 
-def _in_requests(kernel: NativeEngine, sentences: list[TokenIds], size: int) -> Rows:
+def _in_requests(engine: NativeEngine, sentences: list[TokenIds], size: int) -> Rows:
     """Return the native engine's rows of all, `size` sentences a call."""
-    return np.concatenate([kernel.run(sentences[start : start + size]) for start in range(0, len(sentences), size)])
+    return np.concatenate([engine.run(sentences[start : start + size]) for start in range(0, len(sentences), size)])
 
 
 def _candidates(bundle: Bundle, sentences: list[TokenIds], level: str) -> list[Measured]:
@@ -74,9 +74,9 @@ def _candidates(bundle: Bundle, sentences: list[TokenIds], level: str) -> list[M
     ]
     made.append(Measured("onnxruntime, one by one", partial(_sorted, session, sentences, 1)))
     for precision in PRECISIONS:
-        kernel = NativeEngine(bundle, precision=precision, level=level)
+        engine = NativeEngine(bundle, precision=precision, level=level)
         for name, size in (("all at once", len(sentences)), (f"requests of {REQUEST}", REQUEST), ("one by one", 1)):
-            run = partial(_in_requests, kernel, sentences, size)
+            run = partial(_in_requests, engine, sentences, size)
             made.append(Measured(f"{precision}, {name}", run, precision, size == len(sentences)))
     return made
 
@@ -95,7 +95,7 @@ def _report(measured: list[Measured], bundle: Bundle, sentences: list[TokenIds],
         achieved, share = "", ""
         if one.precision is not None and one.all_at_once:
             per_s = operations / min(one.seconds)
-            share = f"{per_s / bothends_kernel.peak(level=level, precision=one.precision):.0%}"
+            share = f"{per_s / peak(level=level, precision=one.precision):.0%}"
             achieved = f"{per_s / 1e9:.0f}"
         norms = np.linalg.norm(one.rows, axis=1) * np.linalg.norm(reference, axis=1)
         cosines = (one.rows * reference).sum(axis=1) / norms
@@ -110,7 +110,7 @@ def _report(measured: list[Measured], bundle: Bundle, sentences: list[TokenIds],
 @click.option("--sentences", type=click.Path(path_type=Path, exists=True), help="A text file, a sentence a line.")
 @click.option("--sample", default=1000, show_default=True, help="Sentences measured.")
 @click.option("--rounds", default=7, show_default=True, help="Times each is measured, in turn.")
-@click.option("--level", default="auto", show_default=True, help="The kernel's instructions.")
+@click.option("--level", default="auto", show_default=True, help="The native engine's instructions.")
 def main(*, sentences: Path | None, sample: int, rounds: int, level: str) -> None:
     """Print one table in Markdown. GF/s count what is computed, inputs being folded, against registers' own speed."""
     bundle = Bundle.open(default_path())

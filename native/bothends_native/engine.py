@@ -3,6 +3,6 @@
 Knows no bundles, no text and no queues: `bothends` reads weights from a bundle and hands them over.
 """
 
-from ._kernel import Encoder, Interrupted, bandwidth, levels, peak
+from ._engine import Encoder, Interrupted, bandwidth, levels, peak
 
 __all__ = ["Encoder", "Interrupted", "bandwidth", "levels", "peak"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.until import until
 
-from .encoders import flat, kernel, pair, ragged, sentences_of
+from .encoders import engine, flat, pair, ragged, sentences_of
 
 
 @pytest.mark.parametrize("layers", [1, 3])
@@ -17,9 +17,9 @@ def test_several_threads_at_once(layers: int, table_rows: int) -> None:
     """Callers on a cold encoder, eight of them, each with helpers, get their own rows, to the bit."""
     made = pair(layers=layers)
     batches = [ragged(25, seed=seed) for seed in range(16)]
-    calm = made.kernel()
+    calm = made.native()
     expected = [calm.run(*flat(batch)) for batch in batches]
-    encoder = made.kernel(slots=4, table_rows=table_rows)
+    encoder = made.native(slots=4, table_rows=table_rows)
     with ThreadPoolExecutor(8) as pool:
         for _ in range(4):
             found = pool.map(lambda batch: encoder.run(*flat(batch), threads=2), batches)
@@ -29,13 +29,13 @@ def test_several_threads_at_once(layers: int, table_rows: int) -> None:
 
 def test_a_run_lets_other_threads_go_on() -> None:
     """The interpreter is free for the whole run: another thread looks at one of some seconds, and ends it."""
-    encoder, long = pair(hidden=64).kernel(), flat([np.zeros(2_000_000, dtype=np.int32)])
+    encoder, long = pair(hidden=64).native(), flat([np.zeros(2_000_000, dtype=np.int32)])
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(lambda: encoder.run(*long))
         until(lambda: encoder.folded_rows > 0 or running.done())
         assert not running.done()
         encoder.stop()
-        with pytest.raises(kernel.Interrupted):
+        with pytest.raises(engine.Interrupted):
             running.result()
 
 
@@ -44,20 +44,20 @@ def test_a_run_lets_other_threads_go_on() -> None:
 def test_stop_ends_what_runs(layers: int, threads: int) -> None:
     """A run that would take hours raises Interrupted; the next one is as good as any."""
     made = pair(hidden=64, layers=layers)
-    encoder, endless = made.kernel(), flat([np.zeros(20_000_000 // layers, dtype=np.int32)])
+    encoder, endless = made.native(), flat([np.zeros(20_000_000 // layers, dtype=np.int32)])
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(lambda: encoder.run(*endless, threads=threads))
         while not running.done():  # a stop before it has begun is none
             encoder.stop()
             time.sleep(0.001)
-        with pytest.raises(kernel.Interrupted, match="stopped while it ran"):
+        with pytest.raises(engine.Interrupted, match="stopped while it ran"):
             running.result()
     sentences = ragged(20)
-    assert encoder.run(*flat(sentences)).tobytes() == made.kernel().run(*flat(sentences)).tobytes()
+    assert encoder.run(*flat(sentences)).tobytes() == made.native().run(*flat(sentences)).tobytes()
 
 
 def test_stop_without_a_run_is_nothing() -> None:
-    encoder = pair().kernel()
+    encoder = pair().native()
     encoder.stop()
     assert encoder.run(*flat(ragged(3))).shape == (3, 64)
 
@@ -65,14 +65,14 @@ def test_stop_without_a_run_is_nothing() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_token_is_folded_once(threads: int) -> None:
     """A token is folded once even where a first step meets it in every slot, and both directions at once."""
-    encoder = pair().kernel()
+    encoder = pair().native()
     encoder.run(*flat([np.full(length, 7, dtype=np.int32) for length in range(1, 20)]), threads=threads)
     assert encoder.folded_rows == 1
 
 
 def test_bytes_grow_with_rows() -> None:
     """Memory in `bytes` is what is really used; a budget that isn't needed isn't counted."""
-    encoder = pair(vocabulary=5000).kernel(table_rows=5000)
+    encoder = pair(vocabulary=5000).native(table_rows=5000)
     at_first = encoder.bytes
     encoder.run(*flat(sentences_of([100], vocabulary=5000)))
     per_row = 2 * 4 * 32 * 4

@@ -1,4 +1,4 @@
-"""Encoders with random weights, in PyTorch and in the kernel, and sentences for both."""
+"""Encoders with random weights, in PyTorch and in the native engine, and sentences for both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from bothends.model.architecture import EncoderConfig
 from bothends_export.encoder import Encoder
 from bothends_export.graph.tensors import to_onnx
 
-kernel = pytest.importorskip("bothends_kernel", reason="bothends-kernel isn't built (make kernel)")
+engine = pytest.importorskip("bothends_native.engine", reason="bothends-native isn't built (make native)")
 
 Sentences = Sequence[NDArray[np.int32]]
 Rows = NDArray[np.float32]
-LEVELS: list[str] = kernel.levels()
+LEVELS: list[str] = engine.levels()
 PRECISIONS = ["float32", "bf16", "int8"]
 
 
@@ -29,9 +29,9 @@ class Pair:
     table: NDArray[Any]
     layers: list[dict[str, NDArray[np.float32]]]
 
-    def kernel(self, **options: Any) -> Any:
-        """The kernel's encoder with these weights."""
-        return kernel.Encoder(self.table, self.layers, **options)
+    def native(self, **options: Any) -> Any:
+        """The engine's encoder with these weights."""
+        return engine.Encoder(self.table, self.layers, **options)
 
     @torch.inference_mode()
     def expected(self, sentences: Sentences) -> Rows:
@@ -72,6 +72,6 @@ def ragged(count: int, *, longest: int = 40, seed: int = 0) -> Sentences:
 
 
 def flat(sentences: Sentences) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return token ids after each other, and offsets, as the kernel wants them."""
+    """Return token ids after each other, and offsets, as the engine wants them."""
     token_ids = np.concatenate(sentences) if sentences else np.empty(0, dtype=np.int32)
     return token_ids, np.cumsum([0, *map(len, sentences)], dtype=np.int64)

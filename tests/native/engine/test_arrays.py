@@ -1,4 +1,4 @@
-"""The kernel computes whatever Python hands over, or raises; nothing else."""
+"""The engine computes whatever Python hands over, or raises; nothing else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from .encoders import Pair, flat, kernel, pair, ragged
+from .encoders import Pair, engine, flat, pair, ragged
 
 MADE = pair(hidden=16, embedding=8, vocabulary=20)
-ENCODER = MADE.kernel()
+ENCODER = MADE.native()
 GOOD_IDS, GOOD_OFFSETS = flat([sentence % 20 for sentence in ragged(4)])
 
 
@@ -90,7 +90,7 @@ def _poisoned(array: Any, number: float = np.nan) -> Any:
 )
 def test_wrong_weights(change: Callable[[Pair], tuple[Any, Any]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        kernel.Encoder(*change(MADE))
+        engine.Encoder(*change(MADE))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_wrong_weights(change: Callable[[Pair], tuple[Any, Any]], message: str) 
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        MADE.kernel(**options)
+        MADE.native(**options)
 
 
 DTYPES = st.one_of(
@@ -162,7 +162,7 @@ def test_anything_for_weights(table: Any, key: str, weights: Any) -> None:
     """A wrong array beside the right table is refused, and a wrong table beside the right arrays."""
     for given_table, layers in ((MADE.table, [MADE.layers[0] | {key: weights}]), (table, MADE.layers)):
         with pytest.raises((ValueError, TypeError)):
-            kernel.Encoder(given_table, layers)
+            engine.Encoder(given_table, layers)
 
 
 def test_read_only_arrays() -> None:
@@ -171,7 +171,7 @@ def test_read_only_arrays() -> None:
     table, ids, offsets = MADE.table.copy(), GOOD_IDS.copy(), GOOD_OFFSETS.copy()
     for array in (*arrays_of.values(), table, ids, offsets):
         array.flags.writeable = False
-    assert (kernel.Encoder(table, [arrays_of]).run(ids, offsets) == ENCODER.run(GOOD_IDS, GOOD_OFFSETS)).all()
+    assert (engine.Encoder(table, [arrays_of]).run(ids, offsets) == ENCODER.run(GOOD_IDS, GOOD_OFFSETS)).all()
 
 
 def test_misaligned_arrays() -> None:
@@ -182,7 +182,7 @@ def test_misaligned_arrays() -> None:
 
 
 def test_rows_outlive_the_encoder() -> None:
-    encoder = MADE.kernel()
+    encoder = MADE.native()
     rows = encoder.run(GOOD_IDS, GOOD_OFFSETS)
     before = rows.copy()
     del encoder

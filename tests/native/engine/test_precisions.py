@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .encoders import LEVELS, PRECISIONS, Pair, Rows, flat, kernel, pair, ragged
+from .encoders import LEVELS, PRECISIONS, Pair, Rows, engine, flat, pair, ragged
 
 AVX = [level for level in LEVELS if level.startswith("avx")]
 LEAST_COSINE = {"float32": 0.9999999, "bf16": 0.99999, "int8": 0.9995}
@@ -22,7 +22,7 @@ def cosines(one: Rows, other: Rows) -> Rows:
 @pytest.mark.parametrize(("layers", "hidden"), [(1, 256), (1, 20), (2, 100), (3, 64)])
 def test_near_torch(level: str, precision: str, layers: int, hidden: int) -> None:
     made, sentences = pair(layers=layers, hidden=hidden), ragged(40)
-    encoder = made.kernel(level=level, precision=precision)
+    encoder = made.native(level=level, precision=precision)
     rows, expected = encoder.run(*flat(sentences)), made.expected(sentences)
     assert encoder.precision == precision
     assert cosines(rows, expected).min() >= LEAST_COSINE[precision]
@@ -47,7 +47,7 @@ def test_avx_levels_agree(made: Pair, precision: str) -> None:
     So is int8 with VNNI, whose sums are integers. AVX-512's own bf16 instruction may round differently.
     """
     sentences = ragged(20)
-    rows = {level: made.kernel(level=level, precision=precision).run(*flat(sentences)) for level in AVX}
+    rows = {level: made.native(level=level, precision=precision).run(*flat(sentences)) for level in AVX}
     assert all(np.isfinite(found).all() for found in rows.values())
     exact = [level for level in AVX if precision == "int8" or level != "avx512"]
     assert len({rows[level].tobytes() for level in exact}) <= 1
@@ -60,7 +60,7 @@ def test_less_precise_is_smaller() -> None:
     sentences = flat(ragged(60))
     sizes = []
     for precision in PRECISIONS:
-        encoder = made.kernel(precision=precision)
+        encoder = made.native(precision=precision)
         encoder.run(*sentences)
         sizes.append(encoder.bytes)
     assert sizes == sorted(sizes, reverse=True)
@@ -72,7 +72,7 @@ def test_a_row_of_zeros_and_of_denormals() -> None:
     made = pair(hidden=16)
     made.layers[0]["R"][:, :8] = 0
     made.layers[0]["R"][:, 8:16] = 3e-45
-    rows = made.kernel(precision="int8").run(*flat(ragged(10)))
+    rows = made.native(precision="int8").run(*flat(ragged(10)))
     assert np.isfinite(rows).all()
 
 
@@ -80,13 +80,13 @@ def test_a_row_of_zeros_and_of_denormals() -> None:
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_peak(level: str, precision: str) -> None:
     """The peak is a number of operations a second that a processor can do."""
-    assert 1e8 < kernel.peak(level=level, precision=precision) < 1e14
+    assert 1e8 < engine.peak(level=level, precision=precision) < 1e14
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_bandwidth(level: str) -> None:
     """The bandwidth is a number of bytes a second that memory can give; of no memory there is none."""
-    assert 1e8 < kernel.bandwidth(100_000, level=level) < 1e13
+    assert 1e8 < engine.bandwidth(100_000, level=level) < 1e13
     for size in (0, -1, 2**30 + 1):
         with pytest.raises(ValueError, match=f"bytes is {size}; expected 1 to 1073741824"):
-            kernel.bandwidth(size, level=level)
+            engine.bandwidth(size, level=level)

@@ -24,7 +24,7 @@ def made(request: pytest.FixtureRequest) -> Pair:
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_alone_and_together(made: Pair, level: str, precision: str) -> None:
-    encoder = made.kernel(level=level, precision=precision)
+    encoder = made.native(level=level, precision=precision)
     together = encoder.run(*flat(SENTENCES))
     alone = np.concatenate([encoder.run(*flat([sentence])) for sentence in SENTENCES])
     assert same(together, alone)
@@ -36,10 +36,10 @@ def test_alone_and_together(made: Pair, level: str, precision: str) -> None:
 )
 def test_slots_threads_budgets_and_orders(made: Pair, level: str, precision: str) -> None:
     """Rows don't depend on slots, threads or order, or on a table of all rows, of few or of none, cold or warm."""
-    expected = made.kernel(level=level, precision=precision).run(*flat(SENTENCES))
+    expected = made.native(level=level, precision=precision).run(*flat(SENTENCES))
     shuffled = np.random.default_rng(1).permutation(len(SENTENCES))
     for slots, threads, table_rows in [(1, 1, None), (2, 2, 7), (5, 3, 0), (7, 1, 100), (13, 8, 1), (64, 2, 300)]:
-        encoder = made.kernel(level=level, precision=precision, slots=slots, table_rows=table_rows)
+        encoder = made.native(level=level, precision=precision, slots=slots, table_rows=table_rows)
         for _ in range(2):  # the second time, rows are there
             assert same(encoder.run(*flat(SENTENCES), threads=threads), expected), (slots, threads, table_rows)
         rows = encoder.run(*flat([SENTENCES[place] for place in shuffled]), threads=threads)
@@ -53,21 +53,21 @@ def test_avx_levels_agree(layers: int, hidden: int) -> None:
     if not {"avx2", "avx512"} <= set(LEVELS):
         pytest.skip("this processor has one AVX level at most")
     made, sentences = pair(hidden=hidden, layers=layers), ragged(30)
-    assert same(*(made.kernel(level=level).run(*flat(sentences)) for level in ("avx2", "avx512")))
+    assert same(*(made.native(level=level).run(*flat(sentences)) for level in ("avx2", "avx512")))
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_portable_is_near(layers: int) -> None:
     """The last bits differ without a fused multiplication and addition, and no more than they."""
     made, sentences = pair(hidden=100, layers=layers), ragged(50)
-    best, portable = (made.kernel(level=level).run(*flat(sentences)) for level in (LEVELS[0], "portable"))
+    best, portable = (made.native(level=level).run(*flat(sentences)) for level in (LEVELS[0], "portable"))
     assert np.abs(best - portable).max() <= 1e-6
 
 
 def test_more_sentences_than_a_window_holds() -> None:
     """Layers above the first run in windows of some thousand tokens; a longer sentence makes one of its own."""
     made = pair(hidden=16, layers=2)
-    encoder = made.kernel()
+    encoder = made.native()
     sentences: Sentences = [*ragged(300), *sentences_of([6000, 1, 4096, 3])]
     together = encoder.run(*flat(sentences), threads=2)
     alone = np.concatenate([encoder.run(*flat([sentence])) for sentence in sentences])
@@ -79,7 +79,7 @@ def test_more_sentences_than_a_window_holds() -> None:
 def test_ragged_batches(lengths: list[int], threads: int, data: st.DataObject) -> None:
     """Rows of batches that hypothesis thinks of are those of their sentences alone."""
     precision = data.draw(st.sampled_from(PRECISIONS))
-    encoder = ENCODERS.setdefault(precision, SMALL.kernel(precision=precision, slots=8, table_rows=50))
+    encoder = ENCODERS.setdefault(precision, SMALL.native(precision=precision, slots=8, table_rows=50))
     sentences = sentences_of(lengths, seed=len(lengths))
     rows = encoder.run(*flat(sentences), threads=threads)
     for sentence, row in zip(sentences, rows, strict=True):
