@@ -2,8 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 
-_Message = tuple[int, int, bytes, float | None, tuple[tuple[str, str | bytes], ...], int, float]
+_Message = tuple[int, int, bytes, float | None, tuple[tuple[str, str], ...], int, float]
 _Status = tuple[int, str, bytes]
+
+class Limits:
+    """Bounds, in bytes, seconds and numbers; native/front/limits.hpp says what each is and its default."""
+
+    max_message_bytes: int
+    max_header_bytes: int
+    max_calls: int
+    max_connections: int
+    max_streams: int
+    handshake_s: float
+    idle_s: float
+    age_s: float
+    age_grace_s: float
+    keepalive_s: float
+    keepalive_timeout_s: float
+    min_ping_s: float
+    ping_strikes: int
+    stall_s: float
+    window_messages: int
+    window_sentences: int
+    window_bytes: int
+    held_bytes: int
+    held_total_bytes: int
+    unread_bytes: int
+    unread_total_bytes: int
 
 class Front:
     """Listening sockets, and the calls that come by them. Safe to use from any thread.
@@ -14,17 +39,19 @@ class Front:
 
     def __init__(
         self,
-        listeners: Sequence[object],
-        methods: Sequence[tuple[str, bool]],
+        listeners: Sequence[int],
+        methods: Sequence[tuple[str, bool, bool]],
         *,
         headers: Sequence[str],
         health: Sequence[str],
         statuses: Mapping[str, _Status],
-        limits: object,
+        limits: Limits,
     ) -> None:
         """Know what will be answered; take nothing yet.
 
-        `methods` are paths, and whether each is a stream. `headers` names those that messages carry. `health` are
+        `listeners` are file descriptors of bound sockets that don't block; they are the front's from now on. `methods`
+        are paths, whether each is a stream, and whether its calls need a place: those that don't are answered in a full
+        or stopping server too. `headers` names those that messages carry. `health` are
         services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status;
         `statuses` has those that calls are refused with, by the reason.
         """
