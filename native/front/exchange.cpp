@@ -52,7 +52,8 @@ void Connection::advance(Call& call) {
     }
     if (!call.has_closed) return;
     const bool is_served = call.kind == Kind::stream || call.kind == Kind::health_watch || !call.messages.empty();
-    if (!call.unread.empty() ? has_room(call) || call.kind != Kind::stream : !is_served) return refuse(call, "malformed");
+    if (!call.unread.empty() && (has_room(call) || call.kind != Kind::stream)) return refuse(call, "malformed");
+    if (call.unread.empty() && !is_served) return refuse(call, "empty");
     flush(call);
 }
 
@@ -97,7 +98,8 @@ void Connection::accept(Call& call, std::string content) {
     state_.held_bytes += message->size;
     call.sentences += message->sentences;
     call.bytes += message->size;
-    state_.line.put(*message);
+    if (state_.methods[call.method].is_probe) state_.line.put_first(*message);
+    else state_.line.put(*message);
     call.messages.push_back(std::move(message));
 }
 
@@ -217,8 +219,8 @@ void Connection::give_place_back(Call& call) {
 
 /// Counts a call's end, unless Python took it as a whole and counts it itself.
 void Connection::count(Call& call, int code) {
-    if ((call.kind == Kind::unary || call.kind == Kind::stream) && !call.is_counted_by_python)
-        state_.ended.push_back({call.method, code, std::string(call.refusal), now() - call.arrived});
+    if (call.kind != Kind::health_check && call.kind != Kind::health_watch && !call.is_counted_by_python)
+        state_.ended.push_back({call.kind == Kind::unknown ? -1 : int(call.method), code, std::string(call.refusal), now() - call.arrived});
 }
 
 void Connection::check_health(Call& call, const std::string& request) {

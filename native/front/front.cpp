@@ -41,7 +41,7 @@ std::optional<Batch> Front::take(std::size_t most, double wait_s, double queue_s
 Batch Front::batch(std::size_t most) {
     Batch batch;
     std::size_t bytes = 0;
-    while (batch.messages.size() < most) {
+    while (batch.messages.size() < most || state_.line.begins_with_probe()) {
         Message* message = state_.line.take();
         if (!message) break;
         Call& call = *message->call;

@@ -20,7 +20,7 @@ enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };
 struct Method {
     std::string path;  // "/package.Service/Method"
     bool is_stream = false;
-    bool takes_place = true;  // else it is answered in a full or a stopping server too
+    bool is_probe = false;  // answered in a full and in a stopping server too, and before all others
 };
 
 /// Bounds of connections and calls. Times are in seconds, and 0 is never.
@@ -41,7 +41,7 @@ struct Limits {
     std::size_t unread_bytes = 64 << 20, unread_total_bytes = 256 << 20;  // answers that callers have not read
 };
 
-/// By name, what Python prepared: full late expired draining slow large headers unknown malformed compressed unread.
+/// By name, what Python prepared: full late expired draining slow empty large headers unknown malformed compressed unread.
 using Statuses = std::map<std::string, Status, std::less<>>;
 
 }  // namespace front

@@ -20,6 +20,12 @@ void Line::put(Message& message) {
     order_.emplace(message.tag, message.id, &message);
 }
 
+void Line::put_first(Message& message) {
+    message.tag = -1;
+    bytes_ += message.content.size();
+    order_.emplace(message.tag, message.id, &message);
+}
+
 void Line::remove(Message& message) {
     order_.erase({message.tag, message.id, &message});
     forget(message);
@@ -36,6 +42,7 @@ Message* Line::take() {
 
 void Line::forget(Message& message) {
     bytes_ -= message.content.size();
+    if (message.tag < 0) return;
     const auto flow = flows_.find(message.call->caller);
     if (--flow->second.waiting == 0) flows_.erase(flow);
 }

@@ -17,6 +17,9 @@ struct Message;
 class Line {
 public:
     void put(Message& message);
+
+    /// Adds a message before all others.
+    void put_first(Message& message);
     void remove(Message& message);
 
     /// Removes and returns the message whose turn it is, or null.
@@ -25,6 +28,7 @@ public:
     /// Notes that `bytes` were taken at `now`, by one call of take's caller.
     void moved(std::size_t bytes, double now);
 
+    bool begins_with_probe() const { return !order_.empty() && std::get<double>(*order_.begin()) < 0; }
     std::size_t size() const { return order_.size(); }
     std::size_t bytes() const { return bytes_; }
 

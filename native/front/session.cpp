@@ -24,7 +24,7 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) { return {rei
 std::string_view State::refusal(const Call& call) const {
     if (call.kind == Kind::unknown) return "unknown";
     if (call.header_bytes > limits.max_header_bytes) return "headers";
-    if (call.kind == Kind::health_check || call.kind == Kind::health_watch || !methods[call.method].takes_place) return {};
+    if (call.kind == Kind::health_check || call.kind == Kind::health_watch || methods[call.method].is_probe) return {};
     if (is_draining) return "draining";
     if (call.deadline <= call.arrived) return "expired";
     if (call.connection->unread_bytes() > limits.unread_bytes || unread_bytes > limits.unread_total_bytes) return "unread";
@@ -82,7 +82,7 @@ Call& Connection::begin(std::int32_t stream) {
     call->connection = this;
     call->stream = stream;
     call->caller = id;
-    call->arrived = call->progressed = state_.began = now();
+    call->arrived = call->progressed = now();
     call->deadline = std::numeric_limits<double>::infinity();
     ++state_.calls;
     ++state_.calls_begun;
@@ -125,6 +125,7 @@ void Connection::received_headers(Call& call) {
     }
     if (call.deadline < std::numeric_limits<double>::infinity()) state_.deadlines.emplace(call.deadline, &call);
     std::string_view refusal = state_.refusal(call);
+    if ((call.kind == Kind::unary || call.kind == Kind::stream) && !state_.methods[call.method].is_probe) state_.began = call.arrived;
     if (refusal == "full" && !state_.reading.empty()) {  // who has kept a place for too long gives way
         Call& oldest = *state_.reading.front();
         if (call.arrived - oldest.arrived > state_.limits.handshake_s) {
@@ -133,7 +134,7 @@ void Connection::received_headers(Call& call) {
         }
     }
     if (!refusal.empty()) return refuse(call, refusal);
-    if (call.kind == Kind::unary && state_.methods[call.method].takes_place) {
+    if (call.kind == Kind::unary && !state_.methods[call.method].is_probe) {
         call.holds_place = true;
         ++state_.places;
         call.reading = state_.reading.insert(state_.reading.end(), &call);

@@ -25,7 +25,7 @@ inline double now() {
 
 /// A call that the front ended by itself, for Python to count.
 struct Ended {
-    std::size_t method;
+    int method;  // -1 where it was none
     int code;
     std::string refusal;
     double seconds;
@@ -50,7 +50,7 @@ struct State {
     std::size_t held_bytes = 0, unread_bytes = 0;
     std::uint64_t last_id = 0;
     double queue_s = 0;               // that a sentence waits in Python now
-    double began = now();             // time at which a caller last began a call
+    double began = now();             // time at which a call that takes a place or is a stream last began
     bool is_serving = false, is_draining = false;
     std::uint64_t connections_begun = 0, calls_begun = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
 
