@@ -1,5 +1,6 @@
 """Small real things that tests share: encoders with random weights, bundles made of them, a running server."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos", "attacks on what is promised (make chaos)")
     group.addoption("--long", action="store_true", help="the long form, for about an hour instead of minutes")
     group.addoption("--report", type=Path, metavar="FILE", help="write what was measured to FILE, a JSON")
+
+
+def pytest_configure() -> None:
+    """Let BOTHENDS_FRONT choose the front of servers in the tests' own process too, which read no environment."""
+    if front := os.environ.get("BOTHENDS_FRONT"):
+        Settings.model_fields["front"].default = front
+        Settings.model_rebuild(force=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

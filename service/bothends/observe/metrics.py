@@ -42,6 +42,7 @@ CODES = (
     "DEADLINE_EXCEEDED",
     "CANCELLED",
     "INTERNAL",
+    "UNIMPLEMENTED",
 )
 
 
@@ -146,7 +147,15 @@ class Metrics:
         self._count_of[method, code].inc()
         self._seconds_of[method].observe(seconds, {"trace_id": trace_id} if trace_id else None)
         if refusal is not None:
-            self._refusals[refusal].inc()
+            self.refused(refusal)
+
+    def refused(self, reason: Refusal) -> None:
+        """Count a refusal apart from its request: of a message in a stream, which is counted as a whole."""
+        self._refusals[reason].inc()
+
+    def before_scrapes(self, act: Callable[[], None]) -> None:
+        """Call `act` before each scrape: it counts what was left for later."""
+        self.registry.acts.append(act)
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]:
         """Time what is done inside `with`."""
@@ -207,7 +216,13 @@ class _Registry(CollectorRegistry):
     The library's own switch for them is the whole process's: it would take them from a host application's metrics too.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.acts: list[Callable[[], None]] = []  # before a scrape
+
     def collect(self) -> Iterable[Metric]:
+        for act in self.acts:
+            act()
         for metric in super().collect():
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric

@@ -16,7 +16,7 @@ from ..errors import StartupError
 
 Metadata = Iterable[tuple[str, str | bytes]]
 NO_SPAN: Span = INVALID_SPAN
-_CONTEXT = frozenset(("traceparent", "tracestate", "baggage"))
+HEADERS = frozenset(("traceparent", "tracestate", "baggage"))
 """Headers that W3C's Trace Context and Baggage travel in."""
 _SERVERS_FAULT = frozenset(("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"))
 
@@ -56,7 +56,7 @@ class Method:
 
 def request(method: Method, metadata: Metadata) -> Span:
     """Start the span of a call that has just come, a child of its caller's if `metadata` names one."""
-    carrier = {key: value for key, value in metadata if key in _CONTEXT}
+    carrier = {key: value for key, value in metadata if key in HEADERS}
     context = propagate.extract(carrier) if carrier else None
     return _tracer.start_span(method.span_name, context, SpanKind.SERVER, method.attributes)
 

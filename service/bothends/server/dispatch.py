@@ -19,18 +19,14 @@ from ..observe.metrics import Metrics
 from ..observe.tracing import Method
 from ..wire.status import to_status
 from .context import CallContext, Settled, where
-from .gate import Gate
+from .gate import MOST_WAIT, Gate
 from .inbound import Inbound
 from .keys import Keys
 from .quota import Account
 from .slow_callers import SlowCallers
 
 _log = logging.getLogger(__name__)
-_MOST_WAIT = 0.25
-"""The share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: to serve
-the late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
 RequestT = TypeVar("RequestT")
-CallT = TypeVar("CallT", bound=Inbound)
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
 """Function from bytes to a request. Raises RequestError where they are none."""
@@ -44,12 +40,13 @@ class Dispatcher:
     def __init__(
         self,
         metrics: Metrics,
-        gate: Gate,
+        gate: Gate | None,
         wait_s: Callable[[], float],
         keys: Keys | None = None,
         *,
         max_wait_s: float = 10.0,
     ) -> None:
+        """Let calls in by `gate`, and by `wait_s`; None where they were let in before they come here."""
         self._metrics = metrics
         self._gate = gate
         self._wait_s = wait_s
@@ -58,14 +55,18 @@ class Dispatcher:
         """Callers that are past the gate, and whose requests are still on their way."""
 
     def handler(
-        self, method: Method, parse: Parse[RequestT], behaviour: Behaviour[RequestT]
+        self, method: Method, parse: Parse[RequestT], behaviour: Behaviour[RequestT], *, in_stream: bool = False
     ) -> Callable[[Inbound], None]:
-        """Make the handler of calls to `method`. `behaviour` settles its call soon or late, or raises."""
+        """Make the handler of calls to `method`. `behaviour` settles its call soon or late, or raises.
+
+        `in_stream` is for messages of a stream: it is counted as a whole, by what carries it.
+        """
         self._metrics.register(method.name)
+        count = self._count_message if in_stream else self._count
         late = RequestError(f"the request didn't come within {self.slow_callers.max_wait_s:g} s", field="request")
 
         def handle(call: Inbound) -> None:
-            if (context := self._enter(method, call)) is not None:
+            if (context := self._enter(method, call, count)) is not None:
                 self.slow_callers.add(context, late)
                 call.read(partial(begin, context))
 
@@ -88,27 +89,28 @@ class Dispatcher:
             for name, (request_type, behaviour) in methods.items()
         }
 
-    def stream(self, method: Method, behaviour: Callable[[CallT, CallContext], None]) -> Callable[[CallT], None]:
-        """Make a handler as `handler` does, of a `behaviour` that reads the call itself, and sends to it often."""
-        self._metrics.register(method.name)
+    def open_handler(self, act: Callable[[bytes], bytes]) -> Callable[[Inbound], None]:
+        """Make the handler of calls that need no key, are counted nowhere, and are answered at once by `act`."""
 
-        def handle(call: CallT) -> None:
-            if (context := self._enter(method, call)) is not None:
-                with context.guarding():
-                    behaviour(call, context)
+        def begin(call: Inbound, content: bytes | None) -> None:
+            try:
+                answer = act(content or b"")
+            except DecodeError:
+                call.fail(to_status(RequestError("the bytes are malformed protobuf", field="request")))
+            else:
+                call.answer(answer)
 
-        return handle
+        return lambda call: call.read(partial(begin, call))
 
     def identify(self, call: Inbound) -> Account | None:
         """Return the account of the call's key; None where callers need no key. Raises UnauthenticatedError."""
         authorization = next((value for name, value in call.metadata if name == "authorization"), None)
         return None if self._keys is None else self._keys.identify(authorization)
 
-    def _enter(self, method: Method, call: Inbound) -> CallContext | None:
+    def _enter(self, method: Method, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
         """Take the call through the gate; returns None where it was refused."""
-        started = time.perf_counter()
         span = tracing.request(method, call.metadata)
-        count = partial(self._count, method, call, started, span)
+        count = partial(counter, method, call, span)
         try:
             account = self._admit(call)
         except BothendsError as error:  # refused before its request is read: an overload is no time for more
@@ -121,20 +123,24 @@ class Dispatcher:
     def _admit(self, call: Inbound) -> Account | None:
         """Return the account of the call's key, once the call is inside. Raises what refuses it."""
         account = self.identify(call)
+        if self._gate is not None:
+            self._let_in(call, self._gate)
+        return account
+
+    def _let_in(self, call: Inbound, gate: Gate) -> None:
         if call.deadline is not None:
             remaining = call.deadline - time.monotonic()
             if remaining <= 0:
                 raise DeadlineError("the deadline had passed before the call was looked at")
-            wait_s = call.lag_s + self._wait_s()
-            if wait_s > _MOST_WAIT * remaining:
+            wait_s = self._wait_s()
+            if wait_s > MOST_WAIT * remaining:
                 raise OverloadedError("calls come faster than this server can take them", retry_after_s=wait_s)
         try:
-            self._gate.enter()
+            gate.enter()
         except OverloadedError:
             if not self.slow_callers.evict_one():
                 raise
-            self._gate.enter()
-        return account
+            gate.enter()
 
     def _leave(self, count: Settled, code: int, refused: Refusal | None) -> None:
         try:
@@ -142,12 +148,16 @@ class Dispatcher:
         except Exception as error:  # a bug of ours, for which no caller is to wait
             _log.error("a call couldn't be counted: %s", where(error))
         finally:
-            self._gate.leave()
+            if self._gate is not None:
+                self._gate.leave()
 
-    def _count(
-        self, method: Method, call: Inbound, started: float, span: Span, code: int, refused: Refusal | None
-    ) -> None:
-        seconds, name = time.perf_counter() - started, code_pb2.Code.Name(code)
+    def _count_message(self, method: Method, call: Inbound, span: Span, code: int, refused: Refusal | None) -> None:
+        if refused is not None:
+            self._metrics.refused(refused)
+        tracing.answered(span, method, code_pb2.Code.Name(code), call.wire_status(code))
+
+    def _count(self, method: Method, call: Inbound, span: Span, code: int, refused: Refusal | None) -> None:
+        seconds, name = time.monotonic() - call.arrived, code_pb2.Code.Name(code)
         trace_id = tracing.trace_id(span)
         self._metrics.answered(method.name, name, seconds, refusal=refused, trace_id=trace_id)
         tracing.answered(span, method, name, call.wire_status(code))

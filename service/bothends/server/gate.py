@@ -5,11 +5,15 @@ Knows no call and no protocol.
 
 import threading
 import time
+from collections.abc import Callable
 
 from ..errors import DrainingError, OverloadedError
 
+MOST_WAIT = 0.25
+"""The share of a call's time that it may be expected to wait. A call that would wait longer is refused unread: to serve
+the late ones first makes all of them late, for as long as the overload lasts (metastable failure)."""
 _QUIET_S = 0.5
-"""Time without a caller after which a closed gate is left; longer than a balancer takes to notice, as the one in
+"""Time without a caller after which a stopping server is left; longer than a balancer takes to notice, as the one in
 deploy/gateway asks every quarter of a second."""
 _LAME_DUCK_S = 2.0
 
@@ -43,18 +47,23 @@ class Gate:
                 self._changed.notify_all()
 
     def close(self, *, timeout_s: float) -> bool:
-        """Refuse new requests, and wait until all have left; returns True if that was so within `timeout_s`.
-
-        Then it stays a while to refuse callers until they are quiet: gRPC's own shutdown resets a call that arrives in
-        its moment with CANCELLED (grpc/grpc#41785), from which a caller learns neither that nothing was done nor to go
-        elsewhere.
-        """
-        end = time.monotonic() + timeout_s
+        """Refuse new requests, and wait until all have left; returns True if that was so within `timeout_s`."""
         with self._changed:
             self._closed = True
             self._last_refusal = time.monotonic()
-            empty = self._changed.wait_for(lambda: not self.inside, timeout_s)
-        end = min(end, time.monotonic() + _LAME_DUCK_S)
-        while (now := time.monotonic()) < min(end, self._last_refusal + _QUIET_S):
-            time.sleep(min(end, self._last_refusal + _QUIET_S) - now)
-        return empty
+            return self._changed.wait_for(lambda: not self.inside, timeout_s)
+
+    def quiet_s(self) -> float:
+        """Return the seconds since a closed gate last refused a request."""
+        return time.monotonic() - self._last_refusal
+
+
+def linger(quiet_s: Callable[[], float], *, timeout_s: float) -> None:
+    """Wait a while, in which callers are refused, until they have been quiet, as `quiet_s` says.
+
+    A server's end resets a call that arrives in its moment, from which a caller learns neither that nothing was done
+    nor to go elsewhere (grpc/grpc#41785).
+    """
+    end = time.monotonic() + min(timeout_s, _LAME_DUCK_S)
+    while (missing_s := min(_QUIET_S - quiet_s(), end - time.monotonic())) > 0:
+        time.sleep(missing_s)

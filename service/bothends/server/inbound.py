@@ -23,8 +23,8 @@ class Inbound(Protocol):
     """Time of `time.monotonic` at which the caller stops waiting; None for never."""
     metadata: Metadata
     """Names, in lower case, and values that came with the call."""
-    lag_s: float
-    """Estimate of how long a request read now waits for those before it, in seconds."""
+    arrived: float
+    """Time of `time.monotonic` at which the call came."""
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes; None where none came, or too many."""

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 
 from starlette.routing import BaseRoute
 
+from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..settings import Settings
 from ..wire.messages import SERVICE
@@ -19,13 +20,19 @@ from .fronts.bothends.stream import EmbedStreams
 from .fronts.kserve import service as kserve
 from .fronts.openai import service as openai
 from .fronts.page.service import Page
-from .grpc.completion import CallQueue
-from .grpc.standard import Health, add_reflection
+from .gate import linger
+from .grpc.calls import Calls, Route
+from .grpc.contract import Front, FrontName, Listener, Method
+from .grpc.reflection import NAMES as REFLECTION
+from .grpc.reflection import reflecting
+from .grpc.refusals import statuses
+from .grpc.select import limits
 from .http.call import BodyLimits
 from .http.server import WebServer, application
 from .keys import Keys
-from .ports import Ports, bracketed
+from .ports import Ports
 from .service import Service
+from .sockets import bracketed
 
 _log = logging.getLogger(__name__)
 LAST_BYTES_S = 2.0
@@ -35,6 +42,9 @@ THREADS_END_S = 0.5
 _SIGNALS_S = 0.5
 """The longest that a signal goes unnoticed."""
 _SERVICES = (SERVICE, kserve.SERVICE)
+_HEADERS = ("authorization", *tracing.HEADERS)
+"""Headers of gRPC's that calls are looked at for."""
+_FRONTS: dict[FrontName, str] = {"native": "the native front", "grpcio": "grpcio"}
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
 
 
@@ -53,19 +63,19 @@ class Server:
             keys = Keys.load(settings)
             ports = Ports(settings)
             undo.callback(ports.close)
-            self._grpc, self.port, self.http_port = ports.grpc, ports.port, ports.http_port
+            self.port, self.http_port, self.front = ports.grpc.port, ports.http_port, ports.front
             self._certificates = ports.certificates
             self.service = Service.load(
                 settings,
                 self.metrics,
                 keys=keys,
-                on_fitness=lambda fit: self._health.set_fit(fit),
-                on_reload=ports.certificates.reload if ports.certificates else lambda: None,
+                on_fitness=lambda fit: self._front.set_serving(fit),
+                on_reload=ports.reload,
             )
             undo.callback(self.service.close, timeout_s=0)
             self.streams = EmbedStreams(self.service.responder, self.metrics)
             undo.callback(self.streams.close)
-            self._add_grpc_services()
+            self._add_grpc_services(ports.grpc)
             pages = application(
                 self.metrics.registry,
                 self.service.is_ready,
@@ -80,7 +90,8 @@ class Server:
         model = self.service.embedder.model
         config, test = model.config, model.self_test
         _log.info("serving", extra={"model": config.name, "version": config.version, "device": model.device,
-                                    "port": self.port, "selftest_difference": test.max_difference})  # fmt: skip
+                                    "front": self.front, "port": self.port,
+                                    "selftest_difference": test.max_difference})  # fmt: skip
 
     @property
     def http_connections(self) -> int:
@@ -103,7 +114,7 @@ class Server:
                 f"  model      {model.config.summary()}",
                 f"  engine     {model.provider} on {model.device}, {embedder.workers} at once",
                 f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
-                f"  gRPC       {host}:{self.port}",
+                f"  gRPC       {host}:{self.port}  by {_FRONTS[self.front]}",
                 f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",
                 *[f"  page       {scheme}://{host}:{self.http_port}/"] * self.settings.offers_http_api,
                 f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
@@ -133,14 +144,15 @@ class Server:
         """
         self.service.begin_stop()
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
-        self._health.drain()
         end = time.monotonic() + self.settings.drain_s
+        self._front.drain()
         self.streams.drain()
         answered = self.service.drain(self.settings.drain_s)
-        outboxes = (self._calls.outbox, self._web.outbox)
-        sent = [outbox.wait(max(THREADS_END_S, end - time.monotonic())) for outbox in outboxes]
-        self._grpc.stop(grace=LAST_BYTES_S).wait()  # health watchers would hold a longer one
-        self._calls.close()
+        sent = [
+            wait(max(THREADS_END_S, end - time.monotonic())) for wait in (self._front.wait_idle, self._web.outbox.wait)
+        ]
+        linger(self._quiet_s, timeout_s=end - time.monotonic())
+        self._front.stop(LAST_BYTES_S)  # health watchers would hold a longer one
         self.streams.close()
         finished = self.service.close(timeout_s=THREADS_END_S)
         self._web.stop()
@@ -148,10 +160,13 @@ class Server:
         _log.info("stopped", extra={"everything_answered": everything})
         return everything
 
+    def _quiet_s(self) -> float:
+        """Return the seconds since a caller was last refused."""
+        return min(self._front.quiet_s(), self.service.gate.quiet_s())
+
     def _let_calls_in(self) -> None:
         """Start what takes gRPC's calls; HTTP's thread runs already."""
-        self._grpc.start()
-        self._calls.start()
+        self._front.start()
         self.service.embedder.pull_from(self._calls)
 
     def _http_routes(self) -> list[BaseRoute]:
@@ -166,14 +181,31 @@ class Server:
         page = Page(service.responder, self.metrics, service.is_ready, metrics_for=settings.metrics, keys=service.keys)
         return [*openai.OpenAI(service.responder, limits).routes(dispatcher), *page.routes(dispatcher, limits)]
 
-    def _add_grpc_services(self) -> None:
-        responder = self.service.responder
-        native = EmbeddingService(responder, max_message_bytes=self.settings.max_message_bytes)
-        inference = kserve.InferenceService(responder, self.service.is_ready)
-        dispatcher = self.service.dispatcher()
+    def _add_grpc_services(self, listener: Listener) -> None:
+        service, dispatcher = self.service, self.service.dispatcher_behind()
+        native = EmbeddingService(service.responder, max_message_bytes=self.settings.max_message_bytes)
+        inference = kserve.InferenceService(service.responder, service.is_ready)
         unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
-        self._calls = CallQueue(self._grpc, unary, self.streams.methods(dispatcher))
-        self._grpc.add_generic_rpc_handlers((inference.probes(),))
-        self._health = Health(self._grpc, _SERVICES)
+        routes = [Route(Method(name), handle, _counted(name)) for name, handle in unary.items()]
+        for name, handle in self.streams.methods(dispatcher).items():
+            routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
+        for name, handle in inference.probes(dispatcher).items():
+            routes.append(Route(Method(name, takes_place=False), handle))
         if self.settings.reflection:
-            add_reflection(self._grpc, _SERVICES)
+            reflect = dispatcher.open_handler(reflecting(_SERVICES))
+            routes += [Route(Method(f"/{name}/ServerReflectionInfo", is_stream=True), reflect) for name in REFLECTION]
+        self._front: Front = listener.serve(
+            [route.method for route in routes],
+            headers=_HEADERS,
+            health=("", *_SERVICES),
+            statuses=statuses(limits(self.settings)),
+        )
+        self._calls = Calls(
+            self._front, routes, self.metrics, wait_s=lambda: service.embedder.wait_s, renew=listener.renew
+        )
+        self.metrics.before_scrapes(self._calls.count)
+
+
+def _counted(name: str) -> str:
+    """Return the name by which metrics know a gRPC method."""
+    return name.rpartition("/")[2]

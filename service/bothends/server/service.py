@@ -92,6 +92,10 @@ class Service:
         embedder, supervisor = Supervisor.load(settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files)
         return cls(settings, metrics, embedder, supervisor, readiness, keys=keys)
 
+    def dispatcher_behind(self) -> Dispatcher:
+        """Return a new dispatcher for a front of gRPC's, which lets calls in by itself."""
+        return Dispatcher(self.metrics, None, lambda: 0.0, self.keys)
+
     def dispatcher(self) -> Dispatcher:
         """Return a new dispatcher, for one thread's calls at a time; all of them share gate, keys and metrics."""
         return Dispatcher(
@@ -129,7 +133,7 @@ class Service:
         self._readiness.is_stopping = True
 
     def drain(self, timeout_s: float) -> bool:
-        """Refuse new calls, and wait for those that were accepted; returns True if all were answered in time."""
+        """Refuse new calls at the gate, and wait for those inside; returns True if all were answered in time."""
         return self.gate.close(timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float = 30) -> bool:

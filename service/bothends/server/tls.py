@@ -11,13 +11,14 @@ from .reloading import ReloadingFile, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class _Identity:
+class Identity:
     """Content of the files when they last fitted each other."""
 
     certificate: bytes
     key: bytes = field(repr=False)
     client_ca: bytes | None
     context: ssl.SSLContext
+    """HTTP's, with the same certificate and key."""
 
 
 class Certificates:
@@ -29,6 +30,11 @@ class Certificates:
         paths = [path for path in (certificate, key, client_ca) if path]
         self._files = ReloadingFile(paths, self._read, every_s=every_s)
         self.reload = self._files.reload
+
+    @property
+    def newest(self) -> Identity:
+        """Newest content of the files."""
+        return self._files.value
 
     def credentials(self) -> grpc.ServerCredentials:
         """Make gRPC's credentials, which ask at each new connection for what has changed.
@@ -63,13 +69,13 @@ class Certificates:
         context.sni_callback = use_newest  # called for clients that name no server too
         return context
 
-    def _read(self) -> _Identity:
+    def _read(self) -> Identity:
         certificate = _pem(self._certificate, "--tls-cert", b"CERTIFICATE-----")
         key = _pem(self._key, "--tls-key", b"PRIVATE KEY-----")
         client_ca = _pem(self._client_ca, "--tls-client-ca", b"CERTIFICATE-----") if self._client_ca else None
         if client_ca is not None:
             _check_ca(client_ca, f"--tls-client-ca {self._client_ca}")
-        return _Identity(certificate, key, client_ca, self._context(key))
+        return Identity(certificate, key, client_ca, self._context(key))
 
     def _context(self, key: bytes) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -88,7 +94,7 @@ class Certificates:
         return context
 
 
-def _configuration(identity: _Identity) -> grpc.ServerCertificateConfiguration:
+def _configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
     return grpc.ssl_server_certificate_configuration([(identity.key, identity.certificate)], identity.client_ca)
 
 

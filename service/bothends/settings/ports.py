@@ -22,7 +22,10 @@ class ListenerSettings(Section):
         16384, ge=1024, le=1 << 20, description="Most bytes of a request's headers (gRPC metadata)."
     )
     max_concurrent_requests: int = Field(
-        512, ge=1, le=100_000, description="Most requests in progress; beyond it they are refused."
+        512,
+        ge=1,
+        le=100_000,
+        description="Most requests in progress by gRPC, and as many by HTTP; beyond it they are refused.",
     )
     handshake_s: float = Field(
         10.0,
@@ -39,6 +42,10 @@ class GrpcSettings(ListenerSettings):
     """Port of gRPC, and bounds of its connections."""
 
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    front: Literal["auto", "native", "grpcio"] = Field(
+        "auto",
+        description="What speaks gRPC: native (bothends-native) or grpcio. Auto is native where it is installed.",
+    )
     reflection: bool = Field(
         True, description="Answer gRPC reflection, by which grpcurl and its like find the methods."
     )

@@ -74,8 +74,7 @@ class HttpCall:
         self._refusal: tuple[int, str] | None = None
         self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
         self.metadata: Metadata = self._request.headers.items()
-        self.lag_s = 0.0
-        """No wait: a request that was read is begun at once."""
+        self.arrived = time.monotonic()
 
     async def serve(self, handle: Handle, receive: Receive, send: Send) -> None:
         """Handle the call from the request's headers to the last byte of its response."""

@@ -94,8 +94,7 @@ class RayCall:
         self._on_cancelled: Callable[[], None] | None = None
         self.deadline = None if remaining_s is None else time.monotonic() + remaining_s
         self.metadata: Metadata = context.invocation_metadata()
-        self.lag_s = 0.0
-        """No wait: a request is begun at once."""
+        self.arrived = time.monotonic()
 
     async def serve(self, handle: Callable[[Inbound], None]) -> RawResponse:
         """Wait for the response. Ray cancels this where the caller has left, or its deadline has passed."""

@@ -33,19 +33,17 @@ class Listener(Protocol):
 
 
 class Message:
-    """One request on its way, of `size` bytes."""
+    """One request on its way."""
 
     def __init__(
         self,
         request: embedding_pb2.EmbedStreamRequest,
-        size: int,
         *,
         embedder: Embedder,
         metrics: Metrics,
         context: CallContext,
         listener: Listener,
     ) -> None:
-        self.size = size
         self.sentences: Sequence[str] = request.sentences
         self.content: bytes | None = None
         """The response's bytes, once it is complete."""

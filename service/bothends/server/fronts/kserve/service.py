@@ -1,17 +1,13 @@
 """The Open Inference Protocol (KServe, version 2), with what of Triton's additions its clients need to begin.
 
-Messages in and out; raises domain errors, and dispatch.py makes statuses of them. Probes are answered by
-gRPC's own threads, without a key and past the gate, as health is: neither a full queue nor a long batch may make a
-server look dead.
+Messages in and out; raises domain errors, and dispatch.py makes statuses of them. Probes are answered without a key,
+before all else, as health is: neither a full queue nor a long batch may make a server look dead.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
-
-import grpc
-from google.protobuf.message import DecodeError
 
 from ....embeddings import Embeddings
 from ....errors import UnknownModelError
@@ -50,24 +46,19 @@ class InferenceService:
             },
         )
 
-    def probes(self) -> grpc.GenericRpcHandler:
-        """Make the handlers of the methods that need no key."""
+    def probes(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
+        """Make the handlers of the methods that need no key, by their full names."""
         live = inference_pb2.ServerLiveResponse(live=True).SerializeToString()
-        probes: dict[str, Callable[[bytes, grpc.ServicerContext], bytes]] = {
-            "ServerLive": lambda *_: live,
-            "ServerReady": lambda *_: inference_pb2.ServerReadyResponse(ready=self._is_ready()).SerializeToString(),
+        probes: dict[str, Callable[[bytes], bytes]] = {
+            "ServerLive": lambda _: live,
+            "ServerReady": lambda _: inference_pb2.ServerReadyResponse(ready=self._is_ready()).SerializeToString(),
             "ModelReady": self.model_ready,
         }
-        return grpc.method_handlers_generic_handler(
-            SERVICE, {name: grpc.unary_unary_rpc_method_handler(probe) for name, probe in probes.items()}
-        )
+        return {f"/{SERVICE}/{name}": dispatcher.open_handler(probe) for name, probe in probes.items()}
 
-    def model_ready(self, content: bytes, context: grpc.ServicerContext) -> bytes:
+    def model_ready(self, content: bytes) -> bytes:
         """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""
-        try:
-            asked = inference_pb2.ModelReadyRequest.FromString(content)
-        except DecodeError:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the bytes are no ModelReadyRequest")
+        asked = inference_pb2.ModelReadyRequest.FromString(content)
         ready = self._is_ready() and self._problem(asked.name, asked.version) is None
         return inference_pb2.ModelReadyResponse(ready=ready).SerializeToString()
 

@@ -1,0 +1,167 @@
+"""A front's messages to handlers of calls, by the threads that run the model, and their answers back to the front.
+
+Knows no method and no model.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from google.rpc import code_pb2, status_pb2
+
+from ...observe.metrics import Metrics
+from ..inbound import Inbound
+from .contract import Front, Message, Method, Status
+from .refusals import COUNTED, prepared
+
+_log = logging.getLogger(__name__)
+_LOOK_S = 1.0
+"""The longest that a waiting thread leaves certificates and ended calls alone."""
+Handler: TypeAlias = Callable[[Inbound], None]
+"""Function that is called with each message: returns soon; the message is answered later."""
+
+
+class Route(NamedTuple):
+    """A method, what its messages are handed to, and the name by which its calls are counted, if they are."""
+
+    method: Method
+    handle: Handler
+    counted_as: str | None = None
+
+
+class FrontCall:
+    """An `Inbound`: one message of a front's."""
+
+    __slots__ = ("_calls", "_content", "_id", "_then", "arrived", "deadline", "metadata")
+
+    def __init__(self, calls: "Calls", message: Message) -> None:
+        self._calls = calls
+        self._id, _, self._content, self.deadline, self.metadata, _, self.arrived = message
+        self._then: Callable[[], None] | None = None
+
+    def read(self, then: Callable[[bytes | None], None]) -> None:
+        """Call `then` with the request's bytes, now."""
+        then(self._content)
+
+    def answer(self, content: bytes) -> None:
+        """Send the response's bytes."""
+        self._then = None  # most often it leads back here; a circle would wait for the garbage collector
+        self._calls.answer(self._id, content)
+
+    def fail(self, status: status_pb2.Status) -> None:
+        """Send `status` and no response."""
+        self._then = None
+        self._calls.fail(self._id, prepared(status))
+
+    def wire_status(self, code: int) -> int:
+        """Return `code`: gRPC's own."""
+        return code
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
+        """Call `then`, by a thread that pulls, once the caller has left or its deadline has passed."""
+        self._then = then
+
+    def leave(self) -> None:
+        """Take note that the message is over."""
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+
+
+class Calls:
+    """The calls of a front: a `WorkSource`, whose threads begin them one at a time."""
+
+    def __init__(
+        self,
+        front: Front,
+        routes: Sequence[Route],
+        metrics: Metrics,
+        *,
+        wait_s: Callable[[], float],
+        renew: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wait_s` estimates how long a sentence waits now; `renew` is called often."""
+        self._front = front
+        self._routes = routes
+        self._metrics = metrics
+        self._wait_s = wait_s
+        self._renew = renew
+        self._open: dict[int, FrontCall] = {}  # begun, and not yet answered
+        self._held: list[Message] = []  # taken, and not yet begun
+        self._puller: int | None = None
+        self._answers: list[tuple[int, bytes]] = []  # for the puller to send
+
+    def wait(self) -> bool:
+        """Sleep until a message has come. Returns False once nothing more will come."""
+        while not self._held:
+            if not self._take(1, _LOOK_S):
+                return False
+        return True
+
+    def pull(self, most: int) -> bool:
+        """Begin at most so many messages that have come, and end those that are over.
+
+        Returns False once nothing more will come.
+        """
+        self._puller = threading.get_ident()
+        try:
+            goes_on = self._take(max(0, most - len(self._held)), 0.0)
+            held, self._held = self._held, []
+            for message in held:
+                self._begin(message)
+        finally:
+            self._puller = None
+            if self._answers:
+                answers, self._answers = self._answers, []
+                self._front.answer(*zip(*answers, strict=True))
+        return goes_on
+
+    def answer(self, message_id: int, content: bytes) -> None:
+        """Send a response: with all others of this pull, where the puller has it."""
+        self._open.pop(message_id, None)
+        if threading.get_ident() == self._puller:
+            self._answers.append((message_id, content))
+        else:
+            self._front.answer((message_id,), (content,))
+
+    def fail(self, message_id: int, status: Status) -> None:
+        """Send a status."""
+        self._open.pop(message_id, None)
+        self._front.fail((message_id,), (status,))
+
+    def count(self) -> None:
+        """Count the calls that the front has ended by itself since the last time."""
+        for method, code, reason, seconds in self._front.ended():
+            name = self._routes[method].counted_as if method >= 0 else None
+            if name is not None:
+                refusal = COUNTED[reason] if reason else None
+                self._metrics.answered(name, code_pb2.Code.Name(code), seconds, refusal=refusal)
+
+    def _take(self, most: int, wait_s: float) -> bool:
+        self._renew()
+        taken = self._front.take(most, wait_s, self._wait_s())
+        self.count()
+        if taken is None:
+            return False
+        messages, over = taken
+        self._held += messages
+        for message_id in over:
+            if (call := self._open.pop(message_id, None)) is not None:
+                _guarded(call.leave)
+        if over:
+            gone = frozenset(over)
+            self._held = [message for message in self._held if message[0] not in gone]
+        return True
+
+    def _begin(self, message: Message) -> None:
+        message_id, method, *_ = message  # a native front's have no names
+        call = self._open[message_id] = FrontCall(self, message)
+        _guarded(self._routes[method].handle, call)
+
+
+def _guarded(act: Callable[..., None], *arguments: object) -> None:
+    try:
+        act(*arguments)
+    except Exception:  # one message may fail, all others are still to be begun
+        _log.exception("a gRPC message couldn't be handled")

@@ -1,0 +1,109 @@
+"""What unary calls and streams share on the event loop: messages handed over, outcomes that come back, and refusals."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Set
+from itertools import count
+from time import monotonic
+from typing import Any, NamedTuple, NoReturn, TypeAlias
+
+import grpc
+import grpc.aio
+
+from ..inbound import DETAILS
+from .contract import Ended, Limits, Message, Reason, Status
+from .exchange import Exchange
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Outcome: TypeAlias = bytes | Status
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+_OK, _CANCELLED, _DEADLINE_EXCEEDED = 0, 1, 4
+_FOREVER_S = 1e9
+"""No deadline reaches Python as one in the year 292 billion."""
+
+
+class Pending(NamedTuple):
+    """A message that was handed over, and its outcome to come."""
+
+    message: Message
+    outcome: "asyncio.Future[Outcome]"
+
+
+class Desk:
+    """Calls of one server, for its event loop alone; but for what `exchange` has."""
+
+    def __init__(self, headers: Set[str], statuses: Mapping[Reason, Status], limits: Limits) -> None:
+        self.exchange = Exchange()
+        self.limits = limits
+        self.is_draining = False
+        self.last_begun = monotonic()
+        """Time at which a call, not a probe, last came."""
+        self.open = 0
+        """Number of calls that have come and whose last byte isn't with their caller."""
+        self._headers = headers
+        self._statuses = statuses
+        self._ids = count(1)
+        self._outcomes: dict[int, asyncio.Future[Outcome]] = {}
+
+    def begin(self, context: Context) -> float:
+        """Count a call that has come; returns when."""
+        self.open += 1
+        context.add_done_callback(self._done)  # type: ignore[arg-type]  # its types want names of arguments; also for one whose last bytes its caller doesn't read
+        return monotonic()
+
+    def _done(self, _: Context) -> None:
+        self.open -= 1
+
+    def hand_over(
+        self, method: int, content: bytes, context: Context, arrived: float, *, takes_place: bool = True
+    ) -> Pending:
+        """Let a message be taken."""
+        metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
+        caller = hash(context.peer())
+        message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived)
+        self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()
+        self.exchange.put(message, takes_place=takes_place)
+        return Pending(message, outcome)
+
+    def settle(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
+        """Pass outcomes on to the calls that wait for them."""
+        for message_id, outcome in outcomes:
+            waiting = self._outcomes.pop(message_id, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(outcome)
+
+    def give_up(self, pending: Pending) -> bool:
+        """Wait for an outcome no more, as nobody wants it; returns True if the message hadn't even been taken."""
+        if self._outcomes.pop(pending.message.id, None) is None:
+            return False  # it has its outcome
+        return self.exchange.leave(pending.message)
+
+    def record(self, method: int, began: float, code: int = _OK, refusal: Reason | None = None) -> None:
+        """Count a call that ends without anybody else's doing."""
+        self.exchange.record(Ended(method, code, refusal or "", monotonic() - began))
+
+    def record_left(self, method: int, began: float, context: Context) -> None:
+        """Count a call whose caller has left, or whose deadline has passed."""
+        end = deadline(context)
+        self.record(method, began, _CANCELLED if end is None or end > monotonic() else _DEADLINE_EXCEEDED)
+
+    async def refuse(self, method: int, began: float, context: Context, reason: Reason) -> NoReturn:
+        """End a call with the status for `reason`, and count it."""
+        status = self._statuses[reason]
+        self.record(method, began, status[0], reason)
+        await self.abort(context, status)
+
+    def status(self, reason: Reason) -> Status:
+        """Return the status for `reason`."""
+        return self._statuses[reason]
+
+    async def abort(self, context: Context, status: Status) -> NoReturn:
+        """End a call with `status`: raises what tells gRPC so."""
+        code, message, details = status
+        await context.abort(_CODES[code], message, ((DETAILS, details),) if details else ())
+        raise AssertionError  # abort has raised
+
+
+def deadline(context: Context) -> float | None:
+    """Return the time of `time.monotonic` at which the caller stops waiting; None for never."""
+    remaining = context.time_remaining()
+    return None if remaining is None or remaining > _FOREVER_S else monotonic() + remaining

@@ -1,0 +1,79 @@
+"""Messages from an event loop to the threads that take them, and word of those that are over. Knows no gRPC."""
+
+import threading
+
+from ..gate import MOST_WAIT
+from .contract import Ended, Message
+from .line import Line
+
+
+class Exchange:
+    """What has come and what has ended, until somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._line = Line()
+        self._probes: dict[int, Message] = {}
+        self._over: list[int] = []
+        self._ended: list[Ended] = []
+        self._queue_s = 0.0
+        self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Number of messages that wait."""
+        return len(self._line)
+
+    def is_hopeless(self, remaining_s: float, ahead: int) -> bool:
+        """Return True if a call with so much time left would wait too much of it, behind all here and `ahead` more."""
+        return self._line.lag_s(ahead) + self._queue_s > MOST_WAIT * remaining_s
+
+    def put(self, message: Message, *, takes_place: bool = True) -> None:
+        """Add a message, and wake one who waits for it."""
+        with self._changed:
+            if takes_place:
+                self._line.put(message)
+            else:
+                self._probes[message.id] = message
+            self._changed.notify()
+
+    def leave(self, message: Message) -> bool:
+        """Take note that a message is over; returns True if nobody had taken it."""
+        with self._changed:
+            if self._probes.pop(message.id, None) or self._line.remove(message):
+                return True
+            self._over.append(message.id)
+            self._changed.notify()
+            return False
+
+    def record(self, ended: Ended) -> None:
+        """Take note of a call that ended by itself."""
+        with self._changed:
+            self._ended.append(ended)
+
+    def ended(self) -> list[Ended]:
+        """Return the calls that ended by themselves since the last look."""
+        with self._changed:
+            ended, self._ended = self._ended, []
+        return ended
+
+    def take(self, most: int, wait_s: float, queue_s: float) -> tuple[list[Message], list[int]] | None:
+        """Wait for messages, or for word of those taken before, and return both; None once closed."""
+
+        def has_come() -> bool:
+            return bool(self._is_closed or self._over or self._probes or (most and self._line))
+
+        with self._changed:
+            self._queue_s = queue_s
+            self._changed.wait_for(has_come, wait_s)
+            if self._is_closed:
+                return None
+            probes, self._probes = self._probes, {}
+            over, self._over = self._over, []
+            return [*probes.values(), *self._line.take(most)], over
+
+    def close(self) -> None:
+        """Give nothing more to anybody."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()

@@ -1,0 +1,66 @@
+"""Limits to the statuses with which a front refuses by itself, and how those refusals are counted. Knows no call."""
+
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from ...errors import BothendsError, DeadlineError, DrainingError, OverloadedError, Refusal, RequestError
+from ...wire.status import DOMAIN, to_status
+from .contract import Limits, Reason, Status
+
+_RETRY_S = 0.1
+"""Seconds after which to try again, where a place may be free at any moment."""
+_LATE_RETRY_S = 0.5
+"""The same where more comes than can be answered."""
+COUNTED: dict[Reason, Refusal] = {
+    "full": "full",
+    "late": "full",
+    "unread": "full",
+    "expired": "deadline",
+    "draining": "draining",
+    "slow": "invalid",
+    "empty": "invalid",
+    "large": "invalid",
+    "headers": "invalid",
+    "malformed": "invalid",
+    "compressed": "invalid",
+}
+"""Reason by which each is counted in metrics; calls of unknown methods aren't."""
+
+
+def statuses(limits: Limits) -> dict[Reason, Status]:
+    """Make the status of each reason."""
+    patience_s = f"{limits.handshake_s:g} s"
+    silent = f"the stream's caller sent or read nothing for {patience_s}, and its place was needed"
+    errors: dict[Reason, BothendsError] = {
+        "full": OverloadedError(
+            f"{limits.max_calls} requests are in progress, this server's limit", retry_after_s=_RETRY_S
+        ),
+        "late": OverloadedError("calls come faster than this server can take them", retry_after_s=_LATE_RETRY_S),
+        "unread": OverloadedError(silent, retry_after_s=_RETRY_S),
+        "expired": DeadlineError("the deadline had passed before the call was looked at"),
+        "draining": DrainingError("the server is stopping"),
+        "slow": RequestError(f"the request didn't come within {patience_s}", field="request"),
+        "empty": RequestError("no request came with the call", field="request"),
+    }
+    wire: dict[Reason, tuple[int, str]] = {
+        "large": (code_pb2.RESOURCE_EXHAUSTED, f"the message is larger than max, {limits.max_message_bytes} bytes"),
+        "headers": (code_pb2.RESOURCE_EXHAUSTED, f"the headers have more than {limits.max_header_bytes} bytes"),
+        "unknown": (code_pb2.UNIMPLEMENTED, "this server has no such method"),
+        "malformed": (code_pb2.INTERNAL, "the bytes are no gRPC message"),
+        "compressed": (code_pb2.UNIMPLEMENTED, "messages may be compressed by gzip only"),
+    }
+    return {reason: prepared(to_status(error)) for reason, error in errors.items()} | {
+        reason: prepared(_callers_fault(code, message)) for reason, (code, message) in wire.items()
+    }
+
+
+def prepared(status: status_pb2.Status) -> Status:
+    """Return `status` as fronts send it."""
+    return status.code, status.message, status.SerializeToString()
+
+
+def _callers_fault(code: int, message: str) -> status_pb2.Status:
+    """Make a status that no client of ours tries again, whatever its code."""
+    info = any_pb2.Any()
+    info.Pack(error_details_pb2.ErrorInfo(reason="INVALID_REQUEST", domain=DOMAIN))
+    return status_pb2.Status(code=code, message=message, details=[info])

@@ -1,0 +1,51 @@
+"""Settings to the front that is to serve, and a bound port for it. Knows no method."""
+
+from ...errors import StartupError
+from ...settings import GrpcSettings
+from ..sockets import bound, bracketed
+from ..tls import Certificates
+from .contract import FrontName, Limits, Listener
+
+
+def select(settings: GrpcSettings) -> FrontName:
+    """Return the front that serves. Raises StartupError where the one asked for can't."""
+    if settings.front == "grpcio":
+        return "grpcio"
+    try:
+        import bothends_native.front  # noqa: F401
+    except ImportError as error:
+        if settings.front == "native":
+            raise StartupError(f"--front native: {error}") from error
+        return "grpcio"
+    return "native"
+
+
+def limits(settings: GrpcSettings) -> Limits:
+    """Return the bounds that `settings` say."""
+    return Limits(
+        max_message_bytes=settings.max_message_bytes,
+        max_header_bytes=settings.max_header_bytes,
+        max_calls=settings.max_concurrent_requests,
+        max_connections=settings.max_connections,
+        max_streams=settings.max_connection_requests,
+        handshake_s=settings.handshake_s,
+        idle_s=settings.idle_s,
+        age_s=settings.age_s,
+        age_grace_s=settings.age_grace_s,
+        keepalive_s=settings.keepalive_s,
+        min_ping_s=settings.min_ping_s,
+    )
+
+
+def listen(front: FrontName, settings: GrpcSettings, certificates: Certificates | None) -> Listener:
+    """Bind gRPC's port for `front`. Raises StartupError that says why it can't be had."""
+    listener = bound(settings.host, settings.port, "port")
+    if front == "native":
+        from .native import NativeListener
+
+        return NativeListener(listener, certificates, limits(settings))
+    from .public import PublicListener
+
+    listener.close()  # grpcio binds by itself, but doesn't say why it can't
+    address = f"{bracketed(settings.host)}:{settings.port}"
+    return PublicListener(address, None if certificates is None else certificates.credentials(), limits(settings))

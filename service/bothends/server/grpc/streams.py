@@ -1,0 +1,206 @@
+"""Streams of grpc.aio: each read on within its window, its messages handed over, and answered in their order."""
+
+import asyncio
+from collections import deque
+from functools import partial
+from math import inf
+from time import monotonic
+from typing import cast
+
+import grpc
+import grpc.aio
+
+from .contract import Reason, Status
+from .desk import Context, Desk, Outcome, Pending
+
+_STREAMS_A_CALL = 8
+"""Streams that may be open for each unary call that may: most of them are idle."""
+_MOST_BYTES = 64 << 20
+"""Bound on what all windows hold together: none is read on beyond."""
+_LOOK_S = 0.05
+"""Seconds after which a stream that isn't read on for want of room in all looks again."""
+_OK: Status = (0, "", b"")
+
+
+class Streams:
+    """Open streams. One whose caller neither sends nor reads gives way to others, once it has had its time."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.bytes = 0
+        """Bytes that all windows hold."""
+        self._open: set[_Stream] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def handler(self, method: int) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Make gRPC's handler of a method."""
+
+        async def call(_: object, context: Context) -> None:
+            began = self.desk.last_begun = self.desk.begin(context)
+            if self.desk.is_draining:
+                await self.desk.refuse(method, began, context, "draining")
+            if len(self._open) >= _STREAMS_A_CALL * self.desk.limits.max_calls and not self.evict_one():
+                await self.desk.refuse(method, began, context, "full")
+            stream = _Stream(self, method, context, began)
+            self._open.add(stream)
+            try:
+                await stream.serve()
+            finally:
+                self._open.discard(stream)
+
+        return grpc.stream_stream_rpc_method_handler(call)
+
+    def drain(self) -> None:
+        """Read nothing more, and end each stream once what was read of it is answered."""
+        for stream in self._open:
+            stream.end(self.desk.status("draining"), "draining")
+
+    def is_full(self) -> bool:
+        """Return True if no window may grow."""
+        return self.bytes >= _MOST_BYTES
+
+    async def room(self) -> None:
+        """Wait until windows may grow."""
+        while self.is_full():
+            self.evict_one()
+            await asyncio.sleep(_LOOK_S)
+
+    def evict_one(self) -> bool:
+        """End the stream whose caller has done nothing for longest, if that was too long; returns True if one was."""
+        silent = min(self._open, key=lambda stream: stream.silent_since, default=None)
+        if silent is None or monotonic() - silent.silent_since < self.desk.limits.handshake_s:
+            return False
+        silent.evict()
+        self._open.discard(silent)
+        return True
+
+
+class _Item:
+    """A message in a stream's window, and what it counts for there."""
+
+    __slots__ = ("bytes", "pending", "sentences")
+
+    def __init__(self, pending: Pending) -> None:
+        content = pending.message.content
+        self.pending = pending
+        self.bytes = len(content)
+        """Size of the message, then of its answer."""
+        self.sentences = content.count(b"\n")  # the byte before each of a message's strings; a few more do no harm
+
+
+class _Stream:
+    """One open stream: a task reads, the call's own writes."""
+
+    def __init__(self, streams: Streams, method: int, context: Context, began: float) -> None:
+        self._streams = streams
+        self._desk = streams.desk
+        self._method = method
+        self._context = context
+        self._began = began
+        self._window: deque[_Item] = deque()  # read, and not yet on the wire
+        self._changed = asyncio.Event()
+        self._end: Status | None = None  # once the window is empty
+        self._reason: Reason | None = None  # of an end that nobody else asked for
+        self._is_evicted = False
+        self.silent_since = began
+        """Time since when the caller should have sent or read something; infinite while an answer is waited for."""
+
+    async def serve(self) -> None:
+        """Read and write until the end."""
+        desk = self._desk
+        self._task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._reader = asyncio.get_running_loop().create_task(self._read_on())
+        try:
+            end = await self._write_on()
+        except asyncio.CancelledError:
+            if not self._is_evicted:
+                desk.record_left(self._method, self._began, self._context)
+                raise
+            self._task.uncancel()
+            await desk.refuse(self._method, self._began, self._context, "unread")
+        finally:
+            self._reader.cancel()
+            self._drop_after(0)
+        desk.record(self._method, self._began, end[0], self._reason)
+        if end is not _OK:
+            await desk.abort(self._context, end)
+
+    def end(self, status: Status, reason: Reason | None = None) -> None:
+        """Read nothing more, and end once what was read is answered; a later end changes nothing."""
+        if self._end is None:
+            self._end, self._reason = status, reason
+        self._reader.cancel()
+        self._changed.set()
+
+    def evict(self) -> None:
+        """End now: its place is needed."""
+        self._is_evicted = True
+        self._task.cancel()
+
+    async def _read_on(self) -> None:
+        while True:
+            while self._is_full():
+                self._changed.clear()
+                await self._changed.wait()
+            if self._streams.is_full():
+                await self._streams.room()
+                self.silent_since = min(self.silent_since, monotonic())
+            content = await self._context.read()
+            if not isinstance(content, bytes):
+                self.end(_OK)
+                return
+            self._take(content)
+
+    def _take(self, content: bytes) -> None:
+        item = _Item(self._desk.hand_over(self._method, content, self._context, monotonic()))
+        self._window.append(item)
+        self._streams.bytes += item.bytes
+        item.pending.outcome.add_done_callback(partial(self._answered, item))
+        self._changed.set()
+
+    async def _write_on(self) -> Status:
+        """Write each answer in its turn; returns how the stream ends."""
+        while True:
+            while not self._window:
+                if self._end is not None:
+                    return self._end
+                self._changed.clear()
+                await self._changed.wait()
+            self.silent_since = inf
+            outcome = await self._window[0].pending.outcome
+            if not isinstance(outcome, bytes):
+                self._reason = None
+                return outcome
+            self.silent_since = monotonic()
+            await self._context.write(outcome)
+            self._streams.bytes -= self._window.popleft().bytes
+            self.silent_since = monotonic()
+            self._changed.set()
+
+    def _is_full(self) -> bool:
+        limits, window = self._desk.limits, self._window
+        return (
+            len(window) >= limits.window_messages
+            or sum(item.sentences for item in window) >= limits.window_sentences
+            or sum(item.bytes for item in window) >= limits.window_bytes
+        )
+
+    def _answered(self, item: _Item, outcome: "asyncio.Future[Outcome]") -> None:
+        """Count an answer in its message's place; read on no more after one that failed, nor answer those after it."""
+        if outcome.cancelled() or item not in self._window:
+            return
+        if isinstance(found := outcome.result(), bytes):
+            self._streams.bytes += len(found) - item.bytes
+            item.bytes = len(found)
+        else:
+            self.end(found)
+            self._drop_after(self._window.index(item) + 1)
+
+    def _drop_after(self, kept: int) -> None:
+        """Give up what stands behind the first so many of the window."""
+        while len(self._window) > kept:
+            item = self._window.pop()
+            self._streams.bytes -= item.bytes
+            self._desk.give_up(item.pending)

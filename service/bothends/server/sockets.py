@@ -1,0 +1,29 @@
+"""A host and a port to a bound socket, or to one line that says why it can't be had."""
+
+import socket
+
+from ..errors import StartupError
+from ..settings import flag
+
+
+def bound(host: str, port: int, setting: str) -> socket.socket:
+    """Bind a socket and listen. Raises StartupError that names `setting`'s flag."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # By this protocol asyncio knows the connections that must not hold back an answer's end for 40 ms (Nagle).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, TypeError, UnicodeError) as error:  # the last two for a host that is no name
+        listener.close()
+        reason = error.strerror if isinstance(error, OSError) else "no such host"
+        raise StartupError(
+            f"can't listen on {host}:{port}: {reason}; choose another {flag(setting)} or --host"
+        ) from error
+    return listener
+
+
+def bracketed(host: str) -> str:
+    """Write the host as it stands before a port: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
