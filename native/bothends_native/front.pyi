@@ -1,13 +1,12 @@
 """Calls of gRPC to messages, taken by the batch, and answers back. An ImportError where the front was not built."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 _Message = tuple[int, int, bytes, float | None, tuple[tuple[str, str], ...], int, float]
 _Status = tuple[int, str, bytes]
 
-class Limits(Protocol):
-    """Bounds, in bytes, seconds and numbers; native/front/limits.hpp says what each is, and its default where it is missing."""
+class Limits:
+    """Bounds, in bytes, seconds and numbers; native/front/limits.hpp says what each is and its default."""
 
     max_message_bytes: int
     max_header_bytes: int
@@ -22,9 +21,14 @@ class Limits(Protocol):
     keepalive_timeout_s: float
     min_ping_s: float
     ping_strikes: int
+    stall_s: float
     window_messages: int
     window_sentences: int
     window_bytes: int
+    held_bytes: int
+    held_total_bytes: int
+    unread_bytes: int
+    unread_total_bytes: int
 
 class Front:
     """Listening sockets, and the calls that come by them. Safe to use from any thread.
@@ -46,8 +50,8 @@ class Front:
         """Know what will be answered; take nothing yet.
 
         `listeners` are file descriptors of bound sockets that don't block; they are the front's from now on. `methods`
-        are paths, whether each is a stream, and whether it is a probe: answered in a full and in a stopping server
-        too, and taken before all others. `headers` names those that messages carry. `health` are
+        are paths, whether each is a stream, and whether its calls need a place: those that don't are answered in a full
+        or stopping server too, and taken before all others. `headers` names those that messages carry. `health` are
         services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status;
         `statuses` has those that calls are refused with, by the reason.
         """

@@ -79,42 +79,12 @@ void set_certificates(Front& front, const nb::bytes& certificate, const nb::byte
     front.set_certificates(text(certificate), text(key), client_ca.is_none() ? "" : text(nb::cast<nb::bytes>(client_ca)));
 }
 
-/// Reads bounds off any object that has attributes of their names; what it lacks keeps its default.
-Limits limits_of(nb::handle from) {
-    Limits limits;
-    const auto read = [&](const char* name, auto& to) {
-        if (nb::hasattr(from, name)) to = nb::cast<std::remove_reference_t<decltype(to)>>(from.attr(name));
-    };
-    read("max_message_bytes", limits.max_message_bytes);
-    read("max_header_bytes", limits.max_header_bytes);
-    read("max_calls", limits.max_calls);
-    read("max_connections", limits.max_connections);
-    read("max_streams", limits.max_streams);
-    read("handshake_s", limits.handshake_s);
-    read("idle_s", limits.idle_s);
-    read("age_s", limits.age_s);
-    read("age_grace_s", limits.age_grace_s);
-    read("keepalive_s", limits.keepalive_s);
-    read("keepalive_timeout_s", limits.keepalive_timeout_s);
-    read("min_ping_s", limits.min_ping_s);
-    read("ping_strikes", limits.ping_strikes);
-    read("stall_s", limits.stall_s);
-    read("window_messages", limits.window_messages);
-    read("window_sentences", limits.window_sentences);
-    read("window_bytes", limits.window_bytes);
-    read("held_bytes", limits.held_bytes);
-    read("held_total_bytes", limits.held_total_bytes);
-    read("unread_bytes", limits.unread_bytes);
-    read("unread_total_bytes", limits.unread_total_bytes);
-    return limits;
-}
-
 void construct(Front* self, const std::vector<int>& listeners, const nb::sequence& methods, const std::vector<std::string>& headers,
-               const std::vector<std::string>& health, const nb::dict& statuses, nb::handle limits) {
+               const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits) {
     static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "slow", "empty",
                                             "large", "headers", "unknown", "malformed", "compressed", "unread"};
     State state;
-    state.limits = limits_of(limits);
+    state.limits = limits;
     state.headers = headers;
     state.health_services = {health.begin(), health.end()};
     for (const auto entry : methods) {
@@ -127,8 +97,35 @@ void construct(Front* self, const std::vector<int>& listeners, const nb::sequenc
     new (self) Front(std::move(state), listeners);
 }
 
+void bind_limits(nb::module_& module) {
+    nb::class_<Limits>(module, "Limits")
+        .def(nb::init<>())
+        .def_rw("max_message_bytes", &Limits::max_message_bytes)
+        .def_rw("max_header_bytes", &Limits::max_header_bytes)
+        .def_rw("max_calls", &Limits::max_calls)
+        .def_rw("max_connections", &Limits::max_connections)
+        .def_rw("max_streams", &Limits::max_streams)
+        .def_rw("handshake_s", &Limits::handshake_s)
+        .def_rw("idle_s", &Limits::idle_s)
+        .def_rw("age_s", &Limits::age_s)
+        .def_rw("age_grace_s", &Limits::age_grace_s)
+        .def_rw("keepalive_s", &Limits::keepalive_s)
+        .def_rw("keepalive_timeout_s", &Limits::keepalive_timeout_s)
+        .def_rw("min_ping_s", &Limits::min_ping_s)
+        .def_rw("ping_strikes", &Limits::ping_strikes)
+        .def_rw("stall_s", &Limits::stall_s)
+        .def_rw("window_messages", &Limits::window_messages)
+        .def_rw("window_sentences", &Limits::window_sentences)
+        .def_rw("window_bytes", &Limits::window_bytes)
+        .def_rw("held_bytes", &Limits::held_bytes)
+        .def_rw("held_total_bytes", &Limits::held_total_bytes)
+        .def_rw("unread_bytes", &Limits::unread_bytes)
+        .def_rw("unread_total_bytes", &Limits::unread_total_bytes);
+}
+
 NB_MODULE(_front, module) {
     using Release = nb::call_guard<nb::gil_scoped_release>;
+    bind_limits(module);
     nb::class_<Front>(module, "Front")
         .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a, "limits"_a)
         .def("start", &Front::start, Release())

@@ -98,8 +98,8 @@ void Connection::accept(Call& call, std::string content) {
     state_.held_bytes += message->size;
     call.sentences += message->sentences;
     call.bytes += message->size;
-    if (state_.methods[call.method].is_probe) state_.line.put_first(*message);
-    else state_.line.put(*message);
+    if (state_.methods[call.method].takes_place) state_.line.put(*message);
+    else state_.line.put_first(*message);
     call.messages.push_back(std::move(message));
 }
 

@@ -20,7 +20,7 @@ enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };
 struct Method {
     std::string path;  // "/package.Service/Method"
     bool is_stream = false;
-    bool is_probe = false;  // answered in a full and in a stopping server too, and before all others
+    bool takes_place = true;  // else it is answered in a full and in a stopping server too, and before all others
 };
 
 /// Bounds of connections and calls. Times are in seconds, and 0 is never.

@@ -24,7 +24,7 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) { return {rei
 std::string_view State::refusal(const Call& call) const {
     if (call.kind == Kind::unknown) return "unknown";
     if (call.header_bytes > limits.max_header_bytes) return "headers";
-    if (call.kind == Kind::health_check || call.kind == Kind::health_watch || methods[call.method].is_probe) return {};
+    if (call.kind == Kind::health_check || call.kind == Kind::health_watch || !methods[call.method].takes_place) return {};
     if (is_draining) return "draining";
     if (call.deadline <= call.arrived) return "expired";
     if (call.connection->unread_bytes() > limits.unread_bytes || unread_bytes > limits.unread_total_bytes) return "unread";
@@ -125,7 +125,7 @@ void Connection::received_headers(Call& call) {
     }
     if (call.deadline < std::numeric_limits<double>::infinity()) state_.deadlines.emplace(call.deadline, &call);
     std::string_view refusal = state_.refusal(call);
-    if ((call.kind == Kind::unary || call.kind == Kind::stream) && !state_.methods[call.method].is_probe) state_.began = call.arrived;
+    if ((call.kind == Kind::unary || call.kind == Kind::stream) && state_.methods[call.method].takes_place) state_.began = call.arrived;
     if (refusal == "full" && !state_.reading.empty()) {  // who has kept a place for too long gives way
         Call& oldest = *state_.reading.front();
         if (call.arrived - oldest.arrived > state_.limits.handshake_s) {
@@ -134,7 +134,7 @@ void Connection::received_headers(Call& call) {
         }
     }
     if (!refusal.empty()) return refuse(call, refusal);
-    if (call.kind == Kind::unary && !state_.methods[call.method].is_probe) {
+    if (call.kind == Kind::unary && state_.methods[call.method].takes_place) {
         call.holds_place = true;
         ++state_.places;
         call.reading = state_.reading.insert(state_.reading.end(), &call);
