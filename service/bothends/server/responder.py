@@ -3,16 +3,16 @@
 Knows no wire: each front brings the function that writes its answers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
-from ..core.embedder import AcceptedRequest, Embedder, Rows
+from ..core.embedder import AcceptedRequest, Embedder, Query, Rows
 from ..core.inputs import Sentences
 from ..embeddings import Embeddings
+from ..errors import BothendsError
 from ..observe.metrics import Metrics
-from ..options import DEFAULT_OPTIONS, Options
 from .context import CallContext
 
 _LONG_CHARS = 4096
@@ -21,14 +21,8 @@ _THREADS = 2
 """Threads of the pool."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Request for embeddings, as every front parses it."""
-
-    sentences: Sentences
-    options: Options = DEFAULT_OPTIONS
-    deadline: float | None = None
-    """Deadline of the request's own, a time of `time.monotonic`, if its protocol has such; the call's holds too."""
+Write: TypeAlias = Callable[[Embeddings], bytes]
+"""Function from embeddings to a response's bytes."""
 
 
 class Responder:
@@ -40,12 +34,30 @@ class Responder:
         self._metrics = metrics
         self._pool = pool or ThreadPoolExecutor(_THREADS, "bothends-tokenise")
 
-    def embed(self, query: Query, context: CallContext, write: Callable[[Embeddings], bytes]) -> None:
+    def embed(self, query: Query, context: CallContext, write: Write) -> None:
         """Embed within the call's deadline, and send what `write` makes of it; a caller's leaving frees the queue."""
         self.charge(len(query.sentences), context)
         self.submit(partial(self._begin, query, context, write), query.sentences)
 
-    def embed_here(self, query: Query, context: CallContext, write: Callable[[Embeddings], bytes]) -> None:
+    def embed_all(self, asked: Sequence[tuple[Query, CallContext, Write]]) -> None:
+        """Embed as `embed` does, short queries all at once."""
+        short = []
+        for query, context, write in asked:
+            with context.guarding():
+                if sum(map(len, query.sentences)) > _LONG_CHARS:
+                    self.embed(query, context, write)
+                    continue
+                self.charge(len(query.sentences), context)
+                self._complete(query, context)
+                short.append((query, context, write))
+        begun = self.embedder.begin_all([query for query, _, _ in short])
+        for (_, context, write), of in zip(short, begun, strict=True):
+            if isinstance(of, BothendsError):
+                context.fail(of)
+            else:
+                self._await(*of, context, write)
+
+    def embed_here(self, query: Query, context: CallContext, write: Write) -> None:
         """Embed as `embed` does, but tokenise in this thread, however long it takes: for what was submitted already."""
         self.charge(len(query.sentences), context)
         self._begin(query, context, write)
@@ -74,16 +86,26 @@ class Responder:
         """End the pool's threads once they have done what was submitted."""
         self._pool.shutdown(wait=False)
 
-    def _begin(self, query: Query, context: CallContext, write: Callable[[Embeddings], bytes]) -> None:
+    def _begin(self, query: Query, context: CallContext, write: Write) -> None:
         with context.guarding():
-            deadline = min((end for end in (context.deadline, query.deadline) if end is not None), default=None)
-            accepted, rows = self.embedder.begin(query.sentences, query.options, deadline=deadline, span=context.span)
-            context.cancels(rows)
-            rows.add_done_callback(partial(self._finish, accepted, context, write))
+            self._complete(query, context)
+            self._await(
+                *self.embedder.begin(query.sentences, query.options, deadline=query.deadline, span=query.span),
+                context,
+                write,
+            )
 
-    def _finish(
-        self, accepted: AcceptedRequest, context: CallContext, write: Callable[[Embeddings], bytes], rows: Rows
-    ) -> None:
+    def _complete(self, query: Query, context: CallContext) -> None:
+        """Give a query what its call says: an earlier deadline, and the span."""
+        query.span = context.span
+        if context.deadline is not None:
+            query.deadline = context.deadline if query.deadline is None else min(query.deadline, context.deadline)
+
+    def _await(self, accepted: AcceptedRequest, rows: Rows, context: CallContext, write: Write) -> None:
+        context.cancels(rows)
+        rows.add_done_callback(partial(self._finish, accepted, context, write))
+
+    def _finish(self, accepted: AcceptedRequest, context: CallContext, write: Write, rows: Rows) -> None:
         """Write the answer, on the engine's thread that had the last row."""
         if rows.cancelled():
             return

@@ -186,7 +186,8 @@ class Server:
         native = EmbeddingService(service.responder, max_message_bytes=self.settings.max_message_bytes)
         inference = kserve.InferenceService(service.responder, service.is_ready)
         unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
-        routes = [Route(Method(name), handle, _counted(name)) for name, handle in unary.items()]
+        together = native.batch_methods(dispatcher)
+        routes = [Route(Method(name), handle, _counted(name), together.get(name)) for name, handle in unary.items()]
         for name, handle in self.streams.methods(dispatcher).items():
             routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
         for name, handle in inference.probes(dispatcher).items():
