@@ -22,7 +22,7 @@ from bothends.model.bundle import Bundle
 from bothends.observe.metrics import CODES
 from bothends.server.context import CallContext
 from bothends.server.fronts.page.live import EMBEDDING
-from bothends.server.grpc.call import Call
+from bothends.server.grpc.calls import FrontCall
 from bothends.server.inbound import Outbox
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -141,7 +141,7 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
             with pytest.raises(BothendsError):
                 client.encode([""])
         gc.collect()
-        assert not [thing for thing in gc.garbage if isinstance(thing, Call | CallContext | Request)]
+        assert not [thing for thing in gc.garbage if isinstance(thing, FrontCall | CallContext | Request)]
     finally:
         gc.set_debug(0)
         gc.garbage.clear()

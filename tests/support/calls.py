@@ -1,5 +1,6 @@
 """Calls without a protocol, whose caller is the test."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ class HandHeldCall:
     """An `Inbound`; what became of it stands in `outcomes`."""
 
     content: bytes | None = b""
-    lag_s: float = 0.0
+    arrived: float = field(default_factory=time.monotonic)
     was_read: bool = False
     deadline: float | None = None
     metadata: tuple[tuple[str, str | bytes], ...] = ()

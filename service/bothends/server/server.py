@@ -69,7 +69,7 @@ class Server:
                 settings,
                 self.metrics,
                 keys=keys,
-                on_fitness=lambda fit: self._front.set_serving(fit),
+                on_fitness=lambda fit: self.grpc.set_serving(fit),
                 on_reload=ports.reload,
             )
             undo.callback(self.service.close, timeout_s=0)
@@ -145,14 +145,14 @@ class Server:
         self.service.begin_stop()
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         end = time.monotonic() + self.settings.drain_s
-        self._front.drain()
+        self.grpc.drain()
         self.streams.drain()
         answered = self.service.drain(self.settings.drain_s)
         sent = [
-            wait(max(THREADS_END_S, end - time.monotonic())) for wait in (self._front.wait_idle, self._web.outbox.wait)
+            wait(max(THREADS_END_S, end - time.monotonic())) for wait in (self._web.outbox.wait, self.grpc.wait_idle)
         ]
         linger(self._quiet_s, timeout_s=end - time.monotonic())
-        self._front.stop(LAST_BYTES_S)  # health watchers would hold a longer one
+        self.grpc.stop(LAST_BYTES_S)  # health watchers would hold a longer one
         self.streams.close()
         finished = self.service.close(timeout_s=THREADS_END_S)
         self._web.stop()
@@ -162,11 +162,11 @@ class Server:
 
     def _quiet_s(self) -> float:
         """Return the seconds since a caller was last refused."""
-        return min(self._front.quiet_s(), self.service.gate.quiet_s())
+        return min(self.grpc.quiet_s(), self.service.gate.quiet_s())
 
     def _let_calls_in(self) -> None:
         """Start what takes gRPC's calls; HTTP's thread runs already."""
-        self._front.start()
+        self.grpc.start()
         self.service.embedder.pull_from(self._calls)
 
     def _http_routes(self) -> list[BaseRoute]:
@@ -195,14 +195,14 @@ class Server:
         if self.settings.reflection:
             reflect = dispatcher.open_handler(reflecting(_SERVICES))
             routes += [Route(Method(f"/{name}/ServerReflectionInfo", is_stream=True), reflect) for name in REFLECTION]
-        self._front: Front = listener.serve(
+        self.grpc: Front = listener.serve(
             [route.method for route in routes],
             headers=_HEADERS,
             health=("", *_SERVICES),
             statuses=statuses(limits(self.settings)),
         )
         self._calls = Calls(
-            self._front, routes, self.metrics, wait_s=lambda: service.embedder.wait_s, renew=listener.renew
+            self.grpc, routes, self.metrics, wait_s=lambda: service.embedder.wait_s, renew=listener.renew
         )
         self.metrics.before_scrapes(self._calls.count)
 

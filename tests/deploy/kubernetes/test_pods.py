@@ -6,7 +6,6 @@ import tomllib
 import pytest
 
 from bothends.errors import SettingsError
-from bothends.server.grpc.completion import LAST_EVENTS_S
 from bothends.server.server import LAST_BYTES_S, THREADS_END_S
 from bothends.server.service import SUPERVISOR_ENDS_S
 from bothends.settings import ENV_PREFIX, Settings
@@ -118,7 +117,7 @@ def test_a_pod_has_the_time_that_stopping_takes(resources: list[Resource]) -> No
     chosen = settings(resources)
     assert chosen.drain_s == Settings.model_fields["drain_s"].default
     before = container(resources)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    gone = LAST_EVENTS_S + 3 * THREADS_END_S + SUPERVISOR_ENDS_S + WEB_ENDS_S
+    gone = 3 * THREADS_END_S + SUPERVISOR_ENDS_S + WEB_ENDS_S
     headroom_s = 10
     least = before + chosen.drain_s + LAST_BYTES_S + gone + headroom_s
     assert pod(resources)["terminationGracePeriodSeconds"] >= least

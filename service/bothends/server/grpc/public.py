@@ -6,6 +6,7 @@ thread. Knows no method and no status.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -66,15 +67,16 @@ class PublicListener:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def later(self, act: Callable[..., None], *arguments: object) -> None:
-        """Run `act` in the event loop, soon."""
-        with suppress(RuntimeError):  # the loop is closed: nothing is open any more
+        """Run `act` in the event loop, soon; never, where it has stopped."""
+        with suppress(RuntimeError):
             self.loop.call_soon_threadsafe(act, *arguments)
 
     def stop(self, grace_s: float | None) -> None:
         """Stop the server and its loop; wait for both."""
-        self.run(self.server.stop(grace_s))
-        self.later(self._stopped.set)
-        self._thread.join()
+        if self._thread.is_alive():
+            self.run(self.server.stop(grace_s))
+            self.later(self._stopped.set)
+            self._thread.join()
 
     async def _live(self, address: str, credentials: grpc.ServerCredentials | None) -> None:
         self.loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -137,13 +139,9 @@ class PublicFront:
 
     def drain(self) -> None:
         """Say NOT_SERVING, refuse new calls, and end streams once what was read of them is answered."""
-
-        async def drain() -> None:
-            self._desk.is_draining = True
-            self._health.drain()
-            self._streams.drain()
-
-        self._listener.run(drain())
+        self._desk.is_draining = True
+        self._listener.later(self._health.drain)
+        self._listener.later(self._streams.drain)
 
     def quiet_s(self) -> float:
         """Return the seconds since a call, not a probe, last began."""
@@ -151,14 +149,10 @@ class PublicFront:
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until no call is open and every byte is with its caller."""
-
-        async def idle() -> bool:
-            end = monotonic() + timeout_s
-            while self._desk.open and monotonic() < end:
-                await asyncio.sleep(_LOOK_S)
-            return not self._desk.open
-
-        return self._listener.run(idle())
+        end = monotonic() + timeout_s
+        while self._desk.open and monotonic() < end:
+            time.sleep(_LOOK_S)
+        return not self._desk.open
 
     def stop(self, grace_s: float) -> None:
         """Close each connection, after at most `grace_s`."""

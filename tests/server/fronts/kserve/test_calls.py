@@ -21,7 +21,7 @@ from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
 from bothends.server.context import CallContext
 from bothends.server.fronts.kserve.service import SERVICE
-from bothends.server.grpc.call import Call
+from bothends.server.grpc.calls import FrontCall
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -192,7 +192,7 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(server: Server) -> None:
                 for bad in refused:
                     error_of(lambda bad=bad: stub.ModelInfer(bad))
             gc.collect()
-            assert not [thing for thing in gc.garbage if isinstance(thing, Call | CallContext | Request)]
+            assert not [thing for thing in gc.garbage if isinstance(thing, FrontCall | CallContext | Request)]
         finally:
             gc.set_debug(0)
             gc.garbage.clear()
