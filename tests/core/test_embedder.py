@@ -227,8 +227,8 @@ def outcome(act: Callable[[], Embeddings]) -> Embeddings | BothendsError:
         return error
 
 
-def test_many_begin_at_once_as_each_alone(embedder: Embedder) -> None:
-    """Queries that begin together get their own rows, or their own error, and cost each other nothing."""
+def test_queries_that_begin_together_are_as_each_alone(embedder: Embedder) -> None:
+    """Each gets its own rows, or its own error, and costs the others nothing."""
     queries = [
         Query(["there will be dragons"]),
         Query(["one", "  "]),
@@ -237,16 +237,19 @@ def test_many_begin_at_once_as_each_alone(embedder: Embedder) -> None:
         Query([[5, 6, 7]]),
         Query(["word " * 400], Options("end")),
         Query(["word " * 400], Options("error")),
-        Query(["late"], deadline=0.0),
     ]
-    found = embedder.begin_all(queries)
-    for query, of in zip(queries[:-1], found, strict=False):
+    accepted, rows = embedder.begin_together(queries)
+    together = rows.result(TIMEOUT_S)
+    start = 0
+    for query, known in zip(queries, accepted, strict=True):
         expected = outcome(lambda query=query: embedder.embed(query.sentences, query.options))
-        if isinstance(of, BothendsError) or isinstance(expected, BothendsError):
-            assert (type(of), str(of)) == (type(expected), str(expected))
+        if isinstance(known, BothendsError) or isinstance(expected, BothendsError):
+            assert (type(known), str(known)) == (type(expected), str(expected))
             continue
-        alone = embedder.finish(of[0], of[1].result(TIMEOUT_S))
-        assert np.array_equal(alone.rows, expected.rows)
-        assert (alone.token_counts, alone.truncated) == (expected.token_counts, expected.truncated)
-    assert isinstance(found[-1], DeadlineError)
-    assert [isinstance(of, BothendsError) for of in found] == [False, True, True, False, False, False, True, True]
+        end = start + len(query.sentences)
+        found = embedder.finish(known, together[start:end])
+        assert np.array_equal(found.rows, expected.rows)
+        assert (found.token_counts, found.truncated) == (expected.token_counts, expected.truncated)
+        start = end
+    assert start == len(together)
+    assert [isinstance(of, BothendsError) for of in accepted] == [False, True, True, False, False, False, True]

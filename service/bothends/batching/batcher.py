@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
 from ..engines.contract import Engine, Fault, Observe, TokenIds
-from ..errors import BothendsError, DrainingError, EngineError
+from ..errors import DrainingError, EngineError
 from ..observe import tracing
 from .request import Depth, Request, Sentence, WorkSource
 from .runner import RanBatch, Runner
@@ -107,44 +107,19 @@ class Batcher:
         Raises OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises
         DeadlineError, EngineError, or NotServingError.
         """
-        request = self.request(len(sentences), engine=engine, deadline=deadline, span=span)
-        if (error := self.submit_all([(request, sentences)])[0]) is not None:
-            raise error
-        return request
-
-    def request(
-        self, sentences: int, *, engine: Engine, deadline: float | None = None, span: Span = tracing.NO_SPAN
-    ) -> Request:
-        """Make a request of so many sentences, for `submit_all`."""
-        return Request(sentences, engine, deadline, self._forget, span)
-
-    def submit_all(self, requests: Sequence[tuple[Request, Sequence[TokenIds]]]) -> list[BothendsError | None]:
-        """Queue requests with their sentences, as `submit` does; returns why each wasn't, or None where it was."""
+        request = Request(len(sentences), engine, deadline, self._forget, span)
+        if not sentences:
+            request.settle(request.rows)
+            return request
         with self._changed:
-            now = self._clock()
-            errors = [self._put(request, sentences, now) for request, sentences in requests]
-            queued = sum(
-                len(sentences) for (_, sentences), error in zip(requests, errors, strict=True) if error is None
-            )
+            if self._closed:
+                raise DrainingError("the server is stopping")
+            self._waiting.put(request, sentences, now=self._clock())
             if self._puller != threading.get_ident():
-                self._changed.notify(queued)
+                self._changed.notify(len(sentences))
             elif self._waiting.sentences >= self._waiting.max_batch_rows and self._has_room():
                 self._changed.notify()  # the puller would have taken less, and will take it itself
-        for request, sentences in requests:
-            if not sentences:
-                request.settle(request.rows)
-        return errors
-
-    def _put(self, request: Request, sentences: Sequence[TokenIds], now: float) -> BothendsError | None:
-        if not sentences:
-            return None
-        if self._closed:
-            return DrainingError("the server is stopping")
-        try:
-            self._waiting.put(request, sentences, now=now)
-        except BothendsError as error:
-            return error
-        return None
+        return request
 
     def refuse_if_hopeless(self, fewest_tokens: int, deadline: float | None) -> None:
         """Raise what `submit` would for want of room or time, even if a request has no more than so many tokens."""

@@ -60,10 +60,6 @@ class Query:
     """Span that is linked to each batch that serves it."""
 
 
-Begun: TypeAlias = tuple[AcceptedRequest, Rows]
-"""What is known of a query that was accepted, and its rows to come."""
-
-
 class _Served(NamedTuple):
     """A model with the reader of its input, which change together."""
 
@@ -172,32 +168,22 @@ class Embedder:
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
         return _accepted(model, tokens, options), rows
 
-    def begin_all(self, queries: Sequence[Query]) -> list[Begun | BothendsError]:
-        """Begin each as `begin` does, all at once: what surrounds a sentence is paid once a batch.
+    def begin_together(self, queries: Sequence[Query]) -> tuple[list[AcceptedRequest | BothendsError], Rows]:
+        """Begin small queries as one: what surrounds a sentence is paid once for all of them.
 
-        One that can't be begun has its error in the place of its rows, and costs the others nothing.
+        Returns what is known of each, or why it can't be read, and one future with the rows of all that could be, in
+        order. Cancelling it, its errors, and those raised here (as `begin` does) are all of theirs: then begin each
+        alone. Deadlines are not looked at.
         """
-        try:
-            model, reader = self._trusted()
-        except NotServingError as error:
-            return [error] * len(queries)
+        model, reader = self._trusted()
         with self._metrics.phase("tokenise"):
             found = reader.read_all([(query.sentences, query.options) for query in queries])
-        begun: list[Begun | BothendsError] = []
-        requests = []
-        for query, tokens in zip(queries, found, strict=True):
-            if isinstance(tokens, BothendsError):
-                begun.append(tokens)
-                continue
-            request = self._batcher.request(len(tokens), engine=model, deadline=query.deadline, span=query.span)
-            requests.append((request, [sentence.ids for sentence in tokens]))
-            begun.append((_accepted(model, tokens, query.options), request))
-        refused = {
-            id(request): error
-            for (request, _), error in zip(requests, self._batcher.submit_all(requests), strict=True)
-            if error is not None
-        }
-        return [of if isinstance(of, BothendsError) else refused.get(id(of[1]), of) for of in begun]
+        accepted = [
+            tokens if isinstance(tokens, BothendsError) else _accepted(model, tokens, query.options)
+            for query, tokens in zip(queries, found, strict=True)
+        ]
+        ids = [sentence.ids for tokens in found if not isinstance(tokens, BothendsError) for sentence in tokens]
+        return accepted, self._batcher.submit(ids, engine=model)
 
     def tokenise(
         self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None

@@ -17,12 +17,17 @@ from .context import CallContext
 
 _LONG_CHARS = 4096
 """Characters of a short query. A longer one is read in the pool: the thread that takes calls serves all of them."""
+_FEW = 16
+"""Most sentences of a query that is embedded together with others: they are embedded even if its caller leaves."""
 _THREADS = 2
 """Threads of the pool."""
 
 
 Write: TypeAlias = Callable[[Embeddings], bytes]
 """Function from embeddings to a response's bytes."""
+
+Asked: TypeAlias = tuple[Query, CallContext, Write]
+"""A query with its call and what writes its answer."""
 
 
 class Responder:
@@ -39,23 +44,47 @@ class Responder:
         self.charge(len(query.sentences), context)
         self.submit(partial(self._begin, query, context, write), query.sentences)
 
-    def embed_all(self, asked: Sequence[tuple[Query, CallContext, Write]]) -> None:
-        """Embed as `embed` does, short queries all at once."""
-        short = []
+    def embed_all(self, asked: Sequence[Asked]) -> None:
+        """Embed as `embed` does, small queries together; where that goes wrong, each alone."""
+        together = []
         for query, context, write in asked:
             with context.guarding():
-                if sum(map(len, query.sentences)) > _LONG_CHARS:
+                if len(query.sentences) > _FEW or _is_long(query.sentences) or context.span.is_recording():
                     self.embed(query, context, write)
-                    continue
-                self.charge(len(query.sentences), context)
-                self._complete(query, context)
-                short.append((query, context, write))
-        begun = self.embedder.begin_all([query for query, _, _ in short])
-        for (_, context, write), of in zip(short, begun, strict=True):
-            if isinstance(of, BothendsError):
-                context.fail(of)
+                else:
+                    self.charge(len(query.sentences), context)
+                    together.append((query, context, write))
+        if not together:
+            return
+        try:
+            accepted, rows = self.embedder.begin_together([query for query, _, _ in together])
+        except BothendsError:
+            self._embed_apart(together)
+            return
+        begun = []
+        for known, of in zip(accepted, together, strict=True):
+            if isinstance(known, BothendsError):
+                of[1].fail(known)
             else:
-                self._await(*of, context, write)
+                begun.append((known, of))
+        rows.add_done_callback(partial(self._finish_all, begun))
+
+    def _finish_all(self, begun: Sequence[tuple[AcceptedRequest, Asked]], rows: Rows) -> None:
+        """Write the answers of what was embedded together."""
+        if rows.exception() is not None:
+            self._embed_apart([asked for _, asked in begun])
+            return
+        found, start = rows.result(), 0
+        for accepted, (_, context, write) in begun:
+            end = start + len(accepted.token_counts)
+            with context.guarding():
+                context.send(write(self.embedder.finish(accepted, found[start:end])))
+            start = end
+
+    def _embed_apart(self, asked: Sequence[Asked]) -> None:
+        """Embed each query alone, so that an error is only its own. Their sentences are charged already."""
+        for query, context, write in asked:
+            self._begin(query, context, write)
 
     def embed_here(self, query: Query, context: CallContext, write: Write) -> None:
         """Embed as `embed` does, but tokenise in this thread, however long it takes: for what was submitted already."""
@@ -74,7 +103,7 @@ class Responder:
 
     def submit(self, act: Callable[[], None], sentences: Sentences) -> None:
         """Act now, or in the pool where to tokenise, or to parse, so much would keep other calls waiting."""
-        if sum(map(len, sentences)) > _LONG_CHARS:
+        if _is_long(sentences):
             try:
                 self._pool.submit(act)
             except RuntimeError:  # closed: there are no other calls now, and the embedder refuses this one
@@ -114,3 +143,7 @@ class Responder:
             with self._metrics.phase("serialise"):
                 content = write(found)
             context.send(content)
+
+
+def _is_long(sentences: Sentences) -> bool:
+    return sum(map(len, sentences)) > _LONG_CHARS

@@ -17,8 +17,8 @@ from .keys import Keys
 from .responder import Responder
 
 _COLLECT_EVERY = 50_000
-"""Objects made and not freed between two collections. Calls leave nothing to them, and a look after every 700 objects, as
-Python has it, falls into each batch."""
+"""Objects made and not freed between two collections. Calls leave nothing to them, and Python's own looks, after every
+700 objects, would fall into each batch."""
 SUPERVISOR_ENDS_S = 10.0
 """Time that a closing service gives its supervisor: longer than to load a model, which can't be broken off."""
 

@@ -115,12 +115,11 @@ def encode(found: Embeddings, encoding: Encoding = "float32") -> bytes:
 
 def _encode_float32(found: Embeddings) -> bytes:
     """Write what most callers ask for field by field, without an object for each: a tag, a length, the content."""
-    rows = memoryview(np.ascontiguousarray(found.rows, dtype="<f4")).cast("B")
-    size = len(rows) // len(found.token_counts)
-    parts = []
-    for start, count, truncated in zip(range(0, len(rows), size), found.token_counts, found.truncated, strict=True):
-        before, after = _around_float32(size, count, truncated)
-        parts += (before, rows[start : start + size], after)
+    rows = np.ascontiguousarray(found.rows, dtype="<f4")
+    parts: list[bytes] = []
+    for row, count, truncated in zip(rows, found.token_counts, found.truncated, strict=True):
+        before, after = _around_float32(row.nbytes, count, truncated)
+        parts += (before, row.tobytes(), after)
     return b"".join((*parts, _model_version(found.model_version)))
 
 

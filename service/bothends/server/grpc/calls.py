@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from google.rpc import code_pb2, status_pb2
 
 from ...observe.metrics import Metrics
-from ..inbound import Inbound
+from ..inbound import Inbound, Received
 from .contract import Front, Message, Method, Status
 from .refusals import COUNTED, prepared
 
@@ -22,7 +22,7 @@ _LOOK_S = 1.0
 Handler: TypeAlias = Callable[[Inbound], None]
 """Function that is called with each message: returns soon; the message is answered later."""
 
-BatchHandler: TypeAlias = Callable[[Sequence["FrontCall"]], None]
+BatchHandler: TypeAlias = Callable[[Sequence[Received]], None]
 """Function that is called with messages that came together: returns soon; each is answered later."""
 
 
