@@ -69,8 +69,14 @@ void fail(Front& front, const nb::sequence& ids, const nb::sequence& statuses) {
 }
 
 nb::list ended(Front& front) {
+    std::vector<Ended> calls;
+    {
+        const nb::gil_scoped_release release;
+        calls = front.ended();
+    }
     nb::list found;
-    for (const Ended& call : front.ended()) found.append(nb::make_tuple(call.method, call.code, call.refusal, call.seconds));
+    for (const Ended& call : calls)
+        found.append(nb::make_tuple(call.method, call.code, nb::str(call.refusal.data(), call.refusal.size()), call.seconds));
     return found;
 }
 

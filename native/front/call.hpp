@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bytes.hpp"
 #include "limits.hpp"
 
 namespace front {
@@ -25,7 +27,8 @@ struct Message {
     State state = State::waiting;
     double arrived = 0;
     std::size_t sentences = 0;
-    std::size_t size = 0;  // in bytes, as it came
+    std::size_t size = 0;  // in bytes, inflated
+    bool is_compressed = false;
     std::string content;   // the request while it waits, the response with its prefix once it is answered
     double tag = 0;        // in the line
 };
@@ -41,6 +44,7 @@ struct Call {
     std::size_t method = 0;  // index, of a unary call or a stream
     double arrived = 0, deadline = 0;
     std::optional<std::list<Call*>::iterator> reading;  // its place among those whose requests are on their way
+    std::optional<std::multimap<double, Call*>::iterator> due;  // its place among the deadlines
     bool holds_place = false;
     bool is_counted_by_python = false;  // a unary call that was taken
 
@@ -48,7 +52,8 @@ struct Call {
     std::vector<std::pair<std::size_t, std::string>> metadata;  // index among the wanted headers, and value
     std::size_t header_bytes = 0;
     bool is_grpc = false, is_post = false, is_gzip = false, has_unknown_encoding = false;
-    std::string unread;          // not framed yet
+    Bytes unread;                // not framed yet
+    std::size_t held = 0;        // bytes that came, and were not taken
     std::size_t unconsumed = 0;  // bytes whose flow control window wasn't given back
     bool has_closed = false;     // its caller sends no more
 
@@ -62,8 +67,7 @@ struct Call {
         std::size_t sentences, bytes;
     };
     std::deque<Leaving> leaving;
-    std::string out;
-    std::size_t out_at = 0;              // bytes of `out` that have left
+    Bytes out;
     std::uint64_t put = 0, sent = 0;     // bytes, since the call began
     double progressed = 0;               // time at which the last bytes left
     bool has_begun = false, is_deferred = false;
@@ -71,5 +75,7 @@ struct Call {
     std::string_view refusal;            // why the front refused it
     bool is_over = false;                // the status is submitted
 };
+
+inline bool is_of_health(const Call& call) { return call.kind == Kind::health_check || call.kind == Kind::health_watch; }
 
 }  // namespace front

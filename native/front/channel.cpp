@@ -111,6 +111,7 @@ Channel::Result Channel::read(std::span<std::uint8_t> room, std::size_t& count) 
         if (got > 0) return Result::some;
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? Result::later : Result::ended;
     }
+    wants_to_write_ = false;
     ERR_clear_error();
     const int got = SSL_read(ssl_.get(), room.data(), int(room.size()));
     count = got > 0 ? std::size_t(got) : 0;

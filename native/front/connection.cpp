@@ -11,13 +11,13 @@ namespace front {
 namespace {
 
 constexpr std::size_t most_unsent = 1 << 18;   // bytes taken out of HTTP/2 that the socket hasn't taken
+constexpr std::size_t most_queued = 2048;      // frames that wait to be sent, besides four a call
 constexpr int most_reads = 4;                  // before the other connections have their turn
 constexpr std::uint32_t connection_window = 4 << 20;
 // nghttp2's own limit would cut honest callers off whose deadlines pass: 1,000 resets, and 33 a second.
 constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
 constexpr std::size_t most_continuations = 8;
 constexpr double last_call_s = 1;              // between the notice that a connection is to end and its last stream
-constexpr double linger_s = 1;                 // that the peer has to close its side
 
 /// A tenth more or less, so that connections that began together don't end together.
 double jittered(double seconds) {
@@ -28,7 +28,7 @@ double jittered(double seconds) {
 }  // namespace
 
 Connection::Connection(State& state, int socket, std::uint64_t number, const std::shared_ptr<Tls>& tls)
-    : id(number), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_),
+    : id(number), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_), used_at_(began_),
       ends_at_(std::numeric_limits<double>::infinity()) {
     static nghttp2_session_callbacks* const called = callbacks();
     const Limits& limits = state_.limits;
@@ -48,12 +48,16 @@ Connection::Connection(State& state, int socket, std::uint64_t number, const std
     }};
     nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
     nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window);
+    state_.connections.insert(this);
     ++state_.connections_begun;
 }
 
 Connection::~Connection() {
     while (!calls_.empty()) forget(*calls_.begin()->second);  // nghttp2 closes no streams at a session's end
     nghttp2_session_del(session_);
+    state_.line.leave(id);
+    state_.probes.leave(id);
+    state_.connections.erase(this);
 }
 
 bool Connection::receive() {
@@ -67,38 +71,48 @@ bool Connection::receive() {
         state_.received_bytes += count;
         if (is_closed_) continue;  // only its end is waited for
         if (nghttp2_session_mem_recv2(session_, room.data(), count) < 0) return false;
+        // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it sends.
+        if (nghttp2_session_get_outbound_queue_size(session_) > most_queued + 4 * state_.limits.max_streams) return false;
     }
     return true;
 }
 
+void Connection::list() {
+    if (!std::exchange(is_listed_, true)) state_.listed.push_back(id);
+}
+
 bool Connection::send() {
+    is_listed_ = false;
     if (is_closed_) return true;
     while (true) {
-        if (written_ == out_.size()) out_.clear(), written_ = 0;
         while (out_.size() < most_unsent) {
             const std::uint8_t* bytes = nullptr;
             const nghttp2_ssize count = nghttp2_session_mem_send2(session_, &bytes);
             if (count < 0) return false;
             if (count == 0) break;
             if (out_.empty()) wrote_at_ = now();
-            out_.append(reinterpret_cast<const char*>(bytes), std::size_t(count));
+            out_.append({reinterpret_cast<const char*>(bytes), std::size_t(count)});
         }
         if (out_.empty()) break;
         std::size_t count = 0;
-        const Channel::Result result = channel_.write({out_.data() + written_, out_.size() - written_}, count);
+        const Channel::Result result = channel_.write(out_.view(), count);
         if (result == Channel::Result::ended) return false;
         if (result == Channel::Result::later) return true;
-        written_ += count;
+        out_.drop(count);
         wrote_at_ = now();
         state_.sent_bytes += count;
     }
     const bool goes_on = nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_);
-    if (!goes_on || (has_left_ && calls_.empty())) {
-        channel_.close_write();  // a socket closed at once would take back what its peer hasn't read
-        is_closed_ = true;
-        ends_at_ = std::min(ends_at_, now() + linger_s);
-    }
+    if (!goes_on || (has_left_ && (calls_.empty() || is_expelled_))) close_write();
     return true;
+}
+
+/// Ends the connection, and leaves its peer time to read: a socket closed at once would take back what it hasn't read.
+void Connection::close_write() {
+    channel_.close_write();
+    is_closed_ = true;
+    ends_at_ = std::min(ends_at_, now() + linger_s);
+    while (!calls_.empty()) forget(*calls_.begin()->second);  // HTTP/2 is asked nothing more
 }
 
 bool Connection::tick(double time) {

@@ -14,6 +14,9 @@
 
 namespace front {
 
+constexpr std::size_t most_health_bytes = 4096;  // of a request
+constexpr double linger_s = 1;  // that a peer has to close its side, once it was told
+
 class Connection {
 public:
     Connection(State& state, int socket, std::uint64_t id, const std::shared_ptr<Tls>& tls);
@@ -22,8 +25,10 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     const std::uint64_t id;
-    bool is_listed = false;     // something of it is to be sent
     bool waits_to_write = false;
+
+    /// Notes that something of it is to be sent.
+    void list();
 
     /// Reads what has come; false once the connection is over.
     bool receive();
@@ -35,7 +40,19 @@ public:
     bool tick(double now);
 
     /// Notes that a message was taken: it waits here no more.
-    void taken(const Message& message);
+    void taken(Message& message);
+
+    /// Notes how many sentences `content` holds, which is the message's.
+    void count_sentences(Message& message, std::string_view content);
+
+    /// Refuses the call of a message that was taken and turns out to be none.
+    void refuse_taken(Message& message);
+
+    /// Refuses the latest call that holds a place and was not taken; false where there is none.
+    bool give_way();
+
+    /// Refuses the call of which the most is held.
+    void shed();
 
     /// Answers a message that was taken.
     void answer(Message& message, std::string_view content);
@@ -46,7 +63,7 @@ public:
     /// Ends a call with `status` now; nothing is done for it any more.
     void end(Call& call, const Status& status, std::string_view refusal);
 
-    /// Ends each stream once what was read of it is answered.
+    /// Ends each stream that goes on once what was read of it is answered.
     void drain();
 
     /// Takes no new call, and is over once those that are open have ended.
@@ -59,7 +76,10 @@ public:
     bool wants_to_write() const { return channel_.wants_to_write(); }
     bool is_flushed() const { return out_.empty(); }
     std::size_t unread_bytes() const { return unread_bytes_ + out_.size(); }
-    std::size_t calls() const { return calls_.size(); }
+    std::size_t held_bytes() const { return held_bytes_; }
+    bool is_busy() const { return messages_ > 0; }
+    double used_at() const { return used_at_; }
+    std::size_t places() const { return places_; }
 
 private:
     static nghttp2_session_callbacks* callbacks();
@@ -71,42 +91,53 @@ private:
     void received_data(Call& call, std::string_view bytes);
     void received_end(Call& call);
     void received_ping();
-    void sent_frame(const nghttp2_frame& frame);
-    nghttp2_ssize read_response(Call& call, std::uint8_t* room, std::size_t size, std::uint32_t* flags);
     void forget(Call& call);
     void refuse(Call& call, std::string_view kind);
+    void close_write();
 
     // exchange.cpp: messages of a call, in and out
     void advance(Call& call);
     bool take_message(Call& call);
-    void accept(Call& call, std::string content);
+    void accept(Call& call, std::unique_ptr<Message> message);
+    void consume(Call& call);
     bool has_room(const Call& call) const;
-    void check_health(Call& call, const std::string& request);
     void flush(Call& call);
-    void put(Call& call, std::string_view framed, std::size_t sentences, std::size_t bytes);
     void drop(Call& call, const Message* from);
-    void submit(Call& call);
-    void submit_trailer(const Call& call, const Status& status);
+    void hold(Call& call, std::size_t bytes);
+    void release(Call& call, std::size_t bytes);
     void give_place_back(Call& call);
     void count(Call& call, int code);
+
+    // health.cpp
+    void check_health(Call& call, const Message& request);
+
+    // response.cpp
+    void put(Call& call, std::string_view framed, std::size_t sentences, std::size_t bytes);
+    void submit(Call& call);
+    void submit_http_status(Call& call, std::string_view status);
+    nghttp2_ssize read_response(Call& call, std::uint8_t* room, std::size_t size, std::uint32_t* flags);
+    void sent_frame(const nghttp2_frame& frame);
 
     State& state_;
     Channel channel_;
     nghttp2_session* session_ = nullptr;
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
-    std::string out_;  // bytes taken out of HTTP/2 that the socket hasn't taken
-    std::size_t written_ = 0;
+    Bytes out_;  // taken out of HTTP/2, and not taken by the socket
     std::size_t held_bytes_ = 0, unread_bytes_ = 0;
+    std::size_t places_ = 0, messages_ = 0;  // places that its calls hold, and messages of theirs that are not answered
 
     const double began_;
+    bool is_listed_ = false;
     double max_age_s_ = 0;
     double read_at_, wrote_at_, idle_since_;
+    double used_at_;                         // time at which a call last began, or a message came or an answer went
     double pinged_at_ = 0;                   // by us, while it is unanswered
     double ping_came_at_ = 0, leaving_at_ = 0;
     double ends_at_;                         // when it is over, whatever its calls do
     int strikes_ = 0;
     bool has_begun_ = false;                 // HTTP/2's settings have come
     bool is_leaving_ = false, has_left_ = false;  // its peer was told: soon, now
+    bool is_expelled_ = false;               // its calls are over as soon as it was told
     bool is_closed_ = false;                 // nothing more will be written
 };
 

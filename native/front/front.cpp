@@ -1,15 +1,15 @@
 #include "front.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+
+#include "grpc.hpp"
 
 namespace front {
 namespace {
 
 constexpr double unattended_s = 0.002;  // for which the sockets may be, while all others are busy
 constexpr double ticks_s = 0.025;
-constexpr std::size_t most_ended = 1 << 16;
+constexpr std::size_t most_probes = 16;  // of one batch, so that no flood of them keeps all else waiting
 
 std::chrono::duration<double> seconds(double count) { return std::chrono::duration<double>(count); }
 
@@ -20,7 +20,7 @@ std::optional<Batch> Front::take(std::size_t most, double wait_s, double queue_s
     std::unique_lock lock(mutex_);
     state_.queue_s = queue_s;
     if (!is_polling_ && !has_stopped_) poll(lock, 0);  // what came meanwhile makes a larger batch
-    while (!has_stopped_ && state_.line.size() == 0 && state_.gone.empty()) {
+    while (!has_stopped_ && state_.waiting() == 0 && state_.gone.empty()) {
         const double left = end - now();
         if (left <= 0) break;
         if (!is_polling_) {
@@ -35,27 +35,64 @@ std::optional<Batch> Front::take(std::size_t most, double wait_s, double queue_s
     Batch taken = batch(most);
     if (idle_) changed_.notify_one();  // somebody has to take the rest, or to look at the sockets
     send_listed();
+    lock.unlock();
+    inflate(taken);
     return taken;
 }
 
+/// Takes what is to be answered by a full server, too, then the rest: each in fair order, and no more bytes than a message may have,
+/// unless the first has more.
 Batch Front::batch(std::size_t most) {
     Batch batch;
-    std::size_t bytes = 0;
-    while (batch.messages.size() < most || state_.line.begins_with_probe()) {
-        Message* message = state_.line.take();
-        if (!message) break;
-        Call& call = *message->call;
-        message->state = Message::State::taken;
-        state_.taken.emplace(message->id, message);
-        if (call.kind == Kind::unary) call.is_counted_by_python = true;
-        bytes += message->size;
-        call.connection->taken(*message);
-        batch.messages.push_back({message->id, call.method, std::move(message->content), call.deadline, call.metadata, call.caller, message->arrived});
-        message->content.clear();
-    }
-    state_.line.moved(bytes, now());
+    take_from(state_.probes, most_probes, batch);
+    state_.line.moved(take_from(state_.line, most, batch), now());
     batch.gone.swap(state_.gone);
     return batch;
+}
+
+/// Returns how many bytes were taken.
+std::size_t Front::take_from(Line& line, std::size_t most, Batch& batch) {
+    const double time = now();
+    std::size_t bytes = 0;
+    for (std::size_t count = 0; count < most;) {
+        Message* const message = line.first();
+        if (!message || (bytes > 0 && bytes + message->size > state_.limits.max_message_bytes)) break;
+        if (message->call->deadline <= time) {
+            message->call->connection->end(*message->call, state_.status("expired"), "");
+            continue;
+        }
+        ++count;
+        line.take();
+        state_.taken.emplace(message->id, message);
+        bytes += message->size;
+        Call& call = *message->call;
+        call.connection->taken(*message);
+        batch.messages.push_back({message->id, call.method, std::exchange(message->content, {}), call.deadline, call.metadata,
+                                  call.caller, message->arrived, message->size, message->is_compressed, false});
+    }
+    return bytes;
+}
+
+/// Inflates what came compressed: once its turn has come, and while others may use the front.
+void Front::inflate(Batch& batch) {
+    for (Taken& taken : batch.messages) {
+        if (!taken.is_compressed) continue;
+        auto inflated = gunzip(taken.content, taken.inflated_size);
+        taken.is_lost = !inflated;
+        if (inflated) taken.content = std::move(*inflated);
+        const std::lock_guard lock(mutex_);
+        const auto found = state_.taken.find(taken.id);
+        if (found == state_.taken.end()) continue;  // its caller has left
+        Message& message = *found->second;
+        if (!taken.is_lost) {
+            message.call->connection->count_sentences(message, taken.content);
+        } else {
+            state_.taken.erase(found);
+            message.call->connection->refuse_taken(message);
+            settle();
+        }
+    }
+    std::erase_if(batch.messages, [](const Taken& taken) { return taken.is_lost; });
 }
 
 void Front::answer(const Answers& answers) {
@@ -65,12 +102,9 @@ void Front::answer(const Answers& answers) {
         if (found == state_.taken.end()) continue;  // its caller has left
         Message& message = *found->second;
         state_.taken.erase(found);
-        Connection& connection = *message.call->connection;
-        connection.answer(message, content);
-        list(connection);
+        message.call->connection->answer(message, content);
     }
-    send_listed();
-    if (state_.line.size() > 0) wake();
+    settle();
 }
 
 void Front::fail(const Failures& failures) {
@@ -79,11 +113,9 @@ void Front::fail(const Failures& failures) {
         const auto found = state_.taken.find(id);
         if (found == state_.taken.end()) continue;
         Message& message = *found->second;
-        Connection& connection = *message.call->connection;
-        connection.fail(message, status);
-        list(connection);
+        message.call->connection->fail(message, status);
     }
-    send_listed();
+    settle();
 }
 
 std::vector<Ended> Front::ended() {
@@ -93,24 +125,22 @@ std::vector<Ended> Front::ended() {
 
 void Front::set_serving(bool serving) {
     const std::lock_guard lock(mutex_);
+    set_serving_locked(serving);
+    settle();
+}
+
+void Front::set_serving_locked(bool serving) {
     if (state_.is_draining || state_.is_serving == serving) return;
     state_.is_serving = serving;
-    for (Call* watcher : state_.watchers) {
-        watcher->connection->tell_watcher(*watcher);
-        list(*watcher->connection);
-    }
-    send_listed();
+    for (Call* watcher : state_.watchers) watcher->connection->tell_watcher(*watcher);
 }
 
 void Front::drain() {
-    set_serving(false);
     const std::lock_guard lock(mutex_);
+    set_serving_locked(false);
     state_.is_draining = true;
-    for (const auto& [id, connection] : connections_) {
-        connection->drain();
-        list(*connection);
-    }
-    send_listed();
+    for (const auto& [id, connection] : connections_) connection->drain();
+    settle();
 }
 
 double Front::quiet_s() {
@@ -119,7 +149,7 @@ double Front::quiet_s() {
 }
 
 bool Front::is_idle() const {
-    return state_.calls == state_.watchers.size() &&
+    return state_.calls == state_.checks &&
            std::all_of(connections_.begin(), connections_.end(), [](const auto& entry) { return entry.second->is_flushed(); });
 }
 
@@ -137,21 +167,21 @@ void Front::stop(double grace_s) {
     const double end = now() + grace_s;
     std::unique_lock lock(mutex_);
     if (has_stopped_) return;
-    watch_listeners(false);
+    close_listeners();
     for (const auto& [id, connection] : connections_) {
         connection->go_away();
-        list(*connection);
+        connection->list();
     }
-    send_listed();
+    settle();
     while (!connections_.empty() && now() < end) looked_.wait_for(lock, seconds(ticks_s));
-    connections_.clear();
-    listed_.clear();
+    while (!connections_.empty()) close(connections_.begin()->first);
     has_stopped_ = is_ending_ = true;
-    wake();
     changed_.notify_all();
     looked_.notify_all();
+    wake_poller();
+    std::thread own = std::move(own_);
     lock.unlock();
-    if (own_.joinable()) own_.join();
+    if (own.joinable()) own.join();
 }
 
 std::map<std::string, double> Front::figures() {
@@ -162,7 +192,7 @@ std::map<std::string, double> Front::figures() {
             {"calls", double(state_.calls)},
             {"calls_begun", double(state_.calls_begun)},
             {"places", double(state_.places)},
-            {"waiting", double(state_.line.size())},
+            {"waiting", double(state_.waiting())},
             {"taken", double(state_.taken.size())},
             {"wait_s", state_.line.wait_s()},
             {"held_bytes", double(state_.held_bytes)},
@@ -170,6 +200,10 @@ std::map<std::string, double> Front::figures() {
             {"received_bytes", double(state_.received_bytes)},
             {"sent_bytes", double(state_.sent_bytes)},
             {"resets", double(state_.resets)},
+            {"reading", double(state_.reading.size())},
+            {"deadlines", double(state_.deadlines.size())},
+            {"watchers", double(state_.watchers.size())},
+            {"uncounted", double(state_.uncounted)},
             {"lag_s", lag}};
 }
 
@@ -181,7 +215,7 @@ void Front::look_after() {
         if (!is_polling_ && time - polled_at_ >= unattended_s) {
             most_lag_s_ = std::max(most_lag_s_, time - polled_at_);
             poll(lock, 0);
-            if (idle_ && (state_.line.size() > 0 || !state_.gone.empty())) changed_.notify_one();
+            if (idle_) changed_.notify_one();  // who came meanwhile waits, and is to look from now on
         }
         if (time - ticked_at_ >= ticks_s) tick(time);
         looked_.wait_for(lock, seconds(is_polling_ ? ticks_s : unattended_s));
@@ -194,13 +228,13 @@ void Front::tick(double time) {
     for (auto next = deadlines.begin(); next != deadlines.end() && next->first <= time; next = deadlines.begin()) {
         Call& call = *next->second;
         deadlines.erase(next);
+        call.due.reset();
         call.connection->end(call, state_.status("expired"), "");
-        list(*call.connection);
     }
     std::vector<std::uint64_t> over;
     for (const auto& [id, connection] : connections_) {
         if (!connection->tick(time)) over.push_back(id);
-        else list(*connection);
+        else connection->list();
     }
     if (state_.unread_bytes > state_.limits.unread_total_bytes && connections_.size() > over.size()) {
         const auto greediest = std::max_element(connections_.begin(), connections_.end(), [](const auto& one, const auto& other) {
@@ -209,9 +243,8 @@ void Front::tick(double time) {
         over.push_back(greediest->first);
     }
     for (const std::uint64_t id : over) close(id);
-    send_listed();
-    if (!is_listening_ && !is_ending_) watch_listeners(true);
-    if ((state_.line.size() > 0 || !state_.gone.empty())) wake();
+    settle();
+    if (!is_listening_) watch_listeners(true);
 }
 
 }  // namespace front

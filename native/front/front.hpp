@@ -27,6 +27,8 @@ struct Taken {
     std::vector<std::pair<std::size_t, std::string>> metadata;
     std::uint64_t caller;
     double arrived;
+    std::size_t inflated_size;  // where the content is compressed
+    bool is_compressed, is_lost;  // lost: it wasn't gzip
 };
 
 struct Batch {
@@ -65,14 +67,20 @@ private:
     void look_after();
     void poll(std::unique_lock<std::mutex>& lock, double timeout_s);
     void tick(double time);
-    void accept_all(int listener);
+    void accept_all(std::size_t place);
+    bool make_way();
     void watch_listeners(bool watched);
-    void list(Connection& connection);
     void send_listed();
     void close(std::uint64_t id);
     void wake();
+    void wake_poller();
+    void settle();
+    void set_serving_locked(bool serving);
+    void close_listeners();
     bool is_idle() const;
     Batch batch(std::size_t most);
+    std::size_t take_from(Line& line, std::size_t most, Batch& batch);
+    void inflate(Batch& batch);
 
     std::mutex mutex_;
     std::condition_variable changed_;   // something may be taken, or somebody has to look at the sockets
@@ -82,7 +90,6 @@ private:
     int epoll_ = -1, wake_ = -1;
     std::shared_ptr<Tls> tls_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
-    std::vector<std::uint64_t> listed_;
     std::uint64_t last_connection_ = 0;
     bool is_polling_ = false, is_listening_ = false, is_ending_ = false, has_stopped_ = false;
     std::size_t idle_ = 0;              // threads that wait in take while another looks at the sockets

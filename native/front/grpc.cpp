@@ -83,7 +83,7 @@ void append_message(std::string& out, std::string_view message) {
 double timeout_of(std::string_view text) {
     static constexpr std::array<std::pair<char, double>, 6> units{
         {{'H', 3600}, {'M', 60}, {'S', 1}, {'m', 1e-3}, {'u', 1e-6}, {'n', 1e-9}}};
-    constexpr double forever = std::numeric_limits<double>::infinity();
+    constexpr double most = 1e9, forever = std::numeric_limits<double>::infinity();
     if (text.size() < 2 || text.size() > 9) return forever;
     double amount = 0;
     for (const char digit : text.substr(0, text.size() - 1)) {
@@ -91,7 +91,7 @@ double timeout_of(std::string_view text) {
         amount = amount * 10 + (digit - '0');
     }
     for (const auto& [unit, seconds] : units)
-        if (unit == text.back()) return amount * seconds;
+        if (unit == text.back()) return amount * seconds < most ? amount * seconds : forever;
     return forever;
 }
 
@@ -135,23 +135,26 @@ std::optional<std::string> health_service(std::string_view message) {
     return service;
 }
 
-std::optional<std::string> gunzip(std::string_view bytes, std::size_t most) {
+std::optional<std::size_t> inflated_size(std::string_view bytes) {
+    constexpr std::size_t least = 18, most_to_one = 1032;  // a header and a trailer; deflate's bound
+    if (bytes.size() < least || bytes[0] != '\x1f' || bytes[1] != '\x8b') return std::nullopt;
+    std::size_t size = 0;
+    for (std::size_t place = 1; place <= 4; ++place) size = size << 8 | std::uint8_t(bytes[bytes.size() - place]);
+    return size <= bytes.size() * most_to_one ? std::optional(size) : std::nullopt;
+}
+
+std::optional<std::string> gunzip(std::string_view bytes, std::size_t size) {
     Inflater inflater;
     if (!inflater.is_ready) return std::nullopt;
+    std::string out(size + 1, '\0');  // one more, so that what is too long shows
     z_stream& stream = inflater.stream;
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib doesn't write to it
     stream.avail_in = uInt(bytes.size());
-    std::string out;
-    std::array<char, 1 << 14> chunk;
-    while (true) {
-        stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
-        stream.avail_out = uInt(chunk.size());
-        const int result = inflate(&stream, Z_NO_FLUSH);
-        out.append(chunk.data(), chunk.size() - stream.avail_out);
-        if (out.size() > most) return out;
-        if (result == Z_STREAM_END) return stream.avail_in == 0 ? std::optional(std::move(out)) : std::nullopt;
-        if (result != Z_OK) return std::nullopt;
-    }
+    stream.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream.avail_out = uInt(out.size());
+    if (inflate(&stream, Z_FINISH) != Z_STREAM_END || stream.avail_in != 0 || stream.avail_out != 1) return std::nullopt;
+    out.resize(size);
+    return out;
 }
 
 }  // namespace front

@@ -22,7 +22,7 @@ std::optional<Prefix> read_prefix(std::string_view bytes);
 /// Appends `message` with its prefix.
 void append_message(std::string& out, std::string_view message);
 
-/// Returns the seconds of a grpc-timeout, at most eight digits and a unit; infinity where it is none.
+/// Returns the seconds of a grpc-timeout, at most eight digits and a unit; infinity where it is none, or of decades.
 double timeout_of(std::string_view text);
 
 /// Writes a grpc-message: what isn't printable ASCII, and the percent sign, in hexadecimal.
@@ -37,7 +37,10 @@ std::size_t count_field_1(std::string_view message);
 /// Returns the string in field 1 of a HealthCheckRequest; nothing where it isn't one.
 std::optional<std::string> health_service(std::string_view message);
 
-/// Inflates gzip to at most `most` bytes; nothing where it isn't gzip, and more than `most` bytes where it would be more.
-std::optional<std::string> gunzip(std::string_view bytes, std::size_t most);
+/// Returns what gzip says to inflate to, without inflating it; nothing where that can't be.
+std::optional<std::size_t> inflated_size(std::string_view bytes);
+
+/// Inflates gzip of one member; nothing where it isn't that, or doesn't inflate to `size` bytes.
+std::optional<std::string> gunzip(std::string_view bytes, std::size_t size);
 
 }  // namespace front

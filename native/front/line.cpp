@@ -9,42 +9,47 @@ namespace front {
 namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
 constexpr double overhead = 64;   // bytes that a message costs besides its own
+
+double work_of(const Message& message) { return double(message.size) + overhead; }
 }  // namespace
 
 void Line::put(Message& message) {
     Flow& flow = flows_[message.call->caller];
     message.tag = std::max(virtual_time_, flow.end);
-    flow.end = message.tag + double(message.content.size()) + overhead;
-    ++flow.waiting;
-    bytes_ += message.content.size();
-    order_.emplace(message.tag, message.id, &message);
-}
-
-void Line::put_first(Message& message) {
-    message.tag = -1;
-    bytes_ += message.content.size();
+    flow.end = message.tag + work_of(message);
+    flow.waiting += work_of(message);
+    bytes_ += message.size;
     order_.emplace(message.tag, message.id, &message);
 }
 
 void Line::remove(Message& message) {
     order_.erase({message.tag, message.id, &message});
+    Flow& flow = flows_.find(message.call->caller)->second;
+    if (flow.end == message.tag + work_of(message)) flow.end = message.tag;
     forget(message);
 }
 
 Message* Line::take() {
-    if (order_.empty()) return nullptr;
-    Message& message = *std::get<Message*>(*order_.begin());
+    Message* const message = first();
+    if (!message) return nullptr;
     order_.erase(order_.begin());
-    virtual_time_ = std::max(virtual_time_, message.tag);
-    forget(message);
-    return &message;
+    virtual_time_ = std::max(virtual_time_, message->tag);
+    forget(*message);
+    return message;
 }
 
 void Line::forget(Message& message) {
-    bytes_ -= message.content.size();
-    if (message.tag < 0) return;
-    const auto flow = flows_.find(message.call->caller);
-    if (--flow->second.waiting == 0) flows_.erase(flow);
+    bytes_ -= message.size;
+    flows_.find(message.call->caller)->second.waiting -= work_of(message);
+    if (order_.empty()) flows_.clear();  // nobody has had more than others, of what nobody waited for
+}
+
+double Line::wait_s(std::uint64_t caller) const {
+    const auto own = flows_.find(caller);
+    const double tag = own == flows_.end() ? virtual_time_ : std::max(virtual_time_, own->second.end);
+    double before = 0;
+    for (const auto& [number, flow] : flows_) before += std::clamp(tag - (flow.end - flow.waiting), 0.0, flow.waiting);
+    return time_of(before);
 }
 
 void Line::moved(std::size_t bytes, double now) {

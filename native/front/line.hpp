@@ -17,33 +17,39 @@ struct Message;
 class Line {
 public:
     void put(Message& message);
-
-    /// Adds a message before all others.
-    void put_first(Message& message);
     void remove(Message& message);
 
     /// Removes and returns the message whose turn it is, or null.
     Message* take();
 
+    /// Returns the message whose turn it is, or null.
+    Message* first() const { return order_.empty() ? nullptr : std::get<Message*>(*order_.begin()); }
+
+    /// Forgets a caller, of whom nothing waits.
+    void leave(std::uint64_t caller) { flows_.erase(caller); }
+
     /// Notes that `bytes` were taken at `now`, by one call of take's caller.
     void moved(std::size_t bytes, double now);
 
-    bool begins_with_probe() const { return !order_.empty() && std::get<double>(*order_.begin()) < 0; }
     std::size_t size() const { return order_.size(); }
     std::size_t bytes() const { return bytes_; }
 
     /// Estimates in seconds how long all that waits will take.
-    double wait_s() const { return rate_bytes_ > 0 ? double(bytes_) * rate_s_ / rate_bytes_ : 0; }
+    double wait_s() const { return time_of(double(bytes_)); }
+
+    /// Estimates how long what stands before this caller's next message will take.
+    double wait_s(std::uint64_t caller) const;
 
 private:
     struct Flow {
         double end = 0;          // virtual time at which the last of its messages ends
-        std::size_t waiting = 0;
+        double waiting = 0;      // work of those that wait
     };
 
     using Entry = std::tuple<double, std::uint64_t, Message*>;  // tag, message's id
 
     void forget(Message& message);
+    double time_of(double work) const { return rate_bytes_ > 0 ? work * rate_s_ / rate_bytes_ : 0; }
 
     std::set<Entry> order_;
     std::unordered_map<std::uint64_t, Flow> flows_;

@@ -10,7 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cmath>
-#include <limits>
+#include <stdexcept>
 #include <system_error>
 
 #include "front.hpp"
@@ -20,6 +20,9 @@ namespace {
 
 // What epoll's events carry: a connection's number, or one of these and a listener's place.
 constexpr std::uint64_t waking = std::uint64_t(1) << 63, listening = std::uint64_t(1) << 62;
+
+constexpr int most_accepted = 64;  // before those that are connected have their turn
+constexpr double least_rest_s = 1;  // after which a connection may be ended for another's sake
 
 void watch(int epoll, int socket, std::uint64_t what, std::uint32_t events, int how) {
     epoll_event event{};
@@ -39,13 +42,13 @@ Front::Front(State state, std::vector<int> listeners) : state_(std::move(state))
 
 Front::~Front() {
     stop(0);
-    for (const int listener : listeners_) ::close(listener);
     ::close(wake_);
     ::close(epoll_);
 }
 
 void Front::start() {
     const std::lock_guard lock(mutex_);
+    if (is_ending_ || own_.joinable()) throw std::logic_error("a front starts once");
     watch_listeners(true);
     own_ = std::thread(&Front::look_after, this);
 }
@@ -76,50 +79,67 @@ void Front::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
             std::uint64_t ignored = 0;
             [[maybe_unused]] const ssize_t got = ::read(wake_, &ignored, sizeof ignored);
         } else if (what & listening) {
-            accept_all(listeners_[what & ~listening]);
+            accept_all(what & ~listening);
         } else if (const auto found = connections_.find(what); found != connections_.end()) {
-            Connection& connection = *found->second;
-            if (events[std::size_t(index)].events & ~std::uint32_t(EPOLLOUT) && !connection.receive()) close(what);
-            else list(connection);
+            if (found->second->receive()) found->second->list();  // if only to write: TLS may have waited with reading for that
+            else close(what);
         }
     }
+    state_.shed();
     send_listed();
     is_polling_ = false;
     polled_at_ = now();
 }
 
-void Front::accept_all(int listener) {
-    while (true) {
-        const int socket = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+void Front::accept_all(std::size_t place) {
+    for (int accepted = 0; accepted < most_accepted && is_listening_ && place < listeners_.size(); ++accepted) {
+        const int socket = accept4(listeners_[place], nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
             return;
         }
-        if (connections_.size() >= state_.limits.max_connections) {
+        if (connections_.size() >= state_.limits.max_connections && !make_way()) {
             ::close(socket);
             continue;
         }
         const int on = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
         const std::uint64_t id = ++last_connection_;
-        auto& connection = connections_[id] = std::make_unique<Connection>(state_, socket, id, tls_);
+        const auto& connection = connections_.emplace(id, std::make_unique<Connection>(state_, socket, id, tls_)).first->second;
         watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
-        list(*connection);
+        connection->list();
     }
 }
 
-void Front::close(std::uint64_t id) { connections_.erase(id); }
+void Front::close(std::uint64_t id) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    watch(epoll_, found->second->socket(), id, 0, EPOLL_CTL_DEL);  // a process forked off may keep the socket open
+    connections_.erase(found);
+}
 
-void Front::list(Connection& connection) {
-    if (!std::exchange(connection.is_listed, true)) listed_.push_back(connection.id);
+/// Ends the connection that has been of no use for the longest, so that another may come.
+bool Front::make_way() {
+    Connection* idlest = nullptr;
+    for (const auto& [id, connection] : connections_)
+        if (!connection->is_busy() && (!idlest || connection->used_at() < idlest->used_at())) idlest = connection.get();
+    if (!idlest || now() - idlest->used_at() < least_rest_s) return false;
+    idlest->go_away();
+    idlest->send();
+    close(idlest->id);
+    return true;
+}
+
+void Front::close_listeners() {
+    watch_listeners(false);
+    for (const int listener : std::exchange(listeners_, {})) ::close(listener);
 }
 
 void Front::send_listed() {
-    for (const std::uint64_t id : std::exchange(listed_, {})) {
+    for (const std::uint64_t id : std::exchange(state_.listed, {})) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         Connection& connection = *found->second;
-        connection.is_listed = false;
         if (!connection.send()) {
             close(id);
         } else if (connection.wants_to_write() != connection.waits_to_write) {
@@ -129,14 +149,21 @@ void Front::send_listed() {
     }
 }
 
+/// Sends what has become ready. Sending makes room in streams, and what waited for it may be taken.
+void Front::settle() {
+    send_listed();
+    if (state_.waiting() > 0 || !state_.gone.empty()) wake();
+}
+
 /// Lets a thread that waits in take look again.
 void Front::wake() {
-    if (idle_) {
-        changed_.notify_one();
-    } else if (is_polling_) {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t put = ::write(wake_, &one, sizeof one);
-    }
+    if (idle_) changed_.notify_one();
+    else if (is_polling_) wake_poller();
+}
+
+void Front::wake_poller() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t put = ::write(wake_, &one, sizeof one);
 }
 
 }  // namespace front
