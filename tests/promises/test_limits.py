@@ -9,7 +9,6 @@ import grpc
 import pytest
 
 from bothends.model.bundle import Bundle
-from bothends.server.gate import Gate
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
 from tests.support.doors import code_of, connected, embed, serving
@@ -94,21 +93,8 @@ def test_requests_of_a_connection(small: Server) -> None:
         assert all(call.result() for call in opened)
 
 
-@pytest.fixture
-def entered(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
-    """Released once for each request that a server lets in."""
-    count, enter = threading.Semaphore(0), Gate.enter
-
-    def counted(gate: Gate) -> None:
-        enter(gate)
-        count.release()
-
-    monkeypatch.setattr(Gate, "enter", counted)
-    return count
-
-
 @contextmanager
-def taken(channel: grpc.Channel, entered: threading.Semaphore, places: int) -> Iterator[list[grpc.Future]]:
+def taken(server: Server, channel: grpc.Channel, places: int) -> Iterator[list[grpc.Future]]:
     """Open calls without a deadline that send nothing, each inside before the next is opened."""
     never = threading.Event()
 
@@ -120,30 +106,30 @@ def taken(channel: grpc.Channel, entered: threading.Semaphore, places: int) -> I
     try:
         for _ in range(places):
             opened.append(channel.stream_unary(EMBED).future(nothing()))
-            assert entered.acquire(timeout=TIMEOUT_S)
+            until(lambda: server.grpc.figures()["places"] == len(opened))
         yield opened
     finally:
         never.set()
 
 
-def test_a_request_on_its_way_keeps_its_place(toy_bundle: Bundle, entered: threading.Semaphore) -> None:
+def test_a_request_on_its_way_keeps_its_place(toy_bundle: Bundle) -> None:
     """Another caller is refused while every place is taken by a request that still has time to come."""
     with (
         serving(toy_bundle, max_concurrent_requests=3, handshake_s=3600) as server,
         connected(server) as channel,
-        taken(channel, entered, 3) as opened,
+        taken(server, channel, 3) as opened,
     ):
         assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert not any(call.done() for call in opened)
 
 
-def test_a_request_that_never_comes_gives_way(toy_bundle: Bundle, entered: threading.Semaphore) -> None:
+def test_a_request_that_never_comes_gives_way(toy_bundle: Bundle) -> None:
     """Another caller is let in once the oldest has had its time; that one alone fails, and its error says why."""
     started = time.monotonic()
     with (
         serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server,
         connected(server) as channel,
-        taken(channel, entered, 3) as opened,
+        taken(server, channel, 3) as opened,
     ):
         until(lambda: code_of(lambda: embed(channel, "a")) == grpc.StatusCode.OK)
         assert time.monotonic() - started >= SHORT_S * 0.9

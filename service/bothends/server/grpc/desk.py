@@ -17,6 +17,8 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Outcome: TypeAlias = bytes | Status
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _OK, _CANCELLED, _DEADLINE_EXCEEDED = 0, 1, 4
+_LEAVES_S = 0.01
+"""Seconds in which it shows whether a caller has sent its last message, or has left: at first both look the same."""
 _FOREVER_S = 1e9
 """No deadline reaches Python as one in the year 292 billion."""
 
@@ -52,6 +54,14 @@ class Desk:
 
     def _done(self, _: Context) -> None:
         self.open -= 1
+
+    async def read(self, context: Context) -> bytes | None:
+        """Return the next message; None after the last. Raises CancelledError where the caller has left."""
+        content = await context.read()
+        if isinstance(content, bytes):
+            return content
+        await asyncio.sleep(_LEAVES_S)
+        return None
 
     def hand_over(
         self, method: int, content: bytes, context: Context, arrived: float, *, takes_place: bool = True

@@ -160,8 +160,8 @@ class PublicFront:
         self._exchange.close()
 
     def figures(self) -> dict[str, float]:
-        """Return the number of calls that are open, of streams among them, and of messages that wait."""
-        return {"calls": self._desk.open, "streams": len(self._streams), "waiting": self._exchange.waiting}
+        """Return the number of calls that are open, of places that they take, and of messages that wait."""
+        return {"calls": self._desk.open, "places": self._unary.places, "waiting": self._exchange.waiting}
 
 
 def _options(limits: Limits) -> Iterator[tuple[str, int]]:

@@ -31,9 +31,6 @@ class Streams:
         """Bytes that all windows hold."""
         self._open: set[_Stream] = set()
 
-    def __len__(self) -> int:
-        return len(self._open)
-
     def handler(self, method: int) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Make gRPC's handler of a method."""
 
@@ -147,8 +144,8 @@ class _Stream:
             if self._streams.is_full():
                 await self._streams.room()
                 self.silent_since = min(self.silent_since, monotonic())
-            content = await self._context.read()
-            if not isinstance(content, bytes):
+            content = await self._desk.read(self._context)
+            if content is None:
                 self.end(_OK)
                 return
             self._take(content)

@@ -16,7 +16,8 @@ class UnaryCalls:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._places = 0  # taken by calls that are read, wait, or are taken
+        self.places = 0
+        """Number of calls that are read, wait, or are taken."""
         self._reading: dict[asyncio.Task[object], float] = {}  # since when; who has been read longest comes first
         self._evicted: set[asyncio.Task[object]] = set()
 
@@ -31,11 +32,11 @@ class UnaryCalls:
             began = self._desk.last_begun = self._desk.begin(context)
             if (reason := self._reason_against(context)) is not None:
                 await self._desk.refuse(method, began, context, reason)
-            self._places += 1
+            self.places += 1
             try:
                 return await self._answer(method, context, takes_place=True)
             finally:
-                self._places -= 1
+                self.places -= 1
 
         return grpc.stream_unary_rpc_method_handler(call if takes_place else probe)
 
@@ -49,7 +50,7 @@ class UnaryCalls:
                 return "expired"
             if desk.exchange.is_hopeless(remaining, len(self._reading)):
                 return "late"
-        if self._places >= desk.limits.max_calls and not self._evict_one():
+        if self.places >= desk.limits.max_calls and not self._evict_one():
             return "full"
         return None
 
@@ -74,7 +75,7 @@ class UnaryCalls:
                 await desk.refuse(method, began, context, "slow")
             desk.record_left(method, began, context)
             raise
-        if not isinstance(content, bytes):
+        if content is None:
             await desk.refuse(method, began, context, "empty")
         pending = desk.hand_over(method, content, context, began, takes_place=takes_place)
         try:
@@ -87,11 +88,11 @@ class UnaryCalls:
             await desk.abort(context, outcome)
         return outcome
 
-    async def _read(self, context: Context, began: float) -> object:
+    async def _read(self, context: Context, began: float) -> bytes | None:
         task = _this_task()
         self._reading[task] = began
         try:
-            return await context.read()
+            return await self._desk.read(context)
         finally:
             self._reading.pop(task, None)
 
