@@ -1,6 +1,6 @@
 """Calls of gRPC to messages, taken by the batch, and answers back. An ImportError where the front was not built."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _Message = tuple[int, int, bytes, float | None, tuple[tuple[str, str], ...], int, float]
 _Status = tuple[int, str, bytes]
@@ -92,6 +92,12 @@ class Front:
 
     def stop(self, grace_s: float) -> None:
         """Say goodbye, give the last bytes at most `grace_s`, and close."""
+
+    def set_keys(self, digests: Iterable[bytes] | None) -> None:
+        """Refuse calls that come without `authorization: Bearer KEY` of a key with one of these SHA-256; None for no key.
+
+        Who holds a key has its turns by whatever connections.
+        """
 
     def set_certificates(self, certificate: bytes, key: bytes, client_ca: bytes | None) -> None:
         """Show another certificate, in PEM, to new connections."""

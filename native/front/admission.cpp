@@ -9,6 +9,7 @@ std::string_view State::refusal(const Call& call) const {
     if (call.header_bytes > limits.max_header_bytes) return "headers";
     if (call.kind == Kind::unknown) return "unknown";
     if (!takes_place(call)) return {};
+    if (keys && call.key != Call::Key::known) return call.key == Call::Key::none ? "keyless" : "stranger";
     if (is_draining) return "draining";
     if (call.deadline <= call.arrived) return "expired";
     if (call.connection->unread_bytes() > limits.unread_bytes || unread_bytes > limits.unread_total_bytes) return "unread";

@@ -85,9 +85,19 @@ void set_certificates(Front& front, const nb::bytes& certificate, const nb::byte
     front.set_certificates(text(certificate), text(key), client_ca.is_none() ? "" : text(nb::cast<nb::bytes>(client_ca)));
 }
 
+void set_keys(Front& front, nb::handle digests) {
+    if (digests.is_none()) return front.set_keys(std::nullopt);
+    std::set<std::string> keys;
+    for (const auto digest : digests) {
+        const auto bytes = nb::cast<nb::bytes>(digest);
+        keys.emplace(bytes.c_str(), bytes.size());
+    }
+    front.set_keys(std::move(keys));
+}
+
 void construct(Front* self, const std::vector<int>& listeners, const nb::sequence& methods, const std::vector<std::string>& headers,
                const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits) {
-    static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "slow", "empty",
+    static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "keyless", "stranger", "slow", "empty",
                                             "large", "headers", "unknown", "malformed", "compressed", "unread"};
     State state;
     state.limits = limits;
@@ -144,6 +154,7 @@ NB_MODULE(_front, module) {
         .def("quiet_s", &Front::quiet_s, Release())
         .def("wait_idle", &Front::wait_idle, "timeout_s"_a, Release())
         .def("stop", &Front::stop, "grace_s"_a, Release())
+        .def("set_keys", &set_keys, "digests"_a.none())
         .def("set_certificates", &set_certificates, "certificate"_a, "key"_a, "client_ca"_a.none())
         .def("figures", &Front::figures, Release());
 }

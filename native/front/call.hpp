@@ -51,6 +51,7 @@ struct Call {
     // What came.
     std::vector<std::pair<std::size_t, std::string>> metadata;  // index among the wanted headers, and value
     std::size_t header_bytes = 0;
+    enum class Key { none, unknown, known } key = Key::none;
     bool is_grpc = false, is_post = false, is_gzip = false, has_unknown_encoding = false;
     Bytes unread;                // not framed yet
     std::size_t held = 0;        // bytes that came, and were not taken

@@ -135,6 +135,11 @@ void Front::set_serving_locked(bool serving) {
     for (Call* watcher : state_.watchers) watcher->connection->tell_watcher(*watcher);
 }
 
+void Front::set_keys(std::optional<std::set<std::string>> digests) {
+    const std::lock_guard lock(mutex_);
+    state_.keys = std::move(digests);
+}
+
 void Front::drain() {
     const std::lock_guard lock(mutex_);
     set_serving_locked(false);

@@ -59,6 +59,7 @@ public:
     double quiet_s();
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
+    void set_keys(std::optional<std::set<std::string>> digests);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     std::map<std::string, double> figures();
     const State& state() const { return state_; }  // methods and headers never change

@@ -41,7 +41,7 @@ struct Limits {
     std::size_t unread_bytes = 64 << 20, unread_total_bytes = 256 << 20;  // answers that callers have not read
 };
 
-/// By name, what Python prepared: full late expired draining slow empty large headers unknown malformed compressed unread.
+/// By name, what Python prepared: full late expired draining keyless stranger slow empty large headers unknown malformed compressed unread.
 using Statuses = std::map<std::string, Status, std::less<>>;
 
 }  // namespace front

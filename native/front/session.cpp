@@ -1,5 +1,10 @@
 // HTTP/2's events: what nghttp2 calls while it reads and writes.
+#include <openssl/sha.h>
+
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstring>
 #include <limits>
 
 #include "connection.hpp"
@@ -14,6 +19,31 @@ Connection& self_of(void* self) { return *static_cast<Connection*>(self); }
 
 Call* call_of(nghttp2_session* session, std::int32_t stream) {
     return static_cast<Call*>(nghttp2_session_get_stream_user_data(session, stream));
+}
+
+/// Returns what stands after `Bearer`; nothing where the scheme is another.
+std::string_view bearer(std::string_view value) {
+    static constexpr std::string_view scheme = "bearer ";
+    const bool is_bearer = value.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), value.begin(), [](char one, char other) {
+        return one == std::tolower(static_cast<unsigned char>(other));
+    });
+    if (!is_bearer) return {};
+    value.remove_prefix(scheme.size());
+    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+    return value.substr(0, value.find_last_not_of(" \t") + 1);
+}
+
+std::string sha256(std::string_view bytes) {
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+    return {digest.begin(), digest.end()};
+}
+
+/// A number for who holds a key, that is no connection's.
+std::uint64_t caller_of(const std::string& digest) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, digest.data(), sizeof number);
+    return number | std::uint64_t(1) << 63;
 }
 
 std::string_view view(const std::uint8_t* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
@@ -94,6 +124,10 @@ void Connection::header(Call& call, std::string_view name, std::string_view valu
                        (value.size() == 16 || value[16] == '+' || value[16] == ';');
     } else if (name == "grpc-timeout") {
         call.deadline = call.arrived + timeout_of(value);
+    } else if (name == "authorization" && state_.keys) {
+        const std::string digest = sha256(bearer(value));
+        call.key = state_.keys->contains(digest) ? Call::Key::known : Call::Key::unknown;
+        if (call.key == Call::Key::known) call.caller = caller_of(digest);  // its turns, by whatever connections
     } else if (name == "grpc-encoding") {
         call.is_gzip = value == "gzip";
         call.has_unknown_encoding = !call.is_gzip && value != "identity";

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -39,6 +40,8 @@ struct State {
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see
     std::set<std::string> health_services;  // that grpc.health.v1 knows
+
+    std::optional<std::set<std::string>> keys;  // SHA-256 of each that may call; without a value all may
 
     std::set<Connection*> connections;
     Line line, probes;  // what takes a place, and what doesn't

@@ -18,6 +18,8 @@ REFUSALS = {
     "late": 8,
     "expired": 4,
     "draining": 14,
+    "keyless": 16,
+    "stranger": 16,
     "slow": 8,
     "empty": 13,
     "large": 8,
