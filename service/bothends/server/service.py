@@ -4,6 +4,7 @@ Knows no port and no protocol: server.py opens a server's own ports over it, ray
 """
 
 import gc
+import os
 from collections.abc import Callable
 from typing import Self
 
@@ -91,6 +92,8 @@ class Service:
                 keys.reload()
             on_reload()
 
+        # The threads that tokenise are as many as the cores already: to share a batch among more costs more than it brings.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         readiness = Readiness(on_fitness)
         embedder, supervisor = Supervisor.load(settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files)
         return cls(settings, metrics, embedder, supervisor, readiness, keys=keys)
