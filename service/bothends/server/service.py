@@ -92,7 +92,7 @@ class Service:
                 keys.reload()
             on_reload()
 
-        # The threads that tokenise are as many as the cores already: to share a batch among more costs more than it brings.
+        # As many threads tokenise as there are cores: to share a batch among more costs more than it brings.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         readiness = Readiness(on_fitness)
         embedder, supervisor = Supervisor.load(settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files)

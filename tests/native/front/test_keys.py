@@ -16,7 +16,12 @@ KEY = "bothends_one"
 
 @pytest.mark.parametrize(
     ("authorization", "words"),
-    [(None, "it is keyless"), ("Bearer other", "it is stranger"), (f"Basic {KEY}", "it is stranger"), (f"Bearer {KEY}x", "it is stranger")],
+    [
+        (None, "it is keyless"),
+        ("Bearer other", "it is stranger"),
+        (f"Basic {KEY}", "it is stranger"),
+        (f"Bearer {KEY}x", "it is stranger"),
+    ],
 )
 def test_a_call_without_a_known_key_is_refused_before_its_request_is_read(
     echo: Served, authorization: str | None, words: str

@@ -107,7 +107,9 @@ def test_headers_past_their_bound(serve: Serve) -> None:
             response = raw.call(ECHO, framed(b"x"), headers=padding)
             raw.over(response)
             assert said(response) == "headers"
-        hidden = raw.call(ECHO, framed(b"x"), headers=[(":method", "POST"), (":scheme", "http"), (":path", "/" + "p" * 3000)])
+        hidden = raw.call(
+            ECHO, framed(b"x"), headers=[(":method", "POST"), (":scheme", "http"), (":path", "/" + "p" * 3000)]
+        )
         raw.over(hidden)
         assert said(hidden) == "headers"
         answered = raw.echo(b"x")
