@@ -4,11 +4,11 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
-# What compiles the native CPU engine. python3-dev has the headers where the base's Python is Debian's own.
+# What compiles the native engine and front. python3-dev has the headers where the base's Python is Debian's own.
 # Not pinned: Debian's stable release changes it for security only, and drops the version that was there before.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends g++ python3-dev \
+ && apt-get install --yes --no-install-recommends g++ python3-dev libnghttp2-dev libssl-dev zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 ARG ACCELERATOR=cpu
 WORKDIR /src
@@ -23,8 +23,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && /builder/bin/pip install --require-hashes --requirement deploy/locks/build.txt
 # Compiled before the rest is here, so that a change there doesn't compile it again. It runs on any processor of the
 # builder's architecture: what that one can do is asked for when the engine is loaded.
-COPY kernel kernel
-RUN /builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./kernel
+COPY native native
+RUN /builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./native
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY export export
@@ -34,6 +34,11 @@ RUN /builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . 
  && find /opt/bothends -type d -name tests -prune -exec rm -r {} +
 
 FROM ${PYTHON_IMAGE}
+# What the native front is linked with, not pinned for the same reason. Debian 13 gives libssl3t64 for libssl3.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libnghttp2-14 libssl3 zlib1g \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/bothends /opt/bothends
 ENV PATH=/opt/bothends/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -2,52 +2,53 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-KERNEL := $(wildcard kernel/*.* kernel/src/* kernel/bothends_kernel/*.py*)
+NATIVE := $(wildcard native/*.* native/engine/* native/front/* native/bothends_native/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
+FRONT := the headers of nghttp2, OpenSSL and zlib (Debian: apt install libnghttp2-dev libssl-dev zlib1g-dev)
 
 # One worker more than cores, since tests wait now and then, and four at the most: each makes models and servers of its own.
 WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu_count()))') --dist loadfile
 APART := not compose and not chaos and not ray
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve kernel kernel-check test test-slow test-timing test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
+.PHONY: help serve native native-check test test-slow test-timing test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-serve: $(VENV)/.serve $(VENV)/.native ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
+serve: $(VENV)/.serve $(VENV)/.native-tried ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
 	@exec $(BIN)/bothends serve $(ARGS)
 
-kernel: $(VENV)/.kernel ## Build the native CPU engine and install it, or say why not; `make serve` tries it by itself
+native: $(VENV)/.native ## Build the native engine and front and install them, or say why not; `make serve` tries it by itself
 
-kernel-check: $(VENV)/.test ## Run the native engine and its tests under GCC's sanitizers
+native-check: $(VENV)/.test ## Run the native engine and its tests under GCC's sanitizers
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
-	@kernel/check/check.sh $(BIN)/python
+	@native/check/check.sh $(BIN)/python
 
 # Lint needs one core for a while, and tests wait now and then: beside each other they end sooner than one after the other.
-test: $(VENV)/.test $(VENV)/.native ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
+test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
 	@$(MAKE) --silent lint >$(VENV)/lint.log 2>&1 & lint=$$!; \
 	$(BIN)/pytest $(WORKERS) $(ARGS); tested=$$?; \
 	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
 	exit $$tested
 
-test-slow: $(VENV)/.test $(VENV)/.native $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
+test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
 
-test-timing: $(VENV)/.test $(VENV)/.native ## Test what measures time or memory, on a machine with nothing else to do
+test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or memory, on a machine with nothing else to do
 	@$(BIN)/pytest -m "timing and $(APART)" $(ARGS)
 
 test-all: test test-slow test-timing ## All three
 
-chaos: $(VENV)/.test $(VENV)/.native ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
+chaos: $(VENV)/.test $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
 
 compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and test it; needs docker with compose
 	@$(BIN)/pytest tests/compose -m compose $(ARGS)
 
-ray-test: $(VENV)/.test $(VENV)/.native ## Test what runs on Ray, in a network of its own; needs root or user namespaces
+ray-test: $(VENV)/.test $(VENV)/.native-tried ## Test what runs on Ray, in a network of its own; needs root or user namespaces
 	@tests/cluster/apart $(BIN)/pytest tests/cluster -m ray $(ARGS)
 
-bench: $(VENV)/.bench $(VENV)/.native ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute)
+bench: $(VENV)/.bench $(VENV)/.native-tried ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.test ## Lint, types and import contracts
@@ -75,7 +76,7 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/locks/$$lock.txt || exit 1; done
 
 clean: ## Remove .venv and every cache
-	rm -rf $(VENV) kernel/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"bothends needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")'
@@ -102,15 +103,18 @@ $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/.serve
 
-$(VENV)/.kernel: $(KERNEL) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./kernel || { \
+# Whatever pip says goes to standard error, so that standard output holds the one line that a person should read. Where the
+# front is missing it counts as not made, so that `make native` tries again once its libraries are there.
+$(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./native >&2 || { \
 		echo "The native engine needs $(COMPILER)." >&2; exit 1; }
-	@touch $@
+	@if $(BIN)/python -c 'import bothends_native.front' 2>/dev/null; then touch $@; else \
+		echo "The native engine is built, without its front. Install $(FRONT), then: make native"; fi
 
-# Tried once for each state of kernel/. Where it fails, an older build must not stay: it may not fit.
-$(VENV)/.native: $(KERNEL) | $(VENV)/bin/python
-	@echo "Building the native engine; what is said meanwhile goes to $(VENV)/kernel.log"
-	@$(MAKE) --silent kernel >$(VENV)/kernel.log 2>&1 || { \
-		$(BIN)/python -m pip uninstall --quiet --yes bothends-kernel 2>/dev/null; rm -f $(VENV)/.kernel; \
-		echo "It can't be built here; onnxruntime does its work. Install $(COMPILER), then: make kernel"; }
+# Tried once for each state of native/. Where it fails, an older build must not stay: it may not fit.
+$(VENV)/.native-tried: $(NATIVE) | $(VENV)/bin/python
+	@echo "Building the native engine and front; what is said meanwhile goes to $(VENV)/native.log"
+	@$(MAKE) --silent native 2>$(VENV)/native.log || { \
+		$(BIN)/python -m pip uninstall --quiet --yes bothends-native 2>/dev/null; rm -f $(VENV)/.native; \
+		echo "It can't be built here; onnxruntime does its work. Install $(COMPILER), then: make native"; }
 	@touch $@

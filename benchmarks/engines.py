@@ -13,7 +13,7 @@ _PRECISIONS: dict[str, Precision] = {FLOAT32: "float32", BF16: "bf16", INT8: "in
 
 
 def built() -> tuple[str, ...]:
-    """Return all of them where bothends_kernel is installed, else onnxruntime alone."""
+    """Return all of them where bothends_native is installed, else onnxruntime alone."""
     return ENGINES if is_built() else (ONNXRUNTIME,)
 
 

@@ -31,9 +31,9 @@ def describe() -> dict[str, str]:
 
 def _native() -> dict[str, str]:
     """Return the native engine's version and the level that it takes here."""
-    from bothends_kernel import levels
+    from bothends_native.engine import levels
 
-    return {"bothends-kernel": f"{version('bothends-kernel')} ({levels()[0]})"}
+    return {"bothends-native": f"{version('bothends-native')} ({levels()[0]})"}
 
 
 def cache_bytes(level: int) -> int:

@@ -40,7 +40,7 @@ def tables(results: Results, *, brief: bool) -> Iterator[Table]:
 def _setting(results: Results) -> list[str]:
     """Lines for above the tables: the machine, and what was measured on it."""
     machine, sentences, settings = results.machine, results.sentences, results.settings
-    packages = ("bothends", "onnxruntime", "bothends-kernel", "grpcio", "mosec")
+    packages = ("bothends", "onnxruntime", "bothends-native", "grpcio", "mosec")
     versions = ", ".join(f"{name} {machine[name]}" for name in packages if name in machine)
     where = ("processor", "memory", "kernel")
     return [

@@ -1,4 +1,4 @@
-"""The native kernel's distance from what its processor could do: one thread, roofs and runs measured by turns.
+"""The native engine's distance from what its processor could do: one thread, roofs and runs measured by turns.
 
 python benchmarks/roofline.py [--sentences FILE] [--rounds 5] [--level avx2] [--docs]
 
@@ -14,8 +14,8 @@ import click
 
 import roofline_chart
 from bothends.model.bundle import Bundle, default_path
-from kernel import PRECISIONS
 from machine import describe
+from native_engine import PRECISIONS
 from report import replace_between_markers
 from roofline_runs import NUMBER_BYTES, SIZES, SLOTS, Roofs, Run, runs_of
 from sentences import load
@@ -57,7 +57,7 @@ def _text(runs: Sequence[Run], roofs: Roofs, level: str) -> str:
 @click.command()
 @click.option("--sentences", type=click.Path(path_type=Path, exists=True), help="A text file, a sentence a line.")
 @click.option("--rounds", default=5, show_default=True, help="Times each is measured, in turn.")
-@click.option("--level", default="auto", show_default=True, help="The kernel's instructions.")
+@click.option("--level", default="auto", show_default=True, help="The native engine's instructions.")
 @click.option("--docs", is_flag=True, help="Write docs/performance.md and its picture.")
 def main(*, sentences: Path | None, rounds: int, level: str, docs: bool) -> None:
     """Measure roofs and runs, and print them as Markdown."""

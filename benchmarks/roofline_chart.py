@@ -1,4 +1,4 @@
-"""The kernel's roofline as a picture. Measures nothing."""
+"""The native engine's roofline as a picture. Measures nothing."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import bothends_kernel
 import numpy as np
+from bothends_native import engine
 
 from bothends.engines.contract import TokenIds
 from bothends.engines.native import flat
 from bothends.engines.onnx_weights import read
 from bothends.model.bundle import Bundle
-from kernel import PRECISIONS, Rows
 from machine import cache_bytes
+from native_engine import PRECISIONS, Rows
 
 SIZES = {256: 240, 512: 120, 1024: 60}
 """Sentences of a run, by hidden units; 256 is the packaged bundle, the others have random weights."""
@@ -66,10 +66,10 @@ class Roofs:
     def round(self) -> None:
         """Measure once more."""
         for precision in PRECISIONS:
-            peak = bothends_kernel.peak(level=self.level, precision=precision)
+            peak = engine.peak(level=self.level, precision=precision)
             self.peaks[precision] = max(peak, self.peaks.get(precision, 0))
         for name, size in _memories().items():
-            bandwidth = bothends_kernel.bandwidth(size, level=self.level)
+            bandwidth = engine.bandwidth(size, level=self.level)
             self.bandwidths[name] = max(bandwidth, self.bandwidths.get(name, 0))
 
 
@@ -96,5 +96,5 @@ def runs_of(bundle: Bundle, sentences: list[TokenIds], level: str) -> Iterator[R
         operations = 2 * 4 * 2 * hidden**2 * len(arrays[0])
         for precision in PRECISIONS:
             for slots in SLOTS:
-                encoder = bothends_kernel.Encoder(held.table, own, precision=precision, level=level, slots=slots)
+                encoder = engine.Encoder(held.table, own, precision=precision, level=level, slots=slots)
                 yield Run(hidden, precision, slots, encoder, arrays, operations)

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 PYTHON = "3.13"
 """Version of the image's Python."""
-BUILT = [ROOT, ROOT / "kernel"]
+BUILT = [ROOT, ROOT / "native"]
 """The distributions that the image builds."""
 TOOLS = ["cmake>=3.22", "ninja>=1.11"]
 """Tools that scikit-build-core fetches by itself where a machine has none; here nothing may be fetched without a hash.

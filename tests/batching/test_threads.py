@@ -25,3 +25,14 @@ def test_a_lost_thread_is_replaced_and_not_waited_for() -> None:
     over.set()
     assert [thread.name for thread in lost] == ["lost-0", "lost-1"]
     assert all(thread.daemon for thread in lost)
+
+
+def test_threads_are_waited_for_while_one_is_replaced() -> None:
+    """Who waits for them meets none that has yet to begin."""
+    for _ in range(300):
+        threads = WorkerThreads(lambda: None, 1, name="joined")
+        replacing = threading.Thread(target=threads.replace, args=(threading.Thread(),))
+        replacing.start()
+        while replacing.is_alive():
+            threads.join(TIMEOUT_S)
+        assert threads.join(TIMEOUT_S)

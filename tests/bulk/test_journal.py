@@ -116,7 +116,7 @@ def begun(left: Path, tmp_path: Path) -> Path:
         pytest.param(
             ["--precision", "bf16"],
             "precision was 'float32' and is 'bf16' now",
-            marks=pytest.mark.skipif(not is_built(), reason="bothends-kernel isn't built (make kernel)"),
+            marks=pytest.mark.skipif(not is_built(), reason="bothends-native isn't built (make native)"),
         ),
     ],
 )

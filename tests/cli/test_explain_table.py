@@ -85,7 +85,7 @@ def test_the_command_says_what_is_wrong_in_one_line(arguments: list[str], messag
 def test_the_command_says_what_to_install() -> None:
     """A client's installation has no engine."""
     code = (
-        "import sys; sys.modules['onnxruntime'] = sys.modules['bothends_kernel'] = None\n"
+        "import sys; sys.modules['onnxruntime'] = sys.modules['bothends_native'] = None\n"
         "from bothends.cli.main import main; main(['explain', 'there will be dragons'])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

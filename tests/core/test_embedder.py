@@ -1,27 +1,36 @@
 """The whole path without a wire: what in-process callers rely on, and fronts build on."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends.core.embedder import Embedder
+from bothends.core.embedder import Embedder, Query
 from bothends.core.inputs import InputReader
 from bothends.core.loaded import LoadedModel
+from bothends.embeddings import Embeddings
 from bothends.engines import native
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.errors import DeadlineError, DrainingError, OverloadedError, RequestError, SentenceError
+from bothends.errors import (
+    BothendsError,
+    DeadlineError,
+    DrainingError,
+    OverloadedError,
+    RequestError,
+    SentenceError,
+)
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
+from bothends.options import Options
 from bothends.settings import EmbedderSettings
 from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 400
-NATIVE = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+NATIVE = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 
 
 @pytest.fixture
@@ -209,3 +218,38 @@ def test_a_closed_embedder_leaves_no_thread_in_a_model_run(english: Bundle, metr
     loaded.close(timeout_s=0)
     left = {thread.name for thread in set(threading.enumerate()) - others}
     assert not {name for name in left if name.startswith("bothends-worker")}
+
+
+def outcome(act: Callable[[], Embeddings]) -> Embeddings | BothendsError:
+    try:
+        return act()
+    except BothendsError as error:
+        return error
+
+
+def test_queries_that_begin_together_are_as_each_alone(embedder: Embedder) -> None:
+    """Each gets its own rows, or its own error, and costs the others nothing."""
+    queries = [
+        Query(["there will be dragons"]),
+        Query(["one", "  "]),
+        Query([]),
+        Query(["a man plays the guitar", "x" * 3], Options(normalize=True)),
+        Query([[5, 6, 7]]),
+        Query(["word " * 400], Options("end")),
+        Query(["word " * 400], Options("error")),
+    ]
+    accepted, rows = embedder.begin_together(queries)
+    together = rows.result(TIMEOUT_S)
+    start = 0
+    for query, known in zip(queries, accepted, strict=True):
+        expected = outcome(lambda query=query: embedder.embed(query.sentences, query.options))
+        if isinstance(known, BothendsError) or isinstance(expected, BothendsError):
+            assert (type(known), str(known)) == (type(expected), str(expected))
+            continue
+        end = start + len(query.sentences)
+        found = embedder.finish(known, together[start:end])
+        assert np.array_equal(found.rows, expected.rows)
+        assert (found.token_counts, found.truncated) == (expected.token_counts, expected.truncated)
+        start = end
+    assert start == len(together)
+    assert [isinstance(of, BothendsError) for of in accepted] == [False, True, True, False, False, False, True]

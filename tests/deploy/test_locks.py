@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from tests.support.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-KERNEL = tomllib.loads((ROOT / "kernel" / "pyproject.toml").read_text())
+NATIVE = tomllib.loads((ROOT / "native" / "pyproject.toml").read_text())
 CMAKE = ["cmake>=3.22", "ninja"]
 """Requirements that scikit-build-core finds on the machine or fetches: a build stage has neither, and locks them."""
 LOCKS = {"build": [], "cpu": ["cpu", "tracing"], "gpu": ["gpu", "tracing"]}
@@ -26,11 +26,9 @@ def locked(name: str) -> dict[str, tuple[str, list[str]]]:
 
 
 def asked(name: str) -> list[Requirement]:
-    """Requirements of pyproject.toml for it, extras of our own resolved; for `build` those of the wheels, the kernel's
-    too.
-    """
+    """Requirements of pyproject.toml for it, extras of our own resolved; for `build` those of both wheels."""
     if name == "build":
-        requires = [text for built in (PROJECT, KERNEL) for text in built["build-system"]["requires"]]
+        requires = [text for built in (PROJECT, NATIVE) for text in built["build-system"]["requires"]]
         return [Requirement(text) for text in [*requires, *CMAKE]]
     wanted, found = [*PROJECT["project"]["dependencies"]], []
     extras = LOCKS[name]

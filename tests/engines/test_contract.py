@@ -14,7 +14,7 @@ ENGINES = [
     OnnxRuntimeEngine,
     pytest.param(
         NativeEngine,
-        marks=pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)"),
+        marks=pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)"),
     ),
 ]
 

@@ -24,7 +24,7 @@ from bothends.settings import EmbedderSettings
 from bothends_export.equivalence import verify
 from bothends_export.export import lift
 
-pytestmark = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+pytestmark = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 
 PRECISIONS: list[Precision] = ["float32", "bf16", "int8"]
 SENTENCES = ["there will be dragons", "a", "word " * 300, "Ünïcödé — 漢字 🐉", "dragons will be there " * 9, "dragons"]

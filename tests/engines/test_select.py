@@ -19,7 +19,7 @@ from bothends.model.bundle import Bundle
 from bothends.settings import EmbedderSettings
 from tests.support.shapes import SHAPES
 
-needs_kernel = pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+needs_native = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 SERVED = {"lstm", "lstm, three layers"}
 """Encoders of SHAPES that the native engine computes."""
 
@@ -50,24 +50,24 @@ def not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "find_spec", lambda name: None)
 
 
-@needs_kernel
+@needs_native
 def test_the_native_engine_serves_where_it_is_built(toy_bundle: Bundle) -> None:
     assert loaded(toy_bundle).startswith("native/")
     assert loaded(toy_bundle, engine="onnxruntime") == "CPUExecutionProvider"
 
 
-@needs_kernel
+@needs_native
 @pytest.mark.parametrize("precision", ["float32", "bf16", "int8"])
 def test_the_precision_asked_for_is_the_one_used(toy_bundle: Bundle, precision: str) -> None:
     assert loaded(toy_bundle, precision=precision).endswith(f"/{precision}")
 
 
-@needs_kernel
+@needs_native
 def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
     assert loaded(toy_bundle, native_level="portable") == "native/portable/float32"
 
 
-@needs_kernel
+@needs_native
 @pytest.mark.parametrize(
     "shape",
     [pytest.param(name, marks=[pytest.mark.slow] * ("layers" in name or "projected" in name)) for name in SHAPES],
@@ -90,7 +90,7 @@ def test_an_encoder_that_it_does_not_compute_goes_to_onnxruntime(
             loaded(bundle, engine="native")
 
 
-@needs_kernel
+@needs_native
 @pytest.mark.usefixtures("wrong_weights")
 def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     """onnxruntime serves, and the log says so; where the native engine alone will do, nothing starts."""
@@ -105,13 +105,13 @@ def test_one_that_fails_its_self_test_serves_nobody(toy_bundle: Bundle, caplog: 
 def test_without_it_onnxruntime_serves(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "bothends.engines.select"):
         assert loaded(toy_bundle) == "CPUExecutionProvider"
-    assert caplog.messages == ["onnxruntime serves: the native engine isn't installed: make kernel"]
+    assert caplog.messages == ["onnxruntime serves: the native engine isn't installed: make native"]
 
 
 @pytest.mark.usefixtures("not_built")
 @pytest.mark.parametrize("asked", [{"engine": "native"}, {"precision": "int8"}])
 def test_asking_for_it_without_it_is_an_error(toy_bundle: Bundle, asked: dict[str, str]) -> None:
-    with pytest.raises(DeviceError, match="the native engine isn't installed: make kernel"):
+    with pytest.raises(DeviceError, match="the native engine isn't installed: make native"):
         loaded(toy_bundle, **asked)
 
 
@@ -130,23 +130,23 @@ def test_what_can_not_go_together_is_refused(asked: dict[str, str], message: str
         settings(**asked)
 
 
-@needs_kernel
+@needs_native
 def test_a_level_that_the_processor_lacks_is_named(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    import bothends_kernel
+    from bothends_native import engine
 
-    monkeypatch.setattr(bothends_kernel, "levels", lambda: ["portable"])
+    monkeypatch.setattr(engine, "levels", lambda: ["portable"])
     with pytest.raises(DeviceError, match="level avx512: this processor has portable"):
         loaded(toy_bundle, native_level="avx512")
 
 
-@needs_kernel
+@needs_native
 def test_a_table_shorter_than_the_vocabulary_is_the_bundles_fault(toy_bundle: Bundle) -> None:
     longer = toy_bundle.config.model_copy(update={"vocabulary_size": toy_bundle.config.vocabulary_size + 1})
     with pytest.raises(BundleError, match="its table has fewer rows"):
         native.NativeEngine(replace(toy_bundle, config=longer))
 
 
-@needs_kernel
+@needs_native
 def test_weights_that_are_no_numbers_are_the_bundles_fault(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read(toy_bundle)
     broken = replace(whole, layers=[of | {"R": np.full_like(of["R"], np.nan)} for of in whole.layers])
@@ -169,7 +169,7 @@ def test_the_best_comes_first(toy_bundle: Bundle) -> None:
     assert found == ["native"] * native.is_built() + ["CPUExecutionProvider"]
 
 
-@needs_kernel
+@needs_native
 def test_who_serves_natively_never_loads_onnxruntime(toy_bundle: Bundle) -> None:
     code = (
         "import sys; from bothends import Encoder; Encoder.load(sys.argv[1]).encode('a'); "

@@ -73,7 +73,7 @@ def test_smaller_sizes_are_nearly_as_good(english: Bundle, card: str, rows: tupl
     assert all(f"{size} numbers" in card for size in sizes)
 
 
-@pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+@pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 @pytest.mark.parametrize(("precision", "most"), [("bf16", 1e-6), ("int8", 1e-4)])
 def test_lesser_precisions_cost_what_its_card_says(
     english: Bundle, card: str, rows: tuple[np.ndarray, np.ndarray], precision: Precision, most: float

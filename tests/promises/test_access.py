@@ -1,5 +1,6 @@
 """Access over real connections: no key, a wrong one, a revoked one, and another's share."""
 
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
 from tests.support import streams
-from tests.support.doors import AT_ONCE_S, connected, embed, put, serving
+from tests.support.doors import AT_ONCE_S, code_of, connected, embed, put, serving
 from tests.support.until import TIMEOUT_S, until
 
 LONG = ["word " * 250] * 300
@@ -104,7 +105,7 @@ def test_refusals_are_counted(guarded: Server, channel: grpc.Channel, door: Door
 
 
 def test_a_revoked_key_is_refused_at_the_next_call(channel: grpc.Channel, door: Door) -> None:
-    """A withdrawn key is refused on a connection that used it, and other keys aren't; given back, it is known again."""
+    """A withdrawn key is refused on a connection that used it, and other keys aren't; given back, it is soon known."""
     embed(channel, "a", key=door.keys["revoked"])
     door.write(without="revoked")
     try:
@@ -112,7 +113,20 @@ def test_a_revoked_key_is_refused_at_the_next_call(channel: grpc.Channel, door: 
         embed(channel, "a", key=door.keys["free"])
     finally:
         door.write()
-    embed(channel, "a", key=door.keys["revoked"])
+    until(lambda: code_of(lambda: embed(channel, "a", key=door.keys["revoked"])) == grpc.StatusCode.OK)
+
+
+def test_a_call_without_a_key_is_refused_before_its_request_is_read(channel: grpc.Channel) -> None:
+    """The answer comes though the request hasn't been sent."""
+    never = threading.Event()
+
+    def request() -> Iterator[bytes]:
+        never.wait(TIMEOUT_S)
+        yield b""
+
+    call = channel.stream_unary("/bothends.v1.EmbeddingService/Embed").future(request())
+    assert call.exception(timeout=TIMEOUT_S).code() == grpc.StatusCode.UNAUTHENTICATED
+    never.set()
 
 
 def test_health_needs_no_key(guarded: Server, channel: grpc.Channel) -> None:

@@ -80,7 +80,7 @@ def test_the_table_scores_what_the_service_computes(
             assert row == [pairs.name, count, "float32", *(f"{score:.2f}" for score in expected)]
 
 
-@pytest.mark.skipif(not native.is_built(), reason="bothends-kernel isn't built (make kernel)")
+@pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 def test_it_tells_what_a_lesser_precision_costs(
     make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
 ) -> None:

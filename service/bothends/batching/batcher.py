@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Self
 
@@ -63,6 +64,7 @@ class Batcher:
         self._closed = False
         self._running = 0
         self._source: WorkSource | None = None
+        self._gathering: Callable[[], AbstractContextManager[None]] = nullcontext
         self._puller: int | None = None  # the thread that pulls from the source
         self._puller_is_awake = False  # and isn't waiting for something to come
         self._has_lookout = False  # a thread that waits, and wakes in time to pull
@@ -88,6 +90,7 @@ class Batcher:
         """Submit what comes to `source`, until nothing more will."""
         with self._changed:
             self._source = source
+            self._gathering = source.gathering
             self._changed.notify()
 
     def submit(
@@ -237,13 +240,18 @@ class Batcher:
         self._on_fault("hung", run.batch[0].request.engine)
 
     def _deliver(self, ran: list[RanBatch]) -> None:
-        for batch, rows, record, span in ran:
-            tracing.link((of.request.span for of in batch), span)
-            with self._changed:
-                finished = [of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)]
-            for request in finished:
-                request.settle(request.rows)
-            self._runner.report(record, span)
+        if not ran:
+            return
+        with self._gathering():
+            for batch, rows, record, span in ran:
+                tracing.link((of.request.span for of in batch), span)
+                with self._changed:
+                    finished = [
+                        of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)
+                    ]
+                for request in finished:
+                    request.settle(request.rows)
+                self._runner.report(record, span)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

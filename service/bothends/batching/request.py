@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -84,6 +85,10 @@ class WorkSource(Protocol):
 
     def wait(self) -> bool:
         """Sleep until something has come. Returns False once nothing more will come."""
+        ...
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Send what this thread answers inside `with` all at once."""
         ...
 
     def pull(self, most: int) -> bool:

@@ -37,4 +37,4 @@ class WorkerThreads:
             thread = threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True)
             self._started += 1
             self._threads.add(thread)
-        thread.start()
+            thread.start()  # before the lock is free: who joins meanwhile can't wait for one that hasn't begun

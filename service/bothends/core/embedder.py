@@ -21,9 +21,9 @@ from ..batching.scheduler import Budgets
 from ..embeddings import Embeddings
 from ..engines.contract import Engine, Fault
 from ..engines.cuda import memory_used
-from ..errors import DeadlineError, NotServingError
+from ..errors import BothendsError, DeadlineError, NotServingError
 from ..model.bundle import Bundle
-from ..model.tokenizer import Pieces
+from ..model.tokenizer import Pieces, Tokens
 from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
@@ -46,6 +46,18 @@ class AcceptedRequest:
     token_counts: list[int]
     truncated: list[bool]
     options: Options
+
+
+@dataclass(slots=True)
+class Query:
+    """Sentences to embed, as every front parses them."""
+
+    sentences: Sentences
+    options: Options = DEFAULT_OPTIONS
+    deadline: float | None = None
+    """Time of `time.monotonic` after which nobody waits for the answer; None for never."""
+    span: Span = NO_SPAN
+    """Span that is linked to each batch that serves it."""
 
 
 class _Served(NamedTuple):
@@ -154,8 +166,24 @@ class Embedder:
                 sentences, options, check_deadline=partial(_check_deadline, deadline), on_error=on_error
             )
         rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
-        counts = [len(sentence.ids) for sentence in tokens]
-        return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options), rows
+        return _accepted(model, tokens, options), rows
+
+    def begin_together(self, queries: Sequence[Query]) -> tuple[list[AcceptedRequest | BothendsError], Rows]:
+        """Begin small queries as one: what surrounds a sentence is paid once for all of them.
+
+        Returns what is known of each, or why it can't be read, and one future with the rows of all that could be, in
+        order. Cancelling it, its errors, and those raised here (as `begin` does) are all of theirs: then begin each
+        alone. Deadlines are not looked at.
+        """
+        model, reader = self._trusted()
+        with self._metrics.phase("tokenise"):
+            found = reader.read_all([(query.sentences, query.options) for query in queries])
+        accepted = [
+            tokens if isinstance(tokens, BothendsError) else _accepted(model, tokens, query.options)
+            for query, tokens in zip(queries, found, strict=True)
+        ]
+        ids = [sentence.ids for tokens in found if not isinstance(tokens, BothendsError) for sentence in tokens]
+        return accepted, self._batcher.submit(ids, engine=model)
 
     def tokenise(
         self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
@@ -195,6 +223,11 @@ class Embedder:
         if served.model.is_withdrawn:
             raise NotServingError("the model failed its self-test and is being loaded anew")
         return served
+
+
+def _accepted(model: LoadedModel, tokens: Sequence[Tokens], options: Options) -> AcceptedRequest:
+    counts = [len(sentence.ids) for sentence in tokens]
+    return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options)
 
 
 def _check_deadline(deadline: float | None) -> None:

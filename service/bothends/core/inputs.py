@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeGuard, TypeVar, cast
+from itertools import islice
+from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from ..engines.contract import TokenIds
-from ..errors import LongSentenceError, RequestError, SentenceError
+from ..errors import BothendsError, EngineError, LongSentenceError, RequestError, SentenceError
 from ..model.bundle import BundleConfig
 from ..model.tokenizer import Pieces, Tokenizer, Tokens
 from ..options import Options
@@ -16,6 +17,7 @@ Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
 OnError: TypeAlias = Callable[[SentenceError], None]
 """Callback that gets the error of a sentence that can't be read; if it returns, the others are read."""
 TokensT = TypeVar("TokensT", bound=Tokens)
+FoundT = TypeVar("FoundT")
 
 
 def refuse(error: SentenceError) -> None:
@@ -80,6 +82,37 @@ class InputReader:
         keep_end = options.truncation == "end"
         read = self._tokenizer.encode(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
         return self._checked(zip(texts, read, strict=True), options, on_error)
+
+    def read_all(self, requests: Sequence[tuple[Sentences, Options]]) -> list[list[Tokens] | BothendsError]:
+        """Check and read each request, the texts of all of them at once; one that can't be read has its error."""
+        found = [self._attempt(self._readable, sentences, options) for sentences, options in requests]
+        texts = [text for of in found if isinstance(of, dict) for text in of.values()]
+        try:
+            read = iter(self._tokenizer.encode(texts))
+        except EngineError:  # for the sake of one of them
+            return [self._attempt(self._read_alone, sentences, options) for sentences, options in requests]
+        return [
+            self._attempt(self._checked, zip(of, islice(read, len(of)), strict=True), options, refuse)
+            if isinstance(of, dict)
+            else of
+            for of, (_, options) in zip(found, requests, strict=True)
+        ]
+
+    def _readable(self, sentences: Sentences, options: Options) -> dict[int, str] | list[Tokens]:
+        """Return the texts that can be read with other requests' texts, or tokens where they can't."""
+        self.check(len(sentences), options)
+        if is_text(sentences) and options.truncation != "end":
+            return self._texts(sentences, refuse)
+        return self._read_alone(sentences, options)
+
+    def _read_alone(self, sentences: Sentences, options: Options) -> list[Tokens]:
+        return self.read(sentences, options, check_deadline=lambda: None)
+
+    def _attempt(self, act: Callable[..., FoundT], *arguments: Any) -> FoundT | BothendsError:
+        try:
+            return act(*arguments)
+        except BothendsError as error:
+            return error
 
     def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
         """Tokens as `read` gives them, with each one's text and place; a sentence that can't be read fails all."""

@@ -1,4 +1,4 @@
-"""Token ids to embeddings with bothends-kernel, on a CPU: the engine that nothing is padded for.
+"""Token ids to embeddings with bothends-native, on a CPU: the engine that nothing is padded for.
 
 Knows nothing of text, queues or callers. Weights come from the bundle's model.onnx, as onnxruntime's do.
 """
@@ -20,13 +20,13 @@ from .contract import TokenIds
 from .onnx_weights import read
 
 _TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}
-"""Tolerated difference of a number from PyTorch's, at least: about twice what tests/kernel has seen of random encoders.
+"""Tolerated difference of a number from PyTorch's, at least: about twice what tests/native has seen of random encoders.
 A wrong gate, half or order is off by 0.1 and more."""
 
 
 def is_built() -> bool:
-    """Return whether bothends-kernel is installed."""
-    return find_spec("bothends_kernel") is not None
+    """Return whether bothends-native is installed."""
+    return find_spec("bothends_native") is not None
 
 
 def _why_not(config: EncoderConfig) -> str | None:
@@ -46,13 +46,13 @@ def _why_not(config: EncoderConfig) -> str | None:
 
 
 def flat(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Token ids of all sentences after each other, and where each begins, as the kernel takes them."""
+    """Token ids of all sentences after each other, and where each begins, as the engine takes them."""
     offsets = np.fromiter(accumulate(map(len, sentences), initial=0), dtype=np.int64, count=len(sentences) + 1)
     return np.fromiter(chain.from_iterable(sentences), dtype=np.int32, count=int(offsets[-1])), offsets
 
 
 class NativeEngine:
-    """A bundle's LSTMs in bothends-kernel. Each run uses the thread that calls it; call it from as many as you like."""
+    """A bundle's LSTMs in bothends-native. Each run uses the thread that calls it; call it from as many as you like."""
 
     device = "cpu"
     pads = False
@@ -63,13 +63,13 @@ class NativeEngine:
         Raises DeviceError where that can't be had here, BundleError where the model isn't what config.json says.
         """
         if not is_built():
-            raise DeviceError("the native engine isn't installed: make kernel")
+            raise DeviceError("the native engine isn't installed: make native")
         if (reason := _why_not(bundle.config)) is not None:
             raise DeviceError(f"the native engine can't serve {bundle.config.name}: {reason}")
-        import bothends_kernel as kernel  # needed only to serve with it
+        from bothends_native import engine  # needed only to serve with it
 
-        if level not in ("auto", *kernel.levels()):
-            raise DeviceError(f"level {level}: this processor has {', '.join(kernel.levels())}")
+        if level not in ("auto", *engine.levels()):
+            raise DeviceError(f"level {level}: this processor has {', '.join(engine.levels())}")
         weights = read(bundle)
         if len(weights.table) < bundle.config.vocabulary_size:  # an id past the table would fail its whole batch
             raise BundleError(
@@ -77,10 +77,10 @@ class NativeEngine:
                 f"{bundle.config.vocabulary_size}"
             )
         try:
-            self._encoder = kernel.Encoder(weights.table, weights.layers, precision=precision, level=level)
+            self._encoder = engine.Encoder(weights.table, weights.layers, precision=precision, level=level)
         except ValueError as error:
             raise BundleError(f"{bundle.path / MODEL} can't be loaded: {printable(error)}") from error
-        self._stopped = kernel.Interrupted
+        self._stopped = engine.Interrupted
         self.dimension: int = self._encoder.dimension
         self.provider = f"native/{self._encoder.level}/{precision}"
         self.tolerance = max(bundle.config.tolerance, _TOLERANCES[precision])

@@ -58,7 +58,7 @@ _BUILD = {
     "version": version("bothends"),
     "python": platform.python_version(),
     "onnxruntime": _installed("onnxruntime-gpu", "onnxruntime"),
-    "kernel": _installed("bothends-kernel"),
+    "kernel": _installed("bothends-native"),
 }
 
 

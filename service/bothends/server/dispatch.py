@@ -5,7 +5,7 @@ Knows no front and no protocol.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from ..observe.tracing import Method
 from ..wire.status import to_status
 from .context import CallContext, Settled, where
 from .gate import MOST_WAIT, Gate
-from .inbound import Inbound
+from .inbound import Inbound, Received
 from .keys import Keys
 from .quota import Account
 from .slow_callers import SlowCallers
@@ -32,6 +32,10 @@ Parse = Callable[[bytes], RequestT]
 """Function from bytes to a request. Raises RequestError where they are none."""
 Behaviour = Callable[[RequestT, CallContext], None]
 """Function that does what a method is for: it settles the call, soon or late, or raises."""
+
+
+BatchBehaviour = Callable[[Sequence[tuple[RequestT, CallContext]]], None]
+"""Function that does what a method is for with many requests at once."""
 
 
 class Dispatcher:
@@ -79,6 +83,22 @@ class Dispatcher:
                 behaviour(parse(content), context)
 
         return handle
+
+    def batch_handler(
+        self, method: Method, parse: Parse[RequestT], behaviour: BatchBehaviour[RequestT]
+    ) -> Callable[[Sequence[Received]], None]:
+        """Make the handler of calls to `method` that came together. `behaviour` settles each of them soon or late."""
+        self._metrics.register(method.name)
+
+        def handle_all(calls: Sequence[Received]) -> None:
+            asked = []
+            for call in calls:
+                if (context := self._enter(method, call, self._count)) is not None:
+                    with context.guarding():
+                        asked.append((parse(call.content), context))
+            behaviour(asked)
+
+        return handle_all
 
     def rpc_handlers(
         self, service: str, methods: Mapping[str, tuple[type[Message], Behaviour[Any]]]

@@ -47,6 +47,13 @@ class Inbound(Protocol):
         ...
 
 
+class Received(Inbound, Protocol):
+    """A call whose request has come."""
+
+    content: bytes
+    """Bytes of the request."""
+
+
 class Outbox:
     """Number of responses on their way: made, but not yet all on the wire, since their callers read slowly."""
 

@@ -23,6 +23,8 @@ from .reloading import ReloadingFile, read_bytes
 _NAME = r"^[A-Za-z0-9_-]{1,32}$"
 """Pattern of a key's name: shorter than a key, so that a key put in its place is refused, and never shown."""
 _SCHEME = b"bearer"
+NO_KEY = "no API key came with the call; send it as `authorization: Bearer KEY`"
+UNKNOWN_KEY = "this API key isn't known here"
 
 
 class _Entry(BaseModel):
@@ -62,14 +64,16 @@ class Keys:
     def identify(self, authorization: str | bytes | None) -> Account:
         """Return the account of the key in a header `authorization: Bearer KEY`. Raises UnauthenticatedError."""
         if authorization is None:
-            raise UnauthenticatedError("no API key came with the call; send it as `authorization: Bearer KEY`")
-        if isinstance(authorization, str):
-            authorization = authorization.encode("utf-8", "surrogateescape")
-        scheme, _, key = authorization.partition(b" ")
-        account = find(hashlib.sha256(key.strip()).digest(), self._known.value)
-        if account is None or scheme.lower() != _SCHEME:
-            raise UnauthenticatedError("this API key isn't known here")
+            raise UnauthenticatedError(NO_KEY)
+        account = find(digest(authorization), self.known)
+        if account is None:
+            raise UnauthenticatedError(UNKNOWN_KEY)
         return account
+
+    @property
+    def known(self) -> list[tuple[bytes, Account]]:
+        """Each key's SHA-256 and its account; another list once the file has changed."""
+        return self._known.value
 
     def _read(self) -> list[tuple[bytes, Account]]:
         """Read the file. A key that stays keeps its account, and what it has in progress."""
@@ -80,6 +84,14 @@ class Keys:
             account.limits = entry.limits
             known.append((bytes.fromhex(entry.sha256), account))
         return known
+
+
+def digest(authorization: str | bytes) -> bytes:
+    """Return the SHA-256 of the key in a header `authorization: Bearer KEY`; no key's where it is something else."""
+    if isinstance(authorization, str):
+        authorization = authorization.encode("utf-8", "surrogateescape")
+    scheme, _, key = authorization.partition(b" ")
+    return hashlib.sha256(key.strip()).digest() if scheme.lower() == _SCHEME else b""
 
 
 def find(digest: bytes, known: list[tuple[bytes, Account]]) -> Account | None:

@@ -5,6 +5,7 @@ Ports are bound first, so that a taken one is reported at once; nothing is answe
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
@@ -70,7 +71,7 @@ class Server:
                 self.metrics,
                 keys=keys,
                 on_fitness=lambda fit: self.grpc.set_serving(fit),
-                on_reload=ports.reload,
+                on_reload=lambda: self._reload(ports),
             )
             undo.callback(self.service.close, timeout_s=0)
             self.streams = EmbedStreams(self.service.responder, self.metrics)
@@ -186,24 +187,45 @@ class Server:
         native = EmbeddingService(service.responder, max_message_bytes=self.settings.max_message_bytes)
         inference = kserve.InferenceService(service.responder, service.is_ready)
         unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
-        routes = [Route(Method(name), handle, _counted(name)) for name, handle in unary.items()]
+        together = native.batch_methods(dispatcher)
+        routes = [Route(Method(name), handle, _counted(name), together.get(name)) for name, handle in unary.items()]
         for name, handle in self.streams.methods(dispatcher).items():
             routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
         for name, handle in inference.probes(dispatcher).items():
             routes.append(Route(Method(name, takes_place=False), handle))
         if self.settings.reflection:
             reflect = dispatcher.open_handler(reflecting(_SERVICES))
-            routes += [Route(Method(f"/{name}/ServerReflectionInfo", is_stream=True), reflect) for name in REFLECTION]
+            names = [f"/{name}/ServerReflectionInfo" for name in REFLECTION]
+            routes += [Route(Method(name, is_stream=True, takes_place=False), reflect) for name in names]
         self.grpc: Front = listener.serve(
             [route.method for route in routes],
             headers=_HEADERS,
             health=("", *_SERVICES),
             statuses=statuses(limits(self.settings)),
         )
-        self._calls = Calls(
-            self.grpc, routes, self.metrics, wait_s=lambda: service.embedder.wait_s, renew=listener.renew
-        )
+        self._renew = self._renewing(listener)
+        self._calls = Calls(self.grpc, routes, self.metrics, wait_s=lambda: service.embedder.wait_s, renew=self._renew)
         self.metrics.before_scrapes(self._calls.count)
+
+    def _reload(self, ports: Ports) -> None:
+        """Give the front what has changed in files, now."""
+        ports.reload()
+        self._renew()
+
+    def _renewing(self, listener: Listener) -> Callable[[], None]:
+        """Make a function, to be called often, that gives the front what has changed in files."""
+        keys, front = self.service.keys, self.grpc
+        given: object = None
+
+        def renew() -> None:
+            nonlocal given
+            listener.renew()
+            if keys is not None and (known := keys.known) is not given:
+                given = known
+                front.set_keys([digest for digest, _ in known])
+
+        renew()
+        return renew
 
 
 def _counted(name: str) -> str:

@@ -4,6 +4,7 @@ Knows no port and no protocol: server.py opens a server's own ports over it, ray
 """
 
 import gc
+import os
 from collections.abc import Callable
 from typing import Self
 
@@ -16,6 +17,9 @@ from .gate import Gate
 from .keys import Keys
 from .responder import Responder
 
+_COLLECT_EVERY = 50_000
+"""Objects made and not freed between two collections. Calls leave nothing to them, and Python's own looks, after every
+700 objects, would fall into each batch."""
 SUPERVISOR_ENDS_S = 10.0
 """Time that a closing service gives its supervisor: longer than to load a model, which can't be broken off."""
 
@@ -88,6 +92,8 @@ class Service:
                 keys.reload()
             on_reload()
 
+        # As many threads tokenise as there are cores: to share a batch among more costs more than it brings.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         readiness = Readiness(on_fitness)
         embedder, supervisor = Supervisor.load(settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files)
         return cls(settings, metrics, embedder, supervisor, readiness, keys=keys)
@@ -119,6 +125,7 @@ class Service:
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_COLLECT_EVERY, *gc.get_threshold()[1:])
         let_calls_in()
         self._readiness.set_fit(True)
         self._supervisor.start()

@@ -5,13 +5,14 @@ Knows no method and no model.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from google.rpc import code_pb2, status_pb2
 
 from ...observe.metrics import Metrics
-from ..inbound import Inbound
+from ..inbound import Inbound, Received
 from .contract import Front, Message, Method, Status
 from .refusals import COUNTED, prepared
 
@@ -21,6 +22,9 @@ _LOOK_S = 1.0
 Handler: TypeAlias = Callable[[Inbound], None]
 """Function that is called with each message: returns soon; the message is answered later."""
 
+BatchHandler: TypeAlias = Callable[[Sequence[Received]], None]
+"""Function that is called with messages that came together: returns soon; each is answered later."""
+
 
 class Route(NamedTuple):
     """A method, what its messages are handed to, and the name by which its calls are counted, if they are."""
@@ -28,21 +32,23 @@ class Route(NamedTuple):
     method: Method
     handle: Handler
     counted_as: str | None = None
+    handle_all: BatchHandler | None = None
+    """What is called in place of `handle` with all messages of the method that have come."""
 
 
 class FrontCall:
     """An `Inbound`: one message of a front's."""
 
-    __slots__ = ("_calls", "_content", "_id", "_then", "arrived", "deadline", "metadata")
+    __slots__ = ("_calls", "_id", "_then", "arrived", "content", "deadline", "metadata")
 
     def __init__(self, calls: "Calls", message: Message) -> None:
         self._calls = calls
-        self._id, _, self._content, self.deadline, self.metadata, _, self.arrived = message
+        self._id, _, self.content, self.deadline, self.metadata, _, self.arrived = message
         self._then: Callable[[], None] | None = None
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes, now."""
-        then(self._content)
+        then(self.content)
 
     def answer(self, content: bytes) -> None:
         """Send the response's bytes."""
@@ -89,8 +95,7 @@ class Calls:
         self._renew = renew
         self._open: dict[int, FrontCall] = {}  # begun, and not yet answered
         self._held: list[Message] = []  # taken, and not yet begun
-        self._puller: int | None = None
-        self._answers: list[tuple[int, bytes]] = []  # for the puller to send
+        self._gathered = threading.local()
 
     def wait(self) -> bool:
         """Sleep until a message has come. Returns False once nothing more will come."""
@@ -104,26 +109,32 @@ class Calls:
 
         Returns False once nothing more will come.
         """
-        self._puller = threading.get_ident()
-        try:
+        with self.gathering():
             goes_on = self._take(max(0, most - len(self._held)), 0.0)
             held, self._held = self._held, []
-            for message in held:
-                self._begin(message)
-        finally:
-            self._puller = None
-            if self._answers:
-                answers, self._answers = self._answers, []
-                self._front.answer(*zip(*answers, strict=True))
+            self._begin(held)
         return goes_on
 
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Send what this thread answers inside `with` all at once, at its end."""
+        gathered: list[tuple[int, bytes]] = []
+        self._gathered.answers = gathered
+        try:
+            yield
+        finally:
+            del self._gathered.answers
+            if gathered:
+                self._front.answer(*zip(*gathered, strict=True))
+
     def answer(self, message_id: int, content: bytes) -> None:
-        """Send a response: with all others of this pull, where the puller has it."""
+        """Send a response, soon."""
         self._open.pop(message_id, None)
-        if threading.get_ident() == self._puller:
-            self._answers.append((message_id, content))
-        else:
+        gathered = getattr(self._gathered, "answers", None)
+        if gathered is None:
             self._front.answer((message_id,), (content,))
+        else:
+            gathered.append((message_id, content))
 
     def fail(self, message_id: int, status: Status) -> None:
         """Send a status."""
@@ -154,10 +165,18 @@ class Calls:
             self._held = [message for message in self._held if message[0] not in gone]
         return True
 
-    def _begin(self, message: Message) -> None:
-        message_id, method, *_ = message  # a native front's have no names
-        call = self._open[message_id] = FrontCall(self, message)
-        _guarded(self._routes[method].handle, call)
+    def _begin(self, messages: Sequence[Message]) -> None:
+        together: dict[int, list[FrontCall]] = {}
+        for message in messages:
+            message_id, method, *_ = message  # a native front's have no names
+            call = self._open[message_id] = FrontCall(self, message)
+            if self._routes[method].handle_all is None:
+                _guarded(self._routes[method].handle, call)
+            else:
+                together.setdefault(method, []).append(call)
+        for method, calls in together.items():
+            if (handle_all := self._routes[method].handle_all) is not None:
+                _guarded(handle_all, calls)
 
 
 def _guarded(act: Callable[..., None], *arguments: object) -> None:

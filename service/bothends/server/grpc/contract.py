@@ -4,7 +4,7 @@ A unary call has one message, a stream is a row of them. Everything that needs n
 front's: connections, health, what is refused for want of room or time, and the order of a stream's answers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -12,8 +12,8 @@ FrontName = Literal["native", "grpcio"]
 Status: TypeAlias = tuple[int, str, bytes]
 """gRPC's code, a message for people, and a serialised google.rpc.Status for `grpc-status-details-bin`."""
 Reason = Literal[
-    "full", "late", "expired", "draining", "slow", "empty", "large", "headers", "unknown", "malformed", "compressed",
-    "unread",
+    "keyless", "stranger", "full", "late", "expired", "draining", "slow", "empty", "large", "headers", "unknown",
+    "malformed", "compressed", "unread",
 ]  # fmt: skip
 """Why a front refuses by itself; refusals.py has the status of each."""
 Statuses: TypeAlias = dict[Reason, Status]
@@ -111,6 +111,12 @@ class Front(Protocol):
 
     def set_serving(self, serving: bool) -> None:
         """Say SERVING to whom asks for health, or NOT_SERVING. After `drain`, it stays NOT_SERVING."""
+
+    def set_keys(self, digests: Collection[bytes] | None) -> None:
+        """Refuse calls but probes that come without a key of one of these SHA-256, and give keys' holders their turns.
+
+        None where callers need no key.
+        """
 
     def drain(self) -> None:
         """Say NOT_SERVING, refuse new calls, and end each stream once what was read of it is answered."""

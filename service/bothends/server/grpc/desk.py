@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 
 from ..inbound import DETAILS
+from ..keys import digest
 from .contract import Ended, Limits, Message, Reason, Status
 from .exchange import Exchange
 
@@ -37,6 +38,8 @@ class Desk:
         self.exchange = Exchange()
         self.limits = limits
         self.is_draining = False
+        self.keys: frozenset[bytes] | None = None
+        """SHA-256 of each key that may call; None where callers need no key."""
         self.last_begun = monotonic()
         """Time at which a call, not a probe, last came."""
         self.open = 0
@@ -45,6 +48,15 @@ class Desk:
         self._statuses = statuses
         self._ids = count(1)
         self._outcomes: dict[int, asyncio.Future[Outcome]] = {}
+
+    def reason_against_key(self, context: Context) -> Reason | None:
+        """Return why a call's key, or the want of one, refuses it."""
+        if self.keys is None:
+            return None
+        values = [value for name, value in context.invocation_metadata() or () if name == "authorization"]
+        if not values:
+            return "keyless"
+        return None if digest(values[0]) in self.keys else "stranger"
 
     def begin(self, context: Context) -> float:
         """Count a call that has come; returns when."""

@@ -7,7 +7,7 @@ thread. Knows no method and no status.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
@@ -136,6 +136,10 @@ class PublicFront:
     def set_serving(self, serving: bool) -> None:
         """Say SERVING or NOT_SERVING."""
         self._listener.later(self._health.set_serving, serving)
+
+    def set_keys(self, digests: Collection[bytes] | None) -> None:
+        """Refuse calls without a known key."""
+        self._desk.keys = None if digests is None else frozenset(digests)
 
     def drain(self) -> None:
         """Say NOT_SERVING, refuse new calls, and end streams once what was read of them is answered."""

@@ -3,8 +3,17 @@
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from ...errors import BothendsError, DeadlineError, DrainingError, OverloadedError, Refusal, RequestError
+from ...errors import (
+    BothendsError,
+    DeadlineError,
+    DrainingError,
+    OverloadedError,
+    Refusal,
+    RequestError,
+    UnauthenticatedError,
+)
 from ...wire.status import DOMAIN, to_status
+from ..keys import NO_KEY, UNKNOWN_KEY
 from .contract import Limits, Reason, Status
 
 _RETRY_S = 0.1
@@ -12,6 +21,8 @@ _RETRY_S = 0.1
 _LATE_RETRY_S = 0.5
 """The same where more comes than can be answered."""
 COUNTED: dict[Reason, Refusal] = {
+    "keyless": "unauthenticated",
+    "stranger": "unauthenticated",
     "full": "full",
     "late": "full",
     "unread": "full",
@@ -32,6 +43,8 @@ def statuses(limits: Limits) -> dict[Reason, Status]:
     patience_s = f"{limits.handshake_s:g} s"
     silent = f"the stream's caller sent or read nothing for {patience_s}, and its place was needed"
     errors: dict[Reason, BothendsError] = {
+        "keyless": UnauthenticatedError(NO_KEY),
+        "stranger": UnauthenticatedError(UNKNOWN_KEY),
         "full": OverloadedError(
             f"{limits.max_calls} requests are in progress, this server's limit", retry_after_s=_RETRY_S
         ),

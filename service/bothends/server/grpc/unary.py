@@ -42,6 +42,8 @@ class UnaryCalls:
 
     def _reason_against(self, context: Context) -> Reason | None:
         desk, end = self._desk, deadline(context)
+        if (reason := desk.reason_against_key(context)) is not None:
+            return reason
         if desk.is_draining:
             return "draining"
         if end is not None:

@@ -1,16 +1,18 @@
 """bothends.v1.EmbeddingService: its messages in and out. Raises domain errors; dispatch.py makes statuses of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 
+from ....core.embedder import Query
+from ....observe.tracing import Method
 from ....options import Options
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
-from ...dispatch import Dispatcher
-from ...inbound import Inbound
-from ...responder import Query, Responder
+from ...dispatch import Dispatcher, protobuf
+from ...inbound import Inbound, Received
+from ...responder import Responder
 
 
 class EmbeddingService:
@@ -31,6 +33,23 @@ class EmbeddingService:
                 "GetModel": (embedding_pb2.GetModelRequest, self.get_model),
             },
         )
+
+    def batch_methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Sequence[Received]], None]]:
+        """Make the handlers of calls that came together, by their methods' full names."""
+        method, parse = Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest)
+        return {f"/{SERVICE}/Embed": dispatcher.batch_handler(method, parse, self.embed_all)}
+
+    def embed_all(self, asked: Sequence[tuple[embedding_pb2.EmbedRequest, CallContext]]) -> None:
+        """Embed the sentences of many requests."""
+        queries = []
+        for request, context in asked:
+            with context.guarding():
+                wanted, encoding = options(request)
+                query = Query(list(request.sentences), wanted)
+                queries.append(
+                    (query, context, encode if encoding == "float32" else partial(encode, encoding=encoding))
+                )
+        self._responder.embed_all(queries)
 
     def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         """Embed the request's sentences."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
+from ....core.embedder import Query
 from ....embeddings import Embeddings
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
@@ -16,7 +17,7 @@ from ....validation import printable
 from ...context import CallContext
 from ...dispatch import Dispatcher
 from ...inbound import Inbound
-from ...responder import Query, Responder
+from ...responder import Responder
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name

@@ -1,0 +1,106 @@
+"""Calls of gRPC to messages, taken by the batch, and answers back. An ImportError where the front was not built."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+_Message = tuple[int, int, bytes, float | None, tuple[tuple[str, str], ...], int, float]
+_Status = tuple[int, str, bytes]
+
+class Limits:
+    """Bounds, in bytes, seconds and numbers; native/front/limits.hpp says what each is and its default."""
+
+    max_message_bytes: int
+    max_header_bytes: int
+    max_calls: int
+    max_connections: int
+    max_streams: int
+    handshake_s: float
+    idle_s: float
+    age_s: float
+    age_grace_s: float
+    keepalive_s: float
+    keepalive_timeout_s: float
+    min_ping_s: float
+    ping_strikes: int
+    stall_s: float
+    window_messages: int
+    window_sentences: int
+    window_bytes: int
+    held_bytes: int
+    held_total_bytes: int
+    unread_bytes: int
+    unread_total_bytes: int
+
+class Front:
+    """Listening sockets, and the calls that come by them. Safe to use from any thread.
+
+    A message is a unary call's only one, or one of a stream's: its id, its method's index, its bytes, its deadline, the
+    headers that were asked for, the number of its caller's connection, and when it came; times are `time.monotonic`'s.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[int],
+        methods: Sequence[tuple[str, bool, bool]],
+        *,
+        headers: Sequence[str],
+        health: Sequence[str],
+        statuses: Mapping[str, _Status],
+        limits: Limits,
+    ) -> None:
+        """Know what will be answered; take nothing yet.
+
+        `listeners` are file descriptors of bound sockets that don't block; they are the front's from now on. `methods`
+        are paths, whether each is a stream, and whether its calls need a place: those that don't are answered in a full
+        or stopping server too, and taken before all others. `headers` names those that messages carry. `health` are
+        services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status;
+        `statuses` has those that calls are refused with, by the reason.
+        """
+
+    def start(self) -> None:
+        """Take connections."""
+
+    def take(self, most: int, wait_s: float, queue_s: float = 0.0) -> tuple[list[_Message], list[int]] | None:
+        """Messages, `most` at most, in fair order of callers, and ids of those taken before that are over.
+
+        Waits up to `wait_s` until there is one, without the GIL. Refuses calls that `queue_s`, the wait in Python now,
+        makes hopeless. None once it has stopped.
+        """
+
+    def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
+        """Answer messages: a unary call ends OK, a stream goes on. Ids of messages that are over are ignored."""
+
+    def fail(self, ids: Sequence[int], statuses: Sequence[_Status]) -> None:
+        """End calls with a status; a stream once all messages before were answered."""
+
+    def ended(self) -> list[tuple[int, int, str, float]]:
+        """Calls that ended without Python since the last look: method's index, code, refusal or "", seconds.
+
+        Unary calls that were refused, cancelled or late before they were taken, and every stream.
+        """
+
+    def set_serving(self, serving: bool) -> None:
+        """Say by grpc.health.v1 whether it serves."""
+
+    def drain(self) -> None:
+        """Say NOT_SERVING for good, refuse new calls, and end each stream once what was read of it is answered."""
+
+    def quiet_s(self) -> float:
+        """Seconds since a caller last began a call."""
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Whether, within `timeout_s`, no call is open and every byte is with its caller."""
+
+    def stop(self, grace_s: float) -> None:
+        """Say goodbye, give the last bytes at most `grace_s`, and close."""
+
+    def set_keys(self, digests: Iterable[bytes] | None) -> None:
+        """Refuse calls that come without `authorization: Bearer KEY` of a key with one of these SHA-256; None for no key.
+
+        Who holds a key has its turns by whatever connections.
+        """
+
+    def set_certificates(self, certificate: bytes, key: bytes, client_ca: bytes | None) -> None:
+        """Show another certificate, in PEM, to new connections."""
+
+    def figures(self) -> dict[str, float]:
+        """Figures of connections, calls and bytes, by name."""

@@ -1,0 +1,167 @@
+// The encoder as Python has it: arrays in, arrays out. Computes nothing itself.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+
+#include "arrays.hpp"
+#include "encoder.hpp"
+#include "levels.hpp"
+#include "peak.hpp"
+
+namespace bothends {
+namespace {
+
+using namespace nb::literals;
+
+constexpr int most_hidden = 1 << 14, most_layers = 8, most_slots = 1024, most_threads = 256;
+constexpr std::int64_t most_vocabulary = std::int64_t{1} << 31, most_read = std::int64_t{1} << 30;
+constexpr const char* precision_names[] = {"float32", "bf16", "int8"};
+
+struct Interrupted : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+Precision precision_named(const std::string& name) {
+    for (int precision = 0; precision < precisions; ++precision)
+        if (name == precision_names[precision]) return static_cast<Precision>(precision);
+    throw std::invalid_argument("precision: unknown \"" + name + "\"; choose float32, bf16 or int8");
+}
+
+int within(const char* name, std::int64_t value, std::int64_t least, std::int64_t most) {
+    if (value < least || value > most)
+        throw std::invalid_argument(std::string(name) + " is " + std::to_string(value) + "; expected " +
+                                    std::to_string(least) + " to " + std::to_string(most));
+    return static_cast<int>(value);
+}
+
+Array array_of(const nb::dict& layer, const std::string& name, const char* key) {
+    if (!layer.contains(key)) throw std::invalid_argument(name + " is missing");
+    Array array;
+    if (!nb::try_cast(layer[key], array)) throw std::invalid_argument(name + " is no array");
+    return array;
+}
+
+class PythonEncoder {
+public:
+    PythonEncoder(Array table, const std::vector<nb::dict>& layers, const std::string& precision,
+                  const std::string& level, std::optional<std::int64_t> table_rows, std::optional<std::int64_t> slots)
+        : table_(std::move(table)) {
+        const bool half = table_.dtype() == float16;
+        must_be("table", table_, half ? float16 : nb::dtype<float>(), {any_size, any_size});
+        must_be_finite("table", table_);
+        Shape shape{&level_named(level), precision_named(precision),
+                    within("table's size", table_.shape(1), 1, most_hidden), 0,
+                    within("the number of layers", std::int64_t(layers.size()), 1, most_layers)};
+        const Embeddings embeddings{table_.data(), half, std::int64_t(table_.shape(0))};
+        within("table's vocabulary", embeddings.vocabulary, 1, most_vocabulary - 1);
+        std::vector<Array> held;  // until the weights are packed
+        const std::vector<Encoder::Layer> weights = weights_of(shape, layers, held);
+        const std::int64_t budget = table_rows.value_or(shape.usual_table_rows());
+        within("table_rows", budget, 0, most_vocabulary - 1);
+        const int side_by_side = within("slots", slots.value_or(shape.usual_slots()), 1, most_slots);
+        const nb::gil_scoped_release release;
+        encoder_ = std::make_unique<Encoder>(shape, embeddings, weights, budget, side_by_side);
+    }
+
+    nb::ndarray<nb::numpy, float, nb::ndim<2>> run(const Array& token_ids, const Array& offsets, std::int64_t threads) {
+        const std::int32_t* ids = numbers<std::int32_t>("token_ids", token_ids, {any_size});
+        const std::int64_t* ends = numbers<std::int64_t>("offsets", offsets, {any_size});
+        if (offsets.shape(0) == 0) throw std::invalid_argument("offsets is empty; it begins with 0");
+        within("threads", threads, 1, most_threads);
+        const Request request{ids, std::int64_t(token_ids.shape(0)), ends, std::int64_t(offsets.shape(0)) - 1};
+        const std::size_t rows = std::size_t(request.sentences), dimension = std::size_t(encoder_->shape().dimension());
+        std::unique_ptr<float[]> results(new float[rows * dimension]);
+        {
+            const nb::gil_scoped_release release;
+            if (!encoder_->run(request, int(threads), results.get())) throw Interrupted("stopped while it ran");
+        }
+        nb::capsule owner(results.get(), [](void* memory) noexcept { delete[] static_cast<float*>(memory); });
+        return {results.release(), {rows, dimension}, owner};
+    }
+
+    Encoder& encoder() { return *encoder_; }
+
+private:
+    static std::vector<Encoder::Layer> weights_of(Shape& shape, const std::vector<nb::dict>& layers,
+                                                  std::vector<Array>& held) {
+        std::vector<Encoder::Layer> weights;
+        for (const nb::dict& layer : layers) {
+            const std::string name = "layers[" + std::to_string(weights.size()) + "]";
+            const Array r = array_of(layer, name + "[\"R\"]", "R");
+            if (weights.empty() && r.ndim() == 3)
+                shape.hidden = within("hidden", std::int64_t(r.shape(2)), 1, most_hidden);
+            const std::int64_t hidden = shape.hidden, inputs = weights.empty() ? shape.embedding : 2 * hidden;
+            const auto both = [&](const char* key, std::initializer_list<std::int64_t> sizes) {
+                const std::string full = name + "[\"" + key + "\"]";
+                held.push_back(array_of(layer, full, key));
+                const float* found = numbers<float>(full.c_str(), held.back(), sizes);
+                must_be_finite(full.c_str(), held.back());
+                return found;
+            };
+            const float *of_r = both("R", {2, 4 * hidden, hidden}), *of_w = both("W", {2, 4 * hidden, inputs}),
+                        *of_b = both("B", {2, 8 * hidden});
+            weights.push_back({Weights{of_w, of_r, of_b},
+                               Weights{of_w + 4 * hidden * inputs, of_r + 4 * hidden * hidden, of_b + 8 * hidden}});
+        }
+        return weights;
+    }
+
+    Array table_;  // the encoder reads it as long as it lives
+    std::unique_ptr<Encoder> encoder_;
+};
+
+std::vector<std::string> level_names() {
+    std::vector<std::string> names;
+    for (const Level& level : levels()) names.push_back(level.name);
+    return names;
+}
+
+NB_MODULE(_engine, module) {
+    nb::set_leak_warnings(false);  // a process may end while an encoder serves
+    nb::exception<Interrupted>(module, "Interrupted");
+    module.def("levels", &level_names);
+    module.def(
+        "peak",
+        [](const std::string& level, const std::string& precision) {
+            const Level& chosen = level_named(level);
+            const Precision of = precision_named(precision);
+            const nb::gil_scoped_release release;
+            return operations_per_s(chosen, of);
+        },
+        nb::kw_only(), "level"_a = "auto", "precision"_a = "float32");
+    module.def(
+        "bandwidth",
+        [](std::int64_t bytes, const std::string& level) {
+            const Level& chosen = level_named(level);
+            if (bytes < 1 || bytes > most_read)
+                throw std::invalid_argument("bytes is " + std::to_string(bytes) + "; expected 1 to " +
+                                            std::to_string(most_read));
+            const nb::gil_scoped_release release;
+            return bytes_per_s(chosen, bytes);
+        },
+        "bytes"_a, nb::kw_only(), "level"_a = "auto");
+    nb::class_<PythonEncoder>(module, "Encoder")
+        .def(nb::init<Array, const std::vector<nb::dict>&, const std::string&, const std::string&,
+                      std::optional<std::int64_t>, std::optional<std::int64_t>>(),
+             "table"_a, "layers"_a, nb::kw_only(), "precision"_a = "float32", "level"_a = "auto",
+             "table_rows"_a = nb::none(), "slots"_a = nb::none())
+        .def("run", &PythonEncoder::run, "token_ids"_a, "offsets"_a, nb::kw_only(), "threads"_a = 1)
+        .def("stop", [](PythonEncoder& self) { self.encoder().stop(); })
+        .def_prop_ro("level", [](PythonEncoder& self) { return self.encoder().shape().level->name; })
+        .def_prop_ro("precision",
+                     [](PythonEncoder& self) { return precision_names[int(self.encoder().shape().precision)]; })
+        .def_prop_ro("hidden", [](PythonEncoder& self) { return self.encoder().shape().hidden; })
+        .def_prop_ro("dimension", [](PythonEncoder& self) { return self.encoder().shape().dimension(); })
+        .def_prop_ro("layers", [](PythonEncoder& self) { return self.encoder().shape().layers; })
+        .def_prop_ro("folded_rows", [](PythonEncoder& self) { return self.encoder().folded_rows(); })
+        .def_prop_ro("bytes", [](PythonEncoder& self) { return self.encoder().bytes(); });
+}
+
+}  // namespace
+}  // namespace bothends

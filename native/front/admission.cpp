@@ -1,0 +1,60 @@
+// Who may begin a call, and who gives way where there is no room.
+#include <algorithm>
+
+#include "connection.hpp"
+
+namespace front {
+
+std::string_view State::refusal(const Call& call) const {
+    if (call.header_bytes > limits.max_header_bytes) return "headers";
+    if (call.kind == Kind::unknown) return "unknown";
+    if (!takes_place(call)) return {};
+    if (keys && call.key != Call::Key::known) return call.key == Call::Key::none ? "keyless" : "stranger";
+    if (is_draining) return "draining";
+    if (call.deadline <= call.arrived) return "expired";
+    if (call.connection->unread_bytes() > limits.unread_bytes || unread_bytes > limits.unread_total_bytes) return "unread";
+    if (call.kind == Kind::stream) return {};
+    const double patience_s = 0.25 * (call.deadline - call.arrived);
+    if (line.wait_s() + queue_s > patience_s && line.wait_s(call.caller) + queue_s > patience_s) return "late";
+    return places < limits.max_calls ? "" : "full";
+}
+
+bool State::make_way(const Call& newcomer) {
+    if (!reading.empty() && newcomer.arrived - reading.front()->arrived > limits.handshake_s) {
+        Call& slow = *reading.front();
+        slow.connection->end(slow, status("slow"), "");
+        return true;
+    }
+    if (newcomer.connection->places() > 0) return false;
+    const auto greediest = std::max_element(connections.begin(), connections.end(),
+                                            [](const auto* one, const auto* other) { return one->places() < other->places(); });
+    return (*greediest)->places() > 1 && (*greediest)->give_way();
+}
+
+void State::shed() {
+    while (held_bytes > limits.held_total_bytes) {
+        const auto greediest = std::max_element(connections.begin(), connections.end(), [](const auto* one, const auto* other) {
+            return one->held_bytes() < other->held_bytes();
+        });
+        (*greediest)->shed();
+    }
+}
+
+bool Connection::give_way() {
+    Call* latest = nullptr;
+    for (const auto& [stream, call] : calls_)
+        if (call->holds_place && !call->is_counted_by_python && (!latest || stream > latest->stream)) latest = call.get();
+    if (latest) refuse(*latest, "full");
+    return latest != nullptr;
+}
+
+void Connection::shed() {
+    const auto largest = std::max_element(calls_.begin(), calls_.end(), [](const auto& one, const auto& other) {
+        return one.second->held < other.second->held;
+    });
+    refuse(*largest->second, "full");
+}
+
+void Connection::refuse(Call& call, std::string_view kind) { end(call, state_.status(kind), kind); }
+
+}  // namespace front

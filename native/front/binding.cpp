@@ -1,0 +1,163 @@
+// The front to Python: one crossing a batch. The GIL is free while it waits, frames and sends.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cmath>
+
+#include "front.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace front {
+namespace {
+
+nb::object time_or_none(double time) { return std::isinf(time) ? nb::none() : nb::object(nb::float_(time)); }
+
+nb::tuple tuple_of(const Taken& message, const std::vector<std::string>& headers) {
+    nb::list metadata;
+    for (const auto& [index, value] : message.metadata) {
+        PyObject* text = PyUnicode_DecodeUTF8(value.data(), Py_ssize_t(value.size()), "surrogateescape");
+        metadata.append(nb::make_tuple(headers[index], nb::steal(text)));
+    }
+    return nb::make_tuple(message.id, message.method, nb::bytes(message.content.data(), message.content.size()),
+                          time_or_none(message.deadline), nb::tuple(metadata), message.caller, message.arrived);
+}
+
+nb::object take(Front& front, std::size_t most, double wait_s, double queue_s) {
+    std::optional<Batch> batch;
+    {
+        const nb::gil_scoped_release release;
+        batch = front.take(most, wait_s, queue_s);
+    }
+    if (!batch) return nb::none();
+    nb::list messages, gone;
+    for (const Taken& message : batch->messages) messages.append(tuple_of(message, front.state().headers));
+    for (const std::uint64_t id : batch->gone) gone.append(id);
+    return nb::make_tuple(messages, gone);
+}
+
+void answer(Front& front, const nb::sequence& ids, const nb::sequence& contents) {
+    const std::size_t count = nb::len(ids);
+    if (count != nb::len(contents)) throw nb::value_error("there must be as many contents as ids");
+    Front::Answers answers;
+    answers.reserve(count);
+    for (std::size_t index = 0; index < count; ++index) {
+        const nb::bytes content = nb::cast<nb::bytes>(contents[index]);  // the sequence keeps it alive
+        answers.emplace_back(nb::cast<std::uint64_t>(ids[index]), std::string_view(content.c_str(), content.size()));
+    }
+    const nb::gil_scoped_release release;
+    front.answer(answers);
+}
+
+Status status_of(nb::handle from) {
+    const auto parts = nb::cast<nb::tuple>(from);
+    const auto details = nb::cast<nb::bytes>(parts[2]);
+    return {nb::cast<int>(parts[0]), nb::cast<std::string>(parts[1]), std::string(details.c_str(), details.size())};
+}
+
+void fail(Front& front, const nb::sequence& ids, const nb::sequence& statuses) {
+    const std::size_t count = nb::len(ids);
+    if (count != nb::len(statuses)) throw nb::value_error("there must be as many statuses as ids");
+    Front::Failures failures;
+    for (std::size_t index = 0; index < count; ++index)
+        failures.emplace_back(nb::cast<std::uint64_t>(ids[index]), status_of(statuses[index]));
+    const nb::gil_scoped_release release;
+    front.fail(failures);
+}
+
+nb::list ended(Front& front) {
+    std::vector<Ended> calls;
+    {
+        const nb::gil_scoped_release release;
+        calls = front.ended();
+    }
+    nb::list found;
+    for (const Ended& call : calls)
+        found.append(nb::make_tuple(call.method, call.code, nb::str(call.refusal.data(), call.refusal.size()), call.seconds));
+    return found;
+}
+
+void set_certificates(Front& front, const nb::bytes& certificate, const nb::bytes& key, nb::handle client_ca) {
+    const auto text = [](const nb::bytes& bytes) { return std::string(bytes.c_str(), bytes.size()); };
+    front.set_certificates(text(certificate), text(key), client_ca.is_none() ? "" : text(nb::cast<nb::bytes>(client_ca)));
+}
+
+void set_keys(Front& front, nb::handle digests) {
+    if (digests.is_none()) return front.set_keys(std::nullopt);
+    std::set<std::string> keys;
+    for (const auto digest : digests) {
+        const auto bytes = nb::cast<nb::bytes>(digest);
+        keys.emplace(bytes.c_str(), bytes.size());
+    }
+    front.set_keys(std::move(keys));
+}
+
+void construct(Front* self, const std::vector<int>& listeners, const nb::sequence& methods, const std::vector<std::string>& headers,
+               const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits) {
+    static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "keyless", "stranger", "slow", "empty",
+                                            "large", "headers", "unknown", "malformed", "compressed", "unread"};
+    State state;
+    state.limits = limits;
+    state.headers = headers;
+    state.health_services = {health.begin(), health.end()};
+    for (const auto entry : methods) {
+        const auto parts = nb::cast<nb::tuple>(entry);
+        state.methods.push_back({nb::cast<std::string>(parts[0]), nb::cast<bool>(parts[1]), nb::cast<bool>(parts[2])});
+    }
+    for (const auto [kind, status] : statuses) state.statuses[nb::cast<std::string>(kind)] = status_of(status);
+    for (const char* kind : kinds)
+        if (!state.statuses.contains(kind)) throw nb::value_error((std::string("no status for ") + kind).c_str());
+    new (self) Front(std::move(state), listeners);
+}
+
+void bind_limits(nb::module_& module) {
+    nb::class_<Limits>(module, "Limits")
+        .def(nb::init<>())
+        .def_rw("max_message_bytes", &Limits::max_message_bytes)
+        .def_rw("max_header_bytes", &Limits::max_header_bytes)
+        .def_rw("max_calls", &Limits::max_calls)
+        .def_rw("max_connections", &Limits::max_connections)
+        .def_rw("max_streams", &Limits::max_streams)
+        .def_rw("handshake_s", &Limits::handshake_s)
+        .def_rw("idle_s", &Limits::idle_s)
+        .def_rw("age_s", &Limits::age_s)
+        .def_rw("age_grace_s", &Limits::age_grace_s)
+        .def_rw("keepalive_s", &Limits::keepalive_s)
+        .def_rw("keepalive_timeout_s", &Limits::keepalive_timeout_s)
+        .def_rw("min_ping_s", &Limits::min_ping_s)
+        .def_rw("ping_strikes", &Limits::ping_strikes)
+        .def_rw("stall_s", &Limits::stall_s)
+        .def_rw("window_messages", &Limits::window_messages)
+        .def_rw("window_sentences", &Limits::window_sentences)
+        .def_rw("window_bytes", &Limits::window_bytes)
+        .def_rw("held_bytes", &Limits::held_bytes)
+        .def_rw("held_total_bytes", &Limits::held_total_bytes)
+        .def_rw("unread_bytes", &Limits::unread_bytes)
+        .def_rw("unread_total_bytes", &Limits::unread_total_bytes);
+}
+
+NB_MODULE(_front, module) {
+    using Release = nb::call_guard<nb::gil_scoped_release>;
+    bind_limits(module);
+    nb::class_<Front>(module, "Front")
+        .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a, "limits"_a)
+        .def("start", &Front::start, Release())
+        .def("take", &take, "most"_a, "wait_s"_a, "queue_s"_a = 0.0)
+        .def("answer", &answer, "ids"_a, "contents"_a)
+        .def("fail", &fail, "ids"_a, "statuses"_a)
+        .def("ended", &ended)
+        .def("set_serving", &Front::set_serving, "serving"_a, Release())
+        .def("drain", &Front::drain, Release())
+        .def("quiet_s", &Front::quiet_s, Release())
+        .def("wait_idle", &Front::wait_idle, "timeout_s"_a, Release())
+        .def("stop", &Front::stop, "grace_s"_a, Release())
+        .def("set_keys", &set_keys, "digests"_a.none())
+        .def("set_certificates", &set_certificates, "certificate"_a, "key"_a, "client_ca"_a.none())
+        .def("figures", &Front::figures, Release());
+}
+
+}  // namespace
+}  // namespace front

@@ -1,0 +1,82 @@
+// A call, and the messages of it that are on their way. A unary call has one message, a stream a row of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bytes.hpp"
+#include "limits.hpp"
+
+namespace front {
+
+class Connection;
+struct Call;
+
+struct Message {
+    enum class State { waiting, taken, answered };
+    std::uint64_t id = 0;
+    Call* call = nullptr;
+    State state = State::waiting;
+    double arrived = 0;
+    std::size_t sentences = 0;
+    std::size_t size = 0;  // in bytes, inflated
+    bool is_compressed = false;
+    std::string content;   // the request while it waits, the response with its prefix once it is answered
+    double tag = 0;        // in the line
+};
+
+enum class Kind { unary, stream, health_check, health_watch, unknown };
+
+/// Data of one HTTP/2 stream; connection.cpp and exchange.cpp say what becomes of it.
+struct Call {
+    Connection* connection = nullptr;
+    std::int32_t stream = 0;
+    std::uint64_t caller = 0;
+    Kind kind = Kind::unknown;
+    std::size_t method = 0;  // index, of a unary call or a stream
+    double arrived = 0, deadline = 0;
+    std::optional<std::list<Call*>::iterator> reading;  // its place among those whose requests are on their way
+    std::optional<std::multimap<double, Call*>::iterator> due;  // its place among the deadlines
+    bool holds_place = false;
+    bool is_counted_by_python = false;  // a unary call that was taken
+
+    // What came.
+    std::vector<std::pair<std::size_t, std::string>> metadata;  // index among the wanted headers, and value
+    std::size_t header_bytes = 0;
+    enum class Key { none, unknown, known } key = Key::none;
+    bool is_grpc = false, is_post = false, is_gzip = false, has_unknown_encoding = false;
+    Bytes unread;                // not framed yet
+    std::size_t held = 0;        // bytes that came, and were not taken
+    std::size_t unconsumed = 0;  // bytes whose flow control window wasn't given back
+    bool has_closed = false;     // its caller sends no more
+
+    // What is on its way, in order.
+    std::deque<std::unique_ptr<Message>> messages;
+    std::size_t sentences = 0, bytes = 0;  // of the messages, and of responses that are not on the wire
+
+    // What goes.
+    struct Leaving {
+        std::uint64_t end;  // count of response bytes after which it has left
+        std::size_t sentences, bytes;
+    };
+    std::deque<Leaving> leaving;
+    Bytes out;
+    std::uint64_t put = 0, sent = 0;     // bytes, since the call began
+    double progressed = 0;               // time at which the last bytes left
+    bool has_begun = false, is_deferred = false;
+    std::optional<Status> end;           // the status with which it ends once `messages` is empty
+    std::string_view refusal;            // why the front refused it
+    bool is_over = false;                // the status is submitted
+};
+
+inline bool is_of_health(const Call& call) { return call.kind == Kind::health_check || call.kind == Kind::health_watch; }
+
+}  // namespace front

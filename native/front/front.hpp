@@ -1,0 +1,101 @@
+// A gRPC server for whoever answers many calls at once: take a batch, compute, answer the batch.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "connection.hpp"
+#include "state.hpp"
+
+namespace front {
+
+/// A message as it is handed over.
+struct Taken {
+    std::uint64_t id;
+    std::size_t method;
+    std::string content;
+    double deadline;
+    std::vector<std::pair<std::size_t, std::string>> metadata;
+    std::uint64_t caller;
+    double arrived;
+    std::size_t inflated_size;  // where the content is compressed
+    bool is_compressed, is_lost;  // lost: it wasn't gzip
+};
+
+struct Batch {
+    std::vector<Taken> messages;
+    std::vector<std::uint64_t> gone;
+};
+
+/// There is no thread that reads: who comes to take looks at the sockets, who answers writes to them, and a thread of the front's
+/// own looks while all others are busy. So no core is taken from those that compute, and what comes meanwhile gathers.
+class Front {
+public:
+    using Failures = std::vector<std::pair<std::uint64_t, Status>>;
+    using Answers = std::vector<std::pair<std::uint64_t, std::string_view>>;
+
+    /// Takes over `listeners`: bound sockets. Nothing is accepted before `start`.
+    Front(State state, std::vector<int> listeners);
+    ~Front();
+    Front(const Front&) = delete;
+    Front& operator=(const Front&) = delete;
+
+    void start();
+    std::optional<Batch> take(std::size_t most, double wait_s, double queue_s);
+    void answer(const Answers& answers);
+    void fail(const Failures& failures);
+    std::vector<Ended> ended();
+    void set_serving(bool serving);
+    void drain();
+    double quiet_s();
+    bool wait_idle(double timeout_s);
+    void stop(double grace_s);
+    void set_keys(std::optional<std::set<std::string>> digests);
+    void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
+    std::map<std::string, double> figures();
+    const State& state() const { return state_; }  // methods and headers never change
+
+private:
+    void look_after();
+    void poll(std::unique_lock<std::mutex>& lock, double timeout_s);
+    void tick(double time);
+    void accept_all(std::size_t place);
+    bool make_way();
+    void watch_listeners(bool watched);
+    void send_listed();
+    void close(std::uint64_t id);
+    void wake();
+    void wake_poller();
+    void settle();
+    void set_serving_locked(bool serving);
+    void close_listeners();
+    bool is_idle() const;
+    Batch batch(std::size_t most);
+    std::size_t take_from(Line& line, std::size_t most, Batch& batch);
+    void inflate(Batch& batch);
+
+    std::mutex mutex_;
+    std::condition_variable changed_;   // something may be taken, or somebody has to look at the sockets
+    std::condition_variable looked_;    // for the thread of the front's own
+    State state_;
+    std::vector<int> listeners_;
+    int epoll_ = -1, wake_ = -1;
+    std::shared_ptr<Tls> tls_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+    std::uint64_t last_connection_ = 0;
+    bool is_polling_ = false, is_listening_ = false, is_ending_ = false, has_stopped_ = false;
+    std::size_t idle_ = 0;              // threads that wait in take while another looks at the sockets
+    double polled_at_ = now(), ticked_at_ = 0, most_lag_s_ = 0;
+    std::thread own_;
+};
+
+}  // namespace front

@@ -1,0 +1,169 @@
+// The front's sockets: looked at by one thread at a time, written to by whoever has something to send.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <stdexcept>
+#include <system_error>
+
+#include "front.hpp"
+
+namespace front {
+namespace {
+
+// What epoll's events carry: a connection's number, or one of these and a listener's place.
+constexpr std::uint64_t waking = std::uint64_t(1) << 63, listening = std::uint64_t(1) << 62;
+
+constexpr int most_accepted = 64;  // before those that are connected have their turn
+constexpr double least_rest_s = 1;  // after which a connection may be ended for another's sake
+
+void watch(int epoll, int socket, std::uint64_t what, std::uint32_t events, int how) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = what;
+    epoll_ctl(epoll, how, socket, &event);
+}
+
+}  // namespace
+
+Front::Front(State state, std::vector<int> listeners) : state_(std::move(state)), listeners_(std::move(listeners)) {
+    epoll_ = epoll_create1(EPOLL_CLOEXEC);
+    wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (epoll_ < 0 || wake_ < 0) throw std::system_error(errno, std::generic_category(), "the front's sockets can't be watched");
+    watch(epoll_, wake_, waking, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+Front::~Front() {
+    stop(0);
+    ::close(wake_);
+    ::close(epoll_);
+}
+
+void Front::start() {
+    const std::lock_guard lock(mutex_);
+    if (is_ending_ || own_.joinable()) throw std::logic_error("a front starts once");
+    watch_listeners(true);
+    own_ = std::thread(&Front::look_after, this);
+}
+
+void Front::set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca) {
+    auto tls = std::make_shared<Tls>(certificate, key, client_ca);
+    const std::lock_guard lock(mutex_);
+    tls_ = std::move(tls);
+}
+
+void Front::watch_listeners(bool watched) {
+    is_listening_ = watched;
+    for (std::size_t place = 0; place < listeners_.size(); ++place)
+        watch(epoll_, listeners_[place], listening | place, EPOLLIN, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+}
+
+/// Looks at the sockets once. The lock is free while it sleeps.
+void Front::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
+    std::array<epoll_event, 64> events;
+    is_polling_ = true;
+    lock.unlock();
+    const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
+    const int count = epoll_wait(epoll_, events.data(), int(events.size()), milliseconds);
+    lock.lock();
+    for (int index = 0; index < count && !has_stopped_; ++index) {
+        const std::uint64_t what = events[std::size_t(index)].data.u64;
+        if (what == waking) {
+            std::uint64_t ignored = 0;
+            [[maybe_unused]] const ssize_t got = ::read(wake_, &ignored, sizeof ignored);
+        } else if (what & listening) {
+            accept_all(what & ~listening);
+        } else if (const auto found = connections_.find(what); found != connections_.end()) {
+            if (found->second->receive()) found->second->list();  // if only to write: TLS may have waited with reading for that
+            else close(what);
+        }
+    }
+    state_.shed();
+    send_listed();
+    is_polling_ = false;
+    polled_at_ = now();
+}
+
+void Front::accept_all(std::size_t place) {
+    for (int accepted = 0; accepted < most_accepted && is_listening_ && place < listeners_.size(); ++accepted) {
+        const int socket = accept4(listeners_[place], nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
+            return;
+        }
+        if (connections_.size() >= state_.limits.max_connections && !make_way()) {
+            ::close(socket);
+            continue;
+        }
+        const int on = 1;
+        setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
+        const std::uint64_t id = ++last_connection_;
+        const auto& connection = connections_.emplace(id, std::make_unique<Connection>(state_, socket, id, tls_)).first->second;
+        watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
+        connection->list();
+    }
+}
+
+void Front::close(std::uint64_t id) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    watch(epoll_, found->second->socket(), id, 0, EPOLL_CTL_DEL);  // a process forked off may keep the socket open
+    connections_.erase(found);
+}
+
+/// Ends the connection that has been of no use for the longest, so that another may come.
+bool Front::make_way() {
+    Connection* idlest = nullptr;
+    for (const auto& [id, connection] : connections_)
+        if (!connection->is_busy() && (!idlest || connection->used_at() < idlest->used_at())) idlest = connection.get();
+    if (!idlest || now() - idlest->used_at() < least_rest_s) return false;
+    idlest->go_away();
+    idlest->send();
+    close(idlest->id);
+    return true;
+}
+
+void Front::close_listeners() {
+    watch_listeners(false);
+    for (const int listener : std::exchange(listeners_, {})) ::close(listener);
+}
+
+void Front::send_listed() {
+    for (const std::uint64_t id : std::exchange(state_.listed, {})) {
+        const auto found = connections_.find(id);
+        if (found == connections_.end()) continue;
+        Connection& connection = *found->second;
+        if (!connection.send()) {
+            close(id);
+        } else if (connection.wants_to_write() != connection.waits_to_write) {
+            connection.waits_to_write = connection.wants_to_write();
+            watch(epoll_, connection.socket(), id, connection.waits_to_write ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
+        }
+    }
+}
+
+/// Sends what has become ready. Sending makes room in streams, and what waited for it may be taken.
+void Front::settle() {
+    send_listed();
+    if (state_.waiting() > 0 || !state_.gone.empty()) wake();
+}
+
+/// Lets a thread that waits in take look again.
+void Front::wake() {
+    if (idle_) changed_.notify_one();
+    else if (is_polling_) wake_poller();
+}
+
+void Front::wake_poller() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t put = ::write(wake_, &one, sizeof one);
+}
+
+}  // namespace front

@@ -1,0 +1,203 @@
+// HTTP/2's events: what nghttp2 calls while it reads and writes.
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstring>
+#include <limits>
+
+#include "connection.hpp"
+#include "grpc.hpp"
+
+namespace front {
+namespace {
+
+constexpr std::string_view health = "/grpc.health.v1.Health/";
+
+Connection& self_of(void* self) { return *static_cast<Connection*>(self); }
+
+Call* call_of(nghttp2_session* session, std::int32_t stream) {
+    return static_cast<Call*>(nghttp2_session_get_stream_user_data(session, stream));
+}
+
+/// Returns what stands after `Bearer`; nothing where the scheme is another.
+std::string_view bearer(std::string_view value) {
+    static constexpr std::string_view scheme = "bearer ";
+    const bool is_bearer = value.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), value.begin(), [](char one, char other) {
+        return one == std::tolower(static_cast<unsigned char>(other));
+    });
+    if (!is_bearer) return {};
+    value.remove_prefix(scheme.size());
+    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+    return value.substr(0, value.find_last_not_of(" \t") + 1);
+}
+
+std::string sha256(std::string_view bytes) {
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+    return {digest.begin(), digest.end()};
+}
+
+/// A number for who holds a key, that is no connection's.
+std::uint64_t caller_of(const std::string& digest) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, digest.data(), sizeof number);
+    return number | std::uint64_t(1) << 63;
+}
+
+std::string_view view(const std::uint8_t* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
+
+}  // namespace
+
+nghttp2_session_callbacks* Connection::callbacks() {
+    nghttp2_session_callbacks* made = nullptr;
+    nghttp2_session_callbacks_new(&made);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(made, [](nghttp2_session* session, const nghttp2_frame* frame, void* self) {
+        if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+        return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, &self_of(self).begin(frame->hd.stream_id));
+    });
+    nghttp2_session_callbacks_set_on_header_callback(
+        made, [](nghttp2_session* session, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+                 const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* self) {
+            Call* call = frame->headers.cat == NGHTTP2_HCAT_REQUEST ? call_of(session, frame->hd.stream_id) : nullptr;
+            if (call) self_of(self).header(*call, view(name, name_size), view(value, value_size));
+            return 0;
+        });
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
+        made, [](nghttp2_session* session, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes, std::size_t size, void* self) {
+            nghttp2_session_consume_connection(session, size);
+            if (Call* call = call_of(session, stream)) self_of(self).received_data(*call, view(bytes, size));
+            return 0;
+        });
+    nghttp2_session_callbacks_set_on_frame_recv_callback(made, [](nghttp2_session* session, const nghttp2_frame* frame, void* self) {
+        Connection& connection = self_of(self);
+        if (frame->hd.type == NGHTTP2_SETTINGS) connection.has_begun_ = true;
+        if (frame->hd.type == NGHTTP2_PING && !(frame->hd.flags & NGHTTP2_FLAG_ACK)) connection.received_ping();
+        if (frame->hd.type == NGHTTP2_RST_STREAM) ++connection.state_.resets;
+        if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+        Call* call = call_of(session, frame->hd.stream_id);
+        if (!call) return 0;
+        if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) connection.received_headers(*call);
+        if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) connection.received_end(*call);
+        return 0;
+    });
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, [](nghttp2_session*, const nghttp2_frame* frame, void* self) {
+        self_of(self).sent_frame(*frame);
+        return 0;
+    });
+    nghttp2_session_callbacks_set_on_stream_close_callback(
+        made, [](nghttp2_session* session, std::int32_t stream, std::uint32_t, void* self) {
+            if (Call* call = call_of(session, stream)) self_of(self).forget(*call);
+            return 0;
+        });
+    return made;
+}
+
+Call& Connection::begin(std::int32_t stream) {
+    std::unique_ptr<Call>& call = calls_[stream] = std::make_unique<Call>();
+    call->connection = this;
+    call->stream = stream;
+    call->caller = id;
+    call->arrived = call->progressed = now();
+    call->deadline = std::numeric_limits<double>::infinity();
+    ++state_.calls;
+    ++state_.calls_begun;
+    return *call;
+}
+
+void Connection::header(Call& call, std::string_view name, std::string_view value) {
+    call.header_bytes += name.size() + value.size() + 32;  // as HTTP/2 counts them
+    if (call.header_bytes > state_.limits.max_header_bytes) return;
+    if (name == ":path") {
+        const auto& methods = state_.methods;
+        const auto found = std::find_if(methods.begin(), methods.end(), [&](const Method& method) { return method.path == value; });
+        call.method = std::size_t(found - methods.begin());
+        if (found != methods.end()) call.kind = found->is_stream ? Kind::stream : Kind::unary;
+        else if (value.starts_with(health) && value.substr(health.size()) == "Check") call.kind = Kind::health_check;
+        else if (value.starts_with(health) && value.substr(health.size()) == "Watch") call.kind = Kind::health_watch;
+        if (is_of_health(call)) ++state_.checks;
+    } else if (name == ":method") {
+        call.is_post = value == "POST";
+    } else if (name == "content-type") {
+        call.is_grpc = value.starts_with("application/grpc") &&
+                       (value.size() == 16 || value[16] == '+' || value[16] == ';');
+    } else if (name == "grpc-timeout") {
+        call.deadline = call.arrived + timeout_of(value);
+    } else if (name == "authorization" && state_.keys) {
+        const std::string digest = sha256(bearer(value));
+        call.key = state_.keys->contains(digest) ? Call::Key::known : Call::Key::unknown;
+        if (call.key == Call::Key::known) call.caller = caller_of(digest);  // its turns, by whatever connections
+    } else if (name == "grpc-encoding") {
+        call.is_gzip = value == "gzip";
+        call.has_unknown_encoding = !call.is_gzip && value != "identity";
+    }
+    const auto& wanted = state_.headers;
+    if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end())
+        call.metadata.emplace_back(found - wanted.begin(), value), hold(call, value.size());
+}
+
+void Connection::received_headers(Call& call) {
+    const bool is_whole = call.header_bytes <= state_.limits.max_header_bytes;  // else not all of them were looked at
+    if (is_whole && (!call.is_post || !call.is_grpc)) return submit_http_status(call, call.is_post ? "415" : "405");
+    used_at_ = call.arrived;
+    if (call.deadline < std::numeric_limits<double>::infinity()) call.due = state_.deadlines.emplace(call.deadline, &call);
+    if (state_.takes_place(call)) state_.began = call.arrived;
+    std::string_view refusal = state_.refusal(call);
+    if (refusal == "full" && state_.make_way(call)) refusal = state_.refusal(call);
+    if (refusal.empty() && held_bytes_ > state_.limits.held_bytes) refusal = "full";
+    if (!refusal.empty()) return refuse(call, refusal);
+    if (call.kind == Kind::unary && state_.takes_place(call)) {
+        call.holds_place = true;
+        ++places_;
+        ++state_.places;
+        call.reading = state_.reading.insert(state_.reading.end(), &call);
+    }
+}
+
+void Connection::received_data(Call& call, std::string_view bytes) {
+    call.unconsumed += bytes.size();
+    if (call.is_over || call.end) return consume(call);
+    hold(call, bytes.size());
+    call.unread.append(bytes);
+    if (held_bytes_ > state_.limits.held_bytes) return refuse(call, "full");
+    advance(call);
+}
+
+void Connection::received_end(Call& call) {
+    call.has_closed = true;
+    advance(call);
+}
+
+/// Counts pings that come too often (as gRPC's own servers do, github.com/grpc/grpc/blob/master/doc/keepalive.md).
+void Connection::received_ping() {
+    const double time = now();
+    if (time - ping_came_at_ < state_.limits.min_ping_s && ++strikes_ > state_.limits.ping_strikes) {
+        go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+        is_expelled_ = true;
+        ends_at_ = std::min(ends_at_, time + linger_s);
+    }
+    ping_came_at_ = time;
+}
+
+/// Forgets a call whose stream is closed. What was taken of it is over for Python, too.
+void Connection::forget(Call& call) {
+    if (!call.is_over) {
+        const bool is_late = call.deadline <= now();
+        call.end = Status{is_late ? deadline_exceeded : cancelled, "", ""};
+        count(call, call.end->code);
+    }
+    drop(call, nullptr);
+    give_place_back(call);
+    release(call, call.held);
+    unread_bytes_ -= call.out.size();
+    state_.unread_bytes -= call.out.size();
+    state_.watchers.erase(&call);
+    if (call.due) state_.deadlines.erase(*call.due);
+    --state_.calls;
+    if (is_of_health(call)) --state_.checks;
+    calls_.erase(calls_.find(call.stream));
+    if (calls_.empty()) idle_since_ = now();
+}
+
+}  // namespace front

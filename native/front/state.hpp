@@ -1,0 +1,82 @@
+// What all connections share: bounds, the line, and counts. Whoever touches it holds the front's lock.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "call.hpp"
+#include "limits.hpp"
+#include "line.hpp"
+
+namespace front {
+
+/// Seconds of the clock that Python's time.monotonic reads.
+inline double now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// A call that the front ended by itself, for Python to count.
+struct Ended {
+    int method;  // -1 where it was none
+    int code;
+    std::string_view refusal;  // a literal
+    double seconds;
+};
+
+class Connection;
+
+struct State {
+    Limits limits;
+    Statuses statuses;
+    std::vector<Method> methods;
+    std::vector<std::string> headers;       // that Python wants to see
+    std::set<std::string> health_services;  // that grpc.health.v1 knows
+
+    std::optional<std::set<std::string>> keys;  // SHA-256 of each that may call; without a value all may
+
+    std::set<Connection*> connections;
+    Line line, probes;  // what takes a place, and what doesn't
+    std::unordered_map<std::uint64_t, Message*> taken;
+    std::vector<std::uint64_t> listed;  // connections of which something is to be sent
+    std::vector<std::uint64_t> gone;  // messages that were taken, and whose callers have left since
+    std::vector<Ended> ended;
+    std::list<Call*> reading;         // unary calls whose requests are on their way, the oldest first
+    std::multimap<double, Call*> deadlines;
+    std::set<Call*> watchers;         // of health
+    std::size_t places = 0;           // unary calls that hold one
+    std::size_t calls = 0, checks = 0;  // open ones of every kind, and those that ask for health alone
+    std::size_t held_bytes = 0, unread_bytes = 0;
+    std::uint64_t last_id = 0;
+    double queue_s = 0;               // that a sentence waits in Python now
+    double began = now();             // time at which a call that takes a place, or a stream that does, last began
+    bool is_serving = false, is_draining = false;
+    std::size_t uncounted = 0;        // calls that `ended` had no room for
+    std::uint64_t connections_begun = 0, calls_begun = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
+
+    bool takes_place(const Call& call) const { return (call.kind == Kind::unary || call.kind == Kind::stream) && methods[call.method].takes_place; }
+    Line& line_of(const Call& call) { return takes_place(call) ? line : probes; }
+    std::size_t waiting() const { return line.size() + probes.size(); }
+
+    const Status& status(std::string_view kind) const { return statuses.find(kind)->second; }
+
+    /// Returns why a call whose headers have come may not go on, one of `statuses`; empty where it may.
+    std::string_view refusal(const Call& call) const;
+
+    /// Ends a call so that `newcomer` may have its place: one whose request has been on its way for too long, or one of whoever
+    /// holds the most places, where the newcomer's caller holds none. False where nobody gives way.
+    bool make_way(const Call& newcomer);
+
+    /// Ends calls while more of requests is held than is allowed in all: of whoever holds the most, the largest.
+    void shed();
+};
+
+}  // namespace front

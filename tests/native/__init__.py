@@ -1,0 +1,1 @@
+"""bothends-native: skipped where it isn't built (`make native`)."""

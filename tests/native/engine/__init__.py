@@ -1,0 +1,1 @@
+"""The native CPU engine: skipped where bothends-native isn't built (`make native`)."""

@@ -1,0 +1,77 @@
+"""Encoders with random weights, in PyTorch and in the native engine, and sentences for both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from bothends.model.architecture import EncoderConfig
+from bothends_export.encoder import Encoder
+from bothends_export.graph.tensors import to_onnx
+
+engine = pytest.importorskip("bothends_native.engine", reason="bothends-native isn't built (make native)")
+
+Sentences = Sequence[NDArray[np.int32]]
+Rows = NDArray[np.float32]
+LEVELS: list[str] = engine.levels()
+PRECISIONS = ["float32", "bf16", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One encoder's weights, and how PyTorch computes with them."""
+
+    reference: Encoder
+    table: NDArray[Any]
+    layers: list[dict[str, NDArray[np.float32]]]
+
+    def native(self, **options: Any) -> Any:
+        """The engine's encoder with these weights."""
+        return engine.Encoder(self.table, self.layers, **options)
+
+    @torch.inference_mode()
+    def expected(self, sentences: Sentences) -> Rows:
+        """PyTorch's embeddings, of one packed batch."""
+        lengths = torch.tensor([len(sentence) for sentence in sentences])
+        token_ids = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(s).long() for s in sentences], batch_first=True)
+        rows: Rows = self.reference(token_ids, lengths).embedding.numpy()
+        return rows
+
+
+def pair(
+    *, hidden: int = 32, layers: int = 1, embedding: int = 24, vocabulary: int = 300, half: bool = False, seed: int = 0
+) -> Pair:
+    """An encoder with PyTorch's own random weights; `half` rounds its table to float16."""
+    torch.manual_seed(seed)
+    config = EncoderConfig(vocabulary_size=vocabulary, embedding_size=embedding, hidden_size=hidden, layers=layers)
+    reference = Encoder(config).eval()
+    if half:
+        reference.embedding.weight.data = reference.embedding.weight.half().float()
+    weights = {name: tensor.detach().numpy() for name, tensor in reference.state_dict().items()}
+    table = weights["embedding.weight"]
+    return Pair(
+        reference,
+        table.astype(np.float16) if half else table,
+        [to_onnx(weights, config, layer) for layer in range(layers)],
+    )
+
+
+def sentences_of(lengths: Sequence[int], *, vocabulary: int = 300, seed: int = 0) -> Sentences:
+    """Random token ids, as many as each length says."""
+    random = np.random.default_rng(seed)
+    return [random.integers(0, vocabulary, length, dtype=np.int32) for length in lengths]
+
+
+def ragged(count: int, *, longest: int = 40, seed: int = 0) -> Sentences:
+    """Sentences of random lengths."""
+    return sentences_of(np.random.default_rng(seed).integers(1, longest + 1, count).tolist(), seed=seed)
+
+
+def flat(sentences: Sentences) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return token ids after each other, and offsets, as the engine wants them."""
+    token_ids = np.concatenate(sentences) if sentences else np.empty(0, dtype=np.int32)
+    return token_ids, np.cumsum([0, *map(len, sentences)], dtype=np.int64)

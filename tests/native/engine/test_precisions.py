@@ -1,0 +1,92 @@
+"""The loss of bf16 and int8 against float32, and that each processor loses the same."""
+
+import numpy as np
+import pytest
+
+from .encoders import LEVELS, PRECISIONS, Pair, Rows, engine, flat, pair, ragged
+
+AVX = [level for level in LEVELS if level.startswith("avx")]
+LEAST_COSINE = {"float32": 0.9999999, "bf16": 0.99999, "int8": 0.9995}
+MOST_DIFFERENCE = {"float32": 2e-6, "bf16": 2e-3, "int8": 1.5e-2}
+
+
+def cosines(one: Rows, other: Rows) -> Rows:
+    """Return the cosine of each row to the same row of the other, in float64."""
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    found: Rows = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+    return found
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("layers", "hidden"), [(1, 256), (1, 20), (2, 100), (3, 64)])
+def test_near_torch(level: str, precision: str, layers: int, hidden: int) -> None:
+    made, sentences = pair(layers=layers, hidden=hidden), ragged(40)
+    encoder = made.native(level=level, precision=precision)
+    rows, expected = encoder.run(*flat(sentences)), made.expected(sentences)
+    assert encoder.precision == precision
+    assert cosines(rows, expected).min() >= LEAST_COSINE[precision]
+    assert np.abs(rows - expected).max() <= MOST_DIFFERENCE[precision]
+
+
+def _extreme() -> Pair:
+    """Weights whose states sit at ±1 and whose integers sit at ±127: what overflows or saturates does so here."""
+    made = pair(hidden=512, seed=3)
+    for array in made.layers[0].values():
+        array[...] = np.where(array > 0, 4.0, -4.0)
+    made.layers[0]["R"][0] = 4.0
+    return made
+
+
+@pytest.mark.parametrize("made", [pair(hidden=100, layers=2), _extreme()], ids=["random", "extreme"])
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_avx_levels_agree(made: Pair, precision: str) -> None:
+    """AVX levels agree to the bit, where the same sums are made of instructions that every AVX2 or AVX-512 processor
+    has.
+
+    So is int8 with VNNI, whose sums are integers. AVX-512's own bf16 instruction may round differently.
+    """
+    sentences = ragged(20)
+    rows = {level: made.native(level=level, precision=precision).run(*flat(sentences)) for level in AVX}
+    assert all(np.isfinite(found).all() for found in rows.values())
+    exact = [level for level in AVX if precision == "int8" or level != "avx512"]
+    assert len({rows[level].tobytes() for level in exact}) <= 1
+    assert all(cosines(rows[level], rows[AVX[0]]).min() > 0.999 for level in AVX)
+
+
+def test_less_precise_is_smaller() -> None:
+    """Weights and the table's rows take half of float32's memory in bf16, and less in int8."""
+    made = pair(hidden=128)
+    sentences = flat(ragged(60))
+    sizes = []
+    for precision in PRECISIONS:
+        encoder = made.native(precision=precision)
+        encoder.run(*sentences)
+        sizes.append(encoder.bytes)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[1] < 0.7 * sizes[0]
+
+
+def test_a_row_of_zeros_and_of_denormals() -> None:
+    """int8 has a step for each row of weights; one of zeros has none, and one of denormals a coarse one."""
+    made = pair(hidden=16)
+    made.layers[0]["R"][:, :8] = 0
+    made.layers[0]["R"][:, 8:16] = 3e-45
+    rows = made.native(precision="int8").run(*flat(ragged(10)))
+    assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_peak(level: str, precision: str) -> None:
+    """The peak is a number of operations a second that a processor can do."""
+    assert 1e8 < engine.peak(level=level, precision=precision) < 1e14
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_bandwidth(level: str) -> None:
+    """The bandwidth is a number of bytes a second that memory can give; of no memory there is none."""
+    assert 1e8 < engine.bandwidth(100_000, level=level) < 1e13
+    for size in (0, -1, 2**30 + 1):
+        with pytest.raises(ValueError, match=f"bytes is {size}; expected 1 to 1073741824"):
+            engine.bandwidth(size, level=level)

@@ -1,0 +1,1 @@
+"""The front by its wire: what callers send, and what they are told."""

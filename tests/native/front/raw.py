@@ -1,0 +1,198 @@
+"""A caller by hyper-h2, which says what grpcio wouldn't."""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from h2.config import H2Configuration
+from h2.connection import ConnectionState, H2Connection
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    PingAckReceived,
+    RemoteSettingsChanged,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+)
+from h2.settings import SettingCodes
+
+from tests.support.until import TIMEOUT_S
+
+from .served import ECHO, framed
+
+Headers = Iterable[tuple[str, str]]
+
+
+@dataclass
+class Response:
+    """What came of one call."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    trailers: dict[str, str] = field(default_factory=dict)
+    content: bytes = b""
+    reset: int | None = None
+    is_over: bool = False
+
+    @property
+    def status(self) -> str | None:
+        """The code, of trailers or of a response that has nothing else."""
+        return self.trailers.get("grpc-status") or self.headers.get("grpc-status")
+
+    @property
+    def message(self) -> str | None:
+        return self.trailers.get("grpc-message") or self.headers.get("grpc-message")
+
+
+class Raw:
+    """One connection. `reads` says whether what comes is acknowledged, so that more may come."""
+
+    def __init__(
+        self,
+        port: int | str,
+        *,
+        reads: bool = True,
+        window: int | None = None,
+        receives: int | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(port, str) else socket.AF_INET)
+        if receives is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        self.socket.settimeout(TIMEOUT_S)
+        self.socket.connect(port if isinstance(port, str) else ("127.0.0.1", port))
+        if context:
+            plain = self.socket
+            try:
+                self.socket = context.wrap_socket(plain, server_hostname="localhost")
+            except OSError:
+                plain.close()
+                raise
+        self.reads = reads
+        self.http = H2Connection(
+            H2Configuration(header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False)
+        )
+        self.responses: dict[int, Response] = {}
+        self.goaway: tuple[int, bytes] | None = None
+        self.pings = 0
+        self.is_ready = False
+        self._unparsed = b""
+        self.http.initiate_connection()
+        if window is not None:
+            self.http.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
+        self.flush()
+        try:
+            self.wait(lambda: self.is_ready)
+        except AssertionError:
+            self.socket.close()
+            raise
+
+    def call(
+        self, path: str = ECHO, content: bytes | None = None, *, ends: bool = True, headers: Headers = ()
+    ) -> Response:
+        """Begin a call, and send `content`, which has its prefixes."""
+        stream = self.http.get_next_available_stream_id()
+        usual = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "here", "te": "trailers"}
+        usual["content-type"] = "application/grpc"
+        extra = list(headers)
+        kept = [(name, value) for name, value in usual.items() if name not in dict(extra)]
+        pseudo = [pair for pair in extra if pair[0].startswith(":")]
+        named = [pair for pair in extra if not pair[0].startswith(":")]
+        self.http.send_headers(stream, [*pseudo, *kept, *named], end_stream=content is None and ends)
+        response = self.responses[stream] = Response()
+        if content is not None:
+            self.send(response, content, ends=ends)
+        self.flush()
+        return response
+
+    def echo(self, content: bytes, *, ends: bool = True) -> Response:
+        return self.call(ECHO, framed(content), ends=ends)
+
+    def stream_of(self, response: Response) -> int:
+        return next(stream for stream, other in self.responses.items() if other is response)
+
+    def send(self, response: Response, content: bytes, *, ends: bool = False) -> None:
+        """Send bytes of a call's request as windows allow."""
+        stream = self.stream_of(response)
+        while content:
+            self.wait(lambda: self.http.local_flow_control_window(stream) > 0 or response.is_over)
+            if response.is_over:
+                return
+            size = min(self.http.local_flow_control_window(stream), self.http.max_outbound_frame_size, len(content))
+            piece, content = content[:size], content[size:]
+            self.http.send_data(stream, piece, end_stream=ends and not content)
+            self.flush()
+
+    def reset(self, response: Response) -> None:
+        self.http.reset_stream(self.stream_of(response), error_code=8)
+        self.flush()
+
+    def go_on(self) -> None:
+        """Have hyper-h2 read on after a GOAWAY, as it should: open calls are still answered."""
+        self.http.state_machine.state = ConnectionState.CLIENT_OPEN
+
+    def flush(self) -> None:
+        # It may have been closed, as is the server's right: what it said before is still to be read.
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(self.http.data_to_send())
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Read until it is so. Raises AssertionError where the connection ends before."""
+        while not condition():
+            assert self.read(), f"closed; {self.goaway}"
+
+    def over(self, *responses: Response) -> None:
+        self.wait(lambda: all(response.is_over for response in responses))
+
+    def drain(self) -> None:
+        """Read to the end."""
+        while self.read():
+            pass
+
+    def read(self) -> bool:
+        """Read once; False at the end."""
+        try:
+            content = self.socket.recv(1 << 16)
+        except ConnectionError:
+            content = b""
+        self._unparsed += content
+        while len(self._unparsed) >= 9 and len(self._unparsed) >= (
+            size := 9 + int.from_bytes(self._unparsed[:3], "big")
+        ):
+            frame, self._unparsed = self._unparsed[:size], self._unparsed[size:]
+            for event in self.http.receive_data(frame):
+                self._note(event)
+        self.flush()
+        return bool(content)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case RemoteSettingsChanged():
+                self.is_ready = True
+            case ResponseReceived(stream_id=stream, headers=headers):
+                self.responses[stream].headers = dict(headers)  # type: ignore[arg-type]
+            case TrailersReceived(stream_id=stream, headers=headers):
+                self.responses[stream].trailers = dict(headers)  # type: ignore[arg-type]
+            case DataReceived(stream_id=stream, data=data, flow_controlled_length=size):
+                self.responses[stream].content += data or b""
+                if self.reads and size:
+                    self.http.acknowledge_received_data(size, stream)
+            case StreamReset(stream_id=stream, error_code=code):
+                self.responses[stream].reset, self.responses[stream].is_over = int(code), True
+            case StreamEnded(stream_id=stream):
+                self.responses[stream].is_over = True
+            case ConnectionTerminated(error_code=code, additional_data=words):
+                self.goaway = (int(code), words or b"")
+                self.go_on()
+            case PingAckReceived():
+                self.pings += 1
+
+    def __enter__(self) -> "Raw":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()

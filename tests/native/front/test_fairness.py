@@ -1,0 +1,93 @@
+"""Whose turn it is: callers by what they have had, messages by when they came."""
+
+from collections.abc import Callable
+
+from tests.support.until import TIMEOUT_S, until
+
+from .raw import Raw
+from .served import ECHO, ROW, Served, framed
+
+Serve = Callable[..., Served]
+
+
+def taken(served: Served, most: int) -> list[bytes]:
+    batch = served.front.take(most, TIMEOUT_S)
+    assert batch is not None
+    return [message[2] for message in batch[0]]
+
+
+def test_a_callers_first_stands_before_anothers_second(serve: Serve) -> None:
+    """However many of the other's came before."""
+    served = serve(max_streams=1000, max_calls=2000)
+    with Raw(served.port) as greedy, Raw(served.port) as polite:
+        for number in range(1000):
+            greedy.echo(b"%d" % number)
+        until(lambda: served.figure("waiting") == 1000)
+        polite.echo(b"polite")
+        until(lambda: served.figure("waiting") == 1001)
+        first = taken(served, 2)
+        assert first == [b"0", b"polite"]
+        polite.echo(b"again")
+        until(lambda: served.figure("waiting") == 1000)
+        assert b"again" in taken(served, 3)
+        rest = taken(served, 1000)
+    assert rest == [b"%d" % number for number in range(1000) if b"%d" % number in rest]
+
+
+def test_turns_are_by_bytes(serve: Serve) -> None:
+    """A caller of long requests, one at a time, has no more of the server than one of short ones."""
+    served = serve()
+    with Raw(served.port) as long, Raw(served.port) as short:
+        turns = []
+        for _ in range(40):
+            short.echo(b"s" * 1000)
+        long.echo(b"l" * 9000)
+        until(lambda: served.figure("waiting") == 41)
+        while len(turns) < 30:
+            [content] = taken(served, 1)
+            turns.append(chr(content[0]))
+            if content[:1] == b"l":
+                long.echo(b"l" * 9000)
+                until(lambda: served.figure("waiting") == 41 - len(turns) + turns.count("l"))
+    assert turns.count("l") in (3, 4)
+
+
+def test_a_polite_caller_is_not_hopeless_because_others_are_many(serve: Serve) -> None:
+    """The wait is that of their own turn."""
+    served = serve(max_streams=1000, max_calls=2000)
+    with Raw(served.port) as greedy, Raw(served.port) as polite:
+        for _ in range(600):
+            greedy.echo(b"x" * 100)
+        until(lambda: served.figure("waiting") == 600)
+        for _ in range(3):  # how fast the line moves
+            served.take(1)
+            until(lambda: served.figure("wait_s") >= 0)
+        until(lambda: served.take(1) and served.figure("wait_s") > 0.004)
+        hopeless = greedy.call(ECHO, framed(b"y"), headers=[("grpc-timeout", "16m")])
+        greedy.over(hopeless)
+        assert hopeless.message in ("it is late", "it is expired")
+        polite.call(ECHO, framed(b"polite"), headers=[("grpc-timeout", "60S")])
+        until(lambda: served.figure("waiting") > 0 and b"polite" in taken(served, 2))
+
+
+def test_a_stream_and_a_call_take_turns(serve: Serve) -> None:
+    """A stream's window of messages is no better than that many calls."""
+    served = serve()
+    with Raw(served.port) as streaming, Raw(served.port) as calling:
+        streaming.call(ROW, framed(*[b"s" * 100] * 30))
+        until(lambda: served.figure("waiting") == 30)
+        for _ in range(3):
+            calling.echo(b"c" * 100)
+        until(lambda: served.figure("waiting") == 33)
+        turns = [content[:1] for content in taken(served, 6)]
+    assert turns.count(b"c") == 3
+
+
+def test_a_batch_is_bounded_in_bytes(serve: Serve) -> None:
+    """So that compressed requests, or long ones, aren't all in memory at once."""
+    served = serve(max_message_bytes=10_000)
+    with Raw(served.port) as raw:
+        for _ in range(5):
+            raw.echo(b"x" * 6000)
+        until(lambda: served.figure("waiting") == 5)
+        assert [len(taken(served, 100)) for _ in range(5)] == [1] * 5

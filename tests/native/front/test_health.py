@@ -1,0 +1,101 @@
+"""grpc.health.v1, answered by the front."""
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from tests.support.until import TIMEOUT_S, until
+
+from .raw import Raw
+from .served import Served, framed
+
+Serve = Callable[..., Served]
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = (
+    HealthCheckResponse.SERVING,
+    HealthCheckResponse.NOT_SERVING,
+    HealthCheckResponse.SERVICE_UNKNOWN,
+)
+CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
+
+
+@pytest.mark.parametrize("service", ["", "t.T"])
+def test_check(serve: Serve, service: str) -> None:
+    """Services that are known are as well as the front is, and in a full one, too."""
+    served = serve(max_calls=0)
+    with served.channel() as channel:
+        stub = HealthStub(channel)
+        for serving in (True, False, True):
+            served.front.set_serving(serving)
+            expected = SERVING if serving else NOT_SERVING
+            assert stub.Check(HealthCheckRequest(service=service), timeout=TIMEOUT_S).status == expected
+        with pytest.raises(grpc.RpcError) as unknown:
+            stub.Check(HealthCheckRequest(service="no"), timeout=TIMEOUT_S)
+        assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
+        compressed = stub.Check(
+            HealthCheckRequest(service=service), timeout=TIMEOUT_S, compression=grpc.Compression.Gzip
+        )
+        assert compressed.status == SERVING
+    assert served.count() == []
+
+
+def test_watch_tells_each_change(serve: Serve) -> None:
+    """To each watcher, until they leave; of an unknown service it is said that it is one."""
+    served = serve()
+    with served.channel() as channel:
+        stub = HealthStub(channel)
+        watches = [stub.Watch(HealthCheckRequest(service=service), timeout=TIMEOUT_S) for service in ("", "t.T")]
+        unknown = stub.Watch(HealthCheckRequest(service="no"), timeout=TIMEOUT_S)
+        assert [next(watch).status for watch in (*watches, unknown)] == [SERVING, SERVING, SERVICE_UNKNOWN]
+        for serving in (False, True):
+            served.front.set_serving(serving)
+            expected = SERVING if serving else NOT_SERVING
+            assert [next(watch).status for watch in watches] == [expected] * 2
+        served.front.set_serving(True)
+        served.front.drain()
+        assert [next(watch).status for watch in watches] == [NOT_SERVING] * 2
+        served.front.set_serving(True)
+        assert stub.Check(HealthCheckRequest(), timeout=TIMEOUT_S).status == NOT_SERVING
+        for watch in (*watches, unknown):
+            watch.cancel()
+        served.let_go()
+
+
+@pytest.mark.parametrize(
+    "content", [framed(b"\x0a\x05ab"), framed(b"\xff"), framed(b"x" * 5000), framed(b"", b""), b"\0"]
+)
+def test_what_is_no_request_is_refused(serve: Serve, content: bytes) -> None:
+    """And what is too long for one."""
+    served = serve()
+    with Raw(served.port) as raw:
+        check = raw.call(CHECK, content)
+        raw.over(check)
+        assert check.status in ("13", "8") or content == framed(b"", b"")
+        watch = raw.call(WATCH, content)
+        raw.wait(lambda: watch.is_over or watch.content)
+        served.let_go() if watch.is_over else raw.reset(watch)
+
+
+def test_who_watches_does_not_keep_the_front_from_resting(serve: Serve) -> None:
+    """Nor who watches a service that isn't known, or asks without a request."""
+    served = serve()
+    with Raw(served.port) as raw:
+        watches = [raw.call(WATCH, framed(b"")), raw.call(WATCH, framed(b"\x0a\x02no"))]
+        raw.wait(lambda: all(watch.content for watch in watches))
+        raw.call(CHECK, ends=False)
+        until(lambda: served.figure("calls") == 3)
+        assert served.front.wait_idle(TIMEOUT_S)
+
+
+def test_a_watcher_who_reads_nothing_holds_little(serve: Serve) -> None:
+    """Seven bytes a change, and is cut off once it has read nothing for too long."""
+    served = serve(stall_s=0.3)
+    with Raw(served.port, reads=False, window=0) as raw:
+        raw.call(WATCH, framed(b""))
+        until(lambda: served.figure("watchers") == 1)
+        for change in range(1000):
+            served.front.set_serving(change % 2 == 1)
+        assert served.figure("unread_bytes") == 9 * 1001 or served.figure("unread_bytes") == 7 * 1001
+        served.let_go()

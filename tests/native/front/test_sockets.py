@@ -1,0 +1,114 @@
+"""Sockets: of any family, as many as are allowed, and none that is lost."""
+
+import contextlib
+import os
+import resource
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+
+from tests.support.until import TIMEOUT_S, eventually, until
+
+from .raw import Raw
+from .served import ECHO, ROW, Served, framed, listening
+
+Serve = Callable[..., Served]
+
+
+def files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def fill() -> Iterator[int]:
+    """Open files until there are no more to be had."""
+    with contextlib.suppress(OSError):
+        while True:
+            yield os.dup(0)
+
+
+def test_a_unix_socket_beside_a_port(serve: Serve, tmp_path: Path) -> None:
+    """Both are the same server."""
+    path = str(tmp_path / "front")
+    served = serve(listening(), listening(path)).answering()
+    with grpc.insecure_channel(f"unix:{path}") as channel:
+        assert channel.unary_unary(ECHO)(b"x" * 1_000_000, timeout=TIMEOUT_S) == b"x" * 1_000_000
+    with served.channel() as channel:
+        assert channel.unary_unary(ECHO)(b"y", timeout=TIMEOUT_S) == b"y"
+
+
+def test_files_are_given_back() -> None:
+    """Of connections that ended in any way, and of the front itself."""
+    before = files()
+    served = Served().answering()
+    for end in range(20):
+        with Raw(served.port) as raw:
+            raw.echo(b"x")
+            if end % 2:
+                raw.call(ROW, b"\0", ends=False)
+            else:
+                raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    served.let_go(of_connections=True)
+    served.stop()
+    del served.front
+    assert files() <= before
+
+
+def test_one_connection_more_than_are_allowed_is_closed(serve: Serve) -> None:
+    """At once where all others are in use."""
+    served = serve(max_connections=2)
+    with Raw(served.port) as one, Raw(served.port) as other:
+        one.echo(b"x")
+        other.echo(b"y")
+        served.take(2)
+        with socket.create_connection(("127.0.0.1", served.port), TIMEOUT_S) as refused:
+            assert refused.recv(1) == b""
+        assert served.figure("connections") == 2
+
+
+def test_an_unused_connection_gives_way(serve: Serve) -> None:
+    """The one that has been of no use for the longest, told so; that a call is open, or pings come, is no use."""
+    served = serve(max_connections=3)
+    with Raw(served.port) as busy, Raw(served.port) as idle, Raw(served.port) as recent:
+        busy.echo(b"x")
+        served.take()
+        idle.call(ROW, ends=False)
+        until(lambda: served.figure("calls") == 2)
+        recent.over(recent.call("/t.T/No"))
+
+        def joins() -> bool:
+            with contextlib.suppress(AssertionError):
+                Raw(served.port).__exit__()
+                return True
+            return False
+
+        assert eventually(joins, within_s=TIMEOUT_S)
+        idle.drain()
+        assert idle.goaway == (0, b"")
+        recent.over(recent.call("/t.T/No"))
+        assert served.figure("taken") == 1
+
+
+def test_no_file_left_is_no_end(serve: Serve) -> None:
+    """Who comes then waits until there is one, and the front goes on meanwhile."""
+    served = serve().answering()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Raw(served.port) as raw:
+        waiting = socket.socket()
+        waiting.settimeout(TIMEOUT_S)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))), hard))
+        filler = list(fill())
+        try:
+            waiting.connect(("127.0.0.1", served.port))
+            for _ in range(20):
+                response = raw.echo(b"x")
+                raw.over(response)
+                assert response.content == framed(b"x")
+            assert served.figure("connections") == 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for file in filler:
+                os.close(file)
+        until(lambda: served.figure("connections") == 2)
+        waiting.close()
