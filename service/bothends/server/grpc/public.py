@@ -109,7 +109,8 @@ class PublicFront:
         health_pb2_grpc.add_HealthServicer_to_server(health, listener.server)
         for index, (name, is_stream, takes_place) in enumerate(methods):
             _, service, method = name.split("/")
-            handler = self._streams.handler(index) if is_stream else self._unary.handler(index, takes_place=takes_place)
+            calls = self._streams if is_stream else self._unary
+            handler = calls.handler(index, takes_place=takes_place)
             listener.server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, {method: handler}),)
             )
