@@ -5,6 +5,7 @@ thread. Knows no method and no status.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
@@ -27,6 +28,14 @@ from .unary import UnaryCalls
 _LOOK_S = 0.01
 """Interval of looks at whether calls are still open."""
 T = TypeVar("T")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return False for what gRPC logs, at length, of an answer whose caller left in that very moment."""
+    return not (record.exc_info and isinstance(record.exc_info[1], grpc.aio.InternalError))
+
+
+logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 
 
 class PublicListener:
