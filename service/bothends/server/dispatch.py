@@ -90,7 +90,7 @@ class Dispatcher:
     ) -> Callable[[Sequence[Received]], None]:
         """Make the handler of calls to `method` that came together.
 
-        `behaviour` settles each of them soon or late: it gets what `read` makes of each request, where it doesn't raise.
+        `behaviour` settles each of them soon or late: it gets what `read` makes of their requests.
         """
         self._metrics.register(method.name)
 
