@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import click
 import grpc
 
 import generator
@@ -70,8 +71,10 @@ class Weather:
         self._most_per_s = float("inf")
 
     def measure(self, peak: Load, storms: Sequence[Load]) -> list[Storm]:
-        """Measure the peak, then each storm, the lighter ones first."""
+        """Measure the peak, then each storm, the lighter ones first. Raises ClickException if nothing is answered."""
         at_peak, self._most_per_s = self._run(peak), float("inf")
+        if not at_peak.found["sentences"]:
+            raise click.ClickException(f"nothing was answered at {peak.name}; statuses {at_peak.found['statuses']}")
         return [self._storm(storm, at_peak) for storm in storms]
 
     def _storm(self, storm: Load, at_peak: Run) -> Storm:

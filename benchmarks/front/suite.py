@@ -1,9 +1,11 @@
 """The whole run: rounds in which all servers take turns at each load, so that other work falls on all of them alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -24,6 +26,7 @@ from .results import Empty, FrontResults, Neighbours, fastest
 from .starting import Servers
 from .storms import Weather
 
+T = TypeVar("T")
 _SETTINGS = 2
 """Settings of a peer that go on after the first round: those that did best in it. Longer sentences are for the best."""
 
@@ -62,6 +65,8 @@ class FrontSuite:
         build()
         self._options, self._folder, self._show = options, folder, show
         self._servers = Servers()
+        self._first: list[Row] = []
+        """Rows of the first round, once it has all."""
         short, longer = _by_length(sentences.texts)
         self._text = short[0][1]
         self._short, self._longer = (
@@ -102,18 +107,28 @@ class FrontSuite:
         found = self._results
         for load in CELLS:
             for server in self._chosen(load, _SETTINGS):
-                found.rows.append(self._row(server, load, self._short, text))
+                found.rows += self._row(server, load, self._short, text)
+        self._first = self._first or list(found.rows)
         for load in CELLS:
             for server in self._chosen(load, 1):
                 if server.engine is None or server.name == found.judged(server.engine):
-                    found.longer.append(self._row(server, load, self._longer, f"{text}, longer sentences"))
+                    found.longer += self._row(server, load, self._longer, f"{text}, longer sentences")
         fronts = {ours(FLOAT32, front) for front in found.fronts}
-        for server in (server for server in self._servers.running if server.name in fronts):
-            found.empty += [self._empty(server, load) for load in EMPTY]
-            found.neighbours += [self._neighbours(server, load, other) for load, other in PAIRS]
-            for peak, storms in STORMS:
-                with self._show.doing(f"{text} · storms over {peak.name} · {server.name}", 6 * self._options.row_s):
-                    found.storms += Weather(server, self._short, self._text, **self._times).measure(peak, storms)
+        for server in [server for server in self._servers.running if server.name in fronts]:
+            self._front(server)
+
+    def _front(self, server: Server) -> None:
+        """Measure what isn't compared with peers: what calls cost, who waits for whom, and more than it can do."""
+        found = self._results
+        for empty in EMPTY:
+            found.empty += self._try(server, empty.name, 1, partial(self._empty, server, empty))
+        for load, other in PAIRS:
+            measure = partial(self._neighbours, server, load, other)
+            found.neighbours += self._try(server, f"{load.name}, beside {other.name}", 3, measure)
+        for peak, storms in STORMS:
+            weather = Weather(server, self._short, self._text, **self._times)
+            for measured in self._try(server, f"storms over {peak.name}", 6, partial(weather.measure, peak, storms)):
+                found.storms += measured
 
     def _chosen(self, load: Load, settings: int) -> list[Server]:
         """Return our servers and, of each peer, those whose settings did best at that load in the first round.
@@ -121,43 +136,54 @@ class FrontSuite:
         Return all while that isn't over.
         """
         running = self._servers.running
-        first = [row for row in self._results.rows if row.load == load.name][: len(running)]
-        names = fastest(first, settings) if len(first) == len(running) else {server.name for server in running}
-        return [server for server in running if server.name in names]
+        if not self._first:
+            return list(running)
+        names = fastest([row for row in self._first if row.load == load.name], settings)
+        return [server for server in running if server.engine is not None or server.name in names]
+
+    def _try(self, server: Server, what: str, rows: int, measure: Callable[[], T]) -> list[T]:
+        """Measure one thing, which takes as long as so many rows; where it can't be had, a line says why.
+
+        A server that died is measured no more.
+        """
+        with self._show.doing(f"{what} · {server.name}", rows * self._options.row_s):
+            try:
+                return [measure()]
+            except click.ClickException as error:
+                self._results.skipped.append(f"{server.name}, {what}: {error.message.splitlines()[0]}")
+                if not server.process.is_alive():
+                    self._servers.running.remove(server)
+                return []
 
     @property
     def _times(self) -> dict[str, float]:
         return {"warmup_s": self._options.warmup_s, "seconds": self._options.seconds}
 
-    def _row(self, server: Server, load: Load, bodies: Path, text: str) -> Row:
-        with self._show.doing(f"{text} · {load.name} · {server.name}", self._options.row_s):
-            row = generator.measure(server, load, bodies, **self._times)
-            if row.other_cores > self._options.most_other_cores:
-                again = generator.measure(server, load, bodies, **self._times)
-                row = min(row, again, key=lambda row: row.other_cores)
-        self._show.row(row)
-        return row
+    def _row(self, server: Server, load: Load, bodies: Path, text: str) -> list[Row]:
+        measure = partial(generator.measure, server, load, bodies, **self._times)
+        found = self._try(server, f"{text} · {load.name}", 1, measure)
+        if found and (found[0].other_cores or 0) > self._options.most_other_cores:
+            found += self._try(server, f"{text} · {load.name}, again", 1, measure)
+        best = sorted(found, key=lambda row: row.other_cores or 0)[:1]
+        for row in best:
+            self._show.row(row)
+        return best
 
     def _empty(self, server: Server, load: Load) -> Empty:
-        with self._show.doing(f"{load.name} · {server.name}", self._options.row_s):
-            ran = generator.run(server, load, self._short, **self._times)
+        ran = generator.run(server, load, self._short, **self._times)
         calls = ran.found["ok"]
         if not calls:
-            raise click.ClickException(f"{server.name} answers no {load.name}: {ran.found['statuses']}")
+            raise click.ClickException(f"no call was answered; statuses {ran.found['statuses']}")
         return Empty(server.name, load.name, calls / ran.found["seconds"], 1e6 * ran.server_cpu_s / calls)
 
     def _neighbours(self, server: Server, load: Load, other: Load) -> Neighbours:
-        with self._show.doing(f"{load.name}, beside {other.name} · {server.name}", 3 * self._options.row_s):
-            alone = generator.run(server, load, self._short, **self._times).found
-            with generator.beside(server, other, self._short, warmup_s=self._options.warmup_s):
-                found = generator.run(server, load, self._short, **self._times).found
-        return Neighbours(
-            server.name,
-            f"{load.name}, beside {other.name}",
-            alone["latency_ms"]["p99"],
-            found["latency_ms"]["p99"],
-            found["ok"] / max(1, found["requests"]),
-        )
+        alone = generator.measure(server, load, self._short, **self._times)
+        assert alone.p99_ms is not None
+        with generator.beside(server, other, self._short, warmup_s=self._options.warmup_s):
+            found = generator.run(server, load, self._short, **self._times).found
+        answered = found["ok"] / max(1, found["requests"])
+        name = f"{load.name}, beside {other.name}"
+        return Neighbours(server.name, name, alone.p99_ms, found["latency_ms"]["p99"], answered)
 
 
 def _by_length(texts: Sequence[str]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
