@@ -1,4 +1,4 @@
-"""The cost of a call without a model: grpcio's two servers and ours, each with a handler that answers 2 KB at once.
+"""The cost of a call without a model: grpcio's two servers and our fronts, each answering 2 KB at once.
 
 python benchmarks/fronts.py [--seconds 3] [--rounds 3]
 """
@@ -73,11 +73,44 @@ def queue(answer: bytes) -> None:
     _serve(server, start)
 
 
+def native(answer: bytes) -> None:
+    """Serve by the front in C++: a crossing a batch, from as many threads as cores."""
+    import os
+    import socket
+
+    from bothends_native.front import Front, Limits
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    port = listener.getsockname()[1]
+    refusals = dict.fromkeys(_REFUSALS, (grpc.StatusCode.UNAVAILABLE.value[0], "", b""))
+    front = Front(
+        [listener.detach()], [(METHOD, False, True)], headers=[], health=[""], statuses=refusals, limits=Limits()
+    )
+
+    def serve() -> None:
+        while (taken := front.take(256, 1.0)) is not None:
+            ids = [message[0] for message in taken[0]]
+            front.answer(ids, [answer] * len(ids))
+
+    front.start()
+    threads = [threading.Thread(target=serve) for _ in os.sched_getaffinity(0)]
+    for thread in threads:
+        thread.start()
+    print(f"listening on 127.0.0.1:{port}", flush=True)
+    threads[0].join()
+
+
 FRONTS: dict[str, Callable[[bytes], None]] = {
     "grpc.server": threads,
     "grpc.aio": asyncio,
     "completion queue": queue,
+    "native": native,
 }
+_REFUSALS = (
+    *("full", "late", "expired", "draining", "slow", "empty"),
+    *("large", "headers", "unknown", "malformed", "compressed", "unread"),
+)
 
 
 def _add(server: Any, embed: Any) -> None:
