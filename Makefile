@@ -48,7 +48,7 @@ compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and te
 ray-test: $(VENV)/.test $(VENV)/.native-tried ## Test what runs on Ray, in a network of its own; needs root or user namespaces
 	@tests/cluster/apart $(BIN)/pytest tests/cluster -m ray $(ARGS)
 
-bench: $(VENV)/.bench $(VENV)/.native-tried ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute)
+bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute; --bars: fronts and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.test ## Lint, types and import contracts
@@ -102,6 +102,13 @@ $(VENV)/.lock: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	@touch $@ $(VENV)/.serve
+
+# In a folder of its own, since it brings another numpy. Tried once; there is no wheel for every platform.
+$(VENV)/.triton: benchmarks/peers/triton-requirements.txt | $(VENV)/bin/python
+	@rm -rf $(VENV)/triton
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/triton -r $< || \
+		echo "Triton can't be installed here; the benchmark goes on without it"
+	@touch $@
 
 # Whatever pip says goes to standard error, so that standard output holds the one line that a person should read. Where the
 # front is missing it counts as not made, so that `make native` tries again once its libraries are there.

@@ -2,29 +2,35 @@
 nothing.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import figures
-from figures import UNARY_1, UNARY_8, UNARY_32, UNARY_128, WIDE_4, Figure
+from figures import UNARY_1, UNARY_8, UNARY_32, UNARY_128, WIDE_4
 from loads import OVERLOAD
 from results import BF16, FLOAT32, INT8, ONNXRUNTIME, Results
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A limit that a figure must keep to, and the aim beyond it."""
+    """A limit that a figure must keep to, and the aim beyond it where there is one."""
 
     text: str
     unit: str
     limit: float
-    aim: float
-    figure: Figure
+    aim: float | None
+    figure: Callable[[Any], float | None]
+    """Function of the run's results."""
+    less_is_better: bool = False
+    """Direction of a bar without an aim."""
 
     @property
     def at_most(self) -> bool:
         """Return whether less is better."""
-        return self.aim < self.limit
+        return self.less_is_better if self.aim is None else self.aim < self.limit
 
     def keeps(self, figure: float, to: float) -> bool:
         """Return whether `figure` is as good as `to`."""
@@ -32,6 +38,8 @@ class Bar:
 
     def show(self, value: float) -> str:
         """Return a value with its unit."""
+        if math.isinf(value):
+            return "none in time"
         return f"{value:.0f} {self.unit}" if self.unit in ("µs", "MB") else f"{value:.2f} {self.unit}".strip()
 
 
@@ -47,9 +55,16 @@ class Verdict:
         """The verdict in words, for a person."""
         if self.figure is None:
             return "not measured"
-        if self.bar.keeps(self.figure, self.bar.aim):
+        if self.bar.aim is not None and self.bar.keeps(self.figure, self.bar.aim):
             return "met, and the aim"
         return "met" if self.bar.keeps(self.figure, self.bar.limit) else "missed"
+
+    @property
+    def text(self) -> str:
+        """The same with how much is missing, as a share of the limit."""
+        if self.figure is None or self.word != "missed" or not self.bar.limit or math.isinf(self.figure):
+            return self.word
+        return f"{self.word} by {abs(self.figure / self.bar.limit - 1):,.0%}".replace("%", " %")
 
 
 _RATE, _P99 = "sentences/s over mosec's best", "p99 over mosec's there"

@@ -1,12 +1,13 @@
 """Measures bothends beside its ceiling and its peers, and judges whether it is as fast as it must be.
 
-`make bench` runs it; `make bench ARGS=--quick` tries it out in about two minutes.
+`make bench` runs it; `make bench ARGS=--bars` compares fronts and servers alone; with --quick, either is tried out in
+about two minutes.
 """
 
 import signal
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,19 @@ import charts
 import engines
 import report
 from bars import judge
+from front import bars as front_bars
+from front import report as front_report
+from front.results import FrontResults
+from front.suite import FULL as FRONT_FULL
+from front.suite import QUICK as FRONT_QUICK
+from front.suite import FrontSuite
 from progress import Show
 from results import Results
 from sentences import load
 from suite import FULL, QUICK, Suite
 
 _DOCS = Path(__file__).parent.parent / "docs"
-_JSON = Path(__file__).parent / "results" / "results.json"
+_RESULTS = Path(__file__).parent / "results"
 _PAGE_COLUMNS = 168
 """Width of tables where there is no terminal to ask: wider than a page, they would be cut."""
 
@@ -35,41 +42,79 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--seconds", type=float, help=f"Measured time of each row.  [default: {FULL.seconds:g}]")
 @click.option("--rounds", type=click.IntRange(1), help=f"Times each row is measured.  [default: {FULL.rounds}]")
 @click.option("--rss-sentences", type=int, help=f"Sentences in the memory run.  [default: {FULL.rss_sentences}]")
+@click.option("--bars", is_flag=True, help="Fronts and servers beside each other, and the bars on them, alone.")
 @click.option("--quick", is_flag=True, help="Everything, but so short that no figure means much.")
-@click.option("--json", type=click.Path(path_type=Path), default=_JSON, help="Where to; charts go beside it.")
+@click.option("--json", type=click.Path(path_type=Path), help=f"Where to; charts go beside it.  [default: {_RESULTS}/]")
 @click.option("--docs", is_flag=True, help="Write docs/performance.json, its page and its charts instead.")
 @click.option("--from", "earlier", type=_file, help="Show an earlier run's JSON and measure nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a bar is missed.")
-def main(*, json: Path, docs: bool, earlier: Path | None, strict: bool, **how: Any) -> None:
+def main(*, bars: bool, json: Path | None, docs: bool, earlier: Path | None, strict: bool, **how: Any) -> None:
     """Measure bothends on each engine, the engines alone, mosec and a naive server here, and judge the figures."""
     console = Console()
     if not console.is_terminal:
         console.width = _PAGE_COLUMNS
-    results = Results.open(earlier) if earlier else _measure(console, **how)
-    report.show(results, console)
+    found = _fronts(console, earlier, **how) if bars else _engines(console, earlier, **how)
     if docs:
-        _write_docs(results)
+        _write_docs(found)
     else:
-        results.save(json)
-        charts.draw(results, json.parent)
-    console.print(f"\nwritten: {_DOCS / 'performance.md' if docs else json}, and charts", highlight=False)
-    if strict and any(verdict.word == "missed" for verdicts in judge(results).values() for verdict in verdicts):
+        json = json or _RESULTS / ("front.json" if bars else "results.json")
+        found.save(json)
+        if isinstance(found, Results):
+            charts.draw(found, json.parent)
+    console.print(f"\nwritten: {_DOCS / 'performance.md' if docs else json}", highlight=False)
+    judged = judge(found) if isinstance(found, Results) else front_bars.judge(found)
+    if strict and any(verdict.word == "missed" for verdicts in judged.values() for verdict in verdicts):
         sys.exit(1)
 
 
-def _measure(console: Console, *, sentences: Path | None, quick: bool, **given: float | None) -> Results:
-    options = replace(QUICK if quick else FULL, **{name: value for name, value in given.items() if value is not None})
+def _engines(console: Console, earlier: Path | None, *, quick: bool, sentences: Path | None, **given: Any) -> Results:
+    """Measure engines and the server around them, or open an earlier run; show it."""
+    options = _options(QUICK if quick else FULL, given)
     planned_s = options.total_s(engines.built())
+    results = (
+        Results.open(earlier) if earlier else _measure(Suite, options, sentences, console=console, planned_s=planned_s)
+    )
+    report.show(results, console)
+    return results
+
+
+def _fronts(
+    console: Console, earlier: Path | None, *, quick: bool, sentences: Path | None, **given: Any
+) -> FrontResults:
+    """Measure the same of fronts and servers beside each other."""
+    del given["rss_sentences"]  # there is no long run
+    options = _options(FRONT_QUICK if quick else FRONT_FULL, given)
+    found = (
+        FrontResults.open(earlier)
+        if earlier
+        else _measure(FrontSuite, options, sentences, console=console, planned_s=options.total_s())
+    )
+    front_report.show(found, console)
+    return found
+
+
+def _options(options: Any, given: dict[str, Any]) -> Any:
+    return replace(options, **{name: value for name, value in given.items() if value is not None})
+
+
+def _measure(suite: Any, options: Any, sentences: Path | None, *, console: Console, planned_s: float) -> Any:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it stops its servers, as Ctrl-C does
     with tempfile.TemporaryDirectory() as folder, Show(console, total_s=planned_s) as show:
-        return Suite(options, load(sentences), folder=Path(folder), show=show).run()
+        return suite(options, load(sentences), folder=Path(folder), show=show).run()
 
 
-def _write_docs(results: Results) -> None:
-    results.save(_DOCS / "performance.json")
-    drawn = charts.draw(results, _DOCS / "images")
-    text = report.markdown(results, charts=[(f"images/{file.name}", what) for file, what in drawn.items()])
-    report.replace_between_markers(_DOCS / "performance.md", text)
+def _write_docs(found: Results | FrontResults) -> None:
+    """Write the page's part that was measured; the other stays as it is."""
+    file, page = _DOCS / "performance.json", _DOCS / "performance.md"
+    before = Results.open(file)
+    if isinstance(found, FrontResults):
+        replace(before, front=asdict(found)).save(file)
+        report.replace_between_markers(page, front_report.markdown(found), markers=front_report.MARKERS)
+        return
+    replace(found, front=before.front).save(file)
+    drawn = charts.draw(found, _DOCS / "images")
+    text = report.markdown(found, charts=[(f"images/{file.name}", what) for file, what in drawn.items()])
+    report.replace_between_markers(page, text)
 
 
 if __name__ == "__main__":

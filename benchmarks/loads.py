@@ -14,16 +14,25 @@ class Load:
     rate: float | None = None
     """Requests a second: `percent` of the capacity, once that is known."""
     deadline_ms: int | None = None
+    connections: int | None = None
+    """gRPC connections, where not as many as the generator takes by itself."""
+    path: str | None = None
+    """Method that is called, where not the server's own for sentences."""
 
     def of(self, capacity: float) -> "Load":
         """Return the same load with its rate."""
-        return self if self.percent is None else replace(self, rate=capacity * self.percent / 100)
+        return self if self.percent is None else self.at(capacity * self.percent / 100)
+
+    def at(self, rate: float) -> "Load":
+        """Return the same load at so many requests a second."""
+        return replace(self, rate=rate)
 
     def flags(self) -> list[str]:
         """Return the load generator's flags."""
         pace = ["--concurrency", str(self.concurrency)] if self.rate is None else ["--rate", f"{self.rate:.1f}"]
-        deadline = [] if self.deadline_ms is None else ["--deadline-ms", str(self.deadline_ms)]
-        return [*pace, "--batch", str(self.batch), *deadline]
+        optional = {"--deadline-ms": self.deadline_ms, "--connections": self.connections, "--path": self.path}
+        given = [word for flag, value in optional.items() if value is not None for word in (flag, str(value))]
+        return [*pace, "--batch", str(self.batch), *given]
 
 
 def unary(concurrency: int) -> Load:

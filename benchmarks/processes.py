@@ -61,12 +61,15 @@ class Process:
         self.check()
         return sum(member.memory_info().rss for member in self.tree)
 
+    def is_alive(self) -> bool:
+        """Return whether all processes of the tree run."""
+        # A zombie counts as running with psutil: it is an ended process that its parent hasn't asked after yet.
+        return all(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in self.tree)
+
     def check(self) -> None:
         """Raise ClickException with the end of the log if a process of the tree has ended."""
-        for member in self.tree:
-            # A zombie counts as running with psutil: it is an ended process that its parent hasn't asked after yet.
-            if not member.is_running() or member.status() == psutil.STATUS_ZOMBIE:
-                raise self._failure("died")
+        if not self.is_alive():
+            raise self._failure("died")
 
     def stop(self) -> None:
         """Send SIGTERM to the first process, which stops its own; SIGKILL to the group for what is left."""

@@ -34,7 +34,7 @@ def tables(results: Results, *, brief: bool) -> Iterator[Table]:
     yield _open(results)
     yield _engines(results, brief=brief)
     for what, verdicts in judge(results).items():
-        yield _bars(f"Bars of {what}", verdicts)
+        yield bars_table(f"Bars of {what}", verdicts)
 
 
 def _setting(results: Results) -> list[str]:
@@ -81,7 +81,7 @@ def show(results: Results, console: Console) -> None:
         console.print(note, highlight=False)
     for table in tables(results, brief=False):
         console.print()
-        console.print(_rich(table))
+        console.print(in_rich(table))
 
 
 def markdown(results: Results, *, charts: Sequence[tuple[str, str]]) -> str:
@@ -107,7 +107,8 @@ def replace_between_markers(file: Path, text: str, *, markers: tuple[str, str] =
     file.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")
 
 
-def _rich(table: Table) -> RichTable:
+def in_rich(table: Table) -> RichTable:
+    """Return a table as a terminal shows it."""
     drawn = RichTable(title=table.title, title_justify="left", title_style="bold", header_style="dim")
     for at, heading in enumerate(table.headings):
         drawn.add_column(heading, justify="left" if at < table.words else "right", no_wrap=True)
@@ -121,7 +122,7 @@ def _rich(table: Table) -> RichTable:
 
 def _style(cells: Sequence[str]) -> str | None:
     """Return a verdict's colour; our servers stand out."""
-    return "bold" if any(cell.startswith(OURS) for cell in cells[:2]) else _STYLES.get(cells[-1])
+    return "bold" if any(cell.startswith(OURS) for cell in cells[:2]) else _STYLES.get(cells[-1].partition(" by ")[0])
 
 
 def _closed(results: Results, *, brief: bool) -> Table:
@@ -142,12 +143,12 @@ def _closed(results: Results, *, brief: bool) -> Table:
 
 def _figures(row: Row) -> list[str]:
     cores = f"{row.load_cores:.2f}"
-    latencies = [_number(value, 2) for value in (row.p50_ms, row.p99_ms, row.p999_ms)]
-    batches = [_number(row.efficiency, 2), _number(row.batch_rows, 1)]
+    latencies = [number(value, 2) for value in (row.p50_ms, row.p99_ms, row.p999_ms)]
+    batches = [number(row.efficiency, 2), number(row.batch_rows, 1)]
     return [
         f"{row.sentences_per_s:,.0f}",
         *latencies,
-        _number(row.cpu_s_per_1000, 3),
+        number(row.cpu_s_per_1000, 3),
         *batches,
         f"{row.rss_mb:.0f}",
         cores,
@@ -161,11 +162,11 @@ def _open(results: Results) -> Table:
     for load in OPEN:
         if (row := results.row(ours(results.default), load.name)) and row.goodput_per_s is not None and row.peak_per_s:
             share = f"{row.goodput_per_s / row.peak_per_s:.2f}"
-            rates = [_number(row.offered_per_s, 0), _number(row.goodput_per_s, 0), share]
-            latencies = [_number(row.p50_ms, 2), _number(row.p99_ms, 2), _number(row.cpu_s_per_1000, 3)]
+            rates = [number(row.offered_per_s, 0), number(row.goodput_per_s, 0), share]
+            latencies = [number(row.p50_ms, 2), number(row.p99_ms, 2), number(row.cpu_s_per_1000, 3)]
             lost = [
-                _number(row.refused, 0),
-                _number(row.refused_p99_ms, 2),
+                number(row.refused, 0),
+                number(row.refused_p99_ms, 2),
                 f"{row.expired:,.0f}",
                 f"{row.failed:,.0f}",
             ]
@@ -209,14 +210,17 @@ def _one_by_one(ceiling: Ceiling) -> Sequence[str]:
     return [ceiling.engine, "one by one", "1", f"{1000 / p50_ms:,.0f}", "", f"{p50_ms:.3f}", f"{cpu_s:.3f}"]
 
 
-def _bars(title: str, verdicts: Sequence[Verdict]) -> Table:
+def bars_table(title: str, verdicts: Sequence[Verdict]) -> Table:
+    """Return bars, each with its verdict."""
     rows: list[Sequence[str]] = []
     for verdict in verdicts:
         bar, relation = verdict.bar, "≤" if verdict.bar.at_most else "≥"
         figure = "–" if verdict.figure is None else bar.show(verdict.figure)
-        rows.append([bar.text, figure, f"{relation} {bar.show(bar.limit)}", bar.show(bar.aim), verdict.word])
+        aim = "–" if bar.aim is None else bar.show(bar.aim)
+        rows.append([bar.text, figure, f"{relation} {bar.show(bar.limit)}", aim, verdict.text])
     return Table(title, ["", "figure", "bar", "aim", "verdict"], rows)
 
 
-def _number(value: float | None, digits: int) -> str:
+def number(value: float | None, digits: int) -> str:
+    """Return a figure with so many digits after the point, and a dash where it isn't known."""
     return "–" if value is None else f"{value:,.{digits}f}"

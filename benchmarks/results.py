@@ -2,20 +2,21 @@
 
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-OURS, NAIVE, MOSEC = "bothends", "naive grpcio", "mosec"
+OURS, NAIVE, MOSEC, TRITON = "bothends", "naive grpcio", "mosec", "triton"
 ONNXRUNTIME, FLOAT32, BF16, INT8 = "onnxruntime", "native float32", "native bf16", "native int8"
 ENGINES = (ONNXRUNTIME, FLOAT32, BF16, INT8)
 """Engines that bothends runs on. The peers run on onnxruntime."""
 
 
-def ours(engine: str) -> str:
-    """Return the name of our server on that engine."""
-    return f"{OURS} {engine}"
+def ours(engine: str, front: str | None = None) -> str:
+    """Return the name of our server on that engine, and on that front where there is a choice."""
+    return f"{OURS} {engine}" if front is None else f"{OURS} {engine}, {front} front"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Row:
     refused_p99_ms: float | None = None
     peak_per_s: float | None = None
     """Closed-loop peak of this server in the same round, which the offered rate is a share of."""
+    other_cores: float | None = None
+    """Cores that neither the server nor the load generator took: other work on the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ class Results:
     rows: list[Row] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     memory: Memory | None = None
+    front: dict[str, Any] | None = None
+    """Findings of the latest run with --bars, as front/results.py reads them. A run of its own."""
 
     def ceiling(self, engine: str) -> Ceiling | None:
         """Return the ceiling of that engine, where it was measured."""
@@ -160,18 +165,29 @@ class Results:
         return cls(**data)
 
 
-def medians(rows: Iterable[Row]) -> list[Row]:
-    """Return one row of each server and load, each figure the median over the rounds."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+Figures = TypeVar("Figures")
+
+
+def medians(rows: Iterable[Figures]) -> list[Figures]:
+    """Return one row of each server and load: each figure the median over the rounds, counts by name their sum."""
+    groups: dict[tuple[str, str], list[Figures]] = {}
     for row in rows:
         groups.setdefault((row.server, row.load), []).append(row)
     return [_median(group) for group in groups.values()]
 
 
-def _median(rows: list[Row]) -> Row:
-    middle: Callable[[str], Any] = lambda name: median(getattr(row, name) for row in rows)  # noqa: E731
-    figures = {each.name: middle(each.name) for each in fields(Row) if each.name not in ("server", "load")}
-    return Row(rows[0].server, rows[0].load, **figures)
+def _median(rows: list[Figures]) -> Figures:
+    return type(rows[0])(**{each.name: _middle([getattr(row, each.name) for row in rows]) for each in fields(rows[0])})
+
+
+def _middle(values: list[Any]) -> Any:
+    match values[0]:
+        case str():
+            return values[0]
+        case dict():
+            return dict(sum(map(Counter, values), Counter()))
+        case _:
+            return median(values)
 
 
 def median(values: Iterable[float | None]) -> float | None:

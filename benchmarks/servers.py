@@ -14,14 +14,15 @@ from bothends.model.bundle import Bundle, default_path
 from processes import Process, free_port
 from results import MOSEC, NAIVE, OURS, ours
 
-MOSEC_BATCHES = (1, 2, 4, 32)
+MOSEC_BATCHES = (1, 4, 8, 16, 32)
 """Numbers of requests that mosec batches at most. Its best for a load is the best of these: few requests want a small
 number, many a large one, and requests that are lists already want next to none."""
 _MOSEC_WAIT_MS = 1
 """mosec's shortest wait for company. Its default of 10 ms lost at every load but one, and drew there."""
-_HERE = Path(__file__).parent
-PEERS = _HERE / "peers"
-IMPORTS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(_HERE), os.environ.get("PYTHONPATH")]))}
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+BOTHENDS = Path(sys.executable).parent / "bothends"
+IMPORTS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))}
 """The variable with which a peer, whose own folder comes first, finds the benchmarks' modules too."""
 _COUNTED = ("sentence_tokens_sum", "sentence_tokens_count", "batch_tokens_sum", "batch_rows_sum", "batch_rows_count")
 
@@ -67,10 +68,13 @@ class Server:
         }
 
 
-def start_ours(logs: Path, *flags: str, engine: str | None = None) -> Server:
-    """Start `bothends serve` as a user does, on free ports; on `engine`, or on the one that it takes by itself."""
-    name = OURS if engine is None else ours(engine)
-    command = [str(Path(sys.executable).parent / "bothends"), "serve", "--port", "0", "--http-port", "0", *flags]
+def start_ours(logs: Path, *flags: str, engine: str | None = None, front: str | None = None) -> Server:
+    """Start `bothends serve` as a user does, on free ports; on `engine` and `front`, or on those that it takes by
+    itself.
+    """
+    name = OURS if engine is None else ours(engine, front)
+    command = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *flags]
+    command += [] if front is None else ["--front", front]
     command += [] if engine is None else engines.flags(engine)
     banner = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
     process = Process(name, command, ready=banner, log=logs / f"{name}.log")

@@ -22,8 +22,14 @@
 
 constexpr int kNoAnswer = -1;  // The status of a request whose connection or stream broke.
 
-// Told once for each request: when it was due, its gRPC or HTTP status, and its body's bytes.
-using OnAnswer = std::function<void(double due_s, int status, size_t bytes)>;
+struct Answer {
+  int status = kNoAnswer;   // gRPC's or HTTP's.
+  size_t bytes = 0;         // Of the body.
+  bool retry_info = false;  // Its status says when to come again: a RetryInfo among gRPC's details.
+};
+
+// Told once for each request: when it was due, and its answer.
+using OnAnswer = std::function<void(double due_s, const Answer& answer)>;
 
 // Sends requests over as many connections as it thinks fit.
 class Client {

@@ -82,7 +82,7 @@ class Http1Connection : public Connection {
     bool whole = parsed == Parsed::kWhole;
     busy_ = false;
     in_.clear();
-    on_answer_(due_s_, whole ? response.status : kNoAnswer, whole ? response.bytes : 0);
+    on_answer_(due_s_, whole ? Answer{response.status, response.bytes} : Answer{});
     return whole && response.keep_alive;
   }
 

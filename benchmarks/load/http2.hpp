@@ -19,6 +19,21 @@ inline nghttp2_nv header(std::string_view name, std::string_view value, uint8_t 
   return {bytes(name), bytes(value), name.size(), value.size(), flags};
 }
 
+// The bytes that binary metadata stands for, with padding or without.
+inline std::string from_base64(std::string_view text) {
+  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  uint32_t bits = 0;
+  int count = 0;
+  for (char c : text) {
+    size_t digit = digits.find(c);
+    if (digit == std::string_view::npos) break;
+    bits = bits << 6 | static_cast<uint32_t>(digit);
+    if ((count += 6) >= 8) bytes += static_cast<char>(bits >> (count -= 8));
+  }
+  return bytes;
+}
+
 // Of calls: none for none.
 struct Deadline {
   double seconds = 0;
@@ -68,8 +83,8 @@ class Http2Connection : public Connection {
   }
 
   void ended() override {
-    for (auto& [id, stream] : streams_) on_answer_(stream->due_s, kNoAnswer, 0);
-    for (auto& request : waiting_) on_answer_(request.due_s, kNoAnswer, 0);
+    for (auto& [id, stream] : streams_) on_answer_(stream->due_s, Answer{});
+    for (auto& request : waiting_) on_answer_(request.due_s, Answer{});
     streams_.clear();
     waiting_.clear();
   }
@@ -87,7 +102,7 @@ class Http2Connection : public Connection {
       const Request& request = waiting_.front();
       double left_s = deadline_.seconds ? request.due_s + deadline_.seconds - deadline_.now() : 0;
       if (deadline_.seconds && left_s <= 0)
-        on_answer_(request.due_s, kDeadlineExceeded, 0);
+        on_answer_(request.due_s, Answer{kDeadlineExceeded});
       else if (streams_.size() < most)
         submit(request.due_s, request.message, left_s);
       else
@@ -116,7 +131,7 @@ class Http2Connection : public Connection {
     std::string body;
     size_t sent = 0;
     size_t received = 0;
-    int grpc_status = kNoAnswer;  // Stays so where a proxy answers with an HTTP status alone.
+    Answer answer;  // Its status stays as it is where a proxy answers with an HTTP status alone.
   };
 
   static Stream* stream_of(nghttp2_session* session, int32_t id) {
@@ -140,9 +155,15 @@ class Http2Connection : public Connection {
 
   static int on_header(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
                        const uint8_t* value, size_t value_size, uint8_t, void*) {
-    if (std::string_view(reinterpret_cast<const char*>(name), name_size) != "grpc-status") return 0;
-    if (Stream* stream = stream_of(session, frame->hd.stream_id))
-      stream->grpc_status = std::atoi(std::string(reinterpret_cast<const char*>(value), value_size).c_str());
+    std::string_view key(reinterpret_cast<const char*>(name), name_size);
+    if (key != "grpc-status" && key != "grpc-status-details-bin") return 0;
+    Stream* stream = stream_of(session, frame->hd.stream_id);
+    if (!stream) return 0;
+    std::string text(reinterpret_cast<const char*>(value), value_size);
+    if (key == "grpc-status")
+      stream->answer.status = std::atoi(text.c_str());
+    else
+      stream->answer.retry_info = from_base64(text).find("google.rpc.RetryInfo") != std::string::npos;
     return 0;
   }
 
@@ -155,9 +176,9 @@ class Http2Connection : public Connection {
     auto& connection = *static_cast<Http2Connection*>(self);
     auto found = connection.streams_.find(id);
     if (found == connection.streams_.end()) return 0;
-    const Stream& stream = *found->second;
-    size_t bytes = stream.received < 5 ? 0 : stream.received - 5;  // Less gRPC's prefix: a flag and a length.
-    connection.on_answer_(stream.due_s, stream.grpc_status, bytes);
+    Stream& stream = *found->second;
+    stream.answer.bytes = stream.received < 5 ? 0 : stream.received - 5;  // Less gRPC's prefix: a flag and a length.
+    connection.on_answer_(stream.due_s, stream.answer);
     connection.streams_.erase(found);
     return 0;
   }

@@ -1,6 +1,8 @@
 // What a run is told: the command line's flags, and the sentences of a file as request bodies.
 #pragma once
 
+#include <endian.h>
+
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -17,12 +19,14 @@ const char kUsage[] = R"(usage: load --port N --bodies FILE (--concurrency N | -
   --seconds S             how long is measured (10)
   --warmup S              how long before that isn't (2)
   --bodies FILE           sentences, one a line
-  --batch N               sentences in a request (1)
+  --batch N               sentences in a request (1); 0 sends an empty one
   --deadline-ms MS        grpc-timeout of each request; late answers are told apart
   --min-response-bytes N  shorter OK answers are counted as short (0)
   --protocol grpc|http    (grpc)
   --path PATH             (grpc: /bothends.v1.EmbeddingService/Embed, http: /inference)
   --body json|raw         http: an array of strings, or lines (json)
+  --body embed|infer      grpc: an EmbedRequest, or KServe's ModelInferRequest (embed)
+  --model NAME            with --body infer: the model; its input is `sentences`, BYTES [batch, 1] (embed)
   --connections N         grpc: connections (4)
   --max-connections N     http with --rate: most connections (256)
   --seed N                of the arrivals and of the first sentence (random)
@@ -70,9 +74,14 @@ class Flags {
 // Makes request bodies. Each takes the next sentences of the file: one body sent over and over flatters a server.
 class Bodies {
  public:
-  enum class Format { kProtobuf, kJson, kRaw };
+  enum class Format { kEmbed, kInfer, kJson, kRaw };
 
-  Bodies(const std::string& path, Format format, size_t batch) : format_(format), batch_(batch) {
+  Bodies(const std::string& path, Format format, size_t batch, const std::string& model)
+      : format_(format), batch_(batch) {
+    if (format == Format::kInfer) {
+      std::string shape = varint(batch) + varint(1);
+      infer_ = field(1, model) + field(5, field(1, "sentences") + field(2, "BYTES") + field(3, shape));
+    }
     std::ifstream file(path);
     if (!file) usage("can't read " + path);
     for (std::string line; std::getline(file, line);) {
@@ -87,21 +96,22 @@ class Bodies {
   std::string next() {
     std::string body = format_ == Format::kJson ? "[" : "";
     for (size_t i = 0; i < batch_; ++i) {
-      if (i && format_ != Format::kProtobuf) body += format_ == Format::kJson ? ',' : '\n';
+      if (i && format_ == Format::kJson) body += ',';
+      if (i && format_ == Format::kRaw) body += '\n';
       body += sentences_[next_];
       next_ = (next_ + 1) % sentences_.size();
     }
+    if (format_ == Format::kInfer) return infer_ + field(7, body);  // raw_input_contents
     return format_ == Format::kJson ? body + "]" : body;
   }
 
  private:
   std::string encode(const std::string& text) const {
     if (format_ == Format::kRaw) return text;
-    if (format_ == Format::kProtobuf) {
-      std::string field = "\x0a";  // Field 1, length-delimited.
-      size_t size = text.size();
-      for (; size >= 0x80; size >>= 7) field += static_cast<char>(size | 0x80);
-      return field + static_cast<char>(size) + text;
+    if (format_ == Format::kEmbed) return field(1, text);
+    if (format_ == Format::kInfer) {
+      uint32_t size = htole32(static_cast<uint32_t>(text.size()));
+      return std::string(reinterpret_cast<char*>(&size), sizeof size) + text;
     }
     std::string json = "\"";
     for (char c : text) {
@@ -114,8 +124,20 @@ class Bodies {
     return json + '"';
   }
 
+  static std::string varint(size_t number) {
+    std::string bytes;
+    for (; number >= 0x80; number >>= 7) bytes += static_cast<char>(number | 0x80);
+    return bytes + static_cast<char>(number);
+  }
+
+  // A length-delimited field of a protobuf message.
+  static std::string field(int number, const std::string& content) {
+    return static_cast<char>(number << 3 | 2) + varint(content.size()) + content;
+  }
+
   Format format_;
   size_t batch_;
+  std::string infer_;  // What stands before the sentences of a ModelInferRequest.
   std::vector<std::string> sentences_;
   size_t next_ = 0;
 };

@@ -32,6 +32,15 @@ std::string percentiles(std::vector<double>& seconds, const std::vector<std::pai
   return json + "}";
 }
 
+// "0": 12, "8": 3 of counts by status.
+std::string listed(const std::map<int, size_t>& counts) {
+  std::string json;
+  for (auto& [status, count] : counts)
+    json += (json.empty() ? "\"" : ", \"") + (status == kNoAnswer ? "none" : std::to_string(status)) + "\": " +
+            std::to_string(count);
+  return json;
+}
+
 // One run. Its requests are those that were due in the measured time, whenever they were answered, so that a request
 // that hangs is counted too; its sentences are those that were answered well in that time, whenever they were due.
 class Run {
@@ -39,7 +48,7 @@ class Run {
   explicit Run(const Flags& flags)
       : http_(flags.text("--protocol", "grpc") == "http"),
         concurrency_(static_cast<size_t>(flags.whole("--concurrency", 0, 1, 10000))),
-        batch_(static_cast<size_t>(flags.whole("--batch", 1, 1, 1000000))),
+        batch_(static_cast<size_t>(flags.whole("--batch", 1, 0, 1000000))),
         min_bytes_(static_cast<size_t>(flags.whole("--min-response-bytes", 0, 0, 1L << 40))),
         deadline_ms_(flags.whole("--deadline-ms", 0, 1, 99999999)),  // gRPC allows eight digits.
         rate_(flags.number("--rate", 0, 1e-3, 1e6)),
@@ -47,7 +56,7 @@ class Run {
         end_(begin_ + flags.number("--seconds", 10, 0.01, 86400)),
         seed_(static_cast<uint32_t>(flags.whole("--seed", std::random_device()(), 0, UINT32_MAX))),
         random_(seed_),
-        bodies_(flags.text("--bodies", ""), format(flags), batch_) {
+        bodies_(flags.text("--bodies", ""), format(flags), batch_, flags.text("--model", "embed")) {
     if (!http_ && flags.text("--protocol", "grpc") != "grpc") usage("--protocol is grpc or http");
     if (flags.has("--concurrency") == flags.has("--rate")) usage("give one of --concurrency and --rate");
     bodies_.start_at(random_());
@@ -56,7 +65,7 @@ class Run {
     epoll_event event{};  // Its null pointer tells the timer from the connections.
     event.events = EPOLLIN;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, timer_, &event);
-    auto on_answer = [this](double due, int status, size_t bytes) { answered(due, status, bytes); };
+    auto on_answer = [this](double due, const Answer& answer) { answered(due, answer); };
     int port = static_cast<int>(flags.whole("--port", 0, 1, 65535));
     if (!port) usage("--port is missing");
     if (http_) {
@@ -97,17 +106,13 @@ class Run {
   }
 
   void report() {
-    std::string counts;
-    for (auto& [status, count] : statuses_)
-      counts += (counts.empty() ? "\"" : ", \"") + (status == kNoAnswer ? "none" : std::to_string(status)) +
-                "\": " + std::to_string(count);
     double seconds = end_ - begin_;
     std::printf("{\"protocol\": \"%s\", \"loop\": \"%s\", \"%s\": %g, \"batch\": %zu, \"seed\": %u, \"seconds\": %g, ",
                 http_ ? "http" : "grpc", rate_ > 0 ? "open" : "closed", rate_ > 0 ? "rate" : "concurrency",
                 rate_ > 0 ? rate_ : static_cast<double>(concurrency_), batch_, seed_, seconds);
     std::printf("\"requests\": %zu, \"ok\": %zu, \"refused\": %zu, \"expired\": %zu, \"unanswered\": %zu, ", requests_,
                 ok_.size(), refused_.size(), expired_, requests_ - settled_);
-    std::printf("\"statuses\": {%s}, ", counts.c_str());
+    std::printf("\"statuses\": {%s}, \"retry_infos\": {%s}, ", listed(statuses_).c_str(), listed(retry_infos_).c_str());
     std::printf("\"sentences\": %zu, \"sentences_per_s\": %.1f, \"latency_ms\": %s, ", sentences_,
                 static_cast<double>(sentences_) / seconds,
                 percentiles(ok_, {{"p50", .5}, {"p90", .9}, {"p99", .99}, {"p99.9", .999}, {"max", 1}}).c_str());
@@ -120,10 +125,13 @@ class Run {
 
  private:
   static Bodies::Format format(const Flags& flags) {
-    std::string body = flags.text("--body", "json");
-    if (body != "json" && body != "raw") usage("--body is json or raw");
-    if (flags.text("--protocol", "grpc") != "http") return Bodies::Format::kProtobuf;
-    return body == "raw" ? Bodies::Format::kRaw : Bodies::Format::kJson;
+    bool http = flags.text("--protocol", "grpc") == "http";
+    std::string body = flags.text("--body", http ? "json" : "embed");
+    if (body == "json" && http) return Bodies::Format::kJson;
+    if (body == "raw" && http) return Bodies::Format::kRaw;
+    if (body == "embed" && !http) return Bodies::Format::kEmbed;
+    if (body == "infer" && !http) return Bodies::Format::kInfer;
+    usage("--body is json or raw over HTTP, embed or infer over gRPC");
   }
 
   static double clock_s() {
@@ -143,8 +151,9 @@ class Run {
     client_->send(due, bodies_.next());
   }
 
-  void answered(double due, int status, size_t bytes) {
+  void answered(double due, const Answer& answer) {
     double now = clock_s() - start_, latency = now - due;
+    int status = answer.status;
     bool ok = http_ ? status / 100 == 2 : status == 0;
     if (status != kNoAnswer) heard_ = true;
     if (!heard_) fail("the server ended the first request without an answer; is that port's protocol right?");
@@ -153,6 +162,7 @@ class Run {
     if (!measured(due)) return;
     ++settled_;
     ++statuses_[status];
+    if (answer.retry_info) ++retry_infos_[status];
     bool late = deadline_ms_ && latency * 1e3 > static_cast<double>(deadline_ms_);
     // DEADLINE_EXCEEDED well ahead of the deadline is a refusal too: the server won't try. Just ahead of it, gRPC's
     // own clock was a little fast, and the call has expired.
@@ -161,8 +171,8 @@ class Run {
     if (!http_ && status == kDeadlineExceeded && !early) ++expired_;
     if (!ok) return;
     ok_.push_back(latency);
-    response_bytes_ += bytes;
-    if (bytes < min_bytes_) ++short_;
+    response_bytes_ += answer.bytes;
+    if (answer.bytes < min_bytes_) ++short_;
     if (deadline_ms_ && !late) ++within_deadline_;
   }
 
@@ -195,7 +205,7 @@ class Run {
   double start_ = 0, wake_ = -1, cpu_s_ = 0;
   size_t in_flight_ = 0, requests_ = 0, settled_ = 0, sentences_ = 0, within_deadline_ = 0, expired_ = 0, short_ = 0;
   size_t response_bytes_ = 0;
-  std::map<int, size_t> statuses_;
+  std::map<int, size_t> statuses_, retry_infos_;
   std::vector<double> ok_, refused_, lags_;
 };
 

@@ -112,7 +112,9 @@ class InputReader:
         try:
             return act(*arguments)
         except BothendsError as error:
-            return error
+            return error.with_traceback(
+                None
+            )  # its frames hold what holds it: a circle would wait for the garbage collector
 
     def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
         """Tokens as `read` gives them, with each one's text and place; a sentence that can't be read fails all."""

@@ -27,15 +27,12 @@ from .slow_callers import SlowCallers
 
 _log = logging.getLogger(__name__)
 RequestT = TypeVar("RequestT")
+AskedT = TypeVar("AskedT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
 """Function from bytes to a request. Raises RequestError where they are none."""
 Behaviour = Callable[[RequestT, CallContext], None]
 """Function that does what a method is for: it settles the call, soon or late, or raises."""
-
-
-BatchBehaviour = Callable[[Sequence[tuple[RequestT, CallContext]]], None]
-"""Function that does what a method is for with many requests at once."""
 
 
 class Dispatcher:
@@ -85,9 +82,16 @@ class Dispatcher:
         return handle
 
     def batch_handler(
-        self, method: Method, parse: Parse[RequestT], behaviour: BatchBehaviour[RequestT]
+        self,
+        method: Method,
+        parse: Parse[RequestT],
+        read: Callable[[RequestT, CallContext], AskedT],
+        behaviour: Callable[[Sequence[AskedT]], None],
     ) -> Callable[[Sequence[Received]], None]:
-        """Make the handler of calls to `method` that came together. `behaviour` settles each of them soon or late."""
+        """Make the handler of calls to `method` that came together.
+
+        `behaviour` settles each of them soon or late: it gets what `read` makes of their requests.
+        """
         self._metrics.register(method.name)
 
         def handle_all(calls: Sequence[Received]) -> None:
@@ -95,7 +99,7 @@ class Dispatcher:
             for call in calls:
                 if (context := self._enter(method, call, self._count)) is not None:
                     with context.guarding():
-                        asked.append((parse(call.content), context))
+                        asked.append(read(parse(call.content), context))
             behaviour(asked)
 
         return handle_all

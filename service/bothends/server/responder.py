@@ -49,11 +49,11 @@ class Responder:
         together = []
         for query, context, write in asked:
             with context.guarding():
-                if len(query.sentences) > _FEW or _is_long(query.sentences) or context.span.is_recording():
-                    self.embed(query, context, write)
-                else:
+                if _is_small(query) and not context.span.is_recording():
                     self.charge(len(query.sentences), context)
                     together.append((query, context, write))
+                else:
+                    self.embed(query, context, write)
         if not together:
             return
         try:
@@ -147,3 +147,7 @@ class Responder:
 
 def _is_long(sentences: Sentences) -> bool:
     return sum(map(len, sentences)) > _LONG_CHARS
+
+
+def _is_small(query: Query) -> bool:
+    return len(query.sentences) <= _FEW and query.deadline is None and not _is_long(query.sentences)

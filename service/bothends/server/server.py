@@ -188,7 +188,7 @@ class Server:
         native = EmbeddingService(service.responder, max_message_bytes=most, front=self.front)
         inference = kserve.InferenceService(service.responder, service.is_ready)
         unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
-        together = native.batch_methods(dispatcher)
+        together = {**native.batch_methods(dispatcher), **inference.batch_methods(dispatcher)}
         routes = [Route(Method(name), handle, _counted(name), together.get(name)) for name, handle in unary.items()]
         for name, handle in self.streams.methods(dispatcher).items():
             routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))

@@ -34,7 +34,7 @@ class Response:
 
     headers: dict[str, str] = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
-    content: bytes = b""
+    content: bytearray = field(default_factory=bytearray)
     reset: int | None = None
     is_over: bool = False
 

@@ -47,7 +47,7 @@ def test_a_failure_is_trailers_alone(echo: Served) -> None:
     with Raw(echo.port) as raw:
         response = raw.echo(b"bad")
         raw.over(response)
-    assert response.content == b""
+    assert not response.content
     assert response.headers[":status"] == "200"
     assert response.message == "na%C3%AFve: 100 %25%0A"
     assert response.headers["grpc-status-details-bin"] == "CAM"

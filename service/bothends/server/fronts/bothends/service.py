@@ -12,7 +12,7 @@ from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...inbound import Inbound, Received
-from ...responder import Responder
+from ...responder import Asked, Responder
 
 
 class EmbeddingService:
@@ -39,24 +39,11 @@ class EmbeddingService:
     def batch_methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Sequence[Received]], None]]:
         """Make the handlers of calls that came together, by their methods' full names."""
         method, parse = Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest)
-        return {f"/{SERVICE}/Embed": dispatcher.batch_handler(method, parse, self.embed_all)}
-
-    def embed_all(self, asked: Sequence[tuple[embedding_pb2.EmbedRequest, CallContext]]) -> None:
-        """Embed the sentences of many requests."""
-        queries = []
-        for request, context in asked:
-            with context.guarding():
-                wanted, encoding = options(request)
-                query = Query(list(request.sentences), wanted)
-                queries.append(
-                    (query, context, encode if encoding == "float32" else partial(encode, encoding=encoding))
-                )
-        self._responder.embed_all(queries)
+        return {f"/{SERVICE}/Embed": dispatcher.batch_handler(method, parse, _asked, self._responder.embed_all)}
 
     def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         """Embed the request's sentences."""
-        asked, encoding = options(request)
-        self._responder.embed(Query(request.sentences, asked), context, partial(encode, encoding=encoding))
+        self._responder.embed(*_asked(request, context))
 
     def tokenize(self, request: embedding_pb2.TokenizeRequest, context: CallContext) -> None:
         """Cut the request's sentences into tokens."""
@@ -102,3 +89,8 @@ class EmbeddingService:
                 for token, text, (start, end) in zip(sentence.ids, sentence.texts, sentence.places, strict=True):
                     added.tokens.add(id=token, text=text, start=start, end=end)
             context.send(response.SerializeToString())
+
+
+def _asked(request: embedding_pb2.EmbedRequest, context: CallContext) -> Asked:
+    wanted, encoding = options(request)
+    return Query(list(request.sentences), wanted), context, partial(encode, encoding=encoding)

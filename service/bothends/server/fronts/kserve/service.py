@@ -5,7 +5,7 @@ before all else, as health is: neither a full queue nor a long batch may make a 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -13,11 +13,12 @@ from ....core.embedder import Query
 from ....embeddings import Embeddings
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
+from ....observe.tracing import Method
 from ....validation import printable
 from ...context import CallContext
-from ...dispatch import Dispatcher
-from ...inbound import Inbound
-from ...responder import Responder
+from ...dispatch import Dispatcher, protobuf
+from ...inbound import Inbound, Received
+from ...responder import Asked, Responder
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -46,6 +47,12 @@ class InferenceService:
                 "ModelInfer": (inference_pb2.ModelInferRequest, self.model_infer),
             },
         )
+
+    def batch_methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Sequence[Received]], None]]:
+        """Make the handlers of calls that came together, by their methods' full names."""
+        method, parse = Method.rpc(SERVICE, "ModelInfer"), protobuf(inference_pb2.ModelInferRequest)
+        handle = dispatcher.batch_handler(method, parse, self._asked, self._responder.embed_all)
+        return {f"/{SERVICE}/ModelInfer": handle}
 
     def probes(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handlers of the methods that need no key, by their full names."""
@@ -97,12 +104,15 @@ class InferenceService:
 
     def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
         """Embed the request's texts."""
+        self._responder.embed(*self._asked(request, context))
+
+    def _asked(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> Asked:
         self._must_serve(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
         sentences = texts(request, most=self._responder.embedder.limits.sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
-        self._responder.embed(Query(sentences, asked, deadline), context, write)
+        return Query(sentences, asked, deadline), context, write
 
     def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:
         if asked_version not in ("", found.model_version):  # another model took over since we looked

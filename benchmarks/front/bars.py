@@ -1,0 +1,120 @@
+"""The limits that the server must keep to beside its peers and beyond its capacity, and the aims past them.
+
+Measures nothing. Bars are set on the front that is judged, in float32 where no other engine is named.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from bars import Bar, Verdict
+from loads import PEAK, unary, wide
+from results import FLOAT32, INT8, MOSEC, ONNXRUNTIME
+
+from .loads import CELLS, EMPTY, GREEDY, LISTS, LISTS_200, LISTS_1000, POLITE, SINGLE_200, SINGLE_1000, SINGLES, STORMS
+from .results import PEERS, FrontResults, best, named
+
+EARLIER_RSS_MB = 236
+"""Resident memory of the server before it had a front of its own, in the same cells: the most of any."""
+_BEST_PEER = "sentences/s over the best peer's"
+_ALL_STORMS = [storm.name for _, storms in STORMS for storm in storms]
+
+
+def _rate(engine: str, load: str, kinds: tuple[str, ...], found: FrontResults) -> float | None:
+    """Ratio of our sentences a second to those of the best peer of these kinds."""
+    mine, theirs = named(found.rows, found.judged(engine), load), best(found.rows, load, kinds)
+    return mine.sentences_per_s / theirs.sentences_per_s if mine and theirs else None
+
+
+def _p99(load: str, found: FrontResults) -> float | None:
+    """Ratio of our p99 to that of the peer with the most sentences a second."""
+    mine, theirs = named(found.rows, found.judged(FLOAT32), load), best(found.rows, load)
+    return mine.p99_ms / theirs.p99_ms if mine and theirs else None
+
+
+def _empty(load: str, found: FrontResults) -> float | None:
+    row = named(found.empty, found.judged(FLOAT32), load)
+    return row and row.cpu_us
+
+
+def _storm(load: str, figure: str, found: FrontResults) -> float | None:
+    row = named(found.storms, found.judged(FLOAT32), load)
+    return row and getattr(row, figure)
+
+
+def _worst(worst: Callable[[list[float]], float], figure: str, found: FrontResults) -> float | None:
+    """The worst of all storms."""
+    values = [value for load in _ALL_STORMS if (value := _storm(load, figure, found)) is not None]
+    return worst(values) if values else None
+
+
+def _rss(found: FrontResults) -> float | None:
+    """Megabytes above those of before, the most of any cell."""
+    mine = [row.rss_mb for row in found.rows if row.server == found.judged(FLOAT32)]
+    return max(mine) - EARLIER_RSS_MB if mine else None
+
+
+def _beside(load: str, found: FrontResults, *, alone: bool) -> float | None:
+    """Milliseconds of a p99 beside another load, or their ratio to the p99 alone."""
+    row = named(found.neighbours, found.judged(FLOAT32), load)
+    return row and (row.seen_p99_ms / row.alone_p99_ms if alone else row.seen_p99_ms)
+
+
+def _over_peers() -> list[Bar]:
+    limits = {unary(1): (1.8, 2.4), unary(8): (2.0, 2.7), unary(32): (2.5, 3.8), PEAK: (2.0, 2.8), wide(4): (1.5, 2.0)}
+    bars = [
+        Bar(f"{load.name}: {_BEST_PEER}", "×", *limits[load], partial(_rate, FLOAT32, load.name, PEERS))
+        for load in CELLS
+    ]
+    int8 = {unary(8): 3.0, unary(32): 4.5, PEAK: 4.0}
+    return [
+        *bars,
+        *(
+            Bar(f"{load.name}, {INT8}: {_BEST_PEER}", "×", limit, None, partial(_rate, INT8, load.name, PEERS))
+            for load, limit in int8.items()
+        ),
+        *(
+            Bar(f"{load.name}, both on onnxruntime: sentences/s over mosec's best", "×", 1.0, 1.3,
+                partial(_rate, ONNXRUNTIME, load.name, (MOSEC,)))
+            for load in int8
+        ),
+        *(Bar(f"{load.name}: p99 over the best peer's", "×", 1.0, 0.6, partial(_p99, load.name)) for load in CELLS),
+    ]  # fmt: skip
+
+
+def _beyond_the_peak() -> list[Bar]:
+    in_time, single = "answered in time over the peak", SINGLE_200.name
+    return [
+        Bar(f"{single}: {in_time}", "×", 0.65, 0.8, partial(_storm, single, "of_peak")),
+        Bar(f"{single}: the same, of a CPU-second that the generator leaves", "×", 0.9, None,
+            partial(_storm, single, "of_peak_by_cpu")),
+        Bar(f"{LISTS_200.name}: {in_time}", "×", 0.95, 0.98, partial(_storm, LISTS_200.name, "of_peak")),
+        *(
+            Bar(f"{load.name}: {in_time}", "×", 0.5, None, partial(_storm, load.name, "of_peak"))
+            for load in (SINGLE_1000, LISTS_1000)
+        ),
+        Bar(f"{single}: p99 of refusals", "ms", 10, 3, partial(_storm, single, "refused_p99_ms")),
+        Bar("any storm: share of refusals that is RESOURCE_EXHAUSTED with RetryInfo", "", 1.0, None,
+            partial(_worst, min, "told_when")),
+        Bar("any storm: time until a call is as quick as before", "s", 1.0, None, partial(_worst, max, "recovery_s"),
+            less_is_better=True),
+    ]  # fmt: skip
+
+
+def _costs_and_turns() -> list[Bar]:
+    polite, singles = f"{POLITE.name}, beside {GREEDY.name}", f"{SINGLES.name}, beside {LISTS.name}"
+    return [
+        Bar(f"{EMPTY[0].name}: server CPU a call", "µs", 8, 3, partial(_empty, EMPTY[0].name)),
+        Bar("any cell: RSS over what it was before the front", "MB", 20, 0, _rss),
+        Bar(f"{polite}: p99 over alone", "×", 3, 2, partial(_beside, polite, alone=True)),
+        Bar(f"{singles}: p99", "ms", 10, None, partial(_beside, singles, alone=False), less_is_better=True),
+    ]
+
+
+def judge(found: FrontResults) -> dict[str, list[Verdict]]:
+    """Return every bar beside its figure, by group."""
+    groups = {
+        "the server beside its peers": _over_peers(),
+        "the server beyond its peak": _beyond_the_peak(),
+        "what a call costs, and whose turn it is": _costs_and_turns(),
+    }
+    return {what: [Verdict(bar, bar.figure(found)) for bar in bars] for what, bars in groups.items()}

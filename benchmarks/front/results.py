@@ -1,0 +1,135 @@
+"""The findings of a run of the front's benchmark, as plain data that goes to JSON and comes back. Measures nothing."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from results import MOSEC, NAIVE, TRITON, Row, ours
+
+PEERS = (MOSEC, TRITON, NAIVE.split()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """A server under more than it can do, in an open loop whose calls have a deadline."""
+
+    server: str
+    load: str
+    peak_per_s: float
+    """Sentences a second in a closed loop, just before."""
+    offered_per_s: float
+    goodput_per_s: float
+    """Sentences answered within the deadline."""
+    of_peak: float
+    """Goodput as a share of the peak."""
+    of_peak_by_cpu: float
+    """The same share, of a CPU-second that the load generator left in each."""
+    load_cores: float
+    """Cores that the generator took."""
+    p99_ms: float | None
+    refused_p99_ms: float | None
+    recovery_s: float
+    """Seconds from its end until a call was as quick as before it."""
+    calls: dict[str, int]
+    """Calls that were `offered`, `answered`, `expired` (most of them in the generator: they never left it) and
+    `told_when`: refused by RESOURCE_EXHAUSTED that says when to come again.
+    """
+    statuses: dict[str, int]
+    """Calls by gRPC's number, "none" where the connection broke."""
+
+    @property
+    def told_when(self) -> float | None:
+        """Return the share of the calls neither answered nor expired that was told when to come again."""
+        refused = self.calls["offered"] - self.calls.get("answered", 0) - self.calls.get("expired", 0)
+        return self.calls.get("told_when", 0) / refused if refused > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A server under calls that hold no sentence: what a call costs by itself."""
+
+    server: str
+    load: str
+    calls_per_s: float
+    cpu_us: float
+    """CPU time of the server a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The calls of one load, alone and beside another."""
+
+    server: str
+    load: str
+    alone_p99_ms: float
+    p99_ms: float | None
+    answered: float
+    """Share of them that was answered beside the other load."""
+
+    @property
+    def seen_p99_ms(self) -> float:
+        """Return the p99 of all calls: without end where more than one in a hundred wasn't answered."""
+        return self.p99_ms if self.p99_ms is not None and self.answered >= 0.99 else float("inf")
+
+
+@dataclass(slots=True)
+class FrontResults:
+    """The findings of a whole run."""
+
+    machine: dict[str, str]
+    settings: dict[str, Any]
+    sentences: dict[str, dict[str, Any]]
+    fronts: list[str | None] = field(default_factory=list)
+    """Fronts that serve here, the one that is judged first; None is the only one that a server has."""
+    skipped: list[str] = field(default_factory=list)
+    """Lines that say which servers can't run here, and why."""
+    rows: list[Row] = field(default_factory=list)
+    """Closed loops of sentences as people send them."""
+    longer: list[Row] = field(default_factory=list)
+    """Closed loops of longer ones."""
+    empty: list[Empty] = field(default_factory=list)
+    storms: list[Storm] = field(default_factory=list)
+    neighbours: list[Neighbours] = field(default_factory=list)
+
+    def judged(self, engine: str) -> str:
+        """Return the name of the server that bars are set on."""
+        return ours(engine, self.fronts[0] if self.fronts else None)
+
+    def save(self, file: Path) -> None:
+        """Write JSON."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def open(cls, file: Path) -> "FrontResults":
+        """Read what `save` wrote, or the part of docs/performance.json that is of such a run."""
+        data = json.loads(file.read_text(encoding="utf-8"))
+        return cls.of(data.get("front") or data)
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> "FrontResults":
+        """Make it of what JSON holds."""
+        kinds = {"rows": Row, "longer": Row, "empty": Empty, "storms": Storm, "neighbours": Neighbours}
+        return cls(**data | {name: [kind(**each) for each in data[name]] for name, kind in kinds.items()})
+
+
+def named(found: Sequence[Any], server: str, load: str) -> Any:
+    """Return what was found of that server under that load, or None."""
+    return next((each for each in found if (each.server, each.load) == (server, load)), None)
+
+
+def best(rows: Sequence[Row], load: str, kinds: Sequence[str] = PEERS) -> Row | None:
+    """Return the row with the most sentences/s among those of servers of these kinds, whatever their settings."""
+    rows = [row for row in rows if row.load == load and row.server.split()[0] in kinds]
+    return max(rows, key=lambda row: row.sentences_per_s, default=None)
+
+
+def fastest(rows: Sequence[Row], settings: int) -> set[str]:
+    """Return the names of our servers and, of each peer, of so many of its settings, by most sentences/s."""
+    names = {row.server for row in rows if row.server.split()[0] not in PEERS}
+    for peer in PEERS:
+        found = [row for row in rows if row.server.split()[0] == peer]
+        names |= {row.server for row in sorted(found, key=lambda row: -row.sentences_per_s)[:settings]}
+    return names

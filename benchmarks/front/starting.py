@@ -1,0 +1,61 @@
+"""The servers of the front's benchmark: bothends on each front and engine, and its peers, those that can run here.
+
+Measures nothing.
+"""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import click
+
+import engines
+from ceiling import CORES
+from results import FLOAT32, INT8, MOSEC, NAIVE, ONNXRUNTIME, TRITON, ours
+from servers import BOTHENDS, MOSEC_BATCHES, Server, start_mosec, start_naive, start_ours
+from triton import BATCHES as TRITON_BATCHES
+from triton import start_triton
+
+ENGINES = (FLOAT32, INT8, ONNXRUNTIME)
+FRONTS = ("native", "grpcio")
+"""Values of `bothends serve --front`, the one that is judged first."""
+Start = Callable[[Path], Server]
+
+
+def fronts() -> tuple[str | None, ...]:
+    """Return the fronts that a server can be told to take; None is the only one."""
+    shown = subprocess.run([BOTHENDS, "serve", "--help"], capture_output=True, text=True, check=True).stdout
+    return FRONTS if "--front " in shown else (None,)
+
+
+class Servers:
+    """Servers that run, and a line for each that can't."""
+
+    def __init__(self) -> None:
+        self.running: list[Server] = []
+        self.fronts: list[str | None] = []
+        self.skipped: list[str] = []
+
+    def start(self, logs: Path, stack: ExitStack) -> None:
+        """Start all that can run; they stop with `stack`. Raises ClickException where bothends can't run at all."""
+        for front in fronts():
+            starts = [partial(start_ours, engine=name, front=front) for name in ENGINES if name in engines.built()]
+            if self._start(ours(ENGINES[0], front), starts, logs, stack):
+                self.fronts.append(front)
+        if not self.running:
+            raise click.ClickException("\n".join(self.skipped))
+        self._start(MOSEC, [partial(start_mosec, batch, workers=CORES) for batch in MOSEC_BATCHES], logs, stack)
+        self._start(TRITON, [partial(start_triton, batch, workers=CORES) for batch in TRITON_BATCHES], logs, stack)
+        self._start(NAIVE, [start_naive], logs, stack)
+
+    def _start(self, what: str, starts: Sequence[Start], logs: Path, stack: ExitStack) -> bool:
+        """Start one server in each of its settings; the first that can't run stands for those after it."""
+        try:
+            for start in starts:
+                self.running.append(stack.enter_context(start(logs)))
+        except click.ClickException as error:
+            self.skipped.append(f"{what} is left out: {error.message.splitlines()[-1].strip()}")
+            return False
+        return True

@@ -1,0 +1,95 @@
+"""The load generator against a server that shows what it is sent: bodies, refusals and their details."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from bothends.kserve.v2 import inference_pb2
+from load.build import GENERATOR, build
+from loads import Load
+
+_FULL = 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def generator() -> None:
+    """Build it, or skip where that can't be."""
+    try:
+        build()
+    except click.ClickException as missing:
+        pytest.skip(missing.message)
+
+
+class Full(grpc.GenericRpcHandler):
+    """A service that keeps what it was sent, and says of every other call when to come again."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, bytes]] = []
+
+    def service(self, details: Any) -> Any:
+        """Return one handler for every method."""
+
+        def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
+            self.requests.append((details.method, request))
+            if len(self.requests) % 2:
+                return bytes(8)
+            status = status_pb2.Status(code=_FULL, message="full")
+            status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1)))
+            context.abort_with_status(rpc_status.to_status(status))
+            raise AssertionError
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+
+@pytest.fixture
+def full() -> Iterator[tuple[int, Full]]:
+    """A server's port, and its service."""
+    service, server = Full(), grpc.server(ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port, service
+    server.stop(None).wait()
+
+
+def run(port: int, tmp_path: Path, load: Load, *flags: str) -> dict[str, Any]:
+    """Send two sentences in turn for a moment; return what the generator found."""
+    bodies = tmp_path / "bodies.txt"
+    bodies.write_text("one\nthe other\n", encoding="utf-8")
+    command = [str(GENERATOR), "--port", str(port), "--bodies", str(bodies), "--warmup", "0", "--seconds", "0.3"]
+    answered = subprocess.run([*command, *load.flags(), *flags], capture_output=True, check=True, timeout=60)
+    found: dict[str, Any] = json.loads(answered.stdout)
+    return found
+
+
+def test_refusals_that_say_when_to_come_again_are_counted(full: tuple[int, Full], tmp_path: Path) -> None:
+    found = run(full[0], tmp_path, Load("x", concurrency=1))
+    assert found["refused"] > 0
+    assert found["retry_infos"] == {str(_FULL): found["refused"]}
+    assert found["statuses"] == {"0": found["ok"], str(_FULL): found["refused"]}
+
+
+def test_a_kserve_request_holds_the_sentences(full: tuple[int, Full], tmp_path: Path) -> None:
+    port, service = full
+    run(port, tmp_path, Load("x", batch=2, concurrency=1), "--body", "infer", "--model", "some", "--seed", "0")
+    request = inference_pb2.ModelInferRequest.FromString(service.requests[0][1])
+    (tensor,), (content,) = request.inputs, request.raw_input_contents
+    assert (request.model_name, tensor.name, tensor.datatype, tensor.shape) == ("some", "sentences", "BYTES", [2, 1])
+    texts = [b"\3\0\0\0one", b"\x09\0\0\0the other"]
+    assert content in (b"".join(texts), b"".join(reversed(texts)))
+
+
+def test_a_call_may_be_empty(full: tuple[int, Full], tmp_path: Path) -> None:
+    port, service = full
+    run(port, tmp_path, Load("x", batch=0, concurrency=1, path="/some.Service/Method"))
+    assert set(service.requests) == {("/some.Service/Method", b"")}

@@ -1,0 +1,281 @@
+"""Attacks: what they cost is bounded, a neighbour stays served, and nothing is left once they are over."""
+
+import gzip
+import random
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+from h2.exceptions import ProtocolError
+from hpack import Encoder
+
+from tests.chaos.hostile import ABUSES, PATH, Abuse, begun, headers, message, raw
+from tests.support.until import TIMEOUT_S, until
+
+from .raw import Raw
+from .served import ECHO, ROW, framed
+from .victim import GIVE, Victim, attacked
+
+SEND_S = 5
+"""Time after which an abuse that nobody stops has lasted long enough."""
+SMALL = {"held_bytes": 4 << 20, "held_total_bytes": 16 << 20, "unread_bytes": 4 << 20, "unread_total_bytes": 16 << 20}
+MOST_GROWTH_MB = 64
+"""Four times what SMALL allows of either kind: buffers grow by doubling, and Python holds what it took."""
+HEADERS, DATA, RST_STREAM, SETTINGS, WINDOW_UPDATE = 1, 0, 3, 4, 8
+
+
+@pytest.fixture(scope="module")
+def victim() -> Iterator[Victim]:
+    with attacked(**SMALL) as victim:
+        yield victim
+        victim.let_go()
+        assert victim.growth_mb < MOST_GROWTH_MB
+
+
+def send(port: int, pieces: Iterator[bytes], *, receives: int | None = None) -> socket.socket:
+    """Send as much as the front takes, and read nothing of what it says."""
+    connection = socket.socket()
+    if receives:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    connection.settimeout(SEND_S)
+    connection.connect(("127.0.0.1", port))
+    end = time.monotonic() + SEND_S
+    try:
+        for piece in pieces:
+            connection.sendall(piece)
+            if time.monotonic() > end:
+                break
+    except OSError:  # cut off, or no longer read
+        pass
+    return connection
+
+
+@pytest.mark.parametrize("abuse", ABUSES, ids=lambda abuse: abuse.__name__)
+def test_abuses_of_http2(victim: Victim, abuse: Abuse) -> None:
+    """All that tests/chaos knows: floods, bombs, lies and noise."""
+    chance = random.Random(abuse.__name__)
+    for _ in range(2):
+        with send(victim.port, abuse(chance)):
+            victim.is_answered()
+            assert victim.growth_mb < MOST_GROWTH_MB
+    victim.let_go()
+
+
+def resets() -> Iterator[bytes]:
+    """Whole calls, each reset at once (CVE-2023-44487), for as long as it is borne."""
+    block = bytes(Encoder().encode([(":method", "POST"), (":scheme", "http"), (":path", ECHO), ("content-type", "application/grpc")]))
+    yield begun()
+    for first in range(1, 400_000, 200):
+        yield b"".join(
+            raw(HEADERS, 4, stream, block) + raw(DATA, 1, stream, message(b"x" * 50)) + raw(RST_STREAM, 0, stream, struct.pack(">I", 8))
+            for stream in range(first, first + 200, 2)
+        )
+
+
+def test_rapid_resets_end_the_connection(victim: Victim) -> None:
+    """Sooner than they cost anybody much."""
+    begun_before = victim.vitals()["calls_begun"]
+    connections = [send(victim.port, resets()) for _ in range(3)]
+    victim.is_answered()
+    for connection in connections:
+        connection.close()
+    victim.let_go()
+    assert victim.vitals()["calls_begun"] - begun_before < 3 * 20_000
+
+
+def unacknowledged() -> Iterator[bytes]:
+    """Calls beyond the bound on streams by a peer that reads nothing: each has to be refused by a frame that waits."""
+    yield begun()
+    block = bytes(Encoder().encode([(":method", "POST"), (":scheme", "http"), (":path", PATH), ("content-type", "application/grpc")]))
+    for first in range(1, 2_000_000, 2000):
+        yield b"".join(raw(HEADERS, 4, stream, block) for stream in range(first, first + 2000, 2))
+
+
+def test_refused_streams_are_not_queued_for_a_peer_that_reads_nothing(victim: Victim) -> None:
+    """The queue of frames is bounded, and the connection with it."""
+    for _ in range(3):
+        with send(victim.port, unacknowledged(), receives=4096):
+            victim.is_answered()
+            assert victim.growth_mb < MOST_GROWTH_MB
+    victim.let_go()
+
+
+def test_torn_requests_from_many_connections(victim: Victim) -> None:
+    """Only so much is held in all, and the neighbour's small ones never give way."""
+    attackers = [Raw(victim.port) for _ in range(8)]
+    for _ in range(3):
+        for attacker in attackers:
+            attacker.call(ROW, framed(b"x" * 1_500_000)[:-1], ends=False)
+            victim.is_answered()
+    assert victim.vitals()["held_bytes"] <= SMALL["held_total_bytes"]
+    assert victim.growth_mb < MOST_GROWTH_MB
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_calls_without_requests_take_no_neighbours_place(victim: Victim) -> None:
+    """Hundreds of them, on several connections: who holds many places gives one to who holds none."""
+    attackers = [Raw(victim.port) for _ in range(4)]
+    for attacker in attackers:
+        for _ in range(250):
+            attacker.call(ECHO, ends=False)
+    until(lambda: victim.vitals()["places"] > 500)
+    for _ in range(20):
+        victim.is_answered()
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_answers_that_nobody_reads(victim: Victim) -> None:
+    """By windows of nothing, and by sockets that nobody reads; large ones and many."""
+    attackers = [Raw(victim.port, reads=False, window=0) for _ in range(8)]
+    for attacker in attackers:
+        for _ in range(40):
+            attacker.call(ECHO, framed(GIVE + b"400000"))
+        victim.is_answered()
+        assert victim.growth_mb < 2 * MOST_GROWTH_MB
+    until(lambda: victim.vitals()["unread_bytes"] <= SMALL["unread_total_bytes"])
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_a_stream_that_is_never_all_read_holds_only_what_is_unread(victim: Victim) -> None:
+    """However much passes by it."""
+    with Raw(victim.port, reads=False, window=1 << 30) as attacker:
+        attacker.http.increment_flow_control_window(1 << 30)
+        response = attacker.call(ROW, ends=False)
+        before = victim.growth_mb
+        for _ in range(100):
+            attacker.send(response, framed(*[GIVE + b"100000"] * 8))
+            attacker.wait(lambda: len(response.content) > 0)
+            response.content.clear()
+        assert victim.vitals()["unread_bytes"] > 0
+        assert victim.growth_mb - before < 32
+    victim.let_go()
+
+
+def test_windows_of_a_byte_at_a_time(victim: Victim) -> None:
+    """Each costs a frame, and no more than that."""
+    with Raw(victim.port, reads=False, window=0) as attacker:
+        response = attacker.call(ECHO, framed(GIVE + b"100000"))
+        stream = attacker.stream_of(response)
+        for _ in range(200):
+            attacker.socket.sendall(raw(WINDOW_UPDATE, 0, stream, struct.pack(">I", 1)) * 100)
+            victim.is_answered()
+    victim.let_go()
+
+
+def test_windows_that_change_for_many_streams(victim: Victim) -> None:
+    """SETTINGS that widen and narrow the windows of hundreds of unread answers."""
+    with Raw(victim.port, reads=False, window=0) as attacker:
+        for _ in range(200):
+            attacker.call(ECHO, framed(GIVE + b"1000"))
+        for size in range(300):
+            attacker.socket.sendall(raw(SETTINGS, 0, 0, struct.pack(">HI", 4, size % 2)))
+            if size % 30 == 0:
+                victim.is_answered()
+    victim.let_go()
+
+
+def test_windows_past_their_end(victim: Victim) -> None:
+    """An error of the stream or the connection, as HTTP/2 says, and of nobody else."""
+    for stream_or_all in (True, False):
+        with Raw(victim.port, reads=False, window=0) as attacker:
+            response = attacker.call(ECHO, framed(GIVE + b"1000"))
+            frame = raw(WINDOW_UPDATE, 0, attacker.stream_of(response) * stream_or_all, struct.pack(">I", 2**31 - 1))
+            attacker.socket.sendall(frame * 2)
+            try:
+                attacker.wait(lambda: response.is_over or attacker.goaway)  # noqa: B023
+            except (AssertionError, ProtocolError):
+                pass
+            victim.is_answered()
+    victim.let_go()
+
+
+def test_bombs(victim: Victim) -> None:
+    """Small requests that inflate to the largest that may be: counted as that before they are inflated."""
+    bomb = framed(gzip.compress(bytes(3_900_000)), flag=1)
+    attackers = [Raw(victim.port, reads=False) for _ in range(6)]
+    for _ in range(5):
+        for attacker in attackers:
+            for path in (ECHO, ROW):
+                attacker.call(path, bomb, headers=[("grpc-encoding", "gzip")])
+        victim.is_answered()
+        assert victim.growth_mb < 2 * MOST_GROWTH_MB
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_streams_that_are_opened_and_left(victim: Victim) -> None:
+    """With all the headers that they may have: kept headers are bounded as requests are."""
+    kept = [(":path", ROW), ("authorization", "k" * 15_000), ("content-type", "application/grpc")]
+    block = bytes(Encoder().encode([(":method", "POST"), (":scheme", "http"), *kept], huffman=False))
+    attackers = []
+    for _ in range(10):
+        attackers.append(Raw(victim.port))
+        attackers[-1].socket.sendall(b"".join(raw(HEADERS, 4, stream, block) for stream in range(1, 401, 2)))
+        victim.is_answered()
+    assert victim.vitals()["held_bytes"] <= SMALL["held_total_bytes"]
+    assert victim.growth_mb < MOST_GROWTH_MB
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_tiny_messages_by_the_hundred_thousand(victim: Victim) -> None:
+    """What one costs doesn't grow with what came beside it."""
+    with Raw(victim.port) as attacker:
+        response = attacker.call(ROW, ends=False)
+        for _ in range(10):
+            attacker.send(response, framed(*[b""] * 10_000))
+            victim.is_answered()
+        attacker.wait(lambda: len(response.content) == 5 * 100_000)
+    victim.let_go()
+
+
+def test_connections_that_close_halves(victim: Victim) -> None:
+    """Those that send no more, and those that vanish in the middle of anything."""
+    for size in (0, 10, 24, 30, 60, 90, 200):
+        for how in ("half", "reset", "close"):
+            whole = begun(headers(1), raw(DATA, 0, 1, message(b"x" * 1000, length=100_000)))
+            connection = send(victim.port, iter([whole[:size] if size < 200 else whole]))
+            if how == "half":
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 16):
+                    pass
+            if how == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+    victim.let_go()
+
+
+def test_connections_that_are_held_keep_nobody_out(victim: Victim) -> None:
+    """With as many as are allowed held open by others, who comes is let in as soon as one has rested for a second."""
+    with attacked(max_connections=40) as victim:
+        attackers = [Raw(victim.port) for _ in range(39)]
+        for attacker in attackers[:20]:
+            attacker.call(ROW, ends=False)
+        newcomers: list[Raw] = []
+
+        def joins() -> bool:
+            try:
+                newcomers.append(Raw(victim.port))
+            except AssertionError:
+                return False
+            return True
+
+        victim.is_answered()
+        until(joins)
+        response = newcomers[0].echo(b"x")
+        newcomers[0].over(response)
+        assert response.content == framed(b"x")
+        victim.is_answered()
+        for one in (*attackers, *newcomers):
+            one.__exit__()
+        assert victim.slowest_s < TIMEOUT_S
