@@ -1,5 +1,6 @@
 """Messages of a stream with sentences that can't be embedded, over a real channel: each costs itself only."""
 
+import gc
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,12 @@ import numpy as np
 import pytest
 
 from bothends import EngineError, RequestError
+from bothends.batching.request import Request
 from bothends.engines.select import LoadedEngine
 from bothends.model.bundle import Bundle
+from bothends.server.context import CallContext
+from bothends.server.fronts.bothends.message import Message
+from bothends.server.grpc.calls import FrontCall
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
 from bothends.wire.status import from_status
@@ -125,3 +130,26 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
         goes_on.set()
         assert [type(from_status(item.error)) for item in found.items] == [EngineError, EngineError]
         assert len(hung) == 1
+
+
+def test_a_message_leaves_nothing_to_the_garbage_collector(channel: grpc.Channel) -> None:
+    """Its vectors would pile up until a collection stops all threads at once."""
+    with Stream(channel) as stream:
+
+        def ask() -> None:
+            for content in ("a dragon", ""):
+                stream.send(request(content, "another"))
+                stream.receive()
+
+        ask()
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(20):
+                ask()
+            gc.collect()
+            left = [thing for thing in gc.garbage if isinstance(thing, FrontCall | CallContext | Message | Request)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+        assert not left

@@ -86,8 +86,9 @@ class Message:
         """Give back what it holds: it was answered, or will not be, `unserved` where that is the server's doing."""
         with self._lock:
             charged, self._charged = self._charged, False
+            work, self._work = self._work, []  # which leads back here; a circle would wait for the garbage collector
             self._is_over = True
-        for rows in self._work:
+        for rows in work:
             rows.cancel()
         if charged and self.context.account is not None:
             self.context.account.give_back(len(self.sentences), unserved=unserved)
