@@ -1,19 +1,22 @@
-"""The cost of a call without a model: grpcio's two servers and our fronts, each answering 2 KB at once.
+"""The cost of a call without a model: grpcio's two servers and our fronts, each of which answers 2 KB at once.
 
 python benchmarks/fronts.py [--seconds 3] [--rounds 3]
 """
 
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import grpc
 import grpc.aio
+
+if TYPE_CHECKING:
+    from bothends.server.grpc.contract import FrontName
 
 METHOD = "/bothends.v1.EmbeddingService/Embed"
 _BODIES = "there will be dragons\ndragons will be there\n"
@@ -34,7 +37,10 @@ def threads(answer: bytes) -> None:
     """Serve by grpc.server: a thread a call."""
     server = grpc.server(ThreadPoolExecutor(8))
     _add(server, lambda request, context: answer)  # noqa: ARG005
-    _serve(server, lambda: None)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(f"listening on 127.0.0.1:{port}", flush=True)
+    server.wait_for_termination()
 
 
 def asyncio(answer: bytes) -> None:
@@ -55,75 +61,34 @@ def asyncio(answer: bytes) -> None:
     run(serve())
 
 
-def queue(answer: bytes) -> None:
-    """Serve by the completion queue: nothing a call."""
-    from bothends.server.grpc.completion import CallQueue
+def front(name: "FrontName", answer: bytes) -> None:
+    """Serve by one of our fronts, whose calls one thread takes and answers by the batch."""
+    from bothends.server.grpc.contract import Method
+    from bothends.server.grpc.refusals import statuses
+    from bothends.server.grpc.select import limits, listen
+    from bothends.settings import Settings
 
-    server = grpc.server(ThreadPoolExecutor(1))
-    calls = CallQueue(server, {METHOD: lambda call: call.read(lambda _: call.answer(answer))})
-
-    def start() -> None:
-        calls.start()
-        threading.Thread(target=pull, daemon=True).start()
-
-    def pull() -> None:
-        while calls.wait() and calls.pull(64):
-            pass
-
-    _serve(server, start)
-
-
-def native(answer: bytes) -> None:
-    """Serve by the front in C++: a crossing a batch, from as many threads as cores."""
-    import os
-    import socket
-
-    from bothends_native.front import Front, Limits
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setblocking(False)
-    port = listener.getsockname()[1]
-    refusals = dict.fromkeys(_REFUSALS, (grpc.StatusCode.UNAVAILABLE.value[0], "", b""))
-    front = Front(
-        [listener.detach()], [(METHOD, False, True)], headers=[], health=[""], statuses=refusals, limits=Limits()
-    )
-
-    def serve() -> None:
-        while (taken := front.take(256, 1.0)) is not None:
-            ids = [message[0] for message in taken[0]]
-            front.answer(ids, [answer] * len(ids))
-
-    front.start()
-    threads = [threading.Thread(target=serve) for _ in os.sched_getaffinity(0)]
-    for thread in threads:
-        thread.start()
-    print(f"listening on 127.0.0.1:{port}", flush=True)
-    threads[0].join()
+    settings = Settings(port=0, max_concurrent_requests=1024)
+    listener = listen(name, settings, None)
+    serving = listener.serve([Method(METHOD)], headers=(), health=("",), statuses=statuses(limits(settings)))
+    serving.start()
+    print(f"listening on 127.0.0.1:{listener.port}", flush=True)
+    while (taken := serving.take(64, 1.0)) is not None:
+        ids = [message_id for message_id, *_ in taken[0]]
+        serving.answer(ids, [answer] * len(ids))
 
 
 FRONTS: dict[str, Callable[[bytes], None]] = {
     "grpc.server": threads,
     "grpc.aio": asyncio,
-    "completion queue": queue,
-    "native": native,
+    "our front, grpcio": partial(front, "grpcio"),
+    "our front, native": partial(front, "native"),
 }
-_REFUSALS = (
-    *("full", "late", "expired", "draining", "slow", "empty"),
-    *("large", "headers", "unknown", "malformed", "compressed", "unread"),
-)
 
 
 def _add(server: Any, embed: Any) -> None:
     handlers = {"Embed": grpc.unary_unary_rpc_method_handler(embed)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bothends.v1.EmbeddingService", handlers),))
-
-
-def _serve(server: grpc.Server, then: Callable[[], None]) -> None:
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    then()
-    print(f"listening on 127.0.0.1:{port}", flush=True)
-    server.wait_for_termination()
 
 
 @click.command()

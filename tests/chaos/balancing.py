@@ -119,12 +119,12 @@ def stopped_mostly(running: Running, *, stops_s: float, goes_s: float) -> Iterat
 
 @contextmanager
 def full(running: Running) -> Iterator[None]:
-    """Take all places of a server (started with PLACES of them) by streams that say nothing: it refuses every call."""
+    """Take all places of a server (started with PLACES of them) by calls that send nothing: it refuses every call."""
     with ExitStack() as stack:
         end = threading.Event()
         stack.callback(end.set)
         channel = stack.enter_context(grpc.insecure_channel(running.target))
-        begin = channel.stream_stream(f"{SERVICE}/EmbedStream")
+        begin = channel.stream_unary(f"{SERVICE}/Embed").future
 
         def is_full() -> bool:
             stack.callback(begin(iter(partial(_nothing, end), b"")).cancel)  # or is refused, where a call had its place

@@ -69,7 +69,8 @@ def server() -> Reader:
     """Read bytes as a server does: parsing, checks, the tokenizer and, now and then, the model."""
     settings, metrics = Settings(selftest_s=0, workers=1), Metrics()
     embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
-    service = EmbeddingService(Responder(embedder, metrics), max_message_bytes=settings.max_message_bytes)
+    responder = Responder(embedder, metrics)
+    service = EmbeddingService(responder, max_message_bytes=settings.max_message_bytes, front="")
     parse = protobuf(embedding_pb2.EmbedRequest)
 
     def read(content: bytes) -> str:

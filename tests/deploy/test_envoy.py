@@ -99,7 +99,7 @@ def test_retryinfo_arrives_where_all_are_full() -> None:
             servers.append(start("--max-concurrent-requests", "1", "--handshake-s", "600"))
             stack.callback(finish, servers[-1])
             end, channel = threading.Event(), stack.enter_context(grpc.insecure_channel(servers[-1].target))
-            held = channel.stream_stream(f"/{SERVICE}/EmbedStream")(iter(lambda end=end: end.wait() or b"", b""))
+            held = channel.stream_unary(f"/{SERVICE}/Embed").future(iter(lambda end=end: end.wait() or b"", b""))
             stack.callback(end.set)
             stack.callback(held.cancel)
         target, page = stack.enter_context(envoy(targets(servers), healthy=2))

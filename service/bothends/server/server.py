@@ -184,7 +184,8 @@ class Server:
 
     def _add_grpc_services(self, listener: Listener) -> None:
         service, dispatcher = self.service, self.service.dispatcher_behind()
-        native = EmbeddingService(service.responder, max_message_bytes=self.settings.max_message_bytes)
+        most = self.settings.max_message_bytes
+        native = EmbeddingService(service.responder, max_message_bytes=most, front=self.front)
         inference = kserve.InferenceService(service.responder, service.is_ready)
         unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
         together = {**native.batch_methods(dispatcher), **inference.batch_methods(dispatcher)}

@@ -121,7 +121,10 @@ class Desk:
     async def abort(self, context: Context, status: Status) -> NoReturn:
         """End a call with `status`: raises what tells gRPC so."""
         code, message, details = status
-        await context.abort(_CODES[code], message, ((DETAILS, details),) if details else ())
+        try:
+            await context.abort(_CODES[code], message, ((DETAILS, details),) if details else ())
+        except grpc.aio.InternalError:
+            raise asyncio.CancelledError from None  # its caller has left in this very moment
         raise AssertionError  # abort has raised
 
 

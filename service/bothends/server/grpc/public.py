@@ -5,6 +5,7 @@ thread. Knows no method and no status.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
@@ -27,6 +28,14 @@ from .unary import UnaryCalls
 _LOOK_S = 0.01
 """Interval of looks at whether calls are still open."""
 T = TypeVar("T")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return False for what gRPC logs, at length, of an answer whose caller left in that very moment."""
+    return not (record.exc_info and isinstance(record.exc_info[1], grpc.aio.InternalError))
+
+
+logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 
 
 class PublicListener:
@@ -109,7 +118,8 @@ class PublicFront:
         health_pb2_grpc.add_HealthServicer_to_server(health, listener.server)
         for index, (name, is_stream, takes_place) in enumerate(methods):
             _, service, method = name.split("/")
-            handler = self._streams.handler(index) if is_stream else self._unary.handler(index, takes_place=takes_place)
+            calls = self._streams if is_stream else self._unary
+            handler = calls.handler(index, takes_place=takes_place)
             listener.server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, {method: handler}),)
             )
@@ -177,10 +187,11 @@ def _options(limits: Limits) -> Iterator[tuple[str, int]]:
     yield "grpc.max_concurrent_streams", limits.max_streams
     # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.
     yield "grpc.http.overload_protection", 0
-    # gRPC's own line, of calls that weren't looked at yet, holds as many as may be in progress; what is over it is
-    # dropped there, for a fraction of what refusing it here would cost (docs/decisions/0009).
-    yield "grpc.server.max_pending_requests", limits.max_calls
-    yield "grpc.server.max_pending_requests_hard_limit", limits.max_calls + 1
+    # gRPC's own line, of calls that weren't looked at yet, holds as many as one connection may begin at once. What is
+    # over it is dropped there, for a fraction of what refusing it here would cost; in a longer line they would get old.
+    pending = min(limits.max_streams, limits.max_calls)
+    yield "grpc.server.max_pending_requests", pending
+    yield "grpc.server.max_pending_requests_hard_limit", pending + 1
     # A smaller soft limit would refuse some calls by chance between it and the hard one.
     yield "grpc.max_metadata_size", limits.max_header_bytes
     yield "grpc.absolute_max_metadata_size", limits.max_header_bytes

@@ -31,16 +31,14 @@ class Streams:
         """Bytes that all windows hold."""
         self._open: set[_Stream] = set()
 
-    def handler(self, method: int) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    def handler(self, method: int, *, takes_place: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Make gRPC's handler of a method."""
 
         async def call(_: object, context: Context) -> None:
             began = self.desk.last_begun = self.desk.begin(context)
-            if self.desk.is_draining:
-                await self.desk.refuse(method, began, context, "draining")
-            if len(self._open) >= _STREAMS_A_CALL * self.desk.limits.max_calls and not self.evict_one():
-                await self.desk.refuse(method, began, context, "full")
-            stream = _Stream(self, method, context, began)
+            if (reason := self._reason_against(context, takes_place=takes_place)) is not None:
+                await self.desk.refuse(method, began, context, reason)
+            stream = _Stream(self, method, context, began, takes_place=takes_place)
             self._open.add(stream)
             try:
                 await stream.serve()
@@ -48,6 +46,15 @@ class Streams:
                 self._open.discard(stream)
 
         return grpc.stream_stream_rpc_method_handler(call)
+
+    def _reason_against(self, context: Context, *, takes_place: bool) -> Reason | None:
+        if takes_place and (reason := self.desk.reason_against_key(context)) is not None:
+            return reason
+        if self.desk.is_draining:
+            return "draining"
+        if len(self._open) >= _STREAMS_A_CALL * self.desk.limits.max_calls and not self.evict_one():
+            return "full"
+        return None
 
     def drain(self) -> None:
         """Read nothing more, and end each stream once what was read of it is answered."""
@@ -90,10 +97,11 @@ class _Item:
 class _Stream:
     """One open stream: a task reads, the call's own writes."""
 
-    def __init__(self, streams: Streams, method: int, context: Context, began: float) -> None:
+    def __init__(self, streams: Streams, method: int, context: Context, began: float, *, takes_place: bool) -> None:
         self._streams = streams
         self._desk = streams.desk
         self._method = method
+        self._takes_place = takes_place
         self._context = context
         self._began = began
         self._window: deque[_Item] = deque()  # read, and not yet on the wire
@@ -151,7 +159,8 @@ class _Stream:
             self._take(content)
 
     def _take(self, content: bytes) -> None:
-        item = _Item(self._desk.hand_over(self._method, content, self._context, monotonic()))
+        arrived, takes_place = monotonic(), self._takes_place
+        item = _Item(self._desk.hand_over(self._method, content, self._context, arrived, takes_place=takes_place))
         self._window.append(item)
         self._streams.bytes += item.bytes
         item.pending.outcome.add_done_callback(partial(self._answered, item))
@@ -171,7 +180,10 @@ class _Stream:
                 self._reason = None
                 return outcome
             self.silent_since = monotonic()
-            await self._context.write(outcome)
+            try:
+                await self._context.write(outcome)
+            except grpc.aio.InternalError:
+                raise asyncio.CancelledError from None  # its caller has left in this very moment
             self._streams.bytes -= self._window.popleft().bytes
             self.silent_since = monotonic()
             self._changed.set()

@@ -18,8 +18,10 @@ from ...responder import Asked, Responder
 class EmbeddingService:
     """The unary methods over one embedder. Each settles its call, now or later."""
 
-    def __init__(self, responder: Responder, *, max_message_bytes: int) -> None:
+    def __init__(self, responder: Responder, *, max_message_bytes: int, front: str) -> None:
+        """Answer by `responder`. The other two are told to callers who ask."""
         self._responder = responder
+        self._front = front
         self._max_message_bytes = max_message_bytes
         self._server_version = version("bothends")
 
@@ -74,6 +76,7 @@ class EmbeddingService:
             encoder=config.described(),
             cosine_to_final_states=config.cosine_to_final_states,
             engine=served.provider,
+            front=self._front,
         )
         context.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 

@@ -1,0 +1,128 @@
+"""Fronts of each kind that is there, on ports of their own, whose messages are taken by the test."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import pytest
+
+from bothends.errors import StartupError
+from bothends.server.grpc.contract import Front, FrontName, Limits, Message, Method
+from bothends.server.grpc.refusals import statuses
+from bothends.server.grpc.select import limits, listen, select
+from bothends.settings import Settings
+from tests.support.until import until
+
+UNARY, STREAM, PROBE = (f"/test.Service/{name}" for name in ("Unary", "Stream", "Probe"))
+METHODS = (Method(UNARY), Method(STREAM, is_stream=True), Method(PROBE, takes_place=False))
+TIMEOUT_S = 30
+
+
+class Desk:
+    """A front, and the messages that were taken from it."""
+
+    def __init__(self, front: Front, port: int, channels: ExitStack) -> None:
+        self.front = front
+        self.port = port
+        self._channels = channels
+        self._calls: list[Any] = []
+        self._never = threading.Event()
+        channels.callback(self._never.set)
+        self.over: list[int] = []
+        self.channel = self.connect()
+
+    def connect(self, *options: tuple[str, Any]) -> grpc.Channel:
+        """Open a connection that no other caller shares."""
+        alone = [("grpc.use_local_subchannel_pool", 1), *options]
+        return self._channels.enter_context(grpc.insecure_channel(f"127.0.0.1:{self.port}", options=alone))
+
+    def unary(
+        self, content: bytes = b"", *, method: str = UNARY, timeout: float | None = TIMEOUT_S, **options: Any
+    ) -> Any:
+        """Begin a call."""
+        return self.keep(self.channel.unary_unary(method).future(content, timeout=timeout, **options))
+
+    def open(self) -> Any:
+        """Begin a call that sends nothing."""
+        return self.keep(self.channel.stream_unary(UNARY).future(iter(self._never.wait, True), timeout=None))
+
+    def keep(self, call: Any) -> Any:
+        """Hold on to a call: one that nobody holds is cancelled."""
+        self._calls.append(call)
+        return call
+
+    def take(self, most: int = 64, wait_s: float = 0.05, queue_s: float = 0.0) -> list[Message]:
+        """Take what is there, and note what is over."""
+        taken = self.front.take(most, wait_s, queue_s)
+        assert taken is not None
+        messages, over = taken
+        self.over += over
+        return [Message(*message) for message in messages]
+
+    def expect(self, count: int) -> list[Message]:
+        """Take so many messages, and no more."""
+        found: list[Message] = []
+        until(lambda: len(found.__iadd__(self.take())) >= count)
+        assert len(found) == count
+        return found
+
+    def echo(self, messages: list[Message]) -> None:
+        """Answer each message with its own bytes."""
+        self.front.answer([message.id for message in messages], [message.content for message in messages])
+
+    def ended(self, count: int) -> list[tuple[int, int, str]]:
+        """Wait until so many calls have ended by themselves: method, code, and reason of each."""
+        found: list[tuple[int, int, str]] = []
+
+        def enough() -> bool:
+            self.take(0)
+            found.extend((method, code, reason) for method, code, reason, _ in self.front.ended())
+            return len(found) >= count
+
+        until(enough)
+        return found
+
+
+Open = Callable[..., Desk]
+
+
+@pytest.fixture(params=["grpcio", "native"])
+def name(request: pytest.FixtureRequest) -> FrontName:
+    """A front that can serve here."""
+    try:
+        return select(Settings(front=request.param))
+    except StartupError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def serve(name: FrontName) -> Iterator[Open]:
+    """Serve METHODS, with some limits."""
+    with ExitStack() as stack:
+
+        def start(**near: Any) -> Desk:
+            bounds: Limits = replace(limits(Settings()), **near)
+            settings = Settings(
+                port=0,
+                max_message_bytes=bounds.max_message_bytes,
+                max_concurrent_requests=bounds.max_calls,
+                handshake_s=bounds.handshake_s,
+            )
+            listener = listen(name, settings, None)
+            front = listener.serve(
+                METHODS, headers=["wanted"], health=["", "test.Service"], statuses=statuses(limits(settings))
+            )
+            front.start()
+            stack.callback(front.stop, 0.0)
+            return Desk(front, listener.port, stack.enter_context(ExitStack()))
+
+        yield start
+
+
+@pytest.fixture
+def desk(serve: Open) -> Desk:
+    """A front with the usual limits."""
+    return serve()

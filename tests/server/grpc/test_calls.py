@@ -1,0 +1,156 @@
+"""A front's messages to handlers: what is counted, who is told, and what one that fails costs."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from google.rpc import code_pb2, status_pb2
+
+from bothends.observe.metrics import Metrics
+from bothends.server.grpc.calls import Calls, Handler, Route
+from bothends.server.grpc.contract import Ended, Message, Method, Status
+from bothends.server.inbound import Inbound
+
+
+class HandHeldFront:
+    """A front whose messages the test gives."""
+
+    def __init__(self) -> None:
+        self.coming: list[Message] = []
+        self.over: list[int] = []
+        self.has_stopped = False
+        self.calls_that_ended: list[Ended] = []
+        self.answered: list[tuple[Sequence[int], Sequence[bytes]]] = []
+        self.failed: list[tuple[Sequence[int], Sequence[Status]]] = []
+
+    def take(self, most: int, wait_s: float, queue_s: float = 0.0) -> tuple[list[Message], list[int]] | None:
+        if self.has_stopped:
+            return None
+        taken, self.coming = self.coming[:most], self.coming[most:]
+        over, self.over = self.over, []
+        return taken, over
+
+    def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
+        self.answered.append((ids, contents))
+
+    def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
+        self.failed.append((ids, statuses))
+
+    def ended(self) -> list[Ended]:
+        ended, self.calls_that_ended = self.calls_that_ended, []
+        return ended
+
+
+class Room:
+    """Calls of a front of the test's, begun by `handler`."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.front = HandHeldFront()
+        self.metrics = Metrics()
+        self.metrics.register("Embed")
+        routes = [Route(Method("/a.Service/Embed"), handler, "Embed"), Route(Method("/a.Service/Probe"), handler)]
+        self.calls = Calls(self.front, routes, self.metrics, wait_s=lambda: 0.0)  # type: ignore[arg-type]
+
+    def come(self, *numbers: int) -> None:
+        self.front.coming += [Message(number, 0, b"%d" % number, None, (), 0, 0.0) for number in numbers]
+
+    def counted(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+
+def echo(call: Inbound) -> None:
+    call.read(lambda content: call.answer(content or b""))
+
+
+def test_what_is_answered_while_pulling_is_sent_together() -> None:
+    room = Room(echo)
+    room.come(1, 2, 3)
+    assert room.calls.pull(64)
+    assert room.front.answered == [((1, 2, 3), (b"1", b"2", b"3"))]
+
+
+def test_an_answer_that_comes_later_is_sent_at_once() -> None:
+    begun: list[Inbound] = []
+    room = Room(begun.append)
+    room.come(1, 2)
+    room.calls.pull(64)
+    begun[1].answer(b"two")
+    begun[0].fail(status_pb2.Status(code=code_pb2.INTERNAL, message="no"))
+    assert room.front.answered == [((2,), (b"two",))]
+    assert room.front.failed[0][0] == (1,)
+    assert room.front.failed[0][1][0][:2] == (code_pb2.INTERNAL, "no")
+
+
+def test_no_more_is_begun_than_asked_for() -> None:
+    """What a thread woke up for is begun first."""
+    begun: list[Inbound] = []
+    room = Room(begun.append)
+    room.come(1, 2, 3)
+    assert room.calls.wait()
+    assert begun == []
+    for expected in (2, 2, 3):
+        room.calls.pull(2 if not begun else expected - len(begun))
+        assert len(begun) == expected
+
+
+def test_a_message_that_is_over_takes_its_work_along() -> None:
+    """Once, and not after its answer; one that was held and not yet begun is never begun."""
+    left: list[int] = []
+
+    def handle(call: Inbound) -> None:
+        call.read(lambda content: call.on_cancelled(lambda: left.append(int(content or b""))))
+        if len(begun) == 1:
+            call.answer(b"")
+        begun.append(call)
+
+    begun: list[Inbound] = []
+    room = Room(handle)
+    room.come(1, 2)
+    room.calls.pull(64)
+    room.front.over = [1, 2]
+    room.calls.pull(64)
+    assert left == [1]
+    room.come(3)
+    room.calls.wait()
+    room.front.over = [3]
+    room.calls.pull(64)
+    assert len(begun) == 2
+
+
+def test_a_handler_that_raises_costs_its_own_message(caplog: pytest.LogCaptureFixture) -> None:
+    def handle(call: Inbound) -> None:
+        call.read(raising if not room.front.answered else call.answer)  # type: ignore[arg-type]
+
+    def raising(content: bytes | None) -> None:
+        room.front.answered.append(((), ()))
+        raise ValueError
+
+    room = Room(handle)
+    room.come(1, 2)
+    assert room.calls.pull(64)
+    assert room.front.answered[1:] == [((2,), (b"2",))]
+    assert "couldn't be handled" in caplog.text
+
+
+def test_calls_that_ended_by_themselves_are_counted_once() -> None:
+    """By code and by reason, at the latest when somebody looks at the metrics; those of no counted method aren't."""
+    room = Room(echo)
+    look: Callable[[], None] = room.calls.count
+    room.metrics.before_scrapes(look)
+    room.front.calls_that_ended = [
+        Ended(0, code_pb2.RESOURCE_EXHAUSTED, "late", 0.1),
+        Ended(0, code_pb2.CANCELLED, "", 0.1),
+        Ended(1, code_pb2.CANCELLED, "", 0.1),
+        Ended(-1, code_pb2.UNIMPLEMENTED, "unknown", 0.1),
+    ]
+    for _ in range(2):
+        assert room.counted("bothends_requests_total", method="Embed", code="RESOURCE_EXHAUSTED") == 1
+        assert room.counted("bothends_requests_total", method="Embed", code="CANCELLED") == 1
+        assert room.counted("bothends_refused_requests_total", reason="full") == 1
+        assert room.counted("bothends_request_seconds_count", method="Embed") == 2
+
+
+def test_a_front_that_has_stopped_ends_the_work() -> None:
+    room = Room(echo)
+    room.front.has_stopped = True
+    assert not room.calls.wait()
+    assert not room.calls.pull(64)

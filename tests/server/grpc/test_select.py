@@ -1,0 +1,28 @@
+"""The front that serves is the one asked for, or the server doesn't start."""
+
+import sys
+
+import pytest
+
+from bothends.errors import StartupError
+from bothends.server.grpc.select import select
+from bothends.server.server import Server
+from bothends.settings import Settings
+
+
+def test_one_that_cannot_serve_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it isn't installed, auto is grpcio."""
+    monkeypatch.setitem(sys.modules, "bothends_native.front", None)
+    assert select(Settings(front="auto")) == select(Settings(front="grpcio")) == "grpcio"
+    with pytest.raises(StartupError, match=r"^--front native: .+$"):
+        select(Settings(front="native"))
+
+
+def test_a_server_says_which_front_serves(caplog: pytest.LogCaptureFixture) -> None:
+    """At its start, in the banner and in the log."""
+    caplog.set_level("INFO")
+    server = Server(Settings(port=0, http_port=0, device="cpu", front="grpcio"))
+    server.start()
+    assert f"127.0.0.1:{server.port}  by grpcio\n" in server.banner()
+    assert [record.front for record in caplog.records if record.message == "serving"] == ["grpcio"]  # type: ignore[attr-defined]
+    assert server.stop()
