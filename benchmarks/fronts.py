@@ -62,7 +62,10 @@ def asyncio(answer: bytes) -> None:
 
 
 def front(name: "FrontName", answer: bytes) -> None:
-    """Serve by one of our fronts, whose calls one thread takes and answers by the batch."""
+    """Serve by one of our fronts: a crossing a batch, from as many threads as cores."""
+    import os
+    import threading
+
     from bothends.server.grpc.contract import Method
     from bothends.server.grpc.refusals import statuses
     from bothends.server.grpc.select import limits, listen
@@ -72,10 +75,17 @@ def front(name: "FrontName", answer: bytes) -> None:
     listener = listen(name, settings, None)
     serving = listener.serve([Method(METHOD)], headers=(), health=("",), statuses=statuses(limits(settings)))
     serving.start()
+
+    def work() -> None:
+        while (taken := serving.take(256, 1.0)) is not None:
+            ids = [message_id for message_id, *_ in taken[0]]
+            serving.answer(ids, [answer] * len(ids))
+
+    threads = [threading.Thread(target=work) for _ in os.sched_getaffinity(0)]
+    for thread in threads:
+        thread.start()
     print(f"listening on 127.0.0.1:{listener.port}", flush=True)
-    while (taken := serving.take(64, 1.0)) is not None:
-        ids = [message_id for message_id, *_ in taken[0]]
-        serving.answer(ids, [answer] * len(ids))
+    threads[0].join()
 
 
 FRONTS: dict[str, Callable[[bytes], None]] = {

@@ -13,6 +13,8 @@ import torch
 from bothends.client.sync import Client
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle, default_path
+from bothends.server import ports
+from bothends.server.grpc.select import select
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends_export import checkpoint
@@ -35,10 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let BOTHENDS_FRONT choose the front of servers in the tests' own process too, which read no environment."""
-    if front := os.environ.get("BOTHENDS_FRONT"):
-        Settings.model_fields["front"].default = front
-        Settings.model_rebuild(force=True)
+    """Have BOTHENDS_FRONT choose the front of servers in the tests' own process too, which read no environment."""
+    if chosen := os.environ.get("BOTHENDS_FRONT"):
+        ports.select = lambda settings: select(  # type: ignore[attr-defined]
+            settings.model_copy(update={"front": chosen}) if settings.front == "auto" else settings
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)

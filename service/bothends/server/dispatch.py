@@ -47,7 +47,7 @@ class Dispatcher:
         *,
         max_wait_s: float = 10.0,
     ) -> None:
-        """Let calls in by `gate`, and by `wait_s`; None where they were let in before they come here."""
+        """Take what lets calls in: `gate` and `wait_s`, or None where they were let in before they come here."""
         self._metrics = metrics
         self._gate = gate
         self._wait_s = wait_s

@@ -189,9 +189,8 @@ def _options(limits: Limits) -> Iterator[tuple[str, int]]:
     yield "grpc.http.overload_protection", 0
     # gRPC's own line, of calls that weren't looked at yet, holds as many as one connection may begin at once. What is
     # over it is dropped there, for a fraction of what refusing it here would cost; in a longer line they would get old.
-    pending = min(limits.max_streams, limits.max_calls)
-    yield "grpc.server.max_pending_requests", pending
-    yield "grpc.server.max_pending_requests_hard_limit", pending + 1
+    yield "grpc.server.max_pending_requests", limits.max_streams
+    yield "grpc.server.max_pending_requests_hard_limit", limits.max_streams + 1
     # A smaller soft limit would refuse some calls by chance between it and the hard one.
     yield "grpc.max_metadata_size", limits.max_header_bytes
     yield "grpc.absolute_max_metadata_size", limits.max_header_bytes

@@ -56,7 +56,10 @@ def statuses(limits: Limits) -> dict[Reason, Status]:
         "empty": RequestError("no request came with the call", field="request"),
     }
     wire: dict[Reason, tuple[int, str]] = {
-        "large": (code_pb2.RESOURCE_EXHAUSTED, f"the message is too large: larger than max, {limits.max_message_bytes} bytes"),
+        "large": (
+            code_pb2.RESOURCE_EXHAUSTED,
+            f"the request is too large: larger than max, {limits.max_message_bytes} bytes",
+        ),
         "headers": (code_pb2.RESOURCE_EXHAUSTED, f"the headers have more than {limits.max_header_bytes} bytes"),
         "unknown": (code_pb2.UNIMPLEMENTED, "this server has no such method"),
         "malformed": (code_pb2.INTERNAL, "the bytes are no gRPC message"),

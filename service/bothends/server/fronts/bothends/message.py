@@ -22,11 +22,11 @@ from ...context import CallContext
 class Listener(Protocol):
     """A listener to what becomes of messages, called by any thread."""
 
-    def done(self) -> None:
-        """Take note that a message has its content."""
+    def done(self, message: "Message") -> None:
+        """Take note that `message` has its content."""
 
-    def full(self, error: OverloadedError) -> None:
-        """Take note that a message has to be tried again."""
+    def full(self, message: "Message", error: OverloadedError) -> None:
+        """Take note that `message` has to be tried again."""
 
     def failed(self, message: "Message", error: BothendsError) -> None:
         """Take note that `message` will have no content."""
@@ -50,7 +50,7 @@ class Message:
         self._request = request
         self._embedder = embedder
         self._metrics = metrics
-        self._context = context
+        self.context = context
         self._listener = listener
         self._lock = threading.Lock()
         self._items: list[Item | None] = [None] * len(self.sentences)
@@ -89,18 +89,22 @@ class Message:
             self._is_over = True
         for rows in self._work:
             rows.cancel()
-        if charged and self._context.account is not None:
-            self._context.account.give_back(len(self.sentences), unserved=unserved)
+        if charged and self.context.account is not None:
+            self.context.account.give_back(len(self.sentences), unserved=unserved)
+
+    def cancel(self) -> None:
+        """Give back what it holds: its caller has left, or it has failed."""
+        self.close()
 
     def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
         """Act, and let each error cost no more than it must."""
-        with self._context.guarding():
+        with self.context.guarding():
             try:
                 act()
             except OverloadedError as error:
                 with self._lock:
                     self._waiting.append(places)
-                self._listener.full(error)
+                self._listener.full(self, error)
             except EngineError as error:
                 self._isolate(places, error)
             except RequestError as error:
@@ -115,8 +119,8 @@ class Message:
         accepted, rows = self._embedder.begin(
             self.sentences if len(places) == len(self.sentences) else [self.sentences[place] for place in places],
             asked,
-            deadline=self._context.deadline,
-            span=self._context.span,
+            deadline=self.context.deadline,
+            span=self.context.span,
             on_error=unreadable.append,
         )
         with self._lock:
@@ -133,10 +137,10 @@ class Message:
     def _charge(self) -> None:
         """Take its sentences of the caller's share, once."""
         with self._lock:
-            if self._context.account is None or self._charged or self._is_over:
+            if self.context.account is None or self._charged or self._is_over:
                 return
             if len(self.sentences) <= self._embedder.limits.sentences:  # else no caller could be served them
-                self._context.account.take(len(self.sentences))
+                self.context.account.take(len(self.sentences))
                 self._charged = True
 
     def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:
@@ -176,4 +180,4 @@ class Message:
             self._items = []
         with self._metrics.phase("serialise"):
             self.content = encode_items(whole, self._version or self._embedder.model.config.version)
-        self._listener.done()
+        self._listener.done(self)

@@ -6,6 +6,7 @@ messages on, and sends their responses in their order.
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from ....errors import BothendsError, DrainingError, OverloadedError
 from ....observe.metrics import Metrics
@@ -24,11 +25,11 @@ class EmbedStreams:
     """The method over one embedder, and the messages that wait for room."""
 
     def __init__(self, responder: Responder, metrics: Metrics) -> None:
-        self.responder = responder
-        self.metrics = metrics
+        self._responder = responder
+        self._metrics = metrics
         self._timer = Timer("bothends-streams")
         self._lock = threading.Lock()
-        self.waiting: set[_Attempt] = set()
+        self.waiting: set[Message] = set()
         """Messages that are to be tried again."""
         self._is_draining = False
 
@@ -40,81 +41,48 @@ class EmbedStreams:
 
     def embed(self, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
         """Embed the message's sentences, each of which has a status of its own."""
-        _Attempt(self, request, context).begin()
+        embedder = self._responder.embedder
+        message = Message(request, embedder=embedder, metrics=self._metrics, context=context, listener=self)
+        context.cancels(message)
+        self._responder.submit(message.begin, message.sentences)
 
-    def later(self, attempt: "_Attempt", seconds: float) -> None:
-        """Try a message again after so many seconds; fail it if the server stops before."""
+    def done(self, message: Message) -> None:
+        """Send the message's response."""
+        message.close()
+        if message.content is not None:
+            message.context.send(message.content)
+
+    def full(self, message: Message, error: OverloadedError) -> None:
+        """Try the message again after a while; fail it if the server stops before."""
         with self._lock:
             goes_on = not self._is_draining
-            if goes_on and attempt not in self.waiting:
-                self.waiting.add(attempt)
-                self._timer.later(seconds, attempt.try_again)
+            if goes_on and message not in self.waiting:
+                self.waiting.add(message)
+                self._timer.later(error.retry_after_s, partial(self._try_again, message))
         if not goes_on:
-            attempt.stop()
+            self._stop(message)
 
-    def forget(self, attempt: "_Attempt") -> None:
-        """Take note that a message doesn't wait for its time any more."""
-        with self._lock:
-            self.waiting.discard(attempt)
+    def failed(self, message: Message, error: BothendsError) -> None:
+        """End the message's stream with `error`, once what came before is answered."""
+        message.close(unserved=True)
+        message.context.fail(error)
 
     def drain(self) -> None:
         """Fail what waits for room, now and later: it was never accepted."""
         with self._lock:
             self._is_draining = True
             waiting = list(self.waiting)
-        for attempt in waiting:
-            attempt.stop()
+        for message in waiting:
+            self._stop(message)
 
     def close(self) -> None:
         """Try no message again."""
         self._timer.close()
 
+    def _try_again(self, message: Message) -> None:
+        with self._lock:
+            self.waiting.discard(message)
+        self._responder.submit(message.try_again, message.sentences)
 
-class _Attempt:
-    """A message's way to its response: the `Listener` to what becomes of it."""
-
-    def __init__(self, streams: EmbedStreams, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
-        self._streams = streams
-        self._context = context
-        self._message = Message(
-            request,
-            embedder=streams.responder.embedder,
-            metrics=streams.metrics,
-            context=context,
-            listener=self,
-        )
-
-    def begin(self) -> None:
-        """Embed all sentences."""
-        self._context.cancels(self)
-        self._streams.responder.submit(self._message.begin, self._message.sentences)
-
-    def try_again(self) -> None:
-        """Embed the sentences for which there was no room."""
-        self._streams.forget(self)
-        self._streams.responder.submit(self._message.try_again, self._message.sentences)
-
-    def stop(self) -> None:
-        """Fail, as the server stops."""
-        self.failed(self._message, DrainingError("the server is stopping"))
-
-    def cancel(self) -> None:
-        """Give back what the message holds: its caller has left, or it has failed."""
-        self._streams.forget(self)
-        self._message.close()
-
-    def done(self) -> None:
-        """Send the response."""
-        content = self._message.content
-        self._message.close()
-        if content is not None:
-            self._context.send(content)
-
-    def full(self, error: OverloadedError) -> None:
-        """Try again, after a while."""
-        self._streams.later(self, error.retry_after_s)
-
-    def failed(self, message: Message, error: BothendsError) -> None:
-        """End the stream with `error`, once what came before is answered."""
-        message.close(unserved=True)
-        self._context.fail(error)
+    def _stop(self, message: Message) -> None:
+        self.failed(message, DrainingError("the server is stopping"))
