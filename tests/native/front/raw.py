@@ -74,9 +74,7 @@ class Raw:
                 raise
         self.reads = reads
         self.http = H2Connection(
-            H2Configuration(
-                header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False
-            )
+            H2Configuration(header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False)
         )
         self.responses: dict[int, Response] = {}
         self.goaway: tuple[int, bytes] | None = None
@@ -162,7 +160,9 @@ class Raw:
         except ConnectionError:
             content = b""
         self._unparsed += content
-        while len(self._unparsed) >= 9 and len(self._unparsed) >= (size := 9 + int.from_bytes(self._unparsed[:3], "big")):
+        while len(self._unparsed) >= 9 and len(self._unparsed) >= (
+            size := 9 + int.from_bytes(self._unparsed[:3], "big")
+        ):
             frame, self._unparsed = self._unparsed[:size], self._unparsed[size:]
             for event in self.http.receive_data(frame):
                 self._note(event)

@@ -35,7 +35,9 @@ def test_what_is_no_timeout_is_none(serve: Serve, timeout: str) -> None:
     assert message[3] is None
 
 
-@pytest.mark.parametrize(("timeout", "seconds"), [("99999999H", None), ("99999999M", None), ("99999999S", 99_999_999), ("1H", 3600)])
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [("99999999H", None), ("99999999M", None), ("99999999S", 99_999_999), ("1H", 3600)]
+)
 def test_absurd_timeouts(serve: Serve, timeout: str, seconds: float | None) -> None:
     """A deadline beyond all waiting is none: Python's clocks and locks have an end."""
     served = serve()

@@ -34,7 +34,9 @@ def test_check(serve: Serve, service: str) -> None:
         with pytest.raises(grpc.RpcError) as unknown:
             stub.Check(HealthCheckRequest(service="no"), timeout=TIMEOUT_S)
         assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
-        compressed = stub.Check(HealthCheckRequest(service=service), timeout=TIMEOUT_S, compression=grpc.Compression.Gzip)
+        compressed = stub.Check(
+            HealthCheckRequest(service=service), timeout=TIMEOUT_S, compression=grpc.Compression.Gzip
+        )
         assert compressed.status == SERVING
     assert served.count() == []
 
@@ -61,7 +63,9 @@ def test_watch_tells_each_change(serve: Serve) -> None:
         served.let_go()
 
 
-@pytest.mark.parametrize("content", [framed(b"\x0a\x05ab"), framed(b"\xff"), framed(b"x" * 5000), framed(b"", b""), b"\0"])
+@pytest.mark.parametrize(
+    "content", [framed(b"\x0a\x05ab"), framed(b"\xff"), framed(b"x" * 5000), framed(b"", b""), b"\0"]
+)
 def test_what_is_no_request_is_refused(serve: Serve, content: bytes) -> None:
     """And what is too long for one."""
     served = serve()

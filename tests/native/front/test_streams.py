@@ -17,7 +17,11 @@ def test_a_row_comes_back_in_order(echo: Served) -> None:
     """Short messages by the thousand, and long ones beyond every window."""
     with echo.channel(None, ("grpc.max_receive_message_length", -1)) as channel:
         row = channel.stream_stream(ROW)
-        for contents in ([b"%d" % number for number in range(3000)], [b"%d" % number * 1_500_000 for number in range(5)], []):
+        for contents in (
+            [b"%d" % number for number in range(3000)],
+            [b"%d" % number * 1_500_000 for number in range(5)],
+            [],
+        ):
             assert list(row(iter(contents), timeout=TIMEOUT_S)) == contents
     echo.let_go()
     assert echo.count() == [(1, 0, "")] * 3
@@ -89,7 +93,9 @@ def test_a_failure_comes_after_the_answers_before_it(serve: Serve) -> None:
     assert served.count() == [(1, 3, "")]
 
 
-@pytest.mark.parametrize(("last", "kind"), [(b"\0\0\0\0\2x", "malformed"), (b"\0\xff\0\0\0", "large"), (b"\1\0\0\0\0", "malformed")])
+@pytest.mark.parametrize(
+    ("last", "kind"), [(b"\0\0\0\0\2x", "malformed"), (b"\0\xff\0\0\0", "large"), (b"\1\0\0\0\0", "malformed")]
+)
 def test_a_stream_that_ends_in_no_message_is_refused(echo: Served, last: bytes, kind: str) -> None:
     """A message cut off, too large, or compressed where that wasn't said."""
     with Raw(echo.port) as raw:

@@ -92,7 +92,11 @@ def test_a_second_message_is_refused_before_the_call_has_closed(serve: Serve) ->
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [([("content-type", "application/json")], "415"), ([("content-type", "application/grpcx")], "415"), ([(":method", "GET")], "405")],
+    [
+        ([("content-type", "application/json")], "415"),
+        ([("content-type", "application/grpcx")], "415"),
+        ([(":method", "GET")], "405"),
+    ],
 )
 def test_what_is_no_grpc_gets_a_status_of_http(echo: Served, headers: list[tuple[str, str]], status: str) -> None:
     """And nothing else is counted or kept."""
