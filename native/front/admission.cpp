@@ -22,7 +22,7 @@ std::string_view State::refusal(const Call& call) const {
 bool State::make_way(const Call& newcomer) {
     if (!reading.empty() && newcomer.arrived - reading.front()->arrived > limits.handshake_s) {
         Call& slow = *reading.front();
-        slow.connection->end(slow, status("slow"), "");
+        slow.connection->end(slow, status("slow"), "slow");
         return true;
     }
     if (newcomer.connection->places() > 0) return false;
