@@ -20,9 +20,10 @@ serve: $(VENV)/.serve $(VENV)/.native-tried ## Install what serving needs and se
 
 native: $(VENV)/.native ## Build the native engine and front and install them, or say why not; `make serve` tries it by itself
 
-native-check: $(VENV)/.test ## Run the native engine and its tests under GCC's sanitizers
+native-check: $(VENV)/.test ## Run the native engine, the front and their tests under sanitizers, and the front's fuzzer for a minute
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
 	@native/check/check.sh $(BIN)/python
+	@native/check/front.sh $(BIN)/python
 
 # Lint needs one core for a while, and tests wait now and then: beside each other they end sooner than one after the other.
 test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)

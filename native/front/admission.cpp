@@ -12,7 +12,7 @@ std::string_view State::refusal(const Call& call) const {
     if (keys && call.key != Call::Key::known) return call.key == Call::Key::none ? "keyless" : "stranger";
     if (is_draining) return "draining";
     if (call.deadline <= call.arrived) return "expired";
-    if (call.connection->unread_bytes() > limits.unread_bytes || unread_bytes > limits.unread_total_bytes) return "unread";
+    if (call.connection->unread_bytes() > limits.unread_bytes) return "unread";
     if (call.kind == Kind::stream) return {};
     const double patience_s = 0.25 * (call.deadline - call.arrived);
     if (line.wait_s() + queue_s > patience_s && line.wait_s(call.caller) + queue_s > patience_s) return "late";
@@ -22,7 +22,7 @@ std::string_view State::refusal(const Call& call) const {
 bool State::make_way(const Call& newcomer) {
     if (!reading.empty() && newcomer.arrived - reading.front()->arrived > limits.handshake_s) {
         Call& slow = *reading.front();
-        slow.connection->end(slow, status("slow"), "");
+        slow.connection->end(slow, status("slow"), "slow");
         return true;
     }
     if (newcomer.connection->places() > 0) return false;

@@ -7,7 +7,8 @@
 
 namespace front {
 
-/// Bytes that come at its end and leave at its beginning, at a cost that is linear in both. What has left holds no more memory than what is there.
+/// Bytes that come at its end and leave at its beginning, at a cost that is linear in both. What has left holds no more memory
+/// than what is there.
 class Bytes {
 public:
     void append(std::string_view more) { bytes_.append(more); }

@@ -28,7 +28,8 @@ double jittered(double seconds) {
 }  // namespace
 
 Connection::Connection(State& state, int socket, std::uint64_t number, const std::shared_ptr<Tls>& tls)
-    : id(number), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_), used_at_(began_),
+    : id(number), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_),
+      used_at_(began_),
       ends_at_(std::numeric_limits<double>::infinity()) {
     static nghttp2_session_callbacks* const called = callbacks();
     const Limits& limits = state_.limits;

@@ -75,7 +75,7 @@ public:
     int socket() const { return channel_.socket(); }
     bool wants_to_write() const { return channel_.wants_to_write(); }
     bool is_flushed() const { return out_.empty(); }
-    std::size_t unread_bytes() const { return unread_bytes_ + out_.size(); }
+    std::size_t unread_bytes() const { return unread_bytes_; }
     std::size_t held_bytes() const { return held_bytes_; }
     bool is_busy() const { return messages_ > 0; }
     double used_at() const { return used_at_; }

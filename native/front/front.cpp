@@ -241,12 +241,6 @@ void Front::tick(double time) {
         if (!connection->tick(time)) over.push_back(id);
         else connection->list();
     }
-    if (state_.unread_bytes > state_.limits.unread_total_bytes && connections_.size() > over.size()) {
-        const auto greediest = std::max_element(connections_.begin(), connections_.end(), [](const auto& one, const auto& other) {
-            return one.second->unread_bytes() < other.second->unread_bytes();
-        });
-        over.push_back(greediest->first);
-    }
     for (const std::uint64_t id : over) close(id);
     settle();
     if (!is_listening_) watch_listeners(true);

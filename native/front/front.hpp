@@ -76,6 +76,7 @@ private:
     void wake();
     void wake_poller();
     void settle();
+    void shed_unread();
     void set_serving_locked(bool serving);
     void close_listeners();
     bool is_idle() const;

@@ -87,6 +87,7 @@ void Front::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
     }
     state_.shed();
     send_listed();
+    shed_unread();
     is_polling_ = false;
     polled_at_ = now();
 }
@@ -152,7 +153,18 @@ void Front::send_listed() {
 /// Sends what has become ready. Sending makes room in streams, and what waited for it may be taken.
 void Front::settle() {
     send_listed();
+    shed_unread();
     if (state_.waiting() > 0 || !state_.gone.empty()) wake();
+}
+
+/// Closes connections of whoever reads the least, while more of answers is unread than is allowed in all.
+void Front::shed_unread() {
+    while (state_.unread_bytes > state_.limits.unread_total_bytes) {
+        const auto greediest = std::max_element(connections_.begin(), connections_.end(), [](const auto& one, const auto& other) {
+            return one.second->unread_bytes() < other.second->unread_bytes();
+        });
+        close(greediest->first);
+    }
 }
 
 /// Lets a thread that waits in take look again.

@@ -62,7 +62,9 @@ struct State {
     std::size_t uncounted = 0;        // calls that `ended` had no room for
     std::uint64_t connections_begun = 0, calls_begun = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
 
-    bool takes_place(const Call& call) const { return (call.kind == Kind::unary || call.kind == Kind::stream) && methods[call.method].takes_place; }
+    bool takes_place(const Call& call) const {
+        return (call.kind == Kind::unary || call.kind == Kind::stream) && methods[call.method].takes_place;
+    }
     Line& line_of(const Call& call) { return takes_place(call) ? line : probes; }
     std::size_t waiting() const { return line.size() + probes.size(); }
 

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import pytest
@@ -34,6 +35,9 @@ class Inbox:
         self.brought = threading.Semaphore(0)
         self.pullers: list[int] = []
         self.deliverers: list[int] = []
+
+    def gathering(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def put(self, *letters: list[TokenIds]) -> list[Future[list[list[float]]]]:
         """Add all of them at once."""

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("bothends_native.front", reason="bothends-native has no front here", exc_type=ImportError)
 
 from .served import Served
+from .victim import MOST_GROWTH_MB, SMALL, Victim, attacked
 
 
 @pytest.fixture
@@ -28,3 +29,12 @@ def serve() -> Iterator[Callable[..., Served]]:
 def echo(serve: Callable[..., Served]) -> Served:
     """A front with its usual bounds that answers with what it was asked."""
     return serve().answering()
+
+
+@pytest.fixture(scope="module")
+def victim() -> Iterator[Victim]:
+    """A front that is attacked by a module's tests, of which little is left in the end."""
+    with attacked(**SMALL) as victim:
+        yield victim
+        victim.let_go()
+        assert victim.growth_mb < MOST_GROWTH_MB

@@ -18,7 +18,7 @@ Serve = Callable[..., Served]
 
 
 def files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def fill() -> Iterator[int]:
@@ -97,7 +97,9 @@ def test_no_file_left_is_no_end(serve: Serve) -> None:
     with Raw(served.port) as raw:
         waiting = socket.socket()
         waiting.settimeout(TIMEOUT_S)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))), hard))
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (max(int(file.name) for file in Path("/proc/self/fd").iterdir()), hard)
+        )
         filler = list(fill())
         try:
             waiting.connect(("127.0.0.1", served.port))

@@ -120,7 +120,7 @@ def test_other_protocols_are_refused(serve: Serve) -> None:
     """As TLS says it, and so are old versions of TLS and callers in the clear."""
     served = serve()
     show(served)
-    with pytest.raises(ssl.SSLError, match="(?i)alert no application protocol"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert no application protocol"):
         Raw(served.port, context=trusting(protocols=("http/1.1",)))
     with pytest.raises(AssertionError, match="closed"):
         Raw(served.port)

@@ -1,4 +1,7 @@
-"""A front in a process of its own, whose memory and files an attack may cost: `python -m tests.native.front.victim '{…limits}'`."""
+"""A front in a process of its own, whose memory and files an attack may cost.
+
+`python -m tests.native.front.victim LIMITS`, as JSON, is that process.
+"""
 
 import contextlib
 import json
@@ -20,6 +23,9 @@ from .served import HELD, METHODS, Served, framed
 ROOT = Path(__file__).parents[3]
 IS_SANITIZED = "san" in os.environ.get("LD_PRELOAD", "")
 """Whether the process keeps freed memory to find errors: then its size says nothing."""
+SMALL = {"held_bytes": 4 << 20, "held_total_bytes": 16 << 20, "unread_bytes": 4 << 20, "unread_total_bytes": 16 << 20}
+MOST_GROWTH_MB = 64
+"""Four times what SMALL allows of either kind: buffers grow by doubling, and Python holds what it took."""
 GIVE = b"give "
 """Begins a request for an answer of so many bytes."""
 
@@ -61,7 +67,11 @@ class Victim:
 
         def is_free() -> bool:
             now = self.vitals()
-            return not any(now[name] for name in HELD) and now["connections"] == 1 and now["files"] <= self._before["files"]
+            return (
+                not any(now[name] for name in HELD)
+                and now["connections"] == 1
+                and now["files"] <= self._before["files"]
+            )
 
         until(is_free)
         self.is_answered()
@@ -105,11 +115,16 @@ def main() -> None:
     methods = [*METHODS, (PATH, False, True)]
     served = Giving(methods=methods, **json.loads(sys.argv[1]))
     served.answering()
-    print(served.port, flush=True)
+    sys.stdout.write(f"{served.port}\n")
+    sys.stdout.flush()
     for _ in sys.stdin:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        own = {"rss_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6, "files": len(os.listdir("/proc/self/fd"))}
-        print(json.dumps(served.front.figures() | own), flush=True)
+        own = {
+            "rss_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
+            "files": sum(1 for _ in Path("/proc/self/fd").iterdir()),
+        }
+        sys.stdout.write(json.dumps(served.front.figures() | own) + "\n")
+        sys.stdout.flush()
     served.stop()
     assert threading.active_count() == 1
 

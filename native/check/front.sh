@@ -1,0 +1,46 @@
+#!/bin/sh
+# The front under sanitizers: its wire's tests and the attacks on it with each, then a fuzzer on frames and messages.
+#
+# native/check/front.sh PYTHON [SECONDS]     PYTHON has pip and what the tests need; the fuzzer needs Clang, and runs for a minute
+set -eu
+python=$1
+seconds=${2:-60}
+here=$(cd "$(dirname "$0")/.." && pwd)
+build=$here/build
+export CXX="${CXX:-g++}"
+mkdir -p "$build/front"
+cd "$here/.."
+
+runtime() { "$CXX" -print-file-name="lib$1.so"; }
+
+wire() { # wire NAME SANITIZERS RUNTIMES
+    echo "$1:"
+    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$build/front/$1" \
+        -C cmake.define.SANITIZE="$2" -C build-dir="$build/front/module-$1" "$here"
+    # No conftest.py but the front's own: what it needs of PyTorch and gRPC's core isn't looked at here.
+    env LD_PRELOAD="$3" PYTHONPATH="$build/front/$1:service${PYTHONPATH:+:$PYTHONPATH}" \
+        "$python" -m pytest -q -p no:cacheprovider --confcutdir=tests/native/front tests/native/front
+}
+
+# Leaks are not looked for: an interpreter that ends leaves much behind. The tests ask the front for what it still holds.
+export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16
+wire address address,undefined "$(runtime asan) $(runtime ubsan)"
+# grpcio wasn't built to be looked at, and takes locks that can't be seen; its strings are those of the old ABI, and ours aren't.
+printf 'race:cygrpc\ncalled_from_lib:cygrpc\nrace:std::string::\n' >"$build/front/suppressions"
+export TSAN_OPTIONS="suppressions=$build/front/suppressions"
+wire thread thread "$(runtime tsan)"
+
+clang=$(command -v clang++ clang++-19 clang++-16 clang++-14 | head -n 1)
+if [ -z "$clang" ]; then
+    echo "the front's fuzzer needs Clang (Debian: apt install clang)" >&2
+    exit 1
+fi
+sources=$(find "$here/front" -name '*.cpp' ! -name binding.cpp)
+# shellcheck disable=SC2086  a path each
+"$clang" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $sources "$here/check/fuzz_front.cpp" \
+    -o "$build/front/fuzz" -lnghttp2 -lssl -lcrypto -lz
+mkdir -p "$build/front/corpus"
+echo "fuzzer, $seconds s:"
+# Leaks are looked for here, where no interpreter is.
+ASAN_OPTIONS= "$build/front/fuzz" -max_total_time="$seconds" -max_len=4000 -verbosity=0 -print_final_stats=1 \
+    -artifact_prefix="$build/front/" "$build/front/corpus"
