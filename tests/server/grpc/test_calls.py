@@ -93,7 +93,7 @@ def test_no_more_is_begun_than_asked_for() -> None:
 
 
 def test_a_message_that_is_over_takes_its_work_along() -> None:
-    """Its work is cancelled once, and not after its answer; one that was held and not yet begun is never begun."""
+    """Work for it is cancelled once, and not after its answer; one that was held and not yet begun is never begun."""
     left: list[int] = []
 
     def handle(call: Inbound) -> None:

@@ -133,7 +133,7 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
 
 
 def test_a_message_leaves_nothing_to_the_garbage_collector(channel: grpc.Channel) -> None:
-    """Its vectors would pile up until a collection stops all threads at once."""
+    """Vectors of it would pile up until a collection stops all threads at once."""
     with Stream(channel) as stream:
 
         def ask() -> None:
