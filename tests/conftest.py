@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let BOTHENDS_FRONT choose the front of servers in the tests' own process too, which read no environment."""
+    """Make BOTHENDS_FRONT the front of servers in the tests' own process too, which read no environment."""
     if front := os.environ.get("BOTHENDS_FRONT"):
         Settings.model_fields["front"].default = front
         Settings.model_rebuild(force=True)

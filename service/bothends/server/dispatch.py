@@ -47,7 +47,10 @@ class Dispatcher:
         *,
         max_wait_s: float = 10.0,
     ) -> None:
-        """Let calls in by `gate`, and by `wait_s`; None where they were let in before they come here."""
+        """Make a dispatcher whose calls enter by `gate`, or by none where a front bounds them already.
+
+        `wait_s` returns the seconds that a new call would wait.
+        """
         self._metrics = metrics
         self._gate = gate
         self._wait_s = wait_s

@@ -1,4 +1,7 @@
-"""A front in a process of its own, whose memory and files an attack may cost: `python -m tests.native.front.victim '{…limits}'`."""
+"""A front in a process of its own, whose memory and files an attack may cost.
+
+Run by `python -m tests.native.front.victim '{…limits}'`.
+"""
 
 import contextlib
 import json
@@ -19,13 +22,13 @@ from .served import HELD, METHODS, Served, framed
 
 ROOT = Path(__file__).parents[3]
 IS_SANITIZED = "san" in os.environ.get("LD_PRELOAD", "")
-"""Whether the process keeps freed memory to find errors: then its size says nothing."""
+"""True where the process keeps freed memory to find errors: then its size says nothing."""
 GIVE = b"give "
 """Begins a request for an answer of so many bytes."""
 
 
 class Victim:
-    """What is seen of it from outside, and a neighbour who goes on asking."""
+    """Front under attack as it is seen from outside, and a neighbour who goes on asking."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -61,7 +64,11 @@ class Victim:
 
         def is_free() -> bool:
             now = self.vitals()
-            return not any(now[name] for name in HELD) and now["connections"] == 1 and now["files"] <= self._before["files"]
+            return (
+                not any(now[name] for name in HELD)
+                and now["connections"] == 1
+                and now["files"] <= self._before["files"]
+            )
 
         until(is_free)
         self.is_answered()
@@ -105,11 +112,11 @@ def main() -> None:
     methods = [*METHODS, (PATH, False, True)]
     served = Giving(methods=methods, **json.loads(sys.argv[1]))
     served.answering()
-    print(served.port, flush=True)
+    print(served.port, flush=True)  # noqa: T201  for whoever started it
     for _ in sys.stdin:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        own = {"rss_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6, "files": len(os.listdir("/proc/self/fd"))}
-        print(json.dumps(served.front.figures() | own), flush=True)
+        own = {"rss_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6, "files": len(list(Path("/proc/self/fd").iterdir()))}
+        print(json.dumps(served.front.figures() | own), flush=True)  # noqa: T201  for whoever started it
     served.stop()
     assert threading.active_count() == 1
 

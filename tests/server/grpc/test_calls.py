@@ -81,7 +81,7 @@ def test_an_answer_that_comes_later_is_sent_at_once() -> None:
 
 
 def test_no_more_is_begun_than_asked_for() -> None:
-    """What a thread woke up for is begun first."""
+    """Messages that woke a thread are begun before others, and no pull begins more than it asks for."""
     begun: list[Inbound] = []
     room = Room(begun.append)
     room.come(1, 2, 3)
@@ -93,7 +93,7 @@ def test_no_more_is_begun_than_asked_for() -> None:
 
 
 def test_a_message_that_is_over_takes_its_work_along() -> None:
-    """Once, and not after its answer; one that was held and not yet begun is never begun."""
+    """Work is cancelled once, and not after its answer; a message that was held and not yet begun is never begun."""
     left: list[int] = []
 
     def handle(call: Inbound) -> None:
@@ -132,7 +132,7 @@ def test_a_handler_that_raises_costs_its_own_message(caplog: pytest.LogCaptureFi
 
 
 def test_calls_that_ended_by_themselves_are_counted_once() -> None:
-    """By code and by reason, at the latest when somebody looks at the metrics; those of no counted method aren't."""
+    """Calls are counted by code and reason before a scrape at the latest; those of no counted method aren't."""
     room = Room(echo)
     look: Callable[[], None] = room.calls.count
     room.metrics.before_scrapes(look)

@@ -1,4 +1,4 @@
-"""What every front has to keep of the contract: unary calls, over real channels."""
+"""Contract of every front on unary calls, over real channels."""
 
 import threading
 import time
@@ -135,7 +135,7 @@ def test_no_more_is_taken_than_asked_for(desk: Desk) -> None:
 
 
 def test_a_call_over_the_limit_is_refused_unread(serve: Open) -> None:
-    """There is room once one is answered; probes need none."""
+    """A call finds room again once another is answered; probes need none."""
     desk = serve(max_calls=2, handshake_s=3600.0)
     desk.open()
     waiting = desk.unary()
@@ -201,7 +201,7 @@ def test_what_is_no_call_of_ours_is_told(serve: Open) -> None:
 
 
 def test_health_is_what_was_said_last(desk: Desk) -> None:
-    """Who watches hears of each change, from any thread; who asks for another service is told that it isn't here."""
+    """Watchers hear each change; a check of an unknown service is answered NOT_FOUND."""
     assert health(desk) == NOT_SERVING
     watched = health_pb2_grpc.HealthStub(desk.channel).Watch(health_pb2.HealthCheckRequest(service="test.Service"))
     assert next(watched).status == NOT_SERVING
@@ -240,7 +240,7 @@ def test_a_watcher_that_leaves_holds_up_no_change(desk: Desk) -> None:
 
 
 def test_a_drain_refuses_newcomers_and_answers_what_came(desk: Desk) -> None:
-    """What waits and what was taken is answered; a probe too; then it is idle."""
+    """Calls that wait or were taken are answered, and so is a probe; then the front is idle."""
     calls = [desk.unary(b"taken")]
     messages = desk.expect(1)
     calls.append(desk.unary(b"waiting"))
@@ -270,7 +270,7 @@ def test_answers_that_are_not_read_yet_are_waited_for(desk: Desk) -> None:
 
 
 def test_a_stop_ends_what_is_open(desk: Desk) -> None:
-    """Neither a call nor a stream that nobody ends holds it up; whoever waits for messages is let go."""
+    """Calls and streams that nobody ends don't hold a stop up; a thread that waits for messages is let go."""
     call = desk.unary(timeout=None)
     desk.expect(1)
     never = threading.Event()

@@ -1,4 +1,4 @@
-"""What every front has to keep of the contract: streams, over real channels."""
+"""Contract of every front on streams, over real channels."""
 
 import threading
 import time
@@ -85,7 +85,7 @@ def test_a_stream_may_pause_and_send_nothing(desk: Desk, begin: Any) -> None:
 
 
 def test_a_stream_is_read_within_its_window(desk: Desk, begin: Any) -> None:
-    """So many messages, sentences and bytes; each that is answered and read lets another in."""
+    """Messages, sentences and bytes are bounded; each message that is answered and read lets another in."""
     limits = Limits.__dataclass_fields__
     caller = begin().send(*numbers(100))
     window = limits["window_messages"].default
@@ -103,7 +103,7 @@ def test_a_stream_is_read_within_its_window(desk: Desk, begin: Any) -> None:
 
 
 def test_a_message_that_fails_ends_its_stream_in_its_turn(desk: Desk, begin: Any) -> None:
-    """What came before is answered; what came after is over at once, and no more is read."""
+    """Messages before it are answered; those after it are over at once, and no more are read."""
     caller = begin().send(*numbers(5))
     first, second, third, *later = desk.expect(5)
     desk.front.fail([third.id], [NO])
@@ -153,7 +153,7 @@ def test_a_drain_answers_what_was_read_and_ends_streams(desk: Desk, begin: Any) 
 
 
 def test_a_caller_that_reads_nothing_is_read_no_further(desk: Desk) -> None:
-    """Neither memory nor a place is filled with what it doesn't read; once it does, all comes in order."""
+    """Messages of a caller who reads nothing are left unread; once they read, all answers come in order."""
     caller = Caller(desk.connect(("grpc.http2.bdp_probe", 0)))
     caller.send(*[b"%d " % number + bytes(1 << 15) for number in range(200)]).close()
     answered = 0
@@ -183,7 +183,7 @@ def test_a_caller_that_reads_nothing_is_read_no_further(desk: Desk) -> None:
 
 
 def test_silent_streams_give_way_to_others(serve: Open, name: FrontName) -> None:
-    """As many may be open as eight for each call; the one whose caller did nothing for longest makes room."""
+    """Streams past eight for each call are refused, until one was silent for too long and makes room."""
     if name != "grpcio":
         pytest.skip("bounds them by connection")
     desk = serve(max_calls=1, handshake_s=0.5)

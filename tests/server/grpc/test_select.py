@@ -11,7 +11,7 @@ from bothends.settings import Settings
 
 
 def test_one_that_cannot_serve_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it isn't installed, auto is grpcio."""
+    """A front that isn't installed is refused in one line where it is asked for; auto falls back to grpcio."""
     monkeypatch.setitem(sys.modules, "bothends_native.front", None)
     assert select(Settings(front="auto")) == select(Settings(front="grpcio")) == "grpcio"
     with pytest.raises(StartupError, match=r"^--front native: .+$"):
@@ -19,7 +19,7 @@ def test_one_that_cannot_serve_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_server_says_which_front_serves(caplog: pytest.LogCaptureFixture) -> None:
-    """At its start, in the banner and in the log."""
+    """The banner and the log name the front at a server's start."""
     caplog.set_level("INFO")
     server = Server(Settings(port=0, http_port=0, device="cpu", front="grpcio"))
     server.start()

@@ -33,7 +33,7 @@ class Route(NamedTuple):
     handle: Handler
     counted_as: str | None = None
     handle_all: BatchHandler | None = None
-    """What is called in place of `handle` with all messages of the method that have come."""
+    """Function that is called in place of `handle`, with all messages of the method that have come."""
 
 
 class FrontCall:

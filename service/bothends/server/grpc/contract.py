@@ -34,7 +34,7 @@ class Message(NamedTuple):
 
     id: int
     method: int
-    """Its method's place among those that the front was given."""
+    """Index of its method among those that the front was given."""
     content: bytes
     deadline: float | None
     """Time of `time.monotonic` at which its caller stops waiting; None for never."""
@@ -84,7 +84,7 @@ class Limits:
 
 
 class Front(Protocol):
-    """What speaks gRPC with callers. Every method may be called by any thread."""
+    """Part of the server that speaks gRPC with callers. Every method may be called by any thread."""
 
     def start(self) -> None:
         """Take connections."""

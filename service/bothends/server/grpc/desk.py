@@ -1,4 +1,4 @@
-"""What unary calls and streams share on the event loop: messages handed over, outcomes that come back, and refusals."""
+"""Desk of unary calls and streams on the event loop: it hands messages over, brings outcomes back, and refuses."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Set
@@ -78,7 +78,7 @@ class Desk:
     def hand_over(
         self, method: int, content: bytes, context: Context, arrived: float, *, takes_place: bool = True
     ) -> Pending:
-        """Let a message be taken."""
+        """Put a message where it can be taken, and return it with the future of its outcome."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         caller = hash(context.peer())
         message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived)

@@ -8,7 +8,7 @@ from .line import Line
 
 
 class Exchange:
-    """What has come and what has ended, until somebody asks for it."""
+    """Messages that have come and calls that have ended, kept until somebody asks for them."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -114,7 +114,7 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
 
 
 def test_streams_take_no_place(toy_bundle: Bundle, gate: threading.Event) -> None:
-    """Neither idle ones nor ones whose messages wait keep another call out."""
+    """Idle streams, and streams whose messages wait, keep no other call out."""
     with (
         serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
         connected(server) as channel,
