@@ -94,7 +94,7 @@ class Front:
         """Say goodbye, give the last bytes at most `grace_s`, and close."""
 
     def set_keys(self, digests: Iterable[bytes] | None) -> None:
-        """Refuse calls that come without `authorization: Bearer KEY` of a key with one of these SHA-256; None for no key.
+        """Refuse calls without `authorization: Bearer KEY` of a key with one of these SHA-256; None for no key.
 
         Who holds a key has its turns by whatever connections.
         """

@@ -28,7 +28,7 @@ def test_a_lost_thread_is_replaced_and_not_waited_for() -> None:
 
 
 def test_threads_are_waited_for_while_one_is_replaced() -> None:
-    """Who waits for them meets none that has yet to begin."""
+    """A join while threads are replaced never meets one that has yet to begin."""
     for _ in range(300):
         threads = WorkerThreads(lambda: None, 1, name="joined")
         replacing = threading.Thread(target=threads.replace, args=(threading.Thread(),))

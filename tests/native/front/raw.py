@@ -30,7 +30,7 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass
 class Response:
-    """What came of one call."""
+    """Response to one call, as far as it has come."""
 
     headers: dict[str, str] = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ GZIP = [("grpc-encoding", "gzip")]
 
 @pytest.mark.parametrize("path", [ECHO, ROW])
 def test_gzip_in_identity_out(echo: Served, path: str) -> None:
-    """As grpcio sends it; small messages and large ones."""
+    """Messages compressed by gzip, small and large, are read, and their answers come uncompressed."""
     with echo.channel() as channel:
         for content in (b"", b"x", b"gzip " * 100_000):
             if path == ECHO:
@@ -78,7 +78,7 @@ def test_what_is_no_gzip_is_refused(echo: Served, path: str, content: bytes) -> 
 
 @pytest.mark.parametrize("path", [ECHO, ROW])
 def test_a_bomb_is_refused_by_what_it_says(serve: Serve, path: str) -> None:
-    """Nothing of it is inflated."""
+    """A message that says it inflates past the bound is refused, and nothing of it is inflated."""
     served = serve(max_message_bytes=1 << 20)
     with Raw(served.port) as raw:
         refused = raw.call(path, framed(gzip.compress(bytes((1 << 20) + 1)), flag=1), headers=GZIP)
@@ -104,7 +104,7 @@ def test_what_waits_counts_as_large_as_it_will_be(serve: Serve) -> None:
 
 
 def test_sentences_of_compressed_messages_count_in_the_window(serve: Serve) -> None:
-    """Once they are inflated."""
+    """Sentences of a compressed message are counted once it is inflated, and fill the window as others do."""
     served = serve(window_sentences=3)
     with Raw(served.port) as raw:
         sentences = framed(gzip.compress(b"\x0a\x01x" * 5), flag=1)

@@ -17,7 +17,7 @@ CANCELLED = grpc.StatusCode.CANCELLED.value[0]
 
 @pytest.mark.parametrize("timeout", ["0n", "0H", "1n", "00000000S"])
 def test_a_call_without_time_is_refused(echo: Served, timeout: str) -> None:
-    """Nobody computes for it."""
+    """A call whose time is already over is answered DEADLINE_EXCEEDED, and nobody computes for it."""
     with Raw(echo.port) as raw:
         response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", timeout)])
         raw.over(response)
@@ -49,7 +49,7 @@ def test_absurd_timeouts(serve: Serve, timeout: str, seconds: float | None) -> N
 
 
 def test_a_deadline_passes_while_the_call_waits(serve: Serve) -> None:
-    """It is told, leaves the line, and is counted once."""
+    """A call that waits past its deadline is answered DEADLINE_EXCEEDED, leaves the line, and is counted once."""
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "50m")])
@@ -75,7 +75,7 @@ def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
 
 
 def test_a_streams_deadline_passes(serve: Serve) -> None:
-    """What was answered before has come, and all that is left of it is gone."""
+    """Answers given before the deadline arrive, and messages taken but not answered are reported as over."""
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(b"a", b"b"), ends=False, headers=[("grpc-timeout", "500m")])
@@ -102,7 +102,7 @@ def test_a_caller_leaves_before_its_message_was_taken(serve: Serve, path: str) -
 
 
 def test_a_caller_leaves_while_its_request_comes(serve: Serve) -> None:
-    """Its place is free, and its bytes are given back."""
+    """A request that its caller breaks off frees its place and its bytes."""
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ECHO, framed(b"x" * 1000)[:-1], ends=False)

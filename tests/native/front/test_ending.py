@@ -96,7 +96,7 @@ def test_stop_wakes_whoever_waits(serve: Serve) -> None:
 
 
 def test_stop_without_grace_ends_calls(serve: Serve) -> None:
-    """Nothing of them is left."""
+    """Connections are closed, and calls that nobody took are counted as cancelled."""
     served = serve()
     with Raw(served.port) as raw:
         raw.echo(b"taken")
@@ -145,7 +145,7 @@ def test_an_old_connection_ends_once_its_calls_have(serve: Serve) -> None:
 
 
 def test_an_old_connections_grace_ends(serve: Serve) -> None:
-    """Then its calls end with it."""
+    """Calls that are still open after the grace end with their connection."""
     served = serve(age_s=0.05, age_grace_s=0.1)
     with Raw(served.port) as raw:
         raw.call(ROW, ends=False)
@@ -156,7 +156,7 @@ def test_an_old_connections_grace_ends(serve: Serve) -> None:
 
 
 def test_clients_do_not_notice_that_connections_grow_old(serve: Serve) -> None:
-    """They move to a new one, and no call fails."""
+    """Clients move to a new connection, and no call fails."""
     served = serve(age_s=0.2, age_grace_s=TIMEOUT_S).answering()
     with served.channel() as channel:
         call = channel.unary_unary(ECHO)
@@ -179,7 +179,7 @@ def test_a_caller_that_says_goodbye_is_served_to_the_end(serve: Serve) -> None:
 
 
 def test_grpcio_is_told_unavailable(serve: Serve) -> None:
-    """As it expects of a server that leaves, so that it tries elsewhere."""
+    """Calls to a front that drains fail with UNAVAILABLE, by which grpcio knows to try elsewhere."""
     served = serve().answering()
     with served.channel() as channel:
         call = channel.unary_unary(ECHO)

@@ -1,4 +1,4 @@
-"""Whose turn it is: callers by what they have had, messages by when they came."""
+"""Order in which messages are taken: callers by what they have had, messages by when they came."""
 
 from collections.abc import Callable
 
@@ -84,7 +84,7 @@ def test_a_stream_and_a_call_take_turns(serve: Serve) -> None:
 
 
 def test_a_batch_is_bounded_in_bytes(serve: Serve) -> None:
-    """So that compressed requests, or long ones, aren't all in memory at once."""
+    """Long requests come in several batches, so that they aren't all in memory at once."""
     served = serve(max_message_bytes=10_000)
     with Raw(served.port) as raw:
         for _ in range(5):

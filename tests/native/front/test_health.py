@@ -42,7 +42,7 @@ def test_check(serve: Serve, service: str) -> None:
 
 
 def test_watch_tells_each_change(serve: Serve) -> None:
-    """To each watcher, until they leave; of an unknown service it is said that it is one."""
+    """Watchers hear each change until they leave; a watcher of an unknown service hears SERVICE_UNKNOWN."""
     served = serve()
     with served.channel() as channel:
         stub = HealthStub(channel)
@@ -67,7 +67,7 @@ def test_watch_tells_each_change(serve: Serve) -> None:
     "content", [framed(b"\x0a\x05ab"), framed(b"\xff"), framed(b"x" * 5000), framed(b"", b""), b"\0"]
 )
 def test_what_is_no_request_is_refused(serve: Serve, content: bytes) -> None:
-    """And what is too long for one."""
+    """Malformed and oversized checks fail with INTERNAL or RESOURCE_EXHAUSTED; a second message may be ignored."""
     served = serve()
     with Raw(served.port) as raw:
         check = raw.call(CHECK, content)
@@ -79,7 +79,7 @@ def test_what_is_no_request_is_refused(serve: Serve, content: bytes) -> None:
 
 
 def test_who_watches_does_not_keep_the_front_from_resting(serve: Serve) -> None:
-    """Nor who watches a service that isn't known, or asks without a request."""
+    """Watches of known and unknown services, and checks without a request, leave the front idle."""
     served = serve()
     with Raw(served.port) as raw:
         watches = [raw.call(WATCH, framed(b"")), raw.call(WATCH, framed(b"\x0a\x02no"))]

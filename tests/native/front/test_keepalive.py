@@ -12,7 +12,7 @@ CALM = 11
 
 
 def test_a_peer_that_answers_no_ping_is_closed(serve: Serve) -> None:
-    """Its calls are over."""
+    """Calls of a peer that answers no ping end with its connection."""
     served = serve(keepalive_s=0.05, keepalive_timeout_s=0.05)
     with Raw(served.port) as raw:
         raw.call(ROW, ends=False)
@@ -72,7 +72,7 @@ def test_pings_beside_answers_are_no_strikes(serve: Serve) -> None:
 
 
 def test_pings_may_be_free(serve: Serve) -> None:
-    """Where min_ping_s is 0."""
+    """Pings are unlimited where min_ping_s is 0."""
     served = serve(min_ping_s=0, ping_strikes=0)
     with Raw(served.port) as raw:
         for count in range(1, 11):

@@ -28,7 +28,7 @@ def test_a_row_comes_back_in_order(echo: Served) -> None:
 
 
 def test_answers_wait_for_those_before_them(serve: Serve) -> None:
-    """In whatever order they were given."""
+    """Answers leave in the order of their messages, in whatever order they were given."""
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(b"a", b"b", b"c"))
@@ -45,7 +45,7 @@ def test_answers_wait_for_those_before_them(serve: Serve) -> None:
     ("window", "size", "most"), [("window_messages", 1, 3), ("window_bytes", 1000, 3), ("window_sentences", 1, 3)]
 )
 def test_no_more_are_on_their_way_than_the_window_holds(serve: Serve, window: str, size: int, most: int) -> None:
-    """By messages, by bytes and by sentences; there is room again once answers have left."""
+    """Windows of messages, bytes and sentences bound what is taken of a stream; answers make room again."""
     bound = {"window_messages": most, "window_bytes": most * size - 1, "window_sentences": most}[window]
     served = serve(**{window: bound})
     sentence = b"\x0a" + bytes([100]) + b"x" * 100 if window == "window_sentences" else b"x" * size
@@ -78,7 +78,7 @@ def test_who_reads_nothing_is_sent_and_asked_no_more_than_a_window(serve: Serve)
 
 
 def test_a_failure_comes_after_the_answers_before_it(serve: Serve) -> None:
-    """What came after it is gone, and what was taken of that is said."""
+    """Messages after the failed one are dropped, and those already taken are reported as over."""
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(b"a", b"b", b"c"), ends=False)
@@ -126,7 +126,7 @@ def test_many_streams_share_a_connection(echo: Served) -> None:
 
 
 def test_a_caller_who_leaves_ends_the_stream(serve: Serve) -> None:
-    """What was taken of it is said to be gone, and what waits is taken by nobody."""
+    """Messages that were taken are reported as over, and the stream is counted once, as cancelled."""
     served = serve()
     with served.channel() as channel:
         call = channel.stream_stream(ROW)(iter([b"a", b"b"]), timeout=TIMEOUT_S)

@@ -45,7 +45,7 @@ def credentials(caller: trustme.LeafCert | None = None) -> grpc.ChannelCredentia
 
 
 def test_calls_by_tls(serve: Serve) -> None:
-    """Of grpcio, unary and in streams, small and large."""
+    """Unary calls and streams of grpcio, small and large, are answered."""
     served = serve()
     show(served)
     served.answering()
@@ -57,7 +57,7 @@ def test_calls_by_tls(serve: Serve) -> None:
 
 
 def test_callers_show_certificates(serve: Serve) -> None:
-    """Who shows none, or a stranger's, is not answered; and who is known is."""
+    """Callers with a certificate of the client CA are answered; those with none, or a stranger's, aren't."""
     served = serve()
     show(served, asks=True)
     served.answering()
@@ -72,7 +72,7 @@ def test_callers_show_certificates(serve: Serve) -> None:
 
 
 def test_new_certificates_drop_no_connection(serve: Serve) -> None:
-    """Those that are open go on; new ones are shown the new."""
+    """Open connections go on, and new ones are shown the new certificate."""
     served = serve()
     first = show(served)
     served.answering()
@@ -89,7 +89,7 @@ def test_new_certificates_drop_no_connection(serve: Serve) -> None:
 
 
 def test_certificates_that_cannot_be_used_change_nothing(serve: Serve) -> None:
-    """They raise, each with its own words."""
+    """Unusable certificates raise an error that says what is wrong, and the old ones still serve."""
     served = serve()
     pair, other = show(served), AUTHORITY.issue_cert("other")
     chain, key = pair.cert_chain_pems[0].bytes(), pair.private_key_pem.bytes()
@@ -117,7 +117,7 @@ def test_the_protocol_is_agreed_on(serve: Serve, protocols: tuple[str, ...], cho
 
 
 def test_other_protocols_are_refused(serve: Serve) -> None:
-    """As TLS says it, and so are old versions of TLS and callers in the clear."""
+    """Callers that don't offer HTTP/2 get TLS's own alert, and callers in the clear are closed."""
     served = serve()
     show(served)
     with pytest.raises(ssl.SSLError, match=r"(?i)alert no application protocol"):
@@ -128,7 +128,7 @@ def test_other_protocols_are_refused(serve: Serve) -> None:
 
 
 def test_who_does_not_shake_hands_is_closed(serve: Serve) -> None:
-    """In the clear and by TLS; and so is who shakes hands and says nothing more."""
+    """Connections that send nothing, or a part of a handshake, are closed; one that is ready stays."""
     served = serve(handshake_s=0.05)
     with Raw(served.port) as ready:
         silent = [socket.create_connection(("127.0.0.1", served.port), TIMEOUT_S) for _ in range(2)]

@@ -38,7 +38,7 @@ def test_messages_carry_what_was_asked_for_and_no_more(serve: Serve) -> None:
 
 
 def test_a_failure_is_trailers_alone(echo: Served) -> None:
-    """Its message percent-encoded, its details in base64 without padding, as gRPC's clients read them."""
+    """Failures have their message percent-encoded and their details in base64 without padding, as clients read them."""
     with echo.channel() as channel, pytest.raises(grpc.RpcError) as failed:
         channel.unary_unary(ECHO)(b"bad", timeout=TIMEOUT_S)
     assert failed.value.code().value[0] == code_pb2.INVALID_ARGUMENT
@@ -67,7 +67,7 @@ def test_a_failure_is_trailers_alone(echo: Served) -> None:
     ],
 )
 def test_what_is_no_request_is_refused(echo: Served, content: bytes | None, kind: str) -> None:
-    """Too little, too much, and lengths that lie: with a status, counted once, and seen by nobody."""
+    """Missing, malformed and oversized requests are refused with a status, and counted once."""
     with Raw(echo.port) as raw:
         response = raw.call(ECHO, content)
         raw.over(response)
@@ -77,7 +77,7 @@ def test_what_is_no_request_is_refused(echo: Served, content: bytes | None, kind
 
 
 def test_a_second_message_is_refused_before_the_call_has_closed(serve: Serve) -> None:
-    """So what a caller sends after its request isn't kept."""
+    """A second message ends its call at once, so that what a caller sends after its request isn't kept."""
     served = serve()
     with Raw(served.port) as raw:
         response = raw.echo(b"one", ends=False)
@@ -99,7 +99,7 @@ def test_a_second_message_is_refused_before_the_call_has_closed(serve: Serve) ->
     ],
 )
 def test_what_is_no_grpc_gets_a_status_of_http(echo: Served, headers: list[tuple[str, str]], status: str) -> None:
-    """And nothing else is counted or kept."""
+    """Requests of another content type or method get an HTTP status, and are neither counted nor kept."""
     with Raw(echo.port) as raw:
         response = raw.call(ECHO, framed(b"x"), headers=headers)
         raw.over(response)
@@ -128,7 +128,7 @@ def test_unknown_methods(echo: Served, path: str) -> None:
 
 
 def test_an_answer_may_come_before_the_caller_has_closed(echo: Served) -> None:
-    """Then it is told to send no more, which is no error."""
+    """A caller who is answered early is told to send no more by a reset without an error."""
     with Raw(echo.port) as raw:
         response = raw.echo(b"early", ends=False)
         raw.over(response)
