@@ -15,8 +15,8 @@ import engines
 from ceiling import CORES
 from results import FLOAT32, INT8, MOSEC, NAIVE, ONNXRUNTIME, TRITON, ours
 from servers import BOTHENDS, MOSEC_BATCHES, Server, start_mosec, start_naive, start_ours
-from triton import BATCHES as TRITON_BATCHES
-from triton import start_triton
+from tritonserver import BATCHES as TRITON_BATCHES
+from tritonserver import start_triton
 
 ENGINES = (FLOAT32, INT8, ONNXRUNTIME)
 FRONTS = ("native", "grpcio")

@@ -11,7 +11,6 @@ import click
 
 import generator
 import machine
-import triton
 from bothends.model.bundle import Bundle, default_path
 from load.build import build
 from loads import Load
@@ -81,7 +80,7 @@ class FrontSuite:
             }
             for name, texts in (("short", short), ("longer", longer))
         }
-        self._results = FrontResults(machine.describe() | triton.version(), asdict(options), about)
+        self._results = FrontResults(machine.describe() | tritonserver.version(), asdict(options), about)
 
     def run(self) -> FrontResults:
         """Measure everything. Whatever ends it, no server is left running."""

@@ -1,6 +1,6 @@
 """The packaged bundle as a model of Triton's Python backend: a batch is sorted by length, and run a few at a time.
 
-As behind mosec, an instance is a process with one engine of one thread. triton.py writes what stands around it.
+As behind mosec, an instance is a process with one engine of one thread. tritonserver.py writes what stands around it.
 """
 
 from typing import Any

@@ -101,7 +101,7 @@ def test_refused_streams_are_not_queued_for_a_peer_that_reads_nothing(victim: Vi
 
 
 def test_torn_requests_from_many_connections(victim: Victim) -> None:
-    """Only so much is held in all, and the neighbour's small ones never give way."""
+    """Requests in progress hold bounded memory in all, and a neighbour's small ones never give way."""
     attackers = [Raw(victim.port) for _ in range(8)]
     for _ in range(3):
         for attacker in attackers:
@@ -144,7 +144,7 @@ def test_bombs(victim: Victim) -> None:
 
 
 def test_streams_that_are_opened_and_left(victim: Victim) -> None:
-    """With all the headers that they may have: kept headers are bounded as requests are."""
+    """Headers that are kept for open streams are bounded as requests are."""
     kept = [(":path", ROW), ("authorization", "k" * 15_000), ("content-type", "application/grpc")]
     block = bytes(Encoder().encode([(":method", "POST"), (":scheme", "http"), *kept], huffman=False))
     attackers = []
@@ -160,7 +160,7 @@ def test_streams_that_are_opened_and_left(victim: Victim) -> None:
 
 
 def test_tiny_messages_by_the_hundred_thousand(victim: Victim) -> None:
-    """What one costs doesn't grow with what came beside it."""
+    """All of the messages are answered, and so is a neighbour after every ten thousand."""
     with Raw(victim.port) as attacker:
         response = attacker.call(ROW, ends=False)
         for _ in range(10):
@@ -171,7 +171,7 @@ def test_tiny_messages_by_the_hundred_thousand(victim: Victim) -> None:
 
 
 def test_connections_that_close_halves(victim: Victim) -> None:
-    """Those that send no more, and those that vanish in the middle of anything."""
+    """Connections that are half closed, reset or closed at any point of a request leave nothing behind."""
     for size in (0, 10, 24, 30, 60, 90, 200):
         for how in ("half", "reset", "close"):
             whole = begun(headers(1), raw(DATA, 0, 1, message(b"x" * 1000, length=100_000)))
@@ -187,7 +187,7 @@ def test_connections_that_close_halves(victim: Victim) -> None:
 
 
 def test_connections_that_are_held_keep_nobody_out(victim: Victim) -> None:
-    """With as many as are allowed held open by others, who comes is let in as soon as one has rested for a second."""
+    """A newcomer to a front whose connections are all held is let in once one of them has rested for a second."""
     with attacked(max_connections=40) as victim:
         attackers = [Raw(victim.port) for _ in range(39)]
         for attacker in attackers[:20]:

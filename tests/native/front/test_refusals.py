@@ -19,7 +19,7 @@ def said(response: Response) -> str | None:
 
 
 def test_one_call_more_than_there_are_places(serve: Serve) -> None:
-    """It is refused before its request is read; a place is free once a call was answered."""
+    """A call past the limit is refused before its request is read; an answer frees a place."""
     served = serve(max_calls=3)
     with Raw(served.port) as raw:
         calls = [raw.echo(b"x") for _ in range(3)]
@@ -38,7 +38,7 @@ def test_one_call_more_than_there_are_places(serve: Serve) -> None:
 
 
 def test_streams_and_probes_hold_no_place(serve: Serve) -> None:
-    """They go on in a full server."""
+    """Streams and probes are taken in a full server, and hold no place themselves."""
     served = serve(max_calls=1)
     with Raw(served.port) as raw:
         raw.echo(b"x")
@@ -64,7 +64,7 @@ def test_a_request_that_is_too_slow_gives_way(serve: Serve) -> None:
 
 @pytest.mark.parametrize("has_come", [True, False])
 def test_who_holds_many_places_gives_one_to_who_holds_none(serve: Serve, has_come: bool) -> None:
-    """Else two connections could keep all others out. What was taken stays; the latest gives way."""
+    """The latest call of a greedy caller gives way, so that two connections can't keep all others out."""
     served = serve(max_calls=4)
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         calls = [greedy.call(ECHO, framed(b"x") if has_come else None, ends=has_come) for _ in range(4)]
@@ -88,7 +88,7 @@ def test_who_holds_many_places_gives_one_to_who_holds_none(serve: Serve, has_com
 
 
 def test_what_was_taken_gives_way_to_nobody(serve: Serve) -> None:
-    """It is computed already."""
+    """Calls that were taken keep their places, since they are being computed."""
     served = serve(max_calls=2)
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         calls = [greedy.echo(b"x") for _ in range(2)]
@@ -118,7 +118,7 @@ def test_headers_past_their_bound(serve: Serve) -> None:
 
 
 def test_a_message_past_its_bound_is_refused_by_its_prefix(serve: Serve) -> None:
-    """Nothing of it is waited for; one just within it passes."""
+    """A message is refused once its prefix tells a size past the bound; one of just the bound passes."""
     served = serve(max_message_bytes=1000).answering()
     with Raw(served.port) as raw:
         refused = raw.call(ECHO, b"\0" + (1001).to_bytes(4, "big"), ends=False)
@@ -130,7 +130,7 @@ def test_a_message_past_its_bound_is_refused_by_its_prefix(serve: Serve) -> None
 
 @pytest.mark.parametrize("path", [ECHO, ROW])
 def test_requests_on_their_way_are_bounded_by_connection(serve: Serve, path: str) -> None:
-    """Who sends more than that in parts is refused, and what was kept of it is given back."""
+    """A call whose parts pass the connection's bound is refused, and what was kept of it is given back."""
     served = serve(held_bytes=100_000)
     with Raw(served.port) as raw:
         torn = framed(b"x" * 60_000)[:-1]
@@ -169,7 +169,7 @@ def test_headers_that_are_kept_count_as_requests_on_their_way(serve: Serve) -> N
 
 
 def test_who_reads_no_answers_gets_no_more(serve: Serve) -> None:
-    """By connection: a neighbour is answered."""
+    """Calls on a connection with too much unread are refused, and a neighbour is answered."""
     served = serve(unread_bytes=50_000).answering()
     with Raw(served.port, reads=False, window=0) as deaf, Raw(served.port) as polite:
         for _ in range(6):
@@ -183,7 +183,7 @@ def test_who_reads_no_answers_gets_no_more(serve: Serve) -> None:
 
 
 def test_unread_answers_are_bounded_in_all_at_the_cost_of_the_greediest(serve: Serve) -> None:
-    """Their connection is closed."""
+    """The connection with the most unread is closed, and the other one still gets its answer."""
     served = serve(unread_total_bytes=50_000).answering()
     with Raw(served.port, reads=False, window=0) as deaf, Raw(served.port, reads=False, window=0) as less:
         kept = less.echo(b"x" * 10_000)
@@ -197,7 +197,7 @@ def test_unread_answers_are_bounded_in_all_at_the_cost_of_the_greediest(serve: S
 
 
 def test_who_reads_nothing_for_too_long_is_cut_off(serve: Serve) -> None:
-    """By stream where the connection moves."""
+    """A stream that nobody reads for too long is reset, and its connection goes on."""
     served = serve(stall_s=0.05).answering()
     with Raw(served.port, reads=False, window=10) as deaf:
         response = deaf.echo(b"x" * 1000)
@@ -208,7 +208,7 @@ def test_who_reads_nothing_for_too_long_is_cut_off(serve: Serve) -> None:
 
 
 def test_hopeless_calls_are_refused_at_once(serve: Serve) -> None:
-    """Where the wait would take a quarter of their time; those without a deadline wait."""
+    """Calls whose wait would take a quarter of their time are refused; those without a deadline wait."""
     served = serve()
     with Raw(served.port) as raw:
         served.front.take(0, 0.0, 10.0)

@@ -39,7 +39,7 @@ def test_a_unix_socket_beside_a_port(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_files_are_given_back() -> None:
-    """Of connections that ended in any way, and of the front itself."""
+    """Files of connections that ended in any way, and of the front itself, are given back."""
     before = files()
     served = Served().answering()
     for end in range(20):
@@ -56,7 +56,7 @@ def test_files_are_given_back() -> None:
 
 
 def test_one_connection_more_than_are_allowed_is_closed(serve: Serve) -> None:
-    """At once where all others are in use."""
+    """A connection past the limit is closed at once where all others are in use."""
     served = serve(max_connections=2)
     with Raw(served.port) as one, Raw(served.port) as other:
         one.echo(b"x")
@@ -91,7 +91,7 @@ def test_an_unused_connection_gives_way(serve: Serve) -> None:
 
 
 def test_no_file_left_is_no_end(serve: Serve) -> None:
-    """Who comes then waits until there is one, and the front goes on meanwhile."""
+    """A newcomer waits until a file is free, and the front goes on meanwhile."""
     served = serve().answering()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Raw(served.port) as raw:

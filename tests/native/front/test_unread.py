@@ -16,7 +16,7 @@ SETTINGS, WINDOW_UPDATE = 4, 8
 
 
 def test_answers_that_nobody_reads(victim: Victim) -> None:
-    """By windows of nothing, and by sockets that nobody reads; large ones and many."""
+    """Windows of nothing and sockets that nobody reads fill no memory, with large answers or with many."""
     attackers = [Raw(victim.port, reads=False, window=0) for _ in range(8)]
     for attacker in attackers:
         for _ in range(40):

@@ -22,7 +22,7 @@ from .served import HELD, METHODS, Served, framed
 
 ROOT = Path(__file__).parents[3]
 IS_SANITIZED = "san" in os.environ.get("LD_PRELOAD", "")
-"""Whether the process keeps freed memory to find errors: then its size says nothing."""
+"""True where the process keeps freed memory to find errors: then its size says nothing."""
 SMALL = {"held_bytes": 4 << 20, "held_total_bytes": 16 << 20, "unread_bytes": 4 << 20, "unread_total_bytes": 16 << 20}
 MOST_GROWTH_MB = 64
 """Four times what SMALL allows of either kind: buffers grow by doubling, and Python holds what it took."""
@@ -31,7 +31,7 @@ GIVE = b"give "
 
 
 class Victim:
-    """What is seen of it from outside, and a neighbour who goes on asking."""
+    """Front under attack as it is seen from outside, and a neighbour who goes on asking."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
