@@ -30,7 +30,10 @@ printf 'race:cygrpc\ncalled_from_lib:cygrpc\nrace:std::string::\n' >"$build/fron
 export TSAN_OPTIONS="suppressions=$build/front/suppressions"
 wire thread thread "$(runtime tsan)"
 
-clang=$(command -v clang++ clang++-19 clang++-16 clang++-14 | head -n 1)
+clang=''
+for name in clang++ clang++-19 clang++-16 clang++-14; do
+    [ -n "$clang" ] || clang=$(command -v "$name" || true)
+done
 if [ -z "$clang" ]; then
     echo "the front's fuzzer needs Clang (Debian: apt install clang)" >&2
     exit 1
