@@ -11,6 +11,7 @@ import click
 
 import generator
 import machine
+import tritonserver
 from bothends.model.bundle import Bundle, default_path
 from load.build import build
 from loads import Load
