@@ -11,7 +11,7 @@ WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu
 APART := not compose and not chaos and not ray
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check test test-slow test-timing test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
+.PHONY: help serve native native-check test test-grpcio test-slow test-timing test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -31,6 +31,9 @@ test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, type
 	$(BIN)/pytest $(WORKERS) $(ARGS); tested=$$?; \
 	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
 	exit $$tested
+
+test-grpcio: $(VENV)/.test ## Test servers and clients on the front over grpcio's public API, as where the native one isn't built
+	@BOTHENDS_FRONT=grpcio $(BIN)/pytest $(WORKERS) tests/server tests/promises tests/client tests/observe tests/cli $(ARGS)
 
 test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
