@@ -20,7 +20,7 @@ def test_the_last_row_completes_it_in_whatever_order_they_come() -> None:
     """Rows stand where their sentences stood."""
     made, forgotten = request()
     numbers = np.arange(6, dtype=np.float32).reshape(3, 2)
-    assert [made.put(position, numbers[position]) for position in (2, 0, 1)] == [False, False, True]
+    assert [made.put([position], numbers[[position]]) for position in (2, 0, 1)] == [False, False, True]
     made.settle(made.rows)
     assert np.array_equal(made.result(0), numbers)
     assert forgotten == []

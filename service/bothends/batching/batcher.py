@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,7 @@ _MAX_PULL_GAP_S = 0.005
 thread pulls, so that a long batch, or an engine that hangs, keeps no caller from being refused."""
 
 
-class Batcher:
+class Batcher(AbstractContextManager["Batcher"]):
     """A bounded queue of sentences in front of engines, emptied by worker threads that batch by length."""
 
     def __init__(
@@ -126,9 +125,7 @@ class Batcher:
         self._waiting.refuse_if_hopeless(fewest_tokens, deadline, now=self._clock())
 
     def close(self, *, timeout_s: float) -> bool:
-        """Take nothing new, finish what waits, stop; a source must have ended before. Returns True if all was finished:
-        what is left after `timeout_s` fails with DrainingError.
-        """
+        """Finish what waits, and stop, once a source has ended; returns False where some fails with DrainingError."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -139,9 +136,6 @@ class Batcher:
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         return not left
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close(timeout_s=30)
@@ -243,15 +237,13 @@ class Batcher:
         if not ran:
             return
         with self._gathering():
-            for batch, rows, record, span in ran:
-                tracing.link((of.request.span for of in batch), span)
+            for batch in ran:
+                tracing.link((of.request.span for of in batch.batch), batch.span)
                 with self._changed:
-                    finished = [
-                        of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)
-                    ]
+                    finished = batch.pass_on()
                 for request in finished:
                     request.settle(request.rows)
-                self._runner.report(record, span)
+                self._runner.report(batch.record, batch.span)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

@@ -1,6 +1,6 @@
 """Requests in the batcher's queue, each the future that its caller holds, and their sentences. Knows no queue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
@@ -40,10 +40,10 @@ class Request(Future[NDArray[np.float32]]):
             self._forget(self)
         return cancelled
 
-    def put(self, position: int, row: NDArray[np.float32]) -> bool:
-        """Take the row of the sentence at `position`; returns True if it was the last. One thread at a time."""
-        self.rows[position] = row
-        self._missing -= 1
+    def put(self, positions: Sequence[int], rows: NDArray[np.float32]) -> bool:
+        """Take the rows of the sentences at `positions`; returns True if they were the last. One thread at a time."""
+        self.rows[positions] = rows
+        self._missing -= len(positions)
         return not self._missing
 
     def settle(self, outcome: NDArray[np.float32] | BothendsError) -> None:

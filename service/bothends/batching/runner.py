@@ -14,7 +14,7 @@ from opentelemetry.trace import Span
 from ..engines.contract import BatchRecord, Engine, Observe
 from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
 from ..observe import tracing
-from .request import Sentence
+from .request import Request, Sentence
 from .throughput import Throughput
 
 _log = logging.getLogger(__name__)
@@ -27,6 +27,15 @@ class RanBatch(NamedTuple):
     rows: NDArray[np.float32]
     record: BatchRecord
     span: Span
+
+    def pass_on(self) -> list[Request]:
+        """Give each request its rows; returns those that have all of theirs now. One thread at a time."""
+        places: dict[Request, tuple[list[int], list[int]]] = {}
+        for row, sentence in enumerate(self.batch):
+            positions, rows = places.setdefault(sentence.request, ([], []))
+            positions.append(sentence.position)
+            rows.append(row)
+        return [request for request, (positions, rows) in places.items() if request.put(positions, self.rows[rows])]
 
 
 class Runner:
