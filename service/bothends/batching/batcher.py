@@ -3,8 +3,7 @@
 Knows neither onnxruntime nor gRPC. The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing
 waits while a worker is free, but for a moment where a model's steps cost so much that company is worth it.
 On a CPU, a thread that reads requests and writes answers takes the core from one that computes. So the threads that run
-batches do that too, between batches: pull in all that has come, then run the best batch of it. What comes meanwhile
-gathers (docs/decisions/0006). Every field is written under one lock; the engine and the source run outside it.
+batches do that too, between batches (docs/decisions/0006). Every field is written under one lock.
 """
 
 import logging
@@ -99,14 +98,15 @@ class Batcher(AbstractContextManager["Batcher"]):
         engine: Engine,
         deadline: float | None = None,
         span: Span = tracing.NO_SPAN,
+        is_shared: bool = False,
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
-        `deadline` is a time of the batcher's clock. Cancelling the future frees the places of what still waits.
-        Raises OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises
-        DeadlineError, EngineError, or NotServingError.
+        `deadline` is a time of the batcher's clock; `is_shared` says that each sentence is another caller's. Cancelling
+        the future frees the places of what still waits. Raises OverloadedError, DrainingError or DeadlineError, and
+        then nothing was queued. The future raises DeadlineError, EngineError, or NotServingError.
         """
-        request = Request(len(sentences), engine, deadline, self._forget, span)
+        request = Request(len(sentences), engine, deadline, self._forget, span, is_shared=is_shared)
         if not sentences:
             request.settle(request.rows)
             return request

@@ -48,7 +48,7 @@ class FairQueue:
         for sentence in sentences:
             self._arrivals += 1
             entries.append((tag, self._arrivals, sentence))
-            tag += len(sentence.ids)
+            tag += 0 if request.is_shared else len(sentence.ids)
         if len(entries) <= _FEW:
             for entry in entries:
                 insort(self._order, entry)
@@ -86,6 +86,11 @@ class FairQueue:
         self._count(request, -request.waiting_sentences, -request.waiting_tokens)
         if len(self._order) > 2 * self.sentences + _DEAD_KEPT:
             self._order = [entry for entry in self._order if not _is_dead(entry[2])]
+
+    @property
+    def before_newcomer(self) -> int:
+        """Number of sentences that are served before the first of a new request: few of each list, however long."""
+        return bisect_left(self._order, (self._virtual_time, inf))
 
     def tokens_before(self, tokens: int) -> float:
         """Estimated number of waiting tokens that are served before the last sentence of a new request of `tokens`."""

@@ -21,12 +21,21 @@ class Request(Future[NDArray[np.float32]]):
     """
 
     def __init__(
-        self, sentences: int, engine: Engine, deadline: float | None, forget: "Forget", span: Span = NO_SPAN
+        self,
+        sentences: int,
+        engine: Engine,
+        deadline: float | None,
+        forget: "Forget",
+        span: Span = NO_SPAN,
+        *,
+        is_shared: bool = False,
     ) -> None:
         super().__init__()
         self.engine = engine
         """Engine that is to compute it: its token ids are that engine's."""
         self.span = span
+        self.is_shared = is_shared
+        """True where each sentence is another caller's: then each has a turn of its own."""
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences
         self.deadline = deadline

@@ -76,8 +76,8 @@ class Scheduler:
 
     @property
     def wanted(self) -> int:
-        """Number of sentences that would make batches better, if they came; not above 0 when enough wait."""
-        return self._window - self._queue.sentences
+        """Number of sentences that would make batches better, if they came; not above 0 when enough go before them."""
+        return self._window - self._queue.before_newcomer
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
         """Queue a request. Raises what `refuse_if_hopeless` does, and then nothing waits.

@@ -183,7 +183,7 @@ class Embedder:
             for query, tokens in zip(queries, found, strict=True)
         ]
         ids = [sentence.ids for tokens in found if not isinstance(tokens, BothendsError) for sentence in tokens]
-        return accepted, self._batcher.submit(ids, engine=model)
+        return accepted, self._batcher.submit(ids, engine=model, is_shared=True)
 
     def tokenise(
         self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
