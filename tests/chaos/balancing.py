@@ -18,6 +18,7 @@ import grpc
 
 from bothends import BothendsError, Client
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from tests.support.doors import ALONE
 from tests.support.envoys import envoy
 from tests.support.serving import Running, queued
 from tests.support.until import eventually
@@ -119,14 +120,17 @@ def stopped_mostly(running: Running, *, stops_s: float, goes_s: float) -> Iterat
 
 @contextmanager
 def full(running: Running) -> Iterator[None]:
-    """Take all places of a server (started with PLACES of them) by calls that send nothing: it refuses every call."""
+    """Take all places of a server (started with PLACES of them) by calls that send nothing: it refuses every call.
+
+    Each is a caller of its own: one that holds several places gives way to one that holds none.
+    """
     with ExitStack() as stack:
         end = threading.Event()
         stack.callback(end.set)
-        channel = stack.enter_context(grpc.insecure_channel(running.target))
-        begin = channel.stream_unary(f"{SERVICE}/Embed").future
 
         def is_full() -> bool:
+            channel = stack.enter_context(grpc.insecure_channel(running.target, options=ALONE))
+            begin = channel.stream_unary(f"{SERVICE}/Embed").future
             stack.callback(begin(iter(partial(_nothing, end), b"")).cancel)  # or is refused, where a call had its place
             return not _is_answered(client)
 
