@@ -5,6 +5,7 @@ Knows no port and no protocol: server.py opens a server's own ports over it, ray
 
 import gc
 import os
+import sys
 from collections.abc import Callable
 from typing import Self
 
@@ -17,6 +18,9 @@ from .gate import Gate
 from .keys import Keys
 from .responder import Responder
 
+_SWITCH_INTERVAL_S = 0.0005
+"""Time that a thread keeps the interpreter while others want it: to read or write a long list takes ten times as long, and
+Python's own 5 ms would be added to single sentences several times each."""
 _COLLECT_EVERY = 50_000
 """Objects made and not freed between two collections. Calls leave nothing to them, and Python's own looks, after every
 700 objects, would fall into each batch."""
@@ -125,6 +129,7 @@ class Service:
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.set_threshold(_COLLECT_EVERY, *gc.get_threshold()[1:])
         let_calls_in()
         self._readiness.set_fit(True)
