@@ -30,7 +30,7 @@ PROTOS = [ROOT / "proto", sysconfig.get_path("purelib")]
 
 @pytest.fixture(scope="module")
 def report(served: Running) -> Any:
-    """What tests/clients/grpc_js.js saw."""
+    """Report of tests/clients/grpc_js.js."""
     node, modules = CLIENTS / "bin" / "node", CLIENTS / "node_modules"
     if not (node.exists() and (modules / "@grpc" / "grpc-js").exists()):
         pytest.skip(f"grpc-js is missing in {CLIENTS}; `make test-slow` installs it there, where Node has a wheel")
