@@ -94,9 +94,12 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	@touch $@ $(VENV)/.serve
 
-$(VENV)/.clients: tests/clients/requirements.txt | $(VENV)/bin/python
+$(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/clients
 	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	@cp tests/clients/package.json $(VENV)/clients
+	@$(VENV)/clients/bin/npm install --prefix $(VENV)/clients --silent --no-audit --no-fund --ignore-scripts || \
+		echo "grpc-js can't be installed here; its tests are skipped"
 	@touch $@
 
 $(VENV)/.lock: pyproject.toml | $(VENV)/bin/python

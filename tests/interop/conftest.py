@@ -1,0 +1,28 @@
+"""A server on each front, and what our own client gets from it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from bothends import Client
+from tests.support.serving import Running, finish, start
+
+from .asked import SENTENCES
+
+
+@pytest.fixture(scope="session", params=["native", "grpcio"])
+def served(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """A server in a process of its own, once on the native front and once on grpcio."""
+    if request.param == "native":
+        pytest.importorskip("bothends_native.front", reason="bothends-native has no front here", exc_type=ImportError)
+    started = start("--front", request.param, "--workers", "1")  # so that ENDLESS takes seconds on any machine
+    yield started
+    finish(started)
+
+
+@pytest.fixture(scope="session")
+def expected(served: Running) -> np.ndarray:
+    """Rows of SENTENCES as our own client gets them, [500, 512]."""
+    with Client(served.target) as client:
+        return client.encode(SENTENCES)

@@ -1,0 +1,96 @@
+"""Proxies that people put before servers: our client's calls through them are as they are without."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bothends import Client, DeadlineError, Retry, SentenceError
+from bothends.v1 import embedding_pb2_grpc
+from bothends.v1.embedding_pb2 import EmbedRequest
+from bothends.wire.messages import SERVICE
+from tests.support.envoys import envoy
+from tests.support.proxies import haproxy, haproxy_of_bytes, nginx
+from tests.support.serving import Running, sample
+from tests.support.until import TIMEOUT_S, until
+
+from .asked import CANCELLED, CONCURRENT, ENDLESS, SENTENCES
+
+pytestmark = pytest.mark.slow  # starts other people's proxies
+
+ONCE = Retry(attempts=1)
+
+
+@contextmanager
+def one_envoy(target: str) -> Iterator[str]:
+    """Run deploy/envoy/envoy.yaml before one server."""
+    with envoy([target]) as (address, _):
+        yield address
+
+
+@pytest.fixture(
+    scope="module",
+    params=[one_envoy, haproxy, haproxy_of_bytes, nginx],
+    ids=["envoy", "haproxy", "haproxy-tcp", "nginx"],
+)
+def through(request: pytest.FixtureRequest, served: Running) -> Iterator[str]:
+    """Address of a proxy before the server."""
+    proxy: Callable[[str], AbstractContextManager[str]] = request.param
+    with proxy(served.target) as address:
+        yield address
+
+
+@pytest.fixture
+def client(through: str) -> Iterator[Client]:
+    """A client of the proxy that tries nothing twice."""
+    with Client(through, retry=ONCE) as connected:
+        yield connected
+
+
+def test_rows_are_the_servers_bit_for_bit(client: Client, expected: np.ndarray) -> None:
+    """One request, and a stream in its order."""
+    assert client.encode(SENTENCES).tobytes() == expected.tobytes()
+    streamed = [row for row in client.encode_stream(SENTENCES) if isinstance(row, np.ndarray)]
+    assert np.array(streamed).tobytes() == expected.tobytes()
+
+
+def test_no_call_of_many_is_lost(client: Client, expected: np.ndarray) -> None:
+    with ThreadPoolExecutor(CONCURRENT) as pool:
+        rows = list(pool.map(client.encode, SENTENCES[:CONCURRENT]))
+    assert np.array(rows).tobytes() == expected[:CONCURRENT].tobytes()
+
+
+def test_an_error_has_its_details(client: Client) -> None:
+    with pytest.raises(SentenceError, match="empty") as raised:
+        client.encode(["a", " "])
+    assert raised.value.index == 1
+
+
+def test_a_deadline_ends_a_call(client: Client) -> None:
+    with pytest.raises(DeadlineError):
+        client.encode(ENDLESS, timeout_s=0.2)
+
+
+def test_a_cancelled_call_is_left_alone(served: Running, through: str) -> None:
+    """A cancellation goes through, and the server counts it."""
+    until(lambda: sample(served, "bothends_queue_sentences") == 0)
+    before = sample(served, CANCELLED)
+    with grpc.insecure_channel(through) as channel:
+        call = embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed.future(EmbedRequest(sentences=ENDLESS))
+        until(lambda: sample(served, "bothends_queue_sentences") > 0)
+        call.cancel()
+        until(lambda: sample(served, CANCELLED) > before)
+
+
+def test_health_and_a_compressed_call_go_through(through: str, expected: np.ndarray) -> None:
+    with grpc.insecure_channel(through, compression=grpc.Compression.Gzip) as channel:
+        asked = health_pb2.HealthCheckRequest(service=SERVICE)
+        told = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=TIMEOUT_S)
+        assert told.status == health_pb2.HealthCheckResponse.SERVING
+        embed = embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed
+        (row,) = embed(EmbedRequest(sentences=SENTENCES[:1]), timeout=TIMEOUT_S).embeddings
+    assert np.array(row.values, np.float32).tobytes() == expected[0].tobytes()

@@ -1,0 +1,117 @@
+"""Real HAProxy and nginx before a server, each on a Unix socket of its own; Envoy stands in envoys.py.
+
+Knows nothing of what is sent through them.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .paths import ROOT
+from .until import TIMEOUT_S, eventually
+
+GATEWAY = ROOT / "deploy" / "gateway" / "haproxy.cfg"
+TCP = """
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 1h
+    timeout server 1h
+listen grpc
+    bind {listens}
+    server embedder {target}
+"""
+NGINX = """
+daemon off;
+pid {folder}/pid;
+error_log stderr warn;
+events {{}}
+http {{
+    access_log off;
+    {temporary}
+    client_max_body_size 0;
+    grpc_read_timeout 1h;
+    grpc_send_timeout 1h;
+    upstream embedders {{
+        server {target};
+        keepalive 16;
+    }}
+    server {{
+        listen unix:{folder}/socket;
+        http2 on;
+        location / {{ grpc_pass grpc://embedders; }}
+    }}
+}}
+"""
+WRITTEN = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+"""Modules of nginx that each want a folder to write to."""
+
+
+@contextmanager
+def haproxy(target: str) -> Iterator[str]:
+    """Run HAProxy with deploy/gateway/haproxy.cfg, changed in its addresses only, and so without DNS and checks."""
+    config = re.sub(r"^resolvers .*?\n\n", "", GATEWAY.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    config = re.sub(r"^ +(default-server resolvers|option httpchk|http-check) .*\n", "", config, flags=re.MULTILINE)
+    config = config.replace(" check inter 250ms fall 1 rise 1", "")
+    config = config.partition("frontend http\n")[0].replace("bind :50051 ", "bind {listens} ")
+    config = config.replace("server-template embedder 16 embedder:50051", f"server embedder {target}")
+    with _haproxy(config) as address:
+        yield address
+
+
+@contextmanager
+def haproxy_of_bytes(target: str) -> Iterator[str]:
+    """Run HAProxy that passes bytes on and knows no HTTP."""
+    with _haproxy(TCP.replace("{target}", target)) as address:
+        yield address
+
+
+@contextmanager
+def _haproxy(config: str) -> Iterator[str]:
+    """Run HAProxy with a configuration that says {listens} where its address stands."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(config.replace("{listens}", f"unix@{folder}/socket"), encoding="utf-8")
+        with _started(["haproxy", "-db", "-f", file], Path(folder)) as address:
+            yield address
+
+
+@contextmanager
+def nginx(target: str) -> Iterator[str]:
+    """Run nginx with grpc_pass, which keeps connections to the server open."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "nginx.conf"
+        temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in WRITTEN)
+        file.write_text(NGINX.format(folder=folder, target=target, temporary=temporary), encoding="utf-8")
+        with _started(["nginx", "-e", "stderr", "-p", folder, "-c", file], Path(folder)) as address:
+            yield address
+
+
+@contextmanager
+def _started(command: Sequence[str | Path], folder: Path) -> Iterator[str]:
+    """Run a program, or skip; yield the address of its socket once it listens there."""
+    name, log = str(command[0]), folder / "log"
+    found = shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")  # not on everybody's path
+    if found is None:
+        pytest.skip(f"{name} is missing (Debian: apt-get install {name})")
+    with log.open("w") as errors:
+        process = subprocess.Popen([found, *command[1:]], stderr=errors)
+    try:
+        assert eventually(lambda: _listens(folder / "socket"), within_s=TIMEOUT_S), log.read_text()
+        yield f"unix:{folder / 'socket'}"
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_S)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as caller:
+        return caller.connect_ex(str(path)) == 0
