@@ -1,6 +1,6 @@
 """The dashboards as code to the JSON that Grafana reads: `make dashboards`, or with another folder as argument.
 
-Knows where panels stand and what all dashboards share; what they show is in overview.py and engine.py.
+Knows where panels stand and what all dashboards share; what they show is in overview.py, engine.py and connections.py.
 """
 
 import json
@@ -12,6 +12,7 @@ from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
+import connections
 import engine
 import overview
 from panels import SOURCE, VERMILION, Panel
@@ -22,8 +23,8 @@ _WIDTH = 24
 
 def main(folder: Path) -> None:
     """Write every dashboard into `folder`."""
-    for page, rows in ((overview.page(), overview.ROWS), (engine.page(), engine.ROWS)):
-        built = _furnished(page, rows).build()
+    for module in (overview, engine, connections):
+        built = _furnished(module.page(), module.ROWS).build()
         name = str(built.uid).removeprefix("bothends-")
         text = json.dumps(built, cls=JSONEncoder, sort_keys=True, indent=2)
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")

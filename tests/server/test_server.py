@@ -2,16 +2,19 @@
 
 import gc
 import itertools
+import re
 import shutil
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import grpc
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client import generate_latest
 
 from bothends.batching.request import Request
 from bothends.client.retry import Retry
@@ -23,6 +26,7 @@ from bothends.observe.metrics import CODES
 from bothends.server.context import CallContext
 from bothends.server.fronts.page.live import EMBEDDING
 from bothends.server.grpc.calls import FrontCall
+from bothends.server.grpc.contract import Reason
 from bothends.server.inbound import Outbox
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -30,6 +34,7 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
 from tests.support.doors import serving
 from tests.support.until import until
+from tests.support.watching import BY_THE_NATIVE_FRONT
 
 TIMEOUT_S = 30
 
@@ -72,6 +77,24 @@ def test_every_method_is_counted_from_the_start(toy_bundle: Bundle) -> None:
     assert counted == dict.fromkeys(itertools.product(offered, CODES), 0.0)
     assert {sample.labels["method"] for sample in samples if sample.name == "bothends_request_seconds_sum"} == offered
     assert offered > EMBEDDING
+
+
+def test_the_fronts_figures_are_metrics(toy_bundle: Bundle) -> None:
+    """Figures are those of the front that serves, with its limits, and each of its reasons at zero."""
+    with serving(toy_bundle, max_connections=7) as fresh:
+        with Client(f"127.0.0.1:{fresh.port}") as client:
+            client.encode(["dragons"])
+            page = generate_latest(fresh.metrics.registry).decode()
+        values = dict(re.findall(r"^(bothends_grpc_\w+) (\S+)$", page, re.MULTILINE))
+    assert {f"bothends_grpc_{name}" for name in ("calls", "places", "places_limit", "waiting_messages")} <= set(values)
+    for reason in get_args(Reason):
+        assert f'bothends_grpc_refused_calls_total{{reason="{reason}"}} 0.0' in page
+    assert BY_THE_NATIVE_FRONT & set(values) == (BY_THE_NATIVE_FRONT if fresh.front == "native" else set())
+    if fresh.front == "native":
+        assert values["bothends_grpc_connections"] == values["bothends_grpc_begun_connections_total"] == "1.0"
+        assert values["bothends_grpc_connections_limit"] == "7.0"
+        assert float(values["bothends_grpc_received_bytes_total"]) > 0
+        assert float(values["bothends_grpc_sent_bytes_total"]) > 0
 
 
 def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:

@@ -16,6 +16,15 @@ DASHBOARDS = {
 
 ON_A_GPU = {"bothends_device_memory_bytes"}
 """Metrics that are exported only where the model runs on a GPU."""
+BY_THE_NATIVE_FRONT = {
+    f"bothends_grpc_{name}"
+    for name in (
+        *("connections", "connections_limit", "begun_connections_total", "begun_calls_total", "taken_messages"),
+        *("held_bytes", "held_bytes_limit", "unread_bytes", "unread_bytes_limit", "received_bytes_total"),
+        *("sent_bytes_total", "resets_total", "uncounted_calls_total", "lag_seconds"),
+    )
+}
+"""Metrics that are exported only where the native front serves: grpcio doesn't tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from contextlib import AbstractContextManager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Gauge, Histogram, ProcessCollector
 
 from ..engines.contract import BatchRecord
 from ..errors import Refusal
+from .scrape import FrontCollector, QueueCollector, Registry
 
 Phase = Literal["tokenise", "queue", "engine", "serialise"]
 Reload = Literal["served", "refused"]
@@ -66,11 +65,17 @@ class Metrics:
     """One server's metrics in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = _Registry()
+        self.registry = Registry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
         self._refused = Counter(
             "bothends_refused_requests", "Requests turned away unserved.", ("reason",), registry=self.registry
+        )
+        self._front_refused = Counter(
+            "bothends_grpc_refused_calls",
+            "Calls that gRPC's front refused by itself.",
+            ("reason",),
+            registry=self.registry,
         )
         self._request_seconds = self._histogram(
             "bothends_request_seconds", "From a request's arrival to its answer.", SECONDS, ("method",)
@@ -153,6 +158,10 @@ class Metrics:
         """Count a refusal apart from its request: of a message in a stream, which is counted as a whole."""
         self._refusals[reason].inc()
 
+    def front_refused(self, reason: str) -> None:
+        """Count a call that gRPC's front refused by itself, by its own reason, which is finer than `answered`'s."""
+        self._front_refused.labels(reason).inc()
+
     def before_scrapes(self, act: Callable[[], None]) -> None:
         """Call `act` before each scrape: it counts what was left for later."""
         self.registry.acts.append(act)
@@ -179,9 +188,20 @@ class Metrics:
 
     def watch_queue(self, queued: Callable[[], Mapping[str, int]], *, tokens_limit: int, workers: int) -> None:
         """Report at each scrape what waits, by unit (requests, sentences, tokens), and what bounds it."""
-        self.registry.register(_Queue(queued))
+        self.registry.register(QueueCollector(queued))
         self._queue_tokens_limit.set(tokens_limit)
         self._workers.set(workers)
+
+    def watch_front(
+        self, figures: Callable[[], Mapping[str, float]], *, limits: Mapping[str, float], reasons: Iterable[str]
+    ) -> None:
+        """Report at each scrape those of a front's figures that it has, by name, and what bounds them.
+
+        `reasons` are those for which it refuses calls.
+        """
+        self.registry.register(FrontCollector(figures, limits))
+        for reason in reasons:
+            self._front_refused.labels(reason)
 
     def watch_device_memory(self, used: Callable[[], int]) -> None:
         """Report `used()`, bytes, at each scrape."""
@@ -210,24 +230,6 @@ class Metrics:
         self._served = labels
 
 
-class _Registry(CollectorRegistry):
-    """Series without the time stamps of their creation, which double a scrape and say nothing here.
-
-    The library's own switch for them is the whole process's: it would take them from a host application's metrics too.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.acts: list[Callable[[], None]] = []  # before a scrape
-
-    def collect(self) -> Iterable[Metric]:
-        for act in self.acts:
-            act()
-        for metric in super().collect():
-            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
-            yield metric
-
-
 class _Timer(AbstractContextManager[None]):
     """Timer at a tenth of the cost of the library's own, on the path of every request."""
 
@@ -241,15 +243,3 @@ class _Timer(AbstractContextManager[None]):
 
     def __exit__(self, *_: object) -> None:
         self._histogram.observe(time.perf_counter() - self._started)
-
-
-class _Queue(Collector):
-    """Collector that asks for the queue's length only at a scrape."""
-
-    def __init__(self, queued: Callable[[], Mapping[str, int]]) -> None:
-        self._queued = queued
-
-    def collect(self) -> Iterable[Metric]:
-        for name, value in self._queued().items():
-            text = f"{name.capitalize()} that wait for the engine."
-            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value)

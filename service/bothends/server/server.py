@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
+from typing import get_args
 
 from starlette.routing import BaseRoute
 
@@ -23,7 +24,7 @@ from .fronts.openai import service as openai
 from .fronts.page.service import Page
 from .gate import linger
 from .grpc.calls import Calls, Route
-from .grpc.contract import Front, FrontName, Listener, Method
+from .grpc.contract import Front, FrontName, Listener, Method, Reason
 from .grpc.reflection import NAMES as REFLECTION
 from .grpc.reflection import reflecting
 from .grpc.refusals import statuses
@@ -207,6 +208,18 @@ class Server:
         self._renew = self._renewing(listener)
         self._calls = Calls(self.grpc, routes, self.metrics, wait_s=lambda: service.embedder.wait_s, renew=self._renew)
         self.metrics.before_scrapes(self._calls.count)
+        self._watch_front()
+
+    def _watch_front(self) -> None:
+        """Have metrics show the front's figures, and their bounds."""
+        most = limits(self.settings)
+        bounds = {
+            "connections": most.max_connections,
+            "places": most.max_calls,
+            "held_bytes": most.held_total_bytes,
+            "unread_bytes": most.unread_total_bytes,
+        }
+        self.metrics.watch_front(self.grpc.figures, limits=bounds, reasons=get_args(Reason))
 
     def _reload(self, ports: Ports) -> None:
         """Give the front what has changed in files, now."""

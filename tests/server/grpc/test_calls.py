@@ -146,6 +146,8 @@ def test_calls_that_ended_by_themselves_are_counted_once() -> None:
         assert room.counted("bothends_requests_total", method="Embed", code="RESOURCE_EXHAUSTED") == 1
         assert room.counted("bothends_requests_total", method="Embed", code="CANCELLED") == 1
         assert room.counted("bothends_refused_requests_total", reason="full") == 1
+        assert room.counted("bothends_grpc_refused_calls_total", reason="late") == 1
+        assert room.counted("bothends_grpc_refused_calls_total", reason="unknown") == 1
         assert room.counted("bothends_request_seconds_count", method="Embed") == 2
 
 

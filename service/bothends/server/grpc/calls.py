@@ -144,6 +144,8 @@ class Calls:
     def count(self) -> None:
         """Count the calls that the front has ended by itself since the last time."""
         for method, code, reason, seconds in self._front.ended():
+            if reason:
+                self._metrics.front_refused(reason)
             name = self._routes[method].counted_as if method >= 0 else None
             if name is not None:
                 refusal = COUNTED[reason] if reason else None

@@ -81,6 +81,10 @@ class Limits:
     """Bounds on what of one stream is read and not yet sent: enough for full batches."""
     window_sentences: int = 256
     window_bytes: int = 1 << 20
+    held_total_bytes: int = 256 << 20
+    """Bytes of all requests that have come and were not taken; the native front's bound alone, as the next."""
+    unread_total_bytes: int = 256 << 20
+    """Bytes of all answers that callers have not read."""
 
 
 class Front(Protocol):

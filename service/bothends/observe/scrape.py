@@ -1,0 +1,107 @@
+"""A registry, and collectors that ask the queue and gRPC's front for their figures at each scrape. Knows neither."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+HOLD_S = 15.0
+"""Seconds for which the largest lag is reported: every Prometheus that scrapes within them sees it."""
+GAUGES = {
+    "connections": ("connections", "Connections that are open."),
+    "calls": ("calls", "Calls that are open, streams among them."),
+    "places": ("places", "Unary calls that are read, wait or are taken."),
+    "waiting": ("waiting_messages", "Messages that have come and were not taken yet."),
+    "taken": ("taken_messages", "Messages that were taken and have no answer yet."),
+    "held_bytes": ("held_bytes", "Bytes of requests that have come and were not taken yet."),
+    "unread_bytes": ("unread_bytes", "Bytes of answers that their callers have not read yet."),
+    "lag_s": ("lag_seconds", f"The longest that no thread looked at the sockets, of the last {HOLD_S:g} s."),
+}
+"""Metric, after `bothends_grpc_`, and help for each of a front's figures that rises and falls."""
+COUNTERS = {
+    "connections_begun": ("begun_connections", "Connections that callers have begun."),
+    "calls_begun": ("begun_calls", "Calls that callers have begun."),
+    "received_bytes": ("received_bytes", "Bytes received from callers, TLS not included."),
+    "sent_bytes": ("sent_bytes", "Bytes sent to callers, TLS not included."),
+    "resets": ("resets", "Calls that their callers have reset."),
+    "uncounted": ("uncounted_calls", "Calls that bothends_requests_total misses, as too many ended at once."),
+}
+"""The same for those that only rise."""
+
+
+class Registry(CollectorRegistry):
+    """Series without the time stamps of their creation, which double a scrape and say nothing here.
+
+    The library's own switch for them is the whole process's: it would take them from a host application's metrics too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acts: list[Callable[[], None]] = []  # before a scrape
+
+    def collect(self) -> Iterable[Metric]:
+        """Do what was left for later, then collect."""
+        for act in self.acts:
+            act()
+        for metric in super().collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
+class QueueCollector(Collector):
+    """Collector that asks for the queue's length only at a scrape."""
+
+    def __init__(self, queued: Callable[[], Mapping[str, int]]) -> None:
+        self._queued = queued
+
+    def collect(self) -> Iterable[Metric]:
+        """Ask, and report a gauge of each unit."""
+        for name, value in self._queued().items():
+            text = f"{name.capitalize()} that wait for the engine."
+            yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value)
+
+
+class FrontCollector(Collector):
+    """Collector that asks a front for its figures once a scrape, and reports those that it has, beside their limits."""
+
+    def __init__(
+        self,
+        figures: Callable[[], Mapping[str, float]],
+        limits: Mapping[str, float],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._figures = figures
+        self._limits = limits
+        self._clock = clock
+        self._lags: list[tuple[float, float]] = []
+        self._looking = Lock()
+
+    def collect(self) -> Iterable[Metric]:
+        """Ask once, and report the figures that the front has, and their limits."""
+        figures = self._look()
+        for name, value in figures.items():
+            if name in GAUGES:
+                metric, text = GAUGES[name]
+                yield GaugeMetricFamily(f"bothends_grpc_{metric}", text, value=value)
+            elif name in COUNTERS:
+                metric, text = COUNTERS[name]
+                yield CounterMetricFamily(f"bothends_grpc_{metric}", text, value=value)
+        for name, limit in self._limits.items():
+            if name in figures:
+                metric, _ = GAUGES[name]
+                text = f"The most that bothends_grpc_{metric} may be."
+                yield GaugeMetricFamily(f"bothends_grpc_{metric}_limit", text, value=limit)
+
+    def _look(self) -> dict[str, float]:
+        """Ask for the figures. Asking resets the lag, and others ask too: a second Prometheus, the page."""
+        with self._looking:
+            figures = dict(self._figures())
+            if "lag_s" in figures:
+                now = self._clock()
+                self._lags = [(at, lag) for at, lag in self._lags if now - at <= HOLD_S] + [(now, figures["lag_s"])]
+                figures["lag_s"] = max(lag for _, lag in self._lags)
+        return figures
