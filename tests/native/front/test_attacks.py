@@ -17,6 +17,9 @@ from .raw import Raw
 from .served import ECHO, ROW, framed
 from .victim import MOST_GROWTH_MB, SMALL, Victim, attacked
 
+# How much memory a process keeps of what it has freed is decided by what else runs, too.
+pytestmark = pytest.mark.timing
+
 SEND_S = 5
 """Time after which an abuse that nobody stops has lasted long enough."""
 HEADERS, DATA, RST_STREAM = 1, 0, 3
