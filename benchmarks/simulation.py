@@ -201,12 +201,11 @@ class Replica:
     def _answer(self, ran: list[RanBatch]) -> float:
         """Answer calls whose last rows these are, one after the other; return the seconds that it takes."""
         took_s = 0.0
-        for batch, rows, record, span in ran:
-            finished = [of.request for of, row in zip(batch, rows, strict=True) if of.request.put(of.position, row)]
-            for request in finished:
+        for batch in ran:
+            for request in batch.pass_on():
                 took_s += (1 - READ_SHARE) * self._costs.around_s(len(request.rows))
                 self._after(took_s, partial(request.settle, request.rows))
-            self._runner.report(record, span)
+            self._runner.report(batch.record, batch.span)
         return took_s
 
     def _free(self) -> None:
