@@ -8,6 +8,7 @@
 namespace front {
 namespace {
 constexpr double memory_s = 0.5;  // in which what was seen of the line's speed fades by a factor of e
+constexpr double least_kept = 0.5;
 constexpr double overhead = 64;   // bytes that a message costs besides its own
 
 double work_of(const Message& message) { return double(message.size) + overhead; }
@@ -53,8 +54,10 @@ double Line::wait_s(std::uint64_t caller) const {
 }
 
 void Line::moved(std::size_t bytes, double now) {
+    if (was_waiting_ && bytes == 0) return;  // nobody wanted any: how long that lasts, the next one who does will tell
     if (was_waiting_) {
-        const double passed = now - moved_at_, kept = std::exp(-passed / memory_s);
+        // However long one pause was, what was seen before it counts for half: a line that stood still once isn't slow.
+        const double passed = now - moved_at_, kept = std::max(std::exp(-passed / memory_s), least_kept);
         rate_bytes_ = rate_bytes_ * kept + double(bytes);
         rate_s_ = rate_s_ * kept + passed;
     }

@@ -76,7 +76,12 @@ class Scheduler:
 
     @property
     def wanted(self) -> int:
-        """Number of sentences that would make batches better, if they came; not above 0 when enough go before them."""
+        """Number of sentences that would make batches better, if they came; not above 0 when enough go before them.
+
+        None either where a quarter of the queue is full: what would be refused for want of room can wait outside.
+        """
+        if 4 * self._queue.tokens >= self._max_queue_tokens:
+            return self._window - self._queue.sentences
         return self._window - self._queue.before_newcomer
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:

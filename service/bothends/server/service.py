@@ -21,7 +21,7 @@ from .responder import Responder
 _SWITCH_INTERVAL_S = 0.0005
 """Time that a thread keeps the interpreter while others want it. To read or write a long list takes ten times as long:
 each single sentence would wait for Python's own 5 ms several times."""
-_COLLECT_EVERY = 50_000
+_COLLECT_EVERY = 10_000
 """Objects made and not freed between two collections. Calls leave nothing to them, and Python's own looks, after every
 700 objects, would fall into each batch."""
 SUPERVISOR_ENDS_S = 10.0
