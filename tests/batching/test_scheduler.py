@@ -46,3 +46,13 @@ def test_a_list_keeps_company_of_like_length_beyond_the_window() -> None:
     padded = sum(len(batch) * max(len(sentence.ids) for sentence in batch) for batch in batches)
     assert padded < 1.02 * sum(lengths)
     assert sorted(sentence.position for batch in batches for sentence in batch) == list(range(3000))
+
+
+def test_a_long_list_keeps_no_single_sentence_outside() -> None:
+    """Sentences are wanted as long as few go before them; where a quarter of the queue is full, lists stay outside."""
+    waiting = scheduler()
+    most = waiting.wanted
+    put(waiting, [[1]] * 200)
+    assert 0 < waiting.wanted < most
+    put(waiting, [[1]] * 50)
+    assert waiting.wanted < 0

@@ -1,5 +1,6 @@
 """Order in which messages are taken: callers by what they have had, messages by when they came."""
 
+import time
 from collections.abc import Callable
 
 from tests.support.until import TIMEOUT_S, until
@@ -91,3 +92,20 @@ def test_a_batch_is_bounded_in_bytes(serve: Serve) -> None:
             raw.echo(b"x" * 6000)
         until(lambda: served.figure("waiting") == 5)
         assert [len(taken(served, 100)) for _ in range(5)] == [1] * 5
+
+
+def test_a_line_that_stood_still_once_is_not_slow(serve: Serve) -> None:
+    """A pause in which nobody takes anything makes no estimate that refuses patient callers afterwards."""
+    served = serve(max_streams=1000, max_calls=2000)
+    with Raw(served.port) as raw:
+        for _ in range(400):
+            raw.echo(b"x" * 100)
+        until(lambda: served.figure("waiting") == 400)
+        for _ in range(20):
+            served.take(10)
+        usual = served.figure("wait_s")
+        time.sleep(1.5)
+        served.front.take(0, 0.0)  # whoever is busy looks, and wants nothing
+        assert served.figure("wait_s") == usual
+        served.take(10)
+        assert served.figure("wait_s") < 10
