@@ -54,7 +54,7 @@ def test_many_sentences_are_the_same_bytes(on_ray: Call, without: Call) -> None:
 
 
 def test_tokens_and_the_model_are_the_same_bytes(on_ray: Call, without: Call) -> None:
-    """Nothing but the front's name tells them apart."""
+    """Tokens and models differ by the name of the front alone."""
     request = pb.TokenizeRequest(sentences=SENTENCES).SerializeToString()
     assert on_ray("Tokenize", request) == without("Tokenize", request) != Reply()
     found, expected = (pb.GetModelResponse.FromString(ask("GetModel", b"").content).model for ask in (on_ray, without))
