@@ -176,6 +176,7 @@ class Embedder:
         alone. Deadlines are not looked at.
         """
         model, reader = self._trusted()
+        self._batcher.refuse_if_hopeless(sum(len(query.sentences) for query in queries), None)
         with self._metrics.phase("tokenise"):
             found = reader.read_all([(query.sentences, query.options) for query in queries])
         accepted = [

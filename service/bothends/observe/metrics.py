@@ -82,7 +82,8 @@ class Metrics:
         )
         self._phase_seconds = self._histogram(
             "bothends_phase_seconds",
-            "Time in each phase: tokenise and serialise once a request, queue once a sentence, engine once a batch.",
+            "Time in each phase: tokenise once a request, or once for small ones that came together; serialise once a "
+            "request, queue once a sentence, engine once a batch.",
             SECONDS,
             ("phase",),
         )

@@ -8,6 +8,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..core.embedder import AcceptedRequest, Embedder, Query, Rows
 from ..core.inputs import Sentences
 from ..embeddings import Embeddings
@@ -77,8 +80,7 @@ class Responder:
         found, start = rows.result(), 0
         for accepted, (_, context, write) in begun:
             end = start + len(accepted.token_counts)
-            with context.guarding():
-                context.send(write(self.embedder.finish(accepted, found[start:end])))
+            self._send(accepted, context, write, found[start:end])
             start = end
 
     def _embed_apart(self, asked: Sequence[Asked]) -> None:
@@ -139,7 +141,11 @@ class Responder:
         if rows.cancelled():
             return
         with context.guarding():
-            found = self.embedder.finish(accepted, rows.result())
+            self._send(accepted, context, write, rows.result())
+
+    def _send(self, accepted: AcceptedRequest, context: CallContext, write: Write, rows: NDArray[np.float32]) -> None:
+        with context.guarding():
+            found = self.embedder.finish(accepted, rows)
             with self._metrics.phase("serialise"):
                 content = write(found)
             context.send(content)

@@ -241,3 +241,13 @@ def test_reflection_lists_the_service(server: Server) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
     (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
     assert SERVICE in [entry.name for entry in answer.list_services_response.service]
+
+
+def test_each_phase_of_a_small_call_is_timed(server: Server, client: Client) -> None:
+    """What is embedded together with other callers' is tokenised, waits, runs and is written as all else."""
+    names = [
+        f'bothends_phase_seconds_count{{phase="{phase}"}}' for phase in ("tokenise", "queue", "engine", "serialise")
+    ]
+    before = [sample(server, name) for name in names]
+    client.encode(["one"])
+    until(lambda: [sample(server, name) for name in names] == [value + 1 for value in before])
