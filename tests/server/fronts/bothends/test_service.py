@@ -244,7 +244,7 @@ def test_reflection_lists_the_service(server: Server) -> None:
 
 
 def test_each_phase_of_a_small_call_is_timed(server: Server, client: Client) -> None:
-    """What is embedded together with other callers' is tokenised, waits, runs and is written as all else."""
+    """Sentences embedded together with other callers' are tokenised, wait, run and are written as all others."""
     names = [
         f'bothends_phase_seconds_count{{phase="{phase}"}}' for phase in ("tokenise", "queue", "engine", "serialise")
     ]
