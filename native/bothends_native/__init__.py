@@ -1,4 +1,4 @@
-"""Native parts of bothends: `engine` computes an encoder's states, `front` speaks gRPC. Neither knows the other.
+"""Native parts of bothends: `engine` computes an encoder's states, `front` speaks gRPC, `wordpiece` tokenises.
 
-Imports neither: whoever needs one imports it by name, and `front` isn't in every build.
+None knows another. Imports none: whoever needs one imports it by name, and `front` isn't in every build.
 """

@@ -59,6 +59,9 @@ class Encoder:
         Interrupted if it was stopped.
         """
 
+    def lend(self) -> object:
+        """What `front.FastPath` borrows."""
+
     def stop(self) -> None:
         """End every run that has begun, at its next step; each raises Interrupted. Later runs aren't touched."""
 

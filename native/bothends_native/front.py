@@ -4,7 +4,7 @@ Knows no sentences, no keys and no models: `bothends` says which methods there a
 """
 
 try:
-    from ._front import Front, Limits
+    from ._front import FastPath, Front, Limits
 except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._front":
         raise
@@ -12,4 +12,4 @@ except ModuleNotFoundError as missing:
         "bothends-native was built without its front: libnghttp2-dev, libssl-dev and zlib1g-dev were missing"
     ) from None
 
-__all__ = ["Front", "Limits"]
+__all__ = ["FastPath", "Front", "Limits"]

@@ -59,12 +59,22 @@ class Front:
     def start(self) -> None:
         """Take connections."""
 
-    def take(self, most: int, wait_s: float, queue_s: float = 0.0) -> tuple[list[_Message], list[int]] | None:
+    def take(
+        self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 4_194_304
+    ) -> tuple[list[_Message], list[int]] | None:
         """Messages, `most` at most, in fair order of callers, and ids of those taken before that are over.
+
+        Of more than `most_bytes` there is one alone.
 
         Waits up to `wait_s` until there is one, without the GIL. Refuses calls that `queue_s`, the wait in Python now,
         makes hopeless. None once it has stopped.
         """
+
+    def relay(self) -> None:
+        """Let one that waits in `take` look at the sockets, if nobody does."""
+
+    def rouse(self) -> None:
+        """Let one that waits in `take` return, or who comes next."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Answer messages: a unary call ends OK, a stream goes on. Ids of messages that are over are ignored."""
@@ -72,8 +82,8 @@ class Front:
     def fail(self, ids: Sequence[int], statuses: Sequence[_Status]) -> None:
         """End calls with a status; a stream once all messages before were answered."""
 
-    def ended(self) -> list[tuple[int, int, str, float]]:
-        """Calls that ended without Python since the last look: method's index, code, refusal or "", seconds.
+    def ended(self) -> list[tuple[int, int, str, list[float]]]:
+        """Calls that ended without Python since the last look: method's index, code, refusal or "", seconds of each.
 
         Unary calls that were refused, cancelled or late before they were taken, and every stream.
         """
@@ -104,3 +114,43 @@ class Front:
 
     def figures(self) -> dict[str, float]:
         """Figures of connections, calls and bytes, by name."""
+
+Served = tuple[int, int, float, float, float, list[float], list[int], list[float], list[tuple[int, float]]]
+"""Calls answered together: tokens, truncated sentences, seconds to tokenise, compute and write; of each sentence the
+seconds that it waited and its tokens; of each call the seconds to its answer; code and seconds of each that left."""
+
+class FastPath:
+    """Small requests of one method of a front's, served in C++ by whoever comes to take."""
+
+    def __init__(
+        self,
+        front: Front,
+        method: int,
+        tokenizer: object,
+        encoder: object,
+        *,
+        version: str,
+        most_sentences: int,
+        most_bytes: int,
+        most_tokens: int,
+    ) -> None:
+        """Serve EmbedRequests that hold at most so many sentences and bytes, and no options.
+
+        `tokenizer` and `encoder` are what a WordPiece and an Encoder lend; `version` is the model's, which reads
+        `most_tokens` of a sentence. Raises ValueError where they aren't.
+        """
+
+    def take(
+        self, front: Front, most: int, wait_s: float, queue_s: float, most_bytes: int, thread: int
+    ) -> tuple[tuple[list[_Message], list[int]] | None, bool]:
+        """What Front.take returns, once there is any or a while has passed, at most `wait_s`; whether it was given up.
+
+        Serves small requests meanwhile; with 0 seconds, those that have come.
+        `thread` is the calling thread's number, by which `overdue` knows it.
+        """
+
+    def served(self) -> list[Served]:
+        """What was served since the last time, by whatever thread: all whose answers a caller can have seen."""
+
+    def overdue(self, seconds: float) -> list[tuple[int, list[int]]]:
+        """Threads whose run has gone on for so long, and the ids of its messages. They are given up."""

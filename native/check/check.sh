@@ -1,5 +1,5 @@
 #!/bin/sh
-# The engine under GCC's sanitizers: check.cpp with each, then the tests of the binding with two.
+# The engine under GCC's sanitizers: check.cpp with each, then the tests of its binding and of the tokenizer with two.
 #
 # native/check/check.sh PYTHON     that has cmake and pip, and what the tests need
 set -eu
@@ -31,4 +31,4 @@ check thread thread
 cd "$here/.."
 # Leaks are not looked for: an interpreter that ends leaves much behind. Errors are named by the sanitizer and end it.
 LD_PRELOAD="$("$CXX" -print-file-name=libasan.so) $("$CXX" -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-    PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}" "$python" -m pytest -q tests/native/engine
+    PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}" "$python" -m pytest -q tests/native/engine tests/native/wordpiece

@@ -30,20 +30,5 @@ printf 'race:cygrpc\ncalled_from_lib:cygrpc\nrace:std::string::\n' >"$build/fron
 export TSAN_OPTIONS="suppressions=$build/front/suppressions"
 wire thread thread "$(runtime tsan)"
 
-clang=''
-for name in clang++ clang++-19 clang++-16 clang++-14; do
-    [ -n "$clang" ] || clang=$(command -v "$name" || true)
-done
-if [ -z "$clang" ]; then
-    echo "the front's fuzzer needs Clang (Debian: apt install clang)" >&2
-    exit 1
-fi
-sources=$(find "$here/front" -name '*.cpp' ! -name binding.cpp)
-# shellcheck disable=SC2086  a path each
-"$clang" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $sources "$here/check/fuzz_front.cpp" \
-    -o "$build/front/fuzz" -lnghttp2 -lssl -lcrypto -lz
-mkdir -p "$build/front/corpus"
-echo "fuzzer, $seconds s:"
 # Leaks are looked for here, where no interpreter is.
-ASAN_OPTIONS= "$build/front/fuzz" -max_total_time="$seconds" -max_len=4000 -verbosity=0 -print_final_stats=1 \
-    -artifact_prefix="$build/front/" "$build/front/corpus"
+ASAN_OPTIONS= "$here/check/fuzz.sh" "$seconds"

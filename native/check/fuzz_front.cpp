@@ -11,9 +11,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "../front/connection.hpp"
+#include "../front/embed.hpp"
 #include "../front/grpc.hpp"
+#include "../wordpiece/utf8.hpp"
+#include "../wordpiece/wordpiece.hpp"
 
 namespace {
 
@@ -55,7 +59,7 @@ std::string literal(std::string_view name, std::string_view value) {
 
 std::string headers(std::string_view path, std::uint8_t what) {
     std::string block = "\x83\x86" + literal(":path", path) + literal("content-type", "application/grpc");
-    if (what & 1) block += literal("grpc-timeout", what & 2 ? "1n" : "1H");
+    if (what & 1) block += literal("grpc-timeout", what & 2 ? "1n" : what & 128 ? "1 H" : "1H");
     if (what & 4) block += literal("grpc-encoding", what & 8 ? "gzip" : "snappy");
     if (what & 16) block += literal("authorization", "Bearer key");
     return block;
@@ -72,10 +76,13 @@ State state_of() {
     state.limits.unread_bytes = 2000;
     state.limits.min_ping_s = 0;
     state.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};
+    state.small_method = 0;
+    state.small_bytes = 32;
+    state.small_sentences = 3;
     state.headers = {"authorization"};
     state.health_services = {"", "t"};
-    for (const char* kind : {"full", "late", "expired", "draining", "slow", "empty", "large", "headers", "unknown", "malformed",
-                             "compressed", "unread"})
+    for (const char* kind : {"full", "late", "expired", "draining", "slow", "empty", "large", "inflated", "headers", "timeout", "unknown",
+                             "malformed", "compressed", "unread"})
         state.statuses[kind] = {8, kind, "\x08\x03"};
     return state;
 }
@@ -87,16 +94,16 @@ public:
         std::array<int, 2> sockets;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets.data()) != 0) abort();
         peer_ = sockets[1];
-        connection_ = std::make_unique<Connection>(state_, sockets[0], 1, nullptr);
+        connection_ = std::make_unique<Connection>(state_, sockets[0], 1, "127.0.0.1", nullptr);
         tell(std::string(preface) + frame(4, 0, 0, ""));
     }
 
     ~Session() {
         connection_.reset();
         close(peer_);
-        const bool is_empty = state_.line.size() + state_.probes.size() + state_.taken.size() + state_.reading.size() + state_.deadlines.size() +
+        const bool is_empty = state_.waiting() + state_.taken.size() + state_.reading.size() + state_.deadlines.size() +
                                   state_.watchers.size() + state_.places + state_.calls + state_.checks + state_.held_bytes + state_.unread_bytes +
-                                  state_.line.bytes() + state_.connections.size() == 0;
+                                  state_.line.bytes() + state_.small.bytes() + state_.connections.size() == 0;
         if (!is_empty) abort();
     }
 
@@ -134,7 +141,7 @@ private:
 
     void tell(std::string_view bytes) {
         if (::send(peer_, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) read();
-        keep(connection_->receive() && connection_->send());
+        keep(connection_->receive(now() + 1) && connection_->send());
     }
 
     void keep(bool goes_on) {
@@ -144,7 +151,7 @@ private:
     }
 
     void take(std::size_t most) {
-        for (Line* line : {&state_.probes, &state_.line}) {
+        for (Line* line : {&state_.probes, &state_.small, &state_.line}) {
             for (std::size_t count = 0; count < most; ++count) {
                 Message* const message = line->take();
                 if (!message) break;
@@ -205,12 +212,29 @@ private:
     std::unique_ptr<Connection> connection_;
 };
 
+/// What the fast path reads: a request, a sentence's UTF-8, its words.
+void read_sentences(std::string_view text) {
+    static const wordpiece::WordPiece tokenizer({{{"a", 1}, {"##a", 2}, {"aa", 3}, {"?", 0}, {"\u00e9", 4}},
+                                                 {{U'a', "a"}, {U' ', " "}, {U'A', "aa"}, {U'\u00e9', "\u00e9"}, {U'\U0001f600', ""}},
+                                                 {U"[A]"}, "##", "?", 8});
+    for (const std::string_view sentence : front::sentences_of(text, 8))
+        if (sentence.data() < text.data() || sentence.data() + sentence.size() > text.data() + text.size()) abort();
+    std::u32string points;
+    if (!wordpiece::decode(text, points)) return;
+    if (points.size() > text.size()) abort();
+    std::vector<std::uint32_t> ids;
+    if (tokenizer.encode(reinterpret_cast<const std::uint32_t*>(points.data()), points.size(), 16, ids))
+        for (const std::uint32_t id : ids)
+            if (id > 4) abort();
+}
+
 /// What stands in a message or a header is anybody's.
 void parse(std::string_view text) {
-    const double seconds = timeout_of(text);
-    if (!(seconds >= 0)) abort();
-    if (count_field_1(text) > text.size()) abort();
+    const auto seconds = timeout_of(text);
+    if (seconds && !(*seconds >= 0)) abort();
+    if (count_field_1(text, text.size()) > text.size()) abort();
     health_service(text);
+    read_sentences(text);
     if (percent_encoded(text).size() < text.size() || base64(text).size() < text.size()) abort();
     if (const auto prefix = read_prefix(text); prefix && prefix->size > std::uint32_t(-1)) abort();
     const std::string_view head("\x1f\x8b\x08\0\0\0\0\0\0\3", 10);

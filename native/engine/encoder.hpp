@@ -41,6 +41,8 @@ public:
     // Ends every run that has begun, at its next step.
     void stop() { stops_.fetch_add(1, std::memory_order_relaxed); }
 
+    std::uint64_t stops() const { return stops_.load(std::memory_order_relaxed); }
+
     const Shape& shape() const { return shape_; }
     std::int64_t folded_rows() const;
     std::size_t bytes() const;

@@ -2,11 +2,13 @@
 #include <algorithm>
 
 #include "connection.hpp"
+#include "embed.hpp"
 
 namespace front {
 
 std::string_view State::refusal(const Call& call) const {
     if (call.header_bytes > limits.max_header_bytes) return "headers";
+    if (call.has_bad_timeout) return "timeout";
     if (call.kind == Kind::unknown) return "unknown";
     if (!takes_place(call)) return {};
     if (keys && call.key != Call::Key::known) return call.key == Call::Key::none ? "keyless" : "stranger";
@@ -14,9 +16,18 @@ std::string_view State::refusal(const Call& call) const {
     if (call.deadline <= call.arrived) return "expired";
     if (call.connection->unread_bytes() > limits.unread_bytes) return "unread";
     if (call.kind == Kind::stream) return {};
-    const double patience_s = 0.25 * (call.deadline - call.arrived);
-    if (line.wait_s() + queue_s > patience_s && line.wait_s(call.caller) + queue_s > patience_s) return "late";
+    if (is_late(call, may_be_small(call) ? small : line)) return "late";
     return places < limits.max_calls ? "" : "full";
+}
+
+bool State::is_small(const Message& message) const {
+    return may_be_small(*message.call) && !message.is_compressed && message.size <= small_bytes &&
+           !sentences_of(message.content, small_sentences).empty();
+}
+
+bool State::is_late(const Call& call, const Line& in) const {
+    const double patience_s = 0.25 * (call.deadline - call.arrived), then_s = &in == &small ? 0 : queue_s;
+    return in.wait_s() + then_s > patience_s && in.wait_s(call.caller) + then_s > patience_s;
 }
 
 bool State::make_way(const Call& newcomer) {

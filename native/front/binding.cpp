@@ -1,11 +1,17 @@
 // The front to Python: one crossing a batch. The GIL is free while it waits, frames and sends.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
+#include <map>
+#include <string_view>
+#include <tuple>
 
+#include "../shared/capsule.hpp"
+#include "fast_path.hpp"
 #include "front.hpp"
 
 namespace nb = nanobind;
@@ -26,17 +32,21 @@ nb::tuple tuple_of(const Taken& message, const std::vector<std::string>& headers
                           time_or_none(message.deadline), nb::tuple(metadata), message.caller, message.arrived);
 }
 
-nb::object take(Front& front, std::size_t most, double wait_s, double queue_s) {
-    std::optional<Batch> batch;
-    {
-        const nb::gil_scoped_release release;
-        batch = front.take(most, wait_s, queue_s);
-    }
+nb::object object_of(const std::optional<Batch>& batch, const Front& front) {
     if (!batch) return nb::none();
     nb::list messages, gone;
     for (const Taken& message : batch->messages) messages.append(tuple_of(message, front.state().headers));
     for (const std::uint64_t id : batch->gone) gone.append(id);
     return nb::make_tuple(messages, gone);
+}
+
+nb::object take(Front& front, std::size_t most, double wait_s, double queue_s, std::size_t most_bytes) {
+    std::optional<Batch> batch;
+    {
+        const nb::gil_scoped_release release;
+        batch = front.take({most, most_bytes, most, most_bytes}, wait_s, queue_s);
+    }
+    return object_of(batch, front);
 }
 
 void answer(Front& front, const nb::sequence& ids, const nb::sequence& contents) {
@@ -74,9 +84,13 @@ nb::list ended(Front& front) {
         const nb::gil_scoped_release release;
         calls = front.ended();
     }
+    std::map<std::tuple<int, int, std::string_view>, nb::list> alike;  // a storm's are thousands
+    for (const Ended& call : calls) alike[{call.method, call.code, call.refusal}].append(call.seconds);
     nb::list found;
-    for (const Ended& call : calls)
-        found.append(nb::make_tuple(call.method, call.code, nb::str(call.refusal.data(), call.refusal.size()), call.seconds));
+    for (const auto& [what, seconds] : alike) {
+        const auto& [method, code, refusal] = what;
+        found.append(nb::make_tuple(method, code, nb::str(refusal.data(), refusal.size()), seconds));
+    }
     return found;
 }
 
@@ -98,7 +112,7 @@ void set_keys(Front& front, nb::handle digests) {
 void construct(Front* self, const std::vector<int>& listeners, const nb::sequence& methods, const std::vector<std::string>& headers,
                const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits) {
     static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "keyless", "stranger", "slow", "empty",
-                                            "large", "headers", "unknown", "malformed", "compressed", "unread"};
+                                            "large", "inflated", "headers", "timeout", "unknown", "malformed", "compressed", "unread"};
     State state;
     state.limits = limits;
     state.headers = headers;
@@ -117,6 +131,7 @@ void bind_limits(nb::module_& module) {
     nb::class_<Limits>(module, "Limits")
         .def(nb::init<>())
         .def_rw("max_message_bytes", &Limits::max_message_bytes)
+        .def_rw("max_inflated_bytes", &Limits::max_inflated_bytes)
         .def_rw("max_header_bytes", &Limits::max_header_bytes)
         .def_rw("max_calls", &Limits::max_calls)
         .def_rw("max_connections", &Limits::max_connections)
@@ -139,13 +154,55 @@ void bind_limits(nb::module_& module) {
         .def_rw("unread_total_bytes", &Limits::unread_total_bytes);
 }
 
+void construct_path(FastPath* self, Front& front, std::size_t method, const nb::capsule& tokenizer, const nb::capsule& encoder,
+                    std::string version, std::size_t most_sentences, std::size_t most_bytes, std::size_t most_tokens) {
+    FastPath::Settings settings{method, most_sentences, most_bytes, most_tokens, std::move(version)};
+    const auto& lent_tokenizer = lent::borrowed<lent::Tokenizer>(tokenizer);
+    new (self) FastPath(front, std::move(settings), lent_tokenizer, lent::borrowed<lent::Encoder>(encoder));
+}
+
+nb::tuple take_beside(FastPath& path, Front& front, std::size_t most, double wait_s, double queue_s, std::size_t most_bytes,
+                      std::uint64_t thread) {
+    Report report;
+    {
+        const nb::gil_scoped_release release;
+        report = path.take(most, wait_s, queue_s, most_bytes, thread);
+    }
+    return nb::make_tuple(object_of(report.batch, front), report.is_given_up);
+}
+
+nb::list served_by(FastPath& path) {
+    std::vector<Served> batches;
+    {
+        const nb::gil_scoped_release release;
+        batches = path.served();
+    }
+    nb::list served;
+    for (const Served& each : batches)
+        served.append(nb::make_tuple(each.tokens, each.truncated, each.tokenise_s, each.engine_s, each.serialise_s, each.waited_s,
+                                     each.counts, each.seconds, each.left));
+    return served;
+}
+
+void bind_path(nb::module_& module) {
+    nb::class_<FastPath>(module, "FastPath")
+        .def("__init__", &construct_path, "front"_a, "method"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(), "version"_a,
+             "most_sentences"_a, "most_bytes"_a, "most_tokens"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
+        .def("overdue", &FastPath::overdue, "seconds"_a)
+        .def("served", &served_by)
+        .def("take", &take_beside, "front"_a, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a);
+}
+
 NB_MODULE(_front, module) {
     using Release = nb::call_guard<nb::gil_scoped_release>;
     bind_limits(module);
+    bind_path(module);
     nb::class_<Front>(module, "Front")
         .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a, "limits"_a)
         .def("start", &Front::start, Release())
-        .def("take", &take, "most"_a, "wait_s"_a, "queue_s"_a = 0.0)
+        .def("take", &take, "most"_a, "wait_s"_a, "queue_s"_a = 0.0, "most_bytes"_a = std::size_t(1) << 22)
+        .def("rouse", &Front::rouse, Release())
+        .def("relay", &Front::relay)
         .def("answer", &answer, "ids"_a, "contents"_a)
         .def("fail", &fail, "ids"_a, "statuses"_a)
         .def("ended", &ended)

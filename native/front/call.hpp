@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -18,6 +17,7 @@
 namespace front {
 
 class Connection;
+class Line;
 struct Call;
 
 struct Message {
@@ -30,7 +30,8 @@ struct Message {
     std::size_t size = 0;  // in bytes, inflated
     bool is_compressed = false;
     std::string content;   // the request while it waits, the response with its prefix once it is answered
-    double tag = 0;        // in the line
+    Line* line = nullptr;  // in which it waits
+    double tag = 0;              // in that line
 };
 
 enum class Kind { unary, stream, health_check, health_watch, unknown };
@@ -52,14 +53,14 @@ struct Call {
     std::vector<std::pair<std::size_t, std::string>> metadata;  // index among the wanted headers, and value
     std::size_t header_bytes = 0;
     enum class Key { none, unknown, known } key = Key::none;
-    bool is_grpc = false, is_post = false, is_gzip = false, has_unknown_encoding = false;
+    bool is_grpc = false, is_post = false, is_gzip = false, has_unknown_encoding = false, has_bad_timeout = false;
     Bytes unread;                // not framed yet
     std::size_t held = 0;        // bytes that came, and were not taken
     std::size_t unconsumed = 0;  // bytes whose flow control window wasn't given back
     bool has_closed = false;     // its caller sends no more
 
     // What is on its way, in order.
-    std::deque<std::unique_ptr<Message>> messages;
+    std::list<std::unique_ptr<Message>> messages;  // a deque would allocate twice for a call that is refused
     std::size_t sentences = 0, bytes = 0;  // of the messages, and of responses that are not on the wire
 
     // What goes.
@@ -67,7 +68,7 @@ struct Call {
         std::uint64_t end;  // count of response bytes after which it has left
         std::size_t sentences, bytes;
     };
-    std::deque<Leaving> leaving;
+    std::list<Leaving> leaving;
     Bytes out;
     std::uint64_t put = 0, sent = 0;     // bytes, since the call began
     double progressed = 0;               // time at which the last bytes left

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t most_unsent = 1 << 18;   // bytes taken out of HTTP/2 that the socket hasn't taken
 constexpr std::size_t most_queued = 2048;      // frames that wait to be sent, besides four a call
-constexpr int most_reads = 4;                  // before the other connections have their turn
+constexpr int most_reads = 16;                  // before the other connections have their turn
 constexpr std::uint32_t connection_window = 4 << 20;
 // nghttp2's own limit would cut honest callers off whose deadlines pass: 1,000 resets, and 33 a second.
 constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
@@ -27,8 +27,8 @@ double jittered(double seconds) {
 
 }  // namespace
 
-Connection::Connection(State& state, int socket, std::uint64_t number, const std::shared_ptr<Tls>& tls)
-    : id(number), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_),
+Connection::Connection(State& state, int socket, std::uint64_t number, std::string from, const std::shared_ptr<Tls>& tls)
+    : id(number), network(std::move(from)), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_),
       used_at_(began_),
       ends_at_(std::numeric_limits<double>::infinity()) {
     static nghttp2_session_callbacks* const called = callbacks();
@@ -57,12 +57,13 @@ Connection::~Connection() {
     while (!calls_.empty()) forget(*calls_.begin()->second);  // nghttp2 closes no streams at a session's end
     nghttp2_session_del(session_);
     state_.line.leave(id);
+    state_.small.leave(id);
     state_.probes.leave(id);
     state_.connections.erase(this);
 }
 
-bool Connection::receive() {
-    static thread_local std::array<std::uint8_t, 1 << 16> room;
+bool Connection::receive(double until) {
+    static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
     for (int reads = 0; reads < most_reads; ++reads) {
         std::size_t count = 0;
         const Channel::Result result = channel_.read(room, count);
@@ -74,6 +75,7 @@ bool Connection::receive() {
         if (nghttp2_session_mem_recv2(session_, room.data(), count) < 0) return false;
         // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it sends.
         if (nghttp2_session_get_outbound_queue_size(session_) > most_queued + 4 * state_.limits.max_streams) return false;
+        if (refused_ > 0 || read_at_ > until) return true;  // more of that can wait
     }
     return true;
 }
@@ -123,10 +125,11 @@ bool Connection::tick(double time) {
     if (!has_begun_ || !channel_.is_ready()) return time - began_ < limits.handshake_s;
     if (!out_.empty() && time - wrote_at_ > limits.stall_s) return false;
     for (auto next = calls_.begin(); next != calls_.end();) {
-        const Call& call = *next++->second;
+        Call& call = *next++->second;
         if (!call.out.empty() && time - call.progressed > limits.stall_s) {
             nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream, NGHTTP2_CANCEL);
         }
+        if (!state_.takes_place(call) && waits_for_request(call) && time - call.arrived > limits.handshake_s) refuse(call, "slow");
     }
     if (pinged_at_ > 0 && read_at_ >= pinged_at_) pinged_at_ = 0;
     if (pinged_at_ > 0 && time - pinged_at_ > limits.keepalive_timeout_s) return false;

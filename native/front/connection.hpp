@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "channel.hpp"
 #include "state.hpp"
@@ -19,19 +20,24 @@ constexpr double linger_s = 1;  // that a peer has to close its side, once it wa
 
 class Connection {
 public:
-    Connection(State& state, int socket, std::uint64_t id, const std::shared_ptr<Tls>& tls);
+    Connection(State& state, int socket, std::uint64_t id, std::string network, const std::shared_ptr<Tls>& tls);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
     const std::uint64_t id;
+    const std::string network;  // that its peer is in
     bool waits_to_write = false;
+    double rests_until = 0;  // and is not read meanwhile; 0 where it doesn't rest
 
     /// Notes that something of it is to be sent.
     void list();
 
-    /// Reads what has come; false once the connection is over.
-    bool receive();
+    /// Reads what has come, until that time at the latest; false once the connection is over.
+    bool receive(double until);
+
+    /// Returns how many calls were refused for want of room since the last time, of callers who can wait.
+    std::size_t refused() { return std::exchange(refused_, 0); }
 
     /// Writes what can be written; false once the connection is over.
     bool send();
@@ -96,6 +102,7 @@ private:
     void close_write();
 
     // exchange.cpp: messages of a call, in and out
+    bool waits_for_request(const Call& call) const;
     void advance(Call& call);
     bool take_message(Call& call);
     void accept(Call& call, std::unique_ptr<Message> message);
@@ -124,6 +131,7 @@ private:
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
     Bytes out_;  // taken out of HTTP/2, and not taken by the socket
     std::size_t held_bytes_ = 0, unread_bytes_ = 0;
+    std::size_t refused_ = 0;
     std::size_t places_ = 0, messages_ = 0;  // places that its calls hold, and messages of theirs that are not answered
 
     const double began_;

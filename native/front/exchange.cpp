@@ -1,4 +1,5 @@
 // A call's messages: framed as they come, put in line, answered in their order.
+#include <algorithm>
 #include <utility>
 
 #include "connection.hpp"
@@ -14,6 +15,11 @@ bool Connection::has_room(const Call& call) const {
     const Limits& limits = state_.limits;
     return call.messages.size() + call.leaving.size() < limits.window_messages && call.sentences < limits.window_sentences &&
            call.bytes < limits.window_bytes;
+}
+
+/// True where nothing of a call that has one request was taken in yet.
+bool Connection::waits_for_request(const Call& call) const {
+    return call.kind != Kind::stream && !call.is_over && !call.end && call.messages.empty() && call.put == 0;
 }
 
 /// Takes in what has come, while there is room for it. What waits for room isn't asked for: it stays with the caller.
@@ -39,7 +45,9 @@ bool Connection::take_message(Call& call) {
     if (!prefix) return false;
     const std::size_t most = is_of_health(call) ? most_health_bytes : state_.limits.max_message_bytes;
     if (prefix->size > most) return refuse(call, "large"), false;
-    if (prefix->is_compressed && !call.is_gzip) return refuse(call, call.has_unknown_encoding ? "compressed" : "malformed"), false;
+    const std::size_t most_inflated = std::min(most, state_.limits.max_inflated_bytes);
+    if (prefix->is_compressed && (!call.is_gzip || most_inflated == 0))
+        return refuse(call, call.is_gzip || call.has_unknown_encoding ? "compressed" : "malformed"), false;
     const std::size_t size = prefix_size + prefix->size;
     if (call.unread.size() < size) return false;
     auto message = std::make_unique<Message>();
@@ -50,7 +58,7 @@ bool Connection::take_message(Call& call) {
     if (prefix->is_compressed) {
         const auto inflated = inflated_size(message->content);
         if (!inflated) return refuse(call, "malformed"), false;
-        if (*inflated > most) return refuse(call, "large"), false;
+        if (*inflated > most_inflated) return refuse(call, "inflated"), false;
         message->size = *inflated;
         message->is_compressed = true;
     }
@@ -60,23 +68,27 @@ bool Connection::take_message(Call& call) {
 
 void Connection::accept(Call& call, std::unique_ptr<Message> message) {
     if (is_of_health(call)) return check_health(call, *message);
+    message->call = &call;
+    message->line = &state_.line_of(*message);
+    // While only its headers were there, it might have been small.
+    const bool is_large = state_.may_be_small(call) && message->line != &state_.small;
+    if (is_large && state_.is_late(call, state_.line)) return refuse(call, "late");
     if (call.reading) state_.reading.erase(*std::exchange(call.reading, std::nullopt));
     message->id = ++state_.last_id;
-    message->call = &call;
     message->arrived = call.kind == Kind::stream ? now() : call.arrived;
     if (!message->is_compressed) count_sentences(*message, message->content);
     used_at_ = now();
     ++messages_;
     hold(call, message->size);
     call.bytes += message->size;
-    state_.line_of(call).put(*message);
+    message->line->put(*message);
     call.messages.push_back(std::move(message));
 }
 
 /// Counts a message's sentences in its stream's window.
 void Connection::count_sentences(Message& message, std::string_view content) {
     if (message.call->kind != Kind::stream) return;
-    message.sentences = count_field_1(content);
+    message.sentences = count_field_1(content, state_.limits.window_sentences);
     message.call->sentences += message.sentences;
 }
 
@@ -151,7 +163,7 @@ void Connection::drop(Call& call, const Message* from) {
         Message& last = *call.messages.back();
         const bool is_first = &last == from;
         if (last.state == Message::State::waiting) {
-            state_.line_of(call).remove(last);
+            last.line->remove(last);
             release(call, last.size);
         } else if (state_.taken.erase(last.id) && !is_first) {
             state_.gone.push_back(last.id);

@@ -2,109 +2,38 @@
 
 #include <algorithm>
 
-#include "grpc.hpp"
 
 namespace front {
 namespace {
 
 constexpr double unattended_s = 0.002;  // for which the sockets may be, while all others are busy
 constexpr double ticks_s = 0.025;
-constexpr std::size_t most_probes = 16;  // of one batch, so that no flood of them keeps all else waiting
 
 std::chrono::duration<double> seconds(double count) { return std::chrono::duration<double>(count); }
 
 }  // namespace
 
-std::optional<Batch> Front::take(std::size_t most, double wait_s, double queue_s) {
-    const double end = now() + wait_s;
-    std::unique_lock lock(mutex_);
-    state_.queue_s = queue_s;
-    if (!is_polling_ && !has_stopped_) poll(lock, 0);  // what came meanwhile makes a larger batch
-    while (!has_stopped_ && state_.waiting() == 0 && state_.gone.empty()) {
-        const double left = end - now();
-        if (left <= 0) break;
-        if (!is_polling_) {
-            poll(lock, left);
-        } else {
-            ++idle_;
-            changed_.wait_for(lock, seconds(left));
-            --idle_;
-        }
-    }
-    if (has_stopped_) return std::nullopt;
-    Batch taken = batch(most);
-    if (idle_) changed_.notify_one();  // somebody has to take the rest, or to look at the sockets
-    send_listed();
-    lock.unlock();
-    inflate(taken);
-    return taken;
-}
-
-/// Takes what is to be answered by a full server, too, then the rest: each in fair order, and no more bytes than a message may have,
-/// unless the first has more.
-Batch Front::batch(std::size_t most) {
-    Batch batch;
-    take_from(state_.probes, most_probes, batch);
-    state_.line.moved(take_from(state_.line, most, batch), now());
-    batch.gone.swap(state_.gone);
-    return batch;
-}
-
-/// Returns how many bytes were taken.
-std::size_t Front::take_from(Line& line, std::size_t most, Batch& batch) {
-    const double time = now();
-    std::size_t bytes = 0;
-    for (std::size_t count = 0; count < most;) {
-        Message* const message = line.first();
-        if (!message || (bytes > 0 && bytes + message->size > state_.limits.max_message_bytes)) break;
-        if (message->call->deadline <= time) {
-            message->call->connection->end(*message->call, state_.status("expired"), "");
-            continue;
-        }
-        ++count;
-        line.take();
-        state_.taken.emplace(message->id, message);
-        bytes += message->size;
-        Call& call = *message->call;
-        call.connection->taken(*message);
-        batch.messages.push_back({message->id, call.method, std::exchange(message->content, {}), call.deadline, call.metadata,
-                                  call.caller, message->arrived, message->size, message->is_compressed, false});
-    }
-    return bytes;
-}
-
-/// Inflates what came compressed: once its turn has come, and while others may use the front.
-void Front::inflate(Batch& batch) {
-    for (Taken& taken : batch.messages) {
-        if (!taken.is_compressed) continue;
-        auto inflated = gunzip(taken.content, taken.inflated_size);
-        taken.is_lost = !inflated;
-        if (inflated) taken.content = std::move(*inflated);
-        const std::lock_guard lock(mutex_);
-        const auto found = state_.taken.find(taken.id);
-        if (found == state_.taken.end()) continue;  // its caller has left
-        Message& message = *found->second;
-        if (!taken.is_lost) {
-            message.call->connection->count_sentences(message, taken.content);
-        } else {
-            state_.taken.erase(found);
-            message.call->connection->refuse_taken(message);
-            settle();
-        }
-    }
-    std::erase_if(batch.messages, [](const Taken& taken) { return taken.is_lost; });
-}
-
-void Front::answer(const Answers& answers) {
+std::vector<bool> Front::answer(const Answers& answers) {
+    std::vector<bool> are_wanted;
     const std::lock_guard lock(mutex_);
     for (const auto& [id, content] : answers) {
         const auto found = state_.taken.find(id);
+        are_wanted.push_back(found != state_.taken.end());
         if (found == state_.taken.end()) continue;  // its caller has left
         Message& message = *found->second;
         state_.taken.erase(found);
         message.call->connection->answer(message, content);
     }
     settle();
+    return are_wanted;
+}
+
+/// Puts plain requests of `method` with at most so many bytes and sentences in a line of their own.
+void Front::set_small(std::size_t method, std::size_t bytes, std::size_t sentences) {
+    const std::lock_guard lock(mutex_);
+    state_.small_method = method;
+    state_.small_bytes = bytes;
+    state_.small_sentences = sentences;
 }
 
 void Front::fail(const Failures& failures) {
@@ -199,7 +128,7 @@ std::map<std::string, double> Front::figures() {
             {"places", double(state_.places)},
             {"waiting", double(state_.waiting())},
             {"taken", double(state_.taken.size())},
-            {"wait_s", state_.line.wait_s()},
+            {"wait_s", std::max(state_.line.wait_s(), state_.small.wait_s())},
             {"held_bytes", double(state_.held_bytes)},
             {"unread_bytes", double(state_.unread_bytes)},
             {"received_bytes", double(state_.received_bytes)},
@@ -242,6 +171,7 @@ void Front::tick(double time) {
         else connection->list();
     }
     for (const std::uint64_t id : over) close(id);
+    end_rests(time);
     settle();
     if (!is_listening_) watch_listeners(true);
 }

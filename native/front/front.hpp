@@ -29,11 +29,19 @@ struct Taken {
     double arrived;
     std::size_t inflated_size;  // where the content is compressed
     bool is_compressed, is_lost;  // lost: it wasn't gzip
+    bool is_plain;                // no header came with it that Python has to look at
 };
 
 struct Batch {
     std::vector<Taken> messages;
     std::vector<std::uint64_t> gone;
+    bool is_roused = false;
+};
+
+/// How much is taken at once. Of more bytes there is one message alone.
+struct Most {
+    std::size_t messages, bytes;
+    std::size_t small = 0, small_bytes = 0;  // of those in the line of small ones, where there is one
 };
 
 /// There is no thread that reads: who comes to take looks at the sockets, who answers writes to them, and a thread of the front's
@@ -50,8 +58,10 @@ public:
     Front& operator=(const Front&) = delete;
 
     void start();
-    std::optional<Batch> take(std::size_t most, double wait_s, double queue_s);
-    void answer(const Answers& answers);
+    std::optional<Batch> take(const Most& most, double wait_s, double queue_s);
+    void rouse();
+    void relay();
+    std::vector<bool> answer(const Answers& answers);  // whether each is still wanted
     void fail(const Failures& failures);
     std::vector<Ended> ended();
     void set_serving(bool serving);
@@ -59,6 +69,7 @@ public:
     double quiet_s();
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
+    void set_small(std::size_t method, std::size_t bytes, std::size_t sentences);
     void set_keys(std::optional<std::set<std::string>> digests);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     std::map<std::string, double> figures();
@@ -69,8 +80,11 @@ private:
     void poll(std::unique_lock<std::mutex>& lock, double timeout_s);
     void tick(double time);
     void accept_all(std::size_t place);
-    bool make_way();
+    bool make_way(const std::string& network);
     void watch_listeners(bool watched);
+    void watch_for(Connection& connection);
+    void have_rest(Connection& connection, std::size_t refused);
+    void end_rests(double time);
     void send_listed();
     void close(std::uint64_t id);
     void wake();
@@ -80,8 +94,8 @@ private:
     void set_serving_locked(bool serving);
     void close_listeners();
     bool is_idle() const;
-    Batch batch(std::size_t most);
-    std::size_t take_from(Line& line, std::size_t most, Batch& batch);
+    Batch batch(const Most& most);
+    std::size_t take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch);
     void inflate(Batch& batch);
 
     std::mutex mutex_;
@@ -95,6 +109,10 @@ private:
     std::uint64_t last_connection_ = 0;
     bool is_polling_ = false, is_listening_ = false, is_ending_ = false, has_stopped_ = false;
     std::size_t idle_ = 0;              // threads that wait in take while another looks at the sockets
+    std::size_t next_ = 0;              // place among a poll's events of the one that is looked at next
+    std::size_t roused_ = 0;            // of those that wait, how many are to return with nothing
+    double refusing_until_ = 0;         // by when all refusals will have had the time that there is for them
+    std::vector<std::uint64_t> resting_;
     double polled_at_ = now(), ticked_at_ = 0, most_lag_s_ = 0;
     std::thread own_;
 };

@@ -80,19 +80,19 @@ void append_message(std::string& out, std::string_view message) {
     out.append(prefix.data(), prefix.size()).append(message);
 }
 
-double timeout_of(std::string_view text) {
+std::optional<double> timeout_of(std::string_view text) {
     static constexpr std::array<std::pair<char, double>, 6> units{
         {{'H', 3600}, {'M', 60}, {'S', 1}, {'m', 1e-3}, {'u', 1e-6}, {'n', 1e-9}}};
     constexpr double most = 1e9, forever = std::numeric_limits<double>::infinity();
-    if (text.size() < 2 || text.size() > 9) return forever;
+    if (text.size() < 2 || text.size() > 9) return std::nullopt;
     double amount = 0;
     for (const char digit : text.substr(0, text.size() - 1)) {
-        if (digit < '0' || digit > '9') return forever;
+        if (digit < '0' || digit > '9') return std::nullopt;
         amount = amount * 10 + (digit - '0');
     }
     for (const auto& [unit, seconds] : units)
         if (unit == text.back()) return amount * seconds < most ? amount * seconds : forever;
-    return forever;
+    return std::nullopt;
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -119,9 +119,13 @@ std::string base64(std::string_view bytes) {
     return out;
 }
 
-std::size_t count_field_1(std::string_view message) {
+std::size_t count_field_1(std::string_view message, std::size_t most) {
     std::size_t count = 0;
-    while (const auto field = take_field(message)) count += field->number == 1;
+    while (count < most) {
+        const auto field = take_field(message);
+        if (!field) break;
+        count += field->number == 1;
+    }
     return count;
 }
 

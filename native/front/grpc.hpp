@@ -22,8 +22,8 @@ std::optional<Prefix> read_prefix(std::string_view bytes);
 /// Appends `message` with its prefix.
 void append_message(std::string& out, std::string_view message);
 
-/// Returns the seconds of a grpc-timeout, at most eight digits and a unit; infinity where it is none, or of decades.
-double timeout_of(std::string_view text);
+/// Returns the seconds of a grpc-timeout, at most eight digits and a unit; infinity where it is of decades, nothing where it is none.
+std::optional<double> timeout_of(std::string_view text);
 
 /// Writes a grpc-message: what isn't printable ASCII, and the percent sign, in hexadecimal.
 std::string percent_encoded(std::string_view text);
@@ -31,8 +31,8 @@ std::string percent_encoded(std::string_view text);
 /// Writes the value of a header whose name ends in -bin, without padding.
 std::string base64(std::string_view bytes);
 
-/// Counts the entries of a protobuf message's field 1, at its top level; stops at what isn't protobuf.
-std::size_t count_field_1(std::string_view message);
+/// Counts the entries of a protobuf message's field 1, at its top level, up to `most`; stops at what isn't protobuf.
+std::size_t count_field_1(std::string_view message, std::size_t most);
 
 /// Returns the string in field 1 of a HealthCheckRequest; nothing where it isn't one.
 std::optional<std::string> health_service(std::string_view message);

@@ -17,6 +17,13 @@ struct Status {
 
 enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };
 
+/// The code of a call whose caller leaves now: deadline_exceeded about when its time is over. The caller knows that a little
+/// earlier: it sends two or three digits of its timeout, rounded up, and its clock runs from before that.
+inline Code code_of_leaving(double deadline, double arrived, double time) {
+    constexpr double rounding = 0.01, transit_s = 0.01;
+    return deadline - time > rounding * (time - arrived) + transit_s ? cancelled : deadline_exceeded;
+}
+
 struct Method {
     std::string path;  // "/package.Service/Method"
     bool is_stream = false;
@@ -26,6 +33,7 @@ struct Method {
 /// Bounds of connections and calls. Times are in seconds, and 0 is never.
 struct Limits {
     std::size_t max_message_bytes = 16 << 20;
+    std::size_t max_inflated_bytes = 16 << 20;  // of a message that comes compressed; 0 where none may
     std::size_t max_header_bytes = 16 << 10;
     std::size_t max_calls = 512;        // unary calls that hold a place: being read, waiting or taken
     std::size_t max_connections = 512;
@@ -41,7 +49,8 @@ struct Limits {
     std::size_t unread_bytes = 64 << 20, unread_total_bytes = 256 << 20;  // answers that callers have not read
 };
 
-/// By name, what Python prepared: full late expired draining keyless stranger slow empty large headers unknown malformed compressed unread.
+/// By name, what Python prepared: full late expired draining keyless stranger slow empty large inflated headers timeout unknown
+/// malformed compressed unread.
 using Statuses = std::map<std::string, Status, std::less<>>;
 
 }  // namespace front

@@ -39,6 +39,11 @@ Message* Line::take() {
     return message;
 }
 
+double Line::waiting(std::uint64_t caller) const {
+    const auto found = flows_.find(caller);
+    return found == flows_.end() ? 0 : found->second.waiting;
+}
+
 void Line::forget(Message& message) {
     bytes_ -= message.size;
     flows_.find(message.call->caller)->second.waiting -= work_of(message);

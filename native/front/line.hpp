@@ -25,6 +25,9 @@ public:
     /// Returns the message whose turn it is, or null.
     Message* first() const { return order_.empty() ? nullptr : std::get<Message*>(*order_.begin()); }
 
+    /// Returns how much of a caller's waits, in bytes with what a message costs besides its own.
+    double waiting(std::uint64_t caller) const;
+
     /// Forgets a caller, of whom nothing waits.
     void leave(std::uint64_t caller) { flows_.erase(caller); }
 

@@ -51,7 +51,7 @@ void Connection::submit(Call& call) {
     if (call.out.empty() && !call.is_over) return;
     call.has_begun = true;
     std::array<nghttp2_nv, 6> fields{field(":status", "200"), field("content-type", "application/grpc"),
-                                     field("grpc-accept-encoding", "identity,gzip")};
+                                     field("grpc-accept-encoding", state_.limits.max_inflated_bytes ? "identity,gzip" : "identity")};
     if (call.out.empty()) {
         const Trailer trailer(*call.end);
         const std::size_t count = trailer.fields(fields.data() + 3);

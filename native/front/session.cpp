@@ -14,6 +14,7 @@ namespace front {
 namespace {
 
 constexpr std::string_view health = "/grpc.health.v1.Health/";
+constexpr double least_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
 
 Connection& self_of(void* self) { return *static_cast<Connection*>(self); }
 
@@ -123,7 +124,9 @@ void Connection::header(Call& call, std::string_view name, std::string_view valu
         call.is_grpc = value.starts_with("application/grpc") &&
                        (value.size() == 16 || value[16] == '+' || value[16] == ';');
     } else if (name == "grpc-timeout") {
-        call.deadline = call.arrived + timeout_of(value);
+        const auto timeout_s = timeout_of(value);
+        if (timeout_s) call.deadline = call.arrived + *timeout_s;
+        else call.has_bad_timeout = true;
     } else if (name == "authorization" && state_.keys) {
         const std::string digest = sha256(bearer(value));
         call.key = state_.keys->contains(digest) ? Call::Key::known : Call::Key::unknown;
@@ -146,7 +149,10 @@ void Connection::received_headers(Call& call) {
     std::string_view refusal = state_.refusal(call);
     if (refusal == "full" && state_.make_way(call)) refusal = state_.refusal(call);
     if (refusal.empty() && held_bytes_ > state_.limits.held_bytes) refusal = "full";
-    if (!refusal.empty()) return refuse(call, refusal);
+    if (!refusal.empty()) {
+        refused_ += (refusal == "full" || refusal == "late") && call.deadline - call.arrived > least_patience_s;
+        return refuse(call, refusal);
+    }
     if (call.kind == Kind::unary && state_.takes_place(call)) {
         call.holds_place = true;
         ++places_;
@@ -183,8 +189,7 @@ void Connection::received_ping() {
 /// Forgets a call whose stream is closed. What was taken of it is over for Python, too.
 void Connection::forget(Call& call) {
     if (!call.is_over) {
-        const bool is_late = call.deadline <= now();
-        call.end = Status{is_late ? deadline_exceeded : cancelled, "", ""};
+        call.end = Status{code_of_leaving(call.deadline, call.arrived, now()), "", ""};
         count(call, call.end->code);
     }
     drop(call, nullptr);

@@ -1,6 +1,7 @@
 // What all connections share: bounds, the line, and counts. Whoever touches it holds the front's lock.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +45,9 @@ struct State {
     std::optional<std::set<std::string>> keys;  // SHA-256 of each that may call; without a value all may
 
     std::set<Connection*> connections;
-    Line line, probes;  // what takes a place, and what doesn't
+    Line line, small, probes;  // what takes a place, small requests of one method apart, and what doesn't
+    std::optional<std::size_t> small_method;
+    std::size_t small_bytes = 0, small_sentences = 0;  // of which a small request has no more
     std::unordered_map<std::uint64_t, Message*> taken;
     std::vector<std::uint64_t> listed;  // connections of which something is to be sent
     std::vector<std::uint64_t> gone;  // messages that were taken, and whose callers have left since
@@ -65,13 +68,31 @@ struct State {
     bool takes_place(const Call& call) const {
         return (call.kind == Kind::unary || call.kind == Kind::stream) && methods[call.method].takes_place;
     }
-    Line& line_of(const Call& call) { return takes_place(call) ? line : probes; }
-    std::size_t waiting() const { return line.size() + probes.size(); }
+    /// Returns whether no header came that Python has to look at: a key was looked at here.
+    bool has_no_headers(const Call& call) const {
+        const auto is_key = [&](const auto& header) { return headers[header.first] == "authorization"; };
+        return std::all_of(call.metadata.begin(), call.metadata.end(), is_key);
+    }
+    bool may_be_small(const Call& call) const {
+        return call.kind == Kind::unary && small_method == call.method && has_no_headers(call);
+    }
+    /// Returns whether a message is served without Python, if its characters are known: what isn't must not pass by the line whose
+    /// messages are taken no faster than Python wants them.
+    bool is_small(const Message& message) const;
+
+    Line& line_of(const Message& message) {
+        if (!takes_place(*message.call)) return probes;
+        return is_small(message) ? small : line;
+    }
+    std::size_t waiting() const { return line.size() + small.size() + probes.size(); }
 
     const Status& status(std::string_view kind) const { return statuses.find(kind)->second; }
 
     /// Returns why a call whose headers have come may not go on, one of `statuses`; empty where it may.
     std::string_view refusal(const Call& call) const;
+
+    /// Returns whether a call would wait in `in` for more of its time than is left of it then.
+    bool is_late(const Call& call, const Line& in) const;
 
     /// Ends a call so that `newcomer` may have its place: one whose request has been on its way for too long, or one of whoever
     /// holds the most places, where the newcomer's caller holds none. False where nobody gives way.

@@ -1,0 +1,37 @@
+// What one module of this distribution lends to another. A capsule holds one of these, and keeps the lender alive (capsule.hpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace lent {
+
+/// A tokenizer. Safe to use from several threads, without the GIL.
+struct Tokenizer {
+    static constexpr const char* name = "bothends_native.Tokenizer";
+
+    const void* of;
+
+    /// Appends the ids of a text: all of them or, where they are more than `most`, more than `most` of the first. False where it
+    /// can't say, or where the text isn't UTF-8; then `ids` means nothing.
+    bool (*encode)(const void* of, std::string_view text, std::size_t most, std::vector<std::uint32_t>& ids);
+};
+
+/// An encoder. Safe to use from several threads, without the GIL.
+struct Encoder {
+    static constexpr const char* name = "bothends_native.Encoder";
+
+    void* of;
+    std::size_t dimension;
+
+    /// Computes rows, float32 [sentences, dimension]; sentence s has the ids from offsets[s] to offsets[s + 1]. False where it was
+    /// stopped or failed, or where a number isn't finite: then no row is valid.
+    bool (*run)(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows);
+
+    /// Counts how often it was stopped: who stops it trusts it no more.
+    std::uint64_t (*stops)(void* of);
+};
+
+}  // namespace lent

@@ -1,0 +1,106 @@
+// Tokenizers to Python: texts in, ids out. The GIL is held: ids become Python's own while a text takes a microsecond, and letting
+// go of it and getting it back may take longer than all of them. So a text has a greatest size here.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unordered_map.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "../shared/capsule.hpp"
+#include "../shared/lent.hpp"
+#include "utf8.hpp"
+#include "wordpiece.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace wordpiece {
+namespace {
+
+constexpr Py_ssize_t most_text = 1 << 16;  // code points
+
+std::u32string code_points(nb::handle text) {
+    const std::size_t size = std::size_t(PyUnicode_GetLength(text.ptr()));
+    std::u32string points(size + 1, 0);  // a zero comes after them
+    static_assert(sizeof(Py_UCS4) == sizeof(char32_t));
+    if (!PyUnicode_AsUCS4(text.ptr(), reinterpret_cast<Py_UCS4*>(points.data()), Py_ssize_t(size + 1), 1)) throw nb::python_error();
+    points.resize(size);
+    return points;
+}
+
+void construct(WordPiece* self, std::unordered_map<std::string, std::uint32_t> vocabulary,
+               const std::unordered_map<std::string, std::string>& characters, const std::vector<nb::str>& added, std::string prefix,
+               std::string unknown, std::size_t most_chars) {
+    Definition definition{std::move(vocabulary), {}, {}, std::move(prefix), std::move(unknown), most_chars};
+    for (const auto& [character, written] : characters) {
+        const std::u32string points = code_points(nb::str(character.c_str(), character.size()));
+        if (points.size() != 1) throw std::invalid_argument("characters has a key that isn't one character");
+        definition.characters[points[0]] = written;
+    }
+    for (const nb::str& token : added) definition.added.push_back(code_points(token));
+    new (self) WordPiece(definition);
+}
+
+bool encode_text(const WordPiece& self, PyObject* text, std::size_t most, Ids& ids) {
+    const std::size_t size = std::size_t(PyUnicode_GET_LENGTH(text));
+    if (size > most_text) return false;
+    const void* data = PyUnicode_DATA(text);
+    switch (PyUnicode_KIND(text)) {
+        case PyUnicode_1BYTE_KIND: return self.encode(static_cast<const Py_UCS1*>(data), size, most, ids);
+        case PyUnicode_2BYTE_KIND: return self.encode(static_cast<const Py_UCS2*>(data), size, most, ids);
+        case PyUnicode_4BYTE_KIND: return self.encode(static_cast<const Py_UCS4*>(data), size, most, ids);
+        default: return false;
+    }
+}
+
+nb::object list_of(const std::uint32_t* ids, std::size_t count) {
+    nb::object list = nb::steal(PyList_New(Py_ssize_t(count)));
+    if (!list.is_valid()) throw nb::python_error();
+    for (std::size_t index = 0; index < count; ++index) {
+        PyObject* id = PyLong_FromUnsignedLong(ids[index]);
+        if (!id) throw nb::python_error();
+        PyList_SET_ITEM(list.ptr(), Py_ssize_t(index), id);
+    }
+    return list;
+}
+
+nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t most, bool keep_end) {
+    nb::list found;
+    Ids ids;
+    for (const nb::handle text : texts) {
+        if (!PyUnicode_Check(text.ptr())) throw nb::type_error("a text is no str");
+        ids.clear();
+        if (!encode_text(self, text.ptr(), keep_end ? SIZE_MAX : most, ids)) {
+            found.append(nb::none());
+            continue;
+        }
+        const std::size_t kept = std::min(ids.size(), most);
+        found.append(nb::make_tuple(list_of(keep_end ? ids.data() + ids.size() - kept : ids.data(), kept), ids.size() > most));
+    }
+    return found;
+}
+
+bool encode_lent(const void* of, std::string_view text, std::size_t most, Ids& ids) {
+    const auto& self = *static_cast<const WordPiece*>(of);
+    if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), most, ids);
+    std::u32string points;
+    return decode(text, points) && self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), most, ids);
+}
+
+nb::capsule lend(nb::object self) {
+    const auto& wordpiece = nb::cast<const WordPiece&>(self);
+    return lent::capsule_of<lent::Tokenizer>({&wordpiece, &encode_lent}, std::move(self));
+}
+
+NB_MODULE(_wordpiece, module) {
+    nb::set_leak_warnings(false);  // a process may end while a tokenizer serves
+    nb::class_<WordPiece>(module, "WordPiece")
+        .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a, "most_chars"_a)
+        .def("lend", &lend)
+        .def("encode", &encode, "texts"_a, "most"_a, nb::kw_only(), "keep_end"_a = false);
+}
+
+}  // namespace
+}  // namespace wordpiece

@@ -1,0 +1,50 @@
+// Entries of a vocabulary, found from where a word goes on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace wordpiece {
+
+/// Strings of bytes with their ids. All edges are in one hash table by node and byte, so that a step is one look at memory.
+class Trie {
+public:
+    using Node = std::uint32_t;
+
+    struct Match {
+        std::uint32_t id;
+        std::size_t size;  // in bytes; 0: nothing matches
+    };
+
+    Trie() : edges_(1 << 10), ids_(1) {}
+
+    /// Adds a root, below which entries are apart from those of other roots.
+    Node root();
+
+    /// Adds an entry, in place of one that is the same. Empty ones are left out, since no word is empty.
+    void add(Node root, std::string_view entry, std::uint32_t id);
+
+    /// Returns the longest entry that `text` begins with.
+    Match longest(Node root, std::string_view text) const;
+
+private:
+    struct Edge {
+        std::uint32_t key = 0;  // 0: none
+        Node child = 0;
+    };
+
+    static constexpr std::uint32_t most_nodes = 1 << 24;  // a key is a node and a byte
+    static constexpr std::uint64_t no_id = 1ull << 32;
+
+    static std::uint32_t key_of(Node node, char byte) { return node << 8 | static_cast<unsigned char>(byte); }
+
+    std::size_t place(std::uint32_t key) const;
+    void grow();
+
+    std::vector<Edge> edges_;         // a power of two of them, at most half full
+    std::vector<std::uint64_t> ids_;  // by node; node 0 is none
+};
+
+}  // namespace wordpiece

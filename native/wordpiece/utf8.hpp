@@ -1,0 +1,19 @@
+// UTF-8 to code points.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace wordpiece {
+
+inline bool is_ascii(std::string_view text) {
+    for (const char byte : text)
+        if (static_cast<unsigned char>(byte) >= 0x80) return false;
+    return true;
+}
+
+/// Appends the code points of a text; false where it isn't UTF-8 as RFC 3629 has it: too long for what it says, half of a
+/// surrogate pair, or past U+10FFFF.
+bool decode(std::string_view text, std::u32string& points);
+
+}  // namespace wordpiece
