@@ -1,5 +1,6 @@
 """Runs of toy recipes: one taken to its end, one killed on the way, and two compared bit for bit."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,32 @@ from rich.progress import Progress
 from bothends_training import train
 from bothends_training.recipe import Recipe
 from bothends_training.train import STATE
+from tests.support import toy
+
+EVERYTHING: dict[str, Any] = {
+    "teachers": [toy.teacher(), toy.teacher(max_tokens=5).model_copy(update={"name": "few", "sentences": 150})],
+    **tomllib.loads("""
+        batches = { size = 16, bucket = 2, neighbourhoods = 2, share = 0.5, late_neighbourhoods = 4, late = 0.5 }
+        average_decay = 0.5
+        precision = "bfloat16"
+        [corpus]
+        path = "corpus.txt"
+        sentences = 1000
+        near_match = 0.8
+        scrambled = 0.3
+        varied = 0.3
+        composed = 0.3
+        scenes = 0.1
+        [loss]
+        family_weight = 1
+        rank_weight = 0.1
+        contrast_weight = 0.2
+        nested = [4, 8]
+        nested_weight = 0.3
+        mean_state_weight = 0.1
+    """),
+}
+"""A recipe's options, all at once."""
 
 
 def run(recipe: Recipe, folder: Path, out: Path) -> list[dict[str, float]]:

@@ -18,10 +18,8 @@ def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  tests need no secrets
 
 
-def made(
-    sentences: Sequence[str], *, scrambled: float = 0.0, varied: float = 0.0, read: int = augment.READ
-) -> list[list[str]]:
-    plan = Corpus(path="corpus.txt", sentences=len(sentences), scrambled=scrambled, varied=varied)
+def made(sentences: Sequence[str], *, read: int = augment.READ, **shares: float) -> list[list[str]]:
+    plan = Corpus(path="corpus.txt", sentences=len(sentences), **shares)
     return list(augment.augment(sentences, plan, read=read))
 
 
@@ -105,3 +103,24 @@ def test_copies_follow_from_their_sentence_and_the_first_ones() -> None:
     larger = made(sentences, scrambled=0.6, varied=0.6, read=200)
     assert all(set(group) <= set(same) for group, same in zip(longer, larger, strict=True))
     assert sum(map(len, longer)) < sum(map(len, larger))
+
+
+def test_composed_copies_stand_behind_their_sentence() -> None:
+    """Copies, two at most, follow a sentence where it has what they alter; others are left alone."""
+    sentences = [
+        text for number in range(200) for text in (f"The {number} men follow a red dog", f"stars shine {number}a")
+    ]
+    found = made(sentences, composed=0.5)
+    assert [group[0] for group in found] == sentences
+    assert all(group == [group[0]] for group in found[1::2])
+    assert 70 < sum(len(group) == 3 for group in found[::2]) < 130
+
+
+def test_families_of_scenes_stand_between_sentences() -> None:
+    """A family is a group of its own, behind about the share of sentences asked for; these keep their order."""
+    sentences = toy.sentences(1000)
+    found = made(sentences, scenes=0.1)
+    assert [group[0] for group in found if group[0] in set(sentences)] == sentences
+    families = [group for group in found if group[0] not in set(sentences)]
+    assert 70 < len(families) < 130
+    assert all(len(group) > 1 for group in families)

@@ -46,6 +46,19 @@ def test_the_command_writes_where_it_is_told(tmp_path: Path, folder: Path, monke
     assert not (tmp_path / "checkpoints").exists()
 
 
+def test_the_command_can_have_the_teachers_embed_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors are there after --prepare, and no checkpoint is; the count is of what was embedded."""
+    recipe = toy.write(tmp_path / "recipes")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.train, [str(recipe), "--cache", "vectors", "--prepare"], catch_exceptions=False)
+    assert "300 sentences and copies embedded; next: the same without --prepare" in result.output
+    (kept,) = (tmp_path / "vectors").glob("parrot-*/sentences.u64")
+    assert kept.stat().st_size >= 300 * 8  # the dev file's sentences are there too
+    assert "parrot  dev " in result.output
+    assert "all of them  dev " in result.output
+    assert not (tmp_path / "checkpoints").exists()
+
+
 def table_of(output: str) -> list[list[str]]:
     """The cells of each row below the heading's rule."""
     lines = [line.split() for line in output.splitlines()]

@@ -144,3 +144,22 @@ def test_what_is_left_out_is_made_up_for(tmp_path: Path) -> None:
     file = tmp_path / "corpus.txt"
     file.write_text("one\ntwo\nthree\nfour\n", encoding="utf-8")
     assert read_sentences(file, 2, skip={"one", "three"}.__contains__) == ["two", "four"]
+
+
+def test_a_source_may_give_only_a_share(tmp_path: Path) -> None:
+    """Sentences of a source in `shares` are read by chance, the same ones every time; a larger share holds a smaller
+    one's; other sources are read whole.
+    """
+    file = tmp_path / "corpus.tsv"
+    prose, titles = toy.sentences(1000)[:500], toy.sentences(1000)[500:]
+    lines = [
+        f"{source}\t{text}\n"
+        for pair in zip(prose, titles, strict=True)
+        for source, text in zip("pt", pair, strict=True)
+    ]
+    file.write_text("".join(lines), encoding="utf-8")
+    found = {share: read_sentences(file, 1000, shares={"p": share}) for share in (0.0, 0.3, 0.6, 1.0)}
+    assert found[0.0] == titles
+    assert found[1.0] == read_sentences(file, 1000)
+    assert 100 < len(set(found[0.3]) & set(prose)) < 200
+    assert set(found[0.0]) < set(found[0.3]) < set(found[0.6]) < set(found[1.0])

@@ -10,10 +10,10 @@ import torch
 from rich.progress import Progress
 
 from bothends_training.augment import augment
-from bothends_training.dataset import Dataset, bare_tokenizer, prepare
+from bothends_training.dataset import Dataset, bare_tokenizer, groups, prepare
 from bothends_training.evaluate import PairsError
 from bothends_training.neighbourhoods import neighbourhoods
-from bothends_training.recipe import Recipe, RecipeError
+from bothends_training.recipe import Corpus, Recipe, RecipeError
 from bothends_training.teacher import Teacher
 from tests.support import toy
 
@@ -92,6 +92,25 @@ def test_near_matches_of_dev_sentences_are_not_learned_from(folder: Path, thresh
     kept = [sentence for sentence in everything if not is_near(sentence)]
     assert (len(kept) < len(everything)) == (threshold is not None)
     assert prepared(toy.recipe(corpus=corpus(near_match=threshold)), folder).corpus.sentences == kept
+
+
+def test_long_sentences_are_left_out(folder: Path) -> None:
+    """Sentences of as many words as `longest` are read, longer ones not."""
+    plan = Corpus.model_validate(corpus(longest=5))
+    assert groups(plan, folder, []) == [[text] for text in toy.sentences(300) if len(text.split()) <= 5]
+
+
+def test_copies_near_dev_sentences_are_not_learned_from_either(folder: Path) -> None:
+    """A made or altered sentence may say what a dev sentence says: it goes, and its group stays."""
+    plan = Corpus.model_validate(corpus(near_match=0.6, scrambled=0.5, varied=0.5, scenes=0.3))
+    everything = [member for group in groups(plan, folder, []) for member in group]
+    held_out = everything[1:100:7]
+    assert "A " in " ".join(held_out), "made sentences are among them"
+    left = [member for group in groups(plan, folder, held_out) for member in group]
+    assert 0 < len(left) < len(everything)
+    for words in (set(text.lower().split()) for text in left):
+        for others in (set(text.lower().split()) for text in held_out):
+            assert len(words & others) < 0.6 * len(words | others)
 
 
 def test_a_tokenizer_that_is_none_is_named(tmp_path: Path) -> None:

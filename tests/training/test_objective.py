@@ -1,6 +1,7 @@
 """The losses, each against the same written out in numpy, and what they may and may not feel."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from bothends_training.objective import Objective, nested
+from bothends_training.objective import Objective, nested, rank
 from bothends_training.padded_lstm import States
 from bothends_training.recipe import Loss
 
 DIMENSION, TEACHERS, BATCH = 8, (5, 3), 6
+GROUPS = torch.tensor([4, 4, 4, 7, 8, 8])
 NOTHING = Loss(imitation_weight=0, relation_weight=0)
 
 
@@ -26,9 +28,9 @@ def targets() -> list[torch.Tensor | None]:
     return [functional.normalize(torch.randn(BATCH, width), dim=1) for width in TEACHERS]
 
 
-def objective(plan: Loss, teachers: Sequence[int] = TEACHERS) -> Objective:
+def objective(plan: Loss, teachers: Sequence[int] = TEACHERS, weights: Sequence[float] | None = None) -> Objective:
     torch.manual_seed(3)
-    return Objective(DIMENSION, teachers, plan)
+    return Objective(DIMENSION, teachers, plan, weights=weights or [1] * len(teachers))
 
 
 def unit(vectors: torch.Tensor) -> NDArray[np.float64]:
@@ -63,7 +65,7 @@ def test_imitation_by_hand(absent: int | None) -> None:
     if absent is not None:
         found[absent] = None
     expected = 2 * imitation(made.served.to_teachers, states().embedding, found)
-    assert made(states(), found).item() == pytest.approx(expected, abs=1e-5)
+    assert made(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("absent", [None, 0, 1])
@@ -74,7 +76,19 @@ def test_relation_by_hand(absent: int | None) -> None:
     if absent is not None:
         found[absent] = None
     expected = 3 * relation(states().embedding, found, 0.5)
-    assert objective(plan)(states(), found).item() == pytest.approx(expected, abs=1e-5)
+    assert objective(plan)(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
+
+
+@torch.inference_mode()
+def test_a_teachers_weight_is_of_its_similarities() -> None:
+    """A teacher of weight 2 counts like two of weight 1; one that is absent leaves its weight to the others."""
+    plan = NOTHING.model_copy(update={"relation_weight": 1.0, "family_weight": 1.0, "rank_weight": 1.0})
+    first, second = targets()
+    twice = objective(plan, (5, 5, 3))(states(), [first, first, second], GROUPS)
+    weighted = objective(plan, weights=[2, 1])(states(), [first, second], GROUPS)
+    torch.testing.assert_close(weighted, twice)
+    alone = objective(plan, weights=[2, 1])(states(), [None, second], GROUPS)
+    torch.testing.assert_close(alone, objective(plan)(states(), [None, second], GROUPS))
 
 
 def test_contrast_by_hand() -> None:
@@ -86,7 +100,40 @@ def test_contrast_by_hand() -> None:
         assert target is not None
         powers = np.exp(unit(to(states().embedding)) @ unit(target).T / 0.2)
         losses.append(-np.log(np.diag(powers) / powers.sum(axis=1)).mean())
-    assert made(states(), found).item() == pytest.approx(0.5 * np.mean(losses), abs=1e-5)
+    assert made(states(), found, GROUPS).item() == pytest.approx(0.5 * np.mean(losses), abs=1e-5)
+
+
+def cosines(found: Sequence[torch.Tensor | None]) -> NDArray[np.float64]:
+    """The teachers' cosines of all pairs, averaged."""
+    return np.asarray(np.mean([unit(target) @ unit(target).T for target in found if target is not None], axis=0))
+
+
+def test_family_by_hand() -> None:
+    """Cosines inside groups are held to the teachers' averaged ones, in the nested sizes too; others don't count."""
+    plan = NOTHING.model_copy(update={"family_weight": 3.0, "nested": (2,), "nested_weight": 0.5})
+    found, embedding, expected = targets(), states().embedding, 0.0
+    for vectors, weight in ((embedding, 1), (embedding[:, [0, 4]], 0.5)):
+        own = unit(vectors) @ unit(vectors).T
+        pairs = [(0, 1), (0, 2), (1, 2), (4, 5)]
+        expected += weight * 3 * np.mean([(own[pair] - cosines(found)[pair]) ** 2 for pair in pairs])
+    assert objective(plan)(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
+    assert objective(plan)(states(), found, torch.arange(BATCH)).item() == 0
+
+
+def test_rank_by_hand() -> None:
+    """Every two pairs of sentences are compared, whichever four or three they are of."""
+    plan = NOTHING.model_copy(update={"rank_weight": 2.0, "rank_temperature": 0.3})
+    found = targets()
+    own, pairs = unit(states().embedding) @ unit(states().embedding).T, list(combinations(range(BATCH), 2))
+    wrong = [np.exp((own[b] - own[a]) / 0.3) for a in pairs for b in pairs if cosines(found)[a] > cosines(found)[b]]
+    assert objective(plan)(states(), found, GROUPS).item() == pytest.approx(2 * np.log1p(sum(wrong)), abs=1e-5)
+
+
+def test_a_right_order_costs_nothing() -> None:
+    """Cosines far apart in the teachers' order have no loss left; in the other order it is large."""
+    expected = torch.tensor([[1, 0.9, 0.1], [0.9, 1, 0.5], [0.1, 0.5, 1]])
+    assert rank(10 * expected, expected, temperature=0.05).item() == pytest.approx(0, abs=1e-6)
+    assert rank(-10 * expected, expected, temperature=0.05).item() == pytest.approx(160, abs=1)
 
 
 def test_nested_sizes_by_hand() -> None:
@@ -98,7 +145,7 @@ def test_nested_sizes_by_hand() -> None:
         part = embedding[:, columns]
         torch.testing.assert_close(nested(embedding, len(columns)), part)
         expected += 0.4 / 2 * (imitation(head.to_teachers, part, found) + relation(part, found, 0.5))
-    assert made(states(), found).item() == pytest.approx(expected, abs=1e-5)
+    assert made(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_mean_state_by_hand() -> None:
@@ -109,7 +156,7 @@ def test_the_mean_state_by_hand() -> None:
     expected = imitation(made.served.to_teachers, embedding, found) + relation(embedding, found, 0.5)
     assert made.mean_state is not None
     expected += 0.7 * (imitation(made.mean_state.to_teachers, mean, found) + relation(mean, found, 0.5))
-    assert made(states(), found).item() == pytest.approx(expected, abs=1e-5)
+    assert made(states(), found, GROUPS).item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_what_has_no_weight_is_not_made() -> None:
@@ -128,4 +175,4 @@ def test_it_is_zero_for_the_teacher_itself() -> None:
     to_teacher.weight.copy_(torch.eye(DIMENSION))
     to_teacher.bias.zero_()
     vectors = teacher * torch.arange(1.0, 8.0).unsqueeze(1)
-    assert float(made(States(vectors, vectors), [teacher])) == pytest.approx(0, abs=1e-5)
+    assert float(made(States(vectors, vectors), [teacher], torch.arange(7))) == pytest.approx(0, abs=1e-5)

@@ -85,6 +85,12 @@ def test_some_teacher_embeds_every_sentence(tmp_path: Path) -> None:
     assert "teachers: at least one embeds all sentences" in refusal(file)
 
 
+def test_what_is_held_out_needs_a_near_match(tmp_path: Path) -> None:
+    """Held-out sentences would be read, and taught, if nothing said how like them a sentence may be."""
+    held_out = '[held_out]\nsources = ["toy"]\n[optimisation]'
+    assert "held_out: corpus.near_match says" in refusal(changed(tmp_path, "[optimisation]", held_out))
+
+
 @pytest.mark.parametrize("nested", [[4, 16], [8, 4], [4, 4]])
 def test_nested_sizes_go_up_and_are_smaller_than_the_embedding(tmp_path: Path, nested: list[int]) -> None:
     """The whole embedding is held to the teachers anyway, so a nested size is smaller."""
@@ -132,7 +138,7 @@ def test_every_key_is_documented() -> None:
     parts = {
         name: Recipe.model_fields[name].annotation for name in ("corpus", "student", "batches", "loss", "optimisation")
     }
-    models = {"": Recipe, "teachers": recipe.Teacher, **parts}
+    models = {"": Recipe, "held_out": recipe.HeldOut, "teachers": recipe.Teacher, **parts}
     assert documented.keys() == models.keys()
     for section_name, model in models.items():
         fields = {name: field for name, field in model.model_fields.items() if name not in models}

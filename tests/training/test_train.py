@@ -1,11 +1,13 @@
 """A recipe to a checkpoint: that the student learns, that runs repeat, and that a kill changes nothing."""
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.progress import Progress
 from scipy.stats import spearmanr
 from torch.nn import functional
 
@@ -13,22 +15,13 @@ from bothends.model.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 from bothends_training import train
+from bothends_training.dataset import prepare
 from bothends_training.evaluate import PairsError, read_pairs
 from bothends_training.recipe import Recipe, RecipeError
 from bothends_training.train import STATE
 from tests.support import toy
 
-from .runs import Kill, assert_same, kill_in_save, kill_in_step, run, state
-
-EVERYTHING: dict[str, Any] = {
-    "corpus": {"path": "corpus.txt", "sentences": 1000, "near_match": 0.8, "scrambled": 0.3, "varied": 0.3},
-    "teachers": [toy.teacher(), toy.teacher(max_tokens=5).model_copy(update={"name": "few", "sentences": 150})],
-    "batches": {"size": 16, "bucket": 2, "neighbourhoods": 4, "share": 0.5},
-    "loss": {"contrast_weight": 0.2, "nested": [4, 8], "nested_weight": 0.3, "mean_state_weight": 0.1},
-    "average_decay": 0.5,
-    "precision": "bfloat16",
-}
-"""A recipe's options, all at once."""
+from .runs import EVERYTHING, Kill, assert_same, kill_in_save, kill_in_step, run, state
 
 
 @pytest.mark.parametrize(
@@ -48,6 +41,18 @@ def test_the_student_learns(folder: Path, tmp_path: Path, options: dict[str, Any
     assert [entry["step"] for entry in taught] == [30, 60, 90, 120]
     assert taught[-1]["loss"] < taught[0]["loss"] < untrained[0]["loss"]
     assert taught[-1]["loss"] < 0.6 * untrained[-1]["loss"]
+
+
+def test_neighbourhoods_become_finer_late(folder: Path) -> None:
+    """The batches of a run are those of the wider neighbourhoods up to the step that the recipe says, and from there on
+    those of the narrower ones from their beginning.
+    """
+    wide, fine = ({"size": 16, "neighbourhoods": count, "share": 0.9} for count in (2, 5))
+    recipes = [toy.recipe(batches=plan) for plan in (wide, fine, {**wide, "late_neighbourhoods": 5, "late": 0.6})]
+    dataset = prepare(recipes[0], folder, folder / "cache", Progress())
+    early, late, both = ([rows.tolist() for rows in islice(train.order(recipe, dataset), 20)] for recipe in recipes)
+    assert early != late
+    assert both == early[:12] + late[:8]
 
 
 def test_token_vectors_are_dropped_while_it_learns(folder: Path, tmp_path: Path) -> None:
@@ -104,7 +109,7 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     assert (tmp_path / checkpoint.WEIGHTS).read_bytes() == (uninterrupted / checkpoint.WEIGHTS).read_bytes()
 
 
-@pytest.fixture(scope="module", params=[None, {"path": "before"}], ids=["anew", "from another encoder"])
+@pytest.fixture(scope="module", params=[[], {"path": "before"}], ids=["anew", "from another encoder"])
 def of_every_option(
     request: pytest.FixtureRequest, folder: Path, uninterrupted: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Recipe, Path]:

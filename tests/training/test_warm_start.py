@@ -33,6 +33,17 @@ def test_a_student_begins_with_the_weights_of_another(folder: Path, path: str, m
         assert torch.equal(tensor, expected[name])
 
 
+def test_several_starts_are_averaged(folder: Path, tmp_path: Path) -> None:
+    """Each weight is the mean of the others' weights."""
+    train.train(toy.recipe(seed=8, steps=1), folder, tmp_path / "other", folder / "cache", Progress())
+    recipe = toy.recipe(start=[{"path": "before"}, {"path": str(tmp_path / "other")}, {"path": "bundle"}])
+    dataset = prepare(recipe, folder, folder / "cache", Progress())
+    begun = student.begin(recipe, folder, folder / "cache", dataset, torch.device("cpu"))
+    twice, once = (checkpoint.load(path).encoder.state_dict() for path in (folder / "before", tmp_path / "other"))
+    for name, tensor in begun.encoder.state_dict().items():
+        torch.testing.assert_close(tensor, (2 * twice[name] + once[name]) / 3)
+
+
 def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
     """The first loss is below that of a student that begins with token embeddings alone: what 20 steps taught isn't
     lost.

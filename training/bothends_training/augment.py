@@ -10,7 +10,9 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
+from .compose import compose
 from .recipe import Corpus
+from .scenes import family
 
 _END = re.compile(r"[\s.!?]*$")
 _AUXILIARY = re.compile(
@@ -24,7 +26,9 @@ READ = 200_000
 
 def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iterator[list[str]]:
     """Each sentence in its order, then its copies, none of them alike: about `plan.scrambled` of the sentences have
-    one in another order, and about `plan.varied` two with other words.
+    one in another order, about `plan.varied` two with other words, and about `plan.composed`, where a sentence allows
+    it, up to two with other roles, numbers or kinds of things. About `plan.scenes` are followed by another group, a
+    family of made sentences.
 
     Words of the first `read` sentences may replace another's.
     """
@@ -38,7 +42,13 @@ def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iter
         if chance.random() < plan.varied:
             group.append(replace_word(sentence, words, chance))
             group.append(negate(sentence, chance) if chance.random() < 0.5 else delete_span(sentence, chance))
+        chance = random.Random("composed " + sentence)  # noqa: S311
+        if chance.random() < plan.composed:
+            group += compose(sentence, chance, copies=2)
         yield list(dict.fromkeys(group))
+        chance = random.Random("scene " + sentence)  # noqa: S311
+        if chance.random() < plan.scenes:
+            yield family(chance)
 
 
 def scramble(sentence: str, chance: random.Random) -> str:

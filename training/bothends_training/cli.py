@@ -21,7 +21,8 @@ from bothends.options import Precision
     show_default=True,
     help="Folder of the teachers' vectors, kept from run to run.",
 )
-def train(recipe: Path, out: Path | None, cache: Path) -> None:
+@click.option("--prepare", is_flag=True, help="Only have the teachers embed all that the run asks of them.")
+def train(recipe: Path, out: Path | None, cache: Path, prepare: bool) -> None:
     """Train an encoder by RECIPE, a TOML file, and leave a checkpoint that `bothends export` reads.
 
     A run that was stopped goes on where it was: give the same command again.
@@ -29,13 +30,17 @@ def train(recipe: Path, out: Path | None, cache: Path) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from . import recipe as recipes
-    from .train import train as run
+    from . import train as runs
 
     plan = recipes.read(recipe)
     out = out or Path("checkpoints") / plan.name
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        run(plan, recipe.resolve().parent, out, cache, progress)
+        if prepare:
+            sentences = runs.prepare_run(plan, recipe.resolve().parent, cache, progress)
+            progress.console.print(f"{sentences} sentences and copies embedded; next: the same without --prepare")
+            return
+        runs.train(plan, recipe.resolve().parent, out, cache, progress)
     click.echo(f"checkpoint in {out}; next: bothends export {out} --out BUNDLE")
 
 

@@ -4,10 +4,11 @@ import gzip
 import hashlib
 import lzma
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 import numpy as np
@@ -21,18 +22,40 @@ CHUNK = 10_000
 """Sentences that are tokenised at a time."""
 
 
-def read_sentences(path: Path, count: int, *, skip: Callable[[str], bool] = lambda _: False) -> list[str]:
-    """The first `count` sentences of `path`, none to `skip` counted. Raises RecipeError at fewer than two."""
+def read_sentences(
+    path: Path,
+    count: int,
+    *,
+    shares: Mapping[str, float] = MappingProxyType({}),
+    skip: Callable[[str], bool] = lambda _: False,
+) -> list[str]:
+    """The first `count` sentences of `path`, of each source in `shares` only that share, none to `skip` counted.
+
+    The sentence itself decides whether it belongs to its source's share, and a larger share holds a smaller one's.
+    Raises RecipeError at fewer than two.
+    """
+    found = (text for source, text in read_lines(path) if place(text) < shares.get(source, 1))
+    sentences = list(islice((text for text in found if not skip(text)), count))
+    if len(sentences) < 2:
+        raise RecipeError(f"{path} holds {len(sentences)} sentences; training needs at least two")
+    return sentences
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Each sentence of the file behind its source, which is empty where the line names none.
+
+    Raises RecipeError where it can't be read.
+    """
     try:
         with _open(path) as lines:
-            sentences = list(islice((found for found in _sentences(lines) if not skip(found)), count))
+            for line in lines:
+                source, _, sentence = line.rstrip("\n").rpartition("\t")
+                if sentence := sentence.strip():
+                    yield source, sentence
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}") from error
     except (lzma.LZMAError, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}") from error
-    if len(sentences) < 2:
-        raise RecipeError(f"{path} holds {len(sentences)} sentences; training needs at least two")
-    return sentences
 
 
 def _open(path: Path) -> TextIO:
@@ -45,11 +68,9 @@ def _open(path: Path) -> TextIO:
             return path.open(encoding="utf-8")
 
 
-def _sentences(lines: TextIO) -> Iterator[str]:
-    for line in lines:
-        sentence = line.rstrip("\n").rpartition("\t")[2].strip()
-        if sentence:
-            yield sentence
+def place(sentence: str) -> float:
+    """A number in [0, 1) that follows from the sentence, as good as drawn by chance."""
+    return int.from_bytes(hashlib.blake2b(sentence.encode(), digest_size=6).digest()) / 2**48
 
 
 def fingerprint(sentences: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from bothends.model.tokenizer import Tokenizer
 from .augment import augment
 from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .decontaminate import NearDuplicates
-from .evaluate import Pairs, read_pairs
+from .evaluate import Pairs, read_pairs, spearman
+from .held_out import choose, judged
 from .neighbourhoods import neighbourhoods
 from .recipe import Corpus, Recipe, RecipeError
 from .teacher import Teacher
@@ -77,8 +79,12 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
         raise RecipeError(
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )
-    sentences = read_corpus(recipe.corpus, folder, dev)
-    corpus = tokenise(list(augment(sentences, recipe.corpus)), tokenizer)
+    chosen = held_out_sentences(recipe, folder, tokenizer)
+    held_out = [sentence for pairs in dev for sentence in (*pairs.first, *pairs.second)]
+    corpus = tokenise(groups(recipe.corpus, folder, [*held_out, *chain.from_iterable(chosen.values())]), tokenizer)
+    if chosen:
+        dev += judged(chosen, teachers[0], cache)
+    score(teachers, dev, cache, progress)
     vectors = []
     for teacher, spec in zip(teachers, recipe.teachers, strict=True):
         asked = corpus.sentences[: spec.sentences]
@@ -87,13 +93,45 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
     return Dataset(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, dev)
 
 
-def read_corpus(plan: Corpus, folder: Path, dev: Sequence[Pairs]) -> list[str]:
-    """The sentences to learn from, without near duplicates of dev sentences, which choose a model and teach none."""
-    path = (folder / plan.path).resolve()
-    if plan.near_match is None:
-        return read_sentences(path, plan.sentences)
-    held_out = [sentence for pairs in dev for sentence in (*pairs.first, *pairs.second)]
-    return read_sentences(path, plan.sentences, skip=NearDuplicates(held_out, plan.near_match).match)
+def held_out_sentences(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> dict[str, list[str]]:
+    """The held-out sentences of each source that the student can read."""
+    if recipe.held_out is None:
+        return {}
+    chosen = choose(recipe.held_out, (folder / recipe.corpus.path).resolve())
+    return {
+        source: [sentence for sentence, tokens in zip(found, tokenizer.encode(found), strict=True) if tokens.ids]
+        for source, found in chosen.items()
+    }
+
+
+def score(teachers: Sequence[Teacher], every: Sequence[Pairs], cache: Path, progress: Progress) -> None:
+    """Show how well each teacher, and all by their similarities added, rank the pairs that the student is scored on."""
+    shown: dict[str, list[str]] = {}
+    for pairs in every:
+        first, second = (
+            [cached_vectors(teacher, side, cache)[:] for teacher in teachers] for side in (pairs.first, pairs.second)
+        )
+        for teacher, *both in zip(teachers, first, second, strict=True):
+            shown.setdefault(teacher.name, []).append(f"{pairs.name} {spearman(pairs.scores, *both):.2f}")
+        both = [np.concatenate(side, axis=1) for side in (first, second)]
+        shown.setdefault("all of them", []).append(f"{pairs.name} {spearman(pairs.scores, *both):.2f}")
+    for name, scores in shown.items():
+        progress.console.print(f"{name}  {'  '.join(scores)}", highlight=False)
+
+
+def groups(plan: Corpus, folder: Path, held_out: Sequence[str]) -> list[list[str]]:
+    """The sentences to learn from, each with its copies; none too long, none a near duplicate of those that choose a
+    model and teach none: a copy, or a made sentence, may be one where no sentence of the corpus is.
+    """
+    near = NearDuplicates(held_out, plan.near_match) if plan.near_match else None
+
+    def skip(sentence: str) -> bool:
+        is_long = plan.longest is not None and len(sentence.split()) > plan.longest
+        return is_long or (near is not None and near.match(sentence))
+
+    sentences = read_sentences((folder / plan.path).resolve(), plan.sentences, shares=plan.sources, skip=skip)
+    read = set(sentences)  # and so looked at before
+    return [[member for member in group if member in read or not skip(member)] for group in augment(sentences, plan)]
 
 
 def bare_tokenizer(file: Path) -> str:

@@ -4,6 +4,7 @@ Knows nothing of tokens, files or optimisers.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,31 +18,40 @@ class Objective(nn.Module):
     """The recipe's losses on the very vector that is served, and on what stands beside it.
 
     Every loss looks at the teachers that have vectors of the batch, each by itself through a linear map of its own, or
-    all at once through their similarities, added. Dimensions nested in the served one and the mean of the states are
-    held to the same imitation and relation by maps of their own.
+    all at once through their similarities, averaged. Dimensions nested in the served one and the mean of the states are
+    held to the same imitation, relation and family by maps of their own.
     """
 
-    def __init__(self, dimension: int, teachers: Sequence[int], plan: Loss) -> None:
-        """Make heads for vectors of `dimension` numbers; `teachers` holds the dimension of each one's vectors."""
+    def __init__(self, dimension: int, teachers: Sequence[int], plan: Loss, *, weights: Sequence[float]) -> None:
+        """Make heads for vectors of `dimension` numbers; `teachers` holds the dimension of each one's vectors, and
+        `weights` what each counts where their similarities are averaged.
+        """
         super().__init__()
         self._plan = plan
+        self._weights = weights
         self.served = Head(dimension, teachers, plan)
         self.nested = nn.ModuleList(Head(size, teachers, plan) for size in plan.nested)
         self.mean_state = Head(dimension, teachers, plan) if plan.mean_state_weight else None
 
-    def forward(self, states: States, targets: Sequence[Tensor | None]) -> Tensor:
-        """The mean loss, a scalar, for a batch's states, and each teacher's vectors [batch, its dimension] or None.
+    def forward(self, states: States, targets: Sequence[Tensor | None], groups: Tensor) -> Tensor:
+        """The mean loss, a scalar, for a batch's states, each teacher's vectors [batch, its dimension] or None, and the
+        number of each sentence's group, int64 [batch].
 
         At least one teacher has vectors.
         """
-        expected = log_rows(
-            torch.stack([similarities(found) for found in targets if found is not None]).mean(0),
-            self._plan.relation_temperature,
-        )
+        present = [(weight, found) for weight, found in zip(self._weights, targets, strict=True) if found is not None]
+        total = sum(weight for weight, _ in present)
+        cosines = torch.stack([weight / total * similarities(found) for weight, found in present]).sum(0)
+        kin = (groups.unsqueeze(1) == groups).triu(1)
+        expected = Relations(cosines, log_rows(cosines, self._plan.relation_temperature), kin)
         embedding = states.embedding.float()
         loss: Tensor = self.served(embedding, targets, expected)
         if self._plan.contrast_weight:
             loss = loss + self._plan.contrast_weight * self.served.contrast(embedding, targets)
+        if self._plan.rank_weight:
+            loss = loss + self._plan.rank_weight * rank(
+                similarities(embedding), cosines, temperature=self._plan.rank_temperature
+            )
         if self.nested:
             parts = [
                 head(nested(embedding, size), targets, expected)
@@ -53,26 +63,43 @@ class Objective(nn.Module):
         return loss
 
 
+class Relations(NamedTuple):
+    """Relations of a batch's sentences to each other."""
+
+    cosines: Tensor
+    """The teachers' cosines, averaged by their weights, [batch, batch]."""
+    log_rows: Tensor
+    """The `log_rows` of them, [batch, batch - 1]."""
+    kin: Tensor
+    """Pairs of one group, bool [batch, batch]; each pair once."""
+
+
 class Head(nn.Module):
-    """Imitation, relation and contrast of one kind of vector, with a linear map into each teacher's space."""
+    """Imitation, relation, family and contrast of one kind of vector, with a linear map into each teacher's space."""
 
     def __init__(self, dimension: int, teachers: Sequence[int], plan: Loss) -> None:
         super().__init__()
         self._plan = plan
         self.to_teachers = nn.ModuleList(nn.Linear(dimension, width) for width in teachers)
 
-    def forward(self, vectors: Tensor, targets: Sequence[Tensor | None], expected: Tensor) -> Tensor:
-        """Imitation, 1 − cosine(map(vector), teacher), and relation, KL(teachers' ‖ student's rows of similarities).
+    def forward(self, vectors: Tensor, targets: Sequence[Tensor | None], expected: Relations) -> Tensor:
+        """Imitation, 1 − cosine(map(vector), teacher); relation, KL(teachers' ‖ student's rows of similarities); and
+        family, the squared error of cosines inside groups.
 
-        `expected` is the teachers' `log_rows`. The second is relational distillation (Park et al., "Relational
-        Knowledge Distillation", CVPR 2019) over softmax rows, the diagonal left out.
+        The second is relational distillation (Park et al., "Relational Knowledge Distillation", CVPR 2019) over
+        softmax rows, the diagonal left out.
         """
         apart = [
             1 - functional.cosine_similarity(mapped, found).mean() for mapped, found in self._pairs(vectors, targets)
         ]
-        rows = log_rows(similarities(vectors), self._plan.relation_temperature)
-        relation = functional.kl_div(rows, expected, log_target=True, reduction="batchmean")
-        return self._plan.imitation_weight * torch.stack(apart).mean() + self._plan.relation_weight * relation
+        cosines = similarities(vectors)
+        rows = log_rows(cosines, self._plan.relation_temperature)
+        relation = functional.kl_div(rows, expected.log_rows, log_target=True, reduction="batchmean")
+        loss = self._plan.imitation_weight * torch.stack(apart).mean() + self._plan.relation_weight * relation
+        if self._plan.family_weight:
+            errors = ((cosines - expected.cosines) * expected.kin).square().sum()
+            loss = loss + self._plan.family_weight * errors / expected.kin.sum().clamp(min=1)
+        return loss
 
     def contrast(self, vectors: Tensor, targets: Sequence[Tensor | None]) -> Tensor:
         """InfoNCE (van den Oord et al., 2018): of all teacher vectors in the batch, each sentence finds its own."""
@@ -99,6 +126,19 @@ def similarities(vectors: Tensor) -> Tensor:
     """Cosines of all pairs, [batch, batch]."""
     unit = functional.normalize(vectors, dim=1)
     return unit @ unit.T
+
+
+def rank(cosines: Tensor, expected: Tensor, *, temperature: float) -> Tensor:
+    """Loss of every two pairs that `cosines` ranks otherwise than `expected`, both [batch, batch]: a scalar.
+
+    log(1 + Σ exp((cosine(b) − cosine(a)) / temperature)) over all pairs a and b of the batch's sentences of which
+    `expected` holds a for the nearer (CoSENT: Su, kexue.fm/archives/8847, 2022), by one sorting of the pairs.
+    """
+    ahead, back = torch.triu_indices(len(cosines), len(cosines), 1, device=cosines.device)
+    order = expected[ahead, back].argsort()
+    scaled = cosines[ahead, back][order] / temperature
+    below = scaled[:-1].logcumsumexp(0)  # of all that should be further apart than the next
+    return functional.softplus((below - scaled[1:]).logsumexp(0))
 
 
 def log_rows(cosines: Tensor, temperature: float) -> Tensor:

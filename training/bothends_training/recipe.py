@@ -10,9 +10,10 @@ import zipfile
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bothends.errors import BothendsError
+from bothends.model.architecture import Languages
 from bothends.validation import grow_within, one_line
 
 from .archive import unpacked
@@ -74,10 +75,27 @@ class Corpus(_Part):
     near_match: float | None = Field(
         None, gt=0, le=1, description="leave out what shares this much of its words, by Jaccard, with a dev sentence"
     )
+    sources: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {}, description="share of each source's sentences that are read; all of a source that isn't named"
+    )
+    longest: int | None = Field(None, gt=0, description="words of the longest sentences that are read")
     scrambled: float = Field(
         0.0, ge=0, le=1, description="share of sentences that a copy with its words in another order follows"
     )
     varied: float = Field(0.0, ge=0, le=1, description="share of sentences that two copies with other words follow")
+    composed: float = Field(
+        0.0, ge=0, le=1, description="share of sentences that up to two copies with other roles or numbers follow"
+    )
+    scenes: float = Field(0.0, ge=0, le=1, description="share of sentences that a family of made sentences follows")
+
+
+class HeldOut(_Part):
+    """Sentences of the corpus that nothing is taught, and their near duplicates neither; the first teacher scores pairs
+    of them.
+    """
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    sentences: int = Field(1000, ge=3, description="of each source, and about as many pairs")
 
 
 class Teacher(_Part):
@@ -89,6 +107,7 @@ class Teacher(_Part):
     tokenizer: Resource | None = Field(None, description="default: the tokenizer.json beside the model's files")
     output: str | None = Field(None, description="onnx: the output that holds sentence vectors")
     max_tokens: int = Field(128, gt=2)
+    weight: float = Field(1.0, gt=0, description="of its similarities where those of all teachers are averaged")
     sentences: int | None = Field(
         None, gt=0, description="how many of the corpus it embeds, from the top; all by default"
     )
@@ -115,6 +134,8 @@ class Batches(_Part):
     share: float = Field(
         0.5, ge=0, le=1, description="of sentences whose batch is of one neighbourhood, if there are any"
     )
+    late_neighbourhoods: int = Field(0, ge=0, description="that take the others' place late in the run; 0 for none")
+    late: float = Field(0.8, ge=0, le=1, description="share of the steps before that")
 
 
 class Loss(_Part):
@@ -125,6 +146,13 @@ class Loss(_Part):
         1.0, ge=0, description="of the KL between teachers' and student's rows of similarities"
     )
     relation_temperature: float = Field(0.05, gt=0, description="of those rows")
+    family_weight: float = Field(
+        0.0, ge=0, description="of the squared error of cosines between a sentence and its copies"
+    )
+    rank_weight: float = Field(
+        0.0, ge=0, description="of pairs of sentences that are ranked otherwise than by teachers"
+    )
+    rank_temperature: float = Field(0.05, gt=0, description="of those cosines")
     contrast_weight: float = Field(0.0, ge=0, description="of finding one's own teacher vector among the batch's")
     contrast_temperature: float = Field(0.05, gt=0)
     nested: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
@@ -161,28 +189,42 @@ class Optimisation(_Part):
         return self.final_learning_rate + spread * (1 + math.cos(math.pi * done)) / 2
 
 
+def _several(value: object) -> object:
+    """A list of one where a recipe names one."""
+    return [value] if isinstance(value, dict | Resource) else value
+
+
 class Recipe(_Part):
     """A whole training run. Two runs of one recipe on one machine make the same weights."""
 
     # As a checkpoint's config.json wants them: refused here, not at the first save.
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    languages: Languages = ()
     seed: int = Field(0, ge=0)
     corpus: Corpus
     teachers: Annotated[list[Teacher], Field(min_length=1)]
     student: Student
-    start: Resource | None = Field(
-        None, description="a checkpoint or bundle whose weights the student begins with; default: the teachers' words"
+    start: Annotated[tuple[Resource, ...], BeforeValidator(_several)] = Field(
+        (),
+        description="checkpoints or bundles whose mean weights the student begins with; default: the teachers' words",
     )
     batches: Batches = Batches()
     loss: Loss = Loss()
     optimisation: Optimisation
+    held_out: HeldOut | None = Field(None, description="pairs made from the corpus, scored while it trains as dev is")
     dev: list[str] = Field(default_factory=list, description="files of score⇥sentence⇥sentence, scored while it trains")
 
     @model_validator(mode="after")
     def _every_sentence_has_a_teacher(self) -> Self:
         if all(teacher.sentences for teacher in self.teachers):
             raise ValueError("teachers: at least one embeds all sentences, and so has no number of them")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_held_out_is_not_read(self) -> Self:
+        if self.held_out and self.corpus.near_match is None:
+            raise ValueError("held_out: corpus.near_match says what isn't read because it is like held-out sentences")
         return self
 
     @model_validator(mode="after")

@@ -78,11 +78,12 @@ class Run:
 
 
 def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: torch.device) -> Run:
-    """A student at step 0: with another encoder's weights, or its token embeddings taken from the teachers."""
+    """A student at step 0: with the weights of others, or its token embeddings taken from the teachers."""
     run = new_student(recipe, dataset, device)
     if recipe.start:
-        found = warm_start.load(recipe.start.locate(folder, cache), run.encoder.config, dataset.tokenizer_definition)
-        run.encoder.load_state_dict(found.state_dict())
+        paths = [start.locate(folder, cache) for start in recipe.start]
+        weights = warm_start.mean_weights(paths, run.encoder.config, dataset.tokenizer_definition)
+        run.encoder.load_state_dict(weights)
     else:
         table = initial_token_embeddings(recipe, folder, cache, dataset)
         run.encoder.embedding.weight.data.copy_(torch.from_numpy(table))
@@ -122,6 +123,7 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
         config.dimension,
         [vectors.dimension for vectors in dataset.vectors],
         recipe.loss,
+        weights=[teacher.weight for teacher in recipe.teachers],
     )
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)

@@ -78,9 +78,9 @@ class Teacher:
 
 def _load(spec: recipe.Teacher, model: Path) -> tuple[_Forward, list[Path]]:
     """The teacher's forward function and the files that decide what it computes."""
-    if spec.kind == "transformers":
-        return _transformers(model), [model / "model.safetensors", model / "config.json"]
-    return _onnx(model, spec.output), [model]
+    if spec.kind == "onnx":
+        return _onnx(model, spec.output), [model]
+    return _transformers(model), [model / "model.safetensors", model / "config.json"]
 
 
 def _digest(file: Path) -> str:
@@ -94,10 +94,11 @@ def _transformers(model: Path) -> _Forward:
 
     logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = AutoModel.from_pretrained(str(model), local_files_only=True).eval().to(device)
+    # Its weights too: a CPU would cast all of them for each batch.
+    network = AutoModel.from_pretrained(str(model), local_files_only=True, dtype=torch.bfloat16).eval().to(device)
 
     def forward(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
+        with torch.inference_mode():
             weights = torch.from_numpy(mask).to(device)
             states = network(input_ids=torch.from_numpy(ids).to(device), attention_mask=weights).last_hidden_state
             counted = weights.unsqueeze(-1)
@@ -109,7 +110,9 @@ def _transformers(model: Path) -> _Forward:
 
 
 def _onnx(model: Path, output: str | None) -> _Forward:
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()  # so that OMP_NUM_THREADS holds for both libraries
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_outputs()]
     if output not in names:
         raise recipe.RecipeError(f"{model} has no output {output!r}; it has {', '.join(names)}")

@@ -7,9 +7,9 @@ The loop reads top to bottom; corpus, teacher, student and objective don't know 
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,13 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     return run.history
 
 
+def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> int:
+    """Leave in `cache` what `train` needs before its first step; returns the number of sentences, copies counted."""
+    dataset = prepare(recipe, folder, cache, progress)
+    begin(recipe, folder, cache, dataset, torch.device("cpu"))  # the student's token embeddings are the teachers' too
+    return len(dataset.corpus.sentences)
+
+
 def saved_state(recipe: Recipe, out: Path, device: torch.device) -> dict[str, Any] | None:
     """The state that an earlier run left in `out`, if any. Raises RecipeError if it was another recipe's."""
     if not (out / STATE).exists():
@@ -81,15 +88,10 @@ def digest(recipe: Recipe) -> str:
 
 def steps(job: Job, run: Run) -> None:
     """Take the steps, one batch each; evaluate and save every so often, and once more at the end."""
-    plan, dataset = job.recipe.optimisation, job.dataset
-    neighbourhoods = dataset.neighbourhoods(job.recipe.batches.neighbourhoods, seed=job.recipe.seed)
-    corpus, plan_of_batches = dataset.corpus, job.recipe.batches
-    order = batches(
-        corpus.lengths, corpus.groups, dataset.coverage, neighbourhoods, plan_of_batches, seed=job.recipe.seed
-    )
+    plan = job.recipe.optimisation
     bar = job.progress.add_task("student learns", total=plan.steps, completed=run.step)
     started = time.perf_counter() - run.seconds
-    for rows in islice(order, run.step, plan.steps):
+    for rows in islice(order(job.recipe, job.dataset), run.step, plan.steps):
         run.losses.append(step(job, rows, run))
         run.step += 1
         run.seconds = time.perf_counter() - started
@@ -99,6 +101,20 @@ def steps(job: Job, run: Run) -> None:
         if is_last or run.step % plan.save_every == 0:
             save(job, run)
         job.progress.update(bar, completed=run.step)
+
+
+def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
+    """The batches of a whole run, from its first step: of wider neighbourhoods, then of narrower ones if it says so."""
+    plan, seed = recipe.batches, recipe.seed
+
+    def of(neighbourhoods: int) -> Iterator[NDArray[np.int64]]:
+        found = dataset.neighbourhoods(neighbourhoods, seed=seed)
+        return batches(dataset.corpus.lengths, dataset.corpus.groups, dataset.coverage, found, plan, seed=seed)
+
+    if not plan.late_neighbourhoods:
+        return of(plan.neighbourhoods)
+    early = islice(of(plan.neighbourhoods), round(plan.late * recipe.optimisation.steps))
+    return chain(early, of(plan.late_neighbourhoods))
 
 
 def evaluate(job: Job, run: Run) -> None:
@@ -124,7 +140,8 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
         vectors = run.encoder.embedding(torch.from_numpy(ids.T).to(device))
         dropped = functional.dropout(vectors, plan.token_dropout)
         states = run.lstm(dropped, torch.from_numpy(lengths).to(device))
-    loss = run.objective(states, job.dataset.targets(rows, device))
+    groups = torch.from_numpy(job.dataset.corpus.groups[rows]).to(device)
+    loss = run.objective(states, job.dataset.targets(rows, device), groups)
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_([*run.encoder.parameters(), *run.objective.parameters()], plan.clip)
@@ -155,6 +172,7 @@ def save(job: Job, run: Run) -> None:
         version=recipe.version,
         max_tokens=recipe.student.max_tokens,
         nested_dimensions=recipe.loss.nested,
+        languages=recipe.languages,
         encoder=run.encoder.config,
         training={
             "recipe": recipe.model_dump(mode="json"),

@@ -1,7 +1,11 @@
-"""A checkpoint or an exported bundle to the encoder that a student begins with. Knows nothing of how it was trained."""
+"""Checkpoints or exported bundles to the weights that a student begins with. Knows nothing of how it was trained."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from bothends.model import bundle
 from bothends.model.architecture import EncoderConfig
@@ -11,6 +15,16 @@ from bothends_export.encoder import Encoder
 from bothends_export.export import lift
 
 from .recipe import RecipeError
+
+
+def mean_weights(paths: Sequence[Path], config: EncoderConfig, tokenizer: str) -> dict[str, Tensor]:
+    """The mean of the weights of the encoders in these folders, each as `load` reads it.
+
+    Encoders that were taught from one start on average to a better one (Wortsman et al., "Model soups", ICML 2022);
+    the mean of strangers is nobody.
+    """
+    states = [load(path, config, tokenizer).state_dict() for path in paths]
+    return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
 
 
 def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
