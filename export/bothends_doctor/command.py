@@ -55,7 +55,7 @@ def _examine(
     from .examine import examine
     from .loading import open_model
     from .mistakes import reference
-    from .report import show
+    from .report import importing, show
 
     if fix is not None:
         from .repairing.repair import check_out
@@ -66,7 +66,7 @@ def _examine(
     examined = examine(model, known, seed=seed)
     console = Console(highlight=False, soft_wrap=False)
     if not as_json:
-        show(examined.findings, console)
+        show(examined.findings, console, is_fixed=fix is not None)
     answer = examined.findings.as_json()
     code = examined.findings.exit_code
     if fix is not None:
@@ -77,6 +77,8 @@ def _examine(
         code = 0
         if not as_json:
             console.print(repaired.says, markup=False)
+            if model.vocabulary is not None:
+                console.print(f"Next: {importing(repaired.path or str(file))}", markup=False)
     if as_json:
         click.echo(json.dumps(answer))
     return code

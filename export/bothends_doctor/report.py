@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .findings import Cosine, Encoder, Findings, Verdict
 
@@ -17,8 +17,8 @@ _MARKS: dict[Verdict, tuple[str, str]] = {
 }
 
 
-def show(findings: Findings, console: "Console") -> None:
-    """Print what the file is, what was found, and what to do."""
+def show(findings: Findings, console: "Console", *, is_fixed: bool) -> None:
+    """Print what the file is, what was found, and what to do; the next command, unless it is mended at once."""
     from rich.padding import Padding
     from rich.text import Text
 
@@ -29,6 +29,23 @@ def show(findings: Findings, console: "Console") -> None:
         console.print(Padding(Text(diagnosis.do), (0, 0, 0, 3)))
     if not findings.diagnoses:
         console.print(Text(_CLOSING[findings.exit_code], style="bold"))
+    if not is_fixed and (line := _next(findings)) is not None:
+        console.print(Text(f"Next: {line}"))
+
+
+def importing(path: str) -> str:
+    """Return the command by which a file is served that has nothing wrong."""
+    return f"bothends import {printable(path)} --tokenizer FILE --out CHECKPOINT"
+
+
+def _next(findings: Findings) -> str | None:
+    """Return the command to go on with; None where a file can't be served."""
+    if findings.encoder.tokens == "vectors" or not findings.pooling_is_known:
+        return None
+    command = importing(findings.about.path)
+    if not findings.diagnoses or findings.about.format != "ONNX":
+        return command
+    return f"{command}, which reads it as it was meant; or bothends doctor {printable(findings.about.path)} --fix OUT"
 
 
 _CLOSING = {

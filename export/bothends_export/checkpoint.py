@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from bothends.errors import BothendsError
-from bothends.model.architecture import EncoderConfig
+from bothends.model.architecture import EncoderConfig, Languages
 from bothends.model.bundle import NAME, VERSION
 from bothends.validation import one_line
 
@@ -40,6 +40,7 @@ class CheckpointConfig(BaseModel):
     nested_dimensions: tuple[int, ...] = Field(
         (), description="sizes k, going up: the first k/2 numbers of each half are an embedding by themselves"
     )
+    languages: Languages = ()
     training: dict[str, Any] = Field(default_factory=dict, description="how the weights came to be, for the model card")
 
     @model_validator(mode="after")

@@ -70,6 +70,7 @@ def _bundle_config(config: CheckpointConfig, cosine_to_final_states: float | Non
         "version": config.version,
         "max_tokens": config.max_tokens,
         "nested_dimensions": config.nested_dimensions,
+        "languages": config.languages,
         "cosine_to_final_states": cosine_to_final_states,
         "tolerance": TOLERANCE,
         **sizes,

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from bothends.model.architecture import EncoderConfig
-from bothends.model.bundle import Golden
+from bothends.model.golden import Golden
 from bothends.model.tokenizer import Tokenizer
 
 from .encoder import Encoder

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from torch import Tensor
 
 from bothends.model.architecture import EncoderConfig, Head
-from bothends.validation import printable
+from bothends.text import printable
 
 from .imported_encoder import ImportedEncoder
 from .options import MAX_TOKENS, ImportOptions

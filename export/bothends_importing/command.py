@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import click
 
 from bothends.model.architecture import Pooling
-from bothends.validation import printable
+from bothends.text import printable
 
 from .options import FORMATS, Format, ImportOptions
 
@@ -34,9 +34,10 @@ def _source_options(command: FunctionT) -> FunctionT:
                          help=f"One of {', '.join(FORMATS)}; by default, the one that SOURCE shows."),
             click.option("--encoder", type=_FILE, metavar="TOML",
                          help="pytorch, torchscript: which tensor is which, where that can't be guessed, and how text "
-                         "is split. keras: the model's to_json(), where SOURCE is weights only."),
+                         "is split. keras: how text is split, and where SOURCE is weights only the model's to_json(), "
+                         "as layers = FILE, or in place of the TOML. onnx: how text is split."),
             click.option("--tokenizer", type=_FILE, metavar="FILE",
-                         help="pytorch, torchscript, keras: a tokenizer.json or a SentencePiece model."),
+                         help="pytorch, torchscript, keras, onnx: a tokenizer.json or a SentencePiece model."),
             click.option("--pooling", type=click.Choice(get_args(Pooling)), metavar="POOLING",
                          help="pytorch, torchscript: how states become one vector, final_states, max, mean, "
                          "last_output or first_and_last_output. infersent: max or mean.  "
@@ -87,12 +88,13 @@ def import_(
     """Turn the encoder in SOURCE into a checkpoint, to be exported and served.
 
     SOURCE is a file of PyTorch's (a state dict; .pt, .safetensors), TorchScript's, Keras's, InferSent's, LASER's,
-    flair's or AllenNLP's. Nothing in it is run. What was understood is shown, then the checkpoint written, whole or not
-    at all.
+    flair's or AllenNLP's, or an ONNX encoder that doctor understands. Nothing in it is run, but an ONNX graph, by
+    onnxruntime. What was understood is shown, then the checkpoint written, whole or not at all.
 
     \b
       bothends import model.pt --tokenizer tokenizer.json --out checkpoint
       bothends import infersent2.pkl --vectors crawl-300d-2M.vec --out checkpoint
+      bothends import encoder.onnx --tokenizer tokenizer.json --out checkpoint
       bothends import laser2.pt --spm laser2.spm --out checkpoint
       bothends import model.tar.gz --out checkpoint
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from bothends.model.architecture import EncoderConfig
-from bothends.validation import printable
+from bothends.text import printable
 
 from .imported_encoder import ImportedEncoder
 from .options import MAX_TOKENS, ImportOptions

@@ -13,10 +13,11 @@ from .imported_encoder import ImportedEncoder
 from .infersent import infersent
 from .laser import TABLE as LASER_TABLE
 from .laser import laser
+from .onnx import is_onnx, map_onnx
 from .options import FORMATS, OPTIONS_READ, Format, ImportOptions
 from .pytorch.config import StateDictConfig
 from .pytorch.config import read as read_toml
-from .pytorch.custom_module import custom_module, is_json
+from .pytorch.custom_module import custom_module, is_json, with_tokenizer
 from .readers.archive import is_archive, unpacked
 from .readers.file import open_weights
 from .source import SourceError, WeightsFile
@@ -29,6 +30,9 @@ def import_encoder(
     if format_name == "allennlp" or (format_name is None and is_archive(source)):
         return "allennlp", _import_allennlp(source, options)
     config = read_toml(options.encoder) if options.encoder and not is_json(options.encoder) else StateDictConfig()
+    if format_name == "onnx" or (format_name is None and is_onnx(source)):
+        _check_options("onnx", options)
+        return "onnx", _import_onnx(source, options, config)
     weights = open_weights(source, ignore=config.ignore)
     found = format_name or guess_format(weights)
     if found == "allennlp":
@@ -38,6 +42,16 @@ def import_encoder(
     _check_options(found, options)
     reader = _READERS.get(found)
     return found, reader(weights, options) if reader else custom_module(weights, options, config)
+
+
+def _import_onnx(source: Path, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
+    """Import a graph, which shows all that a TOML says of weights, but how text is split."""
+    read = {"name", "max_tokens", "tokenizer"}
+    if said := sorted(config.model_fields_set - read):
+        raise SourceError(
+            f"{options.encoder}: {said[0]} says nothing to the format onnx; it reads {', '.join(sorted(read))}"
+        )
+    return with_tokenizer(map_onnx(source), options, config)
 
 
 def _import_allennlp(source: Path, options: ImportOptions) -> ImportedEncoder:

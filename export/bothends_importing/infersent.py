@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from bothends.model.architecture import EncoderConfig
-from bothends.validation import printable
+from bothends.text import printable
 
 from .imported_encoder import ImportedEncoder
 from .options import MAX_TOKENS, ImportOptions

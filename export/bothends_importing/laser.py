@@ -8,7 +8,7 @@ nothing of how a file is opened or text becomes pieces.
 from typing import Any
 
 from bothends.model.architecture import EncoderConfig
-from bothends.validation import printable
+from bothends.text import printable
 
 from .imported_encoder import ImportedEncoder
 from .options import MAX_TOKENS, ImportOptions

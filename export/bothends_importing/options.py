@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-Format = Literal["pytorch", "torchscript", "keras", "infersent1", "infersent2", "laser", "flair", "allennlp"]
+Format = Literal["pytorch", "torchscript", "keras", "infersent1", "infersent2", "laser", "flair", "allennlp", "onnx"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 Advance = Callable[[float], None]
@@ -59,5 +59,6 @@ OPTIONS_READ: dict[Format, set[str]] = {
     "laser": {"spm", "codes"},
     "flair": {"words", "tokenised"},
     "allennlp": {"vocabulary", "tokenised", "head"},
+    "onnx": {"encoder", "tokenizer"},
 }
 """Fields of ImportOptions that each format reads, beside `max_tokens` and `advance`, which all do."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bothends.model.architecture import GATES, Cell
-from bothends.validation import printable
+from bothends.text import printable
 
 from .source import SourceError, join_names
 

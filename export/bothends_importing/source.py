@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from bothends.errors import BothendsError
-from bothends.validation import printable
+from bothends.text import printable
 
 Kind = Literal["safetensors", "torch", "torchscript", "keras"]
 

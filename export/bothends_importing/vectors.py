@@ -19,7 +19,7 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .options import Advance
 from .source import SourceError

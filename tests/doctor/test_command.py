@@ -16,7 +16,8 @@ def test_a_healthy_file_exits_with_0(tmp_path: Path) -> None:
     graphs.build(tmp_path / "encoder.onnx")
     result = call(tmp_path / "encoder.onnx")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.rstrip().endswith("Nothing wrong was found.")
+    told = "".join(result.stdout.partition("Nothing wrong was found.\n")[2].split())
+    assert told == f"Next:bothendsimport{tmp_path / 'encoder.onnx'}--tokenizerFILE--outCHECKPOINT"
 
 
 def test_a_wrong_one_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
@@ -24,6 +25,8 @@ def test_a_wrong_one_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
     result = call(tmp_path / "encoder.onnx")
     assert result.exit_code == 1
     assert "1. the halves are swapped\n   Join them forward first: " in result.stdout
+    told = "".join(result.stdout.split())
+    assert told.endswith(f"asitwasmeant;orbothendsdoctor{tmp_path / 'encoder.onnx'}--fixOUT")
 
 
 def test_json_says_all_of_it(tmp_path: Path) -> None:

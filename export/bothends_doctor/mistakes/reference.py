@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from bothends.model.architecture import GATES, Cell
-from bothends.validation import printable
+from bothends.text import printable
 from bothends_export.graph import ONNX_TO_TORCH, reorder
 
 from ..errors import DoctorError

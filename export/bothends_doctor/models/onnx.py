@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..errors import DoctorError
 from ..mistakes.harness import Harness

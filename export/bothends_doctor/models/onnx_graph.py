@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import external_data_helper, helper, numpy_helper
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..errors import DoctorError, RunFailedError
 from .model import Port

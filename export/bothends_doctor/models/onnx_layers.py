@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from bothends.model.architecture import Cell
-from bothends.validation import printable
+from bothends.text import printable
 from bothends_export.graph import ONNX_TO_TORCH, reorder
 
 from ..errors import DoctorError

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..errors import DoctorError
 from .model import Port

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..errors import DoctorError, RunFailedError
 from ..mistakes.readings import joined

@@ -5,6 +5,7 @@ The proof is another examination, and PyTorch.
 
 import os
 import tempfile
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bothends.validation import printable
+from bothends.text import printable
 from bothends_export.new_path import must_be_new
 
 from ..errors import DoctorError
@@ -112,12 +113,19 @@ def repair(examined: Examination, state_dict: Reference | None, out: Path, *, se
     return Repaired(str(out), difference, sentences, new_inputs, dropped, examined.findings.encoder.head)
 
 
-def _why_not(examined: Examination, model: OnnxModel, state_dict: Reference | None) -> str | None:
-    keys = {diagnosis.key for diagnosis in examined.findings.diagnoses}
+def not_in_the_file(keys: Set[str]) -> str | None:
+    """Reason why the right weights aren't in a file with these mistakes; None where they are."""
     for key, reason in _NOT_IN_THE_FILE.items():
         explained = key == "rows_mix" and keys & {"viewed_h_n", "rows_left_sorted"}
         if key in keys and not explained:
             return reason
+    return None
+
+
+def _why_not(examined: Examination, model: OnnxModel, state_dict: Reference | None) -> str | None:
+    keys = {diagnosis.key for diagnosis in examined.findings.diagnoses}
+    if (reason := not_in_the_file(keys)) is not None:
+        return reason
     if examined.found is None:
         return "what its embedding is made of isn't known"
     if keys & _NEEDS_REFERENCE and state_dict is None:

@@ -30,7 +30,7 @@ def rewrite(examined: Examination, model: OnnxModel) -> tuple[onnx.ModelProto, t
         examined.true_stack, vectors, lengths, needs_output=examined.meant in ("max", "mean")
     )
     _pool(made, examined, model, output, finals, lengths)
-    head = _between(graph, {found.seen.where}, model.output.name)
+    head = between(graph, {found.seen.where}, model.output.name)
     nodes = [*front, *made.nodes, *head]
     needed = {name for node in nodes for name in node.input}
     kept = [tensor for tensor in graph.model.graph.initializer if tensor.name in needed]
@@ -90,10 +90,10 @@ def _front(made: RecurrentGraph, model: OnnxModel, examined: Examination) -> tup
         raise DoctorError(
             "it can't be repaired: what its cells read is sorted by lengths, or masked; nothing was written"
         )
-    return _between(model.graph, set(), x), x
+    return between(model.graph, set(), x), x
 
 
-def _between(graph: Graph, starts: set[str], end: str) -> list[onnx.NodeProto]:
+def between(graph: Graph, starts: set[str], end: str) -> list[onnx.NodeProto]:
     """The nodes that `end` needs, looking no further back than `starts`."""
     needed, chosen = {end} - starts, []
     for node in reversed(graph.nodes):
@@ -122,12 +122,13 @@ def _pool(
     made.add("Reshape", ["doctor_rows", made.constant("layout", turned)], found.seen.where)
 
 
-def head_of(before: Examination) -> Callable[[Array], Array]:
-    """The old file's own nodes behind the pooling, as a function of rows."""
+def head_of(before: Examination, *, output: str | None = None) -> Callable[[Array], Array]:
+    """The old file's own nodes behind the pooling, as a function of rows; up to the tensor `output`, if it is named."""
     model, found = before.model, before.found
     if found is None or not isinstance(model, OnnxModel) or found.seen.where == model.output.name:
         return lambda rows: rows
-    nodes = _between(model.graph, {found.seen.where}, model.output.name)
+    end = output or model.output.name
+    nodes = between(model.graph, {found.seen.where}, end)
     shape = model.raw_shape(found.seen.where, before.harness)
     alone = onnx.ModelProto()
     alone.CopyFrom(model.graph.model)
@@ -140,7 +141,7 @@ def head_of(before: Examination) -> Callable[[Array], Array]:
 
     def apply(rows: Array) -> Array:
         turned = rows.reshape([len(rows) if place == at else axis for place, axis in enumerate(shape)])
-        (made,) = graph.values([model.output.name], {found.seen.where: turned})
+        (made,) = graph.values([end], {found.seen.where: turned})
         return np.asarray(made, dtype=np.float32).reshape(len(rows), -1)
 
     return apply

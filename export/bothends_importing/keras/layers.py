@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import SourceError
 

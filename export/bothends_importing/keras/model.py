@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bothends.model.architecture import EncoderConfig, Head, Pooling
-from bothends.validation import one_line, printable
+from bothends.text import printable
+from bothends.validation import one_line
 
 from ..pytorch.statedict import MappedEncoder
 from ..readers.hdf5 import CONFIG
@@ -50,7 +51,8 @@ def _config(source: WeightsFile, file: Path | None) -> Any:
     if CONFIG not in source.extras:
         raise SourceError(
             f"{source.file} holds a Keras model's weights and not its layers; save the whole model (model.save with a "
-            "name that ends in .keras), or give its model.to_json() beside the weights"
+            "name that ends in .keras), or give its model.to_json() beside the weights: --encoder model.json, or "
+            'layers = "model.json" in the TOML of --encoder'
         )
     return source.extras[CONFIG]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..readers.hdf5 import LAYERS
 from ..source import SourceError, WeightsFile, join_names

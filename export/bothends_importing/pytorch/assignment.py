@@ -7,7 +7,7 @@ import re
 
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .candidates import Candidates, Linear
 from .config import Names, StateDictConfig

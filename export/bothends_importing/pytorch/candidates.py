@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import SourceError, join_names
 

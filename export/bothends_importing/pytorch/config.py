@@ -1,4 +1,4 @@
-"""The TOML beside a state dict, which says what its tensors are where that can't be guessed, checked key by key.
+"""The TOML beside weights, which says what its tensors are where that can't be guessed, checked key by key.
 
     max_tokens = 128
     ignore = ["classifier.*"]        # tensors that don't belong to the encoder
@@ -26,7 +26,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bothends.model.architecture import Pooling
 from bothends.model.bundle import NAME
-from bothends.validation import first_problem, one_line, printable
+from bothends.text import printable
+from bothends.validation import first_problem, one_line
 
 from ..source import SourceError
 
@@ -74,6 +75,9 @@ class StateDictConfig(_Section):
 
     name: str | None = Field(None, pattern=NAME, description="of the model")
     max_tokens: int | None = Field(None, ge=1, description="longer sentences are cut to this many tokens")
+    layers: str | None = Field(
+        None, description="a Keras model's to_json(), where the source is weights only; named relative to the TOML"
+    )
     ignore: list[str] = Field(
         default_factory=list, description="patterns (`*`, `?`) of tensors that aren't the encoder's"
     )

@@ -26,7 +26,12 @@ _HOW = (
 
 def custom_module(source: WeightsFile, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
     """Import a module of PyTorch's or Keras's. Raises SourceError that says what is missing or can't be mapped."""
-    found = _of_keras(source, options) if source.kind == "keras" else _of_pytorch(source, options, config)
+    found = _of_keras(source, options, config) if source.kind == "keras" else _of_pytorch(source, options, config)
+    return with_tokenizer(found, options, config)
+
+
+def with_tokenizer(found: MappedEncoder, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
+    """Put a mapped encoder and the tokenizer that was asked for together. Raises SourceError where none was."""
     rows = found.encoder.vocabulary_size
     tokenising = _tokenising(options, config.tokenizer, rows)
     weights = found.weights
@@ -46,12 +51,16 @@ def custom_module(source: WeightsFile, options: ImportOptions, config: StateDict
     )
 
 
-def _of_keras(source: WeightsFile, options: ImportOptions) -> MappedEncoder:
+def _of_keras(source: WeightsFile, options: ImportOptions, config: StateDictConfig) -> MappedEncoder:
     layers = options.encoder if is_json(options.encoder) else None
+    if options.encoder is not None and config.layers is not None:
+        layers = options.encoder.parent / config.layers
     return keras.map_model(source, config=layers, head=options.head)
 
 
 def _of_pytorch(source: WeightsFile, options: ImportOptions, config: StateDictConfig) -> MappedEncoder:
+    if config.layers is not None:
+        raise SourceError(f"{options.encoder}: layers are of Keras's, and {source.file} is of {source.kind}")
     if options.pooling is not None:
         encoder = config.encoder.model_copy(update={"pooling": options.pooling})
         config = config.model_copy(update={"encoder": encoder})

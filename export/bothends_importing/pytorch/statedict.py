@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bothends.model.architecture import EncoderConfig, Head
-from bothends.validation import one_line, printable
+from bothends.text import printable
+from bothends.validation import one_line
 
 from ..recurrent import NAME as CELL_TENSOR
 from ..recurrent import RecurrentLayers, recurrent_layers

@@ -3,16 +3,19 @@
 Nothing is unpacked but the parts that are read. Knows nothing of what they say.
 """
 
+import gzip
+import io
 import json
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import SourceError, WeightsFile
 from .file import open_weights
@@ -21,6 +24,7 @@ from .floats import check_expansion
 _CONFIG = "config.json"
 _WEIGHTS = ("weights.th", "best.th")
 _VOCABULARY = "vocabulary"
+_BLOCK_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,9 @@ def is_archive(source: Path) -> bool:
     if source.is_dir():
         return (source / _CONFIG).is_file()
     try:
-        return tarfile.is_tarfile(source)
-    except OSError:
+        with _opened(source) as content:
+            return content.read(_BLOCK_BYTES)[257:262] == b"ustar"
+    except (OSError, EOFError, zlib.error):
         return False
 
 
@@ -60,23 +65,52 @@ def unpacked(source: Path, vocabulary: Path | None) -> Iterator[Archive]:
         yield Archive(source, open_weights(source), None, vocabulary)
 
 
+class _Bounded(io.RawIOBase):
+    """A stream that refuses to give more than `check_expansion` lets a file unpack to, before it unpacks that."""
+
+    def __init__(self, stream: BinaryIO, source: Path) -> None:
+        self._stream, self._source, self._given = stream, source, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read so many bytes. Raises SourceError."""
+        check_expansion(self._given + max(0, size), self._source)
+        content = self._stream.read(size)
+        self._given += len(content)
+        return content
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+        super().close()
+
+
+def _opened(source: Path) -> _Bounded:
+    """Open a tar archive, or one that is packed with gzip, as AllenNLP's are."""
+    with source.open("rb") as file:
+        is_packed = file.read(2) == b"\x1f\x8b"
+    return _Bounded(cast("BinaryIO", gzip.open(source) if is_packed else source.open("rb")), source)
+
+
 def _unpack(source: Path, folder: Path) -> None:
-    """Write the parts that are read, and no other member, into `folder`."""
+    """Write the parts that are read, and no other member, into `folder`; all together within `check_expansion`."""
+    unpacked_bytes = 0
     try:
-        with tarfile.open(source) as archive:
+        with _opened(source) as content, tarfile.open(fileobj=content, mode="r|") as archive:
             for member in archive:
+                check_expansion(member.offset_data + member.size, source)
                 path = PurePosixPath(member.name)
                 is_part = path.name == member.name.removeprefix("./") and path.name in (_CONFIG, *_WEIGHTS)
                 is_words = path.parent.name == _VOCABULARY and len(path.parts) == 2 and path.suffix == ".txt"
                 if not member.isfile() or not (is_part or is_words):
                     continue
-                check_expansion(member.size, source)
+                unpacked_bytes += member.size
+                check_expansion(unpacked_bytes, source)  # a sparse one has more than stands in the archive
                 stream = archive.extractfile(member)
                 assert stream is not None  # noqa: S101  a regular file has one
                 file = folder / path.name if is_part else folder / _VOCABULARY / path.name
                 file.parent.mkdir(exist_ok=True)
                 file.write_bytes(stream.read())
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{source} is damaged, cut off perhaps: {printable(error)}") from error
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import Kind, SourceError, WeightsFile, drop_ignored
 from . import hdf5, torchfile, torchscript
@@ -20,7 +20,7 @@ from .floats import check_expansion, to_float32
 __all__ = ["SourceError", "WeightsFile", "open_weights"]
 
 _HEAD_BYTES = 1024
-_READABLE = "safetensors, torch.save's, TorchScript or Keras (.keras, .h5)"
+_READABLE = "safetensors, torch.save's, TorchScript, Keras (.keras, .h5) or ONNX"
 _OTHERS = (
     (b"version https://git-lfs", "is a git-lfs pointer, not the file it stands for; fetch that with `git lfs pull`"),
     (b"\x1f\x8b", "is packed with gzip; unpack it first"),

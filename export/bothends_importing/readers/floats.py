@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import SourceError
 

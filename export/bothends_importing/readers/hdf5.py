@@ -9,6 +9,7 @@ import io
 import json
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import SourceError
 from .floats import check_expansion
@@ -32,7 +33,10 @@ _NO_WEIGHTS = ("optimizer", "optimizer_weights", "seed_generator", "top_level_mo
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies", "model_weights")
 _MOST_ENTRIES = 10_000
 _DEEPEST = 16
-_CONTIGUOUS = 1
+_CONTIGUOUS, _CHUNKED = 1, 2
+_DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3
+"""Filters by the numbers that HDF5 gives them (HDF5 File Format Specification, IV.A.2.l)."""
+_MOST_BESIDE = 1
 _NOWHERE = 2**64 - 1
 
 
@@ -48,6 +52,7 @@ def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with warnings.catch_warnings(action="ignore"), pyfive.File(io.BytesIO(content)) as root:
             datasets = dict(_datasets(root, file))
             check_expansion(sum(prod(d.shape) * d.dtype.itemsize for d in datasets.values()), file)
+            _check_chunks(datasets, file)
             tensors = {name: _tensor(dataset) for name, dataset in datasets.items()}
             whole = config or root.attrs.get("model_config")
         extras = {LAYERS: _layers(list(tensors))}
@@ -91,6 +96,26 @@ def _check(path: str, dataset: Any, file: Path) -> None:
         raise SourceError(f"{file}: {printable(path)} holds {printable(dataset.dtype)}, which are no weights")
     if dataset.id.layout_class == _CONTIGUOUS and dataset.id.data_offset == _NOWHERE:
         raise SourceError(f"{file}: the numbers of {printable(path)} aren't in this file")
+
+
+def _check_chunks(datasets: dict[str, Any], file: Path) -> None:
+    """Refuse chunks that unpack to more than they should, before any is unpacked for good.
+
+    Filters are what h5py sets for gzip: shuffling before it and a checksum after it, each at most once.
+    """
+    chunked = {path: dataset for path, dataset in datasets.items() if dataset.id.layout_class == _CHUNKED}
+    sizes = {path: prod(dataset.chunks) * dataset.dtype.itemsize for path, dataset in chunked.items()}
+    check_expansion(sum(sizes[path] * dataset.id.get_num_chunks() for path, dataset in chunked.items()), file)
+    for path, dataset in chunked.items():
+        filters = [each["filter_id"] for each in dataset.id.filter_pipeline or ()]
+        if filters != [each for each in (_SHUFFLE, _DEFLATE, _FLETCHER32) if each in filters]:
+            raise SourceError(f"{file}: {printable(path)} is packed otherwise than h5py's gzip does; save it without")
+        if _DEFLATE not in filters:
+            continue
+        for number in range(dataset.id.get_num_chunks()):
+            _, packed = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(number).chunk_offset)
+            if len(zlib.decompressobj().decompress(packed, sizes[path] + _MOST_BESIDE)) > sizes[path]:
+                raise SourceError(f"{file}: a chunk of {printable(path)} unpacks to more than its {sizes[path]} bytes")
 
 
 def _check_end(content: bytes, file: Path) -> None:

@@ -4,7 +4,9 @@ Python's unpickler can call only what `find_class` gives it. Here that is: inert
 and a few helpers that build lists, dicts and tensors. Knows nothing of modules.
 """
 
+import io
 import pickle
+import pickletools
 import zipfile
 from collections.abc import Callable
 from math import prod
@@ -13,7 +15,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 _STORAGES = {
     "FloatStorage": torch.float32,
@@ -113,13 +115,25 @@ class InertUnpickler(pickle.Unpickler):
         return storage.as_strided(size, stride, offset)
 
 
+def _check_sizes(pickled: bytes) -> None:
+    """Refuse a pickle that says that it has more than it has: Python's unpickler makes room for all that it is told of.
+
+    That is for as many remembered objects as the largest index, and for strings of any length; a length that doesn't
+    fit is found in reading it as text.
+    """
+    for operation, argument, _ in pickletools.genops(pickled):
+        if "PUT" in operation.name and isinstance(argument, int) and argument > len(pickled):
+            raise ValueError(f"it remembers an object by the number {argument}, and has {len(pickled)} bytes")
+
+
 def load(archive: zipfile.ZipFile, root: str) -> Record:
     """The root module's record in a TorchScript archive. Raises RefusedError for what would have to be called.
 
     A damaged pickle raises whatever the wrong byte leads to.
     """
-    with archive.open(f"{root}/data.pkl") as pickled:
-        whole = InertUnpickler(pickled, archive, root).load()
+    pickled = archive.read(f"{root}/data.pkl")
+    _check_sizes(pickled)
+    whole = InertUnpickler(io.BytesIO(pickled), archive, root).load()
     if not isinstance(whole, Record):
         raise ValueError(f"data.pkl holds a {printable(type(whole).__name__)} and no module")
     return whole

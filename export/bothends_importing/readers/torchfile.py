@@ -15,7 +15,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import SourceError
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from ..source import SourceError
 from . import inert

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .definition import Step, TokenisingError, literal, replace
 

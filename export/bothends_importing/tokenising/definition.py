@@ -12,7 +12,7 @@ from typing import Any
 import tokenizers
 
 from bothends.errors import BothendsError
-from bothends.validation import printable
+from bothends.text import printable
 
 Step = dict[str, Any]
 """One normaliser or pre-tokeniser, as it stands in a tokenizer.json."""

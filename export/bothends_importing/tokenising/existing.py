@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tokenizers
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .definition import Tokenising, TokenisingError, must_load
 from .vocabulary import text_of

@@ -6,7 +6,7 @@ Knows no encoder. LASER looks pieces up in the checkpoint's own dictionary, in w
 from collections.abc import Mapping
 from pathlib import Path
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .definition import (
     SPACE,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .definition import TokenisingError
 

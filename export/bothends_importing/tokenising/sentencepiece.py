@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .charsmap import mapping
 from .definition import Step, Tokenising, TokenisingError, assemble, literal, must_load, replace

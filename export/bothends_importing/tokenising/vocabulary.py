@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from .definition import TokenisingError, must_be_text
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bothends.validation import printable
+from bothends.text import printable
 
 from . import nltk_words
 from .definition import SPACE, WORD, Step, Tokenising, TokenisingError, assemble, lowered, split_into, split_out

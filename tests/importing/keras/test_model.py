@@ -13,6 +13,7 @@ from bothends_export.encoder import Encoder
 from bothends_importing.keras import model as keras
 from bothends_importing.pytorch.statedict import MappedEncoder
 from bothends_importing.readers.file import SourceError, open_weights
+from tests.importing.end_to_end import TOLERANCE, embedded, imported, refused
 from tests.importing.readers.hostile import problem, refusal
 
 pytestmark = pytest.mark.slow  # Keras writes its models in a process of its own
@@ -131,6 +132,27 @@ def test_weights_without_layers_need_the_model_s_json(keras_folder: Path, tmp_pa
         )
     with pytest.raises(SourceError, match="can't be read as a model's JSON"):
         keras.map_model(source, config=keras_folder / "bilstm.h5")
+
+
+def test_a_toml_names_both_layers_and_words(keras_folder: Path, tmp_path: Path) -> None:
+    """Weights alone need the layers, and a table of words needs its vocabulary: one TOML says both."""
+    words = ["<pad>", "<unk>", *(f"word{row}" for row in range(2, 40))]
+    (tmp_path / "words.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    (tmp_path / "model.json").write_bytes((keras_folder / "bilstm.json").read_bytes())
+    toml = '[tokenizer]\nvocabulary = "words.txt"\nsplit = "whitespace"\nunknown = "<unk>"\npadding = "<pad>"\n'
+    (tmp_path / "encoder.toml").write_text('layers = "model.json"\n' + toml, encoding="utf-8")
+    (tmp_path / "model.weights.h5").write_bytes((keras_folder / "bilstm.weights.h5").read_bytes())
+    imported(tmp_path / "model.weights.h5", "--encoder", tmp_path / "encoder.toml")
+    ids = np.random.default_rng(5).integers(1, 40, (len(LENGTHS), max(LENGTHS)))
+    sentences = [" ".join(words[row] for row in rows[:count]) for rows, count in zip(ids, LENGTHS, strict=True)]
+    whole = [place for place, rows in enumerate(ids) if LENGTHS[place] <= 24 and 1 not in rows[: LENGTHS[place]]]
+    found, expected = embedded(tmp_path, [sentences[place] for place in whole]), np.load(keras_folder / "bilstm.npy")
+    assert np.abs(found - expected[whole]).max() <= TOLERANCE
+    (tmp_path / "encoder.toml").write_text(toml, encoding="utf-8")
+    told = refused(
+        "import", tmp_path / "model.weights.h5", "--encoder", tmp_path / "encoder.toml", "--out", tmp_path / "x"
+    )
+    assert 'layers = "model.json" in the TOML' in told
 
 
 def without_last_layer(config: Path, folder: Path) -> Path:

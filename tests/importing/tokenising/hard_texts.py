@@ -2,6 +2,7 @@
 
 import itertools
 import lzma
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -91,10 +92,15 @@ TEXTS = st.lists(st.sampled_from(_FRAGMENTS), max_size=12).map("".join)
 @cache
 def real_sentences(most: int) -> list[str]:
     """The first sentences of the corpus, or a skip where it isn't there."""
+    return list(itertools.islice(every_real_sentence(), most))
+
+
+def every_real_sentence() -> Iterator[str]:
+    """Sentences of the corpus, two million of them, one after the other; a skip where it isn't there."""
     if not _SENTENCES.is_file():
         pytest.skip(f"{_SENTENCES.name}, real sentences, is not beside the checkout")
     with lzma.open(_SENTENCES, "rt", encoding="utf-8") as lines:
-        return [line.rstrip("\n").split("\t")[1] for line in itertools.islice(lines, most)]
+        yield from (line.rstrip("\n").split("\t")[1] for line in lines)
 
 
 class Ours:
