@@ -19,7 +19,9 @@ import engines
 import report
 from bars import judge
 from front import bars as front_bars
+from front import chart as front_chart
 from front import report as front_report
+from front import summary as front_summary
 from front.results import FrontResults
 from front.suite import FULL as FRONT_FULL
 from front.suite import QUICK as FRONT_QUICK
@@ -30,6 +32,7 @@ from sentences import load
 from suite import FULL, QUICK, Suite
 
 _DOCS = Path(__file__).parent.parent / "docs"
+_REPORT = Path(__file__).parent / "report.md"
 _RESULTS = Path(__file__).parent / "results"
 _PAGE_COLUMNS = 168
 """Width of tables where there is no terminal to ask: wider than a page, they would be cut."""
@@ -45,7 +48,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--bars", is_flag=True, help="Fronts and servers beside each other, and the bars on them, alone.")
 @click.option("--quick", is_flag=True, help="Everything, but so short that no figure means much.")
 @click.option("--json", type=click.Path(path_type=Path), help=f"Where to; charts go beside it.  [default: {_RESULTS}/]")
-@click.option("--docs", is_flag=True, help="Write docs/performance.json, its page and its charts instead.")
+@click.option("--docs", is_flag=True, help="Write docs/performance.json, its page, report.md and charts instead.")
 @click.option("--from", "earlier", type=_file, help="Show an earlier run's JSON and measure nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a bar is missed.")
 def main(*, bars: bool, json: Path | None, docs: bool, earlier: Path | None, strict: bool, **how: Any) -> None:
@@ -61,7 +64,7 @@ def main(*, bars: bool, json: Path | None, docs: bool, earlier: Path | None, str
         found.save(json)
         if isinstance(found, Results):
             charts.draw(found, json.parent)
-    console.print(f"\nwritten: {_DOCS / 'performance.md' if docs else json}", highlight=False)
+    console.print(f"\nwritten: {_REPORT if docs else json}", highlight=False)
     judged = judge(found) if isinstance(found, Results) else front_bars.judge(found)
     if strict and any(verdict.word == "missed" for verdicts in judged.values() for verdict in verdicts):
         sys.exit(1)
@@ -104,17 +107,20 @@ def _measure(suite: Any, options: Any, sentences: Path | None, *, console: Conso
 
 
 def _write_docs(found: Results | FrontResults) -> None:
-    """Write the page's part that was measured; the other stays as it is."""
-    file, page = _DOCS / "performance.json", _DOCS / "performance.md"
+    """Write the report's part that was measured, and the page where it is that of the fronts."""
+    file, images = _DOCS / "performance.json", _DOCS / "images"
     before = Results.open(file)
     if isinstance(found, FrontResults):
         replace(before, front=asdict(found)).save(file)
-        report.replace_between_markers(page, front_report.markdown(found), markers=front_report.MARKERS)
+        front_chart.draw(found, images)
+        page = _DOCS / "performance.md"
+        report.replace_between_markers(page, front_summary.markdown(found), markers=front_summary.MARKERS)
+        report.replace_between_markers(_REPORT, front_report.markdown(found), markers=front_report.MARKERS)
         return
     replace(found, front=before.front).save(file)
-    drawn = charts.draw(found, _DOCS / "images")
-    text = report.markdown(found, charts=[(f"images/{file.name}", what) for file, what in drawn.items()])
-    report.replace_between_markers(page, text)
+    drawn = charts.draw(found, images)
+    text = report.markdown(found, charts=[(f"../docs/images/{file.name}", what) for file, what in drawn.items()])
+    report.replace_between_markers(_REPORT, text)
 
 
 if __name__ == "__main__":

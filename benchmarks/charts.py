@@ -1,64 +1,60 @@
 """Results as pictures. Measures nothing."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 import comparisons
 from loads import DEADLINE_MS, OPEN
-from results import FLOAT32, ONNXRUNTIME, Results, ours
-from style import BLUE, DASHES, GREY, INK, ORANGE, RED, SKY, STYLE, THOUSANDS, sign, two_panels
+from results import FLOAT32, ONNXRUNTIME, Results, Row, Window, ours
+from style import BLUE, DASHES, GREY, INK, ORANGE, PURPLE, RED, STYLE, THOUSANDS, name_ends, sign, two_panels
 
 _SHARED = " shared with the load generator"
 
 
 def draw(results: Results, folder: Path) -> dict[Path, str]:
     """Write every chart as PNG; return what each shows, by file."""
-    charts: dict[str, tuple[str, Callable[[Results], Figure], str]] = {
-        "engines.png": ("Sentences a second and batch-1 latency of each engine by itself", comparisons.engines, ""),
-        "peers.png": (
-            "Sentences a second and CPU by load: bothends, mosec, a naive server",
-            comparisons.peers,
-            _SHARED,
-        ),
-        "latency-vs-load.png": (
-            "Latency and what becomes of the requests, against the load offered",
-            _latency,
-            _SHARED,
-        ),
-        "throughput-vs-batch.png": ("Sentences a second and CPU against the largest batch", _batches, _SHARED),
-    }
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {}
-    with plt.rc_context(STYLE):
-        for name, (what, chart, cores) in charts.items():
+    for name, figure in figures(results):
+        figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+        drawn[folder / name] = figure.get_suptitle()
+    return drawn
+
+
+def figures(results: Results) -> Iterator[tuple[str, Figure]]:
+    """Yield every chart by its file's name, each closed when the next is asked for."""
+    charts: dict[str, tuple[Callable[[Results], Figure], str]] = {
+        "engines.png": (comparisons.engines, ""),
+        "peers.png": (comparisons.peers, _SHARED),
+        "latency-vs-load.png": (_latency, _SHARED),
+        "throughput-vs-batch.png": (_batches, _SHARED),
+    }
+    for name, (chart, cores) in charts.items():
+        with plt.rc_context(STYLE):
             figure = chart(results)
             sign(figure, results.machine, what=cores)
-            figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+            yield name, figure
             plt.close(figure)
-            drawn[folder / name] = what
-    return drawn
 
 
 def _latency(results: Results) -> Figure:
     """Draw latency on the left and the outcome of requests on the right."""
-    figure, (latency, fate) = two_panels(f"bothends on {results.default} beyond its capacity", 5.0)
     server = ours(results.default)
-    rows = [(load.percent, row) for load in OPEN if (row := results.row(server, load.name))]
+    rows = [(load.percent or 0, row) for load in OPEN if (row := results.row(server, load.name))]
     percents = [percent for percent, _ in rows]
-    figure.subplots_adjust(right=0.885)
-    _line(latency, percents, [row.p50_ms for _, row in rows], BLUE, name="p50")
-    _line(latency, percents, [row.p99_ms for _, row in rows], RED, name="p99")
-    latency.axhline(DEADLINE_MS, color=INK, linestyle=DASHES, linewidth=1.2)
-    latency.text(52, DEADLINE_MS * 1.1, f"deadline, {DEADLINE_MS} ms", fontsize=9)
-    latency.set_yscale("log")
-    latency.set_ylim(1, 600)
-    latency.minorticks_off()
-    latency.yaxis.set_major_formatter(THOUSANDS)
-    latency.set_title("latency of what was answered, ms")
+    figure, (latency, fate) = two_panels(_beyond(rows), 5.0)
+    figure.subplots_adjust(right=0.895, wspace=0.66)
+    for axes in (latency, fate):
+        axes.set_xlabel("load offered, % of capacity")
+        axes.set_xticks(percents)
+        axes.set_xlim(min(percents, default=0), max(percents, default=1) + 1e-9)
+    _draw_latencies(latency, rows)
     seconds = results.settings["seconds"]
     offered = [row.offered_per_s or 0 for _, row in rows]
     in_time = [min(row.goodput_per_s or 0, whole) for (_, row), whole in zip(rows, offered, strict=True)]
@@ -69,61 +65,91 @@ def _latency(results: Results) -> Figure:
     parts = {"answered in time": (in_time, BLUE), "refused": (refused, ORANGE), "too late": (late, GREY)}
     fate.stackplot(percents, *(part for part, _ in parts.values()), colors=[colour for _, colour in parts.values()],
                    alpha=0.85, linewidth=0)  # fmt: skip
-    _name_areas(fate, percents[-1], parts, whole=offered[-1])
     fate.set_title("what became of the requests, a second")
     fate.yaxis.set_major_formatter(THOUSANDS)
-    fate.set_ylim(bottom=0)
-    for axes in (latency, fate):
-        axes.set_xlabel("load offered, % of capacity")
-        axes.set_xticks(percents)
-        axes.set_xlim(50, 200)
+    fate.set_ylim(0, 1.02 * max(offered, default=1))
+    _name_areas(fate, percents, parts)
     return figure
 
 
-def _name_areas(axes: Axes, right: float, parts: dict[str, tuple[list[float], str]], *, whole: float) -> None:
-    below = 0.0
+def _beyond(rows: Sequence[tuple[int, Row]]) -> str:
+    """Say in figures what becomes of a server under the highest load."""
+    if not rows:
+        return "Latency against load"
+    percent, row = rows[-1]
+    good = (row.goodput_per_s or 0) / (row.peak_per_s or row.offered_per_s or 1)
+    return (
+        f"Offered {percent} % of its peak, it answers {100 * good:.0f} % of that peak in time, p99 {row.p99_ms:.0f} ms"
+    )
+
+
+def _draw_latencies(axes: Axes, rows: Sequence[tuple[int, Row]]) -> None:
+    """Draw p50, p99 and the deadline, each named where it ends."""
+    percents = [percent for percent, _ in rows]
+    lines = {
+        "p50": ([row.p50_ms or math.nan for _, row in rows], BLUE),
+        "p99": ([row.p99_ms or math.nan for _, row in rows], RED),
+    }
+    for values, colour in lines.values():
+        axes.plot(percents, values, "o-", color=colour, clip_on=False)
+    axes.axhline(DEADLINE_MS, color=INK, linestyle=DASHES, linewidth=1.2)
+    every = [value for values, _ in lines.values() for value in values if value == value]
+    axes.set_yscale("log")
+    axes.set_ylim(10 ** math.floor(math.log10(min(*every, DEADLINE_MS))), 2 * max(*every, DEADLINE_MS))
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.set_title("latency of what was answered, ms")
+    shown = {name: f"{values[-1]:,.{0 if values[-1] >= 100 else 1}f}" for name, (values, _) in lines.items() if values}
+    ends = [(lines[name][0][-1], f"{name}, {text}", lines[name][1]) for name, text in shown.items()]
+    name_ends(axes, max(percents, default=1), [*ends, (DEADLINE_MS, f"deadline, {DEADLINE_MS}", INK)])
+
+
+def _name_areas(axes: Axes, percents: Sequence[int], parts: Mapping[str, tuple[list[float], str]]) -> None:
+    """Name what is to be seen of each area, thin ones too."""
+    below, ends = 0.0, []
     for name, (part, colour) in parts.items():
-        if part[-1] > 0.04 * whole:  # a sliver has no room for its name, and needs none
-            axes.annotate(name.replace(" in ", "\nin "), (right, below + part[-1] / 2), (6, 0), color=colour,
-                          textcoords="offset points", va="center", fontweight="bold",
-                          annotation_clip=False)  # fmt: skip
-        below += part[-1]
+        last = part[-1] if part else 0
+        if max(part, default=0) > 0.002 * axes.get_ylim()[1]:
+            ends.append((below + last / 2, name.replace(" in ", "\nin "), colour))
+        below += last
+    name_ends(axes, max(percents, default=1), ends)
 
 
 def _batches(results: Results) -> Figure:
     """Draw both panels over the limit on a batch, a line for each engine."""
-    figure, (rate, cpu) = two_panels("What batching brings: 128 requests of one sentence in flight", 4.8)
-    for engine, colour in ((ONNXRUNTIME, SKY), (FLOAT32, BLUE)):
-        windows = [window for window in results.windows if window.engine == engine]
-        limits = [window.max_batch_rows for window in windows]
-        if not windows:
-            continue
-        _line(rate, limits, [window.sentences_per_s for window in windows], colour)
-        _line(cpu, limits, [window.cpu_s_per_1000 for window in windows], colour)
-        for axes, last in ((rate, windows[-1].sentences_per_s), (cpu, windows[-1].cpu_s_per_1000)):
-            axes.annotate(engine, (limits[-1], last or 0), (0, 12), textcoords="offset points", color=colour,
-                          fontweight="bold", ha="right")  # fmt: skip
-        for window in windows:
-            if window.batch_rows is not None:
-                at = (window.max_batch_rows, window.sentences_per_s)
-                rate.annotate(f"{window.batch_rows:.1f}", at, (0, -17), textcoords="offset points", ha="center",
-                              fontsize=9, color=GREY)  # fmt: skip
-    rate.set_title("sentences a second")
-    cpu.set_title("server CPU-seconds per 1,000 sentences")
-    rate.yaxis.set_major_formatter(THOUSANDS)
-    rate.text(
-        0.98, 0.06, "grey: mean sentences in a batch", transform=rate.transAxes, ha="right", fontsize=9, color=GREY
-    )
+    figure, (rate, cpu) = two_panels(_batching(results.windows), 4.8)
+    figure.subplots_adjust(right=0.87, wspace=0.45)
     limits = sorted({window.max_batch_rows for window in results.windows})
     for axes in (rate, cpu):
         axes.set_xscale("log", base=2)
         axes.set_xticks(limits, [str(limit) for limit in limits])
+        axes.minorticks_off()
         axes.set_xlabel("--max-batch-rows: most sentences in a batch")
-        axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
+    rate.set_title("sentences a second, 128 requests in flight")
+    cpu.set_title("server CPU-seconds per 1,000")
+    rate.yaxis.set_major_formatter(THOUSANDS)
+    _draw_windows(rate, results.windows, [window.sentences_per_s for window in results.windows])
+    _draw_windows(cpu, results.windows, [window.cpu_s_per_1000 or 0 for window in results.windows])
     return figure
 
 
-def _line(axes: Axes, x: Sequence[float | None], y: Sequence[float | None], colour: str, *, name: str = "") -> None:
-    """Draw a line that is named at its start."""
-    axes.plot(x, y, "o-", color=colour, clip_on=False)
-    axes.annotate(name, (x[0], y[0]), (2, 9), textcoords="offset points", color=colour, fontweight="bold", va="bottom")
+def _draw_windows(axes: Axes, windows: Sequence[Window], values: Sequence[float]) -> None:
+    """Draw a line for each engine, named where it ends."""
+    ends = []
+    for engine, colour in ((ONNXRUNTIME, PURPLE), (FLOAT32, BLUE)):
+        points = [(window.max_batch_rows, value) for window, value in zip(windows, values, strict=True)
+                  if window.engine == engine]  # fmt: skip
+        if points:
+            axes.plot(*zip(*points, strict=True), "o-", color=colour, clip_on=False)
+            ends.append((points[-1][1], engine.replace(" ", "\n"), colour))
+    axes.set_ylim(0, 1.08 * max(values, default=1))
+    name_ends(axes, max((window.max_batch_rows for window in windows), default=1), ends)
+
+
+def _batching(windows: Sequence[Window]) -> str:
+    """Say in figures what batches bring over single sentences."""
+    own = {window.max_batch_rows: window.sentences_per_s for window in windows if window.engine == FLOAT32}
+    if 1 not in own or len(own) == 1:
+        return "Sentences a second by the largest batch"
+    best = max(own, key=lambda limit: own[limit])
+    return f"Batches of up to {best} bring {own[best] / own[1]:.1f} times the sentences of single ones, in float32"

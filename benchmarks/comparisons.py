@@ -1,45 +1,39 @@
 """Comparisons as pictures: engines by themselves, and servers under every load. Measures nothing."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loads import CLOSED
+from loads import CLOSED, Load
 from results import BF16, FLOAT32, INT8, MOSEC, NAIVE, ONNXRUNTIME, Ceiling, Results, Row, ours
-from style import BLUE, DASHES, GREY, RED, SKY, THOUSANDS, two_panels
+from style import BLUE, GREEN, GREY, PURPLE, RED, SKY, THOUSANDS, two_panels
 
-_COLOURS = {ONNXRUNTIME: SKY, FLOAT32: BLUE, BF16: BLUE, INT8: BLUE}
+_COLOURS = {ONNXRUNTIME: PURPLE, FLOAT32: BLUE, BF16: GREEN, INT8: SKY}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The look of a server's dots."""
+    """The look of a server's bars."""
 
     server: str
     name: str
     colour: str
-    shape: str = "o"
-    size: float = 10
 
 
 _MARKS = (
-    Mark(ours(FLOAT32), "bothends, native float32", BLUE),
-    Mark(ours(ONNXRUNTIME), "bothends, onnxruntime", SKY),
-    Mark(ours(BF16), "bothends, native bf16", BLUE, "D", 7),
-    Mark(ours(INT8), "bothends, native int8", BLUE, "^", 8),
-    Mark(MOSEC, "mosec on onnxruntime, its best settings at each load", RED),
-    Mark(NAIVE, "naive: grpcio, a run for each request", GREY),
+    *(Mark(ours(engine), f"bothends, {engine}", _COLOURS[engine]) for engine in (INT8, BF16, FLOAT32, ONNXRUNTIME)),
+    Mark(MOSEC, "mosec on onnxruntime, its best settings", RED),
+    Mark(NAIVE, "plain grpcio on onnxruntime", GREY),
 )
-"""Marks in the legend's order, column by column; the first lie on top."""
+"""Marks in the order of a load's bars."""
 
 
 def engines(results: Results) -> Figure:
     """Draw bars for each engine: its best schedules, and its latency with one sentence."""
-    figure, (rate, latency) = two_panels("The engines by themselves, with no server around them", 5.0)
-    figure.subplots_adjust(left=0.135, wspace=0.12, bottom=0.16, top=0.82)
     other = results.ceiling(ONNXRUNTIME)
+    figure, (rate, latency) = two_panels(_over_onnxruntime(results, other), 5.0)
+    figure.subplots_adjust(left=0.135, wspace=0.12, bottom=0.16, top=0.82)
     places = list(range(len(results.ceilings), 0, -1))
     for place, ceiling in zip(places, results.ceilings, strict=True):
         _rates(rate, place, ceiling, other)
@@ -60,6 +54,17 @@ def engines(results: Results) -> Figure:
     return figure
 
 
+def _over_onnxruntime(results: Results, other: Ceiling | None) -> str:
+    """Say in figures what the native engine brings, with no server around it."""
+    said = []
+    for engine, precision in ((FLOAT32, "float32"), (INT8, "int8")):
+        if other and (ceiling := results.ceiling(engine)):
+            times = ceiling.best.sentences_per_s / other.best.sentences_per_s
+            said.append(f"{times:.1f} in {precision}")
+    beside = f"The native engine alone, in times onnxruntime's sentences: {', '.join(said)}"
+    return beside if said else "Engines alone, with no server around them"
+
+
 def _rates(axes: Axes, place: int, ceiling: Ceiling, other: Ceiling | None) -> None:
     """Draw a bar for each number of threads, the most above."""
     threads = sorted({schedule.threads for schedule in ceiling.schedules}, reverse=True)
@@ -77,56 +82,65 @@ def _rates(axes: Axes, place: int, ceiling: Ceiling, other: Ceiling | None) -> N
 
 
 def peers(results: Results) -> Figure:
-    """Draw a line for each load, a dot for each server."""
-    figure, (rate, cpu) = two_panels("The same model behind three servers", 6.2)
-    figure.subplots_adjust(left=0.135, wspace=0.08, bottom=0.13, top=0.74)
-    loads = sorted(CLOSED, key=lambda load: (load.batch, load.concurrency))
-    places = range(len(loads), 0, -1)
-    for axes in (rate, cpu):
-        axes.set_yticks(list(places), [load.name if axes is rate else "" for load in loads])
+    """Draw bars for each load, one a server, and below them what the engines do by themselves."""
+    groups = {load.name: _bars_of(results, load.name) for load in sorted(CLOSED, key=_by_size)}
+    groups = {name: bars for name, bars in groups.items() if bars}
+    places, middles, at = [], [], 0.0
+    for bars in groups.values():
+        places.append([at - index for index in range(len(bars))])
+        middles.append(at - (len(bars) - 1) / 2)
+        at -= len(bars) + 0.8
+    height = 1.9 + 0.17 * -at
+    figure, panels = two_panels(_over_peers(results), height)
+    figure.subplots_adjust(left=0.135, wspace=0.08, bottom=0.65 / height, top=1 - 1.35 / height)
+    for axes, of, text in zip(panels, (1, 2), ("{:,.0f}", "{:.2f}"), strict=True):
+        for bars, rows in zip(groups.values(), places, strict=True):
+            for bar, place in zip(bars, rows, strict=True):
+                if (value := bar[of]) is not None:
+                    axes.barh(place, value, height=0.9, color=bar[0].colour, label=bar[0].name)
+                    axes.text(value, place, f" {text.format(value)}", va="center", fontsize=8)
+        axes.set_yticks(middles, list(groups) if of == 1 else [""] * len(groups))
+        axes.set_ylim(at + 0.8, 1)
+        axes.set_xlim(0, 1.14 * axes.get_xlim()[1])
+        axes.locator_params(axis="x", nbins=5)
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(0.3, len(loads) + 0.7)
-        axes.spines["left"].set_visible(False)
-        axes.grid(visible=False, axis="x")
-    for mark in reversed(_MARKS):
-        rows = [(row, at) for load, at in zip(loads, places, strict=True) if (row := _row(results, mark, load.name))]
-        if rows:
-            _dots(rate, [(row.sentences_per_s, at) for row, at in rows], mark)
-            _dots(cpu, [(row.cpu_s_per_1000, at) for row, at in rows], mark)
-    rate.text(-0.012, 1.02, "sentences a request\n× requests in flight", transform=rate.transAxes, ha="right",
-              fontsize=8.5, color=GREY)  # fmt: skip
-    rate.set_title("sentences a second (more is better)")
-    rate.xaxis.set_major_formatter(THOUSANDS)
-    cpu.set_title("server CPU-seconds per 1,000 (less is better)")
-    for axes in (rate, cpu):
-        axes.set_xlim(left=0)
-    for engine, height in ((ONNXRUNTIME, 0.48), (FLOAT32, len(loads) + 0.55)):
-        if ceiling := results.ceiling(engine):
-            _ceiling(rate, ceiling.best.sentences_per_s, engine, height)
-            _ceiling(cpu, ceiling.best.cpu_s_per_1000, engine, height)
-    handles, names = rate.get_legend_handles_labels()
-    figure.legend(handles[::-1], names[::-1], loc="upper left", bbox_to_anchor=(0.0, 0.94), ncols=3, frameon=False,
-                  columnspacing=1.6, handletextpad=0.4)  # fmt: skip
+        axes.grid(visible=False, axis="y")
+    panels[0].set_title("sentences a second (more is better)")
+    panels[0].xaxis.set_major_formatter(THOUSANDS)
+    panels[1].set_title("server CPU-seconds per 1,000 (less is better)")
+    panels[0].set_xlabel("labels: sentences a request × requests in flight", loc="left", color=GREY, fontsize=8.5)
+    named = dict(zip(*panels[0].get_legend_handles_labels()[::-1], strict=True))
+    known = [mark.name for mark in _MARKS if mark.name in named]
+    figure.legend([named[name] for name in known], known, loc="upper left", bbox_to_anchor=(0.0, 1 - 0.4 / height),
+                  ncols=3, frameon=False, columnspacing=1.6, handletextpad=0.5, fontsize=10)  # fmt: skip
     return figure
+
+
+def _by_size(load: Load) -> tuple[int, int]:
+    return load.batch, load.concurrency or 0
+
+
+def _bars_of(results: Results, load: str) -> list[tuple[Mark, float | None, float | None]]:
+    """Return a load's bars: whose it is, sentences a second, and CPU-seconds per 1,000."""
+    rows = [(mark, _row(results, mark, load)) for mark in _MARKS]
+    return [(mark, row.sentences_per_s, row.cpu_s_per_1000) for mark, row in rows if row is not None]
+
+
+def _over_peers(results: Results) -> str:
+    """Say in figures what the chart shows: ratios to mosec's best, at each load."""
+    pairs = [
+        (mine, theirs)
+        for load in CLOSED
+        if (mine := results.row(ours(FLOAT32), load.name)) and (theirs := results.best(MOSEC, load.name))
+    ]
+    rates = [mine.sentences_per_s / theirs.sentences_per_s for mine, theirs in pairs]
+    if not rates:
+        return "The same model behind several servers"
+    costs = [mine.cpu_s_per_1000 / theirs.cpu_s_per_1000 for mine, theirs in pairs
+             if mine.cpu_s_per_1000 and theirs.cpu_s_per_1000]  # fmt: skip
+    said = f"{min(rates):.1f} to {max(rates):.1f} times the sentences of mosec, in float32"
+    return f"{said}, for {100 * min(costs):.0f} to {100 * max(costs):.0f} % of its CPU" if costs else said
 
 
 def _row(results: Results, mark: Mark, load: str) -> Row | None:
     return results.best(MOSEC, load) if mark.server == MOSEC else results.row(mark.server, load)
-
-
-def _dots(axes: Axes, points: Sequence[tuple[float | None, int]], mark: Mark) -> None:
-    axes.plot(*zip(*points, strict=True), mark.shape, color=mark.colour, markersize=mark.size, label=mark.name,
-              alpha=0.95)  # fmt: skip
-
-
-def _ceiling(axes: Axes, value: float, engine: str, height: float) -> None:
-    """Draw a line that the engine by itself reaches; where that is far away, write what it reaches at the edge."""
-    text, edge = f"{engine} alone", axes.get_xlim()[1]
-    over_lines = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    style = {"fontsize": 9, "color": _COLOURS[engine], "va": "center", "bbox": over_lines}
-    if value < edge:
-        axes.axvline(value, color=_COLOURS[engine], linestyle=DASHES, linewidth=1.2)
-        aside, to = (5, "left") if value < 0.7 * edge else (-5, "right")
-        axes.annotate(text, (value, height), (aside, 0), textcoords="offset points", ha=to, **style)
-    else:
-        axes.annotate(f"{text}: {value:,.0f} →", (edge, height), ha="right", **style)

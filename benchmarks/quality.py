@@ -3,6 +3,8 @@
 python benchmarks/quality.py --sts DEV.tsv [--sts …] [--checkpoint CHECKPOINT] [--sentences FILE]
 
 Every model gets token ids sorted by length in batches of a size that suits it, one thread; its tokenizer counts too.
+python benchmarks/quality.py --again        # draws docs/encoder.json anew, and measures nothing
+
 Rounds are interleaved, so that all share what else the machine does. Writes docs/encoder.json and its charts.
 """
 
@@ -30,7 +32,7 @@ from bothends_export.export import lift
 from bothends_training.evaluate import Pairs, read_pairs, spearman
 from machine import describe
 from minilm import mini_lms
-from sentences import load
+from sentences import Sentences, load
 from tokens import tokenizer_of
 
 BATCHES = (1, 8, 32)
@@ -128,14 +130,32 @@ def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Me
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--sts", "files", type=_file, multiple=True, required=True, help="A file of score⇥sentence⇥sentence.")
+@click.option("--sts", "files", type=_file, multiple=True, help="A file of score⇥sentence⇥sentence.")
 @click.option("--checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path), help="For its history.")
 @click.option("--sentences", type=_file, help="Sentences to time; default: the training corpus, or Python's manual.")
 @click.option("--count", default=1000, show_default=True, help="Sentences timed.")
 @click.option("--rounds", default=5, show_default=True, help="Times each is timed.")
-def main(files: Sequence[Path], checkpoint: Path | None, sentences: Path | None, count: int, rounds: int) -> None:
+@click.option("--again", is_flag=True, help="Draw and write what docs/encoder.json holds, and measure nothing.")
+def main(
+    *, files: Sequence[Path], checkpoint: Path | None, sentences: Path | None, count: int, rounds: int, again: bool
+) -> None:
     """Score and time the packaged bundle, its teacher and averaged token vectors in one run."""
-    found = load(sentences)
+    if not again:
+        if not files:
+            raise click.UsageError("--sts says which pairs to score")
+        _measure(files, checkpoint, load(sentences), count=count, rounds=rounds)
+    result = json.loads((_DOCS / "encoder.json").read_bytes())
+    encoder_charts.draw(result, _DOCS / "images")
+    rows = list(_rows(result["models"]))
+    table = Table(*rows[0], title="Spearman × 100 and speed, one core")
+    for row in rows[1:]:
+        table.add_row(*row)
+    Console().print(table)
+    _write_page(result, rows)
+
+
+def _measure(files: Sequence[Path], checkpoint: Path | None, found: Sentences, *, count: int, rounds: int) -> None:
+    """Write docs/encoder.json."""
     models = measure(files, found.texts[:count], rounds)
     result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in models]}
     earlier = _DOCS / "encoder.json"
@@ -144,14 +164,6 @@ def main(files: Sequence[Path], checkpoint: Path | None, sentences: Path | None,
     elif earlier.exists():
         result["history"] = json.loads(earlier.read_bytes()).get("history", [])
     earlier.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    result = json.loads(earlier.read_bytes())
-    encoder_charts.draw(result, _DOCS / "images")
-    rows = list(_rows(result["models"]))
-    table = Table(*rows[0], title="Spearman × 100 and speed, one core")
-    for row in rows[1:]:
-        table.add_row(*row)
-    Console().print(table)
-    _write_page(result, rows)
 
 
 def _rows(models: Sequence[dict[str, Any]]) -> Iterator[list[str]]:

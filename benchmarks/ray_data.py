@@ -31,7 +31,7 @@ _EVERY_S = 0.25
 _BOTHENDS = Path(sys.executable).parent / "bothends"
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("BOTHENDS_")}
 _ENVIRONMENT |= {"RAY_worker_niceness": "0"}
-"""By default Ray's workers give way to all else (15); on a machine that does other things, that would be measured."""
+"""Ray's workers give way to all else by default (15); on a machine that does other things, that would be measured."""
 _SAID = re.compile(r" in ([0-9,.]+) s")
 
 

@@ -4,7 +4,8 @@ python benchmarks/roofline.py [--sentences FILE] [--rounds 5] [--level avx2] [--
 
 A roofline has two kinds of roof: arithmetic from registers, which no run exceeds, and bytes from where the weights
 lie, times what is computed for each. Runs are CPU time of the one thread that computes, best of all rounds. Arithmetic
-is what is computed, inputs being folded. With --docs it draws docs/images/roofline.png and writes the table beside it.
+is what is computed, inputs being folded. With --docs it draws docs/images/roofline.png
+and writes the table of native/performance.md.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ def _text(runs: Sequence[Run], roofs: Roofs, level: str) -> str:
         f"registers, GOp/s: {peaks}. Bandwidths, GB/s: {rates}.",
         "",
         "![Operations a second against operations for each byte of weights, below what registers and memories allow]"
-        "(images/roofline.png)",
+        "(../docs/images/roofline.png)",
         "",
         "GOp/s by how many sentences go side by side (slots); weights are one direction's:",
         "",
@@ -58,7 +59,7 @@ def _text(runs: Sequence[Run], roofs: Roofs, level: str) -> str:
 @click.option("--sentences", type=click.Path(path_type=Path, exists=True), help="A text file, a sentence a line.")
 @click.option("--rounds", default=5, show_default=True, help="Times each is measured, in turn.")
 @click.option("--level", default="auto", show_default=True, help="The native engine's instructions.")
-@click.option("--docs", is_flag=True, help="Write docs/performance.md and its picture.")
+@click.option("--docs", is_flag=True, help="Write native/performance.md and its picture.")
 def main(*, sentences: Path | None, rounds: int, level: str, docs: bool) -> None:
     """Measure roofs and runs, and print them as Markdown."""
     bundle = Bundle.open(default_path())
@@ -75,7 +76,7 @@ def main(*, sentences: Path | None, rounds: int, level: str, docs: bool) -> None
     print(text)
     if docs:
         roofline_chart.draw(runs, roofs, level, _DOCS / "images" / "roofline.png")
-        replace_between_markers(_DOCS / "performance.md", text, markers=_MARKERS)
+        replace_between_markers(_DOCS.parent / "native" / "performance.md", text, markers=_MARKERS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""The servers beside each other as a picture: bars of sentences a second, by load. Measures nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from style import BLUE, GREY, ORANGE, RED, SKY, STYLE, THOUSANDS, sign
+
+from .results import FrontResults
+from .summary import CHART, headline, rows_by_load
+
+_COLOURS = {
+    "bothends, int8": SKY,
+    "bothends, float32": BLUE,
+    "mosec at its best settings": RED,
+    "Triton at its best settings": ORANGE,
+    "plain grpcio": GREY,
+}
+_HEIGHT = 0.16
+"""Thickness of a bar, where loads stand 1 apart."""
+
+
+def draw(found: FrontResults, folder: Path) -> Path:
+    """Write the chart as PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures(found):
+        figure.savefig(folder / name, dpi=144, metadata={"Software": None})
+    return folder / CHART
+
+
+def figures(found: FrontResults) -> Iterator[tuple[str, Figure]]:
+    """Yield the chart by its file's name, closed when the next is asked for."""
+    shown = rows_by_load(found)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(11, 6.8))
+        figure.suptitle(headline(found), x=0.01, ha="left", fontsize=15, fontweight="bold")
+        figure.subplots_adjust(left=0.15, right=0.95, bottom=0.12, top=0.83)
+        for place, rows in enumerate(reversed(shown.values())):
+            for at, (name, row) in enumerate(rows):
+                height = place + ((len(rows) - 1) / 2 - at) * _HEIGHT
+                axes.barh(height, row.sentences_per_s, height=0.9 * _HEIGHT, color=_COLOURS[name])
+                axes.text(row.sentences_per_s, height, f" {row.sentences_per_s:,.0f}", va="center", fontsize=8)
+        axes.set_yticks(range(len(shown)), reversed(shown))
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(THOUSANDS)
+        axes.set_title("sentences a second, by sentences a request × requests in flight; peers run onnxruntime")
+        marks = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
+        figure.legend(marks, list(_COLOURS), loc="upper left", bbox_to_anchor=(0.0, 0.95), ncols=5, frameon=False,
+                      fontsize=10, columnspacing=1.4, handletextpad=0.5)  # fmt: skip
+        sign(figure, found.machine, what=" shared with the load generator")
+        yield CHART, figure
+        plt.close(figure)

@@ -1,0 +1,89 @@
+"""The front's results in short, for docs/performance.md: bars that are missed, a chart, a table. Measures nothing."""
+
+from collections.abc import Iterator
+
+from report import number
+from results import FLOAT32, INT8, Row
+
+from .bars import judge
+from .loads import CELLS
+from .results import FrontResults, best, named
+
+MARKERS = ("<!-- summary:begin -->", "<!-- summary:end -->")
+CHART = "servers.png"
+
+
+def markdown(found: FrontResults) -> str:
+    """Return the page's part that a run changes."""
+    return "\n\n".join([
+        _bars(found),
+        f"![{headline(found)}](images/{CHART})",
+        "\n".join(_table(found)),
+        f"{found.machine['date']}, {found.machine['processor']}, {found.machine['cores']} cores, which the load "
+        f"generator shares; rounds: {found.settings['rounds']} of {found.settings['seconds']:g} s a row; sentences of "
+        f"{found.sentences['short']['mean_tokens']:.0f} tokens on average.",
+    ])  # fmt: skip
+
+
+def headline(found: FrontResults) -> str:
+    """Say in figures what the chart shows."""
+    ratios = [ratio for load in CELLS if (ratio := over_best(found, FLOAT32, load.name)) is not None]
+    if not ratios:
+        return "Sentences a second by load"
+    return f"{min(ratios):.1f} to {max(ratios):.1f} times the sentences of the best peer, in float32"
+
+
+def over_best(found: FrontResults, engine: str, load: str) -> float | None:
+    """Return the ratio of our sentences a second to the best peer's."""
+    mine, theirs = named(found.rows, found.judged(engine), load), best(found.rows, load)
+    return mine.sentences_per_s / theirs.sentences_per_s if mine and theirs else None
+
+
+def _bars(found: FrontResults) -> str:
+    """Count the bars, and name those that are missed, by what is judged."""
+    measured = [verdict for verdicts in judge(found).values() for verdict in verdicts if verdict.figure is not None]
+    missed: dict[str, list[str]] = {}
+    for verdict in measured:
+        if verdict.word == "missed":
+            where, _, what = verdict.bar.text.rpartition(": ")
+            relation = "≤" if verdict.bar.at_most else "≥"
+            figures = f"{verdict.bar.show(verdict.figure or 0)}, bar {relation} {verdict.bar.show(verdict.bar.limit)}"
+            missed.setdefault(what, []).append(f"{where} ({figures})")
+    count = sum(map(len, missed.values()))
+    met = (
+        "Beside mosec, Triton and a plain grpcio server of the same model, and beyond its own peak, bothends meets "
+        f"{len(measured) - count} of {len(measured)} bars."
+    )
+    lines = [f"- {what}: {'; '.join(where)}" for what, where in missed.items()]
+    return "\n".join([met, *(["Missed are:", "", *lines] if lines else [])])
+
+
+def _table(found: FrontResults) -> Iterator[str]:
+    """Yield lines: sentences a second, and p99, of ours and of the best peer at each load."""
+    yield "| sentences/s | float32 | int8 | best peer | float32 over it | p99 ms, float32 | p99 ms, best peer |"
+    yield "| :-- | --: | --: | :-- | --: | --: | --: |"
+    for load in CELLS:
+        mine, small = (named(found.rows, found.judged(engine), load.name) for engine in (FLOAT32, INT8))
+        theirs = best(found.rows, load.name)
+        ratio = over_best(found, FLOAT32, load.name)
+        cells = [
+            load.name,
+            number(mine and mine.sentences_per_s, 0),
+            number(small and small.sentences_per_s, 0),
+            "–" if theirs is None else f"{theirs.sentences_per_s:,.0f} ({theirs.server})",
+            "–" if ratio is None else f"{ratio:.2f} ×",
+            *(number(row and row.p99_ms, 1) for row in (mine, theirs)),
+        ]
+        yield f"| {' | '.join(cells)} |"
+
+
+def rows_by_load(found: FrontResults) -> dict[str, list[tuple[str, Row]]]:
+    """Return what the chart shows of each load: our servers and the best of each kind of peer, by name."""
+    kinds = {"bothends, int8": INT8, "bothends, float32": FLOAT32}
+    peers = {"mosec at its best settings": "mosec", "Triton at its best settings": "triton", "plain grpcio": "naive"}
+    shown: dict[str, list[tuple[str, Row]]] = {}
+    for load in CELLS:
+        ours = [(name, named(found.rows, found.judged(engine), load.name)) for name, engine in kinds.items()]
+        theirs = [(name, best(found.rows, load.name, (kind,))) for name, kind in peers.items()]
+        shown[load.name] = [(name, row) for name, row in (*ours, *theirs) if row is not None]
+    return shown

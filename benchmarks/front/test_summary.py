@@ -1,0 +1,74 @@
+"""The page docs/performance.md: its figures are those of record, and it stays short."""
+
+from pathlib import Path
+
+import pytest
+
+import report
+from loads import PEAK, unary
+from results import FLOAT32, INT8, ours
+from sample_results import row
+
+from . import report as front_report
+from . import summary
+from .results import FrontResults
+
+ROOT = Path(__file__).parents[2]
+JSON = ROOT / "docs" / "performance.json"
+
+
+def found(*, peer: float) -> FrontResults:
+    """Results of two loads, at which a peer has so many sentences a second and we have 2,000."""
+    made = FrontResults({"date": "2026-01-01", "processor": "x", "cores": "2"}, {"rounds": 2, "seconds": 3.0},
+                        {"short": {"mean_tokens": 14.2}}, ["native"])  # fmt: skip
+    for load in (unary(1).name, PEAK.name):
+        made.rows += [row(ours(engine, "native"), load, sentences_per_s=2000) for engine in (FLOAT32, INT8)]
+        made.rows.append(row("mosec 8", load, sentences_per_s=peer))
+    return made
+
+
+def test_the_documents_show_what_the_json_holds() -> None:
+    """A change is followed by `python benchmarks/bench.py --bars --docs --from docs/performance.json`."""
+    record = FrontResults.open(JSON)
+    for file, text, (begin, end) in (
+        (ROOT / "docs" / "performance.md", summary.markdown(record), summary.MARKERS),
+        (ROOT / "benchmarks" / "report.md", front_report.markdown(record), front_report.MARKERS),
+    ):
+        shown = file.read_text("utf-8").partition(begin)[2].partition(end)[0]
+        assert shown.strip() == text.strip()
+
+
+def test_the_page_is_short() -> None:
+    """All but its table and its list of missed bars is read in two minutes."""
+    lines = (ROOT / "docs" / "performance.md").read_text("utf-8").splitlines()
+    assert sum(len(line.split()) for line in lines if not line.startswith(("|", "- "))) < 400
+
+
+def test_a_missed_bar_is_named_with_its_figure() -> None:
+    text = summary.markdown(found(peer=1600))
+    assert "- sentences/s over the best peer's: 1 sentence × 1 (1.25 ×, bar ≥ 1.80 ×)" in text
+    assert "| 1 sentence × 1 | 2,000 | 2,000 | 1,600 (mosec 8) | 1.25 × | 2.0 | 2.0 |" in text
+
+
+@pytest.mark.parametrize(("peer", "said"), [(1000, "2.0 to 2.0 times the sentences of the best peer, in float32")])
+def test_the_chart_says_what_it_shows(peer: float, said: str) -> None:
+    assert summary.headline(found(peer=peer)) == said
+    assert f"![{said}](images/{summary.CHART})" in summary.markdown(found(peer=peer))
+
+
+def test_a_run_without_a_peer_says_nothing_of_one() -> None:
+    made = found(peer=1000)
+    made.rows = [each for each in made.rows if not each.server.startswith("mosec")]
+    assert summary.headline(made) == "Sentences a second by load"
+
+
+def test_a_document_without_the_markers_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "page.md"
+    file.write_text("no markers")
+    with pytest.raises(Exception, match="summary:begin"):
+        report.replace_between_markers(file, "text", markers=summary.MARKERS)
+
+
+def test_the_chart_is_drawn(tmp_path: Path) -> None:
+    chart = pytest.importorskip("front.chart", exc_type=ModuleNotFoundError)
+    assert chart.draw(found(peer=1000), tmp_path).stat().st_size > 10_000

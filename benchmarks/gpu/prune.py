@@ -1,0 +1,60 @@
+"""A library of CUDA kernels without those for other GPUs: their code becomes zeros, which compress to nothing.
+
+python prune.py --architecture 90 LIBRARY. A fat binary is a header (magic, version, size of itself and of what follows)
+and entries with headers of their own, which hold the architecture.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+_MAGIC = b"\x50\xed\x55\xba"
+
+
+def containers(library: bytearray) -> Iterator[tuple[int, int]]:
+    """Start and end of each fat binary's entries."""
+    at = 0
+    while (at := library.find(_MAGIC, at)) >= 0:
+        _, version, header, size = struct.unpack_from("<IHHQ", library, at)
+        if version == 1 and header == 16 and size <= len(library) - at:
+            yield at + header, at + header + size
+            at += header + size
+        else:
+            at += len(_MAGIC)
+
+
+def prune(library: bytearray, architecture: int) -> tuple[int, int]:
+    """Make zeros of the code for other architectures; returns the bytes that stay and those that don't."""
+    stay = gone = 0
+    for start, end in containers(library):
+        at = start
+        while at + 64 <= end:
+            (header,) = struct.unpack_from("<I", library, at + 4)
+            (size,) = struct.unpack_from("<Q", library, at + 8)
+            (found,) = struct.unpack_from("<I", library, at + 28)
+            if found == architecture:
+                stay += size
+            else:
+                library[at + header : at + header + size] = bytes(size)
+                gone += size
+            at += header + size
+    return stay, gone
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.option("--architecture", type=int, required=True, help="Compute capability without its point: 90 of an H100.")
+def main(file: Path, architecture: int) -> None:
+    """Prune FILE in its place."""
+    library = bytearray(file.read_bytes())
+    stay, gone = prune(library, architecture)
+    if not stay:
+        raise click.ClickException(f"{file} has no code for {architecture}")
+    file.write_bytes(library)
+    print(f"{stay / 1e6:.0f} MB of kernels stay, {gone / 1e6:.0f} MB are zeros")
+
+
+if __name__ == "__main__":
+    main()

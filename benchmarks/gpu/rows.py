@@ -1,0 +1,88 @@
+"""Rows of the GPU beside PyTorch's and a CPU's: every length, any order, any shape, nothing of the padding, no TF32."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from checks import CLOSE, VOCABULARY, Checks
+
+from bothends.engines import cuda
+from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
+
+
+def placement(checks: Checks) -> None:
+    """Each node on CUDA, no copy between devices, and the options that were asked for."""
+    cuda.prepare()
+    with tempfile.TemporaryDirectory() as folder:
+        options = options_for("cuda")
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder, "profile"))
+        providers = [provider_for("cuda")]
+        session = onnxruntime.InferenceSession(checks.english.model, options, providers=providers, enable_fallback=0)
+        token_ids, lengths = pad(checks.sentences(8))
+        cuda.run_bound(session, {"token_ids": token_ids, "lengths": lengths}, {"embedding": (8, 512)})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    placed = [(event["args"]["op_name"], event["args"]["provider"]) for event in events if "provider" in event["args"]]
+    on_cuda = {provider for _, provider in placed} == {cuda.PROVIDER}
+    copies = [operator for operator, _ in placed if operator.startswith("Memcpy")]
+    checks.check("every node on CUDA", on_cuda and not copies, " ".join(operator for operator, _ in placed))
+    set_to = session.get_provider_options()[cuda.PROVIDER]
+    shown = {name: set_to[name] for name in ("use_tf32", "arena_extend_strategy", "gpu_mem_limit")}
+    checks.check("options", shown["use_tf32"] == "0", shown)
+
+
+def equal(checks: Checks) -> None:
+    """Golden sentences are PyTorch's; every length alone and in ragged batches is a CPU's, which is proved equal."""
+    gpu, cpu = (OnnxRuntimeEngine(checks.english, device=device) for device in ("cuda", "cpu"))
+    checks.near("golden sentences, PyTorch's", gpu.run(checks.golden), checks.english.golden.embeddings)
+    every = [checks.random.integers(0, VOCABULARY, length).tolist() for length in range(1, 257)]
+    wanted = cpu.run(every)
+    checks.near("every length alone", np.concatenate([gpu.run([ids]) for ids in every]), wanted)
+    orders = {
+        "longest first": np.arange(255, -1, -1),
+        "shortest first": np.arange(256),
+        "shuffled": checks.random.permutation(256),
+    }
+    for name, order in orders.items():
+        checks.near(f"every length in one batch, {name}", gpu.run([every[place] for place in order]), wanted[order])
+    token_ids, lengths = pad(every)
+    for row, length in zip(token_ids, lengths, strict=True):
+        row[length:] = checks.random.integers(0, VOCABULARY, 256 - length)
+    embedding, h_n = gpu.states(token_ids, lengths)
+    checks.near("random ids in the padding", embedding, wanted)
+    joined = np.concatenate([h_n[0], h_n[1]], axis=1)
+    checks.check("h_n's ends are the embedding", np.array_equal(joined, embedding), "to the bit")
+
+
+def any_shape(checks: Checks) -> None:
+    """Batches of any shape in any order: there was a cuDNN of which some orders failed (tensorflow#41630)."""
+    gpu, cpu = (OnnxRuntimeEngine(checks.english, device=device) for device in ("cuda", "cpu"))
+    longest_of_all, tokens, count = (40, 200, 40) if checks.standin else (256, 4096, 400)
+    worst = 0.0
+    for _ in range(count):
+        longest = int(checks.random.integers(1, longest_of_all + 1))
+        rows = int(checks.random.integers(1, max(2, tokens // longest)))
+        batch = [*checks.sentences(rows - 1, 1, longest), *checks.sentences(1, longest, longest)]
+        order = checks.random.permutation(rows)
+        batch = [batch[place] for place in order]
+        worst = max(worst, float(np.abs(gpu.run(batch) - cpu.run(batch)).max()))
+    checks.check("shapes in any order", worst <= CLOSE, f"{count} batches, {worst:.1e}")
+
+
+def tf32(checks: Checks) -> None:
+    """Golden sentences with TF32 are further off than the self-test lets pass. (A Turing has none.)"""
+    rounded = OnnxRuntimeEngine(checks.english, device="cuda")
+    off = _off(checks, rounded)
+    cuda.PROVIDER_OPTIONS["use_tf32"] = "1"
+    try:
+        with_tf32 = _off(checks, OnnxRuntimeEngine(checks.english, device="cuda"))
+    finally:
+        cuda.PROVIDER_OPTIONS["use_tf32"] = "0"
+    ok = off <= CLOSE and with_tf32 > cuda.TOLERANCE
+    checks.check("TF32 is off, and would show", ok, f"{off:.1e} without, {with_tf32:.1e} with use_tf32=1")
+
+
+def _off(checks: Checks, engine: OnnxRuntimeEngine) -> float:
+    return float(np.abs(engine.run(checks.golden) - checks.english.golden.embeddings).max())

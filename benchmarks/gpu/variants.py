@@ -1,0 +1,98 @@
+"""Cells, poolings and heads, toy-sized, on the GPU: each wholly there, and a CPU's rows."""
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from checks import Checks
+from numpy.typing import NDArray
+
+from bothends.engines import cuda
+from bothends.engines.onnxruntime import options_for, pad, provider_for
+from bothends.model.architecture import GATES, EncoderConfig
+from bothends_export.graph.build import build
+
+BASE = {"vocabulary_size": 50, "embedding_size": 32, "hidden_size": 64, "layers": 1}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "3 layers": {"layers": 3},
+    "no bias": {"bias": False},
+    "one-way": {"bidirectional": False},
+    "GRU": {"cell": "gru"},
+    "GRU, 2 layers": {"cell": "gru", "layers": 2},
+    "GRU, one-way": {"cell": "gru", "bidirectional": False},
+    "max": {"pooling": "max", "layers": 2},
+    "max, one-way": {"pooling": "max", "bidirectional": False},
+    "mean": {"pooling": "mean"},
+    "last output": {"pooling": "last_output"},
+    "first and last output": {"pooling": "first_and_last_output"},
+    "learned states": {"learned_initial_states": True, "layers": 2},
+    "input projection": {"input_projection": 16},
+    "projected": {"projection_size": 16, "layers": 2},
+    "projected, learned states": {"projection_size": 16, "learned_initial_states": True},
+    "head": {"pooling": "mean", "head": {"size": 24}},
+    "head, tanh": {"pooling": "mean", "head": {"size": 24, "then": "tanh"}},
+    "head, relu": {"pooling": "max", "head": {"size": 24, "then": "relu"}},
+    "head, layer norm": {"pooling": "max", "head": {"size": 24, "then": "layer_norm"}},
+}
+COMPUTED = {"3 layers", "no bias"}
+"""Variants whose every kernel the stand-in computes; of the others it shows where they are placed, and runs them."""
+Weights = dict[str, NDArray[Any]]
+
+
+def cells(config: EncoderConfig, random: np.random.Generator) -> Weights:
+    """Random weights of all cells, by PyTorch's names."""
+    made: dict[str, tuple[int, ...]] = {}
+    rows = GATES[config.cell] * config.hidden_size
+    for layer in range(config.layers):
+        for end in ("", "_reverse")[: config.directions]:
+            size = config.input_size if layer == 0 else config.directions * config.state_size
+            made[f"weight_ih_l{layer}{end}"] = (rows, size)
+            made[f"weight_hh_l{layer}{end}"] = (rows, config.state_size)
+            if config.bias:
+                made |= {f"bias_{kind}_l{layer}{end}": (rows,) for kind in ("ih", "hh")}
+            if config.projection_size:
+                made[f"weight_hr_l{layer}{end}"] = (config.projection_size, config.hidden_size)
+    return {f"{config.cell}.{name}": _floats(random, *shape) for name, shape in made.items()}
+
+
+def weights(config: EncoderConfig, random: np.random.Generator) -> Weights:
+    """Random weights of a whole encoder, by the names of its checkpoint."""
+    table = random.normal(size=(config.vocabulary_size, config.embedding_size)).astype(np.float16)
+    found: Weights = {"embedding.weight": table} | cells(config, random)
+    if size := config.input_projection:
+        found["input_projection.weight"] = _floats(random, size, config.embedding_size)
+        found["input_projection.bias"] = _floats(random, size)
+    if config.learned_initial_states:
+        states = config.layers * config.directions
+        found |= {"h_0": _floats(random, states, config.state_size), "c_0": _floats(random, states, config.hidden_size)}
+    if head := config.head:
+        found["head.linear.weight"] = _floats(random, head.size, config.pooled_size)
+        found |= {f"head.{name}": _floats(random, head.size) for name in ("linear.bias", "norm.weight", "norm.bias")}
+    return found
+
+
+def variants(checks: Checks) -> None:
+    """Each variant on CUDA alone, and equal to a CPU's rows where all of it is computed."""
+    for name, more in VARIANTS.items():
+        config = EncoderConfig.model_validate(BASE | more)
+        model = build(weights(config, checks.random), config).SerializeToString()
+        token_ids, lengths = pad(checks.sentences(33, 1, 40, config.vocabulary_size))
+        feeds = {"token_ids": token_ids, "lengths": lengths}
+        on_cpu = onnxruntime.InferenceSession(model, options_for("cpu"), providers=[provider_for("cpu")])
+        wanted = on_cpu.run(["embedding"], feeds)[0]
+        try:
+            gpu = onnxruntime.InferenceSession(
+                model, options_for("cuda"), providers=[provider_for("cuda")], enable_fallback=0
+            )
+            (found,) = cuda.run_bound(gpu, feeds, {"embedding": wanted.shape})
+        except Exception as error:
+            checks.check(f"variant: {name}", ok=False, what=str(error)[-200:])
+            continue
+        if checks.standin and name not in COMPUTED:
+            checks.check(f"variant: {name}", ok=True, what="placed on CUDA alone, and ran")
+        else:
+            checks.near(f"variant: {name}", found, wanted, 1e-4)
+
+
+def _floats(random: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    return (random.normal(size=shape) * 0.2).astype(np.float32)
