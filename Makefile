@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := $(wildcard native/*.* native/engine/* native/front/* native/bothends_native/*.py*)
+NATIVE := $(wildcard native/*.* native/engine/* native/front/* native/shared/* native/wordpiece/* native/bothends_native/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 FRONT := the headers of nghttp2, OpenSSL and zlib (Debian: apt install libnghttp2-dev libssl-dev zlib1g-dev)
 
@@ -11,7 +11,7 @@ WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu
 APART := not compose and not chaos and not ray
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check test test-grpcio test-slow test-timing test-all chaos compose-test ray-test bench lint proto dashboards rules lock audit clean
+.PHONY: help serve native native-check fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench lint proto dashboards rules lock audit dist clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
@@ -25,6 +25,9 @@ native-check: $(VENV)/.test ## Run the native engine, the front and their tests 
 	@native/check/check.sh $(BIN)/python
 	@native/check/front.sh $(BIN)/python
 
+fuzz: ## Fuzz the native front for a minute; needs Clang (ARGS=3600 for an hour)
+	@native/check/fuzz.sh $(ARGS)
+
 # Lint needs one core for a while, and tests wait now and then: beside each other they end sooner than one after the other.
 test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, types, import contracts, tests (ARGS="-k wire" adds flags)
 	@$(MAKE) --silent lint >$(VENV)/lint.log 2>&1 & lint=$$!; \
@@ -32,8 +35,8 @@ test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, type
 	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
 	exit $$tested
 
-test-grpcio: $(VENV)/.test ## Test servers and clients on the front over grpcio's public API, as where the native one isn't built
-	@BOTHENDS_FRONT=grpcio $(BIN)/pytest $(WORKERS) tests/server tests/promises tests/client tests/observe tests/cli $(ARGS)
+test-grpcio: $(VENV)/.test ## Test servers on the front over grpcio's public API, as where the native one isn't built
+	@BOTHENDS_FRONT=grpcio $(BIN)/pytest $(WORKERS) tests/server tests/promises $(ARGS)
 
 test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
@@ -52,6 +55,12 @@ compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and te
 ray-test: $(VENV)/.test $(VENV)/.native-tried ## Test what runs on Ray, in a network of its own; needs root or user namespaces
 	@tests/cluster/apart $(BIN)/pytest tests/cluster -m ray $(ARGS)
 
+gpu-standin: $(VENV)/.test ## Build a stand-in for CUDA, and test and prove on it what only a GPU does (GPU_STANDIN=FOLDER: elsewhere)
+	@benchmarks/gpu/standin/build.sh $(BIN)/python $(or $(GPU_STANDIN),$(VENV)/gpu)
+	@$(BIN)/pytest -m standin $(ARGS)
+	@built=$(abspath $(or $(GPU_STANDIN),$(VENV)/gpu)); FAKE_TF32=1 LD_LIBRARY_PATH=$$built/lib \
+		PYTHONPATH=$$built/site:$$PYTHONPATH $(BIN)/python benchmarks/gpu/proof.py --standin
+
 bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute; --bars: fronts and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
@@ -69,8 +78,9 @@ proto: $(VENV)/.test ## Generate service/bothends/v1 and kserve/v2 anew from pro
 dashboards: $(VENV)/.test ## Write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python deploy/grafana/dashboards.py
 
-rules: ## Write deploy/kubernetes' copy of deploy/prometheus/rules anew
-	$(PYTHON) deploy/kubernetes/rules.py
+rules: $(VENV)/.test ## Write deploy/kubernetes' copy of deploy/prometheus/rules anew, and the page that their links lead to
+	$(BIN)/python deploy/kubernetes/rules.py
+	$(BIN)/python deploy/prometheus/runbook.py
 
 lock: $(VENV)/.lock ## Write deploy/locks anew: what the image installs, each with its hash
 	@$(BIN)/python deploy/locks/lock.py
@@ -79,8 +89,11 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 	@for lock in build cpu gpu; do echo "$$lock:"; \
 		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/locks/$$lock.txt || exit 1; done
 
+dist: $(VENV)/bin/python ## Make sdists and wheels of all distributions in dist/, and try them in empty environments
+	@deploy/release/dist.sh $(abspath $(BIN))/python
+
 clean: ## Remove .venv and every cache
-	rm -rf $(VENV) native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"bothends needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")'

@@ -1,6 +1,7 @@
 """`bothends.Encoder`: the answers that a server of the same model would give, without one."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 import bothends
 from bothends import Client, Encoder, RequestError, SentenceError, SettingsError, TruncationWarning, encoder
 from bothends.model.bundle import Bundle
+from tests.support.until import TIMEOUT_S
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -60,6 +62,17 @@ def test_it_is_the_very_same_as_over_the_wire(loaded: Encoder, client: Client, a
     assert mine.model_version == theirs.model_version == loaded.version
     assert (mine.scales is None) == (theirs.scales is None)
     assert mine.scales is None or mine.scales.tobytes() == theirs.scales.tobytes()  # type: ignore[union-attr]
+
+
+def test_it_knows_sentence_transformers_words(loaded: Encoder) -> None:
+    """The same words as at `Client.encode`, which test_options holds."""
+    expected = loaded.encode(SENTENCES[:2], normalize=True, dimensions=64)
+    found = loaded.encode(
+        SENTENCES[:2], normalize_embeddings=True, truncate_dim=64, batch_size=1, convert_to_numpy=True
+    )
+    assert found.tobytes() == expected.tobytes()
+    with pytest.raises(TypeError, match="rows are NumPy arrays"):
+        loaded.encode(SENTENCES, convert_to_tensor=True)
 
 
 def test_any_number_in_order(toy: Encoder) -> None:
@@ -130,7 +143,37 @@ def test_only_the_unreadable_are_left_out(toy: Encoder) -> None:
     assert toy.embed_readable([""], errors.append).rows.shape == (0, toy.dimension)
 
 
-@pytest.mark.parametrize(("wrong", "message"), [("text", "not one string"), (["a", None], r"sentences\[1\] is a None")])
+FORKED = """
+import os, sys
+from bothends import Encoder
+encoder = Encoder.load(device="cpu", workers=1)
+encoder.encode("before")
+if os.fork() == 0:
+    try:
+        encoder.encode("after")
+    except RuntimeError as error:
+        print(error)
+    encoder.close()
+    print(Encoder.load(device="cpu", workers=1).encode("after").shape, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_forked_process_is_told_to_load_its_own() -> None:
+    """The parent's threads aren't there, so a call would wait for ever; an encoder of its own answers."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+    )
+    told, shape = ended.stdout.splitlines()
+    assert told.startswith("this Encoder was loaded before the process forked")
+    assert shape == "(512,)"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), [("text", "not one string"), (["a", None], r"sentences\[1\] is of type None")]
+)
 def test_what_are_no_sentences_is_a_type_error(toy: Encoder, wrong: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         toy.embed(wrong)

@@ -151,3 +151,39 @@ def test_truncation_on_the_wire(stub: embedding_pb2_grpc.EmbeddingServiceStub) -
     assert stub.Embed(fits).embeddings[0].values == expected[0].values
     with pytest.raises(grpc.RpcError, match="has more than the 256 tokens"):
         stub.Embed(embedding_pb2.EmbedRequest(sentences=[long], truncation=embedding_pb2.TRUNCATION_ERROR))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine"),
+    [
+        ({"normalize_embeddings": True}, {"normalize": True}),
+        ({"truncate_dim": 64, "normalize_embeddings": True}, {"dimensions": 64, "normalize": True}),
+        ({"truncate_dim": None}, {}),
+        ({"batch_size": 32, "show_progress_bar": False, "convert_to_numpy": True, "convert_to_tensor": False}, {}),
+    ],
+    ids=str,
+)
+def test_words_of_sentence_transformers_mean_ours(
+    each_client: Client | Awaited, theirs: dict[str, Any], mine: dict[str, Any]
+) -> None:
+    """A program that was written for sentence-transformers gets the very rows that our own words get."""
+    for given in ("there will be dragons", ["there will be dragons", "no"]):
+        assert each_client.encode(given, **theirs).tobytes() == each_client.encode(given, **mine).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"convert_to_tensor": True}, "convert_to_tensor=True: rows are NumPy arrays; torch.from_numpy"),
+        ({"convert_to_numpy": False}, "convert_to_numpy=False: rows are NumPy arrays; torch.from_numpy"),
+        ({"precision": "int8"}, "and no precision; what you want is encoding="),
+        ({"prompt_name": "query"}, "encode() takes truncation, normalize, dimensions, encoding, and no prompt_name"),
+        ({"normalize": True, "normalize_embeddings": False}, "encode() got both normalize and sentence-transformers'"),
+    ],
+    ids=str,
+)
+def test_a_word_that_is_nobodys_is_an_error_that_names_ours(
+    each_client: Client | Awaited, asked: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        each_client.encode("there will be dragons", **asked)

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bothends.validation import grow_within, one_line, printable
+from bothends.text import printable
+from bothends.validation import grow_within, one_line
 
 
 class Server(BaseModel):

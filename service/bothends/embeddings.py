@@ -1,9 +1,9 @@
 """Embeddings of one request's sentences, on either side of the wire or without one, and parts of them."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,10 @@ class Embeddings:
         for place, row in enumerate(self.rows):
             scale = None if self.scales is None else self.scales[place]
             yield Embedding(row.copy(), self.token_counts[place], self.truncated[place], self.model_version, scale)
+
+
+Write: TypeAlias = Callable[[Embeddings], bytes]
+"""Function from embeddings to a response's bytes."""
 
 
 def joined(parts: Sequence[Embeddings]) -> Embeddings:

@@ -3,6 +3,7 @@
 Knows no wire: what a server would answer comes from the same embedder, options and encodings.
 """
 
+import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from .engines.contract import precision_of
 from .errors import SentenceError
 from .model.bundle import Bundle, default_path
 from .model.versions import newest
-from .options import EmbedOptions, Options, encoded, parse_options
+from .options import EmbedOptions, EncodeOptions, Options, encoded, ours, parse_options
 from .settings import EmbedderSettings
 
 _IN_FLIGHT = 2  # one is computed while the next is tokenised
@@ -31,12 +32,16 @@ _Begun: TypeAlias = tuple[AcceptedRequest, Rows]
 
 
 class Encoder:
-    """A model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads."""
+    """A model in this process, safe to share between threads. Close it, or use it in `with`, to stop its threads.
+
+    A process that was forked later has none of these threads, and needs an encoder of its own.
+    """
 
     def __init__(self, embedder: Embedder) -> None:
         """Wrap an embedder that is there already; `load` makes one of a bundle."""
         config = embedder.model.config
         self._embedder = embedder
+        self._process = os.getpid()
         self.name, self.version = config.name, config.version
         self.precision = precision_of(embedder.model.provider)
         """Precision of its arithmetic."""
@@ -73,18 +78,18 @@ class Encoder:
         found = default_path() if bundle is None else newest(Path(bundle))
         return cls(Embedder.load(Bundle.open(found), settings=settings))
 
-    def encode(self, sentences: Sequence[str] | str, **asked: Unpack[EmbedOptions]) -> NDArray[Any]:
+    def encode(self, sentences: Sequence[str] | str, **asked: Unpack[EncodeOptions]) -> NDArray[Any]:
         """Embeddings of `sentences`, float32 [sentences, dimension], in order; of one string, float32 [dimension].
 
-        `asked` is what options.Asked lists: `truncation`, `normalize`, `dimensions`, `encoding`. The same rows as
-        `Client.encode` has from a server of this model. Warns with TruncationWarning where a sentence was cut. Raises
-        SentenceError (its `index` counts in `sentences`), RequestError (also where there are no sentences), or
-        EngineError.
+        `asked` is what EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and words of
+        sentence-transformers' for them. The same rows as `Client.encode` has from a server of this model. Warns with
+        TruncationWarning where a sentence was cut. Raises SentenceError (its `index` counts in `sentences`),
+        RequestError (also where there are no sentences), or EngineError.
         """
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(self.embed([sentences], **asked))[0]
+            row: NDArray[Any] = rows_or_warning(self.embed([sentences], **ours(asked)))[0]
             return row
-        return rows_or_warning(self.embed(sentences, **asked))
+        return rows_or_warning(self.embed(sentences, **ours(asked)))
 
     def embed(self, sentences: Sequence[str], **asked: Unpack[EmbedOptions]) -> Embeddings:
         """Embed as `encode` does; returns each sentence's count of tokens, the cut ones and the model's version too."""
@@ -92,6 +97,7 @@ class Encoder:
 
     def embed_readable(self, sentences: Sequence[str], on_error: OnError, **asked: Unpack[EmbedOptions]) -> Embeddings:
         """Embeddings of those sentences that can be embedded: `on_error` is called with the error of each other one."""
+        self._check_process()
         texts = _texts(sentences)
         options, encoding = parse_options(**asked)
         begun: deque[_Begun] = deque()
@@ -112,13 +118,22 @@ class Encoder:
 
     def close(self, *, timeout_s: float = 30) -> None:
         """Stop. Calls in progress get `timeout_s` to finish, then raise DrainingError."""
-        self._embedder.close(timeout_s=timeout_s)
+        if os.getpid() == self._process:  # a fork has nothing to stop
+            self._embedder.close(timeout_s=timeout_s)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _check_process(self) -> None:
+        """Raise RuntimeError in a process that was forked since: without threads it would wait for ever."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this Encoder was loaded before the process forked, and its threads stayed behind: call Encoder.load() "
+                "in each process (gunicorn: without --preload, or in post_fork; Celery: in worker_process_init)"
+            )
 
     def _begin(self, texts: list[str], start: int, options: Options, on_error: OnError) -> _Begun:
         """Tokenise and queue `texts`, which stand at `start` in the caller's list."""
@@ -139,5 +154,5 @@ def _texts(sentences: Sequence[str]) -> list[str]:
     texts = list(sentences)
     for index, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"sentences[{index}] is a {type(text).__name__}, not a string")
+            raise TypeError(f"sentences[{index}] is of type {type(text).__name__}, not a string")
     return texts

@@ -70,13 +70,17 @@ class SelfTestError(BundleError):
 
 
 class RequestError(BothendsError):
-    """A request can't be answered as it stands. `field` names the part of it that is wrong."""
+    """A request can't be answered as it stands. `field` names the part of it that is wrong.
+
+    `costs` is how many sentences of a key's share it takes all the same, for it was no small thing to refuse.
+    """
 
     refusal = "invalid"
 
-    def __init__(self, message: str, *, field: str = "sentences") -> None:
+    def __init__(self, message: str, *, field: str = "sentences", costs: int = 0) -> None:
         super().__init__(message)
         self.field = field
+        self.costs = costs
         self.reason = message
 
 

@@ -1,7 +1,8 @@
 """Options that callers may ask for beside their sentences, to rows shaped so. Knows no wire and no model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,47 @@ class EmbedOptions(TypedDict, total=False):
     """Numbers that a row is to have: one of the model's `nested_dimensions`."""
     encoding: Encoding
     """Encoding in which rows travel, and are returned: see `Embeddings.rows`."""
+
+
+class EncodeOptions(EmbedOptions, total=False):
+    """Options of `encode`: EmbedOptions, and sentence-transformers' words for them, for programs written for it."""
+
+    normalize_embeddings: bool
+    """Another word for `normalize`."""
+    truncate_dim: int | None
+    """Another word for `dimensions`."""
+    batch_size: int
+    """Taken and not used: batches are made of whatever waits."""
+    show_progress_bar: bool | None
+    """Taken and not used: none is shown."""
+    convert_to_numpy: bool
+    """True: rows are NumPy's."""
+    convert_to_tensor: bool
+    """False: `torch.from_numpy` makes a tensor of rows."""
+
+
+_OURS = {"normalize_embeddings": "normalize", "truncate_dim": "dimensions"}
+_UNUSED = ("batch_size", "show_progress_bar")
+_NUMPY = {"convert_to_numpy": True, "convert_to_tensor": False}
+_ELSEWHERE = {"precision": "encoding=", "device": "Encoder.load(device=)", "max_seq_length": "truncation="}
+"""Words of sentence-transformers for which there is no other, and where to look."""
+
+
+def ours(given: Mapping[str, Any]) -> EmbedOptions:
+    """Return EncodeOptions in our words alone. Raises TypeError for a word that is neither's, or asks for tensors."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in _NUMPY:
+            if bool(value) != _NUMPY[name]:
+                raise TypeError(f"{name}={value}: rows are NumPy arrays; torch.from_numpy(rows) makes a tensor of them")
+        elif name in EmbedOptions.__annotations__ or name in _OURS:
+            if (word := _OURS.get(name, name)) in found:
+                raise TypeError(f"encode() got both {word} and sentence-transformers' word for it")
+            found[word] = value
+        elif name not in _UNUSED:
+            instead = f"; what you want is {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            raise TypeError(f"encode() takes {', '.join(EmbedOptions.__annotations__)}, and no {name}{instead}")
+    return cast("EmbedOptions", found)
 
 
 @dataclass(frozen=True, slots=True)

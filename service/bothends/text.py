@@ -1,4 +1,4 @@
-"""Texts to what is wrong with them as Unicode. Knows no sentence's place and no front."""
+"""Texts to what is wrong with them as Unicode, and to what a terminal may show. Knows no sentence and no front."""
 
 
 def unicode_problem(text: str) -> str | None:
@@ -13,3 +13,11 @@ def unicode_problem(text: str) -> str | None:
     except UnicodeEncodeError as error:
         return f"is no valid Unicode: {error.reason} at character {error.start}"
     return None
+
+
+def printable(untrusted: object) -> str:
+    """Return the text of `untrusted` for one line of a log or a terminal: no control characters, and not long."""
+    text = f"{untrusted!s:.300}"
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from .text import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -45,10 +47,3 @@ def one_line(error: ValidationError) -> str:
 def grow_within(sizes: Iterable[int], whole: int) -> bool:
     """Return whether each size is larger than the one before it, and the last smaller than `whole`."""
     return all(size < larger for size, larger in pairwise((*sizes, whole)))
-
-
-def printable(untrusted: object) -> str:
-    """Return the text of `untrusted` for one line of a log or a terminal: no control characters, and not long."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in f"{untrusted!s:.300}"
-    )

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bothends.batching.batcher import Batcher
-from bothends.engines.contract import TokenIds
+from bothends.engines.contract import Engine, Fault, TokenIds
 from tests.support.engines import Clock, HeldEngine, batcher_of, rows_of
 from tests.support.until import TIMEOUT_S
 
@@ -33,8 +33,11 @@ class Inbox:
         self.is_open = threading.Event()  # else the thread that pulls is held after bringing in what came
         self.is_open.set()
         self.brought = threading.Semaphore(0)
-        self.pullers: list[int] = []
-        self.deliverers: list[int] = []
+        self.pulled_aside = 0  # letters, by threads that have no core
+        self.roused = False
+        self.hanging: list[tuple[int, Engine]] = []
+        self.given_up: set[int] = set()
+        self.inside = 0  # the thread that brought something in the last
 
     def gathering(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -54,26 +57,45 @@ class Inbox:
             self.has_ended = True
             self.came.notify_all()
 
-    def wait(self) -> bool:
-        with self.came:
-            self.came.wait_for(lambda: self.letters or self.has_ended)
-        return bool(self.letters) or not self.has_ended
-
-    def pull(self, most: int) -> bool:
-        for _ in range(most):
+    def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
+        thread = threading.get_ident()
+        if wait_s:
+            with self.came:
+                self.came.wait_for(lambda: self.letters or self.has_ended or self.roused)
+                self.roused = False
+        brought = 0
+        while brought < sentences:
             with self.came:
                 if not self.letters:
                     break
-                sentences, future = self.letters.popleft()
-            self.pullers.append(threading.get_ident())
-            self.batcher.submit(sentences).add_done_callback(self._passing_on(future))
+                letter, future = self.letters.popleft()
+            self.inside = thread
+            self.pulled_aside += not may_run
+            self.batcher.submit(letter).add_done_callback(self._passing_on(future))
             self.brought.release()
-        assert self.is_open.wait(TIMEOUT_S)
+            brought += 1
+        if brought:
+            assert self.is_open.wait(TIMEOUT_S)
+        if thread in self.given_up:
+            return None
         return bool(self.letters) or not self.has_ended
+
+    def rouse(self) -> None:
+        with self.came:
+            self.roused = True
+            self.came.notify_all()
+
+    def relay(self) -> None:
+        """Do nothing: every thread that sleeps here wakes when something comes."""
+
+    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
+        """Give up what is said to hang, once."""
+        hanging, self.hanging = self.hanging, []
+        self.given_up |= {thread for thread, _ in hanging}
+        return hanging
 
     def _passing_on(self, future: Future[list[list[float]]]) -> Callable[[Future[object]], None]:
         def pass_on(rows: Future[object]) -> None:
-            self.deliverers.append(threading.get_ident())
             future.set_result(rows.result(0).tolist())  # type: ignore[attr-defined]
 
         return pass_on
@@ -191,6 +213,7 @@ def test_a_long_batch_does_not_leave_the_source_alone(fed: Fed, engine: HangingE
         inbox.await_brought(moving=clock)
     assert len(engine.batches) == 1
     assert inbox.batcher.queued == (2, 2, 2)
+    assert inbox.pulled_aside == 2
 
 
 def test_an_engine_that_hangs_stops_no_other(fed: Fed, engine: HangingEngine) -> None:
@@ -204,38 +227,30 @@ def test_an_engine_that_hangs_stops_no_other(fed: Fed, engine: HangingEngine) ->
         assert answer.result(TIMEOUT_S) == [[number, 1]]
 
 
-def test_rows_are_left_to_the_thread_that_pulls(fed: Fed, engine: HangingEngine) -> None:
-    """Threads that write answers at once would wait for each other; the one that ran the batch takes the next."""
+def test_another_worker_takes_what_one_leaves(fed: Fed, engine: HangingEngine) -> None:
+    """A worker that slept runs, beside a batch, what didn't fit it."""
     inbox = fed(workers=2)
-    (answer,) = inbox.put([[1]])
+    inbox.put([[number] for number in range(8)])
     engine.await_batch()
-    inbox.await_brought()
-    inbox.is_open.clear()
-    inbox.put([[2]])
-    inbox.await_brought()
-    engine.released.release()
-    engine.await_batch()  # the second letter's: the first worker runs it already
-    assert not answer.done()
-    inbox.is_open.set()
-    assert answer.result(TIMEOUT_S) == [[1, 1]]
-    assert inbox.deliverers[0] == inbox.pullers[1] != inbox.pullers[0]
+    engine.await_batch()
+    assert list(map(len, engine.batches)) == [4, 4]
 
 
-def test_a_whole_batch_is_begun_while_more_is_brought_in(fed: Fed, engine: HangingEngine) -> None:
-    """A smaller batch waits for the thread that pulls, which would take it itself, and more with it."""
-    inbox = fed(workers=2)
+def test_a_thread_that_is_given_up_in_the_source_is_replaced(fed: Fed, engine: HangingEngine) -> None:
+    """The source has answered its callers; another thread is there for the next, and the fault is told."""
+    faults: list[tuple[Fault, Engine]] = []
+    inbox = fed(on_fault=lambda *fault: faults.append(fault))
+    engine.released.release(10)
     inbox.is_open.clear()
-    inbox.put([[1]], [[2]], [[3]])
-    inbox.await_brought(3)
-    assert not engine.entered.acquire(timeout=A_MOMENT_S)
+    inbox.put([[1]])
+    inbox.await_brought()
+    inbox.hanging.append((inbox.inside, engine))
+    inbox.batcher.abandon_overdue()
+    assert faults == [("hung", engine)]
+    (answer,) = inbox.put([[2]])
+    inbox.await_brought()  # by another thread
     inbox.is_open.set()
-    engine.await_batch()
-    engine.released.release()
-    inbox.is_open.clear()
-    inbox.put([[4]], [[5]], [[6]], [[7]])
-    inbox.await_brought(4)
-    engine.await_batch()
-    assert engine.batches == [[[1], [2], [3]], [[4], [5], [6], [7]]]
+    assert answer.result(TIMEOUT_S) == [[2, 1]]
 
 
 def test_a_thread_that_pulls_takes_a_core_too(fed: Fed, engine: HangingEngine) -> None:
@@ -249,18 +264,13 @@ def test_a_thread_that_pulls_takes_a_core_too(fed: Fed, engine: HangingEngine) -
     engine.await_batch()
 
 
-def test_no_more_is_brought_in_than_a_window_holds(fed: Fed, engine: HangingEngine, clock: Clock) -> None:
+def test_no_more_is_brought_in_than_a_window_holds(fed: Fed, engine: HangingEngine) -> None:
     """The rest waits outside, where a call that is to be refused still finds it cheap."""
     inbox = fed()
-    inbox.put([[1]])
-    engine.await_batch()
-    inbox.await_brought()
     inbox.put(*[[[2]]] * 100)
-    inbox.await_brought(64, moving=clock)
-    for _ in range(5):
-        clock.now += 1
-        assert not inbox.brought.acquire(timeout=0.01)
-    assert inbox.batcher.queued == (64, 64, 64)
+    engine.await_batch()
+    inbox.await_brought(64)
+    assert not inbox.brought.acquire(timeout=A_MOMENT_S)
 
 
 def test_with_a_core_to_spare_nothing_waits_outside(fed: Fed, engine: HangingEngine) -> None:

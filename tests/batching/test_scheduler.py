@@ -56,3 +56,11 @@ def test_a_long_list_keeps_no_single_sentence_outside() -> None:
     assert 0 < waiting.wanted < most
     put(waiting, [[1]] * 50)
     assert waiting.wanted < 0
+
+
+def test_lists_of_one_caller_wait_outside_where_many_are_inside() -> None:
+    """All would end together, and late, though hardly a sentence of theirs goes before another caller's first."""
+    waiting = scheduler()
+    for is_wanted in [True] * 15 + [False]:
+        waiting.put(Request(10, FreeEngine(), None, waiting.forget, caller="one"), [[1]] * 10, now=0.0)
+        assert (waiting.wanted > 0) == is_wanted

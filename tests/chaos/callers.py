@@ -36,13 +36,21 @@ class Caller:
     """One connection. It makes requests by its seed, so that a run can be had again."""
 
     def __init__(
-        self, target: str, reference: Reference, *, seed: int, most: int = 8, timeout_s: float | None = 60
+        self,
+        target: str,
+        reference: Reference,
+        *,
+        seed: int,
+        most: int = 8,
+        timeout_s: float | None = 60,
+        key: str | None = None,
     ) -> None:
         self.target = target
         self.reference = reference
         self.chance = random.Random(seed)
         self.most = most
         self.timeout_s = timeout_s
+        self._metadata = [("authorization", f"Bearer {key}")] if key else []
         self._connect()
 
     def call(self) -> str:
@@ -57,7 +65,7 @@ class Caller:
     def send(self, request: bytes, right: bytes) -> str:
         """Send `request` and wait."""
         try:
-            return OK if self._embed(request, timeout=self.timeout_s) == right else WRONG
+            return OK if self._embed(request, timeout=self.timeout_s, metadata=self._metadata) == right else WRONG
         except grpc.RpcError as error:
             return kind_of(error)
 
@@ -126,7 +134,11 @@ class Tally:
     @property
     def p99_ms(self) -> float:
         """99th percentile of the answered calls' times."""
-        return 1000 * float(np.percentile(self.seconds, 99))
+        return self.percentile_ms(99)
+
+    def percentile_ms(self, percent: float) -> float:
+        """Percentile of the answered calls' times."""
+        return 1000 * float(np.percentile(self.seconds, percent))
 
 
 def call_until(caller: Caller, goes_on: Callable[[str], bool]) -> Tally:

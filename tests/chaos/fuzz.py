@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -25,15 +26,17 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.core.embedder import Embedder
     from bothends.engines.onnx_allowlist import parse_allowed
     from bothends.errors import BothendsError, BundleError, OverloadedError, SentenceError
-    from bothends.model.bundle import Bundle, BundleConfig, Golden, default_path
+    from bothends.model.bundle import Bundle, BundleConfig, default_path
+    from bothends.model.golden import Golden
     from bothends.observe.metrics import Metrics
     from bothends.server.context import CallContext
     from bothends.server.dispatch import protobuf
     from bothends.server.fronts.bothends.service import EmbeddingService
     from bothends.server.responder import Responder
     from bothends.settings import Settings
+    from bothends.text import printable
     from bothends.v1 import embedding_pb2
-    from bothends.validation import one_line, printable
+    from bothends.validation import one_line
     from bothends.wire.messages import Response, decode
     from bothends.wire.status import from_status
 
@@ -49,8 +52,10 @@ class Caller:
     """Stands where a gRPC call stands: keeps how it ended."""
 
     deadline = None
+    caller = None
 
     def __init__(self) -> None:
+        self.arrived = time.monotonic()
         self.code: int | None = None
         self.leave: Callable[[], None] = lambda: None
 
@@ -71,7 +76,7 @@ def server() -> Reader:
     embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
     responder = Responder(embedder, metrics)
     service = EmbeddingService(responder, max_message_bytes=settings.max_message_bytes, front="")
-    parse = protobuf(embedding_pb2.EmbedRequest)
+    parse = protobuf(embedding_pb2.EmbedRequest, most_sentences=embedder.limits.sentences)
 
     def read(content: bytes) -> str:
         caller, ended = Caller(), Event()
@@ -114,7 +119,7 @@ def failure(content: bytes) -> str:
         return "refused"
     error = from_status(status)
     assert isinstance(error, BothendsError)
-    assert str(error) == status.message or isinstance(error, SentenceError)
+    assert str(error) == printable(status.message) or isinstance(error, SentenceError)
     if isinstance(error, OverloadedError):
         assert error.retry_after_s >= 0
     return type(error).__name__

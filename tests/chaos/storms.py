@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from .answers import Reference
 from .callers import Caller, Crowd, Tally
 from .proxy import RoughProxy
 
+T = TypeVar("T")
 ROUGH_TIMEOUT_S, ROUGH_PAUSE_S = 2.0, 0.2
 
 
 @contextmanager
-def beside(storm: Callable[..., Tally], *arguments: Any, **options: Any) -> Iterator[Future[Tally]]:
+def beside(storm: Callable[..., T], *arguments: Any, **options: Any) -> Iterator[Future[T]]:
     """Run a storm in another process."""
     context = multiprocessing.get_context("spawn")  # grpc doesn't survive a fork
     with ProcessPoolExecutor(1, context) as pool:

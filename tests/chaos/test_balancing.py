@@ -35,7 +35,7 @@ TROUBLES = [
     ["well", "slow", "draining", "full"],
 ]
 IN_SHORT = [("ours", TROUBLES[3])]
-PAGE = ROOT / "docs" / "balancing.md"
+PAGE = ROOT / "docs" / "operate" / "balancing.md"
 Connect = Callable[[list[str]], AbstractContextManager[Call]]
 
 
@@ -90,7 +90,7 @@ def median(rounds: list[Offered]) -> float:
 def test_goodput_beside_servers_in_trouble(
     serve: Callable[..., Running], form: Form, record: Callable[..., None], troubles: list[str], client: str
 ) -> None:
-    """Goodput stays up by our client, by gRPC's own with docs/balancing.md's service config, and through an Envoy."""
+    """Goodput stays up by our client, by gRPC's own with the service config of balancing.md, and through an Envoy."""
     if form.pick((client, troubles) not in IN_SHORT, False):
         pytest.skip("takes half a minute; with --long")
     (config,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -165,7 +165,6 @@ NATIVE = {
     "an unknown flag": INTERNAL,
     "an unknown encoding": UNIMPLEMENTED,
     "a deflate bomb": UNIMPLEMENTED,
-    "a timeout that is none": OK,
     "binary metadata that is none": OK,  # that nobody reads
     "a capital letter": "reset",
 }

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,12 +45,13 @@ def bothends(*arguments: str, **options: object) -> subprocess.CompletedProcess[
 
 
 def test_the_banner_says_what_is_served(shared: Running) -> None:
-    """Model, device, self-test, both addresses, and a line to try, which works as it stands."""
+    """Model, device, self-test, both addresses, and a line to try, which works where the server was started."""
     for part in ("english", "512 numbers", "cpu", "golden sentences are within", "/metrics"):
         assert part in shared.banner
-    line = re.search(r"try +bothends (.+)", shared.banner)
+    line = re.search(r"try +(.+)", shared.banner)
     assert line is not None
-    arguments = [first or second for first, second in re.findall(r'"([^"]+)"|(\S+)', line[1])]
+    command, *arguments = shlex.split(line[1])
+    assert command == ("bothends" if shutil.which("bothends") else str(BOTHENDS))
     answer = bothends(*arguments)
     assert answer.returncode == 0, answer.stderr
     assert "there will be dragons" in answer.stdout
@@ -80,6 +83,45 @@ def test_the_client_needs_no_server_packages() -> None:
     heavy = "{'onnxruntime', 'tokenizers', 'pydantic', 'starlette', 'uvicorn', 'prometheus_client'}"
     code = f"import sys, bothends; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+CLIENT_ONLY = """
+import sys
+class No:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"onnx", "onnxruntime", "pydantic", "rich", "tokenizers", "torch"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name.partition(".")[0])
+sys.meta_path.insert(0, No())
+from bothends.cli.main import main
+main(sys.argv[1:])
+"""
+"""Program of the command line where only the client's packages are installed."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "import    bothends import needs pydantic: pip install"),
+        (
+            ["import", "model.pt", "--out", "x"],
+            1,
+            "bothends import needs pydantic: pip install 'bothends[import]'",
+        ),
+        (["health", "--server", "127.0.0.1:1"], 1, "no server answers at 127.0.0.1:1"),
+        (["import", "--help"], 1, "bothends import needs pydantic: pip install 'bothends[import]'"),
+    ],
+    ids=str,
+)
+def test_a_client_alone_says_what_a_command_needs(arguments: list[str], code: int, said: str) -> None:
+    """The help lists every command, also those that can't be loaded."""
+    command = [sys.executable, "-c", CLIENT_ONLY, *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, said in ended.stdout + ended.stderr) == (code, True), ended.stderr
+
+
+def test_it_is_a_module_too() -> None:
+    command = [sys.executable, "-m", "bothends", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("bothends ")
 
 
 def test_info_describes_the_model(shared: Running) -> None:

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from bothends import BothendsError, Client, OverloadedError, Retry
+from bothends import TLS, BothendsError, Client, ConnectionFailedError, OverloadedError, Retry
 from bothends.v1 import embedding_pb2
 from tests.support.awaited import Awaited
-from tests.support.grpcs import serving
+from tests.support.grpcs import answer, serving
+
+from .certificates import Certificates
 
 Either = type[Client] | type[Awaited]
 
@@ -33,6 +35,36 @@ def test_a_client_closed_while_it_waits_says_so() -> None:
         client.close()
         with pytest.raises(BothendsError, match="was closed while it waited"):
             waiting.result(10)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def hinted(target: str, tls: TLS | bool, either: Either) -> str:
+    with either(target, tls=tls, retry=ONCE) as client, pytest.raises(ConnectionFailedError) as raised:
+        client.encode(["anyone?"])
+    return str(raised.value)
+
+
+def test_what_is_wrong_with_tls_is_told_with_what_to_do(certificates: Certificates, either: Either) -> None:
+    """A hint for each way in which a handshake fails; none where nobody listens."""
+
+    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        return answer(request)
+
+    ours = TLS(ca=certificates.ca)
+    with serving(embed, credentials=certificates.server("127.0.0.1")) as server:
+        assert "it may speak TLS where you don't (tls=True, --tls)" in hinted(server.target, False, either)
+        assert "name its authority (TLS(ca=…), --ca)" in hinted(server.target, True, either)
+    with serving(embed, credentials=certificates.server("elsewhere.example")) as server:
+        assert "its certificate is of another name" in hinted(server.target, ours, either)
+    with serving(embed, credentials=certificates.server("127.0.0.1", asks_for_ours=True)) as server:
+        assert "want your certificate (TLS(cert=…, key=…)" in hinted(server.target, ours, either)
+    with serving(embed) as server:
+        assert "it speaks no TLS: leave that out" in hinted(server.target, ours, either)
+    assert hinted("127.0.0.1:1", False, either).endswith("Connection refused")
 
 
 def test_a_call_that_grpc_drops_is_an_overload(either: Either) -> None:

@@ -1,11 +1,11 @@
-"""Engines in a container: the native one that the image was built with, or the one that the environment names."""
+"""Engine and front in a container: the native ones that it was built with, or the engine that is asked for."""
 
 import re
 from collections.abc import Callable
 
 import pytest
 
-from .stack import Stack, provider
+from .stack import Stack, provider, run_inside
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
@@ -31,3 +31,9 @@ def test_the_environment_chooses_another(
     project.up("embedder")
     (embedder,) = project.containers("embedder")
     assert provider(embedder) == expected
+
+
+def test_calls_come_by_the_native_front(stack: Stack) -> None:
+    """The image has nghttp2 and OpenSSL, and what was built with them: it doesn't fall back to grpcio."""
+    (embedder,) = stack.containers("embedder")
+    assert re.search(r"^front +native$", run_inside(embedder, "bothends", "info"), re.MULTILINE)

@@ -69,7 +69,8 @@ def test_the_gateway_passes_http_but_not_what_watches(stack: Stack, client: Clie
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  our own gateway
         row = np.array(json.load(answer)["data"][0]["embedding"], np.float32)
     assert row.tobytes() == client.encode("there will be dragons", normalize=True).tobytes()
-    for path in ("/metrics", "/healthz", "/readyz"):
+    assert ask(gateway, "/readyz") == {"status": "serving"}
+    for path in ("/metrics", "/healthz"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://{gateway}{path}", timeout=10)
 

@@ -1,21 +1,19 @@
 """The whole path without a wire: what in-process callers rely on, and fronts build on."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bothends.core.embedder import Embedder, Query
-from bothends.core.inputs import InputReader
+from bothends.core.embedder import Embedder
+from bothends.core.inputs import InputReader, Sentences
 from bothends.core.loaded import LoadedModel
-from bothends.embeddings import Embeddings
 from bothends.engines import native
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import (
-    BothendsError,
     DeadlineError,
     DrainingError,
     OverloadedError,
@@ -25,7 +23,7 @@ from bothends.errors import (
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
-from bothends.options import Options
+from bothends.options import DEFAULT_OPTIONS, Options
 from bothends.settings import EmbedderSettings
 from tests.support.until import TIMEOUT_S, until
 
@@ -220,36 +218,40 @@ def test_a_closed_embedder_leaves_no_thread_in_a_model_run(english: Bundle, metr
     assert not {name for name in left if name.startswith("bothends-worker")}
 
 
-def outcome(act: Callable[[], Embeddings]) -> Embeddings | BothendsError:
-    try:
-        return act()
-    except BothendsError as error:
-        return error
-
-
-def test_queries_that_begin_together_are_as_each_alone(embedder: Embedder) -> None:
-    """Each gets its own rows, or its own error, and costs the others nothing."""
-    queries = [
-        Query(["there will be dragons"]),
-        Query(["one", "  "]),
-        Query([]),
-        Query(["a man plays the guitar", "x" * 3], Options(normalize=True)),
-        Query([[5, 6, 7]]),
-        Query(["word " * 400], Options("end")),
-        Query(["word " * 400], Options("error")),
+def test_requests_that_begin_together_are_as_each_alone(embedder: Embedder) -> None:
+    """Each gets its own rows; what isn't small and plain is left to begin alone, and costs the others nothing."""
+    requests: list[tuple[Sentences, Options]] = [
+        (["there will be dragons"], DEFAULT_OPTIONS),
+        (["one", "  "], DEFAULT_OPTIONS),
+        ([], DEFAULT_OPTIONS),
+        (["a man plays the guitar", "x" * 3], Options(normalize=True)),
+        ([[5, 6, 7]], DEFAULT_OPTIONS),
+        (["word " * 400], Options("end")),
+        (["word " * 400], Options("error")),
+        (["word " * 400], DEFAULT_OPTIONS),
+        (["half \ud800"], DEFAULT_OPTIONS),
+        (["one"], Options(dimensions=7)),
     ]
-    accepted, rows = embedder.begin_together(queries)
-    together = rows.result(TIMEOUT_S)
-    start = 0
-    for query, known in zip(queries, accepted, strict=True):
-        expected = outcome(lambda query=query: embedder.embed(query.sentences, query.options))
-        if isinstance(known, BothendsError) or isinstance(expected, BothendsError):
-            assert (type(known), str(known)) == (type(expected), str(expected))
+    accepted, rows = embedder.begin_together(requests)
+    together, start = rows.result(TIMEOUT_S), 0
+    for (sentences, options), known in zip(requests, accepted, strict=True):
+        if known is None:
             continue
-        end = start + len(query.sentences)
+        expected, end = embedder.embed(sentences, options), start + len(sentences)
         found = embedder.finish(known, together[start:end])
         assert np.array_equal(found.rows, expected.rows)
         assert (found.token_counts, found.truncated) == (expected.token_counts, expected.truncated)
         start = end
     assert start == len(together)
-    assert [isinstance(of, BothendsError) for of in accepted] == [False, True, True, False, False, False, True]
+    assert [known is not None for known in accepted] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]

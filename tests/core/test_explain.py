@@ -179,3 +179,4 @@ def test_as_json_shows_some_numbers_or_all(embedder: Embedder) -> None:
     np.testing.assert_allclose([state["forward"] for state in whole["output"]], explanation.forward, atol=1e-6)
     assert whole["candidates"]["embedding"]["cosine"] == {"whole": 1, "forward": 1, "backward": 1}
     assert [token["text"] for token in whole["tokens"]] == ["there", "will", "be", "dragons"]
+    assert {token["unknown"] for token in whole["tokens"]} == {False}

@@ -25,7 +25,16 @@ def test_a_wide_encoder_gets_wide_batches(english: Bundle) -> None:
     assert batching(english.config, "cpu") == narrow
     assert wide.max_rows > narrow.max_rows
     assert wide.overhead_rows > narrow.overhead_rows
-    assert batching(sized(2048), "cuda") == batching(english.config, "cuda")
+
+
+def test_a_gpus_batches_fit_the_model(english: Bundle) -> None:
+    """Steps of a narrow encoder are mostly launches, which company shares; a wide one's padding is what costs there."""
+    narrow, wide = batching(english.config, "cuda"), batching(sized(2048), "cuda")
+    assert batching(sized(512), "cuda") == narrow
+    assert (narrow.overhead_rows, wide.overhead_rows) == (100, 20)
+    assert narrow.max_tokens > wide.max_tokens
+    assert narrow.at_once == wide.at_once == 2
+    assert batching(english.config, "cpu").at_once is None
 
 
 def test_a_model_that_fails_its_self_test_is_not_loaded(toy_bundle: Bundle) -> None:
@@ -59,5 +68,5 @@ def test_a_withdrawn_model_answers_no_more(toy_bundle: Bundle) -> None:
 def test_it_matches_the_bundle_that_it_is_of(toy_bundle: Bundle, make_bundle: Callable[..., Bundle]) -> None:
     """A bundle of the same version and other weights is another."""
     model = LoadedModel.load(toy_bundle, CPU)
-    assert model.matches(toy_bundle)
+    assert model.matches(toy_bundle.config)
     assert not model.matches(make_bundle(seed=7))

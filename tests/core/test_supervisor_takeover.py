@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from bothends.core.loaded import LoadedModel
+from bothends.core.supervisor import Supervisor
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
+from bothends.observe.metrics import Metrics
+from bothends.settings import ModelSettings
 from tests.support.engines import Clock
 from tests.support.supervised import WORDS, Supervised
 from tests.support.until import TIMEOUT_S, until
@@ -93,7 +96,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
     shutil.copy(newer[0].path / "model.onnx", root / "v2" / "model.onnx")
     until(lambda: one.embedder.model.config.version == newer[0].config.version)
     assert one.shows("bothends_model_reloads_total", result="refused") == 1
-    assert one.fitness == [True]
+    until(lambda: one.fitness == [True])  # soon after it serves
 
 
 def test_what_somebody_may_still_be_writing_is_not_read(root: Path, newer: list[Bundle]) -> None:
@@ -142,6 +145,51 @@ def test_one_version_can_not_be_two_models(kept: Callable[..., Supervised], root
     one.supervisor.reload()
     until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
     assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
+
+
+def renamed(bundle: Bundle, folder: Path) -> None:
+    """Copy `bundle` to `folder` under another name and version."""
+    shutil.copytree(bundle.path, folder)
+    config = (folder / "config.json").read_text()
+    version = bundle.config.version
+    (folder / "config.json").write_text(config.replace('"toy"', '"dragons"').replace(f'"{version}"', '"9"'))
+
+
+@pytest.mark.parametrize("kind", ["name", "dimension"])
+def test_another_model_takes_over_only_where_it_may(
+    kept: Callable[..., Supervised],
+    root: Path,
+    make_bundle: Callable[..., Bundle],
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+) -> None:
+    """Vectors of two models can't be compared, and a wrong folder is soon copied."""
+    one = kept(selftest_s=0, reload_s=0)
+    before = one.embedder.embed(WORDS)
+    if kind == "name":
+        renamed(Bundle.open(root / "v1"), root / "v9")
+    else:
+        shutil.copytree(make_bundle(hidden_size=24, seed=9).path, root / "v9")
+    one.supervisor.reload()
+    until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
+    assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
+    assert "is another model" in caplog.text
+    assert "toy of 32 numbers is served" in caplog.text
+
+
+def test_another_model_takes_over_where_it_is_told_to(root: Path, make_bundle: Callable[..., Bundle]) -> None:
+    """The setting comes to the supervisor."""
+    settings = ModelSettings(bundle=root, device="cpu", selftest_s=0, reload_s=0, reload_other_model=True)
+    embedder, supervisor = Supervisor.load(settings, Metrics(), on_fitness=lambda _: None)
+    with embedder:
+        assert embedder.embed(WORDS).rows.shape == (1, 32)
+        shutil.copytree(make_bundle(hidden_size=24, seed=9).path, root / "v9")
+        supervisor.start()
+        supervisor.reload()
+        until(lambda: embedder.model.config.version == "1.9")
+        assert embedder.embed(WORDS).rows.shape == (1, 48)
+        supervisor.close()
+        assert supervisor.join(TIMEOUT_S)
 
 
 def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Supervised]) -> None:

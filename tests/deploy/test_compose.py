@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 BIN = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
 GPU = ROOT / "docker-compose.gpu.yml"
-FIXED = {"host", "port", "http_port", "device", "bundle", "published_at"}
+FIXED = {"host", "port", "http_port", "health_port", "device", "bundle", "published_at"}
 """Settings that the image, the compose files or BUNDLE decide."""
 
 

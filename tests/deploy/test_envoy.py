@@ -15,7 +15,7 @@ from bothends import Client, DeadlineError, OverloadedError, Retry, SentenceErro
 from bothends.settings import Settings
 from bothends.wire.messages import SERVICE
 from tests.support.envoys import CONFIG, binary, envoy, healthy_ones, stat
-from tests.support.serving import Running, answered, finish, start
+from tests.support.serving import Running, answered, finish, stand_still, start
 from tests.support.until import until
 
 ONCE = Retry(attempts=1)
@@ -82,7 +82,7 @@ def test_errors_keep_their_details_and_deadlines_count(three: list[Running]) -> 
             client.encode(["a", " "])
         assert raised.value.index == 1
         for server in three:
-            server.process.send_signal(signal.SIGSTOP)
+            stand_still(server)
         with pytest.raises(DeadlineError):
             client.encode(["a"], timeout_s=0.3)
         for server in three:

@@ -2,14 +2,21 @@
 
 import itertools
 import re
+import socket
 import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from tests.support.paths import ROOT
+from tests.support.until import TIMEOUT_S, until
 
+PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 CASES = sorted((ROOT / "deploy" / "prometheus" / "tests").glob("*.yml"))
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -75,7 +82,45 @@ def test_an_alert_says_how_bad_what_and_where_to_read_on(name: str) -> None:
     assert alert["labels"]["severity"] in {"critical", "warning"}
     assert alert["for"]
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
-    assert alert["annotations"]["runbook_url"] == f"docs/runbook.md#{name.lower()}"
+    assert alert["annotations"]["runbook_url"] == f"{{{{ $externalURL }}}}/consoles/runbook.html#{name.lower()}"
+
+
+def test_the_page_is_the_runbook(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, PROMETHEUS / "runbook.py", tmp_path / "runbook.html"], check=True)
+    assert (tmp_path / "runbook.html").read_bytes() == (PROMETHEUS / "consoles" / "runbook.html").read_bytes()
+
+
+def test_an_alerts_link_leads_to_its_section(prometheus: str, tmp_path: Path) -> None:
+    """Prometheus, with the stack's flags, answers with a page that has an anchor for each alert."""
+    stack = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    command = stack["services"]["prometheus"]["command"]
+    assert "--web.console.templates=/etc/prometheus/consoles" in command
+    (tmp_path / "prometheus.yml").write_text("{}")
+    flags = ["--config.file=prometheus.yml", f"--web.console.templates={PROMETHEUS / 'consoles'}"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        [prometheus, *flags, f"--web.listen-address={address}"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    try:
+        page = answer_of(f"http://{address}/consoles/runbook.html")
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_S)
+    assert set(re.findall(r'<h2 id="(\w+)">', page)) == {name.lower() for name in ALERTS}
+
+
+def answer_of(url: str) -> str:
+    """Text that is answered once somebody listens."""
+    found: list[str] = []
+
+    def ask() -> bool:
+        with suppress(httpx.HTTPError):  # it says 503 while it starts
+            found[:] = [httpx.get(url, timeout=TIMEOUT_S).raise_for_status().text]
+        return bool(found)
+
+    until(ask)
+    return found[0]
 
 
 def test_recorded_names_say_whose_they_are() -> None:

@@ -90,7 +90,11 @@ def test_every_metric_is_documented_and_no_other() -> None:
     assert documented == exported | queue | {"bothends_device_memory_bytes"}  # which appears on a GPU
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document",
+    [*DOCUMENTS, *(ROOT / "benchmarks").glob("*.md"), *(ROOT / "native").glob("*.md")],
+    ids=lambda path: path.name,
+)
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target

@@ -1,4 +1,4 @@
-"""Commands and files of docs/kubernetes.md are there and work."""
+"""Commands and files of docs/operate/kubernetes.md are there and work."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import yaml
 
 from tests.deploy.kubernetes.manifests import FOLDER, ROOT, container, of_kind, render
 
-PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "operate" / "kubernetes.md").read_text(encoding="utf-8")
 
 
 def test_the_kustomization_of_ones_own_renders(tmp_path: Path) -> None:

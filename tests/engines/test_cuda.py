@@ -1,5 +1,6 @@
 """The GPU's side, as far as it shows without one: the bound run, on a CPU, and which shapes are run first."""
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bothends.engines.contract import TokenIds
-from bothends.engines.cuda import memory_used, run_bound, shapes_to_warm, warm_up
+from bothends.engines.cuda import run_bound, shapes_to_warm, warm_up
 from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
 from bothends.errors import DeviceError
 from bothends.model.bundle import Bundle
+from tests.support.until import TIMEOUT_S
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +62,25 @@ def test_no_batch_within_budget_is_larger_than_the_first(
 
 
 def test_a_gpus_defaults_warm_these() -> None:
-    """Eleven runs, from the widest to a sentence alone."""
+    """Eleven shapes for a wide encoder, from the widest to a sentence alone."""
     shapes = list(shapes_to_warm(max_rows=1024, max_tokens=16384, longest=256))
     assert shapes[:5] == [(1024, 16), (512, 32), (256, 64), (128, 128), (64, 256)]
     assert shapes[5:] == [(32, 256), (16, 256), (8, 256), (4, 256), (2, 256), (1, 256)]
+
+
+def test_a_warm_up_runs_as_many_at_once_as_will_run(english: Bundle) -> None:
+    """Each batch is run by two threads that have both begun, so that memory for both is had."""
+    inside = threading.Barrier(2)
+
+    class Together:
+        dimension = 2
+        pads = True
+
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            inside.wait(TIMEOUT_S)
+            return np.zeros((len(sentences), 2), dtype=np.float32)
+
+    warm_up(Together(), max_rows=4, max_tokens=8, longest=9, at_once=2)
 
 
 def test_a_warm_up_that_fails_names_the_settings_to_lower() -> None:
@@ -76,15 +93,9 @@ def test_a_warm_up_that_fails_names_the_settings_to_lower() -> None:
         def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
             raise RuntimeError("Available memory is smaller than requested\nand a stack")
 
-    with pytest.raises(DeviceError, match=r"^4 sentences of 5 tokens .* than requested; lower --max-batch-tokens"):
+    with pytest.raises(DeviceError, match=r"^1 × 4 sentences of 5 tokens .* than requested; lower --max-batch-tokens"):
         warm_up(TooSmall(), max_rows=4, max_tokens=20, longest=9)
 
 
 def test_a_warm_up_runs_on_a_session(english: Bundle) -> None:
     warm_up(OnnxRuntimeEngine(english, device="cpu"), max_rows=8, max_tokens=64, longest=english.config.max_tokens)
-
-
-@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is a GPU")
-def test_memory_of_a_gpu_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(DeviceError, match="the GPU's memory can't be read: "):
-        memory_used()

@@ -77,7 +77,11 @@ def test_a_deadline_ends_a_call(curl: Curl) -> None:
 
 
 def test_methods_and_health_are_told(curl: Curl) -> None:
-    """Reflection lists every service, and health is among them."""
+    """Reflection lists every service, health and itself among them, and describes each of them."""
     listed = curl("list").stdout.split()
     assert {"bothends.v1.EmbeddingService", "grpc.health.v1.Health", "inference.GRPCInferenceService"} <= set(listed)
+    assert {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"} <= set(listed)
+    described = curl("describe")
+    assert described.returncode == 0, described.stderr
+    assert all(f"{service} is a service:" in described.stdout for service in listed)
     assert list(printed(curl(CHECK))) == [{"status": "SERVING"}]

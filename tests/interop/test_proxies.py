@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends import Client, DeadlineError, Retry, SentenceError
+from bothends.model.bundle import Bundle
 from bothends.v1 import embedding_pb2_grpc
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.wire.messages import SERVICE
+from tests.support.doors import serving
 from tests.support.envoys import envoy
-from tests.support.proxies import haproxy, haproxy_of_bytes, nginx
+from tests.support.proxies import haproxy, haproxy_of_bytes, haproxy_of_http, nginx
 from tests.support.serving import Running, sample
 from tests.support.until import TIMEOUT_S, until
 
@@ -86,11 +89,42 @@ def test_a_cancelled_call_is_left_alone(served: Running, through: str) -> None:
         until(lambda: sample(served, CANCELLED) > before)
 
 
-def test_health_and_a_compressed_call_go_through(through: str, expected: np.ndarray) -> None:
+def test_a_compressed_call_goes_through(through: str, expected: np.ndarray) -> None:
     with grpc.insecure_channel(through, compression=grpc.Compression.Gzip) as channel:
-        asked = health_pb2.HealthCheckRequest(service=SERVICE)
-        told = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=TIMEOUT_S)
-        assert told.status == health_pb2.HealthCheckResponse.SERVING
         embed = embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed
         (row,) = embed(EmbedRequest(sentences=SENTENCES[:1]), timeout=TIMEOUT_S).embeddings
     assert np.array(row.values, np.float32).tobytes() == expected[0].tobytes()
+
+
+def test_the_gateway_speaks_json_over_http(toy_bundle: Bundle) -> None:
+    """Readiness is that of all embedders; what the gateway itself answers is JSON, as OpenAI's clients show it."""
+    with ExitStack() as up:
+        server = up.enter_context(serving(toy_bundle, health_port=0))
+        assert server.health_port is not None
+        with (
+            haproxy_of_http(server.http_port, server.health_port) as uds,
+            httpx.Client(
+                transport=httpx.HTTPTransport(uds=uds), base_url="http://gateway", timeout=TIMEOUT_S
+            ) as caller,
+        ):
+            until(lambda: caller.get("/readyz").json() == {"status": "serving"})
+            asked = {"model": "toy", "input": "there will be dragons"}
+            assert caller.post("/v1/embeddings", json=asked).status_code == 200
+            assert caller.get("/metrics").status_code == 404
+            assert "each embedder has its own" in caller.get("/healthz").json()["error"]["message"]
+            up.close()
+            until(lambda: caller.get("/readyz").status_code == 503)
+            assert caller.get("/readyz").json() == {"status": "not serving"}
+            refused = caller.post("/v1/embeddings", json=asked)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert refused.json()["error"]["code"] == "model_not_ready"
+
+
+@pytest.mark.parametrize("proxy", [one_envoy, haproxy], ids=["envoy", "haproxy"])
+def test_our_gateways_pass_no_health_on(proxy: Callable[[str], AbstractContextManager[str]], served: Running) -> None:
+    """Health would be that of one server, whichever it is. Clients that watch it take UNIMPLEMENTED for healthy."""
+    with proxy(served.target) as address, grpc.insecure_channel(address) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=TIMEOUT_S)
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        embedding_pb2_grpc.EmbeddingServiceStub(channel).Embed(EmbedRequest(sentences=["a"]), timeout=TIMEOUT_S)

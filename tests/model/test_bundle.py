@@ -3,15 +3,19 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bothends.core.embedder import Embedder
+from bothends.core.proof import prove
 from bothends.errors import BundleError
 from bothends.model import bundle
-from bothends.model.bundle import HASHED, Bundle, Golden
+from bothends.model.bundle import HASHED, Bundle
+from bothends.model.golden import Golden
+from bothends.settings import Settings
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
 
@@ -34,6 +38,17 @@ def test_the_packaged_bundle_is_small_and_says_what_it_is(english: Bundle) -> No
     assert len(english.golden.sentences) >= 20
 
 
+def test_where_the_packaged_bundle_is_not_installed_its_package_is_named(
+    toy_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client's installation has none; a bundle that somebody brings is proved and served without it."""
+    monkeypatch.setattr(bundle, "files", lambda _: tmp_path)
+    with pytest.raises(BundleError, match="pip install bothends-english, or name a bundle"):
+        bundle.default_path()
+    with closing(prove(toy_bundle.path, Settings(device="cpu"))) as proof:
+        assert len(proof.result()) == 64
+
+
 @pytest.mark.parametrize("name", HASHED)
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
@@ -48,6 +63,15 @@ def test_a_changed_file_is_named(folder: Path, name: str) -> None:
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(BundleError, match=f"{name} has changed since its export"):
+        Bundle.open(folder)
+
+
+def test_a_checkpoint_is_called_one(toy_checkpoint: tuple[Path, object]) -> None:
+    """The error has the command that makes a bundle of it."""
+    folder, _ = toy_checkpoint
+    with pytest.raises(
+        BundleError, match=f"is a checkpoint and no bundle; next: bothends export {folder} --out BUNDLE"
+    ):
         Bundle.open(folder)
 
 
@@ -68,6 +92,7 @@ def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"sha256": {}}, r"has no SHA-256 of model\.onnx"),
         ({"sha256": {"model.onnx": "\x1b[31m" + "0" * 59}}, r"sha256\.model\.onnx: String should match pattern"),
+        ({"languages": ["English"]}, "languages.0: String should match pattern"),
         ({"nested_dimensions": [3]}, "nested_dimensions.0: Input should be a multiple of 2"),
         ({"nested_dimensions": [8, 4]}, "nested_dimensions: sizes go up and stay below 32"),
         ({"nested_dimensions": [8, 32]}, "nested_dimensions: sizes go up and stay below 32"),

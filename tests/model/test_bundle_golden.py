@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from bothends.model.bundle import Golden
+from bothends.model.golden import Golden
 
 
 def test_golden_text_survives_its_file() -> None:

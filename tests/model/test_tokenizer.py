@@ -1,5 +1,6 @@
 """Text to token ids: order, limits, and text that breaks things."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,30 @@ def test_no_special_tokens_are_added(tokenizer: Tokenizer) -> None:
 
 def test_text_without_tokens_gives_no_ids(tokenizer: Tokenizer) -> None:
     assert [tokens.ids for tokens in tokenizer.encode(["\x00\x00", "\u200b"])] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("model", "unknown"),
+    [
+        ({"type": "WordLevel", "vocab": {"a": 0, "<unk>": 1}, "unk_token": "<unk>"}, 1),
+        (
+            {"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 1}, "unk_token": "[UNK]"}
+            | {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100},
+            0,
+        ),
+        ({"type": "BPE", "vocab": {"a": 0, "?": 1}, "merges": [], "unk_token": "?"}, 1),
+        ({"type": "BPE", "vocab": {"a": 0}, "merges": []}, None),
+        ({"type": "Unigram", "vocab": [["a", -1.0], ["<unk>", -2.0]], "unk_id": 1}, 1),
+    ],
+)
+def test_the_unknown_token_is_found(model: dict[str, object], unknown: int | None) -> None:
+    """Each kind of tokenizer names it in its own way; some have none."""
+    definition = json.dumps({"version": "1.0", "added_tokens": [], "model": model})
+    made = Tokenizer(definition, max_tokens=10, source=Path("tokenizer.json"))
+    assert made.unknown_id == unknown
+    if unknown is not None:
+        known, other = made.pieces(["a", "龍"])
+        assert (known.unknown, other.unknown) == ([False], [True])
 
 
 def test_a_megabyte_of_one_word_is_one_unknown(tokenizer: Tokenizer) -> None:

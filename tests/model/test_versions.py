@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bothends.errors import BundleError
 from bothends.model.bundle import Bundle
 from bothends.model.versions import fingerprint, newest
 
@@ -27,10 +28,23 @@ def test_a_bundle_is_its_own_newest(root: Path) -> None:
     assert newest(root / "2026.2.30").name == "2026.2.30"
 
 
-def test_names_without_numbers_can_be_compared(toy_bundle: Bundle, tmp_path: Path) -> None:
-    for name in ("final", "v2", "v10", "7"):
+def test_a_version_may_begin_with_a_v(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """Other names are no versions, whatever they hold."""
+    for name in ("final", "v2", "v10", "7", "vnext"):
         shutil.copytree(toy_bundle.path, tmp_path / name)
     assert newest(tmp_path).name == "v10"
+
+
+def test_of_models_that_are_no_versions_none_is_picked(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """A folder of a project holds a checkpoint, a bundle and older ones; which is meant, nobody said."""
+    for name in ("checkpoint", "bundle-old"):
+        shutil.copytree(toy_bundle.path, tmp_path / name)
+    with pytest.raises(BundleError, match=r"holds no version.*it holds bundle-old, checkpoint: say which"):
+        newest(tmp_path)
+    before = fingerprint(tmp_path)
+    shutil.copytree(toy_bundle.path, tmp_path / "1")
+    assert newest(tmp_path).name == "1"
+    assert fingerprint(tmp_path) != before
 
 
 @pytest.mark.parametrize("there", [True, False])

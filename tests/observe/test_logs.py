@@ -65,3 +65,18 @@ def test_a_person_reads_words_with_colour_on_a_terminal_only() -> None:
     assert "device=cpu" in plain[0]
     assert "\x1b[" not in "".join(plain)
     assert "\x1b[" in coloured[0]
+
+
+def test_what_comes_again_and_again_is_a_line_a_minute() -> None:
+    """asyncio's lines about file descriptors come without their traceback; its others are as ever."""
+    stream = io.StringIO()
+    configure("info", "json", stream)
+    for _ in range(100):
+        try:
+            raise OSError(24, "Too many open files")
+        except OSError:
+            logging.getLogger("asyncio").exception("socket.accept() out of system resource")
+    logging.getLogger("asyncio").error("another")
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "Traceback" not in lines[0]

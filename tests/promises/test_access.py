@@ -104,16 +104,21 @@ def test_refusals_are_counted(guarded: Server, channel: grpc.Channel, door: Door
     until(lambda: counted() == before + 1)  # after the caller has the refusal
 
 
-def test_a_revoked_key_is_refused_at_the_next_call(channel: grpc.Channel, door: Door) -> None:
+def test_a_revoked_key_is_refused_once_its_file_is_read(channel: grpc.Channel, door: Door) -> None:
     """A withdrawn key is refused on a connection that used it, and other keys aren't; given back, it is soon known."""
-    embed(channel, "a", key=door.keys["revoked"])
+
+    def code() -> grpc.StatusCode:
+        return code_of(lambda: embed(channel, "a", key=door.keys["revoked"]))
+
+    assert code() == grpc.StatusCode.OK
     door.write(without="revoked")
     try:
+        until(lambda: code() == grpc.StatusCode.UNAUTHENTICATED)
         assert isinstance(error_of(lambda: embed(channel, "a", key=door.keys["revoked"])), UnauthenticatedError)
         embed(channel, "a", key=door.keys["free"])
     finally:
         door.write()
-    until(lambda: code_of(lambda: embed(channel, "a", key=door.keys["revoked"])) == grpc.StatusCode.OK)
+    until(lambda: code() == grpc.StatusCode.OK)
 
 
 def test_a_call_without_a_key_is_refused_before_its_request_is_read(channel: grpc.Channel) -> None:

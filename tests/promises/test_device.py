@@ -131,7 +131,7 @@ def test_threads_do_not_mix(session: OnnxRuntimeEngine, sentences: list[list[int
 
 
 def test_every_node_runs_on_the_device(english: Bundle, device: str, tmp_path: Path) -> None:
-    """A profile of onnxruntime's has no node, and no copy between devices, on another device."""
+    """A profile of onnxruntime's has no node on another device and, of this encoder, no copy between devices."""
     options = options_for(device)
     options.enable_profiling = True
     options.profile_file_prefix = str(tmp_path / "profile")

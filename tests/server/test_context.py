@@ -38,8 +38,20 @@ def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCa
     assert room.is_empty()
 
 
-@pytest.mark.parametrize(("deadline_in_s", "code"), [(None, "CANCELLED"), (60, "CANCELLED"), (0, "DEADLINE_EXCEEDED")])
-def test_a_caller_that_leaves_takes_the_work_along(deadline_in_s: float | None, code: str) -> None:
+@pytest.mark.parametrize(
+    ("deadline_in_s", "arrived_s_ago", "code"),
+    [
+        (None, 0, "CANCELLED"),
+        (60, 0, "CANCELLED"),
+        (0, 0, "DEADLINE_EXCEEDED"),
+        (0.5, 20, "CANCELLED"),
+        (0.15, 20, "DEADLINE_EXCEEDED"),
+    ],
+    ids=["without a deadline", "long before", "after", "before", "as clients round"],
+)
+def test_a_caller_that_leaves_takes_the_work_along(
+    deadline_in_s: float | None, arrived_s_ago: float, code: str
+) -> None:
     """The work is cancelled, the place is free, and an answer that still comes is dropped."""
     work: Future[None] = Future()
     answers: list[CallContext] = []
@@ -52,6 +64,7 @@ def test_a_caller_that_leaves_takes_the_work_along(deadline_in_s: float | None, 
     call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + 60)
     if deadline_in_s is not None:
         call.deadline = time.monotonic() + deadline_in_s
+    call.arrived -= arrived_s_ago
     call.leave()
     assert work.cancelled()
     answers[0].send(b"too late")
@@ -133,3 +146,17 @@ def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) 
         assert len(call.outcomes) <= 1
     assert sum(room.counted().values()) == 200
     assert room.is_empty()
+
+
+def test_nobody_waits_for_a_call_that_is_settled() -> None:
+    """The deadline is past then, whatever it was: work that waits for the caller's sake is dropped at its turn."""
+    found: list[float | None] = []
+    for deadline in (None, time.monotonic() + 60):
+        contexts: list[CallContext] = []
+        call = Room(lambda request, context, to=contexts: to.append(context)).call(deadline=deadline)  # type: ignore[misc]
+        found.append(contexts[0].deadline)
+        call.leave()
+        assert contexts[0].deadline is not None
+        assert contexts[0].deadline < time.monotonic()
+    assert found[0] is None
+    assert found[1] is not None

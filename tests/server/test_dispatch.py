@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from google.rpc import code_pb2, error_details_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from bothends.errors import (
     BothendsError,
@@ -11,11 +11,15 @@ from bothends.errors import (
     DrainingError,
     EngineError,
     OverloadedError,
+    QuotaError,
     RequestError,
     SentenceError,
 )
 from bothends.observe.metrics import Metrics
+from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
+from bothends.server.dispatch import protobuf
+from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
 from tests.support.calls import HandHeldCall, Room, only_code
 
@@ -159,3 +163,19 @@ def test_a_closed_room_says_that_it_is_stopping() -> None:
     assert only_code(room.call()) == code_pb2.UNAVAILABLE
     with pytest.raises(DrainingError):
         room.gate.enter()
+
+
+def test_far_too_many_sentences_are_refused_unread_and_paid_for() -> None:
+    """No object is made of a request that holds twice as many as it may, or more; its key pays for a whole one."""
+    account = Account("flooding", Quota(sentences_per_s=10), clock=lambda: 0.0)
+    parse = protobuf(embedding_pb2.EmbedRequest, most_sentences=100)
+    call = HandHeldCall()
+    context = CallContext(call, lambda code, refused: None, NO_SPAN, account)  # type: ignore[arg-type]
+    assert len(parse(b"\x0a\x00" * 200).sentences) == 200
+    with context.guarding():
+        parse(b"\x0a\x00" * 201)
+    assert only_code(call) == code_pb2.INVALID_ARGUMENT
+    assert isinstance(status := call.outcomes[0], status_pb2.Status)
+    assert status.message == "more than 200 sentences came; this server's limit is 100 a request"
+    with pytest.raises(QuotaError, match="10 sentences a second"):
+        account.check()

@@ -1,14 +1,19 @@
-"""Ports that others can reach are named at the start."""
+"""Ports: those that others can reach are named at the start, and health has one where nobody is in its way."""
 
 import logging
+import socket
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
+import trustme
 
+from bothends.errors import StartupError
 from bothends.model.bundle import Bundle
-from bothends.server.ports import open_doors
+from bothends.server.ports import Ports, open_doors
 from bothends.settings import Settings
-from tests.support.doors import serving
+from tests.support.doors import serving, write_pair
 
 TLS = {"tls_cert": Path("c"), "tls_key": Path("k")}
 KEYS = {"api_keys": Path("k")}
@@ -46,3 +51,25 @@ def test_a_start_warns(toy_bundle: Bundle, caplog: pytest.LogCaptureFixture) -> 
             warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
             assert len(warnings) == lines
             assert all(w.getMessage().startswith("0.0.0.0 is reachable from outside without") for w in warnings)
+
+
+def test_health_has_a_port_of_its_own(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """Probes are answered in plain on it, by yes or no and nothing else, however crowded or shut the HTTP port is."""
+    write_pair(tmp_path, trustme.CA().issue_cert("127.0.0.1"))
+    tls = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    with serving(toy_bundle, health_port=0, max_http_connections=1, **tls) as server:
+        url = f"http://127.0.0.1:{server.health_port}"
+        with closing(socket.create_connection(("127.0.0.1", server.http_port))):
+            assert [httpx.get(f"{url}{path}").status_code for path in ("/healthz", "/readyz")] == [200, 200]
+            assert [httpx.get(f"{url}{path}").status_code for path in ("/metrics", "/", "/v1/models")] == [404] * 3
+        assert f"health     {url}  /healthz /readyz" in server.banner()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/healthz")
+
+
+def test_a_health_port_that_is_taken_leaves_the_others_free(toy_bundle: Bundle) -> None:
+    with serving(toy_bundle, health_port=0) as server:
+        taken = server.health_port
+        ports = {"port": 0, "http_port": 0, "health_port": taken}
+        with pytest.raises(StartupError, match=f":{taken}: Address already in use; choose another --health-port"):
+            Ports(Settings(**ports))

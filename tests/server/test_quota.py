@@ -126,3 +126,25 @@ def test_threads_lose_no_count() -> None:
     account.take(1000)
     with pytest.raises(QuotaError):
         account.take(1)
+
+
+def test_what_could_not_be_served_is_paid_for() -> None:
+    """A flood of it puts the key into debt, but never deeper than one request of the largest size would."""
+    clock = Clock()
+    account = Account("flooding", Quota(sentences_per_s=100), clock=clock)
+    account.check()
+    for _ in range(50):
+        account.pay(1000)
+    with pytest.raises(QuotaError) as raised:
+        account.check()
+    assert raised.value.retry_after_s == pytest.approx(10, abs=0.1)
+    clock.now_s += raised.value.retry_after_s
+    account.check()
+    account.take(1)
+
+
+def test_nothing_is_paid_where_there_is_no_share() -> None:
+    account = Account("any", Quota(concurrent_sentences=10))
+    account.pay(10**9)
+    account.check()
+    account.take(10)

@@ -1,6 +1,9 @@
 """Files that change under a value that was read of them."""
 
 import logging
+import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from bothends.errors import StartupError
 from bothends.server.reloading import ReloadingFile, read_bytes
 from tests.support.doors import AT_ONCE_S, put
+from tests.support.until import TIMEOUT_S, until
 
 
 @pytest.fixture
@@ -31,9 +35,9 @@ def test_a_change_is_seen_once_the_value_is_asked_for(file: Path) -> None:
     known = reading(file, every_s=AT_ONCE_S)
     assert known.value == b"first"
     put(file, b"second")
-    assert known.value == b"second"
+    until(lambda: known.value == b"second")
     file.write_bytes(b"the third")
-    assert known.value == b"the third"
+    until(lambda: known.value == b"the third")
 
 
 def test_a_broken_change_is_logged_once_and_not_used(file: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -64,3 +68,45 @@ def test_the_first_reading_must_be_good(tmp_path: Path) -> None:
     """The error names setting, file and reason."""
     with pytest.raises(StartupError, match=r"^--file .*nowhere: No such file or directory$"):
         reading(tmp_path / "nowhere", every_s=0)
+
+
+def test_a_file_that_never_comes_keeps_nobody(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file on a server that is gone: who finds a look due goes on soon, all others at once; then it is read again."""
+    goes_on, reads = threading.Event(), 0
+
+    def read() -> bytes:
+        nonlocal reads
+        reads += 1
+        if reads == 2:
+            goes_on.wait(TIMEOUT_S)
+        return read_bytes(file, "--file")
+
+    known = ReloadingFile([file], read, every_s=AT_ONCE_S)
+    put(file, b"second")
+    assert known.value == b"first"
+    began = time.monotonic()
+    assert [known.value for _ in range(10_000)] == [b"first"] * 10_000
+    known.reload()
+    assert time.monotonic() - began < TIMEOUT_S / 2
+    assert reads == 2
+    goes_on.set()
+    until(lambda: known.value == b"second")
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    known = reading(file, every_s=AT_ONCE_S)
+    file.unlink()
+    os.mkfifo(file)
+    until(lambda: known.value and "is no regular file; what was read before stays in use" in caplog.text)
+    assert known.value == b"first"
+    with pytest.raises(StartupError, match=r"is no regular file$"):
+        reading(file, every_s=0)
+    file.unlink()
+    put(file, b"second")
+    until(lambda: known.value == b"second")
+
+
+def test_an_endless_file_is_not_read(file: Path) -> None:
+    os.truncate(file, 1 << 40)
+    with pytest.raises(StartupError, match="are the most"):
+        reading(file, every_s=0)

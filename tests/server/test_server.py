@@ -66,6 +66,7 @@ def test_every_method_is_counted_from_the_start(toy_bundle: Bundle) -> None:
         *("Embed", "EmbedStream", "Tokenize", "GetModel"),
         *("ModelInfer", "ModelMetadata", "ModelConfig", "ServerMetadata"),
         *("POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{id}", "GET /model", "POST /explain"),
+        "POST /tokens",
     }
     with serving(toy_bundle) as fresh:
         samples = [sample for family in fresh.metrics.registry.collect() for sample in family.samples]

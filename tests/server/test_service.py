@@ -12,6 +12,7 @@ from bothends.observe.metrics import Metrics
 from bothends.server.keys import Keys, new
 from bothends.server.service import Service
 from bothends.settings import Settings
+from tests.support.calls import HandHeldCall, context_of
 from tests.support.until import until
 
 
@@ -43,7 +44,7 @@ def test_its_end_leaves_no_thread(toy_bundle: Bundle) -> None:
     service = Service.load(settings_of(toy_bundle.path), Metrics(), keys=None)
     service.start()
     done = threading.Event()
-    service.responder.submit(done.set, ["a" * 10_000])
+    service.backlog.submit(done.set, 10_000, context_of(HandHeldCall()))
     service.begin_stop()
     assert service.close()
     assert done.wait(10)

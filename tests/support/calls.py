@@ -8,6 +8,7 @@ from google.rpc import status_pb2
 
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN, Method
+from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
 from bothends.server.gate import Gate
@@ -21,6 +22,7 @@ class HandHeldCall:
 
     content: bytes | None = b""
     arrived: float = field(default_factory=time.monotonic)
+    caller: object = "a caller"
     was_read: bool = False
     deadline: float | None = None
     metadata: tuple[tuple[str, str | bytes], ...] = ()
@@ -61,7 +63,7 @@ class Room:
         self.metrics = metrics or Metrics()
         self.gate = Gate(limit=limit)
         self.wait_s = 0.0
-        dispatcher = Dispatcher(self.metrics, self.gate, lambda: self.wait_s)
+        dispatcher = Dispatcher(self.metrics, self.gate, lambda: self.wait_s, backlog=Backlog())
         self.handle = dispatcher.handler(Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest), behaviour)
 
     def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:

@@ -22,8 +22,10 @@ AT_ONCE_S = 1e-9
 """Interval so short that files are looked at whenever they are needed."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, GOAWAY = 4, 6, 7
-ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100)]
-"""Options that give each channel a connection of its own."""
+ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0), ("grpc.initial_reconnect_backoff_ms", 100)]
+"""Options that give each channel a connection of its own, and none of gRPC's own retries: where connections end beneath
+calls, one in some thousands then waits for ever, past its deadline (grpc/grpc#41036).
+"""
 
 
 @contextmanager

@@ -114,7 +114,8 @@ class OpenAI:
             raise ValueError(answer.text)
         body = answer.json()
         rows = {item["index"]: np.array(item["embedding"], np.float32) for item in body["data"]}
-        return Found(rows, body["usage"]["prompt_tokens"], body.get("truncated"), body.get("model_version"))
+        cut = int(answer.headers.get("x-truncated-inputs", 0))
+        return Found(rows, body["usage"]["prompt_tokens"], cut, body.get("model_version"))
 
 
 def http_of(server: Server, headers: dict[str, str] | None = None) -> httpx.Client:

@@ -1,6 +1,8 @@
 """A real `bothends serve` in a process of its own, for tests of any folder."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -53,6 +55,12 @@ def start(*flags: str, log: Path | None = None, environment: Mapping[str, str] |
     assert target is not None, banner + process.stderr.read() if process.stderr else banner
     assert http is not None
     return Running(process, banner, target[1], http[1])
+
+
+def stand_still(running: Running) -> None:
+    """Stop its threads until a SIGCONT, and wait until each has stopped: on a busy machine some go on for a while."""
+    running.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, running.process.pid, os.WSTOPPED)
 
 
 def finish(running: Running) -> None:

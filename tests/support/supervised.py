@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from bothends.core.embedder import Embedder
 from bothends.core.loaded import LoadedModel
+from bothends.core.proof import prove
 from bothends.core.supervisor import Supervisor
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
@@ -78,6 +80,7 @@ class Supervised:
             self.metrics,
             root,
             self.load,
+            prove=partial(prove, settings=self.settings),
             seen=seen,
             selftest_s=selftest_s,
             reload_s=reload_s,

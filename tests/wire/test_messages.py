@@ -10,7 +10,7 @@ from bothends.embeddings import Embeddings
 from bothends.v1 import embedding_pb2
 from bothends.wire import messages
 
-FLOATS = st.floats(width=32, allow_nan=False)
+FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
 def by_the_contract(found: Embeddings) -> bytes:

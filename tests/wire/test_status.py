@@ -1,11 +1,14 @@
 """Errors cross the wire and come back as themselves."""
 
+import re
+
 import pytest
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from bothends import errors
 from bothends.wire.status import TABLE, from_status, to_status
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,13 @@ def test_each_error_has_its_status_and_comes_back(error: errors.BothendsError, c
     back = from_status(status)
     assert type(back) is type(error)
     assert str(back) == str(error)
+
+
+def test_each_reason_stands_in_the_table_of_the_api() -> None:
+    """docs/api.md has a row for each reason, with its status, and no other reason."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| .* \| ([A-Z_]+) \| `([A-Z_]+)` \|", text, re.MULTILINE)
+    assert sorted(documented) == sorted((code_pb2.Code.Name(code), reason) for _, code, reason in TABLE)
 
 
 def test_a_bad_sentence_is_named_in_bad_request() -> None:

@@ -9,9 +9,9 @@ batches do that too, between batches (docs/decisions/0006). Every field is writt
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 
 import numpy as np
@@ -21,16 +21,18 @@ from opentelemetry.trace import Span
 from ..engines.contract import Engine, Fault, Observe, TokenIds
 from ..errors import DrainingError, EngineError
 from ..observe import tracing
+from .pulls import LOOK_S, Pulls
 from .request import Depth, Request, Sentence, WorkSource
 from .runner import RanBatch, Runner
 from .scheduler import Budgets, Scheduler
-from .threads import WorkerThreads
+from .threads import Errand, WorkerThreads
 from .watchdog import Run, Watchdog
 
 _log = logging.getLogger(__name__)
-_MAX_PULL_GAP_S = 0.005
-"""Longest time that nothing is pulled from the source while all workers run: a few times a usual batch. Then a spare
-thread pulls, so that a long batch, or an engine that hangs, keeps no caller from being refused."""
+_RELAY_S = 0.00025
+"""Time of a run that is worth another thread's look at the source: for a shorter one it would only be in the way."""
+_SLEEP_S = 1.0
+"""Time that a thread waits for something to come to the source, before it looks around."""
 
 
 class Batcher(AbstractContextManager["Batcher"]):
@@ -54,22 +56,20 @@ class Batcher(AbstractContextManager["Batcher"]):
         """
         self._on_fault = on_fault
         self._runner = Runner(at_once=workers, observe=observe, on_fault=partial(on_fault, "raised"), clock=clock)
+        self.ran = self._runner.ran
         self._waiting = Scheduler(budgets, self._runner.seconds_for)
         self._workers = workers
         self._spare_core = spare_core
         self._clock = clock
         self._pause = partial(sleep, budgets.max_wait_s) if budgets.max_wait_s else None
         self._closed = False
+        self._errand: Errand | None = None
         self._running = 0
-        self._source: WorkSource | None = None
-        self._gathering: Callable[[], AbstractContextManager[None]] = nullcontext
-        self._puller: int | None = None  # the thread that pulls from the source
-        self._puller_is_awake = False  # and isn't waiting for something to come
-        self._has_lookout = False  # a thread that waits, and wakes in time to pull
-        self._pulled_at = 0.0
-        self._ran: list[RanBatch] = []  # for the puller to deliver
+        self._pulls = Pulls(workers, clock, spare_core=spare_core)
+        self._has_lookout = False  # a thread that waits, and wakes in time to look at the source
         self._changed = threading.Condition()
-        self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock)
+        self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock, also=self._abandon_pulls)
+        self._engine_timeout_s = engine_timeout_s
         self.abandon_overdue = self._watchdog.check
         self.threads = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
 
@@ -87,9 +87,8 @@ class Batcher(AbstractContextManager["Batcher"]):
     def pull_from(self, source: WorkSource) -> None:
         """Submit what comes to `source`, until nothing more will."""
         with self._changed:
-            self._source = source
-            self._gathering = source.gathering
-            self._changed.notify()
+            self._pulls.begin_with(source)
+            self._changed.notify(self._workers)
 
     def submit(
         self,
@@ -99,14 +98,16 @@ class Batcher(AbstractContextManager["Batcher"]):
         deadline: float | None = None,
         span: Span = tracing.NO_SPAN,
         is_shared: bool = False,
+        caller: Hashable = None,
     ) -> Future[NDArray[np.float32]]:
         """Queue sentences of at least one token each; the future holds `engine`'s float32 [sentences, dimension].
 
-        `deadline` is a time of the batcher's clock; `is_shared` says that each sentence is another caller's. Cancelling
-        the future frees the places of what still waits. Raises OverloadedError, DrainingError or DeadlineError, and
-        then nothing was queued. The future raises DeadlineError, EngineError, or NotServingError.
+        `deadline` is a time of the batcher's clock; `is_shared` says that each sentence is another caller's; requests
+        of one `caller` share its turns. Cancelling the future frees the places of what still waits. Raises
+        OverloadedError, DrainingError or DeadlineError, and then nothing was queued. The future raises DeadlineError,
+        EngineError, or NotServingError.
         """
-        request = Request(len(sentences), engine, deadline, self._forget, span, is_shared=is_shared)
+        request = Request(len(sentences), engine, deadline, self._forget, span, is_shared=is_shared, caller=caller)
         if not sentences:
             request.settle(request.rows)
             return request
@@ -114,15 +115,22 @@ class Batcher(AbstractContextManager["Batcher"]):
             if self._closed:
                 raise DrainingError("the server is stopping")
             self._waiting.put(request, sentences, now=self._clock())
-            if self._puller != threading.get_ident():
-                self._changed.notify(len(sentences))
-            elif self._waiting.sentences >= self._waiting.max_batch_rows and self._has_room():
-                self._changed.notify()  # the puller would have taken less, and will take it itself
+            if not self._pulls.has_this_thread():  # who pulls will run it, too
+                self._rouse(len(sentences))
         return request
 
     def refuse_if_hopeless(self, fewest_tokens: int, deadline: float | None) -> None:
         """Raise what `submit` would for want of room or time, even if a request has no more than so many tokens."""
         self._waiting.refuse_if_hopeless(fewest_tokens, deadline, now=self._clock())
+
+    def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
+        """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""
+        errand = Errand(act, self.threads.idents)
+        with self._changed:
+            self._errand = errand
+            self._pulls.rouse(self._workers)
+            self._changed.notify_all()
+        return errand.wait(timeout_s)
 
     def close(self, *, timeout_s: float) -> bool:
         """Finish what waits, and stop, once a source has ended; returns False where some fails with DrainingError."""
@@ -151,76 +159,78 @@ class Batcher(AbstractContextManager["Batcher"]):
         """
         with self._changed:
             while True:
-                is_ready = bool(self._waiting) and self._has_room()
-                if (source := self._source) and self._should_pull() and not (is_ready and has_pulled):
-                    self._puller = threading.get_ident()
-                    self._puller_is_awake = is_ready or not (self._has_room() or self._spare_core)
-                    return partial(self._pull, source)
+                if self._errand is not None and self._errand.is_for_this_thread:
+                    return partial(self._run_errand, self._errand)
+                is_ready = bool(self._waiting) and self._running + self._pulls.places < self._workers
+                source = self._pulls.source
+                if source and self._pulls.may_begin(self._running) and not (is_ready and has_pulled):
+                    self._pulls.begin(sleeps=not is_ready)
+                    return partial(self._pull, source, 0.0 if is_ready else _SLEEP_S)
                 if is_ready and (batch := self._waiting.take()):
                     self._running += 1
-                    if self._has_room() or not self._has_lookout:
-                        self._changed.notify()  # some thread has to look after what comes meanwhile
+                    if self._waiting or not (self._pulls.asleep or self._has_lookout):
+                        self._rouse(1)  # another one may run what waits, or look after what comes meanwhile
                     return partial(self._process, batch)
+                if source and self._pulls.is_unattended():
+                    return partial(source.pull, max(0, self._waiting.wanted), 0.0, may_run=False)
                 if self._closed and not self._waiting:
                     self._changed.notify()  # the next one may go too
                     return None
                 self._wait()
 
+    def _run_errand(self, errand: Errand) -> bool:
+        errand.do()
+        return False
+
+    def _rouse(self, threads: int) -> None:
+        """Wake threads that sleep, for what waits now."""
+        if not self._pulls.rouse(threads):
+            self._changed.notify(threads)
+
     def _wait(self) -> None:
-        """Wait for a change. While batches run, one of the threads that wait wakes after a while to pull."""
-        if self._source is None or not self._running or self._has_lookout:
+        """Wait for a change. While batches run, one of the threads that wait wakes after a while to look."""
+        if self._pulls.source is None or not self._running or self._has_lookout:
             self._changed.wait()
             return
         self._has_lookout = True
-        self._changed.wait(_MAX_PULL_GAP_S)
+        self._changed.wait(LOOK_S)
         self._has_lookout = False
 
-    def _has_room(self) -> bool:
-        """Return whether a batch may start: a thread that pulls needs a core too, unless there is one to spare."""
-        return self._running + (self._puller_is_awake and not self._spare_core) < self._workers
-
-    def _should_pull(self) -> bool:
-        if self._puller is not None:
-            return False
-        return self._spare_core or self._has_room() or self._clock() - self._pulled_at >= _MAX_PULL_GAP_S
-
-    def _pull(self, source: WorkSource) -> bool:
-        """Submit what has come to the source, after a sleep if nothing else is to do; deliver what others ran."""
-        goes_on = self._puller_is_awake or source.wait()
-        with self._changed:
-            self._puller_is_awake = True
-        if self._pause and self._waiting.sentences < self._waiting.max_batch_rows:
+    def _pull(self, source: WorkSource, wait_s: float) -> bool | None:
+        """Submit what has come to the source, or comes in time. Returns None where it gave this thread up."""
+        goes_on = source.pull(max(0, self._waiting.wanted), wait_s)
+        if goes_on is None:
+            return None
+        if self._pause and goes_on and 0 < self._waiting.sentences < self._waiting.max_batch_rows:
             self._pause()  # those answered a moment ago ask again, and a step costs them all as one
-        while True:
-            goes_on = goes_on and source.pull(self._waiting.wanted)
-            with self._changed:
-                ran, self._ran = self._ran, []
-                if not ran:
-                    self._puller, self._puller_is_awake, self._pulled_at = None, False, self._clock()
-                    self._source = source if goes_on else None
-                    return True
-            self._deliver(ran)
+            goes_on = source.pull(max(0, self._waiting.wanted), 0.0)
+        with self._changed:
+            self._pulls.end(threading.get_ident(), goes_on=bool(goes_on))
+            if not goes_on:
+                self._changed.notify_all()
+        return True
 
     def _process(self, batch: list[Sentence]) -> bool | None:
-        """Run a batch, and leave its rows to a puller at work: two that write answers would wait for each other.
-        Returns None where the batch was given up meanwhile, and this thread with it.
-        """
+        """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
         run = self._watchdog.begin(batch)
+        if (source := self._pulls.source) and self._pulls.asleep:
+            tokens = sum(len(sentence.ids) for sentence in batch)
+            if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:
+                source.relay()
         ran = self._runner.run(batch)
         if not self._watchdog.end(run):
             return None
-        with self._changed:
-            if self._puller_is_awake:
-                self._ran += ran
-                ran = []
-            if self._spare_core:
-                self._running -= 1
-                self._changed.notify()  # the engine need not wait for these rows to leave
+        if self._spare_core:
+            self._end_run()  # the engine need not wait for these rows to leave
         self._deliver(ran)
         if not self._spare_core:
-            with self._changed:
-                self._running -= 1
+            self._end_run()
         return False
+
+    def _end_run(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify(self._spare_core)
 
     def _abandon(self, run: Run) -> None:
         """Answer the callers of a run that hangs, and replace its thread."""
@@ -233,10 +243,22 @@ class Batcher(AbstractContextManager["Batcher"]):
             request.settle(EngineError("the model run took too long and was given up", hung=True))
         self._on_fault("hung", run.batch[0].request.engine)
 
+    def _abandon_pulls(self) -> None:
+        """Replace the threads that hang in a run of the source's own."""
+        if (source := self._pulls.source) is None:
+            return
+        for ident, engine in source.give_up(self._engine_timeout_s):
+            _log.error("a model run takes too long and is given up")
+            with self._changed:
+                self._pulls.end(ident, goes_on=True)
+                self._changed.notify_all()
+            self.threads.replace(next(thread for thread in threading.enumerate() if thread.ident == ident))
+            self._on_fault("hung", engine)
+
     def _deliver(self, ran: list[RanBatch]) -> None:
         if not ran:
             return
-        with self._gathering():
+        with self._pulls.gathering():
             for batch in ran:
                 tracing.link((of.request.span for of in batch.batch), batch.span)
                 with self._changed:

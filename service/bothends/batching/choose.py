@@ -25,6 +25,8 @@ def choose(
         computed = longest * rows if pads else tokens
         return (longest * overhead_rows + computed) / tokens if rows == 1 or computed <= max_tokens else inf
 
+    if not pads and len(lengths) <= max_rows and sum(lengths) <= max_tokens:
+        return list(range(len(lengths)))  # any company helps
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     first = order.index(must)
     stop = first + 1

@@ -1,14 +1,18 @@
-"""Waiting sentences in a fair order: a large request can't hold back small ones. Knows no lock, no engine, no policy.
+"""Waiting sentences in a fair order: neither a large request nor many hold back others'. Knows no lock and no policy.
 
 Start-time fair queueing (Goyal et al., SIGCOMM 1996) with requests as flows and tokens as work: a sentence is tagged
 with the virtual time at its request's arrival plus the tokens of that request before it. The virtual time is the
 farthest end served so far: a newcomer stands near the front, what waits comes nearer with each one served, and requests
 of one sentence are served as they came. (Tags of ends would serve short ones first, and give long ones the last percent
 of latency.)
+
+A caller's requests share one caller's part: where n of them wait, the tokens of a new one count n times, and it begins
+no sooner than the caller's one before it and that one's first sentence.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from math import inf
 
@@ -17,6 +21,17 @@ from .request import Request, Sentence
 _FEW = 16
 """Number of sentences up to which they are put in one by one; more are sorted in."""
 _DEAD_KEPT = 1024
+_IDLE_KEPT = 1024
+"""Number of callers that are remembered though nothing of theirs waits."""
+
+
+@dataclass(slots=True)
+class _Caller:
+    """A caller of whom something waits, or who has had more than others."""
+
+    next_start: float
+    """Virtual time before which no request of theirs begins."""
+    requests: int = 0
 
 
 class FairQueue:
@@ -26,6 +41,7 @@ class FairQueue:
         self._order: list[tuple[float, int, Sentence]] = []
         self._virtual_time = 0.0
         self._arrivals = 0
+        self._callers: dict[Hashable, _Caller] = {}
         self.requests = 0
         """Number of live requests of which a sentence waits."""
         self.sentences = 0
@@ -43,12 +59,12 @@ class FairQueue:
 
     def put(self, request: Request, sentences: Sequence[Sentence]) -> None:
         """Add all of a request's sentences."""
-        tag = self._virtual_time
+        tag, weight = self._begin(request, len(sentences[0].ids))
         entries = []
         for sentence in sentences:
             self._arrivals += 1
             entries.append((tag, self._arrivals, sentence))
-            tag += 0 if request.is_shared else len(sentence.ids)
+            tag += weight * len(sentence.ids)
         if len(entries) <= _FEW:
             for entry in entries:
                 insort(self._order, entry)
@@ -56,6 +72,11 @@ class FairQueue:
             self._order += entries
             self._order.sort()
         self._count(request, len(sentences), sum(len(sentence.ids) for sentence in sentences))
+
+    def weight(self, caller: Hashable) -> int:
+        """Return how often the tokens of a new request of this caller's count."""
+        known = self._callers.get(caller)
+        return 1 if known is None else known.requests + 1
 
     def window(self, size: int) -> list[Sentence]:
         """The first `size` sentences in fair order, the fairest first; they stay in the queue."""
@@ -66,8 +87,11 @@ class FairQueue:
             return [sentence for _, _, sentence in islice(self._order, size) if not _is_dead(sentence)]
         return [sentence for _, _, sentence in islice(self._order, size)]
 
-    def take(self, sentences: Iterable[Sentence]) -> None:
+    def take(self, sentences: Sequence[Sentence]) -> None:
         """Remove sentences that stand in a window."""
+        if sentences and len(sentences) == len(self._order):
+            self._take_all()
+            return
         chosen = {id(sentence) for sentence in sentences}
         kept = []
         for place, entry in enumerate(self._order):
@@ -104,10 +128,35 @@ class FairQueue:
         self._order.clear()
         return left
 
+    def _begin(self, request: Request, tokens: int) -> tuple[float, int]:
+        """Return the tag of a new request's first sentence, and how often its tokens count."""
+        if request.is_shared:
+            return self._virtual_time, 0
+        if request.caller is None:
+            return self._virtual_time, 1
+        if len(self._callers) > self.requests + _IDLE_KEPT:
+            self._callers = {name: kept for name, kept in self._callers.items() if kept.requests}
+        caller = self._callers.setdefault(request.caller, _Caller(self._virtual_time))
+        start = max(self._virtual_time, caller.next_start)
+        caller.next_start = start + tokens
+        return start, self.weight(request.caller)
+
+    def _take_all(self) -> None:
+        farthest = max(tag + len(sentence.ids) for tag, _, sentence in self._order)
+        self._virtual_time = max(self._virtual_time, farthest)
+        for request in {sentence.request for _, _, sentence in self._order}:
+            self._count(request, -request.waiting_sentences, -request.waiting_tokens)
+        self._order.clear()
+
     def _count(self, request: Request, sentences: int, tokens: int) -> None:
         waited = request.waiting_sentences > 0
         request.waiting_sentences += sentences
-        self.requests += (request.waiting_sentences > 0) - waited
+        change = (request.waiting_sentences > 0) - waited
+        self.requests += change
+        if change and (caller := self._callers.get(request.caller)) is not None:
+            caller.requests += change
+            if not self.requests:
+                self._callers.clear()  # nobody has had more than others, of what nobody waited for
         request.waiting_tokens += tokens
         self.sentences += sentences
         self.tokens += tokens

@@ -1,6 +1,6 @@
 """Requests in the batcher's queue, each the future that its caller holds, and their sentences. Knows no queue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
@@ -29,6 +29,7 @@ class Request(Future[NDArray[np.float32]]):
         span: Span = NO_SPAN,
         *,
         is_shared: bool = False,
+        caller: Hashable = None,
     ) -> None:
         super().__init__()
         self.engine = engine
@@ -36,6 +37,8 @@ class Request(Future[NDArray[np.float32]]):
         self.span = span
         self.is_shared = is_shared
         """True where each sentence is another caller's: then each has a turn of its own."""
+        self.caller = caller
+        """Holder of the turns that it has; None where each request has turns of its own."""
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences
         self.deadline = deadline
@@ -90,16 +93,28 @@ class Depth(NamedTuple):
 
 
 class WorkSource(Protocol):
-    """Source of work that no caller's thread submits. The batcher's threads ask it, one at a time."""
+    """Source of work that no caller's thread submits. The batcher's threads ask it, several at a time."""
 
-    def wait(self) -> bool:
-        """Sleep until something has come. Returns False once nothing more will come."""
+    def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
+        """Submit what has come, up to about so many sentences; sleep up to `wait_s` until something has.
+
+        Where it `may_run`, the thread has a core, and may do by itself what it needn't submit. Returns False once
+        nothing more will come, and None where the calling thread was given up.
+        """
+        ...
+
+    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
+        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine."""
+        ...
+
+    def relay(self) -> None:
+        """Have one that sleeps in `pull` look at what comes: the calling thread will be busy for a while."""
+        ...
+
+    def rouse(self) -> None:
+        """Wake one that sleeps in `pull`, to return; who comes next, where none sleeps."""
         ...
 
     def gathering(self) -> AbstractContextManager[None]:
         """Send what this thread answers inside `with` all at once."""
-        ...
-
-    def pull(self, most: int) -> bool:
-        """Submit at most so many of the requests that have come. Returns False once nothing more will come."""
         ...

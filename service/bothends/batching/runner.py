@@ -30,6 +30,9 @@ class RanBatch(NamedTuple):
 
     def pass_on(self) -> list[Request]:
         """Give each request its rows; returns those that have all of theirs now. One thread at a time."""
+        first = self.batch[0].request
+        if all(sentence.request is first for sentence in self.batch):
+            return [first] if first.put([sentence.position for sentence in self.batch], self.rows) else []
         places: dict[Request, tuple[list[int], list[int]]] = {}
         for row, sentence in enumerate(self.batch):
             positions, rows = places.setdefault(sentence.request, ([], []))
@@ -58,11 +61,18 @@ class Runner:
     def run(self, batch: list[Sentence]) -> list[RanBatch]:
         """Run what of `batch` is still waited for; requests whose deadline passed or that can't be run fail here."""
         now = self._clock()
-        for request in {sentence.request for sentence in batch}:
+        requests = {sentence.request for sentence in batch}
+        for request in requests:
             if request.deadline is not None and request.deadline <= now:
                 request.settle(DeadlineError("the deadline passed while the request waited"))
-        alive = [sentence for sentence in batch if not sentence.request.done()]
-        return self._run(alive) if alive else []
+        if over := {request for request in requests if request.done()}:
+            batch = [sentence for sentence in batch if sentence.request not in over]
+        return self._run(batch) if batch else []
+
+    def ran(self, record: BatchRecord) -> None:
+        """Take note of a batch that ran elsewhere."""
+        self._throughput.record(record.tokens, record.engine_s, at_once=self._at_once)
+        self.report(record, tracing.NO_SPAN)
 
     def report(self, record: BatchRecord, span: Span) -> None:
         """Pass the record of a batch on to metrics and traces."""
@@ -85,7 +95,9 @@ class Runner:
             return []
         except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
             tracing.failed(span)
-            _log.error("a batch of %d sentences failed: %s", len(batch), type(error).__name__)
+            # Errors of our own hold nothing that a caller sent; others' may.
+            reason = str(error) if isinstance(error, BothendsError) else type(error).__name__
+            _log.error("a batch of %d sentences failed: %s", len(batch), reason)
             if len(batch) == 1:
                 _settle(batch, EngineError("the model run failed"))
                 self._on_fault(engine)

@@ -17,6 +17,8 @@ _OVERTAKEN = 2.0
 """Work served before a request's last sentence, as a multiple of what waits before it. Under a steady load of lists,
 each that ends is followed by another, whose first sentences go before the last of those that wait: as much again. Only
 lists meet this bound; a sentence alone is refused sooner, and is overtaken by none."""
+_OF_A_LIST = 4
+"""Number of a list's sentences that count as company for others', however long it is."""
 _WINDOW = 64
 """Least number of sentences whose turn is next that a batch is chosen from: never fewer than it may hold."""
 
@@ -82,7 +84,9 @@ class Scheduler:
         """
         if 4 * self._queue.tokens >= self._max_queue_tokens:
             return self._window - self._queue.sentences
-        return self._window - self._queue.before_newcomer
+        # Few go before a new caller's first, in turns of callers; yet of many lists each ends later for the others.
+        of_lists = min(_OF_A_LIST * self._queue.requests, self._queue.sentences)
+        return self._window - max(of_lists, self._queue.before_newcomer)
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
         """Queue a request. Raises what `refuse_if_hopeless` does, and then nothing waits.

@@ -1,8 +1,43 @@
 """Threads that all do the same work; one that is lost is replaced. Knows nothing of the work."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+
+class Errand:
+    """Act that each of some threads is to do once, when it comes by."""
+
+    def __init__(self, act: Callable[[], None], threads: set[int]) -> None:
+        self._act = act
+        self._left = threads
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+
+    @property
+    def is_for_this_thread(self) -> bool:
+        """True until the calling thread, if it is one of them, has done it."""
+        with self._lock:
+            return threading.get_ident() in self._left
+
+    def do(self) -> None:
+        """Do it, in one of the threads. What it raises is logged only: later work will meet the same."""
+        try:
+            self._act()
+        except Exception as error:
+            _log.warning("a thread couldn't be made ready: %s", type(error).__name__)
+        finally:
+            with self._lock:
+                self._left.discard(threading.get_ident())
+                if not self._left:
+                    self._done.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until all have done it, at most so long; returns whether they have."""
+        return self._done.wait(timeout_s)
 
 
 class WorkerThreads:
@@ -22,6 +57,12 @@ class WorkerThreads:
         with self._lock:
             self._threads.discard(lost)
         self._start()
+
+    @property
+    def idents(self) -> set[int]:
+        """Identifiers of the threads that haven't been lost."""
+        with self._lock:
+            return {thread.ident for thread in self._threads if thread.ident is not None}
 
     def join(self, timeout_s: float) -> bool:
         """Wait until all have returned, at most so long; returns whether they have."""

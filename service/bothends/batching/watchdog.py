@@ -27,9 +27,18 @@ class Run:
 class Watchdog:
     """Timer of model runs: calls `on_overdue` once for each that has gone on for `timeout_s`, in its own thread."""
 
-    def __init__(self, timeout_s: float, on_overdue: Callable[[Run], None], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        on_overdue: Callable[[Run], None],
+        *,
+        clock: Callable[[], float],
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Watch until closed. `also` is called at each check: it gives up runs that this timer doesn't know."""
         self._timeout_s = timeout_s
         self._on_overdue = on_overdue
+        self._also = also
         self._clock = clock
         self._runs: set[Run] = set()
         self._lock = threading.Lock()
@@ -58,6 +67,7 @@ class Watchdog:
             self._runs -= overdue
         for run in overdue:
             self._on_overdue(run)
+        self._also()
 
     def close(self) -> None:
         """Watch nothing more."""

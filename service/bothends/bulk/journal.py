@@ -1,19 +1,20 @@
 """Progress of an output, in a journal beside it that is never half written. Knows neither rows nor vectors."""
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from ..errors import FileError
 
 if sys.platform != "win32":
     import fcntl
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class Commit:
     """Digest of those rows."""
     output_bytes: int = 0
     bad_bytes: int = 0
+    output_sha256: str = ""
+    """Hash of the output's bytes, and next of those about bad rows: what has changed since isn't gone on with."""
+    bad_sha256: str = ""
     bad_rows: int = 0
     cut: int = 0
     """Number of sentences that were longer than the model reads."""
@@ -55,8 +59,8 @@ class Journal:
         """Replace it: after a crash at any moment it is the old one or the new one."""
         content = json.dumps({"journal": _FORMAT, "job": job, "committed": asdict(commit)}, indent=1)
         new = self.path.with_name(self.path.name + ".new")
-        with new.open("w", encoding="utf-8") as file:
-            file.write(content)
+        with opened(new, "wb") as file:
+            file.write(content.encode())
             file.flush()
             os.fsync(file.fileno())
         new.replace(self.path)
@@ -67,6 +71,18 @@ class Journal:
         self.path.unlink(missing_ok=True)
         self.path.with_name(self.path.name + ".new").unlink(missing_ok=True)
         sync(self.path.parent)
+
+
+def opened(path: Path, mode: Literal["wb", "r+b"], *, buffering: int = -1) -> BinaryIO:
+    """Open `path`, made where it isn't there. Raises FileError where a symbolic link is: it may lead anywhere."""
+    flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if mode == "wb" else 0)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileError(f"{path} is a symbolic link, which isn't followed; remove it") from None
+        raise
+    return os.fdopen(descriptor, mode, buffering)
 
 
 class OutputLockedError(FileError):

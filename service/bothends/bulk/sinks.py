@@ -4,17 +4,18 @@ While it is written, OUTPUT stands in OUTPUT.partial, and OUTPUT.journal says ho
 When a run goes on, what came after that is cut off: so no row is there twice, and none is lost.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
 from ..errors import FileError, SettingsError
 from .formats.block import Block, Writer
 from .formats.writers import bad_line
-from .journal import Commit, Journal, lock, sync
+from .journal import Commit, Journal, lock, opened, sync
 
 _BUFFER = 1 << 20
 
@@ -89,10 +90,11 @@ class FileSink:
             lock(self._file, self._partial)
             if unfinished is None:
                 self._journal.remove()
-            _truncate(self._file, self._partial, self.committed.output_bytes)
-            _truncate(self._bad_file, self._bad_partial, self.committed.bad_bytes)
+            done, head = self.committed, writer.head()
+            self._hash = _cut(self._file, self._partial, done.output_bytes, done.output_sha256, head=len(head))
+            self._bad_hash = _cut(self._bad_file, self._bad_partial, done.bad_bytes, done.bad_sha256)
             if unfinished is None:
-                self._file.write(writer.head())
+                self._file.write(head)
                 self._commit(self.committed)
         except BaseException:
             self.close()
@@ -100,7 +102,7 @@ class FileSink:
 
     def write(self, block: Block, digest: str) -> None:
         """Write `block`, and wait until it is on the disk."""
-        _write(block, self._writer, self._file, self._bad_file)
+        _write(block, self._writer, self._output(), _Hashed(self._bad_file, self._bad_hash))
         self._commit(_after(self.committed, block, digest))
 
     def finish(self) -> None:
@@ -152,16 +154,24 @@ class FileSink:
         )
 
     def _opened(self, path: Path) -> BinaryIO:
-        path.touch()
-        file = path.open("r+b", buffering=_BUFFER)
+        file = opened(path, "r+b", buffering=_BUFFER)
         self._open.append(file)
         return file
+
+    def _output(self) -> "_Hashed":
+        return _Hashed(self._file, self._hash)
 
     def _commit(self, done: Commit) -> None:
         for file in (self._file, self._bad_file):
             file.flush()
             os.fsync(file.fileno())
-        self.committed = replace(done, output_bytes=self._file.tell(), bad_bytes=self._bad_file.tell())
+        self.committed = replace(
+            done,
+            output_bytes=self._file.tell(),
+            bad_bytes=self._bad_file.tell(),
+            output_sha256=self._hash.hexdigest(),
+            bad_sha256=self._bad_hash.hexdigest(),
+        )
         self._journal.write(self._job, self.committed)
 
 
@@ -169,15 +179,44 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _truncate(file: BinaryIO, path: Path, size: int) -> None:
-    """Cut `file` off after `size` bytes, and go on there. Raises FileError where it has fewer."""
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """A file whose bytes are hashed as they are written."""
+
+    file: BinaryIO
+    hash: "hashlib._Hash"
+
+    def write(self, content: Any) -> None:
+        self.hash.update(content)
+        self.file.write(content)
+
+
+class _Writable(Protocol):
+    """A file, as far as blocks are concerned."""
+
+    def write(self, content: Any, /) -> object: ...
+
+
+def _cut(file: BinaryIO, path: Path, size: int, sha256: str, *, head: int = 0) -> "hashlib._Hash":
+    """Cut `file` off after `size` bytes, and go on there. Raises FileError unless they are those that were written.
+
+    Returns the hash of those bytes, to be gone on with too; without the head's, which sealing writes anew.
+    """
     if (found := file.seek(0, os.SEEK_END)) < size:
         raise FileError(f"{path} has {found} bytes where its journal says {size}; --overwrite begins anew")
+    file.seek(head)
+    hashed, left = hashlib.sha256(), size - head
+    while left > 0 and (piece := file.read(min(left, _BUFFER))):
+        hashed.update(piece)
+        left -= len(piece)
+    if size and hashed.hexdigest() != sha256:
+        raise FileError(f"{path} isn't what was written to it, says its journal; --overwrite begins anew")
     file.truncate(size)
     file.seek(size)
+    return hashed
 
 
-def _write(block: Block, writer: Writer, output: BinaryIO, bad: BinaryIO) -> None:
+def _write(block: Block, writer: Writer, output: _Writable, bad: _Writable) -> None:
     for place in sorted(block.problems):
         bad.write(bad_line(block.first + place, block.problems[place]))
     for piece in writer.body(block):

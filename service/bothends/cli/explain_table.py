@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 
 from ..core.explain import Explanation
-from ..validation import printable
+from ..text import printable
 
 _TOKEN = 14
 """Width of a token, in columns."""

@@ -1,7 +1,8 @@
 """The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
 
-`serve`, `explain`, `info`, `health` and `key` stand here, `embed` in embed.py; `import`, `export`, `verify`, `doctor`,
-`train` and `evaluate` come from packages that the service doesn't import, by the entry points "bothends.commands".
+`serve`, `explain`, `info`, `health` and `key` stand here, `embed` in embed.py, `tokenize` in tokenize.py; `import`,
+`export`, `verify`, `doctor`, `train` and `evaluate` come from packages that the service doesn't import, by the entry
+points "bothends.commands".
 """
 
 import json
@@ -9,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, distributions, entry_points, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,9 +20,11 @@ import click
 from ..errors import BothendsError, SettingsError
 from .client_options import connect, identity, key_options, server_options
 from .embed import embed
+from .tokenize import tokenize
 
 _log = logging.getLogger(__name__)
-
+_GPU_LOST = 75
+"""Exit code of a server whose GPU doesn't come back in its process: sysexits' EX_TEMPFAIL, try again."""
 
 _timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
 
@@ -39,7 +42,10 @@ class Commands(click.Group):
             return command
         if (plugin := _plugins().get(cmd_name)) is None:
             return None
-        loaded: click.Command = plugin.load()
+        try:
+            loaded: click.Command = plugin.load()
+        except ModuleNotFoundError as error:
+            return _unloadable(cmd_name, error)
         return loaded
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -50,21 +56,41 @@ class Commands(click.Group):
             kind = click.UsageError if isinstance(error, SettingsError) else click.ClickException
             raise kind(str(error)) from error
         except ModuleNotFoundError as error:
-            raise click.ClickException(
-                f"bothends {ctx.invoked_subcommand} needs {error.name}: "
-                f"pip install 'bothends[{_extra(ctx.invoked_subcommand, error.name)}]'"
-            ) from error
+            raise click.ClickException(_missing(ctx.invoked_subcommand, error)) from error
+
+
+def _missing(command: str | None, error: ModuleNotFoundError) -> str:
+    """Say what `command` lacks, and how to get it."""
+    return f"bothends {command} needs {error.name}: pip install 'bothends[{_extra(command, error.name)}]'"
+
+
+def _unloadable(name: str, error: ModuleNotFoundError) -> click.Command:
+    """Make a command that stands in the help, and says what to install for the one that can't be loaded here."""
+    problem = _missing(name, error)
+
+    def fail(**_: Any) -> None:
+        raise click.ClickException(problem)
+
+    anything = click.Argument(["anything"], nargs=-1, type=click.UNPROCESSED)
+    context = {"ignore_unknown_options": True, "help_option_names": []}
+    return click.Command(name, context_settings=context, callback=fail, params=[anything], short_help=problem)
 
 
 def _extra(command: str | None, module: str | None) -> str:
-    """Return the extra of the package that brings the `module` that `command` lacks."""
+    """Return the extras that bring the `module` that `command` lacks, and an engine where there is none."""
     if command == "embed" and module in ("orjson", "pyarrow"):
         return "bulk"
     if command == "embed" and module in ("fsspec", "ray"):
-        return "ray"
-    if command in ("serve", "embed", "explain", "health", "key"):
+        return _with_engine("ray")
+    if module == "onnxruntime" or command in ("serve", "embed", "explain", "key", "tokenize"):
         return "cpu"
-    return {"train": "train", "evaluate": "train", "import": "import"}.get(command or "", "export")
+    return _with_engine({"train": "train", "evaluate": "train", "import": "import"}.get(command or "", "export"))
+
+
+def _with_engine(extra: str) -> str:
+    """Name `cpu` beside `extra` unless an onnxruntime is here: another one would overwrite it."""
+    is_here = any(next(iter(distributions(name=name)), None) for name in ("onnxruntime", "onnxruntime-gpu"))
+    return extra if is_here else f"cpu,{extra}"
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -129,6 +155,9 @@ def serve(**flags: str | None) -> None:
     everything_answered = server.stop()
     if send_last_spans:
         send_last_spans()
+    if server.is_lost:
+        sys.stdout.flush()
+        os._exit(_GPU_LOST)  # what CUDA and a thread that hangs in it do at a process's usual end can't be relied on
     if not everything_answered:
         raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
 
@@ -143,6 +172,7 @@ def _greet(banner: str) -> None:
 
 
 main.add_command(embed)
+main.add_command(tokenize)
 
 
 @main.command(short_help="Show where a sentence's embedding comes from.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..embeddings import Embedding, Embeddings, rows_or_warning
 from ..errors import SentenceError
-from ..options import EmbedOptions
+from ..options import EmbedOptions, EncodeOptions, ours
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
 from .core import ClientCore
@@ -50,13 +50,14 @@ class AsyncClient:
         self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     async def encode(
-        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EncodeOptions]
     ) -> NDArray[Any]:
         """Return the rows of `sentences`, as `Client.encode` does."""
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(await self.embed([sentences], timeout_s=timeout_s, **options))[0]
+            found = await self.embed([sentences], timeout_s=timeout_s, **ours(options))
+            row: NDArray[Any] = rows_or_warning(found)[0]
             return row
-        return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **options))
+        return rows_or_warning(await self.embed(sentences, timeout_s=timeout_s, **ours(options)))
 
     async def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]

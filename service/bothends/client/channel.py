@@ -17,8 +17,10 @@ from ..wire.messages import SERVICE
 Target: TypeAlias = str | Sequence[str]
 """Address of a server, host:port, or of several: a list, or one string with commas."""
 
+MOST_ANSWER_BYTES = 64 << 20
+"""Most bytes of one answer: half a megabyte for each sentence of the largest request that a client makes."""
 _OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_receive_message_length", MOST_ANSWER_BYTES),
     ("grpc.enable_retries", 0),  # retry.py decides; two layers of retries would multiply
     # A server that restarts is back in seconds: gRPC's own 1 to 120 s, and 30 s between look-ups, would miss it.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -31,6 +33,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
+
+
+_OTHER_SCHEMES = ("http", "https", "grpc", "grpcs")
+"""Beginnings of URLs that gRPC takes for names."""
 
 
 class InsecureKeyWarning(UserWarning):
@@ -94,6 +100,8 @@ class Endpoint:
         addresses = [part.strip() for part in target.split(",")] if isinstance(target, str) else list(target)
         if not addresses or not all(addresses):
             raise SettingsError(f"no server is named by {target!r}; an address is host:port")
+        if len(addresses) == 1:  # of several, each must be an IP address
+            _check_address(addresses[0])
         identity = (TLS() if tls else None) if isinstance(tls, bool) else tls
         if api_key is not None and identity is None and not all(map(_is_here, addresses)):
             warnings.warn(
@@ -130,10 +138,14 @@ class Endpoint:
 def _channel_options(addresses: Sequence[str], identity: TLS | None, watch_health: bool) -> Iterator[tuple[str, Any]]:
     """Yield gRPC's options for these servers: they take turns, where health is watched those only that say SERVING.
 
-    Turns are for the servers of one name; of several addresses each has a channel of its own (balancer.py).
+    Turns are for the servers of one name; of several addresses each has a channel of its own (balancer.py). One address
+    needs none: then gRPC connects for a call only, so that a server that closes each connection is come back to as
+    retry.py says, where round_robin would connect again at once, without end.
     """
+    is_name = any(_ip(address) is None or _host(address) == "localhost" for address in addresses)
+    policy = "round_robin" if watch_health or is_name else "pick_first"
     health = f', "healthCheckConfig": {{"serviceName": "{SERVICE}"}}' if watch_health else ""
-    yield "grpc.service_config", f'{{"loadBalancingConfig": [{{"round_robin": {{}}}}]{health}}}'
+    yield "grpc.service_config", f'{{"loadBalancingConfig": [{{"{policy}": {{}}}}]{health}}}'
     authority = identity.server_name if identity else None
     if len(addresses) > 1:
         yield "grpc.enable_http_proxy", 0  # it would be asked for all of them at once (grpc/grpc#40366)
@@ -145,6 +157,16 @@ def _channel_options(addresses: Sequence[str], identity: TLS | None, watch_healt
             authority = addresses[0]
     if authority is not None:
         yield "grpc.default_authority", authority
+
+
+def _check_address(address: str) -> None:
+    """Raise SettingsError, with what to write instead, for what people write where gRPC wants host:port."""
+    scheme, separator, rest = address.partition("://")
+    if separator and scheme.lower() in _OTHER_SCHEMES:
+        tls = ", and TLS is asked for apart (tls=True, --tls)" if scheme.lower().endswith("s") else ""
+        raise SettingsError(f"{address!r} is a URL; an address is host:port, as {rest.rstrip('/')}{tls}")
+    if ":" not in address or address.endswith("]"):
+        raise SettingsError(f"{address!r} has no port; bothends serve takes {address}:50051 unless told otherwise")
 
 
 def _static(addresses: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeAlias, Unpack
 
 import grpc
@@ -15,10 +16,10 @@ from google.protobuf.message import Message
 from ..chunks import chunks
 from ..embeddings import Embeddings
 from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError
-from ..options import EmbedOptions
+from ..options import EmbedOptions, Encoding
 from ..text import unicode_problem
 from ..v1 import embedding_pb2
-from ..wire.messages import SERVICE, Response, decode, request_fields
+from ..wire.messages import ENCODINGS, SERVICE, Response, decode, request_fields
 from .balancer import BackendCall, Balancer
 from .errors import from_grpc
 from .retry import Budget, Retry
@@ -33,6 +34,8 @@ _LONGEST_S = 1e6  # gRPC takes a deadline much further off for one that has pass
 _MODEL_ROUNDS = 5
 """Times that chunks are sent until one model has answered all: while servers are upgraded, two answer in turns."""
 Range: TypeAlias = tuple[int, int]
+Asked: TypeAlias = Mapping[str, Any]
+"""Fields of a request beside its sentences."""
 
 
 class ChunkLimits(NamedTuple):
@@ -71,6 +74,7 @@ class ClientCore(Generic[CallT]):
         self._clock = clock
         self._dice = dice
         self._limits: ChunkLimits | None = None
+        self._width: tuple[str, int] | None = None  # of a version's whole embeddings, as the server first said
 
     async def embed(
         self, sentences: Sequence[str], timeout_s: float | None, **options: Unpack[EmbedOptions]
@@ -99,6 +103,8 @@ class ClientCore(Generic[CallT]):
         request = embedding_pb2.GetModelRequest()
         (response,) = await self._responses(_GET_MODEL, [(0, request)], self._deadline(timeout_s))
         model: embedding_pb2.Model = response.model
+        if not (model.name.isprintable() and model.version.isprintable()):
+            raise BothendsError(f"{self.name} gives its model a name that can't be shown")
         return model
 
     async def _embed(
@@ -118,11 +124,35 @@ class ClientCore(Generic[CallT]):
             newest = responses[missing[-1]].model_version  # sent last, so most likely to stay
             missing = [part for part in ranges if responses[part].model_version != newest]
             if not missing:
-                return _decoded(responses)
+                return self._decoded(responses, fields)
         raise ModelChangedError(
             f"{self.name} answered parts of one call by models {' and '.join(sorted(versions))}, "
             f"{_MODEL_ROUNDS} times; try again when all servers serve the same"
         )
+
+    def decoded(self, decode: Callable[[Encoding, int | None], Embeddings], version: str, asked: Asked) -> Embeddings:
+        """Call `decode` with the encoding and the numbers that an answer of this version must have.
+
+        Where nobody has said how many numbers its whole embeddings have, its first answer does. Raises BothendsError.
+        """
+        encoding, dimensions = ENCODINGS[asked["encoding"]], asked["dimensions"] or None
+        known = self._width[1] if self._width is not None and self._width[0] == version else None
+        try:
+            found = decode(encoding, dimensions or known)
+        except ValueError as error:
+            raise BothendsError(f"the server's answer makes no sense: {error}") from error
+        if dimensions is None and encoding != "sign_bits":
+            self._width = (version, found.rows.shape[1])
+        return found
+
+    def _decoded(self, responses: Mapping[Range, Any], asked: Asked) -> Embeddings:
+        for (start, stop), response in responses.items():
+            if len(response.embeddings) != stop - start:
+                raise BothendsError(
+                    f"the server answered {len(response.embeddings)} embeddings for {stop - start} sentences"
+                )
+        ordered = [responses[part] for part in sorted(responses)]
+        return self.decoded(partial(decode, ordered), ordered[0].model_version, asked)
 
     async def limits(self, deadline: float) -> ChunkLimits:
         """Return the limits that are known, or fetch them."""
@@ -131,6 +161,8 @@ class ClientCore(Generic[CallT]):
     async def fetch_limits(self, deadline: float) -> ChunkLimits:
         """Ask what the server takes."""
         model = await self.model(deadline - self._clock())
+        if model.dimension > 0:
+            self._width = (model.version, model.dimension)
         largest = model.max_message_bytes
         self._limits = ChunkLimits(
             min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _OVERHEAD_BYTES
@@ -214,15 +246,3 @@ def encoded_size(index: int, sentence: str) -> int:
     if (problem := unicode_problem(sentence)) is not None:
         raise SentenceError(index, problem)
     return len(sentence) if sentence.isascii() else len(sentence.encode())
-
-
-def _decoded(responses: Mapping[Range, Any]) -> Embeddings:
-    for (start, stop), response in responses.items():
-        if len(response.embeddings) != stop - start:
-            raise BothendsError(
-                f"the server answered {len(response.embeddings)} embeddings for {stop - start} sentences"
-            )
-    try:
-        return decode([responses[part] for part in sorted(responses)])
-    except ValueError as error:
-        raise BothendsError(f"the server's answer makes no sense: {error}") from error

@@ -6,6 +6,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from ..errors import BothendsError, ConnectionFailedError, NotServingError, OverloadedError, RequestError, SentenceError
+from ..text import printable
 from ..wire.status import from_status
 
 CLOSED = "Channel closed!"
@@ -13,14 +14,38 @@ CLOSED = "Channel closed!"
 _BROKEN = "Internal error from Core"
 """Text of grpc.aio for a stream that ended while something was written to it, instead of how it ended."""
 
+_NO_CONNECTION = "last error"
+"""Words of gRPC where no connection came to be, before the reason."""
+_HUNG_UP = (
+    "it hung up, so it may speak TLS where you don't (tls=True, --tls), or want your certificate (TLS(cert=…, key=…), "
+    "--cert and --key)"
+)
+_HINTS = {
+    "WRONG_VERSION_NUMBER": "it speaks no TLS: leave that out",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is of nobody who is trusted: name its authority (TLS(ca=…), --ca)",
+    "Hostname Verification": "its certificate is of another name: say which (TLS(server_name=…), --server-name)",
+    "Socket closed": _HUNG_UP,
+    "Connection reset": _HUNG_UP,
+    "TSI_DATA_CORRUPTED": _HUNG_UP,
+}
+"""Advice where a connection fails, by a word of gRPC's reason."""
+
+
+def with_hint(details: str) -> str:
+    """Return gRPC's `details`, with what to do where no connection came to be for want of TLS or a certificate."""
+    hints = [hint for word, hint in _HINTS.items() if word in details and _NO_CONNECTION in details]
+    return f"{details}; {hints[0]}" if hints else details
+
 
 def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
     """Return the bothends error for `raised`. A sentence's index counts on from `offset`."""
     status = _rich_status(raised)
     if status is None:  # raised by gRPC itself, not by a bothends server
         status = status_pb2.Status(code=raised.code().value[0], message=raised.details() or "")
+        if "CLIENT: Received message larger than max" in status.message:
+            return BothendsError(f"{name} answered with more than a client takes: {printable(status.message)}")
         if "larger than max" in status.message:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help
-            return RequestError(f"the request is too large for {name}: {status.message}")
+            return RequestError(f"the request is too large for {name}: {printable(status.message)}")
         if CLOSED in status.message:
             return BothendsError(f"the client of {name} was closed while it waited for an answer")
         if _BROKEN in status.message:
@@ -30,10 +55,10 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
         ):  # not by us: gRPC drops calls that an overloaded server can't take
             return OverloadedError(f"{name} is overloaded and dropped the call", retry_after_s=1.0)
         if "backend unhealthy" in status.message:  # gRPC watches health for us, and sent nothing
-            return NotServingError(f"no server is fit to answer at {name}: {status.message}")
+            return NotServingError(f"no server is fit to answer at {name}: {printable(status.message)}")
     error = from_status(status)
     if isinstance(error, ConnectionFailedError):
-        return ConnectionFailedError(f"no bothends server answers at {name}: {status.message}")
+        return ConnectionFailedError(f"no bothends server answers at {name}: {with_hint(printable(status.message))}")
     if isinstance(error, SentenceError):
         return error.at(offset + error.index)
     return error

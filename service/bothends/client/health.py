@@ -9,7 +9,9 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ..errors import BothendsError, ConnectionFailedError
+from ..text import printable
 from .channel import TLS, Endpoint
+from .errors import with_hint
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -33,8 +35,8 @@ def check(target: str, *, timeout_s: float, tls: TLS | None = None) -> None:
 def _unanswered(target: str, error: grpc.RpcError, timeout_s: float) -> BothendsError:
     match error.code():
         case grpc.StatusCode.UNAVAILABLE:
-            return ConnectionFailedError(f"no server answers at {target}: {error.details()}")
+            return ConnectionFailedError(f"no server answers at {target}: {with_hint(printable(error.details()))}")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return ConnectionFailedError(f"{target} doesn't answer within {timeout_s:g} s")
         case code:
-            return BothendsError(f"{target} can't tell its health: {code.name}: {error.details()}")
+            return BothendsError(f"{target} can't tell its health: {code.name}: {printable(error.details())}")

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias, Unpack
 
 import grpc
@@ -50,12 +51,11 @@ class _Chunk:
     def sendable(self) -> list[str]:
         return [sentence for place, sentence in enumerate(self.sentences) if place not in self.unsendable]
 
-    def results(self, response: Any | None) -> Iterator[Result]:
-        """Yield the result of each sentence, from `response` or, where nothing was sent, from what kept it here.
+    def results(self, items: Iterator[Embedding | BothendsError]) -> Iterator[Result]:
+        """Yield the result of each sentence, from `items` or, where it wasn't sent, from what kept it here.
 
         Raises RequestError for what is wrong with the whole message.
         """
-        items = iter(()) if response is None else _parse(response, len(self.sendable()))
         for place in range(len(self.sentences)):
             found = self.unsendable.get(place) or next(items)
             yield _sentence_error(found, self.start + place) if isinstance(found, BothendsError) else found
@@ -158,7 +158,8 @@ class ResumingStream:
     async def _attempt(self) -> list[Result]:
         chunk = self._pending[0]
         response = await self._receive(chunk.start) if chunk.sendable() else None
-        results = list(chunk.results(response))
+        items = iter(()) if response is None else self._parse(response, len(chunk.sendable()))
+        results = list(chunk.results(items))
         self._pending.popleft()
         self._failures = 0
         self._core.record_success()
@@ -181,6 +182,20 @@ class ResumingStream:
                 self._send(chunk)
             self._half_close()
         return response
+
+    def _parse(self, response: Any, expected: int) -> Iterator[Embedding | BothendsError]:
+        """Yield the embeddings and errors that `response` holds. Raises BothendsError where it makes no sense."""
+        if len(response.items) != expected:
+            raise BothendsError(f"the server answered {len(response.items)} items for {expected} sentences")
+        good = [item.embedding for item in response.items if item.HasField("embedding")]
+        version = response.model_version
+        decode = partial(decode_embeddings, good, version)
+        rows = self._core.decoded(decode, version, self._fields).each() if good else iter(())
+        for item in response.items:
+            if item.HasField("embedding"):
+                yield next(rows)
+            else:
+                yield from_status(status_pb2.Status.FromString(item.error.SerializeToString()))
 
     async def _limits_shrank(self) -> bool:
         """Return whether the server takes less than when it was last asked; if so, cut what is pending smaller."""
@@ -215,23 +230,6 @@ async def _iterate(sentences: Iterable[str] | AsyncIterable[str]) -> AsyncGenera
     else:
         for sentence in sentences:
             yield sentence
-
-
-def _parse(response: Any, expected: int) -> Iterator[Embedding | BothendsError]:
-    """Yield the embeddings and errors that `response` holds. Raises BothendsError where it makes no sense."""
-    if len(response.items) != expected:
-        raise BothendsError(f"the server answered {len(response.items)} items for {expected} sentences")
-    good = [item.embedding for item in response.items if item.HasField("embedding")]
-    try:
-        found = decode_embeddings(good, response.model_version) if good else None
-    except ValueError as error:
-        raise BothendsError(f"the server's answer makes no sense: {error}") from error
-    rows = iter(()) if found is None else found.each()
-    for item in response.items:
-        if item.HasField("embedding"):
-            yield next(rows)
-        else:
-            yield from_status(status_pb2.Status.FromString(item.error.SerializeToString()))
 
 
 def _sentence_error(error: BothendsError, place: int) -> SentenceError:

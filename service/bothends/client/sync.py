@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..embeddings import Embedding, Embeddings, TruncationWarning, rows_or_warning
 from ..errors import ModelChangedError, SentenceError
-from ..options import EmbedOptions
+from ..options import EmbedOptions, EncodeOptions, ours
 from ..v1 import embedding_pb2
 from .channel import TLS, Endpoint, Target
 from .core import ClientCore
@@ -52,20 +52,21 @@ class Client:
         self._core = ClientCore(self._transports, name=endpoint.name, retry=retry, timeout_s=timeout_s)
 
     def encode(
-        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]
+        self, sentences: Sequence[str] | str, *, timeout_s: float | None = None, **options: Unpack[EncodeOptions]
     ) -> NDArray[Any]:
         """Return the embeddings of `sentences`, float32 [sentences, dimension], in order; of one string [dimension].
 
-        `options` are those that EmbedOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`. Any number of
-        sentences: they are sent in several requests where one won't do, and all are one model's. Warns with
-        TruncationWarning where a sentence was cut. Raises SentenceError (its `index` counts in `sentences`),
-        RequestError or UnauthenticatedError, which are the caller's; OverloadedError, QuotaError, NotServingError,
-        DrainingError or ConnectionFailedError once no retry was left; DeadlineError, EngineError or ModelChangedError.
+        `options` are those that EncodeOptions lists: `truncation`, `normalize`, `dimensions`, `encoding`, and
+        sentence-transformers' words for them. Any number of sentences: they are sent in several requests where one
+        won't do, and all are one model's. Warns with TruncationWarning where a sentence was cut. Raises SentenceError
+        (its `index` counts in `sentences`), RequestError or UnauthenticatedError, which are the caller's;
+        OverloadedError, QuotaError, NotServingError, DrainingError or ConnectionFailedError once no retry was left;
+        DeadlineError, EngineError or ModelChangedError.
         """
         if isinstance(sentences, str):
-            row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **options))[0]
+            row: NDArray[Any] = rows_or_warning(self.embed([sentences], timeout_s=timeout_s, **ours(options)))[0]
             return row
-        return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **options))
+        return rows_or_warning(self.embed(sentences, timeout_s=timeout_s, **ours(options)))
 
     def embed(
         self, sentences: Sequence[str], *, timeout_s: float | None = None, **options: Unpack[EmbedOptions]

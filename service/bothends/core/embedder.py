@@ -5,7 +5,7 @@ Knows nothing of gRPC or HTTP; every front, and in-process use, goes through her
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +19,9 @@ from ..batching.batcher import Batcher
 from ..batching.request import WorkSource
 from ..batching.scheduler import Budgets
 from ..embeddings import Embeddings
-from ..engines.contract import Engine, Fault
-from ..engines.cuda import memory_used
-from ..errors import BothendsError, DeadlineError, NotServingError
+from ..engines.contract import BatchRecord, Engine, Fault
+from ..engines.cuda_driver import memory_used
+from ..errors import DeadlineError, NotServingError
 from ..model.bundle import Bundle
 from ..model.tokenizer import Pieces, Tokens
 from ..observe.metrics import Metrics
@@ -30,6 +30,7 @@ from ..options import DEFAULT_OPTIONS, Options
 from ..settings import EmbedderSettings
 from .inputs import InputReader, OnError, RequestLimits, Sentences, refuse
 from .loaded import LoadedModel, batching
+from .native_code import native_code
 from .selftest import SelfTest
 
 _RUN_ENDS_S = 5.0
@@ -72,13 +73,14 @@ class Embedder:
 
     def __init__(self, model: LoadedModel, *, settings: EmbedderSettings, metrics: Metrics) -> None:
         self.limits = RequestLimits(settings.max_sentences, settings.max_sentence_chars, settings.max_request_tokens)
-        self.workers = settings.workers if model.device == "cpu" else 1
+        suited = batching(model.config, model.device)
+        self.workers = suited.at_once or settings.workers
+        self._engine_timeout_s = settings.engine_timeout_s
         self._metrics = metrics
         self._on_fault: Callable[[Fault, Engine], None] = lambda *_: None
-        suited = batching(model.config, model.device)
         budgets = Budgets(
             max_batch_rows=settings.max_batch_rows or suited.max_rows,
-            max_batch_tokens=settings.max_batch_tokens,
+            max_batch_tokens=settings.max_batch_tokens or suited.max_tokens,
             max_queue_tokens=settings.max_queue_tokens,
             overhead_rows=suited.overhead_rows,
             max_wait_s=suited.max_wait_s,
@@ -106,6 +108,8 @@ class Embedder:
 
     def serve(self, model: LoadedModel) -> None:
         """Embed all that comes from now on with `model`, on the same device. What waits is its predecessor's still."""
+        if model.device == "cuda":
+            self._batcher.in_each_thread(model.warm_up, timeout_s=self._engine_timeout_s)
         self._served = _Served(model, InputReader(model.tokenizer, model.config, self.limits))
         self._metrics.serving(
             name=model.config.name, version=model.config.version, device=model.device, provider=model.provider
@@ -151,49 +155,61 @@ class Embedder:
         deadline: float | None = None,
         span: Span = NO_SPAN,
         on_error: OnError = refuse,
+        is_over: Callable[[], bool] = lambda: False,
+        caller: Hashable = None,
     ) -> tuple[AcceptedRequest, Rows]:
         """Begin `embed`, for callers that wait in another way: check, tokenise and queue `sentences`.
 
         `deadline` is a time of `time.monotonic`; `span` is linked to each batch that serves them. Cancelling the future
         frees the queue's places at once. Where `on_error` doesn't raise the error that it is called with, the other
-        sentences are embedded.
+        sentences are embedded. `is_over` is asked now and then, whether nobody waits any more; the
+        requests of one `caller` share one caller's turns.
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
         self._batcher.refuse_if_hopeless(reader.fewest_tokens(sentences), deadline)  # before more is spent on them
-        with self._metrics.phase("tokenise"):
+        with native_code, self._metrics.phase("tokenise"):
             tokens = reader.read(
-                sentences, options, check_deadline=partial(_check_deadline, deadline), on_error=on_error
+                sentences, options, check_deadline=partial(_check_deadline, deadline, is_over), on_error=on_error
             )
-        rows = self._batcher.submit([sentence.ids for sentence in tokens], engine=model, deadline=deadline, span=span)
+        ids = [sentence.ids for sentence in tokens]
+        rows = self._batcher.submit(ids, engine=model, deadline=deadline, span=span, caller=caller)
         return _accepted(model, tokens, options), rows
 
-    def begin_together(self, queries: Sequence[Query]) -> tuple[list[AcceptedRequest | BothendsError], Rows]:
-        """Begin small queries as one: what surrounds a sentence is paid once for all of them.
+    def begin_together(
+        self, requests: Sequence[tuple[Sentences, Options]]
+    ) -> tuple[list[AcceptedRequest | None], Rows]:
+        """Begin small requests as one: what surrounds a sentence is paid once for all of them.
 
-        Returns what is known of each, or why it can't be read, and one future with the rows of all that could be, in
-        order. Cancelling it, its errors, and those raised here (as `begin` does) are all of theirs: then begin each
+        Returns what is known of each, None for those that `begin` is for, and one future with the rows of all others,
+        in order. Cancelling it, its errors, and those raised here (as `begin` does) are all of theirs: then begin each
         alone. Deadlines are not looked at.
         """
         model, reader = self._trusted()
-        self._batcher.refuse_if_hopeless(sum(len(query.sentences) for query in queries), None)
-        with self._metrics.phase("tokenise"):
-            found = reader.read_all([(query.sentences, query.options) for query in queries])
+        self._batcher.refuse_if_hopeless(len(requests), None)
+        with native_code, self._metrics.phase("tokenise"):
+            found = reader.read_together(requests)
         accepted = [
-            tokens if isinstance(tokens, BothendsError) else _accepted(model, tokens, query.options)
-            for query, tokens in zip(queries, found, strict=True)
+            None if tokens is None else _accepted(model, tokens, options)
+            for (_, options), tokens in zip(requests, found, strict=True)
         ]
-        ids = [sentence.ids for tokens in found if not isinstance(tokens, BothendsError) for sentence in tokens]
+        ids = [sentence.ids for tokens in found if tokens is not None for sentence in tokens]
         return accepted, self._batcher.submit(ids, engine=model, is_shared=True)
 
     def tokenise(
-        self, sentences: Sequence[str], options: Options = DEFAULT_OPTIONS, *, deadline: float | None = None
+        self,
+        sentences: Sequence[str],
+        options: Options = DEFAULT_OPTIONS,
+        *,
+        deadline: float | None = None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> tuple[str, list[Pieces]]:
         """Return the model's version, and what it reads of each sentence. Raises as `begin` does."""
         model, reader = self._trusted()
         reader.check(len(sentences), options)
-        pieces = reader.pieces(sentences, options, check_deadline=partial(_check_deadline, deadline))
-        return model.config.version, pieces
+        with native_code:
+            read = reader.pieces(sentences, options, check_deadline=partial(_check_deadline, deadline, is_over))
+        return model.config.version, read
 
     def finish(self, accepted: AcceptedRequest, rows: NDArray[np.float32]) -> Embeddings:
         """Finish `embed`: `rows` are what the future holds."""
@@ -201,6 +217,10 @@ class Embedder:
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
+
+    def ran(self, record: BatchRecord) -> None:
+        """Take note of a batch that the model ran for calls that never came here."""
+        self._batcher.ran(record)
 
     def pull_from(self, source: WorkSource) -> None:
         """Submit what comes to `source`, by the threads that run the model."""
@@ -231,8 +251,8 @@ def _accepted(model: LoadedModel, tokens: Sequence[Tokens], options: Options) ->
     return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options)
 
 
-def _check_deadline(deadline: float | None) -> None:
-    if deadline is not None and time.monotonic() >= deadline:
+def _check_deadline(deadline: float | None, is_over: Callable[[], bool]) -> None:
+    if is_over() or (deadline is not None and time.monotonic() >= deadline):
         raise DeadlineError("the deadline passed before the sentences were tokenised")
 
 

@@ -84,11 +84,13 @@ class Explanation:
             cosine = {name: round(value, _DIGITS) for name, value in asdict(self.closeness(vector)).items()}
             return {"forward": forward, "backward": backward, "cosine": cosine}
 
-        pieces = zip(self.pieces.texts, self.pieces.places, strict=True)
+        pieces = zip(self.pieces.texts, self.pieces.places, self.pieces.unknown, strict=True)
         return {
             "model_version": self.model_version,
             "truncated": self.pieces.truncated,
-            "tokens": [{"text": text, "start": start, "end": end} for text, (start, end) in pieces],
+            "tokens": [
+                {"text": text, "start": start, "end": end, "unknown": unknown} for text, (start, end), unknown in pieces
+            ],
             "numbers": {"shown": len(chosen), "of": hidden},
             "output": [written(state) for state in self.output],
             "candidates": {name: written(vector) for name, vector in self.candidates.items()},

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
+from typing import TypeAlias, TypeGuard, TypeVar, cast
 
 from ..engines.contract import TokenIds
-from ..errors import BothendsError, EngineError, LongSentenceError, RequestError, SentenceError
+from ..errors import EngineError, LongSentenceError, RequestError, SentenceError
 from ..model.bundle import BundleConfig
 from ..model.tokenizer import Pieces, Tokenizer, Tokens
 from ..options import Options
@@ -17,7 +17,10 @@ Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
 OnError: TypeAlias = Callable[[SentenceError], None]
 """Callback that gets the error of a sentence that can't be read; if it returns, the others are read."""
 TokensT = TypeVar("TokensT", bound=Tokens)
-FoundT = TypeVar("FoundT")
+FEW = 16
+"""Most sentences of a request that is read together with others."""
+SHORT_CHARS = 4096
+"""Most characters of its sentences."""
 
 
 def refuse(error: SentenceError) -> None:
@@ -49,6 +52,8 @@ class InputReader:
         self._tokenizer = tokenizer
         self._config = config
         self._limits = limits
+        self._few = min(FEW, limits.sentences)
+        self._plain_chars = min(SHORT_CHARS, limits.sentence_chars)
 
     def check(self, count: int, options: Options) -> None:
         """Raise RequestError where `count` sentences, or these options, can't be had."""
@@ -56,7 +61,8 @@ class InputReader:
             raise RequestError("there are no sentences; send at least one")
         if count > self._limits.sentences:
             raise RequestError(
-                f"{count} sentences are more than this server's limit of {self._limits.sentences} a request"
+                f"{count} sentences are more than this server's limit of {self._limits.sentences} a request",
+                costs=self._limits.sentences,
             )
         if options.dimensions is not None and options.dimensions not in self._config.sizes:
             sizes = ", ".join(map(str, self._config.sizes))
@@ -83,38 +89,39 @@ class InputReader:
         read = self._tokenizer.encode(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
         return self._checked(zip(texts, read, strict=True), options, on_error)
 
-    def read_all(self, requests: Sequence[tuple[Sentences, Options]]) -> list[list[Tokens] | BothendsError]:
-        """Check and read each request, the texts of all of them at once; one that can't be read has its error."""
-        found = [self._attempt(self._readable, sentences, options) for sentences, options in requests]
-        texts = [text for of in found if isinstance(of, dict) for text in of.values()]
+    def read_together(self, requests: Sequence[tuple[Sentences, Options]]) -> list[list[Tokens] | None]:
+        """Read small requests at once; None for each that has to be read alone, as it is large, or wrong."""
+        are_plain = [self._is_plain(sentences, options) for sentences, options in requests]
+        texts = [text for (of, _), is_plain in zip(requests, are_plain, strict=True) if is_plain for text in of]
         try:
-            read = iter(self._tokenizer.encode(texts))
+            read = iter(self._tokenizer.encode(cast("list[str]", texts)))
         except EngineError:  # for the sake of one of them
-            return [self._attempt(self._read_alone, sentences, options) for sentences, options in requests]
+            return [None] * len(requests)
         return [
-            self._attempt(self._checked, zip(of, islice(read, len(of)), strict=True), options, refuse)
-            if isinstance(of, dict)
-            else of
-            for of, (_, options) in zip(found, requests, strict=True)
+            self._plain_or_none(list(islice(read, len(sentences))), options) if is_plain else None
+            for (sentences, options), is_plain in zip(requests, are_plain, strict=True)
         ]
 
-    def _readable(self, sentences: Sentences, options: Options) -> dict[int, str] | list[Tokens]:
-        """Return the texts that can be read with other requests' texts, or tokens where they can't."""
-        self.check(len(sentences), options)
-        if is_text(sentences) and options.truncation != "end":
-            return self._texts(sentences, refuse)
-        return self._read_alone(sentences, options)
+    def _is_plain(self, sentences: Sentences, options: Options) -> bool:
+        """Return whether these are a few short texts of which none is wrong, and options that can be had."""
+        if not 0 < len(sentences) <= self._few or not is_text(sentences) or options.truncation == "end":
+            return False
+        if options.dimensions is not None and options.dimensions not in self._config.sizes:
+            return False
+        chars = 0
+        for text in sentences:
+            chars += len(text)
+            if not text or text.isspace() or unicode_problem(text) is not None:
+                return False
+        return chars <= self._plain_chars
 
-    def _read_alone(self, sentences: Sentences, options: Options) -> list[Tokens]:
-        return self.read(sentences, options, check_deadline=lambda: None)
-
-    def _attempt(self, act: Callable[..., FoundT], *arguments: Any) -> FoundT | BothendsError:
-        try:
-            return act(*arguments)
-        except BothendsError as error:
-            return error.with_traceback(
-                None
-            )  # its frames hold what holds it: a circle would wait for the garbage collector
+    def _plain_or_none(self, found: list[Tokens], options: Options) -> list[Tokens] | None:
+        tokens = 0
+        for sentence in found:
+            if not sentence.ids or (sentence.truncated and options.truncation == "error"):
+                return None
+            tokens += len(sentence.ids)
+        return found if tokens <= self._limits.tokens else None
 
     def pieces(self, sentences: Sequence[str], options: Options, *, check_deadline: Callable[[], None]) -> list[Pieces]:
         """Tokens as `read` gives them, with each one's text and place; a sentence that can't be read fails all."""
@@ -153,8 +160,11 @@ class InputReader:
         for index, tokens in read:
             if (problem := self._problem(index, tokens, options)) is None:
                 found.append(tokens)
-            else:
+                continue
+            try:
                 on_error(problem)
+            finally:
+                del problem  # raised, it holds this frame and all texts, which would wait for the garbage collector
         if (total := sum(len(tokens.ids) for tokens in found)) > self._limits.tokens:
             raise RequestError(f"{total} tokens are more than this server's limit of {self._limits.tokens} a request")
         return found

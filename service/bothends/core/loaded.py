@@ -16,9 +16,10 @@ from ..engines.cuda import warm_up
 from ..engines.select import LoadedEngine, engines
 from ..errors import NotServingError, SelfTestError
 from ..model.architecture import EncoderConfig
-from ..model.bundle import Bundle
+from ..model.bundle import Bundle, BundleConfig
 from ..model.tokenizer import Tokenizer
 from ..settings import EmbedderSettings
+from .native_code import native_code
 from .selftest import SelfTest, self_test
 
 _log = logging.getLogger(__name__)
@@ -32,8 +33,12 @@ class BatchSizes:
     """Most sentences in one model run; on a GPU the token budget is what bounds a batch."""
     overhead_rows: float
     """Cost of a step besides its rows, in rows."""
+    max_tokens: int = 16384
+    """Most tokens in one model run, padding included."""
     max_wait_s: float = 0.0
     """Time to wait for more company before a batch that isn't full."""
+    at_once: int | None = None
+    """Number of runs at once, whatever the cores; None for one a worker that the settings say."""
 
 
 _CACHES_BYTES = 32 << 20
@@ -43,14 +48,20 @@ _BEYOND_CACHES = BatchSizes(32, 6.0, max_wait_s=0.002)
 """Sizes for weights that no cache holds: they come from memory at each step, for one sentence as for many. With 2048 a
 direction, a batch of 16 reads 5 times as many sentences a second as one of 1, and one of 32 some more. It takes 80 ms
 or more, beside which 2 ms are little: long enough for callers who were answered together to ask again together."""
-_ON_GPU = BatchSizes(1024, 1000.0)
-"""Sizes for a GPU, where more rows are nearly free (a guess; `python benchmarks/gpu.py --device cuda` measures it)."""
+_ON_GPU = BatchSizes(4096, 100.0, max_tokens=65536, at_once=2)
+"""Sizes for a GPU, whose steps are launches that cost as much as 40 to 250 rows with 256 a direction (worked out for an
+H100; benchmarks/gpu measures it). Two runs at once, so that it computes while rows are padded or copied back.
+"""
+_WIDE_ON_GPU_BYTES = 8 << 20
+_WIDE_ON_GPU = BatchSizes(1024, 20.0, at_once=2)
+"""Sizes for weights whose rows keep a GPU busy: with 2048 a direction a step costs as much as 13 to 26 rows. Company
+that pads costs there, and the gates of 65,536 tokens alone would take 4 GiB."""
 
 
 def batching(config: EncoderConfig, device: str) -> BatchSizes:
     """Batches for an encoder of these sizes on "cpu" or "cuda"."""
     if device == "cuda":
-        return _ON_GPU
+        return _ON_GPU if config.recurrent_bytes <= _WIDE_ON_GPU_BYTES else _WIDE_ON_GPU
     return _IN_CACHES if config.recurrent_bytes <= _CACHES_BYTES else _BEYOND_CACHES
 
 
@@ -78,6 +89,11 @@ class LoadedModel:
 
         Raises BundleError, SelfTestError among them, or DeviceError.
         """
+        with native_code:
+            return cls._load(bundle, settings)
+
+    @classmethod
+    def _load(cls, bundle: Bundle, settings: EmbedderSettings) -> Self:
         config = bundle.config
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=config.max_tokens, source=bundle.path / "tokenizer.json")
         tokenizer.check_vocabulary(config.vocabulary_size)
@@ -86,11 +102,13 @@ class LoadedModel:
             if failure:
                 _log.warning("%s serves: the engine before it failed its self-test: %s", engine.provider, failure)
             if engine.device == "cuda":  # on a CPU the golden sentences warm what there is to warm
+                suited = batching(config, engine.device)
                 warm_up(
                     engine,
-                    max_rows=settings.max_batch_rows or _ON_GPU.max_rows,
-                    max_tokens=settings.max_batch_tokens,
+                    max_rows=settings.max_batch_rows or suited.max_rows,
+                    max_tokens=settings.max_batch_tokens or suited.max_tokens,
                     longest=config.max_tokens,
+                    at_once=suited.at_once or settings.workers,
                 )
             try:
                 return cls(bundle, tokenizer, engine)
@@ -102,13 +120,23 @@ class LoadedModel:
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         """Embed `sentences`, as any engine. Raises NotServingError if the model was withdrawn, even meanwhile."""
         self._check_trusted()
-        rows = self._engine.run(sentences)
+        with native_code:
+            rows = self._engine.run(sentences)
         self._check_trusted()
         return rows
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
         """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
         return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
+
+    def lend(self) -> tuple[object, object] | None:
+        """Return tokenizer and engine as native code borrows them, for as long as this model lives; None for others."""
+        tokenizer, engine = self.tokenizer.lend(), self._engine.lend()
+        return None if tokenizer is None or engine is None else (tokenizer, engine)
+
+    def warm_up(self) -> None:
+        """Make ready the thread that calls it, so that no request waits for what a first run needs there."""
+        self._engine.warm_up()
 
     def withdraw(self) -> None:
         """Answer no request any more, not even those whose batch is running."""
@@ -119,9 +147,14 @@ class LoadedModel:
         """End the runs that go on, as soon as the engine can."""
         self._engine.stop()
 
-    def matches(self, bundle: Bundle) -> bool:
-        """Return whether it was made of what `bundle` holds."""
-        return self.config == bundle.config
+    def matches(self, config: BundleConfig) -> bool:
+        """Return whether it was made of what the bundle with this config holds."""
+        return self.config == config
+
+    def another(self, config: BundleConfig) -> str | None:
+        """Describe the model with this config, where its name or dimension is another than this one's; else None."""
+        mine, others = (f"{of.name} of {of.dimension} numbers" for of in (self.config, config))
+        return None if mine == others else f"{others} where {mine} is served"
 
     def _check_trusted(self) -> None:
         if self.is_withdrawn:

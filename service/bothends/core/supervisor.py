@@ -7,20 +7,24 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal, NamedTuple, Self
 
 from ..engines.contract import Engine, Fault
-from ..errors import BothendsError, BundleError, NotServingError, OverloadedError, SelfTestError
+from ..errors import BothendsError, DrainingError, NotServingError, OverloadedError, SelfTestError
 from ..model.bundle import Bundle, default_path
 from ..model.versions import Fingerprint, fingerprint, newest
 from ..observe.metrics import Metrics
 from ..settings import ModelSettings
 from .embedder import Embedder
+from .last_resort import LastResort
 from .loaded import LoadedModel
+from .proof import Prove, prove
 from .schedule import Schedule
+from .takeover import newer, opened, opened_again
 
 _log = logging.getLogger(__name__)
 
@@ -45,30 +49,42 @@ class Supervisor:
         root: Path,
         load: Callable[[Bundle], LoadedModel],
         *,
+        prove: Prove,
         seen: Fingerprint,
         selftest_s: float,
         reload_s: float,
         on_fitness: Callable[[bool], None],
         on_reload: Callable[[], None] = lambda: None,
+        takes_others: bool = False,
+        on_lost: Callable[[], None] = lambda: None,
         min_interval_s: float = 5.0,
+        max_load_s: float = 120.0,
         rest_ratio: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Test every `selftest_s`, look for a newer model every `reload_s`; 0 is never.
 
-        `load` proves what it loads. `seen` is the folder's fingerprint of before what is served was read: what came
-        meanwhile is newer. `on_fitness` is called with False as soon as the model isn't to be trusted, and with True
-        when one is again. `on_reload` is called at each `reload`, for what else is read from files. At least
-        `min_interval_s` pass between self-tests after faults, and between attempts to load a model anew. A self-test
-        is due no sooner than `rest_ratio` times as long as the engine took for it at load: that of a wide encoder takes
-        seconds, which callers would miss.
+        `prove` begins to prove a newer bundle in a process of its own, so that one that isn't fit costs callers
+        nothing; `load` then loads it into this one, and proves it here. `seen` is the folder's fingerprint of
+        before what is served was read: what came meanwhile is newer. `on_fitness` is called with False as soon
+        as the model isn't to be trusted, and with True when one is again. `on_reload` is called at each
+        `reload`, for what else is read from files. `on_lost` is called once a new process alone can help: on a GPU,
+        after a run that hangs, three loads that fail, or one that takes longer than `max_load_s`. Where
+        `takes_others`, a model of another name or dimension may take over. At least `min_interval_s` pass between
+        self-tests after faults, and between attempts to load a model anew. A self-test is due no sooner than
+        `rest_ratio` times as long as the engine took for it at load: that of a wide encoder takes seconds, which
+        callers would miss.
         """
         self._embedder = embedder
         self._metrics = metrics
         self._root = root
         self._load = load
+        self._prove_apart = prove
         self._on_fitness = on_fitness
         self._on_reload = on_reload
+        self._takes_others = takes_others
+        self._on_lost = on_lost
+        self._last_resort = LastResort(self._give_up, max_load_s=max_load_s)
         self._min_interval_s = min_interval_s
         self._rest_ratio = rest_ratio
         self._seen = self._settling = seen
@@ -84,21 +100,31 @@ class Supervisor:
         *,
         on_fitness: Callable[[bool], None],
         on_reload: Callable[[], None] = lambda: None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> tuple[Embedder, Self]:
-        """The model that `settings` name, ready to embed, and its supervisor. Raises BundleError or DeviceError."""
+        """The model that `settings` name, ready to embed, and its supervisor. Raises BundleError or DeviceError.
+
+        Unless it is the packaged one, a process of its own proves it first.
+        """
         root = settings.bundle or default_path()
-        load, seen = partial(LoadedModel.load, settings=settings), fingerprint(root)
-        embedder = Embedder(load(Bundle.open(newest(root))), settings=settings, metrics=metrics)
+        load, prove_apart = partial(LoadedModel.load, settings=settings), partial(prove, settings=settings)
+        path, seen = newest(root), fingerprint(root)
+        with closing(prove_apart(path, niceness=0)) as proof:  # nobody is kept waiting yet, but for who starts it
+            bundle = opened(path, proof.result())
+        embedder = Embedder(load(bundle), settings=settings, metrics=metrics)
         supervisor = cls(
             embedder,
             metrics,
             root,
             load,
+            prove=prove_apart,
             seen=seen,
             selftest_s=settings.selftest_s,
             reload_s=settings.reload_s,
             on_fitness=on_fitness,
             on_reload=on_reload,
+            takes_others=settings.reload_other_model,
+            on_lost=on_lost,
         )
         return embedder, supervisor
 
@@ -126,6 +152,9 @@ class Supervisor:
         if self._look.due_in_s <= 0:
             self._look.restart()
             self._look_for_newer()
+        self._test_if_due()
+
+    def _test_if_due(self) -> None:
         if self._test.due_in_s <= 0:
             self._test.restart()
             if self._embedder.model.is_withdrawn:
@@ -154,6 +183,8 @@ class Supervisor:
             case _Event("reload"):
                 self._on_reload()
                 self._take_over(fingerprint(self._root))
+            case _Event("hung") if self._on_cuda:
+                self._give_up("a model run hangs")
             case _Event("hung", engine) if engine is self._embedder.model:
                 self._withdraw("a model run took too long")
             case _Event("raised", engine) if engine is self._embedder.model:
@@ -181,14 +212,27 @@ class Supervisor:
 
     def _load_anew(self) -> None:
         try:
-            model = self._load(self._open(self._embedder.model.path))
+            with self._last_resort.attempt() if self._on_cuda else nullcontext():
+                model = self._load(opened_again(self._embedder.model))
+                self._embedder.serve(model)
         except BothendsError as error:
             _log.error("the model can't be loaded anew: %s", error)
             self._test.hasten(self._min_interval_s)
             return
-        self._embedder.serve(model)
         self._on_fitness(True)
         _log.info("the model agrees with PyTorch again")
+
+    @property
+    def _on_cuda(self) -> bool:
+        return self._embedder.model.device == "cuda"
+
+    def _give_up(self, reason: str) -> None:
+        """Answer no caller any more, begin nothing more, and say that a new process is needed."""
+        _log.error("the GPU is given up: %s", reason)
+        self._embedder.model.withdraw()
+        self._on_fitness(False)
+        self.close()
+        self._on_lost()
 
     def _look_for_newer(self) -> None:
         """A change is acted upon once it was the same at two looks: before, it may still be written."""
@@ -201,27 +245,37 @@ class Supervisor:
         """Replace what is served by what is in the folder, if that is another model and proves itself."""
         self._seen = found
         served = self._embedder.model
+        later: list[_Event] = []
         try:
-            bundle = self._open(newest(self._root).resolve())
-            if served.matches(bundle) and not served.is_withdrawn:
-                _log.info("nothing newer to serve", extra={"version": bundle.config.version})
+            look = partial(self._look_after_served, later)
+            bundle = newer(self._root, served, self._prove_apart, meanwhile=look, takes_others=self._takes_others)
+            if bundle is None:
+                _log.info("nothing newer to serve", extra={"version": served.config.version})
                 return
             model = self._load(bundle)
+        except DrainingError:
+            return
         except BothendsError as error:
             self._metrics.reloaded("refused")
             _log.error("the new model is refused, version %s goes on: %s", served.config.version, error)
             return
+        finally:
+            for event in later:
+                self._events.put(event)
         self._embedder.serve(model)
         self._on_fitness(True)
         self._metrics.reloaded("served")
         _log.info("a new model is served", extra={"version": model.config.version, "was": served.config.version})
 
-    def _open(self, path: Path) -> Bundle:
-        """Bundle at `path`. Raises BundleError, also where it is the served version with other content."""
-        bundle, served = Bundle.open(path), self._embedder.model
-        if served.config.version == bundle.config.version and not served.matches(bundle):
-            raise BundleError(
-                f"{path} is version {bundle.config.version}, which is served, with other content; "
-                "a changed model needs a version of its own"
-            )
-        return bundle
+    def _look_after_served(self, later: list[_Event]) -> None:
+        """Handle faults, and the self-test if it is due; what else is asked goes to `later`."""
+        with suppress(Empty):
+            while True:
+                event = self._events.get_nowait()
+                if event.kind in ("hung", "raised"):
+                    self._handle(event)
+                    continue
+                later.append(event)
+                if event == _CLOSE:
+                    raise DrainingError("the server stops")
+        self._test_if_due()

@@ -3,8 +3,12 @@
 Knows nothing of bundles, text or queues. Written from onnxruntime's source, not yet run on a GPU: see docs/gpu.md.
 """
 
-import os
+import io
+import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeviceError
-from .contract import Engine
+from . import cuda_driver
+from .contract import Engine, TokenIds
 
 if TYPE_CHECKING:
     import onnxruntime
 
+_log = logging.getLogger(__name__)
 PROVIDER = "CUDAExecutionProvider"
 TOLERANCE = 1e-4
 """Largest difference of float32 without TF32 from PyTorch's on a CPU."""
@@ -27,10 +33,9 @@ PROVIDER_OPTIONS = {
     "use_tf32": "0",
     # Grow by what is asked for, not to the next power of two: after the warm-up nothing larger comes.
     "arena_extend_strategy": "kSameAsRequested",
-    # A few times what the widest batch of a large model takes. Past it a batch fails and is run again in halves,
-    # where without it a neighbour on the same GPU would fail.
-    "gpu_mem_limit": str(4 << 30),
 }
+_SHARE = 0.45
+"""Share of what is free on a GPU that one model may take: while another takes over from it, both are there."""
 
 
 def is_installed() -> bool:
@@ -38,6 +43,32 @@ def is_installed() -> bool:
     found = find_spec("onnxruntime")
     folders = (found and found.submodule_search_locations) or []
     return any(any(Path(folder, "capi").glob("*onnxruntime_providers_cuda*")) for folder in folders)
+
+
+def provider_options(max_gpu_bytes: int | None = None) -> dict[str, str]:
+    """Options of the provider, by which a model takes at most `max_gpu_bytes`, or a share of what is free.
+
+    Past it a batch fails and is run again in halves, where without it a neighbour on the same GPU would fail. Raises
+    DeviceError where the GPU can't say what is free.
+    """
+    import onnxruntime
+
+    most = max_gpu_bytes or int(_SHARE * cuda_driver.free_bytes(onnxruntime.cuda_version))
+    return PROVIDER_OPTIONS | {"gpu_mem_limit": str(most)}
+
+
+def prepare() -> None:
+    """Load CUDA's libraries. Raises DeviceError that says which of them, what driver or which device is missing."""
+    import onnxruntime
+
+    cuda_driver.count_as_nvml_does()
+    cuda_driver.check_driver(onnxruntime.cuda_version)
+    said = io.StringIO()
+    with redirect_stdout(said):  # it prints what it doesn't find, which may be found elsewhere
+        onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed
+    for line in said.getvalue().splitlines():
+        _log.debug("onnxruntime: %s", line)
+    cuda_driver.check_provider(Path(onnxruntime.__file__).parent / "capi")
 
 
 def configure(options: "onnxruntime.SessionOptions") -> None:
@@ -68,20 +99,28 @@ def run_bound(
     return found
 
 
-def warm_up(engine: Engine, *, max_rows: int, max_tokens: int, longest: int) -> None:
+def warm_up(engine: Engine, *, max_rows: int, max_tokens: int, longest: int, at_once: int = 1) -> None:
     """Run what the largest batches will be, so that no request pays for kernels to load or memory to be had.
 
-    `longest` is the most tokens of one sentence. Raises DeviceError where one doesn't run.
+    `longest` is the most tokens of one sentence; so many batches are to run `at_once`. Raises DeviceError where one
+    doesn't run.
     """
-    for rows, length in shapes_to_warm(max_rows=max_rows, max_tokens=max_tokens, longest=longest):
-        try:
-            engine.run([[0] * length] * rows)
-        except Exception as error:  # whatever an engine raises
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise DeviceError(
-                f"{rows} sentences of {length} tokens don't run on this device: {reason}; "
-                "lower --max-batch-tokens or --max-batch-rows"
-            ) from error
+    gate = threading.Barrier(at_once)
+
+    def run(batch: Sequence[TokenIds]) -> None:
+        gate.wait()  # together, they take the memory that they will take together
+        engine.run(batch)
+
+    with ThreadPoolExecutor(at_once, "bothends-warm-up") as pool:
+        for rows, length in shapes_to_warm(max_rows=max_rows, max_tokens=max_tokens, longest=longest):
+            try:
+                list(pool.map(run, [[[0] * length] * rows] * at_once))
+            except Exception as error:  # whatever an engine raises
+                raise DeviceError(
+                    f"{at_once} × {rows} sentences of {length} tokens don't run on this device: "
+                    f"{cuda_driver.failure(error)}; "
+                    "lower --max-batch-tokens or --max-batch-rows, or raise --max-gpu-bytes"
+                ) from error
 
 
 def shapes_to_warm(*, max_rows: int, max_tokens: int, longest: int) -> Iterator[tuple[int, int]]:
@@ -95,17 +134,3 @@ def shapes_to_warm(*, max_rows: int, max_tokens: int, longest: int) -> Iterator[
         yield rows, min(longest, -(-max_tokens // rows))
         rows //= 2
     yield 1, longest  # alone, a sentence may be over the budget
-
-
-def memory_used() -> int:
-    """Bytes in use, by any process, on the GPU that this one sees first. Raises DeviceError where NVML can't tell."""
-    import pynvml  # bothends[gpu] alone brings it
-
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    try:
-        pynvml.nvmlInit()
-        by_number = visible.isdigit()
-        find = pynvml.nvmlDeviceGetHandleByIndex if by_number else pynvml.nvmlDeviceGetHandleByUUID
-        return int(pynvml.nvmlDeviceGetMemoryInfo(find(int(visible) if by_number else visible)).used)
-    except pynvml.NVMLError as error:
-        raise DeviceError(f"the GPU's memory can't be read: {error}") from error

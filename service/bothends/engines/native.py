@@ -15,7 +15,7 @@ from ..model.architecture import EncoderConfig
 from ..model.bundle import MODEL, Bundle
 from ..options import Precision
 from ..settings import Level
-from ..validation import printable
+from ..text import printable
 from .contract import TokenIds
 from .onnx_weights import read
 
@@ -97,6 +97,13 @@ class NativeEngine:
             return self._encoder.run(*flat(sentences))
         except self._stopped as error:
             raise NotServingError("the model run was stopped") from error
+
+    def warm_up(self) -> None:
+        """Do nothing: a thread needs nothing of its own."""
+
+    def lend(self) -> object:
+        """Return what native code borrows to compute by itself. A run then fails where this `run` would raise."""
+        return self._encoder.lend()
 
     def stop(self) -> None:
         """End the runs that go on, each at its next step."""

@@ -11,11 +11,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ..errors import BundleError, DeviceError
+from ..errors import BundleError, DeviceError, EngineError
 from ..model.bundle import MODEL, Bundle, BundleConfig
-from ..validation import printable
+from ..text import printable
 from . import cuda
 from .contract import TokenIds
+from .cuda_driver import failure
 from .onnx_allowlist import parse_allowed
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
@@ -29,8 +30,8 @@ class OnnxRuntimeEngine:
 
     pads = True
 
-    def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
-        """Place `bundle` on `device`, "cpu" or "cuda".
+    def __init__(self, bundle: Bundle, *, device: str = "cpu", max_gpu_bytes: int | None = None) -> None:
+        """Place `bundle` on `device`, "cpu" or "cuda", where it takes at most `max_gpu_bytes`.
 
         Raises DeviceError if the device asked for can't be had, BundleError if the model isn't what config.json says.
         """
@@ -38,7 +39,7 @@ class OnnxRuntimeEngine:
             raise DeviceError(f"unknown device {device!r}; choose {' or '.join(_PROVIDERS)}")
         self.device = device
         self._config = bundle.config
-        self._session = _load(bundle, device)
+        self._session = _load(bundle, device, max_gpu_bytes)
         self.provider: str = self._session.get_providers()[0]
         self.tolerance = max(bundle.config.tolerance, cuda.TOLERANCE if device == "cuda" else 0.0)
         _check_signature(self._session, bundle.config, bundle.path / MODEL)
@@ -50,12 +51,23 @@ class OnnxRuntimeEngine:
         return self._config.dimension
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """Embeddings float32 [sentences, dimension]. Raises ValueError for a sentence without tokens."""
+        """Embeddings float32 [sentences, dimension]. Raises ValueError for a sentence without tokens.
+
+        On a GPU raises EngineError, which says what failed there.
+        """
         if not sentences:  # onnxruntime aborts the whole process on a batch of zero rows
             return np.empty((0, self.dimension), dtype=np.float32)
         token_ids, lengths = pad(sentences)
         (rows,) = self._outputs(["embedding"], token_ids, lengths)
         return rows
+
+    def warm_up(self) -> None:
+        """Run one token on a GPU, where a thread makes its own handles at its first run."""
+        if self.device == "cuda":
+            self.run([[0]])
+
+    def lend(self) -> None:
+        """Lend nothing: onnxruntime is called from Python."""
 
     def stop(self) -> None:
         """Do nothing: onnxruntime can end a run between two nodes, and nearly all of a run is one node."""
@@ -70,7 +82,7 @@ class OnnxRuntimeEngine:
     def _outputs(
         self, names: list[str], token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
     ) -> list[NDArray[np.float32]]:
-        """Compute the outputs asked for; onnxruntime computes no other."""
+        """Compute the outputs asked for, and copy no other: of h_n, each layer's states are joined all the same."""
         feeds: dict[str, NDArray[Any]] = {"token_ids": token_ids, "lengths": lengths}
         if self.device == "cpu":
             return [np.asarray(rows) for rows in self._session.run(names, feeds)]
@@ -79,12 +91,17 @@ class OnnxRuntimeEngine:
             "embedding": (rows, config.dimension),
             "h_n": (config.layers * config.directions, rows, config.state_size),
         }
-        return cuda.run_bound(self._session, feeds, {name: shapes[name] for name in names})
+        try:
+            return cuda.run_bound(self._session, feeds, {name: shapes[name] for name in names})
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            raise EngineError(failure(error)) from error
 
     def _check_table(self, bundle: Bundle) -> None:
         """The last id of the vocabulary has a row: an id past the table would fail every sentence of its batch."""
         try:
             self.run([[bundle.config.vocabulary_size - 1]])
+        except EngineError as error:  # it says what failed on the GPU, where an id past the table would fail nothing
+            raise DeviceError(f"device cuda can't be used: {error}") from error
         except Exception as error:  # onnxruntime's exceptions share no base class but this one
             raise BundleError(
                 f"{bundle.path / MODEL}: its table has fewer rows than config.json's vocabulary_size, "
@@ -114,12 +131,12 @@ def options_for(device: str) -> onnxruntime.SessionOptions:
     return options
 
 
-def provider_for(device: str) -> tuple[str, dict[str, str]]:
-    """onnxruntime's name for what runs on `device`, and its options."""
-    return _PROVIDERS[device], cuda.PROVIDER_OPTIONS if device == "cuda" else {}
+def provider_for(device: str, max_gpu_bytes: int | None = None) -> tuple[str, dict[str, str]]:
+    """onnxruntime's name for what runs on `device`, and its options. Raises DeviceError for a GPU that is lost."""
+    return _PROVIDERS[device], cuda.provider_options(max_gpu_bytes) if device == "cuda" else {}
 
 
-def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
+def _load(bundle: Bundle, device: str, max_gpu_bytes: int | None) -> onnxruntime.InferenceSession:
     provider = _PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
         raise DeviceError(
@@ -129,17 +146,18 @@ def _load(bundle: Bundle, device: str) -> onnxruntime.InferenceSession:
     parse_allowed(bundle.model, bundle.path / MODEL)
     onnxruntime.disable_telemetry_events()  # what is served where stays here
     if device == "cuda":
-        onnxruntime.preload_dlls()  # nothing else finds what `onnxruntime-gpu[cuda,cudnn]` installed
+        cuda.prepare()
+    provider_and_options = provider_for(device, max_gpu_bytes)
     try:
         # onnxruntime's Python would else try again on a CPU by itself, now and, on a GPU's error, in any later run.
         session = onnxruntime.InferenceSession(
-            bundle.model, options_for(device), providers=[provider_for(device)], enable_fallback=0
+            bundle.model, options_for(device), providers=[provider_and_options], enable_fallback=0
         )
         session.disable_fallback()  # older versions don't know the argument
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
-        reason = printable(str(error).partition("\n")[0] or type(error).__name__)  # it may hold names from the file
         if device == "cuda":
-            raise DeviceError(f"device cuda can't be used: {reason}") from error
+            raise DeviceError(f"device cuda can't be used: {failure(error)}") from error
+        reason = printable(str(error).partition("\n")[0] or type(error).__name__)  # it may hold names from the file
         raise BundleError(f"{bundle.path / MODEL} can't be loaded: {reason}") from error
     if session.get_providers()[0] != provider:
         raise DeviceError(f"device {device} was asked for, but onnxruntime fell back to {session.get_providers()[0]}")

@@ -34,6 +34,14 @@ class LoadedEngine(Engine, Protocol):
         """Largest difference that any of its numbers may have from PyTorch's."""
         ...
 
+    def warm_up(self) -> None:
+        """Make ready the thread that calls it: on a GPU each makes handles of its own at its first run."""
+        ...
+
+    def lend(self) -> object | None:
+        """Return what native code borrows to compute by itself; None where it can't."""
+        ...
+
     def stop(self) -> None:
         """End the runs that go on, as soon as it can: they raise NotServingError. Later ones aren't touched."""
         ...
@@ -55,7 +63,7 @@ def engines(bundle: Bundle, settings: EngineSettings) -> Iterator[LoadedEngine]:
             _log.info("onnxruntime serves: %s", error)
     from .onnxruntime import OnnxRuntimeEngine  # onnxruntime takes 20 MB and 50 ms: it is loaded only to serve with it
 
-    yield OnnxRuntimeEngine(bundle, device=device)
+    yield OnnxRuntimeEngine(bundle, device=device, max_gpu_bytes=settings.max_gpu_bytes)
 
 
 def choose_device(settings: EngineSettings) -> str:

@@ -6,7 +6,7 @@ Checkpoints and bundles describe their encoders by the same words. Knows no weig
 """
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,10 @@ from ..validation import grow_within
 
 _INT32 = 2**31 - 1
 
+Languages: TypeAlias = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")], ...],
+    Field(max_length=256, description="BCP 47 tags of what it was trained to read, for people; none where nobody said"),
+]
 Cell = Literal["lstm", "gru"]
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3}
 """Number of blocks of hidden rows in a cell's weights."""

@@ -11,35 +11,34 @@ Files are read once, hashed, and used from memory: what was checked is what runs
 """
 
 import hashlib
-import io
 import json
 import shutil
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..errors import BundleError
-from ..validation import one_line, printable
-from .architecture import MEANING, EncoderConfig
+from ..text import printable
+from ..validation import one_line
+from .architecture import MEANING, EncoderConfig, Languages
 from .folder import UntrustedFolder
+from .golden import Golden
 
 MODEL, TOKENIZER, GOLDEN, CARD, CONFIG = "model.onnx", "tokenizer.json", "golden.npz", "README.md", "config.json"
 HASHED = (MODEL, TOKENIZER, GOLDEN, CARD)
+_WEIGHTS = "model.safetensors"  # of a checkpoint
 PARTIAL = ".partial"
 """Suffix of a folder that is being written."""
 _INT32 = 2**31 - 1
 _MIB = 1 << 20
 _MOST_BYTES = {MODEL: _INT32, TOKENIZER: 64 * _MIB, GOLDEN: 64 * _MIB, CARD: _MIB, CONFIG: _MIB}
 """Largest size of a file, checked before it is read. protobuf has no larger messages than the model's limit."""
-_MOST_GOLDEN_BYTES = 256 * _MIB
-"""Largest size that golden.npz may unpack to."""
+_LARGE_BYTES = 64 * _MIB
+"""Size from which a file is hashed before it is read: until then, whoever wrote it decides what a reader holds."""
 T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -54,6 +53,7 @@ class BundleConfig(EncoderConfig):
     name: str = Field(pattern=NAME)
     version: str = Field(pattern=VERSION)
     max_tokens: int = Field(gt=0, le=100_000)
+    languages: Languages = ()
     nested_dimensions: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
         (),
         description="sizes k that were trained for: the first k/2 numbers of each half are an embedding by themselves",
@@ -95,50 +95,6 @@ class BundleConfig(EncoderConfig):
         )
 
 
-class _GoldenText(BaseModel):
-    """The JSON inside golden.npz."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sentences: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
-    token_ids: list[Annotated[list[int], Field(min_length=1)]]
-
-
-@dataclass(frozen=True, slots=True)
-class Golden:
-    """Sentences with the token ids and embeddings that training's side computed for them."""
-
-    sentences: list[str]
-    token_ids: list[list[int]]
-    embeddings: NDArray[np.float32]
-    """float32 [sentences, dimension], each computed by PyTorch alone."""
-
-    def to_bytes(self) -> bytes:
-        """The content of golden.npz. Text is JSON inside it: NumPy's own strings drop trailing NULs."""
-        text = json.dumps({"sentences": self.sentences, "token_ids": self.token_ids})
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, text=np.frombuffer(text.encode(), dtype=np.uint8), embeddings=self.embeddings)
-        return buffer.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> "Golden":
-        """Read golden.npz. Raises ValueError where it isn't one."""
-        try:
-            _check_unpacked_size(_MOST_GOLDEN_BYTES, content)
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                text = _GoldenText.model_validate_json(arrays["text"].tobytes())
-                embeddings = np.asarray(arrays["embeddings"])  # a member that is no array comes as bytes
-        except ValidationError as error:
-            raise ValueError(one_line(error)) from error
-        except Exception as error:  # NumPy and zipfile raise of everything for a broken archive
-            raise ValueError(f"{type(error).__name__}: {error}") from error
-        if embeddings.dtype != np.float32 or embeddings.ndim != 2:
-            raise ValueError(f"embeddings are {embeddings.dtype} of {embeddings.ndim} axes, expected float32 of 2")
-        if not len(text.sentences) == len(text.token_ids) == len(embeddings):
-            raise ValueError("sentences, token ids and embeddings aren't equally many")
-        return cls(text.sentences, text.token_ids, embeddings)
-
-
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle whose hashes held when it was read."""
@@ -164,9 +120,39 @@ class Bundle:
         return cls(path, config, contents[MODEL], tokenizer, golden, contents[CARD].decode(errors="replace"))
 
 
+def read_config(path: Path) -> BundleConfig:
+    """Read the config of the bundle at `path`, whose other files aren't looked at. Raises BundleError."""
+    with UntrustedFolder(path) as folder:
+        return _read_config(folder, path)
+
+
+def check(path: Path) -> BundleConfig:
+    """Return the config of the bundle at `path` whose files have the hashes that it says; no file is held in memory.
+
+    Raises BundleError, naming the file that is missing or wrong.
+    """
+    with UntrustedFolder(path) as folder:
+        config = _read_config(folder, path)
+        for name in HASHED:
+            _check_hash(folder.sha256(name, most=_MOST_BYTES[name]), path / name, config.sha256.get(name))
+    return config
+
+
+def size(path: Path) -> int:
+    """Return the bytes of all files of the bundle at `path`. Raises BundleError."""
+    with UntrustedFolder(path) as folder:
+        return sum(folder.size(name, most=_MOST_BYTES[name]) for name in (CONFIG, *HASHED))
+
+
 def default_path() -> Path:
-    """The bundle that the package carries."""
-    return Path(str(files("bothends") / "models" / "english"))
+    """The bundle that is packaged: here in a clone, from PyPI by a distribution of its own.
+
+    Raises BundleError where that isn't installed.
+    """
+    path = Path(str(files("bothends") / "models" / "english"))
+    if not path.exists():
+        raise BundleError("the packaged model isn't installed: pip install bothends-english, or name a bundle")
+    return path
 
 
 def write(
@@ -207,15 +193,9 @@ def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
         raise BundleError(f"{file} is malformed: {printable(error)}") from error
 
 
-def _check_unpacked_size(most: int, archive: bytes) -> None:
-    """Raise ValueError if `archive` unpacks to more than `most` bytes, which its directory bounds as it is read."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as members:
-        size = sum(member.file_size for member in members.infolist())
-    if size > most:
-        raise ValueError(f"it unpacks to {size} bytes; {most} are the most that it may hold")
-
-
 def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
+    if (path / _WEIGHTS).exists() and not (path / MODEL).exists():
+        raise BundleError(f"{path} is a checkpoint and no bundle; next: bothends export {path} --out BUNDLE")
     try:
         content = folder.read(CONFIG, most=_MOST_BYTES[CONFIG])
         config = BundleConfig.model_validate_json(content)
@@ -236,9 +216,17 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_hashed(folder: UntrustedFolder, file: Path, expected: str | None) -> bytes:
-    content = folder.read(file.name, most=_MOST_BYTES[file.name])
+    """Read a file whose hash holds. A large one is hashed before it is held in memory, too."""
+    most = _MOST_BYTES[file.name]
+    if folder.size(file.name, most=most) > _LARGE_BYTES:
+        _check_hash(folder.sha256(file.name, most=most), file, expected)
+    content = folder.read(file.name, most=most)
+    _check_hash(hashlib.sha256(content).hexdigest(), file, expected)
+    return content
+
+
+def _check_hash(found: str, file: Path, expected: str | None) -> None:
     if expected is None:
         raise BundleError(f"{file.parent / CONFIG} has no SHA-256 of {file.name}")
-    if (found := hashlib.sha256(content).hexdigest()) != expected:
+    if found != expected:
         raise BundleError(f"{file} has changed since its export: SHA-256 {found[:12]}…, {CONFIG} says {expected[:12]}…")
-    return content

@@ -1,18 +1,22 @@
-"""An unchecked folder to its files' bytes: regular ones only, of a sensible size, each read whole, once.
+"""An unchecked folder to its files' bytes and their hashes: regular ones only, of a sensible size.
 
 Knows nothing of what the files hold.
 """
 
 import errno
+import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self, TypeVar
 
 from ..errors import BundleError
 
+T = TypeVar("T")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags by which a link is an error, and a FIFO without a writer doesn't keep the opener waiting."""
+_PIECE_BYTES = 1 << 20
 
 
 class UntrustedFolder:
@@ -29,11 +33,24 @@ class UntrustedFolder:
 
     def read(self, name: str, *, most: int) -> bytes:
         """The content of the file `name`. Raises BundleError unless it is a regular file of at most `most` bytes."""
+        return self._opened(name, most, lambda file, size: file.read(size))  # no more, should it grow meanwhile
+
+    def sha256(self, name: str, *, most: int) -> str:
+        """Return the hash of the file `name`, a piece of which is in memory at a time. Raises as `read` does."""
+        return self._opened(name, most, _sha256)
+
+    def size(self, name: str, *, most: int) -> int:
+        """Return the bytes of the file `name`. Raises as `read` does."""
+        return self._opened(name, most, lambda _, size: size)
+
+    def _opened(self, name: str, most: int, use: Callable[[BinaryIO, int], T]) -> T:
         file = self._path / name
         try:
             descriptor = os.open(name, _FLAGS, dir_fd=self._descriptor)
             try:
-                return _content(descriptor, file, most)
+                size = _size(descriptor, file, most)
+                with os.fdopen(descriptor, "rb", closefd=False) as opened:
+                    return use(opened, size)
             finally:
                 os.close(descriptor)
         except FileNotFoundError:
@@ -49,11 +66,18 @@ class UntrustedFolder:
         os.close(self._descriptor)
 
 
-def _content(descriptor: int, file: Path, most: int) -> bytes:
+def _size(descriptor: int, file: Path, most: int) -> int:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise BundleError(f"{file} is no regular file")
     if found.st_size > most:
         raise BundleError(f"{file} has {found.st_size} bytes; {most} are the most that it may have")
-    with os.fdopen(descriptor, "rb", closefd=False) as opened:
-        return opened.read(found.st_size)  # no more, should it grow meanwhile
+    return found.st_size
+
+
+def _sha256(file: BinaryIO, size: int) -> str:
+    found, left = hashlib.sha256(), size
+    while left > 0 and (piece := file.read(min(left, _PIECE_BYTES))):
+        found.update(piece)
+        left -= len(piece)
+    return found.hexdigest()

@@ -3,6 +3,7 @@
 Knows nothing of models. Unicode normalisation and unknown words are the tokenizer file's business.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,9 @@ import tokenizers
 
 from ..chunks import chunks
 from ..errors import BothendsError, BundleError, EngineError
-from ..validation import printable
+from ..text import printable
+from .tokenizer_allowlist import check_parts
+from .wordpiece import native_wordpiece
 
 _PIECE_CHARS = 1 << 16
 _SHORT_CHARS = 1024
@@ -32,6 +35,8 @@ class Pieces(Tokens):
 
     texts: list[str]
     places: list[tuple[int, int]]
+    unknown: list[bool]
+    """True for each that is the one token that stands for every text that the vocabulary lacks."""
 
 
 class Tokenizer:
@@ -43,11 +48,15 @@ class Tokenizer:
             self._tokenizer = tokenizers.Tokenizer.from_str(definition)
             self._tokenizer.no_padding()
             self._tokenizer.no_truncation()
+            check_parts(self._tokenizer)
             self._tokenizer.encode("a")
+        except BundleError as error:
+            raise BundleError(f"{source} {error}") from None
         except BaseException as error:
             raise _mended(
                 error, BundleError(f"{source} is no tokenizer that can be used: {printable(error)}")
             ) from error
+        self._native = native_wordpiece(self._tokenizer)
         self._max_tokens = max_tokens
         self._source = source
 
@@ -55,6 +64,13 @@ class Tokenizer:
     def vocabulary_size(self) -> int:
         """Largest token id, plus one."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @cached_property
+    def unknown_id(self) -> int | None:
+        """Id of the token that stands for every text that the vocabulary lacks; None where there is none."""
+        model = json.loads(self._tokenizer.to_str())["model"]  # only Unigram's class doesn't tell
+        text = model.get("unk_token")
+        return model.get("unk_id") if text is None else self._tokenizer.token_to_id(text)
 
     def check_vocabulary(self, rows: int) -> None:
         """Raise BundleError unless an embedding table of `rows` has one for every id."""
@@ -68,6 +84,10 @@ class Tokenizer:
         texts = [self._tokenizer.id_to_token(index) or "" for index in range(self.vocabulary_size)]
         return [text.removeprefix("##") for text in texts]
 
+    def lend(self) -> object | None:
+        """Return what native code borrows to encode texts by itself; None where the library is needed."""
+        return None if self._native is None else self._native.lend()
+
     def encode(
         self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None
     ) -> list[Tokens]:
@@ -79,9 +99,7 @@ class Tokenizer:
         found: list[Tokens] = []
         for start, stop in chunks([len(text) for text in sentences], most=len(sentences), most_size=_PIECE_CHARS):
             check_deadline()
-            for encoding in self._guarded(self._encode, sentences[start:stop]):
-                ids = encoding.ids
-                found.append(Tokens(ids[self._kept(len(ids), keep_end)], len(ids) > self._max_tokens))
+            found += self._tokens(sentences[start:stop], keep_end)
         return found
 
     def pieces(
@@ -93,8 +111,23 @@ class Tokenizer:
             check_deadline()
             for encoding in self._guarded(self._tokenizer.encode_batch, list(sentences[start:stop])):
                 kept, cut = self._kept(len(encoding), keep_end), len(encoding) > self._max_tokens
-                found.append(Pieces(encoding.ids[kept], cut, encoding.tokens[kept], encoding.offsets[kept]))
+                ids = encoding.ids[kept]
+                unknown = [index == self.unknown_id for index in ids]
+                found.append(Pieces(ids, cut, encoding.tokens[kept], encoding.offsets[kept], unknown))
         return found
+
+    def _tokens(self, texts: Sequence[str], keep_end: bool) -> list[Tokens]:
+        """Tokens of `texts` natively, where that can be; the library reads those that are declined."""
+        if self._native is None:
+            return self._library_tokens(texts, keep_end)
+        read = self._native.encode(texts, self._max_tokens, keep_end=keep_end)
+        declined = [text for text, tokens in zip(texts, read, strict=True) if tokens is None]
+        others = iter(self._library_tokens(declined, keep_end) if declined else [])
+        return [next(others) if tokens is None else Tokens(*tokens) for tokens in read]
+
+    def _library_tokens(self, texts: Sequence[str], keep_end: bool) -> list[Tokens]:
+        every = [encoding.ids for encoding in self._guarded(self._encode, texts)]
+        return [Tokens(ids[self._kept(len(ids), keep_end)], len(ids) > self._max_tokens) for ids in every]
 
     def _kept(self, tokens: int, keep_end: bool) -> slice:
         return slice(max(0, tokens - self._max_tokens), None) if keep_end else slice(self._max_tokens)

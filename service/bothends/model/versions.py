@@ -4,15 +4,23 @@ import re
 from pathlib import Path
 from typing import TypeAlias
 
+from ..errors import BundleError
+from ..text import printable
 from .bundle import CONFIG, HASHED, PARTIAL
 
 Fingerprint: TypeAlias = tuple[object, ...]
 
 
+_VERSION = re.compile(r"v?\d")
+"""Beginning of a version's name."""
+
+
 def newest(root: Path) -> Path:
     """Return `root` where it is a bundle itself, else the folder in it whose name is the highest version.
 
-    Numbers in names count as numbers: 2026.11.10 is newer than 2026.11.9. Where there is neither, `root`.
+    A version's name begins with a number, or with a v and a number, and numbers in it count as numbers: 2026.11.10 is
+    newer than 2026.11.9. Where there is neither, `root`. Raises BundleError where other models are there and no
+    version, since nobody said which.
     """
     try:
         if (root / CONFIG).is_file():
@@ -20,12 +28,22 @@ def newest(root: Path) -> Path:
         folders = [entry for entry in root.iterdir() if _is_complete(entry)]
     except OSError:
         return root
-    return max(folders, key=_by_number, default=root)
+    versions = [folder for folder in folders if _VERSION.match(folder.name)]
+    if folders and not versions:
+        names = ", ".join(sorted(folder.name for folder in folders))
+        raise BundleError(
+            f"{root} is no bundle and holds no version, whose name begins with a number; it holds {printable(names)}: "
+            "say which"
+        )
+    return max(versions, key=_by_number, default=root)
 
 
 def fingerprint(root: Path) -> Fingerprint:
     """Value that changes when another bundle is to be served, or its files were written to. Reads none of them."""
-    path = newest(root)
+    try:
+        path = newest(root)
+    except BundleError:
+        path = root
     found: list[object] = [str(path.resolve())]
     for name in (CONFIG, *HASHED):
         try:

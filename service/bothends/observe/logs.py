@@ -4,6 +4,7 @@ What is worth a field goes in `extra`. No record ever holds a caller's sentence 
 """
 
 import logging
+import time
 from typing import Literal, TextIO
 
 import structlog
@@ -37,3 +38,25 @@ def configure(level: str, form: Format, stream: TextIO) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Our own lines say when it starts and stops; its warning for each bad request would let any caller fill a log.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").addFilter(_Seldom("socket.accept() out of system resource", every_s=60))
+
+
+class _Seldom(logging.Filter):
+    """A filter that lets records of one beginning pass once in a while, without their traceback.
+
+    Where file descriptors run out, asyncio logs each connection that it can't accept, again and again.
+    """
+
+    def __init__(self, beginning: str, *, every_s: float) -> None:
+        super().__init__()
+        self._beginning, self._every_s, self._next = beginning, every_s, 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether `record` is to be logged."""
+        if not record.getMessage().startswith(self._beginning):
+            return True
+        record.exc_info = None
+        passes = (now := time.monotonic()) >= self._next
+        if passes:
+            self._next = now + self._every_s
+        return passes

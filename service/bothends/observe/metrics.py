@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
-from prometheus_client import Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import Counter, Gauge, ProcessCollector
 
 from ..engines.contract import BatchRecord
 from ..errors import Refusal
 from .scrape import FrontCollector, QueueCollector, Registry
+from .tally import Histogram, Tally
 
 Phase = Literal["tokenise", "queue", "engine", "serialise"]
 Reload = Literal["served", "refused"]
@@ -78,26 +79,28 @@ class Metrics:
             registry=self.registry,
         )
         self._request_seconds = self._histogram(
-            "bothends_request_seconds", "From a request's arrival to its answer.", SECONDS, ("method",)
+            "bothends_request_seconds", "From a request's arrival to its answer.", SECONDS, label="method"
         )
         self._phase_seconds = self._histogram(
             "bothends_phase_seconds",
-            "Time in each phase: tokenise once a request, or once for small ones that came together; serialise once a "
-            "request, queue once a sentence, engine once a batch.",
+            "Time in each phase: tokenise and serialise once a request, or once for small ones that came together; "
+            "queue once a sentence, engine once a batch.",
             SECONDS,
-            ("phase",),
+            label="phase",
         )
-        self._sentence_tokens = self._histogram("bothends_sentence_tokens", "Tokens read of each sentence.", TOKENS)
+        self._sentence_tokens = self._histogram(
+            "bothends_sentence_tokens", "Tokens read of each sentence.", TOKENS
+        ).of()
         self._truncated = Counter(
             "bothends_truncated_sentences", "Sentences cut to the model's limit.", registry=self.registry
         )
-        self._batch_rows = self._histogram("bothends_batch_rows", "Sentences in each model run.", ROWS)
+        self._batch_rows = self._histogram("bothends_batch_rows", "Sentences in each model run.", ROWS).of()
         self._batch_tokens = self._histogram(
             "bothends_batch_tokens", "Tokens in each model run, padding included.", TOKENS
-        )
+        ).of()
         self._batch_efficiency = self._histogram(
             "bothends_batch_efficiency_ratio", "Share of each model run that is not padding.", SHARES
-        )
+        ).of()
         self._queue_tokens_limit = self._gauge("bothends_queue_tokens_limit", "Tokens that may wait.")
         self._workers = self._gauge("bothends_engine_workers", "Model runs that may go on at once.")
         self._add_model()
@@ -125,22 +128,22 @@ class Metrics:
         self._model = self._gauge("bothends_model_info", "The model that is served; always 1.", labels)
         self._gauge("bothends_build_info", "What serves; always 1.", tuple(_BUILD)).labels(**_BUILD).set(1)
 
-    def _histogram(self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
-        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, text: str, bounds: Sequence[float], *, label: str | None = None) -> Histogram:
+        return Histogram(name, text, bounds, self.registry, label=label)
 
     def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
 
     def _present_at_zero(self) -> None:
-        self._seconds_of: dict[str, Histogram] = {}
+        self._seconds_of: dict[str, Tally] = {}
         self._count_of: dict[tuple[str, str], Counter] = {}
-        self._phases = {phase: self._phase_seconds.labels(phase) for phase in PHASES}
+        self._phases = {phase: self._phase_seconds.of(phase) for phase in PHASES}
         self._reloads_of = {result: self._reloads.labels(result) for result in RELOADS}
         self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
 
     def register(self, method: str) -> None:
         """Make the series of `method` present at zero; its calls can be counted from now on."""
-        self._seconds_of[method] = self._request_seconds.labels(method)
+        self._seconds_of[method] = self._request_seconds.of(method)
         self._count_of |= {(method, code): self._requests.labels(method, code) for code in CODES}
 
     def answered(
@@ -151,17 +154,24 @@ class Metrics:
         `trace_id` is that of a trace in which an operator may look it up.
         """
         self._count_of[method, code].inc()
-        self._seconds_of[method].observe(seconds, {"trace_id": trace_id} if trace_id else None)
+        self._seconds_of[method].observe(seconds, trace_id)
         if refusal is not None:
             self.refused(refusal)
+
+    def answered_all(self, method: str, code: str, seconds: Sequence[float], *, refusal: Refusal | None = None) -> None:
+        """Count requests as `answered` does, all alike."""
+        self._count_of[method, code].inc(len(seconds))
+        self._seconds_of[method].observe_all(seconds)
+        if refusal is not None:
+            self._refusals[refusal].inc(len(seconds))
 
     def refused(self, reason: Refusal) -> None:
         """Count a refusal apart from its request: of a message in a stream, which is counted as a whole."""
         self._refusals[reason].inc()
 
-    def front_refused(self, reason: str) -> None:
-        """Count a call that gRPC's front refused by itself, by its own reason, which is finer than `answered`'s."""
-        self._front_refused.labels(reason).inc()
+    def front_refused(self, reason: str, calls: int = 1) -> None:
+        """Count calls that gRPC's front refused by itself, by its own reason, which is finer than `answered`'s."""
+        self._front_refused.labels(reason).inc(calls)
 
     def before_scrapes(self, act: Callable[[], None]) -> None:
         """Call `act` before each scrape: it counts what was left for later."""
@@ -171,18 +181,20 @@ class Metrics:
         """Time what is done inside `with`."""
         return _Timer(self._phases[phase])
 
+    def took(self, phase: Phase, seconds: float) -> None:
+        """Record a phase that was timed elsewhere."""
+        self._phases[phase].observe(seconds)
+
     def embedded(self, token_counts: Iterable[int], truncated: int) -> None:
         """Count a request's sentences, which were embedded."""
-        for count in token_counts:
-            self._sentence_tokens.observe(count)
+        self._sentence_tokens.observe_all(token_counts)
         if truncated:
             self._truncated.inc(truncated)
 
     def batch_ran(self, record: BatchRecord) -> None:
         """Record a batch that the engine ran."""
         self._phases["engine"].observe(record.engine_s)
-        for wait in record.queue_s:
-            self._phases["queue"].observe(wait)
+        self._phases["queue"].observe_all(record.queue_s)
         self._batch_rows.observe(record.rows)
         self._batch_tokens.observe(record.padded_tokens)
         self._batch_efficiency.observe(record.tokens / record.padded_tokens)
@@ -204,8 +216,8 @@ class Metrics:
         for reason in reasons:
             self._front_refused.labels(reason)
 
-    def watch_device_memory(self, used: Callable[[], int]) -> None:
-        """Report `used()`, bytes, at each scrape."""
+    def watch_device_memory(self, used: Callable[[], float]) -> None:
+        """Report `used()`, bytes, at each scrape; NaN where they can't be told."""
         self._gauge("bothends_device_memory_bytes", "In use on the GPU, by whomever.").set_function(used)
 
     def tested(self, *, success: bool, difference: float) -> None:
@@ -234,13 +246,13 @@ class Metrics:
 class _Timer(AbstractContextManager[None]):
     """Timer at a tenth of the cost of the library's own, on the path of every request."""
 
-    __slots__ = ("_histogram", "_started")
+    __slots__ = ("_started", "_tally")
 
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._histogram.observe(time.perf_counter() - self._started)
+        self._tally.observe(time.perf_counter() - self._started)

@@ -54,6 +54,17 @@ class Method:
         return cls(name, name, attributes, "http.response.status_code")
 
 
+def is_on() -> bool:
+    """Return True if spans may go anywhere: somebody has set a provider."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
+def callers_trace_id(metadata: Metadata) -> str | None:
+    """Trace id for an exemplar of a call that has no span here; None where its caller keeps none."""
+    carrier = {key: value for key, value in metadata if key in HEADERS}
+    return trace_id(trace.get_current_span(propagate.extract(carrier))) if carrier else None
+
+
 def request(method: Method, metadata: Metadata) -> Span:
     """Start the span of a call that has just come, a child of its caller's if `metadata` names one."""
     carrier = {key: value for key, value in metadata if key in HEADERS}
@@ -73,6 +84,8 @@ def answered(span: Span, method: Method, code: str, status: int | None) -> None:
 
 def batch() -> Span:
     """Start the span of a model run. It stands alone: its requests come from many traces."""
+    if not is_on():
+        return NO_SPAN
     return _tracer.start_span("batch", _ALONE)
 
 

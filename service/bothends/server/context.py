@@ -4,19 +4,20 @@ Knows no gate, no metrics and no protocol.
 """
 
 import logging
+import math
 import threading
-import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
-from ..errors import BothendsError, Refusal
+from ..errors import BothendsError, Refusal, RequestError
 from ..wire.status import to_status
-from .inbound import Inbound
+from .inbound import HasHeaders, Inbound, KeepsRoom, code_of_leaving
 from .quota import Account
+from .room import Room
 
 _log = logging.getLogger(__name__)
 _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
@@ -49,8 +50,27 @@ class CallContext:
 
     @property
     def deadline(self) -> float | None:
-        """Time of `time.monotonic` at which the caller stops waiting; None for never."""
-        return self._call.deadline
+        """Time of `time.monotonic` at which the caller stops waiting; None for never. Past once it is settled."""
+        return self._call.deadline if self._settled is not None else -math.inf
+
+    @property
+    def caller(self) -> Hashable:
+        """Holder of the turns that the call is one of: its key's account, else its connection or address."""
+        return self.account or self._call.caller
+
+    @property
+    def keeps_room(self) -> bool:
+        """True where the answer takes room: its front doesn't bound what isn't read by itself."""
+        return isinstance(self._call, KeepsRoom)
+
+    def keep(self, room: Room, size: int) -> None:
+        """Take room for the answer, where it takes any."""
+        if isinstance(self._call, KeepsRoom):
+            self._call.keep(room, size)
+
+    def is_over(self) -> bool:
+        """Return True once it is settled: nobody waits for what may still be done."""
+        return self._settled is None
 
     def charge(self, sentences: int) -> None:
         """Take `sentences` of the caller's share until the call is settled. Raises QuotaError or RequestError."""
@@ -60,6 +80,11 @@ class CallContext:
             if self._settled is not None:
                 self.account.take(sentences)
                 self._charged = sentences
+
+    def add_header(self, name: str, value: str) -> None:
+        """Send a header with the answer, where the call's protocol has headers."""
+        if isinstance(self._call, HasHeaders):
+            self._call.answer_headers[name] = value
 
     def send(self, content: bytes) -> None:
         """Answer with a serialised response."""
@@ -75,6 +100,8 @@ class CallContext:
         """Answer with the status of `error`, and cancel what is still done for the call."""
         status, work = to_status(error), self._work
         if self._settle(status.code, error.refusal):
+            if self.account is not None and isinstance(error, RequestError) and error.costs:
+                self.account.pay(error.costs)
             self._call.fail(status)
             if work is not None:
                 work.cancel()
@@ -100,10 +127,8 @@ class CallContext:
             _log.error("a call failed: %s", where(error))
 
     def _cancelled(self) -> None:
-        deadline = self._call.deadline
         work = self._work
-        is_late = deadline is not None and deadline <= time.monotonic()
-        if self._settle(code_pb2.DEADLINE_EXCEEDED if is_late else code_pb2.CANCELLED) and work is not None:
+        if self._settle(code_of_leaving(self._call.deadline, self._call.arrived)) and work is not None:
             work.cancel()
 
     def _settle(self, code: int, refused: Refusal | None = None) -> bool:

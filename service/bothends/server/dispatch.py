@@ -5,7 +5,7 @@ Knows no front and no protocol.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,22 +17,30 @@ from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, Req
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..observe.tracing import Method
+from ..wire.counting import holds_more_than
 from ..wire.status import to_status
+from .backlog import LONG_BYTES, Backlog
 from .context import CallContext, Settled, where
 from .gate import MOST_WAIT, Gate
-from .inbound import Inbound, Received
+from .inbound import Inbound
 from .keys import Keys
 from .quota import Account
 from .slow_callers import SlowCallers
 
 _log = logging.getLogger(__name__)
+_FAR = 2
+"""Multiple of the sentences that a request may hold from which on it is refused unread: fewer are told how many."""
 RequestT = TypeVar("RequestT")
-AskedT = TypeVar("AskedT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
 """Function from bytes to a request. Raises RequestError where they are none."""
 Behaviour = Callable[[RequestT, CallContext], None]
 """Function that does what a method is for: it settles the call, soon or late, or raises."""
+
+
+def tells_of_each_call() -> bool:
+    """Return True if each call is traced or logged: then it is handled by itself."""
+    return tracing.is_on() or _log.isEnabledFor(logging.DEBUG)
 
 
 class Dispatcher:
@@ -45,9 +53,14 @@ class Dispatcher:
         wait_s: Callable[[], float],
         keys: Keys | None = None,
         *,
+        backlog: Backlog,
         max_wait_s: float = 10.0,
     ) -> None:
-        """Take what lets calls in: `gate` and `wait_s`, or None where they were let in before they come here."""
+        """Take what lets calls in: `gate` and `wait_s`, or None where they were let in before they come here.
+
+        Long requests are read in `backlog`'s turns.
+        """
+        self._backlog = backlog
         self._metrics = metrics
         self._gate = gate
         self._wait_s = wait_s
@@ -77,40 +90,23 @@ class Dispatcher:
             with context.guarding():
                 if content is None:
                     raise RequestError("no request came with the call", field="request")
+                if len(content) > LONG_BYTES and context.account is not None and not in_stream:
+                    context.account.check()
+                self._backlog.submit(partial(act, context, content), len(content), context)
+
+        def act(context: CallContext, content: bytes) -> None:
+            with context.guarding():
                 behaviour(parse(content), context)
 
         return handle
 
-    def batch_handler(
-        self,
-        method: Method,
-        parse: Parse[RequestT],
-        read: Callable[[RequestT, CallContext], AskedT],
-        behaviour: Callable[[Sequence[AskedT]], None],
-    ) -> Callable[[Sequence[Received]], None]:
-        """Make the handler of calls to `method` that came together.
-
-        `behaviour` settles each of them soon or late: it gets what `read` makes of their requests.
-        """
-        self._metrics.register(method.name)
-
-        def handle_all(calls: Sequence[Received]) -> None:
-            asked = []
-            for call in calls:
-                if (context := self._enter(method, call, self._count)) is not None:
-                    with context.guarding():
-                        asked.append(read(parse(call.content), context))
-            behaviour(asked)
-
-        return handle_all
-
     def rpc_handlers(
-        self, service: str, methods: Mapping[str, tuple[type[Message], Behaviour[Any]]]
+        self, service: str, methods: Mapping[str, tuple[Parse[Any], Behaviour[Any]]]
     ) -> dict[str, Callable[[Inbound], None]]:
         """Make the handlers of a gRPC service's unary `methods`, by their full names."""
         return {
-            f"/{service}/{name}": self.handler(Method.rpc(service, name), protobuf(request_type), behaviour)
-            for name, (request_type, behaviour) in methods.items()
+            f"/{service}/{name}": self.handler(Method.rpc(service, name), parse, behaviour)
+            for name, (parse, behaviour) in methods.items()
         }
 
     def open_handler(self, act: Callable[[bytes], bytes]) -> Callable[[Inbound], None]:
@@ -189,10 +185,15 @@ class Dispatcher:
             _log.debug("request", extra={"method": method.name, "code": name, "seconds": seconds, "refused": refused})
 
 
-def protobuf(request_type: type[MessageT]) -> Parse[MessageT]:
-    """Make a parser of messages of `request_type`."""
+def protobuf(request_type: type[MessageT], *, most_sentences: int | None = None) -> Parse[MessageT]:
+    """Make a parser of messages of `request_type`; nothing is made of one that holds far more than `most_sentences`."""
 
     def parse(content: bytes) -> MessageT:
+        if most_sentences is not None and holds_more_than(content, _FAR * most_sentences):
+            raise RequestError(
+                f"more than {_FAR * most_sentences} sentences came; this server's limit is {most_sentences} a request",
+                costs=most_sentences,
+            )
         try:
             return request_type.FromString(content)
         except DecodeError:

@@ -4,13 +4,21 @@ Knows no protocol, no queue and no method.
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeAlias
+import time
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from google.rpc import status_pb2
+from google.rpc import code_pb2, status_pb2
+
+from .room import Room
 
 DETAILS = "grpc-status-details-bin"
 """Name of the trailing metadata that carries a google.rpc.Status, where grpcio-status and its like look for it."""
+
+_ROUNDING = 0.01
+"""Share of its timeout by which a gRPC client may tell more than it waits: it sends two or three digits, rounded up."""
+_TRANSIT_S = 0.01
+"""Seconds by which a caller's clock may be ahead: it runs from before the call is sent."""
 
 Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 """Names, in lower case, and values that came with a call."""
@@ -25,6 +33,8 @@ class Inbound(Protocol):
     """Names, in lower case, and values that came with the call."""
     arrived: float
     """Time of `time.monotonic` at which the call came."""
+    caller: Hashable
+    """Connection, or address, that it came from: whoever has no key has turns by it."""
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes; None where none came, or too many."""
@@ -47,11 +57,31 @@ class Inbound(Protocol):
         ...
 
 
-class Received(Inbound, Protocol):
-    """A call whose request has come."""
+@runtime_checkable
+class HasHeaders(Protocol):
+    """A call whose answer may have headers of a front's own, as HTTP's may."""
 
-    content: bytes
-    """Bytes of the request."""
+    answer_headers: dict[str, str]
+    """Headers that the answer is sent with."""
+
+
+@runtime_checkable
+class KeepsRoom(Protocol):
+    """A call whose answer takes room from when it is begun until it is being sent."""
+
+    def keep(self, room: Room, size: int) -> None:
+        """Take so much, and give it back in time; nothing where the caller has left."""
+        ...
+
+
+def code_of_leaving(deadline: float | None, arrived: float) -> int:
+    """Return the gRPC status code of a call whose caller leaves now, by times of `time.monotonic`.
+
+    DEADLINE_EXCEEDED about when its time is over, since the caller knows that a little earlier; else CANCELLED.
+    """
+    now = time.monotonic()
+    is_early = deadline is None or deadline - now > _ROUNDING * (now - arrived) + _TRANSIT_S
+    return int(code_pb2.CANCELLED if is_early else code_pb2.DEADLINE_EXCEEDED)
 
 
 class Outbox:

@@ -1,23 +1,24 @@
-"""Settings to bound ports: gRPC's, for the front that is to serve it, and HTTP's socket.
+"""Settings to bound ports: gRPC's, for the front that is to serve it, and the sockets of HTTP and of health.
 
 Knows no service, no model and no page: nothing is answered yet when ports are bound.
 """
 
 import ipaddress
 import logging
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
-from ..errors import StartupError
 from ..settings import PortSettings
 from .grpc.select import listen, select
-from .sockets import bound
+from .sockets import bound, port_of
 from .tls import Certificates
 
 _log = logging.getLogger(__name__)
 
 
 class Ports:
-    """Both ports, bound at once: a taken one is reported before anything is loaded. Until they are used, `close`."""
+    """All ports, bound at once: a taken one is reported before anything is loaded. Until they are used, `close`."""
 
     def __init__(self, settings: PortSettings) -> None:
         """Bind. Raises StartupError, also for certificates; then nothing stays bound."""
@@ -28,16 +29,27 @@ class Ports:
             if settings.tls_cert and settings.tls_key
             else None
         )
-        self.listener = bound(settings.host, settings.http_port, "http_port")
-        """HTTP's socket, to be closed by the server on it."""
-        self.http_port: int = self.listener.getsockname()[1]
-        try:
+        with ExitStack() as undo:
+            self.listener = undo.enter_context(bound(settings.host, settings.http_port, "http_port"))
+            """HTTP's socket, to be closed by the server on it."""
+            self.health_listener: socket.socket | None = None
+            """Socket of health alone, likewise; None where it isn't asked for."""
+            if settings.health_port is not None:
+                self.health_listener = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
             self.grpc = listen(self.front, settings, self.certificates)
-        except StartupError:
-            self.listener.close()
-            raise
+            self._sockets = undo.pop_all()
         for warning in open_doors(settings, self.listener.getsockname()[0]):
             _log.warning(warning)
+
+    @property
+    def http_port(self) -> int:
+        """Port of HTTP."""
+        return port_of(self.listener)
+
+    @property
+    def health_port(self) -> int | None:
+        """Port of health alone."""
+        return None if self.health_listener is None else port_of(self.health_listener)
 
     def reload(self) -> None:
         """Look for newer certificates now."""
@@ -45,8 +57,8 @@ class Ports:
             self.certificates.reload()
 
     def close(self) -> None:
-        """Give both ports back."""
-        self.listener.close()
+        """Give all ports back."""
+        self._sockets.close()
         self.grpc.close()
 
 

@@ -20,6 +20,11 @@ class Quota:
     sentences_per_s: float | None = None
     concurrent_sentences: int | None = None
 
+    @property
+    def is_set(self) -> bool:
+        """True where there is any limit."""
+        return self.sentences_per_s is not None or self.concurrent_sentences is not None
+
 
 class Account:
     """Use of the server by one key. `name` is the key's, for people."""
@@ -48,6 +53,18 @@ class Account:
                 self._refuse_if_in_debt(rate)
                 self._saved -= sentences  # into debt: else a request of more than is ever saved would wait for ever
             self.in_progress += sentences
+
+    def check(self) -> None:
+        """Raise QuotaError while the key has had more than its share: then nothing long of it need be read."""
+        with self._lock:
+            if self.limits.sentences_per_s is not None:
+                self._refuse_if_in_debt(self.limits.sentences_per_s)
+
+    def pay(self, sentences: int) -> None:
+        """Take so many of the share for a request that was none. However many come, the debt is no larger than one."""
+        with self._lock:
+            if self.limits.sentences_per_s is not None:
+                self._saved = min(self._saved, max(self._saved, 0) - sentences)
 
     def give_back(self, sentences: int, *, unserved: bool = False) -> None:
         """End so many: they are done, or, `unserved`, were refused for no fault of the caller's, and don't count."""

@@ -1,10 +1,13 @@
 """Files to a value that is read of them, and read again once they change; a broken change is logged and not used.
 
-Knows nothing of what is in them. Looks when it is asked, not from a thread: a file that isn't needed costs nothing.
+Knows nothing of what is in them. Looks when it is asked, so that a file that isn't needed costs nothing; but a thread
+of its own looks, since a file may keep whoever reads it waiting for ever, as one on a server that is gone.
 """
 
 import logging
 import math
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +21,17 @@ _Signature: TypeAlias = tuple[int, ...] | None
 T = TypeVar("T")
 
 
+_MOST_BYTES = 16 << 20
+_FIRST_S = 10.0
+"""Seconds that files may take to be read at first."""
+_SOON_S = 1.0
+"""Seconds that one who finds a look due waits for it, so as to have the newest: once, whatever becomes of it."""
+_LATE_S = 10.0
+"""Seconds after which the log says that a look hasn't ended."""
+_SETTLES_S, _MOST_LOOKS = 0.1, 50
+"""Time in which a file that is written in pieces has another piece; and how often that is waited for."""
+
+
 class ReloadingFile(Generic[T]):
     """Value that `read` makes of files. `value` is the newest that could be read, from any thread."""
 
@@ -27,36 +41,81 @@ class ReloadingFile(Generic[T]):
         self._read = read
         self._every_s = every_s
         self._lock = threading.Lock()
-        self._seen = self._look()
-        self._value = read()
+        self._seen, self._value = self._at_first()
         self._next_look = self._after(time.monotonic())
+        self._reader: threading.Thread | None = None
+        self._began = 0.0
+        self._is_late_said = False
 
     @property
     def value(self) -> T:
-        """Newest value. Looks at the files at most once in `every_s`, one thread for all; never where that is 0."""
-        if (now := time.monotonic()) >= self._next_look and self._lock.acquire(blocking=False):
-            try:
-                self._next_look = self._after(now)
-                self._catch_up(self._look())
-            finally:
-                self._lock.release()
+        """Newest value. Has the files looked at once in `every_s` at most, never where that is 0."""
+        if time.monotonic() >= self._next_look and (reader := self._begin()) is not None:
+            reader.join(_SOON_S)
         return self._value
 
     def reload(self) -> None:
-        """Look now. Not for a signal handler: it waits for a lock."""
-        with self._lock:
-            self._catch_up(self._look())
+        """Look now, and wait a little for the end. Not for a signal handler: it takes a lock."""
+        if (reader := self._begin()) is not None:
+            reader.join(_SOON_S)
 
-    def _catch_up(self, now: list[_Signature]) -> None:
-        if now == self._seen:
+    def _at_first(self) -> tuple[list[_Signature], T]:
+        """Look and read. Raises StartupError, also where that takes too long."""
+        found: list[tuple[list[_Signature], T]] = []
+        failed: list[Exception] = []
+
+        def look() -> None:
+            try:
+                found.append((self._look(), self._read()))
+            except Exception as error:
+                failed.append(error)
+
+        reader = threading.Thread(target=look, daemon=True)
+        reader.start()
+        reader.join(_FIRST_S)
+        if failed:
+            raise failed[0]
+        if not found:
+            raise StartupError(f"{self._names()} can't be read within {_FIRST_S:g} s")
+        return found[0]
+
+    def _begin(self) -> threading.Thread | None:
+        """Have a thread look, unless one does still; nobody waits for who does this."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            now = time.monotonic()
+            self._next_look = self._after(now)
+            if self._reader is not None and self._reader.is_alive():
+                if now - self._began > _LATE_S and not self._is_late_said:
+                    self._is_late_said = True
+                    _log.error("%s can't be read for %g s; what was read before stays in use", self._names(), _LATE_S)
+                return None
+            self._began, self._is_late_said = now, False
+            self._reader = threading.Thread(target=self._catch_up, name="bothends-files", daemon=True)
+            self._reader.start()
+            return self._reader
+        finally:
+            self._lock.release()
+
+    def _catch_up(self) -> None:
+        if (now := self._look()) == self._seen:
             return
+        for _ in range(_MOST_LOOKS):
+            time.sleep(_SETTLES_S)
+            before, now = now, self._look()
+            if now == before:
+                break
         self._seen = now  # taken before reading: what changes meanwhile is seen the next time
         try:
             self._value = self._read()
         except StartupError as error:
             _log.error("%s; what was read before stays in use", error)
         else:
-            _log.info("read again: %s", ", ".join(path.name for path in self._paths))
+            _log.info("read again: %s", self._names())
+
+    def _names(self) -> str:
+        return ", ".join(path.name for path in self._paths)
 
     def _after(self, now: float) -> float:
         return now + self._every_s if self._every_s else math.inf
@@ -66,9 +125,16 @@ class ReloadingFile(Generic[T]):
 
 
 def read_bytes(path: Path, setting: str) -> bytes:
-    """Read the file's content. Raises StartupError that names setting, file and reason."""
+    """Read the file's content. Raises StartupError that names setting, file and reason; a pipe isn't waited for."""
     try:
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb", closefd=True) as opened:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise StartupError(f"{setting} {path}: is no regular file")
+            if found.st_size > _MOST_BYTES:
+                raise StartupError(f"{setting} {path}: has {found.st_size} bytes; {_MOST_BYTES} are the most")
+            return opened.read(_MOST_BYTES)
     except OSError as error:
         raise StartupError(f"{setting} {path}: {error.strerror}") from error
 
@@ -76,7 +142,7 @@ def read_bytes(path: Path, setting: str) -> bytes:
 def _signature(path: Path) -> _Signature:
     """Return what changes whenever the file does, also when another is moved into its place; None for no file."""
     try:
-        stat = path.stat()
+        found = path.stat()
     except OSError:
         return None
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -5,11 +5,10 @@ Ports are bound first, so that a taken one is reported at once; nothing is answe
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from importlib.metadata import version
 from queue import Empty, SimpleQueue
-from typing import get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from starlette.routing import BaseRoute
 
@@ -17,24 +16,26 @@ from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..settings import Settings
 from ..wire.messages import SERVICE
-from .fronts.bothends.service import EmbeddingService
+from .banner import banner
+from .dispatch import tells_of_each_call
 from .fronts.bothends.stream import EmbedStreams
-from .fronts.kserve import service as kserve
 from .fronts.openai import service as openai
 from .fronts.page.service import Page
 from .gate import linger
-from .grpc.calls import Calls, Route
-from .grpc.contract import Front, FrontName, Listener, Method, Reason
-from .grpc.reflection import NAMES as REFLECTION
-from .grpc.reflection import reflecting
+from .grpc.calls import Calls
+from .grpc.contract import Front, Listener, Reason
+from .grpc.fast import FastPaths
 from .grpc.refusals import statuses
 from .grpc.select import limits
 from .http.call import BodyLimits
 from .http.server import WebServer, application
 from .keys import Keys
 from .ports import Ports
+from .routes import SERVICES, routes_of
 from .service import Service
-from .sockets import bracketed
+
+if TYPE_CHECKING:
+    from bothends_native.front import Front as NativeFront
 
 _log = logging.getLogger(__name__)
 LAST_BYTES_S = 2.0
@@ -43,10 +44,8 @@ THREADS_END_S = 0.5
 """Time that a stopping server gives responses to leave, and threads to end, after its drain."""
 _SIGNALS_S = 0.5
 """The longest that a signal goes unnoticed."""
-_SERVICES = (SERVICE, kserve.SERVICE)
 _HEADERS = ("authorization", *tracing.HEADERS)
 """Headers of gRPC's that calls are looked at for."""
-_FRONTS: dict[FrontName, str] = {"native": "the native front", "grpcio": "grpcio"}
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
 
 
@@ -56,6 +55,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self.is_lost = False  # True once a new process alone can help: the GPU doesn't come back in this one
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
@@ -66,6 +66,7 @@ class Server:
             ports = Ports(settings)
             undo.callback(ports.close)
             self.port, self.http_port, self.front = ports.grpc.port, ports.http_port, ports.front
+            self.health_port = ports.health_port
             self._certificates = ports.certificates
             self.service = Service.load(
                 settings,
@@ -73,9 +74,10 @@ class Server:
                 keys=keys,
                 on_fitness=lambda fit: self.grpc.set_serving(fit),
                 on_reload=lambda: self._reload(ports),
+                on_lost=self._give_up,
             )
             undo.callback(self.service.close, timeout_s=0)
-            self.streams = EmbedStreams(self.service.responder, self.metrics)
+            self.streams = EmbedStreams(self.service.responder, self.metrics, self.service.backlog)
             undo.callback(self.streams.close)
             self._add_grpc_services(ports.grpc)
             pages = application(
@@ -87,6 +89,7 @@ class Server:
             )
             self._web = WebServer(pages, ports.listener, settings, ports.certificates)
             self._web.start()
+            self._start_health(ports)
             undo.pop_all()
         self.service.start(self._let_calls_in)
         model = self.service.embedder.model
@@ -95,6 +98,14 @@ class Server:
                                     "front": self.front, "port": self.port,
                                     "selftest_difference": test.max_difference})  # fmt: skip
 
+    def _start_health(self, ports: Ports) -> None:
+        """Answer probes on a port of their own, where one is asked for."""
+        self._health: WebServer | None = None
+        if ports.health_listener is not None:
+            pages = application(self.metrics.registry, self.service.is_ready, metrics_for="off")
+            self._health = WebServer(pages, ports.health_listener, self.settings, None, name="bothends-health")
+            self._health.start()
+
     @property
     def http_connections(self) -> int:
         """Number of open connections to the HTTP port."""
@@ -102,25 +113,13 @@ class Server:
 
     def banner(self) -> str:
         """Describe what is served, where, and what to try next: a few lines for a person."""
-        embedder, host = self.service.embedder, bracketed(self.settings.host)
-        model = embedder.model
-        test = model.self_test
-        options = f" --server {host}:{self.port}" if (host, self.port) != ("127.0.0.1", 50051) else ""
-        options += " --ca FILE" if self._certificates else ""
-        options += " --api-key-file FILE" if self.service.keys else ""
-        scheme = "https" if self._certificates else "http"
-        paths = ["/v1/embeddings"] * self.settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
-        return "\n".join(
-            [
-                f"bothends {version('bothends')}",
-                f"  model      {model.config.summary()}",
-                f"  engine     {model.provider} on {model.device}, {embedder.workers} at once",
-                f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
-                f"  gRPC       {host}:{self.port}  by {_FRONTS[self.front]}",
-                f"  HTTP       {scheme}://{host}:{self.http_port}  {' '.join(paths)}",
-                *[f"  page       {scheme}://{host}:{self.http_port}/"] * self.settings.offers_http_api,
-                f'  try        bothends embed{options} "there will be dragons" "dragons will be there"',
-            ]
+        return banner(
+            self.settings,
+            self.service.embedder,
+            front=self.front,
+            port=self.port,
+            http_port=self.http_port,
+            health_port=self.health_port,
         )
 
     def request_reload(self) -> None:
@@ -157,10 +156,16 @@ class Server:
         self.grpc.stop(LAST_BYTES_S)  # health watchers would hold a longer one
         self.streams.close()
         finished = self.service.close(timeout_s=THREADS_END_S)
-        self._web.stop()
+        for web in (self._web, self._health):
+            if web is not None:
+                web.stop()
         everything = answered and all(sent) and finished
         _log.info("stopped", extra={"everything_answered": everything})
         return everything
+
+    def _give_up(self) -> None:
+        self.is_lost = True
+        self.request_stop()
 
     def _quiet_s(self) -> float:
         """Return the seconds since a caller was last refused."""
@@ -180,35 +185,39 @@ class Server:
             _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
             return openai.shut(_NO_CERTIFICATES)
         limits, dispatcher = BodyLimits.of(settings), service.dispatcher()
-        page = Page(service.responder, self.metrics, service.is_ready, metrics_for=settings.metrics, keys=service.keys)
-        return [*openai.OpenAI(service.responder, limits).routes(dispatcher), *page.routes(dispatcher, limits)]
+        page = Page(service.responder, self.metrics, service.is_ready, grpc_port=self.port, keys=service.keys,
+                    metrics_for=settings.metrics)  # fmt: skip
+        return [*openai.OpenAI.of(service.responder, settings).routes(dispatcher), *page.routes(dispatcher, limits)]
 
     def _add_grpc_services(self, listener: Listener) -> None:
-        service, dispatcher = self.service, self.service.dispatcher_behind()
-        most = self.settings.max_message_bytes
-        native = EmbeddingService(service.responder, max_message_bytes=most, front=self.front)
-        inference = kserve.InferenceService(service.responder, service.is_ready)
-        unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
-        together = {**native.batch_methods(dispatcher), **inference.batch_methods(dispatcher)}
-        routes = [Route(Method(name), handle, _counted(name), together.get(name)) for name, handle in unary.items()]
-        for name, handle in self.streams.methods(dispatcher).items():
-            routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
-        for name, handle in inference.probes(dispatcher).items():
-            routes.append(Route(Method(name, takes_place=False), handle))
-        if self.settings.reflection:
-            reflect = dispatcher.open_handler(reflecting(_SERVICES))
-            names = [f"/{name}/ServerReflectionInfo" for name in REFLECTION]
-            routes += [Route(Method(name, is_stream=True, takes_place=False), reflect) for name in names]
+        service = self.service
+        routes = routes_of(service, self.streams, front=self.front)
         self.grpc: Front = listener.serve(
             [route.method for route in routes],
             headers=_HEADERS,
-            health=("", *_SERVICES),
+            health=("", *SERVICES),
             statuses=statuses(limits(self.settings)),
         )
         self._renew = self._renewing(listener)
-        self._calls = Calls(self.grpc, routes, self.metrics, wait_s=lambda: service.embedder.wait_s, renew=self._renew)
+        self._calls = Calls(
+            self.grpc,
+            routes,
+            self.metrics,
+            wait_s=lambda: service.embedder.wait_s,
+            renew=self._renew,
+            fast=self._fast_paths([route.method.name for route in routes]),
+        )
         self.metrics.before_scrapes(self._calls.count)
         self._watch_front()
+
+    def _fast_paths(self, methods: Sequence[str]) -> FastPaths | None:
+        if self.front != "native":
+            return None
+        place = methods.index(f"/{SERVICE}/Embed")
+        front = cast("NativeFront", self.grpc)
+        return FastPaths(
+            front, place, "Embed", self.service.embedder, self.metrics, self.service.keys, tells_of_each_call
+        )
 
     def _watch_front(self) -> None:
         """Have metrics show the front's figures, and their bounds."""
@@ -240,8 +249,3 @@ class Server:
 
         renew()
         return renew
-
-
-def _counted(name: str) -> str:
-    """Return the name by which metrics know a gRPC method."""
-    return name.rpartition("/")[2]

@@ -13,10 +13,13 @@ from ..core.embedder import Embedder
 from ..core.supervisor import Supervisor
 from ..observe.metrics import Metrics
 from ..settings import Settings
+from .backlog import Backlog
 from .dispatch import Dispatcher
 from .gate import Gate
 from .keys import Keys
+from .memory import give_back_what_is_freed
 from .responder import Responder
+from .room import Room
 
 _SWITCH_INTERVAL_S = 0.0005
 """Time that a thread keeps the interpreter while others want it. To read or write a long list takes ten times as long:
@@ -71,7 +74,9 @@ class Service:
         self.embedder = embedder
         self.keys = keys
         self.gate = Gate(limit=settings.max_concurrent_requests)
-        self.responder = Responder(embedder, metrics)
+        room = Room()
+        self.responder = Responder(embedder, metrics, room=room)
+        self.backlog = Backlog(room=room)
         self._supervisor = supervisor
         self._readiness = readiness
 
@@ -84,11 +89,12 @@ class Service:
         keys: Keys | None,
         on_fitness: Callable[[bool], None] = lambda _: None,
         on_reload: Callable[[], None] = lambda: None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> Self:
         """Load and prove the model that `settings` name. Nothing is served before `start`.
 
         `on_fitness` is called with each later state of the model; `on_reload` at each `request_reload`, after the keys
-        have been read again. Raises BundleError or DeviceError.
+        have been read again; `on_lost` once a new process alone can help. Raises BundleError or DeviceError.
         """
 
         def reload_files() -> None:
@@ -99,12 +105,14 @@ class Service:
         # As many threads tokenise as there are cores: to share a batch among more costs more than it brings.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         readiness = Readiness(on_fitness)
-        embedder, supervisor = Supervisor.load(settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files)
+        embedder, supervisor = Supervisor.load(
+            settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files, on_lost=on_lost
+        )
         return cls(settings, metrics, embedder, supervisor, readiness, keys=keys)
 
     def dispatcher_behind(self) -> Dispatcher:
         """Return a new dispatcher for a front of gRPC's, which lets calls in by itself."""
-        return Dispatcher(self.metrics, None, lambda: 0.0, self.keys)
+        return Dispatcher(self.metrics, None, lambda: 0.0, self.keys, backlog=self.backlog)
 
     def dispatcher(self) -> Dispatcher:
         """Return a new dispatcher, for one thread's calls at a time; all of them share gate, keys and metrics."""
@@ -113,6 +121,7 @@ class Service:
             self.gate,
             lambda: self.embedder.wait_s,
             self.keys,
+            backlog=self.backlog,
             max_wait_s=self.settings.handshake_s,
         )
 
@@ -127,6 +136,7 @@ class Service:
     def start(self, let_calls_in: Callable[[], None] = lambda: None) -> None:
         """Serve, once everything that calls need has been made: let calls in, be fit, look after the model."""
         # Whatever start-up made stays: a collection that walked all of it again would hold every thread for 0.1 s.
+        give_back_what_is_freed()
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -152,5 +162,5 @@ class Service:
         """Stop every thread; returns True if all that the embedder had accepted was finished within `timeout_s`."""
         finished = self.embedder.close(timeout_s=timeout_s)
         self._supervisor.join(SUPERVISOR_ENDS_S)
-        self.responder.close()
+        self.backlog.close()
         return finished

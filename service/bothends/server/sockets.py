@@ -1,9 +1,13 @@
-"""A host and a port to a bound socket, or to one line that says why it can't be had."""
+"""Addresses: a host and a port to a bound socket, or to one line that says why it can't be had; a caller's network."""
 
+import ipaddress
 import socket
 
 from ..errors import StartupError
 from ..settings import flag
+
+WAITING = 128
+"""Connections that wait to be accepted."""
 
 
 def bound(host: str, port: int, setting: str) -> socket.socket:
@@ -14,7 +18,7 @@ def bound(host: str, port: int, setting: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(WAITING)
     except (OSError, TypeError, UnicodeError) as error:  # the last two for a host that is no name
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else "no such host"
@@ -24,6 +28,23 @@ def bound(host: str, port: int, setting: str) -> socket.socket:
     return listener
 
 
+def port_of(listener: socket.socket) -> int:
+    """Return the port that a socket is bound to."""
+    port: int = listener.getsockname()[1]
+    return port
+
+
 def bracketed(host: str) -> str:
     """Write the host as it stands before a port: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def network(address: str) -> bytes:
+    """Return what one caller's addresses have in common: all of IPv4's, half of IPv6's; nothing where it is none."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return b""
+    if isinstance(found, ipaddress.IPv6Address):
+        return found.packed[:8] if found.ipv4_mapped is None else found.ipv4_mapped.packed
+    return found.packed

@@ -1,13 +1,18 @@
 """Certificate files to what gRPC and HTTP need of them, read again once they change. Knows no port and no call."""
 
+import logging
 import ssl
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 
 from ..errors import StartupError
 from .reloading import ReloadingFile, read_bytes
+from .validity import warnings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,18 @@ class Certificates:
         client_ca = _pem(self._client_ca, "--tls-client-ca", b"CERTIFICATE-----") if self._client_ca else None
         if client_ca is not None:
             _check_ca(client_ca, f"--tls-client-ca {self._client_ca}")
+        self._warn(certificate, client_ca)
         return Identity(certificate, key, client_ca, self._context(key))
+
+    def _warn(self, certificate: bytes, client_ca: bytes | None) -> None:
+        """Say which certificates aren't valid now: nothing else would, but those whom they keep out."""
+        now = datetime.now(UTC)
+        for name, path, content in (
+            ("--tls-cert", self._certificate, certificate),
+            ("--tls-client-ca", self._client_ca, client_ca or b""),
+        ):
+            for warning in warnings(content, now):
+                _log.warning("%s %s: %s", name, path, warning)
 
     def _context(self, key: bytes) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

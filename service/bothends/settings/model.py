@@ -44,6 +44,13 @@ class EngineSettings(Section):
         "auto", description="Instructions of the native engine; auto is the best that the processor has."
     )
 
+    max_gpu_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="Most bytes of a GPU's memory that a model takes; the default is 45 % of what is free as it loads, "
+        "since a newer one loads beside it.",
+    )
+
     @model_validator(mode="after")
     def _engine_fits_device(self) -> Self:
         """Raises SettingsError where one of these needs another."""
@@ -67,16 +74,22 @@ class BatchingSettings(Section):
         default_factory=_usable_cpus,
         ge=1,
         le=1024,
-        description="Model runs at once on a CPU, one thread each; the default is one a core.",
+        description="Model runs at once on a CPU, one thread each; the default is one a core. A GPU has two.",
     )
     max_batch_rows: int | None = Field(
         None,
         ge=1,
         le=INT32,
         description="Most sentences in one model run; the default is 16 on a CPU (32 for a wide encoder), "
-        "1024 on a GPU.",
+        "4096 on a GPU (1024 for a wide one).",
     )
-    max_batch_tokens: int = Field(16384, ge=1, le=INT32, description="Most tokens in one model run, padding included.")
+    max_batch_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=INT32,
+        description="Most tokens in one model run, padding included; the default is 16384, and 65536 on a GPU for an "
+        "encoder that isn't wide.",
+    )
     max_queue_tokens: int = Field(
         262144, ge=1, le=INT32, description="Most tokens that may wait; beyond it requests are refused."
     )
@@ -111,10 +124,14 @@ class ReloadSettings(Section):
 
 
 class SupervisorSettings(Section):
-    """Folder of the served model, and how often it is tested."""
+    """Folder of the served model, what may take over from it, and how often it is tested."""
 
     bundle: Path | None = Field(
         None, description="Folder of the model to serve, or of its versions; the default is the packaged English one."
+    )
+    reload_other_model: bool = Field(
+        False,
+        description="Let a model of another name or dimension take over, too; without it, such a one is refused.",
     )
     selftest_s: float = Field(
         60.0,

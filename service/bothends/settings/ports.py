@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..errors import SettingsError
+from ..options import Truncation
 from .model import ReloadSettings
 from .section import INT32, Section, flag
 
@@ -22,7 +23,7 @@ class ListenerSettings(Section):
         16384, ge=1024, le=1 << 20, description="Most bytes of a request's headers (gRPC metadata)."
     )
     max_concurrent_requests: int = Field(
-        512,
+        1024,
         ge=1,
         le=100_000,
         description="Most requests in progress by gRPC, and as many by HTTP; beyond it they are refused.",
@@ -45,6 +46,12 @@ class GrpcSettings(ListenerSettings):
     front: Literal["auto", "native", "grpcio"] = Field(
         "auto",
         description="What speaks gRPC: native (bothends-native) or grpcio. Auto is native where it is installed.",
+    )
+    max_inflated_bytes: int = Field(
+        4 << 20,
+        ge=0,
+        le=INT32,
+        description="Most bytes that a compressed gRPC request may become; 0 refuses requests that come compressed.",
     )
     reflection: bool = Field(
         True, description="Answer gRPC reflection, by which grpcurl and its like find the methods."
@@ -76,11 +83,32 @@ class HttpSettings(ListenerSettings):
     http_port: int = Field(
         8080, ge=0, le=65535, description="Port of the HTTP API, /metrics, /healthz and /readyz; 0 takes a free one."
     )
+    health_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of /healthz and /readyz alone, in plain HTTP, for probes that no caller can keep out; "
+        "without it, they are on the HTTP port only.",
+    )
     http_api: bool = Field(
         True, description="Answer embeddings over HTTP too, as OpenAI's API has them, and serve a page at /."
     )
+    http_truncation: Truncation = Field(
+        "error",
+        description="What becomes of an input longer than the model reads, where an HTTP caller doesn't say: an error, "
+        "or its start or end is kept.",
+    )
+    model_alias: str | None = Field(
+        None,
+        description="More names by which HTTP's callers may ask for the model, with commas: text-embedding-3-small.",
+    )
     max_http_connections: int = Field(128, ge=1, le=1_000_000, description="Most HTTP connections at once.")
-    http_idle_s: int = Field(5, ge=1, le=3600, description="Seconds after which an idle HTTP connection is closed.")
+    http_idle_s: int = Field(75, ge=1, le=3600, description="Seconds after which an idle HTTP connection is closed.")
+
+    @property
+    def model_aliases(self) -> tuple[str, ...]:
+        """Return the names in `model_alias`."""
+        return tuple(name for part in (self.model_alias or "").split(",") if (name := part.strip()))
 
 
 class AccessSettings(Section):

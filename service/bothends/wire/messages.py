@@ -28,6 +28,7 @@ _FIELD: dict[Encoding, str] = {
     "sign_bits": "sign_bits",
 }
 _DTYPE: dict[Encoding, str] = {"float32": "<f4", "float16": "<f2", "int8": "i1", "sign_bits": "u1"}
+_MOST_VERSION_CHARS = 64
 TRUNCATIONS: dict[int, Truncation] = {
     embedding_pb2.TRUNCATION_UNSPECIFIED: "start",
     embedding_pb2.TRUNCATION_ERROR: "error",
@@ -169,36 +170,45 @@ def written(rows: NDArray[np.float32], encoding: Encoding) -> Iterator[dict[str,
     return ({"int8_values": content, "scale": scale} for content, scale in zip(written, scales, strict=True))
 
 
-def decode(responses: Sequence[Any]) -> Embeddings:
-    """Join the embeddings of one or more `Response`s of one model, in order. Raises ValueError where they don't fit."""
+def decode(responses: Sequence[Any], encoding: Encoding = "float32", width: int | None = None) -> Embeddings:
+    """Join the embeddings of one or more `Response`s of one model, in order. Raises as `decode_embeddings` does."""
     if len({response.model_version for response in responses}) > 1:
         raise ValueError("embeddings of different models don't fit together")
     embeddings = list(chain.from_iterable(response.embeddings for response in responses))
-    return decode_embeddings(embeddings, responses[0].model_version)
+    return decode_embeddings(embeddings, responses[0].model_version, encoding, width)
 
 
-def decode_embeddings(embeddings: Sequence[Any], model_version: str) -> Embeddings:
-    """Join one or more embeddings of such responses. Raises ValueError where they don't fit."""
-    encoding = _encoding(embeddings)
+def decode_embeddings(
+    embeddings: Sequence[Any], model_version: str, encoding: Encoding = "float32", width: int | None = None
+) -> Embeddings:
+    """Join one or more embeddings of such responses.
+
+    Raises ValueError where they don't fit each other, or aren't what was asked for: finite numbers in `encoding`,
+    `width` of them where that is known, of a model that says which it is.
+    """
+    if not 0 < len(model_version) <= _MOST_VERSION_CHARS or not model_version.isprintable():
+        raise ValueError("an answer doesn't say of which model it is")
     values = [getattr(embedding, _FIELD[encoding]) for embedding in embeddings]
     sizes = set(map(len, values))
     if len(sizes) > 1:
         raise ValueError("embeddings of different models don't fit together")  # numbers would move to other sentences
     if not sizes or 0 in sizes:
-        raise ValueError("an answer holds no embeddings")
+        raise ValueError(f"an answer holds no embeddings in {encoding}")
     rows = np.frombuffer(b"".join(values), dtype=_DTYPE[encoding]).reshape(len(values), -1)
+    if width is not None and rows.shape[1] != stored(width, encoding):
+        raise ValueError(f"embeddings have {rows.shape[1]} numbers, not {stored(width, encoding)}")
+    scales = np.array([embedding.scale for embedding in embeddings], np.float32) if encoding == "int8" else None
+    if not np.isfinite(rows if scales is None else scales).all():
+        raise ValueError("embeddings hold numbers that aren't finite")
     return Embeddings(
         rows.astype(rows.dtype.newbyteorder("=")),  # a copy that its owner may write to
         [embedding.token_count for embedding in embeddings],
         [embedding.truncated for embedding in embeddings],
         model_version,
-        np.array([embedding.scale for embedding in embeddings], np.float32) if encoding == "int8" else None,
+        scales,
     )
 
 
-def _encoding(embeddings: Sequence[Any]) -> Encoding:
-    """Return the encoding of the first; an embedding of another is found to have no numbers."""
-    for encoding, field in _FIELD.items():
-        if embeddings and getattr(embeddings[0], field):
-            return encoding
-    return "float32"
+def stored(width: int, encoding: Encoding) -> int:
+    """Return how many numbers stand for `width` in `encoding`: sign bits are eight in one."""
+    return (width + 7) // 8 if encoding == "sign_bits" else width

@@ -22,6 +22,7 @@ from ..errors import (
     UnauthenticatedError,
     UnknownModelError,
 )
+from ..text import printable
 
 DOMAIN = "bothends"
 
@@ -72,8 +73,9 @@ def to_status(error: BothendsError) -> status_pb2.Status:
 def from_status(status: status_pb2.Status) -> BothendsError:
     """Return the error that `status` stands for. A status without bothends' details is read by its code alone.
 
-    Details that make no sense are left out: the server that answered may be another's.
+    Details that make no sense are left out, and text is made printable: the server that answered may be another's.
     """
+    message = printable(status.message)
     info = unpacked(status, error_details_pb2.ErrorInfo())
     if info is not None and info.domain == DOMAIN:
         kind = next((kind for kind, _, reason in TABLE if reason == info.reason), BothendsError)
@@ -81,15 +83,15 @@ def from_status(status: status_pb2.Status) -> BothendsError:
         kind = _BY_CODE.get(status.code, BothendsError)
     if issubclass(kind, SentenceError) and info is not None:
         if (index := _index(info)) is None:
-            return RequestError(status.message)
+            return RequestError(message)
         bad = unpacked(status, error_details_pb2.BadRequest())
-        reason = bad.field_violations[0].description if bad and bad.field_violations else status.message
+        reason = printable(bad.field_violations[0].description) if bad and bad.field_violations else message
         return kind(index, reason)
     if issubclass(kind, OverloadedError):
         retry = unpacked(status, error_details_pb2.RetryInfo())
         delay = retry.retry_delay.ToNanoseconds() / 1e9 if retry is not None else _DEFAULT_RETRY_S
-        return kind(status.message, retry_after_s=max(0.0, delay))
-    return kind(status.message)
+        return kind(message, retry_after_s=max(0.0, delay))
+    return kind(message)
 
 
 _BY_CODE: dict[int, type[BothendsError]] = {

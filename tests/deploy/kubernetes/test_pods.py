@@ -13,7 +13,7 @@ from bothends.settings import ENV_PREFIX, Settings
 from .manifests import ROOT, Resource, container, environment, of_kind, pod, the, variant
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-OF_OTHERS = {"NVIDIA_DRIVER_CAPABILITIES", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+OF_OTHERS = {"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_REQUIRE_CUDA", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 """Variables that libraries and NVIDIA's runtime read."""
 WEB_ENDS_S = 5
 """Most seconds that WebServer.stop waits."""
@@ -52,9 +52,9 @@ def test_the_image_is_this_version(name: str, suffix: str) -> None:
 
 
 def test_ports_are_the_servers_own(resources: list[Resource]) -> None:
-    """The container, each Service and the policy name the server's ports; the policy lets in nothing else."""
+    """The container, each Service and the policy name the server's ports; the policy lets nobody to that of health."""
     chosen = settings(resources)
-    ports = {"grpc": chosen.port, "http": chosen.http_port}
+    ports = {"grpc": chosen.port, "http": chosen.http_port, "health": chosen.health_port}
     assert {port["name"]: port["containerPort"] for port in container(resources)["ports"]} == ports
     for service in of_kind(resources, "Service"):
         for port in service["spec"]["ports"]:
@@ -65,7 +65,7 @@ def test_ports_are_the_servers_own(resources: list[Resource]) -> None:
         for rule in policy["spec"].get("ingress", ())
         for port in rule["ports"]
     ]
-    assert sorted(let_in) == sorted(ports.values())
+    assert sorted(let_in) == sorted([chosen.port, chosen.http_port])
 
 
 def test_clients_find_each_pod_by_name_and_proxies_find_one_address(resources: list[Resource]) -> None:

@@ -58,11 +58,14 @@ class Raw:
         reads: bool = True,
         window: int | None = None,
         receives: int | None = None,
+        source: str | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
         self.socket = socket.socket(socket.AF_UNIX if isinstance(port, str) else socket.AF_INET)
         if receives is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        if source is not None:
+            self.socket.bind((source, 0))
         self.socket.settimeout(TIMEOUT_S)
         self.socket.connect(port if isinstance(port, str) else ("127.0.0.1", port))
         if context:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from bothends_native.front import Front, Limits
 
+from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
 
 ECHO, ROW, PROBE = "/t.T/Echo", "/t.T/Row", "/t.T/Probe"
@@ -23,7 +24,9 @@ REFUSALS = {
     "slow": 8,
     "empty": 13,
     "large": 8,
+    "inflated": 8,
     "headers": 8,
+    "timeout": 13,
     "unknown": 12,
     "malformed": 13,
     "compressed": 12,
@@ -32,7 +35,6 @@ REFUSALS = {
 STATUSES = {kind: (code, f"it is {kind}", b"details of " + kind.encode()) for kind, code in REFUSALS.items()}
 HELD = ("calls", "places", "waiting", "taken", "held_bytes", "unread_bytes", "reading", "deadlines", "watchers")
 """Figures that are 0 where no call is open."""
-ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100)]
 
 
 class Served:
@@ -54,7 +56,7 @@ class Served:
         )
         self.messages: list[tuple[Any, ...]] = []
         self.gone: list[int] = []
-        self.ended: list[tuple[int, int, str, float]] = []
+        self.ended: list[tuple[int, int, str, list[float]]] = []
         self._threads: list[threading.Thread] = []
         self.front.set_serving(True)
         self.front.start()
@@ -86,7 +88,7 @@ class Served:
     def count(self) -> list[tuple[int, int, str]]:
         """All that ended without Python so far: method, code and refusal."""
         self.ended += self.front.ended()
-        return [(method, code, refusal) for method, code, refusal, _ in self.ended]
+        return [(method, code, refusal) for method, code, refusal, seconds in self.ended for _ in seconds]
 
     def let_go(self, *, of_connections: bool = False) -> None:
         """Wait until nothing is held for any caller."""

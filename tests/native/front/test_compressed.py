@@ -69,7 +69,7 @@ def test_what_is_no_gzip_is_refused(echo: Served, path: str, content: bytes) -> 
     with Raw(echo.port) as raw:
         response = raw.call(path, framed(content, flag=1), headers=GZIP)
         raw.over(response)
-        assert response.status in (str(STATUSES["malformed"][0]), str(STATUSES["large"][0]))
+        assert response.status in (str(STATUSES["malformed"][0]), str(STATUSES["inflated"][0]))
         echo.let_go()
         raw.over(raw.echo(b"x"))
     assert [message[2] for message in echo.messages] == [b"x"]
@@ -77,13 +77,29 @@ def test_what_is_no_gzip_is_refused(echo: Served, path: str, content: bytes) -> 
 
 
 @pytest.mark.parametrize("path", [ECHO, ROW])
-def test_a_bomb_is_refused_by_what_it_says(serve: Serve, path: str) -> None:
-    """A message that says it inflates past the bound is refused, and nothing of it is inflated."""
-    served = serve(max_message_bytes=1 << 20)
+@pytest.mark.parametrize("bound", ["max_message_bytes", "max_inflated_bytes"])
+def test_a_bomb_is_refused_by_what_it_says(serve: Serve, path: str, bound: str) -> None:
+    """A message that says it inflates past either bound is refused, and nothing of it is inflated."""
+    served = serve(**{bound: 1 << 20}).answering()
     with Raw(served.port) as raw:
         refused = raw.call(path, framed(gzip.compress(bytes((1 << 20) + 1)), flag=1), headers=GZIP)
-        raw.over(refused)
-        assert refused.status == str(STATUSES["large"][0])
+        fits = raw.call(path, framed(gzip.compress(bytes(1 << 20)), flag=1), headers=GZIP)
+        raw.over(refused, fits)
+        assert refused.message == STATUSES["inflated"][1]
+        assert fits.status == "0"
+
+
+@pytest.mark.parametrize("path", [ECHO, ROW])
+def test_nothing_may_come_compressed_where_nobody_needs_it(serve: Serve, path: str) -> None:
+    """UNIMPLEMENTED, and the answer says what is taken; what isn't compressed passes whatever was announced."""
+    served = serve(max_inflated_bytes=0).answering()
+    with Raw(served.port) as raw:
+        refused = raw.call(path, framed(gzip.compress(b"x"), flag=1), headers=GZIP)
+        plain = raw.call(path, framed(b"x"), headers=GZIP)
+        raw.over(refused, plain)
+    assert refused.message == STATUSES["compressed"][1]
+    assert refused.headers["grpc-accept-encoding"] == "identity"
+    assert plain.content == framed(b"x")
 
 
 def test_what_waits_counts_as_large_as_it_will_be(serve: Serve) -> None:

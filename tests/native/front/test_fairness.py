@@ -11,8 +11,8 @@ from .served import ECHO, ROW, Served, framed
 Serve = Callable[..., Served]
 
 
-def taken(served: Served, most: int) -> list[bytes]:
-    batch = served.front.take(most, TIMEOUT_S)
+def taken(served: Served, most: int, most_bytes: int = 1 << 22) -> list[bytes]:
+    batch = served.front.take(most, TIMEOUT_S, 0.0, most_bytes)
     assert batch is not None
     return [message[2] for message in batch[0]]
 
@@ -86,12 +86,12 @@ def test_a_stream_and_a_call_take_turns(serve: Serve) -> None:
 
 def test_a_batch_is_bounded_in_bytes(serve: Serve) -> None:
     """Long requests come in several batches, so that they aren't all in memory at once."""
-    served = serve(max_message_bytes=10_000)
+    served = serve()
     with Raw(served.port) as raw:
         for _ in range(5):
             raw.echo(b"x" * 6000)
         until(lambda: served.figure("waiting") == 5)
-        assert [len(taken(served, 100)) for _ in range(5)] == [1] * 5
+        assert [len(taken(served, 100, 13_000)) for _ in range(3)] == [2, 2, 1]
 
 
 def test_a_line_that_stood_still_once_is_not_slow(serve: Serve) -> None:
@@ -109,3 +109,19 @@ def test_a_line_that_stood_still_once_is_not_slow(serve: Serve) -> None:
         assert served.figure("wait_s") == usual
         served.take(10)
         assert served.figure("wait_s") < 10
+
+
+def test_who_is_refused_is_read_no_more_for_a_while(serve: Serve) -> None:
+    """Refusals take a small part of the time, however soon their callers ask again; others are read meanwhile."""
+    served = serve(max_calls=1, max_streams=1000)
+    with Raw(served.port) as greedy, Raw(served.port) as polite:
+        greedy.echo(b"has the place")
+        until(lambda: served.figure("places") == 1)
+        began = time.monotonic()
+        refused = [greedy.echo(b"x") for _ in range(500)]
+        greedy.over(*refused)
+        refused.append(greedy.echo(b"x"))
+        greedy.over(*refused)
+        assert time.monotonic() - began >= 500 * 1e-4
+        assert {response.message for response in refused} == {"it is full"}
+        polite.over(polite.call("/t.T/No"))

@@ -82,7 +82,8 @@ def tokens_told(front: Front) -> str:
 
 
 def cuts_told(front: Front) -> str:
-    return yes(front.ask(["dragons", LONG], truncation="start").truncated == [False, True])
+    truncated = front.ask(["dragons", LONG], truncation="start").truncated
+    return "how many" if truncated == 1 else yes(truncated == [False, True])
 
 
 def version_told(front: Front) -> str:

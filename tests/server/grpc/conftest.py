@@ -79,7 +79,8 @@ class Desk:
 
         def enough() -> bool:
             self.take(0)
-            found.extend((method, code, reason) for method, code, reason, _ in self.front.ended())
+            for method, code, reason, seconds in self.front.ended():
+                found.extend([(method, code, reason)] * len(seconds))
             return len(found) >= count
 
         until(enough)

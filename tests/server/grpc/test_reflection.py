@@ -26,16 +26,18 @@ def ask(channel: grpc.Channel, name: str, *requests: reflection_pb2.ServerReflec
 def test_it_names_every_service_and_describes_it(server: Server, name: str) -> None:
     request = reflection_pb2.ServerReflectionRequest
     with connected(server) as channel:
-        listed, described, missing = ask(
+        listed, described, itself, missing = ask(
             channel,
             name,
             request(list_services=""),
             request(file_containing_symbol=SERVICE),
+            request(file_containing_symbol=name),
             request(file_containing_symbol="no.such.Thing"),
         )
     services = {service.name for service in listed.list_services_response.service}
-    assert services >= {SERVICE, health.SERVICE_NAME, NAMES[1]}
+    assert services >= {SERVICE, health.SERVICE_NAME, *NAMES}
     assert described.file_descriptor_response.file_descriptor_proto
+    assert itself.file_descriptor_response.file_descriptor_proto
     assert missing.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 

@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-from ...errors import SettingsError
+from ...errors import FileError, SettingsError
 from ..rows import Row, row
 from .columns import choose, listed, must_have
 from .source import MOST_LINE_BYTES, Source
@@ -33,14 +33,26 @@ class RowReader:
     """Warning for a person, if there is one."""
 
 
+class _Csv(Protocol):
+    """A reader of the csv module's, whose own type has no name."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
 def text(source: Source) -> RowReader:
     """Read text, each line of which is a sentence."""
     return RowReader(map(_line, source.lines()), source.position, source.total)
 
 
 def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter: str) -> RowReader:
-    """Read CSV with a header. A record with more or fewer cells than that is a bad row; a blank line is no row."""
-    records = csv.reader(_decoded(source), delimiter=delimiter)
+    """Read CSV with a header. A record with more or fewer cells than that is a bad row; a blank line is no row.
+
+    Its rows end with FileError at a quote that isn't closed as it should be: what follows it may be one cell or many.
+    """
+    records = csv.reader(_decoded(source), delimiter=delimiter, strict=True)
     try:
         header = next(records, [])
     except csv.Error as error:
@@ -49,7 +61,7 @@ def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter:
     for name in keep:
         must_have(name, header, source.name)
     places = [header.index(name) for name in (column, *keep)]
-    return RowReader(_records(records, len(header), places), source.position, source.total, column)
+    return RowReader(_records(records, len(header), places, source.name), source.position, source.total, column)
 
 
 def objects(source: Source, column: str | None, keep: Sequence[str]) -> RowReader:
@@ -87,12 +99,18 @@ def _decoded(source: Source) -> Iterator[str]:
             yield line.decode("utf-8", "surrogateescape") + "\n"
 
 
-def _records(records: Iterator[list[str]], cells: int, places: Sequence[int]) -> Iterator[Row]:
+def _records(records: "_Csv", cells: int, places: Sequence[int], name: str) -> Iterator[Row]:
     while True:
+        first = records.line_num + 1
         try:
             record = next(records, None)
-        except csv.Error as error:  # a quote that is never closed, say; it goes on with the next line
-            yield Row("", f"is no CSV: {error}")
+        except csv.Error as error:
+            if records.line_num > first or "unexpected end" in str(error):
+                raise FileError(
+                    f"{name}: a quote that opens in the record of line {first} isn't closed before line "
+                    f"{records.line_num} ends ({error}); rows after it would be lost in its cell"
+                ) from None
+            yield Row("", f"is no CSV: {error}")  # a line by itself: it goes on with the next one
             continue
         if record is None:
             return

@@ -5,25 +5,28 @@ Knows no method and no model.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from google.rpc import code_pb2, status_pb2
 
+from ...engines.contract import Engine
 from ...observe.metrics import Metrics
-from ..inbound import Inbound, Received
+from ..inbound import Inbound
 from .contract import Front, Message, Method, Status
+from .fast import FastPaths, GivenUpError
 from .refusals import COUNTED, prepared
+from .small import SmallBatch, SmallRequests
 
 _log = logging.getLogger(__name__)
-_LOOK_S = 1.0
-"""The longest that a waiting thread leaves certificates and ended calls alone."""
+_LOOK_S = 0.1
+"""The longest that certificates and ended calls are left alone, while there is something to do."""
+_SENTENCE_BYTES = 64
+"""Bytes of a usual request of one sentence: of longer ones, or lists, fewer are taken at once."""
 Handler: TypeAlias = Callable[[Inbound], None]
 """Function that is called with each message: returns soon; the message is answered later."""
-
-BatchHandler: TypeAlias = Callable[[Sequence[Received]], None]
-"""Function that is called with messages that came together: returns soon; each is answered later."""
 
 
 class Route(NamedTuple):
@@ -32,18 +35,18 @@ class Route(NamedTuple):
     method: Method
     handle: Handler
     counted_as: str | None = None
-    handle_all: BatchHandler | None = None
-    """Handler that is called in place of `handle`, with all messages of the method that have come."""
+    small: SmallRequests | None = None
+    """Handler of small requests that have come together, which leaves the others."""
 
 
 class FrontCall:
     """An `Inbound`: one message of a front's."""
 
-    __slots__ = ("_calls", "_id", "_then", "arrived", "content", "deadline", "metadata")
+    __slots__ = ("_calls", "_id", "_then", "arrived", "caller", "content", "deadline", "metadata")
 
     def __init__(self, calls: "Calls", message: Message) -> None:
         self._calls = calls
-        self._id, _, self.content, self.deadline, self.metadata, _, self.arrived = message
+        self._id, _, self.content, self.deadline, self.metadata, self.caller, self.arrived = message
         self._then: Callable[[], None] | None = None
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
@@ -68,7 +71,7 @@ class FrontCall:
         """Call `then`, by a thread that pulls, once the caller has left or its deadline has passed."""
         self._then = then
 
-    def leave(self) -> None:
+    def leave(self, _: int) -> None:
         """Take note that the message is over."""
         then, self._then = self._then, None
         if then is not None:
@@ -76,7 +79,7 @@ class FrontCall:
 
 
 class Calls:
-    """The calls of a front: a `WorkSource`, whose threads begin them one at a time."""
+    """The calls of a front: a `WorkSource`."""
 
     def __init__(
         self,
@@ -86,34 +89,52 @@ class Calls:
         *,
         wait_s: Callable[[], float],
         renew: Callable[[], None] = lambda: None,
+        fast: FastPaths | None = None,
     ) -> None:
-        """`wait_s` estimates how long a sentence waits now; `renew` is called often."""
+        """`wait_s` estimates how long a sentence waits now; `renew` is called now and then.
+
+        `fast` takes in the front's place.
+        """
         self._front = front
         self._routes = routes
         self._metrics = metrics
         self._wait_s = wait_s
         self._renew = renew
-        self._open: dict[int, FrontCall] = {}  # begun, and not yet answered
-        self._held: list[Message] = []  # taken, and not yet begun
+        self._open: dict[int, FrontCall | SmallBatch] = {}  # begun, and not yet answered
         self._gathered = threading.local()
+        self._looked_at = 0.0
+        self._take = front.take if fast is None else fast.take
+        self._fast = fast
+        self.rouse = front.rouse
+        self.relay = front.relay
 
-    def wait(self) -> bool:
-        """Sleep until a message has come. Returns False once nothing more will come."""
-        while not self._held:
-            if not self._take(1, _LOOK_S):
-                return False
+    def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
+        """Begin messages that have come, of up to about so many sentences, and end those that are over.
+
+        Sleeps up to `wait_s` until something has come. Small ones are served on the way, where it `may_run`. Returns
+        False once nothing more will come, and None where the calling thread was given up.
+        """
+        self._look()
+        try:
+            take = self._take if may_run else self._front.take
+            taken = take(sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES)
+        except GivenUpError:
+            return None
+        if taken is None:
+            self.count()
+            return False
+        messages, over = taken
+        if messages:
+            with self.gathering():
+                self._begin([Message._make(message) for message in messages])  # a native front's have no names
+        for message_id in over:
+            if (call := self._open.pop(message_id, None)) is not None:
+                _guarded(call.leave, message_id)
         return True
 
-    def pull(self, most: int) -> bool:
-        """Begin at most so many messages that have come, and end those that are over.
-
-        Returns False once nothing more will come.
-        """
-        with self.gathering():
-            goes_on = self._take(max(0, most - len(self._held)), 0.0)
-            held, self._held = self._held, []
-            self._begin(held)
-        return goes_on
+    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
+        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine."""
+        return [] if self._fast is None else self._fast.give_up(seconds)
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
@@ -136,49 +157,64 @@ class Calls:
         else:
             gathered.append((message_id, content))
 
+    def hold(self, ids: Sequence[int], by: SmallBatch) -> None:
+        """Take note that `by` is to be told which of these are over before they are answered."""
+        self._open.update(dict.fromkeys(ids, by))
+
+    def release(self, ids: Iterable[int]) -> frozenset[int]:
+        """Hold messages no more; returns the ids of those that were held, and aren't over."""
+        return frozenset(message_id for message_id in ids if self._open.pop(message_id, None) is not None)
+
+    def answer_all(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
+        """Send responses; those of messages that are over are dropped."""
+        self._front.answer(ids, contents)
+
+    def begin_alone(self, message: Message) -> None:
+        """Begin a message by itself."""
+        call = self._open[message.id] = FrontCall(self, message)
+        _guarded(self._routes[message.method].handle, call)
+
     def fail(self, message_id: int, status: Status) -> None:
         """Send a status."""
         self._open.pop(message_id, None)
         self._front.fail((message_id,), (status,))
 
     def count(self) -> None:
-        """Count the calls that the front has ended by itself since the last time."""
+        """Count the calls that never came here since the last time: served, or ended by the front."""
+        if self._fast is not None:
+            self._fast.count()
         for method, code, reason, seconds in self._front.ended():
             if reason:
-                self._metrics.front_refused(reason)
+                self._metrics.front_refused(reason, len(seconds))
             name = self._routes[method].counted_as if method >= 0 else None
             if name is not None:
                 refusal = COUNTED[reason] if reason else None
-                self._metrics.answered(name, code_pb2.Code.Name(code), seconds, refusal=refusal)
+                self._metrics.answered_all(name, code_pb2.Code.Name(code), seconds, refusal=refusal)
 
-    def _take(self, most: int, wait_s: float) -> bool:
-        self._renew()
-        taken = self._front.take(most, wait_s, self._wait_s())
-        self.count()
-        if taken is None:
-            return False
-        messages, over = taken
-        self._held += messages
-        for message_id in over:
-            if (call := self._open.pop(message_id, None)) is not None:
-                _guarded(call.leave)
-        if over:
-            gone = frozenset(over)
-            self._held = [message for message in self._held if message[0] not in gone]
-        return True
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at >= _LOOK_S:
+            self._looked_at = now
+            self._renew()
+            self.count()
 
     def _begin(self, messages: Sequence[Message]) -> None:
-        together: dict[int, list[FrontCall]] = {}
+        together: dict[int, list[Message]] = {}
         for message in messages:
-            message_id, method, *_ = message  # a native front's have no names
-            call = self._open[message_id] = FrontCall(self, message)
-            if self._routes[method].handle_all is None:
-                _guarded(self._routes[method].handle, call)
-            else:
-                together.setdefault(method, []).append(call)
-        for method, calls in together.items():
-            if (handle_all := self._routes[method].handle_all) is not None:
-                _guarded(handle_all, calls)
+            together.setdefault(message.method, []).append(message)
+        for method, of in together.items():
+            for message in self._begin_small(self._routes[method].small, of):
+                self.begin_alone(message)
+
+    def _begin_small(self, small: SmallRequests | None, messages: Sequence[Message]) -> Sequence[Message]:
+        """Begin those that `small` takes together; returns the others."""
+        if small is None:
+            return messages
+        try:
+            return small.begin(messages, self)
+        except Exception:  # a bug of ours: what was begun stays, and the others are begun alone
+            _log.exception("small requests couldn't be begun together")
+            return [message for message in messages if message.id not in self._open]
 
 
 def _guarded(act: Callable[..., None], *arguments: object) -> None:

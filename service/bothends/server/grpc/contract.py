@@ -12,8 +12,8 @@ FrontName = Literal["native", "grpcio"]
 Status: TypeAlias = tuple[int, str, bytes]
 """gRPC's code, a message for people, and a serialised google.rpc.Status for `grpc-status-details-bin`."""
 Reason = Literal[
-    "keyless", "stranger", "full", "late", "expired", "draining", "slow", "empty", "large", "headers", "unknown",
-    "malformed", "compressed", "unread",
+    "keyless", "stranger", "full", "late", "expired", "draining", "slow", "empty", "large", "inflated", "headers",
+    "timeout", "unknown", "malformed", "compressed", "unread",
 ]  # fmt: skip
 """Why a front refuses by itself; refusals.py has the status of each."""
 Statuses: TypeAlias = dict[Reason, Status]
@@ -47,13 +47,14 @@ class Message(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A call that a front ended by itself before any message of it was taken, or a stream at its end."""
+    """Calls alike that a front ended by itself before any message of them was taken, or streams at their end."""
 
     method: int
     """Negative where it was none of the methods."""
     code: int
     refusal: Reason | Literal[""]
-    seconds: float
+    seconds: Sequence[float]
+    """Duration of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Limits:
     """Bounds of connections and of what is on its way."""
 
     max_message_bytes: int
+    max_inflated_bytes: int
+    """Bytes that a message which comes compressed may become; 0 where none may. With grpcio, that alone counts."""
     max_header_bytes: int
     max_calls: int
     """Unary calls that are read, wait or are taken; one more is refused before its request is read."""
@@ -93,8 +96,12 @@ class Front(Protocol):
     def start(self) -> None:
         """Take connections."""
 
-    def take(self, most: int, wait_s: float, queue_s: float = 0.0) -> tuple[list[Message], list[int]] | None:
+    def take(
+        self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
+    ) -> tuple[list[Message], list[int]] | None:
         """Wait up to `wait_s` for something to come; return at most `most` messages, in turns of callers.
+
+        The first may have more than `most_bytes`; what comes with it hasn't.
 
         Those that take no place come first, whatever `most` is. The ids are of messages taken before whose caller has
         left, or whose deadline has passed: they are over.
@@ -102,6 +109,12 @@ class Front(Protocol):
         None once the front has stopped.
         """
         ...
+
+    def rouse(self) -> None:
+        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+
+    def relay(self) -> None:
+        """Have one that waits in `take` look at the sockets, if nobody does."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses, a stream's in its order. Those of messages that are over are dropped."""

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 
-from ..inbound import DETAILS
+from ..inbound import DETAILS, code_of_leaving
 from ..keys import digest
-from .contract import Ended, Limits, Message, Reason, Status
+from .contract import Limits, Message, Reason, Status
 from .exchange import Exchange
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Outcome: TypeAlias = bytes | Status
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
-_OK, _CANCELLED, _DEADLINE_EXCEEDED = 0, 1, 4
+_OK = 0
 _LEAVES_S = 0.01
 """Seconds in which it shows whether a caller has sent its last message, or has left: at first both look the same."""
 _FOREVER_S = 1e9
@@ -101,12 +101,11 @@ class Desk:
 
     def record(self, method: int, began: float, code: int = _OK, refusal: Reason | None = None) -> None:
         """Count a call that ends without anybody else's doing."""
-        self.exchange.record(Ended(method, code, refusal or "", monotonic() - began))
+        self.exchange.record(method, code, refusal or "", monotonic() - began)
 
     def record_left(self, method: int, began: float, context: Context) -> None:
         """Count a call whose caller has left, or whose deadline has passed."""
-        end = deadline(context)
-        self.record(method, began, _CANCELLED if end is None or end > monotonic() else _DEADLINE_EXCEEDED)
+        self.record(method, began, code_of_leaving(deadline(context), began))
 
     async def refuse(self, method: int, began: float, context: Context, reason: Reason) -> NoReturn:
         """End a call with the status for `reason`, and count it."""

@@ -1,9 +1,10 @@
 """Messages from an event loop to the threads that take them, and word of those that are over. Knows no gRPC."""
 
 import threading
+from typing import Literal
 
 from ..gate import MOST_WAIT
-from .contract import Ended, Message
+from .contract import Ended, Message, Reason
 from .line import Line
 
 
@@ -15,9 +16,10 @@ class Exchange:
         self._line = Line()
         self._probes: dict[int, Message] = {}
         self._over: list[int] = []
-        self._ended: list[Ended] = []
+        self._ended: dict[tuple[int, int, Reason | Literal[""]], list[float]] = {}
         self._queue_s = 0.0
         self._is_closed = False
+        self._roused = 0
 
     @property
     def waiting(self) -> int:
@@ -46,31 +48,38 @@ class Exchange:
             self._changed.notify()
             return False
 
-    def record(self, ended: Ended) -> None:
-        """Take note of a call that ended by itself."""
+    def record(self, method: int, code: int, refusal: Reason | Literal[""], seconds: float) -> None:
+        """Take note of a call that ended by itself, so many seconds after it came."""
         with self._changed:
-            self._ended.append(ended)
+            self._ended.setdefault((method, code, refusal), []).append(seconds)
 
     def ended(self) -> list[Ended]:
         """Return the calls that ended by themselves since the last look."""
         with self._changed:
-            ended, self._ended = self._ended, []
-        return ended
+            ended, self._ended = self._ended, {}
+        return [Ended(*what, seconds) for what, seconds in ended.items()]
 
-    def take(self, most: int, wait_s: float, queue_s: float) -> tuple[list[Message], list[int]] | None:
+    def rouse(self) -> None:
+        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+        with self._changed:
+            self._roused += 1
+            self._changed.notify()
+
+    def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> tuple[list[Message], list[int]] | None:
         """Wait for messages, or for word of those taken before, and return both; None once closed."""
 
         def has_come() -> bool:
-            return bool(self._is_closed or self._over or self._probes or (most and self._line))
+            return bool(self._is_closed or self._roused or self._over or self._probes or (most and self._line))
 
         with self._changed:
             self._queue_s = queue_s
             self._changed.wait_for(has_come, wait_s)
             if self._is_closed:
                 return None
+            self._roused = max(0, self._roused - 1)
             probes, self._probes = self._probes, {}
             over, self._over = self._over, []
-            return [*probes.values(), *self._line.take(most)], over
+            return [*probes.values(), *self._line.take(most, most_bytes)], over
 
     def close(self) -> None:
         """Give nothing more to anybody."""

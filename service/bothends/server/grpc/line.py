@@ -41,13 +41,18 @@ class Line:
         self._waiting -= 1
         return True
 
-    def take(self, most: int) -> list[Message]:
-        """Take at most so many, one of each caller in turn."""
+    def take(self, most: int, most_bytes: int) -> list[Message]:
+        """Take at most so many, one of each caller in turn; the first may be larger than what they may be together."""
         taken: list[Message] = []
+        size = 0
         while self._callers and len(taken) < most:
-            caller = next(iter(self._callers))
-            messages = self._callers.pop(caller)
-            taken.append(messages.pop(next(iter(messages))))
+            caller, messages = next(iter(self._callers.items()))
+            oldest = next(iter(messages.values()))
+            size += len(oldest.content)
+            if taken and size > most_bytes:
+                break
+            taken.append(messages.pop(oldest.id))
+            del self._callers[caller]
             if messages:
                 self._callers[caller] = messages  # at the end: the others' turns come first
         self._waiting -= len(taken)

@@ -128,9 +128,18 @@ class PublicFront:
         """Take connections."""
         self._listener.run(self._listener.server.start())
 
-    def take(self, most: int, wait_s: float, queue_s: float = 0.0) -> tuple[list[Message], list[int]] | None:
+    def take(
+        self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
+    ) -> tuple[list[Message], list[int]] | None:
         """Wait for messages, or for word of those taken before, and return both; None once stopped."""
-        return self._exchange.take(most, wait_s, queue_s)
+        return self._exchange.take(most, wait_s, queue_s, most_bytes)
+
+    def rouse(self) -> None:
+        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+        self._exchange.rouse()
+
+    def relay(self) -> None:
+        """Do nothing: the event loop looks at the sockets."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses."""
@@ -183,6 +192,8 @@ def _options(limits: Limits) -> Iterator[tuple[str, int]]:
     yield "grpc.so_reuseport", 0  # else two servers would share a port and neither would notice
     yield "grpc.max_receive_message_length", limits.max_message_bytes
     yield "grpc.max_send_message_length", -1
+    if not limits.max_inflated_bytes:
+        yield "grpc.compression_enabled_algorithms_bitset", 1  # identity
     yield "grpc.max_allowed_incoming_connections", limits.max_connections
     yield "grpc.max_concurrent_streams", limits.max_streams
     # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from google.protobuf import descriptor_pb2, descriptor_pool, text_format
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
@@ -13,7 +14,8 @@ def reflecting(services: Sequence[str]) -> Callable[[bytes], bytes]:
 
     It raises DecodeError where the message is malformed.
     """
-    servicer = reflection.ReflectionServicer((*services, health.SERVICE_NAME, reflection.SERVICE_NAME))
+    _describe_v1()
+    servicer = reflection.ReflectionServicer((*services, health.SERVICE_NAME, *NAMES))
 
     def reflect(content: bytes) -> bytes:
         request = reflection_pb2.ServerReflectionRequest.FromString(content)
@@ -21,3 +23,15 @@ def reflecting(services: Sequence[str]) -> Callable[[bytes], bytes]:
         return response
 
     return reflect
+
+
+def _describe_v1() -> None:
+    """Have protobuf know v1 as v1alpha by another name: grpcio has no v1, and what is listed has to be described."""
+    pool = descriptor_pool.Default()
+    try:
+        pool.FindServiceByName(NAMES[0])
+    except KeyError:
+        alpha = descriptor_pb2.FileDescriptorProto()
+        reflection_pb2.DESCRIPTOR.CopyToProto(alpha)
+        text = text_format.MessageToString(alpha).replace("v1alpha", "v1")
+        pool.Add(text_format.Parse(text, descriptor_pb2.FileDescriptorProto()))

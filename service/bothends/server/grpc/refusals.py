@@ -31,7 +31,9 @@ COUNTED: dict[Reason, Refusal] = {
     "slow": "invalid",
     "empty": "invalid",
     "large": "invalid",
+    "inflated": "invalid",
     "headers": "invalid",
+    "timeout": "invalid",
     "malformed": "invalid",
     "compressed": "invalid",
 }
@@ -60,10 +62,18 @@ def statuses(limits: Limits) -> dict[Reason, Status]:
             code_pb2.RESOURCE_EXHAUSTED,
             f"the request is too large: larger than max, {limits.max_message_bytes} bytes",
         ),
+        "inflated": (
+            code_pb2.RESOURCE_EXHAUSTED,
+            f"the request is too large once it is inflated: larger than max, {limits.max_inflated_bytes} bytes",
+        ),
         "headers": (code_pb2.RESOURCE_EXHAUSTED, f"the headers have more than {limits.max_header_bytes} bytes"),
+        "timeout": (code_pb2.INTERNAL, "grpc-timeout is none: at most eight digits and one of H, M, S, m, u, n"),
         "unknown": (code_pb2.UNIMPLEMENTED, "this server has no such method"),
         "malformed": (code_pb2.INTERNAL, "the bytes are no gRPC message"),
-        "compressed": (code_pb2.UNIMPLEMENTED, "messages may be compressed by gzip only"),
+        "compressed": (
+            code_pb2.UNIMPLEMENTED,
+            "messages may be compressed by gzip only" if limits.max_inflated_bytes else "no message may be compressed",
+        ),
     }
     return {reason: prepared(to_status(error)) for reason, error in errors.items()} | {
         reason: prepared(_callers_fault(code, message)) for reason, (code, message) in wire.items()

@@ -24,6 +24,7 @@ def limits(settings: GrpcSettings) -> Limits:
     """Return the bounds that `settings` say."""
     return Limits(
         max_message_bytes=settings.max_message_bytes,
+        max_inflated_bytes=min(settings.max_inflated_bytes, settings.max_message_bytes),
         max_header_bytes=settings.max_header_bytes,
         max_calls=settings.max_concurrent_requests,
         max_connections=settings.max_connections,

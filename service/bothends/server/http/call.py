@@ -5,8 +5,9 @@ Knows no front: each brings what it does, and the words of its errors.
 
 import asyncio
 import math
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from ...errors import DeadlineError
 from ...settings import ListenerSettings
 from ...wire.status import to_status, unpacked
 from ..inbound import Inbound, Metadata
+from ..room import Room
 from .body import JSON, UnfitError, read_json
 
 _HTTP: dict[int, int] = {
@@ -35,8 +37,6 @@ _HTTP: dict[int, int] = {
 """HTTP status of each gRPC status."""
 _RETRY_S = 1.0
 """Seconds after which to try again, where the status doesn't say: a server that stops may be back or replaced."""
-_PIECE_BYTES = 1 << 18
-"""Bytes of an answer that are handed on at once: its caller must take them before it gets the next."""
 _TIMEOUT = "x-stainless-read-timeout"
 """Header in which OpenAI's clients say how many seconds they wait for an answer."""
 
@@ -72,8 +72,13 @@ class HttpCall:
         self._then: Callable[[bytes | None], None] | None = None
         self._on_cancelled: Callable[[], None] | None = None
         self._refusal: tuple[int, str] | None = None
+        self._lock = threading.Lock()
+        self._kept: tuple[Room, int] | None = None
+        self._is_sent = False
         self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
         self.metadata: Metadata = self._request.headers.items()
+        self.answer_headers: dict[str, str] = {}
+        self.caller: Hashable = self._request.client.host if self._request.client else ""
         self.arrived = time.monotonic()
 
     async def serve(self, handle: Handle, receive: Receive, send: Send) -> None:
@@ -86,11 +91,14 @@ class HttpCall:
                 then(content)
                 if content is not None:  # else there may be more of its body to come, which isn't wanted
                     await self._settled(receive)
-            await (await self._response)(self._request.scope, receive, send)
+            response = await self._response
+            self._give_back()
+            await response(self._request.scope, receive, send)
         except ClientDisconnect:
             pass  # there is no caller to answer
         finally:
             self._cancel()
+            self._give_back()
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then`, in the event loop, with the request's bytes; None where they are unfit or don't come."""
@@ -98,7 +106,7 @@ class HttpCall:
 
     def answer(self, content: bytes) -> None:
         """Send `content`, JSON."""
-        self._settle(_PiecewiseResponse(content, media_type=JSON))
+        self._settle(Response(content, headers=self.answer_headers, media_type=JSON))
 
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status` as the front renders it."""
@@ -115,6 +123,19 @@ class HttpCall:
     def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
         self._on_cancelled = then
+
+    def keep(self, room: Room, size: int) -> None:
+        """Take room until the answer is being sent: from then on, what isn't read of it is bounded."""
+        with self._lock:
+            if not self._is_sent:
+                self._kept = room, size
+                room.take(size)
+
+    def _give_back(self) -> None:
+        with self._lock:
+            kept, self._kept, self._is_sent = self._kept, None, True
+        if kept is not None:
+            kept[0].give_back(kept[1])
 
     async def _content(self, receive: Receive) -> bytes | None:
         """Read the request's bytes; returns None where `fail`, which comes next, says why. Raises ClientDisconnect."""
@@ -161,17 +182,6 @@ async def _leaving(receive: Receive) -> None:
     """Wait until the caller leaves; drop a body that wasn't asked for."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-class _PiecewiseResponse(Response):
-    """Response that waits where its caller reads slowly, so that what wasn't read yet isn't kept twice."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  as ASGI has it
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for start in range(0, len(self.body), _PIECE_BYTES):
-            piece = self.body[start : start + _PIECE_BYTES]
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body"})
 
 
 class HttpFront:
@@ -234,8 +244,6 @@ def _headers(code: int, status: status_pb2.Status) -> dict[str, str]:
     """Make the headers in which HTTP says a part of `status`."""
     if code == 401:
         return {"WWW-Authenticate": "Bearer"}
-    if code == 408:
-        return {"Connection": "close"}
     if code not in (429, 503):
         return {}
     retry = unpacked(status, error_details_pb2.RetryInfo())

@@ -3,13 +3,12 @@
 Runs in a thread of its own, whose event loop serves every call. Knows no front.
 """
 
-import asyncio
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -19,15 +18,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...errors import StartupError
 from ...settings import HttpSettings
 from ..inbound import Outbox
 from ..keys import Keys
+from ..sockets import WAITING
 from ..tls import Certificates
+from .answers import Counted, Paced
 from .auth import UNAUTHENTICATED, who_calls
+from .connection import BoundedH11Protocol, Closing
+from .recent import Recent
 
+_OPENMETRICS = "application/openmetrics-text"
+_MOST_ACCEPTED = 16
+"""Connections that asyncio accepts before others have their turn. Where file descriptors run out, it tries so often at
+once, and again in a second."""
 LAST_BYTES_S = 2
 """Seconds that a stopping server gives callers to read the end of what was sent."""
 
@@ -41,12 +47,12 @@ def application(
     routes: Iterable[BaseRoute] = (),
 ) -> Starlette:
     """Make the ASGI application over metrics and readiness, with its fronts' `routes`. Health needs no key."""
+    texts, openmetrics = (_Exposition(registry, accept) for accept in ("text/plain", _OPENMETRICS + "; version=1.0.0"))
 
-    def metrics(request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
         if metrics_for == "keys":
             who_calls(request, keys)
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return Response(encode(registry), headers={"Content-Type": content_type})
+        return await (openmetrics if _OPENMETRICS in request.headers.get("Accept", "") else texts).response()
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -59,6 +65,17 @@ def application(
     if metrics_for != "off":
         pages.append(Route("/metrics", metrics))
     return Starlette(routes=[*pages, *routes], exception_handlers=UNAUTHENTICATED)
+
+
+class _Exposition:
+    """All metrics in one format: callers have no say in its details, or each could ask for a page of their own."""
+
+    def __init__(self, registry: CollectorRegistry, accept: str) -> None:
+        encode, self._content_type = choose_encoder(accept)
+        self._recent = Recent(partial(encode, registry))
+
+    async def response(self) -> Response:
+        return Response(await self._recent.get(), headers={"Content-Type": self._content_type})
 
 
 class _ShortHeaders:
@@ -76,86 +93,38 @@ class _ShortHeaders:
         await (self._app if fits else Response(status_code=431))(scope, receive, send)
 
 
-class _Counted:
-    """Application whose answers are counted as on their way until it is done with them."""
-
-    def __init__(self, app: ASGIApp, outbox: Outbox) -> None:
-        self._app = app
-        self._outbox = outbox
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._outbox.put()
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._outbox.sent(None)
-
-
-class _BoundedH11Protocol(H11Protocol):
-    """uvicorn's HTTP within bounds: else it waits for ever for a request's rest or a reader, and takes any number."""
-
-    def __init__(self, *arguments: Any, most: int, max_wait_s: float, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._most = most
-        self._max_wait_s = max_wait_s
-        self._timeout: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > self._most:
-            transport.abort()
-        else:
-            self._wait(self._max_wait_s)
-
-    def on_response_complete(self) -> None:
-        self._wait(self.timeout_keep_alive + self._max_wait_s)
-        super().on_response_complete()
-
-    def pause_writing(self) -> None:
-        self._wait(self._max_wait_s)
-        super().pause_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._timeout is not None:
-            self._timeout.cancel()
-        super().connection_lost(exc)
-
-    def _wait(self, at_most_s: float) -> None:
-        if self._timeout is not None:
-            self._timeout.cancel()
-        self._timeout = self.loop.call_later(at_most_s, self._give_up)
-
-    def _give_up(self) -> None:
-        """Close, unless a request is in progress and its answer is being read; HttpCall bounds the time of its body."""
-        if self.cycle is None or self.cycle.response_complete or self.flow.write_paused:
-            self.transport.abort()
-
-
 class WebServer:
     """uvicorn on a socket that is bound already, in a daemon thread. `stop` closes the socket."""
 
     def __init__(
-        self, app: Starlette, listener: socket.socket, settings: HttpSettings, certificates: Certificates | None
+        self,
+        app: Starlette,
+        listener: socket.socket,
+        settings: HttpSettings,
+        certificates: Certificates | None,
+        *,
+        name: str = "bothends-http",
     ) -> None:
+        """Make it; `name` is its thread's."""
         self.outbox = Outbox()
         config = uvicorn.Config(
-            _Counted(_ShortHeaders(app, settings.max_header_bytes), self.outbox),
+            Counted(Paced(Closing(_ShortHeaders(app, settings.max_header_bytes))), self.outbox),
             log_config=None,
             loop="asyncio",  # not uvloop where it happens to be installed: this one was tested
             access_log=False,
             lifespan="off",
             ws="none",
-            http=partial(_BoundedH11Protocol, most=settings.max_http_connections, max_wait_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
+            http=partial(BoundedH11Protocol, most=settings.max_http_connections, max_wait_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
             h11_max_incomplete_event_size=settings.max_header_bytes,
             timeout_keep_alive=settings.http_idle_s,
             timeout_graceful_shutdown=LAST_BYTES_S,
             server_header=False,
+            backlog=_MOST_ACCEPTED,
             ssl_context_factory=None if certificates is None else lambda *_: certificates.context(),
         )
+        self._listener = listener
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listener]}, name="bothends-http", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, name=name, daemon=True)
 
     @property
     def connections(self) -> int:
@@ -169,6 +138,7 @@ class WebServer:
             time.sleep(0.002)  # uvicorn offers a flag, no event
         if not self._server.started:
             raise StartupError("the HTTP server ended before it answered")
+        self._listener.listen(WAITING)  # for asyncio it was fewer
 
     def stop(self) -> None:
         """Stop and wait for the thread."""

@@ -6,7 +6,7 @@ Knows no model and no settings, and needs no Ray.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -95,6 +95,7 @@ class RayCall:
         self.deadline = None if remaining_s is None else time.monotonic() + remaining_s
         self.metadata: Metadata = context.invocation_metadata()
         self.arrived = time.monotonic()
+        self.caller: Hashable = None  # Ray's proxies don't say
 
     async def serve(self, handle: Callable[[Inbound], None]) -> RawResponse:
         """Wait for the response. Ray cancels this where the caller has left, or its deadline has passed."""

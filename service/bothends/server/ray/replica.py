@@ -23,7 +23,6 @@ from ...settings import Settings
 from ...wire.messages import SERVICE
 from ..fronts.bothends.service import EmbeddingService
 from ..fronts.openai import service as openai
-from ..http.call import BodyLimits
 from ..http.server import WebServer, application
 from ..keys import Keys
 from ..service import Service
@@ -57,7 +56,7 @@ class Replica:
         self._targets = self._serve_metrics(settings)
         routes: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
         if settings.http_api:
-            routes += openai.OpenAI(service.responder, BodyLimits.of(settings)).routes(dispatcher)
+            routes += openai.OpenAI.of(service.responder, settings).routes(dispatcher)
         self._pages = application(service.metrics.registry, service.is_fit, metrics_for="off", routes=routes)
         service.start()
         self._undo.callback(service.begin_stop)

@@ -61,9 +61,10 @@ def test_a_withdrawn_key_ends_its_stream_after_what_was_read(guarded: Server, do
         stream.send(request("a man"))
         assert stream.receive().items
         door.write(without="free")
+        until(lambda: guarded.service.keys is not None and len(guarded.service.keys.known) == len(door.keys) - 1)
         stream.send(request("a man"))
         assert isinstance(stream.end(), UnauthenticatedError)
-    assert value(guarded, "bothends_requests_total", method="EmbedStream", code="UNAUTHENTICATED") == 1
+    until(lambda: value(guarded, "bothends_requests_total", method="EmbedStream", code="UNAUTHENTICATED") == 1)
 
 
 def test_a_stream_waits_for_its_keys_share(guarded: Server, door: Door, gate: threading.Event) -> None:

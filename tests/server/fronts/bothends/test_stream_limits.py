@@ -76,7 +76,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
             gate.set()
             assert [len(response.items) for response in stream.rest()] == [5] * 20
             assert len(filling.result(TIMEOUT_S).embeddings) == 40
-        assert value(server, "bothends_refused_requests_total", reason="full") == 1
+        until(lambda: value(server, "bothends_refused_requests_total", reason="full") == 1)
 
 
 def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threading.Event) -> None:
@@ -91,7 +91,7 @@ def test_a_caller_that_leaves_frees_the_queue(toy_bundle: Bundle, gate: threadin
         until(lambda: value(server, "bothends_queue_sentences") >= 64)  # as many as a batch is chosen from are read in
         stream.call.cancel()
         until(lambda: value(server, "bothends_queue_sentences") == 0)
-        assert value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1
+        until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="CANCELLED") == 1)
         gate.set()
         assert embed(channel, "there").embeddings
 
@@ -177,7 +177,7 @@ def test_a_stopping_server_answers_what_it_read_and_ends_the_stream(toy_bundle: 
         assert stopped.result(TIMEOUT_S)
         assert embedded(server) == 1 + answered
         assert answered > 50
-        assert value(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3
+        until(lambda: value(server, "bothends_requests_total", method="EmbedStream", code="UNAVAILABLE") == 3)
 
 
 def test_a_stream_that_begins_while_the_server_stops_is_told(toy_bundle: Bundle) -> None:

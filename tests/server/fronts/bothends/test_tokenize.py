@@ -13,6 +13,7 @@ from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.doors import serving
 from tests.support.streams import error_of
+from tests.support.until import until
 
 TEXTS = [
     "There will be dragons!",
@@ -145,4 +146,4 @@ def test_calls_are_counted(server: Server, stub: embedding_pb2_grpc.EmbeddingSer
     labels = {"method": "Tokenize", "code": "OK"}
     before = server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0
     tokenize(stub, "dragons")
-    assert server.metrics.registry.get_sample_value("bothends_requests_total", labels) == before + 1
+    until(lambda: server.metrics.registry.get_sample_value("bothends_requests_total", labels) == before + 1)

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from bothends.client.sync import Client
 from bothends.core.embedder import Embedder
 from bothends.core.loaded import LoadedModel
+from bothends.engines import native
 from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
 from bothends.server.fronts.kserve.service import SERVICE
@@ -22,6 +23,7 @@ from tests.support.infer import Stub, parameters, refused, request, tensors
 
 SENTENCES = [f"{number} dragons will be there" + " and there" * (number % 17) for number in range(60)]
 LONG = " ".join(str(number) for number in range(400))
+NATIVE = pytest.mark.skipif(not native.is_built(), reason="bothends-native isn't built (make native)")
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 
 
@@ -112,6 +114,17 @@ def test_the_model_is_described_as_tritons_clients_read_it(stub: Stub, english: 
     assert "statistics" not in server.extensions
 
 
+@pytest.mark.parametrize(
+    ("engine", "platform"),
+    [("onnxruntime", "onnxruntime_onnx"), pytest.param("native", "bothends_native", marks=NATIVE)],
+)
+def test_the_platform_is_the_engine_that_serves(toy_bundle: Bundle, engine: str, platform: str) -> None:
+    with serving(toy_bundle, engine=engine) as server, connected(server) as channel:
+        metadata = Stub(channel).ModelMetadata(inference_pb2.ModelMetadataRequest(name="toy"))
+        config = Stub(channel).ModelConfig(inference_pb2.ModelConfigRequest(name="toy")).config
+    assert (metadata.platform, config.platform) == (platform, platform)
+
+
 def test_another_model_is_not_found(stub: Stub) -> None:
     """Name and version both count, whichever method; the error says what is served."""
     calls: dict[str, Callable[[str, str], object]] = {
@@ -148,7 +161,7 @@ def test_a_version_that_was_asked_for_is_never_another(toy_bundle: Bundle, newer
         patch.setattr(Embedder, "begin_together", takes_over)
         code, text, _ = refused(lambda: stub.ModelInfer(request("a man", model=name, model_version=version)))
         assert code == NOT_FOUND
-        assert "no longer served" in text
+        assert "served here" in text
         assert stub.ModelInfer(request("a man", model=name)).model_version == newer[0].config.version
 
 

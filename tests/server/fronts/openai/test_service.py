@@ -18,16 +18,21 @@ from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.server.fronts.openai import service as openai
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S
+from tests.support.doors import TIMEOUT_S, serving
+from tests.support.until import until
 
 SENTENCES = ["there will be dragons", "a man plays the guitar and a woman sings", "no"]
 LONG = "there will be dragons " * 200
 """More than the model reads."""
 
 
+def open_http(server: Server) -> httpx.Client:
+    return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=TIMEOUT_S)
+
+
 @pytest.fixture(scope="module")
 def http(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", timeout=TIMEOUT_S) as connected:
+    with open_http(server) as connected:
         yield connected
 
 
@@ -95,6 +100,45 @@ def test_a_part_of_a_long_input_is_kept_where_that_is_asked_for(
     expected = client.embed(["first " + LONG + "last"], normalize=True, truncation=kept)  # type: ignore[arg-type]
     assert np.array_equal(rows(body), expected.rows)
     assert body["usage"]["prompt_tokens"] == english.config.max_tokens
+
+
+def test_an_answer_says_in_a_header_how_many_inputs_were_cut(http: httpx.Client, server: Server) -> None:
+    """The header is there where something was cut, and the counter grows by as many."""
+
+    def answered(*given: str) -> httpx.Response:
+        return http.post("/v1/embeddings", json={"model": "english", "input": given, "truncation": "start"})
+
+    def counted() -> float:
+        return server.metrics.registry.get_sample_value("bothends_truncated_sentences_total") or 0
+
+    before = counted()
+    assert answered("fine", LONG, LONG).headers["x-truncated-inputs"] == "2"
+    until(lambda: counted() == before + 2)
+    assert "x-truncated-inputs" not in answered("fine").headers
+
+
+@pytest.mark.parametrize("kept", ["start", "end"])
+def test_a_server_may_keep_a_part_of_every_long_input(toy_bundle: Bundle, kept: str) -> None:
+    """A request that says otherwise gets what it says."""
+    with serving(toy_bundle, http_truncation=kept) as server, open_http(server) as http:
+        answer = http.post("/v1/embeddings", json={"model": "toy", "input": [LONG]})
+        asked = http.post("/v1/embeddings", json={"model": "toy", "input": [LONG], "truncation": kept})
+        assert (answer.status_code, answer.headers["x-truncated-inputs"]) == (200, "1")
+        assert answer.json() == asked.json()
+        refused = http.post("/v1/embeddings", json={"model": "toy", "input": [LONG], "truncation": "error"})
+        assert refused.status_code == 400
+
+
+def test_aliases_are_names_of_the_model_that_is_served(toy_bundle: Bundle) -> None:
+    """Answers hold its own name; each name is listed, and no other is taken."""
+    with serving(toy_bundle, model_alias="text-embedding-3-small, BAAI/bge-m3,") as server, open_http(server) as http:
+        names = [model["id"] for model in http.get("/v1/models").json()["data"]]
+        assert names == ["toy", "text-embedding-3-small", "BAAI/bge-m3"]
+        for name in names:
+            assert http.get(f"/v1/models/{name}").json()["id"] == name
+            assert http.post("/v1/embeddings", json={"model": name, "input": "a"}).json()["model"] == "toy"
+        assert http.post("/v1/embeddings", json={"model": "text-embedding-3-large", "input": "a"}).status_code == 404
+        assert http.get("/v1/models/").status_code == 404
 
 
 def test_fields_that_are_null_are_left_out(http: httpx.Client) -> None:
@@ -186,4 +230,4 @@ def test_calls_are_counted_by_method_and_code(server: Server, http: httpx.Client
         before = counted(*labels)
         assert before is not None
         call()
-        assert counted(*labels) == before + 1
+        until(lambda labels=labels, before=before: counted(*labels) == before + 1)

@@ -163,7 +163,8 @@ def test_the_heat_map_is_walked_by_keys(visit: Callable[..., Visit]) -> None:
 
 TEXTS = [
     "h1", "#summary", "#state b", "label", "textarea", "button.main", ".hint", "#answer", "#answer .ends",
-    "#answer .misses", "#heat tbody td", "#heat tbody tr:nth-child(6) td:nth-child(2)", "#heat button span",
+    "#answer .misses", "#heat tbody td", "#heat tbody tr:nth-child(4) td:nth-child(6)",
+    "#heat tbody tr:nth-child(6) td:nth-child(2)", "#heat button .number", "#heat .self", ".ramp", "#code pre",
     '#heat button[aria-pressed="true"]', "#ends .token", "#ends .small.faint", "#ends .small.ends", "#ends .number",
     "#ends .small.misses", "#legend li", "#far .right", "dt", "dd", "summary", ".chart .unit",
 ]  # fmt: skip

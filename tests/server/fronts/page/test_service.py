@@ -96,6 +96,7 @@ def test_the_model_is_described(server: Server, http: httpx.Client, english: Bun
         "dimension": config.dimension,
         "device": "cpu",
     }
+    assert (model["languages"], model["grpc_port"]) == (["en"], server.port)
     assert model["limits"] == {"sentences": 300, "sentence_chars": 65536, "tokens": 256}
     assert model["card"] == (english.path / "README.md").read_text(encoding="utf-8")
     assert model["selftest_difference"] == server.service.embedder.model.self_test.max_difference
@@ -137,6 +138,22 @@ def test_an_explanation_costs_what_is_embedded(english: Bundle, tmp_path: Path) 
         assert httpx.get(f"{address}/model", headers=headers).json()["limits"]["sentences"] == 6
 
 
+def test_tokens_are_counted(http: httpx.Client) -> None:
+    """Unknown ones are those for which the vocabulary has nothing else; a long sentence is cut, and says so."""
+    sentences = ["there will be dragons", "🍕 love 🍕", "word " * 300]
+    answer = http.post("/tokens", json={"sentences": sentences})
+    assert answer.json()["sentences"] == [
+        {"tokens": 4, "unknown": 0, "truncated": False},
+        {"tokens": 3, "unknown": 2, "truncated": False},
+        {"tokens": 256, "unknown": 0, "truncated": True},
+    ]
+    unfit = {b"[]": "no JSON like", b'{"sentences": []}': "no sentences", b'{"sentences": [" "]}': "is empty"}
+    for body, said in unfit.items():
+        refused = http.post("/tokens", content=body, headers={"content-type": "application/json"})
+        assert refused.status_code == 400
+        assert said in refused.json()["error"]["message"]
+
+
 def test_without_a_key_there_are_only_the_files(toy_bundle: Bundle, tmp_path: Path) -> None:
     """The page must come before it can ask for a key. The numbers are open where /metrics is."""
     put(tmp_path / "keys.toml", new("somebody")[1].encode())
@@ -146,6 +163,7 @@ def test_without_a_key_there_are_only_the_files(toy_bundle: Bundle, tmp_path: Pa
             assert httpx.get(f"{address}/").status_code == 200
             assert httpx.get(f"{address}/model").status_code == 401
             assert httpx.post(f"{address}/explain", json={"sentence": "a"}).status_code == 401
+            assert httpx.post(f"{address}/tokens", json={"sentences": ["a"]}).status_code == 401
             assert httpx.get(f"{address}/live").status_code == code
 
 

@@ -61,6 +61,11 @@ class Message:
         self._charged = self._is_over = False
 
     @property
+    def size(self) -> int:
+        """Bytes of the request."""
+        return self._request.ByteSize()
+
+    @property
     def is_waiting(self) -> bool:
         """True while some of its sentences are to be tried again."""
         return bool(self._waiting) and not self._is_over
@@ -123,6 +128,8 @@ class Message:
             deadline=self.context.deadline,
             span=self.context.span,
             on_error=unreadable.append,
+            is_over=self.context.is_over,
+            caller=self.context.caller,
         )
         with self._lock:
             self._work.append(rows)

@@ -1,18 +1,22 @@
 """bothends.v1.EmbeddingService: its messages in and out. Raises domain errors; dispatch.py makes statuses of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
+from typing import get_args
 
 from ....core.embedder import Query
-from ....observe.tracing import Method
-from ....options import Options
+from ....embeddings import Write
+from ....options import Encoding, Options
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
-from ...inbound import Inbound, Received
-from ...responder import Asked, Responder
+from ...grpc.small import Read, SmallRequest
+from ...inbound import Inbound
+from ...responder import Responder
+
+_WRITES: dict[Encoding, Write] = {encoding: partial(encode, encoding=encoding) for encoding in get_args(Encoding)}
 
 
 class EmbeddingService:
@@ -27,29 +31,38 @@ class EmbeddingService:
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handlers of all methods, by their full names."""
+        most = self._responder.embedder.limits.sentences
         return dispatcher.rpc_handlers(
             SERVICE,
             {
-                "Embed": (embedding_pb2.EmbedRequest, self.embed),
-                "Tokenize": (embedding_pb2.TokenizeRequest, self.tokenize),
-                "GetModel": (embedding_pb2.GetModelRequest, self.get_model),
+                "Embed": (protobuf(embedding_pb2.EmbedRequest, most_sentences=most), self.embed),
+                "Tokenize": (protobuf(embedding_pb2.TokenizeRequest, most_sentences=most), self.tokenize),
+                "GetModel": (protobuf(embedding_pb2.GetModelRequest), self.get_model),
             },
         )
 
-    def batch_methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Sequence[Received]], None]]:
-        """Make the handlers of calls that came together, by their methods' full names."""
-        method, parse = Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest)
-        return {f"/{SERVICE}/Embed": dispatcher.batch_handler(method, parse, _asked, self._responder.embed_all)}
+    def small_requests(self) -> Mapping[str, Read]:
+        """Map methods' full names to what reads their small requests."""
+        return {f"/{SERVICE}/Embed": _small}
 
     def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         """Embed the request's sentences."""
-        self._responder.embed(*_asked(request, context))
+        wanted, encoding = options(request)
+        self._responder.embed(Query(list(request.sentences), wanted), context, _WRITES[encoding])
 
     def tokenize(self, request: embedding_pb2.TokenizeRequest, context: CallContext) -> None:
         """Cut the request's sentences into tokens."""
         texts, asked = list(request.sentences), Options(truncation(request))
         self._responder.charge(len(texts), context)
-        self._responder.submit(partial(self._tokenize, texts, asked, context), texts)
+        version, found = self._responder.embedder.tokenise(
+            texts, asked, deadline=context.deadline, is_over=context.is_over
+        )
+        response = embedding_pb2.TokenizeResponse(model_version=version)
+        for sentence in found:
+            added = response.sentences.add(truncated=sentence.truncated)
+            for token, text, (start, end) in zip(sentence.ids, sentence.texts, sentence.places, strict=True):
+                added.tokens.add(id=token, text=text, start=start, end=end)
+        context.send(response.SerializeToString())
 
     def get_model(
         self,
@@ -80,17 +93,8 @@ class EmbeddingService:
         )
         context.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 
-    def _tokenize(self, texts: list[str], asked: Options, context: CallContext) -> None:
-        with context.guarding():
-            version, found = self._responder.embedder.tokenise(texts, asked, deadline=context.deadline)
-            response = embedding_pb2.TokenizeResponse(model_version=version)
-            for sentence in found:
-                added = response.sentences.add(truncated=sentence.truncated)
-                for token, text, (start, end) in zip(sentence.ids, sentence.texts, sentence.places, strict=True):
-                    added.tokens.add(id=token, text=text, start=start, end=end)
-            context.send(response.SerializeToString())
 
-
-def _asked(request: embedding_pb2.EmbedRequest, context: CallContext) -> Asked:
+def _small(content: bytes) -> SmallRequest:
+    request = embedding_pb2.EmbedRequest.FromString(content)
     wanted, encoding = options(request)
-    return Query(list(request.sentences), wanted), context, partial(encode, encoding=encoding)
+    return SmallRequest(list(request.sentences), wanted, _WRITES[encoding])

@@ -13,6 +13,7 @@ from ....observe.metrics import Metrics
 from ....observe.tracing import Method
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE
+from ...backlog import Backlog
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...inbound import Inbound
@@ -24,8 +25,10 @@ from .message import Message
 class EmbedStreams:
     """The method over one embedder, and the messages that wait for room."""
 
-    def __init__(self, responder: Responder, metrics: Metrics) -> None:
+    def __init__(self, responder: Responder, metrics: Metrics, backlog: Backlog) -> None:
+        """Embed by `responder`'s embedder; long messages are tried again in the turns of `backlog`."""
         self._responder = responder
+        self._backlog = backlog
         self._metrics = metrics
         self._timer = Timer("bothends-streams")
         self._lock = threading.Lock()
@@ -36,7 +39,8 @@ class EmbedStreams:
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handler of the method's messages, by its full name."""
         method = Method.rpc(SERVICE, "EmbedStream")
-        parse = protobuf(embedding_pb2.EmbedStreamRequest)
+        most = self._responder.embedder.limits.sentences
+        parse = protobuf(embedding_pb2.EmbedStreamRequest, most_sentences=most)
         return {f"/{SERVICE}/EmbedStream": dispatcher.handler(method, parse, self.embed, in_stream=True)}
 
     def embed(self, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
@@ -44,7 +48,7 @@ class EmbedStreams:
         embedder = self._responder.embedder
         message = Message(request, embedder=embedder, metrics=self._metrics, context=context, listener=self)
         context.cancels(message)
-        self._responder.submit(message.begin, message.sentences)
+        message.begin()
 
     def done(self, message: Message) -> None:
         """Send the message's response."""
@@ -82,7 +86,11 @@ class EmbedStreams:
     def _try_again(self, message: Message) -> None:
         with self._lock:
             self.waiting.discard(message)
-        self._responder.submit(message.try_again, message.sentences)
+        self._backlog.submit(partial(self._resume, message), message.size, message.context, begun=message)
+
+    def _resume(self, message: Message) -> None:
+        message.context.cancels(message)
+        message.try_again()
 
     def _stop(self, message: Message) -> None:
         self.failed(message, DrainingError("the server is stopping"))

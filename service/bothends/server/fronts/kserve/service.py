@@ -5,25 +5,26 @@ before all else, as health is: neither a full queue nor a long batch may make a 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
 from ....core.embedder import Query
-from ....embeddings import Embeddings
+from ....embeddings import Embeddings, Write
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2
-from ....observe.tracing import Method
-from ....validation import printable
+from ....text import printable
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
-from ...inbound import Inbound, Received
-from ...responder import Asked, Responder
+from ...grpc.small import Read, SmallRequest
+from ...inbound import Inbound
+from ...responder import Responder
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
-_PLATFORM = "onnxruntime_onnx"
-"""Word of the protocol for the engine and the format of the model."""
+_PLATFORMS = {"native": "bothends_native"}
+"""Words of the protocol for engine and format, by the provider that serves; _OF_ONNX for all others."""
+_OF_ONNX = "onnxruntime_onnx"
 _EXTENSIONS = ("model_configuration", "parameters")
 """Names of Triton's extensions that are offered. "statistics" isn't: those are counted by versions that are whole
 numbers. Ours aren't, and perf_analyzer, which asks for them where they are offered, shows zeros or fails."""
@@ -41,18 +42,16 @@ class InferenceService:
         return dispatcher.rpc_handlers(
             SERVICE,
             {
-                "ServerMetadata": (inference_pb2.ServerMetadataRequest, self.server_metadata),
-                "ModelMetadata": (inference_pb2.ModelMetadataRequest, self.model_metadata),
-                "ModelConfig": (inference_pb2.ModelConfigRequest, self.model_config),
-                "ModelInfer": (inference_pb2.ModelInferRequest, self.model_infer),
+                "ServerMetadata": (protobuf(inference_pb2.ServerMetadataRequest), self.server_metadata),
+                "ModelMetadata": (protobuf(inference_pb2.ModelMetadataRequest), self.model_metadata),
+                "ModelConfig": (protobuf(inference_pb2.ModelConfigRequest), self.model_config),
+                "ModelInfer": (protobuf(inference_pb2.ModelInferRequest), self.model_infer),
             },
         )
 
-    def batch_methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Sequence[Received]], None]]:
-        """Make the handlers of calls that came together, by their methods' full names."""
-        method, parse = Method.rpc(SERVICE, "ModelInfer"), protobuf(inference_pb2.ModelInferRequest)
-        handle = dispatcher.batch_handler(method, parse, self._asked, self._responder.embed_all)
-        return {f"/{SERVICE}/ModelInfer": handle}
+    def small_requests(self) -> Mapping[str, Read]:
+        """Map methods' full names to what reads their small requests."""
+        return {f"/{SERVICE}/ModelInfer": self._small}
 
     def probes(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
         """Make the handlers of the methods that need no key, by their full names."""
@@ -81,7 +80,9 @@ class InferenceService:
         """Describe the model's tensors."""
         self._must_serve(request.name, request.version)
         config = self._responder.embedder.model.config
-        metadata = inference_pb2.ModelMetadataResponse(name=config.name, versions=[config.version], platform=_PLATFORM)
+        metadata = inference_pb2.ModelMetadataResponse(
+            name=config.name, versions=[config.version], platform=self._platform()
+        )
         metadata.inputs.add(name=INPUT, datatype="BYTES", shape=(-1, 1))
         for name, dims in self._dims().items():
             metadata.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=(-1, *dims))
@@ -93,7 +94,7 @@ class InferenceService:
         embedder = self._responder.embedder
         config = inference_pb2.ModelConfig(
             name=embedder.model.config.name,
-            platform=_PLATFORM,
+            platform=self._platform(),
             max_batch_size=self._responder.most_sentences(context),
             dynamic_batching=inference_pb2.ModelDynamicBatching(),
         )
@@ -104,20 +105,28 @@ class InferenceService:
 
     def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
         """Embed the request's texts."""
-        self._responder.embed(*self._asked(request, context))
+        query, write = self._asked(request)
+        self._responder.embed(query, context, write)
 
-    def _asked(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> Asked:
+    def _small(self, content: bytes) -> SmallRequest | None:
+        query, write = self._asked(inference_pb2.ModelInferRequest.FromString(content))
+        return SmallRequest(query.sentences, query.options, write) if query.deadline is None else None
+
+    def _asked(self, request: inference_pb2.ModelInferRequest) -> tuple[Query, Write]:
         self._must_serve(request.model_name, request.model_version)
         wanted, (asked, timeout_s) = outputs(request), options(request)
         sentences = texts(request, most=self._responder.embedder.limits.sentences)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
-        return Query(sentences, asked, deadline), context, write
+        return Query(sentences, asked, deadline), write
 
     def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:
         if asked_version not in ("", found.model_version):  # another model took over since we looked
             raise UnknownModelError(f"version {asked_version!r} of model {model!r} is no longer served here")
         return response(found, wanted=wanted, model=model, request_id=request_id)
+
+    def _platform(self) -> str:
+        return _PLATFORMS.get(self._responder.embedder.model.provider.partition("/")[0], _OF_ONNX)
 
     def _dims(self) -> dict[str, tuple[int, ...]]:
         """Map each output to its shape for one text."""

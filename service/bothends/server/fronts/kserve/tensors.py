@@ -15,7 +15,7 @@ from ....embeddings import Embeddings
 from ....errors import RequestError, SentenceError
 from ....kserve.v2 import inference_pb2
 from ....options import Options, Truncation
-from ....validation import printable
+from ....text import printable
 
 INPUT = "text"
 _LENGTH_BYTES = 4
@@ -81,7 +81,7 @@ def _count(shape: Any, most: int) -> int:
         )
     count: int = shape[0]
     if count > most:
-        raise RequestError(f"{count} sentences are more than this server's limit of {most} a request")
+        raise RequestError(f"{count} sentences are more than this server's limit of {most} a request", costs=most)
     return count
 
 

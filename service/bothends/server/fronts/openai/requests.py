@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from ....engines.contract import TokenIds
 from ....errors import RequestError
 from ....options import Truncation
-from ....text import unicode_problem
-from ....validation import first_problem, printable
+from ....text import printable, unicode_problem
+from ....validation import first_problem
 
 Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
 _SHOWN_CHARS = 64
@@ -70,8 +70,8 @@ class EmbeddingRequest(BaseModel):
     user: str | None = Field(None, description="Taken for compatibility, and ignored.")
     truncation: Truncation | None = Field(
         None,
-        description="Not OpenAI's. What becomes of an input longer than the model reads: an error (the default, as at "
-        "OpenAI), or its start or end is kept.",
+        description="Not OpenAI's. What becomes of an input longer than the model reads: an error (as at OpenAI; the "
+        "default, unless the server's --http-truncation says otherwise), or its start or end is kept.",
     )
 
 

@@ -1,9 +1,9 @@
 """OpenAI's embeddings API over HTTP: its JSON in and out, and errors as it has them. Raises domain errors."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import orjson
@@ -16,8 +16,9 @@ from ....core.embedder import Query
 from ....embeddings import Embeddings
 from ....errors import UnknownModelError
 from ....observe.tracing import Method
-from ....options import Options
-from ....validation import printable
+from ....options import Options, Truncation
+from ....settings import HttpSettings
+from ....text import printable
 from ....wire.status import unpacked
 from ...context import CallContext
 from ...dispatch import Dispatcher
@@ -40,6 +41,9 @@ _CODES: Mapping[str, str] = {
     "DEADLINE": "deadline_exceeded",
 }
 """Error codes of OpenAI's, or like them, for our reasons."""
+_TRUNCATED = "x-truncated-inputs"
+"""Header of an answer: how many of its inputs were cut."""
+_INSTEAD = '; "truncation": "start" or "end" keeps that part of it, as the server\'s --http-truncation does for all'
 _SHOWN_CHARS = 64
 _EVERYTHING_ELSE = "/v1/{rest:path}"
 
@@ -47,10 +51,21 @@ _EVERYTHING_ELSE = "/v1/{rest:path}"
 class OpenAI:
     """The API's endpoints over one embedder."""
 
-    def __init__(self, responder: Responder, limits: BodyLimits) -> None:
+    def __init__(
+        self, responder: Responder, limits: BodyLimits, *, truncation: Truncation = "error", aliases: Sequence[str] = ()
+    ) -> None:
+        """Answer from `responder`; `truncation` is for requests that ask for none, `aliases` are more of its names."""
         self._responder = responder
+        self._truncation = truncation
+        self._aliases = aliases
         self._front = HttpFront(limits, render_error)
         self._document = orjson.dumps(document())
+
+    @classmethod
+    def of(cls, responder: Responder, settings: HttpSettings) -> Self:
+        """Answer as `settings` say."""
+        limits, aliases = BodyLimits.of(settings), settings.model_aliases
+        return cls(responder, limits, truncation=settings.http_truncation, aliases=aliases)
 
     def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
         """Make the routes of all endpoints."""
@@ -65,40 +80,39 @@ class OpenAI:
 
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
-        self._responder.submit(partial(self._embed, content, context), [content])
+        request = parse(content)
+        name = self._must_serve(request.model)
+        options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)
+        written = partial(_say_and_write, context, name, request.encoding_format or "float")
+        self._responder.embed(Query(request.input, options), context, written)
 
     def models(self, _: bytes, context: CallContext) -> None:
-        """List the model that is served."""
-        context.send(orjson.dumps({"object": "list", "data": [self._described(context)]}))
+        """List the model that is served, under each of its names."""
+        names = [self._responder.embedder.model.config.name, *self._aliases]
+        context.send(orjson.dumps({"object": "list", "data": [self._described(name, context) for name in names]}))
 
     def one_model(self, name: bytes, context: CallContext) -> None:
-        """Describe the model that is served, asked for by its name."""
-        self._must_serve(name.decode())
-        context.send(orjson.dumps(self._described(context)))
+        """Describe the model that is served, asked for by one of its names."""
+        asked = name.decode()
+        self._must_serve(asked)
+        context.send(orjson.dumps(self._described(asked, context)))
 
     async def openapi(self, _: Request) -> Response:
         """Answer with the contract, which needs no key, as gRPC's reflection needs none."""
         return Response(self._document, media_type=JSON)
 
-    def _embed(self, content: bytes, context: CallContext) -> None:
-        with context.guarding():
-            request = parse(content)
-            name = self._must_serve(request.model)
-            options = Options(request.truncation or "error", normalize=True, dimensions=request.dimensions)
-            written = partial(write, name, request.encoding_format or "float")
-            self._responder.embed_here(Query(request.input, options), context, written)
-
     def _must_serve(self, name: str) -> str:
+        """Return the served model's own name. Raises UnknownModelError where `name` is none of its names."""
         served = self._responder.embedder.model.config.name
-        if name != served:
+        if name != served and name not in self._aliases:
             asked = printable(name)[:_SHOWN_CHARS]
             raise UnknownModelError(f"the model {asked!r} does not exist here; {served!r} is served")
         return served
 
-    def _described(self, context: CallContext) -> dict[str, Any]:
+    def _described(self, name: str, context: CallContext) -> dict[str, Any]:
         config = self._responder.embedder.model.config
         return {
-            "id": config.name,
+            "id": name,
             "object": "model",
             "created": 0,
             "owned_by": "bothends",
@@ -125,7 +139,7 @@ def render_error(code: int, status: status_pb2.Status) -> bytes:
         message = message.replace("sentences[", "input[", 1) if message.startswith("sentences[") else message
     reason = info.reason if info else ""
     if reason == "LONG_SENTENCE":
-        message += '; "truncation": "start" or "end" keeps that part of it'
+        message += _INSTEAD
     kind = "server_error" if code >= 500 else _TYPES.get(code, "invalid_request_error")
     error = {
         "message": message,
@@ -134,6 +148,12 @@ def render_error(code: int, status: status_pb2.Status) -> bytes:
         "code": _CODES.get(reason),
     }
     return orjson.dumps({"error": error})
+
+
+def _say_and_write(context: CallContext, model: str, encoding: str, found: Embeddings) -> bytes:
+    if cut := sum(found.truncated):
+        context.add_header(_TRUNCATED, str(cut))
+    return write(model, encoding, found)
 
 
 def write(model: str, encoding: str, found: Embeddings) -> bytes:

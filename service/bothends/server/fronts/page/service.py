@@ -21,10 +21,12 @@ from ....core.explain import Parts
 from ....errors import RequestError
 from ....observe.metrics import Metrics
 from ....observe.tracing import Method
+from ....options import Options
 from ...context import CallContext
 from ...dispatch import Dispatcher
 from ...http.auth import who_calls
 from ...http.call import BodyLimits, HttpFront
+from ...http.recent import Recent
 from ...keys import Keys
 from ...responder import Responder
 from .live import live
@@ -38,7 +40,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-_DESCRIBED = {"name", "version", "hidden_size", "layers", "nested_dimensions"}
+_DESCRIBED = {"name", "version", "hidden_size", "languages", "layers", "nested_dimensions"}
 _SHOWN_NUMBERS = 24
 """Numbers of a state that are sent: a person couldn't tell more apart."""
 
@@ -51,6 +53,14 @@ class ExplainRequest(BaseModel):
     sentence: str
 
 
+class TokensRequest(BaseModel):
+    """The body of POST /tokens."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sentences: list[str]
+
+
 class Page:
     """The page's routes over one server."""
 
@@ -60,6 +70,7 @@ class Page:
         metrics: Metrics,
         is_ready: Callable[[], bool],
         *,
+        grpc_port: int,
         metrics_for: Literal["open", "keys", "off"] = "open",
         keys: Keys | None = None,
     ) -> None:
@@ -67,8 +78,10 @@ class Page:
         self._responder = responder
         self._metrics = metrics
         self._is_ready = is_ready
+        self._grpc_port = grpc_port
         self._metrics_for = metrics_for
         self._keys = keys
+        self._numbers = Recent(partial(live, metrics.registry))
         self._server_version = version("bothends")
 
     def routes(self, dispatcher: Dispatcher, limits: BodyLimits) -> list[BaseRoute]:
@@ -78,6 +91,7 @@ class Page:
             *_files(),
             route("/model", GET=handler(Method.http("GET", "/model"), bytes, self.model)),
             route("/explain", POST=handler(Method.http("POST", "/explain"), _parse, self.explain)),
+            route("/tokens", POST=handler(Method.http("POST", "/tokens"), _parse_sentences, self.tokens)),
         ]
         return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
 
@@ -85,7 +99,7 @@ class Page:
         """Answer with the numbers of this moment."""
         if self._metrics_for == "keys":
             who_calls(request, self._keys)
-        return JSONResponse({"is_serving": self._is_ready(), **live(self._metrics.registry)})
+        return JSONResponse({"is_serving": self._is_ready(), **await self._numbers.get()})
 
     def model(self, _: bytes, context: CallContext) -> None:
         """Describe the model, its card, and what this caller may ask of it."""
@@ -100,6 +114,7 @@ class Page:
             "engine": model.provider,
             "selftest_difference": model.self_test.max_difference,
             "server_version": self._server_version,
+            "grpc_port": self._grpc_port,
             "limits": {
                 "sentences": self._responder.most_sentences(context),
                 "sentence_chars": embedder.limits.sentence_chars,
@@ -109,18 +124,23 @@ class Page:
         }
         context.send(_json(described))
 
+    def tokens(self, request: TokensRequest, context: CallContext) -> None:
+        """Count each sentence's tokens, and those that stand for text unknown to the model."""
+        self._responder.charge(len(request.sentences), context)
+        _, found = self._responder.embedder.tokenise(request.sentences, Options("start"), deadline=context.deadline)
+        counts = [
+            {"tokens": len(read.ids), "unknown": sum(read.unknown), "truncated": read.truncated} for read in found
+        ]
+        context.send(_json({"sentences": counts}))
+
     def explain(self, request: ExplainRequest, context: CallContext) -> None:
         """Embed the sentence's beginnings and ends, each at the cost of a sentence, and answer with what they show."""
-        self._responder.submit(partial(self._begin, request.sentence, context), [request.sentence])
-
-    def _begin(self, sentence: str, context: CallContext) -> None:
-        with context.guarding():
-            embedder = self._responder.embedder
-            parts = Parts.of(sentence, embedder, deadline=context.deadline)
-            self._responder.charge(len(parts.sequences), context)
-            accepted, rows = embedder.begin(parts.sequences, deadline=context.deadline, span=context.span)
-            context.cancels(rows)
-            rows.add_done_callback(partial(self._finish, parts, accepted, context))
+        embedder = self._responder.embedder
+        parts = Parts.of(request.sentence, embedder, deadline=context.deadline)
+        self._responder.charge(len(parts.sequences), context)
+        accepted, rows = embedder.begin(parts.sequences, deadline=context.deadline, span=context.span)
+        context.cancels(rows)
+        rows.add_done_callback(partial(self._finish, parts, accepted, context))
 
     def _finish(self, parts: Parts, accepted: AcceptedRequest, context: CallContext, rows: Rows) -> None:
         """Write the answer, on the engine's thread that had the last row."""
@@ -138,6 +158,13 @@ def _parse(content: bytes) -> ExplainRequest:
         return ExplainRequest.model_validate_json(content)
     except ValidationError:
         raise RequestError('the body is no JSON like {"sentence": "there will be dragons"}', field="sentence") from None
+
+
+def _parse_sentences(content: bytes) -> TokensRequest:
+    try:
+        return TokensRequest.model_validate_json(content)
+    except ValidationError:
+        raise RequestError('the body is no JSON like {"sentences": ["there", "dragons"]}', field="sentences") from None
 
 
 def _render_error(code: int, status: status_pb2.Status) -> bytes:

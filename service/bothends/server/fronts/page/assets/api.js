@@ -25,6 +25,14 @@ export function send(path, body) {
   });
 }
 
+// Milliseconds that the latest request to `path` took on its way and at the server, without what kept this page busy.
+export function latestMs(path) {
+  const url = new URL(path, document.baseURI).href;
+  const requests = performance.getEntriesByType("resource").filter(({ name }) => name === url);
+  performance.clearResourceTimings(); // a browser keeps the first 250 and no later ones
+  return requests.at(-1)?.duration;
+}
+
 async function call(path, options) {
   const headers = { ...options.headers };
   if (key.get()) headers.Authorization = `Bearer ${key.get()}`;

@@ -1,6 +1,7 @@
 // What is served, for people: its facts, and its card's Markdown, of which what isn't known here stays text.
 
 import { html } from "./dom.js";
+import { languages } from "./reading.js";
 
 export function facts(model) {
   const many = (count, what) => `${count.toLocaleString("en")} ${what}`;
@@ -14,6 +15,7 @@ export function facts(model) {
     Server: `bothends ${model.server_version}`,
     "Reads of a sentence": `${many(tokens, "tokens")}, of ${many(sentence_chars, "characters")} at most`,
     "Takes in a request": many(sentences, "sentences"),
+    ...(model.languages.length && { "Trained to read": languages(model.languages) }),
   };
 }
 
@@ -39,7 +41,7 @@ export function whole(markdown) {
 
 const blocks = (markdown) =>
   markdown
-    .split(/\n\s*\n|(?<=^#.*)\n/m)
+    .split(/\n\s*\n|\n(?<=^#.*\n)/m)
     .map((block) => block.trim())
     .filter(Boolean);
 
@@ -63,10 +65,16 @@ function table(block) {
   );
 }
 
+// No part of a pattern reads past what begins it anew, so that its time follows the text's length; and a link is what the
+// same pattern found, so that none leads to anything but the web.
+const PARTS = /(`[^`]+`|\[[^[\]]+\]\(https?:\/\/[^\s()[\]]+\))/;
+const LINK = /^\[([^[\]]+)\]\(([^\s()[\]]+)\)$/;
+
 function inline(text) {
-  return text.split(/(`[^`]+`|\[[^\]]+\]\(https?:[^)\s]+\))/).map((part) => {
+  return text.split(PARTS).map((part, place) => {
+    if (place % 2 === 0) return part.replaceAll("\n", " ");
     if (part.startsWith("`")) return html("code", {}, part.slice(1, -1));
-    const link = /^\[(.+)\]\((.+)\)$/.exec(part);
-    return link ? html("a", { href: link[2], rel: "noreferrer noopener" }, link[1]) : part.replaceAll("\n", " ");
+    const [, label, href] = LINK.exec(part);
+    return html("a", { href, rel: "noreferrer noopener" }, label);
   });
 }

@@ -2,7 +2,7 @@
 // upper half is the last column's, its lower half the first one's. Where they don't fit, tall.js draws them as rows.
 
 import { cosine, svg } from "./dom.js";
-import { canvas, chevron, fitted, hasRead, kind, label, painter, roles, told, track } from "./states.js";
+import { canvas, chevron, hasRead, kind, label, painter, roles, told, track, word } from "./states.js";
 import { tall } from "./tall.js";
 
 const CELL = 5; // pixels of one of a state's numbers
@@ -11,28 +11,34 @@ const GUTTER = 30; // left of them, for the passes' names
 const JOIN = 58; // between the last column and the embedding
 const END = 94; // the embedding's width
 const [NARROWEST, WIDEST] = [48, 92];
+const NAMED = 64; // pixels of a column below which the names of its box take two lines
 const TOKEN_Y = 43;
 const FORWARD_Y = 58;
+const LINE = 13;
 const BELOW = 48; // a lane: what has been read, and how near that is to the end
 const BETWEEN = 24;
 
-export function picture(explanation, width) {
+// The picture, and how many tokens it leaves out unless `isWhole`.
+export function picture(explanation, width, { isWhole }) {
   const count = explanation.tokens.length;
   const column = Math.min(WIDEST, Math.floor((width - GUTTER - JOIN - END - 12) / count - GAP));
-  return column < NARROWEST ? tall(explanation, width) : wide(explanation, column);
+  return column < NARROWEST ? tall(explanation, width, { isWhole }) : { drawn: wide(explanation, column), hidden: 0 };
 }
 
 function wide(explanation, column) {
   const { output, tokens, candidates } = explanation;
   const count = tokens.length;
+  const down = column < NAMED ? LINE : 0;
   const at = {
     column,
     count,
+    down,
+    forwardY: FORWARD_Y + down,
     height: CELL * output[0].forward.length,
     x: (step) => GUTTER + step * (column + GAP),
     paint: painter(explanation),
   };
-  at.backwardY = FORWARD_Y + at.height + BELOW + BETWEEN;
+  at.backwardY = at.forwardY + at.height + BELOW + BETWEEN;
   at.bottom = at.backwardY + at.height + BELOW;
   at.endX = at.x(count - 1) + column + JOIN;
   return canvas(
@@ -40,26 +46,26 @@ function wide(explanation, column) {
     at.bottom + 80,
     ...names(at),
     ...boxes(at),
-    ...output.map((state, step) => drawn(state, step, tokens[step].text, at)),
+    ...output.map((state, step) => drawn(state, step, tokens[step], at)),
     ...embedding(candidates.embedding, at),
     ...footer(output, candidates.embedding, at),
   );
 }
 
 function drawn(state, step, token, at) {
-  const { column, count, backwardY, height } = at;
+  const { column, count, forwardY, backwardY, height, down } = at;
   const x = at.x(step);
   const role = roles(step, count);
   const arrows = [
-    chevron(x + column + GAP / 2, FORWARD_Y + height / 2, 0),
+    chevron(x + column + GAP / 2, forwardY + height / 2, 0),
     chevron(x + column + GAP / 2, backwardY + height / 2, 180),
   ];
   return svg(
     "g",
     {},
     told(step, count, token, state.cosine),
-    label(fitted(token, column + GAP), x + column / 2, TOKEN_Y, "token"),
-    ...half(state.forward, state.cosine.forward, x, FORWARD_Y, role.forward, at),
+    word(token, column + GAP - 4, x + column / 2, TOKEN_Y + down),
+    ...half(state.forward, state.cosine.forward, x, forwardY, role.forward, at),
     ...half(state.backward, state.cosine.backward, x, backwardY, role.backward, at),
     ...(step < count - 1 ? arrows : []),
   );
@@ -75,7 +81,7 @@ function half(numbers, near, x, y, role, { column, count, height, paint }) {
   ];
 }
 
-function embedding(vector, { paint, endX, height, backwardY, bottom, column, count, x }) {
+function embedding(vector, { paint, endX, height, forwardY, backwardY, bottom, column, count, x }) {
   const middle = endX + END / 2;
   const [first, last, under] = [x(0) + column / 2, x(count - 1) + column, bottom + 20];
   const strip = (numbers, y, text) => [
@@ -85,9 +91,9 @@ function embedding(vector, { paint, endX, height, backwardY, bottom, column, cou
   return [
     svg("rect", { class: "whole", x: endX - 8, y: 8, width: END + 16, height: bottom - 4, rx: 9 }),
     label("embedding", middle, 28, "token ends"),
-    ...strip(vector.forward, FORWARD_Y, "forward end"),
+    ...strip(vector.forward, forwardY, "forward end"),
     ...strip(vector.backward, backwardY, "backward end"),
-    svg("path", { class: "join", d: `M${last + 2} ${FORWARD_Y + height / 2}H${endX - 3}`, "marker-end": "url(#head)" }),
+    svg("path", { class: "join", d: `M${last + 2} ${forwardY + height / 2}H${endX - 3}`, "marker-end": "url(#head)" }),
     svg("path", {
       class: "join",
       "marker-end": "url(#head)",
@@ -98,15 +104,19 @@ function embedding(vector, { paint, endX, height, backwardY, bottom, column, cou
   ];
 }
 
-function boxes({ count, x, column, bottom }) {
+function boxes({ count, x, column, bottom, down }) {
   if (count === 1) return []; // its only output is the embedding
   return [
-    ["output[0]", 0],
-    ["output[-1]", count - 1],
-  ].flatMap(([name, step]) => [
-    svg("rect", { class: "wrong", x: x(step) - 4, y: 8, width: column + 8, height: bottom - 4, rx: 8 }),
-    label(name, x(step) + column / 2, 24, "small misses"),
-  ]);
+    ["[0]", 0],
+    ["[-1]", count - 1],
+  ].flatMap(([index, step]) => {
+    const middle = x(step) + column / 2;
+    const lines = down ? ["output", index] : [`output${index}`];
+    return [
+      svg("rect", { class: "wrong", x: x(step) - 4, y: 8, width: column + 8, height: bottom - 4, rx: 8 }),
+      ...lines.map((line, number) => label(line, middle, 24 + number * LINE, "small misses")),
+    ];
+  });
 }
 
 function footer(output, right, { count, x, column, bottom, endX }) {
@@ -121,9 +131,9 @@ function footer(output, right, { count, x, column, bottom, endX }) {
   ];
 }
 
-function names({ height, backwardY }) {
+function names({ height, forwardY, backwardY }) {
   return [
-    ["forward", FORWARD_Y],
+    ["forward", forwardY],
     ["backward", backwardY],
   ].map(([text, y]) =>
     svg(

@@ -1,38 +1,45 @@
 // What the page does: reads the model, embeds sentences, explains the chosen one, and asks every second how it goes.
 
-import { Failure, ask, key, send } from "./api.js";
+import { keep, kept } from "./address.js";
+import { Failure, ask, key, latestMs, send } from "./api.js";
 import { facts, lead, whole } from "./card.js";
-import { byId, html, show } from "./dom.js";
-import { picture } from "./ends.js";
-import { heatMap, mark } from "./heat.js";
+import { Code } from "./code.js";
+import { copyButton } from "./copying.js";
+import { byId, html, plural, show } from "./dom.js";
+import { Shown } from "./explanation.js";
+import { heatMap, mark, remark } from "./heat.js";
 import { Live } from "./live.js";
-import { answer, candidates, steps } from "./words.js";
+import { languages, reading, remarks, worth } from "./reading.js";
 
 const EVERY_MS = 1000;
 const MOST_SENTENCES = 24; // more would be no picture
 const WIDE_SENTENCES = 10; // whose heat map needs all of the page's width
+const TO_TRY_AGAIN = [0, 401, 503];
 
 const live = new Live(byId("live"));
-const page = { model: "", sentences: [], explanation: null, heat: null, isUp: null, asked: 0, retry: null };
+const code = new Code(byId("ways"));
+const shown = new Shown();
+const page = { model: null, sentences: [], vectors: [], chosen: 0, heat: null, isUp: null, asked: 0, retry: null };
 
-// Shows what went wrong, and remembers `again` for when the server is back.
-async function attempt(act, again) {
+// Acts; where it fails says so at `place`, and remembers `again` for when the server is back. Returns what failed.
+async function attempt(act, again, place = "problem") {
   try {
     await act();
-    tell("");
+    tell("", place);
     page.retry = null;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.status === 401) show(byId("key-form"));
     if (error.status === 0) say(false);
-    page.retry = [0, 401, 503].includes(error.status) ? again : null;
-    tell(error.message);
+    page.retry = TO_TRY_AGAIN.includes(error.status) ? again : null;
+    tell(error.message, place);
+    return error;
   }
 }
 
-function tell(problem) {
-  byId("problem").textContent = problem;
-  show(byId("problem"), problem !== "");
+function tell(problem, place = "problem") {
+  byId(place).textContent = problem;
+  show(byId(place), problem !== "");
 }
 
 function say(isUp) {
@@ -44,9 +51,10 @@ function say(isUp) {
 
 async function readModel() {
   const model = await ask("model");
-  page.model = model.name;
+  page.model = model;
   byId("summary").textContent =
     `${model.name} ${model.version} · ${model.dimension} numbers a sentence · on ${model.device}`;
+  byId("reads").textContent = model.languages.length ? `; the model reads ${languages(model.languages)}` : "";
   document.title = `bothends: ${model.name} ${model.version}`;
   const described = Object.entries(facts(model)).map(([name, value]) =>
     html("div", {}, html("dt", {}, name), html("dd", {}, value)),
@@ -57,61 +65,80 @@ async function readModel() {
   show(byId("card"));
 }
 
-async function embed() {
-  const sentences = byId("sentences")
+function typed() {
+  return byId("sentences")
     .value.split("\n")
     .map((line) => line.trim())
     .filter(Boolean);
-  if (!sentences.length) return tell("There is no sentence. Type one a line.");
-  if (sentences.length > MOST_SENTENCES)
-    return tell(`This page compares ${MOST_SENTENCES} sentences at most; there are ${sentences.length}.`);
+}
+
+async function embed() {
+  const sentences = typed();
   const asked = ++page.asked;
-  return attempt(async () => {
+  const failure = await attempt(async () => {
+    if (!sentences.length) throw new Failure(400, "There is no sentence. Type one a line.");
+    if (sentences.length > MOST_SENTENCES)
+      throw new Failure(400, `This page compares ${MOST_SENTENCES} sentences at most; there are ${sentences.length}.`);
     if (!page.model) await readModel(); // whoever is quick, or had no key at first
-    const started = performance.now();
-    const vectors = (
-      await send("v1/embeddings", { input: sentences, model: page.model, truncation: "start" })
-    ).data.map((one) => one.embedding);
+    const answer = await send("v1/embeddings", { input: sentences, model: page.model.name, truncation: "start" });
     if (asked !== page.asked) return;
-    byId("took").textContent = `${sentences.length} in ${(performance.now() - started).toFixed(0)} ms, there and back`;
-    page.sentences = sentences;
-    page.heat = heatMap(sentences, vectors, {
-      choose,
-      tell: (pair) => {
-        byId("pair").textContent = pair;
-      },
-    });
-    byId("heat").replaceChildren(page.heat);
-    byId("heat").parentElement.classList.toggle("wide", sentences.length >= WIDE_SENTENCES);
-    byId("pair").textContent = "";
-    await explain(0);
+    Object.assign(page, { sentences, vectors: answer.data.map((one) => one.embedding) });
+    compare();
+    byId("took").textContent = `${sentences.length} in ${latestMs("v1/embeddings")?.toFixed(0)} ms, there and back`;
+    const counts = (await send("tokens", { sentences })).sentences;
+    if (asked === page.asked) tellOf(counts);
   }, embed);
+  if (asked !== page.asked) return;
+  const isNew = page.sentences === sentences;
+  stale(!isNew && page.heat !== null);
+  if (!failure) return choose(0);
+  byId("took").textContent = "";
+  if (isNew) shown.clear();
 }
 
-const choose = (index) =>
-  attempt(
-    () => explain(index),
-    () => choose(index),
-  );
+// Fades what isn't of the sentences in the box, and says so.
+function stale(isStale) {
+  show(byId("stale"), isStale);
+  document.querySelector("main").classList.toggle("stale", isStale);
+}
 
-async function explain(index) {
+function compare() {
+  const { table, key: legend } = heatMap(page.sentences, page.vectors, {
+    choose,
+    tell: (pair) => byId("pair").replaceChildren(...pair),
+  });
+  page.heat = table;
+  byId("heat").replaceChildren(table);
+  byId("heat-key").replaceChildren(legend);
+  byId("heat").parentElement.classList.toggle("wide", page.sentences.length >= WIDE_SENTENCES);
+  byId("pair").textContent = "";
+  show(byId("links"));
+}
+
+function tellOf(counts) {
+  const read = reading(page.sentences, counts, page.model.languages);
+  remark(page.heat, read.map(remarks));
+  tell(worth(read, page.model.languages), "worth");
+  const isCut = counts.some(({ truncated }) => truncated);
+  code.show(page.sentences, page.model, { withKey: key.get() !== "", isCut });
+  show(byId("code"));
+}
+
+async function choose(index) {
+  page.chosen = index;
   const sentence = page.sentences[index];
-  const found = await send("explain", { sentence });
-  if (page.sentences[index] !== sentence) return;
-  page.explanation = found;
+  const isWanted = () => page.chosen === index && page.sentences[index] === sentence;
   mark(page.heat, index);
-  byId("chosen").replaceChildren(html("q", {}, sentence));
-  byId("answer").replaceChildren(...answer(found));
-  byId("scale-text").textContent =
-    `a state's numbers, from minus to plus (${found.numbers.shown} of ${found.numbers.of})`;
-  byId("far").replaceChildren(candidates(found.candidates));
-  byId("steps").lastElementChild.replaceChildren(steps(found));
-  for (const id of ["legend", "far-title", "steps"]) show(byId(id));
-  draw();
-}
-
-function draw() {
-  if (page.explanation) byId("ends").replaceChildren(picture(page.explanation, byId("ends").clientWidth));
+  byId("links").firstElementChild.textContent = `Copy vector ${index + 1}`;
+  const failure = await attempt(
+    async () => {
+      const found = await send("explain", { sentence });
+      if (isWanted()) shown.show(found, sentence);
+    },
+    () => choose(index),
+    "ends-problem",
+  );
+  if (failure && isWanted()) shown.clear();
 }
 
 async function watch() {
@@ -153,20 +180,47 @@ async function begin() {
   if (again && again !== begin) await again();
 }
 
-byId("try").addEventListener("submit", (event) => {
+// Fills the box with what the address holds, if anything, and embeds what is in it.
+async function open() {
+  const sentences = kept();
+  if (sentences.length) byId("sentences").value = sentences.join("\n");
+  await embed();
+}
+
+byId("try").addEventListener("submit", async (event) => {
   event.preventDefault();
-  embed();
+  const fits = keep(typed());
+  await embed();
+  if (!fits) byId("took").textContent += "; too long for a link";
+});
+byId("sentences").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("try").requestSubmit();
+});
+byId("sentences").addEventListener("input", () => {
+  if (typed().join("\n") !== page.sentences.join("\n")) byId("took").textContent = "not embedded yet: Ctrl+Enter";
 });
 byId("key-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   key.set(byId("key").value.trim());
-  await attempt(readModel, begin);
-  if (!byId("problem").hidden) return;
+  if (await attempt(readModel, begin)) return;
   show(byId("key-form"), false);
   await embed();
 });
-new ResizeObserver(draw).observe(byId("ends"));
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // its address would take the place of the sentences'
+  byId("sentences").focus();
+});
+window.addEventListener("hashchange", open);
+byId("links").append(
+  ...copyButton("Copy vector", () => [
+    JSON.stringify(page.vectors[page.chosen]),
+    `${plural(page.vectors[page.chosen].length, "number")} of sentence ${page.chosen + 1}, of unit length`,
+  ]),
+  ...copyButton("Copy link", () => {
+    keep(page.sentences);
+    return [location.href, "the page with these sentences"];
+  }),
+);
 
-await attempt(readModel, begin);
-if (byId("problem").hidden) await embed();
+if (!(await attempt(readModel, begin))) await open();
 watch();

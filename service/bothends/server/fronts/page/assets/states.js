@@ -1,6 +1,6 @@
 // One state of one pass as a picture: its numbers as a strip, and what it has read.
 
-import { cosine, svg } from "./dom.js";
+import { cosine, isolated, short, svg } from "./dom.js";
 
 export const TRACK = 5; // pixels of the bar that tells what has been read
 
@@ -62,16 +62,17 @@ export function label(text, x, y, kind, anchor = "middle") {
   return svg("text", { class: kind, x, y, "text-anchor": anchor }, text);
 }
 
-export function fitted(token, pixels) {
-  const most = Math.max(2, Math.floor(pixels / 8));
-  return token.length > most ? `${token.slice(0, most - 1)}…` : token;
+// A token's text, as much of it as fits; one that the model doesn't know is marked.
+export function word(token, pixels, x, y, anchor) {
+  const kind = `token${token.unknown ? " unknown" : ""}`;
+  return label(short(token.text, Math.max(2, Math.floor(pixels / 9))), x, y, kind, anchor);
 }
 
-export function told(step, count, token, near) {
+export function told(step, count, { text, unknown }, near) {
   return svg(
     "title",
     {},
-    `output[${step}], “${token}”: forward has read ${step + 1} of ${count}, backward ${count - step}; ` +
+    `output[${step}], “${isolated(short(text, 40))}”${unknown ? ", unknown to the model" : ""}: forward has read ${step + 1} of ${count}, backward ${count - step}; ` +
       `its cosine to the embedding is ${cosine(near.whole)}`,
   );
 }

@@ -1,8 +1,9 @@
 // The same picture from top to bottom, for narrow screens and long sentences: each row is one output[t], and the
-// embedding stands below them. Its left half is that of the row above it, its right half comes from the first row.
+// embedding stands below them. Its left half is that of the row above it, its right half comes from the first row. Of
+// many rows the middle is left out, unless all are asked for.
 
 import { cosine, svg } from "./dom.js";
-import { canvas, chevron, fitted, hasRead, kind, label, painter, roles, told, track } from "./states.js";
+import { canvas, chevron, hasRead, kind, label, painter, roles, told, track, word } from "./states.js";
 
 const STRIP = 22;
 const ROW = 68; // from one row's strips to the next
@@ -11,37 +12,44 @@ const MIDDLE = 10; // between the passes
 const CORRIDOR = 26; // right of them, where the backward end goes down
 const NUMBERS = 36; // right of that, cosines
 const JOIN = 26; // above the embedding
-const MOST = 720;
+const [LEAST, MOST] = [240, 720];
+const MANY = 20; // rows that are still shown all
+const SHOWN = 8; // of more, so many at each end
 
-export function tall(explanation, room) {
+export function tall(explanation, room, { isWhole }) {
   const { output, tokens, candidates } = explanation;
   const count = tokens.length;
-  const width = Math.min(room, MOST);
+  const hidden = isWhole || count <= MANY ? 0 : count - 2 * SHOWN;
+  const width = Math.max(LEAST, Math.min(room, MOST)); // a narrower place scrolls
   const left = width < 480 ? 86 : 110;
   const lane = (width - left - MIDDLE - CORRIDOR - NUMBERS) / 2;
   const at = {
     count,
+    hidden,
     width,
     left,
     lane,
     paint: painter(explanation),
-    y: (row) => TOP + row * ROW,
+    y: (step) => TOP + (step < count - SHOWN || !hidden ? step : step - hidden + 1) * ROW,
     forwardX: left,
     backwardX: left + lane + MIDDLE,
     corridor: left + 2 * lane + MIDDLE + 15,
   };
   at.endY = at.y(count) + JOIN;
-  return canvas(
+  const isShown = (_, step) => !hidden || step < SHOWN || step >= count - SHOWN;
+  const drawn = canvas(
     width,
     at.endY + 58,
     ...heads(at),
     ...boxes(at),
-    ...output.map((state, step) => drawn(state, step, tokens[step].text, at)),
+    ...output.map((state, step) => row(state, step, tokens[step], at)).filter(isShown),
+    ...(hidden ? [label(`${hidden} tokens more`, left + lane, at.y(SHOWN) + 26, "small faint between")] : []),
     ...embedding(candidates.embedding, at),
   );
+  return { drawn, hidden };
 }
 
-function drawn(state, step, token, at) {
+function row(state, step, token, at) {
   const { count, lane, width, forwardX, backwardX } = at;
   const y = at.y(step);
   const role = roles(step, count);
@@ -51,7 +59,7 @@ function drawn(state, step, token, at) {
     "g",
     {},
     told(step, count, token, state.cosine),
-    label(fitted(token, at.left - 10), 6, y + 16, "token", "start"),
+    word(token, at.left - 10, 6, y + 16, "start"),
     ...(isWrong ? [label(step ? "output[-1]" : "output[0]", 6, y + 36, "small misses", "start")] : []),
     ...half(state.forward, state.cosine.forward, forwardX, y, role.forward, at),
     ...half(state.backward, state.cosine.backward, backwardX, y, role.backward, at),
@@ -94,8 +102,8 @@ function embedding(vector, { paint, lane, forwardX, backwardX, corridor, endY, c
 
 function boxes({ count, width, y }) {
   if (count === 1) return [];
-  return [0, count - 1].map((row) =>
-    svg("rect", { class: "wrong", x: 1, y: y(row) - 6, width: width - 2, height: STRIP + 35, rx: 8 }),
+  return [0, count - 1].map((step) =>
+    svg("rect", { class: "wrong", x: 1, y: y(step) - 6, width: width - 2, height: STRIP + 35, rx: 8 }),
   );
 }
 

@@ -1,14 +1,19 @@
 // An explanation to words and tables: the answer in a sentence, the candidates with their cosines, and every step.
 
-import { cosine, html } from "./dom.js";
+import { cosine, foreign, html, short } from "./dom.js";
 
 const NAMES = { mean: "mean of output", max: "max of output" };
+const QUOTED = 30; // characters of a token: one that is unknown may be anything
 
 export function answer({ tokens, candidates, truncated }) {
   const count = tokens.length;
   const [first, last] = [tokens[0].text, tokens[count - 1].text];
+  const unknown = tokens.filter((token) => token.unknown).length;
+  const blind = unknown
+    ? ` Of its tokens ${unknown} ${unknown === 1 ? "is" : "are"} unknown to the model, which reads all such as one.`
+    : "";
   const cut = truncated ? ` The sentence was cut to its first ${count} tokens, as many as the model reads.` : "";
-  if (count === 1) return [`One token is both ends: output[-1] and the embedding are the same.${cut}`];
+  if (count === 1) return [`One token is both ends: output[-1] and the embedding are the same.${cut}${blind}`];
   const wrong = candidates["output[-1]"].cosine;
   return [
     "The forward pass ends at ",
@@ -27,7 +32,7 @@ export function answer({ tokens, candidates, truncated }) {
     html("b", { class: "misses" }, cosine(wrong.whole)),
     ", and of the backward halves alone ",
     html("b", { class: "misses" }, cosine(wrong.backward)),
-    `.${cut}`,
+    `.${cut}${blind}`,
   ];
 }
 
@@ -54,7 +59,7 @@ export function steps({ tokens, output }) {
     html(
       "tr",
       {},
-      html("th", { scope: "row" }, tokens[step].text),
+      html("th", { scope: "row", class: tokens[step].unknown ? "unknown" : "" }, foreign(short(tokens[step].text, QUOTED))),
       ...[step + 1, cosine(near.forward), tokens.length - step, cosine(near.backward), cosine(near.whole)].map(
         (value) => html("td", {}, `${value}`),
       ),
@@ -97,5 +102,5 @@ function headings(...texts) {
 }
 
 function quoted(token) {
-  return html("q", {}, token);
+  return html("q", {}, foreign(short(token, QUOTED)));
 }

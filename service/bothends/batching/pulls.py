@@ -1,0 +1,77 @@
+"""Threads that pull from a source of work: who may, and who sleeps there until something comes.
+
+Knows no batch; the caller holds the lock.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from .request import WorkSource
+
+LOOK_S = 0.005
+"""Longest time that the source is left alone while all workers run: a few times a usual batch. Then a spare thread
+looks at it, so that a long batch, or an engine that hangs, keeps no probe waiting and nobody's leaving unnoticed."""
+
+
+class Pulls:
+    """A source, once there is one, and the threads that are in its `pull`."""
+
+    def __init__(self, workers: int, clock: Callable[[], float], *, spare_core: bool) -> None:
+        """Keep places for `workers` runs; a thread that pulls takes one, unless it has a `spare_core`."""
+        self.source: WorkSource | None = None
+        self.gathering: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._workers = workers
+        self._spare_core = spare_core
+        self._clock = clock
+        self._threads: dict[int, bool] = {}  # and whether each may sleep there
+        self.asleep = 0
+        """Number of threads that began by waiting for something to come."""
+        self._pulled_at = 0.0
+
+    def begin_with(self, source: WorkSource) -> None:
+        """Pull from `source` from now on."""
+        self.source = source
+        self.gathering = source.gathering
+
+    @property
+    def places(self) -> int:
+        """Number of places of runs that are taken by pulling."""
+        return 0 if self._spare_core else len(self._threads)
+
+    def has_this_thread(self) -> bool:
+        """Return True if the calling thread is in the source's `pull`."""
+        return threading.get_ident() in self._threads
+
+    def may_begin(self, running: int) -> bool:
+        """Return True if one more thread may pull, beside so many runs."""
+        if self.source is None:
+            return False
+        return not self._threads if self._spare_core else running + len(self._threads) < self._workers
+
+    def is_unattended(self) -> bool:
+        """Return True if nobody has pulled for so long that the source is to be looked at, by whoever asks."""
+        if self.source is None or self._threads or self._clock() - self._pulled_at < LOOK_S:
+            return False
+        self._pulled_at = self._clock()
+        return True
+
+    def begin(self, *, sleeps: bool) -> None:
+        """Take note that the calling thread goes to pull."""
+        self._threads[threading.get_ident()] = sleeps
+        self.asleep += sleeps
+
+    def end(self, thread: int, *, goes_on: bool) -> None:
+        """Take note that a thread is back, or given up; and of the source's end."""
+        self.asleep -= self._threads.pop(thread)
+        self._pulled_at = self._clock()
+        if not goes_on:
+            self.source = None
+
+    def rouse(self, threads: int) -> bool:
+        """Wake threads that sleep in the source; returns False where none does."""
+        if self.source is None or not self.asleep:
+            return False
+        for _ in range(min(threads, self.asleep)):
+            self.source.rouse()
+        return True

@@ -1,0 +1,63 @@
+"""`bothends tokenize`: sentences to what the model reads of each, token by token. Asks no server and runs no model."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from ..options import Options, Truncation
+
+if TYPE_CHECKING:
+    from ..model.tokenizer import Pieces
+
+_TEXT = 14
+"""Least width of a token, in columns."""
+
+
+@click.command(short_help="Show what the model reads of sentences.")
+@click.argument("sentences", nargs=-1, required=True)
+@click.option("--bundle", type=click.Path(path_type=Path), help="Folder of the model; the default is the packaged one.")
+@click.option("--truncation", type=click.Choice(get_args(Truncation)), default="start", show_default=True,
+              help="Of a sentence longer than the model reads: keep its start or its end, or refuse it.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each sentence.")
+def tokenize(sentences: tuple[str, ...], bundle: Path | None, truncation: Truncation, as_json: bool) -> None:
+    """Show what the model reads of each of SENTENCES: each token's row in its table, its text, and where it stands.
+
+    Places are characters from 0, of the sentence as it was given; the second is the first after the token.
+    """
+    for sentence, pieces in zip(sentences, _pieces(sentences, bundle, truncation), strict=True):
+        for line in [json.dumps(_as_json(pieces))] if as_json else _table(sentence, pieces):
+            click.echo(line)
+
+
+def _pieces(sentences: Sequence[str], bundle: Path | None, truncation: Truncation) -> "list[Pieces]":
+    from ..core.inputs import InputReader, RequestLimits
+    from ..model.bundle import Bundle, default_path
+    from ..model.tokenizer import Tokenizer
+    from ..model.versions import newest
+    from ..settings import EmbedderSettings
+
+    opened, limits = Bundle.open(newest(bundle or default_path())), EmbedderSettings()
+    tokenizer = Tokenizer(opened.tokenizer, max_tokens=opened.config.max_tokens, source=opened.path)
+    bounds = RequestLimits(len(sentences), limits.max_sentence_chars, len(sentences) * opened.config.max_tokens)
+    reader = InputReader(tokenizer, opened.config, bounds)
+    return reader.pieces(sentences, Options(truncation), check_deadline=lambda: None)
+
+
+def _as_json(pieces: "Pieces") -> dict[str, object]:
+    """Return the names of docs/api.md's Tokenize."""
+    found = asdict(pieces)
+    rows = zip(found["ids"], found["texts"], found["places"], strict=True)
+    tokens = [{"id": row, "text": text, "start": start, "end": end} for row, text, (start, end) in rows]
+    return {"tokens": tokens, "truncated": pieces.truncated}
+
+
+def _table(sentence: str, pieces: "Pieces") -> Iterator[str]:
+    from ..text import printable
+
+    yield f"{printable(sentence)}: {len(pieces.ids)} tokens{' (cut)' if pieces.truncated else ''}"
+    for row, text, (start, end) in zip(pieces.ids, pieces.texts, pieces.places, strict=True):
+        yield f"{row:>7}  {printable(text):{_TEXT}}  {start}-{end}"

@@ -1,0 +1,57 @@
+"""Threads that compute or tokenise, counted, so that the interpreter's end waits for them. Knows no model.
+
+A daemon thread that comes back from native code once the interpreter has ended is ended there by force, and C++ and
+Rust answer that by aborting the whole process. So nobody enters any more at exit, and those inside are waited for.
+"""
+
+import atexit
+import os
+import threading
+
+from ..errors import DrainingError
+
+_ENDS_S = 5.0
+"""Bound on the time that a model run takes to end: one that hangs is left behind."""
+
+
+class NativeCode:
+    """Section of code that threads are counted in, and that can be shut."""
+
+    def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget who is inside: a forked process has none of those threads, and a lock of theirs is never free."""
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._is_shut = False
+
+    def __enter__(self) -> None:
+        """Enter. Once it is shut, a thread ends here, as daemon threads do; the main thread gets DrainingError."""
+        with self._changed:
+            if not self._is_shut:
+                self._inside += 1
+                return
+        if threading.current_thread() is threading.main_thread():
+            raise DrainingError("the interpreter is ending")
+        raise SystemExit  # without a word: whoever started a daemon thread wants none
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._inside -= 1
+            if self._is_shut:
+                self._changed.notify_all()
+
+    def shut(self, *, timeout_s: float) -> bool:
+        """Keep everybody out from now on, and wait at most so long for those inside; returns whether all have left."""
+        with self._changed:
+            self._is_shut = True
+            return self._changed.wait_for(lambda: not self._inside, timeout_s)
+
+
+native_code = NativeCode()
+"""The one of this process."""
+
+atexit.register(native_code.shut, timeout_s=_ENDS_S)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=native_code.begin_anew)

@@ -1,0 +1,90 @@
+"""Questions on standard input about a bundle to a verdict on standard output: the process behind proof.py.
+
+It bounds itself before it reads a byte of the bundle, and is nobody's neighbour: it goes last, and dies first.
+"""
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import BothendsError, BundleError, SelfTestError
+from ..model.bundle import Bundle
+from ..model.tokenizer import Tokenizer
+from ..settings import EmbedderSettings
+from .loaded import LoadedModel
+from .proof import digest
+
+_TOKENIZER_S, _TOKENIZER_S_PER_MIB = 2.0, 0.5
+"""Seconds of a processor that a tokenizer may take to be made, and to read the golden sentences: a server would stand
+still for as long. One of 15 MB took 0.9, and 3.5 on a busy machine."""
+
+
+def bound(most_bytes: int, most_s: int, niceness: int) -> None:
+    """Bound this process's memory and time from now on. On Windows and macOS some bounds aren't kept."""
+    with suppress(OSError):
+        os.nice(niceness)
+    with suppress(OSError):  # where memory is short, the kernel ends this one, and not the server
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    try:
+        import resource
+    except ImportError:
+        return
+    used = _address_space()
+    for kind, most in (
+        (resource.RLIMIT_AS, used + most_bytes),
+        (resource.RLIMIT_CPU, most_s),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _address_space() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def verdict(path: Path, settings: EmbedderSettings) -> dict[str, Any]:
+    """Prove the bundle at `path` on a CPU, as a server would load it; a machine that can't do so has no say in it."""
+    try:
+        bundle = Bundle.open(path)
+        _check_tokenizer(bundle)
+        LoadedModel.load(bundle, settings)
+    except SelfTestError as error:
+        return {"self_test": str(error), "difference": error.difference}
+    except BundleError as error:
+        return {"bundle": str(error)}
+    except BothendsError:  # the device or engine that was asked for: the server will say so itself
+        pass
+    except MemoryError:
+        return {"bundle": f"{path}: proving it takes more memory than it may"}
+    return {"proved": digest(bundle.config)}
+
+
+def _check_tokenizer(bundle: Bundle) -> None:
+    """Raise BundleError where the tokenizer takes longer than a server may stand still."""
+    began, source = time.process_time(), bundle.path / "tokenizer.json"
+    Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=source).encode(bundle.golden.sentences)
+    took_s, most_s = time.process_time() - began, _TOKENIZER_S + _TOKENIZER_S_PER_MIB * (len(bundle.tokenizer) >> 20)
+    if took_s > most_s:
+        raise BundleError(f"{source} takes {took_s:.1f} s to be read and tried; {most_s:.1f} s are the most")
+
+
+def main() -> None:
+    """Answer what is asked, once."""
+    asked = json.load(sys.stdin)
+    bound(asked["most_bytes"], asked["most_s"], asked["niceness"])
+    settings = EmbedderSettings.model_validate(asked["settings"]).model_copy(update={"device": "cpu", "workers": 1})
+    print(json.dumps(verdict(Path(asked["path"]), settings)))  # noqa: T201  for whoever asked
+
+
+if __name__ == "__main__":
+    main()

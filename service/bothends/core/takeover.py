@@ -1,0 +1,70 @@
+"""A folder and the model that is served to the bundle that is to take over from it, checked and proved apart.
+
+Knows no engine and no caller.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from ..errors import BundleError
+from ..model.bundle import Bundle, check, read_config
+from ..model.versions import newest
+from .loaded import LoadedModel
+from .proof import Prove, digest
+
+_LOOK_S = 0.05
+"""Time between two looks at what happens meanwhile."""
+
+
+def newer(
+    root: Path, served: LoadedModel, prove: Prove, *, meanwhile: Callable[[], None], takes_others: bool = False
+) -> Bundle | None:
+    """Open the bundle that is to be served of the folder `root`; None where that is served, and trusted.
+
+    Nothing of it is in this process's memory before its hashes hold, and none but the hashes before `prove` has proved
+    it. `meanwhile` is called again and again while that goes on; what it raises ends that. Raises BundleError, also
+    where it is the served version with other content or, unless it `takes_others`, another name or dimension.
+    """
+    path = newest(root).resolve()
+    if not takes_others and (others := served.another(read_config(path))) is not None:
+        raise BundleError(
+            f"{path} is another model, {others}, whose vectors its callers can't compare with what they have; "
+            "--reload-other-model true lets it take over, a restart too"
+        )
+    if _is_served(path, served) and not served.is_withdrawn:
+        return None
+    with closing(prove(path)) as proof:
+        while not proof.has_ended(_LOOK_S):
+            meanwhile()
+        found = proof.result()
+    return opened(path, found)
+
+
+def opened(path: Path, proved: str) -> Bundle:
+    """Open the bundle at `path`. Raises BundleError, also where it isn't what was `proved`."""
+    bundle = Bundle.open(path)
+    if digest(bundle.config) != proved:
+        raise BundleError(f"{path} has changed while it was proved")
+    return bundle
+
+
+def opened_again(served: LoadedModel) -> Bundle:
+    """Open what `served` was made of. Raises BundleError, also where that is another by now."""
+    if not _is_served(served.path, served):
+        raise BundleError(f"{served.path} holds another version than the served one")
+    return opened(served.path, digest(served.config))
+
+
+def _is_served(path: Path, served: LoadedModel) -> bool:
+    """Return whether the bundle at `path`, whose hashes hold, is what is served; nothing of it is held in memory.
+
+    Raises BundleError, also where it is the served version with other content.
+    """
+    config = check(path)
+    if served.config.version == config.version and not served.matches(config):
+        raise BundleError(
+            f"{path} is version {config.version}, which is served, with other content; "
+            "a changed model needs a version of its own"
+        )
+    return served.matches(config)

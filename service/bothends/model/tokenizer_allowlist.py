@@ -1,0 +1,158 @@
+"""A tokenizer to a refusal, or nothing: only parts that exported bundles have, each within bounds, may read sentences.
+
+Knows no vocabulary: that is the library's business, which reads it in time that follows its size. What is checked here
+is what makes much of little: text that grows at each step, and tokens set around each sentence.
+"""
+
+import base64
+import json
+import re
+import string
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import tokenizers
+from tokenizers import models, normalizers
+
+from ..errors import BundleError
+
+_MODELS = {"WordPiece", "WordLevel", "BPE", "Unigram"}
+_PARTS = {
+    "normalizer": {
+        "Sequence", "BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Strip", "StripAccents",
+        "Precompiled", "Prepend", "Replace", "ByteLevel",
+    },
+    "pre_tokenizer": {
+        "Sequence", "BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Split", "Punctuation", "Digits",
+        "Metaspace", "ByteLevel", "CharDelimiterSplit", "UnicodeScripts",
+    },
+    "post_processor": {"Sequence", "TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel"},
+}  # fmt: skip
+"""Types of each part of a tokenizer that importing, training and those who bring a tokenizer.json have in theirs."""
+_INNER = ("normalizers", "pretokenizers", "processors")
+"""Keys under which a Sequence has its steps."""
+_MOST_STEPS = 128
+"""Most steps of a part. What LASER reads passes 47."""
+_MOST_CHARS = 16
+"""Most characters that a step puts in place of others."""
+_MOST_PATTERN_CHARS = 1 << 16
+_MOST_TABLE_BYTES = 64
+"""Most bytes that a table of normalisation has for a character. Unicode's longest, U+FDFA, has 33."""
+_MOST_AROUND = 64
+"""Most tokens around a sentence."""
+_MOST_WORD_CHARS = 1000
+"""Most characters of a word that WordPiece looks at: its time grows with their square."""
+_REPEATS = 16
+_MOST_GROWTH = 16
+"""Most characters that a text may become for each that it has; of what was seen, an ellipsis in LASER's has 3."""
+
+
+def check_parts(tokenizer: tokenizers.Tokenizer) -> None:
+    """Raise BundleError, whose text follows a name, unless `tokenizer` has allowed parts only, within their bounds."""
+    for reason in _reasons(tokenizer):
+        raise BundleError(f"{reason}; a bundle's tokenizer holds only what `bothends export` lets in")
+
+
+def _reasons(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
+    model = tokenizer.model
+    if type(model).__name__ not in _MODELS:
+        yield f"is of the model {type(model).__name__}"
+    if isinstance(model, models.WordPiece) and model.max_input_chars_per_word > _MOST_WORD_CHARS:
+        yield f"looks at words of up to {model.max_input_chars_per_word} characters, more than {_MOST_WORD_CHARS}"
+    if isinstance(model, models.BPE) and model.dropout:
+        yield "drops merges by chance"
+    parts = _parts(tokenizer)
+    for name, types in _PARTS.items():
+        steps = list(_steps(parts[name]))
+        if len(steps) > _MOST_STEPS:
+            yield f"has {len(steps)} steps in its {name}, more than {_MOST_STEPS}"
+        for step in steps:
+            if step["type"] not in types:
+                yield f"has a {name} of the type {step['type']}"
+            yield from _against(step)
+    yield from _growth(list(_steps(parts["normalizer"])))
+
+
+def _parts(tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
+    """Parts as they stand in a tokenizer.json, of a tokenizer with no vocabulary: that may be large."""
+    bare = tokenizers.Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))  # noqa: S106  a token of text
+    for name in _PARTS:
+        if (part := getattr(tokenizer, name)) is not None:
+            setattr(bare, name, part)
+    parts: dict[str, Any] = json.loads(bare.to_str())
+    return parts
+
+
+def _steps(part: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a part that are no sequences, and an empty sequence's own; one step where it is one."""
+    if part is None:
+        return
+    inner = next((part[key] for key in _INNER if key in part), None)
+    if part["type"] != "Sequence" or inner is None:
+        yield part
+        return
+    for step in inner:
+        yield from _steps(step)
+
+
+def _against(step: dict[str, Any]) -> Iterator[str]:
+    """Reasons against a step of a type that is allowed."""
+    for key in ("content", "prepend"):
+        if len(step.get(key) or "") > _MOST_CHARS:
+            yield f"has a {step['type']} that writes {len(step[key])} characters, more than {_MOST_CHARS}"
+    if len(_pattern(step)) > _MOST_PATTERN_CHARS:
+        yield f"has a {step['type']} whose pattern has more than {_MOST_PATTERN_CHARS} characters"
+    if step["type"] == "Precompiled" and (longest := _longest_of_table(step)) > _MOST_TABLE_BYTES:
+        yield f"has a table of normalisation that writes {longest} bytes for a character, more than {_MOST_TABLE_BYTES}"
+    if step["type"] == "TemplateProcessing":
+        around = sum(len(token["ids"]) for token in step["special_tokens"].values()) + len(step["single"])
+        if around > _MOST_AROUND:
+            yield f"sets {around} tokens around a sentence, more than {_MOST_AROUND}"
+
+
+def _pattern(step: dict[str, Any]) -> str:
+    return str(next(iter((step.get("pattern") or {"": ""}).values())))
+
+
+def _longest_of_table(step: dict[str, Any]) -> int:
+    """Return the bytes of the longest text that a SentencePiece table writes: they stand behind a trie, ended by zeros.
+
+    A table that is none is the library's to refuse.
+    """
+    table = base64.b64decode(step["precompiled_charsmap"])
+    (trie,) = struct.unpack_from("<I", table) if len(table) >= 4 else (0,)
+    return max(map(len, table[4 + trie :].split(b"\0")))
+
+
+def _growth(steps: list[dict[str, Any]]) -> Iterator[str]:
+    """Reasons against normalisers that make long text of short: none is run on more than it was seen to be good for."""
+    kinds = [_alone(step) for step in steps]
+    for seed in dict.fromkeys(_seeds(steps)):
+        text = seed * _REPEATS
+        most = _MOST_GROWTH * len(text)
+        for kind in kinds:
+            text = kind.normalize_str(text)
+            if len(text) > most:
+                yield f"makes {len(text)} characters and more of {len(seed) * _REPEATS}"
+                return
+
+
+def _alone(step: dict[str, Any]) -> normalizers.Normalizer:
+    """Make the normaliser that is this one step."""
+    definition = {"version": "1.0", "added_tokens": [], "normalizer": step,
+                  "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}  # fmt: skip
+    made: normalizers.Normalizer = tokenizers.Tokenizer.from_str(json.dumps(definition)).normalizer
+    return made
+
+
+def _seeds(steps: list[dict[str, Any]]) -> Iterator[str]:
+    """Texts that steps may find something in: what a reader sees in their patterns, what they write, and ASCII."""
+    for step in steps:
+        if step["type"] == "Replace":
+            yield from filter(None, (_pattern(step)[:_REPEATS], step["content"]))
+            yield from re.findall(r"\w+", _pattern(step))[:_REPEATS]
+            yield from dict.fromkeys(_pattern(step)[:_MOST_CHARS])
+    if steps:
+        yield string.printable
+        yield from string.printable

@@ -1,0 +1,66 @@
+"""A tokenizer of the library to a native one that gives the same ids, where there is one.
+
+Knows no files and no limits. All that is known of Unicode is asked of the library, so that both agree in any version.
+"""
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers
+
+if TYPE_CHECKING:
+    from bothends_native.wordpiece import WordPiece
+
+_CHARACTERS = (*range(0x0530), *range(0x1E00, 0x2100))
+"""Code points of Latin, Greek and Cyrillic, accents, punctuation and currencies: all of 99.9 % of English sentences."""
+
+
+def native_wordpiece(library: tokenizers.Tokenizer) -> "WordPiece | None":
+    """Return a native tokenizer that gives `library`'s ids for each text that it doesn't decline.
+
+    None where bothends-native isn't built, or where `library` isn't as BERT's tokenizers are.
+    """
+    try:
+        from bothends_native.wordpiece import WordPiece  # not in every environment
+    except ImportError:
+        return None
+    model = library.model
+    added = library.get_added_tokens_decoder().values()
+    if not (
+        isinstance(library.normalizer, normalizers.BertNormalizer)
+        and isinstance(library.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+        and isinstance(model, models.WordPiece)
+        and library.post_processor is None
+        and not any(token.normalized for token in added)  # they are looked for in the text as it came
+    ):
+        return None
+    vocabulary = library.get_vocab(with_added_tokens=False)
+    if model.unk_token not in vocabulary or sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        return None  # where added tokens share an id, the library doesn't tell of all of them
+    return WordPiece(
+        vocabulary,
+        characters=_characters(library),
+        added=[token.content for token in added],
+        prefix=model.continuing_subword_prefix,
+        unknown=model.unk_token,
+        most_chars=model.max_input_chars_per_word,
+    )
+
+
+def _characters(library: tokenizers.Tokenizer) -> dict[str, str]:
+    """Return what becomes of each character that is looked at by itself, whatever stands beside it.
+
+    BERT's normaliser and pre-tokeniser look at one character at a time, but for Unicode's canonical order: it may
+    exchange combining marks that follow each other. Those that aren't dropped are left out, and so are characters that
+    this Python's Unicode doesn't have, which may be such marks.
+    """
+    known = (chr(code) for code in _CHARACTERS if unicodedata.category(chr(code)) != "Cn")
+    written = {character: _written(library, character) for character in known}
+    return {character: text for character, text in written.items() if not any(map(unicodedata.combining, text))}
+
+
+def _written(library: tokenizers.Tokenizer, character: str) -> str:
+    """Return what becomes of `character` between two letters, with a space wherever a word ends."""
+    normal = library.normalizer.normalize_str(f"a{character}a")
+    return " ".join(word for word, _ in library.pre_tokenizer.pre_tokenize_str(normal))[1:-1]

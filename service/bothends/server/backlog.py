@@ -1,0 +1,114 @@
+"""Requests that wait to be read, by two threads, in fair turns of their callers, within a bound of bytes.
+
+Those of much text do, and those whose answers have to wait for room. They wait as they came: before their turn no
+string is made of them. Knows no front and no model.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..errors import OverloadedError
+from .context import CallContext, Work
+from .room import Room
+from .turns import Turns
+
+LONG_BYTES = 4096
+"""Bytes of a short request. A longer one is read here: the thread that takes calls serves all of them."""
+_THREADS = 2
+_MOST_BYTES = 64 << 20
+"""Bytes of all that waits."""
+_TINY_BYTES = 256
+"""Bytes of a request whose answer is too small to need room."""
+_RETRY_S = 0.5
+"""Seconds after which to ask again, where there is no room."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A request that waits, as the work that its call cancels."""
+
+    backlog: "Backlog"
+    context: CallContext
+    caller: Hashable
+    act: Callable[[], None]
+    begun: Work | None
+    needs_room: bool
+
+    def cancel(self) -> None:
+        """Wait no more: its caller has left."""
+        self.backlog.drop(self)
+        if self.begun is not None:
+            self.begun.cancel()
+
+
+class Backlog:
+    """The requests, and the threads that read them."""
+
+    def __init__(
+        self, *, pool: Executor | None = None, most_bytes: int = _MOST_BYTES, room: Room | None = None
+    ) -> None:
+        """Read in `pool`'s threads, which `close` shuts down, or in two of its own.
+
+        `room` is for answers to calls that need it.
+        """
+        self.room = room or Room()
+        self.room.on_freed(self._read_more)
+        self._pool = pool or ThreadPoolExecutor(_THREADS, "bothends-read")
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._turns: Turns[_Waiting] = Turns()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of the requests that wait."""
+        return self._turns.bytes
+
+    def submit(self, act: Callable[[], None], size: int, context: CallContext, *, begun: Work | None = None) -> None:
+        """Act now on a request of so many bytes, or in its caller's turn, unless the caller leaves.
+
+        A long one has turns, and one that needs room where there is none. `begun` is work of the call's that ends with
+        it, too. Where too much waits, whoever has the most waiting is refused, be it this one.
+        """
+        needs_room = size > _TINY_BYTES and context.keeps_room
+        if size <= LONG_BYTES and not (needs_room and self.room.is_full):
+            act()
+            return
+        entry = _Waiting(self, context, (context.caller, needs_room), act, begun, needs_room)
+        context.cancels(entry)  # first: `act` may say what else is to be cancelled
+        with self._lock:
+            self._turns.put(entry, size, entry.caller)
+            refused = []
+            while self._turns.bytes > self._most_bytes and len(self._turns) > 1:
+                refused.append(self._turns.shed())
+        for other in refused:
+            other.context.fail(OverloadedError("too many long requests wait to be read", retry_after_s=_RETRY_S))
+        try:
+            self._pool.submit(self._read_next)
+        except RuntimeError:  # closed: there are no other calls now, and the embedder refuses this one
+            self._read_next()
+
+    def _read_more(self) -> None:
+        if len(self._turns):
+            with suppress(RuntimeError):  # closed
+                self._pool.submit(self._read_next)
+
+    def drop(self, entry: _Waiting) -> None:
+        """Forget a request that isn't wanted any more."""
+        with self._lock:
+            self._turns.remove(entry, entry.caller)
+
+    def close(self) -> None:
+        """End the threads once they have read what waits."""
+        self._pool.shutdown(wait=False)
+
+    def _read_next(self) -> None:
+        with self._lock:
+            entry = self._turns.take(lambda entry: not (entry.needs_room and self.room.is_full))
+        if entry is None:
+            return
+        self._read_more()  # there may be room for others
+        if not entry.context.is_over():
+            entry.act()

@@ -1,0 +1,45 @@
+"""A running server to a few lines for the person who started it. Knows no call."""
+
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from ..core.embedder import Embedder
+from ..settings import PortSettings
+from .grpc.contract import FrontName
+from .sockets import bracketed
+
+_FRONTS: dict[FrontName, str] = {"native": "the native front", "grpcio": "grpcio"}
+
+
+def banner(
+    settings: PortSettings, embedder: Embedder, *, front: FrontName, port: int, http_port: int, health_port: int | None
+) -> str:
+    """Describe what is served, where, and what to try next."""
+    host, test = bracketed(settings.host), embedder.model.self_test
+    options = f" --server {host}:{port}" if (host, port) != ("127.0.0.1", 50051) else ""
+    options += " --ca FILE" if settings.tls_cert else ""
+    options += " --cert FILE --key FILE" if settings.tls_client_ca else ""
+    options += " --api-key-file FILE" if settings.api_keys else ""
+    scheme = "https" if settings.tls_cert else "http"
+    paths = ["/v1/embeddings"] * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
+    return "\n".join(
+        [
+            f"bothends {version('bothends')}",
+            f"  model      {embedder.model.config.summary()}",
+            f"  engine     {embedder.model.provider} on {embedder.model.device}, {embedder.workers} at once",
+            f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
+            f"  gRPC       {host}:{port}  by {_FRONTS[front]}",
+            f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}",
+            *[f"  health     http://{host}:{health_port}  /healthz /readyz"] * (health_port is not None),
+            *[f"  page       {scheme}://{host}:{http_port}/"] * settings.offers_http_api,
+            f'  try        {_command()} embed{options} "there will be dragons" "dragons will be there"',
+        ]
+    )
+
+
+def _command() -> str:
+    """Return what starts this program from where it was started: after `make serve` it is on no path."""
+    started = sys.argv[0]
+    return started if Path(started).name == "bothends" and shutil.which("bothends") is None else "bothends"

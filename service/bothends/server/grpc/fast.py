@@ -1,0 +1,142 @@
+"""Small requests that never come to Python: the fast path of the model that serves now, and what it tells afterwards.
+
+The native front, tokenizer and engine do it all together. Whatever isn't plain, or goes wrong, they leave to Python.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from google.rpc import code_pb2
+
+from ...core.embedder import Embedder
+from ...core.inputs import FEW as MOST_SENTENCES
+from ...core.inputs import SHORT_CHARS
+from ...core.loaded import LoadedModel
+from ...engines.contract import BatchRecord, Engine
+from ...errors import EngineError
+from ...observe.metrics import Metrics
+from ...wire.status import to_status
+from ..keys import Keys
+from ..quota import Account
+from .contract import Message
+from .refusals import prepared
+
+if TYPE_CHECKING:
+    from bothends_native.front import FastPath, Served
+    from bothends_native.front import Front as NativeFront
+
+Taken: TypeAlias = tuple[list[Message], list[int]]
+
+
+class GivenUpError(Exception):
+    """The run that this thread was in took too long: it is another's place now."""
+
+
+class FastPaths:
+    """Fast paths of one method, each of one model."""
+
+    def __init__(
+        self,
+        front: "NativeFront",
+        method: int,
+        name: str,
+        embedder: Embedder,
+        metrics: Metrics,
+        keys: Keys | None,
+        tells_of_each: Callable[[], bool],
+    ) -> None:
+        """Serve small requests, unless each call is told of.
+
+        `method` is its place among the front's, `name` its name in metrics.
+        """
+        self._tells_of_each = tells_of_each
+        self._lock = threading.Lock()
+        self._front = front
+        self._method = method
+        self._name = name
+        self._embedder = embedder
+        self._metrics = metrics
+        self._keys = keys
+        self._known: list[tuple[bytes, Account]] | None = None
+        self._shares = False
+        self._of: LoadedModel | None = None
+        self._path: FastPath | None = None
+
+    def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
+        """Take messages as a front's `take` does, and serve small requests meanwhile. Raises GivenUpError."""
+        path = self._current()
+        if path is None:
+            return cast("Taken | None", self._front.take(most, wait_s, queue_s, most_bytes))
+        taken, is_given_up = path.take(self._front, most, wait_s, queue_s, most_bytes, threading.get_ident())
+        if path is not self._path:  # another model took over meanwhile, and nobody else asks this one's
+            self._count_all(path)
+        if is_given_up:
+            raise GivenUpError
+        return cast("Taken | None", taken)  # whose tuples have no names
+
+    def count(self) -> None:
+        """Count what was served since the last time."""
+        if (path := self._path) is not None:
+            self._count_all(path)
+
+    def _count_all(self, path: "FastPath") -> None:
+        for served in path.served():
+            self._count(served)
+
+    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
+        """Answer the callers of runs that have gone on for so long; returns the threads in them, and the engine."""
+        if self._path is None or self._of is None:
+            return []
+        overdue = self._path.overdue(seconds)
+        for _, ids in overdue:
+            error = EngineError("the model run took too long and was given up", hung=True)
+            status = prepared(to_status(error))
+            self._front.fail(ids, [status] * len(ids))
+            for _ in ids:
+                self._metrics.answered(self._name, code_pb2.Code.Name(status[0]), seconds, refusal=error.refusal)
+        return [(thread, self._of) for thread, _ in overdue]
+
+    def _current(self) -> "FastPath | None":
+        model = self._embedder.model
+        if model is not self._of:
+            with self._lock:  # two paths of one model would each hide what the other served
+                if model is not self._of:
+                    self.count()
+                    self._path, self._of = self._made(model), model
+        if model.is_withdrawn or self._tells_of_each() or self._has_shares():
+            return None
+        return self._path
+
+    def _has_shares(self) -> bool:
+        """Return True if a key has a share, which is counted by the call."""
+        if self._keys is not None and (known := self._keys.known) is not self._known:  # the file has changed
+            self._shares = any(account.limits.is_set for _, account in known)
+            self._known = known
+        return self._shares
+
+    def _made(self, model: LoadedModel) -> "FastPath | None":
+        if (lent := model.lend()) is None:
+            return None
+        from bothends_native.front import FastPath  # not in every build
+
+        limits = self._embedder.limits
+        return FastPath(
+            self._front,
+            self._method,
+            *lent,
+            version=model.config.version,
+            most_sentences=min(MOST_SENTENCES, limits.sentences),
+            most_bytes=min(SHORT_CHARS, limits.sentence_chars, limits.tokens),
+            most_tokens=model.config.max_tokens,
+        )
+
+    def _count(self, served: "Served") -> None:
+        tokens, truncated, tokenise_s, engine_s, serialise_s, waited_s, counts, seconds, left = served
+        self._metrics.took("tokenise", tokenise_s)
+        self._metrics.took("serialise", serialise_s)
+        self._metrics.embedded(counts, truncated)
+        self._metrics.answered_all(self._name, "OK", seconds)
+        for code, after_s in left:
+            self._metrics.answered(self._name, code_pb2.Code.Name(code), after_s)
+        self._embedder.ran(BatchRecord(len(counts), tokens, tokens, engine_s, waited_s))

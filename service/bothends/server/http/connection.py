@@ -1,0 +1,196 @@
+"""uvicorn's HTTP/1.1 within bounds: how many connections there are and whose, how long each waits, what a body may be.
+
+Knows no page, no call and no answer.
+"""
+
+import asyncio
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ..sockets import network
+
+CLOSE = (b"connection", b"close")
+_MOST_CHUNKS = 2048
+"""Chunks of one body. Each takes as long to read as a small request, however few bytes it has."""
+_LINGER_S = 1.0
+"""Seconds that a caller has to read why its request was refused while it still sends it."""
+_MOST_DROPPED_BYTES = 1 << 20
+"""Bytes of a refused request that are read in that time, so that its caller comes to read the answer."""
+
+
+class _BoundedH11(h11.Connection):
+    """h11's parser of requests, for which a body in too many chunks is malformed."""
+
+    _chunks = 0
+    problem: str | None = None
+    """Why a request is refused, where h11 itself has nothing against it."""
+
+    def next_event(self) -> Any:
+        """Return the next event. Raises h11.RemoteProtocolError."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_end
+            if self._chunks > _MOST_CHUNKS:
+                self.problem = f"the body comes in more than {_MOST_CHUNKS} chunks; send larger ones, or its length"
+                raise h11.RemoteProtocolError(self.problem)
+        return event
+
+
+def _still_sends(conn: h11.Connection) -> bool:
+    return conn.their_state is h11.SEND_BODY
+
+
+class _PatientTransport:
+    """asyncio's transport, whose `close` lets a caller that still sends read what was said: else it would be reset."""
+
+    def __init__(self, transport: asyncio.Transport, still_sends: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._still_sends = still_sends
+        self._dropped = 0
+        self.is_lingering = False
+        """True once what comes is of no use."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Return True if nothing more may be said."""
+        return self.is_lingering or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close once all was said, and after a while where the caller has more to send."""
+        if self.is_lingering or self._transport.is_closing() or not self._still_sends():
+            self._transport.close()
+            return
+        self.is_lingering = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()
+        asyncio.get_running_loop().call_later(_LINGER_S, self._transport.abort)
+
+    def drop(self, size: int) -> None:
+        """Take note of bytes that came while it lingers."""
+        self._dropped += size
+        if self._dropped > _MOST_DROPPED_BYTES:
+            self._transport.pause_reading()
+
+
+class BoundedH11Protocol(H11Protocol):
+    """One connection. Where there are too many, the idlest of the network that has the most gives way."""
+
+    def __init__(self, *arguments: Any, most: int, max_wait_s: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = self._parser = _BoundedH11(h11.SERVER, self.config.h11_max_incomplete_event_size or 16384)
+        # Each request's scope has it as its `state`; else in a circle, which would wait for the garbage collector.
+        self.app_state = {**self.app_state, "connection": weakref.proxy(self)}
+        self._most = most
+        self._max_wait_s = max_wait_s
+        self._timeout: asyncio.TimerHandle | None = None
+        self.used_at = monotonic()
+        """Time of `time.monotonic` at which it began, or a request of it was last answered."""
+
+    @property
+    def still_sends(self) -> bool:
+        """True while the body of its request hasn't come whole."""
+        return _still_sends(self.conn)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a request that has come whole is answered, and the answer is read."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return not is_answered and not self.still_sends and not self.flow.write_paused
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, or have another connection end, or end this one."""
+        self._patient = _PatientTransport(transport, partial(_still_sends, self.conn))
+        super().connection_made(self._patient)  # type: ignore[arg-type]  # it does all that a transport does
+        self.network = network(self.client[0] if self.client else "")
+        if len(self.connections) > self._most:
+            _idlest(self.connections, self).abort()
+        if not self.transport.is_closing():
+            self._wait(self._max_wait_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Read, unless nothing more is wanted."""
+        if self._patient.is_lingering:
+            self._patient.drop(len(data))
+        else:
+            super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a malformed request, in place of what answers it, if that hasn't begun."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # else what it says would be out of order, and a traceback in the log
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(self._parser.problem or msg)
+        else:
+            self.abort()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self.used_at = monotonic()
+        self._wait(self.timeout_keep_alive + self._max_wait_s)
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Wait for a caller that reads slowly."""
+        self._wait(self._max_wait_s)
+        super().pause_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._timeout is not None:
+            self._timeout.cancel()
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """End at once, whatever was being said."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _wait(self, at_most_s: float) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+        self._timeout = self.loop.call_later(at_most_s, self._give_up)
+
+    def _give_up(self) -> None:
+        """Close, unless a request is in progress and its answer is being read; HttpCall bounds the time of its body."""
+        if self.cycle is None or self.cycle.response_complete or self.flow.write_paused:
+            self.abort()
+
+
+def _idlest(connections: Iterable[Any], newcomer: BoundedH11Protocol) -> BoundedH11Protocol:
+    """Choose who gives way to `newcomer`: of the network that has the most, and no less than its own, the idlest."""
+    counts = Counter(connection.network for connection in connections)
+    others = counts[newcomer.network] - 1
+    found = [one for one in connections if not one.is_busy and counts[one.network] >= others]
+    return max(found, key=lambda one: (counts[one.network], -one.used_at), default=newcomer)
+
+
+class Closing:
+    """ASGI application that tells a caller whose body hasn't come whole by its answer that the connection ends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        connection = scope["state"]["connection"]
+
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and connection.still_sends:
+                message = {**message, "headers": [*message["headers"], CLOSE]}
+            await send(message)
+
+        await self._app(scope, receive, closing)

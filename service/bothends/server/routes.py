@@ -1,0 +1,43 @@
+"""gRPC's methods, all of them, and what their messages are handed to."""
+
+from ..wire.messages import SERVICE
+from .dispatch import tells_of_each_call
+from .fronts.bothends.service import EmbeddingService
+from .fronts.bothends.stream import EmbedStreams
+from .fronts.kserve import service as kserve
+from .grpc.calls import Route
+from .grpc.contract import FrontName, Method
+from .grpc.reflection import NAMES as REFLECTION
+from .grpc.reflection import reflecting
+from .grpc.small import SmallRequests
+from .service import Service
+
+SERVICES = (SERVICE, kserve.SERVICE)
+"""Names of gRPC's services that health and reflection tell of."""
+
+
+def routes_of(service: Service, streams: EmbedStreams, *, front: FrontName) -> list[Route]:
+    """Make the routes of every method. `front` is told to callers who ask."""
+    settings, metrics, dispatcher = service.settings, service.metrics, service.dispatcher_behind()
+    native = EmbeddingService(service.responder, max_message_bytes=settings.max_message_bytes, front=front)
+    inference = kserve.InferenceService(service.responder, service.is_ready)
+    small = {
+        name: SmallRequests(_counted(name), read, service.embedder, metrics, service.keys, tells_of_each_call)
+        for name, read in {**native.small_requests(), **inference.small_requests()}.items()
+    }
+    unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
+    routes = [Route(Method(name), handle, _counted(name), small.get(name)) for name, handle in unary.items()]
+    for name, handle in streams.methods(dispatcher).items():
+        routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
+    for name, handle in inference.probes(dispatcher).items():
+        routes.append(Route(Method(name, takes_place=False), handle))
+    if settings.reflection:
+        reflect = dispatcher.open_handler(reflecting(SERVICES))
+        names = [f"/{name}/ServerReflectionInfo" for name in REFLECTION]
+        routes += [Route(Method(name, is_stream=True, takes_place=False), reflect) for name in names]
+    return routes
+
+
+def _counted(name: str) -> str:
+    """Return the name by which metrics know a gRPC method."""
+    return name.rpartition("/")[2]

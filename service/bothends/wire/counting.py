@@ -1,0 +1,60 @@
+"""A request's bytes to whether they hold far too many sentences, before an object is made of any.
+
+In each request that holds sentences they are field 1, a string. Knows no message and no limit.
+"""
+
+_STRING_1 = 0x0A
+"""Tag of field 1 where it has a length, as everybody writes it."""
+_LENGTH = 2
+_FIXED = {1: 8, 5: 4}
+"""Bytes of wire types without a length."""
+_OTHER_FIELDS = 64
+"""Fields besides sentences that any request may have."""
+_MOST_DIGITS = 10
+"""Most bytes of a varint (https://protobuf.dev/programming-guides/encoding/)."""
+
+
+def holds_more_than(content: bytes, most: int) -> bool:
+    """Return True if the message holds more strings in field 1 than `most`, or more fields than that allows.
+
+    It looks at no more fields than that, however many there are. What isn't protobuf is for its parser to refuse.
+    """
+    if len(content) <= 2 * most:  # each takes two bytes at least
+        return False
+    place = found = 0
+    try:
+        for _ in range(most + _OTHER_FIELDS):
+            if content[place] == _STRING_1 and content[place + 1] < 0x80:
+                found += 1
+                place += 2 + content[place + 1]
+            else:
+                is_string, place = _skip(content, place)
+                found += is_string
+            if found > most or place >= len(content):
+                return found > most
+    except IndexError:
+        return False
+    return True
+
+
+def _skip(content: bytes, place: int) -> tuple[bool, int]:
+    """Return whether the field there is field 1 with a length, and where it ends. Raises IndexError where it's none."""
+    tag, place = _varint(content, place)
+    kind = tag & 7
+    if kind == _LENGTH:
+        size, place = _varint(content, place)
+        return tag >> 3 == 1, place + size
+    if kind == 0:
+        return False, _varint(content, place)[1]
+    return False, place + _FIXED.get(kind, 0)  # of a group, the fields inside it come next
+
+
+def _varint(content: bytes, place: int) -> tuple[int, int]:
+    """Return the number there and where it ends. Raises IndexError where none is."""
+    number = 0
+    for digit in range(_MOST_DIGITS):
+        byte = content[place + digit]
+        number |= (byte & 0x7F) << 7 * digit
+        if byte < 0x80:
+            return number, place + digit + 1
+    raise IndexError

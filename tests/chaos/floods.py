@@ -1,0 +1,144 @@
+"""Callers over HTTP/1.1 who want nothing but to be a burden: what they send, and how much of it is taken.
+
+Each flood can run in a process of its own (storms.py's `beside`). Knows nothing of what becomes of others.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from typing import BinaryIO, cast
+
+Address = tuple[str, int]
+_PIECE = b"1\r\nx\r\n" * 10_000
+_GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+_ANSWER_S = 10.0
+
+
+def post(*lines: str, path: str = "/v1/embeddings") -> bytes:
+    """Write the head of a POST of JSON."""
+    head = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *lines, "", ""]
+    return "\r\n".join(head).encode()
+
+
+def sentences(count: int, *, words: int = 1) -> bytes:
+    """Write a whole POST of so many sentences."""
+    body = json.dumps({"model": "english", "input": ["dragon " * words] * count}).encode()
+    return post(f"Content-Length: {len(body)}") + body
+
+
+def chunks(server: Address, *, seconds: float, connections: int) -> int:
+    """Send bodies of 1-byte chunks for so long, and return how many bytes of them were taken."""
+
+    def one(end: float) -> Iterator[int]:
+        with socket.create_connection(server, timeout=_ANSWER_S) as connection:
+            connection.sendall(post("Transfer-Encoding: chunked"))
+            while time.monotonic() < end:
+                yield connection.send(_PIECE)
+
+    return _again(one, seconds, connections)
+
+
+def scrapes(server: Address, *, seconds: float, connections: int, path: str = "/metrics") -> int:
+    """Ask for a page for so long, and return how often it was answered."""
+
+    def one(end: float) -> Iterator[int]:
+        with socket.create_connection(server, timeout=_ANSWER_S) as connection, connection.makefile("rb") as lines:
+            while time.monotonic() < end:
+                connection.sendall(_GET % path.encode())
+                yield _has_answered(cast("BinaryIO", lines))
+
+    return _again(one, seconds, connections)
+
+
+def _has_answered(lines: BinaryIO) -> bool:
+    """Read one answer. Raises ConnectionError where there is none."""
+    status, size = lines.readline(), 0
+    if not status:
+        raise ConnectionError
+    while (line := lines.readline()) not in (b"\r\n", b""):
+        if line.lower().startswith(b"content-length:"):
+            size = int(line.partition(b":")[2])
+    lines.read(size)
+    return status.startswith(b"HTTP/1.1 200")
+
+
+@contextmanager
+def unread(server: Address, request: bytes, *, connections: int) -> Iterator[list[socket.socket]]:
+    """Send a request on each connection, and read nothing of the answers."""
+    with ExitStack() as stack:
+        held = []
+        for _ in range(connections):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(_ANSWER_S)
+            connection.connect(server)
+            held.append(connection)
+        for connection in held:
+            with suppress(OSError):
+                connection.sendall(request)
+        yield held
+
+
+class Holders:
+    """Connections that are kept by one small request every few seconds. One that is closed is opened anew."""
+
+    def __init__(self, server: Address, *, connections: int, every_s: float, source: str = "127.0.0.1") -> None:
+        self._server = server
+        self._every_s = every_s
+        self._source = source
+        self._stop = threading.Event()
+        self.held: list[socket.socket | None] = [None] * connections
+        self._thread = threading.Thread(target=self._hold)
+
+    def __enter__(self) -> "Holders":
+        for place in range(len(self.held)):
+            self._ask(place)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for connection in self.held:
+            if connection is not None:
+                connection.close()
+
+    def _hold(self) -> None:
+        while not self._stop.wait(self._every_s):
+            for place in range(len(self.held)):
+                self._ask(place)
+
+    def _ask(self, place: int) -> None:
+        try:
+            if (connection := self.held[place]) is None:
+                connection = socket.create_connection(self._server, 1.0, source_address=(self._source, 0))
+                self.held[place] = connection
+            connection.sendall(_GET % b"/healthz")
+            if not connection.recv(65536):
+                raise ConnectionError
+        except OSError:
+            if (broken := self.held[place]) is not None:
+                broken.close()
+            self.held[place] = None
+
+
+def _again(one: Callable[[float], Iterator[int]], seconds: float, connections: int) -> int:
+    """Have so many threads do it again and again until the time is over; returns the sum of what they count."""
+    end, done = time.monotonic() + seconds, [0] * connections
+
+    def work(place: int) -> None:
+        while time.monotonic() < end:
+            with suppress(OSError):  # cut off, or not let in
+                for count in one(end):
+                    done[place] += count
+
+    threads = [threading.Thread(target=partial(work, place)) for place in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done)

@@ -1,0 +1,137 @@
+"""Servers that lie: a client takes no numbers that it didn't ask for, shows no text that terminals obey, and rests."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from bothends import BothendsError, Client, Retry
+from bothends.embeddings import Embeddings
+from bothends.errors import RequestError
+from bothends.v1 import embedding_pb2
+from bothends.wire.messages import encode, encode_items, items
+from tests.support.awaited import Awaited
+from tests.support.grpcs import refuse, serving
+
+Either = type[Client] | type[Awaited]
+Embed = Callable[[embedding_pb2.EmbedRequest, grpc.ServicerContext], bytes]
+ESCAPES = "\x1b]0;owned\x07 \u202e gnp.exe\nError: none"
+ATTEMPTS = 4
+
+
+def saying(rows: np.ndarray, *, version: str = "1", encoding: Any = "float32") -> Embed:
+    """Answer each sentence with the first of `rows`."""
+
+    def embed(request: embedding_pb2.EmbedRequest, _: grpc.ServicerContext) -> bytes:
+        many = len(request.sentences)
+        return encode(Embeddings(rows[:1].repeat(many, 0), [1] * many, [False] * many, version), encoding)
+
+    return embed
+
+
+ONES = np.ones((1, 64), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("embed", "asked", "told"),
+    [
+        (saying(np.full((1, 64), np.nan, np.float32)), {}, "aren't finite"),
+        (saying(np.full((1, 64), np.inf, np.float32)), {}, "aren't finite"),
+        (saying(np.ones((1, 512), np.float32)), {"dimensions": 64}, "512 numbers, not 64"),
+        (saying(np.ones((1, 7), np.float32)), {"dimensions": 64}, "7 numbers, not 64"),
+        (saying(ONES), {"encoding": "int8"}, "no embeddings in int8"),
+        (saying(ONES, encoding="int8"), {}, "no embeddings in float32"),
+        (saying(ONES, encoding="sign_bits"), {"encoding": "sign_bits", "dimensions": 32}, "8 numbers, not 4"),
+        (saying(ONES, version=""), {}, "of which model"),
+        (saying(ONES, version="1\x1b[2J"), {}, "of which model"),
+        (saying(ONES, version="1" * 65), {}, "of which model"),
+    ],
+)
+def test_what_was_not_asked_for_is_an_error(either: Either, embed: Embed, asked: Any, told: str) -> None:
+    with serving(embed) as server, either(server.target) as client, pytest.raises(BothendsError, match=told):
+        client.embed(["one"], **asked)
+
+
+def test_a_version_keeps_its_size(either: Either) -> None:
+    """The first answer of a version says how many numbers it has."""
+
+    def embed(request: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        return saying(np.ones((1, len(request.sentences[0])), np.float32))(request, context)
+
+    with serving(embed) as server, either(server.target) as client:
+        client.embed(["four"])
+        with pytest.raises(BothendsError, match="7 numbers, not 4"):
+            client.embed(["sevenxx"])
+
+
+def test_a_size_that_changes_in_a_stream_is_an_error(either: Either) -> None:
+    def stream(requests: Iterator[Any], _: grpc.ServicerContext) -> Iterator[bytes]:
+        for number, request in enumerate(requests):
+            many = len(request.sentences)
+            found = Embeddings(np.ones((many, 4 + number), np.float32), [1] * many, [False] * many, "1")
+            yield encode_items(items(found, "float32"), "1")
+
+    with serving(stream=stream) as server, either(server.target) as client, pytest.raises(BothendsError, match="5 num"):
+        list(client.encode_stream(["a"] * 10))
+
+
+def test_an_answer_has_a_bound(either: Either) -> None:
+    """Longer answers aren't read, nor asked for again."""
+    asked = 0
+
+    def embed(_: embedding_pb2.EmbedRequest, __: grpc.ServicerContext) -> bytes:
+        nonlocal asked
+        asked += 1
+        return bytes(65 << 20)
+
+    much = pytest.raises(BothendsError, match="more than a client takes")
+    with serving(embed) as server, either(server.target) as client, much as raised:
+        client.embed(["one"])
+    assert not isinstance(raised.value, RequestError)
+    assert asked == 1
+
+
+def test_text_of_a_server_is_printable(either: Either) -> None:
+    """Status and details move no cursor, name no window and turn no line round."""
+
+    def embed(_: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        refuse(context, RequestError(ESCAPES))
+        return b""
+
+    def bare(_: embedding_pb2.EmbedRequest, context: grpc.ServicerContext) -> bytes:
+        context.abort(grpc.StatusCode.INTERNAL, ESCAPES)
+
+    for lie in (embed, bare):
+        with serving(lie) as server, either(server.target) as client, pytest.raises(BothendsError) as raised:
+            client.embed(["one"])
+        assert "gnp.exe" in str(raised.value)
+        assert str(raised.value).isprintable()
+
+
+def test_a_server_that_closes_each_connection_is_rarely_come_back_to(either: Either) -> None:
+    """A GOAWAY at once, again and again: some connections an attempt, where gRPC alone makes a thousand a second."""
+    connections = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def close_all() -> None:
+            nonlocal connections
+            while True:
+                try:
+                    one, _ = listener.accept()
+                except OSError:
+                    return
+                connections += 1
+                with one:
+                    one.recv(4096)
+                    one.sendall(b"\0\0\0\4" + bytes(5) + b"\0\0\x08\7" + bytes(13))  # SETTINGS, GOAWAY
+
+        threading.Thread(target=close_all, daemon=True).start()
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+        with either(target, retry=Retry(attempts=ATTEMPTS), timeout_s=20) as client, pytest.raises(BothendsError):
+            client.embed(["one"])
+        listener.shutdown(socket.SHUT_RDWR)
+    assert 0 < connections <= 25 * ATTEMPTS

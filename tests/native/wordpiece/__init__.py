@@ -1,0 +1,1 @@
+"""The native tokenizer, held to the library's."""

@@ -1,0 +1,133 @@
+"""Connections over HTTP/1.1: whose give way to whom, and what becomes of a request that is refused amid its body."""
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPResponse, RemoteDisconnected
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bothends.model.bundle import Bundle
+from bothends.server.keys import new
+from bothends.server.server import Server
+from bothends.settings import Settings
+from tests.support.doors import TIMEOUT_S, serving
+from tests.support.https import answer_on, of, posting
+from tests.support.until import until
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
+CHUNK = b"1\r\nx\r\n"
+
+
+@pytest.fixture(scope="module")
+def small(english: Bundle) -> Iterator[Server]:
+    """A server for three connections."""
+    with serving(english, max_http_connections=3) as server:
+        yield server
+
+
+def connected(server: Server, source: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.http_port), TIMEOUT_S, source_address=(source, 0))
+
+
+def is_answered(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(GET)
+        return answer_on(connection)[0] == 200
+    except (ConnectionError, RemoteDisconnected):
+        return False
+
+
+def test_who_has_most_connections_gives_way(small: Server) -> None:
+    """A caller of one connection that has rested for longest keeps it; the idlest of who has several ends."""
+    with ExitStack() as stack:
+        polite, *greedy = [stack.enter_context(connected(small, f"127.0.0.{n}")) for n in (2, 3, 3)]
+        for connection in (polite, *greedy):
+            assert is_answered(connection)
+        assert is_answered(stack.enter_context(connected(small, "127.0.0.3")))
+        assert [is_answered(connection) for connection in (polite, *greedy)] == [True, False, True]
+
+
+def test_who_is_answered_does_not_give_way(small: Server, gate: threading.Event) -> None:
+    """A newcomer is closed where all others wait for their answers."""
+    body = of(["a"] * 100)
+    gate.clear()
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(closing(posting(small, f"Content-Length: {len(body)}", body=body))) for _ in range(3)
+        ]
+        until(lambda: small.service.gate.inside == 3)
+        assert not is_answered(stack.enter_context(connected(small)))
+        gate.set()
+        assert [answer_on(connection)[0] for connection in waiting] == [200] * 3
+
+
+def test_who_sends_slowly_gives_way(small: Server) -> None:
+    """Bodies that don't come whole hold connections only as long as nobody needs them."""
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(closing(posting(small, "Content-Length: 100", body=b"{")))
+        until(lambda: small.service.gate.inside == 3)
+        assert is_answered(stack.enter_context(connected(small)))
+
+
+@pytest.mark.parametrize("lines", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("kind", ["unknown", "too large", "no such method"])
+def test_a_refused_request_is_read_no_further(small: Server, lines: str, kind: str) -> None:
+    """Whoever is refused amid a request is told so, and that the connection ends; then it ends."""
+    path = {"unknown": "/secret", "too large": "/v1/embeddings", "no such method": "/healthz"}[kind]
+    status = {"unknown": 404, "too large": 413, "no such method": 405}[kind]
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n{lines}\r\n\r\n"
+    piece = b"100000\r\n" + bytes(1 << 20) + b"\r\n" if "chunked" in lines else bytes(1 << 20)
+    with connected(small) as connection:
+        connection.sendall(head.encode())
+        sending = threading.Thread(target=send_on, args=(connection, piece))
+        sending.start()
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.headers["connection"]) == (status, "close")
+        sending.join(TIMEOUT_S)
+        assert not sending.is_alive()
+        until(lambda: small.http_connections == 0)
+
+
+def send_on(connection: socket.socket, piece: bytes) -> None:
+    try:
+        while True:
+            connection.sendall(piece)
+    except OSError:
+        pass
+
+
+def test_a_body_in_tiny_chunks_is_refused(small: Server) -> None:
+    """Some thousand chunks are read, whatever is in them; more are malformed, and say so."""
+    for count, status in ((2000, 400), (3000, 400)):
+        with closing(posting(small, "Transfer-Encoding: chunked", body=CHUNK * count + b"0\r\n\r\n")) as connection:
+            found, told = answer_on(connection)
+            assert found == status
+            assert ("JSON" if count == 2000 else "send larger ones") in told
+
+
+@pytest.mark.parametrize("lines", [[], ["Authorization: Bearer no"]])
+def test_a_body_that_becomes_malformed_is_no_error_of_ours(
+    english: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture, lines: list[str]
+) -> None:
+    """A request is refused once, whatever was about to be answered, and no error is logged."""
+    (tmp_path / "keys.toml").write_text(new("search")[1])
+    with serving(english, api_keys=tmp_path / "keys.toml") as server:
+        for body in (CHUNK * 5000, CHUNK + b"no chunk\r\n"):
+            with closing(posting(server, "Transfer-Encoding: chunked", *lines, body=body)) as connection:
+                assert answer_on(connection)[0] in (400, 401)
+        until(lambda: server.http_connections == 0)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_callers_give_idle_connections_up_before_the_server_does() -> None:
+    """A pool that keeps one for as long as the server sends its next call into a connection that is being closed."""
+    kept_s = httpx.Limits().keepalive_expiry  # of OpenAI's package, too
+    assert kept_s is not None
+    assert Settings().http_idle_s >= 10 * kept_s
