@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import tokenizers
 import torch
+from hypothesis import HealthCheck, settings
 
 from bothends.client.sync import Client
 from bothends.model.architecture import EncoderConfig
@@ -27,6 +28,9 @@ from tests.support.supervised import Supervised
 
 WORDS = ["there", "will", "be", "dragons", "no", "##s", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
 MAX_TOKENS = 40
+# The same examples each time, and as much time as a busy machine takes: `--hypothesis-profile default` draws others.
+settings.register_profile("bothends", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bothends")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

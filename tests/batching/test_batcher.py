@@ -248,7 +248,7 @@ def test_records_say_what_ran(batcher: Batcher, engine: HeldEngine, records: lis
     assert records[1].queue_s == [2.0, 2.0]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=30), st.integers(1, 3))
 def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: int) -> None:
     """Answers are right and the queue ends empty, whatever is submitted and cancelled, on however many workers."""

@@ -158,7 +158,7 @@ class Accounting(RuleBasedStateMachine):
         assert sorted(len(sentence.ids) for sentence in self.queue.window(10_000)) == sorted(lengths)
 
 
-TestAccounting = settings(max_examples=60, stateful_step_count=30, deadline=None)(Accounting).TestCase
+TestAccounting = settings(max_examples=60, stateful_step_count=30)(Accounting).TestCase
 
 
 def test_a_shared_request_is_as_requests_of_one_sentence() -> None:

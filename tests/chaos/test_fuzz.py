@@ -53,7 +53,7 @@ def test_a_live_server_answers_noise_with_a_status(attacked: Victim, form: Form,
     with grpc.insecure_channel("{}:{}".format(*attacked.grpc)) as channel:
         embed = channel.unary_unary(PATH)
 
-        @hypothesis.settings(max_examples=form.pick(3000, 60_000), deadline=None, database=None)
+        @hypothesis.settings(max_examples=form.pick(3000, 60_000), database=None)
         @hypothesis.given(st.one_of(st.binary(max_size=300), REQUESTS, nearly_requests()))
         def attack(content: bytes) -> None:
             nonlocal tried, embedded

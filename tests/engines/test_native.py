@@ -43,7 +43,7 @@ def test_golden_sentences_are_within_its_tolerance(english: Bundle, engine: nati
     assert engine.provider.endswith("float32") == (engine.tolerance == english.config.tolerance)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_bits_depend_on_the_sentence_alone(engine: native.NativeEngine, english: Bundle, data: st.DataObject) -> None:
     ids = st.lists(st.integers(0, english.config.vocabulary_size - 1), min_size=1, max_size=60)

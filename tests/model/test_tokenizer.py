@@ -65,7 +65,7 @@ def test_a_megabyte_of_one_word_is_one_unknown(tokenizer: Tokenizer) -> None:
     assert len(tokens.ids) == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
 def test_any_text_gives_ids_of_the_vocabulary(tokenizer: Tokenizer, sentences: list[str]) -> None:
     """One result a sentence, in order, each id in range; company changes nothing."""

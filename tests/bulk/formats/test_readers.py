@@ -23,7 +23,7 @@ def test_boms_line_ends_and_a_last_line_without(embed: Embed, encoder: Encoder, 
         assert np.load(tmp_path / f"{name}.npy").tobytes() == right.tobytes()
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=8), st.sampled_from(["csv", "tsv", "jsonl"]))
 def test_any_text_is_read_back(tmp_path: Path, texts: list[str], kind: str) -> None:
     """Whatever Python's own writers quote and escape; what is blank is told, and no row moves another's."""

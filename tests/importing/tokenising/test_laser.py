@@ -83,7 +83,7 @@ def test_hard_text_gives_lasers_rows(ours: Ours, original: Callable[[str], list[
         assert _same(ours.rows(text), original(text)), ascii(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=TEXTS | _QUOTES)
 def test_any_text_gives_lasers_rows(ours: Ours, original: Callable[[str], list[int]], text: str) -> None:
     assert _same(ours.rows(text), original(text))

@@ -31,7 +31,7 @@ def test_hard_text_gives_the_librarys_ids(case: Case) -> None:
         assert case.differs(text) is None, ascii(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=TEXTS)
 def test_any_text_gives_the_librarys_ids(case: Case, text: str) -> None:
     assert case.differs(text) is None

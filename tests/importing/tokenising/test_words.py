@@ -66,7 +66,7 @@ def test_hard_text_gives_the_rows_of_the_original(case: _Case) -> None:
         assert case.ours.rows(text) == case.original(text), repr(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=TEXTS)
 def test_any_text_gives_the_rows_of_the_original(case: _Case, text: str) -> None:
     assert case.ours.rows(text) == case.original(text)

@@ -122,7 +122,7 @@ ANYTHING = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(token_ids=ANYTHING, offsets=ANYTHING)
 def test_anything_for_a_request(token_ids: Any, offsets: Any) -> None:
     """A request is right by chance, or raises a Python exception."""
@@ -133,7 +133,7 @@ def test_anything_for_a_request(token_ids: Any, offsets: Any) -> None:
     assert rows.shape == (len(offsets) - 1, 32)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     ids=arrays.arrays(np.int32, st.integers(0, 12), elements=st.integers(-2, 21)),
     offsets=arrays.arrays(
@@ -156,7 +156,7 @@ def test_almost_right_requests(ids: Any, offsets: Any) -> None:
             ENCODER.run(ids, offsets)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(table=ANYTHING, key=st.sampled_from("WRB"), weights=ANYTHING)
 def test_anything_for_weights(table: Any, key: str, weights: Any) -> None:
     """A wrong array beside the right table is refused, and a wrong table beside the right arrays."""

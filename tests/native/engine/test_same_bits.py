@@ -74,7 +74,7 @@ def test_more_sentences_than_a_window_holds() -> None:
     assert same(together, alone)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(lengths=st.lists(st.integers(1, 50), max_size=60), threads=st.integers(1, 4), data=st.data())
 def test_ragged_batches(lengths: list[int], threads: int, data: st.DataObject) -> None:
     """Rows of batches that hypothesis thinks of are those of their sentences alone."""

@@ -124,13 +124,13 @@ def test_every_character(flags: Flags) -> None:
     assert pair.declined([way.format(chr(code)) for code in range(128) for way in ways[:3]]) == 0
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(ANY, max_size=5))
 def test_random_texts(packaged: Pair, texts: list[str]) -> None:
     packaged.declined(texts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.text("ab#é.", min_size=1, max_size=6), max_size=12),
     st.sampled_from(["", "#", "##", "a", "é"]),
