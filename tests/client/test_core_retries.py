@@ -108,11 +108,11 @@ def test_a_wait_that_would_pass_the_deadline_is_not_begun(small: Server) -> None
     """The caller gets its time back, and what the server said last."""
     with occupied(small):
         before = refused(small)
-        asking = Asking(f"127.0.0.1:{small.port}", timeout_s=0.5)
+        asking = Asking(f"127.0.0.1:{small.port}", retry=Retry(first_wait_s=10, longest_wait_s=100), timeout_s=60)
         with pytest.raises(OverloadedError, match="1 requests are in progress"):
             asking.embed("no patience")
-        assert asking.transport.waits == pytest.approx([0.15, 0.2])  # 0.3 more would be 0.65
-        assert refuses(small, before + 3)
+        assert asking.transport.waits == pytest.approx([5.1, 10.1, 20.1])  # 40.1 more would be 75.4
+        assert refuses(small, before + 4)
 
 
 def test_a_sick_server_is_asked_less_and_less(small: Server) -> None:
