@@ -89,8 +89,8 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 	@for lock in build cpu gpu; do echo "$$lock:"; \
 		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/locks/$$lock.txt || exit 1; done
 
-dist: $(VENV)/bin/python ## Make sdists and wheels of all distributions in dist/, and try them in empty environments
-	@deploy/release/dist.sh $(abspath $(BIN))/python
+dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
+	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
 
 clean: ## Remove .venv and every cache
 	rm -rf $(VENV) dist native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
