@@ -199,7 +199,7 @@ def test_an_old_answer_isnt_taken_for_a_new_one(visit: Callable[..., Visit]) -> 
 
 
 def test_an_explanation_that_is_under_way_is_no_old_one(visit: Callable[..., Visit]) -> None:
-    """Until a sentence's states are here, those of the one before are faded."""
+    """States of the sentence before are faded until those of the chosen one are here."""
     opened = visit()
     opened.sees("#ends svg")
     held: list[Route] = []
