@@ -124,6 +124,11 @@ def test_it_is_a_module_too() -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("bothends ")
 
 
+def test_help_says_where_to_begin() -> None:
+    """Lines to copy stay lines."""
+    assert '\n    bothends serve\n    bothends embed "there' in CliRunner().invoke(main, ["--help"]).stdout
+
+
 def test_info_describes_the_model(shared: Running) -> None:
     answer = bothends("info", "--server", shared.target)
     assert re.search(r"name +english", answer.stdout)
