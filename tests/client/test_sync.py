@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_one_string_is_one_row(each_client: Client | Awaited) -> None:
     assert row.tobytes() == each_client.encode(["there will be dragons"]).tobytes()
     with pytest.raises(TypeError, match="pass a list"):
         each_client.embed("there will be dragons")
+
+
+@pytest.mark.parametrize("wrong", [None, float("nan"), b"a"], ids=repr)
+def test_what_is_no_string_is_named(each_client: Client | Awaited, wrong: Any) -> None:
+    """A table's empty cells come as None or NaN; they are told as `Encoder` tells them."""
+    with pytest.raises(TypeError, match=rf"sentences\[1\] is of type {type(wrong).__name__}, not a string"):
+        each_client.embed(["a", wrong])
+    with pytest.raises(TypeError, match=rf"sentences\[1\] is of type {type(wrong).__name__}, not a string"):
+        list(each_client.encode_stream(["a", wrong]))
 
 
 def test_a_cut_sentence_warns(each_client: Client | Awaited) -> None:

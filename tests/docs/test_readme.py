@@ -55,6 +55,17 @@ def test_the_index_has_every_page() -> None:
     assert found == wanted
 
 
+def test_the_index_of_decisions_has_each_and_says_how_it_stands() -> None:
+    """A row a decision: its number, its title, and whether it is accepted or replaced, as its own page says."""
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (\d+) \| \[(.+?)\]\(([\w-]+\.md)\) \| (accepted|replaced)", index, re.MULTILINE)
+    standing = re.compile(r"# (\d+)\. (.+)\n\n\*\*Status:\*\* (accepted|replaced)")
+    found = [(page.name, standing.match(page.read_text(encoding="utf-8"))) for page in sorted(folder.glob("0*.md"))]
+    assert listed == [(*page[1].group(1, 2), page[0], page[1].group(3)) for page in found if page[1] is not None]
+    assert all(head is not None for _, head in found), found
+
+
 def test_readme_leads_to_the_four_paths() -> None:
     paths = re.findall(r"^\*\*\[([^]]+)\]\(docs/README\.md#([\w-]+)\)\*\*", TEXT, re.MULTILINE)
     assert [name.lower().replace(" ", "-") for name, _ in paths] == [anchor for _, anchor in paths]

@@ -6,6 +6,7 @@ import pytest
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+import bothends
 from bothends import errors
 from bothends.wire.status import TABLE, from_status, to_status
 from tests.support.paths import ROOT
@@ -38,10 +39,16 @@ def test_each_error_has_its_status_and_comes_back(error: errors.BothendsError, c
 
 
 def test_each_reason_stands_in_the_table_of_the_api() -> None:
-    """docs/api.md has a row for each reason, with its status, and no other reason."""
+    """docs/api.md has a row for each reason, with its status and what Python raises for it, and no other reason."""
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    documented = re.findall(r"^\| .* \| ([A-Z_]+) \| `([A-Z_]+)` \|", text, re.MULTILINE)
-    assert sorted(documented) == sorted((code_pb2.Code.Name(code), reason) for _, code, reason in TABLE)
+    documented = re.findall(r"^\| .* \| ([A-Z_]+) \| `([A-Z_]+)` \| .*\| `(\w+)` \|$", text, re.MULTILINE)
+    assert sorted(row[:2] for row in documented) == sorted(
+        (code_pb2.Code.Name(code), reason) for _, code, reason in TABLE
+    )
+    kinds = {reason: kind for kind, _, reason in TABLE}
+    for _, reason, name in documented:
+        public = next(kind for kind in kinds[reason].__mro__ if kind.__name__ in bothends.__all__)
+        assert name == public.__name__, reason
 
 
 def test_a_bad_sentence_is_named_in_bad_request() -> None:

@@ -100,7 +100,12 @@ def _plugins() -> dict[str, EntryPoint]:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("bothends"), message="bothends %(version)s")
 def main() -> None:
-    """Sentence embeddings from a bidirectional LSTM, right in every batch."""
+    """Sentence embeddings on plain CPUs: serve a model, ask for embeddings, bring an encoder of your own.
+
+    \b
+      bothends serve
+      bothends embed "there will be dragons" "dragons will be there"   # from another terminal
+    """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
 
 
 class ServeCommand(click.Command):

@@ -242,7 +242,9 @@ class ClientCore(Generic[CallT]):
 
 
 def encoded_size(index: int, sentence: str) -> int:
-    """Return the bytes of `sentence` on the wire. Raises SentenceError where it isn't valid Unicode."""
+    """Return the bytes of `sentence` on the wire. Raises TypeError where it is none, SentenceError where no Unicode."""
+    if not isinstance(sentence, str):
+        raise TypeError(f"sentences[{index}] is of type {type(sentence).__name__}, not a string")
     if (problem := unicode_problem(sentence)) is not None:
         raise SentenceError(index, problem)
     return len(sentence) if sentence.isascii() else len(sentence.encode())

@@ -21,6 +21,7 @@ _HUNG_UP = (
     "--cert and --key)"
 )
 _HINTS = {
+    "http1.x server": "that port is for HTTP; gRPC has another, 50051 unless bothends serve was told otherwise",
     "WRONG_VERSION_NUMBER": "it speaks no TLS: leave that out",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is of nobody who is trusted: name its authority (TLS(ca=…), --ca)",
     "Hostname Verification": "its certificate is of another name: say which (TLS(server_name=…), --server-name)",
@@ -32,7 +33,7 @@ _HINTS = {
 
 
 def with_hint(details: str) -> str:
-    """Return gRPC's `details`, with what to do where no connection came to be for want of TLS or a certificate."""
+    """Return gRPC's `details`, with what to do where no connection came to be, say for want of TLS or a certificate."""
     hints = [hint for word, hint in _HINTS.items() if word in details and _NO_CONNECTION in details]
     return f"{details}; {hints[0]}" if hints else details
 

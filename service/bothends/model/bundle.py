@@ -196,6 +196,8 @@ def _read_as(read: Callable[[bytes], T], content: bytes, file: Path) -> T:
 def _read_config(folder: UntrustedFolder, path: Path) -> BundleConfig:
     if (path / _WEIGHTS).exists() and not (path / MODEL).exists():
         raise BundleError(f"{path} is a checkpoint and no bundle; next: bothends export {path} --out BUNDLE")
+    if not (path / CONFIG).exists():
+        raise BundleError(f"there is no bundle at {path}: {CONFIG} is missing; bothends export makes bundles")
     try:
         content = folder.read(CONFIG, most=_MOST_BYTES[CONFIG])
         config = BundleConfig.model_validate_json(content)

@@ -55,7 +55,7 @@ def python() -> Path:
     """Return the interpreter of other people's clients."""
     found = CLIENTS / "bin" / "python"
     if not found.exists():
-        pytest.skip(f"{found} is missing; `make test` installs other people's clients there")
+        pytest.skip(f"{found} is missing; `make test-slow` installs other people's clients there")
     return found
 
 
@@ -78,7 +78,7 @@ def perf_analyzer(running: Running, *flags: str, model: str = "english") -> subp
     """The package's own program. Its wrapper in bin/ ends with 0 also where this one fails."""
     program = next(CLIENTS.glob("lib/python*/site-packages/perf_analyzer/bin/perf_analyzer"), None)
     if program is None:
-        pytest.skip("perf_analyzer is missing; `make test` installs it, where it has a wheel")
+        pytest.skip("perf_analyzer is missing; `make test-slow` installs it, where it has a wheel")
     command = [program, "-m", model, "-i", "grpc", "-u", running.target, *flags]
     return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 

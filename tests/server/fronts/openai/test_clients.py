@@ -72,7 +72,7 @@ class Asked:
 def run(script: Path, *arguments: str, given: str = "", key: str | None = None) -> str:
     """Run a script; returns what it prints. None of our packages is in its way, and no way out of this machine."""
     if not PYTHON.exists():
-        pytest.skip(f"{PYTHON} is missing; `make test` installs other people's clients there")
+        pytest.skip(f"{PYTHON} is missing; `make test-slow` installs other people's clients there")
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **QUIET}
     done = subprocess.run(
         [PYTHON, "-I", "-c", LOOPBACK_ONLY, script, *arguments],

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is missing (pip install playwright)")
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.support.browsing import Visit
+from tests.support.until import until
 
 pytestmark = pytest.mark.slow  # opens the page in a browser
 
@@ -71,6 +72,31 @@ def test_labels_are_whole_where_there_is_room(visit: Callable[..., Visit]) -> No
         "clientWidth, clientHeight }) => scrollWidth > clientWidth + 1 || scrollHeight > clientHeight + 1)"
     )
     assert cut == [False] * 12
+
+
+LEAVING = """() => {
+    const extent = (element) => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        return range.getBoundingClientRect();
+    };
+    const cells = [...document.querySelectorAll("#heat tbody td")];
+    const labels = [...document.querySelectorAll("#heat th button")];
+    const left = (label) => label.querySelector(".text").getBoundingClientRect().left;
+    return [
+        cells.filter((cell) => extent(cell).width > cell.getBoundingClientRect().width).length,
+        labels.filter((label) => extent(label.querySelector(".number")).right > left(label)).length,
+    ];
+}"""
+
+
+@pytest.mark.parametrize("width", [1180, 360])
+def test_numbers_stay_in_their_cells(visit: Callable[..., Visit], width: int) -> None:
+    """A cosine below 0 is the widest there is; a row's number of two digits stays beside its sentence."""
+    opened = visit(width=width)
+    opened.tries("How do I reset my password?", "القطة تنام على الأريكة", *WORDS[:10])
+    assert opened.page.locator("#heat td.negative").count() > 0
+    assert opened.page.evaluate(LEAVING) == [0, 0]
 
 
 OVERFLOWING = """() => {
@@ -170,6 +196,23 @@ def test_an_old_answer_isnt_taken_for_a_new_one(visit: Callable[..., Visit]) -> 
     opened.tries("no dragons")
     expect(opened.page.locator("#stale")).to_be_hidden()
     assert float(opened.page.evaluate(faded)) == 1
+
+
+def test_an_explanation_that_is_under_way_is_no_old_one(visit: Callable[..., Visit]) -> None:
+    """States of the sentence before are faded until those of the chosen one are here."""
+    opened = visit()
+    opened.sees("#ends svg")
+    held: list[Route] = []
+    opened.page.route("**/explain", lambda route: held.append(route))
+    opened.page.locator("#heat button").nth(3).click()
+    section = opened.page.locator("section:has(#ends)")
+    expect(section).to_have_attribute("aria-busy", "true")
+    expect(opened.page.locator("#ends")).to_have_css("opacity", "0.35")
+    until(lambda: opened.page.wait_for_timeout(1) or held)  # routes are called while Playwright waits
+    held[0].continue_()
+    opened.sees("#chosen", "There will be dragons.")
+    expect(section).to_have_attribute("aria-busy", "false")
+    expect(opened.page.locator("#ends")).to_have_css("opacity", "1")
 
 
 def test_what_cant_be_explained_leaves_no_old_explanation(visit: Callable[..., Visit]) -> None:

@@ -18,7 +18,13 @@ export class Shown {
     }).observe(byId("ends"));
   }
 
+  // Fades the sentence before, which is shown until this one's states are here.
+  wait() {
+    byId("ends").closest("section").ariaBusy = "true";
+  }
+
   show(found, sentence) {
+    byId("ends").closest("section").ariaBusy = "false";
     this.explanation = { ...found, tokens: shown(found.tokens, sentence) };
     byId("chosen").replaceChildren(html("q", { title: short(sentence, 500) }, foreign(sentence)));
     byId("answer").replaceChildren(...answer(this.explanation));
@@ -33,6 +39,7 @@ export class Shown {
 
   clear() {
     this.explanation = null;
+    byId("ends").closest("section").ariaBusy = "false";
     for (const id of ["chosen", "answer", "ends", "far"]) byId(id).replaceChildren();
     for (const id of [...PARTS, "ends-whole"]) show(byId(id), false);
   }

@@ -68,8 +68,7 @@ class Ramp {
       cosine(this.low),
       html("i"),
       cosine(this.high),
-      html("i", { class: "self" }),
-      "with itself",
+      html("span", {}, html("i", { class: "self" }), "with itself"),
     );
   }
 }

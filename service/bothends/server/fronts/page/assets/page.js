@@ -130,6 +130,7 @@ async function choose(index) {
   const isWanted = () => page.chosen === index && page.sentences[index] === sentence;
   mark(page.heat, index);
   byId("links").firstElementChild.textContent = `Copy vector ${index + 1}`;
+  shown.wait();
   const failure = await attempt(
     async () => {
       const found = await send("explain", { sentence });
