@@ -98,7 +98,7 @@ def variants(checks: Checks) -> None:
 
 
 def reads_lengths(variant: dict[str, Any]) -> bool:
-    """Whether other nodes than cells, which read them on the host, need the lengths: poolings, states for each row."""
+    """Tell whether nodes other than cells, which read them on the host, need lengths: poolings, states for each row."""
     return "pooling" in variant or "learned_initial_states" in variant
 
 
