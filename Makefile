@@ -8,7 +8,8 @@ FRONT := the headers of nghttp2, OpenSSL and zlib (Debian: apt install libnghttp
 
 # One worker more than cores, since tests wait now and then, and four at the most: each makes models and servers of its own.
 WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu_count()))') --dist loadfile
-APART := not compose and not chaos and not ray
+APART := not compose and not chaos and not ray and not standin
+STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
 .PHONY: help serve native native-check fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench lint proto dashboards rules lock audit dist clean
@@ -55,11 +56,10 @@ compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and te
 ray-test: $(VENV)/.test $(VENV)/.native-tried ## Test what runs on Ray, in a network of its own; needs root or user namespaces
 	@tests/cluster/apart $(BIN)/pytest tests/cluster -m ray $(ARGS)
 
-gpu-standin: $(VENV)/.test ## Build a stand-in for CUDA, and test and prove on it what only a GPU does (GPU_STANDIN=FOLDER: elsewhere)
-	@benchmarks/gpu/standin/build.sh $(BIN)/python $(or $(GPU_STANDIN),$(VENV)/gpu)
-	@$(BIN)/pytest -m standin $(ARGS)
-	@built=$(abspath $(or $(GPU_STANDIN),$(VENV)/gpu)); FAKE_TF32=1 LD_LIBRARY_PATH=$$built/lib \
-		PYTHONPATH=$$built/site:$$PYTHONPATH $(BIN)/python benchmarks/gpu/proof.py --standin
+gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and test and prove on it what only a GPU does (GPU_STANDIN=FOLDER: elsewhere)
+	@GPU_STANDIN=$(abspath $(STANDIN)) $(BIN)/pytest -m standin $(ARGS)
+	@FAKE_TF32=1 LD_LIBRARY_PATH=$(abspath $(STANDIN))/lib PYTHONPATH=$(abspath $(STANDIN))/site:$$PYTHONPATH \
+		$(BIN)/python benchmarks/gpu/proof.py --standin
 
 bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: fronts and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
@@ -114,6 +114,9 @@ $(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(
 	@$(VENV)/clients/bin/npm install --prefix $(VENV)/clients --silent --no-audit --no-fund --ignore-scripts || \
 		echo "grpc-js can't be installed here; its tests are skipped"
 	@touch $@
+
+$(STANDIN)/.built: $(wildcard benchmarks/gpu/standin/*) | $(VENV)/bin/python
+	@benchmarks/gpu/standin/build.sh $(BIN)/python $(STANDIN)
 
 $(VENV)/.lock: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[lock]"

@@ -58,9 +58,10 @@ def served(device: str, folder: Path) -> Iterator[str]:
 
 def rate(port: str, bodies: Path, callers: int, size: int, seconds: float) -> float:
     """Sentences a second that `callers`, each with `size` sentences a request, are answered."""
-    flags = ["--port", port, "--bodies", bodies, "--concurrency", str(callers), "--batch", str(size), "--warmup", "1"]
+    flags = ["--port", port, "--bodies", bodies, "--concurrency", str(callers), "--batch", str(size)]
+    measured = ["--warmup", str(min(1, seconds)), "--seconds", str(seconds)]
     answer = subprocess.run(
-        [GENERATOR, *flags, "--seconds", str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+        [GENERATOR, *flags, *measured], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
     )
     return float(json.loads(answer.stdout)["sentences_per_s"])
 

@@ -1,7 +1,7 @@
 """A library of CUDA kernels without those for other GPUs: their code becomes zeros, which compress to nothing.
 
 python prune.py --architecture 90 LIBRARY. A fat binary is a header (magic, version, size of itself and of what follows)
-and entries with headers of their own, which hold the architecture.
+and entries with headers of their own, which hold their kind and their architecture.
 """
 
 import struct
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 _MAGIC = b"\x50\xed\x55\xba"
+_MACHINE_CODE = 2
 
 
 def containers(library: bytearray) -> Iterator[tuple[int, int]]:
@@ -25,21 +26,27 @@ def containers(library: bytearray) -> Iterator[tuple[int, int]]:
             at += len(_MAGIC)
 
 
-def prune(library: bytearray, architecture: int) -> tuple[int, int]:
-    """Make zeros of the code for other architectures; returns the bytes that stay and those that don't."""
-    stay = gone = 0
+def entries(library: bytearray) -> Iterator[tuple[bool, int, slice]]:
+    """Code of each entry: whether it is a GPU's own (PTX is not, which a driver translates), architecture, place."""
     for start, end in containers(library):
         at = start
         while at + 64 <= end:
-            (header,) = struct.unpack_from("<I", library, at + 4)
-            (size,) = struct.unpack_from("<Q", library, at + 8)
-            (found,) = struct.unpack_from("<I", library, at + 28)
-            if found == architecture:
-                stay += size
-            else:
-                library[at + header : at + header + size] = bytes(size)
-                gone += size
+            kind, _, header, size = struct.unpack_from("<HHIQ", library, at)
+            (architecture,) = struct.unpack_from("<I", library, at + 28)
+            yield kind == _MACHINE_CODE, architecture, slice(at + header, at + header + size)
             at += header + size
+
+
+def prune(library: bytearray, architecture: int) -> tuple[int, int]:
+    """Make zeros of the code for other architectures; returns the bytes that stay and those that don't."""
+    stay = gone = 0
+    for _, found, code in entries(library):
+        size = code.stop - code.start
+        if found == architecture:
+            stay += size
+        else:
+            library[code] = bytes(size)
+            gone += size
     return stay, gone
 
 

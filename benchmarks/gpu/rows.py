@@ -3,31 +3,45 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from checks import CLOSE, VOCABULARY, Checks
+from numpy.typing import NDArray
 
 from bothends.engines import cuda
 from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
 
 
-def placement(checks: Checks) -> None:
-    """Each node on CUDA, no copy between devices, and the options that were asked for."""
-    cuda.prepare()
+def profiled(
+    model: bytes, feeds: dict[str, NDArray[Any]], shape: tuple[int, ...]
+) -> tuple[onnxruntime.InferenceSession, NDArray[np.float32], list[tuple[str, str]]]:
+    """Run `model` on the GPU, bound: its session, its rows of `shape`, and each node's operator and provider."""
     with tempfile.TemporaryDirectory() as folder:
         options = options_for("cuda")
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder, "profile"))
         providers = [provider_for("cuda")]
-        session = onnxruntime.InferenceSession(checks.english.model, options, providers=providers, enable_fallback=0)
-        token_ids, lengths = pad(checks.sentences(8))
-        cuda.run_bound(session, {"token_ids": token_ids, "lengths": lengths}, {"embedding": (8, 512)})
+        session = onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
+        (rows,) = cuda.run_bound(session, feeds, {"embedding": shape})
         events = json.loads(Path(session.end_profiling()).read_text())
-    placed = [(event["args"]["op_name"], event["args"]["provider"]) for event in events if "provider" in event["args"]]
-    on_cuda = {provider for _, provider in placed} == {cuda.PROVIDER}
-    copies = [operator for operator, _ in placed if operator.startswith("Memcpy")]
-    checks.check("every node on CUDA", on_cuda and not copies, " ".join(operator for operator, _ in placed))
+    nodes = [(event["args"]["op_name"], event["args"]["provider"]) for event in events if "provider" in event["args"]]
+    return session, rows, nodes
+
+
+def copies(nodes: list[tuple[str, str]]) -> list[str]:
+    """Operators among `nodes` that copy between devices, which onnxruntime adds by itself."""
+    return [operator for operator, _ in nodes if operator.startswith("Memcpy")]
+
+
+def placement(checks: Checks) -> None:
+    """Each node on CUDA, no copy between devices, and the options that were asked for."""
+    cuda.prepare()
+    token_ids, lengths = pad(checks.sentences(8))
+    session, _, nodes = profiled(checks.english.model, {"token_ids": token_ids, "lengths": lengths}, (8, 512))
+    ok = {provider for _, provider in nodes} == {cuda.PROVIDER} and not copies(nodes)
+    checks.check("every node on CUDA", ok, " ".join(operator for operator, _ in nodes))
     set_to = session.get_provider_options()[cuda.PROVIDER]
     shown = {name: set_to[name] for name in ("use_tf32", "arena_extend_strategy", "gpu_mem_limit")}
     checks.check("options", shown["use_tf32"] == "0", shown)

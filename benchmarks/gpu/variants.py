@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime
 from checks import Checks
 from numpy.typing import NDArray
+from rows import copies, profiled
 
-from bothends.engines import cuda
 from bothends.engines.onnxruntime import options_for, pad, provider_for
 from bothends.model.architecture import GATES, EncoderConfig
 from bothends_export.graph.build import build
@@ -73,6 +73,7 @@ def weights(config: EncoderConfig, random: np.random.Generator) -> Weights:
 
 def variants(checks: Checks) -> None:
     """Each variant on CUDA alone, and equal to a CPU's rows where all of it is computed."""
+    copied: dict[str, list[str]] = {}
     for name, more in VARIANTS.items():
         config = EncoderConfig.model_validate(BASE | more)
         model = build(weights(config, checks.random), config).SerializeToString()
@@ -81,17 +82,24 @@ def variants(checks: Checks) -> None:
         on_cpu = onnxruntime.InferenceSession(model, options_for("cpu"), providers=[provider_for("cpu")])
         wanted = on_cpu.run(["embedding"], feeds)[0]
         try:
-            gpu = onnxruntime.InferenceSession(
-                model, options_for("cuda"), providers=[provider_for("cuda")], enable_fallback=0
-            )
-            (found,) = cuda.run_bound(gpu, feeds, {"embedding": wanted.shape})
+            _, found, nodes = profiled(model, feeds, wanted.shape)
         except Exception as error:
             checks.check(f"variant: {name}", ok=False, what=str(error)[-200:])
             continue
+        copied[name] = copies(nodes)
         if checks.standin and name not in COMPUTED:
             checks.check(f"variant: {name}", ok=True, what="placed on CUDA alone, and ran")
         else:
             checks.near(f"variant: {name}", found, wanted, 1e-4)
+    needing = {name for name in copied if reads_lengths(VARIANTS[name])}
+    ok = all(found == ["MemcpyFromHost"] * (name in needing) for name, found in copied.items())
+    what = f"`lengths` to each of {len(needing)} encoders that read them on the GPU too, no other"
+    checks.check("copies between devices", ok, what if ok else copied)
+
+
+def reads_lengths(variant: dict[str, Any]) -> bool:
+    """Tell whether nodes other than cells, which read them on the host, need lengths: poolings, states for each row."""
+    return "pooling" in variant or "learned_initial_states" in variant
 
 
 def _floats(random: np.random.Generator, *shape: int) -> NDArray[np.float32]:

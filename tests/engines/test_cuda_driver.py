@@ -1,13 +1,17 @@
 """A GPU that can't be used: one line says what is missing. On the stand-in for CUDA, but for what needs none."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import onnxruntime
 import pytest
+from benchmarks.gpu.prune import entries
 
 from bothends.engines.cuda_driver import failure, memory_used
-from tests.support.standin import FOLDER, STANDIN, run
+from tests.support.standin import FOLDER, STANDIN, environment, run
+from tests.support.until import TIMEOUT_S
 
 LOAD = """
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
@@ -87,7 +91,7 @@ class TestOnTheStandIn:
         ],
     )
     def test_a_library_that_is_missing_is_named(self, without: Path, library: str, line: str) -> None:
-        """onnxruntime would say that nodes were assigned to the CPU."""
+        """onnxruntime would say that nodes were assigned to the CPU, and print that a library wasn't found."""
         (without / library).unlink()
         said = run(LOAD, LD_LIBRARY_PATH=without)
         assert said.startswith(line)
@@ -96,6 +100,21 @@ class TestOnTheStandIn:
     def test_a_lost_device_is_not_taken_for_a_wrong_bundle(self, tmp_path: Path) -> None:
         (tmp_path / "lost").touch()
         assert "CUDA failure 719: unspecified launch failure\n" in run(LOAD, FAKE_LOST=tmp_path / "lost")
+
+    def test_auto_is_a_gpu_where_onnxruntime_is_for_one(self, tmp_path: Path) -> None:
+        """A server told `--device auto` doesn't start where its GPU can't be used: the CPU isn't taken in its place."""
+        command = [sys.executable, "-m", "bothends", "serve", "--device", "auto", "--port", "0", "--http-port", "0"]
+        answer = subprocess.run(
+            command, env=environment(FAKE_INIT="100"), cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
+        assert answer.returncode == 1
+        assert answer.stderr.endswith("Error: device cuda: CUDA failure 100: no CUDA-capable device is detected\n")
+
+    def test_kernels_are_for_the_gpus_that_are_named(self) -> None:
+        """docs/operate/gpu.md says which GPUs do: those of these capabilities, and no newer ones, for which there is no PTX."""
+        provider = FOLDER / "site" / "onnxruntime" / "capi" / "libonnxruntime_providers_cuda.so"
+        found = {(is_own, architecture) for is_own, architecture, _ in entries(bytearray(provider.read_bytes()))}
+        assert found == {(True, architecture) for architecture in (75, 80, 86, 89, 90, 120)}
 
     def test_gpus_are_counted_as_nvml_counts_them(self) -> None:
         """The memory shown would else be another GPU's; an order that somebody has chosen stays."""

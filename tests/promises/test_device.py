@@ -168,7 +168,8 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif("CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="needs a CUDA device")
 def test_the_gpus_memory_is_a_metric(english: Bundle) -> None:
     metrics = Metrics()
-    with Embedder.load(english, settings=EmbedderSettings(device="cuda"), metrics=metrics) as embedder:
+    settings = EmbedderSettings(device="cuda", max_batch_tokens=2048)
+    with Embedder.load(english, settings=settings, metrics=metrics) as embedder:
         embedder.embed(["there will be dragons"])
         (line,) = re.findall(r"^bothends_device_memory_bytes (\S+)", generate_latest(metrics.registry).decode(), re.M)
     assert float(line) > 1e8

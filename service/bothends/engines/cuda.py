@@ -1,6 +1,7 @@
 """Settings that onnxruntime needs on a GPU: its options, its copies, the shapes to run first.
 
-Knows nothing of bundles, text or queues. Written from onnxruntime's source, not yet run on a GPU: see docs/gpu.md.
+Knows nothing of bundles, text or queues. Written from onnxruntime's source, proved on a stand-in and not yet on a card:
+see docs/operate/gpu.md.
 """
 
 import io
