@@ -19,15 +19,16 @@ import numpy as np
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from tests.support.doors import ALONE
+
 from .answers import Reference
 
 OK, WRONG, LOST, UNCONNECTED = "OK", "WRONG", "LOST", "UNCONNECTED"
 """Outcomes: right in every bit; other bytes; sent, and its end unknown; never sent, as no server listened."""
 _EMBED = "/bothends.v1.EmbeddingService/Embed"
 _OPTIONS = [
+    *ALONE,
     ("grpc.max_receive_message_length", -1),
-    ("grpc.use_local_subchannel_pool", 1),  # else callers of one process would share a connection
-    ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
 ]
 

@@ -1,4 +1,4 @@
-"""Figures of attacks, as JSON and as the table of docs/reliability.md: `python tests/chaos/report.py` renders it.
+"""Figures of attacks, as JSON and as the table of docs/reliability.md: `python -m tests.chaos.report` renders it.
 
 Knows nothing of pytest and of what is attacked.
 """

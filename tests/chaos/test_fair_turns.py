@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from bothends.v1.embedding_pb2 import EmbedRequest
+from tests.support.doors import ALONE
 from tests.support.serving import Running
 from tests.support.until import TIMEOUT_S
 
@@ -26,7 +27,7 @@ MOST_RATIO = 3.0
 def politely(target: str, *, batch: int, seconds: float) -> Tally:
     """Ask for lists of so many sentences, one after the other."""
     tally, chance, end = Tally(), random.Random(1), time.monotonic() + seconds
-    with grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+    with grpc.insecure_channel(target, options=ALONE) as channel:
         embed: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/bothends.v1.EmbeddingService/Embed")
         while (began := time.monotonic()) < end:
             sentences = [" ".join(chance.choices(WORDS, k=14)) for _ in range(batch)]

@@ -17,6 +17,7 @@ from hyperframe.frame import DataFrame, RstStreamFrame
 
 from bothends.server.keys import new
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedStreamRequest
+from tests.support.doors import ALONE
 from tests.support.serving import Running
 from tests.support.until import TIMEOUT_S, until
 
@@ -58,7 +59,7 @@ def checks(running: Running, times: int) -> list[float]:
     found = []
     for _ in range(times):
         began = time.monotonic()
-        with grpc.insecure_channel(running.target, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        with grpc.insecure_channel(running.target, options=ALONE) as channel:
             answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=TIMEOUT_S, wait_for_ready=True)
         assert answer.status == HealthCheckResponse.SERVING
         found.append(time.monotonic() - began)
@@ -245,7 +246,7 @@ def list_s(target: str) -> float:
     """Ask for a long list, and return the seconds that it took."""
     request = EmbedRequest(sentences=["there will be dragons"] * 400).SerializeToString()
     began = time.monotonic()
-    with grpc.insecure_channel(target) as channel:
+    with grpc.insecure_channel(target, options=ALONE) as channel:
         channel.unary_unary(EMBED)(request, timeout=6 * TIMEOUT_S, wait_for_ready=True)
     return time.monotonic() - began
 

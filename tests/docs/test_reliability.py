@@ -13,7 +13,7 @@ ATTACKS = sorted(path for path in (ROOT / "tests" / "chaos").glob("test_*.py"))
 
 
 def test_the_page_shows_what_its_json_holds() -> None:
-    """A change is followed by `python tests/chaos/report.py`."""
+    """A change is followed by `python -m tests.chaos.report`."""
     page = PAGE.read_text(encoding="utf-8")
     assert rendered(page, Report.read(JSON)) == page
 
