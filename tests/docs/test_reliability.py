@@ -43,6 +43,33 @@ def test_a_figure_says_its_unit() -> None:
     )
 
 
+def test_an_attack_that_says_what_it_cost_stands_in_the_table_of_costs() -> None:
+    """Figures have columns of their own, what isn't measured is a dash, and what has no column stands in the last."""
+    said: dict[str, float | str] = {"lost": 0, "sent_bytes": 277, "before": "nobody answered", "grew_mb": 2.5}
+    measured = said | {"kept_mb": 1, "others_p50_alone_ms": 0.5, "others_p50_ms": 0.75, "back_s": 1.5, "held": 800}
+    report = Report(
+        {"processor": "a fast one", "cores": "2"}, {"floods": Attack("test_floods.py", "", "short", measured)}
+    )
+    row = report.costs().splitlines()[-1]
+    assert row.startswith(
+        "| [floods](../tests/chaos/test_floods.py) | 277 bytes | nobody answered | 2.5 MB and 1 MB "
+        "| 0.5 ms → 0.75 ms | – | 0 | 1.5 s | held 800 | short"
+    )
+    assert "floods" not in report.promises()
+
+
+def test_the_page_says_which_attacks_continuous_integration_runs() -> None:
+    """Files that measure nothing, and those that `.ci/run` picks by words among the others."""
+    (words,) = re.findall(r"-m 'chaos and timing' -k '([a-z_ ]+)'", (ROOT / ".ci" / "run").read_text("utf-8"))
+    (sentence,) = re.findall(r"^Continuous integration .*?\balone\.", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    run = {
+        file.name
+        for file in ATTACKS
+        if "pytest.mark.timing" not in file.read_text("utf-8") or any(word in file.stem for word in words.split(" or "))
+    }
+    assert set(re.findall(r"test_\w+\.py", sentence)) == run
+
+
 @pytest.mark.parametrize("document", ["SECURITY.md", "docs/reliability.md"])
 def test_a_test_that_is_named_is_there(document: str) -> None:
     """Tests of promises and of threats are there: the file, and the function where one is named."""
