@@ -32,6 +32,10 @@ from .connections import STREAM, port_of, several, two_keys
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 PROBES = ("/grpc.health.v1.Health/Check", "/inference.GRPCInferenceService/ServerReady")
 MOST_UNREAD_MB = 600
+RESETS_RATIO = 2
+"""Multiple of its p99 alone that a neighbour's should be beside rapid resets. It is recorded and not asserted: two
+p99s of some seconds differ by more on a busy machine without any attack.
+"""
 
 
 def checks(running: Running, times: int) -> list[float]:
@@ -133,6 +137,8 @@ def test_rapid_resets(
     record(
         "gRPC: rapid resets",
         resets=sent,
+        others_p99_ratio=costs.others.p99_ms / costs.alone.p99_ms,
+        bar_of_p99_ratio=RESETS_RATIO,
         **costs.figures(sent_bytes=size, before="1,012,000 on one connection; 83 % of a neighbour's calls failed"),
     )
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
