@@ -86,6 +86,7 @@ def test_beside_a_thousand_calls(
         f"gRPC: beside a thousand calls of {batch}, {connections} connections{', two keys' if keyed else ''}",
         greedy_sentences_a_second=load["sentences_per_s"],
         others_p99_ratio=costs.others.p99_ms / costs.alone.p99_ms,
+        bar_of_p99_ratio=MOST_RATIO,
         **costs.figures(sent_bytes=sent, before=BEFORE.get((batch, connections), "–")),
     )
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
