@@ -55,7 +55,9 @@ class Report:
     @classmethod
     def read(cls, file: Path, machine: dict[str, str] | None = None) -> Self:
         """Read `file`; the report is empty where there is none, or where it holds another machine's figures."""
-        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": machine, "attacks": {}}
+        if not file.exists():
+            return cls(machine or {})
+        found = json.loads(file.read_text(encoding="utf-8"))
         if machine is not None and found["machine"] != machine:
             return cls(machine)
         return cls(found["machine"], {name: Attack(**attack) for name, attack in found["attacks"].items()})
@@ -87,6 +89,8 @@ class Report:
 
     def costs(self) -> str:
         """Render what attacks cost others as Markdown: a line on the machine, and a row an attack of those that say."""
+        if not self.attacks:
+            return "Not measured yet."
         lines = [
             *self._head(),
             "| attack | sent | before | memory, at most and kept | neighbour's p50, alone → beside it "
@@ -149,9 +153,24 @@ def this_machine() -> dict[str, str]:
     return {"processor": found[1].strip() if found else "unknown", "cores": str(len(os.sched_getaffinity(0)))}
 
 
-def rendered(page: str, report: Report) -> str:
-    """The page with the report's tables, each between its markers."""
-    for name, table in {"chaos": report.promises(), "costs": report.costs()}.items():
+def costs_beside(file: Path) -> Path:
+    """Return where the attacks are kept that say what they cost: beside `file`, which holds the others'.
+
+    Both may be of another machine, and figures of two machines don't stand in one file.
+    """
+    return file.with_stem(f"{file.stem}-costs")
+
+
+def keep(attacks: dict[str, Attack], file: Path) -> None:
+    """Write attacks that ran today to `file`, and those that say what they cost beside it."""
+    for place, are_costs in ((file, False), (costs_beside(file), True)):
+        if found := {name: attack for name, attack in attacks.items() if attack.tells_costs is are_costs}:
+            Report.read(place, this_machine()).with_attacks(found).write(place)
+
+
+def rendered(page: str, promises: Report, costs: Report) -> str:
+    """The page with both reports' tables, each between its markers."""
+    for name, table in {"chaos": promises.promises(), "costs": costs.costs()}.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         before, _, rest = page.partition(begin)
         _, _, after = rest.partition(end)
@@ -165,4 +184,5 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), Report.read(JSON)), encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(rendered(page, Report.read(JSON), Report.read(costs_beside(JSON))), encoding="utf-8")

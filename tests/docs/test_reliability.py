@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.report import JSON, PAGE, Attack, Report, in_words, rendered
+from tests.chaos.report import JSON, PAGE, Attack, Report, costs_beside, in_words, keep, rendered
 from tests.support.paths import ROOT
 
 ATTACKS = sorted(path for path in (ROOT / "tests" / "chaos").glob("test_*.py"))
@@ -15,7 +15,7 @@ ATTACKS = sorted(path for path in (ROOT / "tests" / "chaos").glob("test_*.py"))
 def test_the_page_shows_what_its_json_holds() -> None:
     """A change is followed by `python -m tests.chaos.report`."""
     page = PAGE.read_text(encoding="utf-8")
-    assert rendered(page, Report.read(JSON)) == page
+    assert rendered(page, Report.read(JSON), Report.read(costs_beside(JSON))) == page
 
 
 @pytest.mark.parametrize("file", ATTACKS, ids=lambda path: path.stem)
@@ -35,6 +35,17 @@ def test_figures_are_kept_until_the_same_attack_runs_again(tmp_path: Path) -> No
     Report.read(file, machine).with_attacks({"storm": storm}).write(file)
     assert list(Report.read(file, machine).attacks) == ["soak", "storm"]
     assert Report.read(file, machine | {"cores": "64"}).attacks == {}
+
+
+def test_figures_of_costs_are_kept_beside_the_others(tmp_path: Path) -> None:
+    """Figures of another machine stay in one file where only attacks of the other one ran."""
+    file, other = tmp_path / "report.json", {"processor": "another", "cores": "64"}
+    soak = Attack("test_soak.py", "it holds", "long", {"lost": 0})
+    Report.read(file, other).with_attacks({"soak": soak}).write(file)
+    keep({"floods": Attack("test_floods.py", "it holds", "short", {"lost": 0, "back_s": 1.5})}, file)
+    assert list(Report.read(file).attacks) == ["soak"]
+    assert Report.read(file).machine == other
+    assert list(Report.read(costs_beside(file)).attacks) == ["floods"]
 
 
 def test_a_figure_says_its_unit() -> None:
