@@ -194,11 +194,13 @@ class Http2Connection : public Connection {
 
 class GrpcClient : public Client {
  public:
-  GrpcClient(int epoll, int port, size_t connections, std::string path, Deadline deadline, OnAnswer on_answer)
+  GrpcClient(int epoll, int port, size_t connections, std::string path, const std::string& key, Deadline deadline,
+             OnAnswer on_answer)
       : epoll_(epoll), port_(port), limit_(connections), deadline_(std::move(deadline)), on_answer_(std::move(on_answer)) {
     values_ = {{":method", "POST"}, {":scheme", "http"}, {":path", std::move(path)},
                {":authority", "127.0.0.1:" + std::to_string(port)},
                {"content-type", "application/grpc"}, {"te", "trailers"}};
+    if (!key.empty()) values_.emplace_back("authorization", "Bearer " + key);
     for (auto& [name, value] : values_)
       headers_.push_back(header(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE));
   }

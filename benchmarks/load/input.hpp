@@ -28,6 +28,7 @@ const char kUsage[] = R"(usage: load --port N --bodies FILE (--concurrency N | -
   --body embed|infer      grpc: an EmbedRequest, or KServe's ModelInferRequest (embed)
   --model NAME            with --body infer: the model; its input is `sentences`, BYTES [batch, 1] (embed)
   --connections N         grpc: connections (4)
+  --key KEY               grpc: the callers' key, sent as `authorization: Bearer KEY`
   --max-connections N     http with --rate: most connections (256)
   --seed N                of the arrivals and of the first sentence (random)
 )";

@@ -77,6 +77,7 @@ class Run {
       size_t connections = static_cast<size_t>(flags.whole("--connections", 4, 1, 1000));
       client_ = std::make_unique<GrpcClient>(epoll_, port, connections,
                                              flags.text("--path", "/bothends.v1.EmbeddingService/Embed"),
+                                             flags.text("--key", ""),
                                              Deadline{static_cast<double>(deadline_ms_) * 1e-3,
                                                       [this] { return clock_s() - start_; }},
                                              on_answer);

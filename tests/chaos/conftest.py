@@ -11,7 +11,7 @@ import pytest
 from tests.support.serving import Running, finish, start
 
 from .answers import Reference
-from .report import Attack, Report, in_words, this_machine
+from .report import Attack, in_words, keep
 
 FIGURES = pytest.StashKey[dict[str, Attack]]()
 NOTED_BY = pytest.StashKey[dict[str, set[str]]]()
@@ -102,10 +102,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the figures of each attack that held to the file of --report."""
+    """Write the figures of each attack that held to the file of --report, and beside it."""
     file, config = session.config.getoption("--report"), session.config
     reporter = config.pluginmanager.getplugin("terminalreporter")
     broken = {report.nodeid for kind in ("failed", "error") for report in reporter.stats.get(kind, [])}
     held = {name: attack for name, attack in config.stash[FIGURES].items() if not config.stash[NOTED_BY][name] & broken}
     if file is not None and held:
-        Report.read(file, this_machine()).with_attacks(held).write(file)
+        keep(held, file)

@@ -13,6 +13,8 @@ from functools import partial
 from typing import BinaryIO, cast
 
 Address = tuple[str, int]
+Taken = tuple[int, int]
+"""Number of requests, and of the bytes that were sent for them."""
 _PIECE = b"1\r\nx\r\n" * 10_000
 _GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 _ANSWER_S = 10.0
@@ -30,26 +32,29 @@ def sentences(count: int, *, words: int = 1) -> bytes:
     return post(f"Content-Length: {len(body)}") + body
 
 
-def chunks(server: Address, *, seconds: float, connections: int) -> int:
-    """Send bodies of 1-byte chunks for so long, and return how many bytes of them were taken."""
+def chunks(server: Address, *, seconds: float, connections: int) -> Taken:
+    """Send bodies of 1-byte chunks for so long, each until it is cut off; returns how many, and their bytes."""
 
-    def one(end: float) -> Iterator[int]:
+    def one(end: float) -> Iterator[Taken]:
         with socket.create_connection(server, timeout=_ANSWER_S) as connection:
-            connection.sendall(post("Transfer-Encoding: chunked"))
+            connection.sendall(head := post("Transfer-Encoding: chunked"))
+            yield 1, len(head)
             while time.monotonic() < end:
-                yield connection.send(_PIECE)
+                yield 0, connection.send(_PIECE)
 
     return _again(one, seconds, connections)
 
 
-def scrapes(server: Address, *, seconds: float, connections: int, path: str = "/metrics") -> int:
-    """Ask for a page for so long, and return how often it was answered."""
+def scrapes(server: Address, *, seconds: float, connections: int, path: str = "/metrics") -> Taken:
+    """Ask for a page for so long, and return how often it was answered, and the bytes that were sent for it."""
+    request = _GET % path.encode()
 
-    def one(end: float) -> Iterator[int]:
+    def one(end: float) -> Iterator[Taken]:
         with socket.create_connection(server, timeout=_ANSWER_S) as connection, connection.makefile("rb") as lines:
             while time.monotonic() < end:
-                connection.sendall(_GET % path.encode())
-                yield _has_answered(cast("BinaryIO", lines))
+                connection.sendall(request)
+                yield 0, len(request)
+                yield int(_has_answered(cast("BinaryIO", lines))), 0
 
     return _again(one, seconds, connections)
 
@@ -93,6 +98,8 @@ class Holders:
         self._stop = threading.Event()
         self.held: list[socket.socket | None] = [None] * connections
         self._thread = threading.Thread(target=self._hold)
+        self.sent = 0
+        """Bytes of the requests."""
 
     def __enter__(self) -> "Holders":
         for place in range(len(self.held)):
@@ -117,7 +124,8 @@ class Holders:
             if (connection := self.held[place]) is None:
                 connection = socket.create_connection(self._server, 1.0, source_address=(self._source, 0))
                 self.held[place] = connection
-            connection.sendall(_GET % b"/healthz")
+            connection.sendall(request := _GET % b"/healthz")
+            self.sent += len(request)
             if not connection.recv(65536):
                 raise ConnectionError
         except OSError:
@@ -126,19 +134,19 @@ class Holders:
             self.held[place] = None
 
 
-def _again(one: Callable[[float], Iterator[int]], seconds: float, connections: int) -> int:
-    """Have so many threads do it again and again until the time is over; returns the sum of what they count."""
-    end, done = time.monotonic() + seconds, [0] * connections
+def _again(one: Callable[[float], Iterator[Taken]], seconds: float, connections: int) -> Taken:
+    """Have so many threads do it again and again until the time is over; returns the sums of what they count."""
+    end, done = time.monotonic() + seconds, [(0, 0)] * connections
 
     def work(place: int) -> None:
         while time.monotonic() < end:
             with suppress(OSError):  # cut off, or not let in
-                for count in one(end):
-                    done[place] += count
+                for count, size in one(end):
+                    done[place] = done[place][0] + count, done[place][1] + size
 
     threads = [threading.Thread(target=partial(work, place)) for place in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(done)
+    return sum(count for count, _ in done), sum(size for _, size in done)

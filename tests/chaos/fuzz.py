@@ -1,4 +1,4 @@
-"""Noise to every reader of foreign bytes, steered by coverage: `python tests/chaos/fuzz.py CORPUS -runs=N`.
+"""Noise to every reader of foreign bytes, steered by coverage: `python -m tests.chaos.fuzz CORPUS -runs=N`.
 
 The first byte of an input says who reads the rest. libFuzzer ends the process with another code than 0 where one of
 them crashes, hangs, or raises what it doesn't promise to raise.
@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -20,7 +19,6 @@ import atheris
 with atheris.instrument_imports(include=["bothends"]):
     from google.protobuf.message import DecodeError
     from google.rpc import code_pb2, status_pb2
-    from opentelemetry.trace import INVALID_SPAN
     from pydantic import ValidationError
 
     from bothends.core.embedder import Embedder
@@ -29,6 +27,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.model.bundle import Bundle, BundleConfig, default_path
     from bothends.model.golden import Golden
     from bothends.observe.metrics import Metrics
+    from bothends.observe.tracing import NO_SPAN
     from bothends.server.context import CallContext
     from bothends.server.dispatch import protobuf
     from bothends.server.fronts.bothends.service import EmbeddingService
@@ -39,6 +38,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.validation import one_line
     from bothends.wire.messages import Response, decode
     from bothends.wire.status import from_status
+    from tests.support.calls import HandHeldCall
 
 Reader = Callable[[bytes], str]
 """Returns the outcome of the bytes, in a word."""
@@ -48,26 +48,12 @@ _STAYS = 16
 _TOLD_EVERY = 10_000
 
 
-class Caller:
-    """Stands where a gRPC call stands: keeps how it ended."""
-
-    deadline = None
-    caller = None
-
-    def __init__(self) -> None:
-        self.arrived = time.monotonic()
-        self.code: int | None = None
-        self.leave: Callable[[], None] = lambda: None
-
-    def on_cancelled(self, then: Callable[[], None]) -> None:
-        self.leave = then
-
-    def answer(self, content: bytes) -> None:
-        assert decode([Response.FromString(content)]).rows.size
-        self.code = code_pb2.OK
-
-    def fail(self, status: status_pb2.Status) -> None:
-        self.code = status.code
+def told(call: HandHeldCall) -> set[int]:
+    """Return the codes that a call was told: none where its caller left. An answer must be one that can be read."""
+    answers = [outcome for outcome in call.outcomes if isinstance(outcome, bytes)]
+    assert all(decode([Response.FromString(content)]).rows.size for content in answers)
+    failures = {outcome.code for outcome in call.outcomes if isinstance(outcome, status_pb2.Status)}
+    return failures | ({code_pb2.OK} if answers else set())
 
 
 def server() -> Reader:
@@ -79,22 +65,22 @@ def server() -> Reader:
     parse = protobuf(embedding_pb2.EmbedRequest, most_sentences=embedder.limits.sentences)
 
     def read(content: bytes) -> str:
-        caller, ended = Caller(), Event()
+        call, ended = HandHeldCall(), Event()
         codes: list[str] = []
 
         def settled(code: int, _: object) -> None:
             codes.append(code_pb2.Code.Name(code))
             ended.set()
 
-        context = CallContext(caller, settled, INVALID_SPAN)  # type: ignore[arg-type]  # a caller, but for gRPC
+        context = CallContext(call, settled, NO_SPAN)  # type: ignore[arg-type]  # it answers with bytes or a status
         with context.guarding():
             service.embed(parse(content), context)
         if not ended.is_set():
             stays = next(patience) % _STAYS == 0
             assert not stays or ended.wait(30), "no answer"
-            caller.leave()
+            call.leave()
         assert codes[0] in ("OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "CANCELLED"), codes
-        assert caller.code in ANSWERS | {None}, caller.code
+        assert told(call) <= ANSWERS, call.outcomes
         return codes[0]
 
     patience = count()

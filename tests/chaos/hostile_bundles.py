@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -38,7 +39,7 @@ def with_normaliser(*steps: dict[str, object]) -> Making:
     def make(folder: Path) -> None:
         made = json.loads((folder / TOKENIZER).read_text())
         made["normalizer"] = {"type": "Sequence", "normalizers": [*steps, made["normalizer"]]}
-        (folder / TOKENIZER).write_text(json.dumps(made))
+        (folder / TOKENIZER).write_text(json.dumps(made, ensure_ascii=False))
 
     return make
 
@@ -74,12 +75,13 @@ def large_vocabulary(folder: Path, *, words: int = 400_000) -> None:
     vocabulary = made["model"]["vocab"]
     names = (hashlib.sha256(str(word).encode()).hexdigest()[:24] for word in range(words))
     vocabulary |= {name: place % len(vocabulary) for place, name in enumerate(names)}
-    (folder / TOKENIZER).write_text(json.dumps(made))
+    (folder / TOKENIZER).write_text(json.dumps(made, ensure_ascii=False))
 
 
 HOSTILE: dict[str, Making] = {
     "8 replacements": with_normaliser(*map(_growing, range(8))),
     "6 concatenations": joined,
+    "7 concatenations": partial(joined, times=7),
     "2 GiB of nothing": sparse,
 }
 """Functions that make each kind."""

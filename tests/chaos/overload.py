@@ -40,8 +40,15 @@ def build() -> None:
 
 def peak(running: Running, bodies: Path, shape: Shape, seconds: float) -> float:
     """Measure sentences a second with as many requests in flight as give the most."""
-    flags = ["--concurrency", str(shape.concurrency), "--warmup", "1.5"]
-    return float(_load(running, bodies, shape, seconds, *flags)["sentences_per_s"])
+    return float(in_flight(running, bodies, shape, seconds)["sentences_per_s"])
+
+
+def in_flight(
+    running: Running, bodies: Path, shape: Shape, seconds: float, *, key: str | None = None
+) -> dict[str, Any]:
+    """Keep as many requests in flight as `shape` says, and return the generator's figures."""
+    flags = ["--concurrency", str(shape.concurrency), "--warmup", "1.5", *(["--key", key] if key else [])]
+    return _load(running, bodies, shape, seconds, *flags)
 
 
 def storm(

@@ -1,4 +1,4 @@
-"""Figures of attacks, as JSON and as the table of docs/reliability.md: `python tests/chaos/report.py` renders it.
+"""Figures of attacks, as JSON and as the tables of docs/reliability.md: `python -m tests.chaos.report` renders it.
 
 Knows nothing of pytest and of what is attacked.
 """
@@ -16,7 +16,6 @@ from tests.support.paths import ROOT
 
 JSON = ROOT / "docs" / "reliability.json"
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- chaos:begin -->", "<!-- chaos:end -->"
 _UNITS = {"percent": " %", "s": " s", "ms": " ms", "us": " µs", "mb": " MB", "bytes": " bytes", "ratio": " ×"}
 
 
@@ -31,6 +30,20 @@ class Attack:
     date: str = ""
     commit: str = ""
 
+    @property
+    def tells_costs(self) -> bool:
+        """True where it says what it cost others and how soon they had it as before: its row is in a table of those."""
+        return "back_s" in self.figures
+
+    @property
+    def run(self) -> str:
+        """Form, date and commit."""
+        return f"{self.form}, {self.date}, {self.commit}"
+
+    def linked(self, name: str) -> str:
+        """Link to its test, as Markdown."""
+        return f"[{name}](../tests/chaos/{self.test})"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -42,7 +55,9 @@ class Report:
     @classmethod
     def read(cls, file: Path, machine: dict[str, str] | None = None) -> Self:
         """Read `file`; the report is empty where there is none, or where it holds another machine's figures."""
-        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": machine, "attacks": {}}
+        if not file.exists():
+            return cls(machine or {})
+        found = json.loads(file.read_text(encoding="utf-8"))
         if machine is not None and found["machine"] != machine:
             return cls(machine)
         return cls(found["machine"], {name: Attack(**attack) for name, attack in found["attacks"].items()})
@@ -57,21 +72,59 @@ class Report:
         """Write it as JSON."""
         file.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def table(self) -> str:
-        """Render it as Markdown: a line on the machine, and a row an attack."""
+    def promises(self) -> str:
+        """Render what each promise withstood as Markdown: a line on the machine, and a row an attack."""
         lines = [
-            f"Measured on {self.machine['processor']}, {self.machine['cores']} cores.",
-            "",
+            *self._head(),
             "| attack | must hold | tried and measured | lost | run |",
             "| :-- | :-- | :-- | --: | :-- |",
         ]
         for name, attack in self.attacks.items():
-            figures = dict(attack.figures)
-            lost = figures.pop("lost", "–")
-            test = f"[{name}](../tests/chaos/{attack.test})"
-            run = f"{attack.form}, {attack.date}, {attack.commit}"
-            lines.append(f"| {test} | {attack.promise} | {in_words(figures)} | {lost} | {run} |")
+            if not attack.tells_costs:
+                figures = dict(attack.figures)
+                lost = figures.pop("lost", "–")
+                cells = attack.linked(name), attack.promise, in_words(figures), str(lost), attack.run
+                lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)
+
+    def costs(self) -> str:
+        """Render what attacks cost others as Markdown: a line on the machine, and a row an attack of those that say."""
+        if not self.attacks:
+            return "Not measured yet."
+        lines = [
+            *self._head(),
+            "| attack | sent | before | memory, at most and kept | neighbour's p50, alone → beside it "
+            "| p99, alone → beside it | failed | back to normal after | besides | run |",
+            "| :-- | --: | :-- | --: | --: | --: | --: | --: | :-- | :-- |",
+        ]
+        for name, attack in self.attacks.items():
+            if attack.tells_costs:
+                lines.append(f"| {' | '.join([attack.linked(name), *_costs(attack.figures), attack.run])} |")
+        return "\n".join(lines)
+
+    def _head(self) -> list[str]:
+        return [f"Measured on {self.machine['processor']}, {self.machine['cores']} cores.", ""]
+
+
+def _costs(figures: dict[str, float | str]) -> list[str]:
+    """Cells of what an attack cost: a dash where it doesn't say, and in the last one all that has no column."""
+    rest = dict(figures)
+
+    def taken(*names: str, joined_by: str = "") -> str:
+        if not rest.keys() >= set(names):
+            return "–"
+        return joined_by.join(_value(name, rest.pop(name)) for name in names)
+
+    cells = [
+        taken("sent_bytes"),
+        taken("before"),
+        taken("grew_mb", "kept_mb", joined_by=" and "),
+        taken("others_p50_alone_ms", "others_p50_ms", joined_by=" → "),
+        taken("others_p99_alone_ms", "others_p99_ms", joined_by=" → "),
+        taken("lost"),
+        taken("back_s"),
+    ]
+    return [*cells, in_words(rest)]
 
 
 def in_words(figures: dict[str, float | str]) -> str:
@@ -80,11 +133,18 @@ def in_words(figures: dict[str, float | str]) -> str:
 
 
 def _in_words(name: str, value: float | str) -> str:
-    words, _, last = name.rpartition("_")
-    unit = _UNITS.get(last, "") if words else ""
-    label = (words if unit else name).replace("_", " ")
+    words = name.rpartition("_")[0] if _unit(name) else name
+    return f"{words.replace('_', ' ')} {_value(name, value)}"
+
+
+def _value(name: str, value: float | str) -> str:
     number = value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
-    return f"{label} {number}{unit}"
+    return f"{number}{_unit(name)}"
+
+
+def _unit(name: str) -> str:
+    words, _, last = name.rpartition("_")
+    return _UNITS.get(last, "") if words else ""
 
 
 def this_machine() -> dict[str, str]:
@@ -93,11 +153,29 @@ def this_machine() -> dict[str, str]:
     return {"processor": found[1].strip() if found else "unknown", "cores": str(len(os.sched_getaffinity(0)))}
 
 
-def rendered(page: str, report: Report) -> str:
-    """The page with the report's table between its markers."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{report.table()}\n{END}{after}"
+def costs_beside(file: Path) -> Path:
+    """Return where the attacks are kept that say what they cost: beside `file`, which holds the others'.
+
+    Both may be of another machine, and figures of two machines don't stand in one file.
+    """
+    return file.with_stem(f"{file.stem}-costs")
+
+
+def keep(attacks: dict[str, Attack], file: Path) -> None:
+    """Write attacks that ran today to `file`, and those that say what they cost beside it."""
+    for place, are_costs in ((file, False), (costs_beside(file), True)):
+        if found := {name: attack for name, attack in attacks.items() if attack.tells_costs is are_costs}:
+            Report.read(place, this_machine()).with_attacks(found).write(place)
+
+
+def rendered(page: str, promises: Report, costs: Report) -> str:
+    """The page with both reports' tables, each between its markers."""
+    for name, table in {"chaos": promises.promises(), "costs": costs.costs()}.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, _, rest = page.partition(begin)
+        _, _, after = rest.partition(end)
+        page = f"{before}{begin}\n{table}\n{end}{after}"
+    return page
 
 
 def _commit() -> str:
@@ -106,4 +184,5 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), Report.read(JSON)), encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(rendered(page, Report.read(JSON), Report.read(costs_beside(JSON))), encoding="utf-8")

@@ -52,7 +52,7 @@ def test_no_more_files(record: Callable[..., None], tmp_path: Path) -> None:
         gone = time.monotonic()
         until(lambda: answers(running))
         record("no more file descriptors", connections=CONNECTIONS, seconds=SECONDS, log_bytes=logged, cpu_s=took_s,
-               recovered_after_s=time.monotonic() - gone)  # fmt: skip
+               sent_bytes=0, before="37 MB of log, 3.2 s of CPU in 4 s", back_s=time.monotonic() - gone)  # fmt: skip
         assert logged < MOST_LOG_BYTES
         assert took_s < MOST_CPU_S
     finally:

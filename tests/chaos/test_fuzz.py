@@ -17,6 +17,7 @@ from bothends import errors
 from bothends.model.bundle import Bundle
 from bothends.v1 import embedding_pb2
 from bothends.wire.status import to_status
+from tests.support.paths import ROOT
 
 from .conftest import Form
 from .hostile import PATH
@@ -25,7 +26,6 @@ from .victim import Victim, victim
 pytestmark = pytest.mark.chaos
 MOST_GROWTH_MB = 50
 ANSWERS = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED}
-_FUZZER = Path(__file__).parent / "fuzz.py"
 
 SENTENCES = st.lists(st.text(max_size=60), max_size=8)
 REQUESTS = st.builds(lambda sentences: embedding_pb2.EmbedRequest(sentences=sentences).SerializeToString(), SENTENCES)
@@ -107,10 +107,11 @@ def test_a_million_inputs_steered_by_coverage(
     limits = ["-max_len=40000", "-timeout=20", "-rss_limit_mb=3000", "-len_control=10", "-seed=7"]
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, _FUZZER, corpus, f"-runs={runs}", f"-artifact_prefix={tmp_path}/", *limits],
+        [sys.executable, "-m", "tests.chaos.fuzz", corpus, f"-runs={runs}", f"-artifact_prefix={tmp_path}/", *limits],
         capture_output=True,
         text=True,
         check=False,
+        cwd=ROOT,
     )
     seconds, counted = time.monotonic() - started, re.search(r"Done (\d+) runs", done.stderr)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -10,10 +10,12 @@ import pytest
 from bothends.server.keys import new
 from tests.support.doors import put
 from tests.support.serving import Running
+from tests.support.until import until
 
 from .answers import Reference
-from .callers import OK, Caller, Tally, call_until
+from .callers import OK, Caller
 from .conftest import Form
+from .costs import Costs, singles
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
@@ -27,30 +29,25 @@ def test_a_pipe_and_half_a_file_in_place_of_keys(
     put(file, lines.encode())
     running = serve("--api-keys", str(file), "--reload-s", "0.1")
 
-    def calls(by: str, seconds: float) -> Tally:
-        end = time.monotonic() + seconds
-        with Caller(running.target, reference.only(range(1, 20)), seed=1, most=1, key=by) as caller:
-            return call_until(caller, lambda _: time.monotonic() < end)
-
-    alone = calls(key, seconds)
-    file.unlink()
-    os.mkfifo(file)
-    hung = calls(key, seconds)
-    file.unlink()
-    file.write_text((lines + more)[:-20])
-    half = calls(key, seconds)
-    with file.open("a") as rest:
-        rest.write((lines + more)[-20:])
-    began = time.monotonic()
-    while not calls_once(running, reference, later):
-        assert time.monotonic() - began < 60
-    back_s = time.monotonic() - began
-    others = hung + half
-    record("keys: a pipe, then half a file", lost=others.kinds.total() - others.kinds[OK], others=others.kinds[OK],
-           others_p50_alone_ms=alone.percentile_ms(50), others_p50_ms=others.percentile_ms(50),
-           others_p99_alone_ms=alone.p99_ms, others_p99_ms=others.p99_ms,
-           others_longest_ms=1000 * max(others.seconds), new_key_let_in_after_s=back_s)  # fmt: skip
-    assert set(others.kinds) == {OK}
+    with Costs(running, singles(running, reference, key=key)) as costs:
+        file.unlink()
+        os.mkfifo(file)
+        with costs.calling():
+            time.sleep(seconds)  # the time that is measured
+        file.unlink()
+        file.write_text((lines + more)[:-20])
+        with costs.calling():
+            time.sleep(seconds)  # the time that is measured
+        with file.open("a") as rest:
+            rest.write((lines + more)[-20:])
+        began = time.monotonic()
+        until(lambda: calls_once(running, reference, later))
+        let_in_s = time.monotonic() - began
+        costs.recover()
+    record("keys: a pipe, then half a file", others_longest_ms=1000 * max(costs.others.seconds),
+           new_key_let_in_after_s=let_in_s,
+           **costs.figures(sent_bytes=0, before="gRPC stopped for ever"))  # fmt: skip
+    assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 
 def calls_once(running: Running, reference: Reference, key: str) -> bool:

@@ -82,6 +82,8 @@ class Raw:
         self.responses: dict[int, Response] = {}
         self.goaway: tuple[int, bytes] | None = None
         self.pings = 0
+        self.sent = 0
+        """Bytes that were to be sent, TLS aside."""
         self.is_ready = False
         self._unparsed = b""
         self.http.initiate_connection()
@@ -141,7 +143,9 @@ class Raw:
     def flush(self) -> None:
         # It may have been closed, as is the server's right: what it said before is still to be read.
         with contextlib.suppress(ConnectionError):
-            self.socket.sendall(self.http.data_to_send())
+            content = self.http.data_to_send()
+            self.sent += len(content)
+            self.socket.sendall(content)
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Read until it is so. Raises AssertionError where the connection ends before."""

@@ -14,6 +14,7 @@ from bothends.server.grpc.contract import Front, FrontName, Limits, Message, Met
 from bothends.server.grpc.refusals import statuses
 from bothends.server.grpc.select import limits, listen, select
 from bothends.settings import Settings
+from tests.support.doors import ALONE
 from tests.support.until import until
 
 UNARY, STREAM, PROBE = (f"/test.Service/{name}" for name in ("Unary", "Stream", "Probe"))
@@ -36,8 +37,8 @@ class Desk:
 
     def connect(self, *options: tuple[str, Any]) -> grpc.Channel:
         """Open a connection that no other caller shares."""
-        alone = [("grpc.use_local_subchannel_pool", 1), *options]
-        return self._channels.enter_context(grpc.insecure_channel(f"127.0.0.1:{self.port}", options=alone))
+        target = f"127.0.0.1:{self.port}"
+        return self._channels.enter_context(grpc.insecure_channel(target, options=[*ALONE, *options]))
 
     def unary(
         self, content: bytes = b"", *, method: str = UNARY, timeout: float | None = TIMEOUT_S, **options: Any

@@ -10,9 +10,12 @@ import pytest
 from bothends import Client, DrainingError, Retry
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
-from tests.support.doors import TIMEOUT_S, connected, embed, serving
+from tests.support.doors import ALONE, TIMEOUT_S, connected, embed, serving
 from tests.support.streams import Stream, request
 from tests.support.until import until
+
+SMALL_WINDOW = [("grpc.http2.bdp_probe", 0), *ALONE]
+"""Options of a channel over which 64 kB go; the rest waits."""
 
 
 def value(server: Server, name: str, **labels: str) -> float:
@@ -34,13 +37,12 @@ def settled(server: Server) -> float:
 
 def test_a_caller_that_reads_nothing_is_read_no_further(server: Server) -> None:
     """A window of sentences is embedded and no more, whatever is sent; then all comes, in order, and right."""
-    options = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]  # 64 kB go, the rest waits
     sentences = [f"{place} dragons will be there" for place in range(2000)]
     with Client(f"127.0.0.1:{server.port}") as client:
         expected = client.encode(sentences)
     before = embedded(server)
     with (
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
         Stream(channel, timeout=None) as stream,
     ):
         stream.send(*[request(*sentences[start : start + 50]) for start in range(0, 2000, 50)])
@@ -52,10 +54,9 @@ def test_a_caller_that_reads_nothing_is_read_no_further(server: Server) -> None:
 
 def test_few_messages_are_on_their_way_however_small(server: Server) -> None:
     """A stream of single sentences can't take all turns: as many wait at once as of so many callers."""
-    options = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
     before = embedded(server)
     with (
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
         Stream(channel) as stream,
     ):
         stream.send(*[request(f"{place} dragons") for place in range(1000)])
@@ -137,11 +138,10 @@ def test_streams_take_no_place(toy_bundle: Bundle, gate: threading.Event) -> Non
 
 
 def test_a_caller_that_reads_nothing_keeps_none_out(toy_bundle: Bundle) -> None:
-    options = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
     with (
         serving(toy_bundle, max_concurrent_requests=1, selftest_s=0) as server,
         connected(server) as other,
-        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}", options=SMALL_WINDOW) as channel,
         Stream(channel) as stream,
     ):
         stream.send(*[request(*["a man"] * 50) for _ in range(100)])

@@ -1,0 +1,28 @@
+"""Connections of callers over gRPC who say what grpcio wouldn't, and servers whose callers have keys."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bothends.server.keys import new
+from tests.native.front.raw import Raw
+from tests.support.serving import Running
+
+STREAM = "/bothends.v1.EmbeddingService/EmbedStream"
+
+
+def port_of(running: Running) -> int:
+    return int(running.target.rpartition(":")[2])
+
+
+@contextmanager
+def several(port: int, connections: int, **options: object) -> Iterator[list[Raw]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(Raw(port, **options)) for _ in range(connections)]  # type: ignore[arg-type]
+
+
+def two_keys(serve: Callable[..., Running], folder: Path, *, sentences_per_s: int) -> tuple[Running, str, str]:
+    """Start a server with two keys: a greedy caller's, who has a small share, and a polite one's."""
+    (greedy, first), (polite, second) = new("greedy"), new("polite")
+    (folder / "keys.toml").write_text(f"{first}sentences_per_s = {sentences_per_s}\n{second}")
+    return serve("--api-keys", str(folder / "keys.toml")), greedy, polite
