@@ -111,7 +111,7 @@ class TestOnTheStandIn:
         assert answer.stderr.endswith("Error: device cuda: CUDA failure 100: no CUDA-capable device is detected\n")
 
     def test_kernels_are_for_the_gpus_that_are_named(self) -> None:
-        """docs/operate/gpu.md says which GPUs do: those of these capabilities, no newer ones: there is no PTX for them."""
+        """docs/operate/gpu.md says which GPUs do: those of these capabilities, and none newer, which would want PTX."""
         provider = FOLDER / "site" / "onnxruntime" / "capi" / "libonnxruntime_providers_cuda.so"
         found = {(is_own, architecture) for is_own, architecture, _ in entries(bytearray(provider.read_bytes()))}
         assert found == {(True, architecture) for architecture in (75, 80, 86, 89, 90, 120)}
