@@ -53,4 +53,4 @@ def test_a_folder_without_a_bundle_does_not_start(tmp_path: Path) -> None:
     asked = [BOTHENDS, "serve", "--port", "0", "--http-port", "0", "--bundle", str(tmp_path)]
     answer = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
     assert answer.returncode == 1
-    assert answer.stderr.startswith(f"Error: {tmp_path}/config.json is missing")
+    assert answer.stderr.startswith(f"Error: there is no bundle at {tmp_path}: config.json is missing")
