@@ -44,9 +44,7 @@ class Costs:
     refuse_s: float = 0.0
     """Seconds of a call that is refused."""
     lost_s: float = 0.0
-    """Seconds of each call in which its worker waits, for the interpreter's lock or for a core that the connection's
-    other side has.
-    """
+    """Seconds of each call in which its worker waits for a core that the connection's other side has."""
 
     def around_s(self, sentences: int) -> float:
         """Return the seconds of a call of so many sentences, around the model."""
@@ -91,7 +89,8 @@ def of_record(results: Results, shape: Costs, lengths: Sequence[int]) -> Costs:
     """Return all costs of the native engine in float32 behind the server. All but one come from other figures than are
     simulated.
 
-    That one is `lost_s`: at 128 callers the attendant is what limits, so all its seconds are known from the rate.
+    That one is `lost_s`: at 128 callers all workers are busy, so all their seconds are known from the rate. No cost is
+    less than nothing: what the native front serves alone costs little more than the engine by itself.
     """
     ceiling, one, full = results.ceiling(FLOAT32), _row(results, UNARY_1), _row(results, PEAK.name)
     assert ceiling is not None
@@ -102,11 +101,11 @@ def of_record(results: Results, shape: Costs, lengths: Sequence[int]) -> Costs:
     sentence_s = results.tokenise_cpu_s_per_1000 / 1000
     return replace(
         engine,
-        call_s=around_s - sentence_s,
+        call_s=max(0.0, around_s - sentence_s),
         sentence_s=sentence_s,
-        wake_s=_cpu_s(one) - engine.sentence_of(1, lengths) - around_s,
+        wake_s=max(0.0, _cpu_s(one) - engine.sentence_of(1, lengths) - around_s),
         refuse_s=_refusal_s(_row(results, OVERLOAD.name), _cpu_s(full)),
-        lost_s=1 / full.sentences_per_s - around_s,
+        lost_s=max(0.0, int(results.machine["cores"]) / full.sentences_per_s - _cpu_s(full)),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from capacity_model import DAYS, Assumptions, need, needs
-from results import BF16, FLOAT32, INT8, Results
+from results import FLOAT32, Results
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -32,13 +32,19 @@ def test_a_small_day_still_has_a_second_replica(record: Results) -> None:
     assert (found.cores, found.machines) == (2, 1)
 
 
-def test_lists_need_fewer_cores_and_lower_precisions_fewer_still(record: Results) -> None:
-    of = {(each.sentences, each.traffic, each.engine): each.cores for each in needs(record, Assumptions())}
-    assert len(of) == len(DAYS) * 2 * 3
-    most = 10**11
-    assert of[most, "one by one", FLOAT32] > 1.5 * of[most, "lists of 32", FLOAT32]
-    lists = [of[most, "lists of 32", engine] for engine in (FLOAT32, BF16, INT8)]
-    assert lists == sorted(lists, reverse=True)
+def test_cores_follow_the_rates(record: Results) -> None:
+    """Traffic and engine whose rate is twice as high need half of the cores."""
+    found = needs(record, Assumptions())
+    assert len(found) == len(DAYS) * 2 * 3
+    loads = {"one by one": "1 sentence × 128", "lists of 32": "32 sentences × 4"}
+    works = []
+    for each in found:
+        row = record.row(f"bothends {each.engine}", loads[each.traffic])
+        assert row is not None
+        if each.sentences == 10**11:
+            works.append(each.cores * row.sentences_per_s)
+    assert len(works) == 2 * 3
+    assert works == pytest.approx([works[0]] * len(works), rel=0.01)  # whole cores
 
 
 def test_what_was_not_measured_is_no_zero(record: Results) -> None:
