@@ -33,6 +33,21 @@ def test_its_figures_are_those_of_record() -> None:
     assert f"MiniLM {theirs[0]} and {theirs[1]}, or {in_int8[0]} and {in_int8[1]} in int8" in TEXT
 
 
+def test_int8_is_as_much_faster_as_it_says() -> None:
+    """The engine's best schedule on one core, as `make bench` wrote it; the card has the scores."""
+    measured = json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
+    best = {
+        each["engine"]: max(found["sentences_per_s"] for found in each["schedules"] if found["threads"] == 1)
+        for each in measured["ceilings"]
+    }
+    assert "`--precision int8` reads three times as many, at the same scores" in TEXT
+    assert round(best["native int8"] / best["native float32"]) == 3
+    card = (ROOT / "service" / "bothends" / "models" / "english" / "README.md").read_text(encoding="utf-8")
+    rows = {cells[1].strip(): cells[2:4] for line in card.splitlines() if len(cells := line.split("|")) > 4}
+    scores = {name: [f"{float(cell):.1f}" for cell in rows[name]] for name in ("float32", "int8")}
+    assert scores["int8"] == scores["float32"]
+
+
 def test_commands_print_what_is_shown(server: Server) -> None:
     """The banner has these lines; `embed` prints these cosines."""
     serve, embed = shown(README)
