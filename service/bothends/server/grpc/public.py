@@ -35,6 +35,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], grpc.aio.InternalError))
 
 
+# The name of a log alone: nothing of that module is used, and were it to change, these lines would be logged again.
 logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 
 
