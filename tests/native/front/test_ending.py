@@ -155,12 +155,17 @@ def test_an_old_connections_grace_ends(serve: Serve) -> None:
     assert served.count() == [(1, 1, "")]
 
 
-def test_clients_do_not_notice_that_connections_grow_old(serve: Serve) -> None:
-    """Clients move to a new connection, and no call fails."""
-    served = serve(age_s=0.2, age_grace_s=TIMEOUT_S).answering()
-    with served.channel() as channel:
-        call = channel.unary_unary(ECHO)
-        until(lambda: call(b"x", timeout=TIMEOUT_S) == b"x" and served.figure("connections_begun") >= 3)
+def test_calls_that_cross_the_notice_are_answered(serve: Serve) -> None:
+    """Those that come before the caller has read that its connection is too old, and while the last call lasts."""
+    served = serve(age_s=0.05, age_grace_s=TIMEOUT_S).answering()
+    with Raw(served.port) as raw:
+        raw.wait(lambda: raw.goaway is not None)
+        raw.go_on()
+        late = [raw.echo(b"x") for _ in range(3)]
+        raw.over(*late)
+        assert [response.content for response in late] == [framed(b"x")] * 3
+        raw.drain()
+    served.let_go(of_connections=True)
 
 
 def test_a_caller_that_says_goodbye_is_served_to_the_end(serve: Serve) -> None:
