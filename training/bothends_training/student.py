@@ -82,7 +82,7 @@ def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: t
     run = new_student(recipe, dataset, device)
     if recipe.start:
         paths = [start.locate(folder, cache) for start in recipe.start]
-        weights = warm_start.mean_weights(paths, run.encoder.config, dataset.tokenizer_definition)
+        weights = warm_start.mean_weights(paths, run.encoder, dataset.tokenizer_definition)
         run.encoder.load_state_dict(weights)
     else:
         table = initial_token_embeddings(recipe, folder, cache, dataset)
