@@ -57,7 +57,7 @@ def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_wider_student_begins_with_what_a_narrower_one_knows(folder: Path) -> None:
-    """Its first units' states are the other's, at every length, and the rest have weights of their own."""
+    """First units have the other's states, at every length, and the rest weights of their own."""
     known = checkpoint.load(folder / "before").encoder
     before = known.config.hidden_size
     recipe = toy.recipe(start={"path": "before"}, student={**toy.recipe().student.model_dump(), "hidden_size": 11})
