@@ -1,4 +1,4 @@
-"""The worth of an encoder's vectors against their cost, beside its teacher and averaged token vectors.
+"""The worth of an encoder's vectors against their cost, by both engines, beside MiniLM and averaged token vectors.
 
 python benchmarks/quality.py --sts DEV.tsv [--sts …] [--checkpoint CHECKPOINT] [--sentences FILE]
 
@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from rich.table import Table
 
 import encoder_charts
 from bothends.embeddings import nested
+from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle, default_path
 from bothends_export.export import lift
@@ -53,11 +54,11 @@ class Model(Protocol):
 
 
 class Ours:
-    """The packaged bundle through the service's own tokenizer and session."""
+    """The packaged bundle through the service's own tokenizer and one of its engines."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, run: Callable[[Sequence[Sequence[int]]], NDArray[np.float32]]) -> None:
         self._tokenizer = tokenizer_of(bundle)
-        self.run = OnnxRuntimeEngine(bundle, device="cpu").run
+        self.run = run
 
     def tokenise(self, sentences: Sequence[str]) -> list[list[int]]:
         """Return token ids as the service reads them."""
@@ -68,9 +69,8 @@ class TokenVectors(Ours):
     """The mean of the bundle's own token vectors: what is left of it without the LSTM."""
 
     def __init__(self, bundle: Bundle) -> None:
-        super().__init__(bundle)
         table = lift(bundle).embedding.weight.detach().numpy()
-        self.run = lambda batch: np.stack([table[list(ids)].mean(axis=0) for ids in batch])
+        super().__init__(bundle, lambda batch: np.stack([table[list(ids)].mean(axis=0) for ids in batch]))
 
 
 @dataclass(slots=True)
@@ -115,7 +115,8 @@ def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Me
     sizes = (*bundle.config.nested_dimensions, bundle.config.dimension)
     with tempfile.TemporaryDirectory() as scratch:
         models = [
-            Measured("bothends", Ours(bundle)),
+            Measured("bothends", Ours(bundle, NativeEngine(bundle).run)),
+            Measured("bothends, onnxruntime", Ours(bundle, OnnxRuntimeEngine(bundle, device="cpu").run)),
             Measured("averaged token vectors", TokenVectors(bundle)),
             *(Measured(name, model) for name, model in mini_lms(Path(scratch)).items()),
         ]
@@ -139,7 +140,7 @@ def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Me
 def main(
     *, files: Sequence[Path], checkpoint: Path | None, sentences: Path | None, count: int, rounds: int, again: bool
 ) -> None:
-    """Score and time the packaged bundle, its teacher and averaged token vectors in one run."""
+    """Score and time the packaged bundle, MiniLM and averaged token vectors in one run."""
     if not again:
         if not files:
             raise click.UsageError("--sts says which pairs to score")

@@ -76,13 +76,13 @@ def test_an_index_holds_several_files_and_fewer_numbers(run: Run, tmp_path: Path
     assert refusal(other) == "Error: small.db has 256 numbers a line, not 128; choose another --db"
 
 
-def test_vectors_of_another_version_are_refused(run: Run, toy_bundle: Bundle) -> None:
+def test_vectors_of_another_version_are_refused(run: Run, toy_bundle: Bundle, english: Bundle) -> None:
     """A query and an index refuse them; the index leaves the lines as they were."""
     output(run("search.py", "index", NOTES))
     other = start("--bundle", str(toy_bundle.path))
     try:
         line = (
-            "Error: notes.db holds vectors of model version 2026.11.2, and the server has "
+            f"Error: notes.db holds vectors of model version {english.config.version}, and the server has "
             f"{toy_bundle.config.version}: they can't be compared. Delete notes.db and index again"
         )
         assert refusal(run("search.py", "query", "bread", "--server", other.target)) == line

@@ -36,12 +36,15 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
     return file
 
 
-def test_the_default_recipe_parses() -> None:
-    """The recipe that the README tells people to run is one that this code follows."""
-    english = recipe.read(ENGLISH)
+def test_the_default_recipes_parse() -> None:
+    """The recipes that the docs tell people to run are ones that this code follows, and one begins where the other ends."""
+    start, english = recipe.read(ENGLISH.with_name("english-start.toml")), recipe.read(ENGLISH)
     assert english.name == "english"
-    assert [teacher.kind for teacher in english.teachers] == ["transformers", "onnx"]
-    assert english.optimisation.steps > english.optimisation.warmup_steps
+    for stage in (start, english):
+        assert [teacher.kind for teacher in stage.teachers] == ["transformers", "onnx"]
+        assert stage.optimisation.steps > stage.optimisation.warmup_steps
+    assert [found.path for found in english.start] == [f"../../checkpoints/{start.name}"]
+    assert english.student == start.student
 
 
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:

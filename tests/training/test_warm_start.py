@@ -56,11 +56,44 @@ def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
     assert warm["loss"] < 0.95 * cold["loss"]
 
 
+def test_a_share_of_the_start_stays(folder: Path, tmp_path: Path) -> None:
+    """What is exported lies between what was learnt and what it began with, also after a resumed run."""
+    plan = {"start": {"path": "before"}, "average_decay": 0.9, "save_every": 1}
+    for name, share, steps in (("whole", 0.0, 3), ("shared", 0.25, 3)):
+        recipe = toy.recipe(**plan, start_share=share, steps=steps)
+        train.train(recipe, folder, tmp_path / name, folder / "cache", Progress())
+    state = train.saved_state(recipe, tmp_path / "shared", torch.device("cpu"))
+    before, whole, shared = (
+        checkpoint.load(path).encoder.state_dict() for path in (folder / "before", tmp_path / "whole", tmp_path / "shared")
+    )
+    for name, tensor in shared.items():
+        expected = 0.75 * whole[name] + 0.25 * before[name]
+        torch.testing.assert_close(tensor, expected, atol=1e-3 if name == "embedding.weight" else 1e-6, rtol=1e-3)
+        assert not torch.equal(whole[name], before[name])
+        assert state is not None
+        assert torch.equal(state["start"][name], before[name])
+
+
+def test_a_wider_student_begins_with_what_a_narrower_one_knows(folder: Path) -> None:
+    """First units have the other's states, at every length, and the rest weights of their own."""
+    known = checkpoint.load(folder / "before").encoder
+    before = known.config.hidden_size
+    recipe = toy.recipe(start={"path": "before"}, student={**toy.recipe().student.model_dump(), "hidden_size": 11})
+    dataset = prepare(recipe, folder, folder / "cache", Progress())
+    wider = student.begin(recipe, folder, folder / "cache", dataset, torch.device("cpu")).encoder
+    ids, lengths = torch.randint(0, known.config.vocabulary_size, (5, 7)), torch.tensor([7, 5, 3, 2, 1])
+    with torch.inference_mode():
+        old, new = (encoder(ids, lengths).embedding.view(5, 2, -1) for encoder in (known, wider))
+    torch.testing.assert_close(new[:, :, :before], old)
+    assert new[:, :, before:].abs().min() > 0
+
+
 def test_other_sizes_are_refused(folder: Path, tmp_path: Path) -> None:
-    """The message names both sizes."""
-    recipe = toy.recipe(start={"path": "before"}, student={**toy.recipe().student.model_dump(), "hidden_size": 9})
-    with pytest.raises(RecipeError, match=r"before has other sizes \(.*hidden_size=8.*hidden_size=9"):
-        train.train(recipe, folder, tmp_path / "out", folder / "cache", Progress())
+    """A narrower student, or one of other tokens: the message names both sizes."""
+    for sizes in ({"hidden_size": 7}, {"hidden_size": 9, "embedding_size": 5}, {"hidden_size": 9, "layers": 2}):
+        recipe = toy.recipe(start={"path": "before"}, student={**toy.recipe().student.model_dump(), **sizes})
+        with pytest.raises(RecipeError, match=r"before has other sizes \(.*hidden_size=8.*hidden_size="):
+            train.train(recipe, folder, tmp_path / "out", folder / "cache", Progress())
 
 
 def test_another_tokenizer_is_refused(folder: Path, tmp_path: Path) -> None:

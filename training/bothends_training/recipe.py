@@ -209,6 +209,7 @@ class Recipe(_Part):
         (),
         description="checkpoints or bundles whose mean weights the student begins with; default: the teachers' words",
     )
+    start_share: float = Field(0.0, ge=0, lt=1, description="of their weights in those that are scored and exported")
     batches: Batches = Batches()
     loss: Loss = Loss()
     optimisation: Optimisation
@@ -225,6 +226,12 @@ class Recipe(_Part):
     def _what_is_held_out_is_not_read(self) -> Self:
         if self.held_out and self.corpus.near_match is None:
             raise ValueError("held_out: corpus.near_match says what isn't read because it is like held-out sentences")
+        return self
+
+    @model_validator(mode="after")
+    def _a_share_is_of_a_start(self) -> Self:
+        if self.start_share and not self.start:
+            raise ValueError("start_share: it is a share of the start's weights, and there is no start")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 Knows nothing of batches or dev files.
 """
 
+import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,16 +38,27 @@ class Run:
     """Moving average of the encoder's weights, if the recipe asks for it."""
     objective: Objective
     optimiser: torch.optim.Optimizer
+    start: dict[str, Tensor] | None = None
+    """The weights that it began with, where a share of them stays."""
     step: int = 0
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
     """Losses of the steps since the last evaluation."""
     history: list[dict[str, float]] = field(default_factory=list)
 
-    @property
-    def trained(self) -> Encoder:
-        """The encoder to score and to export: the average, or what the last step left."""
-        return cast(Encoder, self.average.module) if self.average else self.encoder
+    def trained(self, start_share: float = 0.0) -> Encoder:
+        """Return the encoder to score and to export: the average, or what the last step left, with a share of the start.
+
+        A mean with what it began with forgets less of that (Wortsman et al., "Robust fine-tuning of zero-shot models",
+        CVPR 2022).
+        """
+        learned = cast(Encoder, self.average.module) if self.average else self.encoder
+        if self.start is None:
+            return learned
+        mixed = copy.deepcopy(learned)
+        for name, weight in mixed.state_dict().items():
+            weight.lerp_(self.start[name], start_share)
+        return mixed
 
     def state(self) -> dict[str, Any]:
         """Return the state that a run needs to go on as if never interrupted."""
@@ -55,6 +67,7 @@ class Run:
             "average": self.average.state_dict() if self.average else None,
             "objective": self.objective.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "start": self.start,
             "random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "step": self.step,
@@ -70,6 +83,7 @@ class Run:
             self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.start = state["start"]
         torch.set_rng_state(state["random"].cpu())
         if state["cuda_random"]:
             torch.cuda.set_rng_state_all([random.cpu() for random in state["cuda_random"]])
@@ -82,8 +96,10 @@ def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: t
     run = new_student(recipe, dataset, device)
     if recipe.start:
         paths = [start.locate(folder, cache) for start in recipe.start]
-        weights = warm_start.mean_weights(paths, run.encoder.config, dataset.tokenizer_definition)
+        weights = warm_start.mean_weights(paths, run.encoder, dataset.tokenizer_definition)
         run.encoder.load_state_dict(weights)
+        if recipe.start_share:
+            run.start = {name: tensor.detach().clone() for name, tensor in run.encoder.state_dict().items()}
     else:
         table = initial_token_embeddings(recipe, folder, cache, dataset)
         run.encoder.embedding.weight.data.copy_(torch.from_numpy(table))

@@ -120,8 +120,9 @@ def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
 def evaluate(job: Job, run: Run) -> None:
     """Score the dev pairs, add a line to the history and show it."""
     scores = {}
+    trained = run.trained(job.recipe.start_share)
     for pairs in job.dataset.dev:
-        first, second = (embed(run.trained, job.dataset.tokenizer, side) for side in (pairs.first, pairs.second))
+        first, second = (embed(trained, job.dataset.tokenizer, side) for side in (pairs.first, pairs.second))
         scores[pairs.name] = spearman(pairs.scores, first, second)
     run.history.append({"step": run.step, "loss": float(np.mean(run.losses)), **scores})
     run.losses.clear()
@@ -182,7 +183,8 @@ def save(job: Job, run: Run) -> None:
         },
     )
     table_dtype = torch.float16 if recipe.student.table_dtype == "float16" else torch.float32
-    checkpoint.save(job.out, run.trained, config, job.dataset.tokenizer_definition, table_dtype=table_dtype)
+    trained = run.trained(recipe.start_share)
+    checkpoint.save(job.out, trained, config, job.dataset.tokenizer_definition, table_dtype=table_dtype)
     unfinished = job.out / (STATE + ".partial")
     state = {"recipe": digest(recipe), "corpus": job.dataset.corpus_fingerprint, **run.state()}
     torch.save(state, unfinished)

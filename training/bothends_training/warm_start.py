@@ -17,21 +17,22 @@ from bothends_export.export import lift
 from .recipe import RecipeError
 
 
-def mean_weights(paths: Sequence[Path], config: EncoderConfig, tokenizer: str) -> dict[str, Tensor]:
-    """The mean of the weights of the encoders in these folders, each as `load` reads it.
+def mean_weights(paths: Sequence[Path], student: Encoder, tokenizer: str) -> dict[str, Tensor]:
+    """The mean of the weights of the encoders in these folders, each as `load` reads it and `grow` makes it fit.
 
     Encoders that were taught from one start on average to a better one (Wortsman et al., "Model soups", ICML 2022);
     the mean of strangers is nobody.
     """
-    states = [load(path, config, tokenizer).state_dict() for path in paths]
+    states = [grow(load(path, student.config, tokenizer), student) for path in paths]
     return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
 
 
 def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
     """The encoder in the folder `path`, whichever kind it is of.
 
-    Raises RecipeError if its sizes aren't `config` or its tokenizer isn't `tokenizer`, the text of a tokenizer.json:
-    its weights would mean something else. Raises CheckpointError or BundleError where the folder is broken.
+    Raises RecipeError if its sizes aren't `config`, but for a smaller hidden_size of one layer, or its tokenizer isn't
+    `tokenizer`, the text of a tokenizer.json: its weights would mean something else. Raises CheckpointError or
+    BundleError where the folder is broken.
     """
     if (path / bundle.MODEL).exists():
         opened = Bundle.open(path)
@@ -39,8 +40,32 @@ def load(path: Path, config: EncoderConfig, tokenizer: str) -> Encoder:
     else:
         loaded = checkpoint.load(path)
         encoder, theirs = loaded.encoder, loaded.tokenizer
-    if encoder.config != config:
+    hidden = encoder.config.hidden_size
+    can_grow = hidden < config.hidden_size and config.layers == 1
+    if encoder.config.model_copy(update={"hidden_size": config.hidden_size} if can_grow else {}) != config:
         raise RecipeError(f"{path} has other sizes ({encoder.config}) than the recipe's student ({config})")
     if json.loads(theirs) != json.loads(tokenizer):
         raise RecipeError(f"{path} has another tokenizer than the recipe's student")
     return encoder
+
+
+def grow(encoder: Encoder, student: Encoder) -> dict[str, Tensor]:
+    """The weights of `student` with the encoder's in place of those of its first units; they don't hear the others.
+
+    So the first units of each direction give what the encoder's gave (after Chen, Goodfellow and Shlens, "Net2Net",
+    ICLR 2016), and the others begin as the student's own.
+    """
+    before, after = encoder.config.hidden_size, student.config.hidden_size
+    weights = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
+    for name, known in encoder.state_dict().items():
+        if name == "embedding.weight":
+            weights[name] = known
+            continue
+        gates = weights[name].view(-1, after, *weights[name].shape[1:])  # of all units, one gate after the other
+        theirs = known.view(-1, before, *known.shape[1:])
+        if ".weight_hh" in name:
+            gates[:, :before, before:] = 0
+            gates[:, :before, :before] = theirs
+        else:
+            gates[:, :before] = theirs
+    return weights
