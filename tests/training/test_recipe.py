@@ -37,7 +37,7 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 
 
 def test_the_default_recipes_parse() -> None:
-    """The recipes that the docs tell people to run are ones that this code follows, and one begins where the other ends."""
+    """Recipes that the docs tell people to run are ones that this code follows, and one begins where the other ends."""
     start, english = recipe.read(ENGLISH.with_name("english-start.toml")), recipe.read(ENGLISH)
     assert english.name == "english"
     for stage in (start, english):

@@ -57,14 +57,15 @@ def test_it_learns_on_from_there(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_share_of_the_start_stays(folder: Path, tmp_path: Path) -> None:
-    """What is exported lies between what was learnt and what it began with, also after a resumed run."""
+    """Exported weights lie between what was learnt and what it began with, which is kept for a resumed run."""
     plan = {"start": {"path": "before"}, "average_decay": 0.9, "save_every": 1}
     for name, share, steps in (("whole", 0.0, 3), ("shared", 0.25, 3)):
         recipe = toy.recipe(**plan, start_share=share, steps=steps)
         train.train(recipe, folder, tmp_path / name, folder / "cache", Progress())
     state = train.saved_state(recipe, tmp_path / "shared", torch.device("cpu"))
     before, whole, shared = (
-        checkpoint.load(path).encoder.state_dict() for path in (folder / "before", tmp_path / "whole", tmp_path / "shared")
+        checkpoint.load(path).encoder.state_dict()
+        for path in (folder / "before", tmp_path / "whole", tmp_path / "shared")
     )
     for name, tensor in shared.items():
         expected = 0.75 * whole[name] + 0.25 * before[name]

@@ -47,7 +47,7 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def trained(self, start_share: float = 0.0) -> Encoder:
-        """Return the encoder to score and to export: the average, or what the last step left, with a share of the start.
+        """Return the encoder to score and to export: the average, or what the last step left, and a share of the start.
 
         A mean with what it began with forgets less of that (Wortsman et al., "Robust fine-tuning of zero-shot models",
         CVPR 2022).

@@ -156,7 +156,7 @@ def test_an_old_connections_grace_ends(serve: Serve) -> None:
 
 
 def test_calls_that_cross_the_notice_are_answered(serve: Serve) -> None:
-    """Those that come before the caller has read that its connection is too old, and while the last call lasts."""
+    """Calls of a caller who hasn't read yet that its connection is too old are served as any others."""
     served = serve(age_s=0.05, age_grace_s=TIMEOUT_S).answering()
     with Raw(served.port) as raw:
         raw.wait(lambda: raw.goaway is not None)
