@@ -38,6 +38,8 @@ class Run:
     """Moving average of the encoder's weights, if the recipe asks for it."""
     objective: Objective
     optimiser: torch.optim.Optimizer
+    start_share: float
+    """Share of `start` in what is scored and exported."""
     start: dict[str, Tensor] | None = None
     """The weights that it began with, where a share of them stays."""
     step: int = 0
@@ -46,8 +48,9 @@ class Run:
     """Losses of the steps since the last evaluation."""
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def trained(self, start_share: float = 0.0) -> Encoder:
-        """Return the encoder to score and to export: the average, or what the last step left, and a share of the start.
+    @property
+    def trained(self) -> Encoder:
+        """The encoder to score and to export: the average, or what the last step left, with its share of the start.
 
         A mean with what it began with forgets less of that (Wortsman et al., "Robust fine-tuning of zero-shot models",
         CVPR 2022).
@@ -57,7 +60,7 @@ class Run:
             return learned
         mixed = copy.deepcopy(learned)
         for name, weight in mixed.state_dict().items():
-            weight.lerp_(self.start[name], start_share)
+            weight.lerp_(self.start[name], self.start_share)
         return mixed
 
     def state(self) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def begin(recipe: Recipe, folder: Path, cache: Path, dataset: Dataset, device: t
         paths = [start.locate(folder, cache) for start in recipe.start]
         weights = warm_start.mean_weights(paths, run.encoder, dataset.tokenizer_definition)
         run.encoder.load_state_dict(weights)
-        if recipe.start_share:
+        if run.start_share:
             run.start = {name: tensor.detach().clone() for name, tensor in run.encoder.state_dict().items()}
     else:
         table = initial_token_embeddings(recipe, folder, cache, dataset)
@@ -145,7 +148,7 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)
     decay = recipe.optimisation.average_decay
     average = AveragedModel(encoder, multi_avg_fn=moving_average(decay)) if decay else None
-    return Run(encoder, PaddedLSTM(encoder.cells), average, objective, optimiser)
+    return Run(encoder, PaddedLSTM(encoder.cells), average, objective, optimiser, recipe.start_share)
 
 
 def moving_average(decay: float) -> Callable[[Iterable[Tensor], Iterable[Tensor], Tensor | int], None]:

@@ -120,7 +120,7 @@ def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
 def evaluate(job: Job, run: Run) -> None:
     """Score the dev pairs, add a line to the history and show it."""
     scores = {}
-    trained = run.trained(job.recipe.start_share)
+    trained = run.trained  # made anew at each look
     for pairs in job.dataset.dev:
         first, second = (embed(trained, job.dataset.tokenizer, side) for side in (pairs.first, pairs.second))
         scores[pairs.name] = spearman(pairs.scores, first, second)
@@ -183,8 +183,7 @@ def save(job: Job, run: Run) -> None:
         },
     )
     table_dtype = torch.float16 if recipe.student.table_dtype == "float16" else torch.float32
-    trained = run.trained(recipe.start_share)
-    checkpoint.save(job.out, trained, config, job.dataset.tokenizer_definition, table_dtype=table_dtype)
+    checkpoint.save(job.out, run.trained, config, job.dataset.tokenizer_definition, table_dtype=table_dtype)
     unfinished = job.out / (STATE + ".partial")
     state = {"recipe": digest(recipe), "corpus": job.dataset.corpus_fingerprint, **run.state()}
     torch.save(state, unfinished)
