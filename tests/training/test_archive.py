@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bothends_training.recipe import RecipeError, Resource
+from bothends_training.errors import RecipeError
+from bothends_training.resource import Resource
 
 WEIGHTS = bytes(range(256)) * 20
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bothends_training.batches import Numbers, batches
-from bothends_training.recipe import Batches, RecipeError
+from bothends_training.errors import RecipeError
+from bothends_training.recipe import Batches
 
 
 def stream(

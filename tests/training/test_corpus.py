@@ -11,7 +11,7 @@ import pytest
 from bothends.model.tokenizer import Tokenizer
 from bothends_training.corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from bothends_training.dataset import bare_tokenizer
-from bothends_training.recipe import RecipeError
+from bothends_training.errors import RecipeError
 from tests.support import toy
 
 PACK: dict[str, Callable[[bytes], bytes]] = {".txt": bytes, ".tsv": bytes, ".xz": lzma.compress, ".gz": gzip.compress}

@@ -11,9 +11,10 @@ from rich.progress import Progress
 
 from bothends_training.augment import augment
 from bothends_training.dataset import Dataset, bare_tokenizer, groups, prepare
+from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError
 from bothends_training.neighbourhoods import neighbourhoods
-from bothends_training.recipe import Corpus, Recipe, RecipeError
+from bothends_training.recipe import Corpus, Recipe
 from bothends_training.teacher import Teacher
 from tests.support import toy
 

@@ -7,9 +7,10 @@ import pytest
 from rich.progress import Progress
 
 from bothends_training.dataset import prepare
+from bothends_training.errors import RecipeError
 from bothends_training.evaluate import read_pairs
 from bothends_training.held_out import COPIES, choose, judged, near_and_far
-from bothends_training.recipe import HeldOut, RecipeError
+from bothends_training.recipe import HeldOut
 from bothends_training.teacher import Teacher
 from tests.support import toy
 

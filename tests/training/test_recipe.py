@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from bothends.model.architecture import EncoderConfig
 from bothends_export.checkpoint import CheckpointConfig
 from bothends_training import recipe
-from bothends_training.recipe import Recipe, RecipeError, Resource
+from bothends_training.errors import RecipeError
+from bothends_training.recipe import Recipe
+from bothends_training.resource import Resource
 from tests.support import toy
 from tests.support.paths import ROOT
 

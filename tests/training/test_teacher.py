@@ -8,7 +8,7 @@ import tokenizers
 from numpy.typing import NDArray
 
 from bothends_training.dataset import bare_tokenizer
-from bothends_training.recipe import RecipeError
+from bothends_training.errors import RecipeError
 from bothends_training.teacher import Teacher, token_embeddings
 from tests.support import toy
 

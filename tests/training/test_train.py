@@ -16,8 +16,9 @@ from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 from bothends_training import train
 from bothends_training.dataset import prepare
+from bothends_training.errors import RecipeError
 from bothends_training.evaluate import PairsError, read_pairs
-from bothends_training.recipe import Recipe, RecipeError
+from bothends_training.recipe import Recipe
 from bothends_training.train import STATE
 from tests.support import toy
 

@@ -11,7 +11,7 @@ from bothends_export import checkpoint
 from bothends_export.export import export
 from bothends_training import student, train
 from bothends_training.dataset import prepare
-from bothends_training.recipe import RecipeError
+from bothends_training.errors import RecipeError
 from tests.support import toy
 
 

@@ -6,7 +6,8 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from .recipe import Batches, RecipeError
+from .errors import RecipeError
+from .recipe import Batches
 
 Numbers = NDArray[np.int64]
 """One number for each sentence, int64 [sentences], or the numbers of some sentences."""

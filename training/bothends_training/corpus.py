@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bothends.model.tokenizer import Tokenizer
 
-from .recipe import RecipeError
+from .errors import RecipeError
 
 CHUNK = 10_000
 """Sentences that are tokenised at a time."""

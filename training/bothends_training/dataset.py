@@ -21,10 +21,11 @@ from bothends.model.tokenizer import Tokenizer
 from .augment import augment
 from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .decontaminate import NearDuplicates
+from .errors import RecipeError
 from .evaluate import Pairs, read_pairs, spearman
 from .held_out import choose, judged
 from .neighbourhoods import neighbourhoods
-from .recipe import Corpus, Recipe, RecipeError
+from .recipe import Corpus, Recipe
 from .teacher import Teacher
 from .vectors import Vectors, cached_vectors
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from .compose import compose
 from .corpus import place, read_lines
+from .errors import RecipeError
 from .evaluate import Pairs
-from .recipe import HeldOut, RecipeError
+from .recipe import HeldOut
 from .vectors import Source, cached_vectors
 
 COPIES = "copies"

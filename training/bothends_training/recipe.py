@@ -3,71 +3,21 @@
 Knows nothing of torch. Paths in a recipe are relative to the recipe's own folder, or to an installed package.
 """
 
-import importlib.metadata
 import math
 import tomllib
-import zipfile
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from bothends.errors import BothendsError
 from bothends.model.architecture import Languages
 from bothends.validation import grow_within, one_line
 
-from .archive import unpacked
+from .errors import RecipeError
+from .resource import Part, Resource
 
 
-class RecipeError(BothendsError):
-    """A recipe can't be followed: a key is wrong, or a file or package that it names isn't there."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Resource(_Part):
-    """A file or folder: `path` alone is relative to the recipe; with `package`, to where that distribution installs;
-    with `parts`, to the root of the zip that they make when joined.
-    """
-
-    path: str
-    package: str | None = None
-    parts: tuple["Resource", ...] = Field((), description="one zip's parts in order, as several packages carry them")
-
-    def locate(self, folder: Path, cache: Path) -> Path:
-        """The absolute path; joined parts are unpacked in `cache`.
-
-        Raises RecipeError where the package isn't installed, nothing is there, or the parts make no zip.
-        """
-        found = (self._base(folder, cache) / self.path).resolve()
-        if not found.exists():
-            raise RecipeError(f"{found} is missing; the recipe names it")
-        return found
-
-    def _base(self, folder: Path, cache: Path) -> Path:
-        if self.parts:
-            found = [part.locate(folder, cache) for part in self.parts]
-            try:
-                return unpacked(found, cache)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise RecipeError(f"{found[0]} and the parts after it can't be unpacked: {error}") from error
-        if self.package is None:
-            return folder
-        try:
-            return Path(str(importlib.metadata.distribution(self.package).locate_file("")))
-        except importlib.metadata.PackageNotFoundError:
-            raise RecipeError(f"the package {self.package} isn't installed; pip install 'bothends[teachers]'") from None
-
-    @model_validator(mode="after")
-    def _one_base(self) -> Self:
-        if self.parts and self.package:
-            raise ValueError("a path is in a package or in joined parts, not in both")
-        return self
-
-
-class Corpus(_Part):
+class Corpus(Part):
     """Sentences to learn from: a text file, .xz or .gz too, of lines `source⇥sentence` or just the sentence."""
 
     path: str
@@ -89,7 +39,7 @@ class Corpus(_Part):
     scenes: float = Field(0.0, ge=0, le=1, description="share of sentences that a family of made sentences follows")
 
 
-class HeldOut(_Part):
+class HeldOut(Part):
     """Sentences of the corpus that nothing is taught, and their near duplicates neither; the first teacher scores pairs
     of them.
     """
@@ -98,7 +48,7 @@ class HeldOut(_Part):
     sentences: int = Field(1000, ge=3, description="of each source, and about as many pairs")
 
 
-class Teacher(_Part):
+class Teacher(Part):
     """A model whose sentence vectors are imitated."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -113,7 +63,7 @@ class Teacher(_Part):
     )
 
 
-class Student(_Part):
+class Student(Part):
     """The encoder to train."""
 
     embedding_size: int = Field(gt=0)
@@ -125,7 +75,7 @@ class Student(_Part):
     tokenizer: Resource
 
 
-class Batches(_Part):
+class Batches(Part):
     """Rules by which sentences make a batch. The same teachers cover all sentences of one."""
 
     size: int = Field(256, ge=2)
@@ -138,7 +88,7 @@ class Batches(_Part):
     late: float = Field(0.8, ge=0, le=1, description="share of the steps before that")
 
 
-class Loss(_Part):
+class Loss(Part):
     """Weights of the losses that the student is held to; see objective.py."""
 
     imitation_weight: float = Field(1.0, ge=0, description="of 1 − cosine to each teacher through a linear map")
@@ -162,7 +112,7 @@ class Loss(_Part):
     mean_state_weight: float = Field(0.0, ge=0, description="of imitation and relation on the mean of all states")
 
 
-class Optimisation(_Part):
+class Optimisation(Part):
     """Steps, learning rate and precision of the student's training."""
 
     steps: int = Field(gt=0)
@@ -194,7 +144,7 @@ def _several(value: object) -> object:
     return [value] if isinstance(value, dict | Resource) else value
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """A whole training run. Two runs of one recipe on one machine make the same weights."""
 
     # As a checkpoint's config.json wants them: refused here, not at the first save.

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from . import recipe
+from .errors import RecipeError
 
 _BATCH = 64
 
@@ -40,17 +41,17 @@ class Teacher:
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # the library raises plain Exception for every fault of the file
-            raise recipe.RecipeError(f"{tokenizer} is no tokenizer.json: {error}") from error
+            raise RecipeError(f"{tokenizer} is no tokenizer.json: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(spec.max_tokens)
         try:
             self._forward, weights = _load(spec, model)
             digests = [_digest(file) for file in (*weights, tokenizer)]
             self.dimension = len(self.embed(["dimension"])[0])
-        except recipe.RecipeError:
+        except RecipeError:
             raise
         except Exception as error:  # transformers and onnxruntime raise of everything for a broken file
-            raise recipe.RecipeError(f"the teacher {spec.name} can't be loaded from {model}: {error}") from error
+            raise RecipeError(f"the teacher {spec.name} can't be loaded from {model}: {error}") from error
         self.identity = f"{spec.kind}:{spec.output}:{spec.max_tokens}:{':'.join(digests)}"
 
     def embed(self, sentences: Sequence[str]) -> NDArray[np.float32]:
@@ -69,7 +70,7 @@ class Teacher:
         vectors = np.concatenate(rows)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not (np.isfinite(norms) & (norms > 0)).all():
-            raise recipe.RecipeError(f"the teacher {self.name} gives a sentence no direction (zero or NaN)")
+            raise RecipeError(f"the teacher {self.name} gives a sentence no direction (zero or NaN)")
         vectors /= norms
         result = np.empty_like(vectors)
         result[order] = vectors
@@ -115,7 +116,7 @@ def _onnx(model: Path, output: str | None) -> _Forward:
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_outputs()]
     if output not in names:
-        raise recipe.RecipeError(f"{model} has no output {output!r}; it has {', '.join(names)}")
+        raise RecipeError(f"{model} has no output {output!r}; it has {', '.join(names)}")
 
     def forward(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         (vectors,) = session.run([output], {"input_ids": ids, "attention_mask": mask})
@@ -134,9 +135,7 @@ def token_embeddings(
     for Sentence Embeddings", ICLR 2017).
     """
     if size > vectors.shape[1]:
-        raise recipe.RecipeError(
-            f"embedding_size {size} exceeds the {vectors.shape[1]} numbers of the teachers' vectors"
-        )
+        raise RecipeError(f"embedding_size {size} exceeds the {vectors.shape[1]} numbers of the teachers' vectors")
     centred = vectors - vectors.mean(axis=0)
     _, directions = np.linalg.eigh(centred.T @ centred)
     projected = centred @ directions[:, ::-1][:, :size]

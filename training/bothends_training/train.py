@@ -26,8 +26,9 @@ from bothends_export.encoder import Encoder
 
 from .batches import batches
 from .dataset import Dataset, prepare
+from .errors import RecipeError
 from .evaluate import spearman
-from .recipe import Recipe, RecipeError
+from .recipe import Recipe
 from .student import Run, begin, new_student
 
 STATE = "training_state.pt"

@@ -14,7 +14,7 @@ from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 from bothends_export.export import lift
 
-from .recipe import RecipeError
+from .errors import RecipeError
 
 
 def mean_weights(paths: Sequence[Path], student: Encoder, tokenizer: str) -> dict[str, Tensor]:
