@@ -1,6 +1,7 @@
 """A recipe file to an object: what is wrong in it is named in one line before anything runs."""
 
 import importlib.metadata
+import itertools
 import re
 from pathlib import Path
 
@@ -39,14 +40,15 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 
 
 def test_the_default_recipes_parse() -> None:
-    """Recipes that the docs tell people to run are ones that this code follows, and one begins where the other ends."""
-    start, english = recipe.read(ENGLISH.with_name("english-start.toml")), recipe.read(ENGLISH)
-    assert english.name == "english"
-    for stage in (start, english):
+    """Recipes that the docs tell people to run are ones that this code follows, and each begins where the last ends."""
+    stages = [recipe.read(ENGLISH.with_name(f"{name}.toml")) for name in ("english-start", "english-second", "english")]
+    assert [stage.name for stage in stages] == ["english-start", "english-second", "english"]
+    for stage in stages:
         assert [teacher.kind for teacher in stage.teachers] == ["transformers", "onnx"]
         assert stage.optimisation.steps > stage.optimisation.warmup_steps
-    assert [found.path for found in english.start] == [f"../../checkpoints/{start.name}"]
-    assert english.student == start.student
+    for before, after in itertools.pairwise(stages):
+        assert [found.path for found in after.start] == [f"../../checkpoints/{before.name}"]
+        assert after.student == before.student
 
 
 def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
