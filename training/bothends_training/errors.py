@@ -1,4 +1,4 @@
-"""The one error of a training run that its user can mend."""
+"""The error of a recipe that can't be followed, which any part of a training run raises."""
 
 from bothends.errors import BothendsError
 
