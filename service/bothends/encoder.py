@@ -13,8 +13,9 @@ from typing import Any, Self, TypeAlias, Unpack
 from numpy.typing import NDArray
 
 from .chunks import WINDOW, WINDOW_CHARS, chunks
-from .core.embedder import AcceptedRequest, Embedder, Rows
+from .core.embedder import Embedder
 from .core.inputs import OnError, refuse
+from .core.query import AcceptedRequest, Rows
 from .embeddings import Embeddings, joined, rows_or_warning
 from .engines.contract import precision_of
 from .errors import SentenceError

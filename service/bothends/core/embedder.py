@@ -6,10 +6,8 @@ Knows nothing of gRPC or HTTP; every front, and in-process use, goes through her
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Self, TypeAlias
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +21,7 @@ from ..engines.contract import BatchRecord, Engine, Fault
 from ..engines.cuda_driver import memory_used
 from ..errors import DeadlineError, NotServingError
 from ..model.bundle import Bundle
-from ..model.tokenizer import Pieces, Tokens
+from ..model.tokenizer import Pieces
 from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
@@ -31,34 +29,11 @@ from ..settings import EmbedderSettings
 from .inputs import InputReader, OnError, RequestLimits, Sentences, refuse
 from .loaded import LoadedModel, batching
 from .native_code import native_code
+from .query import AcceptedRequest, Rows
 from .selftest import SelfTest
 
 _RUN_ENDS_S = 5.0
 """Bound on the time that a model run takes to end once it is stopped: one that hangs is left behind."""
-Rows: TypeAlias = Future[NDArray[np.float32]]
-"""float32 [sentences, dimension] to come."""
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedRequest:
-    """Facts about sentences that are known before their embeddings are."""
-
-    model_version: str
-    token_counts: list[int]
-    truncated: list[bool]
-    options: Options
-
-
-@dataclass(slots=True)
-class Query:
-    """Sentences to embed, as every front parses them."""
-
-    sentences: Sentences
-    options: Options = DEFAULT_OPTIONS
-    deadline: float | None = None
-    """Time of `time.monotonic` after which nobody waits for the answer; None for never."""
-    span: Span = NO_SPAN
-    """Span that is linked to each batch that serves it."""
 
 
 class _Served(NamedTuple):
@@ -174,7 +149,7 @@ class Embedder:
             )
         ids = [sentence.ids for sentence in tokens]
         rows = self._batcher.submit(ids, engine=model, deadline=deadline, span=span, caller=caller)
-        return _accepted(model, tokens, options), rows
+        return AcceptedRequest.of(tokens, options, model.config.version), rows
 
     def begin_together(
         self, requests: Sequence[tuple[Sentences, Options]]
@@ -190,7 +165,7 @@ class Embedder:
         with native_code, self._metrics.phase("tokenise"):
             found = reader.read_together(requests)
         accepted = [
-            None if tokens is None else _accepted(model, tokens, options)
+            None if tokens is None else AcceptedRequest.of(tokens, options, model.config.version)
             for (_, options), tokens in zip(requests, found, strict=True)
         ]
         ids = [sentence.ids for tokens in found if tokens is not None for sentence in tokens]
@@ -244,11 +219,6 @@ class Embedder:
         if served.model.is_withdrawn:
             raise NotServingError("the model failed its self-test and is being loaded anew")
         return served
-
-
-def _accepted(model: LoadedModel, tokens: Sequence[Tokens], options: Options) -> AcceptedRequest:
-    counts = [len(sentence.ids) for sentence in tokens]
-    return AcceptedRequest(model.config.version, counts, [sentence.truncated for sentence in tokens], options)
 
 
 def _check_deadline(deadline: float | None, is_over: Callable[[], bool]) -> None:

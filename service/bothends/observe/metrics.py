@@ -3,17 +3,16 @@
 Knows nothing of its callers. Seconds, tokens and rows are base units; no label ever holds a caller's text.
 """
 
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import AbstractContextManager
 from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, ProcessCollector
 
 from ..engines.contract import BatchRecord
 from ..errors import Refusal
+from .build import BUILD
 from .scrape import FrontCollector, QueueCollector, Registry
 from .tally import Histogram, Tally
 
@@ -44,22 +43,6 @@ CODES = (
     "INTERNAL",
     "UNIMPLEMENTED",
 )
-
-
-def _installed(*names: str) -> str:
-    """Version of the first of these distributions that is there, or nothing; none is loaded for this."""
-    for name in names:
-        with suppress(PackageNotFoundError):
-            return version(name)
-    return ""
-
-
-_BUILD = {
-    "version": version("bothends"),
-    "python": platform.python_version(),
-    "onnxruntime": _installed("onnxruntime-gpu", "onnxruntime"),
-    "kernel": _installed("bothends-native"),
-}
 
 
 class Metrics:
@@ -126,7 +109,7 @@ class Metrics:
         labels = ("name", "version", "device", "provider")
         self._served: tuple[str, ...] | None = None
         self._model = self._gauge("bothends_model_info", "The model that is served; always 1.", labels)
-        self._gauge("bothends_build_info", "What serves; always 1.", tuple(_BUILD)).labels(**_BUILD).set(1)
+        self._gauge("bothends_build_info", "What serves; always 1.", tuple(BUILD)).labels(**BUILD).set(1)
 
     def _histogram(self, name: str, text: str, bounds: Sequence[float], *, label: str | None = None) -> Histogram:
         return Histogram(name, text, bounds, self.registry, label=label)

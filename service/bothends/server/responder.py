@@ -5,7 +5,8 @@ Knows no wire: each front brings the function that writes its answers.
 
 from functools import partial
 
-from ..core.embedder import AcceptedRequest, Embedder, Query, Rows
+from ..core.embedder import Embedder
+from ..core.query import AcceptedRequest, Query, Rows
 from ..embeddings import Write
 from ..observe.metrics import Metrics
 from .context import CallContext

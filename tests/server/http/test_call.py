@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
-from bothends.server.http.call import BodyLimits, HttpFront
+from bothends.server.http.call import BodyLimits
+from bothends.server.http.front import HttpFront
 from bothends.server.inbound import Inbound
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving

@@ -11,8 +11,9 @@ from typing import NamedTuple, Protocol, TypeAlias
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
-from ...core.embedder import AcceptedRequest, Embedder, Rows
+from ...core.embedder import Embedder
 from ...core.inputs import Sentences
+from ...core.query import AcceptedRequest, Rows
 from ...embeddings import Write
 from ...errors import BothendsError
 from ...observe import tracing

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
-from ....core.embedder import AcceptedRequest, Embedder, Rows
+from ....core.embedder import Embedder
+from ....core.query import AcceptedRequest, Rows
 from ....errors import BothendsError, EngineError, NotServingError, OverloadedError, RequestError, SentenceError
 from ....observe.metrics import Metrics
 from ....options import Encoding

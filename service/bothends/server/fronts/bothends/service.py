@@ -5,7 +5,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import get_args
 
-from ....core.embedder import Query
+from ....core.query import Query
 from ....embeddings import Write
 from ....options import Encoding, Options
 from ....v1 import embedding_pb2

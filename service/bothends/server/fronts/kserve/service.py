@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
-from ....core.embedder import Query
+from ....core.query import Query
 from ....embeddings import Embeddings, Write
 from ....errors import UnknownModelError
 from ....kserve.v2 import inference_pb2

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ....core.embedder import Query
+from ....core.query import Query
 from ....embeddings import Embeddings
 from ....errors import UnknownModelError
 from ....observe.tracing import Method
@@ -23,7 +23,8 @@ from ....wire.status import unpacked
 from ...context import CallContext
 from ...dispatch import Dispatcher
 from ...http.body import JSON
-from ...http.call import BodyLimits, HttpFront
+from ...http.call import BodyLimits
+from ...http.front import HttpFront
 from ...responder import Responder
 from .document import document
 from .requests import parse

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ....core.embedder import AcceptedRequest, Rows
 from ....core.explain import Parts
+from ....core.query import AcceptedRequest, Rows
 from ....errors import RequestError
 from ....observe.metrics import Metrics
 from ....observe.tracing import Method
@@ -25,7 +25,8 @@ from ....options import Options
 from ...context import CallContext
 from ...dispatch import Dispatcher
 from ...http.auth import who_calls
-from ...http.call import BodyLimits, HttpFront
+from ...http.call import BodyLimits
+from ...http.front import HttpFront
 from ...http.recent import Recent
 from ...keys import Keys
 from ...responder import Responder

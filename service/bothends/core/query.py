@@ -1,0 +1,46 @@
+"""A request for embeddings as every front parses it, and what is known of one before its embeddings are."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry.trace import Span
+
+from ..model.tokenizer import Tokens
+from ..observe.tracing import NO_SPAN
+from ..options import DEFAULT_OPTIONS, Options
+from .inputs import Sentences
+
+Rows: TypeAlias = Future[NDArray[np.float32]]
+"""float32 [sentences, dimension] to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRequest:
+    """Facts about sentences that are known before their embeddings are."""
+
+    model_version: str
+    token_counts: list[int]
+    truncated: list[bool]
+    options: Options
+
+    @classmethod
+    def of(cls, tokens: Sequence[Tokens], options: Options, model_version: str) -> Self:
+        """Take them from what was read of the sentences."""
+        counts = [len(sentence.ids) for sentence in tokens]
+        return cls(model_version, counts, [sentence.truncated for sentence in tokens], options)
+
+
+@dataclass(slots=True)
+class Query:
+    """Sentences to embed, as every front parses them."""
+
+    sentences: Sentences
+    options: Options = DEFAULT_OPTIONS
+    deadline: float | None = None
+    """Time of `time.monotonic` after which nobody waits for the answer; None for never."""
+    span: Span = NO_SPAN
+    """Span that is linked to each batch that serves it."""
