@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bothends.core.loaded import LoadedModel
-from bothends.core.supervisor import Supervisor
+from bothends.core.supervised import load_supervised
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
@@ -180,7 +180,7 @@ def test_another_model_takes_over_only_where_it_may(
 def test_another_model_takes_over_where_it_is_told_to(root: Path, make_bundle: Callable[..., Bundle]) -> None:
     """The setting comes to the supervisor."""
     settings = ModelSettings(bundle=root, device="cpu", selftest_s=0, reload_s=0, reload_other_model=True)
-    embedder, supervisor = Supervisor.load(settings, Metrics(), on_fitness=lambda _: None)
+    embedder, supervisor = load_supervised(settings, Metrics(), on_fitness=lambda _: None)
     with embedder:
         assert embedder.embed(WORDS).rows.shape == (1, 32)
         shutil.copytree(make_bundle(hidden_size=24, seed=9).path, root / "v9")

@@ -7,24 +7,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 from ..engines.contract import Engine, Fault
 from ..errors import BothendsError, DrainingError, NotServingError, OverloadedError, SelfTestError
-from ..model.bundle import Bundle, default_path
-from ..model.versions import Fingerprint, fingerprint, newest
+from ..model.bundle import Bundle
+from ..model.versions import Fingerprint, fingerprint
 from ..observe.metrics import Metrics
-from ..settings import ModelSettings
 from .embedder import Embedder
 from .last_resort import LastResort
 from .loaded import LoadedModel
-from .proof import Prove, prove
+from .proof import Prove
 from .schedule import Schedule
-from .takeover import newer, opened, opened_again
+from .takeover import newer, opened_again
 
 _log = logging.getLogger(__name__)
 
@@ -91,42 +90,6 @@ class Supervisor:
         self._test, self._look = Schedule(selftest_s, clock=clock), Schedule(reload_s, clock=clock)
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="bothends-supervisor", daemon=True)
-
-    @classmethod
-    def load(
-        cls,
-        settings: ModelSettings,
-        metrics: Metrics,
-        *,
-        on_fitness: Callable[[bool], None],
-        on_reload: Callable[[], None] = lambda: None,
-        on_lost: Callable[[], None] = lambda: None,
-    ) -> tuple[Embedder, Self]:
-        """The model that `settings` name, ready to embed, and its supervisor. Raises BundleError or DeviceError.
-
-        Unless it is the packaged one, a process of its own proves it first.
-        """
-        root = settings.bundle or default_path()
-        load, prove_apart = partial(LoadedModel.load, settings=settings), partial(prove, settings=settings)
-        path, seen = newest(root), fingerprint(root)
-        with closing(prove_apart(path, niceness=0)) as proof:  # nobody is kept waiting yet, but for who starts it
-            bundle = opened(path, proof.result())
-        embedder = Embedder(load(bundle), settings=settings, metrics=metrics)
-        supervisor = cls(
-            embedder,
-            metrics,
-            root,
-            load,
-            prove=prove_apart,
-            seen=seen,
-            selftest_s=settings.selftest_s,
-            reload_s=settings.reload_s,
-            on_fitness=on_fitness,
-            on_reload=on_reload,
-            takes_others=settings.reload_other_model,
-            on_lost=on_lost,
-        )
-        return embedder, supervisor
 
     def start(self) -> None:
         """Begin; nothing is looked at before."""

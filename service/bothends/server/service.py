@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Self
 
 from ..core.embedder import Embedder
+from ..core.supervised import load_supervised
 from ..core.supervisor import Supervisor
 from ..observe.metrics import Metrics
 from ..settings import Settings
@@ -105,7 +106,7 @@ class Service:
         # As many threads tokenise as there are cores: to share a batch among more costs more than it brings.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         readiness = Readiness(on_fitness)
-        embedder, supervisor = Supervisor.load(
+        embedder, supervisor = load_supervised(
             settings, metrics, on_fitness=readiness.set_fit, on_reload=reload_files, on_lost=on_lost
         )
         return cls(settings, metrics, embedder, supervisor, readiness, keys=keys)
