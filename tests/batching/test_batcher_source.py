@@ -1,131 +1,19 @@
 """A batcher's workers and their source: which thread pulls, when, and which delivers the rows."""
 
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from bothends.batching.batcher import Batcher
-from bothends.engines.contract import Engine, Fault, TokenIds
-from tests.support.engines import Clock, HeldEngine, batcher_of, rows_of
+from bothends.engines.contract import Engine, Fault
+from tests.support.engines import Clock, batcher_of
+from tests.support.inbox import HANGS, HangingEngine, Inbox
 from tests.support.until import TIMEOUT_S
 
-HANGS = 1313
-"""A sentence with this word keeps its engine until the test ends."""
+Fed = Callable[..., Inbox]
 A_MOMENT_S = 0.05
 """Time in which what must not happen would have happened on most machines; a slow one misses it, and fails nothing."""
-
-
-class Inbox:
-    """A source that the test fills. A thread that pulls submits what was put, and is remembered."""
-
-    def __init__(self, batcher: Batcher) -> None:
-        self.batcher = batcher
-        self.letters: deque[tuple[list[TokenIds], Future[list[list[float]]]]] = deque()
-        self.came = threading.Condition()
-        self.has_ended = False
-        self.is_open = threading.Event()  # else the thread that pulls is held after bringing in what came
-        self.is_open.set()
-        self.brought = threading.Semaphore(0)
-        self.pulled_aside = 0  # letters, by threads that have no core
-        self.roused = False
-        self.hanging: list[tuple[int, Engine]] = []
-        self.given_up: set[int] = set()
-        self.inside = 0  # the thread that brought something in the last
-
-    def gathering(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def put(self, *letters: list[TokenIds]) -> list[Future[list[list[float]]]]:
-        """Add all of them at once."""
-        found = [(sentences, Future()) for sentences in letters]
-        with self.came:
-            self.letters.extend(found)
-            self.came.notify_all()
-        return [future for _, future in found]
-
-    def end(self) -> None:
-        """End the source: nothing more is pulled, not even what has come."""
-        with self.came:
-            self.letters.clear()
-            self.has_ended = True
-            self.came.notify_all()
-
-    def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
-        thread = threading.get_ident()
-        if wait_s:
-            with self.came:
-                self.came.wait_for(lambda: self.letters or self.has_ended or self.roused)
-                self.roused = False
-        brought = 0
-        while brought < sentences:
-            with self.came:
-                if not self.letters:
-                    break
-                letter, future = self.letters.popleft()
-            self.inside = thread
-            self.pulled_aside += not may_run
-            self.batcher.submit(letter).add_done_callback(self._passing_on(future))
-            self.brought.release()
-            brought += 1
-        if brought:
-            assert self.is_open.wait(TIMEOUT_S)
-        if thread in self.given_up:
-            return None
-        return bool(self.letters) or not self.has_ended
-
-    def rouse(self) -> None:
-        with self.came:
-            self.roused = True
-            self.came.notify_all()
-
-    def relay(self) -> None:
-        """Do nothing: every thread that sleeps here wakes when something comes."""
-
-    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
-        """Give up what is said to hang, once."""
-        hanging, self.hanging = self.hanging, []
-        self.given_up |= {thread for thread, _ in hanging}
-        return hanging
-
-    def _passing_on(self, future: Future[list[list[float]]]) -> Callable[[Future[object]], None]:
-        def pass_on(rows: Future[object]) -> None:
-            future.set_result(rows.result(0).tolist())  # type: ignore[attr-defined]
-
-        return pass_on
-
-    def await_brought(self, letters: int = 1, *, moving: Clock | None = None) -> None:
-        """Wait until so many more have been submitted, with a clock that moves meanwhile or one that doesn't."""
-        end = time.monotonic() + TIMEOUT_S
-        for _ in range(letters):
-            while not self.brought.acquire(timeout=0.01):
-                assert time.monotonic() < end
-                if moving is not None:
-                    moving.now += 0.006
-
-
-Fed = Callable[..., Inbox]
-
-
-class HangingEngine(HeldEngine):
-    """Engine that holds each batch, and one for good."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_over = threading.Event()
-
-    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        if [HANGS] in sentences:
-            self.entered.release()
-            assert self.is_over.wait(TIMEOUT_S)
-            return rows_of(sentences)
-        return super().run(sentences)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from bothends.server.grpc.refusals import prepared
@@ -15,7 +14,6 @@ from tests.support.until import until
 
 from .conftest import PROBE, STREAM, TIMEOUT_S, UNARY, Desk, Open
 
-SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 OK, CANCELLED, INVALID, DEADLINE, EXHAUSTED, UNAVAILABLE = (
     code_pb2.OK,
     code_pb2.CANCELLED,
@@ -38,11 +36,6 @@ def retry_of(call: grpc.Future) -> float:
     retry = error_details_pb2.RetryInfo()
     assert any(detail.Unpack(retry) for detail in status.details)
     return float(retry.retry_delay.ToNanoseconds() / 1e9)
-
-
-def health(desk: Desk, service: str = "") -> int:
-    asked = health_pb2.HealthCheckRequest(service=service)
-    return int(health_pb2_grpc.HealthStub(desk.channel).Check(asked, timeout=TIMEOUT_S).status)
 
 
 def test_many_calls_get_each_their_own_answer(desk: Desk) -> None:
@@ -198,45 +191,6 @@ def test_what_is_no_call_of_ours_is_told(serve: Open) -> None:
     call = desk.unary(b"x" * 1024)
     desk.echo(desk.expect(1))
     assert len(call.result()) == 1024
-
-
-def test_health_is_what_was_said_last(desk: Desk) -> None:
-    """Watchers hear of each change, from any thread; another service isn't here."""
-    assert health(desk) == NOT_SERVING
-    watched = health_pb2_grpc.HealthStub(desk.channel).Watch(health_pb2.HealthCheckRequest(service="test.Service"))
-    assert next(watched).status == NOT_SERVING
-    desk.front.set_serving(True)
-    assert next(watched).status == SERVING
-    assert health(desk, "test.Service") == SERVING
-    desk.front.set_serving(False)
-    assert next(watched).status == NOT_SERVING
-    with pytest.raises(grpc.RpcError) as raised:
-        health(desk, "another.Service")
-    assert raised.value.code() == grpc.StatusCode.NOT_FOUND
-    desk.front.set_serving(True)
-    desk.front.drain()
-    desk.front.set_serving(True)
-    until(lambda: health(desk) == NOT_SERVING)
-
-
-def test_a_watcher_that_leaves_holds_up_no_change(desk: Desk) -> None:
-    """Watchers leave in the very moment of a change; the status goes on changing, and checks are answered."""
-    stop = threading.Event()
-
-    def watch() -> None:
-        with grpc.insecure_channel(f"127.0.0.1:{desk.port}") as channel:
-            while not stop.is_set():
-                call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-                next(call)
-                call.cancel()
-
-    with ThreadPoolExecutor(4) as pool:
-        watchers = [pool.submit(watch) for _ in range(4)]
-        for turn in range(500):
-            desk.front.set_serving(bool(turn % 2))
-        until(lambda: health(desk) == SERVING)
-        stop.set()
-        assert [watcher.result(TIMEOUT_S) for watcher in watchers] == [None] * 4
 
 
 def test_a_drain_refuses_newcomers_and_answers_what_came(desk: Desk) -> None:

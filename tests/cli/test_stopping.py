@@ -1,0 +1,89 @@
+"""A server that a signal stops: nothing accepted is lost, and nothing holds it up."""
+
+import signal
+import threading
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bothends import Client, ConnectionFailedError, DrainingError, Retry
+from tests.support.serving import Running, kept_busy, queued, start
+from tests.support.until import until
+
+ONCE = Retry(attempts=1)
+"""A caller that shows what the server said, and doesn't try again."""
+
+
+def test_sigterm_answers_what_was_accepted(running: Running) -> None:
+    """A request that waits when SIGTERM comes is answered in full; then the server exits with 0."""
+    sentences = ["word " * 250] * 200
+    answers: list[np.ndarray] = []
+
+    def ask() -> None:
+        with Client(running.target, retry=ONCE) as client:
+            answers.append(client.encode(sentences))
+
+    caller = threading.Thread(target=ask)
+    caller.start()
+    until(lambda: queued(running) >= 20)
+    running.process.send_signal(signal.SIGTERM)
+    caller.join(timeout=60)
+    assert running.process.wait(timeout=60) == 0
+    assert [rows.shape for rows in answers] == [(200, 512)]
+    with Client(running.target, retry=ONCE) as late, pytest.raises((ConnectionFailedError, DrainingError)):
+        late.encode(["too late"])
+
+
+def test_sigterm_under_load_loses_nothing(running: Running) -> None:
+    """Callers in a loop see right answers, then UNAVAILABLE; no other error, no wrong bytes."""
+    with Client(running.target) as client:
+        expected = client.encode(["the same words"]).tobytes()
+    unforeseen: list[BaseException] = []
+    answered = threading.Semaphore(0)
+
+    def loop() -> None:
+        with Client(running.target, retry=ONCE) as client:
+            try:
+                while True:
+                    assert client.encode(["the same words"]).tobytes() == expected
+                    answered.release()
+            except (ConnectionFailedError, DrainingError):
+                pass
+            except BaseException as error:  # reported by the assertion below
+                unforeseen.append(error)
+
+    callers = [threading.Thread(target=loop) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for _ in range(100):
+        assert answered.acquire(timeout=20)
+    running.process.send_signal(signal.SIGTERM)
+    for caller in callers:
+        caller.join(timeout=60)
+    assert running.process.wait(timeout=60) == 0
+    assert unforeseen == []
+
+
+def test_an_idle_watcher_does_not_hold_the_drain(running: Running) -> None:
+    """A health watch and a reflection stream may stay open for ever; the server stops all the same, with 0."""
+    with grpc.insecure_channel(running.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        running.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert running.process.wait(timeout=60) == 0
+
+
+def test_a_second_signal_exits_at_once() -> None:
+    """A second signal means now: the drain isn't waited for."""
+    running = start("--workers", "1")
+    with kept_busy(running), grpc.insecure_channel(running.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        running.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING  # the first has come, and is no more
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(timeout=60) == 128 + signal.SIGTERM
+    running.process.communicate()
