@@ -229,34 +229,3 @@ def kept(root: Path) -> Iterator[Callable[..., Supervised]]:
     yield make
     for one in made:
         one.close()
-
-
-@pytest.fixture(scope="module")  # no longer: Playwright's event loop runs in the tests' own thread
-def browser() -> Iterator[Any]:
-    """A headless Chromium, or a skip."""
-    if (chromium := shutil.which("chromium")) is None:
-        pytest.skip("chromium is missing (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    from tests.support.browsing import QUIET
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def visit(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
-    """Opens the page in a tab of its own: of the server that tests share, or at another address."""
-    from tests.support.browsing import Visit
-
-    made: list[Visit] = []
-
-    def visit(address: str = f"http://127.0.0.1:{server.http_port}/", **options: Any) -> Visit:
-        made.append(Visit(browser, address, **options))
-        return made[-1]
-
-    yield visit
-    for one in made:
-        one.context.close()

@@ -1,7 +1,6 @@
 """The queue in front of the engine, driven by hand-held engines: no model, no clock but the test's, no sleeps."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import wait
 
 import numpy as np
@@ -14,33 +13,6 @@ from bothends.engines.contract import BatchRecord
 from bothends.errors import DeadlineError, DrainingError, OverloadedError
 from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of, rows_of
 from tests.support.until import TIMEOUT_S
-
-
-@pytest.fixture
-def engine() -> HeldEngine:
-    return HeldEngine()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def records() -> list[BatchRecord]:
-    return []
-
-
-@pytest.fixture
-def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[Batcher]:
-    """One worker, held inside its first batch, so that what is submitted next has to wait."""
-    made = batcher_of(engine, clock=clock, observe=records.append)
-    first = made.submit([[1]])
-    engine.await_batch()
-    yield made
-    engine.released.release(1000)
-    made.close(timeout_s=TIMEOUT_S)
-    assert first.done()
 
 
 def test_an_idle_worker_waits_for_nobody() -> None:

@@ -13,6 +13,7 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1 import embedding_pb2
 from tests.support.grpcs import refuse, serving
+from tests.support.measured import sample
 from tests.support.until import until
 
 
@@ -23,10 +24,6 @@ def narrow(english: Bundle) -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
-
-
-def sample(server: Server, name: str, **labels: str) -> float:
-    return server.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def test_a_cancelled_task_frees_its_place_at_the_server(narrow: Server) -> None:

@@ -30,6 +30,7 @@ from bothends.wire.status import to_status
 from tests.client.asking import Asking
 from tests.support.awaited import Awaited
 from tests.support.grpcs import refuse, serving
+from tests.support.measured import sample
 from tests.support.until import until
 
 
@@ -44,10 +45,6 @@ def small(english: Bundle) -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
-
-
-def sample(server: Server, name: str, **labels: str) -> float:
-    return server.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def refused(server: Server) -> float:

@@ -5,19 +5,17 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 
 import pytest
 from hpack import Encoder
 
 from tests.chaos.hostile import ABUSES, PATH, Abuse, begun, headers, message, raw
-from tests.support.until import TIMEOUT_S, until
+from tests.support.until import until
 
 from .raw import Raw
-from .served import ECHO, PROBE, ROW, Served, framed
-from .test_health import CHECK, WATCH
-from .victim import MOST_GROWTH_MB, SMALL, Victim, attacked
+from .served import ECHO, ROW, framed
+from .victim import MOST_GROWTH_MB, SMALL, Victim
 
 # How much memory a process keeps of what it has freed is decided by what else runs, too.
 pytestmark = pytest.mark.timing
@@ -189,80 +187,3 @@ def test_connections_that_close_halves(victim: Victim) -> None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
     victim.let_go()
-
-
-def test_connections_that_are_held_keep_nobody_out(victim: Victim) -> None:
-    """A newcomer to a front whose connections are all held is let in once one of them has rested for a second."""
-    with attacked(max_connections=40) as victim:
-        attackers = [Raw(victim.port) for _ in range(39)]
-        for attacker in attackers[:20]:
-            attacker.call(ROW, ends=False)
-        newcomers: list[Raw] = []
-
-        def joins() -> bool:
-            try:
-                newcomers.append(Raw(victim.port))
-            except AssertionError:
-                return False
-            return True
-
-        victim.is_answered()
-        until(joins)
-        response = newcomers[0].echo(b"x")
-        newcomers[0].over(response)
-        assert response.content == framed(b"x")
-        victim.is_answered()
-        for one in (*attackers, *newcomers):
-            one.__exit__()
-        assert victim.slowest_s < TIMEOUT_S
-
-
-def is_open(connection: Raw) -> bool:
-    """Return True if a ping is answered."""
-    before = connection.pings
-    connection.http.ping(bytes(8))
-    connection.flush()
-    try:
-        connection.wait(lambda: connection.pings > before)
-    except AssertionError:
-        return False
-    return True
-
-
-def test_who_holds_most_connections_gives_way(serve: Callable[..., Served]) -> None:
-    """The idlest of the address that has the most, at once; and nobody to an address that has more."""
-    served = serve(max_connections=6)
-    with ExitStack() as stack:
-
-        def join(place: int) -> Raw:
-            return stack.enter_context(Raw(served.port, source=f"127.0.0.{place}"))
-
-        polite, *greedy = [join(place) for place in (2, 3, 3, 3, 3, 3)]
-        response = greedy[0].echo(b"x")  # of use more lately than the others
-        served.front.answer([served.take()[0][0]], [b"x"])
-        greedy[0].over(response)
-        newcomer = join(4)
-        assert [is_open(one) for one in (polite, newcomer, *greedy)] == [True, True, True, False, True, True, True]
-        for one in (greedy[0], *greedy[2:]):
-            one.echo(b"x")
-        served.take(4)
-        with pytest.raises(AssertionError, match="closed"):
-            join(3)
-        assert is_open(polite)
-
-
-def test_calls_whose_requests_never_come_keep_no_health_check_waiting(serve: Callable[..., Served]) -> None:
-    """Hundreds of checks, watches and probes without requests: others are answered, and these have an end."""
-    served = serve(handshake_s=0.5).answering()
-    with ExitStack() as stack:
-        attackers = [stack.enter_context(Raw(served.port)) for _ in range(3)]
-        paths = [CHECK, WATCH, PROBE] * 80
-        silent = [attacker.call(path, ends=False) for attacker in attackers for path in paths]
-        with Raw(served.port) as neighbour:
-            check, probe = neighbour.call(CHECK, framed(b"")), neighbour.call(PROBE, framed(b"x"))
-            neighbour.over(check, probe)
-            assert (check.status, probe.status) == ("0", "0")
-        for attacker in attackers:
-            attacker.over(*attacker.responses.values())
-        assert {response.message for response in silent} == {"it is slow"}
-        served.let_go()

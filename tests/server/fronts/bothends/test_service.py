@@ -1,8 +1,6 @@
 """The service through a real channel to a real server: numbers, errors, metrics, health."""
 
 import threading
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,8 +18,8 @@ from bothends.model.tokenizer import Tokenizer
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.messages import SERVICE
-from tests.support.doors import serving
 from tests.support.engines import placed
+from tests.support.measured import sample
 from tests.support.until import TIMEOUT_S, until
 
 SENTENCES = [f"{number} dragons will be there" + " and there" * (number % 17) for number in range(60)]
@@ -40,19 +38,10 @@ def stub(server: Server) -> embedding_pb2_grpc.EmbeddingServiceStub:
     return embedding_pb2_grpc.EmbeddingServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
 
 
-def scrape(server: Server) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/metrics") as page:
-        return str(page.read().decode())
-
-
-def sample(server: Server, series: str) -> float:
-    return next(float(line.split()[-1]) for line in scrape(server).splitlines() if line.startswith(series + " "))
-
-
 def left(server: Server) -> float:
     """Number of calls of Embed whose callers left, by their deadline or not: a busy machine's clocks are far apart."""
     codes = ("DEADLINE_EXCEEDED", "CANCELLED")
-    return sum(sample(server, f'bothends_requests_total{{code="{code}",method="Embed"}}') for code in codes)
+    return sum(sample(server, "bothends_requests_total", code=code, method="Embed") for code in codes)
 
 
 def test_the_clients_numbers_are_the_engines_bit_for_bit(client: Client, expected: np.ndarray) -> None:
@@ -114,13 +103,13 @@ def test_bad_input_is_named(
 @pytest.mark.parametrize("content", [b"\xff\xff\xff", b"\x0a\x02\xc3\x28"], ids=["garbage", "no UTF-8"])
 def test_bytes_that_are_no_request_are_the_callers_error(server: Server, content: bytes) -> None:
     """INVALID_ARGUMENT with details and a count, not INTERNAL and a traceback in the log."""
-    series = 'bothends_requests_total{code="INVALID_ARGUMENT",method="Embed"}'
-    before = sample(server, series)
+    labels = {"code": "INVALID_ARGUMENT", "method": "Embed"}
+    before = sample(server, "bothends_requests_total", **labels)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as raised:
         channel.unary_unary("/bothends.v1.EmbeddingService/Embed")(content)
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert rpc_status.from_call(raised.value).details
-    until(lambda: sample(server, series) == before + 1)
+    until(lambda: sample(server, "bothends_requests_total", **labels) == before + 1)
 
 
 def test_a_dead_request_is_not_tokenised_to_its_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,29 +229,8 @@ def test_a_cancelled_call_frees_its_places(server: Server, gate: threading.Event
         until(lambda: sample(server, "bothends_queue_sentences") == 0)
 
 
-def test_requests_are_counted_by_code(english: Bundle) -> None:
-    """A call moves the series that it belongs to, of a server that has no other callers."""
-    series = ('bothends_requests_total{code="OK",method="Embed"}', 'bothends_request_seconds_count{method="Embed"}')
-    with serving(english) as server, Client(f"127.0.0.1:{server.port}") as client:
-        client.encode(["one"])
-        assert [sample(server, name) for name in series] == [1, 1]
-        provider = server.service.embedder.model.provider
-        assert f'bothends_model_info{{device="cpu",name="english",provider="{provider}"' in scrape(server)
-
-
 def test_reflection_lists_the_service(server: Server) -> None:
     """grpcurl and its like find the contract without a file."""
     stub = reflection_pb2_grpc.ServerReflectionStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
     (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
     assert SERVICE in [entry.name for entry in answer.list_services_response.service]
-
-
-def test_each_phase_of_a_small_call_is_timed(english: Bundle) -> None:
-    """Sentences embedded together with other callers' are tokenised, wait, run and are written as all others."""
-    names = [
-        f'bothends_phase_seconds_count{{phase="{phase}"}}' for phase in ("tokenise", "queue", "engine", "serialise")
-    ]
-    with serving(english) as server, Client(f"127.0.0.1:{server.port}") as client:
-        before = [sample(server, name) for name in names]
-        client.encode(["one"])
-        until(lambda: [sample(server, name) for name in names] == [value + 1 for value in before])

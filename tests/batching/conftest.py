@@ -1,0 +1,37 @@
+"""A batcher whose one worker stands still, and what it is made of."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bothends.batching.batcher import Batcher
+from bothends.engines.contract import BatchRecord
+from tests.support.engines import Clock, HeldEngine, batcher_of
+from tests.support.until import TIMEOUT_S
+
+
+@pytest.fixture
+def engine() -> HeldEngine:
+    return HeldEngine()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def records() -> list[BatchRecord]:
+    return []
+
+
+@pytest.fixture
+def batcher(engine: HeldEngine, clock: Clock, records: list[BatchRecord]) -> Iterator[Batcher]:
+    """One worker, held inside its first batch, so that what is submitted next has to wait."""
+    made = batcher_of(engine, clock=clock, observe=records.append)
+    first = made.submit([[1]])
+    engine.await_batch()
+    yield made
+    engine.released.release(1000)
+    made.close(timeout_s=TIMEOUT_S)
+    assert first.done()
