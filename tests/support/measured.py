@@ -1,4 +1,4 @@
-"""What a server in the tests' own process has measured."""
+"""Samples of the metrics of a server in the tests' own process."""
 
 from bothends.server.server import Server
 
