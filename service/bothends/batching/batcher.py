@@ -82,7 +82,8 @@ class Batcher(AbstractContextManager["Batcher"]):
     @property
     def wait_s(self) -> float:
         """Estimated wait, in seconds, of a sentence of the usual length that came now."""
-        return self._waiting.wait_s
+        with self._changed:
+            return self._waiting.wait_s
 
     def pull_from(self, source: WorkSource) -> None:
         """Submit what comes to `source`, until nothing more will."""
@@ -121,7 +122,8 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def refuse_if_hopeless(self, fewest_tokens: int, deadline: float | None) -> None:
         """Raise what `submit` would for want of room or time, even if a request has no more than so many tokens."""
-        self._waiting.refuse_if_hopeless(fewest_tokens, deadline, now=self._clock())
+        with self._changed:
+            self._waiting.refuse_if_hopeless(fewest_tokens, deadline, now=self._clock())
 
     def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
         """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""

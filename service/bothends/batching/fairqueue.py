@@ -118,9 +118,8 @@ class FairQueue:
 
     def tokens_before(self, tokens: int) -> float:
         """Estimated number of waiting tokens that are served before the last sentence of a new request of `tokens`."""
-        waiting = len(self._order)  # once: this may be asked without the lock
-        place = bisect_left(self._order, (self._virtual_time + tokens, inf), hi=waiting)
-        return self.tokens * place / waiting if waiting else 0.0
+        place = bisect_left(self._order, (self._virtual_time + tokens, inf))
+        return self.tokens * place / len(self._order) if self._order else 0.0
 
     def drain(self) -> set[Request]:
         """Empty the queue; returns the requests that still waited."""
