@@ -1,7 +1,7 @@
 """The queue in front of the engine, driven by hand-held engines: no model, no clock but the test's, no sleeps."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bothends.batching.batcher import Batcher
-from bothends.batching.fairqueue import FairQueue
 from bothends.engines.contract import BatchRecord
 from bothends.errors import DeadlineError, DrainingError, OverloadedError
 from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of, rows_of
@@ -237,21 +236,3 @@ def test_accounting_returns_to_zero(requests: list[tuple[int, bool]], workers: i
             if not future.cancelled():
                 assert np.array_equal(future.result(TIMEOUT_S), rows_of(sentences))
     assert batcher.queued == (0, 0, 0)
-
-
-def test_the_queue_stands_still_while_its_wait_is_estimated(batcher: Batcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks has the lock: a server's threads ask at each look, and others take from the queue meanwhile."""
-    asked = []
-    with ThreadPoolExecutor(1) as pool:
-
-        def tokens_before(queue: FairQueue, tokens: int) -> float:
-            with pytest.raises(TimeoutError):  # `queued` needs the lock
-                pool.submit(lambda: batcher.queued).result(0.05)
-            asked.append(tokens)
-            return 0.0
-
-        batcher.submit([[1, 2, 3]])
-        monkeypatch.setattr(FairQueue, "tokens_before", tokens_before)
-        assert batcher.wait_s == 0
-        batcher.refuse_if_hopeless(2, deadline=100.0)
-    assert asked == [3, 2]

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from bothends.batching.batcher import Batcher
+from bothends.batching.fairqueue import FairQueue
 from bothends.engines.contract import Engine, Fault
 from tests.support.engines import Clock, batcher_of
 from tests.support.inbox import HANGS, HangingEngine, Inbox
@@ -19,11 +21,6 @@ A_MOMENT_S = 0.05
 @pytest.fixture
 def engine() -> HangingEngine:
     return HangingEngine()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -187,3 +184,21 @@ def test_a_source_that_ends_leaves_the_batcher_at_work(fed: Fed, engine: Hanging
     engine.released.release(10)
     for number in range(5):
         assert inbox.batcher.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]
+
+
+def test_the_queue_stands_still_while_its_wait_is_estimated(batcher: Batcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks has the lock: a server's threads ask at each look, and others take from the queue meanwhile."""
+    asked = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def tokens_before(queue: FairQueue, tokens: int) -> float:
+            with pytest.raises(TimeoutError):  # `queued` needs the lock
+                pool.submit(lambda: batcher.queued).result(0.05)
+            asked.append(tokens)
+            return 0.0
+
+        batcher.submit([[1, 2, 3]])
+        monkeypatch.setattr(FairQueue, "tokens_before", tokens_before)
+        assert batcher.wait_s == 0
+        batcher.refuse_if_hopeless(2, deadline=100.0)
+    assert asked == [3, 2]

@@ -91,9 +91,9 @@ class Inbox:
         self.given_up |= {thread for thread, _ in hanging}
         return hanging
 
-    def _passing_on(self, future: Future[list[list[float]]]) -> Callable[[Future[object]], None]:
-        def pass_on(rows: Future[object]) -> None:
-            future.set_result(rows.result(0).tolist())  # type: ignore[attr-defined]
+    def _passing_on(self, future: Future[list[list[float]]]) -> Callable[[Future[NDArray[np.float32]]], None]:
+        def pass_on(rows: Future[NDArray[np.float32]]) -> None:
+            future.set_result(rows.result(0).tolist())
 
         return pass_on
 

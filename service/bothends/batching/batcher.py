@@ -85,6 +85,11 @@ class Batcher(AbstractContextManager["Batcher"]):
         with self._changed:
             return self._waiting.wait_s
 
+    @property
+    def _wanted(self) -> int:
+        with self._changed:
+            return max(0, self._waiting.wanted)
+
     def pull_from(self, source: WorkSource) -> None:
         """Submit what comes to `source`, until nothing more will."""
         with self._changed:
@@ -174,7 +179,7 @@ class Batcher(AbstractContextManager["Batcher"]):
                         self._rouse(1)  # another one may run what waits, or look after what comes meanwhile
                     return partial(self._process, batch)
                 if source and self._pulls.is_unattended():
-                    return partial(source.pull, max(0, self._waiting.wanted), 0.0, may_run=False)
+                    return partial(source.pull, self._wanted, 0.0, may_run=False)
                 if self._closed and not self._waiting:
                     self._changed.notify()  # the next one may go too
                     return None
@@ -200,12 +205,12 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def _pull(self, source: WorkSource, wait_s: float) -> bool | None:
         """Submit what has come to the source, or comes in time. Returns None where it gave this thread up."""
-        goes_on = source.pull(max(0, self._waiting.wanted), wait_s)
+        goes_on = source.pull(self._wanted, wait_s)
         if goes_on is None:
             return None
         if self._pause and goes_on and 0 < self._waiting.sentences < self._waiting.max_batch_rows:
             self._pause()  # those answered a moment ago ask again, and a step costs them all as one
-            goes_on = source.pull(max(0, self._waiting.wanted), 0.0)
+            goes_on = source.pull(self._wanted, 0.0)
         with self._changed:
             self._pulls.end(threading.get_ident(), goes_on=bool(goes_on))
             if not goes_on:

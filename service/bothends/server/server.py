@@ -139,7 +139,7 @@ class Server:
         self._stop_requests.put(None)
 
     def stop(self) -> bool:
-        """Take nothing new, finish what was accepted within `drain_s`, stop; returns whether all of it was answered."""
+        """Say NOT_SERVING, finish what was accepted within `drain_s`, stop; returns whether all of it was answered."""
         self.service.begin_stop()
         _log.info("draining: what was accepted is finished first", extra={"at_most_s": self.settings.drain_s})
         end = time.monotonic() + self.settings.drain_s
