@@ -8,8 +8,9 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
+from http import HTTPStatus
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..sockets import network
 
 CLOSE = (b"connection", b"close")
+_PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _MOST_CHUNKS = 2048
 """Chunks of one body. Each takes as long to read as a small request, however few bytes it has."""
 _LINGER_S = 1.0
@@ -27,27 +29,46 @@ _MOST_DROPPED_BYTES = 1 << 20
 
 
 class _BoundedH11(h11.Connection):
-    """h11's parser of requests, for which a body in too many chunks is malformed."""
+    """h11's parser of requests, for which too large headers and a body in too many chunks are malformed."""
 
-    _chunks = 0
-    problem: str | None = None
-    """Why a request is refused, where h11 itself has nothing against it."""
+    def __init__(self, most_header_bytes: int) -> None:
+        """Bound the bytes of headers, which h11 itself does only where they haven't come whole."""
+        super().__init__(h11.SERVER, most_header_bytes)
+        self._most_header_bytes = most_header_bytes
+        self._chunks = 0
+        self.refused: tuple[int, str] | None = None
+        """Status and reason of a refusal, where "malformed" doesn't say it."""
 
     def next_event(self) -> Any:
         """Return the next event. Raises h11.RemoteProtocolError."""
-        event = super().next_event()
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+                self._refuse_headers()
+            raise
         if isinstance(event, h11.Request):
             self._chunks = 0
+            if sum(len(name) + len(value) for name, value in event.headers) > self._most_header_bytes:
+                self._refuse_headers()
         elif isinstance(event, h11.Data):
             self._chunks += event.chunk_end
             if self._chunks > _MOST_CHUNKS:
-                self.problem = f"the body comes in more than {_MOST_CHUNKS} chunks; send larger ones, or its length"
-                raise h11.RemoteProtocolError(self.problem)
+                self._refuse(400, f"the body comes in more than {_MOST_CHUNKS} chunks; send larger ones, or its length")
         return event
+
+    def _refuse_headers(self) -> NoReturn:
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        self._refuse(status, f"the headers have more than {self._most_header_bytes} bytes; send fewer")
+
+    def _refuse(self, status: int, reason: str) -> NoReturn:
+        self.refused = (status, reason)
+        raise h11.RemoteProtocolError(reason, error_status_hint=status)
 
 
 def _still_sends(conn: h11.Connection) -> bool:
-    return conn.their_state is h11.SEND_BODY
+    """Return True while a request hasn't come whole, or may not have: of a malformed one nobody knows the end."""
+    return conn.their_state in (h11.SEND_BODY, h11.ERROR)
 
 
 class _PatientTransport:
@@ -88,9 +109,9 @@ class _PatientTransport:
 class BoundedH11Protocol(H11Protocol):
     """One connection. Where there are too many, the idlest of the network that has the most gives way."""
 
-    def __init__(self, *arguments: Any, most: int, max_wait_s: float, **options: Any) -> None:
+    def __init__(self, *arguments: Any, most: int, max_wait_s: float, max_header_bytes: int, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.conn = self._parser = _BoundedH11(h11.SERVER, self.config.h11_max_incomplete_event_size or 16384)
+        self.conn = self._parser = _BoundedH11(max_header_bytes)
         # Each request's scope has it as its `state`; else in a circle, which would wait for the garbage collector.
         self.app_state = {**self.app_state, "connection": weakref.proxy(self)}
         self._most = most
@@ -132,10 +153,19 @@ class BoundedH11Protocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # else what it says would be out of order, and a traceback in the log
             self.cycle.message_event.set()
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            super().send_400_response(self._parser.problem or msg)
-        else:
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.abort()
+            return
+        status, reason = self._parser.refused or (400, msg)
+        content = reason.encode()
+        size = (b"content-length", b"%d" % len(content))
+        for event in (
+            h11.Response(status_code=status, headers=[_PLAIN_TEXT, size, CLOSE], reason=HTTPStatus(status).phrase),
+            h11.Data(data=content),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""

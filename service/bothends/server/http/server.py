@@ -17,7 +17,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...errors import StartupError
 from ...settings import HttpSettings
@@ -78,21 +77,6 @@ class _Exposition:
         return Response(await self._recent.get(), headers={"Content-Type": self._content_type})
 
 
-class _ShortHeaders:
-    """Application that answers requests whose headers have at most so many bytes; 431 for others.
-
-    h11's own bound is on headers that haven't come whole: one large piece would pass.
-    """
-
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app = app
-        self._most = most
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fits = sum(len(name) + len(value) for name, value in scope["headers"]) <= self._most
-        await (self._app if fits else Response(status_code=431))(scope, receive, send)
-
-
 class WebServer:
     """uvicorn on a socket that is bound already, in a daemon thread. `stop` closes the socket."""
 
@@ -108,14 +92,18 @@ class WebServer:
         """Make it; `name` is its thread's."""
         self.outbox = Outbox()
         config = uvicorn.Config(
-            Counted(Paced(Closing(_ShortHeaders(app, settings.max_header_bytes))), self.outbox),
+            Counted(Paced(Closing(app)), self.outbox),
             log_config=None,
             loop="asyncio",  # not uvloop where it happens to be installed: this one was tested
             access_log=False,
             lifespan="off",
             ws="none",
-            http=partial(BoundedH11Protocol, most=settings.max_http_connections, max_wait_s=settings.handshake_s),  # type: ignore[arg-type]  # called like a class
-            h11_max_incomplete_event_size=settings.max_header_bytes,
+            http=partial(  # type: ignore[arg-type]  # called like a class
+                BoundedH11Protocol,
+                most=settings.max_http_connections,
+                max_wait_s=settings.handshake_s,
+                max_header_bytes=settings.max_header_bytes,
+            ),
             timeout_keep_alive=settings.http_idle_s,
             timeout_graceful_shutdown=LAST_BYTES_S,
             server_header=False,
