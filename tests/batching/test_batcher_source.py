@@ -138,6 +138,25 @@ def test_a_thread_that_is_given_up_in_the_source_is_replaced(fed: Fed, engine: H
     assert answer.result(TIMEOUT_S) == [[2, 1]]
 
 
+def test_a_source_that_raises_costs_no_thread(fed: Fed, engine: HangingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in a pull gives back its place: with one worker, nothing more would be pulled or run."""
+    raised = threading.Semaphore(0)
+
+    def raising(*_: object, **__: object) -> bool:
+        monkeypatch.undo()
+        raised.release()
+        raise LookupError
+
+    inbox = fed()
+    monkeypatch.setattr(inbox, "pull", raising)
+    inbox.rouse()
+    assert raised.acquire(timeout=TIMEOUT_S)
+    engine.released.release(10)
+    for number in range(3):
+        (answer,) = inbox.put([[number]])
+        assert answer.result(TIMEOUT_S) == [[number, 1]]
+
+
 def test_a_thread_that_pulls_takes_a_core_too(fed: Fed, engine: HangingEngine) -> None:
     """A whole batch waits, with one worker, until all that came has been pulled."""
     inbox = fed()

@@ -72,6 +72,22 @@ def test_a_run_that_hangs_costs_its_callers_an_error_and_nobody_else_anything(sp
     assert batcher.queued == (0, 0, 0)
 
 
+def test_a_check_that_raises_is_not_the_last() -> None:
+    """A bug in what is told of one hang keeps no other caller waiting."""
+    engine, faults = Hanging(), list[Fault]()
+
+    def on_fault(fault: Fault, _: object) -> None:
+        faults.append(fault)
+        raise ValueError
+
+    with batcher_of(engine, engine_timeout_s=0.05, on_fault=on_fault) as batcher:
+        for _ in range(2):
+            with pytest.raises(EngineError):
+                batcher.submit([[13]]).result(TIMEOUT_S)
+        engine.over.set()
+    assert faults == ["hung", "hung"]
+
+
 def test_it_looks_by_itself() -> None:
     """A run is given up without a test's help, on the real clock."""
     engine = Hanging()

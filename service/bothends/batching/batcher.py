@@ -23,7 +23,7 @@ from ..errors import DrainingError, EngineError
 from ..observe import tracing
 from .pulls import LOOK_S, Pulls
 from .request import Depth, Request, Sentence, WorkSource
-from .runner import RanBatch, Runner
+from .runner import RanBatch, Runner, fail
 from .scheduler import Budgets, Scheduler
 from .threads import Errand, WorkerThreads
 from .watchdog import Run, Watchdog
@@ -205,34 +205,54 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def _pull(self, source: WorkSource, wait_s: float) -> bool | None:
         """Submit what has come to the source, or comes in time. Returns None where it gave this thread up."""
-        goes_on = source.pull(self._wanted, wait_s)
-        if goes_on is None:
-            return None
-        if self._pause and goes_on and 0 < self._waiting.sentences < self._waiting.max_batch_rows:
-            self._pause()  # those answered a moment ago ask again, and a step costs them all as one
-            goes_on = source.pull(self._wanted, 0.0)
+        goes_on: bool | None = True  # an unforeseen error isn't the source's end
+        try:
+            goes_on = source.pull(self._wanted, wait_s)
+            if self._pause and goes_on and 0 < self._waiting.sentences < self._waiting.max_batch_rows:
+                self._pause()  # those answered a moment ago ask again, and a step costs them all as one
+                goes_on = source.pull(self._wanted, 0.0)
+        finally:
+            if goes_on is not None:
+                self._end_pull(goes_on=goes_on)
+        return None if goes_on is None else True
+
+    def _end_pull(self, *, goes_on: bool) -> None:
         with self._changed:
-            self._pulls.end(threading.get_ident(), goes_on=bool(goes_on))
+            self._pulls.end(threading.get_ident(), goes_on=goes_on)
             if not goes_on:
                 self._changed.notify_all()
-        return True
 
     def _process(self, batch: list[Sentence]) -> bool | None:
         """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
         run = self._watchdog.begin(batch)
-        if (source := self._pulls.source) and self._pulls.asleep:
-            tokens = sum(len(sentence.ids) for sentence in batch)
-            if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:
-                source.relay()
-        ran = self._runner.run(batch)
+        try:
+            self._relay_before(batch)
+            ran = self._runner.run(batch)
+        except Exception as error:
+            ran = fail(batch, error)
         if not self._watchdog.end(run):
             return None
         if self._spare_core:
             self._end_run()  # the engine need not wait for these rows to leave
-        self._deliver(ran)
+        try:
+            self._deliver(ran)
+        except Exception as error:
+            fail(batch, error)
         if not self._spare_core:
             self._end_run()
         return False
+
+    def _relay_before(self, batch: list[Sentence]) -> None:
+        """Have another thread look at the source, where this one will be busy for long."""
+        if (source := self._pulls.source) and self._pulls.asleep:
+            tokens = sum(len(sentence.ids) for sentence in batch)
+            if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:
+                source.relay()
+
+    def _deliver(self, ran: list[RanBatch]) -> None:
+        if ran:
+            with self._pulls.gathering():
+                self._runner.deliver(ran)
 
     def _end_run(self) -> None:
         with self._changed:
@@ -261,18 +281,6 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._changed.notify_all()
             self.threads.replace(next(thread for thread in threading.enumerate() if thread.ident == ident))
             self._on_fault("hung", engine)
-
-    def _deliver(self, ran: list[RanBatch]) -> None:
-        if not ran:
-            return
-        with self._pulls.gathering():
-            for batch in ran:
-                tracing.link((of.request.span for of in batch.batch), batch.span)
-                with self._changed:
-                    finished = batch.pass_on()
-                for request in finished:
-                    request.settle(request.rows)
-                self._runner.report(batch.record, batch.span)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

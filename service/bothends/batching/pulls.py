@@ -62,8 +62,8 @@ class Pulls:
         self.asleep += sleeps
 
     def end(self, thread: int, *, goes_on: bool) -> None:
-        """Take note that a thread is back, or given up; and of the source's end."""
-        self.asleep -= self._threads.pop(thread)
+        """Take note that a thread is back, or given up, whichever comes first; and of the source's end."""
+        self.asleep -= self._threads.pop(thread, False)
         self._pulled_at = self._clock()
         if not goes_on:
             self.source = None

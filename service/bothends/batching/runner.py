@@ -1,9 +1,10 @@
 """Batches through their engines to rows: a cancelled request is left out, a sentence that can't be run fails alone.
 
-Knows no queue and no thread.
+Knows no queue.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from opentelemetry.trace import Span
 from ..engines.contract import BatchRecord, Engine, Observe
 from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
 from ..observe import tracing
+from ..observe.unforeseen import where
 from .request import Request, Sentence
 from .throughput import Throughput
 
@@ -53,6 +55,7 @@ class Runner:
         self._on_fault = on_fault
         self._clock = clock
         self._throughput = Throughput()
+        self._delivering = threading.Lock()
 
     def seconds_for(self, tokens: float) -> float:
         """Estimated time that `tokens` will take, in seconds; 0 before anything has run."""
@@ -74,13 +77,23 @@ class Runner:
         self._throughput.record(record.tokens, record.engine_s, at_once=self._at_once)
         self.report(record, tracing.NO_SPAN)
 
+    def deliver(self, ran: list[RanBatch]) -> None:
+        """Give callers their rows, and report what ran."""
+        for batch in ran:
+            tracing.link((sentence.request.span for sentence in batch.batch), batch.span)
+            with self._delivering:
+                finished = batch.pass_on()
+            for request in finished:
+                request.settle(request.rows)
+            self.report(batch.record, batch.span)
+
     def report(self, record: BatchRecord, span: Span) -> None:
         """Pass the record of a batch on to metrics and traces."""
         tracing.ran(span, record)
         try:
             self._observe(record)
-        except Exception:  # measuring may go wrong; the next batch is served all the same
-            _log.exception("a batch couldn't be recorded")
+        except Exception as error:  # measuring may go wrong; the next batch is served all the same
+            _log.error("a batch couldn't be recorded: %s", where(error))
 
     def _run(self, batch: list[Sentence]) -> list[RanBatch]:
         engine = batch[0].request.engine
@@ -112,6 +125,13 @@ class Runner:
         waits = [started - sentence.since for sentence in batch]
         computed = len(batch) * max(lengths) if pads else sum(lengths)
         return BatchRecord(len(batch), sum(lengths), computed, engine_s, waits)
+
+
+def fail(batch: list[Sentence], error: Exception) -> list[RanBatch]:
+    """Answer the callers of a batch that met a bug of ours, if they still wait; returns what has run, nothing."""
+    _log.error("a batch of %d sentences met an unforeseen error: %s", len(batch), where(error))
+    _settle(batch, EngineError("the batch couldn't be served"))
+    return []
 
 
 def _check(rows: NDArray[np.float32], shape: tuple[int, int]) -> None:

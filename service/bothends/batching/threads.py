@@ -1,11 +1,15 @@
-"""Threads that all do the same work; one that is lost is replaced. Knows nothing of the work."""
+"""Threads that all do the same work; one that is lost is replaced, and a bug ends none. Knows nothing of the work."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 
+from ..observe.unforeseen import where
+
 _log = logging.getLogger(__name__)
+_REST_S = 0.1
+"""Time that a thread rests after an unforeseen error, so that one without end takes no core and fills no log."""
 
 
 class Errand:
@@ -41,7 +45,7 @@ class Errand:
 
 
 class WorkerThreads:
-    """Daemon threads, `size` of them, each running `work` until it returns."""
+    """Daemon threads, `size` of them, each running `work` until it returns, anew where it raises."""
 
     def __init__(self, work: Callable[[], None], size: int, *, name: str) -> None:
         self._work = work
@@ -73,9 +77,17 @@ class WorkerThreads:
             thread.join(max(0.0, end - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
+    def _run(self) -> None:
+        while True:
+            try:
+                return self._work()
+            except Exception as error:  # a bug of ours: without this thread, callers would wait for ever
+                _log.error("the work of a thread met an unforeseen error: %s", where(error))
+                time.sleep(_REST_S)
+
     def _start(self) -> None:
         with self._lock:
-            thread = threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True)
             self._started += 1
             self._threads.add(thread)
             thread.start()  # before the lock is free: who joins meanwhile can't wait for one that hasn't begun

@@ -6,7 +6,6 @@ Knows no gate, no metrics and no protocol.
 import logging
 import math
 import threading
-import traceback
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from ..errors import BothendsError, Refusal, RequestError
+from ..observe.unforeseen import where
 from ..wire.status import to_status
 from .inbound import HasHeaders, Inbound, KeepsRoom, code_of_leaving
 from .quota import Account
@@ -160,9 +160,3 @@ class _Guard:
             self._context.raised(error)
             return True
         return False
-
-
-def where(error: Exception) -> str:
-    """Name type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {frame.filename}:{frame.lineno} in {frame.name}"

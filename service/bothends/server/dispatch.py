@@ -17,10 +17,11 @@ from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, Req
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..observe.tracing import Method
+from ..observe.unforeseen import where
 from ..wire.counting import holds_more_than
 from ..wire.status import to_status
 from .backlog import LONG_BYTES, Backlog
-from .context import CallContext, Settled, where
+from .context import CallContext, Settled
 from .gate import MOST_WAIT, Gate
 from .inbound import Inbound
 from .keys import Keys

@@ -116,18 +116,23 @@ def test_a_message_that_is_over_takes_its_work_along() -> None:
 
 
 def test_a_handler_that_raises_costs_its_own_message(caplog: pytest.LogCaptureFixture) -> None:
+    """The caller is told, without a word of the error's: it may hold the sentence."""
+
     def handle(call: Inbound) -> None:
         call.read(raising if not room.front.answered else call.answer)  # type: ignore[arg-type]
 
     def raising(content: bytes | None) -> None:
         room.front.answered.append(((), ()))
-        raise ValueError
+        raise ValueError("a secret")
 
     room = Room(handle)
     room.come(1, 2)
     assert room.calls.pull(64, 0.0)
     assert room.front.answered[1:] == [((2,), (b"2",))]
+    ((ids, (status,)),) = room.front.failed
+    assert (ids, status[:2]) == ((1,), (code_pb2.INTERNAL, "internal error"))
     assert "couldn't be handled" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_calls_that_ended_by_themselves_are_counted_once() -> None:

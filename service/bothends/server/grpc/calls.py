@@ -6,15 +6,18 @@ Knows no method and no model.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from google.rpc import code_pb2, status_pb2
 
 from ...engines.contract import Engine
+from ...errors import BothendsError
 from ...observe.metrics import Metrics
-from ..inbound import Inbound
+from ...observe.unforeseen import where
+from ...wire.status import to_status
+from ..inbound import Inbound, Metadata
 from .contract import Front, Message, Method, Status
 from .fast import FastPaths, GivenUpError
 from .refusals import COUNTED, prepared
@@ -43,6 +46,8 @@ class FrontCall:
     """An `Inbound`: one message of a front's."""
 
     __slots__ = ("_calls", "_id", "_then", "arrived", "caller", "content", "deadline", "metadata")
+    metadata: Metadata
+    caller: Hashable
 
     def __init__(self, calls: "Calls", message: Message) -> None:
         self._calls = calls
@@ -129,7 +134,7 @@ class Calls:
                 self._begin([Message._make(message) for message in messages])  # a native front's have no names
         for message_id in over:
             if (call := self._open.pop(message_id, None)) is not None:
-                _guarded(call.leave, message_id)
+                _leave(call, message_id)
         return True
 
     def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
@@ -170,9 +175,13 @@ class Calls:
         self._front.answer(ids, contents)
 
     def begin_alone(self, message: Message) -> None:
-        """Begin a message by itself."""
+        """Begin a message by itself. Where its handler raises, it alone fails: all others are still to be begun."""
         call = self._open[message.id] = FrontCall(self, message)
-        _guarded(self._routes[message.method].handle, call)
+        try:
+            self._routes[message.method].handle(call)
+        except Exception as error:
+            _log.error("a gRPC message couldn't be handled: %s", where(error))
+            call.fail(to_status(BothendsError("internal error")))
 
     def fail(self, message_id: int, status: Status) -> None:
         """Send a status."""
@@ -212,13 +221,13 @@ class Calls:
             return messages
         try:
             return small.begin(messages, self)
-        except Exception:  # a bug of ours: what was begun stays, and the others are begun alone
-            _log.exception("small requests couldn't be begun together")
+        except Exception as error:  # a bug of ours: what was begun stays, and the others are begun alone
+            _log.error("small requests couldn't be begun together: %s", where(error))
             return [message for message in messages if message.id not in self._open]
 
 
-def _guarded(act: Callable[..., None], *arguments: object) -> None:
+def _leave(call: FrontCall | SmallBatch, message_id: int) -> None:
     try:
-        act(*arguments)
-    except Exception:  # one message may fail, all others are still to be begun
-        _log.exception("a gRPC message couldn't be handled")
+        call.leave(message_id)
+    except Exception as error:  # all others that are over are still to be told
+        _log.error("a gRPC message's end couldn't be handled: %s", where(error))

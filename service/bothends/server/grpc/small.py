@@ -18,9 +18,9 @@ from ...embeddings import Write
 from ...errors import BothendsError
 from ...observe import tracing
 from ...observe.metrics import Metrics
+from ...observe.unforeseen import where
 from ...options import Options
 from ..backlog import LONG_BYTES
-from ..context import where
 from ..inbound import code_of_leaving
 from ..keys import Keys
 from .contract import Message

@@ -1,0 +1,50 @@
+"""Bugs of ours on a sentence's way: its caller is told, and every worker and place is there for the next."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from bothends.batching.fairqueue import FairQueue
+from bothends.batching.runner import RanBatch, Runner
+from bothends.errors import EngineError
+from tests.support.engines import FreeEngine, batcher_of
+from tests.support.until import TIMEOUT_S
+
+
+def breaks_once(owner: type, name: str, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Have a method raise at its next call, and at none after; returns what is set by then."""
+    has_raised, original = threading.Event(), getattr(owner, name)
+
+    def breaking(*arguments: Any, **options: Any) -> Any:
+        if has_raised.is_set():
+            return original(*arguments, **options)
+        has_raised.set()
+        raise LookupError("a secret")
+
+    monkeypatch.setattr(owner, name, breaking)
+    return has_raised
+
+
+@pytest.mark.parametrize("spare_core", [False, True])
+@pytest.mark.parametrize(
+    ("owner", "name"), [(Runner, "run"), (Runner, "deliver"), (RanBatch, "pass_on"), (FairQueue, "take")]
+)
+def test_a_bug_costs_its_batch_at_most(
+    owner: type, name: str, spare_core: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A thread that ended, or a place that stayed taken, would keep all later callers of one worker for ever."""
+    has_raised = breaks_once(owner, name, monkeypatch)
+    with batcher_of(FreeEngine(), spare_core=spare_core) as batcher:
+        first = batcher.submit([[1, 2]])
+        if owner is FairQueue:  # nothing was taken: it still waits, and goes next
+            assert first.result(TIMEOUT_S).tolist() == [[3, 2]]
+        else:
+            with pytest.raises(EngineError, match="the batch couldn't be served"):
+                first.result(TIMEOUT_S)
+        assert has_raised.is_set()
+        for number in range(5):
+            assert batcher.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]
+        assert batcher.queued == (0, 0, 0)
+    assert "unforeseen error: LookupError" in caplog.text
+    assert "secret" not in caplog.text
