@@ -5,7 +5,7 @@ import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from bothends import Encoder
 from bothends.bulk.engines import LocalEngine
 from bothends.bulk.execute import execute
 from bothends.bulk.job import Job
-from bothends.bulk.journal import Journal
+from bothends.bulk.journal import Commit, Journal
 from bothends.model.bundle import Bundle
 from bothends.options import EmbedOptions
 from tests.bulk import files
@@ -119,6 +119,13 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return lambda left: state.update(left=left)
 
 
+def embedded(bundle: Bundle, source: Path, made: Path, output: str) -> int:
+    """Run such a job in this process; returns its exit code."""
+    options = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
+    job = Job(source, made, "txt", output, None, (), False, options)
+    return execute(job, lambda: LocalEngine(Encoder.load(bundle.path, device="cpu"), options))
+
+
 @pytest.mark.parametrize("output", files.OUTPUTS)
 def test_every_step_of_the_end_may_be_the_last(
     toy_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
@@ -128,9 +135,7 @@ def test_every_step_of_the_end_may_be_the_last(
     source = write_lines(tmp_path / "in.txt", texts)
 
     def job(made: Path) -> int:
-        options = EmbedOptions(truncation="start", normalize=False, dimensions=None, encoding="float32")
-        engine = lambda: LocalEngine(Encoder.load(toy_bundle.path, device="cpu"), options)  # noqa: E731
-        return execute(Job(source, made, "txt", output, None, (), False, options), engine)
+        return embedded(toy_bundle, source, made, output)
 
     job(tmp_path / f"whole.{output}")
     right = [(tmp_path / f"whole.{output}{suffix}").read_bytes() for suffix in ("", ".bad.jsonl")]
@@ -150,3 +155,30 @@ def test_every_step_of_the_end_may_be_the_last(
         assert files.beside(made) == [f"{made.name}.bad.jsonl"], step
     assert step > 12, "too few steps were found to stop at"
     die_at(10**9)
+
+
+@pytest.mark.parametrize(("moment", "rows"), [("before", 0), ("after", 2)])
+def test_ctrl_c_on_either_side_of_a_commit(
+    toy_bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    moment: str,
+    rows: int,
+) -> None:
+    """A SIGINT may be felt while the journal is replaced: what is said is what is there."""
+    source, made = write_lines(tmp_path / "in.txt", ["dragons", "a man"]), tmp_path / "out.npy"
+    write, commits = Journal.write, list[int]()
+
+    def interrupted(journal: Journal, job: Mapping[str, Any], commit: Commit) -> None:
+        commits.append(commit.rows)
+        if moment == "after" or len(commits) == 1:
+            write(journal, job, commit)
+        if len(commits) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "write", interrupted)
+    assert embedded(toy_bundle, source, made, "npy") == 130
+    assert commits == [0, 2]
+    assert files.committed(made) == rows
+    assert f"stopped after {rows} rows; the same command goes on from there\n" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def _run(job: Job, reader: RowReader, engine: BulkEngine, sink: Sink) -> int:
             done = run(reader, engine, sink, advance)
     except KeyboardInterrupt:
         kept = "" if job.output is None else "; the same command goes on from there"
-        _say(f"stopped after {sink.committed.rows:,} rows{kept}")
+        _say(f"stopped after {sink.kept_rows():,} rows{kept}")
         return _INTERRUPTED
     if job.output is not None:
         _say(_summary(job, engine.model, done, done.rows - before, time.monotonic() - began))

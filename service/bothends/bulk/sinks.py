@@ -32,6 +32,10 @@ class Sink(Protocol):
         """Write `block`. `digest` is of all rows up to its end."""
         ...
 
+    def kept_rows(self) -> int:
+        """Return the number of rows that are there for certain, also where writing was interrupted anywhere."""
+        ...
+
     def finish(self) -> None:
         """Finish the output, after the last block."""
         ...
@@ -56,6 +60,10 @@ class StdoutSink:
         self._errors.flush()
         self._output.flush()
         self.committed = _after(self.committed, block, digest)
+
+    def kept_rows(self) -> int:
+        """Return the number of rows that were flushed."""
+        return self.committed.rows
 
     def finish(self) -> None:
         """Leave everything: each block was flushed."""
@@ -105,13 +113,17 @@ class FileSink:
         _write(block, self._writer, self._output(), _Hashed(self._bad_file, self._bad_hash))
         self._commit(_after(self.committed, block, digest))
 
+    def kept_rows(self) -> int:
+        """Return the number of rows in the journal: an interrupt may have come on either side of its replacement."""
+        found = self._journal.read()
+        return (self.committed if found is None else found[1]).rows
+
     def finish(self) -> None:
         """Give the files their names. A step that was done before a kill is skipped."""
         if not self.committed.is_whole:
             self._writer.seal(self._partial, self._sealed, self.committed.rows)
             sync(self._sealed)
-            self.committed = replace(self.committed, is_whole=True)
-            self._journal.write(self._job, self.committed)
+            self._record(replace(self.committed, is_whole=True))
         if not self.committed.bad_rows:
             for path in (self.bad, self._bad_partial):
                 path.unlink(missing_ok=True)
@@ -165,14 +177,12 @@ class FileSink:
         for file in (self._file, self._bad_file):
             file.flush()
             os.fsync(file.fileno())
-        self.committed = replace(
-            done,
-            output_bytes=self._file.tell(),
-            bad_bytes=self._bad_file.tell(),
-            output_sha256=self._hash.hexdigest(),
-            bad_sha256=self._bad_hash.hexdigest(),
-        )
-        self._journal.write(self._job, self.committed)
+        done = replace(done, output_bytes=self._file.tell(), output_sha256=self._hash.hexdigest())
+        self._record(replace(done, bad_bytes=self._bad_file.tell(), bad_sha256=self._bad_hash.hexdigest()))
+
+    def _record(self, state: Commit) -> None:
+        self._journal.write(self._job, state)
+        self.committed = state
 
 
 def _beside(path: Path, suffix: str) -> Path:
