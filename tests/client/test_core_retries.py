@@ -112,6 +112,31 @@ def test_a_wait_that_would_pass_the_deadline_is_not_begun(small: Server) -> None
         assert refuses(small, before + 4)
 
 
+def test_a_try_that_would_be_too_short_is_not_waited_for(small: Server) -> None:
+    """It would end by its deadline, and its caller would not learn that the server is full."""
+    with occupied(small):
+        for left_s, waits in ((0.04, [10.1]), (0.06, [10.1, 20.1])):
+            patient = Retry(attempts=3, first_wait_s=20, longest_wait_s=100)
+            asking = Asking(f"127.0.0.1:{small.port}", retry=patient, timeout_s=10.1 + 20.1 + left_s)
+            with pytest.raises((OverloadedError, DeadlineError)):
+                asking.embed("little patience")
+            assert asking.transport.waits == pytest.approx(waits)
+
+
+def test_a_sleep_past_the_deadline_hides_no_error(small: Server) -> None:
+    """A machine that is busy wakes nobody in time: the caller learns what the server said last."""
+
+    def oversleep(_: int) -> None:
+        asking.transport.now += 100
+
+    with occupied(small):
+        before = refused(small)
+        asking = Asking(f"127.0.0.1:{small.port}", then=oversleep)
+        with pytest.raises(OverloadedError, match="1 requests are in progress"):
+            asking.embed("asleep")
+        assert refuses(small, before + 1)
+
+
 def test_a_sick_server_is_asked_less_and_less(small: Server) -> None:
     """A call is made once when the burst is spent; successes earn retries back."""
     with occupied(small) as leave:

@@ -22,7 +22,7 @@ from ..v1 import embedding_pb2
 from ..wire.messages import ENCODINGS, SERVICE, Response, decode, request_fields
 from .balancer import BackendCall, Balancer
 from .errors import from_grpc
-from .retry import Budget, Retry
+from .retry import Budget, Retry, fits
 from .transport import CallT, Method, StreamCall, Transport
 
 _CHUNK_SENTENCES = 128
@@ -82,7 +82,7 @@ class ClientCore(Generic[CallT]):
         """Embed all of `sentences` by one model."""
         if isinstance(sentences, str):
             raise TypeError("pass a list of sentences, not one string")
-        deadline, fields = self._deadline(timeout_s), request_fields(**options)
+        deadline, fields = self.deadline(timeout_s), request_fields(**options)
         sizes = [encoded_size(index, sentence) for index, sentence in enumerate(sentences)]
         if len(sentences) <= 1:
             return await self._embed(sentences, [(0, len(sentences))], fields, deadline)
@@ -101,7 +101,7 @@ class ClientCore(Generic[CallT]):
     async def model(self, timeout_s: float | None) -> embedding_pb2.Model:
         """Ask which model is served, and its limits."""
         request = embedding_pb2.GetModelRequest()
-        (response,) = await self._responses(_GET_MODEL, [(0, request)], self._deadline(timeout_s))
+        (response,) = await self._responses(_GET_MODEL, [(0, request)], self.deadline(timeout_s))
         model: embedding_pb2.Model = response.model
         if not (model.name.isprintable() and model.version.isprintable()):
             raise BothendsError(f"{self.name} gives its model a name that can't be shown")
@@ -173,9 +173,11 @@ class ClientCore(Generic[CallT]):
         """Wait after the `failures`th failure in a row. Raises `error` where another try wouldn't help or can't be."""
         ready_in_s = self._servers.ready_in_s()
         wait_s = self._retry.wait_s(error, failures=failures, dice=self._dice, ready_in_s=ready_in_s)
-        if wait_s is None or self._clock() + wait_s >= deadline or not self._budget.spend():
+        if wait_s is None or not fits(wait_s, deadline - self._clock()) or not self._budget.spend():
             raise error
         await self._servers.sleep(wait_s)
+        if self._clock() >= deadline:  # the sleep was longer than it was to be
+            raise error
 
     def record_success(self) -> None:
         """Credit an answered request to the budget for retries."""
@@ -185,9 +187,9 @@ class ClientCore(Generic[CallT]):
         """Begin a call of many messages."""
         return self._servers.open_stream(method, timeout_s=self._remaining_s(deadline))
 
-    def deadline(self, timeout_s: float) -> float:
-        """Return the time, by this client's clock, at which so many seconds are over."""
-        return self._clock() + timeout_s
+    def deadline(self, timeout_s: float | None) -> float:
+        """Return the time, by this client's clock, at which so many seconds are over; by default, a call's."""
+        return self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
 
     async def _responses(self, method: Method, requests: Iterable[tuple[int, Message]], deadline: float) -> list[Any]:
         """Return the response to each request, in order.
@@ -236,9 +238,6 @@ class ClientCore(Generic[CallT]):
         if remaining <= 0:
             raise DeadlineError("the deadline passed before everything was sent")
         return min(remaining, _LONGEST_S)
-
-    def _deadline(self, timeout_s: float | None) -> float:
-        return self.deadline(self._timeout_s if timeout_s is None else timeout_s)
 
 
 def encoded_size(index: int, sentence: str) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..errors import BothendsError, ConnectionFailedError, NotServingError, OverloadedError
 
 _MOST_DOUBLINGS = 30
+_SHORT_TRY_S = 0.05
 _MILLI = 1000
 """Thousandths of a token, in which tokens are counted as gRPC does: ten tenths are one."""
 
@@ -22,7 +23,7 @@ _MILLI = 1000
 class Retry:
     """Policy of retries: calls are made again after a busy or stopping server, never after the caller's own mistake.
 
-    A lost connection is retried too. All is within the call's deadline: a wait that would pass it isn't begun.
+    A lost connection is retried too. All is within the call's deadline: a wait that would (nearly) pass it isn't begun.
     `Retry(attempts=1)` never tries again.
     """
 
@@ -64,6 +65,14 @@ class Retry:
 
 
 DEFAULT_RETRY = Retry()
+
+
+def fits(wait_s: float, left_s: float) -> bool:
+    """Return True if what is left is enough to wait, and then to try for as long as was waited, up to 0.05 s.
+
+    A shorter try would end by its deadline, and hide why the one before it failed.
+    """
+    return wait_s + min(wait_s, _SHORT_TRY_S) < left_s
 
 
 class Budget:
