@@ -1,6 +1,8 @@
 """A front's messages to handlers: what is counted, who is told, and what one that fails costs."""
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from google.rpc import code_pb2, status_pb2
@@ -9,6 +11,7 @@ from bothends.observe.metrics import Metrics
 from bothends.server.grpc.calls import Calls, Handler, Route
 from bothends.server.grpc.contract import Ended, Message, Method, Status
 from bothends.server.inbound import Inbound
+from tests.support.until import TIMEOUT_S
 
 
 class HandHeldFront:
@@ -153,6 +156,30 @@ def test_calls_that_ended_by_themselves_are_counted_once() -> None:
         assert room.counted("bothends_grpc_refused_calls_total", reason="late") == 1
         assert room.counted("bothends_grpc_refused_calls_total", reason="unknown") == 1
         assert room.counted("bothends_request_seconds_count", method="Embed") == 2
+
+
+def test_a_scrape_waits_for_who_is_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that pulls has taken a call's end from the front, and not yet counted it: its caller has its answer."""
+    room, is_counting, may_count = Room(echo), threading.Event(), threading.Event()
+    counted = Metrics.front_refused
+
+    def waiting(metrics: Metrics, reason: str, calls: int = 1) -> None:
+        is_counting.set()
+        assert may_count.wait(TIMEOUT_S)
+        counted(metrics, reason, calls)
+
+    monkeypatch.setattr(Metrics, "front_refused", waiting)
+    room.metrics.before_scrapes(room.calls.count)
+    room.front.calls_that_ended = [Ended(0, code_pb2.RESOURCE_EXHAUSTED, "late", [0.1])]
+    with ThreadPoolExecutor(2) as pool:
+        pulling = pool.submit(room.calls.count)
+        assert is_counting.wait(TIMEOUT_S)
+        scrape = pool.submit(room.counted, "bothends_grpc_refused_calls_total", reason="late")
+        with pytest.raises(TimeoutError):
+            scrape.result(0.05)
+        may_count.set()
+        pulling.result(TIMEOUT_S)
+        assert scrape.result(TIMEOUT_S) == 1
 
 
 def test_a_front_that_has_stopped_ends_the_work() -> None:

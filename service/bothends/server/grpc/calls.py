@@ -108,6 +108,7 @@ class Calls:
         self._open: dict[int, FrontCall | SmallBatch] = {}  # begun, and not yet answered
         self._gathered = threading.local()
         self._looked_at = 0.0
+        self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
         self._take = front.take if fast is None else fast.take
         self._fast = fast
         self.rouse = front.rouse
@@ -192,13 +193,14 @@ class Calls:
         """Count the calls that never came here since the last time: served, or ended by the front."""
         if self._fast is not None:
             self._fast.count()
-        for method, code, reason, seconds in self._front.ended():
-            if reason:
-                self._metrics.front_refused(reason, len(seconds))
-            name = self._routes[method].counted_as if method >= 0 else None
-            if name is not None:
-                refusal = COUNTED[reason] if reason else None
-                self._metrics.answered_all(name, code_pb2.Code.Name(code), seconds, refusal=refusal)
+        with self._counting:
+            for method, code, reason, seconds in self._front.ended():
+                if reason:
+                    self._metrics.front_refused(reason, len(seconds))
+                name = self._routes[method].counted_as if method >= 0 else None
+                if name is not None:
+                    refusal = COUNTED[reason] if reason else None
+                    self._metrics.answered_all(name, code_pb2.Code.Name(code), seconds, refusal=refusal)
 
     def _look(self) -> None:
         now = time.monotonic()

@@ -52,6 +52,7 @@ class FastPaths:
         """
         self._tells_of_each = tells_of_each
         self._lock = threading.Lock()
+        self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
         self._front = front
         self._method = method
         self._name = name
@@ -81,8 +82,9 @@ class FastPaths:
             self._count_all(path)
 
     def _count_all(self, path: "FastPath") -> None:
-        for served in path.served():
-            self._count(served)
+        with self._counting:
+            for served in path.served():
+                self._count(served)
 
     def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
         """Answer the callers of runs that have gone on for so long; returns the threads in them, and the engine."""
@@ -92,9 +94,9 @@ class FastPaths:
         for _, ids in overdue:
             error = EngineError("the model run took too long and was given up", hung=True)
             status = prepared(to_status(error))
-            self._front.fail(ids, [status] * len(ids))
-            for _ in ids:
+            for _ in ids:  # who is told finds it counted
                 self._metrics.answered(self._name, code_pb2.Code.Name(status[0]), seconds, refusal=error.refusal)
+            self._front.fail(ids, [status] * len(ids))
         return [(thread, self._of) for thread, _ in overdue]
 
     def _current(self) -> "FastPath | None":
