@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string_view>
@@ -19,6 +20,8 @@ using namespace nb::literals;
 
 namespace front {
 namespace {
+
+constexpr double attention_s = 0.05;
 
 nb::object time_or_none(double time) { return std::isinf(time) ? nb::none() : nb::object(nb::float_(time)); }
 
@@ -92,6 +95,18 @@ nb::list ended(Front& front) {
         found.append(nb::make_tuple(method, code, nb::str(refusal.data(), refusal.size()), seconds));
     }
     return found;
+}
+
+/// Waits in pieces: a signal's handler runs in Python's main thread, and a second SIGTERM is to end the process at once.
+bool wait_idle(Front& front, double timeout_s) {
+    for (const double end = now() + timeout_s;;) {
+        {
+            const nb::gil_scoped_release release;
+            if (front.wait_idle(std::min(end - now(), attention_s))) return true;
+        }
+        if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        if (now() >= end) return false;
+    }
 }
 
 void set_certificates(Front& front, const nb::bytes& certificate, const nb::bytes& key, nb::handle client_ca) {
@@ -209,7 +224,7 @@ NB_MODULE(_front, module) {
         .def("set_serving", &Front::set_serving, "serving"_a, Release())
         .def("drain", &Front::drain, Release())
         .def("quiet_s", &Front::quiet_s, Release())
-        .def("wait_idle", &Front::wait_idle, "timeout_s"_a, Release())
+        .def("wait_idle", &wait_idle, "timeout_s"_a)
         .def("stop", &Front::stop, "grace_s"_a, Release())
         .def("set_keys", &set_keys, "digests"_a.none())
         .def("set_certificates", &set_certificates, "certificate"_a, "key"_a, "client_ca"_a.none())

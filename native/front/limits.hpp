@@ -30,7 +30,7 @@ struct Method {
     bool takes_place = true;  // else it is answered in a full and in a stopping server too, and before all others
 };
 
-/// Bounds of connections and calls. Times are in seconds, and 0 is never.
+/// Bounds of connections and calls. Times are in seconds, and 0 is never; of a handshake, at once.
 struct Limits {
     std::size_t max_message_bytes = 16 << 20;
     std::size_t max_inflated_bytes = 16 << 20;  // of a message that comes compressed; 0 where none may

@@ -1,5 +1,6 @@
 """Ends: draining, stopping, idle and old connections. Whoever is served is served to the end."""
 
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -52,6 +53,29 @@ def test_streams_end_once_what_was_read_of_them_is_answered(serve: Serve) -> Non
         assert (whole.content, whole.status) == (framed(b"C"), "0")
         assert served.front.wait_idle(TIMEOUT_S)
     assert sorted(served.count()) == [(1, 0, ""), (1, 14, "draining"), (1, 14, "draining")]
+
+
+def test_a_signal_is_heard_while_the_front_is_waited_for(serve: Serve) -> None:
+    """Python runs handlers in the main thread only, which waits here: a second SIGTERM means now."""
+
+    class ToldError(Exception):
+        pass
+
+    def told(*_: object) -> None:
+        raise ToldError
+
+    served, before = serve(), signal.signal(signal.SIGUSR1, told)
+    try:
+        with Raw(served.port) as raw:
+            raw.call(ECHO, ends=False)
+            until(lambda: served.figure("places") == 1)
+            timer = threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1))
+            timer.start()
+            with pytest.raises(ToldError):
+                served.front.wait_idle(TIMEOUT_S)
+            timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_stop_sends_what_is_left(serve: Serve) -> None:
