@@ -21,7 +21,8 @@ def test_a_lost_thread_is_replaced_and_not_waited_for() -> None:
     threads = WorkerThreads(work, 1, name="lost")
     assert stuck.acquire(timeout=TIMEOUT_S)
     assert not threads.join(0)
-    threads.replace(lost[0])
+    assert lost[0].ident is not None
+    threads.replace(lost[0].ident)
     assert stuck.acquire(timeout=TIMEOUT_S)
     assert threads.join(TIMEOUT_S)
     over.set()
@@ -51,7 +52,7 @@ def test_threads_are_waited_for_while_one_is_replaced() -> None:
     """A join while threads are replaced never meets one that has yet to begin."""
     for _ in range(300):
         threads = WorkerThreads(lambda: None, 1, name="joined")
-        replacing = threading.Thread(target=threads.replace, args=(threading.Thread(),))
+        replacing = threading.Thread(target=threads.replace, args=(0,))
         replacing.start()
         while replacing.is_alive():
             threads.join(TIMEOUT_S)

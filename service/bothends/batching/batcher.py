@@ -279,7 +279,7 @@ class Batcher(AbstractContextManager["Batcher"]):
             with self._changed:
                 self._pulls.end(ident, goes_on=True)
                 self._changed.notify_all()
-            self.threads.replace(next(thread for thread in threading.enumerate() if thread.ident == ident))
+            self.threads.replace(ident)
             self._on_fault("hung", engine)
 
     def _forget(self, request: Request) -> None:

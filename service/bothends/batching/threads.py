@@ -56,10 +56,10 @@ class WorkerThreads:
         for _ in range(size):
             self._start()
 
-    def replace(self, lost: threading.Thread) -> None:
-        """Wait for `lost` no more, and start another in its place."""
+    def replace(self, lost: int) -> None:
+        """Wait for the thread of this identifier no more, whether it hangs or has just ended; start another for it."""
         with self._lock:
-            self._threads.discard(lost)
+            self._threads = {thread for thread in self._threads if thread.ident != lost}
         self._start()
 
     @property

@@ -23,7 +23,7 @@ class Run:
 
     def __init__(self, batch: list[Sentence], deadline: float) -> None:
         self.batch = batch
-        self.thread = threading.current_thread()
+        self.thread = threading.get_ident()
         self.deadline = deadline
 
 
