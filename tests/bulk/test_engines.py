@@ -12,7 +12,7 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from tests.bulk import files
 from tests.bulk.conftest import Embed, environment, lines, start, write_lines
-from tests.support.serving import finish
+from tests.support.serving import finish, restarted
 from tests.support.serving import start as serve
 
 LONG = "dragons " * 50
@@ -104,7 +104,7 @@ def test_a_restart_of_the_server_is_outlasted(embed: Embed, toy_bundle: Bundle, 
             assert process.poll() is None
             time.sleep(0.001)
         finish(running)
-        again = serve(*flags, "--port", running.target.rpartition(":")[2], log=tmp_path / "log")
+        again = restarted(running, *flags, log=tmp_path / "log")
         try:
             assert process.wait(60) == 0
         finally:

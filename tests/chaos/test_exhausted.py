@@ -2,7 +2,6 @@
 
 import resource
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,20 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.serving import Running, finish, start
+from tests.support.serving import Running, finish, is_ready, start
 from tests.support.until import until
 
-from .vitals import is_ready, vitals
+from .vitals import cpu_s, vitals
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 SPARE, CONNECTIONS, SECONDS = 20, 80, 4.0
 MOST_LOG_BYTES, MOST_CPU_S = 20_000, 1.0
-
-
-def cpu_s(process: subprocess.Popen[str]) -> float:
-    """Seconds of a processor that a process has taken."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:13])) / 100
 
 
 def answers(running: Running) -> bool:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import Running, kept_busy
+from tests.support.serving import Running, held_open, is_ready
 from tests.support.until import eventually
 
 from .answers import Reference
 from .callers import OK, UNCONNECTED, Caller, Crowd, Tally, call_until
 from .conftest import Form
-from .vitals import answered, is_ready, scrape
+from .vitals import answered, scrape
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 
@@ -81,8 +81,8 @@ def test_sigterm_under_load(
 
 def test_a_second_signal_is_obeyed_at_once(serve: Callable[..., Running], record: Callable[..., None]) -> None:
     """A second signal ends the server at once, with calls still waiting."""
-    running = serve("--workers", "1")
-    with kept_busy(running):
+    running = serve()
+    with held_open(running):
         running.process.send_signal(signal.SIGTERM)
         assert eventually(lambda: not is_ready(running), within_s=10)
         asked = time.monotonic()

@@ -4,12 +4,11 @@ import signal
 import threading
 
 import grpc
-import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends import Client, ConnectionFailedError, DrainingError, Retry
-from tests.support.serving import Running, kept_busy, queued, start
+from tests.support.serving import Running, held_open, is_ready, start
 from tests.support.until import until
 
 ONCE = Retry(attempts=1)
@@ -17,21 +16,12 @@ ONCE = Retry(attempts=1)
 
 
 def test_sigterm_answers_what_was_accepted(running: Running) -> None:
-    """A request that waits when SIGTERM comes is answered in full; then the server exits with 0."""
-    sentences = ["word " * 250] * 200
-    answers: list[np.ndarray] = []
-
-    def ask() -> None:
-        with Client(running.target, retry=ONCE) as client:
-            answers.append(client.encode(sentences))
-
-    caller = threading.Thread(target=ask)
-    caller.start()
-    until(lambda: queued(running) >= 20)
-    running.process.send_signal(signal.SIGTERM)
-    caller.join(timeout=60)
+    """A call that is open when SIGTERM comes is answered in full; then the server exits with 0."""
+    with held_open(running) as answered:
+        running.process.send_signal(signal.SIGTERM)
+        until(lambda: not is_ready(running))
+        assert len(answered(*["word " * 250] * 200).embeddings) == 200
     assert running.process.wait(timeout=60) == 0
-    assert [rows.shape for rows in answers] == [(200, 512)]
     with Client(running.target, retry=ONCE) as late, pytest.raises((ConnectionFailedError, DrainingError)):
         late.encode(["too late"])
 
@@ -78,8 +68,8 @@ def test_an_idle_watcher_does_not_hold_the_drain(running: Running) -> None:
 
 def test_a_second_signal_exits_at_once() -> None:
     """A second signal means now: the drain isn't waited for."""
-    running = start("--workers", "1")
-    with kept_busy(running), grpc.insecure_channel(running.target) as channel:
+    running = start()
+    with held_open(running), grpc.insecure_channel(running.target) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         running.process.send_signal(signal.SIGTERM)

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from bothends.server.server import Server
-from tests.support.serving import BOTHENDS, finish, kept_busy, start
+from tests.support.serving import BOTHENDS, finish, held_open, is_ready, start
+from tests.support.until import until
 
 
 def health(target: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -57,9 +58,10 @@ def test_a_stopped_server_is_1() -> None:
 
 def test_a_draining_server_is_1() -> None:
     """A draining server answers what it accepted, and takes nothing new."""
-    running = start("--workers", "1")
-    with kept_busy(running):
+    running = start()
+    with held_open(running):
         running.process.send_signal(signal.SIGTERM)
+        until(lambda: not is_ready(running))
         line = refused(running.target)
         assert running.process.poll() is None
         finish(running)

@@ -12,7 +12,7 @@ import pytest
 
 from bothends import Client, ConnectionFailedError, DrainingError, Retry
 from tests.support.awaited import Awaited
-from tests.support.serving import Running, finish, sample, start
+from tests.support.serving import Running, finish, restarted, sample
 from tests.support.streams import Stream, request
 from tests.support.until import TIMEOUT_S
 
@@ -113,7 +113,7 @@ def test_a_client_goes_on_where_a_stream_broke(
     def restart() -> None:
         running.process.send_signal(how)
         running.process.wait(timeout=60)
-        successors.append(start("--port", running.target.rpartition(":")[2]))
+        successors.append(restarted(running))
 
     with Client(running.target) as client:
         expected = client.encode(sentences)

@@ -2,15 +2,13 @@
 
 import math
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bothends import BothendsError, Client, Retry
-from tests.support.serving import Running, answered, finish, sample, start
+from tests.support.serving import Running, answered, finish, is_ready, sample, start
 from tests.support.standin import SMALL, STANDIN, environment
 from tests.support.until import TIMEOUT_S, until
 
@@ -52,14 +50,6 @@ def asked(running: Running, texts: list[str] = TEXTS) -> None:
     """Embed `texts` once, without a second try."""
     with Client(running.target, retry=Retry(attempts=1)) as client:
         client.encode(texts, timeout_s=TIMEOUT_S)
-
-
-def is_ready(running: Running) -> bool:
-    try:
-        with urllib.request.urlopen(f"{running.http}/readyz", timeout=TIMEOUT_S) as answer:  # noqa: S310  our own server
-            return bool(answer.status == 200)
-    except urllib.error.HTTPError:
-        return False
 
 
 def test_a_lost_gpu_ends_the_process_with_a_code_of_its_own(losing: Running, trouble: Path, log: Path) -> None:

@@ -3,18 +3,23 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
-import pytest
+import grpc
 
 from bothends import BothendsError, Client, Retry
+from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from bothends.wire.messages import SERVICE
 
 from .until import until
 
@@ -57,6 +62,15 @@ def start(*flags: str, log: Path | None = None, environment: Mapping[str, str] |
     return Running(process, banner, target[1], http[1])
 
 
+def restarted(killed: Running, *flags: str, log: Path | None = None) -> Running:
+    """Start another server on the port of one that was killed, which nobody else is given meanwhile."""
+    host, _, port = killed.target.rpartition(":")
+    with socket.socket() as held:  # bound, and listening to nobody
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((host, int(port)))
+        return start("--port", port, *flags, log=log)
+
+
 def stand_still(running: Running) -> None:
     """Stop its threads until a SIGCONT, and wait until each has stopped: on a busy machine some go on for a while."""
     running.process.send_signal(signal.SIGSTOP)
@@ -67,6 +81,15 @@ def finish(running: Running) -> None:
     """Kill it and close its pipes."""
     running.process.kill()
     running.process.communicate()
+
+
+def is_ready(running: Running) -> bool:
+    """Return True if /readyz says so."""
+    try:
+        with urllib.request.urlopen(f"{running.http}/readyz", timeout=60):  # noqa: S310  our own server
+            return True
+    except urllib.error.HTTPError:
+        return False
 
 
 def sample(running: Running, series: str) -> float:
@@ -86,18 +109,43 @@ def answered(running: Running) -> float:
     return sample(running, 'bothends_requests_total{code="OK",method="Embed"}')
 
 
-def _ask_in_vain(client: Client) -> None:
-    """Send a request of many seconds, which the server's end cuts short."""
-    with pytest.raises(BothendsError):
-        client.encode(["word " * 250] * 1000)
+@contextmanager
+def held_open(running: Running) -> Iterator[Callable[..., EmbedResponse]]:
+    """Keep a call in a server that is given nothing else to do. What is yielded sends its sentences, and waits."""
+    given: SimpleQueue[EmbedRequest] = SimpleQueue()
+    with grpc.insecure_channel(running.target) as channel:
+        embed = channel.stream_unary(f"/{SERVICE}/Embed", EmbedRequest.SerializeToString, EmbedResponse.FromString)
+        call = embed.future(given.get() for _ in range(1))
+
+        def answered(*sentences: str) -> EmbedResponse:
+            given.put(EmbedRequest(sentences=sentences))
+            return call.result(60)
+
+        try:
+            until(lambda: sample(running, "bothends_grpc_places") == 1)
+            yield answered
+        finally:
+            given.put(EmbedRequest())
+            call.cancel()
 
 
 @contextmanager
 def kept_busy(running: Running) -> Iterator[None]:
-    """Keep a request of many seconds in a server's queue, and wait at the end until its caller has an outcome."""
-    with Client(running.target, retry=Retry(attempts=1)) as client:
-        caller = threading.Thread(target=_ask_in_vain, args=(client,))
+    """Keep long sentences in a server's queue, hundreds of them, until it ends."""
+    is_over = threading.Event()
+
+    def ask() -> None:
+        with Client(running.target, retry=Retry(attempts=1)) as client, suppress(BothendsError):
+            while not is_over.is_set():
+                client.encode(["word " * 250] * 1000)
+
+    callers = [threading.Thread(target=ask) for _ in range(3)]
+    for caller in callers:
         caller.start()
+    try:
         until(lambda: queued(running) >= 100)
         yield
-        caller.join(timeout=60)
+    finally:
+        is_over.set()
+        for caller in callers:
+            caller.join(timeout=60)

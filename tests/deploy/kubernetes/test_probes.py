@@ -18,7 +18,7 @@ from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
 from tests.support.doors import serving
-from tests.support.serving import Running, finish, kept_busy, queued, start
+from tests.support.serving import Running, finish, held_open, kept_busy, start
 from tests.support.until import TIMEOUT_S, until
 
 from .manifests import Resource, container, environment, variant
@@ -82,12 +82,13 @@ def test_a_pod_is_ready_while_it_serves_and_alive_until_it_ends() -> None:
     with started(pods) as running:
         ports = ports_of(running)
         assert answers(pods, ports) == (True, True, True)
-        with kept_busy(running):
+        with held_open(running) as answered:
             assert answers(pods, ports) == (True, True, True)
             running.process.send_signal(signal.SIGTERM)
             until(lambda: not ask(container(pods)[READINESS], ports))
-            assert queued(running) > 0
-            finish(running)
+            assert ask(container(pods)[LIVENESS], ports)
+            assert len(answered("a dragon").embeddings) == 1
+        assert running.process.wait(60) == 0
     assert answers(pods, ports) == (False, False, False)
 
 
