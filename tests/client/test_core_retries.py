@@ -113,7 +113,7 @@ def test_a_wait_that_would_pass_the_deadline_is_not_begun(small: Server) -> None
 
 
 def test_a_try_that_would_be_too_short_is_not_waited_for(small: Server) -> None:
-    """It would end by its deadline, and its caller would not learn that the server is full."""
+    """A shorter one would end by its deadline, and its caller would not learn that the server is full."""
     with occupied(small):
         for left_s, waits in ((0.04, [10.1]), (0.06, [10.1, 20.1])):
             patient = Retry(attempts=3, first_wait_s=20, longest_wait_s=100)

@@ -2,19 +2,17 @@
 
 import itertools
 import re
-import socket
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from tests.support.paths import ROOT
-from tests.support.until import TIMEOUT_S, until
+
+from .listening import listening
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
@@ -97,30 +95,9 @@ def test_an_alerts_link_leads_to_its_section(prometheus: str, tmp_path: Path) ->
     assert "--web.console.templates=/etc/prometheus/consoles" in command
     (tmp_path / "prometheus.yml").write_text("{}")
     flags = ["--config.file=prometheus.yml", f"--web.console.templates={PROMETHEUS / 'consoles'}"]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    process = subprocess.Popen(
-        [prometheus, *flags, f"--web.listen-address={address}"], cwd=tmp_path, stderr=subprocess.DEVNULL
-    )
-    try:
-        page = answer_of(f"http://{address}/consoles/runbook.html")
-    finally:
-        process.terminate()
-        process.wait(TIMEOUT_S)
+    with listening([prometheus, *flags], tmp_path) as http:
+        page = http.get("/consoles/runbook.html").raise_for_status().text
     assert set(re.findall(r'<h2 id="(\w+)">', page)) == {name.lower() for name in ALERTS}
-
-
-def answer_of(url: str) -> str:
-    """Text that is answered once somebody listens."""
-    found: list[str] = []
-
-    def ask() -> bool:
-        with suppress(httpx.HTTPError):  # it says 503 while it starts
-            found[:] = [httpx.get(url, timeout=TIMEOUT_S).raise_for_status().text]
-        return bool(found)
-
-    until(ask)
-    return found[0]
 
 
 def test_recorded_names_say_whose_they_are() -> None:

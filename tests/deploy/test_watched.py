@@ -31,6 +31,8 @@ from tests.support.watching import (
     queries,
 )
 
+from .listening import listening
+
 pytestmark = pytest.mark.timing  # callers' own times are held to what Prometheus makes of the server's
 
 LOAD_S = 20.0
@@ -95,24 +97,9 @@ def configure(folder: Path, target: str) -> Path:
 @contextmanager
 def watching(prometheus: str, folder: Path, target: str) -> Iterator[httpx.Client]:
     """Run a Prometheus on a free port that scrapes `target`."""
-    command = [prometheus, f"--config.file={configure(folder, target)}", f"--storage.tsdb.path={folder / 'data'}"]
-    process = subprocess.Popen(
-        [*command, "--web.listen-address=127.0.0.1:0"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    try:
-        assert process.stderr is not None
-        log = ""
-        for line in process.stderr:
-            log += line
-            if "ready to receive web requests" in line:
-                break
-        address = re.search(r'msg="Listening on" address=(\S+)', log)
-        assert address is not None, log
-        with httpx.Client(base_url=f"http://{address[1]}") as http:
-            yield http
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    flags = [f"--config.file={configure(folder, target)}", f"--storage.tsdb.path={folder / 'data'}"]
+    with listening([prometheus, *flags], folder) as http:
+        yield http
 
 
 def until(watched: Watched, expression: str, value: float) -> None:

@@ -1,6 +1,7 @@
 """grpcurl, which is Go's gRPC: it knows the contract by reflection alone, and prints messages as JSON."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -71,9 +72,10 @@ def test_an_error_has_its_details(curl: Curl) -> None:
 
 
 def test_a_deadline_ends_a_call(curl: Curl) -> None:
+    """A slow machine may spend it on the connection and on reflection, of which grpcurl tells in other words."""
     done = curl(EMBED, [{"sentences": ENDLESS}], "-max-time", "0.5")
     assert done.returncode != 0
-    assert "Code: DeadlineExceeded" in done.stderr
+    assert re.search("DeadlineExceeded|context deadline exceeded", done.stderr), done.stderr
 
 
 def test_methods_and_health_are_told(curl: Curl) -> None:

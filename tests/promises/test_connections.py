@@ -13,6 +13,7 @@ from bothends import Client
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from tests.support.doors import GOAWAY, PING, TIMEOUT_S, RawHttp2, code_of, connected, embed, frame, serving
+from tests.support.streams import Stream, request
 
 SHORT_S = 0.6
 
@@ -40,8 +41,10 @@ def test_connections(small: Server) -> None:
     """One connection past the limit is closed; it gets in when another leaves."""
     with ExitStack() as stack:
         channels = [stack.enter_context(connected(small)) for _ in range(3)]
-        for channel in channels:
-            embed(channel, "a")
+        streams = [stack.enter_context(Stream(channel)) for channel in channels]  # one at rest would give way
+        for stream in streams:
+            stream.send(request("a"))
+            stream.receive()
         extra = stack.enter_context(connected(small))
         assert code_of(lambda: embed(extra, "a")) == grpc.StatusCode.UNAVAILABLE
         for channel in channels:

@@ -44,8 +44,8 @@ def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCa
         (None, 0, "CANCELLED"),
         (60, 0, "CANCELLED"),
         (0, 0, "DEADLINE_EXCEEDED"),
-        (0.5, 20, "CANCELLED"),
-        (0.15, 20, "DEADLINE_EXCEEDED"),
+        (50, 2000, "CANCELLED"),
+        (15, 2000, "DEADLINE_EXCEEDED"),
     ],
     ids=["without a deadline", "long before", "after", "before", "as clients round"],
 )

@@ -139,14 +139,14 @@ def test_a_model_that_is_no_longer_right_is_said_by_health_too() -> None:
         patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
         health = health_pb2_grpc.HealthStub(channel)
         for service in ("", SERVICE):
-            watched = health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=10)
+            watched = health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT_S)
             assert any(answer.status == health_pb2.HealthCheckResponse.NOT_SERVING for answer in watched)
         with pytest.raises(urllib.error.HTTPError, match="503"):
             urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz")
         with pytest.raises(NotServingError):
             client.encode(["anyone?"])
         off[0] = 0.0
-        watched = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=10)
+        watched = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=TIMEOUT_S)
         assert any(answer.status == health_pb2.HealthCheckResponse.SERVING for answer in watched)
         assert urllib.request.urlopen(f"http://127.0.0.1:{drifting.http_port}/readyz").status == 200
         assert client.encode(["there will be dragons"]).shape == (1, 512)

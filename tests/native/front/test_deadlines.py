@@ -1,6 +1,7 @@
 """Deadlines and cancellations: calls that are over for their caller are over for the front, and for Python."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -69,9 +70,10 @@ def test_a_deadline_passes_while_the_call_waits(serve: Serve) -> None:
 def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
     """Python is told, and counts it."""
     served = serve()
-    with Raw(served.port) as raw:
+    with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
+        taking = python.submit(served.take)  # before it comes: it has no time to wait for a busy machine
         response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "200m")])
-        [message] = served.take()
+        [message] = taking.result()
         raw.over(response)
         assert response.status == str(EXPIRED)
         assert served.front.take(1, TIMEOUT_S) == ([], [message[0]])
@@ -83,9 +85,10 @@ def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
 def test_a_streams_deadline_passes(serve: Serve) -> None:
     """Answers given before the deadline arrive, and messages taken but not answered are reported as over."""
     served = serve()
-    with Raw(served.port) as raw:
+    with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
+        taking = python.submit(served.take, 2)
         response = raw.call(ROW, framed(b"a", b"b"), ends=False, headers=[("grpc-timeout", "500m")])
-        a, b = (message[0] for message in served.take(2))
+        a, b = (message[0] for message in taking.result())
         served.front.answer([a], [b"A"])
         raw.over(response)
         assert (response.content, response.status) == (framed(b"A"), str(EXPIRED))

@@ -16,7 +16,7 @@ def test_a_peer_that_answers_no_ping_is_closed(serve: Serve) -> None:
     served = serve(keepalive_s=0.05, keepalive_timeout_s=0.05)
     with Raw(served.port) as raw:
         raw.call(ROW, ends=False)
-        until(lambda: served.figure("calls") == 1)
+        until(lambda: served.figure("calls_begun") == 1)
         served.let_go(of_connections=True)
     assert served.count() == [(1, 1, "")]
 

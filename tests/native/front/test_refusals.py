@@ -1,5 +1,6 @@
 """Bounds on calls: who is refused, with which words, and who gives way."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -50,10 +51,11 @@ def test_streams_and_probes_hold_no_place(serve: Serve) -> None:
 
 def test_a_request_that_is_too_slow_gives_way(serve: Serve) -> None:
     """The one that has been on its way for the longest, and only where the server is full."""
-    served = serve(max_calls=2, handshake_s=0).answering()
+    served = serve(max_calls=2, handshake_s=0.5).answering()
     with Raw(served.port) as slow, Raw(served.port) as quick:
         first, second = slow.call(ECHO, ends=False), slow.call(ECHO, ends=False)
         until(lambda: served.figure("places") == 2)
+        time.sleep(0.6)
         answered = quick.echo(b"x")
         quick.over(answered)
         assert answered.content == framed(b"x")

@@ -57,7 +57,7 @@ def by_whim(served: Served, seed: int) -> None:
 @pytest.mark.parametrize("places", [512, 3])
 def test_each_call_is_counted_once(serve: Serve, places: int) -> None:
     """Python counts the unary calls that it took, the front all others: refused, late, cancelled, torn, and streams."""
-    served = serve(max_calls=places, handshake_s=0.05).answering(2)
+    served = serve(max_calls=places).answering(2)
     together(*[lambda seed=seed: by_whim(served, seed) for seed in range(6)])  # type: ignore[misc]
     served.let_go(of_connections=True)
     by_python = lambda: sum(message[1] == 0 for message in served.messages)  # noqa: E731

@@ -70,6 +70,20 @@ class Desk:
         assert len(found) == count
         return found
 
+    def begun(self, channel: grpc.Channel, timeout: float | None) -> tuple[Any, Message]:
+        """Begin a call whose message is taken, and one whose message waits; anew where their time was over before."""
+        begin = channel.unary_unary(UNARY).future
+        while True:
+            taken, messages = begin(b"taken", timeout=timeout), list[Message]()
+            until(lambda: messages.extend(self.take()) or messages or taken.done())  # noqa: B023  called here
+            waiting = self.keep(begin(b"waiting", timeout=timeout))
+            until(lambda: self.front.figures()["waiting"] == 1 or waiting.done())  # noqa: B023
+            if messages and not waiting.done():
+                return taken, messages[0]
+            until(lambda: self.take(0) == [] and self.front.figures()["calls"] == 0)
+            self.front.ended()
+            self.over.clear()
+
     def echo(self, messages: list[Message]) -> None:
         """Answer each message with its own bytes."""
         self.front.answer([message.id for message in messages], [message.content for message in messages])

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
@@ -15,6 +15,8 @@ from bothends.server.grpc.contract import FrontName, Limits
 from tests.support.until import until
 
 from .conftest import STREAM, TIMEOUT_S, UNARY, Desk, Open
+
+Silent = Callable[[float], "tuple[Desk, list[Caller]]"]
 
 NO: tuple[int, str, bytes] = (code_pb2.FAILED_PRECONDITION, "no", b"")
 
@@ -182,26 +184,42 @@ def test_a_caller_that_reads_nothing_is_read_no_further(desk: Desk) -> None:
     assert code == grpc.StatusCode.OK
 
 
-def test_silent_streams_give_way_to_others(serve: Open, name: FrontName) -> None:
-    """Eight may be open for each call; the one whose caller did nothing for longest makes room."""
+@pytest.fixture
+def silent(serve: Open, name: FrontName) -> Silent:
+    """Open the eight streams that a front over grpcio has room for, whose callers do nothing; in order."""
     if name != "grpcio":
         pytest.skip("bounds them by connection")
-    desk = serve(max_calls=1, handshake_s=0.5)
-    silent = [Caller(desk.channel)]
-    until(lambda: desk.front.figures()["calls"] == 1)
-    others = [Caller(desk.channel) for _ in range(7)]
-    until(lambda: desk.front.figures()["calls"] == 8)
-    refused = Caller(desk.channel).to_the_end()
-    assert refused == ([], grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    def opened(handshake_s: float) -> tuple[Desk, list[Caller]]:
+        desk, callers = serve(max_calls=1, handshake_s=handshake_s), []
+        for number in range(1, 9):
+            callers.append(Caller(desk.channel))
+            until(lambda number=number: desk.front.figures()["calls"] == number)
+        return desk, callers
+
+    return opened
+
+
+def test_no_more_streams_are_open_than_eight_for_each_call(silent: Silent) -> None:
+    desk, callers = silent(3600.0)
+    assert Caller(desk.channel).to_the_end() == ([], grpc.StatusCode.RESOURCE_EXHAUSTED)
+    for caller in callers:
+        assert caller.close().to_the_end() == ([], grpc.StatusCode.OK)
+    assert {reason for _, code, reason in desk.ended(9) if code} == {"full"}
+
+
+def test_silent_streams_give_way_to_others(silent: Silent) -> None:
+    """The one whose caller did nothing for longest makes room."""
+    desk, (first, *others) = silent(0.5)
     time.sleep(0.6)
     late = Caller(desk.channel).send(b"here")
     desk.echo(desk.expect(1))
     assert next(late.call) == b"here"
-    assert silent[0].to_the_end() == ([], grpc.StatusCode.RESOURCE_EXHAUSTED)
-    assert "sent or read nothing for 0.5 s" in silent[0].call.details()
+    assert first.to_the_end() == ([], grpc.StatusCode.RESOURCE_EXHAUSTED)
+    assert "sent or read nothing for 0.5 s" in first.call.details()
     for caller in others:
         assert caller.close().to_the_end() == ([], grpc.StatusCode.OK)
-    assert {reason for _, code, reason in desk.ended(9) if code} == {"full", "unread"}
+    assert {reason for _, code, reason in desk.ended(8) if code} == {"unread"}
     late.call.cancel()
 
 

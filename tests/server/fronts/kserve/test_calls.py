@@ -1,6 +1,7 @@
 """Calls of the Open Inference Protocol from outside: keys, shares, load, deadlines, the end; and probes."""
 
 import gc
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -98,9 +99,10 @@ def test_keys_are_asked_for_but_by_probes(english: Bundle, tmp_path: Path) -> No
         stub.ModelInfer(request("a"), metadata=holder["free"])
 
 
-def test_a_full_server_says_so_and_looks_alive(english: Bundle) -> None:
+def test_a_full_server_says_so_and_looks_alive(english: Bundle, gate: threading.Event) -> None:
     """RESOURCE_EXHAUSTED with RetryInfo, while probes are answered; a caller who leaves makes room at once."""
     with one(english, max_concurrent_requests=1) as (server, stub):
+        gate.clear()
         first = stub.ModelInfer.future(request(*LONG))
         until(lambda: queued(server) > 100)
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), OverloadedError)
@@ -108,6 +110,7 @@ def test_a_full_server_says_so_and_looks_alive(english: Bundle) -> None:
         first.cancel()
         until(lambda: counted(server, "CANCELLED") == 1)
         until(lambda: queued(server) == 0)
+        gate.set()
         stub.ModelInfer(request("a"))
         until(lambda: [counted(server, code) for code in ("OK", "RESOURCE_EXHAUSTED")] == [1, 1])
 
@@ -121,12 +124,15 @@ def test_a_deadline_ends_what_was_accepted(english: Bundle) -> None:
         until(lambda: queued(server) == 0)
 
 
-def test_a_stopping_server_finishes_what_it_accepted_and_is_live_but_not_ready(english: Bundle) -> None:
+def test_a_stopping_server_finishes_what_it_accepted_and_is_live_but_not_ready(
+    english: Bundle, gate: threading.Event
+) -> None:
     """Newcomers are told UNAVAILABLE; probes, for as long as it drains, that others should be asked."""
     server = Server(Settings(bundle=english.path, device="cpu", workers=1, port=0, http_port=0))
     server.start()
     with connected(server) as channel, ThreadPoolExecutor(1) as other:
         stub = Stub(channel)
+        gate.clear()
         accepted = stub.ModelInfer.future(request(*LONG))
         until(lambda: queued(server) > 100)
         assert probed(stub) == (True, True, True)
@@ -134,6 +140,7 @@ def test_a_stopping_server_finishes_what_it_accepted_and_is_live_but_not_ready(e
         until(lambda: not probed(stub)[1])
         assert probed(stub) == (True, False, False)
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), DrainingError)
+        gate.set()
         assert list(accepted.result().outputs[0].shape) == [300, 512]
         assert stopped.result(timeout=TIMEOUT_S)
 
@@ -152,7 +159,7 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
         run = OnnxRuntimeEngine.run
         patch.setattr(OnnxRuntimeEngine, "run", lambda self, sentences: run(self, sentences) + np.float32(off[0]))
         until(lambda: probed(stub) == (True, False, False))
-        assert health.Check(asked).status == statuses.NOT_SERVING
+        until(lambda: health.Check(asked).status == statuses.NOT_SERVING)
         assert isinstance(error_of(lambda: stub.ModelInfer(request("a"))), NotServingError)
         off[0] = 0.0
         until(lambda: probed(stub) == (True, True, True))
