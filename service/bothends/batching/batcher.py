@@ -19,18 +19,16 @@ from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
 from ..engines.contract import Engine, Fault, Observe, TokenIds
-from ..errors import DrainingError, EngineError
+from ..errors import DrainingError
 from ..observe import tracing
 from .pulls import LOOK_S, Pulls
-from .request import Depth, Request, Sentence, WorkSource
-from .runner import RanBatch, Runner, fail
+from .request import Depth, Request, WorkSource
+from .runner import Runner
+from .runs import Runs
 from .scheduler import Budgets, Scheduler
 from .threads import Errand, WorkerThreads
-from .watchdog import Run, Watchdog
 
 _log = logging.getLogger(__name__)
-_RELAY_S = 0.00025
-"""Time of a run that is worth another thread's look at the source: for a shorter one it would only be in the way."""
 _SLEEP_S = 1.0
 """Time that a thread waits for something to come to the source, before it looks around."""
 
@@ -55,22 +53,30 @@ class Batcher(AbstractContextManager["Batcher"]):
         computes elsewhere: reading and answering need not wait.
         """
         self._on_fault = on_fault
-        self._runner = Runner(at_once=workers, observe=observe, on_fault=partial(on_fault, "raised"), clock=clock)
-        self.ran = self._runner.ran
-        self._waiting = Scheduler(budgets, self._runner.seconds_for)
+        runner = Runner(at_once=workers, observe=observe, on_fault=partial(on_fault, "raised"), clock=clock)
+        self.ran = runner.ran
+        self._waiting = Scheduler(budgets, runner.seconds_for)
         self._workers = workers
-        self._spare_core = spare_core
         self._clock = clock
         self._pause = partial(sleep, budgets.max_wait_s) if budgets.max_wait_s else None
         self._closed = False
         self._errand: Errand | None = None
-        self._running = 0
         self._pulls = Pulls(workers, clock, spare_core=spare_core)
         self._has_lookout = False  # a thread that waits, and wakes in time to look at the source
         self._changed = threading.Condition()
-        self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock, also=self._abandon_pulls)
         self._engine_timeout_s = engine_timeout_s
-        self.abandon_overdue = self._watchdog.check
+        self._runs = Runs(
+            runner,
+            self._pulls,
+            self._changed,
+            workers=workers,
+            spare_core=spare_core,
+            engine_timeout_s=engine_timeout_s,
+            clock=clock,
+            on_hung=self._replace,
+            also=self._abandon_pulls,
+        )
+        self.abandon_overdue = self._runs.abandon_overdue
         self.threads = WorkerThreads(self._work, workers + 1 + spare_core, name="bothends-worker")
 
     @property
@@ -145,7 +151,7 @@ class Batcher(AbstractContextManager["Batcher"]):
             self._closed = True
             self._changed.notify_all()
         self.threads.join(timeout_s)
-        self._watchdog.close()
+        self._runs.close()
         with self._changed:
             left = self._waiting.drain()
         for request in left:
@@ -168,16 +174,16 @@ class Batcher(AbstractContextManager["Batcher"]):
             while True:
                 if self._errand is not None and self._errand.is_for_this_thread:
                     return partial(self._run_errand, self._errand)
-                is_ready = bool(self._waiting) and self._running + self._pulls.places < self._workers
+                is_ready = bool(self._waiting) and self._runs.count + self._pulls.places < self._workers
                 source = self._pulls.source
-                if source and self._pulls.may_begin(self._running) and not (is_ready and has_pulled):
+                if source and self._pulls.may_begin(self._runs.count) and not (is_ready and has_pulled):
                     self._pulls.begin(sleeps=not is_ready)
                     return partial(self._pull, source, 0.0 if is_ready else _SLEEP_S)
                 if is_ready and (batch := self._waiting.take()):
-                    self._running += 1
+                    self._runs.count += 1
                     if self._waiting or not (self._pulls.asleep or self._has_lookout):
                         self._rouse(1)  # another one may run what waits, or look after what comes meanwhile
-                    return partial(self._process, batch)
+                    return partial(self._runs.process, batch)
                 if source and self._pulls.is_unattended():
                     return partial(source.pull, self._wanted, 0.0, may_run=False)
                 if self._closed and not self._waiting:
@@ -196,7 +202,7 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def _wait(self) -> None:
         """Wait for a change. While batches run, one of the threads that wait wakes after a while to look."""
-        if self._pulls.source is None or not self._running or self._has_lookout:
+        if self._pulls.source is None or not self._runs.count or self._has_lookout:
             self._changed.wait()
             return
         self._has_lookout = True
@@ -222,54 +228,6 @@ class Batcher(AbstractContextManager["Batcher"]):
             if not goes_on:
                 self._changed.notify_all()
 
-    def _process(self, batch: list[Sentence]) -> bool | None:
-        """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
-        run = self._watchdog.begin(batch)
-        try:
-            self._relay_before(batch)
-            ran = self._runner.run(batch)
-        except Exception as error:
-            ran = fail(batch, error)
-        if not self._watchdog.end(run):
-            return None
-        if self._spare_core:
-            self._end_run()  # the engine need not wait for these rows to leave
-        try:
-            self._deliver(ran)
-        except Exception as error:
-            fail(batch, error)
-        if not self._spare_core:
-            self._end_run()
-        return False
-
-    def _relay_before(self, batch: list[Sentence]) -> None:
-        """Have another thread look at the source, where this one will be busy for long."""
-        if (source := self._pulls.source) and self._pulls.asleep:
-            tokens = sum(len(sentence.ids) for sentence in batch)
-            if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:
-                source.relay()
-
-    def _deliver(self, ran: list[RanBatch]) -> None:
-        if ran:
-            with self._pulls.gathering():
-                self._runner.deliver(ran)
-
-    def _end_run(self) -> None:
-        with self._changed:
-            self._running -= 1
-            self._changed.notify(self._spare_core)
-
-    def _abandon(self, run: Run) -> None:
-        """Answer the callers of a run that hangs, and replace its thread."""
-        _log.error("a model run of %d sentences takes too long and is given up", len(run.batch))
-        with self._changed:
-            self._running -= 1
-            self._changed.notify_all()
-        self.threads.replace(run.thread)
-        for request in {sentence.request for sentence in run.batch}:
-            request.settle(EngineError("the model run took too long and was given up", hung=True))
-        self._on_fault("hung", run.batch[0].request.engine)
-
     def _abandon_pulls(self) -> None:
         """Replace the threads that hang in a run of the source's own."""
         if (source := self._pulls.source) is None:
@@ -279,8 +237,12 @@ class Batcher(AbstractContextManager["Batcher"]):
             with self._changed:
                 self._pulls.end(ident, goes_on=True)
                 self._changed.notify_all()
-            self.threads.replace(ident)
-            self._on_fault("hung", engine)
+            self._replace(ident, engine)
+
+    def _replace(self, thread: int, engine: Engine) -> None:
+        """Have another thread in the place of one that hangs, or did until just now, in a run of `engine`."""
+        self.threads.replace(thread)
+        self._on_fault("hung", engine)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

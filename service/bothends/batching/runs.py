@@ -1,0 +1,100 @@
+"""Batches that run now, each in the thread that took it: watched, delivered, and given up where their engine hangs.
+
+Knows no queue. The batcher's lock guards their number.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from ..engines.contract import Engine
+from ..errors import EngineError
+from .pulls import Pulls
+from .request import Sentence
+from .runner import RanBatch, Runner, fail
+from .watchdog import Run, Watchdog
+
+_log = logging.getLogger(__name__)
+_RELAY_S = 0.00025
+"""Time of a run that is worth another thread's look at the source: for a shorter one it would only be in the way."""
+
+
+class Runs:
+    """Runs of batches by worker threads, and how many there are."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        pulls: Pulls,
+        changed: threading.Condition,
+        *,
+        workers: int,
+        spare_core: bool,
+        engine_timeout_s: float,
+        clock: Callable[[], float],
+        on_hung: Callable[[int, Engine], None],
+        also: Callable[[], None],
+    ) -> None:
+        """Run batches by `runner`, between pulls, under the batcher's lock where `changed` says so.
+
+        `on_hung` is called with the thread, and the engine, of a run that takes longer than `engine_timeout_s`: nobody
+        waits for either any more. `also` is called whenever such runs are looked for.
+        """
+        self.count = 0
+        """Number of batches that run, or that a thread has taken to run."""
+        self._runner = runner
+        self._pulls = pulls
+        self._changed = changed
+        self._workers = workers
+        self._spare_core = spare_core
+        self._on_hung = on_hung
+        self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock, also=also)
+        self.abandon_overdue = self._watchdog.check
+        self.close = self._watchdog.close
+
+    def process(self, batch: list[Sentence]) -> bool | None:
+        """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
+        run = self._watchdog.begin(batch)
+        try:
+            self._relay_before(batch)
+            ran = self._runner.run(batch)
+        except Exception as error:
+            ran = fail(batch, error)
+        if not self._watchdog.end(run):
+            return None
+        if self._spare_core:
+            self._end()  # the engine need not wait for these rows to leave
+        try:
+            self._deliver(ran)
+        except Exception as error:
+            fail(batch, error)
+        if not self._spare_core:
+            self._end()
+        return False
+
+    def _relay_before(self, batch: list[Sentence]) -> None:
+        """Have another thread look at the source, where this one will be busy for long."""
+        if (source := self._pulls.source) and self._pulls.asleep:
+            tokens = sum(len(sentence.ids) for sentence in batch)
+            if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:
+                source.relay()
+
+    def _deliver(self, ran: list[RanBatch]) -> None:
+        if ran:
+            with self._pulls.gathering():
+                self._runner.deliver(ran)
+
+    def _end(self) -> None:
+        with self._changed:
+            self.count -= 1
+            self._changed.notify(self._spare_core)
+
+    def _abandon(self, run: Run) -> None:
+        """Answer the callers of a run that hangs."""
+        _log.error("a model run of %d sentences takes too long and is given up", len(run.batch))
+        with self._changed:
+            self.count -= 1
+            self._changed.notify_all()
+        for request in {sentence.request for sentence in run.batch}:
+            request.settle(EngineError("the model run took too long and was given up", hung=True))
+        self._on_hung(run.thread, run.batch[0].request.engine)
