@@ -13,13 +13,7 @@ from bothends.core.loaded import LoadedModel
 from bothends.engines import native
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.errors import (
-    DeadlineError,
-    DrainingError,
-    OverloadedError,
-    RequestError,
-    SentenceError,
-)
+from bothends.errors import DeadlineError, DrainingError, OverloadedError, RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
@@ -168,9 +162,7 @@ class CountingSession(OnnxRuntimeEngine):
 @pytest.mark.parametrize(
     ("device", "settings", "widest"), [("cpu", {}, 16), ("cuda", {}, 200), ("cuda", {"max_batch_rows": "9"}, 9)]
 )
-def test_batches_are_as_wide_as_the_device_likes(
-    english: Bundle, device: str, settings: dict[str, str], widest: int
-) -> None:
+def test_batches_are_as_wide_as_is_good(english: Bundle, device: str, settings: dict[str, str], widest: int) -> None:
     """Batches are small on a CPU, up to the token budget on a GPU; settings win. (The engine is a CPU's.)"""
     session = CountingSession(english, device="cpu")
     session.device = device

@@ -1,13 +1,12 @@
 """Access over real connections: no key, a wrong one, a revoked one, and another's share."""
 
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 
 import grpc
+import httpx
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -244,12 +243,6 @@ def test_a_share_is_given_back_however_a_call_ends(
 
 def http(server: Server, page: str, authorization: str | None = None) -> tuple[int, str | None]:
     """Fetch a page: its status and WWW-Authenticate."""
-    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}/{page}")
-    if authorization:
-        request.add_header("Authorization", authorization)
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            return answer.status, answer.headers["WWW-Authenticate"]
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.headers["WWW-Authenticate"]
+    headers = {"Authorization": authorization} if authorization else {}
+    answer = httpx.get(f"http://127.0.0.1:{server.http_port}/{page}", headers=headers, timeout=TIMEOUT_S)
+    return answer.status_code, answer.headers.get("WWW-Authenticate")
