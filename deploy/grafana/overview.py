@@ -71,7 +71,7 @@ _NOW: list[Panel] = [
     ),
     number(
         "Budget left",
-        "What is left of the error budget of 30 days: 1 % of Embed requests may fail or take longer than 100 ms. "
+        "What is left of the error budget of 30 days: 1 % of requests for embeddings may fail or take longer than 100 ms. "
         "Falling: see Failed and Percentiles for which of the two. Below 0 the promise is broken.",
         'min(bothends:slo_budget_left:ratio{job="bothends"})',
         unit="percentunit",
