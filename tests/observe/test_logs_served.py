@@ -4,10 +4,15 @@ import json
 import os
 import signal
 
+import grpc
+import httpx
+
 from bothends import Client
+from bothends.v1.embedding_pb2 import EmbedRequest
+from bothends.wire.messages import SERVICE
 from tests.support.serving import finish, start
 
-from .conftest import Reported
+from .conftest import PARENT, TRACE, Reported
 
 
 def test_states_and_requests_are_logged_without_a_sentence(reported: Reported) -> None:
@@ -33,6 +38,14 @@ def test_requests_and_keys_are_not_logged_by_default() -> None:
     try:
         with Client(running.target) as client:
             client.encode(["a dragon"])
+        headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "most-secret", "baggage": "most-secret,,"}
+        for accepted in ("english", "unknown"):
+            httpx.post(
+                f"{running.http}/v1/embeddings", json={"model": accepted, "input": "a"}, headers=headers, timeout=60
+            )
+        with grpc.insecure_channel(running.target) as channel:
+            content = EmbedRequest(sentences=["a"]).SerializeToString()
+            channel.unary_unary(f"/{SERVICE}/Embed")(content, metadata=tuple(headers.items()), timeout=60)
         running.process.send_signal(signal.SIGTERM)
         _, errors = running.process.communicate(timeout=60)
     finally:

@@ -10,6 +10,8 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from bothends.kserve.v2 import inference_pb2
+from bothends.observe import tracing
+from bothends.observe.tracing import Metadata, Method
 from tests.support import infer
 from tests.support.serving import Running, finish, start
 
@@ -48,6 +50,17 @@ def test_a_histograms_exemplars_lead_to_their_traces(reported: Reported) -> None
     exemplars = set(re.findall(r'# \{trace_id="(\w+)"\}', reported.page))
     assert exemplars
     assert exemplars <= {span.trace_id.hex() for span in reported.spans if span.name.endswith("/Embed")}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [(), (("traceparent", "\udcff"),), (("traceparent", f"00-{TRACE}-{PARENT}-01"), ("tracestate", "\udcff" * 9)),
+     (("traceparent", b"\xff"),), (("baggage", "\udcff"),)],
+)  # fmt: skip
+def test_a_header_that_names_no_trace_costs_nobody_anything(metadata: Metadata) -> None:
+    """Whatever bytes come, those of who was served in the same batch among them."""
+    assert tracing.callers_trace_id(metadata) in (None, TRACE)
+    tracing.request(Method.rpc("a.Service", "Embed"), metadata).end()
 
 
 def test_a_span_is_named_by_its_own_protocol(collector: tuple[Collector, str], traced: Running) -> None:

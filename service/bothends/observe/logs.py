@@ -36,8 +36,10 @@ def configure(level: str, form: Format, stream: TextIO) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Our own lines say when it starts and stops; its warning for each bad request would let any caller fill a log.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    # Our own lines say when it starts and stops; a warning for each bad request would let any caller fill a log, also with
+    # what stands in its headers.
+    for name in ("uvicorn", "opentelemetry.trace"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("asyncio").addFilter(_Seldom("socket.accept() out of system resource", every_s=60))
 
 

@@ -8,22 +8,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, format_trace_id
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ..engines.contract import BatchRecord
 from ..errors import StartupError
 
 Metadata = Iterable[tuple[str, str | bytes]]
 NO_SPAN: Span = INVALID_SPAN
-HEADERS = frozenset(("traceparent", "tracestate", "baggage"))
-"""Headers that W3C's Trace Context and Baggage travel in."""
+HEADERS = frozenset(("traceparent", "tracestate"))
+"""Headers that W3C's Trace Context travels in. Baggage is for nobody here, and may hold anything."""
 _SERVERS_FAULT = frozenset(("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"))
 
 _ALONE = trace.set_span_in_context(INVALID_SPAN)
 """A context without a parent."""
 
 _tracer = trace.get_tracer("bothends")
+_propagator = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,21 @@ def is_on() -> bool:
 
 def callers_trace_id(metadata: Metadata) -> str | None:
     """Trace id for an exemplar of a call that has no span here; None where its caller keeps none."""
-    carrier = {key: value for key, value in metadata if key in HEADERS}
-    return trace_id(trace.get_current_span(propagate.extract(carrier))) if carrier else None
+    parent = _parent(metadata)
+    return None if parent is None else trace_id(trace.get_current_span(parent))
 
 
 def request(method: Method, metadata: Metadata) -> Span:
     """Start the span of a call that has just come, a child of its caller's if `metadata` names one."""
+    return _tracer.start_span(method.span_name, _parent(metadata), SpanKind.SERVER, method.attributes)
+
+
+def _parent(metadata: Metadata) -> Context | None:
     carrier = {key: value for key, value in metadata if key in HEADERS}
-    context = propagate.extract(carrier) if carrier else None
-    return _tracer.start_span(method.span_name, context, SpanKind.SERVER, method.attributes)
+    try:
+        return _propagator.extract(carrier) if carrier else None
+    except Exception:  # whatever a caller writes there, its call is answered, and nobody else's waits
+        return None
 
 
 def answered(span: Span, method: Method, code: str, status: int | None) -> None:
