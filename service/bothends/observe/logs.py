@@ -36,8 +36,8 @@ def configure(level: str, form: Format, stream: TextIO) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Our own lines say when it starts and stops; a warning for each bad request would let any caller fill a log, also with
-    # what stands in its headers.
+    # Our own lines say when it starts and stops; a warning for each bad request would let any caller fill a log, and
+    # with its own words: those of traces quote their headers.
     for name in ("uvicorn", "opentelemetry.trace"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("asyncio").addFilter(_Seldom("socket.accept() out of system resource", every_s=60))

@@ -5,7 +5,7 @@ The native front, tokenizer and engine do it all together. Whatever isn't plain,
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from google.rpc import code_pb2
 
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from bothends_native.front import Front as NativeFront
 
 Taken: TypeAlias = tuple[list[Message], list[int]]
+
+
+class PathOf(NamedTuple):
+    """A path, and the model that it is of."""
+
+    path: "FastPath"
+    model: LoadedModel
 
 
 class GivenUpError(Exception):
@@ -62,24 +69,31 @@ class FastPaths:
         self._known: list[tuple[bytes, Account]] | None = None
         self._shares = False
         self._of: LoadedModel | None = None
-        self._path: FastPath | None = None
+        self._newest: PathOf | None = None  # of that model, if it has one
+        self._taking: dict[int, PathOf] = {}
+        """What each thread is inside of: a run may hang in the path of a model that doesn't serve any more."""
 
     def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
         """Take messages as a front's `take` does, and serve small requests meanwhile. Raises GivenUpError."""
-        path = self._current()
-        if path is None:
+        newest = self._current()
+        if newest is None:
             return cast("Taken | None", self._front.take(most, wait_s, queue_s, most_bytes))
-        taken, is_given_up = path.take(self._front, most, wait_s, queue_s, most_bytes, threading.get_ident())
-        if path is not self._path:  # another model took over meanwhile, and nobody else asks this one's
-            self._count_all(path)
+        thread = threading.get_ident()
+        self._taking[thread] = newest
+        try:
+            taken, is_given_up = newest.path.take(self._front, most, wait_s, queue_s, most_bytes, thread)
+        finally:
+            del self._taking[thread]
+        if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
+            self._count_all(newest.path)
         if is_given_up:
             raise GivenUpError
         return cast("Taken | None", taken)  # whose tuples have no names
 
     def count(self) -> None:
         """Count what was served since the last time."""
-        if (path := self._path) is not None:
-            self._count_all(path)
+        if (newest := self._newest) is not None:
+            self._count_all(newest.path)
 
     def _count_all(self, path: "FastPath") -> None:
         with self._counting:
@@ -87,28 +101,30 @@ class FastPaths:
                 self._count(served)
 
     def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
-        """Answer the callers of runs that have gone on for so long; returns the threads in them, and the engine."""
-        if self._path is None or self._of is None:
-            return []
-        overdue = self._path.overdue(seconds)
-        for _, ids in overdue:
-            error = EngineError("the model run took too long and was given up", hung=True)
-            status = prepared(to_status(error))
-            for _ in ids:  # who is told finds it counted
-                self._metrics.answered(self._name, code_pb2.Code.Name(status[0]), seconds, refusal=error.refusal)
-            self._front.fail(ids, [status] * len(ids))
-        return [(thread, self._of) for thread, _ in overdue]
+        """Answer the callers of runs that have gone on for so long; returns the threads in them, and their engines."""
+        error = EngineError("the model run took too long and was given up", hung=True)
+        status = prepared(to_status(error))
+        found: list[tuple[int, Engine]] = []
+        for path, model in self._taking.copy().values():
+            for thread, ids in path.overdue(seconds):
+                for _ in ids:  # who is told finds it counted
+                    self._metrics.answered(self._name, code_pb2.Code.Name(status[0]), seconds, refusal=error.refusal)
+                self._front.fail(ids, [status] * len(ids))
+                found.append((thread, model))
+        return found
 
-    def _current(self) -> "FastPath | None":
-        model = self._embedder.model
-        if model is not self._of:
+    def _current(self) -> PathOf | None:
+        if self._embedder.model is not self._of:
             with self._lock:  # two paths of one model would each hide what the other served
+                model = self._embedder.model
                 if model is not self._of:
                     self.count()
-                    self._path, self._of = self._made(model), model
-        if model.is_withdrawn or self._tells_of_each() or self._has_shares():
+                    path = self._made(model)
+                    self._newest, self._of = None if path is None else PathOf(path, model), model
+        newest = self._newest
+        if newest is None or newest.model.is_withdrawn or self._tells_of_each() or self._has_shares():
             return None
-        return self._path
+        return newest
 
     def _has_shares(self) -> bool:
         """Return True if a key has a share, which is counted by the call."""
