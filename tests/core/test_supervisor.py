@@ -150,6 +150,22 @@ def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(
     assert one.fitness == []
 
 
+@pytest.mark.parametrize("error", [MemoryError("secret words"), OSError("secret words")])
+def test_a_load_that_fails_by_what_nobody_foresaw_is_tried_again(
+    kept: Callable[..., Supervised], caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """Callers would wait until the next self-test, and without self-tests for ever."""
+    one = kept(selftest_s=0, reload_s=0)
+    one.broken_loads, one.broken_by = 2, error
+    one.engines[0].raises = RuntimeError()
+    with pytest.raises(EngineError):
+        one.embedder.embed(WORDS)
+    until(lambda: one.fitness[-1:] == [True])
+    assert one.embedder.embed(WORDS).rows.shape == (1, 32)
+    assert f"can't be loaded anew: {type(error).__name__} at " in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_a_supervisor_outlives_what_it_does_not_foresee(
     kept: Callable[..., Supervised], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,18 @@ def test_one_version_can_not_be_two_models(kept: Callable[..., Supervised], root
     assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
 
 
+def test_a_newer_model_that_can_not_be_loaded_is_refused(
+    kept: Callable[..., Supervised], root: Path, newer: list[Bundle]
+) -> None:
+    """The one before goes on, whatever was in the way."""
+    one = kept(selftest_s=0, reload_s=0)
+    one.broken_loads, one.broken_by = 1, MemoryError()
+    shutil.copytree(newer[0].path, root / "v2")
+    one.supervisor.reload()
+    until(lambda: one.shows("bothends_model_reloads_total", result="refused") == 1)
+    assert one.embedder.embed(WORDS).model_version == "1.0"
+
+
 def renamed(bundle: Bundle, folder: Path) -> None:
     """Copy `bundle` to `folder` under another name and version."""
     shutil.copytree(bundle.path, folder)

@@ -71,6 +71,7 @@ class Supervised:
         self.engines: list[Faulty] = []
         self.fitness: list[bool] = []
         self.broken_loads = 0
+        self.broken_by: Exception = BundleError("the disk is gone")
         self.metrics = Metrics()
         self.settings = EmbedderSettings(workers=2, engine_timeout_s=timeout_s)
         seen = fingerprint(root)
@@ -93,7 +94,7 @@ class Supervised:
     def load(self, bundle: Bundle) -> LoadedModel:
         if self.broken_loads:
             self.broken_loads -= 1
-            raise BundleError("the disk is gone")
+            raise self.broken_by
         self.engines.append(Faulty(bundle))
         tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path)
         return LoadedModel(bundle, tokenizer, self.engines[-1])

@@ -15,7 +15,7 @@ from opentelemetry.trace import Span
 from ..engines.contract import BatchRecord, Engine, Observe
 from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
 from ..observe import tracing
-from ..observe.unforeseen import where
+from ..observe.unforeseen import told, where
 from .request import Request, Sentence
 from .throughput import Throughput
 
@@ -108,9 +108,7 @@ class Runner:
             return []
         except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
             tracing.failed(span)
-            # Errors of our own hold nothing that a caller sent; others' may.
-            reason = str(error) if isinstance(error, BothendsError) else type(error).__name__
-            _log.error("a batch of %d sentences failed: %s", len(batch), reason)
+            _log.error("a batch of %d sentences failed: %s", len(batch), told(error))
             if len(batch) == 1:
                 _settle(batch, EngineError("the model run failed"))
                 self._on_fault(engine)

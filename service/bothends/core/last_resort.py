@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..errors import BothendsError
-
 _TRIES = 3
 """Number of attempts in a row that may fail."""
 
@@ -29,7 +27,7 @@ class LastResort:
         alarm.start()
         try:
             yield
-        except BothendsError:
+        except Exception:
             self._failed += 1
             if self._failed >= _TRIES:
                 self._give_up(f"{self._failed} attempts to load the model anew have failed")

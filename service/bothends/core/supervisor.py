@@ -14,10 +14,11 @@ from queue import Empty, SimpleQueue
 from typing import Literal, NamedTuple
 
 from ..engines.contract import Engine, Fault
-from ..errors import BothendsError, DrainingError, NotServingError, OverloadedError, SelfTestError
+from ..errors import DrainingError, NotServingError, OverloadedError, SelfTestError
 from ..model.bundle import Bundle
 from ..model.versions import Fingerprint, fingerprint
 from ..observe.metrics import Metrics
+from ..observe.unforeseen import told
 from .embedder import Embedder
 from .last_resort import LastResort
 from .loaded import LoadedModel
@@ -178,8 +179,8 @@ class Supervisor:
             with self._last_resort.attempt() if self._on_cuda else nullcontext():
                 model = self._load(opened_again(self._embedder.model))
                 self._embedder.serve(model)
-        except BothendsError as error:
-            _log.error("the model can't be loaded anew: %s", error)
+        except Exception as error:  # also of memory, or of the disk: it is tried again
+            _log.error("the model can't be loaded anew: %s", told(error))
             self._test.hasten(self._min_interval_s)
             return
         self._on_fitness(True)
@@ -218,9 +219,9 @@ class Supervisor:
             model = self._load(bundle)
         except DrainingError:
             return
-        except BothendsError as error:
+        except Exception as error:
             self._metrics.reloaded("refused")
-            _log.error("the new model is refused, version %s goes on: %s", served.config.version, error)
+            _log.error("the new model is refused, version %s goes on: %s", served.config.version, told(error))
             return
         finally:
             for event in later:

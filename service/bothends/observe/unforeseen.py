@@ -2,6 +2,13 @@
 
 import traceback
 
+from ..errors import BothendsError
+
+
+def told(error: Exception) -> str:
+    """Return the text of an error of ours, which holds nothing that a caller sent; of any other, type and place."""
+    return str(error) if isinstance(error, BothendsError) else where(error)
+
 
 def where(error: Exception) -> str:
     """Name type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""

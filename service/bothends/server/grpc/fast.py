@@ -71,7 +71,7 @@ class FastPaths:
         self._of: LoadedModel | None = None
         self._newest: PathOf | None = None  # of that model, if it has one
         self._taking: dict[int, PathOf] = {}
-        """What each thread is inside of: a run may hang in the path of a model that doesn't serve any more."""
+        """Path that each thread is inside of: a run may hang in the path of a model that doesn't serve any more."""
 
     def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
         """Take messages as a front's `take` does, and serve small requests meanwhile. Raises GivenUpError."""
