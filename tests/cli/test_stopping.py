@@ -1,13 +1,21 @@
 """A server that a signal stops: nothing accepted is lost, and nothing holds it up."""
 
+import os
 import signal
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import grpc
 import pytest
+from click.testing import CliRunner
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothends import Client, ConnectionFailedError, DrainingError, Retry
+from bothends.cli.main import main
+from bothends.core.loaded import LoadedModel
+from bothends.model.bundle import Bundle
+from bothends.server.service import Service
 from tests.support.serving import Running, held_open, is_ready, start
 from tests.support.until import until
 
@@ -77,3 +85,38 @@ def test_a_second_signal_exits_at_once() -> None:
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=60) == 128 + signal.SIGTERM
     running.process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_ends_it(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A server that has accepted nothing does not come up to be stopped; what it had begun is undone."""
+    load = LoadedModel.load
+
+    def signalled(*arguments: Any, **options: Any) -> LoadedModel:
+        os.kill(os.getpid(), number)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(LoadedModel, "load", signalled)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+    flags = ["--port", "0", "--http-port", "0", "--bundle", str(toy_bundle.path)]
+    answer = CliRunner().invoke(main, ["serve", *flags])
+    assert (answer.exit_code, answer.output) == (0, "")
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == before
+
+
+def test_a_signal_as_calls_are_let_in_stops_it_as_ever(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that may have been accepted by then are answered; a reload that was asked for meanwhile kills nobody."""
+    start, reloads = Service.start, list[bool]()
+
+    def signalled(service: Service, let_calls_in: Callable[[], None]) -> None:
+        start(service, let_calls_in)
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Service, "start", signalled)
+    monkeypatch.setattr(Service, "request_reload", lambda service: reloads.append(service.is_ready()))
+    flags = ["--port", "0", "--http-port", "0", "--bundle", str(toy_bundle.path), "--log-format", "json"]
+    answer = CliRunner().invoke(main, ["serve", *flags])
+    assert answer.exit_code == 0
+    assert "gRPC" in answer.stdout
+    assert reloads == [True]

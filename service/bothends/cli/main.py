@@ -8,11 +8,9 @@ points "bothends.commands".
 import json
 import logging
 import os
-import signal
 import sys
 from importlib.metadata import EntryPoint, distributions, entry_points, version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -133,6 +131,7 @@ def serve(**flags: str | None) -> None:
     from ..observe.logs import configure
     from ..server.server import Server
     from ..settings import Settings
+    from .signals import started
 
     settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
     configure(settings.log_level, settings.log_format, sys.stderr)
@@ -142,27 +141,17 @@ def serve(**flags: str | None) -> None:
             "BOTHENDS_API_KEY is a client's own key, this server asks for none; BOTHENDS_API_KEYS names its keys"
         )
     server = Server(settings)
-    server.start()
-
-    signals: list[int] = []
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        signals.append(number)
-        if len(signals) > 1:
-            os._exit(128 + number)  # a second signal means now
-        server.request_stop()
-
-    signal.signal(signal.SIGHUP, lambda *_: server.request_reload())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    _greet(server.banner())
-    server.wait()
-    everything_answered = server.stop()
-    if send_last_spans:
-        send_last_spans()
-    if server.is_lost:
-        sys.stdout.flush()
-        os._exit(_GPU_LOST)  # what CUDA and a thread that hangs in it do at a process's usual end can't be relied on
+    with started(server):
+        _greet(server.banner())
+        server.wait()
+        everything_answered = server.stop()
+        if send_last_spans:
+            send_last_spans()
+        if server.is_lost:
+            sys.stdout.flush()
+            os._exit(
+                _GPU_LOST
+            )  # what CUDA and a thread that hangs in it do at a process's usual end can't be relied on
     if not everything_answered:
         raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
 

@@ -56,6 +56,7 @@ class Server:
         self.settings = settings
         self.metrics = Metrics()
         self.is_lost = False  # True once a new process alone can help: the GPU doesn't come back in this one
+        self.takes_calls = False  # True once a call may have been accepted
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
@@ -90,6 +91,7 @@ class Server:
             self._web = WebServer(pages, ports.listener, settings, ports.certificates)
             self._web.start()
             self._start_health(ports)
+            self.takes_calls = True
             undo.pop_all()
         self.service.start(self._let_calls_in)
         model = self.service.embedder.model
