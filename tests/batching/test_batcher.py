@@ -203,6 +203,18 @@ def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngin
         waiting.result(TIMEOUT_S)
 
 
+def test_close_tells_those_whose_batch_still_runs(engine: HeldEngine) -> None:
+    """An engine that hangs, or takes longer than a stop may: nobody waits for it any more."""
+    batcher = batcher_of(engine)
+    running = batcher.submit([[1]])
+    engine.await_batch()
+    assert not batcher.close(timeout_s=0)
+    with pytest.raises(DrainingError):
+        running.result(TIMEOUT_S)
+    engine.released.release(10)
+    assert batcher.threads.join(TIMEOUT_S)
+
+
 def test_no_sentences_give_no_rows(batcher: Batcher) -> None:
     """An empty request never reaches the engine."""
     assert batcher.submit([]).result(0).shape == (0, 2)

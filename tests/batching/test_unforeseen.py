@@ -7,8 +7,9 @@ import pytest
 
 from bothends.batching.fairqueue import FairQueue
 from bothends.batching.runner import RanBatch, Runner
+from bothends.engines.contract import Fault
 from bothends.errors import EngineError
-from tests.support.engines import FreeEngine, batcher_of
+from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of
 from tests.support.until import TIMEOUT_S
 
 
@@ -24,6 +25,33 @@ def breaks_once(owner: type, name: str, monkeypatch: pytest.MonkeyPatch) -> thre
 
     monkeypatch.setattr(owner, name, breaking)
     return has_raised
+
+
+def test_no_room_for_another_thread_costs_those_who_wait_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs hang while none can be started: both callers are told, and others serve once there is room again."""
+    engine, clock, faults = HeldEngine(), Clock(), list[Fault]()
+    with batcher_of(
+        engine, workers=2, engine_timeout_s=8.0, clock=clock, on_fault=lambda fault, _: faults.append(fault)
+    ) as batcher:
+        hanging = [batcher.submit([[1] * length]) for length in (1, 90)]  # too unlike for one batch
+        for _ in hanging:
+            engine.await_batch()
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refused)
+            clock.now += 8
+            batcher.abandon_overdue()
+        for future in hanging:
+            with pytest.raises(EngineError, match="took too long"):
+                future.result(TIMEOUT_S)
+        assert faults == ["hung", "hung"]
+        batcher.abandon_overdue()
+        engine.released.release(100)
+        assert batcher.submit([[4, 5]]).result(TIMEOUT_S).tolist() == [[9, 2]]
+        assert len(batcher.threads.idents) == 3
+
+
+def refused(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 @pytest.mark.parametrize("spare_core", [False, True])

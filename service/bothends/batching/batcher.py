@@ -151,9 +151,9 @@ class Batcher(AbstractContextManager["Batcher"]):
             self._closed = True
             self._changed.notify_all()
         self.threads.join(timeout_s)
-        self._runs.close()
+        left = self._runs.close()
         with self._changed:
-            left = self._waiting.drain()
+            left.update(self._waiting.drain())
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         return not left
@@ -229,7 +229,8 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._changed.notify_all()
 
     def _abandon_pulls(self) -> None:
-        """Replace the threads that hang in a run of the source's own."""
+        """Replace the threads that hang in a run of the source's own, and those for which there was no room before."""
+        self.threads.fill()
         if (source := self._pulls.source) is None:
             return
         for ident, engine in source.give_up(self._engine_timeout_s):
@@ -241,8 +242,8 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def _replace(self, thread: int, engine: Engine) -> None:
         """Have another thread in the place of one that hangs, or did until just now, in a run of `engine`."""
-        self.threads.replace(thread)
         self._on_fault("hung", engine)
+        self.threads.replace(thread)
 
     def _forget(self, request: Request) -> None:
         with self._changed:

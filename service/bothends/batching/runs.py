@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..engines.contract import Engine
 from ..errors import EngineError
 from .pulls import Pulls
-from .request import Sentence
+from .request import Request, Sentence
 from .runner import RanBatch, Runner, fail
 from .watchdog import Run, Watchdog
 
@@ -50,7 +50,6 @@ class Runs:
         self._on_hung = on_hung
         self._watchdog = Watchdog(engine_timeout_s, self._abandon, clock=clock, also=also)
         self.abandon_overdue = self._watchdog.check
-        self.close = self._watchdog.close
 
     def process(self, batch: list[Sentence]) -> bool | None:
         """Run a batch and deliver its rows. Returns None where it was given up meanwhile, and this thread with it."""
@@ -71,6 +70,10 @@ class Runs:
         if not self._spare_core:
             self._end()
         return False
+
+    def close(self) -> set[Request]:
+        """Look after nothing more; returns the requests whose sentences still run, and whose rows nobody will get."""
+        return {sentence.request for run in self._watchdog.close() for sentence in run.batch}
 
     def _relay_before(self, batch: list[Sentence]) -> None:
         """Have another thread look at the source, where this one will be busy for long."""

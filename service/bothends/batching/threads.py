@@ -51,16 +51,25 @@ class WorkerThreads:
         self._work = work
         self._name = name
         self._started = 0
+        self._size = size
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
-        for _ in range(size):
-            self._start()
+        self.fill()
 
     def replace(self, lost: int) -> None:
         """Wait for the thread of this identifier no more, whether it hangs or has just ended; start another for it."""
         with self._lock:
             self._threads = {thread for thread in self._threads if thread.ident != lost}
-        self._start()
+        self.fill()
+
+    def fill(self) -> None:
+        """Start those that are missing. Raises RuntimeError where the machine has no room for another thread."""
+        with self._lock:
+            while len(self._threads) < self._size:
+                thread = threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True)
+                thread.start()
+                self._started += 1
+                self._threads.add(thread)
 
     @property
     def idents(self) -> set[int]:
@@ -84,10 +93,3 @@ class WorkerThreads:
             except Exception as error:  # a bug of ours: without this thread, callers would wait for ever
                 _log.error("the work of a thread met an unforeseen error: %s", where(error))
                 time.sleep(_REST_S)
-
-    def _start(self) -> None:
-        with self._lock:
-            thread = threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True)
-            self._started += 1
-            self._threads.add(thread)
-            thread.start()  # before the lock is free: who joins meanwhile can't wait for one that hasn't begun

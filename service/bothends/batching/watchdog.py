@@ -7,6 +7,7 @@ say when a run begins and ends.
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from ..observe.unforeseen import where
 from .request import Sentence
@@ -68,17 +69,20 @@ class Watchdog:
         with self._lock:
             overdue = {run for run in self._runs if run.deadline <= now}
             self._runs -= overdue
-        for run in overdue:
-            self._on_overdue(run)
-        self._also()
+        acts: list[Callable[[], None]] = [*(partial(self._on_overdue, run) for run in overdue), self._also]
+        for act in acts:
+            try:
+                act()
+            except Exception as error:  # a bug of ours: the others that hang are to be given up all the same
+                _log.error("a check of model runs met an unforeseen error: %s", where(error))
 
-    def close(self) -> None:
-        """Watch nothing more."""
+    def close(self) -> set[Run]:
+        """Watch nothing more; returns the runs that still go on."""
         self._closed.set()
+        with self._lock:
+            left, self._runs = self._runs, set()
+        return left
 
     def _watch(self) -> None:
         while not self._closed.wait(self._timeout_s / _CHECKS):
-            try:
-                self.check()
-            except Exception as error:  # a bug of ours: the next run that hangs is to be found all the same
-                _log.error("a check of model runs met an unforeseen error: %s", where(error))
+            self.check()
