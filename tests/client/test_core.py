@@ -1,8 +1,11 @@
 """Calls of many chunks: in order, by one model, within the server's limits; or an error that says why not."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
 from bothends import (
@@ -12,7 +15,10 @@ from bothends import (
     OverloadedError,
     Retry,
 )
+from bothends.client.core import ClientCore
+from bothends.embeddings import Embeddings
 from bothends.model.bundle import Bundle
+from bothends.options import Encoding
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1 import embedding_pb2
@@ -103,3 +109,35 @@ def test_limits_that_shrank_are_learnt(either: Either, toy_bundle: Bundle) -> No
         after.start()
         assert client.encode(sentences).tobytes() == expected.tobytes()
         after.stop()
+
+
+class Crossed(str):
+    """A version that an answer of another version crosses, in the moment in which it is compared."""
+
+    def __new__(cls, version: str, meanwhile: Callable[[], object]) -> "Crossed":
+        made = super().__new__(cls, version)
+        made.meanwhile = meanwhile  # type: ignore[attr-defined]
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        self.meanwhile()  # type: ignore[attr-defined]
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_an_answer_of_another_version_meanwhile_changes_no_width() -> None:
+    """Two threads use one client while its server's model is replaced: each answer is measured by its own version."""
+    core: ClientCore[Any] = ClientCore([], name="nobody", retry=Retry(), timeout_s=1)
+    expected: list[int | None] = []
+
+    def answered(version: str, width: int) -> None:
+        def decode(encoding: Encoding, dimensions: int | None) -> Embeddings:
+            expected.append(dimensions)
+            return Embeddings(np.zeros((1, width), np.float32), [1], [False], version)
+
+        core.decoded(decode, version, {"encoding": 0, "dimensions": 0})
+
+    answered("1", 512)
+    answered(Crossed("1", lambda: answered("2", 384)), 512)
+    assert expected == [None, None, 512]

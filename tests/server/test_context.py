@@ -21,7 +21,7 @@ from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
 from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
-from tests.support.calls import HandHeldCall, Room, only_code
+from tests.support.calls import HandHeldCall, Room, context_of, only_code
 
 TIMEOUT_S = 10
 
@@ -113,6 +113,40 @@ def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:
     work: Future[None] = Future()
     answers[0].cancels(work)
     assert work.cancelled()
+
+
+def test_work_that_begins_while_the_caller_leaves_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread has just begun the rows of what it has read: they would be computed for nobody."""
+    read: Future[None] = Future()
+    rows: Future[None] = Future()
+    call = HandHeldCall()
+    context = context_of(call)
+    context.cancels(read)
+
+    def beginning(deadline: float | None, arrived: float) -> int:
+        context.cancels(rows)
+        return code_pb2.CANCELLED
+
+    monkeypatch.setattr("bothends.server.context.code_of_leaving", beginning)
+    call.leave()
+    assert rows.cancelled()
+
+
+def test_work_that_begins_while_the_call_fails_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See above: it isn't the caller alone who ends a call."""
+    rows: Future[None] = Future()
+    context = context_of(HandHeldCall())
+
+    class FailingError(BothendsError):
+        """An error that is told while the rows begin."""
+
+        @property
+        def refusal(self) -> None:  # type: ignore[override]
+            if not rows.cancelled():
+                context.cancels(rows)
+
+    context.fail(FailingError("it fails"))
+    assert rows.cancelled()
 
 
 def test_a_caller_that_leaves_after_the_answer_changes_nothing() -> None:

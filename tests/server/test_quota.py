@@ -148,3 +148,23 @@ def test_nothing_is_paid_where_there_is_no_share() -> None:
     account.pay(10**9)
     account.check()
     account.take(10)
+
+
+class VanishingQuota:
+    """A limit that is removed from the file of keys in the moment after it was looked at."""
+
+    concurrent_sentences = None
+
+    def __init__(self) -> None:
+        self._rates: list[float | None] = [100.0, None]
+
+    @property
+    def sentences_per_s(self) -> float | None:
+        return self._rates.pop(0)
+
+
+def test_a_limit_that_is_removed_meanwhile_is_no_error() -> None:
+    account = Account("changing", Quota(sentences_per_s=100))
+    for use in (account.check, lambda: account.take(1), lambda: account.pay(1)):
+        account.limits = VanishingQuota()  # type: ignore[assignment]
+        use()

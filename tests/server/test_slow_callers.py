@@ -57,3 +57,16 @@ def test_a_request_that_came_is_safe(waiting: SlowCallers, patience: Clock) -> N
     assert waiting.evict_one()
     assert caller.error is None
     assert not waiting.remove(other), "it had its time"
+
+
+def test_who_has_left_gives_no_place(waiting: SlowCallers, patience: Clock) -> None:
+    """One that is still there gives way."""
+    gone, slow = Caller(), Caller()
+    left = waiting.add(gone, LATE)
+    waiting.add(slow, LATE)
+    left.cancel()
+    assert len(waiting) == 1
+    patience.now = 20.0
+    assert waiting.evict_one()
+    assert (gone.error, slow.error) == (None, LATE)
+    assert len(waiting) == 0

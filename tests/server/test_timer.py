@@ -1,6 +1,7 @@
 """Acts at their time, in their order, in one thread."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,3 +64,33 @@ def test_nothing_is_done_after_the_end() -> None:
     timer.later(0, lambda: done.append(None))
     assert set(threading.enumerate()) <= before
     assert done == []
+
+
+class CrossedEvent(threading.Event):
+    """An event that is first cleared once it was set meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_clearing, self.was_set = threading.Event(), threading.Event()
+
+    def clear(self) -> None:
+        self.is_clearing.set()
+        assert self.was_set.wait(TIMEOUT_S)
+        super().clear()
+
+    def set(self) -> None:
+        super().set()
+        self.was_set.set()
+
+
+def test_an_end_in_the_moment_before_the_sleep_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread doesn't wipe out what was to wake it, and sleep for ever."""
+    changed = CrossedEvent()
+    threads = SimpleNamespace(Event=lambda: changed, Thread=threading.Thread)
+    monkeypatch.setattr("bothends.server.timer.threading", threads)
+    timer = Timer("test")
+    assert changed.is_clearing.wait(TIMEOUT_S)
+    closing = threading.Thread(target=timer.close, daemon=True)
+    closing.start()
+    closing.join(TIMEOUT_S)
+    assert not closing.is_alive()

@@ -70,3 +70,33 @@ def test_some_may_have_to_wait() -> None:
     assert turns.take(lambda item: item == "free") == "free"
     assert turns.take(lambda item: item == "free") is None
     assert turns.take() == "held"
+
+
+def test_callers_of_whom_nothing_waits_are_forgotten() -> None:
+    """Whoever owes nothing is, at once, and of others the one who was served longest ago; who waits never is."""
+    turns: Turns[str] = Turns()
+    turns.put("held", 1, "patient")
+    for number in range(5000):
+        turns.put("free", 10, number)
+        assert turns.take(lambda item: item == "free") == "free"
+    remembered = turns.callers
+    assert remembered <= 1 + 1024
+    turns.put("much", 1000, "shed")
+    turns.shed()
+    turns.put("gone", 10, "removed")
+    turns.remove("gone", "removed")
+    assert turns.callers == remembered
+    assert turns.take() == "held"
+    assert turns.callers == 0
+
+
+def test_the_latest_of_those_who_came_once_are_remembered() -> None:
+    """A caller who comes back is behind one who has had nothing, however many callers there were before."""
+    turns: Turns[str] = Turns()
+    turns.put("held", 1, "patient")
+    for number in range(5000):
+        turns.put("free", 10, number)
+        turns.take(lambda item: item == "free")
+    turns.put("again", 10, 4999)
+    turns.put("new", 10, "newcomer")
+    assert taken(turns, 3) == "hna"

@@ -136,7 +136,8 @@ class ClientCore(Generic[CallT]):
         Where nobody has said how many numbers its whole embeddings have, its first answer does. Raises BothendsError.
         """
         encoding, dimensions = ENCODINGS[asked["encoding"]], asked["dimensions"] or None
-        known = self._width[1] if self._width is not None and self._width[0] == version else None
+        width = self._width  # read once: another thread's answer may bring another version
+        known = width[1] if width is not None and width[0] == version else None
         try:
             found = decode(encoding, dimensions or known)
         except ValueError as error:

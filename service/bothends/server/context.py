@@ -33,6 +33,16 @@ class Work(Protocol):
         """Stop, or go on in vain: the result is not wanted any more."""
 
 
+class _NoWork:
+    """Work of a call for which nothing was begun."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+_NO_WORK = _NoWork()
+
+
 class CallContext:
     """State of one call until it is settled. The first of answer, error and the caller's leaving counts."""
 
@@ -44,7 +54,7 @@ class CallContext:
         self.span = span
         """Span of the call in a trace."""
         self._settled: Settled | None = settled
-        self._work: Work | None = None
+        self._work: Work = _NO_WORK
         self._lock = threading.Lock()
         call.on_cancelled(self._cancelled)
 
@@ -88,29 +98,29 @@ class CallContext:
 
     def send(self, content: bytes) -> None:
         """Answer with a serialised response."""
-        if self._settle(code_pb2.OK):
+        if self._settle(code_pb2.OK) is not None:
             self._call.answer(content)
 
     def end(self, act: Callable[[], None]) -> None:
         """Answer by `act`: a call whose responses were all sent before."""
-        if self._settle(code_pb2.OK):
+        if self._settle(code_pb2.OK) is not None:
             act()
 
     def fail(self, error: BothendsError) -> None:
         """Answer with the status of `error`, and cancel what is still done for the call."""
-        status, work = to_status(error), self._work
-        if self._settle(status.code, error.refusal):
+        status = to_status(error)
+        if (work := self._settle(status.code, error.refusal)) is not None:
             if self.account is not None and isinstance(error, RequestError) and error.costs:
                 self.account.pay(error.costs)
             self._call.fail(status)
-            if work is not None:
-                work.cancel()
+            work.cancel()
 
     def cancels(self, work: Work) -> None:
         """Cancel `work` when the caller leaves or the call fails, or now if that has happened."""
         with self._lock:
-            self._work = work
             left = self._settled is None
+            if not left:
+                self._work = work
         if left:
             work.cancel()
 
@@ -127,21 +137,23 @@ class CallContext:
             _log.error("a call failed: %s", where(error))
 
     def _cancelled(self) -> None:
-        work = self._work
-        if self._settle(code_of_leaving(self._call.deadline, self._call.arrived)) and work is not None:
+        work = self._settle(code_of_leaving(self._call.deadline, self._call.arrived))
+        if work is not None:
             work.cancel()
 
-    def _settle(self, code: int, refused: Refusal | None = None) -> bool:
+    def _settle(self, code: int, refused: Refusal | None = None) -> Work | None:
+        """Settle the call; returns the work that was done for it until now, or None where it was settled before."""
         with self._lock:
             settled, self._settled = self._settled, None
             charged, self._charged = self._charged, 0
-            self._work = None  # its callbacks lead back here; a circle would wait for the garbage collector
+            # Its callbacks lead back here; a circle would wait for the garbage collector.
+            work, self._work = self._work, _NO_WORK
         if settled is None:
-            return False
+            return None
         if self.account is not None and charged:
             self.account.give_back(charged, unserved=refused in _SERVERS_REASONS)
         settled(code, refused)
-        return True
+        return work
 
 
 class _Guard:

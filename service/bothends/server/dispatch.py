@@ -82,7 +82,7 @@ class Dispatcher:
 
         def handle(call: Inbound) -> None:
             if (context := self._enter(method, call, count)) is not None:
-                self.slow_callers.add(context, late)
+                context.cancels(self.slow_callers.add(context, late))  # its request may never be all here
                 call.read(partial(begin, context))
 
         def begin(context: CallContext, content: bytes | None) -> None:

@@ -57,8 +57,8 @@ class Account:
     def check(self) -> None:
         """Raise QuotaError while the key has had more than its share: then nothing long of it need be read."""
         with self._lock:
-            if self.limits.sentences_per_s is not None:
-                self._refuse_if_in_debt(self.limits.sentences_per_s)
+            if (rate := self.limits.sentences_per_s) is not None:
+                self._refuse_if_in_debt(rate)
 
     def pay(self, sentences: int) -> None:
         """Take so many of the share for a request that was none. However many come, the debt is no larger than one."""

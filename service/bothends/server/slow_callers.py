@@ -4,8 +4,9 @@ Knows no call and no gate.
 """
 
 import threading
+from dataclasses import dataclass
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ..errors import BothendsError
 
@@ -17,10 +18,19 @@ class SlowCaller(Protocol):
         """End the call: it had its time."""
 
 
-class _Wait(NamedTuple):
+@dataclass(eq=False, slots=True)
+class Wait:
+    """Wait for one caller's request, as the work that its call cancels."""
+
+    among: "SlowCallers"
+    caller: SlowCaller
     end: float
     """A time of `time.monotonic`."""
     error: BothendsError
+
+    def cancel(self) -> None:
+        """Wait no more: the call has ended, and frees no place another time."""
+        self.among.remove(self.caller)
 
 
 class SlowCallers:
@@ -30,12 +40,17 @@ class SlowCallers:
         self.max_wait_s = max_wait_s
         """Seconds that each is waited for, at least."""
         self._lock = threading.Lock()
-        self._waits: dict[SlowCaller, _Wait] = {}  # the one that has been waited for longest comes first
+        self._waits: dict[SlowCaller, Wait] = {}  # the one that has been waited for longest comes first
 
-    def add(self, caller: SlowCaller, error: BothendsError) -> None:
-        """Wait for the caller's request, and do nothing until then; if it gives way, it fails with `error`."""
+    def __len__(self) -> int:
+        return len(self._waits)
+
+    def add(self, caller: SlowCaller, error: BothendsError) -> Wait:
+        """Wait for the caller's request; if it gives way, it fails with `error`. Cancel the wait if the call ends."""
+        wait = Wait(self, caller, monotonic() + self.max_wait_s, error)
         with self._lock:
-            self._waits[caller] = _Wait(monotonic() + self.max_wait_s, error)
+            self._waits[caller] = wait
+        return wait
 
     def remove(self, caller: SlowCaller) -> bool:
         """Wait for the caller no more; returns True if it was waited for until now."""

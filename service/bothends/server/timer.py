@@ -31,8 +31,10 @@ class Timer:
         self._thread.join()
 
     def _go_on(self) -> None:
-        while not self._is_closed:
+        while True:
             self._changed.clear()
+            if self._is_closed:  # looked at after `clear`, which may have wiped out the end's own `set`
+                return
             self._changed.wait(self._due.run(blocking=False))
 
 

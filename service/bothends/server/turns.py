@@ -7,14 +7,19 @@ where the newest turn was, each next one behind as many bytes as that caller had
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT")
 
 
+_IDLE_KEPT = 1024
+"""Number of callers that are remembered though nothing of theirs waits, as batching/fairqueue.py does."""
+
+
 @dataclass(slots=True)
 class _Flow(Generic[ItemT]):
-    """One caller's."""
+    """One caller's, of whom something waits."""
 
     turn: float
     """Virtual time at which the first of it is due."""
@@ -27,6 +32,7 @@ class Turns(Generic[ItemT]):
 
     def __init__(self) -> None:
         self._flows: dict[Hashable, _Flow[ItemT]] = {}
+        self._debts: dict[Hashable, float] = {}  # next turn of others who have had more; who was served last is last
         self._now = 0.0
         self._waiting = 0
         self.bytes = 0
@@ -35,24 +41,29 @@ class Turns(Generic[ItemT]):
     def __len__(self) -> int:
         return self._waiting
 
+    @property
+    def callers(self) -> int:
+        """Number of callers that are remembered."""
+        return len(self._flows) + len(self._debts)
+
     def put(self, item: ItemT, size: int, caller: Hashable) -> None:
         """Add an item of so many bytes behind the caller's others."""
-        flow = self._flows.setdefault(caller, _Flow(self._now))
-        if not flow.waiting:
-            flow.turn = max(flow.turn, self._now)
-        flow.waiting.append((item, size))
-        self._count(flow, 1, size)
+        if caller not in self._flows:
+            self._flows[caller] = _Flow(max(self._now, self._debts.pop(caller, 0.0)))
+        self._flows[caller].waiting.append((item, size))
+        self._count(caller, 1, size)
 
     def take(self, may_go: Callable[[ItemT], bool] = lambda _: True) -> ItemT | None:
         """Remove and return the item whose turn it is, of callers whose next one may go; None where there is none."""
-        ready = [flow for flow in self._flows.values() if flow.waiting and may_go(flow.waiting[0][0])]
+        ready = [(flow.turn, caller) for caller, flow in self._flows.items() if may_go(flow.waiting[0][0])]
         if not ready:
             return None
-        flow = min(ready, key=lambda flow: flow.turn)
+        turn, caller = min(ready, key=itemgetter(0))
+        flow = self._flows[caller]
         item, size = flow.waiting.popleft()
-        self._now = max(self._now, flow.turn)
+        self._now = max(self._now, turn)
         flow.turn += size
-        self._count(flow, -1, -size)
+        self._count(caller, -1, -size)
         return item
 
     def remove(self, item: ItemT, caller: Hashable) -> bool:
@@ -62,19 +73,30 @@ class Turns(Generic[ItemT]):
         if flow is None or found is None:
             return False
         flow.waiting.remove(found)
-        self._count(flow, -1, -found[1])
+        self._count(caller, -1, -found[1])
         return True
 
     def shed(self) -> ItemT:
         """Remove and return the latest item of the caller of whom the most bytes wait."""
-        flow = max(self._flows.values(), key=lambda flow: flow.bytes)
-        item, size = flow.waiting.pop()
-        self._count(flow, -1, -size)
+        caller = max(self._flows, key=lambda caller: self._flows[caller].bytes)
+        item, size = self._flows[caller].waiting.pop()
+        self._count(caller, -1, -size)
         return item
 
-    def _count(self, flow: _Flow[ItemT], items: int, size: int) -> None:
+    def _count(self, caller: Hashable, items: int, size: int) -> None:
+        flow = self._flows[caller]
         flow.bytes += size
         self.bytes += size
         self._waiting += items
+        if not flow.waiting:
+            del self._flows[caller]
+            if flow.turn > self._now:
+                self._owe(caller, flow.turn)
         if not self._waiting:
-            self._flows.clear()  # nobody has had more than others, of what nobody waited for
+            self._debts.clear()  # nobody has had more than others, of what nobody waited for
+
+    def _owe(self, caller: Hashable, turn: float) -> None:
+        """Remember when the caller's next turn is, in place of the one who was served longest ago if they are many."""
+        self._debts[caller] = turn
+        if len(self._debts) > _IDLE_KEPT:
+            del self._debts[next(iter(self._debts))]

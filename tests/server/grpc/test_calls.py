@@ -118,6 +118,33 @@ def test_a_message_that_is_over_takes_its_work_along() -> None:
     assert left == [1]
 
 
+def test_a_message_that_is_over_before_its_work_begins() -> None:
+    """Another thread hears of it while the one that took the message begins it: the work is cancelled at once."""
+    left: list[bytes | None] = []
+
+    def handle(call: Inbound) -> None:
+        room.front.over = [1]
+        room.calls.pull(64, 0.0)
+        assert left == []
+        call.read(lambda content: call.on_cancelled(lambda: left.append(content)))
+
+    room = Room(handle)
+    room.come(1)
+    room.calls.pull(64, 0.0)
+    assert left == [b"1"]
+
+
+def test_a_message_that_is_over_before_it_is_begun() -> None:
+    """Another thread hears of it while the one that took the message still is on its way."""
+    left: list[bytes | None] = []
+    room = Room(lambda call: call.read(lambda content: call.on_cancelled(lambda: left.append(content))))
+    room.front.over = [2]
+    room.calls.pull(64, 0.0)
+    room.come(1, 2)
+    room.calls.pull(64, 0.0)
+    assert left == [b"2"]
+
+
 def test_a_handler_that_raises_costs_its_own_message(caplog: pytest.LogCaptureFixture) -> None:
     """The caller is told, without a word of the error's: it may hold the sentence."""
 

@@ -21,6 +21,7 @@ from bothends.server.http.call import HttpCall
 from bothends.server.inbound import Outbox
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
+from tests.support.engines import Clock
 from tests.support.https import answer_on, counted, of, posting, queued
 from tests.support.until import until
 
@@ -46,6 +47,19 @@ def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Ev
         connection.close()
     until(lambda: queued(small) == 0)
     until(lambda: counted(small, "CANCELLED") == before + 3)
+
+
+def test_who_breaks_an_upload_off_is_waited_for_no_more(toy_bundle: Bundle, patience: Clock) -> None:
+    """The place in a full server is of somebody who still has it: that caller gives way."""
+    with serving(toy_bundle, max_concurrent_requests=1) as server:
+        url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"
+        posting(server, "Content-Length: 10", body=b"[").close()
+        until(lambda: counted(server, "CANCELLED") == 1)
+        with closing(posting(server, "Content-Length: 10", body=b"[")) as slow:
+            until(lambda: httpx.post(url, json={}).status_code == 429)
+            patience.now = 1000.0
+            assert httpx.post(url, json={}).status_code == 400
+            assert answer_on(slow)[0] == 400
 
 
 def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle, gate: threading.Event) -> None:

@@ -18,6 +18,7 @@ from ...observe.metrics import Metrics
 from ...observe.unforeseen import where
 from ...wire.status import to_status
 from ..inbound import Inbound, Metadata
+from .begun import Begun
 from .contract import Front, Message, Method, Status
 from .fast import FastPaths, GivenUpError
 from .refusals import COUNTED, prepared
@@ -28,6 +29,8 @@ _LOOK_S = 0.1
 """The longest that certificates and ended calls are left alone, while there is something to do."""
 _SENTENCE_BYTES = 64
 """Bytes of a usual request of one sentence: of longer ones, or lists, fewer are taken at once."""
+_ENDING = threading.Lock()
+"""Lock of all calls' ends, held for a moment: one thread may say what to do then while another says that it is now."""
 Handler: TypeAlias = Callable[[Inbound], None]
 """Function that is called with each message: returns soon; the message is answered later."""
 
@@ -45,7 +48,7 @@ class Route(NamedTuple):
 class FrontCall:
     """An `Inbound`: one message of a front's."""
 
-    __slots__ = ("_calls", "_id", "_then", "arrived", "caller", "content", "deadline", "metadata")
+    __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "metadata")
     metadata: Metadata
     caller: Hashable
 
@@ -53,6 +56,7 @@ class FrontCall:
         self._calls = calls
         self._id, _, self.content, self.deadline, self.metadata, self.caller, self.arrived = message
         self._then: Callable[[], None] | None = None
+        self._is_over = False
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes, now."""
@@ -73,12 +77,18 @@ class FrontCall:
         return code
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
-        """Call `then`, by a thread that pulls, once the caller has left or its deadline has passed."""
-        self._then = then
+        """Call `then`, by a thread that pulls, once the caller has left or its deadline has passed; now if it has."""
+        with _ENDING:
+            if not self._is_over:
+                self._then = then
+                return
+        then()
 
     def leave(self, _: int) -> None:
         """Take note that the message is over."""
-        then, self._then = self._then, None
+        with _ENDING:
+            self._is_over = True
+            then, self._then = self._then, None
         if then is not None:
             then()
 
@@ -105,7 +115,7 @@ class Calls:
         self._metrics = metrics
         self._wait_s = wait_s
         self._renew = renew
-        self._open: dict[int, FrontCall | SmallBatch] = {}  # begun, and not yet answered
+        self._begun = Begun()
         self._gathered = threading.local()
         self._looked_at = 0.0
         self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
@@ -134,8 +144,7 @@ class Calls:
             with self.gathering():
                 self._begin([Message._make(message) for message in messages])  # a native front's have no names
         for message_id in over:
-            if (call := self._open.pop(message_id, None)) is not None:
-                _leave(call, message_id)
+            self._begun.end(message_id)
         return True
 
     def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
@@ -156,7 +165,7 @@ class Calls:
 
     def answer(self, message_id: int, content: bytes) -> None:
         """Send a response, soon."""
-        self._open.pop(message_id, None)
+        self._begun.remove(message_id)
         gathered = getattr(self._gathered, "answers", None)
         if gathered is None:
             self._front.answer((message_id,), (content,))
@@ -165,11 +174,11 @@ class Calls:
 
     def hold(self, ids: Sequence[int], by: SmallBatch) -> None:
         """Take note that `by` is to be told which of these are over before they are answered."""
-        self._open.update(dict.fromkeys(ids, by))
+        self._begun.add(ids, by)
 
     def release(self, ids: Iterable[int]) -> frozenset[int]:
         """Hold messages no more; returns the ids of those that were held, and aren't over."""
-        return frozenset(message_id for message_id in ids if self._open.pop(message_id, None) is not None)
+        return frozenset(message_id for message_id in ids if self._begun.remove(message_id))
 
     def answer_all(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses; those of messages that are over are dropped."""
@@ -177,7 +186,8 @@ class Calls:
 
     def begin_alone(self, message: Message) -> None:
         """Begin a message by itself. Where its handler raises, it alone fails: all others are still to be begun."""
-        call = self._open[message.id] = FrontCall(self, message)
+        call = FrontCall(self, message)
+        self._begun.add((message.id,), call)
         try:
             self._routes[message.method].handle(call)
         except Exception as error:
@@ -186,7 +196,7 @@ class Calls:
 
     def fail(self, message_id: int, status: Status) -> None:
         """Send a status."""
-        self._open.pop(message_id, None)
+        self._begun.remove(message_id)
         self._front.fail((message_id,), (status,))
 
     def count(self) -> None:
@@ -225,11 +235,4 @@ class Calls:
             return small.begin(messages, self)
         except Exception as error:  # a bug of ours: what was begun stays, and the others are begun alone
             _log.error("small requests couldn't be begun together: %s", where(error))
-            return [message for message in messages if message.id not in self._open]
-
-
-def _leave(call: FrontCall | SmallBatch, message_id: int) -> None:
-    try:
-        call.leave(message_id)
-    except Exception as error:  # all others that are over are still to be told
-        _log.error("a gRPC message's end couldn't be handled: %s", where(error))
+            return [message for message in messages if message.id not in self._begun]
