@@ -129,7 +129,7 @@ class SmallBatch:
             self._answer(rows)
         except Exception as error:
             _log.error("small requests couldn't be answered together: %s", where(error))
-            self._begin_alone(message for message, _, _ in self.members)
+            self._begin_alone([message for message, _, _ in self.members])
 
     def leave(self, message_id: int) -> None:
         """Count a message that is over before it was answered."""
@@ -139,7 +139,7 @@ class SmallBatch:
 
     def _answer(self, rows: Rows) -> None:
         if rows.exception() is not None:  # of whose sentence, each will learn alone
-            self._begin_alone(message for message, _, _ in self.members)
+            self._begin_alone([message for message, _, _ in self.members])
             return
         found, start = rows.result(), 0
         contents: dict[int, bytes] = {}
@@ -152,8 +152,11 @@ class SmallBatch:
                 except BothendsError:
                     alone.append(message)
                 start = end
-        self._count(self._holder.release(contents))  # who has an answer finds it counted
-        self._holder.answer_all(list(contents), list(contents.values()))
+        held = self._holder.release(contents)
+        try:
+            self._count(held)  # who has an answer finds it counted
+        finally:
+            self._holder.answer_all(list(contents), list(contents.values()))
         self._begin_alone(alone)
 
     def _count(self, sent: Container[int]) -> None:
@@ -168,6 +171,8 @@ class SmallBatch:
                 seconds.append(now - message.arrived)
         metrics.answered_all(name, "OK", seconds)
 
-    def _begin_alone(self, messages: Iterable[Message]) -> None:
+    def _begin_alone(self, messages: Sequence[Message]) -> None:
+        held = self._holder.release(message.id for message in messages)  # the others are answered, or over
         for message in messages:
-            self._holder.begin_alone(message)
+            if message.id in held:
+                self._holder.begin_alone(message)
