@@ -10,6 +10,7 @@ there. So a line whose word holds a space itself names no word: its first part i
 
 import gzip
 import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def _lines(file: Path, advance: Advance) -> Iterator[Iterator[tuple[int, bytes]]
         whole = file.stat().st_size or 1
         with file.open("rb") as raw, _unpacked(file, raw) as stream:
             yield _counted(file, stream, lambda: advance(min(1, raw.tell() / whole)))
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise SourceError(f"{file} can't be read: {reason}") from error
 
@@ -152,7 +153,11 @@ def _unpacked(file: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             if len(names) != 1:
                 raise SourceError(f"{file} holds {len(names)} files, not one; unpack it and name the one to read")
-            with archive.open(names[0]) as member:
+            try:
+                member = archive.open(names[0])
+            except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in a way of its own
+                raise SourceError(f"{file} can't be read: {error}") from error
+            with member:
                 yield member
     else:
         yield raw

@@ -138,6 +138,18 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     cut = written(tmp_path, gzip.compress(TEXT.encode())[:-9], name="cut.gz")
     with pytest.raises(SourceError, match=r"cut\.gz can't be read"):
         read_words(cut, ["a"], size=SIZE)
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 50)
+    with pytest.raises(SourceError, match=r"broken\.gz can't be read: .*invalid block type"):
+        read_words(broken, ["a"], size=SIZE)
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as made:
+        made.writestr("a.txt", TEXT)
+    content = bytearray((tmp_path / "locked.zip").read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(header) + flags] |= 1  # it says that it is encrypted
+    (tmp_path / "locked.zip").write_bytes(content)
+    with pytest.raises(SourceError, match=r"locked\.zip can't be read: .*encrypted"):
+        read_words(tmp_path / "locked.zip", ["a"], size=SIZE)
     with pytest.raises(SourceError, match=r"glove\.zip can't be read: File is not a zip"):
         read_words(written(tmp_path, name="glove.zip"), ["a"], size=SIZE)
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as made:

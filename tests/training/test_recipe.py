@@ -164,9 +164,12 @@ def test_a_recipe_cannot_change_after_it_was_read() -> None:
 def test_every_name_that_a_recipe_takes_is_one_that_a_checkpoint_takes() -> None:
     """A name refused at the first save would cost the run: the recipe refuses it before."""
     encoder = EncoderConfig(vocabulary_size=1, embedding_size=1, hidden_size=1, layers=1)
-    for name, version in [("english", "2026.11"), ("a", "0"), ("0.b_c-d", "V1_a-2.3")]:
+    for name, version in [("english", "2026.11"), ("a", "0"), ("0.b_c-d", "V1_a-2.3"), ("a" * 64, "b" * 64)]:
         read = toy.recipe(name=name, version=version)
         CheckpointConfig(name=read.name, version=read.version, max_tokens=1, encoder=encoder)
+    for name, version in [("a" * 65, "1"), ("a", "b" * 65)]:
+        with pytest.raises(ValidationError, match="String should match pattern"):
+            toy.recipe(name=name, version=version)
 
 
 def test_a_path_is_relative_to_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

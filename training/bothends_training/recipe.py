@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bothends.model.architecture import Languages
+from bothends.model.bundle import MOST_TOKENS, NAME, VERSION
 from bothends.validation import grow_within, one_line
 
 from .errors import RecipeError
@@ -69,7 +70,7 @@ class Student(Part):
     embedding_size: int = Field(gt=0)
     hidden_size: int = Field(gt=0)
     layers: int = Field(1, ge=1, le=3)
-    max_tokens: int = Field(256, ge=1)
+    max_tokens: int = Field(256, ge=1, le=MOST_TOKENS)
     table_dtype: Literal["float32", "float16"] = Field("float16", description="how the embedding table is stored")
     token_norm: float = Field(1.0, gt=0, description="mean norm of the token embeddings taken from the teachers")
     tokenizer: Resource
@@ -148,8 +149,8 @@ class Recipe(Part):
     """A whole training run. Two runs of one recipe on one machine make the same weights."""
 
     # As a checkpoint's config.json wants them: refused here, not at the first save.
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
+    version: str = Field(pattern=VERSION)
     languages: Languages = ()
     seed: int = Field(0, ge=0)
     corpus: Corpus

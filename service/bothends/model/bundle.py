@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _SHA256 = r"^[0-9a-f]{64}$"
+MOST_TOKENS = 100_000
+"""Bound of what a model may read of one sentence, in tokens."""
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -52,7 +54,7 @@ class BundleConfig(EncoderConfig):
     format: Literal[1] = 1
     name: str = Field(pattern=NAME)
     version: str = Field(pattern=VERSION)
-    max_tokens: int = Field(gt=0, le=100_000)
+    max_tokens: int = Field(gt=0, le=MOST_TOKENS)
     languages: Languages = ()
     nested_dimensions: tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...] = Field(
         (),

@@ -83,3 +83,30 @@ def test_cells_of_parquet(embed: Embed, tmp_path: Path) -> None:
     embed("--input", tmp_path / "in.parquet", "--output", tmp_path / "out.npy")
     assert files.bad(tmp_path / "out.npy") == {1: "is null, not a string", 2: EMPTY, 3: "is no valid UTF-8"}
     assert sorted(files.read(tmp_path / "out.npy")) == [0, 4]
+
+
+def test_a_kept_dictionary_is_written_as_what_it_holds(embed: Embed, tmp_path: Path) -> None:
+    """Categories of pandas and polars are dictionaries, and so may be the text itself."""
+    kinds, text = pa.array(["x", None, "x"]).dictionary_encode(), pa.array(["a", "b", "a"]).dictionary_encode()
+    pq.write_table(pa.table({"text": text, "kind": kinds}), tmp_path / "in.parquet")
+    flags = ["--column", "text", "--keep", "kind", "--keep", "text"]
+    embed("--input", tmp_path / "in.parquet", "--output", tmp_path / "out.parquet", *flags)
+    found = pq.read_table(tmp_path / "out.parquet", columns=["kind", "text"]).to_pydict()
+    assert found == {"kind": ["x", None, "x"], "text": ["a", "b", "a"]}
+
+
+def test_kept_cells_that_are_none(embed: Embed, tmp_path: Path) -> None:
+    """Text that is no UTF-8 makes its row a bad one; a time that Python doesn't have is one line with its column."""
+    raw = pa.array([b"dragons", b"xyzzy \xff"], pa.binary())
+    title = pa.Array.from_buffers(pa.string(), len(raw), raw.buffers())
+    pq.write_table(pa.table({"text": ["a", "b"], "title": title}), tmp_path / "in.parquet")
+    flags = ["--column", "text", "--keep", "title"]
+    embed("--input", tmp_path / "in.parquet", "--output", tmp_path / "out.jsonl", *flags)
+    assert [line["title"] for line in files.records(tmp_path / "out.jsonl")] == ["dragons"]
+    assert files.bad(tmp_path / "out.jsonl") == {1: "is no valid UTF-8"}
+    times = pa.array([2**60], pa.timestamp("us"))
+    pq.write_table(pa.table({"text": ["a"], "when": times}), tmp_path / "when.parquet")
+    said = embed("--input", tmp_path / "when.parquet", "--output", tmp_path / "when.jsonl", "--column", "text",
+                 "--keep", "when", code=1).stderr  # fmt: skip
+    assert said.startswith("Error: column 'when' holds a value that can't be kept: ")
+    assert said.count("\n") == 1

@@ -37,3 +37,11 @@ def test_any_text_is_read_back(tmp_path: Path, texts: list[str], kind: str) -> N
     for row, text in zip(found, texts, strict=True):
         assert row is not None
         assert (row.text, row.problem is None) == (("", False) if text.isspace() else (text, True))
+
+
+def test_a_blank_first_line_of_json_is_a_row(embed: Embed, tmp_path: Path) -> None:
+    """A bad one, as a blank line anywhere else: the others keep their numbers."""
+    (tmp_path / "in.jsonl").write_bytes(b'\n{"text": "dragons"}\n')
+    embed("--input", tmp_path / "in.jsonl", "--column", "text", "--output", tmp_path / "out.npy")
+    assert np.load(tmp_path / "out.npy").shape[0] == 2
+    assert list(files.bad(tmp_path / "out.npy")) == [0]

@@ -29,7 +29,7 @@ def read(path: Path, column: str | None, keep: Sequence[str]) -> RowReader:
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        raise FileError(f"{path} can't be read as Parquet: {str(error).partition(chr(10))[0]}") from None
+        raise FileError(f"{path} can't be read as Parquet: {_line(error)}") from None
     schema, name = file.schema_arrow, str(path)
     texts = [field.name for field in schema if _is_text(field.type)]
     column = choose(column, texts, schema.names, name)
@@ -38,7 +38,7 @@ def read(path: Path, column: str | None, keep: Sequence[str]) -> RowReader:
     if column not in texts:
         raise SettingsError(f"{path}: column {column!r} holds {schema.field(column).type}, not text")
     progress = _Progress()
-    types = pa.schema([schema.field(wanted) for wanted in keep])
+    types = pa.schema([_kept_as(schema.field(wanted), name) for wanted in keep])
     rows = _rows(file, column, keep, progress)
     return RowReader(rows, progress.position, file.metadata.num_rows, column, types)
 
@@ -54,12 +54,35 @@ def _rows(file: pq.ParquetFile, column: str, keep: Sequence[str], progress: _Pro
     try:
         for batch in file.iter_batches(_BATCH, columns=list(dict.fromkeys((column, *keep)))):
             texts = _bytes(batch.column(column))
-            kept = [batch.column(name).to_pylist() for name in keep]
+            kept = [_values(batch.column(name), name) for name in keep]
             for index, content in enumerate(texts):
                 progress.rows += 1
                 yield _row(content, tuple(values[index] for values in kept))
     except (pa.ArrowException, OSError) as error:
-        raise FileError(f"the Parquet file is broken: {str(error).partition(chr(10))[0]}") from None
+        raise FileError(f"the Parquet file is broken: {_line(error)}") from None
+
+
+def _kept_as(field: pa.Field, file: str) -> pa.Field:
+    """Return a kept column's field: without its dictionary, which a stream of batches has no place for."""
+    if pa.types.is_dictionary(field.type):
+        field = field.with_type(field.type.value_type)
+    if "dictionary<" in str(field.type):
+        raise SettingsError(f"{file}: column {field.name!r} holds {field.type}, which can't be kept")
+    return field
+
+
+def _values(column: pa.Array, name: str) -> list[Any]:
+    """Return the cells of a kept column. Raises FileError where Python has no such value."""
+    if _is_text(column.type):  # a cell that is no UTF-8 makes its row a bad one
+        return [None if cell is None else cell.decode("utf-8", "surrogateescape") for cell in _bytes(column)]
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError) as error:  # as times beyond the year 9999
+        raise FileError(f"column {name!r} holds a value that can't be kept: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _bytes(column: pa.Array) -> list[bytes | None]:

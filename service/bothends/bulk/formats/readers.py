@@ -67,15 +67,15 @@ def table(source: Source, column: str | None, keep: Sequence[str], *, delimiter:
 def objects(source: Source, column: str | None, keep: Sequence[str]) -> RowReader:
     """Read JSON lines, each of which is an object."""
     lines = source.lines()
-    first = next((line for line in lines if line is not None), b"")
-    found = _object(first)
+    first = next((line for line in lines if line is not None), None)
+    found = _object(first or b"")
     fields = {} if isinstance(found, str) else found
     if column is None:
         texts = [name for name, value in fields.items() if isinstance(value, str)]
         column = choose(None, texts, list(fields), source.name)
     missing = [name for name in (column, *keep) if name not in fields]
     note = f"the first row has no {listed(missing)}; it has {listed(list(fields))}" if missing and first else None
-    every = chain([first] if first else [], lines)
+    every = chain([] if first is None else [first], lines)  # a blank one is a row, and a bad one
     name = column
     rows = (None if line is None else _fields(line, name, keep) for line in every)
     return RowReader(rows, source.position, source.total, column, None, note)
