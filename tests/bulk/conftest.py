@@ -19,6 +19,10 @@ from bothends.model.bundle import Bundle
 from tests.support.serving import BOTHENDS
 
 Embed = Callable[..., "Ended"]
+WINDOW = 4096
+"""Rows that are committed together."""
+ROWS = 6 * WINDOW + 1000
+"""Rows of the input: a window is written when five more are computed, or when there are no more."""
 
 
 def environment() -> dict[str, str]:
@@ -76,6 +80,11 @@ def encoder(toy_bundle: Bundle) -> Iterator[Encoder]:
         yield loaded
 
 
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lines(tmp_path_factory.mktemp("source") / "in.txt", some_bad(ROWS))
+
+
 def lines(count: int, *, seed: int = 0) -> list[str]:
     """Distinct sentences of many lengths."""
     words = ["there", "will", "be", "dragons", "a", "man", "plays", "the", "guitar", "and", "woman", "sings"]
@@ -85,6 +94,13 @@ def lines(count: int, *, seed: int = 0) -> list[str]:
         length = 1 + mixed % 13
         made.append(" ".join(words[(mixed >> place) % len(words)] for place in range(length)) + f" {index}")
     return made
+
+
+def some_bad(count: int) -> list[str]:
+    """Sentences of many lengths, every hundredth a bad one."""
+    texts = lines(count)
+    texts[::100] = [""] * len(texts[::100])
+    return texts
 
 
 def write_lines(path: Path, texts: list[str]) -> Path:

@@ -17,6 +17,7 @@ from bothends.bulk.engines import LocalEngine
 from bothends.bulk.execute import execute
 from bothends.bulk.job import Job
 from bothends.bulk.journal import Commit, Journal
+from bothends.errors import SettingsError
 from bothends.model.bundle import Bundle
 from bothends.options import EmbedOptions
 from tests.bulk import files
@@ -182,3 +183,27 @@ def test_ctrl_c_on_either_side_of_a_commit(
     assert commits == [0, 2]
     assert files.committed(made) == rows
     assert f"stopped after {rows} rows; the same command goes on from there\n" in capsys.readouterr().err
+
+
+def test_another_input_is_refused_also_where_only_names_were_left_to_give(
+    toy_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was killed at its very end has the vectors of its own input, not of one that came since."""
+    source, made = write_lines(tmp_path / "in.txt", ["dragons", "a man"]), tmp_path / "out.npy"
+    remove = Path.unlink
+
+    def die(path: Path, **options: bool) -> None:
+        if path.name == "out.npy.bad.jsonl":  # the first step after the last commit
+            raise Killed
+        remove(path, **options)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "unlink", die)
+        with pytest.raises(Killed):
+            embedded(toy_bundle, source, made, "npy")
+    source.write_text("dragoon\na man\n")
+    with pytest.raises(SettingsError, match="the input has changed"):
+        embedded(toy_bundle, source, made, "npy")
+    source.write_text("dragons\na man\n")
+    assert embedded(toy_bundle, source, made, "npy") == 0
+    assert files.beside(made) == []

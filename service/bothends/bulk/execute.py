@@ -8,13 +8,13 @@ from contextlib import ExitStack
 
 import click
 
-from ..errors import FileError
+from ..errors import FileError, SettingsError
 from .engines import BulkEngine
 from .formats.readers import RowReader
 from .job import Job
 from .journal import Commit
 from .progress import bar
-from .run import run
+from .run import InputChangedError, run
 from .sinks import Sink
 
 SWITCH_INTERVAL_S = 0.0005
@@ -37,12 +37,20 @@ def execute(job: Job, load: Callable[[], BulkEngine]) -> int:
         files.callback(engine.stop)
         try:
             sink = job.sink(reader, engine, files)
-            return _run(job, reader, engine, sink)
+            try:
+                return _run(job, reader, engine, sink)
+            except InputChangedError:
+                if not job.overwrite:
+                    raise
+                sink.discard()
         except BrokenPipeError:  # as where `head` has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
             return _BROKEN_PIPE
         except OSError as error:
             raise write_error(job, error) from error
+    if job.input is None:
+        raise SettingsError("the input isn't the one that was begun, which is dropped now; give the same command again")
+    return execute(job, load)
 
 
 def _run(job: Job, reader: RowReader, engine: BulkEngine, sink: Sink) -> int:

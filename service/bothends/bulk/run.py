@@ -4,7 +4,7 @@ Knows no format, file or model.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..errors import SettingsError
@@ -20,16 +20,28 @@ _IN_FLIGHT = 4
 with two, the model had nothing to do for a tenth of the time, while the next ones were tokenised."""
 
 
+class InputChangedError(SettingsError):
+    """Rows that an output has were read from another input than the one that is there now."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(f"the input has changed since its first {rows} rows were embedded; --overwrite begins anew")
+
+
 def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Window], None]) -> Commit:
     """Embed the rows of `reader` that `sink` doesn't have yet. `advance` is called with each window that is done.
 
-    Raises SettingsError where the input isn't the one that the sink's rows were read from. Rows that the sink has when
-    something is raised stay there.
+    Raises InputChangedError where the input isn't the one that the sink's rows were read from. Rows that the sink has
+    when something is raised stay there.
     """
-    if not sink.committed.is_whole:
+    every = windows(reader.rows, reader.position, eager=sink.is_interactive)
+    left = _left(every, sink.committed, advance)
+    if sink.committed.is_whole:  # a run was killed while it gave files their names
+        if any(window is not None for window in left):
+            raise InputChangedError(sink.committed.rows)
+    else:
         with ThreadPoolExecutor(_IN_FLIGHT, "bothends-bulk") as pool:
             try:
-                _embed(reader, engine, sink, advance, pool)
+                _embed(left, engine, sink, advance, pool)
             except BaseException:
                 engine.stop()
                 raise
@@ -38,7 +50,11 @@ def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Wi
 
 
 def _embed(
-    reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Window], None], pool: ThreadPoolExecutor
+    windows: Iterable[Window | None],
+    engine: BulkEngine,
+    sink: Sink,
+    advance: Callable[[Window], None],
+    pool: ThreadPoolExecutor,
 ) -> None:
     waiting: deque[tuple[Window, Future[Block]]] = deque()
 
@@ -47,8 +63,7 @@ def _embed(
         sink.write(block.result(), window.digest)
         advance(window)
 
-    every = windows(reader.rows, reader.position, eager=sink.is_interactive)
-    for window in _left(every, sink.committed, advance):
+    for window in windows:
         if window is None:  # nothing more has come: a person who waits for answers gets them all
             while waiting:
                 settle()
@@ -61,15 +76,13 @@ def _embed(
 
 
 def _left(every: Iterator[Window | None], done: Commit, advance: Callable[[Window], None]) -> Iterator[Window | None]:
-    """Yield the windows after those that are done. Raises SettingsError where those aren't the very same as then."""
+    """Yield the windows after those that are done. Raises InputChangedError where those aren't the same as then."""
     end, digest = 0, ""
     while end < done.rows and (window := next(every, None)) is not None:
         end, digest = window.end, window.digest
         advance(window)
     if (end, digest) != (done.rows, done.digest):
-        raise SettingsError(
-            f"the input has changed since its first {done.rows} rows were embedded; --overwrite begins anew"
-        )
+        raise InputChangedError(done.rows)
     yield from every
 
 

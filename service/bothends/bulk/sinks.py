@@ -4,17 +4,17 @@ While it is written, OUTPUT stands in OUTPUT.partial, and OUTPUT.journal says ho
 When a run goes on, what came after that is cut off: so no row is there twice, and none is lost.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
 from ..errors import FileError, SettingsError
 from .formats.block import Block, Writer
 from .formats.writers import bad_line
+from .hashed import Hashed, cut
 from .journal import Commit, Journal, lock, opened, sync
 
 _BUFFER = 1 << 20
@@ -38,6 +38,10 @@ class Sink(Protocol):
 
     def finish(self) -> None:
         """Finish the output, after the last block."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing that another run would go on with."""
         ...
 
     def close(self) -> None:
@@ -68,6 +72,9 @@ class StdoutSink:
     def finish(self) -> None:
         """Leave everything: each block was flushed."""
 
+    def discard(self) -> None:
+        """Leave everything: no run goes on with a stream."""
+
     def close(self) -> None:
         """Leave both streams open: they are the process's."""
 
@@ -96,21 +103,30 @@ class FileSink:
         try:
             self._file, self._bad_file = self._opened(self._partial), self._opened(self._bad_partial)
             lock(self._file, self._partial)
-            if unfinished is None:
-                self._journal.remove()
-            done, head = self.committed, writer.head()
-            self._hash = _cut(self._file, self._partial, done.output_bytes, done.output_sha256, head=len(head))
-            self._bad_hash = _cut(self._bad_file, self._bad_partial, done.bad_bytes, done.bad_sha256)
-            if unfinished is None:
-                self._file.write(head)
-                self._commit(self.committed)
+            try:
+                self._go_on(self.committed, is_new=unfinished is None)
+            except FileError:
+                if not overwrite or unfinished is None:
+                    raise
+                self._go_on(Commit(), is_new=True)
         except BaseException:
             self.close()
             raise
 
+    def _go_on(self, done: Commit, *, is_new: bool) -> None:
+        """Cut the files off after what is done. Raises FileError where they aren't what the journal says."""
+        if is_new:
+            self._journal.remove()
+        head = self._writer.head()
+        self._hash = cut(self._file, self._partial, done.output_bytes, done.output_sha256, head=len(head))
+        self._bad_hash = cut(self._bad_file, self._bad_partial, done.bad_bytes, done.bad_sha256)
+        if is_new:
+            self._file.write(head)
+            self._commit(done)
+
     def write(self, block: Block, digest: str) -> None:
         """Write `block`, and wait until it is on the disk."""
-        _write(block, self._writer, self._output(), _Hashed(self._bad_file, self._bad_hash))
+        _write(block, self._writer, self._output(), Hashed(self._bad_file, self._bad_hash))
         self._commit(_after(self.committed, block, digest))
 
     def kept_rows(self) -> int:
@@ -133,6 +149,10 @@ class FileSink:
             self._sealed.replace(self.output)
         self._partial.unlink(missing_ok=True)
         sync(self.output.parent)
+        self._journal.remove()
+
+    def discard(self) -> None:
+        """Leave nothing to go on with: the next run of the job begins anew."""
         self._journal.remove()
 
     def close(self) -> None:
@@ -170,8 +190,8 @@ class FileSink:
         self._open.append(file)
         return file
 
-    def _output(self) -> "_Hashed":
-        return _Hashed(self._file, self._hash)
+    def _output(self) -> Hashed:
+        return Hashed(self._file, self._hash)
 
     def _commit(self, done: Commit) -> None:
         for file in (self._file, self._bad_file):
@@ -189,41 +209,10 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hashed:
-    """A file whose bytes are hashed as they are written."""
-
-    file: BinaryIO
-    hash: "hashlib._Hash"
-
-    def write(self, content: Any) -> None:
-        self.hash.update(content)
-        self.file.write(content)
-
-
 class _Writable(Protocol):
     """A file, as far as blocks are concerned."""
 
     def write(self, content: Any, /) -> object: ...
-
-
-def _cut(file: BinaryIO, path: Path, size: int, sha256: str, *, head: int = 0) -> "hashlib._Hash":
-    """Cut `file` off after `size` bytes, and go on there. Raises FileError unless they are those that were written.
-
-    Returns the hash of those bytes, to be gone on with too; without the head's, which sealing writes anew.
-    """
-    if (found := file.seek(0, os.SEEK_END)) < size:
-        raise FileError(f"{path} has {found} bytes where its journal says {size}; --overwrite begins anew")
-    file.seek(head)
-    hashed, left = hashlib.sha256(), size - head
-    while left > 0 and (piece := file.read(min(left, _BUFFER))):
-        hashed.update(piece)
-        left -= len(piece)
-    if size and hashed.hexdigest() != sha256:
-        raise FileError(f"{path} isn't what was written to it, says its journal; --overwrite begins anew")
-    file.truncate(size)
-    file.seek(size)
-    return hashed
 
 
 def _write(block: Block, writer: Writer, output: _Writable, bad: _Writable) -> None:

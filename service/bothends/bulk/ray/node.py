@@ -17,7 +17,7 @@ from ..execute import SWITCH_INTERVAL_S, write_error
 from ..job import Job, shape_of
 from ..journal import Commit, OutputLockedError
 from ..rows import Window
-from ..run import run
+from ..run import InputChangedError, run
 from .manifest import Manifest, OutputRecord
 from .plan import File, Plan
 from .storage import Inputs, OutputFolder
@@ -142,10 +142,16 @@ class Node:
                     share = window.position / reader.total if reader.total else 0.0
                     advance(file.output, int(share * file.bytes), max(window.end - before, 0))
 
-                done = run(reader, self._engine, sink, report)
+                try:
+                    done = run(reader, self._engine, sink, report)
+                    return before, done, [f"{file.path}: {reader.note}"] if reader.note else []
+                except InputChangedError:
+                    if not job.overwrite:
+                        raise
+                    sink.discard()
             except OSError as error:
                 raise write_error(job, error) from error
-            return before, done, [f"{file.path}: {reader.note}"] if reader.note else []
+        return self._write(job, file, advance)
 
 
 def describe_error(error: Exception) -> dict[str, Any]:
