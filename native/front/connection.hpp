@@ -92,6 +92,7 @@ private:
 
     // session.cpp: HTTP/2's events
     Call& begin(std::int32_t stream);
+    bool bears(Call& call, std::size_t bytes);
     void header(Call& call, std::string_view name, std::string_view value);
     void received_headers(Call& call);
     void received_data(Call& call, std::string_view bytes);
