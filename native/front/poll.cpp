@@ -230,10 +230,16 @@ void Front::shed_unread() {
     }
 }
 
-/// Lets a thread that waits in take look again.
+/// Lets a thread that waits in take look again: whoever it is for, where they don't all take the same.
 void Front::wake() {
-    if (idle_) changed_.notify_one();
-    else if (is_polling_) wake_poller();
+    if (idle_) wake_idle();
+    if (idle_ == sated_ && is_polling_) wake_poller();
+}
+
+/// Lets one that waits while another looks at the sockets look again; all, where there may be nothing for that one.
+void Front::wake_idle() {
+    if (sated_ > 0) changed_.notify_all();
+    else changed_.notify_one();
 }
 
 void Front::wake_poller() {
