@@ -15,7 +15,7 @@
 
 namespace front {
 
-constexpr std::size_t most_health_bytes = 4096;  // of a request
+constexpr std::size_t most_probe_bytes = 4096;  // of a message for which nobody needs a key or a place: health's, too
 constexpr double linger_s = 1;  // that a peer has to close its side, once it was told
 
 class Connection {

@@ -43,7 +43,8 @@ void Connection::consume(Call& call) { nghttp2_session_consume_stream(session_, 
 bool Connection::take_message(Call& call) {
     const auto prefix = read_prefix(call.unread.view());
     if (!prefix) return false;
-    const std::size_t most = is_of_health(call) ? most_health_bytes : state_.limits.max_message_bytes;
+    const std::size_t most_of_any = state_.limits.max_message_bytes;
+    const std::size_t most = state_.takes_place(call) ? most_of_any : std::min(most_probe_bytes, most_of_any);
     if (prefix->size > most) return refuse(call, "large"), false;
     const std::size_t most_inflated = std::min(most, state_.limits.max_inflated_bytes);
     if (prefix->is_compressed && (!call.is_gzip || most_inflated == 0))
