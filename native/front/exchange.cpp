@@ -80,7 +80,7 @@ void Connection::accept(Call& call, std::unique_ptr<Message> message) {
     if (!message->is_compressed) count_sentences(*message, message->content);
     used_at_ = now();
     ++messages_;
-    hold(call, message->size);
+    hold(call, message->cost());
     call.bytes += message->size;
     message->line->put(*message);
     call.messages.push_back(std::move(message));
@@ -96,7 +96,7 @@ void Connection::count_sentences(Message& message, std::string_view content) {
 void Connection::taken(Message& message) {
     message.state = Message::State::taken;
     if (message.call->kind == Kind::unary) message.call->is_counted_by_python = true;
-    release(*message.call, message.size);
+    release(*message.call, message.cost());
 }
 
 void Connection::refuse_taken(Message& message) {
@@ -165,7 +165,7 @@ void Connection::drop(Call& call, const Message* from) {
         const bool is_first = &last == from;
         if (last.state == Message::State::waiting) {
             last.line->remove(last);
-            release(call, last.size);
+            release(call, last.cost());
         } else if (state_.taken.erase(last.id) && !is_first) {
             state_.gone.push_back(last.id);
         }

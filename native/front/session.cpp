@@ -151,7 +151,7 @@ void Connection::header(Call& call, std::string_view name, std::string_view valu
     }
     const auto& wanted = state_.headers;
     if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end())
-        call.metadata.emplace_back(found - wanted.begin(), value), hold(call, value.size());
+        call.metadata.emplace_back(found - wanted.begin(), value), hold(call, value.size() + header_overhead);
 }
 
 void Connection::received_headers(Call& call) {
