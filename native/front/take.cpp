@@ -32,7 +32,7 @@ std::optional<Batch> Front::take(const Most& most, double wait_s, double queue_s
     if (has_stopped_) return std::nullopt;
     Batch taken = batch(most);
     taken.is_roused = roused_ > 0;
-    if (roused_ > 0) --roused_;
+    if (roused_ > 0 && --roused_ > 0) wake();  // both may have woken this one
     if (idle_ && state_.waiting() > 0) wake_idle();  // somebody has to take the rest
     send_listed();
     lock.unlock();

@@ -42,6 +42,21 @@ def test_who_may_take_nothing_is_told_of_what_is_over(serve: Serve) -> None:
         assert [message[2] for message in batch[0]] == [b"p"]
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_each_that_is_roused_returns(serve: Serve, count: int) -> None:
+    """Each of them, however soon one is roused after the other, whether it sleeps or looks at the sockets."""
+    served = serve()
+    takers = [threading.Thread(target=served.front.take, args=(1, TIMEOUT_S)) for _ in range(count)]
+    for taker in takers:
+        taker.start()
+        until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]
+    for _ in takers:
+        served.front.rouse()
+    for taker in takers:
+        taker.join(TIMEOUT_S / 2)
+    assert not any(taker.is_alive() for taker in takers)
+
+
 def sleeps(thread: threading.Thread) -> bool:
     """Return True if a thread waits, most often for what it is there for."""
     state = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(") ")[2]
