@@ -72,7 +72,8 @@ State state_of() {
     state.limits.max_message_bytes = 1000;
     state.limits.max_header_bytes = 300;
     state.limits.window_messages = state.limits.window_sentences = 3;
-    state.limits.window_bytes = state.limits.held_bytes = 500;
+    state.limits.window_bytes = 500;
+    state.limits.held_bytes = 2000;
     state.limits.unread_bytes = 2000;
     state.limits.min_ping_s = 0;
     state.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};

@@ -111,16 +111,22 @@ bool wait_idle(Front& front, double timeout_s) {
 
 void set_certificates(Front& front, const nb::bytes& certificate, const nb::bytes& key, nb::handle client_ca) {
     const auto text = [](const nb::bytes& bytes) { return std::string(bytes.c_str(), bytes.size()); };
-    front.set_certificates(text(certificate), text(key), client_ca.is_none() ? "" : text(nb::cast<nb::bytes>(client_ca)));
+    const std::string chain = text(certificate), secret = text(key);
+    const std::string ca = client_ca.is_none() ? "" : text(nb::cast<nb::bytes>(client_ca));
+    const nb::gil_scoped_release release;
+    front.set_certificates(chain, secret, ca);
 }
 
 void set_keys(Front& front, nb::handle digests) {
-    if (digests.is_none()) return front.set_keys(std::nullopt);
-    std::set<std::string> keys;
-    for (const auto digest : digests) {
-        const auto bytes = nb::cast<nb::bytes>(digest);
-        keys.emplace(bytes.c_str(), bytes.size());
+    std::optional<std::set<std::string>> keys;
+    if (!digests.is_none()) {
+        keys.emplace();
+        for (const auto digest : digests) {
+            const auto bytes = nb::cast<nb::bytes>(digest);
+            keys->emplace(bytes.c_str(), bytes.size());
+        }
     }
+    const nb::gil_scoped_release release;
     front.set_keys(std::move(keys));
 }
 
@@ -217,7 +223,7 @@ NB_MODULE(_front, module) {
         .def("start", &Front::start, Release())
         .def("take", &take, "most"_a, "wait_s"_a, "queue_s"_a = 0.0, "most_bytes"_a = std::size_t(1) << 22)
         .def("rouse", &Front::rouse, Release())
-        .def("relay", &Front::relay)
+        .def("relay", &Front::relay, Release())
         .def("answer", &answer, "ids"_a, "contents"_a)
         .def("fail", &fail, "ids"_a, "statuses"_a)
         .def("ended", &ended)

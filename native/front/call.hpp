@@ -20,6 +20,9 @@ class Connection;
 class Line;
 struct Call;
 
+// Bytes that each costs besides its own, about: without them, empty ones by the million would be held for nothing.
+constexpr std::size_t header_overhead = 64, message_overhead = 256;
+
 struct Message {
     enum class State { waiting, taken, answered };
     std::uint64_t id = 0;
@@ -32,6 +35,9 @@ struct Message {
     std::string content;   // the request while it waits, the response with its prefix once it is answered
     Line* line = nullptr;  // in which it waits
     double tag = 0;              // in that line
+
+    /// Bytes that it holds until it is taken.
+    std::size_t cost() const { return size + message_overhead; }
 };
 
 enum class Kind { unary, stream, health_check, health_watch, unknown };

@@ -77,6 +77,7 @@ Tls::Tls(const std::string& certificate, const std::string& key, const std::stri
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);  // else one read goes on for as long as a peer sends new keys
     SSL_CTX_set_alpn_select_cb(context, select_protocol, nullptr);
     // Sessions are resumed by tickets alone; with verified callers OpenSSL wants the context named.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

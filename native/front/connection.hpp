@@ -15,7 +15,7 @@
 
 namespace front {
 
-constexpr std::size_t most_health_bytes = 4096;  // of a request
+constexpr std::size_t most_probe_bytes = 4096;  // of a message for which nobody needs a key or a place: health's, too
 constexpr double linger_s = 1;  // that a peer has to close its side, once it was told
 
 class Connection {
@@ -92,6 +92,7 @@ private:
 
     // session.cpp: HTTP/2's events
     Call& begin(std::int32_t stream);
+    bool bears(Call& call, std::size_t bytes);
     void header(Call& call, std::string_view name, std::string_view value);
     void received_headers(Call& call);
     void received_data(Call& call, std::string_view bytes);

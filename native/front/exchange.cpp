@@ -43,7 +43,8 @@ void Connection::consume(Call& call) { nghttp2_session_consume_stream(session_, 
 bool Connection::take_message(Call& call) {
     const auto prefix = read_prefix(call.unread.view());
     if (!prefix) return false;
-    const std::size_t most = is_of_health(call) ? most_health_bytes : state_.limits.max_message_bytes;
+    const std::size_t most_of_any = state_.limits.max_message_bytes;
+    const std::size_t most = state_.takes_place(call) ? most_of_any : std::min(most_probe_bytes, most_of_any);
     if (prefix->size > most) return refuse(call, "large"), false;
     const std::size_t most_inflated = std::min(most, state_.limits.max_inflated_bytes);
     if (prefix->is_compressed && (!call.is_gzip || most_inflated == 0))
@@ -79,7 +80,7 @@ void Connection::accept(Call& call, std::unique_ptr<Message> message) {
     if (!message->is_compressed) count_sentences(*message, message->content);
     used_at_ = now();
     ++messages_;
-    hold(call, message->size);
+    hold(call, message->cost());
     call.bytes += message->size;
     message->line->put(*message);
     call.messages.push_back(std::move(message));
@@ -95,7 +96,7 @@ void Connection::count_sentences(Message& message, std::string_view content) {
 void Connection::taken(Message& message) {
     message.state = Message::State::taken;
     if (message.call->kind == Kind::unary) message.call->is_counted_by_python = true;
-    release(*message.call, message.size);
+    release(*message.call, message.cost());
 }
 
 void Connection::refuse_taken(Message& message) {
@@ -164,7 +165,7 @@ void Connection::drop(Call& call, const Message* from) {
         const bool is_first = &last == from;
         if (last.state == Message::State::waiting) {
             last.line->remove(last);
-            release(call, last.size);
+            release(call, last.cost());
         } else if (state_.taken.erase(last.id) && !is_first) {
             state_.gone.push_back(last.id);
         }

@@ -1,7 +1,7 @@
 #include "front.hpp"
 
 #include <algorithm>
-
+#include <new>
 
 namespace front {
 namespace {
@@ -145,13 +145,16 @@ std::map<std::string, double> Front::figures() {
 void Front::look_after() {
     std::unique_lock lock(mutex_);
     while (!is_ending_) {
-        const double time = now();
-        if (!is_polling_ && time - polled_at_ >= unattended_s) {
-            most_lag_s_ = std::max(most_lag_s_, time - polled_at_);
-            poll(lock, 0);
-            if (idle_) changed_.notify_one();  // who came meanwhile waits, and is to look from now on
+        try {
+            const double time = now();
+            if (!is_polling_ && time - polled_at_ >= unattended_s) {
+                most_lag_s_ = std::max(most_lag_s_, time - polled_at_);
+                poll(lock, 0);
+                if (idle_) changed_.notify_one();  // who came meanwhile waits, and is to look from now on
+            }
+            if (time - ticked_at_ >= ticks_s) tick(time);
+        } catch (const std::bad_alloc&) {  // there may be memory the next time: without this thread no deadline ends
         }
-        if (time - ticked_at_ >= ticks_s) tick(time);
         looked_.wait_for(lock, seconds(is_polling_ ? ticks_s : unattended_s));
     }
 }

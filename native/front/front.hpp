@@ -88,12 +88,14 @@ private:
     void send_listed();
     void close(std::uint64_t id);
     void wake();
+    void wake_idle();
     void wake_poller();
     void settle();
     void shed_unread();
     void set_serving_locked(bool serving);
     void close_listeners();
     bool is_idle() const;
+    bool has_some(const Most& most) const;
     Batch batch(const Most& most);
     std::size_t take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch);
     void inflate(Batch& batch);
@@ -109,6 +111,7 @@ private:
     std::uint64_t last_connection_ = 0;
     bool is_polling_ = false, is_listening_ = false, is_ending_ = false, has_stopped_ = false;
     std::size_t idle_ = 0;              // threads that wait in take while another looks at the sockets
+    std::size_t sated_ = 0;             // of them, those that take nothing of the line
     std::size_t next_ = 0;              // place among a poll's events of the one that is looked at next
     std::size_t roused_ = 0;            // of those that wait, how many are to return with nothing
     double refusing_until_ = 0;         // by when all refusals will have had the time that there is for them

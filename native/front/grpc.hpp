@@ -31,7 +31,8 @@ std::string percent_encoded(std::string_view text);
 /// Writes the value of a header whose name ends in -bin, without padding.
 std::string base64(std::string_view bytes);
 
-/// Counts the entries of a protobuf message's field 1, at its top level, up to `most`; stops at what isn't protobuf.
+/// Counts the entries of a protobuf message's field 1, at its top level, up to `most`; stops at what isn't protobuf. What
+/// has far more other fields than a request has isn't looked at to its end, and counts as `most`.
 std::size_t count_field_1(std::string_view message, std::size_t most);
 
 /// Returns the string in field 1 of a HealthCheckRequest; nothing where it isn't one.

@@ -10,6 +10,17 @@
 namespace front {
 namespace {
 
+// nghttp2 sends no headers of more than 64 KiB, and a call without its status would never end. A byte of a message
+// becomes up to three on the wire.
+constexpr std::size_t most_message = 8 << 10, most_details = 32 << 10;
+
+/// Returns as many whole characters of UTF-8 as fit.
+std::string_view cut(std::string_view text, std::size_t most) {
+    if (text.size() <= most) return text;
+    while (most > 0 && (text[most] & 0xc0) == 0x80) --most;
+    return text.substr(0, most);
+}
+
 nghttp2_nv field(std::string_view name, std::string_view value) {
     return {(std::uint8_t*)name.data(), (std::uint8_t*)value.data(), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
 }
@@ -19,7 +30,10 @@ struct Trailer {
     std::string code, message, details;
 
     explicit Trailer(const Status& status)
-        : code(std::to_string(status.code)), message(percent_encoded(status.message)), details(base64(status.details)) {}
+        : code(std::to_string(status.code)), message(percent_encoded(cut(status.message, most_message))) {
+        details = base64(status.details);
+        if (details.size() > most_details) details.clear();
+    }
 
     /// Writes the fields to `to`, and returns how many.
     std::size_t fields(nghttp2_nv* to) const {

@@ -14,6 +14,7 @@ namespace front {
 namespace {
 
 constexpr std::string_view health = "/grpc.health.v1.Health/";
+constexpr std::size_t most_times_headers = 4;  // as large as they may be, before no status is told any more
 constexpr double least_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
 
 Connection& self_of(void* self) { return *static_cast<Connection*>(self); }
@@ -61,8 +62,12 @@ nghttp2_session_callbacks* Connection::callbacks() {
     nghttp2_session_callbacks_set_on_header_callback(
         made, [](nghttp2_session* session, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
                  const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* self) {
-            Call* call = frame->headers.cat == NGHTTP2_HCAT_REQUEST ? call_of(session, frame->hd.stream_id) : nullptr;
-            if (call) self_of(self).header(*call, view(name, name_size), view(value, value_size));
+            Connection& connection = self_of(self);
+            Call* call = call_of(session, frame->hd.stream_id);
+            if (!call) return 0;
+            if (!connection.bears(*call, name_size + value_size)) return int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE);
+            const bool is_trailer = frame->headers.cat != NGHTTP2_HCAT_REQUEST;
+            if (!is_trailer) connection.header(*call, view(name, name_size), view(value, value_size));
             return 0;
         });
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
@@ -107,8 +112,17 @@ Call& Connection::begin(std::int32_t stream) {
     return *call;
 }
 
+/// Counts a header, or a trailer. False where there are far too many: then the call is over, and nghttp2, which is told
+/// so, resets its stream and only unpacks what else there is. One entry of HPACK's table, named again and again, would
+/// have it look at 4 KB for each byte.
+bool Connection::bears(Call& call, std::size_t bytes) {
+    call.header_bytes += bytes + 32;  // as HTTP/2 counts them
+    if (call.header_bytes <= most_times_headers * state_.limits.max_header_bytes) return true;
+    refuse(call, "headers");
+    return false;
+}
+
 void Connection::header(Call& call, std::string_view name, std::string_view value) {
-    call.header_bytes += name.size() + value.size() + 32;  // as HTTP/2 counts them
     if (call.header_bytes > state_.limits.max_header_bytes) return;
     if (name == ":path") {
         const auto& methods = state_.methods;
@@ -137,7 +151,7 @@ void Connection::header(Call& call, std::string_view name, std::string_view valu
     }
     const auto& wanted = state_.headers;
     if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end())
-        call.metadata.emplace_back(found - wanted.begin(), value), hold(call, value.size());
+        call.metadata.emplace_back(found - wanted.begin(), value), hold(call, value.size() + header_overhead);
 }
 
 void Connection::received_headers(Call& call) {

@@ -14,26 +14,36 @@ std::optional<Batch> Front::take(const Most& most, double wait_s, double queue_s
     std::unique_lock lock(mutex_);
     state_.queue_s = queue_s;
     if (!is_polling_ && !has_stopped_) poll(lock, 0);  // what came meanwhile makes a larger batch
-    while (!has_stopped_ && state_.waiting() == 0 && state_.gone.empty()) {
+    const bool is_sated = most.messages == 0;
+    while (!has_stopped_ && !has_some(most)) {
         const double left = end - now();
         if (left <= 0 || roused_ > 0) break;
         if (!is_polling_) {
+            if (idle_ > sated_ && state_.waiting() > 0) wake_idle();  // what this one may not take
             poll(lock, left);
         } else {
             ++idle_;
+            sated_ += is_sated;
             changed_.wait_for(lock, std::chrono::duration<double>(left));
             --idle_;
+            sated_ -= is_sated;
         }
     }
     if (has_stopped_) return std::nullopt;
     Batch taken = batch(most);
     taken.is_roused = roused_ > 0;
-    if (roused_ > 0) --roused_;
-    if (idle_ && state_.waiting() > 0) changed_.notify_one();  // somebody has to take the rest
+    if (roused_ > 0 && --roused_ > 0) wake();  // both may have woken this one
+    if (idle_ && state_.waiting() > 0) wake_idle();  // somebody has to take the rest
     send_listed();
     lock.unlock();
     inflate(taken);
     return taken;
+}
+
+/// Returns whether there is something for one who takes no more than `most`.
+bool Front::has_some(const Most& most) const {
+    return state_.probes.size() > 0 || (most.messages > 0 && state_.line.size() > 0) ||
+           (most.small > 0 && state_.small.size() > 0) || !state_.gone.empty();
 }
 
 /// Lets one who waits in take return, or who comes next.
