@@ -29,15 +29,9 @@ constexpr double most_rest_s = 0.5;  // of a connection whose calls are refused
 constexpr double least_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
 
 /// Says that somebody looks at the sockets, until it is gone: an exception, too, lets others look.
-class Polling {
-public:
-    explicit Polling(bool& is_polling) : is_polling_(is_polling) { is_polling_ = true; }
-    ~Polling() { is_polling_ = false; }
-    Polling(const Polling&) = delete;
-    Polling& operator=(const Polling&) = delete;
-
-private:
-    bool& is_polling_;
+struct Polling {
+    bool& is_polling;
+    ~Polling() { is_polling = false; }
 };
 
 void watch(int epoll, int socket, std::uint64_t what, std::uint32_t events, int how) {
@@ -96,7 +90,8 @@ void Front::watch_listeners(bool watched) {
 /// Looks at the sockets once. The lock is free while it sleeps.
 void Front::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
     std::array<epoll_event, 64> events;
-    const Polling polling(is_polling_);
+    is_polling_ = true;
+    const Polling polling{is_polling_};
     lock.unlock();
     const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
     const int count = epoll_wait(epoll_, events.data(), int(events.size()), milliseconds);
@@ -239,18 +234,6 @@ void Front::shed_unread() {
         });
         close(greediest->first);
     }
-}
-
-/// Lets a thread that waits in take look again: whoever it is for, where they don't all take the same.
-void Front::wake() {
-    if (idle_) wake_idle();
-    if (idle_ == sated_ && is_polling_) wake_poller();
-}
-
-/// Lets one that waits while another looks at the sockets look again; all, where there may be nothing for that one.
-void Front::wake_idle() {
-    if (sated_ > 0) changed_.notify_all();
-    else changed_.notify_one();
 }
 
 void Front::wake_poller() {

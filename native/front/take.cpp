@@ -46,6 +46,18 @@ bool Front::has_some(const Most& most) const {
            (most.small > 0 && state_.small.size() > 0) || !state_.gone.empty();
 }
 
+/// Lets a thread that waits in take look again: whoever it is for, where they don't all take the same.
+void Front::wake() {
+    if (idle_) wake_idle();
+    if (idle_ == sated_ && is_polling_) wake_poller();
+}
+
+/// Lets one that waits while another looks at the sockets look again; all, where there may be nothing for that one.
+void Front::wake_idle() {
+    if (sated_ > 0) changed_.notify_all();
+    else changed_.notify_one();
+}
+
 /// Lets one who waits in take return, or who comes next.
 void Front::rouse() {
     const std::lock_guard lock(mutex_);

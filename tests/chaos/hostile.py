@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from hpack import Encoder
-from hpack.hpack import encode_integer
 from hyperframe.frame import (
     ContinuationFrame,
     DataFrame,
@@ -20,6 +19,8 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
+
+from .fields import entry, unindexed
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PATH = "/bothends.v1.EmbeddingService/Embed"
@@ -45,17 +46,6 @@ def message(content: bytes, *, flag: int = 0, length: int | None = None) -> byte
 def block() -> bytes:
     """A call's headers, with no help from earlier ones."""
     return bytes(Encoder().encode(HEADERS))
-
-
-def unindexed(pairs: list[tuple[str, str]]) -> bytes:
-    """Headers, short ones, that come into no table."""
-    texts = [(name.encode(), value.encode()) for name, value in pairs]
-    return b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in texts)
-
-
-def entry(name: bytes, value: bytes) -> bytes:
-    """A header that comes into HPACK's table, where index 62 names it from then on."""
-    return b"\x40" + b"".join(encode_integer(len(text), 7) + text for text in (name, value))
 
 
 def headers(stream: int, content: bytes | None = None, *flags: str) -> bytes:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chaos.hostile import entry, message, unindexed
+from tests.chaos.fields import entry, unindexed
+from tests.chaos.hostile import message
 from tests.chaos.hostile import raw as frame
 
 from .raw import Raw, Response
