@@ -71,8 +71,8 @@ _NOW: list[Panel] = [
     ),
     number(
         "Budget left",
-        "What is left of the error budget of 30 days: 1 % of requests for embeddings may fail or take longer than 100 ms. "
-        "Falling: see Failed and Percentiles for which of the two. Below 0 the promise is broken.",
+        "What is left of the error budget of 30 days: 1 % of requests for embeddings may fail or take longer than "
+        "100 ms. Falling: see Failed and Percentiles for which of the two. Below 0 the promise is broken.",
         'min(bothends:slo_budget_left:ratio{job="bothends"})',
         unit="percentunit",
         thresholds=levels(BAD, (0, WARN), (0.25, GOOD)),
