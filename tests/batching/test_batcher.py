@@ -204,13 +204,15 @@ def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngin
 
 
 def test_close_tells_those_whose_batch_still_runs(engine: HeldEngine) -> None:
-    """An engine that hangs, or takes longer than a stop may: nobody waits for it any more."""
+    """An engine that hangs, or takes longer than a stop may: nobody waits for it any more, no thread among them."""
     batcher = batcher_of(engine)
-    running = batcher.submit([[1]])
+    futures = [batcher.submit([[1]])]
     engine.await_batch()
-    assert not batcher.close(timeout_s=0)
-    with pytest.raises(DrainingError):
-        running.result(TIMEOUT_S)
+    futures.append(batcher.submit([[2]]))
+    assert not batcher.close(timeout_s=0.05)
+    for future in futures:
+        with pytest.raises(DrainingError):
+            future.result(TIMEOUT_S)
     engine.released.release(10)
     assert batcher.threads.join(TIMEOUT_S)
 

@@ -49,8 +49,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
-        `on_fault` is called with what an engine did wrong, and must return soon. `spare_core` says that the engine
-        computes elsewhere: reading and answering need not wait.
+        `on_fault` is told what an engine did wrong, and must return soon. With a `spare_core` it computes elsewhere.
         """
         self._on_fault = on_fault
         runner = Runner(at_once=workers, observe=observe, on_fault=partial(on_fault, "raised"), clock=clock)
@@ -154,6 +153,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         left = self._runs.close()
         with self._changed:
             left.update(self._waiting.drain())
+            self._changed.notify_all()  # nothing waits now: who waited for its turn may go
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
         return not left
