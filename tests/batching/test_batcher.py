@@ -1,7 +1,9 @@
 """The queue in front of the engine, driven by hand-held engines: no model, no clock but the test's, no sleeps."""
 
 import threading
+import time
 from concurrent.futures import wait
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bothends.batching.batcher import Batcher
+from bothends.batching.request import Request
 from bothends.engines.contract import BatchRecord
 from bothends.errors import DeadlineError, DrainingError, OverloadedError
 from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of, rows_of
@@ -203,8 +206,15 @@ def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngin
         waiting.result(TIMEOUT_S)
 
 
-def test_close_tells_those_whose_batch_still_runs(engine: HeldEngine) -> None:
+def test_close_tells_those_whose_batch_still_runs(engine: HeldEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that hangs, or takes longer than a stop may: nobody waits for it any more, no thread among them."""
+    settle = Request.settle
+
+    def slowly(request: Request, outcome: Any) -> None:
+        time.sleep(0.05)  # in which a thread that was woken too early would have gone to sleep again
+        settle(request, outcome)
+
+    monkeypatch.setattr(Request, "settle", slowly)
     batcher = batcher_of(engine)
     futures = [batcher.submit([[1]])]
     engine.await_batch()

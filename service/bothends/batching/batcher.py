@@ -150,12 +150,12 @@ class Batcher(AbstractContextManager["Batcher"]):
             self._closed = True
             self._changed.notify_all()
         self.threads.join(timeout_s)
-        left = self._runs.close()
         with self._changed:
-            left.update(self._waiting.drain())
-            self._changed.notify_all()  # nothing waits now: who waited for its turn may go
+            left = self._runs.close() | self._waiting.drain()
         for request in left:
             request.settle(DrainingError("the server stopped before the answer was ready"))
+        with self._changed:
+            self._changed.notify_all()  # nothing waits now: threads that waited for their turn may go
         return not left
 
     def __exit__(self, *_: object) -> None:
