@@ -1,9 +1,6 @@
 """The queue in front of the engine, driven by hand-held engines: no model, no clock but the test's, no sleeps."""
 
-import threading
-import time
 from concurrent.futures import wait
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bothends.batching.batcher import Batcher
-from bothends.batching.request import Request
 from bothends.engines.contract import BatchRecord
-from bothends.errors import DeadlineError, DrainingError, OverloadedError
+from bothends.errors import DeadlineError, OverloadedError
 from tests.support.engines import Clock, FreeEngine, HeldEngine, batcher_of, rows_of
 from tests.support.until import TIMEOUT_S
 
@@ -173,58 +169,6 @@ def test_cancelling_does_not_search_the_queue(batcher: Batcher) -> None:
     for future in futures[::-1] + futures:
         assert future.cancel()
     assert batcher.queued == (0, 0, 0)
-
-
-def test_close_finishes_what_was_accepted(batcher: Batcher, engine: HeldEngine) -> None:
-    """Draining answers what waits, and takes nothing new."""
-    accepted = batcher.submit([[5]] * 9)
-    engine.released.release(10)
-    assert batcher.close(timeout_s=TIMEOUT_S)
-    assert accepted.result(0).shape == (9, 2)
-    with pytest.raises(DrainingError):
-        batcher.submit([[1]])
-
-
-def test_close_ends_every_thread(engine: HeldEngine) -> None:
-    """Idle threads end too, once the last batch has run; closing doesn't wait for its time-out."""
-    batcher = batcher_of(engine, workers=3)
-    futures = [batcher.submit([[number]]) for number in range(9)]
-    engine.await_batch()
-    closing = threading.Thread(target=lambda: batcher.close(timeout_s=100))
-    closing.start()
-    engine.released.release(100)
-    closing.join(TIMEOUT_S)
-    assert not closing.is_alive()
-    assert all(future.done() for future in futures)
-
-
-def test_close_tells_those_it_can_not_finish(batcher: Batcher, engine: HeldEngine) -> None:
-    """An engine that hangs can't hold a drain past its bound: what waits fails."""
-    waiting = batcher.submit([[5]])
-    assert not batcher.close(timeout_s=0.01)
-    with pytest.raises(DrainingError):
-        waiting.result(TIMEOUT_S)
-
-
-def test_close_tells_those_whose_batch_still_runs(engine: HeldEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that hangs, or takes longer than a stop may: nobody waits for it any more, no thread among them."""
-    settle = Request.settle
-
-    def slowly(request: Request, outcome: Any) -> None:
-        time.sleep(0.05)  # in which a thread that was woken too early would have gone to sleep again
-        settle(request, outcome)
-
-    monkeypatch.setattr(Request, "settle", slowly)
-    batcher = batcher_of(engine)
-    futures = [batcher.submit([[1]])]
-    engine.await_batch()
-    futures.append(batcher.submit([[2]]))
-    assert not batcher.close(timeout_s=0.05)
-    for future in futures:
-        with pytest.raises(DrainingError):
-            future.result(TIMEOUT_S)
-    engine.released.release(10)
-    assert batcher.threads.join(TIMEOUT_S)
 
 
 def test_no_sentences_give_no_rows(batcher: Batcher) -> None:
