@@ -50,7 +50,7 @@ def run(reader: RowReader, engine: BulkEngine, sink: Sink, advance: Callable[[Wi
 
 
 def _embed(
-    windows: Iterable[Window | None],
+    left: Iterable[Window | None],
     engine: BulkEngine,
     sink: Sink,
     advance: Callable[[Window], None],
@@ -63,7 +63,7 @@ def _embed(
         sink.write(block.result(), window.digest)
         advance(window)
 
-    for window in windows:
+    for window in left:
         if window is None:  # nothing more has come: a person who waits for answers gets them all
             while waiting:
                 settle()

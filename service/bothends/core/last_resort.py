@@ -27,7 +27,7 @@ class LastResort:
         alarm.start()
         try:
             yield
-        except Exception:
+        except Exception:  # counted, and raised again: whatever it is, a new process may help
             self._failed += 1
             if self._failed >= _TRIES:
                 self._give_up(f"{self._failed} attempts to load the model anew have failed")

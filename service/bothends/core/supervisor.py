@@ -219,7 +219,7 @@ class Supervisor:
             model = self._load(bundle)
         except DrainingError:
             return
-        except Exception as error:
+        except Exception as error:  # whatever was in the way, the one before goes on
             self._metrics.reloaded("refused")
             _log.error("the new model is refused, version %s goes on: %s", served.config.version, told(error))
             return

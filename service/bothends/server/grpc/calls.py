@@ -190,7 +190,7 @@ class Calls:
         self._begun.add((message.id,), call)
         try:
             self._routes[message.method].handle(call)
-        except Exception as error:
+        except Exception as error:  # a bug of ours: its caller is told
             _log.error("a gRPC message couldn't be handled: %s", where(error))
             call.fail(to_status(BothendsError("internal error")))
 
