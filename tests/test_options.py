@@ -3,7 +3,7 @@
 import re
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import grpc
 import numpy as np
@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from bothends import Client, RequestError, SentenceError, nested
+from bothends.options import Encoding
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.awaited import Awaited
@@ -32,6 +33,8 @@ def test_options_shape_what_comes_back(each_client: Client | Awaited) -> None:
     assert found.scales is not None
     assert found.rows.dtype == np.int8
     assert np.abs(found.rows * found.scales[:, None] - rows).max() <= found.scales.max() / 2 + 1e-7
+    for encoding in get_args(Encoding):  # the client looks at their lengths
+        each_client.encode(sentences, normalize=True, dimensions=64, encoding=encoding)
     bits = each_client.encode(sentences, encoding="sign_bits")
     assert (np.unpackbits(bits, axis=1) == (rows > 0)).all()
 

@@ -17,6 +17,9 @@ Encoding: TypeAlias = Literal["float32", "float16", "int8", "sign_bits"]
 Precision: TypeAlias = Literal["float32", "bf16", "int8"]
 """Number format of an engine's weights and states."""
 _INT8_MAX = 127
+_NORMALIZED: dict[Encoding, float] = {"float32": 1e-4, "float16": 1e-3, "int8": 1e-4}
+"""Most by which the length of a normalised row differs from 1: float32 rounds in its sum, float16 each number by up to
+2^-11 of it. What int8 rounds depends on a row's scale, and is added."""
 
 
 class EmbedOptions(TypedDict, total=False):
@@ -121,3 +124,19 @@ def encoded(rows: NDArray[np.float32], encoding: Encoding) -> tuple[NDArray[Any]
     if encoding == "sign_bits":
         return np.packbits(rows > 0, axis=1), None
     return rows.astype(encoding, copy=False), None
+
+
+def is_normalized(rows: NDArray[Any], scales: NDArray[np.float32] | None, encoding: Encoding) -> bool:
+    """Return True if every row has length 1, as near as its encoding can say, or holds zeros alone.
+
+    `rows` and `scales` are as `encoded` returns them. A row of sign bits has no length.
+    """
+    if encoding == "sign_bits":
+        return True
+    tolerance: NDArray[np.float64] | float = _NORMALIZED[encoding]
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    if scales is not None:
+        widths = scales.astype(np.float64)
+        lengths *= np.abs(widths)
+        tolerance = tolerance + widths / 2 * np.sqrt(rows.shape[1])  # each number is off by half a step at most
+    return bool(((np.abs(lengths - 1) <= tolerance) | (lengths == 0)).all())

@@ -136,7 +136,7 @@ def test_an_answer_of_another_version_meanwhile_changes_no_width() -> None:
             expected.append(dimensions)
             return Embeddings(np.zeros((1, width), np.float32), [1], [False], version)
 
-        core.decoded(decode, version, {"encoding": 0, "dimensions": 0})
+        core.decoded(decode, version, {"encoding": 0, "dimensions": 0, "normalize": False})
 
     answered("1", 512)
     answered(Crossed("1", lambda: answered("2", 384)), 512)

@@ -17,7 +17,7 @@ from bothends.errors import RequestError
 from bothends.v1 import embedding_pb2
 from bothends.wire.messages import encode, encode_items, items
 from tests.support.awaited import Awaited
-from tests.support.grpcs import refuse, serving
+from tests.support.grpcs import answer, refuse, serving
 
 Either = type[Client] | type[Awaited]
 Embed = Callable[[embedding_pb2.EmbedRequest, grpc.ServicerContext], bytes]
@@ -36,6 +36,7 @@ def saying(rows: np.ndarray, *, version: str = "1", encoding: Any = "float32") -
 
 
 ONES = np.ones((1, 64), np.float32)
+UNIT = ONES / 8
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,10 @@ ONES = np.ones((1, 64), np.float32)
         (saying(ONES), {"encoding": "int8"}, "no embeddings in int8"),
         (saying(ONES, encoding="int8"), {}, "no embeddings in float32"),
         (saying(ONES, encoding="sign_bits"), {"encoding": "sign_bits", "dimensions": 32}, "8 numbers, not 4"),
+        (saying(ONES), {"normalize": True}, "rows of length 1"),
+        (saying(UNIT * 1.001), {"normalize": True}, "rows of length 1"),
+        (saying(UNIT * 1.01, encoding="float16"), {"normalize": True, "encoding": "float16"}, "rows of length 1"),
+        (saying(UNIT * 1.2, encoding="int8"), {"normalize": True, "encoding": "int8"}, "rows of length 1"),
         (saying(ONES, version=""), {}, "of which model"),
         (saying(ONES, version="1\x1b[2J"), {}, "of which model"),
         (saying(ONES, version="1" * 65), {}, "of which model"),
@@ -56,6 +61,39 @@ ONES = np.ones((1, 64), np.float32)
 def test_what_was_not_asked_for_is_an_error(either: Either, embed: Embed, asked: Any, told: str) -> None:
     with serving(embed) as server, either(server.target) as client, pytest.raises(BothendsError, match=told):
         client.embed(["one"], **asked)
+
+
+@pytest.mark.parametrize("encoding", ["float32", "float16", "int8", "sign_bits"])
+def test_rows_of_length_1_are_taken_as_their_encoding_rounds_them(either: Either, encoding: Any) -> None:
+    """A row of which one number is most, whose others an int8 rounds to nothing, is one; so is a row without length."""
+    spike = np.full((1, 64), 0.003, np.float32)
+    spike[0, 5] = np.sqrt(1 - 63 * 0.003**2)
+    for row in (UNIT, spike, np.zeros((1, 64), np.float32)):
+        with serving(saying(row, encoding=encoding)) as server, either(server.target) as client:
+            client.embed(["one"], normalize=True, encoding=encoding)
+
+
+def test_a_stream_takes_no_rows_of_another_length(either: Either) -> None:
+    with serving() as server, either(server.target) as client, pytest.raises(BothendsError, match="rows of length 1"):
+        list(client.encode_stream(["four"], normalize=True))
+
+
+@pytest.mark.parametrize(("sentences", "size"), [(2, 0), (2, -1), (2, 64), (0, 4096), (-1, 4096)])
+def test_a_server_that_takes_no_sentence_is_not_sent_one_at_a_time(either: Either, sentences: int, size: int) -> None:
+    """Limits without sense would make a request of each sentence."""
+    asked = 0
+
+    def embed(request: embedding_pb2.EmbedRequest, _: grpc.ServicerContext) -> bytes:
+        nonlocal asked
+        asked += 1
+        return answer(request)
+
+    model = embedding_pb2.Model(max_sentences=sentences, max_message_bytes=size)
+    with serving(embed, model=model) as server, either(server.target) as client:
+        for send in (client.embed, lambda sentences: list(client.encode_stream(sentences))):
+            with pytest.raises(BothendsError, match="no request may hold a sentence"):
+                send(["one"] * 1001)
+    assert asked == 0
 
 
 def test_a_version_keeps_its_size(either: Either) -> None:

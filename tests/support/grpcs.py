@@ -44,22 +44,28 @@ def refuse(context: grpc.ServicerContext, error: BothendsError) -> None:
     context.abort(code, status.message)
 
 
-def get_model(_: embedding_pb2.GetModelRequest, __: grpc.ServicerContext) -> embedding_pb2.GetModelResponse:
-    return embedding_pb2.GetModelResponse(model=embedding_pb2.Model(max_sentences=2, max_message_bytes=1 << 20))
+MODEL = embedding_pb2.Model(max_sentences=2, max_message_bytes=1 << 20)
 
 
 class Plain:
     """A running server: its port, and its health."""
 
     def __init__(
-        self, embed: Embed, stream: EmbedStream, credentials: grpc.ServerCredentials | None, address: str
+        self,
+        embed: Embed,
+        stream: EmbedStream,
+        credentials: grpc.ServerCredentials | None,
+        address: str,
+        model: embedding_pb2.Model,
     ) -> None:
         self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         handlers = {
             "Embed": grpc.unary_unary_rpc_method_handler(embed, embedding_pb2.EmbedRequest.FromString),
             "EmbedStream": grpc.stream_stream_rpc_method_handler(stream, embedding_pb2.EmbedStreamRequest.FromString),
             "GetModel": grpc.unary_unary_rpc_method_handler(
-                get_model, embedding_pb2.GetModelRequest.FromString, embedding_pb2.GetModelResponse.SerializeToString
+                lambda *_: embedding_pb2.GetModelResponse(model=model),
+                embedding_pb2.GetModelRequest.FromString,
+                embedding_pb2.GetModelResponse.SerializeToString,
             ),
         }
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
@@ -90,8 +96,9 @@ def serving(
     stream: EmbedStream = echo,
     credentials: grpc.ServerCredentials | None = None,
     address: str = "127.0.0.1:0",
+    model: embedding_pb2.Model = MODEL,
 ) -> Iterator[Plain]:
     """Run a server for the length of a `with`."""
-    server = Plain(embed, stream, credentials, address)
+    server = Plain(embed, stream, credentials, address, model)
     yield server
     server.stop()

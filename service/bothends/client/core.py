@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeAlias, Unpack
+from typing import Any, Generic, TypeAlias, Unpack
 
 import grpc
 from google.protobuf.message import Message
@@ -16,37 +16,22 @@ from google.protobuf.message import Message
 from ..chunks import chunks
 from ..embeddings import Embeddings
 from ..errors import BothendsError, DeadlineError, ModelChangedError, RequestError, SentenceError
-from ..options import EmbedOptions, Encoding
-from ..text import unicode_problem
+from ..options import EmbedOptions, Encoding, is_normalized
 from ..v1 import embedding_pb2
 from ..wire.messages import ENCODINGS, SERVICE, Response, decode, request_fields
 from .balancer import BackendCall, Balancer
 from .errors import from_grpc
+from .limits import ChunkLimits, encoded_size
 from .retry import Budget, Retry, fits
 from .transport import CallT, Method, StreamCall, Transport
 
-_CHUNK_SENTENCES = 128
-_CHUNK_BYTES = 1 << 20
 _IN_FLIGHT = 2  # one is computed while the next one waits; more would only fill the server's queue
-_OVERHEAD_BYTES = 64
-"""Most bytes of a request beside its one sentence."""
 _LONGEST_S = 1e6  # gRPC takes a deadline much further off for one that has passed
 _MODEL_ROUNDS = 5
 """Times that chunks are sent until one model has answered all: while servers are upgraded, two answer in turns."""
 Range: TypeAlias = tuple[int, int]
 Asked: TypeAlias = Mapping[str, Any]
 """Fields of a request beside its sentences."""
-
-
-class ChunkLimits(NamedTuple):
-    """Sizes that a server takes, or that are sensible where those are less."""
-
-    chunk_sentences: int
-    chunk_bytes: int
-    """Most bytes of text: each sentence has a few around it, and a chunk of one is sent whatever its size."""
-    message_bytes: int
-    """Most bytes of one sentence."""
-
 
 _EMBED = Method(f"/{SERVICE}/Embed", Response.FromString)
 _GET_MODEL = Method(f"/{SERVICE}/GetModel", embedding_pb2.GetModelResponse.FromString)
@@ -142,6 +127,8 @@ class ClientCore(Generic[CallT]):
             found = decode(encoding, dimensions or known)
         except ValueError as error:
             raise BothendsError(f"the server's answer makes no sense: {error}") from error
+        if asked["normalize"] and not is_normalized(found.rows, found.scales, encoding):
+            raise BothendsError("the server's answer makes no sense: rows of length 1 were asked for, and others came")
         if dimensions is None and encoding != "sign_bits":
             self._width = (version, found.rows.shape[1])
         return found
@@ -164,10 +151,7 @@ class ClientCore(Generic[CallT]):
         model = await self.model(deadline - self._clock())
         if model.dimension > 0:
             self._width = (model.version, model.dimension)
-        largest = model.max_message_bytes
-        self._limits = ChunkLimits(
-            min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _OVERHEAD_BYTES
-        )
+        self._limits = ChunkLimits.of(model, self.name)
         return self._limits
 
     async def wait_before_retry(self, error: BothendsError, *, failures: int, deadline: float) -> None:
@@ -239,12 +223,3 @@ class ClientCore(Generic[CallT]):
         if remaining <= 0:
             raise DeadlineError("the deadline passed before everything was sent")
         return min(remaining, _LONGEST_S)
-
-
-def encoded_size(index: int, sentence: str) -> int:
-    """Return the bytes of `sentence` on the wire. Raises TypeError where it is none, SentenceError where no Unicode."""
-    if not isinstance(sentence, str):
-        raise TypeError(f"sentences[{index}] is of type {type(sentence).__name__}, not a string")
-    if (problem := unicode_problem(sentence)) is not None:
-        raise SentenceError(index, problem)
-    return len(sentence) if sentence.isascii() else len(sentence.encode())

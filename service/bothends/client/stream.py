@@ -20,8 +20,9 @@ from ..options import EmbedOptions
 from ..v1 import embedding_pb2
 from ..wire.messages import SERVICE, StreamResponse, decode_embeddings, request_fields
 from ..wire.status import from_status
-from .core import ChunkLimits, ClientCore, encoded_size
+from .core import ClientCore
 from .errors import from_grpc
+from .limits import ChunkLimits, encoded_size
 from .transport import Method, StreamCall
 
 _SENTENCES = 64

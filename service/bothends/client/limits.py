@@ -1,0 +1,50 @@
+"""Bounds on what one request may hold: those that a server names, or sensible ones where those are less.
+
+Knows no transport and no retry.
+"""
+
+from typing import NamedTuple, Self
+
+from ..errors import BothendsError, SentenceError
+from ..text import unicode_problem
+from ..v1 import embedding_pb2
+
+_CHUNK_SENTENCES = 128
+_CHUNK_BYTES = 1 << 20
+_OVERHEAD_BYTES = 64
+"""Most bytes of a request beside its one sentence."""
+
+
+class ChunkLimits(NamedTuple):
+    """Sizes that a server takes, or that are sensible where those are less."""
+
+    chunk_sentences: int
+    chunk_bytes: int
+    """Most bytes of text: each sentence has a few around it, and a chunk of one is sent whatever its size."""
+    message_bytes: int
+    """Most bytes of one sentence."""
+
+    @classmethod
+    def of(cls, model: embedding_pb2.Model, server: str) -> Self:
+        """Take what `model` says. Raises BothendsError, which names `server`, where no request could hold a sentence.
+
+        Each sentence would else be sent in a request of its own, in vain.
+        """
+        largest = model.max_message_bytes
+        if model.max_sentences < 1 or largest <= _OVERHEAD_BYTES:
+            raise BothendsError(
+                f"{server} says that no request may hold a sentence: max_sentences is {model.max_sentences}, "
+                f"max_message_bytes is {largest}"
+            )
+        return cls(
+            min(_CHUNK_SENTENCES, model.max_sentences), min(_CHUNK_BYTES, largest // 2), largest - _OVERHEAD_BYTES
+        )
+
+
+def encoded_size(index: int, sentence: str) -> int:
+    """Return the bytes of `sentence` on the wire. Raises TypeError where it is none, SentenceError where no Unicode."""
+    if not isinstance(sentence, str):
+        raise TypeError(f"sentences[{index}] is of type {type(sentence).__name__}, not a string")
+    if (problem := unicode_problem(sentence)) is not None:
+        raise SentenceError(index, problem)
+    return len(sentence) if sentence.isascii() else len(sentence.encode())
