@@ -1,4 +1,12 @@
-"""Texts to what is wrong with them as Unicode, and to what a terminal may show. Knows no sentence and no front."""
+"""Texts to what is wrong with them, as sentences and as Unicode, and to what a terminal may show. Knows no front."""
+
+
+def is_blank(text: str) -> bool:
+    """Return True if `text` is no sentence to any tokenizer: it is empty, or holds spaces alone.
+
+    Spaces are Python's: Unicode's White_Space, and the four separators U+001C to U+001F.
+    """
+    return not text or text.isspace()
 
 
 def unicode_problem(text: str) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..chunks import WINDOW, WINDOW_CHARS
-from ..text import unicode_problem
+from ..text import is_blank, unicode_problem
 
 MOST_CHARS = 65536
 """Most characters of a sentence: a server's own limit by default."""
@@ -47,7 +47,7 @@ def row(text: object, kept: tuple[Any, ...] = ()) -> Row:
         return Row("", "is null, not a string" if text is None else f"is no string ({type(text).__name__})", kept)
     if len(text) > MOST_CHARS:
         return Row("", f"has {len(text)} characters; the limit is {MOST_CHARS}", kept)
-    if not text or text.isspace():
+    if is_blank(text):
         return Row("", "is empty; a sentence needs at least one word", kept)
     if not all(map(_is_unicode, (text, *kept))):
         return Row("", "is no valid UTF-8", tuple(value if _is_unicode(value) else None for value in kept))

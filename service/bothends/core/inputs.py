@@ -10,7 +10,7 @@ from ..errors import EngineError, LongSentenceError, RequestError, SentenceError
 from ..model.bundle import BundleConfig
 from ..model.tokenizer import Pieces, Tokenizer, Tokens
 from ..options import Options
-from ..text import unicode_problem
+from ..text import is_blank, unicode_problem
 
 Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
 """Texts, or token ids of the model's own tokenizer; not a mixture."""
@@ -111,7 +111,7 @@ class InputReader:
         chars = 0
         for text in sentences:
             chars += len(text)
-            if not text or text.isspace() or unicode_problem(text) is not None:
+            if is_blank(text) or unicode_problem(text) is not None:
                 return False
         return chars <= self._plain_chars
 
@@ -137,7 +137,7 @@ class InputReader:
         for index, sentence in enumerate(sentences):
             if len(sentence) > most:
                 on_error(SentenceError(index, f"has {len(sentence)} characters; this server's limit is {most}"))
-            elif not sentence or sentence.isspace():
+            elif is_blank(sentence):
                 on_error(SentenceError(index, "is empty; a sentence needs at least one word"))
             elif (problem := unicode_problem(sentence)) is not None:
                 on_error(SentenceError(index, problem))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers
 
+from ..text import is_blank
+
 if TYPE_CHECKING:
     from bothends_native.wordpiece import WordPiece
 
@@ -53,11 +55,16 @@ def _characters(library: tokenizers.Tokenizer) -> dict[str, str]:
 
     BERT's normaliser and pre-tokeniser look at one character at a time, but for Unicode's canonical order: it may
     exchange combining marks that follow each other. Those that aren't dropped are left out, and so are characters that
-    this Python's Unicode doesn't have, which may be such marks.
+    this Python's Unicode doesn't have, which may be such marks. So are spaces that become more than the end of a word:
+    a text of such alone is blank, and where there are none, a text without a token is all that native code has to know.
     """
     known = (chr(code) for code in _CHARACTERS if unicodedata.category(chr(code)) != "Cn")
     written = {character: _written(library, character) for character in known}
-    return {character: text for character, text in written.items() if not any(map(unicodedata.combining, text))}
+    return {
+        character: text
+        for character, text in written.items()
+        if not any(map(unicodedata.combining, text)) and not (is_blank(character) and text.strip(" "))
+    }
 
 
 def _written(library: tokenizers.Tokenizer, character: str) -> str:
