@@ -29,10 +29,9 @@ std::optional<std::string_view> take_bytes(std::string_view& from) {
         from.remove_prefix(1);
         size |= std::size_t(byte & 0x7f) << shift;
         if (byte & 0x80) continue;
-        if (size > from.size()) return std::nullopt;
-        const std::string_view bytes = from.substr(0, size);
-        from.remove_prefix(size);
-        return bytes;
+        const std::string_view bytes = from.substr(0, size);  // at most what there is, so that no length leads past it
+        from.remove_prefix(bytes.size());
+        return bytes.size() == size ? std::optional(bytes) : std::nullopt;
     }
     return std::nullopt;
 }

@@ -90,6 +90,21 @@ def test_a_bomb_is_refused_by_what_it_says(serve: Serve, path: str, bound: str) 
 
 
 @pytest.mark.parametrize("path", [ECHO, ROW])
+def test_what_says_more_than_gzip_can_hold_takes_no_room(serve: Serve, path: str) -> None:
+    """A few bytes that say they are millions are refused as they come; within the ratio, they wait for their turn."""
+    served = serve()
+    content = WHOLE[:-4]
+    most = (len(content) + 4) * 1032  # deflate's bound
+    with Raw(served.port) as raw:
+        refused = raw.call(path, framed(content + struct.pack("<I", most + 1), flag=1), headers=GZIP)
+        raw.over(refused)
+        assert refused.message == STATUSES["malformed"][1]
+        assert (served.figure("waiting"), served.figure("held_bytes")) == (0, 0)
+        raw.call(path, framed(content + struct.pack("<I", most), flag=1), headers=GZIP)
+        until(lambda: served.figure("waiting") == 1)
+
+
+@pytest.mark.parametrize("path", [ECHO, ROW])
 def test_nothing_may_come_compressed_where_nobody_needs_it(serve: Serve, path: str) -> None:
     """UNIMPLEMENTED, and the answer says what is taken; what isn't compressed passes whatever was announced."""
     served = serve(max_inflated_bytes=0).answering()

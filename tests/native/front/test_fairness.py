@@ -35,6 +35,20 @@ def test_a_callers_first_stands_before_anothers_second(serve: Serve) -> None:
     assert rest == [b"%d" % number for number in range(1000) if b"%d" % number in rest]
 
 
+def test_a_newcomer_stands_where_the_line_is_now(serve: Serve) -> None:
+    """A newcomer's first message passes whoever has waited, and no other: what others had before it came isn't owed."""
+    served = serve()
+    with Raw(served.port) as first, Raw(served.port) as newcomer:
+        for number in range(10):
+            first.echo(b"old%d" % number)
+        until(lambda: served.figure("waiting") == 10)
+        assert taken(served, 6) == [b"old%d" % number for number in range(6)]
+        for number in range(4):
+            newcomer.echo(b"new%d" % number)
+        until(lambda: served.figure("waiting") == 8)
+        assert taken(served, 5) == [b"new0", b"old6", b"new1", b"old7", b"new2"]
+
+
 def test_turns_are_by_bytes(serve: Serve) -> None:
     """A caller of long requests, one at a time, has no more of the server than one of short ones."""
     served = serve()
