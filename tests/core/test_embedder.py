@@ -13,7 +13,7 @@ from bothends.core.loaded import LoadedModel
 from bothends.engines import native
 from bothends.engines.contract import TokenIds
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
-from bothends.errors import DeadlineError, DrainingError, OverloadedError, RequestError, SentenceError
+from bothends.errors import DrainingError, RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.observe.metrics import Metrics
@@ -38,35 +38,6 @@ def embedder(english: Bundle, metrics: Metrics) -> Iterator[Embedder]:
         yield loaded
 
 
-class HeldSession(OnnxRuntimeEngine):
-    """The real engine, which runs only while `goes_on` is set."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.goes_on = threading.Event()
-        self.goes_on.set()
-        super().__init__(bundle)
-
-    def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
-        assert self.goes_on.wait(TIMEOUT_S)
-        return super().run(sentences)
-
-
-@pytest.fixture
-def held(english: Bundle, metrics: Metrics) -> Iterator[tuple[Embedder, HeldSession]]:
-    """An embedder in front of an engine that the test holds; 2,000 tokens may wait."""
-    settings = EmbedderSettings(device="cpu", workers=1, max_queue_tokens=2000)
-    session = HeldSession(english)
-    tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
-    with Embedder(LoadedModel(english, tokenizer, session), settings=settings, metrics=metrics) as embedder:
-        yield embedder, session
-        session.goes_on.set()
-
-
-def tokenised(metrics: Metrics) -> float:
-    """Count of requests that were tokenised."""
-    return metrics.registry.get_sample_value("bothends_phase_seconds_count", {"phase": "tokenise"}) or 0.0
-
-
 def queued(metrics: Metrics) -> float:
     return metrics.registry.get_sample_value("bothends_queue_sentences") or 0.0
 
@@ -85,35 +56,6 @@ def test_the_model_says_so_of_meaning(embedder: Embedder) -> None:
     ).rows
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     assert unit[0] @ unit[1] > unit[0] @ unit[2] + 0.3
-
-
-def test_a_deadline_that_passes_frees_the_queue_at_once(held: tuple[Embedder, HeldSession], metrics: Metrics) -> None:
-    """A caller whose deadline passes is answered while the engine still runs, and none of its sentences waits on."""
-    embedder, session = held
-    session.goes_on.clear()
-    with pytest.raises(DeadlineError):
-        embedder.embed([[5] * 9] * 400, timeout_s=0.3)
-    assert not session.goes_on.is_set()
-    assert queued(metrics) == 0
-
-
-def test_what_has_no_room_is_refused_before_it_is_tokenised(
-    held: tuple[Embedder, HeldSession], metrics: Metrics
-) -> None:
-    """Room is counted in tokens: of token ids all that are kept, of text one a sentence at least."""
-    embedder, session = held
-    session.goes_on.clear()
-    rows = [embedder.begin([[5]] * 1000)[1]]
-    until(lambda: queued(metrics) < 1000)  # a batch of them runs and is held; the others wait
-    read = tokenised(metrics)
-    for sentences in ([[5] * 200] * 8, ["dragons"] * 1024):
-        with pytest.raises(OverloadedError):
-            embedder.begin(sentences)
-    assert tokenised(metrics) == read
-    rows.append(embedder.begin([[5] * 200] * 4)[1])
-    assert tokenised(metrics) == read + 1
-    session.goes_on.set()
-    assert [len(some.result(TIMEOUT_S)) for some in rows] == [1000, 4]
 
 
 def test_a_models_reader_is_made_once(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

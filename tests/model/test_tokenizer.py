@@ -18,9 +18,14 @@ def tokenizer(english: Bundle) -> Tokenizer:
     return Tokenizer(english.tokenizer, max_tokens=10, source=Path("tokenizer.json"))
 
 
-def test_a_long_sentence_is_cut_and_says_so(tokenizer: Tokenizer) -> None:
-    """A sentence exactly at the limit isn't cut; of one past it, the first tokens are kept."""
-    at, past = tokenizer.encode(["word " * 10, "word " * 11])
+@pytest.mark.parametrize("word", ["word", "龍"], ids=["natively", "by the library"])
+@pytest.mark.parametrize("method", ["encode", "pieces"])
+@pytest.mark.parametrize("keep_end", [False, True])
+def test_a_long_sentence_is_cut_and_says_so(tokenizer: Tokenizer, word: str, method: str, keep_end: bool) -> None:
+    """A sentence exactly at the limit isn't cut; of one past it, the first tokens are kept, or the last."""
+    kept = f"{word} " * 9 + "end"
+    longer = f"one {kept}" if keep_end else f"{kept} one"
+    at, past = getattr(tokenizer, method)([kept, longer], keep_end=keep_end)
     assert (len(at.ids), at.truncated) == (10, False)
     assert (len(past.ids), past.truncated) == (10, True)
     assert past.ids == at.ids

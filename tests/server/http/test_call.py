@@ -15,9 +15,10 @@ from starlette.applications import Starlette
 
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
-from bothends.server.http.call import BodyLimits
+from bothends.server.http.call import BodyLimits, Handle, HttpCall
 from bothends.server.http.front import HttpFront
 from bothends.server.inbound import Inbound
+from bothends.server.room import Room
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
 from tests.support.https import answer_on, counted, of, posting
@@ -26,6 +27,18 @@ from tests.support.until import until
 SHORT_S = 0.2
 LONG_TEXT = "a man " * 1000
 """Text that is tokenised in the pool."""
+
+
+def asked(handle: Handle) -> httpx.Response:
+    """Ask for `/of/dragons`, which `handle` answers; no port is opened."""
+
+    async def ask() -> httpx.Response:
+        route = HttpFront(BodyLimits(1, 1), lambda code, status: b"").route("/of/{name}", GET=handle)
+        transport = httpx.ASGITransport(Starlette(routes=[route]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+            return await asyncio.wait_for(http.get("/of/dragons"), TIMEOUT_S)
+
+    return asyncio.run(ask())
 
 
 def url_of(server: Server) -> str:
@@ -115,16 +128,27 @@ def test_an_answer_is_not_held_back(server: Server) -> None:
         assert statistics.median(seconds() for _ in range(60)) < 0.02
 
 
+def test_an_answers_room_is_given_back_once_it_is_made() -> None:
+    """Room that a call keeps is free before its caller has the last byte: what is on its way is bounded elsewhere."""
+    room, taken = Room(), []
+
+    def kept(call: Inbound) -> None:
+        def then(content: bytes | None) -> None:
+            assert isinstance(call, HttpCall)
+            call.keep(room, 100)
+            taken.append(room.taken_bytes)
+            call.answer(b"{}")
+
+        call.read(then)
+
+    answer = asked(kept)
+    assert (answer.status_code, taken, room.taken_bytes) == (200, [100], 0)
+
+
 def test_a_get_may_be_answered_later_and_from_another_thread() -> None:
     """The empty body, which isn't read, isn't taken for its caller's leaving."""
 
     def later(call: Inbound) -> None:
         call.read(lambda content: threading.Timer(0.05, call.answer, [b'{"asked": "%s"}' % content]).start())
 
-    async def ask() -> httpx.Response:
-        route = HttpFront(BodyLimits(1, 1), lambda code, status: b"").route("/of/{name}", GET=later)
-        transport = httpx.ASGITransport(Starlette(routes=[route]))
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
-            return await asyncio.wait_for(http.get("/of/dragons"), TIMEOUT_S)
-
-    assert asyncio.run(ask()).json() == {"asked": "dragons"}
+    assert asked(later).json() == {"asked": "dragons"}

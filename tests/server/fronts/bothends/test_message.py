@@ -9,19 +9,26 @@ import grpc
 import numpy as np
 import pytest
 
-from bothends import EngineError, RequestError
+from bothends import EngineError, NotServingError, OverloadedError, RequestError
 from bothends.batching.request import Request
+from bothends.core.embedder import Embedder
+from bothends.core.loaded import LoadedModel
 from bothends.engines.select import LoadedEngine
+from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
+from bothends.observe.metrics import Metrics
 from bothends.server.context import CallContext
 from bothends.server.fronts.bothends.message import Message
 from bothends.server.grpc.calls import FrontCall
 from bothends.server.server import Server
+from bothends.settings import EmbedderSettings
 from bothends.v1 import embedding_pb2
 from bothends.wire.status import from_status
+from tests.support.calls import HandHeldCall, context_of
 from tests.support.doors import TIMEOUT_S, connected, serving
 from tests.support.engines import SERVES
 from tests.support.streams import Stream, request
+from tests.support.until import until
 
 from .asking import embed, embeddings
 
@@ -131,6 +138,45 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
         goes_on.set()
         assert [type(from_status(item.error)) for item in found.items] == [EngineError, EngineError]
         assert len(hung) == 1
+
+
+class Told:
+    """A listener that notes what became of a message."""
+
+    def __init__(self) -> None:
+        self.errors: list[BothendsError] = []
+
+    def done(self, message: Message) -> None:
+        message.close()
+
+    def full(self, message: Message, error: OverloadedError) -> None:
+        raise AssertionError("there is room") from error
+
+    def failed(self, message: Message, error: BothendsError) -> None:
+        message.close()
+        self.errors.append(error)
+
+
+@pytest.mark.parametrize("takes_over", [False, True])
+def test_a_messages_rows_are_all_of_one_model(toy_bundle: Bundle, newer: list[Bundle], takes_over: bool) -> None:
+    """A message has no answer where another model takes over between two of its parts: vectors can't be compared."""
+    settings, metrics, told = EmbedderSettings(device="cpu", workers=1), Metrics(), Told()
+    with Embedder.load(toy_bundle, settings=settings, metrics=metrics) as embedder:
+        message = Message(
+            request("a man", "plays"),
+            embedder=embedder,
+            metrics=metrics,
+            context=context_of(HandHeldCall()),
+            listener=told,
+        )
+        message.begin([0])
+        until(lambda: metrics.registry.get_sample_value("bothends_sentence_tokens_count") == 1)
+        if takes_over:
+            embedder.serve(LoadedModel.load(newer[0], settings))
+        message.begin([1])
+        until(lambda: message.content is not None or told.errors)
+    assert (message.content is None) == takes_over
+    assert [type(error) for error in told.errors] == [NotServingError] * takes_over
 
 
 def test_a_message_leaves_nothing_to_the_garbage_collector(channel: grpc.Channel) -> None:

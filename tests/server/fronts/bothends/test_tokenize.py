@@ -1,17 +1,19 @@
 """Tokenize over a real channel: ids, texts and places of what the model reads."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 import tokenizers
 
-from bothends.errors import RequestError, SentenceError
+from bothends.errors import QuotaError, RequestError, SentenceError
 from bothends.model.bundle import Bundle
+from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
-from tests.support.doors import serving
+from tests.support.doors import put, serving
 from tests.support.streams import error_of
 from tests.support.until import until
 
@@ -147,3 +149,27 @@ def test_calls_are_counted(server: Server, stub: embedding_pb2_grpc.EmbeddingSer
     before = server.metrics.registry.get_sample_value("bothends_requests_total", labels) or 0
     tokenize(stub, "dragons")
     until(lambda: server.metrics.registry.get_sample_value("bothends_requests_total", labels) == before + 1)
+
+
+def test_tokens_are_paid_for_as_embeddings_are(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """A key's share is taken by either method, and what was tokenised is in progress no more."""
+    key, entry = new("slow")
+    put(tmp_path / "keys.toml", f"{entry}sentences_per_s = 0.001\nconcurrent_sentences = 3\n".encode())
+    metadata = (("authorization", f"Bearer {key}"),)
+    with (
+        serving(toy_bundle, api_keys=tmp_path / "keys.toml") as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+
+        def refusal(*texts: str) -> Exception:
+            with pytest.raises(grpc.RpcError) as raised:
+                stub.Tokenize(embedding_pb2.TokenizeRequest(sentences=texts), metadata=metadata)
+            return error_of(raised.value)
+
+        assert "4 sentences are more than this key's limit of 3 at once" in str(refusal(*["a"] * 4))
+        assert stub.Tokenize(embedding_pb2.TokenizeRequest(sentences=["a"] * 3), metadata=metadata).sentences
+        assert isinstance(refusal("a"), QuotaError)
+        assert server.service.keys is not None
+        ((_, account),) = server.service.keys.known
+        until(lambda: account.in_progress == 0)
