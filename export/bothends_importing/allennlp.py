@@ -76,6 +76,7 @@ def allennlp(archive: Archive, options: ImportOptions) -> ImportedEncoder:
         options.max_tokens or reading.max_tokens or MAX_TOKENS,
         "allennlp",
         {"embedding.weight": table_name, **renamed},
+        tokenising.rows,
         [*archive.weights.notes, *_reading_notes(archive, options), *tokenising.notes, *notes],
     )
 

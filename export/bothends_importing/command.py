@@ -24,6 +24,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _PARTS = ("embedding", "input_projection", "lstm", "gru", "h_0", "c_0", "head")
 """Parts of an encoder, as a token passes them."""
+_NUMBERS_SHOWN = 3
 
 
 def _source_options(command: FunctionT) -> FunctionT:
@@ -35,7 +36,8 @@ def _source_options(command: FunctionT) -> FunctionT:
             click.option("--encoder", type=_FILE, metavar="TOML",
                          help="pytorch, torchscript: which tensor is which, where that can't be guessed, and how text "
                          "is split. keras: how text is split, and where SOURCE is weights only the model's to_json(), "
-                         "as layers = FILE, or in place of the TOML. onnx: how text is split."),
+                         "as layers = FILE, or in place of the TOML. onnx: how text is split. laser: which rows of the "
+                         "table have no piece."),
             click.option("--tokenizer", type=_FILE, metavar="FILE",
                          help="pytorch, torchscript, keras, onnx: a tokenizer.json or a SentencePiece model."),
             click.option("--pooling", type=click.Choice(get_args(Pooling)), metavar="POOLING",
@@ -112,6 +114,7 @@ def import_(
         done()
     console.print(_understood(source, chosen, found))
     console.print(_tensors(found))
+    console.print(_words(found))
     if found.notes:
         console.print(_notes(found.notes))
     written = write(out, found, source=source, format_name=chosen, name=name, version=version, table=table)
@@ -158,6 +161,36 @@ def _tensors(found: "ImportedEncoder") -> "Table":
     for name, tensor in sorted(found.weights.items(), key=lambda item: _PARTS.index(item[0].partition(".")[0])):
         table.add_row(name, Text(printable(found.origins.get(name, "zeros"))), " × ".join(map(str, tensor.shape)))
     return table
+
+
+def _words(found: "ImportedEncoder") -> "Table":
+    """Table of a handful of tokens, each with its row of the source's table and the first numbers there.
+
+    Whoever knows the original can hold them to it: nothing else shows that words have the rows of their neighbours.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("token", no_wrap=True)
+    table.add_column("row", justify="right", no_wrap=True)
+    table.add_column("begins with", no_wrap=True)
+    vectors = found.weights["embedding.weight"]
+    for index, token in _handful(found.tokenizer):
+        numbers = " ".join(f"{number:.4g}" for number in vectors[index, :_NUMBERS_SHOWN].tolist())
+        table.add_row(Text(repr(printable(token.strip()))), str(found.rows[index]), f"{numbers} …")
+    return table
+
+
+def _handful(tokenizer: str) -> list[tuple[int, str]]:
+    """The first tokens by id, some between, and the last."""
+    import tokenizers
+
+    made = tokenizers.Tokenizer.from_str(tokenizer)
+    named = sorted((index, token) for token, index in made.get_vocab(with_added_tokens=True).items())
+    places = {0, 1, 2, 3, len(named) // 3, 2 * len(named) // 3, len(named) - 2, len(named) - 1}
+    return [named[place] for place in sorted(places) if 0 <= place < len(named)]
 
 
 def _notes(notes: list[str]) -> "Table":

@@ -20,6 +20,7 @@ from .imported_encoder import ImportedEncoder
 from .options import MAX_TOKENS, ImportOptions
 from .recurrent import recurrent_layers
 from .source import SourceError, WeightsFile
+from .tokenising.rows import must_name_each_row
 from .tokenising.words import WordRules, tokenise_words
 from .wordlist import words_of
 
@@ -75,6 +76,7 @@ def flair(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
         options.max_tokens or MAX_TOKENS,
         "flair",
         {"embedding.weight": _TABLE, **{name: _MAP + name.rpartition(".")[2] for name in projection}, **found.origins},
+        tokenising.rows,
         [*source.notes, _TOKENISED, *lookup.notes, *tokenising.notes],
     )
 
@@ -117,8 +119,12 @@ def _table(source: WeightsFile, words: dict[str, Any]) -> Tensor:
             f"{source.file}: {_TABLE} is {had}; a vocabulary of {len(words['vocab'])} words needs one row more"
         )
     for word, row in words["vocab"].items():
-        if not isinstance(row, int) or not 0 <= row < len(table):
-            raise SourceError(f"{source.file}: the vocabulary puts {printable(word)!r} in row {printable(row)}")
+        if type(row) is not int or not 0 <= row < len(table) - 1:
+            raise SourceError(
+                f"{source.file}: the vocabulary puts {printable(word)!r} in row {printable(row)}; words have rows 0 to "
+                f"{len(table) - 2}, and the last is of unknown ones"
+            )
+    must_name_each_row(words["vocab"], f"{source.file}: its vocabulary", rows=len(table) - 1, unused=())
     if not words.get("stable"):
         return table
     weight, bias = (source.tensors.get(f"{_WORDS}layer_norm.{name}") for name in ("weight", "bias"))

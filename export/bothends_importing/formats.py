@@ -40,6 +40,8 @@ def import_encoder(
     if found in ("torchscript", "keras") and weights.kind != found:
         raise SourceError(f"{source} is no {found} file; it is of {weights.kind}")
     _check_options(found, options)
+    if found == "laser":
+        return found, _import_laser(weights, options, config)
     reader = _READERS.get(found)
     return found, reader(weights, options) if reader else custom_module(weights, options, config)
 
@@ -52,6 +54,13 @@ def _import_onnx(source: Path, options: ImportOptions, config: StateDictConfig) 
             f"{options.encoder}: {said[0]} says nothing to the format onnx; it reads {', '.join(sorted(read))}"
         )
     return with_tokenizer(map_onnx(source), options, config)
+
+
+def _import_laser(weights: WeightsFile, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
+    """Import LASER's, whose file says all but which rows have no piece."""
+    if config.model_fields_set - {"tokenizer"} or config.tokenizer.model_fields_set - {"unused_rows"}:
+        raise SourceError(f"{options.encoder}: of a TOML, the format laser reads [tokenizer] unused_rows only")
+    return laser(weights, options, unused=config.tokenizer.unused_rows)
 
 
 def _import_allennlp(source: Path, options: ImportOptions) -> ImportedEncoder:
@@ -98,9 +107,8 @@ def _check_options(chosen: Format, options: ImportOptions) -> None:
 
 _READERS: dict[
     Format, Callable[[WeightsFile, ImportOptions], ImportedEncoder]
-] = {  # all but people's own modules and AllenNLP's archives
+] = {  # all but what reads a TOML, and AllenNLP's archives
     "infersent1": lambda read, options: infersent(read, options, version=1),
     "infersent2": lambda read, options: infersent(read, options, version=2),
-    "laser": laser,
     "flair": flair,
 }

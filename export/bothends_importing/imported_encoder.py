@@ -24,5 +24,7 @@ class ImportedEncoder:
     """Name of the model, unless the caller gives another."""
     origins: dict[str, str]
     """Name of the tensor of the source, or of what else, that each of `weights` was."""
+    rows: list[int]
+    """Row of the source's own table that each id of the tokenizer has: what a person can check."""
     notes: list[str] = field(default_factory=list)
     """Differences from the original, a sentence each."""

@@ -56,6 +56,7 @@ def infersent(source: WeightsFile, options: ImportOptions, *, version: Version) 
         options.max_tokens or MAX_TOKENS,
         f"infersent{version}",
         {"embedding.weight": printable(file.name), **found.origins},
+        tokenising.rows,
         [
             *source.notes,
             _vocabulary_note(options, file, len(words)),

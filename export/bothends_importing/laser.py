@@ -5,6 +5,7 @@ sentence and </s> through a table and a bidirectional LSTM, and the maximum of e
 nothing of how a file is opened or text becomes pieces.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from bothends.model.architecture import EncoderConfig
@@ -16,6 +17,7 @@ from .recurrent import RecurrentLayers, recurrent_layers
 from .source import SourceError, WeightsFile
 from .tokenising.definition import Tokenising
 from .tokenising.laser import tokenise_laser1, tokenise_laser2
+from .tokenising.rows import unused_rows
 
 TABLE = "embed_tokens.weight"
 _CELLS = "lstm."
@@ -23,8 +25,11 @@ _MARKS = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
 """Rows in which laser_encoders puts these pieces, whatever the dictionary says."""
 
 
-def laser(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
-    """Import `laser2.pt` or another LSTM encoder of LASER's. Raises SourceError that says what is missing or wrong."""
+def laser(source: WeightsFile, options: ImportOptions, *, unused: Sequence[int | str] = ()) -> ImportedEncoder:
+    """Import `laser2.pt` or another LSTM encoder of LASER's, whose table has rows without a piece where `unused` says.
+
+    Raises SourceError that says what is missing or wrong.
+    """
     params = _params(source)
     found = recurrent_layers(source.tensors, _CELLS, file=source.file)
     table = source.tensors.get(TABLE)
@@ -35,7 +40,7 @@ def laser(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
         if name != TABLE and not name.startswith(_CELLS):
             raise SourceError(f"{source.file}: {printable(name)} is none of LASER's tensors: {TABLE} and {_CELLS}*")
     _check_params(params, found, len(table), source)
-    tokenising = _tokenising(source, options, len(table))
+    tokenising = _tokenising(source, options, unused, len(table))
     rows = table[tokenising.rows]
     encoder = EncoderConfig(
         pooling="max", vocabulary_size=len(rows), embedding_size=found.input_size, **found.sizes()
@@ -47,6 +52,7 @@ def laser(source: WeightsFile, options: ImportOptions) -> ImportedEncoder:
         options.max_tokens or MAX_TOKENS,
         "laser",
         {"embedding.weight": TABLE, **found.origins},
+        tokenising.rows,
         [*source.notes, *tokenising.notes],
     )
 
@@ -92,19 +98,20 @@ def _dictionary(source: WeightsFile) -> dict[str, int]:
                 f"{source.file}: the dictionary has {mark} in row {printable(dictionary[mark])}, LASER in row {row}"
             )
     for piece, row in dictionary.items():
-        if not isinstance(piece, str) or not isinstance(row, int):
+        if not isinstance(piece, str) or type(row) is not int:
             raise SourceError(f"{source.file}: the dictionary has {printable(row)} as the row of {printable(piece)}")
     return dictionary
 
 
-def _tokenising(source: WeightsFile, options: ImportOptions, rows: int) -> Tokenising:
+def _tokenising(source: WeightsFile, options: ImportOptions, said: Sequence[int | str], rows: int) -> Tokenising:
     dictionary = _dictionary(source)
+    unused = unused_rows(said, rows=rows)
     if options.spm is not None and options.codes is not None:
         raise SourceError("--spm is LASER 2's, --codes LASER 1's; give one of them")
     if options.spm is not None:
-        return tokenise_laser2(options.spm, dictionary, rows=rows)
+        return tokenise_laser2(options.spm, dictionary, rows=rows, unused=unused)
     if options.codes is not None:
-        return tokenise_laser1(options.codes, dictionary, rows=rows)
+        return tokenise_laser1(options.codes, dictionary, rows=rows, unused=unused)
     raise SourceError(
         "LASER's pieces stand in a file of their own: name LASER 2's SentencePiece model (laser2.spm) with --spm, or "
         "LASER 1's fastBPE codes (93langs.fcodes) with --codes"

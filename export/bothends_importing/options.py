@@ -23,7 +23,10 @@ class ImportOptions:
     """Options of an import; None where the caller says nothing."""
 
     encoder: Path | None = None
-    """A TOML that maps the names of a state dict and says how text is split, or the JSON of a Keras model."""
+    """A TOML that maps the names of a state dict and says how text is split, or the JSON of a Keras model.
+
+    For LASER it says which rows have no piece.
+    """
     tokenizer: Path | None = None
     """A tokenizer.json or a SentencePiece model."""
     pooling: str | None = None
@@ -56,7 +59,7 @@ OPTIONS_READ: dict[Format, set[str]] = {
     "keras": {"encoder", "tokenizer", "head"},
     "infersent1": _INFERSENT,
     "infersent2": _INFERSENT,
-    "laser": {"spm", "codes"},
+    "laser": {"spm", "codes", "encoder"},
     "flair": {"words", "tokenised"},
     "allennlp": {"vocabulary", "tokenised", "head"},
     "onnx": {"encoder", "tokenizer"},

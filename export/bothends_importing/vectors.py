@@ -3,7 +3,8 @@
 Knows nothing of encoders, nor of how text becomes words.
 
 GloVe's .txt and fastText's .vec: a word and its numbers a line, parted by single spaces, most frequent words first;
-fastText's file begins with a line of two whole numbers, how many words and how many numbers each. A word is what stands
+fastText's file begins with a line of two whole numbers, how many words and how many numbers each; both are held to what
+follows. A word is what stands
 before the first space, as InferSent reads it (models.py, get_w2v); where a word comes twice, its last line counts, as
 there. So a line whose word holds a space itself names no word: its first part isn't taken for one.
 """
@@ -71,7 +72,7 @@ def read_words(file: Path, wanted: Collection[str], *, size: int, advance: Advan
     """
     sought = {word.encode() for word in wanted}
     taken = _Taken(file, size, {})
-    with _lines(file, advance) as lines:
+    with _lines(file, size, advance) as lines:
         for number, line in lines:
             word = line.partition(b" ")[0]
             if word in sought:
@@ -88,7 +89,7 @@ def read_most_frequent(
     """
     missing = {mark.encode() for mark in marks}
     taken = _Taken(file, size, {})
-    with _lines(file, lambda _: None) as lines:
+    with _lines(file, size, lambda _: None) as lines:
         for index, (number, line) in enumerate(lines):
             word = line.partition(b" ")[0]
             if index < count or word in missing:
@@ -113,34 +114,53 @@ def _vectors(taken: _Taken) -> Vectors:
 
 
 @contextmanager
-def _lines(file: Path, advance: Advance) -> Iterator[Iterator[tuple[int, bytes]]]:
-    """The lines that hold vectors, each with its number, and how much of the file is read."""
+def _lines(file: Path, size: int, advance: Advance) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """The lines that hold vectors, each with its number, and how much of the file is read.
+
+    Raises SourceError where the first line says another size, or another count of lines than follows.
+    """
     try:
         whole = file.stat().st_size or 1
         with file.open("rb") as raw, _unpacked(file, raw) as stream:
-            yield _counted(file, stream, lambda: advance(min(1, raw.tell() / whole)))
+            yield _counted(file, stream, size, lambda: advance(min(1, raw.tell() / whole)))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise SourceError(f"{file} can't be read: {reason}") from error
 
 
-def _counted(file: Path, stream: IO[bytes], report: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
+def _counted(file: Path, stream: IO[bytes], size: int, report: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
+    said: int | None = None
+    found = 0
     for number, line in enumerate(stream, start=1):
         if number % _LINES_A_STEP == 0:
             report()
         text = line.rstrip(b" \r\n")
         if number == 1:
             _text(text, file, 1)
-            if _is_header(text):
+            said = _said_by_header(text, file, size)
+            if said is not None:
                 continue
         if text:
+            found += 1
             yield number, text
     report()
+    if said not in (None, found):
+        raise SourceError(
+            f"{file} holds {found} vectors, and its first line says {said}: it is cut off, or lines of it are missing"
+        )
 
 
-def _is_header(line: bytes) -> bool:
+def _said_by_header(line: bytes, file: Path, size: int) -> int | None:
+    """Count of vectors that a first line of two whole numbers says; None where it is no such line."""
     parts = line.split()
-    return len(parts) == 2 and all(part.isdigit() for part in parts)
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        return None
+    if int(parts[1]) != size:
+        raise SourceError(
+            f"{file}, line 1: its vectors have {int(parts[1])} numbers, and the encoder reads {size}; these aren't the "
+            "vectors that it was trained with"
+        )
+    return int(parts[0])
 
 
 @contextmanager

@@ -98,6 +98,14 @@ def misplaced(params: dict[str, Any]) -> None:
     params["embeddings"]["embeddings"][0]["vocab"]["dog"] = 99
 
 
+def last(params: dict[str, Any]) -> None:
+    params["embeddings"]["embeddings"][0]["vocab"]["dog"] = 9
+
+
+def twice(params: dict[str, Any]) -> None:
+    params["embeddings"]["embeddings"][0]["vocab"]["dogs"] = 0
+
+
 def unmapped(params: dict[str, Any]) -> None:
     del params["state_dict"]["word_reprojection_map.bias"]
 
@@ -120,6 +128,8 @@ def more(params: dict[str, Any]) -> None:
         (nameless, "save it with torch.save(embeddings.save_embeddings(), FILE)"),
         (wordless, "a vocabulary of 8 words needs one row more"),
         (misplaced, "the vocabulary puts 'dog' in row 99"),
+        (last, "the vocabulary puts 'dog' in row 9; words have rows 0 to 8, and the last is of unknown ones"),
+        (twice, "its vocabulary: 'the' and 'dogs' both have row 0; which of them is it?"),
         (unmapped, "word_reprojection_map.bias is missing; [6] was expected"),
         (wide, "the cells read 6 numbers, and embeddings.list_embedding_0.embedding.weight has 9 a row"),
         (more, "decoder.weight is of no part that can be imported"),

@@ -93,7 +93,7 @@ def more(source: dict[str, Any]) -> None:
         (transformer, "is a transformer of LASER 3; only LASER's LSTM encoders can be imported"),
         (wordless, "has no `dictionary` of pieces"),
         (moved, "the dictionary has </s> in row 5, LASER in row 2"),
-        (beyond, "LASER's dictionary doesn't fit the table: '▁dragons' has row 999"),
+        (beyond, "and the table has 53 rows: '▁dragons' would get row 999"),
         (mixed, "params say num_layers = 4, and the weights are of 5"),
         (small, ", 3] for embed_tokens.weight; LASER's is [num_embeddings, 8]"),
         (cut, "has no tensor lstm.weight_hh_l4_reverse, which a 5-layer bidirectional LSTM has"),

@@ -73,6 +73,14 @@ def test_fasttext_s_first_line_is_no_word(tmp_path: Path) -> None:
     assert read_words(file, ["2"], size=SIZE).table.tolist() == [[4, 5, 6]]
 
 
+def test_a_file_that_is_cut_off_is_noticed_where_it_is_read_to_its_end(tmp_path: Path) -> None:
+    """fastText's first line says how many vectors follow; the most frequent words need only the file's start."""
+    file = written(tmp_path, "9 3\nthe 1 2 3\nof 4 5 6\n", name="crawl.vec")
+    with pytest.raises(SourceError, match="holds 2 vectors, and its first line says 9"):
+        read_words(file, ["the"], size=SIZE)
+    assert read_most_frequent(file, 2, marks=[], size=SIZE).words == ["the", "of"]
+
+
 def test_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
     """Lines such as glove.840B has, where a word holds a space, name no word; neither is `.` or `at` one."""
     text = ". . . 1 1 1\nat name@domain.com 2 2 2\n.\u00a0. 3 3 3\n. 4 4 4\nat 5 5 5\n"
@@ -122,7 +130,10 @@ def test_progress_ends_at_all_of_it(tmp_path: Path) -> None:
         ("a 1 2 3\ncaf\u00e9 1 2 3\n".encode("latin-1"), r"line 2: no UTF-8 text"),
         ("the 1 2 3\n".encode("utf-16"), r"line 1: no UTF-8 text"),
         ("", "has a vector for none of the words"),
-        ("3 3\n", "has a vector for none of the words"),
+        ("3 3\n", r"glove\.txt holds 0 vectors, and its first line says 3: it is cut off"),
+        ("3 3\nthe 1 2 3\nof 4 5 6\n", r"glove\.txt holds 2 vectors, and its first line says 3: it is cut off"),
+        ("1 3\nthe 1 2 3\nof 4 5 6\n", r"glove\.txt holds 2 vectors, and its first line says 1"),
+        ("1 4\nthe 1 2 3 4\n", r"line 1: its vectors have 4 numbers, and the encoder reads 3; these aren't"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, text: str | bytes, message: str) -> None:

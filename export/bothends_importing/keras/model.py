@@ -63,6 +63,7 @@ class _Model:
     def __init__(self, source: WeightsFile) -> None:
         self.file = source.file
         self.notes = [*source.notes]
+        self.masked_rows: frozenset[int] = frozenset()
         self.stored = Stored(source)
         self.weights: dict[str, Tensor] = {}
         self.origins: dict[str, str] = {}
@@ -83,7 +84,7 @@ class _Model:
             self.stored.check_all_used()
         elif layers:
             self.notes.append(f"Left out after pooling: {', '.join(layer.shown for layer in layers)}.")
-        return MappedEncoder(encoder, self.weights, self.origins, self.notes)
+        return MappedEncoder(encoder, self.weights, self.origins, self.notes, self.masked_rows)
 
     def refused(self, layer: Layer, problem: str) -> SourceError:
         return SourceError(f"{self.file}: {layer.shown} {problem}")
@@ -95,9 +96,10 @@ class _Model:
         config = layers[0].config
         shape = (config["input_dim"], config["output_dim"])
         self._put(layers[0], {"embedding.weight": shape})
+        self.masked_rows = frozenset({0}) if config.get("mask_zero") else frozenset()
         self.notes.append(
             "Row 0 of the table is padding in Keras (mask_zero), and no token's."
-            if config.get("mask_zero")
+            if self.masked_rows
             else "The model has no mask, so Keras read padding as if it were tokens; here padding never counts."
         )
         return layers[1:], {"vocabulary_size": shape[0], "embedding_size": shape[1]}

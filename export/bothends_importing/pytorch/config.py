@@ -65,7 +65,10 @@ class TokenizerOptions(_Section):
     split: str | None = None
     lower: bool = False
     unknown: str | None = Field(None, description="the token that stands for every other")
-    padding: str | None = None
+    unused_rows: list[int | str] = Field(
+        default_factory=list, description='rows of the table that no token has: 7, or "7-9" for several'
+    )
+    padding: str | None = Field(None, description="the token whose row no text can have")
     before: list[str] = Field(default_factory=list, description="tokens that every sentence begins with")
     after: list[str] = Field(default_factory=list, description="tokens that every sentence ends with")
 

@@ -36,6 +36,8 @@ class MappedEncoder:
     """The file's name of each of `weights` that was in the file: what was guessed, to be shown."""
     notes: list[str] = field(default_factory=list)
     """Changes and assumptions, a sentence each."""
+    masked_rows: frozenset[int] = frozenset()
+    """Rows of the table that the source skips as padding: no token of a text may have them."""
 
 
 def map_state_dict(source: WeightsFile, config: StateDictConfig) -> MappedEncoder:

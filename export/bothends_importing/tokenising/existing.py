@@ -1,8 +1,9 @@
-"""A tokenizer.json that is there already: checked that it loads and that the table has a row for each of its ids.
+"""A tokenizer.json that is there already: checked that it loads, and that each row of the table is one of its tokens'.
 
 Changes nothing in it.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import tokenizers
@@ -10,16 +11,17 @@ import tokenizers
 from bothends.text import printable
 
 from .definition import Tokenising, TokenisingError, must_load
+from .rows import OF_PIECES, must_name_each_row
 from .vocabulary import text_of
 
 _PROBES = ("", "a", "A b, c.\n")
 
 
-def read_tokenizer(path: Path, *, rows: int) -> Tokenising:
-    """The file as it stands, id i being row i of a table of `rows`.
+def read_tokenizer(path: Path, *, rows: int, unused: Collection[int] = ()) -> Tokenising:
+    """The file as it stands, id i being row i of a table of `rows`, of which `unused` have no token.
 
-    Raises TokenisingError, naming the file and a token, if it can't be used or has ids that the table lacks, as where
-    special tokens were added after training.
+    Raises TokenisingError, naming the file and a token or a row, if it can't be used, has ids that the table lacks, as
+    where special tokens were added after training, or lacks tokens of rows.
     """
     definition = text_of(path)
     try:
@@ -30,6 +32,7 @@ def read_tokenizer(path: Path, *, rows: int) -> Tokenising:
     if not ids:
         raise TokenisingError(f"{path}: its vocabulary is empty")
     _must_fit(tokenizer, ids, path, rows=rows)
+    must_name_each_row(ids, path, rows=rows, unused=unused, causes=OF_PIECES)
     return Tokenising(definition, list(range(max(ids.values()) + 1)))
 
 

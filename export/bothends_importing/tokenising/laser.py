@@ -3,7 +3,7 @@
 Knows no encoder. LASER looks pieces up in the checkpoint's own dictionary, in which four rows are always the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from bothends.text import printable
@@ -21,6 +21,7 @@ from .definition import (
     split_out,
 )
 from .pieces import UNKNOWN
+from .rows import OF_PIECES, must_name_each_row
 from .sentencepiece import read_model, tokenise_pieces
 from .vocabulary import text_of
 
@@ -38,14 +39,16 @@ VOCABULARY = (
 """Note of what differs from fastBPE where it is given a vocabulary."""
 
 
-def tokenise_laser2(model: Path, dictionary: Mapping[str, int], *, rows: int) -> Tokenising:
+def tokenise_laser2(
+    model: Path, dictionary: Mapping[str, int], *, rows: int, unused: Collection[int] = ()
+) -> Tokenising:
     """LASER 2: characters that don't print become spaces, Moses' punctuation, lower case, pieces, `</s>`.
 
-    `dictionary` is the checkpoint's: piece to row of a table of `rows`. Pieces that it lacks share `<unk>`'s row. As
-    `LaserTokenizer` of laser_encoders does it, for English, which LASER takes for every language. Raises
-    TokenisingError, naming the model or the piece.
+    `dictionary` is the checkpoint's: piece to row of a table of `rows`, `unused` without one. Pieces that it lacks
+    share `<unk>`'s row. As `LaserTokenizer` of laser_encoders does it, for English, which LASER takes for every
+    language. Raises TokenisingError, naming the model or the piece.
     """
-    known = _known(dictionary, rows)
+    known = _known(dictionary, rows, unused)
     proto = read_model(model)
     names = [piece.piece for piece in proto.pieces]
     rows_of = [known["<unk>"] if p.type == UNKNOWN else known.get(p.piece, known["<unk>"]) for p in proto.pieces]
@@ -133,13 +136,15 @@ def _french_quotes_and_hard_spaces() -> list[Step]:
     ]
 
 
-def tokenise_laser1(codes: Path, dictionary: Mapping[str, int], *, rows: int) -> Tokenising:
+def tokenise_laser1(
+    codes: Path, dictionary: Mapping[str, int], *, rows: int, unused: Collection[int] = ()
+) -> Tokenising:
     """LASER 1 of text that is tokenised already: words cut at white space, fastBPE's merges, `</s>`.
 
     `codes` has a line `left right count` for each merge; `dictionary` is the checkpoint's, in which `ab@@` is a subword
     that goes on. Raises TokenisingError, naming file and line.
     """
-    known = _known(dictionary, rows)
+    known = _known(dictionary, rows, unused)
     merges = _merges(codes)
     symbols = [*_characters(known), *(part for left, right in merges for part in (left, right, left + right))]
     names = list(dict.fromkeys(symbols))
@@ -185,13 +190,17 @@ def _merges(codes: Path) -> list[tuple[str, str]]:
     return list(merges)
 
 
-def _known(dictionary: Mapping[str, int], rows: int) -> dict[str, int]:
-    """The dictionary with LASER's four fixed rows, as its encoder sets them whatever the checkpoint says."""
+def _known(dictionary: Mapping[str, int], rows: int, unused: Collection[int]) -> dict[str, int]:
+    """The dictionary with LASER's four fixed rows, as its encoder sets them whatever the checkpoint says.
+
+    Raises TokenisingError unless each row has one piece; the fixed rows may have another name in the dictionary too.
+    """
     known = {**dictionary, **_FIXED}
     for piece, row in known.items():
         must_be_text(piece, "LASER's dictionary")
-        if not 0 <= row < rows:
-            raise TokenisingError(
-                f"LASER's dictionary doesn't fit the table: {printable(piece)!r} has row {row}, the table {rows} rows"
-            )
+        if row < 0:
+            raise TokenisingError(f"LASER's dictionary gives {printable(piece)!r} row {row}; rows count from 0")
+    fixed = set(_FIXED.values())
+    named = {piece: row for piece, row in known.items() if piece in _FIXED or row not in fixed}
+    must_name_each_row(named, "LASER's dictionary", rows=rows, unused=unused, causes=OF_PIECES)
     return known

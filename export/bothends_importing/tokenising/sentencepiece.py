@@ -5,7 +5,7 @@ Knows no encoder: which row a piece has is the caller's to say where it isn't th
 
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from bothends.text import printable
 from .charsmap import mapping
 from .definition import Step, Tokenising, TokenisingError, assemble, literal, must_load, replace
 from .pieces import CONTROL, NORMAL, UNIGRAM, USER_DEFINED, Entries, entries
+from .rows import OF_PIECES, must_name_each_row
 
 _SPACE = "▁"
 """Character that stands for a space in pieces: U+2581."""
@@ -64,16 +65,19 @@ def read_model(path: Path) -> Any:
     return proto
 
 
-def tokenise_sentencepiece(path: Path, *, rows: int, bos: bool = False, eos: bool = False) -> Tokenising:
-    """The tokenizer.json of a SentencePiece model whose piece i has row i in a table of `rows`.
+def tokenise_sentencepiece(
+    path: Path, *, rows: int, unused: Collection[int] = (), bos: bool = False, eos: bool = False
+) -> Tokenising:
+    """The tokenizer.json of a SentencePiece model whose piece i has row i in a table of `rows`, `unused` without one.
 
     `bos` and `eos` set the model's symbols around each text, as the library's `add_bos` and `add_eos` do. Raises
     TokenisingError, naming the file, for a model that can't be had or doesn't fit.
     """
     proto = read_model(path)
-    if len(proto.pieces) > rows:
-        raise TokenisingError(f"{path} has {len(proto.pieces)} pieces, the table only {rows} rows")
-    return tokenise_pieces(proto, range(len(proto.pieces)), source=path, bos=bos, eos=eos)
+    found = tokenise_pieces(proto, range(len(proto.pieces)), source=path, bos=bos, eos=eos)
+    pieces = {piece.piece: index for index, piece in enumerate(proto.pieces)}
+    must_name_each_row(pieces, path, rows=rows, unused=unused, causes=OF_PIECES)
+    return found
 
 
 def tokenise_pieces(

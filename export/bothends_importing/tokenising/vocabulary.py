@@ -6,21 +6,24 @@ byte order mark) is refused by file and line.
 
 import json
 import re
+from collections.abc import Collection, Iterable
+from itertools import count
 from pathlib import Path
 
 from bothends.text import printable
 
 from .definition import TokenisingError, must_be_text
+from .rows import rows_in_use
 
-_COUNTED = re.compile(r"(.*\S)[ \t]+\d+")
+_COUNTED = re.compile(r"(.*\S)[ \t]+(\d+)")
 _PADDING, _UNKNOWN, _NEWLINE = "@@PADDING@@", "@@UNKNOWN@@", "@@NEWLINE@@"
 """AllenNLP's own words for row 0, for unknown words, and for a line's end inside a word."""
 
 
-def read_lines(path: Path, *, first_row: int = 0) -> dict[str, int]:
+def read_lines(path: Path, *, unused: Collection[int] = ()) -> dict[str, int]:
     """The row of each word in a file of one word a line, or of `word count` or `word<TAB>count` in every line.
 
-    The first line is row `first_row`. Raises TokenisingError, naming file and line.
+    Lines have the rows 0, 1, 2 … without those of `unused`. Raises TokenisingError, naming file and line.
     """
     lines = _lines(path)
     counted = [_COUNTED.fullmatch(line) for line in lines]
@@ -31,7 +34,20 @@ def read_lines(path: Path, *, first_row: int = 0) -> dict[str, int]:
     for number, word in enumerate(words, 1):
         if word != word.strip():
             raise TokenisingError(f"{path}:{number}: white space stands around {printable(word)!r}; write it without")
-    return _numbered(words, path, first_row=first_row)
+    numbered = _numbered(words, path, rows_in_use(unused))
+    _must_be_counts([int(match[2]) for match in counted if match], path)
+    return numbered
+
+
+def _must_be_counts(numbers: list[int], path: Path) -> None:
+    """Raise TokenisingError where the numbers behind words are places in an order, which may be the rows themselves."""
+    for first in (0, 1):
+        places = list(range(first, first + len(numbers)))
+        if len(numbers) > 1 and sorted(numbers) == places and (numbers != places or first):
+            raise TokenisingError(
+                f"{path}: the numbers behind its words are {first} to {places[-1]}, each once, so they may be rows and "
+                "no counts; write the words alone in the order of the rows, or a .json of each word's row"
+            )
 
 
 def read_json(path: Path) -> dict[str, int]:
@@ -64,7 +80,7 @@ def read_allennlp(folder: Path, *, namespace: str = "tokens") -> dict[str, int]:
     lines = _lines(path)
     if _UNKNOWN not in lines:
         raise TokenisingError(f"{path} has no line {_UNKNOWN}, which stands for unknown words in a padded namespace")
-    words = _numbered([line.replace(_NEWLINE, "\n") for line in lines], path, first_row=1)
+    words = _numbered([line.replace(_NEWLINE, "\n") for line in lines], path, count(1))
     return {_PADDING: 0, **words}
 
 
@@ -73,16 +89,14 @@ def _matches(pattern: str, namespace: str) -> bool:
     return pattern == namespace or (pattern.startswith("*") and namespace.endswith(pattern[1:]))
 
 
-def _numbered(words: list[str], path: Path, *, first_row: int) -> dict[str, int]:
-    rows: dict[str, int] = {}
-    for row, word in enumerate(words, first_row):
-        if word in rows:
-            line, first = row - first_row + 1, rows[word] - first_row + 1
+def _numbered(words: list[str], path: Path, rows: Iterable[int]) -> dict[str, int]:
+    lines: dict[str, int] = {}
+    for line, word in enumerate(words, 1):
+        if (first := lines.setdefault(word, line)) != line:
             raise TokenisingError(
                 f"{path}:{line}: {printable(word)!r} stands in line {first} too; which of the two rows is its own?"
             )
-        rows[word] = row
-    return rows
+    return dict(zip(lines, rows, strict=False))
 
 
 def _lines(path: Path, *, empty: bool = False) -> list[str]:

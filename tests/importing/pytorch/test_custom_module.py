@@ -35,6 +35,7 @@ def tokenizer_json(file: Path) -> Path:
         tokenizers.models.WordLevel({word: row for row, word in enumerate(WORDS)}, unk_token="<unk>")  # noqa: S106  a token of text
     )
     made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.add_special_tokens(["<pad>"])
     made.save(str(file))
     return file
 
@@ -138,7 +139,10 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     assert "unknown tensor" not in line("--tokenizer", tokenizer, "--vectors", tokenizer)
     (tmp_path / "words.txt").write_text("".join(f"{word}\n" for word in [*WORDS, "more"]), encoding="utf-8")
     said = '[tokenizer]\nvocabulary = "words.txt"\nunknown = "<unk>"'
-    assert "the vocabulary doesn't fit the table: 'more' has row 40, the table rows 0 to 39" in line(text=said)
+    assert (
+        "words.txt: 41 words, and the table has 40 rows: 'more' would get row 40, and the last is 39. Is a header"
+        in line(text=said)
+    )
     torch.save({**custom_modules.Plain().state_dict(), "embed.weight": torch.zeros(12, 7)}, source)
     assert "tokenizer.json has the token 'word10' with id 12; the table has rows 0 to 11" in line(
         "--tokenizer", tokenizer

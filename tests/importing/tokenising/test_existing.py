@@ -1,5 +1,6 @@
 """A tokenizer.json that is there already is taken as it stands, or refused by the token that the table lacks."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import tokenizers
 
 from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.existing import read_tokenizer
+
+_PARTS = ("truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder")
 
 
 def _file(folder: Path, tokenizer: tokenizers.Tokenizer) -> Path:
@@ -25,20 +28,33 @@ def words() -> tokenizers.Tokenizer:
 def test_it_is_taken_as_it_stands(tmp_path: Path, toy_tokenizer: str) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(toy_tokenizer, encoding="utf-8")
-    tokenising = read_tokenizer(path, rows=5000)
-    assert tokenising.definition == toy_tokenizer
     size = tokenizers.Tokenizer.from_str(toy_tokenizer).get_vocab_size()
+    tokenising = read_tokenizer(path, rows=size)
+    assert tokenising.definition == toy_tokenizer
     assert tokenising.rows == list(range(size))
 
 
 def test_tokens_may_be_added_that_the_table_has(tmp_path: Path, words: tokenizers.Tokenizer) -> None:
     words.add_special_tokens(["[CLS]"])
-    assert read_tokenizer(_file(tmp_path, words), rows=9).rows == [0, 1, 2, 3]
+    assert read_tokenizer(_file(tmp_path, words), rows=4).rows == [0, 1, 2, 3]
 
 
-def test_ids_may_have_gaps(tmp_path: Path) -> None:
+def test_ids_may_have_gaps_that_are_said(tmp_path: Path) -> None:
+    """Rows without a token, between others and behind them, are refused unless they are said to have none."""
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0, "b": 3}, unk_token="[UNK]"))  # noqa: S106  a token of text
-    assert read_tokenizer(_file(tmp_path, tokenizer), rows=4).rows == [0, 1, 2, 3]
+    assert read_tokenizer(_file(tmp_path, tokenizer), rows=6, unused={1, 2, 4, 5}).rows == [0, 1, 2, 3]
+    with pytest.raises(TokenisingError, match=r"json: 2 words, and the table has 6 rows: no word has rows 1-2 and 4-5"):
+        read_tokenizer(_file(tmp_path, tokenizer), rows=6)
+    with pytest.raises(TokenisingError, match=r"unused_rows says that row 3 has no word, and 'b' has it"):
+        read_tokenizer(_file(tmp_path, tokenizer), rows=4, unused={1, 2, 3})
+
+
+def test_two_tokens_of_one_id_are_refused(tmp_path: Path) -> None:
+    model = {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 1, "b": 1}, "unk_token": "[UNK]"}
+    whole = {"version": "1.0", "model": model, "added_tokens": [], **dict.fromkeys(_PARTS)}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole), encoding="utf-8")
+    with pytest.raises(TokenisingError, match="both have row 1; which of them is it"):
+        read_tokenizer(tmp_path / "tokenizer.json", rows=2)
 
 
 def test_a_special_token_that_the_table_lacks_is_named(tmp_path: Path, words: tokenizers.Tokenizer) -> None:

@@ -104,22 +104,29 @@ def test_long_runs_take_no_more_than_their_length(ours: Ours, run: str) -> None:
 
 
 def test_entries_that_only_unknown_text_can_reach_are_said(model: Path, dictionary: dict[str, int]) -> None:
-    assert not any("dictionary" in note for note in tokenise_laser2(model, dictionary, rows=5000).notes)
-    more = tokenise_laser2(model, {**dictionary, "龘": 4000}, rows=5000)
+    rows = len(dictionary)
+    assert not any("dictionary" in note for note in tokenise_laser2(model, dictionary, rows=rows).notes)
+    more = tokenise_laser2(model, {**dictionary, "龘": rows}, rows=rows + 1)
     assert any(note.startswith("1 entries of LASER's dictionary") for note in more.notes)
 
 
 def test_lasers_four_rows_are_always_the_same(model: Path, dictionary: dict[str, int]) -> None:
     """LASER's encoder sets four rows in the dictionary that it loads, whatever stands there."""
-    odd = Ours(tokenise_laser2(model, {**dictionary, "<unk>": 70, "</s>": 71}, rows=5000))
+    odd = Ours(tokenise_laser2(model, {**dictionary, "<unk>": 70, "</s>": 71}, rows=len(dictionary)))
     assert odd.rows("龘") == [dictionary.get("▁", 3), 3, 2]
 
 
 def test_a_dictionary_that_does_not_fit_is_refused(model: Path, dictionary: dict[str, int]) -> None:
-    with pytest.raises(TokenisingError, match=r"has row 5000, the table 5000 rows"):
-        tokenise_laser2(model, {**dictionary, "龘": 5000}, rows=5000)
+    rows = len(dictionary)
+    with pytest.raises(TokenisingError, match=rf"LASER's dictionary: {rows + 1} words, .* '龘' would get row {rows}"):
+        tokenise_laser2(model, {**dictionary, "龘": rows}, rows=rows)
+    with pytest.raises(TokenisingError, match=rf"no word has row {rows}\."):
+        tokenise_laser2(model, dictionary, rows=rows + 1)
+    assert tokenise_laser2(model, dictionary, rows=rows + 1, unused={rows}).rows
+    with pytest.raises(TokenisingError, match="both have row 9; which of them"):
+        tokenise_laser2(model, {**dictionary, "龘": 9}, rows=rows)
     with pytest.raises(TokenisingError, match="no valid Unicode"):
-        tokenise_laser2(model, {**dictionary, "\ud800": 4}, rows=5000)
+        tokenise_laser2(model, {**dictionary, "\ud800": 4}, rows=rows)
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +150,8 @@ def test_laser_1_merges_as_the_codes_say(codes: Path) -> None:
     """Rows are those of subword-nmt, whose merges fastBPE has. A third of its subwords are unknown."""
     bpe = _merged(codes)
     found = dict.fromkeys(part for text in HARD for word in text.split() for part in bpe.segment_tokens([word]))
-    dictionary = {part: row for row, part in enumerate(found, 4) if row % 3}
-    tokenising = tokenise_laser1(codes, dictionary, rows=len(found) + 4)
+    dictionary = {part: row for row, part in enumerate((part for at, part in enumerate(found) if at % 3), 4)}
+    tokenising = tokenise_laser1(codes, dictionary, rows=len(dictionary) + 4)
     assert MOSES in tokenising.notes
     ours = Ours(tokenising)
     for text in HARD:
@@ -160,4 +167,4 @@ def test_laser_1_merges_as_the_codes_say(codes: Path) -> None:
 def test_codes_that_are_none_are_refused_by_line(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "x.fcodes").write_text(f"t h 7\n{line}\n", encoding="utf-8")
     with pytest.raises(TokenisingError, match=re.escape(message)):
-        tokenise_laser1(tmp_path / "x.fcodes", {}, rows=5)
+        tokenise_laser1(tmp_path / "x.fcodes", {}, rows=4)

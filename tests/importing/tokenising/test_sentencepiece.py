@@ -116,8 +116,16 @@ def test_what_can_not_be_had_is_refused_with_the_reason(
 
 
 def test_a_table_with_too_few_rows_is_refused(plain: Path) -> None:
-    with pytest.raises(TokenisingError, match="pieces, the table only 10 rows"):
+    with pytest.raises(TokenisingError, match=r"small\.model: \d+ words, and the table has 10 rows: .* would get row"):
         tokenise_sentencepiece(plain, rows=10)
+
+
+def test_a_table_with_more_rows_than_pieces_is_refused_unless_they_are_said(plain: Path) -> None:
+    """A library that puts rows of its own before the pieces', as fairseq does, would get every piece wrong."""
+    pieces = len(read_model(plain).pieces)
+    with pytest.raises(TokenisingError, match=rf"no word has rows {pieces}-{pieces + 3}\. Are special tokens missing"):
+        tokenise_sentencepiece(plain, rows=pieces + 4)
+    assert tokenise_sentencepiece(plain, rows=pieces + 4, unused=range(pieces, pieces + 4)).rows == list(range(pieces))
 
 
 def test_broken_bytes_in_a_model_are_never_more_than_a_refusal(plain: Path, tmp_path: Path) -> None:

@@ -26,11 +26,13 @@ def test_a_word_a_line(tmp_path: Path) -> None:
         b"a\t7\nthe\t5\n\xc3\xa9\t1\n",
     ):
         assert read_lines(_file(tmp_path, data)) == {"a": 0, "the": 1, "é": 2}
-    assert read_lines(_file(tmp_path, b"a\nb\x0cc\nd\xe2\x80\xa8e\n"), first_row=4) == {
+    assert read_lines(_file(tmp_path, b"a\nb\x0cc\nd\xe2\x80\xa8e\n"), unused=range(4)) == {
         "a": 4,
         "b\x0cc": 5,
         "d\u2028e": 6,
     }
+    assert read_lines(_file(tmp_path, b"a 0\nthe 1\n")) == {"a": 0, "the": 1}
+    assert read_lines(_file(tmp_path, b"a\nb\nc\n"), unused={0, 2}) == {"a": 1, "b": 3, "c": 4}
     assert read_lines(_file(tmp_path, b"7\n12\n")) == {"7": 0, "12": 1}
     assert read_lines(_file(tmp_path, b"New York 3\nLos Angeles 2\n")) == {"New York": 0, "Los Angeles": 1}
 
@@ -39,6 +41,8 @@ def test_a_word_a_line(tmp_path: Path) -> None:
     ("data", "message"),
     [
         (b"", "vocab.txt is empty"),
+        (b"a 2\nb 0\nc 1\n", "the numbers behind its words are 0 to 2, each once, so they may be rows"),
+        (b"a 1\nb 2\nc 3\n", "the numbers behind its words are 1 to 3, each once, so they may be rows"),
         (b"a\nb\na\n", "vocab.txt:3: 'a' stands in line 1 too"),
         (b"a 3\nb 2\na 1\n", "vocab.txt:3: 'a' stands in line 1 too"),
         (b"a\n\nb\n", "vocab.txt:2: an empty line"),
