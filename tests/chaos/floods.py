@@ -16,13 +16,13 @@ Address = tuple[str, int]
 Taken = tuple[int, int]
 """Number of requests, and of the bytes that were sent for them."""
 _PIECE = b"1\r\nx\r\n" * 10_000
-_GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+_GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _ANSWER_S = 10.0
 
 
 def post(*lines: str, path: str = "/v1/embeddings") -> bytes:
     """Write the head of a POST of JSON."""
-    head = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *lines, "", ""]
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *lines, "", ""]
     return "\r\n".join(head).encode()
 
 

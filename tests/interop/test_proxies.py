@@ -99,7 +99,7 @@ def test_a_compressed_call_goes_through(through: str, expected: np.ndarray) -> N
 def test_the_gateway_speaks_json_over_http(toy_bundle: Bundle) -> None:
     """Readiness is that of all embedders; what the gateway itself answers is JSON, as OpenAI's clients show it."""
     with ExitStack() as up:
-        server = up.enter_context(serving(toy_bundle, health_port=0))
+        server = up.enter_context(serving(toy_bundle, health_port=0, allowed_hosts="gateway"))
         assert server.health_port is not None
         with (
             haproxy_of_http(server.http_port, server.health_port) as uds,

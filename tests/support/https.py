@@ -27,7 +27,7 @@ def posting(
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connection = context.wrap_socket(connection)
-    head = ["POST /v1/embeddings HTTP/1.1", "Host: here", "Content-Type: application/json", *lines, "", ""]
+    head = ["POST /v1/embeddings HTTP/1.1", "Host: localhost", "Content-Type: application/json", *lines, "", ""]
     connection.sendall("\r\n".join(head).encode() + body)
     return connection
 

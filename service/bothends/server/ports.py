@@ -3,7 +3,6 @@
 Knows no service, no model and no page: nothing is answered yet when ports are bound.
 """
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import ExitStack
 
 from ..settings import PortSettings
 from .grpc.select import listen, select
-from .sockets import bound, port_of
+from .sockets import bound, is_loopback, port_of
 from .tls import Certificates
 
 _log = logging.getLogger(__name__)
@@ -38,8 +37,14 @@ class Ports:
                 self.health_listener = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
             self.grpc = listen(self.front, settings, self.certificates)
             self._sockets = undo.pop_all()
-        for warning in open_doors(settings, self.listener.getsockname()[0]):
+        for warning in open_doors(settings, self.address):
             _log.warning(warning)
+
+    @property
+    def address(self) -> str:
+        """IP address that HTTP listens on."""
+        address: str = self.listener.getsockname()[0]
+        return address
 
     @property
     def http_port(self) -> int:
@@ -64,17 +69,10 @@ class Ports:
 
 def open_doors(settings: PortSettings, bound_to: str) -> Iterator[str]:
     """List what is open, why it matters and what to do, where other than this machine's own programs reach the port."""
-    if _is_loopback(settings.published_at or bound_to):
+    if is_loopback(settings.published_at or bound_to):
         return
     place = f"{settings.published_at or settings.host} is reachable from outside"
     if not settings.tls_cert:
         yield f"{place} without TLS: sentences and keys can be read on their way; set --tls-cert"
     if not settings.api_keys and not settings.tls_client_ca:
         yield f"{place} without API keys: whoever reaches it may call; set --api-keys"
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"

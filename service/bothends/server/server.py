@@ -28,6 +28,7 @@ from .grpc.fast import FastPaths
 from .grpc.refusals import statuses
 from .grpc.select import limits
 from .http.call import BodyLimits
+from .http.hosts import guarded
 from .http.server import WebServer, application
 from .keys import Keys
 from .ports import Ports
@@ -88,7 +89,7 @@ class Server:
                 keys=keys,
                 routes=self._http_routes(),
             )
-            self._web = WebServer(pages, ports.listener, settings, ports.certificates)
+            self._web = WebServer(guarded(pages, settings, ports.address), ports.listener, settings, ports.certificates)
             self._web.start()
             self._start_health(ports)
             self.takes_calls = True
@@ -155,9 +156,8 @@ class Server:
         self.grpc.stop(LAST_BYTES_S)  # health watchers would hold a longer one
         self.streams.close()
         finished = self.service.close(timeout_s=THREADS_END_S)
-        for web in (self._web, self._health):
-            if web is not None:
-                web.stop()
+        for web in filter(None, (self._web, self._health)):
+            web.stop()
         everything = answered and all(sent) and finished
         _log.info("stopped", extra={"everything_answered": everything})
         return everything

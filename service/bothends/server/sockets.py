@@ -39,6 +39,14 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def is_loopback(host: str) -> bool:
+    """Return True for a name or an address by which a machine reaches itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def network(address: str) -> bytes:
     """Return what one caller's addresses have in common: all of IPv4's, half of IPv6's; nothing where it is none."""
     try:

@@ -102,13 +102,36 @@ class HttpSettings(ListenerSettings):
         None,
         description="More names by which HTTP's callers may ask for the model, with commas: text-embedding-3-small.",
     )
+    allowed_hosts: str | None = Field(
+        None,
+        description="Names by which HTTP's callers may ask for this server besides its machine's own, with commas: "
+        "embeddings.example.org. Without it, a server that listens on a loopback address alone answers to that "
+        "machine's own, any other to all.",
+    )
     max_http_connections: int = Field(128, ge=1, le=1_000_000, description="Most HTTP connections at once.")
     http_idle_s: int = Field(75, ge=1, le=3600, description="Seconds after which an idle HTTP connection is closed.")
 
     @property
     def model_aliases(self) -> tuple[str, ...]:
         """Return the names in `model_alias`."""
-        return tuple(name for part in (self.model_alias or "").split(",") if (name := part.strip()))
+        return _names(self.model_alias)
+
+    @property
+    def allowed_host_names(self) -> frozenset[str]:
+        """Return the names in `allowed_hosts`, in lower case."""
+        return frozenset(map(str.lower, _names(self.allowed_hosts)))
+
+    @model_validator(mode="after")
+    def _hosts_are_names(self) -> Self:
+        """Raises SettingsError where one is written with more than its name."""
+        if odd := next((name for name in self.allowed_host_names if set(name) & set("/:*[]@ ")), None):
+            raise SettingsError(f"--allowed-hosts {odd}: a host's name alone is wanted, without scheme, port and stars")
+        return self
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    """Split what has commas between its names."""
+    return tuple(name for part in (listed or "").split(",") if (name := part.strip()))
 
 
 class AccessSettings(Section):

@@ -19,7 +19,7 @@ from tests.support.doors import TIMEOUT_S, serving
 from tests.support.https import answer_on, of, posting
 from tests.support.until import until
 
-GET = b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNK = b"1\r\nx\r\n"
 
 
@@ -81,7 +81,7 @@ def test_a_refused_request_is_read_no_further(small: Server, lines: str, kind: s
     """Whoever is refused amid a request is told so, and that the connection ends; then it ends."""
     path = {"unknown": "/secret", "too large": "/v1/embeddings", "no such method": "/healthz"}[kind]
     status = {"unknown": 404, "too large": 413, "no such method": 405}[kind]
-    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n{lines}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{lines}\r\n\r\n"
     piece = b"100000\r\n" + bytes(1 << 20) + b"\r\n" if "chunked" in lines else bytes(1 << 20)
     with connected(small) as connection:
         connection.sendall(head.encode())

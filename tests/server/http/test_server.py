@@ -1,10 +1,12 @@
 """Pages over HTTP: metrics in the format that a scraper asks for, and health, which gRPC has too."""
 
 import json
+import socket
 import urllib.error
 import urllib.request
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -47,3 +49,16 @@ def test_health_and_readiness(server: Server) -> None:
 def test_unknown_pages_are_404(server: Server) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/nothing")
+
+
+@pytest.mark.parametrize("path", ["healthz", "metrics", "v1/models", "openapi.json", "nothing", ""])
+def test_no_browser_takes_an_answer_for_another_kind(server: Server, path: str) -> None:
+    """Each answer says so once: JSON that holds a caller's words is no page and no script, whatever is in it."""
+    answer = httpx.get(f"http://127.0.0.1:{server.http_port}/{path}")
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+def test_a_malformed_request_is_told_in_text_that_is_no_page(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.http_port), 60) as connection:
+        connection.sendall(b"no request\r\n\r\n")
+        assert b"nosniff" in connection.recv(65536)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 within bounds: how many connections there are and whose, how long each waits, what a body may be.
+"""uvicorn's HTTP/1.1 within bounds: how many connections there are and whose, and how long each waits.
 
 Knows no page, no call and no answer.
 """
@@ -10,60 +10,23 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
 from time import monotonic
-from typing import Any, NoReturn
+from typing import Any
 
 import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..sockets import network
+from .parser import StrictH11
 
 CLOSE = (b"connection", b"close")
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+"""Header by which no browser takes an answer for a page or a script that doesn't say that it is one."""
 _PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
-_MOST_CHUNKS = 2048
-"""Chunks of one body. Each takes as long to read as a small request, however few bytes it has."""
 _LINGER_S = 1.0
 """Seconds that a caller has to read why its request was refused while it still sends it."""
 _MOST_DROPPED_BYTES = 1 << 20
 """Bytes of a refused request that are read in that time, so that its caller comes to read the answer."""
-
-
-class _BoundedH11(h11.Connection):
-    """h11's parser of requests, for which too large headers and a body in too many chunks are malformed."""
-
-    def __init__(self, most_header_bytes: int) -> None:
-        """Bound the bytes of headers, which h11 itself does only where they haven't come whole."""
-        super().__init__(h11.SERVER, most_header_bytes)
-        self._most_header_bytes = most_header_bytes
-        self._chunks = 0
-        self.refused: tuple[int, str] | None = None
-        """Status and reason of a refusal, where "malformed" doesn't say it."""
-
-    def next_event(self) -> Any:
-        """Return the next event. Raises h11.RemoteProtocolError."""
-        try:
-            event = super().next_event()
-        except h11.RemoteProtocolError as error:
-            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-                self._refuse_headers()
-            raise
-        if isinstance(event, h11.Request):
-            self._chunks = 0
-            if sum(len(name) + len(value) for name, value in event.headers) > self._most_header_bytes:
-                self._refuse_headers()
-        elif isinstance(event, h11.Data):
-            self._chunks += event.chunk_end
-            if self._chunks > _MOST_CHUNKS:
-                self._refuse(400, f"the body comes in more than {_MOST_CHUNKS} chunks; send larger ones, or its length")
-        return event
-
-    def _refuse_headers(self) -> NoReturn:
-        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        self._refuse(status, f"the headers have more than {self._most_header_bytes} bytes; send fewer")
-
-    def _refuse(self, status: int, reason: str) -> NoReturn:
-        self.refused = (status, reason)
-        raise h11.RemoteProtocolError(reason, error_status_hint=status)
 
 
 def _still_sends(conn: h11.Connection) -> bool:
@@ -111,7 +74,7 @@ class BoundedH11Protocol(H11Protocol):
 
     def __init__(self, *arguments: Any, most: int, max_wait_s: float, max_header_bytes: int, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.conn = self._parser = _BoundedH11(max_header_bytes)
+        self.conn = self._parser = StrictH11(max_header_bytes)
         # Each request's scope has it as its `state`; else in a circle, which would wait for the garbage collector.
         self.app_state = {**self.app_state, "connection": weakref.proxy(self)}
         self._most = most
@@ -160,7 +123,9 @@ class BoundedH11Protocol(H11Protocol):
         content = reason.encode()
         size = (b"content-length", b"%d" % len(content))
         for event in (
-            h11.Response(status_code=status, headers=[_PLAIN_TEXT, size, CLOSE], reason=HTTPStatus(status).phrase),
+            h11.Response(
+                status_code=status, headers=[_PLAIN_TEXT, NOSNIFF, size, CLOSE], reason=HTTPStatus(status).phrase
+            ),
             h11.Data(data=content),
             h11.EndOfMessage(),
         ):
@@ -209,7 +174,7 @@ def _idlest(connections: Iterable[Any], newcomer: BoundedH11Protocol) -> Bounded
 
 
 class Closing:
-    """ASGI application that tells a caller whose body hasn't come whole by its answer that the connection ends."""
+    """ASGI application whose answers say that they are what they say, and, amid a body, that the connection ends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -219,8 +184,9 @@ class Closing:
         connection = scope["state"]["connection"]
 
         async def closing(message: Message) -> None:
-            if message["type"] == "http.response.start" and connection.still_sends:
-                message = {**message, "headers": [*message["headers"], CLOSE]}
+            if message["type"] == "http.response.start":
+                more = (NOSNIFF, CLOSE) if connection.still_sends else (NOSNIFF,)
+                message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         await self._app(scope, receive, closing)

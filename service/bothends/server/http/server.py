@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from ...errors import StartupError
 from ...settings import HttpSettings
@@ -82,7 +83,7 @@ class WebServer:
 
     def __init__(
         self,
-        app: Starlette,
+        app: ASGIApp,
         listener: socket.socket,
         settings: HttpSettings,
         certificates: Certificates | None,
