@@ -21,5 +21,5 @@ sources=$(find "$here/front" "$here/wordpiece" -name '*.cpp' ! -name binding.cpp
 "$clang" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $sources "$here/check/fuzz_front.cpp" \
     -o "$build/fuzz" -lnghttp2 -lssl -lcrypto -lz
 echo "fuzzer, $seconds s:"
-"$build/fuzz" -max_total_time="$seconds" -max_len=4000 -verbosity=0 -print_final_stats=1 \
+"$build/fuzz" -max_total_time="$seconds" -max_len=4000 -verbosity=0 -print_funcs=0 -print_final_stats=1 \
     -artifact_prefix="$build/" "$build/corpus"
