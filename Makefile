@@ -12,7 +12,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench lint proto dashboards rules lock audit dist clean
+.PHONY: help serve native native-check fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench mutate lint proto dashboards rules lock audit dist clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -64,6 +64,9 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: fronts and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
+mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one room)
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
 lint: $(VENV)/.test ## Lint, types and import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -93,7 +96,7 @@ dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions 
 	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
 
 clean: ## Remove .venv and every cache
-	rm -rf $(VENV) dist native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist native/build .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"bothends needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")'
@@ -106,6 +109,10 @@ $(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	@touch $@ $(VENV)/.serve
+
+$(VENV)/.mutate: pyproject.toml | $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[mutate]"
+	@touch $@
 
 $(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/clients

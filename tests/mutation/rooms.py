@@ -1,0 +1,59 @@
+"""Rooms whose code is broken on purpose, each with the tests that should notice."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Sources, as patterns, and tests, as files and folders, relative to the repository."""
+
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    """Pytest's."""
+    is_native: bool = False
+    """True where the sources are C++, which is built before tests run; its faults are those of faults.toml alone."""
+
+    def files(self, root: Path = ROOT) -> list[str]:
+        """Sources under `root`, in order."""
+        found = {str(path.relative_to(root)) for pattern in self.sources for path in root.glob(pattern)}
+        return sorted(name for name in found if not name.endswith("__init__.py"))
+
+    def tests_for(self, source: str, root: Path) -> list[str]:
+        """Test files under `root`, those named after `source` first, which most often notice."""
+        own = f"test_{Path(source).stem}"
+        return sorted(self._tests(root), key=lambda name: (not Path(name).stem.startswith(own), name))
+
+    def _tests(self, root: Path) -> Iterator[str]:
+        for name in self.tests:
+            path = root / name
+            found = path.rglob("test_*.py") if path.is_dir() else [path]
+            yield from (str(file.relative_to(root)) for file in found if file.exists())
+
+
+def _python(room: str, *tests: str) -> Room:
+    return Room((f"service/bothends/{room}/*.py",), (f"tests/{room}", *tests))
+
+
+def _native(part: str, *options: str) -> Room:
+    return Room((f"native/{part}/*.?pp",), (f"tests/native/{part}",), options, is_native=True)
+
+
+ROOMS = {
+    "batching": _python("batching"),
+    "core": _python("core", "tests/test_encoder.py", "tests/test_options.py"),
+    "server": Room(
+        ("service/bothends/server/quota.py", "service/bothends/server/dispatch.py"),
+        ("tests/server/test_quota.py", "tests/server/test_dispatch.py", "tests/server/test_context.py"),
+    ),
+    "wire": _python("wire"),
+    "model": _python("model"),
+    # No conftest.py but the front's own: PyTorch, which the others import, takes seconds.
+    "front": _native("front", "--confcutdir=tests/native/front"),
+    "engine": _native("engine"),
+    "wordpiece": _native("wordpiece"),
+}
