@@ -4,9 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
-#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "epoll.hpp"
@@ -52,7 +53,7 @@ void Front::accept_all(std::size_t place) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
             return;
         }
-        const std::string network = network_of(address);
+        Network& network = state_.networks[network_of(address)];
         if (connections_.size() >= state_.limits.max_connections && !make_way(network)) {
             ::close(socket);
             continue;
@@ -66,24 +67,26 @@ void Front::accept_all(std::size_t place) {
     }
 }
 
-/// Ends a connection so that one of `network` may come: of the network that has the most, the one that has been of no use for the
-/// longest. Nobody gives way to a network that has more, and within one only who has rested.
-bool Front::make_way(const std::string& network) {
-    std::unordered_map<std::string_view, std::size_t> counts;
-    for (const auto& [id, connection] : connections_) ++counts[connection->network];
-    const auto gives_way_before = [&](const Connection& one, const Connection& other) {
-        const std::size_t ones = counts[one.network], others = counts[other.network];
-        return ones != others ? ones > others : one.used_at() < other.used_at();
+/// Ends a connection so that one of `newcomer` may come: of the network that has the most, the one that has been of no use for the
+/// longest; one whose calls are not answered yet only where none is idle there, and where that network has clearly more. Nobody
+/// gives way to a network that has more, and within one only who has rested.
+bool Front::make_way(const Network& newcomer) {
+    const auto has_less = [](const auto& one, const auto& other) { return one.second.connections < other.second.connections; };
+    const Network& greediest = std::max_element(state_.networks.begin(), state_.networks.end(), has_less)->second;
+    const bool is_much_greedier = greediest.connections >= 2 * (newcomer.connections + 1);
+    const auto order = [](const Connection& one) {
+        return std::make_tuple(-double(one.network.connections), one.is_busy(), one.used_at());
     };
-    Connection* idlest = nullptr;
-    for (const auto& [id, connection] : connections_)
-        if (!connection->is_busy() && (!idlest || gives_way_before(*connection, *idlest))) idlest = connection.get();
-    if (!idlest || counts[idlest->network] < counts[network]) return false;
-    const bool is_greedier = counts[idlest->network] > counts[network] + 1;
-    if (!is_greedier && now() - idlest->used_at() < least_rest_s) return false;
-    idlest->go_away();
-    idlest->send();
-    close(idlest->id);
+    Connection* leaver = nullptr;
+    for (const auto& [id, connection] : connections_) {
+        const bool may_leave = !connection->is_busy() || (is_much_greedier && &connection->network == &greediest);
+        if (may_leave && (!leaver || order(*connection) < order(*leaver))) leaver = connection.get();
+    }
+    if (!leaver || leaver->network.connections < newcomer.connections) return false;
+    const bool is_greedier = leaver->network.connections > newcomer.connections + 1;
+    if (!is_greedier && now() - leaver->used_at() < least_rest_s) return false;
+    leaver->give_place_up();
+    close(leaver->id);
     return true;
 }
 

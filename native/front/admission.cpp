@@ -51,6 +51,13 @@ void State::shed() {
     }
 }
 
+void Connection::give_place_up() {
+    for (const auto& [stream, call] : calls_)
+        if (!call->is_over && !call->end) refuse(*call, "full");
+    go_away();
+    send();
+}
+
 bool Connection::give_way() {
     Call* latest = nullptr;
     for (const auto& [stream, call] : calls_)

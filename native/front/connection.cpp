@@ -27,8 +27,8 @@ double jittered(double seconds) {
 
 }  // namespace
 
-Connection::Connection(State& state, int socket, std::uint64_t number, std::string from, const std::shared_ptr<Tls>& tls)
-    : id(number), network(std::move(from)), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_),
+Connection::Connection(State& state, int socket, std::uint64_t number, Network& from, const std::shared_ptr<Tls>& tls)
+    : id(number), network(from), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_),
       used_at_(began_),
       ends_at_(std::numeric_limits<double>::infinity()) {
     static nghttp2_session_callbacks* const called = callbacks();
@@ -50,6 +50,7 @@ Connection::Connection(State& state, int socket, std::uint64_t number, std::stri
     nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
     nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window);
     state_.connections.insert(this);
+    ++network.connections;
     ++state_.connections_begun;
 }
 
@@ -60,6 +61,7 @@ Connection::~Connection() {
     state_.small.leave(id);
     state_.probes.leave(id);
     state_.connections.erase(this);
+    --network.connections;
 }
 
 bool Connection::receive(double until) {

@@ -20,13 +20,13 @@ constexpr double linger_s = 1;  // that a peer has to close its side, once it wa
 
 class Connection {
 public:
-    Connection(State& state, int socket, std::uint64_t id, std::string network, const std::shared_ptr<Tls>& tls);
+    Connection(State& state, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
     const std::uint64_t id;
-    const std::string network;  // that its peer is in
+    Network& network;  // that its peer is in
     bool waits_to_write = false;
     double rests_until = 0;  // and is not read meanwhile; 0 where it doesn't rest
 
@@ -74,6 +74,9 @@ public:
 
     /// Takes no new call, and is over once those that are open have ended.
     void go_away(std::uint32_t why = NGHTTP2_NO_ERROR, std::string_view words = {});
+
+    /// Ends all calls so that another may have its place: their callers are told to come again.
+    void give_place_up();
 
     /// Sends a change of health to a watcher.
     void tell_watcher(Call& call);

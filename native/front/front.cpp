@@ -175,6 +175,7 @@ void Front::tick(double time) {
     }
     for (const std::uint64_t id : over) close(id);
     end_rests(time);
+    std::erase_if(state_.networks, [](const auto& entry) { return entry.second.connections == 0; });
     settle();
     if (!is_listening_) watch_listeners(true);
 }

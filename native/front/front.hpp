@@ -80,7 +80,7 @@ private:
     void poll(std::unique_lock<std::mutex>& lock, double timeout_s);
     void tick(double time);
     void accept_all(std::size_t place);
-    bool make_way(const std::string& network);
+    bool make_way(const Network& newcomer);
     void watch_listeners(bool watched);
     void watch_for(Connection& connection);
     void have_rest(Connection& connection, std::size_t refused);

@@ -17,6 +17,7 @@
 #include "call.hpp"
 #include "limits.hpp"
 #include "line.hpp"
+#include "network.hpp"
 
 namespace front {
 
@@ -44,6 +45,7 @@ struct State {
 
     std::optional<std::set<std::string>> keys;  // SHA-256 of each that may call; without a value all may
 
+    std::unordered_map<std::string, Network> networks;  // by the bytes that their addresses begin with
     std::set<Connection*> connections;
     Line line, small, probes;  // what takes a place, small requests of one method apart, and what doesn't
     std::optional<std::size_t> small_method;
