@@ -59,6 +59,21 @@ def scrapes(server: Address, *, seconds: float, connections: int, path: str = "/
     return _again(one, seconds, connections)
 
 
+def explanations(server: Address, *, seconds: float, connections: int) -> Taken:
+    """Have a sentence of 128 tokens explained on each connection, again and again, at the cost of 255 sentences."""
+    body = json.dumps({"sentence": "a " * 128}).encode()
+    request = post(f"Content-Length: {len(body)}", path="/explain") + body
+
+    def one(end: float) -> Iterator[Taken]:
+        with socket.create_connection(server, timeout=_ANSWER_S) as connection, connection.makefile("rb") as lines:
+            while time.monotonic() < end:
+                connection.sendall(request)
+                yield 0, len(request)
+                yield int(_has_answered(cast("BinaryIO", lines))), 0
+
+    return _again(one, seconds, connections)
+
+
 def _has_answered(lines: BinaryIO) -> bool:
     """Read one answer. Raises ConnectionError where there is none."""
     status, size = lines.readline(), 0

@@ -17,7 +17,7 @@ from . import floods
 from .answers import Reference
 from .callers import OK
 from .conftest import Form
-from .costs import Costs, singles
+from .costs import Costs, lists, singles
 from .storms import beside
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
@@ -26,6 +26,8 @@ MOST_WAITING_MB, MOST_KEPT_MB = 700, 400
 """Memory for 125 bodies of 4 MB: all of them while they come, of which 67 MB may wait; and what is kept afterwards."""
 MOST_UNREAD_MB = 500
 """Memory for 125 unread answers: 128 MB that are sent, 128 MB in the making, and what is around them."""
+SLOWEST_LIST_MS = 2000
+"""Bound on the p99 of a caller's lists beside 120 explanations at once, on two cores."""
 
 FLOODS = {
     "chunks without a key": partial(floods.chunks, connections=4),
@@ -112,3 +114,21 @@ def test_connections_that_are_held(
     record("HTTP: connections held", held=HOLDERS, probes=tries, probes_answered=health, **figures)
     assert health == tries
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
+
+
+def test_explanations(
+    serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]
+) -> None:
+    """Sentences that 120 connections of one address have explained, beside a caller of lists over gRPC."""
+    running, seconds = serve(), form.pick(5, 30)
+    with Costs(running, lists(running, reference)) as costs:
+        flood = partial(floods.explanations, connections=120)
+        with beside(flood, address(running), seconds=seconds + 1) as flooded:
+            time.sleep(0.5)  # it has begun
+            with costs.calling():
+                taken, size = flooded.result()
+        costs.recover()
+    figures = costs.figures(sent_bytes=size, before="a caller's list: 6.6 s")
+    record("HTTP: explanations", taken=taken, **figures)
+    assert set(costs.others.kinds) == {OK}, costs.others.kinds
+    assert costs.others.p99_ms < SLOWEST_LIST_MS

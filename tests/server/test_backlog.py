@@ -10,7 +10,7 @@ import pytest
 from google.rpc import code_pb2, status_pb2
 
 from bothends.server.backlog import LONG_BYTES, Backlog
-from bothends.server.room import Room
+from bothends.server.room import Room, Share
 from tests.support.calls import HandHeldCall, context_of, only_code
 from tests.support.until import until
 
@@ -146,8 +146,8 @@ def test_its_end_leaves_no_thread() -> None:
 class RoomyCall(HandHeldCall):
     """A call whose answer takes room."""
 
-    def keep(self, room: Room, size: int) -> None:
-        room.take(size)
+    def keep(self, room: Room, share: Share) -> None:
+        room.take(share)
 
 
 def test_answers_that_take_room_wait_for_it() -> None:
@@ -157,7 +157,7 @@ def test_answers_that_take_room_wait_for_it() -> None:
 
     def submit(call: HandHeldCall, name: str, size: int) -> None:
         def note() -> None:
-            context_of(call).keep(room, 60)
+            context_of(call).keep(room, Share(60))
             read.append(name)
 
         backlog.submit(note, size, context_of(call))
@@ -173,20 +173,29 @@ def test_answers_that_take_room_wait_for_it() -> None:
     until(lambda: len(read) == 4)
     assert sorted(read[2:]) == ["no room", "tiny"]
     for _ in range(3):
-        room.give_back(60)
+        room.give_back(Share(60))
     until(lambda: "long" in read or "third" in read)
     for _ in range(3):
-        room.give_back(60)
+        room.give_back(Share(60))
     until(lambda: {"third", "long", "last"} <= set(read))
     backlog.close()
 
 
 def test_who_waits_for_room_may_leave() -> None:
     room = Room(1)
-    room.take(1)
+    room.take(Share(1))
     backlog, call = Backlog(room=room), RoomyCall()
     backlog.submit(lambda: None, 300, context_of(call))
     assert backlog.waiting_bytes == 300
     call.leave()
     assert backlog.waiting_bytes == 0
     backlog.close()
+
+
+def test_room_is_full_of_bytes_or_of_tokens() -> None:
+    room = Room(100, most_tokens=10)
+    for share in (Share(100), Share(1, 10)):
+        room.take(share)
+        assert room.is_full
+        room.give_back(share)
+        assert not room.is_full

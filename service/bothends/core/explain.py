@@ -10,7 +10,8 @@ something else than the two final states.
 Knows no wire and no terminal.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -34,6 +35,9 @@ class Closeness:
     whole: float
     forward: float
     backward: float
+
+
+_CLOSENESS = tuple(field.name for field in fields(Closeness))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +75,26 @@ class Explanation:
 
     def closeness(self, vector: Vector) -> Closeness:
         """Cosines of `vector`, float32 [2·hidden], to the embedding."""
-        pairs = zip(np.split(vector, 2), np.split(self.embedding, 2), strict=True)
-        return Closeness(_cosine(vector, self.embedding), *(_cosine(half, right) for half, right in pairs))
+        return Closeness(*(float(cosine) for cosine in self._cosines(vector[np.newaxis])[:, 0]))
+
+    def _cosines(self, vectors: Vector) -> NDArray[np.float64]:
+        """Cosines of `vectors`, float32 [n, 2·hidden], to the embedding: float64 [3, n], as Closeness lists them."""
+        pairs = zip(np.split(vectors, 2, axis=1), np.split(self.embedding, 2), strict=True)
+        return np.stack((_cosines(vectors, self.embedding), *(_cosines(half, right) for half, right in pairs)))
 
     def as_json(self, *, numbers: int | None = None) -> dict[str, Any]:
         """All of it as JSON has it, with `numbers` of each state's numbers, evenly chosen; None for all."""
-        hidden = self.forward.shape[1]
+        hidden, count, candidates = self.forward.shape[1], len(self.pieces.texts), self.candidates
         chosen = np.linspace(0, hidden - 1, min(numbers or hidden, hidden)).round().astype(int)
-
-        def written(vector: Vector) -> dict[str, Any]:
-            forward, backward = (half[chosen].astype(float).round(_DIGITS).tolist() for half in np.split(vector, 2))
-            cosine = {name: round(value, _DIGITS) for name, value in asdict(self.closeness(vector)).items()}
-            return {"forward": forward, "backward": backward, "cosine": cosine}
-
+        vectors = np.concatenate(
+            (self.output, np.stack(list(candidates.values())))
+        )  # all at once: it's a server's time
+        states = vectors.reshape(len(vectors), 2, hidden)[:, :, chosen].astype(float).round(_DIGITS).tolist()
+        cosines = self._cosines(vectors).T.round(_DIGITS).tolist()
+        written = [
+            {"forward": forward, "backward": backward, "cosine": dict(zip(_CLOSENESS, cosine, strict=True))}
+            for (forward, backward), cosine in zip(states, cosines, strict=True)
+        ]
         pieces = zip(self.pieces.texts, self.pieces.places, self.pieces.unknown, strict=True)
         return {
             "model_version": self.model_version,
@@ -92,8 +103,8 @@ class Explanation:
                 {"text": text, "start": start, "end": end, "unknown": unknown} for text, (start, end), unknown in pieces
             ],
             "numbers": {"shown": len(chosen), "of": hidden},
-            "output": [written(state) for state in self.output],
-            "candidates": {name: written(vector) for name, vector in self.candidates.items()},
+            "output": written[:count],
+            "candidates": dict(zip(candidates, written[count:], strict=True)),
         }
 
 
@@ -105,7 +116,14 @@ class Parts:
     model_version: str
 
     @classmethod
-    def of(cls, sentence: str, embedder: Embedder, *, deadline: float | None = None) -> Self:
+    def of(
+        cls,
+        sentence: str,
+        embedder: Embedder,
+        *,
+        deadline: float | None = None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Self:
         """Tokenise `sentence`. Raises what `embedder.tokenise` does, and RequestError where it can't be explained."""
         config = embedder.model.config
         if config.layers > 1:
@@ -120,7 +138,7 @@ class Parts:
                 "explained: in others the states can't be told from embeddings",
                 field="model",
             )
-        model_version, (pieces,) = embedder.tokenise([sentence], deadline=deadline)
+        model_version, (pieces,) = embedder.tokenise([sentence], deadline=deadline, is_over=is_over)
         parts = cls(pieces, model_version)
         if len(parts.sequences) > embedder.limits.sentences:
             raise RequestError(
@@ -151,7 +169,9 @@ def explain(sentence: str, embedder: Embedder, *, timeout_s: float | None = None
     return parts.explained(embedder.embed(parts.sequences, timeout_s=timeout_s))
 
 
-def _cosine(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> float:
-    one, other = one.astype(np.float64), other.astype(np.float64)
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / lengths if lengths else 0.0  # zeros have no direction
+def _cosines(rows: Vector, one: Vector) -> NDArray[np.float64]:
+    """Cosine of each of `rows` to `one`; 0 where either has no direction, being zeros: float64 [n]."""
+    rows64, one64 = rows.astype(np.float64), one.astype(np.float64)
+    lengths = np.linalg.norm(rows64, axis=1) * np.linalg.norm(one64)
+    cosines: NDArray[np.float64] = np.divide(rows64 @ one64, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    return cosines

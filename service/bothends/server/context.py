@@ -17,7 +17,7 @@ from ..observe.unforeseen import where
 from ..wire.status import to_status
 from .inbound import HasHeaders, Inbound, KeepsRoom, code_of_leaving
 from .quota import Account
-from .room import Room
+from .room import Room, Share
 
 _log = logging.getLogger(__name__)
 _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
@@ -73,10 +73,10 @@ class CallContext:
         """True where the answer takes room: its front doesn't bound what isn't read by itself."""
         return isinstance(self._call, KeepsRoom)
 
-    def keep(self, room: Room, size: int) -> None:
+    def keep(self, room: Room, share: Share) -> None:
         """Take room for the answer, where it takes any."""
         if isinstance(self._call, KeepsRoom):
-            self._call.keep(room, size)
+            self._call.keep(room, share)
 
     def is_over(self) -> bool:
         """Return True once it is settled: nobody waits for what may still be done."""

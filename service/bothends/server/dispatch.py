@@ -70,11 +70,18 @@ class Dispatcher:
         """Callers that are past the gate, and whose requests are still on their way."""
 
     def handler(
-        self, method: Method, parse: Parse[RequestT], behaviour: Behaviour[RequestT], *, in_stream: bool = False
+        self,
+        method: Method,
+        parse: Parse[RequestT],
+        behaviour: Behaviour[RequestT],
+        *,
+        in_stream: bool = False,
+        work: int = 1,
     ) -> Callable[[Inbound], None]:
         """Make the handler of calls to `method`. `behaviour` settles its call soon or late, or raises.
 
-        `in_stream` is for messages of a stream: it is counted as a whole, by what carries it.
+        `in_stream` is for messages of a stream: it is counted as a whole, by what carries it. `work` says how many
+        times a request's bytes are as costly as those of a text that is embedded: its turns come so much later.
         """
         self._metrics.register(method.name)
         count = self._count_message if in_stream else self._count
@@ -93,7 +100,7 @@ class Dispatcher:
                     raise RequestError("no request came with the call", field="request")
                 if len(content) > LONG_BYTES and context.account is not None and not in_stream:
                     context.account.check()
-                self._backlog.submit(partial(act, context, content), len(content), context)
+                self._backlog.submit(partial(act, context, content), work * len(content), context)
 
         def act(context: CallContext, content: bytes) -> None:
             with context.guarding():

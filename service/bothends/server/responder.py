@@ -10,7 +10,7 @@ from ..core.query import AcceptedRequest, Query, Rows
 from ..embeddings import Write
 from ..observe.metrics import Metrics
 from .context import CallContext
-from .room import Room
+from .room import Room, Share
 
 _NUMBER_BYTES = 16
 """Bytes that each number takes while an answer is made: in its row, and as JSON."""
@@ -40,7 +40,8 @@ class Responder:
             is_over=context.is_over,
             caller=context.caller,
         )
-        context.keep(self._room, len(accepted.token_counts) * self.embedder.model.config.dimension * _NUMBER_BYTES)
+        numbers = len(accepted.token_counts) * self.embedder.model.config.dimension
+        context.keep(self._room, Share(numbers * _NUMBER_BYTES, sum(accepted.token_counts)))
         context.cancels(rows)
         rows.add_done_callback(partial(self._finish, accepted, context, write))
 
@@ -63,9 +64,6 @@ class Responder:
     def _finish(self, accepted: AcceptedRequest, context: CallContext, write: Write, rows: Rows) -> None:
         """Write the answer, on the engine's thread that had the last row."""
         if rows.cancelled():
-            return
-        if isinstance(error := rows.exception(), Exception):
-            context.raised(error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return
         with context.guarding():
             found = self.embedder.finish(accepted, rows.result())

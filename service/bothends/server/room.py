@@ -1,36 +1,51 @@
-"""Bytes that answers take while they are made, and whether more may be begun. Knows no call and no answer."""
+"""Bytes and tokens of answers while they are made, and whether more may be begun. Knows no call and no answer."""
 
+import math
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 _MOST_BYTES = 128 << 20
+
+
+class Share(NamedTuple):
+    """Part of the room that one answer takes."""
+
+    bytes: int
+    tokens: int = 0
+    """Tokens of its sentences, which wait in the queue or run."""
 
 
 class Room:
     """Room for answers in the making."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, most_bytes: int = _MOST_BYTES, *, most_tokens: float = math.inf) -> None:
+        """Begin with all of it. One answer may be larger: it is begun where less than the most is taken."""
+        self._most = (most_bytes, most_tokens)
         self._lock = threading.Lock()
         self._then: Callable[[], None] = lambda: None
         self.taken_bytes = 0
+        self.taken_tokens = 0
 
     @property
     def is_full(self) -> bool:
         """True while no more answers are to be begun."""
-        return self.taken_bytes >= self._most_bytes
+        most_bytes, most_tokens = self._most
+        return self.taken_bytes >= most_bytes or self.taken_tokens >= most_tokens
 
     def on_freed(self, then: Callable[[], None]) -> None:
         """Call `then`, which must return soon, whenever some of it was given back."""
         self._then = then
 
-    def take(self, size: int) -> None:
+    def take(self, share: Share) -> None:
         """Count an answer that is begun."""
         with self._lock:
-            self.taken_bytes += size
+            self.taken_bytes += share.bytes
+            self.taken_tokens += share.tokens
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, share: Share) -> None:
         """Count off an answer: its caller is being sent it, or has left."""
         with self._lock:
-            self.taken_bytes -= size
+            self.taken_bytes -= share.bytes
+            self.taken_tokens -= share.tokens
         self._then()

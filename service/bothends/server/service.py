@@ -28,6 +28,9 @@ each single sentence would wait for Python's own 5 ms several times."""
 _COLLECT_EVERY = 10_000
 """Objects made and not freed between two collections. Calls leave nothing to them, and Python's own looks, after every
 700 objects, would fall into each batch."""
+_HTTP_SHARE = 1 / 8
+"""Share of the queue's tokens from which on HTTP's requests wait for their turn outside: half of that at which gRPC's
+do (batching/scheduler.py), or they would keep those out."""
 SUPERVISOR_ENDS_S = 10.0
 """Time that a closing service gives its supervisor: longer than to load a model, which can't be broken off."""
 
@@ -75,7 +78,7 @@ class Service:
         self.embedder = embedder
         self.keys = keys
         self.gate = Gate(limit=settings.max_concurrent_requests)
-        room = Room()
+        room = Room(most_tokens=settings.max_queue_tokens * _HTTP_SHARE)
         self.responder = Responder(embedder, metrics, room=room)
         self.backlog = Backlog(room=room)
         self._supervisor = supervisor

@@ -18,7 +18,7 @@ from bothends.model.bundle import Bundle
 from bothends.server.http.call import BodyLimits, Handle, HttpCall
 from bothends.server.http.front import HttpFront
 from bothends.server.inbound import Inbound
-from bothends.server.room import Room
+from bothends.server.room import Room, Share
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
 from tests.support.https import answer_on, counted, of, posting
@@ -135,7 +135,7 @@ def test_an_answers_room_is_given_back_once_it_is_made() -> None:
     def kept(call: Inbound) -> None:
         def then(content: bytes | None) -> None:
             assert isinstance(call, HttpCall)
-            call.keep(room, 100)
+            call.keep(room, Share(100))
             taken.append(room.taken_bytes)
             call.answer(b"{}")
 

@@ -20,7 +20,7 @@ from ...errors import DeadlineError
 from ...settings import ListenerSettings
 from ...wire.status import to_status, unpacked
 from ..inbound import Inbound, Metadata
-from ..room import Room
+from ..room import Room, Share
 from .body import JSON, UnfitError, read_json
 
 _HTTP: dict[int, int] = {
@@ -72,7 +72,7 @@ class HttpCall:
         self._on_cancelled: Callable[[], None] | None = None
         self._refusal: tuple[int, str] | None = None
         self._lock = threading.Lock()
-        self._kept: tuple[Room, int] | None = None
+        self._kept: tuple[Room, Share] | None = None
         self._is_sent = False
         self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
         self.metadata: Metadata = self._request.headers.items()
@@ -123,12 +123,12 @@ class HttpCall:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
         self._on_cancelled = then
 
-    def keep(self, room: Room, size: int) -> None:
+    def keep(self, room: Room, share: Share) -> None:
         """Take room until the answer is being sent: from then on, what isn't read of it is bounded."""
         with self._lock:
             if not self._is_sent:
-                self._kept = room, size
-                room.take(size)
+                self._kept = room, share
+                room.take(share)
 
     def _give_back(self) -> None:
         with self._lock:

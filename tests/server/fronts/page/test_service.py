@@ -4,14 +4,19 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from bothends import Client
+from bothends.core.embedder import Embedder
 from bothends.core.explain import explain
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import SECONDS
@@ -20,7 +25,9 @@ from bothends.server.server import Server
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
 from tests.support.doors import put, serving
+from tests.support.https import queued
 from tests.support.paths import ROOT
+from tests.support.until import until
 
 SENTENCE = "A man is playing a guitar on the street."
 
@@ -57,6 +64,53 @@ def test_what_cant_be_explained_is_told(http: httpx.Client, body: bytes, said: s
     assert said in answer.json()["error"]["message"]
     assert "secret" not in answer.text
     assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
+
+
+def test_explanations_have_their_callers_turns(
+    server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is hundreds of sequences: with turns of its own, a hundred of one caller's would leave others none."""
+    begin, callers = Embedder.begin, []
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        callers.append(options.get("caller"))
+        return begin(*arguments, **options)
+
+    monkeypatch.setattr(Embedder, "begin", noting)
+    for _ in range(2):
+        assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
+    assert callers == ["127.0.0.1", "127.0.0.1"]
+
+
+def explaining(server: Server, body: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.http_port))
+    head = "POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return connection
+
+
+def test_explanations_leave_room_for_others(server: Server, gate: threading.Event) -> None:
+    """Small requests that stand for much wait outside of the queue while an eighth of it is theirs."""
+    body, backlog = b'{"sentence": "%s"}' % (b"a " * 100), server.service.backlog
+    gate.clear()
+    with ExitStack() as asked:
+        for _ in range(12):
+            asked.enter_context(explaining(server, body))
+        until(lambda: backlog.room.is_full)
+        until(lambda: backlog.waiting_bytes > 6 * len(body))
+        assert queued(server) < 7 * 199
+    until(lambda: not backlog.waiting_bytes and queued(server) == 0)
+
+
+def test_nothing_is_explained_to_a_caller_who_has_left(server: Server, gate: threading.Event) -> None:
+    """What is queued for an explanation, and the room for its answer, is free once its caller has gone."""
+    room = server.service.backlog.room
+    gate.clear()
+    with explaining(server, b'{"sentence": "%s"}' % (b"word " * 100)):
+        until(lambda: queued(server) > 100)
+        until(lambda: room.taken_bytes > 199 * 512 * 4)
+    until(lambda: queued(server) == 0)
+    until(lambda: room.taken_bytes == 0)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")

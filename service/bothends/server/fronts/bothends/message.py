@@ -104,25 +104,19 @@ class Message:
         self.close()
 
     def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
-        """Act, and take what is raised for the error of `places`."""
+        """Act, and let each error cost no more than it must."""
         with self.context.guarding():
             try:
                 act()
-            except BothendsError as error:
-                self._fail(places, error)
-
-    def _fail(self, places: Sequence[int], error: BothendsError) -> None:
-        """Let an error cost no more than it must."""
-        match error:
-            case OverloadedError():
+            except OverloadedError as error:
                 with self._lock:
                     self._waiting.append(places)
                 self._listener.full(self, error)
-            case EngineError():
+            except EngineError as error:
                 self._isolate(places, error)
-            case RequestError():
+            except RequestError as error:
                 self._refuse(places, error)
-            case _:
+            except BothendsError as error:
                 self._listener.failed(self, error)
 
     def _begin(self, places: Sequence[int]) -> None:
@@ -139,10 +133,8 @@ class Message:
             caller=self.context.caller,
         )
         with self._lock:
-            is_over = self._is_over
-            if not is_over:
-                self._work.append(rows)
-        if is_over:
+            self._work.append(rows)
+        if self._is_over:
             rows.cancel()
         for error in unreadable:
             place = places[error.index]
@@ -163,9 +155,6 @@ class Message:
     def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:
         """Take the rows, on the engine's thread that had the last one."""
         if rows.cancelled():
-            return
-        if isinstance(error := rows.exception(), BothendsError):
-            self._fail(places, error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return
         found = self._embedder.finish(accepted, rows.result())
         with self._lock:

@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ....core.explain import Parts
-from ....core.query import AcceptedRequest, Rows
+from ....core.query import Query
+from ....embeddings import Embeddings
 from ....errors import RequestError
 from ....observe.metrics import Metrics
 from ....observe.tracing import Method
@@ -41,6 +42,9 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 _DESCRIBED = {"name", "version", "hidden_size", "languages", "layers", "nested_dimensions"}
+_EXPLAINED = 64
+"""Work of explaining a byte, as that of embedding one: each beginning and end of a sentence is embedded. However short
+it is, it waits for its turn among its caller's."""
 _SHOWN_NUMBERS = 24
 """Numbers of a state that are sent: a person couldn't tell more apart."""
 
@@ -76,7 +80,6 @@ class Page:
     ) -> None:
         """Serve numbers to the callers of /metrics, and all else but the files to those of the other fronts."""
         self._responder = responder
-        self._metrics = metrics
         self._is_ready = is_ready
         self._grpc_port = grpc_port
         self._metrics_for = metrics_for
@@ -90,7 +93,7 @@ class Page:
         routes: list[BaseRoute] = [
             *_files(),
             route("/model", GET=handler(Method.http("GET", "/model"), bytes, self.model)),
-            route("/explain", POST=handler(Method.http("POST", "/explain"), _parse, self.explain)),
+            route("/explain", POST=handler(Method.http("POST", "/explain"), _parse, self.explain, work=_EXPLAINED)),
             route("/tokens", POST=handler(Method.http("POST", "/tokens"), _parse_sentences, self.tokens)),
         ]
         return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
@@ -127,7 +130,9 @@ class Page:
     def tokens(self, request: TokensRequest, context: CallContext) -> None:
         """Count each sentence's tokens, and those that stand for text unknown to the model."""
         self._responder.charge(len(request.sentences), context)
-        _, found = self._responder.embedder.tokenise(request.sentences, Options("start"), deadline=context.deadline)
+        _, found = self._responder.embedder.tokenise(
+            request.sentences, Options("start"), deadline=context.deadline, is_over=context.is_over
+        )
         counts = [
             {"tokens": len(read.ids), "unknown": sum(read.unknown), "truncated": read.truncated} for read in found
         ]
@@ -136,24 +141,13 @@ class Page:
     def explain(self, request: ExplainRequest, context: CallContext) -> None:
         """Embed the sentence's beginnings and ends, each at the cost of a sentence, and answer with what they show."""
         embedder = self._responder.embedder
-        parts = Parts.of(request.sentence, embedder, deadline=context.deadline)
-        self._responder.charge(len(parts.sequences), context)
-        accepted, rows = embedder.begin(parts.sequences, deadline=context.deadline, span=context.span)
-        context.cancels(rows)
-        rows.add_done_callback(partial(self._finish, parts, accepted, context))
+        parts = Parts.of(request.sentence, embedder, deadline=context.deadline, is_over=context.is_over)
+        self._responder.embed(Query(parts.sequences), context, partial(_write, parts))
 
-    def _finish(self, parts: Parts, accepted: AcceptedRequest, context: CallContext, rows: Rows) -> None:
-        """Write the answer, on the engine's thread that had the last row."""
-        if rows.cancelled():
-            return
-        if isinstance(error := rows.exception(), Exception):
-            context.raised(error)  # it isn't raised here: its traceback would hold `rows`, which hold it
-            return
-        with context.guarding():
-            explanation = parts.explained(self._responder.embedder.finish(accepted, rows.result()))
-            with self._metrics.phase("serialise"):
-                content = _json(explanation.as_json(numbers=_SHOWN_NUMBERS))
-            context.send(content)
+
+def _write(parts: Parts, found: Embeddings) -> bytes:
+    """Write the answer, on the engine's thread that had the last row."""
+    return _json(parts.explained(found).as_json(numbers=_SHOWN_NUMBERS))
 
 
 def _parse(content: bytes) -> ExplainRequest:
