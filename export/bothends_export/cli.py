@@ -79,12 +79,13 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
     from bothends.model.bundle import Bundle
     from bothends.settings import EngineSettings
 
+    opened = Bundle.open(bundle)  # before PyTorch is imported, so that a wrong folder is told at once
+
     from . import checkpoint as checkpoints
     from .equivalence import comparisons
     from .equivalence import verify as run
     from .export import TOLERANCE, fitting, lift
 
-    opened = Bundle.open(bundle)
     encoder = fitting(opened, checkpoints.load(checkpoint)) if checkpoint else lift(opened)
     engine = next(engines(opened, EngineSettings.load(settings, {})))
     exact = settings["device"] == "cpu" and settings["precision"] == "float32"

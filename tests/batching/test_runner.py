@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bothends.batching.request import Request
 from bothends.engines.contract import BatchRecord, TokenIds
-from bothends.errors import EngineError
+from bothends.errors import EngineError, NotServingError
 from tests.support.engines import FreeEngine, batcher_of
+from tests.support.garbage import left_in_circles
 from tests.support.until import TIMEOUT_S
 
 
@@ -75,3 +77,19 @@ def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
     with batcher_of(FreeEngine(), observe=observe) as batcher:
         for number in range(3):
             assert batcher.submit([[number]]).result(TIMEOUT_S).tolist() == [[number, 1]]
+
+
+def test_a_failed_request_leaves_nothing_to_the_garbage_collector() -> None:
+    """Neither error of an engine's, its own or the one for whatever else it raises, leads back to the request."""
+
+    class Broken(FreeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            raise NotServingError("withdrawn") if sentences[0][0] == 1 else RuntimeError("broken")
+
+    with batcher_of(Broken()) as batcher:
+
+        def fail() -> None:
+            for word, kind in ((1, NotServingError), (2, EngineError)):
+                assert isinstance(batcher.submit([[word]]).exception(TIMEOUT_S), kind)
+
+        assert left_in_circles(fail, Request) == []

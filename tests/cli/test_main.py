@@ -168,6 +168,17 @@ def test_a_mistake_is_one_clear_line_of_the_program(tmp_path: Path) -> None:
     assert answer.stderr == "Error: there is no bundle at nowhere: no such folder\n"
 
 
+def test_a_wrong_folder_is_told_before_pytorch_is_imported() -> None:
+    """Importing it takes seconds, on a busy machine a minute."""
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom bothends.cli.main import main\n"
+        "answer = CliRunner().invoke(main, ['verify', 'nowhere'])\n"
+        "sys.exit(str((answer.exit_code, {'torch', 'onnx'} & {*sys.modules})))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stderr == "(1, set())\n"
+
+
 @pytest.mark.parametrize("command", [["health"], ["embed", "x"]], ids=lambda command: command[0])
 def test_a_port_that_speaks_something_else_is_told(shared: Running, command: list[str]) -> None:
     """HTTP's port is told from gRPC's, and a server without TLS from none."""

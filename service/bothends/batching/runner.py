@@ -104,7 +104,7 @@ class Runner:
             _check(rows, (len(batch), engine.dimension))
         except NotServingError as error:  # the engine itself knows that its rows are worth nothing
             tracing.failed(span)
-            _settle(batch, error)
+            _settle(batch, error.with_traceback(None))  # which leads to the batch, whose requests hold the error
             return []
         except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
             tracing.failed(span)

@@ -220,16 +220,16 @@ class Supervisor:
         except DrainingError:
             return
         except Exception as error:  # whatever was in the way, the one before goes on
-            self._metrics.reloaded("refused")
             _log.error("the new model is refused, version %s goes on: %s", served.config.version, told(error))
+            self._metrics.reloaded("refused")  # after the line that says why: who sees the count looks for it
             return
         finally:
             for event in later:
                 self._events.put(event)
         self._embedder.serve(model)
         self._on_fitness(True)
-        self._metrics.reloaded("served")
         _log.info("a new model is served", extra={"version": model.config.version, "was": served.config.version})
+        self._metrics.reloaded("served")
 
     def _look_after_served(self, later: list[_Event]) -> None:
         """Handle faults, and the self-test if it is due; what else is asked goes to `later`."""

@@ -65,6 +65,9 @@ class Responder:
         """Write the answer, on the engine's thread that had the last row."""
         if rows.cancelled():
             return
+        if isinstance(error := rows.exception(), Exception):
+            context.raised(error)  # it isn't raised here: its traceback would hold `rows`, which hold it
+            return
         with context.guarding():
             found = self.embedder.finish(accepted, rows.result())
             with self._metrics.phase("serialise"):

@@ -1,6 +1,5 @@
 """Ends of HTTP calls: the caller leaves, reads slowly or not at all, or the server stops."""
 
-import gc
 import json
 import socket
 import threading
@@ -22,6 +21,7 @@ from bothends.server.inbound import Outbox
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
 from tests.support.engines import Clock
+from tests.support.garbage import left_in_circles
 from tests.support.https import answer_on, counted, of, posting, queued
 from tests.support.until import until
 
@@ -126,15 +126,4 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(small: Server) -> None:
                 http.post("/v1/embeddings", content=content, headers={"content-type": f"application/{kind}"})
             http.get("/v1/models")
 
-        ask()
-        gc.collect()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        try:
-            for _ in range(20):
-                ask()
-            gc.collect()
-            left = [type(thing).__name__ for thing in gc.garbage if isinstance(thing, HttpCall | CallContext | Request)]
-        finally:
-            gc.set_debug(0)
-            gc.garbage.clear()
-        assert not left
+        assert left_in_circles(ask, HttpCall, CallContext, Request) == []

@@ -1,6 +1,5 @@
 """Messages of a stream with sentences that can't be embedded, over a real channel: each costs itself only."""
 
-import gc
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +26,7 @@ from bothends.wire.status import from_status
 from tests.support.calls import HandHeldCall, context_of
 from tests.support.doors import TIMEOUT_S, connected, serving
 from tests.support.engines import SERVES
+from tests.support.garbage import left_in_circles
 from tests.support.streams import Stream, request
 from tests.support.until import until
 
@@ -188,15 +188,17 @@ def test_a_message_leaves_nothing_to_the_garbage_collector(channel: grpc.Channel
                 stream.send(request(content, "another"))
                 stream.receive()
 
-        ask()
-        gc.collect()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        try:
-            for _ in range(20):
-                ask()
-            gc.collect()
-            left = [thing for thing in gc.garbage if isinstance(thing, FrontCall | CallContext | Message | Request)]
-        finally:
-            gc.set_debug(0)
-            gc.garbage.clear()
-        assert not left
+        assert left_in_circles(ask, FrontCall, CallContext, Message, Request) == []
+
+
+def test_nor_does_one_that_fails(poisonable: Server) -> None:
+    """Errors of an engine hold no frame that holds them, by whichever call they are told."""
+    with connected(poisonable) as channel, Stream(channel) as stream:
+
+        def ask() -> None:
+            stream.send(request("there will be five dragons"))
+            stream.receive()
+            with pytest.raises(grpc.RpcError, match="the model run failed"):
+                embed(channel, request("there will be five dragons", normalize=True))
+
+        assert left_in_circles(ask, FrontCall, CallContext, Message, Request) == []

@@ -1,6 +1,5 @@
 """Calls of the Open Inference Protocol from outside: keys, shares, load, deadlines, the end; and probes."""
 
-import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.wire.status import from_status
 from tests.support.doors import TIMEOUT_S, connected, put, serving
+from tests.support.garbage import left_in_circles
 from tests.support.infer import Stub, request
 from tests.support.until import until
 
@@ -190,16 +190,10 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(server: Server) -> None:
     refused = (request("a", b"\xff"), request(""), request("a", model="another"), request("a", outputs=[{"name": "x"}]))
     with connected(server) as channel:
         stub = Stub(channel)
-        stub.ModelInfer(request("a"))
-        gc.collect()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        try:
-            for _ in range(20):
-                stub.ModelInfer(request("a"))
-                for bad in refused:
-                    error_of(lambda bad=bad: stub.ModelInfer(bad))
-            gc.collect()
-            assert not [thing for thing in gc.garbage if isinstance(thing, FrontCall | CallContext | Request)]
-        finally:
-            gc.set_debug(0)
-            gc.garbage.clear()
+
+        def ask() -> None:
+            stub.ModelInfer(request("a"))
+            for bad in refused:
+                error_of(lambda bad=bad: stub.ModelInfer(bad))
+
+        assert left_in_circles(ask, FrontCall, CallContext, Request) == []

@@ -104,19 +104,25 @@ class Message:
         self.close()
 
     def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
-        """Act, and let each error cost no more than it must."""
+        """Act, and take what is raised for the error of `places`."""
         with self.context.guarding():
             try:
                 act()
-            except OverloadedError as error:
+            except BothendsError as error:
+                self._fail(places, error)
+
+    def _fail(self, places: Sequence[int], error: BothendsError) -> None:
+        """Let an error cost no more than it must."""
+        match error:
+            case OverloadedError():
                 with self._lock:
                     self._waiting.append(places)
                 self._listener.full(self, error)
-            except EngineError as error:
+            case EngineError():
                 self._isolate(places, error)
-            except RequestError as error:
+            case RequestError():
                 self._refuse(places, error)
-            except BothendsError as error:
+            case _:
                 self._listener.failed(self, error)
 
     def _begin(self, places: Sequence[int]) -> None:
@@ -133,8 +139,10 @@ class Message:
             caller=self.context.caller,
         )
         with self._lock:
-            self._work.append(rows)
-        if self._is_over:
+            is_over = self._is_over
+            if not is_over:
+                self._work.append(rows)
+        if is_over:
             rows.cancel()
         for error in unreadable:
             place = places[error.index]
@@ -155,6 +163,9 @@ class Message:
     def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:
         """Take the rows, on the engine's thread that had the last one."""
         if rows.cancelled():
+            return
+        if isinstance(error := rows.exception(), BothendsError):
+            self._fail(places, error)  # it isn't raised here: its traceback would hold `rows`, which hold it
             return
         found = self._embedder.finish(accepted, rows.result())
         with self._lock:
