@@ -80,7 +80,7 @@ def test_an_observer_that_raises_costs_nobody_an_answer() -> None:
 
 
 def test_a_failed_request_leaves_nothing_to_the_garbage_collector() -> None:
-    """Neither error of an engine's, its own or the one for whatever else it raises, leads back to the request."""
+    """Errors of an engine, its own and the one for whatever else it raises, don't lead back to the request."""
 
     class Broken(FreeEngine):
         def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:

@@ -112,7 +112,7 @@ class Message:
                 self._fail(places, error)
 
     def _fail(self, places: Sequence[int], error: BothendsError) -> None:
-        """Let an error cost no more than it must."""
+        """Handle an error so that it costs no more than it must."""
         match error:
             case OverloadedError():
                 with self._lock:
