@@ -88,7 +88,7 @@ def test_a_caller_that_leaves_frees_the_queue_at_once(embedder: Embedder, metric
 def test_begin_and_finish_are_embed(embedder: Embedder) -> None:
     """The two halves give the same bytes as the whole."""
     accepted, rows = embedder.begin(["there will be dragons"])
-    found = embedder.finish(accepted, rows.result(10))
+    found = embedder.finish(accepted, rows.result(TIMEOUT_S))
     assert found.rows.tobytes() == embedder.embed(["there will be dragons"]).rows.tobytes()
     assert (found.token_counts, found.truncated) == ([4], [False])
 

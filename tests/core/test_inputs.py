@@ -10,6 +10,7 @@ from bothends.errors import RequestError, SentenceError
 from bothends.model.bundle import Bundle
 from bothends.options import Options
 from bothends.settings import EmbedderSettings
+from tests.support.until import TIMEOUT_S
 
 WORDS = ["there will be dragons", "a man plays the guitar"]
 MOST = 40
@@ -80,7 +81,7 @@ def test_ids_have_the_same_limits(embedder: Embedder) -> None:
 def test_unreadable_ids_may_cost_themselves_only(embedder: Embedder, ids: list[list[int]]) -> None:
     errors: list[SentenceError] = []
     accepted, rows = embedder.begin([[-1], ids[0], [], ids[1]], on_error=errors.append)
-    found = embedder.finish(accepted, rows.result(10))
+    found = embedder.finish(accepted, rows.result(TIMEOUT_S))
     assert sorted(error.index for error in errors) == [0, 2]
     assert np.array_equal(found.rows, embedder.embed(ids).rows)
     assert accepted.token_counts == [len(one) for one in ids]

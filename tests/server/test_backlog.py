@@ -12,7 +12,7 @@ from google.rpc import code_pb2, status_pb2
 from bothends.server.backlog import LONG_BYTES, Backlog
 from bothends.server.room import Room, Share
 from tests.support.calls import HandHeldCall, context_of, only_code
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 LONG = LONG_BYTES + 1
 
@@ -54,7 +54,7 @@ class Busy:
         done = threading.Event()
         until(lambda: not self.backlog.waiting_bytes)
         self.backlog.submit(done.set, LONG, context_of(HandHeldCall()))
-        assert done.wait(10)
+        assert done.wait(TIMEOUT_S)
         return self.read[1:]
 
 

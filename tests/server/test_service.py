@@ -13,7 +13,7 @@ from bothends.server.keys import Keys, new
 from bothends.server.service import Service
 from bothends.settings import Settings
 from tests.support.calls import HandHeldCall, context_of
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 
 def settings_of(folder: Path, **changes: object) -> Settings:
@@ -47,7 +47,7 @@ def test_its_end_leaves_no_thread(toy_bundle: Bundle) -> None:
     service.backlog.submit(done.set, 10_000, context_of(HandHeldCall()))
     service.begin_stop()
     assert service.close()
-    assert done.wait(10)
+    assert done.wait(TIMEOUT_S)
     until(lambda: set(threading.enumerate()) <= before)
 
 
@@ -71,7 +71,7 @@ def test_a_reload_reads_keys_and_what_else_is_asked_for(toy_bundle: Bundle, tmp_
     service.start()
     file.write_text(first + second)
     service.request_reload()
-    assert reloaded.wait(10)
+    assert reloaded.wait(TIMEOUT_S)
     account = keys.identify(f"Bearer {key}")
     assert account is not None
     assert account.name == "second"
