@@ -22,8 +22,7 @@ from bothends.server.context import CallContext
 from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
 from tests.support.calls import HandHeldCall, Room, context_of, only_code
-
-TIMEOUT_S = 10
+from tests.support.until import TIMEOUT_S
 
 
 def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCaptureFixture) -> None:

@@ -23,8 +23,6 @@ from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
 from tests.support.calls import HandHeldCall, Room, only_code
 
-TIMEOUT_S = 10
-
 
 def test_an_answer_is_counted_and_lets_the_next_one_in() -> None:
     room = Room(lambda request, context: context.send(b"vectors"))

@@ -8,8 +8,7 @@ import pytest
 
 from bothends.errors import DrainingError, OverloadedError
 from bothends.server.gate import Gate
-
-TIMEOUT_S = 10
+from tests.support.until import TIMEOUT_S
 
 
 @contextmanager

@@ -4,8 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from bothends.server.inbound import Outbox
-
-TIMEOUT_S = 30
+from tests.support.until import TIMEOUT_S
 
 
 def test_it_waits_for_the_last_response() -> None:

@@ -33,10 +33,8 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.messages import SERVICE
 from tests.support.doors import serving
 from tests.support.garbage import left_in_circles
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 from tests.support.watching import BY_THE_NATIVE_FRONT
-
-TIMEOUT_S = 30
 
 
 def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from bothends.server.timer import Timer
 from tests.support.engines import Clock
-
-TIMEOUT_S = 10
+from tests.support.until import TIMEOUT_S
 
 
 def test_each_is_done_when_it_is_due() -> None:

@@ -15,11 +15,10 @@ from bothends.server.grpc.refusals import statuses
 from bothends.server.grpc.select import limits, listen, select
 from bothends.settings import Settings
 from tests.support.doors import ALONE
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
 UNARY, STREAM, PROBE = (f"/test.Service/{name}" for name in ("Unary", "Stream", "Probe"))
 METHODS = (Method(UNARY), Method(STREAM, is_stream=True), Method(PROBE, takes_place=False))
-TIMEOUT_S = 30
 
 
 class Desk:

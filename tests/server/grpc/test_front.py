@@ -10,9 +10,9 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from bothends.server.grpc.refusals import prepared
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
-from .conftest import PROBE, STREAM, TIMEOUT_S, UNARY, Desk, Open
+from .conftest import PROBE, STREAM, UNARY, Desk, Open
 
 OK, CANCELLED, INVALID, DEADLINE, EXHAUSTED, UNAVAILABLE = (
     code_pb2.OK,

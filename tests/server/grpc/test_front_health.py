@@ -7,9 +7,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
-from .conftest import TIMEOUT_S, Desk
+from .conftest import Desk
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -12,9 +12,9 @@ import pytest
 from google.rpc import code_pb2
 
 from bothends.server.grpc.contract import FrontName, Limits
-from tests.support.until import until
+from tests.support.until import TIMEOUT_S, until
 
-from .conftest import STREAM, TIMEOUT_S, UNARY, Desk, Open
+from .conftest import STREAM, UNARY, Desk, Open
 
 Silent = Callable[[float], "tuple[Desk, list[Caller]]"]
 

@@ -15,8 +15,7 @@ from bothends.server.inbound import DETAILS, Inbound
 from bothends.server.ray.call import RawResponse, RayCall, add_services
 from bothends.wire.messages import SERVICE
 from bothends.wire.status import to_status
-
-TIMEOUT_S = 30
+from tests.support.until import TIMEOUT_S
 
 
 class Context:
