@@ -9,7 +9,7 @@ import pytest
 from bothends.batching.batcher import Batcher
 from bothends.batching.request import Request
 from bothends.errors import DrainingError
-from tests.support.engines import HeldEngine, batcher_of
+from tests.support.engines import FreeEngine, HeldEngine, batcher_of
 from tests.support.until import TIMEOUT_S
 
 
@@ -63,3 +63,11 @@ def test_close_tells_those_whose_batch_still_runs(engine: HeldEngine, monkeypatc
             future.result(TIMEOUT_S)
     engine.released.release(10)
     assert batcher.threads.join(TIMEOUT_S)
+
+
+def test_who_leaves_a_batchers_context_has_closed_it() -> None:
+    """All that was accepted is answered by then, and no thread is left."""
+    with batcher_of(FreeEngine()) as batcher:
+        accepted = batcher.submit([[5]])
+    assert accepted.done()
+    assert batcher.threads.join(0)

@@ -175,7 +175,7 @@ def test_a_shared_request_is_as_requests_of_one_sentence() -> None:
     assert [sentence.request for sentence in queue.window(6)] == [together, together, together, listed, alone, listed]
 
 
-def of_caller(queue: FairQueue, caller: str, count: int, tokens: int = 10) -> Request:
+def of_caller(queue: FairQueue, caller: str | None, count: int, tokens: int = 10) -> Request:
     """Queue a request of so many sentences."""
     request = Request(count, FreeEngine(), None, queue.forget, caller=caller)
     queue.put(request, [Sentence([1] * tokens, request, place, 0.0) for place in range(count)])
@@ -225,3 +225,16 @@ def test_a_caller_of_whom_nothing_waits_is_forgotten() -> None:
     cancelled = of_caller(queue, "leaves", 5)
     cancelled.cancel()
     assert queue.weight("leaves") == queue.weight("caller 7") == 1
+
+
+@pytest.mark.parametrize("last", ["greedy", None])
+def test_nobody_is_behind_others_once_nothing_waits(last: str | None) -> None:
+    """Whoever's was the last that waited, and though it was taken with all else."""
+    queue = FairQueue()
+    for caller in ["greedy"] * 20 + [last]:
+        of_caller(queue, caller, 1)
+    queue.take(queue.window(100))
+    assert not queue
+    of_caller(queue, "greedy", 1)
+    of_caller(queue, "newcomer", 1)
+    assert [sentence.request.caller for sentence in queue.window(2)] == ["greedy", "newcomer"]

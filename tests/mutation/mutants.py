@@ -40,7 +40,7 @@ OPERATORS = (
     "ZeroIterationForLoop",
 )
 """One of each kind of cosmic-ray's, who has ten others for each sum."""
-DECLARES = ("@dataclass", "@override", "@abstractmethod", "from ", "import ")
+DECLARES = ("@dataclass", "@override", "@abstractmethod", "from ", "import ", "*,")
 """Beginnings of lines in which a fault changes nothing that runs."""
 
 

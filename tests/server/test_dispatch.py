@@ -1,6 +1,9 @@
 """Calls on their way to a method: refused or let in, counted once, out of the gate once."""
 
+import hashlib
+import logging
 import time
+from pathlib import Path
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -17,8 +20,10 @@ from bothends.errors import (
 )
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN
+from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
-from bothends.server.dispatch import protobuf
+from bothends.server.dispatch import Dispatcher, protobuf
+from bothends.server.keys import Keys
 from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
 from tests.support.calls import HandHeldCall, Room, only_code
@@ -151,8 +156,46 @@ def test_a_call_that_has_time_may_wait(deadline_in_s: float | None) -> None:
 
 def test_a_call_without_a_request_is_the_callers_error() -> None:
     room = Room(lambda request, context: context.send(b""))
-    assert only_code(room.call(None)) == code_pb2.INVALID_ARGUMENT
+    call = room.call(None)
+    assert only_code(call) == code_pb2.INVALID_ARGUMENT
+    assert named_fields(call) == ["request"]
     assert room.is_empty()
+
+
+def named_fields(call: HandHeldCall) -> list[str]:
+    """Fields that the call's status blames."""
+    (status,) = call.outcomes
+    assert isinstance(status, status_pb2.Status)
+    found = error_details_pb2.BadRequest()
+    assert any(detail.Unpack(found) for detail in status.details)
+    return [violation.field for violation in found.field_violations]
+
+
+def test_a_call_is_its_authorizations(tmp_path: Path) -> None:
+    """Whatever other headers stand before and after that one."""
+    file = tmp_path / "keys.toml"
+    file.write_text(f'[keys.one]\nsha256 = "{hashlib.sha256(b"1").hexdigest()}"\n')
+    dispatcher = Dispatcher(Metrics(), None, lambda: 0.0, Keys(file), backlog=Backlog())
+    call = HandHeldCall(metadata=(("before", "Bearer 2"), ("authorization", "Bearer 1"), ("after", "Bearer 3")))
+    account = dispatcher.identify(call)  # type: ignore[arg-type]
+    assert account is not None
+    assert account.name == "one"
+
+
+@pytest.mark.parametrize(("content", "answer"), [(b"asked", b"asked"), (b"", b""), (None, b"")])
+def test_an_open_method_answers_at_once(content: bytes | None, answer: bytes) -> None:
+    """A call whose caller sends no request has an empty one."""
+    call = HandHeldCall(content)
+    Dispatcher(Metrics(), None, lambda: 0.0, backlog=Backlog()).open_handler(bytes)(call)  # type: ignore[arg-type]
+    assert call.outcomes == [answer]
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_each_call_has_a_line_where_debugging_is_on(level: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(level, "bothends.server.dispatch"):
+        Room(lambda request, context: context.send(b"")).call()
+    lines = [record for record in caplog.records if record.message == "request"]
+    assert [line.code for line in lines] == (["OK"] if level == logging.DEBUG else [])
 
 
 def test_a_closed_room_says_that_it_is_stopping() -> None:

@@ -25,6 +25,15 @@ def test_without_limits_no_request_is_refused() -> None:
     assert account.most(1024) == 1024
 
 
+@pytest.mark.parametrize(
+    ("limits", "is_set"),
+    [(Quota(), False), (Quota(sentences_per_s=1), True), (Quota(concurrent_sentences=1), True), (Quota(1, 1), True)],
+)
+def test_a_quota_is_set_where_anything_is_limited(limits: Quota, is_set: bool) -> None:
+    """A key with a share isn't served by the native fast path: Python counts its requests."""
+    assert limits.is_set == is_set
+
+
 def test_sentences_at_once() -> None:
     """A key at its limit is full; one that is done makes room for one; to ask for more than ever fits is an error."""
     account = Account("small", Quota(concurrent_sentences=10))

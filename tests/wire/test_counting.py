@@ -32,6 +32,14 @@ def test_other_fields_hide_nothing() -> None:
     assert holds_more_than(b"\x78\x01" * 10_000, 10)
 
 
+@pytest.mark.parametrize("other", [b"\x79" + b"\x0a" * 8, b"\x7d" + b"\x0a" * 4], ids=["fixed64", "fixed32"])
+def test_bytes_of_a_number_are_no_sentences(other: bytes) -> None:
+    """Read from any other place they would be strings that swallow the sentences behind them."""
+    content = other + b"\x0a\x00" * 11
+    assert len(EmbedRequest.FromString(content).sentences) == 11
+    assert holds_more_than(content, 10)
+
+
 @pytest.mark.parametrize("content", [b"\xff" * 100, b"\x0a\x7f" * 30 + b"\x0a", b"\x0a" + b"\xff" * 50, b"\x00" * 9])
 def test_what_is_no_protobuf_is_left_to_its_parser(content: bytes) -> None:
     assert not holds_more_than(content, 20)

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from google.rpc import status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from bothends.embeddings import Embeddings
+from bothends.errors import RequestError
+from bothends.options import Options
 from bothends.v1 import embedding_pb2
 from bothends.wire import messages
 
@@ -68,3 +71,39 @@ def test_an_answer_that_makes_no_sense_is_a_value_error(response: embedding_pb2.
     content = response if isinstance(response, bytes) else response.SerializeToString()
     with pytest.raises(ValueError, match=r"\w"):
         messages.decode([messages.Response.FromString(content)])
+
+
+@pytest.mark.parametrize("encoding", ["float32", "float16", "int8", "sign_bits"])
+@pytest.mark.parametrize("truncation", ["start", "end", "error"])
+def test_options_come_back_as_they_were_asked(truncation: str, encoding: str) -> None:
+    """A client's words become numbers, and a server's the same words."""
+    fields = messages.request_fields(truncation=truncation, normalize=True, dimensions=64, encoding=encoding)
+    request = embedding_pb2.EmbedRequest.FromString(embedding_pb2.EmbedRequest(**fields).SerializeToString())
+    assert messages.options(request) == (Options(truncation, True, 64), encoding)
+
+
+@pytest.mark.parametrize("field", ["encoding", "truncation"])
+def test_options_that_the_contract_does_not_know_are_refused_by_name(field: str) -> None:
+    request = embedding_pb2.EmbedRequest.FromString(embedding_pb2.EmbedRequest(**{field: 9}).SerializeToString())
+    with pytest.raises(RequestError, match="9 is no ") as refused:
+        messages.options(request)
+    assert refused.value.field == field
+
+
+def test_a_streams_answer_holds_embeddings_and_errors_of_one_model() -> None:
+    """Whoever reads it by the contract finds each item in its place."""
+    items = [{"values": np.array([1, 2], "<f4").tobytes(), "token_count": 3}, status_pb2.Status(code=3, message="no")]
+    content = messages.encode_items(items, "2026.11")
+    found = embedding_pb2.EmbedStreamResponse.FromString(content)
+    assert found.model_version == "2026.11"
+    assert list(found.items[0].embedding.values) == [1, 2]
+    assert found.items[0].embedding.token_count == 3
+    assert (found.items[1].error.code, found.items[1].error.message) == (3, "no")
+
+
+def test_a_version_has_64_characters_at_most() -> None:
+    one = Embeddings(np.ones((1, 3), np.float32), [1], [False], "v" * 64)
+    assert messages.decode([messages.Response.FromString(messages.encode(one))]).model_version == "v" * 64
+    more = messages.Response.FromString(messages.encode(Embeddings(one.rows, [1], [False], "v" * 65)))
+    with pytest.raises(ValueError, match="doesn't say of which model"):
+        messages.decode([more])

@@ -141,8 +141,6 @@ class FairQueue:
         return start, self.weight(request.caller)
 
     def _take_all(self) -> None:
-        farthest = max(tag + len(sentence.ids) for tag, _, sentence in self._order)
-        self._virtual_time = max(self._virtual_time, farthest)
         for request in {sentence.request for _, _, sentence in self._order}:
             self._count(request, -request.waiting_sentences, -request.waiting_tokens)
         self._order.clear()
@@ -154,8 +152,8 @@ class FairQueue:
         self.requests += change
         if change and (caller := self._callers.get(request.caller)) is not None:
             caller.requests += change
-            if not self.requests:
-                self._callers.clear()  # nobody has had more than others, of what nobody waited for
+        if change and not self.requests:
+            self._callers.clear()  # nobody has had more than others, of what nobody waited for
         request.waiting_tokens += tokens
         self.sentences += sentences
         self.tokens += tokens
