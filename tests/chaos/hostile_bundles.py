@@ -44,6 +44,14 @@ def with_normaliser(*steps: dict[str, object]) -> Making:
     return make
 
 
+def backtracking(folder: Path) -> None:
+    """Have the tokenizer split text by a pattern that takes exponential time, which its golden sentences don't show."""
+    made = json.loads((folder / TOKENIZER).read_text())
+    split = {"type": "Split", "pattern": {"Regex": "(q+q+)+z"}, "behavior": "Isolated", "invert": False}
+    made["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, made["pre_tokenizer"]]}
+    (folder / TOKENIZER).write_text(json.dumps(made, ensure_ascii=False))
+
+
 def _growing(_: int) -> dict[str, object]:
     return {"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 11}
 
@@ -83,5 +91,6 @@ HOSTILE: dict[str, Making] = {
     "6 concatenations": joined,
     "7 concatenations": partial(joined, times=7),
     "2 GiB of nothing": sparse,
+    "a pattern that backtracks": backtracking,
 }
 """Functions that make each kind."""

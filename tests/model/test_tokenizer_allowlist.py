@@ -46,6 +46,7 @@ TEMPLATE = {
     "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
     "special_tokens": {"a": {"id": "a", "ids": [1] * 100_000, "tokens": ["a"] * 100_000}},
 }
+SPLIT = {"type": "Split", "pattern": {"Regex": "(q+q+)+z"}, "behavior": "Isolated", "invert": False}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,11 @@ TEMPLATE = {
         ({"normalizer": {"type": "Prepend", "prepend": "b" * 17}}, "a Prepend that writes 17 characters"),
         ({"normalizer": sequence(*[{"type": "NFC"}] * 129)}, "129 steps in its normalizer"),
         ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": table(65)}}, "65 bytes for a character"),
+        (
+            {"normalizer": replacing("(q+q+)+z", "q", "Regex")},
+            r"a Replace whose pattern '\(q\+q\+\)\+z' repeats without",
+        ),
+        ({"pre_tokenizer": SPLIT}, r"a Split whose pattern '\(q\+q\+\)\+z' repeats without end a group"),
         ({"post_processor": TEMPLATE}, "sets 100002 tokens around a sentence"),
         ({"pre_tokenizer": {"type": "FixedLength", "length": 1}}, "a pre_tokenizer of the type FixedLength"),
     ],

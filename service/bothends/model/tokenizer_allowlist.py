@@ -16,6 +16,9 @@ import tokenizers
 from tokenizers import models, normalizers
 
 from ..errors import BundleError
+from ..text import printable
+from .pattern import PatternError
+from .pattern_check import check_pattern
 
 _MODELS = {"WordPiece", "WordLevel", "BPE", "Unigram"}
 _PARTS = {
@@ -37,6 +40,8 @@ _MOST_STEPS = 128
 _MOST_CHARS = 16
 """Most characters that a step puts in place of others."""
 _MOST_PATTERN_CHARS = 1 << 16
+_SHOWN_CHARS = 80
+"""Characters of a pattern that a refusal shows."""
 _MOST_TABLE_BYTES = 64
 """Most bytes that a table of normalisation has for a character. Unicode's longest, U+FDFA, has 33."""
 _MOST_AROUND = 64
@@ -103,6 +108,11 @@ def _against(step: dict[str, Any]) -> Iterator[str]:
             yield f"has a {step['type']} that writes {len(step[key])} characters, more than {_MOST_CHARS}"
     if len(_pattern(step)) > _MOST_PATTERN_CHARS:
         yield f"has a {step['type']} whose pattern has more than {_MOST_PATTERN_CHARS} characters"
+    elif "Regex" in (step.get("pattern") or {}):
+        try:
+            check_pattern(_pattern(step))
+        except PatternError as error:
+            yield f"has a {step['type']} whose pattern {printable(_pattern(step)[:_SHOWN_CHARS])!r} {error}"
     if step["type"] == "Precompiled" and (longest := _longest_of_table(step)) > _MOST_TABLE_BYTES:
         yield f"has a table of normalisation that writes {longest} bytes for a character, more than {_MOST_TABLE_BYTES}"
     if step["type"] == "TemplateProcessing":

@@ -1,0 +1,239 @@
+"""A regular expression of a tokenizer to how much a text may cost it, and to what it repeats without end.
+
+Reads the part of Oniguruma's syntax that tokenizers use, and refuses the rest: references, calls, conditions. Runs
+nothing. A matcher that backtracks takes exponential time where a repetition has more than one way of reading a text, as
+in `(q+q+)+z`: so what is repeated without end must be a fixed sequence of single characters.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+_MANY = 64
+"""Repetitions from which a bounded one counts as one without end."""
+_CAP = 1 << 40
+
+_INTERVAL = re.compile(r"\{(?:(\d{1,5})(?:(,)(\d{1,5})?)?|(),(\d{1,5}))\}")
+_CHARACTER = re.compile(
+    r"\\(?:[dDsSwWhHnrtfvae]|[pP]\{\^?[\w ]+\}|x[0-9a-fA-F]{2}|x\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|[^\w])"
+    r"|[^\\\[(){*+?|^$]",
+    re.ASCII | re.DOTALL,
+)
+_ANCHOR = re.compile(r"[$^]|\\[bBAzZGK]")
+_POSIX = re.compile(r"\[:\^?(?:alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|xdigit|word):\]")
+_GROUP = re.compile(r"\((?:\?(?:i?:|>|<?[=!]))?(?!\?|\*)")
+
+
+class PatternError(ValueError):
+    """A pattern isn't allowed; its text, which follows the pattern, says why."""
+
+
+class Power(NamedTuple):
+    """Bound: `factor` times the text's length to the power of `degree`."""
+
+    factor: int
+    degree: int = 0
+
+    def plus(self, other: "Power") -> "Power":
+        """Return a bound of the sum."""
+        return Power(min(self.factor + other.factor, _CAP), max(self.degree, other.degree))
+
+    def times(self, other: "Power") -> "Power":
+        """Return a bound of the product."""
+        return Power(min(self.factor * other.factor, _CAP), self.degree + other.degree)
+
+
+ONE = Power(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Cost of a part of a pattern, at most."""
+
+    effort: Power
+    """Attempts to match it from one place, until it matches or has failed in every way."""
+    ways: Power = ONE
+    """Ways in which it may match from one place: each is tried where what follows fails."""
+    fixed: tuple[str, ...] | None = None
+    """Patterns of its characters, in order, where it is a sequence of single characters and nothing else."""
+    certain: bool = False
+    """True where it matches every text, if only the empty one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern that was read."""
+
+    effort: Power
+    characters: frozenset[str]
+    """Patterns of the single characters in it."""
+    runs: tuple[tuple[str, ...], ...]
+    """Sequences that it repeats without end, as the patterns of each one's characters."""
+
+
+def read(pattern: str) -> Pattern:
+    """Read `pattern`. Raises PatternError where it has parts that aren't allowed, or nested repetitions without end."""
+    reader = _Reader(pattern)
+    whole = reader.alternatives()
+    if reader.place < len(pattern):
+        raise PatternError("closes a group that isn't open")
+    return Pattern(whole.effort, frozenset(reader.characters), tuple(dict.fromkeys(reader.runs)))
+
+
+class _Reader:
+    """Reader of one pattern, at a place in it."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self.place = 0
+        self._ignores_case = False
+        self.characters: set[str] = set()
+        self.runs: list[tuple[str, ...]] = []
+
+    def alternatives(self) -> Part:
+        """Take what stands here, up to the end or to a parenthesis that closes."""
+        found = self._sequence()
+        while self._take("|"):
+            other = self._sequence()
+            found = Part(
+                effort=found.effort.plus(other.effort),
+                ways=found.ways.plus(other.ways),
+                certain=found.certain or other.certain,
+            )
+        return found
+
+    def _sequence(self) -> Part:
+        items: list[Part] = []
+        while self.place < len(self._pattern) and self._pattern[self.place] not in "|)":
+            rest = self._take("(?i)")  # what follows is one group, its alternatives too
+            items.append(self._group(ignores_case=True) if rest else self._repeated(self._item()))
+        return _joined(items)
+
+    def _item(self) -> Part:
+        if self._pattern[self.place] == "[":
+            return self._character(self._class())
+        if found := self._matched(_GROUP):
+            inner = self._group(ignores_case="i" in found)
+            if not self._take(")"):
+                raise PatternError("has a group that isn't closed")
+            if found.endswith((">", "=", "!")):  # what was found in it is never sought again
+                return Part(inner.effort.plus(ONE), certain=found.endswith(">") and inner.certain)
+            return inner
+        if self._matched(_ANCHOR):
+            return Part(ONE)
+        if found := self._matched(_CHARACTER):
+            return self._character(found)
+        raise self._unexpected()
+
+    def _unexpected(self) -> PatternError:
+        return PatternError(f"has {self._pattern[self.place : self.place + 3]!r}, which isn't allowed there")
+
+    def _group(self, *, ignores_case: bool) -> Part:
+        outside = self._ignores_case
+        self._ignores_case = outside or ignores_case
+        found = self.alternatives()
+        self._ignores_case = outside
+        return found
+
+    def _character(self, text: str) -> Part:
+        """Return the part that is one character. Where case is ignored it may match several: "ss" is the German ß."""
+        self.characters.add(text)
+        if self._ignores_case:
+            return Part(ONE, Power(3 if len(text) > 1 or not text.isascii() else 1))
+        return Part(ONE, fixed=(text,))
+
+    def _class(self) -> str:
+        """Take a class of characters, and those within it."""
+        start = self.place
+        self.place += 2 if self._pattern.startswith("[^", start) else 1
+        if self._pattern[self.place : self.place + 1] == "]":
+            raise PatternError("has a class of no characters")
+        while not self._take("]"):
+            if self.place >= len(self._pattern):
+                raise PatternError("has a class that isn't closed")
+            if self._matched(_POSIX):
+                continue
+            if self._pattern.startswith("[:", self.place):
+                raise PatternError("has a class that isn't known")
+            if self._pattern[self.place] == "[":
+                self._class()
+            elif self._pattern[self.place] != "\\":
+                self.place += 1
+            elif not self._matched(_CHARACTER):
+                raise self._unexpected()
+        return self._pattern[start : self.place]
+
+    def _repeated(self, part: Part) -> Part:
+        """Take the repetitions that follow `part`, each of which repeats what the one before it made."""
+        while self.place < len(self._pattern):
+            sign = self._pattern[self.place]
+            if sign in "*+?":
+                self.place += 1
+                least, most = int(sign == "+"), 1 if sign == "?" else None
+                keeps = self._take("+")
+                lazy = not keeps and self._take("?")
+            elif found := self._matched(_INTERVAL):
+                least, most = _interval(found)
+                keeps, lazy = False, self._take("?")  # a plus after it is a repetition of its own
+            else:
+                break
+            if lazy and least == most:
+                least = 0  # as Oniguruma reads `{3}?`
+            part = self._times(part, least, most, keeps=keeps)
+        return part
+
+    def _times(self, part: Part, least: int, most: int | None, *, keeps: bool) -> Part:
+        """Return `part` repeated `least` to `most` times; what `keeps` gives nothing back."""
+        endless = most is None or most - least >= _MANY
+        if part.fixed is not None:
+            if least == most and least * len(part.fixed) <= _MANY:
+                return replace(part, effort=Power(least), fixed=part.fixed * least)
+            if endless and part.fixed:
+                self.runs.append(part.fixed)
+            ways = Power(1, 1) if most is None or endless else Power(most - least + 1)
+        elif most is None or most >= _MANY:
+            raise PatternError("repeats without end a group that holds repetitions, alternatives or conditions itself")
+        else:
+            ways = Power(0)
+            for times in range(least, most + 1):
+                ways = ways.plus(_to_the(part.ways, times))
+            part = replace(part, effort=part.effort.times(_to_the(part.ways, max(0, most - 1))).times(Power(most)))
+        effort = part.effort.times(Power(max(1, least)))
+        return Part(effort, ONE if keeps else ways, certain=least == 0 or part.certain)
+
+    def _take(self, text: str) -> bool:
+        found = self._pattern.startswith(text, self.place)
+        self.place += len(text) if found else 0
+        return found
+
+    def _matched(self, kind: re.Pattern[str]) -> str:
+        found = kind.match(self._pattern, self.place)
+        self.place = found.end() if found else self.place
+        return found[0] if found else ""
+
+
+def _joined(items: list[Part]) -> Part:
+    """Return the sequence of `items`. Past the last that can fail nothing is tried again, from one place."""
+    last = max((place for place, item in enumerate(items) if not item.certain), default=-1)
+    effort, ways = Power(0), ONE
+    fixed: tuple[str, ...] | None = ()
+    for place, item in enumerate(items):
+        effort = effort.plus(item.effort.times(ways if place <= last else ONE))
+        ways = ways.times(item.ways)
+        fixed = None if fixed is None or item.fixed is None else fixed + item.fixed
+    return Part(effort, ways, fixed, certain=last < 0)
+
+
+def _interval(text: str) -> tuple[int, int | None]:
+    least, comma, most = text[1:-1].partition(",")
+    if not comma:
+        return int(least), int(least)
+    bounds = int(least or 0), int(most) if most else None
+    return (bounds[1], bounds[0]) if bounds[1] is not None and bounds[1] < bounds[0] else bounds
+
+
+def _to_the(power: Power, times: int) -> Power:
+    made = ONE
+    for _ in range(times):
+        made = made.times(power)
+    return made
