@@ -42,8 +42,8 @@ class Desk:
         """SHA-256 of each key that may call; None where callers need no key."""
         self.last_begun = monotonic()
         """Time at which a call, not a probe, last came."""
-        self.open = 0
-        """Number of calls that have come and whose last byte isn't with their caller."""
+        self._open: set[int] = set()
+        """Calls that have come and whose last byte isn't with their caller, by the ids of their contexts."""
         self._headers = headers
         self._statuses = statuses
         self._ids = count(1)
@@ -58,14 +58,20 @@ class Desk:
             return "keyless"
         return None if digest(values[0]) in self.keys else "stranger"
 
+    @property
+    def open(self) -> int:
+        """Number of calls that have come and are owed something: an answer, or its last byte."""
+        return len(self._open)
+
     def begin(self, context: Context) -> float:
         """Count a call that has come; returns when."""
-        self.open += 1
-        context.add_done_callback(self._done)  # type: ignore[arg-type]  # its types want names of arguments; also for one whose last bytes its caller doesn't read
+        self._open.add(call := id(context))
+        context.add_done_callback(lambda _: self._open.discard(call))  # type: ignore[arg-type]  # its types want names of arguments; also for one whose last bytes its caller doesn't read
         return monotonic()
 
-    def _done(self, _: Context) -> None:
-        self.open -= 1
+    def owe_nothing(self, context: Context) -> None:
+        """Count a call no more: nobody waits for its end."""
+        self._open.discard(id(context))
 
     async def read(self, context: Context) -> bytes | None:
         """Return the next message; None after the last. Raises CancelledError where the caller has left."""

@@ -4,6 +4,7 @@ grpc_health's own for asyncio holds a lock while it writes: a watcher that doesn
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 import grpc
@@ -11,9 +12,12 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from .desk import Context
+from .peers import network
 
 _WATCHERS = 1024
 """Streams that watch at once; one more is refused."""
+_WATCHERS_OF_ONE = 256
+"""Streams of one network's that watch at once: no stranger keeps health from all others."""
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -24,7 +28,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
         self._services = frozenset(services)
         self._is_serving = self._is_draining = False
         self._changed = asyncio.Event()
-        self._watchers = 0
+        self._watchers: Counter[str] = Counter()
 
     def set_serving(self, serving: bool) -> None:
         """Say so, unless the server drains."""
@@ -47,9 +51,10 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:  # noqa: N802
         """Send the status, and each later one."""
-        if self._watchers >= _WATCHERS:
+        caller = network(context.peer())
+        if self._watchers.total() >= _WATCHERS or self._watchers[caller] >= _WATCHERS_OF_ONE:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watch health")
-        self._watchers += 1
+        self._watchers[caller] += 1
         try:
             told = None
             while True:
@@ -59,7 +64,9 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
                     told = now
                 await changed.wait()
         finally:
-            self._watchers -= 1
+            self._watchers[caller] -= 1
+            if not self._watchers[caller]:
+                del self._watchers[caller]
 
     def _response(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
         if request.service not in self._services:

@@ -165,6 +165,7 @@ class PublicFront:
         """Say NOT_SERVING, refuse new calls, and end streams once what was read of them is answered."""
         self._desk.is_draining = True
         self._listener.later(self._health.drain)
+        self._listener.later(self._unary.drain)
         self._listener.later(self._streams.drain)
 
     def quiet_s(self) -> float:

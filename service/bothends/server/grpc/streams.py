@@ -1,7 +1,9 @@
 """Streams of grpc.aio: each read on within its window, its messages handed over, and answered in their order."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import inf
 from time import monotonic
@@ -12,9 +14,12 @@ import grpc.aio
 
 from .contract import Reason, Status
 from .desk import Context, Desk, Outcome, Pending
+from .peers import network
 
 _STREAMS_A_CALL = 8
 """Streams that may be open for each unary call that may: most of them are idle."""
+_PROBES_OF_ONE = 64
+"""Streams that take no place, and ask for no key, of one network's at once."""
 _MOST_BYTES = 64 << 20
 """Bound on what all windows hold together: none is read on beyond."""
 _LOOK_S = 0.05
@@ -30,6 +35,7 @@ class Streams:
         self.bytes = 0
         """Bytes that all windows hold."""
         self._open: set[_Stream] = set()
+        self._probes: Counter[str] = Counter()
 
     def handler(self, method: int, *, takes_place: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Make gRPC's handler of a method."""
@@ -40,26 +46,45 @@ class Streams:
                 await self.desk.refuse(method, began, context, reason)
             stream = _Stream(self, method, context, began, takes_place=takes_place)
             self._open.add(stream)
-            try:
-                await stream.serve()
-            finally:
-                self._open.discard(stream)
+            with self._counted(context, takes_place=takes_place):
+                try:
+                    await stream.serve()
+                finally:
+                    self._open.discard(stream)
 
         return grpc.stream_stream_rpc_method_handler(call)
 
     def _reason_against(self, context: Context, *, takes_place: bool) -> Reason | None:
         if takes_place and (reason := self.desk.reason_against_key(context)) is not None:
             return reason
+        if not takes_place and self._probes[network(context.peer())] >= _PROBES_OF_ONE:
+            return "full"
         if self.desk.is_draining:
             return "draining"
         if len(self._open) >= _STREAMS_A_CALL * self.desk.limits.max_calls and not self.evict_one():
             return "full"
         return None
 
+    @contextmanager
+    def _counted(self, context: Context, *, takes_place: bool) -> Iterator[None]:
+        """Count a stream that takes no place for its network."""
+        caller = "" if takes_place else network(context.peer())
+        self._probes[caller] += not takes_place
+        try:
+            yield
+        finally:
+            self._probes[caller] -= not takes_place
+            self._probes += Counter()  # only those that have some
+
     def drain(self) -> None:
-        """Read nothing more, and end each stream once what was read of it is answered."""
+        """Read nothing more, and end each stream once what was read of it is answered.
+
+        Nobody waits for those that take no place: a caller may never read the answer.
+        """
         for stream in self._open:
             stream.end(self.desk.status("draining"), "draining")
+            if not stream.takes_place:
+                self.desk.owe_nothing(stream.context)
 
     def is_full(self) -> bool:
         """Return True if no window may grow."""
@@ -101,8 +126,8 @@ class _Stream:
         self._streams = streams
         self._desk = streams.desk
         self._method = method
-        self._takes_place = takes_place
-        self._context = context
+        self.takes_place = takes_place
+        self.context = context
         self._began = began
         self._window: deque[_Item] = deque()  # read, and not yet on the wire
         self._changed = asyncio.Event()
@@ -121,16 +146,16 @@ class _Stream:
             end = await self._write_on()
         except asyncio.CancelledError:
             if not self._is_evicted:
-                desk.record_left(self._method, self._began, self._context)
+                desk.record_left(self._method, self._began, self.context)
                 raise
             self._task.uncancel()
-            await desk.refuse(self._method, self._began, self._context, "unread")
+            await desk.refuse(self._method, self._began, self.context, "unread")
         finally:
             self._reader.cancel()
             self._drop_after(0)
         desk.record(self._method, self._began, end[0], self._reason)
         if end is not _OK:
-            await desk.abort(self._context, end)
+            await desk.abort(self.context, end)
 
     def end(self, status: Status, reason: Reason | None = None) -> None:
         """Read nothing more, and end once what was read is answered; a later end changes nothing."""
@@ -152,15 +177,15 @@ class _Stream:
             if self._streams.is_full():
                 await self._streams.room()
                 self.silent_since = min(self.silent_since, monotonic())
-            content = await self._desk.read(self._context)
+            content = await self._desk.read(self.context)
             if content is None:
                 self.end(_OK)
                 return
             self._take(content)
 
     def _take(self, content: bytes) -> None:
-        arrived, takes_place = monotonic(), self._takes_place
-        item = _Item(self._desk.hand_over(self._method, content, self._context, arrived, takes_place=takes_place))
+        arrived, takes_place = monotonic(), self.takes_place
+        item = _Item(self._desk.hand_over(self._method, content, self.context, arrived, takes_place=takes_place))
         self._window.append(item)
         self._streams.bytes += item.bytes
         item.pending.outcome.add_done_callback(partial(self._answered, item))
@@ -181,7 +206,7 @@ class _Stream:
                 return outcome
             self.silent_since = monotonic()
             try:
-                await self._context.write(outcome)
+                await self.context.write(outcome)
             except grpc.aio.InternalError:
                 raise asyncio.CancelledError from None  # its caller has left in this very moment
             self._streams.bytes -= self._window.popleft().bytes

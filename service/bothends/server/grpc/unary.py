@@ -19,7 +19,7 @@ class UnaryCalls:
         self.places = 0
         """Number of calls that are read, wait, or are taken."""
         self._reading: dict[asyncio.Task[object], float] = {}  # since when; who has been read longest comes first
-        self._evicted: set[asyncio.Task[object]] = set()
+        self._evicted: dict[asyncio.Task[object], Reason] = {}
 
     def handler(self, method: int, *, takes_place: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Make gRPC's handler of a method. As one that reads a stream, it comes before the request."""
@@ -56,25 +56,32 @@ class UnaryCalls:
             return "full"
         return None
 
+    def drain(self) -> None:
+        """End each call whose request hasn't come whole: nothing of it was accepted."""
+        for task in list(self._reading):
+            self._evict(task, "draining")
+
     def _evict_one(self) -> bool:
         """End the call whose request has been on its way for longest, if that was too long."""
         task = next(iter(self._reading), None)
         if task is None or monotonic() - self._reading[task] < self._desk.limits.handshake_s:
             return False
-        del self._reading[task]
-        self._evicted.add(task)
-        task.cancel()
+        self._evict(task, "slow")
         return True
+
+    def _evict(self, task: "asyncio.Task[object]", reason: Reason) -> None:
+        del self._reading[task]
+        self._evicted[task] = reason
+        task.cancel()
 
     async def _answer(self, method: int, context: Context, *, takes_place: bool) -> bytes:
         desk, began = self._desk, monotonic()
         try:
             content = await self._read(context, began)
         except asyncio.CancelledError:
-            if (task := _this_task()) in self._evicted:
-                self._evicted.discard(task)
+            if (reason := self._evicted.pop(task := _this_task(), None)) is not None:
                 task.uncancel()
-                await desk.refuse(method, began, context, "slow")
+                await desk.refuse(method, began, context, reason)
             desk.record_left(method, began, context)
             raise
         if content is None:
