@@ -70,7 +70,7 @@ def verify(bundle: Path, checkpoint: Path | None, **settings: str) -> None:
     """Compare BUNDLE with PyTorch at every length and in ragged batches, each direction by itself.
 
     Exits with 1 if a difference is above the tolerance (1e-5 on a CPU, 1e-4 on CUDA, 0.005 in bf16, 0.03 in int8) or,
-    on a CPU, a bit changes with the batch.
+    on a CPU, a bit changes with the batch. Below float32 that is no bound of all text: native/README.md says which.
     """
     from rich.console import Console
     from rich.progress import Progress

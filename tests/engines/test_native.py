@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from benchmarks.precisions import kinds, lacks
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,15 @@ def test_golden_sentences_are_within_its_tolerance(english: Bundle, engine: nati
     found = self_test(english, tokenizer, engine.run, tolerance=engine.tolerance)
     assert found.max_difference <= engine.tolerance <= 0.03
     assert engine.provider.endswith("float32") == (engine.tolerance == english.config.tolerance)
+
+
+@pytest.mark.parametrize(("precision", "cosine"), [("bf16", 0.9999), ("int8", 0.9995)])
+def test_below_float32_the_cosine_is_what_is_promised(english: Bundle, precision: Precision, cosine: float) -> None:
+    """Text as people write it, and random tokens, are promised it; text that repeats itself is promised nothing."""
+    texts = kinds(english, texts=100)
+    exact, other = native.NativeEngine(english), native.NativeEngine(english, precision=precision)
+    for kind in ("golden sentences", "sentences of docs/", "random tokens"):
+        assert lacks(exact, other, texts[kind])[0] >= cosine, kind
 
 
 @settings(max_examples=30)

@@ -20,8 +20,8 @@ from .contract import TokenIds
 from .onnx_weights import read
 
 _TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}
-"""Tolerated difference of a number from PyTorch's, at least: about twice what tests/native has seen of random encoders.
-A wrong gate, half or order is off by 0.1 and more."""
+"""Tolerated difference of a golden sentence's number from PyTorch's, at least: about twice what tests/native saw of
+random encoders. A wrong gate, half or order is off by 0.1 and more; so may text be that repeats itself."""
 
 
 def is_built() -> bool:
