@@ -152,5 +152,8 @@ class FastPath:
     def served(self) -> list[Served]:
         """What was served since the last time, by whatever thread: all whose answers a caller can have seen."""
 
+    def forgive(self, thread: int, seconds: float) -> None:
+        """Not count so many seconds of the run that this thread is in, if it is: it couldn't go on meanwhile."""
+
     def overdue(self, seconds: float) -> list[tuple[int, list[int]]]:
         """Threads whose run has gone on for so long, and the ids of its messages. They are given up."""

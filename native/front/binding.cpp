@@ -209,6 +209,7 @@ void bind_path(nb::module_& module) {
     nb::class_<FastPath>(module, "FastPath")
         .def("__init__", &construct_path, "front"_a, "method"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(), "version"_a,
              "most_sentences"_a, "most_bytes"_a, "most_tokens"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
+        .def("forgive", &FastPath::forgive, "thread"_a, "seconds"_a)
         .def("overdue", &FastPath::overdue, "seconds"_a)
         .def("served", &served_by)
         .def("take", &take_beside, "front"_a, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a);

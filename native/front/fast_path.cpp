@@ -148,6 +148,11 @@ std::vector<Served> FastPath::served() {
     return std::exchange(served_, {});
 }
 
+void FastPath::forgive(std::uint64_t thread, double seconds) {
+    const std::lock_guard lock(mutex_);
+    if (const auto run = runs_.find(thread); run != runs_.end()) run->second.began = std::min(run->second.began + seconds, now());
+}
+
 std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> FastPath::overdue(double seconds) {
     std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> found;
     const double latest = now() - seconds;

@@ -52,6 +52,9 @@ public:
     /// Returns what was served since the last time: all whose answers a caller can have seen.
     std::vector<Served> served();
 
+    /// Doesn't count `seconds` of the run that this thread is in, if it is: it couldn't go on meanwhile.
+    void forgive(std::uint64_t thread, double seconds);
+
     /// Gives up the runs that have gone on for so long; returns each one's thread, and the messages that it was for.
     std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> overdue(double seconds);
 

@@ -60,7 +60,7 @@ def test_a_withdrawn_model_answers_no_more(toy_bundle: Bundle) -> None:
     """A withdrawn model refuses to run, also where others still hold it."""
     model = LoadedModel.load(toy_bundle, CPU)
     assert model.run([[5, 6]]).shape == (1, 32)
-    model.withdraw()
+    model.withdraw("a test")
     with pytest.raises(NotServingError):
         model.run([[5, 6]])
 

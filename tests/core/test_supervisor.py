@@ -58,7 +58,7 @@ def test_until_it_is_fit_nobody_is_answered_wrongly(kept: Callable[..., Supervis
     one.broken_loads = 10_000
     one.engines[0].off = 0.5
     until(lambda: one.fitness == [False])
-    with pytest.raises(NotServingError):
+    with pytest.raises(NotServingError, match="the model failed its self-test; the model is being loaded anew"):
         one.embedder.embed(WORDS)
     assert one.shows("bothends_selftest_success") == 0
     assert one.shows("bothends_selftest_difference") == pytest.approx(0.5)
@@ -93,7 +93,7 @@ def test_what_waits_for_a_withdrawn_model_fails(kept: Callable[..., Supervised])
         pass
     futures = [one.embedder.begin(WORDS)[1] for _ in range(20)]
     assert engine.entered.acquire(timeout=TIMEOUT_S)
-    one.embedder.model.withdraw()
+    one.embedder.model.withdraw("a test")
     one.engines[0].goes_on.set()
     for future in futures:
         with pytest.raises(NotServingError):
@@ -125,6 +125,18 @@ def test_an_engine_that_hangs_is_given_up(kept: Callable[..., Supervised]) -> No
     until(lambda: one.fitness == [False, True])
     assert one.embedder.embed(WORDS).rows.shape == (1, 32)
     assert len(one.engines) == 2
+
+
+def test_callers_are_told_why_there_is_no_model(kept: Callable[..., Supervised]) -> None:
+    """A model whose run hung has failed no self-test, and one that failed it hung nowhere."""
+    hung = kept(selftest_s=3600, reload_s=0, timeout_s=1.0)
+    hung.broken_loads = 10_000
+    hung.engines[0].goes_on.clear()
+    hung.embedder.begin(WORDS)
+    until(lambda: hung.fitness == [False])
+    with pytest.raises(NotServingError, match="a model run took too long; the model is being loaded anew"):
+        hung.embedder.embed(WORDS)
+    hung.engines[0].goes_on.set()
 
 
 def test_memory_that_runs_out_in_a_wide_batch_costs_nobody_an_answer(

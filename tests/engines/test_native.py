@@ -141,7 +141,7 @@ def embedder(english: Bundle) -> Iterator[Embedder]:
 
 
 @pytest.mark.parametrize(
-    "end", [lambda embedder: embedder.model.withdraw(), lambda embedder: embedder.close(timeout_s=0)]
+    "end", [lambda embedder: embedder.model.withdraw("a test"), lambda embedder: embedder.close(timeout_s=0)]
 )
 def test_a_run_that_goes_on_can_be_ended(embedder: Embedder, end: Callable[[Embedder], None]) -> None:
     """A run that would take minutes ends within a step.

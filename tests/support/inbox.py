@@ -85,7 +85,7 @@ class Inbox:
     def relay(self) -> None:
         """Do nothing: every thread that sleeps here wakes when something comes."""
 
-    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
         """Give up what is said to hang, once."""
         hanging, self.hanging = self.hanging, []
         self.given_up |= {thread for thread, _ in hanging}

@@ -228,12 +228,12 @@ class Batcher(AbstractContextManager["Batcher"]):
             if not goes_on:
                 self._changed.notify_all()
 
-    def _abandon_pulls(self) -> None:
+    def _abandon_pulls(self, lost_s: Callable[[int], float]) -> None:
         """Replace the threads that hang in a run of the source's own, and those for which there was no room before."""
         self.threads.fill()
         if (source := self._pulls.source) is None:
             return
-        for ident, engine in source.give_up(self._engine_timeout_s):
+        for ident, engine in source.give_up(self._engine_timeout_s, lost_s):
             _log.error("a model run takes too long and is given up")
             with self._changed:
                 self._pulls.end(ident, goes_on=True)

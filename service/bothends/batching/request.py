@@ -103,8 +103,11 @@ class WorkSource(Protocol):
         """
         ...
 
-    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
-        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine."""
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
+        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine.
+
+        `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
+        """
         ...
 
     def relay(self) -> None:

@@ -33,12 +33,12 @@ class Runs:
         engine_timeout_s: float,
         clock: Callable[[], float],
         on_hung: Callable[[int, Engine], None],
-        also: Callable[[], None],
+        also: Callable[[Callable[[int], float]], None],
     ) -> None:
         """Run batches by `runner`, between pulls, under the batcher's lock where `changed` says so.
 
         `on_hung` is called with the thread, and the engine, of a run that takes longer than `engine_timeout_s`: nobody
-        waits for either any more. `also` is called whenever such runs are looked for.
+        waits for either any more. `also` is called whenever such runs are looked for, as by a Watchdog.
         """
         self.count = 0
         """Number of batches that run, or that a thread has taken to run."""

@@ -1,7 +1,7 @@
 """Begun and ended model runs to those that take too long.
 
-An engine that hangs can't be stopped, but no caller has to wait for it. Knows no engine: the threads that run batches
-say when a run begins and ends.
+An engine that hangs can't be stopped, but no caller has to wait for it. What time a run lost, on a machine that is busy
+or was suspended, isn't counted. Knows no engine: the threads that run batches say when a run begins and ends.
 """
 
 import logging
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ..observe.unforeseen import where
+from .lost_time import LostTime
 from .request import Sentence
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Run:
 
 
 class Watchdog:
-    """Timer of model runs: calls `on_overdue` once for each that has gone on for `timeout_s`, in its own thread."""
+    """Timer of model runs: calls `on_overdue` once for each that has run for `timeout_s`, in its own thread."""
 
     def __init__(
         self,
@@ -37,13 +38,17 @@ class Watchdog:
         on_overdue: Callable[[Run], None],
         *,
         clock: Callable[[], float],
-        also: Callable[[], None] = lambda: None,
+        also: Callable[[Callable[[int], float]], None] = lambda _: None,
     ) -> None:
-        """Watch until closed. `also` is called at each check: it gives up runs that this timer doesn't know."""
+        """Watch until closed. `also` is called at each check: it gives up runs that this timer doesn't know.
+
+        It is called with a function that tells the seconds that a thread lost since the last check.
+        """
         self._timeout_s = timeout_s
         self._on_overdue = on_overdue
         self._also = also
         self._clock = clock
+        self._lost = LostTime(timeout_s / _CHECKS, clock=clock)
         self._runs: set[Run] = set()
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -67,9 +72,15 @@ class Watchdog:
         """Give up the runs that have gone on for too long."""
         now = self._clock()
         with self._lock:
+            self._lost.look()
+            for run in self._runs:
+                run.deadline += self._lost.of(run.thread)
             overdue = {run for run in self._runs if run.deadline <= now}
             self._runs -= overdue
-        acts: list[Callable[[], None]] = [*(partial(self._on_overdue, run) for run in overdue), self._also]
+        acts: list[Callable[[], None]] = [
+            *(partial(self._on_overdue, run) for run in overdue),
+            partial(self._also, self._lost.of),
+        ]
         for act in acts:
             try:
                 act()

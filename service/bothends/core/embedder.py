@@ -217,7 +217,7 @@ class Embedder:
     def _trusted(self) -> _Served:
         served = self._served
         if served.model.is_withdrawn:
-            raise NotServingError("the model failed its self-test and is being loaded anew")
+            raise NotServingError(f"{served.model.why_withdrawn}; the model is being loaded anew")
         return served
 
 

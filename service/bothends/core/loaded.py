@@ -79,6 +79,7 @@ class LoadedModel:
         self.dimension = engine.dimension
         self.pads = engine.pads
         self.is_withdrawn = False
+        self.why_withdrawn = ""
         self._bundle = replace(bundle, model=b"")  # its weights are the engine's now; they aren't kept
         self._engine = engine
         self.self_test = self.prove(engine.run)
@@ -138,8 +139,9 @@ class LoadedModel:
         """Make ready the thread that calls it, so that no request waits for what a first run needs there."""
         self._engine.warm_up()
 
-    def withdraw(self) -> None:
-        """Answer no request any more, not even those whose batch is running."""
+    def withdraw(self, why: str) -> None:
+        """Answer no request any more, not even those whose batch is running; `why` is what callers are told."""
+        self.why_withdrawn = why
         self.is_withdrawn = True
         self.stop()
 

@@ -27,6 +27,7 @@ from .schedule import Schedule
 from .takeover import newer, opened_again
 
 _log = logging.getLogger(__name__)
+_TOO_LONG = "a model run took too long"
 
 
 class _Event(NamedTuple):
@@ -150,7 +151,7 @@ class Supervisor:
             case _Event("hung") if self._on_cuda:
                 self._give_up("a model run hangs")
             case _Event("hung", engine) if engine is self._embedder.model:
-                self._withdraw("a model run took too long")
+                self._withdraw(_TOO_LONG, _TOO_LONG)
             case _Event("raised", engine) if engine is self._embedder.model:
                 self._test.hasten(self._min_interval_s)
 
@@ -161,15 +162,15 @@ class Supervisor:
             return  # there was no room for it: the next one will do
         except SelfTestError as error:
             self._metrics.tested(success=False, difference=error.difference)
-            self._withdraw(str(error))
+            self._withdraw("the model failed its self-test", str(error))
         else:
             self._metrics.tested(success=True, difference=found.max_difference)
             self._test.postpone(self._rest_ratio * self._embedder.model.self_test.seconds)
 
-    def _withdraw(self, reason: str) -> None:
+    def _withdraw(self, told_callers: str, reason: str) -> None:
         """Answer no caller any more, and try to load the same files."""
         _log.error("the model is withdrawn and loaded anew: %s", reason)
-        self._embedder.model.withdraw()
+        self._embedder.model.withdraw(told_callers)
         self._metrics.withdrawn()
         self._on_fitness(False)
         self._load_anew()
@@ -193,7 +194,7 @@ class Supervisor:
     def _give_up(self, reason: str) -> None:
         """Answer no caller any more, begin nothing more, and say that a new process is needed."""
         _log.error("the GPU is given up: %s", reason)
-        self._embedder.model.withdraw()
+        self._embedder.model.withdraw(reason)
         self._on_fitness(False)
         self.close()
         self._on_lost()

@@ -94,7 +94,7 @@ class BatchingSettings(Section):
         262144, ge=1, le=INT32, description="Most tokens that may wait; beyond it requests are refused."
     )
     engine_timeout_s: float = Field(
-        30.0, gt=0, le=3600, description="Seconds that one model run may take before it is given up."
+        30.0, gt=0, le=3600, description="Seconds of running that one model run may take before it is given up."
     )
 
 

@@ -25,6 +25,7 @@ class HangingPath:
         self.version = of["version"]
         self.inside: list[int] = []
         self.untold: list[object] = []
+        self.forgiven: dict[int, float] = {}
         self.made.append(self)
 
     def take(self, *arguments: Any) -> tuple[tuple[list[object], list[int]], bool]:
@@ -32,6 +33,9 @@ class HangingPath:
         assert self.over.wait(TIMEOUT_S)
         self.untold.append((3, 0, 0.1, 0.2, 0.1, [0.1], [3], [0.5], []))
         return ([], []), False
+
+    def forgive(self, thread: int, seconds: float) -> None:
+        self.forgiven[thread] = seconds
 
     def overdue(self, seconds: float) -> list[tuple[int, list[int]]]:
         found, self.inside = self.inside, []
@@ -88,11 +92,12 @@ def test_who_hangs_in_the_path_of_an_older_model_is_given_up(paths: list[Hanging
     """The thread and its callers are found after another model took over, and that one isn't blamed."""
     over = Takeover(paths)
     assert [path.version for path in paths] == ["1", "2"]
-    found = over.fast.give_up(1.0)
+    found = over.fast.give_up(1.0, lambda thread: 0.5 if thread == over.threads[0].ident else 0.25)
+    assert [path.forgiven for path in paths] == [{over.threads[0].ident: 0.5}, {over.threads[1].ident: 0.25}]
     assert dict(found) == {over.threads[0].ident: over.old, over.threads[1].ident: over.new}
     assert over.failed == [7, 7]
     assert over.counted(code_pb2.INTERNAL) == 2
-    assert over.fast.give_up(1.0) == []
+    assert over.fast.give_up(1.0, lambda _: 0.0) == []
     over.end()
 
 

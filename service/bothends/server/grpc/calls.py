@@ -147,9 +147,12 @@ class Calls:
             self._begun.end(message_id)
         return True
 
-    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
-        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine."""
-        return [] if self._fast is None else self._fast.give_up(seconds)
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
+        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine.
+
+        What `lost_s` tells of a thread doesn't count.
+        """
+        return [] if self._fast is None else self._fast.give_up(seconds, lost_s)
 
     @contextmanager
     def gathering(self) -> Iterator[None]:

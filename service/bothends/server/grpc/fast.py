@@ -100,12 +100,16 @@ class FastPaths:
             for served in path.served():
                 self._count(served)
 
-    def give_up(self, seconds: float) -> list[tuple[int, Engine]]:
-        """Answer the callers of runs that have gone on for so long; returns the threads in them, and their engines."""
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
+        """Answer the callers of runs that have gone on for so long; returns the threads in them, and their engines.
+
+        `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
+        """
         error = EngineError("the model run took too long and was given up", hung=True)
         status = prepared(to_status(error))
         found: list[tuple[int, Engine]] = []
-        for path, model in self._taking.copy().values():
+        for taking, (path, model) in self._taking.copy().items():
+            path.forgive(taking, lost_s(taking))
             for thread, ids in path.overdue(seconds):
                 for _ in ids:  # who is told finds it counted
                     self._metrics.answered(self._name, code_pb2.Code.Name(status[0]), seconds, refusal=error.refusal)

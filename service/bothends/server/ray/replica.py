@@ -86,7 +86,7 @@ class Replica:
     async def check_health(self) -> None:
         """Raise while the model isn't fit; Ray replaces a replica that raises three times."""
         if not self._service.is_fit():
-            raise NotServingError(f"replica {self.name} on node {self._node}: the model failed its self-test")
+            raise NotServingError(f"replica {self.name} on node {self._node}: the model is withdrawn")
         if self._targets:
             await self._targets.announce()
 

@@ -1,0 +1,52 @@
+"""Time in which a model run couldn't go on: its process was stopped, or its thread waited for a processor.
+
+A run that isn't given time isn't one that hangs. Knows no run.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+
+def waited_for_processor(thread: int) -> float:
+    """Return the seconds that the thread of this ident has waited, ready, for a processor; 0 where nothing tells.
+
+    Linux counts them: https://docs.kernel.org/scheduler/sched-stats.html
+    """
+    native_id = next((each.native_id for each in threading.enumerate() if each.ident == thread), None)
+    try:
+        counts = Path(f"/proc/self/task/{native_id}/schedstat").read_text().split()
+    except OSError:
+        return 0.0
+    return int(counts[1]) / 1e9
+
+
+class LostTime:
+    """Time that threads lost between looks, which come every `look_s`. One thread at a time uses it."""
+
+    def __init__(
+        self,
+        look_s: float,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._look_s = look_s
+        self._clock = clock
+        self._looked = clock()
+        self._stopped_s = self._between_s = 0.0
+        self._before: dict[int, float] = {}
+        self._now: dict[int, float] = {}
+
+    def look(self) -> None:
+        """Begin another look. One that comes much too late comes from a process that was stopped, as by SIGSTOP."""
+        now = self._clock()
+        self._between_s, self._looked = now - self._looked, now
+        self._stopped_s = self._between_s - self._look_s if self._between_s > 2 * self._look_s else 0.0
+        self._before, self._now = self._now, {}
+
+    def of(self, thread: int) -> float:
+        """Return the seconds that this thread lost between the last look and the one before."""
+        if thread not in self._now:
+            self._now[thread] = waited_for_processor(thread)
+        waited_s = self._now[thread] - self._before.get(thread, self._now[thread])
+        return min(max(self._stopped_s, waited_s), self._between_s)
