@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPResponse, RemoteDisconnected
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from bothends.model.bundle import Bundle
+from bothends.server.http.body import JSON
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -34,12 +35,30 @@ def connected(server: Server, source: str = "127.0.0.1") -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.http_port), TIMEOUT_S, source_address=(source, 0))
 
 
-def is_answered(connection: socket.socket) -> bool:
+def status_of(connection: socket.socket, path: str) -> int | None:
+    """Send a GET; return the status of the answer, or None if the connection ends."""
     try:
-        connection.sendall(GET)
-        return answer_on(connection)[0] == 200
+        connection.sendall(GET.replace(b"/healthz", path.encode()))
+        return answer_on(connection)[0]
     except (ConnectionError, RemoteDisconnected):
-        return False
+        return None
+
+
+def is_answered(connection: socket.socket) -> bool:
+    return status_of(connection, "/healthz") == 200
+
+
+@contextmanager
+def waiting(server: Server, *sources: str) -> Iterator[list[socket.socket]]:
+    """Connect from each of these addresses, and wait for the answer to a list: engines stand still."""
+    body = of(["a"] * 100)
+    head = f"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}"
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connected(server, source)) for source in sources]
+        for connection in connections:
+            connection.sendall(head.encode() + b"\r\n\r\n" + body)
+        until(lambda: server.service.gate.inside == len(sources))
+        yield connections
 
 
 def test_who_has_most_connections_gives_way(small: Server) -> None:
@@ -52,18 +71,46 @@ def test_who_has_most_connections_gives_way(small: Server) -> None:
         assert [is_answered(connection) for connection in (polite, *greedy)] == [True, False, True]
 
 
-def test_who_is_answered_does_not_give_way(small: Server, gate: threading.Event) -> None:
-    """A newcomer is closed where all others wait for their answers."""
-    body = of(["a"] * 100)
+def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gate: threading.Event) -> None:
+    """A newcomer is refused, but for a probe, where all others of its address wait for their answers."""
     gate.clear()
-    with ExitStack() as stack:
-        waiting = [
-            stack.enter_context(closing(posting(small, f"Content-Length: {len(body)}", body=body))) for _ in range(3)
-        ]
-        until(lambda: small.service.gate.inside == 3)
-        assert not is_answered(stack.enter_context(connected(small)))
+    with waiting(small, *["127.0.0.1"] * 3) as others, ExitStack() as stack:
+        for path, status in (("/v1/models", 503), ("/healthz", 200), ("/readyz", 200)):
+            assert status_of(stack.enter_context(connected(small)), path) == status
         gate.set()
-        assert [answer_on(connection)[0] for connection in waiting] == [200] * 3
+        assert [answer_on(connection)[0] for connection in others] == [200] * 3
+
+
+def test_who_is_answered_gives_way_to_who_has_far_less(small: Server, gate: threading.Event) -> None:
+    """The one that came first is told to come again, and its work is dropped; the others are answered."""
+    gate.clear()
+    with waiting(small, *["127.0.0.3"] * 3) as greedy, connected(small, "127.0.0.2") as newcomer:
+        assert status_of(newcomer, "/v1/models") == 200
+        status, told = answer_on(greedy[0])
+        assert (status, "come again" in told) == (503, True)
+        until(lambda: small.service.gate.inside == 2)
+        gate.set()
+        assert [answer_on(connection)[0] for connection in greedy[1:]] == [200] * 2
+
+
+def test_who_is_answered_does_not_give_way_to_who_has_as_much(small: Server, gate: threading.Event) -> None:
+    gate.clear()
+    with waiting(small, "127.0.0.2", "127.0.0.3", "127.0.0.3") as others:
+        with connected(small, "127.0.0.2") as newcomer:
+            assert status_of(newcomer, "/v1/models") == 503
+        gate.set()
+        assert [answer_on(connection)[0] for connection in others] == [200] * 3
+
+
+def test_a_probe_comes_through_whoever_holds_the_places_for_probes(small: Server, gate: threading.Event) -> None:
+    """Silent newcomers beyond all places give way to the next."""
+    gate.clear()
+    with waiting(small, *["127.0.0.1"] * 3), ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(connected(small))
+        assert is_answered(stack.enter_context(connected(small)))
+        assert small.http_connections <= 3 + 8
+        gate.set()
 
 
 def test_who_sends_slowly_gives_way(small: Server) -> None:

@@ -6,13 +6,14 @@ Knows no page, no call and no answer.
 import asyncio
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
 import h11
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -23,6 +24,9 @@ CLOSE = (b"connection", b"close")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """Header by which no browser takes an answer for a page or a script that doesn't say that it is one."""
 _PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_FOR_PROBES = 8
+"""Connections beyond the most that there may be, each for one probe: whoever holds all others keeps none out."""
+PROBES = ("/healthz", "/readyz")
 _LINGER_S = 1.0
 """Seconds that a caller has to read why its request was refused while it still sends it."""
 _MOST_DROPPED_BYTES = 1 << 20
@@ -70,7 +74,7 @@ class _PatientTransport:
 
 
 class BoundedH11Protocol(H11Protocol):
-    """One connection. Where there are too many, the idlest of the network that has the most gives way."""
+    """One connection. Where there are too many, one of the network that has the most gives way."""
 
     def __init__(self, *arguments: Any, most: int, max_wait_s: float, max_header_bytes: int, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -82,6 +86,8 @@ class BoundedH11Protocol(H11Protocol):
         self._timeout: asyncio.TimerHandle | None = None
         self.used_at = monotonic()
         """Time of `time.monotonic` at which it began, or a request of it was last answered."""
+        self.is_extra = False
+        """True for one beyond the most that there may be, which is there for a probe alone."""
 
     @property
     def still_sends(self) -> bool:
@@ -99,10 +105,31 @@ class BoundedH11Protocol(H11Protocol):
         self._patient = _PatientTransport(transport, partial(_still_sends, self.conn))
         super().connection_made(self._patient)  # type: ignore[arg-type]  # it does all that a transport does
         self.network = network(self.client[0] if self.client else "")
-        if len(self.connections) > self._most:
-            _idlest(self.connections, self).abort()
+        self._make_way()
         if not self.transport.is_closing():
             self._wait(self._max_wait_s)
+
+    def _make_way(self) -> None:
+        """Have another give its place to this one; without one, this one is there for a probe alone."""
+        others: list[Any] = [one for one in self.connections if one is not self]
+        regular = [one for one in others if not one.is_extra]
+        if len(regular) < self._most:
+            return
+        if (leaver := _leaver(regular, self)) is not None:
+            leaver.give_way()
+            return
+        self.is_extra = True
+        extra = [one for one in others if one.is_extra]
+        if len(extra) >= _FOR_PROBES:
+            min(extra, key=lambda one: (one.is_busy, one.used_at)).abort()
+
+    def give_way(self) -> None:
+        """End, so that another may come; a caller that waits for an answer is told so, if that hasn't begun."""
+        self.connections.discard(self)
+        if self.is_busy and self.conn.our_state is h11.SEND_RESPONSE:
+            self._end_with(503, "this address has more connections than others, who need one; come again")
+        else:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Read, unless nothing more is wanted."""
@@ -113,13 +140,16 @@ class BoundedH11Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed request, in place of what answers it, if that hasn't begun."""
+        self._end_with(*(self._parser.refused or (400, msg)))
+
+    def _end_with(self, status: int, reason: str) -> None:
+        """Say this in place of what answers the request, if that hasn't begun, and end."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # else what it says would be out of order, and a traceback in the log
             self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.abort()
             return
-        status, reason = self._parser.refused or (400, msg)
         content = reason.encode()
         size = (b"content-length", b"%d" % len(content))
         for event in (
@@ -165,12 +195,26 @@ class BoundedH11Protocol(H11Protocol):
             self.abort()
 
 
-def _idlest(connections: Iterable[Any], newcomer: BoundedH11Protocol) -> BoundedH11Protocol:
-    """Choose who gives way to `newcomer`: of the network that has the most, and no less than its own, the idlest."""
-    counts = Counter(connection.network for connection in connections)
-    others = counts[newcomer.network] - 1
-    found = [one for one in connections if not one.is_busy and counts[one.network] >= others]
-    return max(found, key=lambda one: (counts[one.network], -one.used_at), default=newcomer)
+def _leaver(others: Sequence[Any], newcomer: BoundedH11Protocol) -> BoundedH11Protocol | None:
+    """Choose who gives way to `newcomer`: of the network that has the most, and no less than its own, the idlest.
+
+    One whose request is being answered does only where all of its network's are, and where that has twice as many.
+    """
+    counts = Counter(connection.network for connection in (*others, newcomer))
+    own, most = counts[newcomer.network], max(counts.values())
+
+    def may_leave(one: Any) -> bool:
+        is_greediest = counts[one.network] == most >= 2 * own
+        return counts[one.network] >= own - 1 and (not one.is_busy or is_greediest)
+
+    def order(one: Any) -> tuple[int, bool, float]:
+        return counts[one.network], not one.is_busy, -one.used_at
+
+    return max(filter(may_leave, others), key=order, default=None)
+
+
+_TOO_MANY = PlainTextResponse("there are too many connections; come again", 503, {"Retry-After": "1"})
+"""Answer on a connection that is there for a probe."""
 
 
 class Closing:
@@ -185,8 +229,9 @@ class Closing:
 
         async def closing(message: Message) -> None:
             if message["type"] == "http.response.start":
-                more = (NOSNIFF, CLOSE) if connection.still_sends else (NOSNIFF,)
+                more = (NOSNIFF, CLOSE) if connection.still_sends or connection.is_extra else (NOSNIFF,)
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
-        await self._app(scope, receive, closing)
+        is_refused = connection.is_extra and scope["path"] not in PROBES
+        await (_TOO_MANY if is_refused else self._app)(scope, receive, closing)
