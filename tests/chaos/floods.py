@@ -64,6 +64,26 @@ def explanations(server: Address, *, seconds: float, connections: int) -> Taken:
     body = json.dumps({"sentence": "a " * 128}).encode()
     request = post(f"Content-Length: {len(body)}", path="/explain") + body
 
+    return _bodies(server, request, seconds, connections)
+
+
+def lists(server: Address, *, seconds: float, connections: int) -> Taken:
+    """Ask for lists of 1,024 sentences on each connection, again and again."""
+    return _bodies(server, sentences(1024), seconds, connections)
+
+
+def empty_lists(server: Address, *, seconds: float, connections: int) -> Taken:
+    """Send four megabytes of empty lists on each connection, again and again."""
+    return _bodies(server, nothing(), seconds, connections)
+
+
+def nothing() -> bytes:
+    """Write a whole POST of 1.4 million empty lists."""
+    body = b'{"model":"english","input":[' + b"[]," * 1_390_000 + b"[]]}"
+    return post(f"Content-Length: {len(body)}") + body
+
+
+def _bodies(server: Address, request: bytes, seconds: float, connections: int) -> Taken:
     def one(end: float) -> Iterator[Taken]:
         with socket.create_connection(server, timeout=_ANSWER_S) as connection, connection.makefile("rb") as lines:
             while time.monotonic() < end:

@@ -1,10 +1,12 @@
 """Requests over gRPC that cost much more than their bytes are refused, or wait their turn, and keep nobody waiting."""
 
 import gzip
+import struct
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -14,6 +16,7 @@ from tests.support.doors import ALONE
 from tests.support.serving import Running
 from tests.support.until import TIMEOUT_S, until
 
+from . import floods
 from .answers import Reference
 from .callers import EMBED, OK
 from .conftest import Form
@@ -31,6 +34,8 @@ from .connections import port_of, several, two_keys
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 GZIP = [("grpc-encoding", "gzip")]
 MOST_WAITING_MB = 600
+HALF_BYTES, MOST_BOTH_MB = 525_000, 300
+"""Bytes of each of 480 messages that come, and memory that they may take with HTTP's."""
 
 
 BOMB = message(gzip.compress(b"\x0a\x00" * 1_400_000, 9), flag=1)
@@ -153,4 +158,25 @@ def test_long_texts_of_callers_who_have_gone(
         **costs.figures(sent_bytes=sent, before="0.9 MB: no list over 4,096 characters for 108 s"),
     )
     assert after_s < TIMEOUT_S / 2
+    assert set(costs.others.kinds) == {OK}, costs.others.kinds
+
+
+def test_half_a_request_on_both_ports(
+    serve: Callable[..., Running], reference: Reference, record: Callable[..., None]
+) -> None:
+    """Messages over gRPC of which a half comes, beside HTTP's bodies of empty lists: one bound holds for both."""
+    running, half = serve(), struct.pack(">BI", 0, 2 * HALF_BYTES) + bytes(HALF_BYTES)
+    body = floods.nothing()
+    web = urlsplit(running.http)
+    with Costs(running, singles(running, reference)) as costs:
+        with several(port_of(running), 48) as attackers, costs.calling():
+            for attacker in attackers:
+                for _ in range(10):
+                    attacker.call(EMBED, half, ends=False)
+            with floods.unread((web.hostname or "", web.port or 0), body, connections=125):
+                time.sleep(10)  # the time that is measured
+        costs.recover(most_kept_mb=MOST_BOTH_MB)
+    sent = 480 * HALF_BYTES + 125 * len(body)
+    record("gRPC and HTTP: half a request", **costs.figures(sent_bytes=sent, before="557 MB"))
+    assert costs.grew_mb < MOST_BOTH_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds

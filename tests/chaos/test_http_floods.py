@@ -1,10 +1,12 @@
 """Callers over HTTP who only want to be a burden cost gRPC's callers little, keep nobody out, and fill no memory."""
 
+import statistics
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +28,8 @@ MOST_WAITING_MB, MOST_KEPT_MB = 700, 400
 """Memory for 125 bodies of 4 MB: all of them while they come, of which 67 MB may wait; and what is kept afterwards."""
 MOST_UNREAD_MB = 500
 """Memory for 125 unread answers: 128 MB that are sent, 128 MB in the making, and what is around them."""
+USUAL_PROBE_S, MOST_BODIES_MB = 0.25, 300
+"""Bounds on the median of probes' times, and on memory, beside bodies by more than may connect."""
 SLOWEST_LIST_MS = 2000
 """Bound on the p99 of a caller's lists beside 120 explanations at once, on two cores."""
 
@@ -34,7 +38,13 @@ FLOODS = {
     "scrapes by 16": partial(floods.scrapes, connections=16),
     "the page's numbers by 16": partial(floods.scrapes, connections=16, path="/live"),
 }
+BODIES = {
+    "lists by 150": partial(floods.lists, connections=150),
+    "1.4 million empty lists by 120": partial(floods.empty_lists, connections=120),
+}
 BEFORE = {
+    "lists by 150": "/healthz answered 2 of 46 times",
+    "1.4 million empty lists by 120": "/healthz p50 933 ms; 711 MB",
     "chunks without a key": "p50 0.8 → 25 ms",
     "scrapes by 16": "p99 38 times as long",
     "the page's numbers by 16": "–",
@@ -114,6 +124,55 @@ def test_connections_that_are_held(
     record("HTTP: connections held", held=HOLDERS, probes=tries, probes_answered=health, **figures)
     assert health == tries
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_probes_beside_bodies(
+    serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None], kind: str
+) -> None:
+    """Bodies by more connections than there may be, all of one address, beside probes of another and a caller."""
+    running, seconds = serve(), form.pick(6, 30)
+    with Costs(running, singles(running, reference)) as costs:
+        with beside(BODIES[kind], address(running), seconds=seconds + 1) as flooded:
+            time.sleep(0.5)  # it has begun
+            with costs.calling():
+                probed = probe(running, seconds=seconds)
+                taken, size = flooded.result()
+        costs.recover()
+    figures = costs.figures(sent_bytes=size, before=BEFORE[kind])
+    answered = [took for took in probed if took is not None]
+    slow, slowest = statistics.quantiles(answered, n=20)[-1] * 1000, max(answered) * 1000
+    record(
+        f"HTTP: {kind}",
+        taken=taken,
+        probes=len(probed),
+        probes_answered=len(answered),
+        probes_p50_ms=statistics.median(answered) * 1000,
+        probes_p95_ms=slow,
+        probes_slowest_ms=slowest,
+        **figures,
+    )
+    assert None not in probed
+    assert statistics.median(answered) < USUAL_PROBE_S
+    assert costs.grew_mb < MOST_BODIES_MB
+    assert set(costs.others.kinds) == {OK}, costs.others.kinds
+
+
+def probe(running: Running, *, seconds: float, source: str = "127.0.0.2") -> list[float | None]:
+    """Ask for health from another address ten times a second; returns how long each took, None where it was in vain."""
+    host, port = address(running)
+    found: list[float | None] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.monotonic()
+        try:
+            with closing(HTTPConnection(host, port, timeout=10, source_address=(source, 0))) as connection:
+                connection.request("GET", "/healthz")
+                found.append(time.monotonic() - began if connection.getresponse().status == 200 else None)
+        except OSError:
+            found.append(None)
+        time.sleep(0.1)  # between two probes
+    return found
 
 
 def test_explanations(

@@ -183,10 +183,10 @@ class Server:
         if not settings.offers_http_api:
             _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
             return openai.shut(_NO_CERTIFICATES)
-        limits, dispatcher = BodyLimits.of(settings), service.dispatcher()
+        most, dispatcher = BodyLimits.of(settings), service.dispatcher()
         page = Page(service.responder, self.metrics, service.is_ready, grpc_port=self.port, keys=service.keys,
                     metrics_for=settings.metrics)  # fmt: skip
-        return [*openai.OpenAI.of(service.responder, settings).routes(dispatcher), *page.routes(dispatcher, limits)]
+        return [*openai.OpenAI.of(service.responder, settings, most).routes(dispatcher), *page.routes(dispatcher, most)]
 
     def _add_grpc_services(self, listener: Listener) -> None:
         service = self.service

@@ -1,12 +1,14 @@
 """Bodies of HTTP requests: bounds on their bytes and on the time that they take to come."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import httpx
 import pytest
 
 from bothends.model.bundle import Bundle
+from bothends.server.budget import ByteBudget
+from bothends.server.http.call import BodyLimits
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
 from tests.support.https import answer_on, counted, of, posting
@@ -70,3 +72,22 @@ def test_a_slow_body_does_not_keep_others_waiting(server: Server) -> None:
         assert httpx.post(url, json={"model": "english", "input": "a"}, timeout=TIMEOUT_S).status_code == 200
         connection.sendall(body[1:])
         assert answer_on(connection)[0] == 200
+
+
+def test_bytes_of_all_bodies_that_come(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where too many are on their way, the largest of who sends the most is told to come again, and others go on."""
+    budget = ByteBudget(300_000)
+    monkeypatch.setattr(BodyLimits, "of", lambda _: BodyLimits(1 << 20, TIMEOUT_S, budget))
+    with serving(english) as server, ExitStack() as stack:
+        half = [
+            stack.enter_context(closing(posting(server, "Content-Length: 1000000", body=b"[" + b" " * size)))
+            for size in (120_000, 160_000)
+        ]
+        until(lambda: budget.held_bytes == 280_002)
+        url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"
+        headers = {"content-type": "application/json"}
+        answer = httpx.post(url, content=of(["a"]).ljust(100_000), headers=headers, timeout=TIMEOUT_S)
+        assert answer.status_code == 200
+        status, told = answer_on(half[1])
+        assert (status, "come again" in told) == (429, True)
+        until(lambda: server.service.gate.inside == 1)

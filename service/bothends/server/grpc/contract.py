@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from ..budget import GRPC_BYTES
+
 FrontName = Literal["native", "grpcio"]
 Status: TypeAlias = tuple[int, str, bytes]
 """gRPC's code, a message for people, and a serialised google.rpc.Status for `grpc-status-details-bin`."""
@@ -84,7 +86,7 @@ class Limits:
     """Bounds on what of one stream is read and not yet sent: enough for full batches."""
     window_sentences: int = 256
     window_bytes: int = 1 << 20
-    held_total_bytes: int = 256 << 20
+    held_total_bytes: int = GRPC_BYTES
     """Bytes of all requests that have come and were not taken; the native front's bound alone, as the next."""
     unread_total_bytes: int = 256 << 20
     """Bytes of all answers that callers have not read."""

@@ -1,8 +1,29 @@
 """An HTTP request to the bytes of the JSON in its body, or why they aren't read. Knows no call and no front."""
 
+import asyncio
+from collections.abc import Callable
+
 from starlette.requests import Request
 
 JSON = "application/json"
+
+
+_SHORT_BYTES = 1 << 16
+"""Bytes of a body that are read without waiting for a turn."""
+_A_ROUND = 2
+"""Parts of long bodies that are read in one round of the event loop, which serves probes between two."""
+
+
+class Turns:
+    """Turns of long bodies at being read. Who doesn't have one sends no more: TCP holds what comes back."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_A_ROUND)
+
+    async def one(self) -> None:
+        """Wait for a turn, and for the round that follows it."""
+        async with self._turns:
+            await asyncio.sleep(0)
 
 
 class UnfitError(Exception):
@@ -14,8 +35,8 @@ class UnfitError(Exception):
         self.message = message
 
 
-async def read_json(request: Request, *, most: int) -> bytes:
-    """Read at most so many bytes; more aren't read where they are announced.
+async def read_json(request: Request, *, most: int, turns: Turns, count: Callable[[int], None]) -> bytes:
+    """Read at most so many bytes, calling `count` with those that come; more aren't read where they are announced.
 
     Raises UnfitError, or ClientDisconnect where the caller left.
     """
@@ -26,7 +47,10 @@ async def read_json(request: Request, *, most: int) -> bytes:
     async for part in request.stream():
         if len(body) + len(part) > most:
             raise _too_large(most)
+        count(len(part))
         body += part
+        if len(body) > _SHORT_BYTES:
+            await turns.one()
     return bytes(body)
 
 

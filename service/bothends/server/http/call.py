@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from starlette.requests import ClientDisconnect, Request
@@ -19,9 +19,11 @@ from starlette.types import Receive, Scope, Send
 from ...errors import DeadlineError
 from ...settings import ListenerSettings
 from ...wire.status import to_status, unpacked
+from ..budget import ByteBudget
 from ..inbound import Inbound, Metadata
 from ..room import Room, Share
-from .body import JSON, UnfitError, read_json
+from ..sockets import network
+from .body import JSON, Turns, UnfitError, read_json
 
 _HTTP: dict[int, int] = {
     code_pb2.OK: 200,
@@ -52,6 +54,10 @@ class BodyLimits:
     bytes: int
     body_s: float
     """Seconds that its body may take to come."""
+    budget: ByteBudget = field(default_factory=ByteBudget)
+    """Bound on the bytes of all bodies that haven't come whole."""
+    turns: Turns = field(default_factory=Turns)
+    """Turns of all of them at being read."""
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "BodyLimits":
@@ -141,10 +147,15 @@ class HttpCall:
         if self._request.method != "POST":
             return "".join(self._request.path_params.values()).encode()
         try:
-            async with asyncio.timeout(self._limits.body_s):
-                return await read_json(Request(self._request.scope, receive), most=self._limits.bytes)
+            async with asyncio.timeout(self._limits.body_s) as timer:
+                with self._limits.budget.arrival(network(str(self.caller)), lambda: timer.reschedule(0)) as arrival:
+                    request = Request(self._request.scope, receive)
+                    limits = self._limits
+                    return await read_json(request, most=limits.bytes, turns=limits.turns, count=arrival.add)
         except TimeoutError:
             self._refusal = 408, f"the request's body didn't come within {self._limits.body_s:g} s"
+            if arrival.is_shed:
+                self._refusal = 429, "too many bytes of requests are on their way; come again"
         except UnfitError as error:
             self._refusal = error.code, error.message
         return None

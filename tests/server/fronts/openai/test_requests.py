@@ -56,7 +56,7 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "a list": ("[]", None, "isn't a JSON object"),
     "no UTF-8": (b'{"input": "\xff"}', None, "isn't UTF-8"),
     "UTF-16": (f'{{{MODEL}, "input": "a"}}'.encode("utf-16"), None, "isn't UTF-8"),
-    "nested": ('{"input": ' + "[" * 100_000, None, "nested too deeply"),
+    "nested": ('{"input": ' + "[" * 100_000, None, "more than the 664 lists"),
     "NaN": (f'{{{MODEL}, "input": [NaN]}}', None, "holds NaN"),
     "Infinity": (f'{{{MODEL}, "input": "a", "dimensions": -Infinity}}', None, "holds -Infinity"),
     "many digits": (f'{{{MODEL}, "input": [{"9" * 5000}]}}', None, "a number that is too long"),

@@ -14,9 +14,11 @@ import pytest
 
 from bothends.client.sync import Client
 from bothends.embeddings import Embeddings
+from bothends.errors import RequestError
 from bothends.model.bundle import Bundle
 from bothends.model.tokenizer import Tokenizer
 from bothends.server.fronts.openai import service as openai
+from bothends.server.fronts.openai.requests import parse
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
 from tests.support.until import until
@@ -231,3 +233,9 @@ def test_calls_are_counted_by_method_and_code(server: Server, http: httpx.Client
         assert before is not None
         call()
         until(lambda labels=labels, before=before: counted(*labels) == before + 1)
+
+
+def test_a_body_that_nests_further_than_python_reads() -> None:
+    """Where a server's limit on lists leaves room for so many."""
+    with pytest.raises(RequestError, match="nested too deeply"):
+        parse(b'{"input": ' + b"[" * 100_000)

@@ -103,7 +103,7 @@ def test_explanations_leave_room_for_others(server: Server, gate: threading.Even
 
 
 def test_nothing_is_explained_to_a_caller_who_has_left(server: Server, gate: threading.Event) -> None:
-    """What is queued for an explanation, and the room for its answer, is free once its caller has gone."""
+    """The queue's places of an explanation, and the room for its answer, are free once its caller has gone."""
     room = server.service.backlog.room
     gate.clear()
     with explaining(server, b'{"sentence": "%s"}' % (b"word " * 100)):

@@ -25,6 +25,7 @@ from ...dispatch import Dispatcher
 from ...http.body import JSON
 from ...http.call import BodyLimits
 from ...http.front import HttpFront
+from ...http.values import check_values
 from ...responder import Responder
 from .document import document
 from .requests import parse
@@ -46,6 +47,8 @@ _TRUNCATED = "x-truncated-inputs"
 """Header of an answer: how many of its inputs were cut."""
 _INSTEAD = '; "truncation": "start" or "end" keeps that part of it, as the server\'s --http-truncation does for all'
 _SHOWN_CHARS = 64
+_FAR = 2
+"""Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
 _EVERYTHING_ELSE = "/v1/{rest:path}"
 
 
@@ -63,9 +66,9 @@ class OpenAI:
         self._document = orjson.dumps(document())
 
     @classmethod
-    def of(cls, responder: Responder, settings: HttpSettings) -> Self:
+    def of(cls, responder: Responder, settings: HttpSettings, limits: BodyLimits | None = None) -> Self:
         """Answer as `settings` say."""
-        limits, aliases = BodyLimits.of(settings), settings.model_aliases
+        limits, aliases = limits or BodyLimits.of(settings), settings.model_aliases
         return cls(responder, limits, truncation=settings.http_truncation, aliases=aliases)
 
     def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
@@ -81,6 +84,8 @@ class OpenAI:
 
     def embed(self, content: bytes, context: CallContext) -> None:
         """Embed the request's inputs."""
+        limits = self._responder.embedder.limits
+        check_values(content, most=_FAR * max(limits.tokens, limits.sentences), most_lists=_FAR * limits.sentences)
         request = parse(content)
         name = self._must_serve(request.model)
         options = Options(request.truncation or self._truncation, normalize=True, dimensions=request.dimensions)

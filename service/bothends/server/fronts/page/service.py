@@ -29,6 +29,7 @@ from ...http.auth import who_calls
 from ...http.call import BodyLimits
 from ...http.front import HttpFront
 from ...http.recent import Recent
+from ...http.values import check_values
 from ...keys import Keys
 from ...responder import Responder
 from .live import live
@@ -45,6 +46,8 @@ _DESCRIBED = {"name", "version", "hidden_size", "languages", "layers", "nested_d
 _EXPLAINED = 64
 """Work of explaining a byte, as that of embedding one: each beginning and end of a sentence is embedded. However short
 it is, it waits for its turn among its caller's."""
+_FAR = 2
+"""Multiple of the sentences that a request may hold from which on it is refused unparsed."""
 _SHOWN_NUMBERS = 24
 """Numbers of a state that are sent: a person couldn't tell more apart."""
 
@@ -94,7 +97,7 @@ class Page:
             *_files(),
             route("/model", GET=handler(Method.http("GET", "/model"), bytes, self.model)),
             route("/explain", POST=handler(Method.http("POST", "/explain"), _parse, self.explain, work=_EXPLAINED)),
-            route("/tokens", POST=handler(Method.http("POST", "/tokens"), _parse_sentences, self.tokens)),
+            route("/tokens", POST=handler(Method.http("POST", "/tokens"), self._parse_sentences, self.tokens)),
         ]
         return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
 
@@ -138,6 +141,15 @@ class Page:
         ]
         context.send(_json({"sentences": counts}))
 
+    def _parse_sentences(self, content: bytes) -> TokensRequest:
+        check_values(content, most=_FAR * self._responder.embedder.limits.sentences)
+        try:
+            return TokensRequest.model_validate_json(content)
+        except ValidationError:
+            raise RequestError(
+                'the body is no JSON like {"sentences": ["there", "dragons"]}', field="sentences"
+            ) from None
+
     def explain(self, request: ExplainRequest, context: CallContext) -> None:
         """Embed the sentence's beginnings and ends, each at the cost of a sentence, and answer with what they show."""
         embedder = self._responder.embedder
@@ -151,17 +163,11 @@ def _write(parts: Parts, found: Embeddings) -> bytes:
 
 
 def _parse(content: bytes) -> ExplainRequest:
+    check_values(content, most=0)
     try:
         return ExplainRequest.model_validate_json(content)
     except ValidationError:
         raise RequestError('the body is no JSON like {"sentence": "there will be dragons"}', field="sentence") from None
-
-
-def _parse_sentences(content: bytes) -> TokensRequest:
-    try:
-        return TokensRequest.model_validate_json(content)
-    except ValidationError:
-        raise RequestError('the body is no JSON like {"sentences": ["there", "dragons"]}', field="sentences") from None
 
 
 def _render_error(code: int, status: status_pb2.Status) -> bytes:
