@@ -1,10 +1,12 @@
 """Attempts that fail or hang, counted until a new process alone can help."""
 
 import threading
+import time
 from queue import SimpleQueue
 
 import pytest
 
+from bothends.batching import lost_time
 from bothends.core.last_resort import LastResort
 from bothends.errors import DeviceError
 from tests.support.until import TIMEOUT_S
@@ -37,3 +39,19 @@ def test_an_attempt_that_hangs_is_told_of_meanwhile() -> None:
     with last.attempt():
         assert goes_on.wait(TIMEOUT_S)
     assert reasons.get_nowait() == "loading the model anew hangs"
+
+
+def test_an_attempt_that_gets_no_processor_is_given_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that waits for a processor all along doesn't hang, however long that takes."""
+    reasons: SimpleQueue[str] = SimpleQueue()
+    looks = threading.Semaphore(0)
+
+    def waited_all_along(_: int) -> float:
+        looks.release()
+        return time.monotonic()
+
+    monkeypatch.setattr(lost_time, "waited_for_processor", waited_all_along)
+    with LastResort(reasons.put, max_load_s=0.04).attempt():
+        for _ in range(40):  # five times as long
+            assert looks.acquire(timeout=TIMEOUT_S)
+    assert reasons.empty()

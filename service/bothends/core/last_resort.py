@@ -3,9 +3,11 @@
 On a GPU some errors last as long as the process that met them, and a run or a load that hangs can't be broken off.
 """
 
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from ..batching.watchdog import Watchdog
 
 _TRIES = 3
 """Number of attempts in a row that may fail."""
@@ -21,10 +23,14 @@ class LastResort:
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Count and time what is done inside `with`. It gives up, from another thread, where that hangs."""
-        alarm = threading.Timer(self._max_load_s, self._give_up, ["loading the model anew hangs"])
-        alarm.daemon = True
-        alarm.start()
+        """Count and time what is done inside `with`. It gives up, from another thread, where that hangs.
+
+        Time in which it couldn't go on, as on a machine that was suspended, isn't counted.
+        """
+        watchdog = Watchdog(
+            self._max_load_s, lambda _: self._give_up("loading the model anew hangs"), clock=time.monotonic
+        )
+        watchdog.begin([])
         try:
             yield
         except Exception:  # counted, and raised again: whatever it is, a new process may help
@@ -35,4 +41,4 @@ class LastResort:
         else:
             self._failed = 0
         finally:
-            alarm.cancel()
+            watchdog.close()
