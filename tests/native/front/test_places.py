@@ -94,7 +94,7 @@ def test_an_idle_one_gives_way_before_a_busy_one(serve: Serve, join: Join) -> No
 
 
 def test_a_busy_one_gives_way_to_clearly_fewer_alone(serve: Serve, join: Join) -> None:
-    """Who has more than half as many as who has most is refused while all are busy."""
+    """A newcomer of a network with more than half as many as the greediest is refused while all are busy."""
     served = serve(max_connections=7)
     for place in [GREEDY] * 4 + [POLITE] * 3:
         keep_busy(join(served, place))
@@ -107,7 +107,7 @@ def test_a_busy_one_gives_way_to_clearly_fewer_alone(serve: Serve, join: Join) -
 
 
 def test_within_one_network_nobody_busy_gives_way(serve: Serve, join: Join) -> None:
-    """Who comes by one proxy with all others is no worse off than without networks."""
+    """A caller that comes by one proxy with all others is no worse off than without networks."""
     served = serve(max_connections=3)
     for _ in range(3):
         keep_busy(join(served, GREEDY))

@@ -75,7 +75,7 @@ def test_a_slow_body_does_not_keep_others_waiting(server: Server) -> None:
 
 
 def test_bytes_of_all_bodies_that_come(english: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where too many are on their way, the largest of who sends the most is told to come again, and others go on."""
+    """The largest of who sends the most is told to come again where too many are on their way, and others go on."""
     budget = ByteBudget(300_000)
     monkeypatch.setattr(BodyLimits, "of", lambda _: BodyLimits(1 << 20, TIMEOUT_S, budget))
     with serving(english) as server, ExitStack() as stack:

@@ -236,6 +236,6 @@ def test_calls_are_counted_by_method_and_code(server: Server, http: httpx.Client
 
 
 def test_a_body_that_nests_further_than_python_reads() -> None:
-    """Where a server's limit on lists leaves room for so many."""
+    """A server's limit on lists may leave room for so many."""
     with pytest.raises(RequestError, match="nested too deeply"):
         parse(b'{"input": ' + b"[" * 100_000)
