@@ -8,10 +8,12 @@
 namespace front {
 namespace {
 constexpr std::size_t most_ended = 1 << 16;  // calls that Python hasn't asked about yet
+constexpr std::size_t most_ahead = 256;      // messages of a connection: beyond them each of its streams has one at a time
 }
 
 bool Connection::has_room(const Call& call) const {
     if (call.kind != Kind::stream) return call.messages.empty() && call.put == 0;
+    if (messages_ >= most_ahead && !call.messages.empty()) return false;
     const Limits& limits = state_.limits;
     return call.messages.size() + call.leaving.size() < limits.window_messages && call.sentences < limits.window_sentences &&
            call.bytes < limits.window_bytes;

@@ -64,6 +64,11 @@ class CallContext:
         return self._call.deadline if self._settled is not None else -math.inf
 
     @property
+    def arrived(self) -> float:
+        """Time of `time.monotonic` at which the call came; of a stream's message, itself."""
+        return self._call.arrived
+
+    @property
     def caller(self) -> Hashable:
         """Holder of the turns that the call is one of: its key's account, else its connection or address."""
         return self.account or self._call.caller

@@ -37,6 +37,8 @@ class Account:
         self._lock = threading.Lock()
         self.in_progress = 0
         """Number of sentences begun and not done."""
+        self.on_freed: Callable[[], None] = lambda: None
+        """Function that is called when sentences have ended; it must return soon."""
         self._saved = (limits.sentences_per_s or 0.0) * _BURST_S
         self._counted_at = clock()
 
@@ -54,11 +56,14 @@ class Account:
                 self._saved -= sentences  # into debt: else a request of more than is ever saved would wait for ever
             self.in_progress += sentences
 
-    def check(self) -> None:
-        """Raise QuotaError while the key has had more than its share: then nothing long of it need be read."""
+    def check(self, *, ahead: int = 0) -> None:
+        """Raise QuotaError while the key has had more than its share: then nothing long of it need be read.
+
+        `ahead` is the number of sentences that wait for the share and will have theirs before.
+        """
         with self._lock:
             if (rate := self.limits.sentences_per_s) is not None:
-                self._refuse_if_in_debt(rate)
+                self._refuse_if_in_debt(rate, ahead)
 
     def pay(self, sentences: int) -> None:
         """Take so many of the share for a request that was none. However many come, the debt is no larger than one."""
@@ -72,6 +77,7 @@ class Account:
             self.in_progress -= sentences
             if unserved:
                 self._saved += sentences
+        self.on_freed()
 
     def _refuse_if_too_many(self, sentences: int) -> None:
         limit = self.limits.concurrent_sentences
@@ -84,9 +90,9 @@ class Account:
                 f"{self.in_progress} sentences of this key are in progress, and {limit} may be", retry_after_s=_RETRY_S
             )
 
-    def _refuse_if_in_debt(self, rate: float) -> None:
+    def _refuse_if_in_debt(self, rate: float, ahead: int = 0) -> None:
         now = self._clock()
         self._saved = min(rate * _BURST_S, self._saved + rate * (now - self._counted_at))
         self._counted_at = now
-        if self._saved < 0:
-            raise QuotaError(f"this key may send {rate:g} sentences a second", retry_after_s=-self._saved / rate + 1e-3)
+        if (missing := ahead - self._saved) > 0:
+            raise QuotaError(f"this key may send {rate:g} sentences a second", retry_after_s=missing / rate + 1e-3)

@@ -5,6 +5,7 @@ import sched
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 _log = logging.getLogger(__name__)
 
@@ -19,10 +20,16 @@ class Timer:
         self._thread = threading.Thread(target=self._go_on, name=name, daemon=True)
         self._thread.start()
 
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Run `act` after so many seconds, unless closed before."""
-        self._due.enter(seconds, 0, _logged, (act,))
+    def later(self, seconds: float, act: Callable[[], None]) -> sched.Event:
+        """Run `act` after so many seconds, unless closed or cancelled before."""
+        due = self._due.enter(seconds, 0, _logged, (act,))
         self._changed.set()
+        return due
+
+    def cancel(self, due: sched.Event) -> None:
+        """Don't run what `later` returned this for, unless it has begun."""
+        with suppress(ValueError):
+            self._due.cancel(due)
 
     def close(self) -> None:
         """Begin no further act, and wait for the thread's end."""

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from google.rpc import code_pb2
 
-from bothends.server.grpc.contract import FrontName, Limits
+from bothends.server.grpc.contract import FrontName, Limits, Message
 from tests.support.until import TIMEOUT_S, until
 
 from .conftest import STREAM, UNARY, Desk, Open
@@ -102,6 +102,22 @@ def test_a_stream_is_read_within_its_window(desk: Desk, begin: Any) -> None:
     large = begin().send(*[bytes(1 << 19)] * 10)
     assert len(desk.expect(2)) == 2
     large.call.cancel()
+
+
+def test_one_connections_streams_have_few_messages_on_their_way(desk: Desk, begin: Any) -> None:
+    """Beyond 256 of a connection's each stream has one at a time; nothing is lost, and each goes on to its end."""
+    callers = [begin().send(*numbers(32)).close() for _ in range(12)]
+    taken: list[Message] = []
+    until(lambda: len(taken.__iadd__(desk.take())) >= 256)
+    while messages := desk.take(64, 0.2):
+        taken += messages
+    assert len(taken) <= 256 + 11
+    desk.echo(taken)
+    answered = len(taken)
+    while answered < 12 * 32:
+        desk.echo(taken := desk.take())
+        answered += len(taken)
+    assert [caller.to_the_end() for caller in callers] == [(numbers(32), grpc.StatusCode.OK)] * 12
 
 
 def test_a_message_that_fails_ends_its_stream_in_its_turn(desk: Desk, begin: Any) -> None:

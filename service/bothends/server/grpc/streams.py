@@ -13,8 +13,9 @@ import grpc
 import grpc.aio
 
 from .contract import Reason, Status
-from .desk import Context, Desk, Outcome, Pending
+from .desk import Context, Desk, Outcome
 from .peers import network
+from .window import Item
 
 _STREAMS_A_CALL = 8
 """Streams that may be open for each unary call that may: most of them are idle."""
@@ -22,6 +23,8 @@ _PROBES_OF_ONE = 64
 """Streams that take no place, and ask for no key, of one network's at once."""
 _MOST_BYTES = 64 << 20
 """Bound on what all windows hold together: none is read on beyond."""
+_MOST_AHEAD = 256
+"""Messages of one connection's streams: beyond them each stream has one at a time."""
 _LOOK_S = 0.05
 """Seconds after which a stream that isn't read on for want of room in all looks again."""
 _OK: Status = (0, "", b"")
@@ -34,6 +37,8 @@ class Streams:
         self.desk = desk
         self.bytes = 0
         """Bytes that all windows hold."""
+        self.messages: Counter[str] = Counter()
+        """Number of messages in the windows of each connection."""
         self._open: set[_Stream] = set()
         self._probes: Counter[str] = Counter()
 
@@ -86,6 +91,13 @@ class Streams:
             if not stream.takes_place:
                 self.desk.owe_nothing(stream.context)
 
+    def count(self, connection: str, messages: int, size: int) -> None:
+        """Count messages that come into a window of a connection's, or leave it, and their bytes."""
+        self.bytes += size
+        self.messages[connection] += messages
+        if not self.messages[connection]:
+            del self.messages[connection]
+
     def is_full(self) -> bool:
         """Return True if no window may grow."""
         return self.bytes >= _MOST_BYTES
@@ -106,19 +118,6 @@ class Streams:
         return True
 
 
-class _Item:
-    """A message in a stream's window, and what it counts for there."""
-
-    __slots__ = ("bytes", "pending", "sentences")
-
-    def __init__(self, pending: Pending) -> None:
-        content = pending.message.content
-        self.pending = pending
-        self.bytes = len(content)
-        """Size of the message, then of its answer."""
-        self.sentences = content.count(b"\n")  # the byte before each of a message's strings; a few more do no harm
-
-
 class _Stream:
     """One open stream: a task reads, the call's own writes."""
 
@@ -128,8 +127,9 @@ class _Stream:
         self._method = method
         self.takes_place = takes_place
         self.context = context
+        self._connection = context.peer()
         self._began = began
-        self._window: deque[_Item] = deque()  # read, and not yet on the wire
+        self._window: deque[Item] = deque()  # read, and not yet on the wire
         self._changed = asyncio.Event()
         self._end: Status | None = None  # once the window is empty
         self._reason: Reason | None = None  # of an end that nobody else asked for
@@ -185,9 +185,9 @@ class _Stream:
 
     def _take(self, content: bytes) -> None:
         arrived, takes_place = monotonic(), self.takes_place
-        item = _Item(self._desk.hand_over(self._method, content, self.context, arrived, takes_place=takes_place))
+        item = Item(self._desk.hand_over(self._method, content, self.context, arrived, takes_place=takes_place))
         self._window.append(item)
-        self._streams.bytes += item.bytes
+        self._streams.count(self._connection, 1, item.bytes)
         item.pending.outcome.add_done_callback(partial(self._answered, item))
         self._changed.set()
 
@@ -209,25 +209,26 @@ class _Stream:
                 await self.context.write(outcome)
             except grpc.aio.InternalError:
                 raise asyncio.CancelledError from None  # its caller has left in this very moment
-            self._streams.bytes -= self._window.popleft().bytes
+            self._streams.count(self._connection, -1, -self._window.popleft().bytes)
             self.silent_since = monotonic()
             self._changed.set()
 
     def _is_full(self) -> bool:
         limits, window = self._desk.limits, self._window
+        if window and self._streams.messages[self._connection] >= _MOST_AHEAD:
+            return True
         return (
             len(window) >= limits.window_messages
             or sum(item.sentences for item in window) >= limits.window_sentences
             or sum(item.bytes for item in window) >= limits.window_bytes
         )
 
-    def _answered(self, item: _Item, outcome: "asyncio.Future[Outcome]") -> None:
+    def _answered(self, item: Item, outcome: "asyncio.Future[Outcome]") -> None:
         """Count an answer in its message's place; read on no more after one that failed, nor answer those after it."""
         if outcome.cancelled() or item not in self._window:
             return
         if isinstance(found := outcome.result(), bytes):
-            self._streams.bytes += len(found) - item.bytes
-            item.bytes = len(found)
+            self._streams.bytes += item.answered(found)
         else:
             self.end(found)
             self._drop_after(self._window.index(item) + 1)
@@ -236,5 +237,5 @@ class _Stream:
         """Give up what stands behind the first so many of the window."""
         while len(self._window) > kept:
             item = self._window.pop()
-            self._streams.bytes -= item.bytes
+            self._streams.count(self._connection, -1, -item.bytes)
             self._desk.give_up(item.pending)

@@ -169,11 +169,11 @@ def test_a_messages_rows_are_all_of_one_model(toy_bundle: Bundle, newer: list[Bu
             context=context_of(HandHeldCall()),
             listener=told,
         )
-        message.begin([0])
+        message.begin_at([0])
         until(lambda: metrics.registry.get_sample_value("bothends_sentence_tokens_count") == 1)
         if takes_over:
             embedder.serve(LoadedModel.load(newer[0], settings))
-        message.begin([1])
+        message.begin_at([1])
         until(lambda: message.content is not None or told.errors)
     assert (message.content is None) == takes_over
     assert [type(error) for error in told.errors] == [NotServingError] * takes_over

@@ -3,12 +3,15 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 
 import grpc
 import pytest
 
-from bothends import Client, DrainingError, Retry
+from bothends import Client, DrainingError, QuotaError, Retry
 from bothends.model.bundle import Bundle
+from bothends.server.keys import new
 from bothends.server.server import Server
 from tests.support.doors import ALONE, TIMEOUT_S, connected, embed, serving
 from tests.support.streams import Stream, request
@@ -112,6 +115,39 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
             filling.result(TIMEOUT_S)
         until(lambda: value(server, "bothends_queue_sentences") == 0)
         assert embedded(server) == 40
+
+
+def test_a_share_that_can_not_be_had_soon_ends_the_stream(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """What came before is answered; the caller is told when to come again, and nothing of the stream's is kept."""
+    key, entry = new("slow")
+    (tmp_path / "keys.toml").write_text(f"{entry}sentences_per_s = 0.01\n")
+    with (
+        serving(toy_bundle, api_keys=tmp_path / "keys.toml", selftest_s=0) as server,
+        connected(server) as channel,
+        Stream(channel, key=key) as stream,
+    ):
+        stream.send(*[request("a man")] * 20)
+        found, error = stream.to_the_end()
+        assert len(found) == 1
+        assert isinstance(error, QuotaError)
+        assert 30 < error.retry_after_s <= 100
+        until(lambda: not server.streams.waiting)
+
+
+def test_a_share_that_can_be_had_soon_is_waited_for(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """All of a key's streams go on, each in its order; a waiting message is asked for once, when its turn has come."""
+    key, entry = new("steady")
+    (tmp_path / "keys.toml").write_text(f"{entry}sentences_per_s = 100\n")
+    with (
+        serving(toy_bundle, api_keys=tmp_path / "keys.toml", selftest_s=0) as server,
+        connected(server) as channel,
+        ExitStack() as stack,
+    ):
+        streams = [stack.enter_context(Stream(channel, key=key)) for _ in range(10)]
+        for stream in streams:
+            stream.send(*[request("a man")] * 20)
+        assert [len(stream.rest()) for stream in streams] == [20] * 10
+        assert server.streams.waiting.bytes == 0
 
 
 def test_streams_take_no_place(toy_bundle: Bundle, gate: threading.Event) -> None:

@@ -52,13 +52,15 @@ class Message:
         self._embedder = embedder
         self._metrics = metrics
         self.context = context
+        self.has_waited = False
+        """True once it had to wait for its share, or for room."""
         self._listener = listener
         self._lock = threading.Lock()
         self._items: list[Item | None] = [None] * len(self.sentences)
         self._missing = len(self.sentences)
         self._version: str | None = None
         self._work: list[Rows] = []
-        self._waiting: list[Sequence[int]] = []  # places of sentences to be tried again
+        self._waiting: list[Sequence[int]] = [range(len(self.sentences))]  # places of those to be begun, or tried again
         self._charged = self._is_over = False
 
     @property
@@ -66,23 +68,12 @@ class Message:
         """Bytes of the request."""
         return self._request.ByteSize()
 
-    @property
-    def is_waiting(self) -> bool:
-        """True while some of its sentences are to be tried again."""
-        return bool(self._waiting) and not self._is_over
-
-    def begin(self, places: Sequence[int] | None = None) -> None:
-        """Embed the sentences at `places`, or all."""
-        places = range(len(self.sentences)) if places is None else places
-        if not self._is_over:
-            self._attempt(places, partial(self._begin, places))
-
-    def try_again(self) -> None:
-        """Embed the sentences for which there was no room."""
+    def begin(self) -> None:
+        """Embed its sentences, or those for which there was no room before."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for place, places in enumerate(waiting):
-            self.begin(places)
+            self.begin_at(places)
             with self._lock:
                 if self._waiting:  # no more room than for those before
                     self._waiting += waiting[place + 1 :]
@@ -102,6 +93,11 @@ class Message:
     def cancel(self) -> None:
         """Give back what it holds: its caller has left, or it has failed."""
         self.close()
+
+    def begin_at(self, places: Sequence[int]) -> None:
+        """Embed the sentences at `places`."""
+        if not self._is_over:
+            self._attempt(places, partial(self._begin, places))
 
     def _attempt(self, places: Sequence[int], act: Callable[[], None]) -> None:
         """Act, and take what is raised for the error of `places`."""
@@ -127,7 +123,7 @@ class Message:
 
     def _begin(self, places: Sequence[int]) -> None:
         asked, encoding = options(self._request)
-        self._charge()
+        self.charge()
         unreadable: list[SentenceError] = []
         accepted, rows = self._embedder.begin(
             self.sentences if len(places) == len(self.sentences) else [self.sentences[place] for place in places],
@@ -151,8 +147,8 @@ class Message:
         read = [place for index, place in enumerate(places) if index not in left_out]
         rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, encoding, accepted, rows)))
 
-    def _charge(self) -> None:
-        """Take its sentences of the caller's share, once."""
+    def charge(self) -> None:
+        """Take its sentences of the caller's share, once. Raises QuotaError, or RequestError."""
         with self._lock:
             if self.context.account is None or self._charged or self._is_over:
                 return
@@ -178,7 +174,7 @@ class Message:
         """Try each sentence alone, where that may help: only the one to blame then fails."""
         if len(places) > 1 and not error.hung:
             for place in places:
-                self.begin([place])
+                self.begin_at([place])
         else:
             self._put([(place, to_status(error)) for place in places])
 

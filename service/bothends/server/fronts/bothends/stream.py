@@ -1,14 +1,14 @@
 """bothends.v1.EmbedStream: each message to its response, as fast as there is room. One message is message.py's.
 
-A message for which there is no room is tried again, where Embed would be refused. Knows no stream: the front reads
-messages on, and sends their responses in their order.
+A message for which there is no room, or no share of its key's yet, waits (waiting.py), where Embed would be refused.
+Knows no stream: the front reads messages on, and sends their responses in their order.
 """
 
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ....errors import BothendsError, DrainingError, OverloadedError
+from ....errors import BothendsError, DrainingError, OverloadedError, QuotaError
 from ....observe.metrics import Metrics
 from ....observe.tracing import Method
 from ....v1 import embedding_pb2
@@ -20,10 +20,11 @@ from ...inbound import Inbound
 from ...responder import Responder
 from ...timer import Timer
 from .message import Message
+from .waiting import Lines
 
 
 class EmbedStreams:
-    """The method over one embedder, and the messages that wait for room."""
+    """The method over one embedder, and the messages that wait for room, or for their share."""
 
     def __init__(self, responder: Responder, metrics: Metrics, backlog: Backlog) -> None:
         """Embed by `responder`'s embedder; long messages are tried again in the turns of `backlog`."""
@@ -31,9 +32,9 @@ class EmbedStreams:
         self._backlog = backlog
         self._metrics = metrics
         self._timer = Timer("bothends-streams")
-        self._lock = threading.Lock()
-        self.waiting: set[Message] = set()
+        self.waiting = Lines(self._timer, self._try_again)
         """Messages that are to be tried again."""
+        self._lock = threading.Lock()
         self._is_draining = False
 
     def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
@@ -47,6 +48,9 @@ class EmbedStreams:
         """Embed the message's sentences, each of which has a status of its own."""
         embedder = self._responder.embedder
         message = Message(request, embedder=embedder, metrics=self._metrics, context=context, listener=self)
+        if self.waiting.is_for_share(context.caller):
+            self._wait(message, None, is_for_share=True)
+            return
         context.cancels(message)
         message.begin()
 
@@ -57,14 +61,8 @@ class EmbedStreams:
             message.context.send(message.content)
 
     def full(self, message: Message, error: OverloadedError) -> None:
-        """Try the message again after a while; fail it if the server stops before."""
-        with self._lock:
-            goes_on = not self._is_draining
-            if goes_on and message not in self.waiting:
-                self.waiting.add(message)
-                self._timer.later(error.retry_after_s, partial(self._try_again, message))
-        if not goes_on:
-            self._stop(message)
+        """Try the message again later; fail it if its share can't be had soon, or the server stops before."""
+        self._wait(message, error.retry_after_s, is_for_share=isinstance(error, QuotaError))
 
     def failed(self, message: Message, error: BothendsError) -> None:
         """End the message's stream with `error`, once what came before is answered."""
@@ -75,7 +73,7 @@ class EmbedStreams:
         """Fail what waits for room, now and later: it was never accepted."""
         with self._lock:
             self._is_draining = True
-            waiting = list(self.waiting)
+            waiting = self.waiting.take_all()
         for message in waiting:
             self._stop(message)
 
@@ -83,14 +81,21 @@ class EmbedStreams:
         """Try no message again."""
         self._timer.close()
 
-    def _try_again(self, message: Message) -> None:
+    def _wait(self, message: Message, rest_s: float | None, *, is_for_share: bool) -> None:
         with self._lock:
-            self.waiting.discard(message)
+            is_draining = self._is_draining
+            refused = [] if is_draining else self.waiting.put(message, rest_s, is_for_share=is_for_share)
+        for other, error in refused:
+            self.failed(other, error)
+        if is_draining:
+            self._stop(message)
+
+    def _try_again(self, message: Message) -> None:
         self._backlog.submit(partial(self._resume, message), message.size, message.context, begun=message)
 
     def _resume(self, message: Message) -> None:
         message.context.cancels(message)
-        message.try_again()
+        message.begin()
 
     def _stop(self, message: Message) -> None:
         self.failed(message, DrainingError("the server is stopping"))
