@@ -1,8 +1,13 @@
-"""A request's bytes to whether they hold far too many sentences, before an object is made of any.
+"""A request's bytes to whether they hold far too much, before an object is made of any of it.
 
-In each request that holds sentences they are field 1, a string. Knows no message and no limit.
+In each of bothends' requests that holds sentences they are field 1, a string. Knows no message and no limit.
 """
 
+from collections.abc import Iterator
+from typing import TypeAlias
+
+Bytes: TypeAlias = bytes | memoryview
+"""Bytes of a message. A part of a memoryview is no copy."""
 _STRING_1 = 0x0A
 """Tag of field 1 where it has a length, as everybody writes it."""
 _LENGTH = 2
@@ -37,7 +42,27 @@ def holds_more_than(content: bytes, most: int) -> bool:
     return True
 
 
-def _skip(content: bytes, place: int) -> tuple[bool, int]:
+def fields(content: Bytes) -> Iterator[tuple[int, Bytes | None]]:
+    """Number of each field of a message, in order, with its bytes where it has a length.
+
+    Ends early where the bytes aren't protobuf, which is for its parser to say. Fields of a group come like others.
+    """
+    place = 0
+    try:
+        while place < len(content):
+            tag, start = _varint(content, place)
+            if tag & 7 == _LENGTH:
+                size, start = _varint(content, start)
+                place = start + size
+                yield tag >> 3, content[start:place]
+            else:
+                place = _skip(content, place)[1]
+                yield tag >> 3, None
+    except IndexError:
+        return
+
+
+def _skip(content: Bytes, place: int) -> tuple[bool, int]:
     """Return whether the field there is field 1 with a length, and where it ends. Raises IndexError where it's none."""
     tag, place = _varint(content, place)
     kind = tag & 7
@@ -49,7 +74,7 @@ def _skip(content: bytes, place: int) -> tuple[bool, int]:
     return False, place + _FIXED.get(kind, 0)  # of a group, the fields inside it come next
 
 
-def _varint(content: bytes, place: int) -> tuple[int, int]:
+def _varint(content: Bytes, place: int) -> tuple[int, int]:
     """Return the number there and where it ends. Raises IndexError where none is."""
     number = 0
     for digit in range(_MOST_DIGITS):

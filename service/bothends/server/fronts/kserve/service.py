@@ -19,6 +19,7 @@ from ...dispatch import Dispatcher, protobuf
 from ...grpc.small import Read, SmallRequest
 from ...inbound import Inbound
 from ...responder import Responder
+from .bounds import check
 from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -28,6 +29,7 @@ _OF_ONNX = "onnxruntime_onnx"
 _EXTENSIONS = ("model_configuration", "parameters")
 """Names of Triton's extensions that are offered. "statistics" isn't: those are counted by versions that are whole
 numbers. Ours aren't, and perf_analyzer, which asks for them where they are offered, shows zeros or fails."""
+_parse = protobuf(inference_pb2.ModelInferRequest)
 
 
 class InferenceService:
@@ -45,7 +47,7 @@ class InferenceService:
                 "ServerMetadata": (protobuf(inference_pb2.ServerMetadataRequest), self.server_metadata),
                 "ModelMetadata": (protobuf(inference_pb2.ModelMetadataRequest), self.model_metadata),
                 "ModelConfig": (protobuf(inference_pb2.ModelConfigRequest), self.model_config),
-                "ModelInfer": (protobuf(inference_pb2.ModelInferRequest), self.model_infer),
+                "ModelInfer": (self._parse_infer, self.model_infer),
             },
         )
 
@@ -108,8 +110,12 @@ class InferenceService:
         query, write = self._asked(request)
         self._responder.embed(query, context, write)
 
+    def _parse_infer(self, content: bytes) -> inference_pb2.ModelInferRequest:
+        check(content, most_texts=self._responder.embedder.limits.sentences)
+        return _parse(content)
+
     def _small(self, content: bytes) -> SmallRequest | None:
-        query, write = self._asked(inference_pb2.ModelInferRequest.FromString(content))
+        query, write = self._asked(self._parse_infer(content))
         return SmallRequest(query.sentences, query.options, write) if query.deadline is None else None
 
     def _asked(self, request: inference_pb2.ModelInferRequest) -> tuple[Query, Write]:
