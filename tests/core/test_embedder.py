@@ -49,6 +49,24 @@ def test_word_order_counts(embedder: Embedder) -> None:
     assert not np.allclose(rows[0], rows[1], atol=1e-2)
 
 
+def test_a_long_list_is_cut_into_runs_that_do_not_take_long(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two of them others have their turn; its rows are those of each sentence alone."""
+    tokens, run = list[int](), LoadedModel.run
+
+    def noted(model: LoadedModel, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+        tokens.append(sum(map(len, sentences)))
+        return run(model, sentences)
+
+    monkeypatch.setattr(LoadedModel, "run", noted)
+    sentences = [f"{number} " + "dragons " * 256 for number in range(32)]
+    rows = embedder.embed(sentences).rows
+    assert sum(tokens) == 32 * 256
+    assert max(tokens) <= 1024
+    assert rows[7].tobytes() == embedder.embed([sentences[7]]).rows.tobytes()
+
+
 def test_the_model_says_so_of_meaning(embedder: Embedder) -> None:
     """A paraphrase is nearer than another topic: the packaged model has learnt something."""
     rows = embedder.embed(

@@ -87,8 +87,8 @@ class BatchingSettings(Section):
         None,
         ge=1,
         le=INT32,
-        description="Most tokens in one model run, padding included; the default is 16384, and 65536 on a GPU for an "
-        "encoder that isn't wide.",
+        description="Most tokens in one model run, padding included; the default is 1024 on a CPU and 65536 on a GPU, "
+        "and 16384 for a wide encoder.",
     )
     max_queue_tokens: int = Field(
         262144, ge=1, le=INT32, description="Most tokens that may wait; beyond it requests are refused."
