@@ -52,7 +52,7 @@ def test_word_order_counts(embedder: Embedder) -> None:
 def test_a_long_list_is_cut_into_runs_that_do_not_take_long(
     embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between two of them others have their turn; its rows are those of each sentence alone."""
+    """Others have their turn between two of them; its rows are those of each sentence alone."""
     tokens, run = list[int](), LoadedModel.run
 
     def noted(model: LoadedModel, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:

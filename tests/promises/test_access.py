@@ -199,8 +199,8 @@ def charged(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Account]:
     accounts: SimpleQueue[Account] = SimpleQueue()
     take = Account.take
 
-    def noted(account: Account, sentences: int) -> None:
-        take(account, sentences)
+    def noted(account: Account, sentences: int, *, extra: int = 0) -> None:
+        take(account, sentences, extra=extra)
         accounts.put(account)
 
     monkeypatch.setattr(Account, "take", noted)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bothends.errors import QuotaError, RequestError
-from bothends.server.quota import Account, Quota
+from bothends.server.quota import Account, Quota, extra
 
 
 class Clock:
@@ -107,6 +107,20 @@ def test_what_the_server_refused_costs_nothing() -> None:
     account.give_back(100)
     with pytest.raises(QuotaError):
         account.take(1)
+
+
+def test_long_sentences_count_more_in_a_second_but_not_at_once() -> None:
+    """Characters, or token ids, count once for each 4,096; what the server refused costs nothing."""
+    assert extra(["a" * 4095, "", [1] * 4095]) == 0
+    assert extra(["a" * 4096, "a" * 65_000, [1] * 9000]) == 1 + 15 + 2
+    clock = Clock()
+    account = Account("wordy", Quota(sentences_per_s=10, concurrent_sentences=2), clock=clock)
+    account.take(1, extra=99)
+    account.give_back(1, extra=99, unserved=True)
+    account.take(1, extra=99)
+    with pytest.raises(QuotaError) as raised:
+        account.take(1)
+    assert raised.value.retry_after_s == pytest.approx(9, abs=0.1)
 
 
 def test_limits_that_change_apply_at_once() -> None:

@@ -50,7 +50,7 @@ class CallContext:
         self._call = call
         self.account = account
         """Account of the call's key; None where callers need no key."""
-        self._charged = 0
+        self._charged = self._extra = 0
         self.span = span
         """Span of the call in a trace."""
         self._settled: Settled | None = settled
@@ -87,14 +87,17 @@ class CallContext:
         """Return True once it is settled: nobody waits for what may still be done."""
         return self._settled is None
 
-    def charge(self, sentences: int) -> None:
-        """Take `sentences` of the caller's share until the call is settled. Raises QuotaError or RequestError."""
+    def charge(self, sentences: int, *, extra: int = 0) -> None:
+        """Take `sentences` of the caller's share until the call is settled; long ones count `extra` times more.
+
+        Raises QuotaError or RequestError.
+        """
         if self.account is None:
             return
         with self._lock:
             if self._settled is not None:
-                self.account.take(sentences)
-                self._charged = sentences
+                self.account.take(sentences, extra=extra)
+                self._charged, self._extra = sentences, extra
 
     def add_header(self, name: str, value: str) -> None:
         """Send a header with the answer, where the call's protocol has headers."""
@@ -156,7 +159,7 @@ class CallContext:
         if settled is None:
             return None
         if self.account is not None and charged:
-            self.account.give_back(charged, unserved=refused in _SERVERS_REASONS)
+            self.account.give_back(charged, extra=self._extra, unserved=refused in _SERVERS_REASONS)
         settled(code, refused)
         return work
 

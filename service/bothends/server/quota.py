@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 
 from ..errors import QuotaError, RequestError
@@ -11,6 +11,15 @@ _BURST_S = 1.0
 """Seconds for which a share that was not used is kept."""
 _RETRY_S = 0.1
 """Seconds after which to ask again, where it isn't known when sentences in progress will be done."""
+
+
+_LONG = 4096
+"""Characters, or token ids, of a sentence that counts once more: far more than a model reads of one."""
+
+
+def extra(sentences: Sequence[Sized]) -> int:
+    """Return what long ones among `sentences` count for besides themselves: one for each 4,096 characters."""
+    return sum(len(sentence) // _LONG for sentence in sentences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +55,17 @@ class Account:
         """Return `sentences`, or fewer where no request of this key may hold so many."""
         return min(sentences, self.limits.concurrent_sentences or sentences)
 
-    def take(self, sentences: int) -> None:
-        """Begin so many. Raises QuotaError, or RequestError where there never is room; then don't give them back."""
+    def take(self, sentences: int, *, extra: int = 0) -> None:
+        """Begin so many, of which long ones count `extra` times more in a second's share.
+
+        Raises QuotaError, or RequestError where there never is room; then don't give them back.
+        """
         with self._lock:
             self._refuse_if_too_many(sentences)
             rate = self.limits.sentences_per_s
             if rate is not None:
                 self._refuse_if_in_debt(rate)
-                self._saved -= sentences  # into debt: else a request of more than is ever saved would wait for ever
+                self._saved -= sentences + extra  # into debt: else what is more than is ever saved would wait for ever
             self.in_progress += sentences
 
     def check(self, *, ahead: int = 0) -> None:
@@ -71,12 +83,12 @@ class Account:
             if self.limits.sentences_per_s is not None:
                 self._saved = min(self._saved, max(self._saved, 0) - sentences)
 
-    def give_back(self, sentences: int, *, unserved: bool = False) -> None:
+    def give_back(self, sentences: int, *, extra: int = 0, unserved: bool = False) -> None:
         """End so many: they are done, or, `unserved`, were refused for no fault of the caller's, and don't count."""
         with self._lock:
             self.in_progress -= sentences
             if unserved:
-                self._saved += sentences
+                self._saved += sentences + extra
         self.on_freed()
 
     def _refuse_if_too_many(self, sentences: int) -> None:

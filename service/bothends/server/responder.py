@@ -3,6 +3,7 @@
 Knows no wire: each front brings the function that writes its answers.
 """
 
+from collections.abc import Sequence, Sized
 from functools import partial
 
 from ..core.embedder import Embedder
@@ -10,6 +11,7 @@ from ..core.query import AcceptedRequest, Query, Rows
 from ..embeddings import Write
 from ..observe.metrics import Metrics
 from .context import CallContext
+from .quota import extra
 from .room import Room, Share
 
 _NUMBER_BYTES = 16
@@ -30,7 +32,7 @@ class Responder:
 
         Raises what `Embedder.begin` does, or what refuses the caller more of its share.
         """
-        self.charge(len(query.sentences), context)
+        self.charge(query.sentences, context)
         self._complete(query, context)
         accepted, rows = self.embedder.begin(
             query.sentences,
@@ -50,10 +52,10 @@ class Responder:
         most = self.embedder.limits.sentences
         return most if context.account is None else context.account.most(most)
 
-    def charge(self, sentences: int, context: CallContext) -> None:
+    def charge(self, sentences: Sequence[Sized], context: CallContext) -> None:
         """Take `sentences` of the caller's share."""
-        if sentences <= self.embedder.limits.sentences:  # else no caller could be served them
-            context.charge(sentences)
+        if context.account is not None and len(sentences) <= self.embedder.limits.sentences:  # else nobody is served
+            context.charge(len(sentences), extra=extra(sentences))
 
     def _complete(self, query: Query, context: CallContext) -> None:
         """Give a query what its call says: an earlier deadline, and the span."""

@@ -105,7 +105,7 @@ def test_a_stream_is_read_within_its_window(desk: Desk, begin: Any) -> None:
 
 
 def test_one_connections_streams_have_few_messages_on_their_way(desk: Desk, begin: Any) -> None:
-    """Beyond 256 of a connection's each stream has one at a time; nothing is lost, and each goes on to its end."""
+    """Each stream has one at a time beyond 256 of a connection's; nothing is lost, and each goes on to its end."""
     callers = [begin().send(*numbers(32)).close() for _ in range(12)]
     taken: list[Message] = []
     until(lambda: len(taken.__iadd__(desk.take())) >= 256)

@@ -16,13 +16,14 @@ from bothends.engines.select import LoadedEngine
 from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
+from bothends.server.backlog import LONG_BYTES, Backlog
 from bothends.server.context import CallContext
 from bothends.server.fronts.bothends.message import Message
 from bothends.server.grpc.calls import FrontCall
 from bothends.server.server import Server
 from bothends.settings import EmbedderSettings
 from bothends.v1 import embedding_pb2
-from bothends.wire.status import from_status
+from bothends.wire.status import _sentence_status, from_status
 from tests.support.calls import HandHeldCall, context_of
 from tests.support.doors import TIMEOUT_S, connected, serving
 from tests.support.engines import SERVES
@@ -61,6 +62,29 @@ def test_a_bad_sentence_costs_itself_only(channel: grpc.Channel, bad: str, optio
     rows = [item.embedding for item in (first.items[0], mixed.items[0], mixed.items[2], last.items[0])]
     expected = embed(channel, request(good[2], good[0], good[1], good[3]))
     assert rows == list(expected.embeddings)
+
+
+def test_empty_sentences_by_the_hundred_are_read_apart_and_their_errors_made_once(
+    server: Server, channel: grpc.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two bytes each, and an error each: who takes messages waits for none of it, and it isn't done twice."""
+    sizes, submit = list[int](), Backlog.submit
+
+    def noted(backlog: Backlog, act: Any, size: int, context: CallContext, **options: Any) -> None:
+        sizes.append(size)
+        submit(backlog, act, size, context, **options)
+
+    monkeypatch.setattr(Backlog, "submit", noted)
+    most = server.service.embedder.limits.sentences
+    with Stream(channel) as stream:
+        stream.send(request(*[""] * most))
+        first = stream.receive()
+        before = _sentence_status.cache_info().misses
+        stream.send(request(*[""] * most))
+        assert stream.receive() == first
+    assert _sentence_status.cache_info().misses == before
+    assert [from_status(item.error).index for item in first.items] == list(range(most))  # type: ignore[attr-defined]
+    assert max(sizes) > LONG_BYTES > 2 * most
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
 
 
 def test_a_share_that_can_not_be_had_soon_ends_the_stream(toy_bundle: Bundle, tmp_path: Path) -> None:
-    """What came before is answered; the caller is told when to come again, and nothing of the stream's is kept."""
+    """Messages before it are answered; the caller is told when to come again, and nothing of the stream's is kept."""
     key, entry = new("slow")
     (tmp_path / "keys.toml").write_text(f"{entry}sentences_per_s = 0.01\n")
     with (

@@ -41,7 +41,7 @@ class HandTimer:
             self.due.remove(due)
 
     def wait(self, seconds: float) -> None:
-        """Let so much time pass, and ring when it is time."""
+        """Move the clock by so much, and ring when it is time."""
         end = self.clock.now + seconds
         while self.due and min(at for at, _ in self.due) <= end:
             first = min(self.due, key=lambda due: due[0])
@@ -114,7 +114,7 @@ def test_who_came_first_goes_first(world: World) -> None:
 
 
 def test_a_share_that_can_not_be_had_soon_is_refused(world: World) -> None:
-    """What waits before it counts; the time that is told is that of its turn."""
+    """Messages that wait before it count; the time that is told is that of its turn."""
     account = in_debt(world, rate=1, seconds=0)
     refused = [refusal for number in range(40) for refusal in world.put(str(number), account=account, arrived=number)]
     assert 25 <= len(world.lines) <= 31
@@ -178,7 +178,7 @@ def test_who_leaves_waits_no_more(world: World) -> None:
 
 
 def test_sentences_at_once_are_asked_for_when_some_have_ended(world: World) -> None:
-    """It isn't known when that will be, so that the account says so; then the line is asked at once."""
+    """The account says when that is, since nobody knows before; then the line is asked at once."""
     account = world.account(concurrent_sentences=1)
     account.take(1)
     world.put("first", 60.0, account=account, arrived=1)

@@ -58,7 +58,7 @@ def test_a_million_cost_no_more_than_a_few(piece: bytes) -> None:
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "contents"])
 def test_what_clients_send_is_not_refused(raw: bool) -> None:
-    """As many texts as there may be, long ones, and all else that the protocol's clients send."""
+    """Texts in the largest number, long ones, and all else that the protocol's clients send."""
     options = parameters(truncation="end", normalize=True, dimensions=64, timeout=10**9)
     outputs = [{"name": name} for name in ("embedding", "token_count", "truncated")]
     for texts in (["a"] * MOST, ["x" * 60_000] * 20):
@@ -67,7 +67,7 @@ def test_what_clients_send_is_not_refused(raw: bool) -> None:
 
 
 def test_it_is_the_callers_error_and_the_next_request_is_served(server: Server) -> None:
-    """Of short requests too, which are read together with others'."""
+    """Errors are told of requests that are read together with others', too."""
     with connected(server) as channel:
         stub = Stub(channel)
         for bad, name in (BAD["id"], BAD["outputs"]):

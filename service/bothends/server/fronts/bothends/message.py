@@ -16,8 +16,12 @@ from ....observe.metrics import Metrics
 from ....options import Encoding
 from ....v1 import embedding_pb2
 from ....wire.messages import Item, encode_items, items, options
-from ....wire.status import to_status
+from ....wire.status import sentence_status, to_status
 from ...context import CallContext
+from ...quota import extra
+
+_SENTENCE_WORK = 64
+"""Bytes of text that are read in the time that a sentence's own item, or error, takes."""
 
 
 class Listener(Protocol):
@@ -62,11 +66,17 @@ class Message:
         self._work: list[Rows] = []
         self._waiting: list[Sequence[int]] = [range(len(self.sentences))]  # places of those to be begun, or tried again
         self._charged = self._is_over = False
+        self._extra = 0  # that its long sentences count for
 
     @property
     def size(self) -> int:
         """Bytes of the request."""
         return self._request.ByteSize()
+
+    @property
+    def work(self) -> int:
+        """Bytes of the request, and for each sentence what it costs though it be empty."""
+        return self.size + _SENTENCE_WORK * len(self.sentences)
 
     def begin(self) -> None:
         """Embed its sentences, or those for which there was no room before."""
@@ -88,7 +98,7 @@ class Message:
         for rows in work:
             rows.cancel()
         if charged and self.context.account is not None:
-            self.context.account.give_back(len(self.sentences), unserved=unserved)
+            self.context.account.give_back(len(self.sentences), extra=self._extra, unserved=unserved)
 
     def cancel(self) -> None:
         """Give back what it holds: its caller has left, or it has failed."""
@@ -140,9 +150,9 @@ class Message:
                 self._work.append(rows)
         if is_over:
             rows.cancel()
-        for error in unreadable:
-            place = places[error.index]
-            self._put([(place, to_status(error.at(place)))])
+        if unreadable:
+            wrong = [(places[error.index], error) for error in unreadable]
+            self._put([(place, sentence_status(error, place)) for place, error in wrong])
         left_out = {error.index for error in unreadable}
         read = [place for index, place in enumerate(places) if index not in left_out]
         rows.add_done_callback(lambda rows: self._attempt(read, partial(self._finish, read, encoding, accepted, rows)))
@@ -153,7 +163,8 @@ class Message:
             if self.context.account is None or self._charged or self._is_over:
                 return
             if len(self.sentences) <= self._embedder.limits.sentences:  # else no caller could be served them
-                self.context.account.take(len(self.sentences))
+                self._extra = extra(self.sentences)
+                self.context.account.take(len(self.sentences), extra=self._extra)
                 self._charged = True
 
     def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:

@@ -53,7 +53,7 @@ class EmbeddingService:
     def tokenize(self, request: embedding_pb2.TokenizeRequest, context: CallContext) -> None:
         """Cut the request's sentences into tokens."""
         texts, asked = list(request.sentences), Options(truncation(request))
-        self._responder.charge(len(texts), context)
+        self._responder.charge(texts, context)
         version, found = self._responder.embedder.tokenise(
             texts, asked, deadline=context.deadline, is_over=context.is_over
         )

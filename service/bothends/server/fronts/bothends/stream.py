@@ -13,7 +13,7 @@ from ....observe.metrics import Metrics
 from ....observe.tracing import Method
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE
-from ...backlog import Backlog
+from ...backlog import LONG_BYTES, Backlog
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...inbound import Inbound
@@ -21,6 +21,9 @@ from ...responder import Responder
 from ...timer import Timer
 from .message import Message
 from .waiting import Lines
+
+_FEW = 64
+"""Most sentences of a message that is begun at once: each may cost an error of its own, however short it is."""
 
 
 class EmbedStreams:
@@ -50,6 +53,9 @@ class EmbedStreams:
         message = Message(request, embedder=embedder, metrics=self._metrics, context=context, listener=self)
         if self.waiting.is_for_share(context.caller):
             self._wait(message, None, is_for_share=True)
+            return
+        if len(message.sentences) > _FEW and message.size <= LONG_BYTES:  # else it has had its turn
+            self._try_again(message)
             return
         context.cancels(message)
         message.begin()
@@ -91,7 +97,7 @@ class EmbedStreams:
             self._stop(message)
 
     def _try_again(self, message: Message) -> None:
-        self._backlog.submit(partial(self._resume, message), message.size, message.context, begun=message)
+        self._backlog.submit(partial(self._resume, message), message.work, message.context, begun=message)
 
     def _resume(self, message: Message) -> None:
         message.context.cancels(message)

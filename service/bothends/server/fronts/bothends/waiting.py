@@ -55,7 +55,7 @@ class _Line:
     """One caller's, of whom something waits."""
 
     entries: list[_Entry] = field(default_factory=list)
-    """What waits; who came first is first, as the first message of each stream is."""
+    """Messages that wait; who came first is first, as the first message of each stream is."""
     bytes: int = 0
     sentences: int = 0
     is_for_share: bool = False
@@ -178,7 +178,7 @@ class Lines:
                     self._rest(account, line, 0.0)
 
     def _ask(self, caller: Hashable) -> None:
-        """Let a line's messages go on, the first one first, for as long as their share is there."""
+        """Have a line's messages go on, the first one first, for as long as their share is there."""
         while (entry := self._first(caller)) is not None:
             try:
                 entry.message.charge()

@@ -132,7 +132,7 @@ class Page:
 
     def tokens(self, request: TokensRequest, context: CallContext) -> None:
         """Count each sentence's tokens, and those that stand for text unknown to the model."""
-        self._responder.charge(len(request.sentences), context)
+        self._responder.charge(request.sentences, context)
         _, found = self._responder.embedder.tokenise(
             request.sentences, Options("start"), deadline=context.deadline, is_over=context.is_over
         )
