@@ -21,37 +21,47 @@ from .checkpoint import Checkpoint, CheckpointConfig
 from .encoder import Encoder
 from .equivalence import Advance, verify
 from .new_path import must_be_new
+from .report import Report
 
 TOLERANCE = 1e-5
-"""Largest difference of a CPU in float32 from PyTorch."""
+"""Largest difference of a CPU in float32 from PyTorch, where its own noise allows that."""
 
 
 def export(checkpoint: Checkpoint, out: Path, *, card: str | None = None, advance: Advance = lambda _: None) -> Bundle:
     """Write `checkpoint` as a verified bundle to the new folder `out`.
 
     `card` is the text of the model card; without it one is written from what the checkpoint says. Raises BundleError
-    if `out` exists, the tokenizer doesn't fit the embedding table, or the graph doesn't compute what PyTorch does.
+    if `out` exists, the tokenizer doesn't fit the embedding table, the graph doesn't compute what PyTorch does, or
+    float32 computes noise.
     """
     must_be_new(out, BundleError)
     config, sizes = checkpoint.config, checkpoint.config.encoder
     tokenizer = Tokenizer(checkpoint.tokenizer, max_tokens=config.max_tokens, source=Path("tokenizer.json"))
     tokenizer.check_vocabulary(sizes.vocabulary_size)
     made = golden.make(checkpoint.encoder, tokenizer)
+    fields = _bundle_config(config, golden.cosine_to_final_states(checkpoint.encoder, made))
+    parts: dict[str, Any] = {
+        "model": graph.build(arrays(checkpoint), sizes).SerializeToString(),
+        "tokenizer": checkpoint.tokenizer,
+        "golden": made,
+        "card": card or model_card(config),
+    }
     with tempfile.TemporaryDirectory(dir=_existing_parent(out)) as scratch:
-        draft = Path(scratch) / out.name
-        bundle.write(
-            draft,
-            config=_bundle_config(config, golden.cosine_to_final_states(checkpoint.encoder, made)),
-            model=graph.build(arrays(checkpoint), sizes).SerializeToString(),
-            tokenizer=checkpoint.tokenizer,
-            golden=made,
-            card=card or model_card(config),
-        )
+        draft, proved = Path(scratch) / "draft", Path(scratch) / "proved"
+        bundle.write(draft, config=fields, **parts)
         report = verify(Bundle.open(draft), checkpoint.encoder, tolerance=TOLERANCE, advance=advance)
-        if breaches := report.breaches():
-            raise BundleError(f"the exported graph isn't the encoder: {breaches[0]}; nothing was written")
-        draft.replace(out)
+        _check(report)
+        bundle.write(proved, config=fields | {"tolerance": report.bound, "noise": report.noise}, **parts)
+        proved.replace(out)
     return Bundle.open(out)
+
+
+def _check(report: Report) -> None:
+    """Raise BundleError unless every difference is within its bound, and every bound proves something."""
+    if breaches := report.breaches():
+        raise BundleError(f"the exported graph isn't the encoder: {breaches[0]}; nothing was written")
+    if reason := report.unprovable():
+        raise BundleError(f"the encoder can't be proved equal to PyTorch: {reason}; nothing was written")
 
 
 def arrays(checkpoint: Checkpoint) -> graph.Weights:

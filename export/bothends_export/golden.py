@@ -1,8 +1,11 @@
 """Sentences chosen to break things, with the reference's embedding of each, computed alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
+from bothends.errors import BundleError
 from bothends.model.architecture import EncoderConfig
 from bothends.model.golden import Golden
 from bothends.model.tokenizer import Tokenizer
@@ -37,14 +40,50 @@ SENTENCES = (
 )
 
 
+_FEWEST_TOKENS = 16
+"""Least count of different tokens in golden sentences that say something of a table."""
+_MOST_WORDS = 40
+_LENGTHS = (1, 1, 1, 1, 2, 3, 5, 8, 13, 21)
+
+
 def make(encoder: Encoder, tokenizer: Tokenizer) -> Golden:
-    """Golden sentences for `encoder`: those of SENTENCES that `tokenizer` finds a token in."""
-    found = [(sentence, tokens.ids) for sentence, tokens in zip(SENTENCES, tokenizer.encode(SENTENCES), strict=True)]
-    kept = [(sentence, ids) for sentence, ids in found if ids]
+    """Golden sentences for `encoder`: those of SENTENCES that `tokenizer` finds a token in.
+
+    Where these hold few tokens, as with words of another language, sentences of the vocabulary's own words stand beside
+    them. Raises BundleError where the tokenizer finds no token even in those.
+    """
+    kept = _read(SENTENCES, tokenizer)
+    if len({index for _, ids in kept for index in ids}) < _FEWEST_TOKENS:
+        kept += _read(_of_vocabulary(tokenizer), tokenizer)
+    if not kept:
+        raise BundleError(
+            "no golden sentence can be made: the tokenizer finds no token in English, nor in the words of its own "
+            f"vocabulary of {tokenizer.vocabulary_size}; is it this encoder's, and does it split text into its words?"
+        )
     encoder.eval()
     with torch.inference_mode():
         rows = [encoder(torch.tensor([ids]), torch.tensor([len(ids)])).embedding.numpy() for _, ids in kept]
     return Golden([sentence for sentence, _ in kept], [ids for _, ids in kept], np.concatenate(rows))
+
+
+def _read(sentences: Sequence[str], tokenizer: Tokenizer) -> list[tuple[str, list[int]]]:
+    """The sentences that have tokens, with the ids of these."""
+    found = zip(sentences, tokenizer.encode(sentences), strict=True)
+    return [(sentence, list(tokens.ids)) for sentence, tokens in found if tokens.ids]
+
+
+def _of_vocabulary(tokenizer: Tokenizer) -> list[str]:
+    """Sentences of one word and of more, from all of the vocabulary."""
+    texts = (text.replace("\u2581", " ").strip() for text in tokenizer.vocabulary())  # which SentencePiece has as space
+    words = [text for text in texts if text]
+    if not words:
+        return []
+    spread = words[:: len(words) // _MOST_WORDS + 1]
+    sentences, start = [], 0
+    for length in _LENGTHS:
+        sentences.append(" ".join(spread[(start + place) % len(spread)] for place in range(length)))
+        start += length
+    return list(dict.fromkeys(sentences))
 
 
 def cosine_to_final_states(encoder: Encoder, golden: Golden) -> float | None:

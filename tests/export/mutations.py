@@ -35,6 +35,13 @@ def without_sequence_lens(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Cast", ["lengths"], ["unused"], to=onnx.TensorProto.FLOAT))
 
 
+def one_token_less(model: onnx.ModelProto) -> None:
+    """The last token isn't read."""
+    model.graph.initializer.append(numpy_helper.from_array(-np.ones(1, dtype=np.int32), "less"))
+    lstm(model).input[4] = "one_less"
+    model.graph.node.insert(0, helper.make_node("Add", ["lengths", "less"], ["one_less"]))
+
+
 def last_step_of_y(model: onnx.ModelProto) -> None:
     """output[-1]: the last step's Y instead of Y_h."""
     node = lstm(model)

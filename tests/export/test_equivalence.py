@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.equivalence import verify
@@ -22,12 +25,20 @@ from .mutations import (
     last_step_of_y,
     mutated,
     no_initial_states,
+    one_token_less,
     padding_in_the_pool,
     swapped_halves,
     without_sequence_lens,
 )
 
-MUTATIONS = [gates_in_torch_order, without_sequence_lens, last_step_of_y, swapped_halves, h_n_of_one_direction_twice]
+MUTATIONS = [
+    gates_in_torch_order,
+    without_sequence_lens,
+    one_token_less,
+    last_step_of_y,
+    swapped_halves,
+    h_n_of_one_direction_twice,
+]
 
 
 @pytest.fixture(params=MUTATIONS, ids=lambda mutation: mutation.__name__)
@@ -130,3 +141,46 @@ def test_a_changed_weight_fails(toy_bundle: Bundle, tmp_path: Path, toy_checkpoi
     wrong = mutated(toy_bundle, tmp_path, nudge)
     assert verify(wrong, toy_checkpoint[1].encoder).breaches()
     assert verify(wrong, lift(wrong)).breaches()
+
+
+class _NotFinite(OnnxRuntimeEngine):
+    """Gives a number that is none for one of a batch's sentences."""
+
+    number = np.float32(np.nan)
+
+    def states(
+        self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        embedding, h_n = super().states(token_ids, lengths)
+        embedding, h_n = embedding.copy(), h_n.copy()
+        (embedding if self.number != self.number else h_n[-1])[-1, 3] = self.number
+        return embedding, h_n
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf], ids=str)
+def test_numbers_that_are_none_fail(toy_bundle: Bundle, toy_checkpoint: tuple[Path, Checkpoint], number: float) -> None:
+    """NaN is no more than any bound, nor less: each row that has one breaches, and so does the report."""
+    engine = _NotFinite(toy_bundle)
+    engine.number = np.float32(number)
+    report = verify(toy_bundle, toy_checkpoint[1].encoder, engine=engine)
+    found = {line.partition(":")[0] for line in report.breaches()}
+    assert found == {row.what for row in report.rows} - {"golden sentences"}
+    assert f"{number:.1e}".lstrip("-") in report.breaches()[0]
+
+
+class _TrailingZeros(OnnxRuntimeEngine):
+    """Takes the zeros at the end of a row for padding, whatever lengths it is given."""
+
+    def states(
+        self, token_ids: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        used = np.arange(1, token_ids.shape[1] + 1) * (token_ids != 0)
+        return super().states(token_ids, np.maximum(used.max(axis=1), 1).astype(np.int32))
+
+
+def test_a_graph_that_looks_for_zeros_fails(toy_bundle: Bundle, toy_checkpoint: tuple[Path, Checkpoint]) -> None:
+    """Padding holds ids of other tokens, so that one who finds the end of a sentence by zeros goes wrong in a batch."""
+    report = verify(toy_bundle, toy_checkpoint[1].encoder, engine=_TrailingZeros(toy_bundle))
+    breached = {line.partition(":")[0] for line in report.breaches()}
+    assert {row.what for row in report.rows if row.what.startswith("ragged")} <= breached
+    assert "length 1" not in breached

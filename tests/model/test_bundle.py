@@ -87,7 +87,7 @@ def test_a_missing_folder_or_config_is_named(tmp_path: Path) -> None:
     [
         ({"layers": 0}, "layers: Input should be greater than or equal to 1"),
         ({"format": 2}, "format: Input should be 1"),
-        ({"tolerance": 1e300}, "tolerance: Input should be less than or equal to 0.0001"),
+        ({"tolerance": 1e300}, "tolerance: Input should be less than or equal to 0.1"),
         ({"name": "\x1b[31m"}, "name: String should match pattern"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"sha256": {}}, r"has no SHA-256 of model\.onnx"),

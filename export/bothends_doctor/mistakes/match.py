@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bothends_export.report import OF_NOISE
+
 from ..models.model import Activation, Head, Inspection
 from .readings import MISTAKES, OF_SWAPPED, RIGHT, Context, Reading, constant_steps
 from .recurrence import Array, States, run
@@ -13,7 +15,6 @@ from .recurrence import Array, States, run
 _RIGHT_WITHIN = 2e-5
 """Largest difference, for values up to 1, of what is right: float32 rounds differently from one library to another."""
 _MISTAKEN_WITHIN = 1e-4
-_OF_NOISE = 30
 _IDENTITY = Head("none", lambda rows: rows)
 
 
@@ -33,7 +34,11 @@ class Bounds:
         return self._scaled(_MISTAKEN_WITHIN, rows)
 
     def _scaled(self, bound: float, rows: Array) -> float:
-        return max(bound, _OF_NOISE * self.noise) * max(1.0, float(np.abs(rows).max()))
+        return self.with_noise(bound) * max(1.0, float(np.abs(rows).max()))
+
+    def with_noise(self, bound: float) -> float:
+        """The bound, or what noise makes of it."""
+        return max(bound, OF_NOISE * self.noise)
 
 
 @dataclass(frozen=True, slots=True)

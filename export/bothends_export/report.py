@@ -1,0 +1,102 @@
+"""The differences between a bundle and PyTorch, row by row, and the bounds that they are held to. Computes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+OF_NOISE = 30
+"""Multiple of the noise that a difference may be, as doctor has it; measured: up to 5 times it."""
+LARGEST_BOUND = 0.1
+"""Largest bound that proves anything, for numbers from -1 to 1: those of a wrong graph are off by about 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Largest absolute differences over some sentences, and whether they came out the same bits in a batch."""
+
+    what: str
+    sentences: int
+    embedding: float
+    forward: float | None
+    """Difference of the embedding's forward half; None where it has no halves."""
+    backward: float | None
+    h_n: float | None
+    """Difference of h_n; None where there is none: of the golden sentences, and of the native engine."""
+    same_bits: bool | None
+    """True if the bits are those of the same sentence alone; None where it was alone."""
+    noise: float = 0.0
+    """Largest difference of PyTorch's float32 from its float64 in sentences no longer than these; 0 if not measured."""
+
+    @property
+    def largest(self) -> float:
+        """Largest difference of the embedding and of h_n."""
+        return self.embedding if self.h_n is None or self.embedding > self.h_n else self.h_n
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every row, and the bounds that they are held to.
+
+    A recurrent encoder with large weights multiplies a rounding error with every token, until float32 computes nothing
+    but noise: no two programs agree then, nor does PyTorch with itself in float64. There, the bound of a length is what
+    PyTorch's own noise at that length makes it; of shorter sentences, it stays as it was.
+    """
+
+    rows: list[Row]
+    tolerance: float
+    """Bound where noise allows it."""
+    needs_same_bits: bool
+    """True on a CPU, where a batch may not change a bit."""
+
+    def with_noise(self, noise: Sequence[float]) -> "Report":
+        """The same report by the noise of its first rows, which are of growing lengths; the others have the last."""
+        padded = [*noise, *[noise[-1]] * (len(self.rows) - len(noise))]
+        rows = [replace(row, noise=value) for row, value in zip(self.rows, padded, strict=True)]
+        return replace(self, rows=rows)
+
+    @property
+    def noise(self) -> float | None:
+        """Noise of the longest sentences where it sets their bound; None where `tolerance` does."""
+        return self.rows[-1].noise if self.bound > self.tolerance else None
+
+    @property
+    def bound(self) -> float:
+        """Largest bound of any row."""
+        return max(map(self._bound, self.rows))
+
+    def _bound(self, row: Row) -> float:
+        return max(self.tolerance, OF_NOISE * row.noise)
+
+    def held_to(self) -> str:
+        """The bound in words: 1e-05, or how it came to be another."""
+        if self.noise is None:
+            return f"{self.tolerance:.0e}"
+        return (
+            f"{self.bound:.1e}, {OF_NOISE} times what PyTorch's float32 is off its own float64 with these weights, in "
+            f"long sentences ({self.noise:.1e}); {self.tolerance:.0e} where that allows"
+        )
+
+    def breaches(self) -> list[str]:
+        """Lines that say what broke a bound; none where the bundle holds."""
+        lines = []
+        for row in self.rows:
+            parts = {"forward": row.forward, "backward": row.backward, "h_n": row.h_n}
+            if row.forward is None:
+                parts["embedding"] = row.embedding
+            bound = self._bound(row)
+            for name, value in parts.items():
+                if value is not None and not value <= bound:  # also where it is NaN
+                    lines.append(f"{row.what}: {name} is {value:.1e} off PyTorch, {bound:.1e} is allowed")
+            if self.needs_same_bits and row.same_bits is False:
+                lines.append(f"{row.what}: a sentence's bits change with the batch it is in")
+        return lines
+
+    def unprovable(self) -> str | None:
+        """Line that says from which length on float32 computes noise; None where every length has a bound."""
+        for row in self.rows:
+            if not self._bound(row) <= LARGEST_BOUND:
+                return (
+                    f"{row.what}: PyTorch's own float32 is {row.noise:.1e} off its float64, so the vectors of such "
+                    "sentences are rounding errors and no program computes them again; cut sentences before that "
+                    "(max_tokens), or train with smaller weights"
+                )
+        return None
