@@ -12,6 +12,10 @@ IMPORTED = {
     for step in steps
     if "Regex" in step.get("pattern", {})
 }
+PIECES = r"(?=(?m:.)[\p{M}\u0300])(?>(?:[e](?:[\u0301]|[\u0302](?:[\u0303])?+))\K|)(?m:.)\K"
+"""Such as a SentencePiece model's table is cut by."""
+WORDS = r"[\p{L}_]++|(?:(?![\p{L}_]|[\s\x1C-\x1F])(?m:.))++"
+"""Such as `re.findall(r"\\w+|[^\\w\\s]+", text)` becomes."""
 GPT_2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA_3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
@@ -57,6 +61,9 @@ HOSTILE = {
     r"q{2,3}+z": ENDLESS,
     r"(?i)(q+Q+)+z": ENDLESS,
     "(?i:[ßs]+)z": ENDLESS,
+    r"(?:(?=q+)q)+z": ENDLESS,
+    r"(?:(?!r)q|qq)+z": ENDLESS,
+    r"(?:(?!r)q)+z": SQUARE,
     r"(?:q?){24}q{24}z": MANY,
     "q?" * 24 + "q" * 24: MANY,
     "q{1,3}" * 14 + "z": MANY,
@@ -80,7 +87,9 @@ SLOWLY_REFUSED = [r"q*?z", r"[qr]+z", r"\s+$", r"(?=q+z)q", r"z.*q|z", r"\p{Dese
 """Each takes seconds to be found out."""
 
 
-@pytest.mark.parametrize("pattern", [GPT_2, LLAMA_3, GPT_4O, CLIP, T5, BLOOM, *OTHERS, *sorted(IMPORTED)])
+@pytest.mark.parametrize(
+    "pattern", [GPT_2, LLAMA_3, GPT_4O, WORDS, PIECES, CLIP, T5, BLOOM, *OTHERS, *sorted(IMPORTED)]
+)
 def test_patterns_of_known_tokenizers_are_let_in(pattern: str) -> None:
     check_pattern(pattern)
 

@@ -16,10 +16,10 @@ _CAP = 1 << 40
 _INTERVAL = re.compile(r"\{(?:(\d{1,5})(?:(,)(\d{1,5})?)?|(),(\d{1,5}))\}")
 _CHARACTER = re.compile(
     r"\\(?:[dDsSwWhHnrtfvae]|[pP]\{\^?[\w ]+\}|x[0-9a-fA-F]{2}|x\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|[^\w])"
-    r"|[^\\\[(){*+?|^$]",
+    r"|\(\?m:\.\)|[^\\\[(){*+?|^$]",
     re.ASCII | re.DOTALL,
 )
-_ANCHOR = re.compile(r"[$^]|\\[bBAzZGK]")
+_ANCHOR = re.compile(r"[$^]|\\[bBAzZGKyY]")
 _POSIX = re.compile(r"\[:\^?(?:alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|xdigit|word):\]")
 _GROUP = re.compile(r"\((?:\?(?:i?:|>|<?[=!]))?(?!\?|\*)")
 
@@ -113,11 +113,14 @@ class _Reader:
         if self._pattern[self.place] == "[":
             return self._character(self._class())
         if found := self._matched(_GROUP):
+            runs = len(self.runs)
             inner = self._group(ignores_case="i" in found)
             if not self._take(")"):
                 raise PatternError("has a group that isn't closed")
             if found.endswith((">", "=", "!")):  # what was found in it is never sought again
-                return Part(inner.effort.plus(ONE), certain=found.endswith(">") and inner.certain)
+                looks = found.endswith(("=", "!"))
+                fixed = () if looks and len(self.runs) == runs else None  # takes no text, and no time that grows
+                return Part(inner.effort.plus(ONE), fixed=fixed, certain=not looks and inner.certain)
             return inner
         if self._matched(_ANCHOR):
             return Part(ONE)
