@@ -12,7 +12,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench mutate lint proto dashboards rules lock audit dist clean
+.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench mutate lint proto dashboards rules lock audit dist clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -22,9 +22,13 @@ serve: $(VENV)/.serve $(VENV)/.native-tried ## Install what serving needs and se
 native: $(VENV)/.native ## Build the native engine and front and install them, or say why not; `make serve` tries it by itself
 
 native-check: $(VENV)/.test ## Run the native engine, the front and their tests under sanitizers, and the front's fuzzer for a minute
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake
-	@native/check/check.sh $(BIN)/python
-	@native/check/front.sh $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
+	@native/check/check.sh $(abspath $(BIN))/python
+	@native/check/front.sh $(abspath $(BIN))/python
+
+sanitize: $(VENV)/.test ## Run what takes little time of native-check: the native modules under ASan and UBSan
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
+	@native/check/fast.sh $(abspath $(BIN))/python
 
 fuzz: ## Fuzz the native front for a minute; needs Clang (ARGS=3600 for an hour)
 	@native/check/fuzz.sh $(ARGS)

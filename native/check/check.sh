@@ -1,7 +1,7 @@
 #!/bin/sh
 # The engine under GCC's sanitizers: check.cpp with each, then the tests of its binding and of the tokenizer with two.
 #
-# native/check/check.sh PYTHON     that has cmake and pip, and what the tests need
+# native/check/check.sh PYTHON     that has cmake, nanobind, and what the tests need
 set -eu
 python=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -26,9 +26,8 @@ fi
 check address address,undefined
 check thread thread
 
-"$python" -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$build/python" \
-    -C cmake.define.SANITIZE=address,undefined -C build-dir="$build/module" "$here"
+"$here/check/module.sh" "$python" address address,undefined
 cd "$here/.."
 # Leaks are not looked for: an interpreter that ends leaves much behind. Errors are named by the sanitizer and end it.
 LD_PRELOAD="$("$CXX" -print-file-name=libasan.so) $("$CXX" -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-    PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}" "$python" -m pytest -q tests/native/engine tests/native/wordpiece
+    PYTHONPATH="$build/modules/address${PYTHONPATH:+:$PYTHONPATH}" "$python" -m pytest -q tests/native/engine tests/native/wordpiece

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The front under sanitizers: its wire's tests and the attacks on it with each, then a fuzzer on frames and messages.
 #
-# native/check/front.sh PYTHON [SECONDS]     PYTHON has pip and what the tests need; the fuzzer needs Clang, and runs for a minute
+# native/check/front.sh PYTHON [SECONDS]     PYTHON has cmake, nanobind and what the tests need; the fuzzer needs Clang, and runs for a minute
 set -eu
 python=$1
 seconds=${2:-60}
@@ -15,10 +15,9 @@ runtime() { "$CXX" -print-file-name="lib$1.so"; }
 
 wire() { # wire NAME SANITIZERS RUNTIMES
     echo "$1:"
-    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target "$build/front/$1" \
-        -C cmake.define.SANITIZE="$2" -C build-dir="$build/front/module-$1" "$here"
+    "$here/check/module.sh" "$python" "$1" "$2"
     # No conftest.py but the front's own: what it needs of PyTorch and gRPC's core isn't looked at here.
-    env LD_PRELOAD="$3" PYTHONPATH="$build/front/$1:service${PYTHONPATH:+:$PYTHONPATH}" \
+    env LD_PRELOAD="$3" PYTHONPATH="$build/modules/$1:service${PYTHONPATH:+:$PYTHONPATH}" \
         "$python" -m pytest -q -p no:cacheprovider --confcutdir=tests/native/front -m "" tests/native/front
 }
 
