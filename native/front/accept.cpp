@@ -16,7 +16,8 @@
 namespace front {
 namespace {
 
-constexpr int most_accepted = 64;  // before those that are connected have their turn
+constexpr int most_accepted = 64;     // before those that are connected have their turn
+constexpr double accepts_s = 0.00025;
 constexpr double least_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
 
 /// Returns what one caller's addresses have in common: all of IPv4's, half of IPv6's, nothing of other sockets'.
@@ -45,7 +46,8 @@ void Front::close_listeners() {
 }
 
 void Front::accept_all(std::size_t place) {
-    for (int accepted = 0; accepted < most_accepted && is_listening_ && place < listeners_.size(); ++accepted) {
+    const double until = now() + accepts_s;
+    for (int accepted = 0; accepted < most_accepted && now() <= until && is_listening_ && place < listeners_.size(); ++accepted) {
         sockaddr_storage address{};
         socklen_t size = sizeof address;
         const int socket = accept4(listeners_[place], reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -64,6 +66,9 @@ void Front::accept_all(std::size_t place) {
         const auto& connection = connections_.emplace(id, std::make_unique<Connection>(state_, socket, id, network, tls_)).first->second;
         watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
         connection->list();
+        // Who comes again and again is read no sooner than those of its network that stay.
+        const double time = now();
+        connection->reading.add(network.reading.lately(time) / double(network.connections), time);
     }
 }
 

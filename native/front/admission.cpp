@@ -1,10 +1,14 @@
 // Who may begin a call, and who gives way where there is no room.
 #include <algorithm>
+#include <utility>
 
 #include "connection.hpp"
 #include "embed.hpp"
 
 namespace front {
+namespace {
+constexpr double stalled_s = 1;  // without a byte more, after which a message gives way to all that come
+}  // namespace
 
 std::string_view State::refusal(const Call& call) const {
     if (call.header_bytes > limits.max_header_bytes) return "headers";
@@ -44,11 +48,39 @@ bool State::make_way(const Call& newcomer) {
 
 void State::shed() {
     while (held_bytes > limits.held_total_bytes) {
-        const auto greediest = std::max_element(connections.begin(), connections.end(), [](const auto* one, const auto* other) {
-            return one->held_bytes() < other->held_bytes();
-        });
-        (*greediest)->shed();
+        const auto holds_less = [](const auto& one, const auto& other) { return one.second.held_bytes < other.second.held_bytes; };
+        const Network& greediest = std::max_element(networks.begin(), networks.end(), holds_less)->second;
+        if (!greediest.receiving.empty() && now() - greediest.receiving.front()->came > stalled_s) {
+            Call& stalled = *greediest.receiving.front();
+            stalled.connection->end(stalled, status("full"), "full");
+            continue;
+        }
+        Connection* holder = nullptr;
+        for (Connection* one : connections)
+            if (&one->network == &greediest && (!holder || one->held_bytes() > holder->held_bytes())) holder = one;
+        holder->shed();
     }
+}
+
+void State::end_stalled(double time) {
+    for (auto& [address, network] : networks)
+        while (!network.receiving.empty() && time - network.receiving.front()->came > limits.handshake_s) {
+            Call& stalled = *network.receiving.front();
+            stalled.connection->end(stalled, status("slow"), "slow");
+        }
+}
+
+/// Keeps a call among those whose message has begun to come, in the order of when more of it came.
+void Connection::note_progress(Call& call) {
+    if (call.is_over || call.end || call.unread.empty() || !has_room(call)) return forget_progress(call);
+    auto& receiving = network.receiving;
+    call.came = now();
+    if (call.receiving) receiving.splice(receiving.end(), receiving, *call.receiving);
+    else call.receiving = receiving.insert(receiving.end(), &call);
+}
+
+void Connection::forget_progress(Call& call) {
+    if (call.receiving) network.receiving.erase(*std::exchange(call.receiving, std::nullopt));
 }
 
 void Connection::give_place_up() {

@@ -51,6 +51,7 @@ struct Call {
     std::size_t method = 0;  // index, of a unary call or a stream
     double arrived = 0, deadline = 0;
     std::optional<std::list<Call*>::iterator> reading;  // its place among those whose requests are on their way
+    std::optional<std::list<Call*>::iterator> receiving;  // its place among those of its network whose message has begun to come
     std::optional<std::multimap<double, Call*>::iterator> due;  // its place among the deadlines
     bool holds_place = false;
     bool is_counted_by_python = false;  // a unary call that was taken
@@ -63,6 +64,7 @@ struct Call {
     Bytes unread;                // not framed yet
     std::size_t held = 0;        // bytes that came, and were not taken
     std::size_t unconsumed = 0;  // bytes whose flow control window wasn't given back
+    double came = 0;             // time at which more of its message came, while it is among those
     bool has_closed = false;     // its caller sends no more
 
     // What is on its way, in order.

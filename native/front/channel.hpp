@@ -36,6 +36,7 @@ public:
 
     int socket() const { return socket_; }
     bool is_ready() const;  // TLS has shaken hands
+    bool is_encrypted() const { return ssl_ != nullptr; }
 
     /// Reads into `room`; `count` bytes came where the result is `some`.
     Result read(std::span<std::uint8_t> room, std::size_t& count);

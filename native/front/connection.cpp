@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 #include <random>
+#include <span>
 #include <utility>
 
 namespace front {
@@ -68,16 +69,19 @@ bool Connection::receive(double until) {
     static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
     for (int reads = 0; reads < most_reads; ++reads) {
         std::size_t count = 0;
-        const Channel::Result result = channel_.read(room, count);
+        // What TLS has unpacked is read whole: its socket says nothing more of that.
+        const std::size_t most = channel_.is_encrypted() ? room.size() : overhead_.piece(room.size());
+        const Channel::Result result = channel_.read(std::span(room).first(most), count);
         if (result == Channel::Result::ended) return false;
         if (result == Channel::Result::later) return true;
-        read_at_ = now();
+        const double time = now();
+        overhead_.came(count, time - std::exchange(read_at_, time));
         state_.received_bytes += count;
         if (is_closed_) continue;  // only its end is waited for
         if (nghttp2_session_mem_recv2(session_, room.data(), count) < 0) return false;
         // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it sends.
         if (nghttp2_session_get_outbound_queue_size(session_) > most_queued + 4 * state_.limits.max_streams) return false;
-        if (refused_ > 0 || read_at_ > until) return true;  // more of that can wait
+        if (refused_ > 0 || overhead_.is_much() || read_at_ > until) return true;  // more of that can wait
     }
     return true;
 }
@@ -106,6 +110,7 @@ bool Connection::send() {
         out_.drop(count);
         wrote_at_ = now();
         state_.sent_bytes += count;
+        overhead_.sent(count);
     }
     const bool goes_on = nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_);
     if (!goes_on || (has_left_ && (calls_.empty() || is_expelled_))) close_write();

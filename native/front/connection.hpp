@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "channel.hpp"
+#include "overhead.hpp"
 #include "state.hpp"
 
 namespace front {
@@ -29,6 +30,7 @@ public:
     Network& network;  // that its peer is in
     bool waits_to_write = false;
     double rests_until = 0;  // and is not read meanwhile; 0 where it doesn't rest
+    Had reading;
 
     /// Notes that something of it is to be sent.
     void list();
@@ -38,6 +40,9 @@ public:
 
     /// Returns how many calls were refused for want of room since the last time, of callers who can wait.
     std::size_t refused() { return std::exchange(refused_, 0); }
+
+    /// Returns the seconds of reading that nothing came of since the last time, where they are many.
+    double take_excess() { return overhead_.take_excess(); }
 
     /// Writes what can be written; false once the connection is over.
     bool send();
@@ -96,6 +101,7 @@ private:
     // session.cpp: HTTP/2's events
     Call& begin(std::int32_t stream);
     bool bears(Call& call, std::size_t bytes);
+    void authorize(Call& call, std::string_view value);
     void header(Call& call, std::string_view name, std::string_view value);
     void received_headers(Call& call);
     void received_data(Call& call, std::string_view bytes);
@@ -116,6 +122,8 @@ private:
     void drop(Call& call, const Message* from);
     void hold(Call& call, std::size_t bytes);
     void release(Call& call, std::size_t bytes);
+    void note_progress(Call& call);
+    void forget_progress(Call& call);
     void give_place_back(Call& call);
     void count(Call& call, int code);
 
@@ -136,6 +144,8 @@ private:
     Bytes out_;  // taken out of HTTP/2, and not taken by the socket
     std::size_t held_bytes_ = 0, unread_bytes_ = 0;
     std::size_t refused_ = 0;
+    Overhead overhead_;
+    std::string key_, key_digest_;  // the last one that came, and its SHA-256
     std::size_t places_ = 0, messages_ = 0;  // places that its calls hold, and messages of theirs that are not answered
 
     const double began_;

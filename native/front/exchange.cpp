@@ -70,6 +70,7 @@ bool Connection::take_message(Call& call) {
 }
 
 void Connection::accept(Call& call, std::unique_ptr<Message> message) {
+    overhead_.asked(call.messages.empty() && call.put == 0 ? call.header_bytes : 0);
     if (is_of_health(call)) return check_health(call, *message);
     message->call = &call;
     message->line = &state_.line_of(*message);
@@ -114,6 +115,7 @@ void Connection::answer(Message& message, std::string_view content) {
     if (call.kind == Kind::unary) call.end = Status{};
     flush(call);
     if (!call.is_over) advance(call);
+    note_progress(call);
     list();
 }
 
@@ -148,6 +150,7 @@ void Connection::flush(Call& call) {
     if (call.end) {  // what else has come is of no use
         release(call, call.unread.size());
         call.unread.clear();
+        forget_progress(call);
         consume(call);
     }
     if (call.messages.empty() && call.end) {
@@ -182,12 +185,14 @@ void Connection::drop(Call& call, const Message* from) {
 void Connection::hold(Call& call, std::size_t bytes) {
     call.held += bytes;
     held_bytes_ += bytes;
+    network.held_bytes += bytes;
     state_.held_bytes += bytes;
 }
 
 void Connection::release(Call& call, std::size_t bytes) {
     call.held -= bytes;
     held_bytes_ -= bytes;
+    network.held_bytes -= bytes;
     state_.held_bytes -= bytes;
 }
 

@@ -15,7 +15,7 @@ std::chrono::duration<double> seconds(double count) { return std::chrono::durati
 
 std::vector<bool> Front::answer(const Answers& answers) {
     std::vector<bool> are_wanted;
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     for (const auto& [id, content] : answers) {
         const auto found = state_.taken.find(id);
         are_wanted.push_back(found != state_.taken.end());
@@ -30,14 +30,14 @@ std::vector<bool> Front::answer(const Answers& answers) {
 
 /// Puts plain requests of `method` with at most so many bytes and sentences in a line of their own.
 void Front::set_small(std::size_t method, std::size_t bytes, std::size_t sentences) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     state_.small_method = method;
     state_.small_bytes = bytes;
     state_.small_sentences = sentences;
 }
 
 void Front::fail(const Failures& failures) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     for (const auto& [id, status] : failures) {
         const auto found = state_.taken.find(id);
         if (found == state_.taken.end()) continue;
@@ -48,12 +48,12 @@ void Front::fail(const Failures& failures) {
 }
 
 std::vector<Ended> Front::ended() {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     return std::exchange(state_.ended, {});
 }
 
 void Front::set_serving(bool serving) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     set_serving_locked(serving);
     settle();
 }
@@ -65,12 +65,12 @@ void Front::set_serving_locked(bool serving) {
 }
 
 void Front::set_keys(std::optional<std::set<std::string>> digests) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     state_.keys = std::move(digests);
 }
 
 void Front::drain() {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     set_serving_locked(false);
     state_.is_draining = true;
     for (const auto& [id, connection] : connections_) connection->drain();
@@ -78,7 +78,7 @@ void Front::drain() {
 }
 
 double Front::quiet_s() {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     return now() - state_.began;
 }
 
@@ -119,7 +119,7 @@ void Front::stop(double grace_s) {
 }
 
 std::map<std::string, double> Front::figures() {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     const double lag = std::exchange(most_lag_s_, 0);
     return {{"connections", double(connections_.size())},
             {"connections_begun", double(state_.connections_begun)},
@@ -138,6 +138,7 @@ std::map<std::string, double> Front::figures() {
             {"deadlines", double(state_.deadlines.size())},
             {"watchers", double(state_.watchers.size())},
             {"uncounted", double(state_.uncounted)},
+            {"rests", double(rests_)},
             {"lag_s", lag}};
 }
 
@@ -168,6 +169,7 @@ void Front::tick(double time) {
         call.due.reset();
         call.connection->end(call, state_.status("expired"), "");
     }
+    state_.end_stalled(time);
     std::vector<std::uint64_t> over;
     for (const auto& [id, connection] : connections_) {
         if (!connection->tick(time)) over.push_back(id);
@@ -175,7 +177,9 @@ void Front::tick(double time) {
     }
     for (const std::uint64_t id : over) close(id);
     end_rests(time);
-    std::erase_if(state_.networks, [](const auto& entry) { return entry.second.connections == 0; });
+    std::erase_if(state_.networks, [&](const auto& entry) {
+        return entry.second.connections == 0 && entry.second.rests_until <= time;
+    });
     settle();
     if (!is_listening_) watch_listeners(true);
 }

@@ -1,6 +1,7 @@
 // A gRPC server for whoever answers many calls at once: take a batch, compute, answer the batch.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -83,7 +84,10 @@ private:
     bool make_way(const Network& newcomer);
     void watch_listeners(bool watched);
     void watch_for(Connection& connection);
-    void have_rest(Connection& connection, std::size_t refused);
+    void have_rest(Connection& connection, double seconds);
+    void read(const std::vector<std::uint64_t>& ready);
+    void stand_back(std::unique_lock<std::mutex>& lock);
+    std::unique_lock<std::mutex> enter();
     void end_rests(double time);
     void send_listed();
     void close(std::uint64_t id);
@@ -101,6 +105,8 @@ private:
     void inflate(Batch& batch);
 
     std::mutex mutex_;
+    std::atomic<int> entering_{0};      // threads that wait for the lock, and don't look at the sockets
+    std::condition_variable entered_;   // none of them waits any more
     std::condition_variable changed_;   // something may be taken, or somebody has to look at the sockets
     std::condition_variable looked_;    // for the thread of the front's own
     State state_;
@@ -112,10 +118,9 @@ private:
     bool is_polling_ = false, is_listening_ = false, is_ending_ = false, has_stopped_ = false;
     std::size_t idle_ = 0;              // threads that wait in take while another looks at the sockets
     std::size_t sated_ = 0;             // of them, those that take nothing of the line
-    std::size_t next_ = 0;              // place among a poll's events of the one that is looked at next
     std::size_t roused_ = 0;            // of those that wait, how many are to return with nothing
-    double refusing_until_ = 0;         // by when all refusals will have had the time that there is for them
     std::vector<std::uint64_t> resting_;
+    std::uint64_t rests_ = 0;           // of connections, so far
     double polled_at_ = now(), ticked_at_ = 0, most_lag_s_ = 0;
     std::thread own_;
 };

@@ -8,8 +8,9 @@
 #include <cerrno>
 #include <cmath>
 #include <stdexcept>
-#include <string_view>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 #include "epoll.hpp"
 #include "front.hpp"
@@ -19,7 +20,9 @@ namespace {
 
 constexpr double polls_s = 0.001;  // for which new calls are read before those that wait have their turn: most may be refused
 constexpr double refusal_s = 1e-4;   // that one refusal may take of all time, at most: some 16 times what it costs
-constexpr double most_rest_s = 0.5;  // of a connection whose calls are refused
+constexpr double rests_for_one = 16;  // seconds for each that was read in vain
+constexpr double most_rest_s = 0.5;
+constexpr double least_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
 
 /// Says that somebody looks at the sockets, until it is gone: an exception, too, lets others look.
 struct Polling {
@@ -43,7 +46,7 @@ Front::~Front() {
 }
 
 void Front::start() {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     if (is_ending_ || own_.joinable()) throw std::logic_error("a front starts once");
     watch_listeners(true);
     own_ = std::thread(&Front::look_after, this);
@@ -51,42 +54,83 @@ void Front::start() {
 
 void Front::set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca) {
     auto tls = std::make_shared<Tls>(certificate, key, client_ca);
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     tls_ = std::move(tls);
 }
 
 /// Looks at the sockets once. The lock is free while it sleeps.
 void Front::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
-    std::array<epoll_event, 64> events;
+    std::array<epoll_event, 512> events;
     is_polling_ = true;
     const Polling polling{is_polling_};
     lock.unlock();
     const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
     const int count = epoll_wait(epoll_, events.data(), int(events.size()), milliseconds);
     lock.lock();
-    const double until = now() + polls_s;
-    for (int looked_at = 0; looked_at < count && !has_stopped_ && now() <= until; ++looked_at) {
-        // They come in the same order each time: whoever time was left for last is before those who are first now.
-        const std::uint64_t what = events[next_++ % std::size_t(count)].data.u64;
+    stand_back(lock);
+    std::vector<std::uint64_t> ready;
+    for (int place = 0; place < count && !has_stopped_; ++place) {
+        const std::uint64_t what = events[std::size_t(place)].data.u64;
         if (what == waking) {
             std::uint64_t ignored = 0;
             [[maybe_unused]] const ssize_t got = ::read(wake_, &ignored, sizeof ignored);
         } else if (what & listening) {
-            accept_all(what & ~listening);
-        } else if (const auto found = connections_.find(what); found != connections_.end()) {
-            Connection& connection = *found->second;
-            if (!connection.receive(until)) {
-                close(what);
-                continue;
-            }
-            connection.list();  // if only to write: TLS may have waited with reading for that
-            if (const std::size_t refused = connection.refused()) have_rest(connection, refused);
+            accept_all(what & ~listening);  // some of those that are ready may have to go
+        } else {
+            ready.push_back(what);
         }
     }
+    read(ready);
     state_.shed();
     send_listed();
     shed_unread();
     polled_at_ = now();
+}
+
+/// Reads those that are ready, for so long: first whose network has lately been read the least, and within it who has. So a network
+/// of a thousand connections that always have something to say is read no more than one that has a single one.
+void Front::read(const std::vector<std::uint64_t>& ready) {
+    if (ready.empty()) return;
+    double time = now();
+    const double until = time + polls_s, enough = time + least_poll_s;
+    std::vector<std::tuple<double, double, std::uint64_t>> turns;
+    for (const std::uint64_t id : ready) {
+        const auto found = connections_.find(id);
+        if (found == connections_.end()) continue;
+        const Connection& connection = *found->second;
+        turns.emplace_back(connection.network.reading.lately(time), connection.reading.lately(time), id);
+    }
+    std::sort(turns.begin(), turns.end());
+    for (const auto& [networks, own, id] : turns) {
+        if (has_stopped_ || time > until || (entering_ > 0 && time > enough)) return;
+        Connection& connection = *connections_.find(id)->second;
+        const bool goes_on = connection.receive(until);
+        const double began = std::exchange(time, now());
+        connection.network.reading.add(time - began, time);
+        connection.reading.add(time - began, time);
+        if (!goes_on) {
+            close(id);
+            continue;
+        }
+        connection.list();  // if only to write: TLS may have waited with reading for that
+        const double rest_s = double(connection.refused()) * refusal_s + connection.take_excess() * rests_for_one;
+        if (rest_s > 0) have_rest(connection, rest_s);
+    }
+}
+
+/// Lets all others who wait for the lock have it first: they would get it by luck alone while there is always something to read.
+void Front::stand_back(std::unique_lock<std::mutex>& lock) {
+    if (entering_ > 0) entered_.wait_for(lock, std::chrono::duration<double>(polls_s), [&] { return entering_ == 0; });
+}
+
+/// Locks the front, before whoever looks at the sockets.
+std::unique_lock<std::mutex> Front::enter() {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock) return lock;
+    ++entering_;
+    lock.lock();
+    if (--entering_ == 0) entered_.notify_all();
+    return lock;
 }
 
 void Front::close(std::uint64_t id) {
@@ -116,13 +160,15 @@ void Front::watch_for(Connection& connection) {
     watch(epoll_, connection.socket(), connection.id, reads | writes, EPOLL_CTL_MOD);
 }
 
-/// Reads a connection no more for a while, so that refusals take a small part of the time, however soon their callers ask again:
-/// what has come and was not read is worth no more than a call that is refused.
-void Front::have_rest(Connection& connection, std::size_t refused) {
+/// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
+/// however soon the callers of a network ask again: what has come and was not read is worth no more than a call that is refused.
+void Front::have_rest(Connection& connection, double seconds) {
     const double time = now();
-    refusing_until_ = std::min(std::max(refusing_until_, time) + double(refused) * refusal_s, time + most_rest_s);
+    double& until = connection.network.rests_until;
+    until = std::min(std::max(until, time) + seconds, time + most_rest_s);
     if (connection.rests_until == 0) resting_.push_back(connection.id);
-    connection.rests_until = refusing_until_;
+    connection.rests_until = until;
+    ++rests_;
     watch_for(connection);
 }
 

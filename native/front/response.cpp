@@ -102,7 +102,10 @@ nghttp2_ssize Connection::read_response(Call& call, std::uint8_t* room, std::siz
         call.bytes -= call.leaving.front().bytes;
         call.leaving.pop_front();
     }
-    if (call.kind == Kind::stream && !call.is_over) advance(call);  // there may be room again
+    if (call.kind == Kind::stream && !call.is_over) {  // there may be room again
+        advance(call);
+        note_progress(call);
+    }
     if (!call.out.empty()) return nghttp2_ssize(count);
     if (call.is_over) {
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;

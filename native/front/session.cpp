@@ -116,7 +116,9 @@ Call& Connection::begin(std::int32_t stream) {
 /// so, resets its stream and only unpacks what else there is. One entry of HPACK's table, named again and again, would
 /// have it look at 4 KB for each byte.
 bool Connection::bears(Call& call, std::size_t bytes) {
-    call.header_bytes += bytes + 32;  // as HTTP/2 counts them
+    constexpr std::size_t overhead = 32;  // as HTTP/2 counts them
+    call.header_bytes += bytes + overhead;
+    overhead_.unpacked(bytes + overhead);
     if (call.header_bytes <= most_times_headers * state_.limits.max_header_bytes) return true;
     refuse(call, "headers");
     return false;
@@ -142,9 +144,7 @@ void Connection::header(Call& call, std::string_view name, std::string_view valu
         if (timeout_s) call.deadline = call.arrived + *timeout_s;
         else call.has_bad_timeout = true;
     } else if (name == "authorization" && state_.keys) {
-        const std::string digest = sha256(bearer(value));
-        call.key = state_.keys->contains(digest) ? Call::Key::known : Call::Key::unknown;
-        if (call.key == Call::Key::known) call.caller = caller_of(digest);  // its turns, by whatever connections
+        authorize(call, value);
     } else if (name == "grpc-encoding") {
         call.is_gzip = value == "gzip";
         call.has_unknown_encoding = !call.is_gzip && value != "identity";
@@ -152,6 +152,18 @@ void Connection::header(Call& call, std::string_view name, std::string_view valu
     const auto& wanted = state_.headers;
     if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end())
         call.metadata.emplace_back(found - wanted.begin(), value), hold(call, value.size() + header_overhead);
+}
+
+/// Looks a call's key up. Callers send the same one with each call, and it is hashed once; two keys of one call are no key.
+void Connection::authorize(Call& call, std::string_view value) {
+    const bool is_first = call.key == Call::Key::none;
+    if (is_first && (key_digest_.empty() || key_ != value)) {
+        key_ = value;
+        key_digest_ = sha256(bearer(value));
+    }
+    const bool is_known = is_first && state_.keys->contains(key_digest_);
+    call.key = is_known ? Call::Key::known : Call::Key::unknown;
+    call.caller = is_known ? caller_of(key_digest_) : id;  // its turns, by whatever connections
 }
 
 void Connection::received_headers(Call& call) {
@@ -164,7 +176,9 @@ void Connection::received_headers(Call& call) {
     if (refusal == "full" && state_.make_way(call)) refusal = state_.refusal(call);
     if (refusal.empty() && held_bytes_ > state_.limits.held_bytes) refusal = "full";
     if (!refusal.empty()) {
-        refused_ += (refusal == "full" || refusal == "late") && call.deadline - call.arrived > least_patience_s;
+        const bool has_no_room = refusal == "full" || refusal == "late";
+        refused_ += has_no_room && call.deadline - call.arrived > least_patience_s;
+        if (has_no_room) overhead_.asked(call.header_bytes);
         return refuse(call, refusal);
     }
     if (call.kind == Kind::unary && state_.takes_place(call)) {
@@ -180,8 +194,10 @@ void Connection::received_data(Call& call, std::string_view bytes) {
     if (call.is_over || call.end) return consume(call);
     hold(call, bytes.size());
     call.unread.append(bytes);
+    overhead_.took(bytes.size());
     if (held_bytes_ > state_.limits.held_bytes) return refuse(call, "full");
     advance(call);
+    note_progress(call);
 }
 
 void Connection::received_end(Call& call) {
@@ -207,6 +223,7 @@ void Connection::forget(Call& call) {
         count(call, call.end->code);
     }
     drop(call, nullptr);
+    forget_progress(call);
     give_place_back(call);
     release(call, call.held);
     unread_bytes_ -= call.out.size();

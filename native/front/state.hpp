@@ -100,8 +100,12 @@ struct State {
     /// holds the most places, where the newcomer's caller holds none. False where nobody gives way.
     bool make_way(const Call& newcomer);
 
-    /// Ends calls while more of requests is held than is allowed in all: of whoever holds the most, the largest.
+    /// Ends calls while more of requests is held than is allowed in all: of the network that holds the most, the message that has
+    /// stood still for the longest, or else the largest call of the connection that holds the most.
     void shed();
+
+    /// Ends calls whose message has begun, and of which nothing more has come for as long as a handshake may take.
+    void end_stalled(double time);
 };
 
 }  // namespace front

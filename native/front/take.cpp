@@ -11,7 +11,7 @@ constexpr std::size_t most_probes = 16;  // of one batch, so that no flood of th
 
 std::optional<Batch> Front::take(const Most& most, double wait_s, double queue_s) {
     const double end = now() + wait_s;
-    std::unique_lock lock(mutex_);
+    auto lock = enter();
     state_.queue_s = queue_s;
     if (!is_polling_ && !has_stopped_) poll(lock, 0);  // what came meanwhile makes a larger batch
     const bool is_sated = most.messages == 0;
@@ -60,14 +60,14 @@ void Front::wake_idle() {
 
 /// Lets one who waits in take return, or who comes next.
 void Front::rouse() {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     ++roused_;
     wake();
 }
 
 /// Lets one who waits in take look at the sockets, if nobody does.
 void Front::relay() {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     if (idle_ && !is_polling_) changed_.notify_one();
 }
 
@@ -116,7 +116,7 @@ void Front::inflate(Batch& batch) {
         auto inflated = gunzip(taken.content, taken.inflated_size);
         taken.is_lost = !inflated;
         if (inflated) taken.content = std::move(*inflated);
-        const std::lock_guard lock(mutex_);
+        const auto lock = enter();
         const auto found = state_.taken.find(taken.id);
         if (found == state_.taken.end()) continue;  // its caller has left
         Message& message = *found->second;

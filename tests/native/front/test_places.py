@@ -39,7 +39,7 @@ def keep_busy(connection: Raw) -> None:
 
 
 def test_newcomers_of_other_networks_are_let_in_though_all_are_busy(serve: Serve, join: Join) -> None:
-    """Ten of ten, each with an answer, while the greedy network asks for each place anew."""
+    """Ten of ten come in, each with an answer, while the greedy network asks for each place anew."""
     served = serve(max_connections=MOST)
     greedy = [join(served, GREEDY) for _ in range(MOST)]
     for connection in greedy:
@@ -80,7 +80,7 @@ def test_who_gives_way_is_told_to_come_again(serve: Serve, join: Join) -> None:
 
 
 def test_an_idle_one_gives_way_before_a_busy_one(serve: Serve, join: Join) -> None:
-    """However lately it was of use."""
+    """An idle one is ended, however lately it was of use."""
     served = serve(max_connections=3)
     greedy = [join(served, GREEDY) for _ in range(3)]
     keep_busy(greedy[0])
