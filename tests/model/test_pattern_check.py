@@ -65,6 +65,7 @@ HOSTILE = {
     r"(?:(?!r)q|qq)+z": ENDLESS,
     r"(?:(?!r)q)+z": SQUARE,
     r"(?:q?){24}q{24}z": MANY,
+    r"(?:(?=(?:q?){8}r)q){60}": MANY,
     "q?" * 24 + "q" * 24: MANY,
     "q{1,3}" * 14 + "z": MANY,
     r"q*q*z": MANY,

@@ -190,7 +190,7 @@ class _Reader:
         endless = most is None or most - least >= _MANY
         if part.fixed is not None:
             if least == most and least * len(part.fixed) <= _MANY:
-                return replace(part, effort=Power(least), fixed=part.fixed * least)
+                return replace(part, effort=part.effort.times(Power(least)), fixed=part.fixed * least)
             if endless and part.fixed:
                 self.runs.append(part.fixed)
             ways = Power(1, 1) if most is None or endless else Power(most - least + 1)
