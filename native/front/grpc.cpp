@@ -48,10 +48,10 @@ std::optional<Field> take_field(std::string_view& bytes) {
         }
         default: return std::nullopt;
     }
-    if (size > bytes.size()) return std::nullopt;
-    Field field{*tag >> 3, (*tag & 7) == 2 ? bytes.substr(0, size) : std::string_view()};
-    bytes.remove_prefix(size);
-    return field;
+    const std::string_view content = bytes.substr(0, size);  // at most what there is, so that no length leads past it
+    bytes.remove_prefix(content.size());
+    if (content.size() < size) return std::nullopt;
+    return Field{*tag >> 3, (*tag & 7) == 2 ? content : std::string_view()};
 }
 
 struct Inflater {
