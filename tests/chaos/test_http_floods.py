@@ -24,8 +24,8 @@ from .storms import beside
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 SLOW_READERS, HOLDERS = 125, 135
-MOST_WAITING_MB, MOST_KEPT_MB = 700, 400
-"""Memory for 125 bodies of 4 MB: all of them while they come, of which 67 MB may wait; and what is kept afterwards."""
+MOST_WAITING_MB, MOST_KEPT_MB = 350, 300
+"""Memory for 125 bodies of 4 MB, of which 67 MB may be on their way and as many wait; and what is kept afterwards."""
 MOST_UNREAD_MB = 500
 """Memory for 125 unread answers: 128 MB that are sent, 128 MB in the making, and what is around them."""
 USUAL_PROBE_S, MOST_BODIES_MB = 0.25, 300
