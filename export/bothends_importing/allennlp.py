@@ -22,7 +22,8 @@ from .recurrent import recurrent_layers
 from .source import SourceError, join_names
 from .tokenising.definition import TokenisingError
 from .tokenising.vocabulary import read_allennlp
-from .tokenising.words import WordRules, tokenise_words
+from .tokenising.word_rules import WordRules
+from .tokenising.words import tokenise_words
 
 _TABLE = re.compile(r"(?:.*\.)?_?\w*text_field_embedder\.token_embedder_(\w+)\.weight")
 _CELLS = re.compile(r"((?:.*\.)?\w*seq2vec_encoder\._module\.)weight_ih_l0")

@@ -21,7 +21,8 @@ from .options import MAX_TOKENS, ImportOptions
 from .recurrent import recurrent_layers
 from .source import SourceError, WeightsFile
 from .tokenising.rows import must_name_each_row
-from .tokenising.words import WordRules, tokenise_words
+from .tokenising.word_rules import WordRules
+from .tokenising.words import tokenise_words
 from .wordlist import words_of
 
 _WORDS = "embeddings.list_embedding_0."

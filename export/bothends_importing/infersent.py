@@ -17,7 +17,8 @@ from .imported_encoder import ImportedEncoder
 from .options import MAX_TOKENS, ImportOptions
 from .recurrent import recurrent_layers
 from .source import SourceError, WeightsFile
-from .tokenising.words import WordRules, tokenise_words
+from .tokenising.word_rules import WordRules
+from .tokenising.words import tokenise_words
 from .vectors import Vectors, read_most_frequent, read_words
 from .wordlist import splitter, words_of
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import tokenizers
 
 from .source import SourceError
-from .tokenising.words import WordRules, tokenise_words
+from .tokenising.word_rules import WordRules
+from .tokenising.words import tokenise_words
 
 
 def words_of(file: Path, split: Callable[[str], Iterable[str]] = str.split) -> set[str]:

@@ -14,7 +14,8 @@ from bothends_export import checkpoint, golden
 from bothends_export.checkpoint import CheckpointConfig
 from bothends_export.encoder import Encoder as TorchEncoder
 from bothends_export.export import export
-from bothends_importing.tokenising.words import WordRules, tokenise_words
+from bothends_importing.tokenising.word_rules import WordRules
+from bothends_importing.tokenising.words import tokenise_words
 from tests.importing.end_to_end import bothends
 
 Make = Callable[[list[str], str | None], Path]

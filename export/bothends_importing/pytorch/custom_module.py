@@ -18,7 +18,8 @@ from ..tokenising.existing import read_tokenizer
 from ..tokenising.rows import must_name_each_row, unused_rows
 from ..tokenising.sentencepiece import tokenise_sentencepiece
 from ..tokenising.vocabulary import read_json, read_lines
-from ..tokenising.words import Split, WordRules, tokenise_words
+from ..tokenising.word_rules import Split, WordRules
+from ..tokenising.words import tokenise_words
 from .config import StateDictConfig, TokenizerOptions
 from .statedict import MappedEncoder, map_state_dict
 

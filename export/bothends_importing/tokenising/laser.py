@@ -20,6 +20,7 @@ from .definition import (
     replace,
     split_out,
 )
+from .laser_original import must_agree
 from .pieces import UNKNOWN
 from .rows import OF_PIECES, must_name_each_row
 from .sentencepiece import read_model, tokenise_pieces
@@ -55,6 +56,7 @@ def tokenise_laser2(
     if proto.trainer_spec.eos_piece != "</s>":
         raise TokenisingError(f"{model}: its end is {printable(proto.trainer_spec.eos_piece)!r}; LASER's is </s>")
     found = tokenise_pieces(proto, rows_of, source=model, first=preprocessing(), eos=True)
+    must_agree(found, proto, known)
     if extra := len(known.keys() - names - _FIXED.keys()):
         note = (
             f"{extra} entries of LASER's dictionary are no pieces of the SentencePiece model. A run of unknown"

@@ -1,26 +1,16 @@
 """A vocabulary of whole words, with rules how text is cut into them, to a tokenizer.json.
 
-Knows no file: `vocabulary.py` reads those. Each way to split is named by the Python that it equals.
+Knows no file: `vocabulary.py` reads those. Each way to split is named by the Python that it equals, and held to it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from bothends.text import printable
 
 from . import nltk_words
 from .definition import SPACE, WORD, Step, Tokenising, TokenisingError, assemble, lowered, split_into, split_out
-
-Split = Literal["whitespace", "words", "words_and_marks", "nltk", "nltk_moses"]
-"""Ways to cut text into words:
-
-- `whitespace`: `text.split()`
-- `words`: `re.findall(r"\\w+|[^\\w\\s]+", text)`; a run of marks is one token
-- `words_and_marks`: `re.findall(r"\\w+|[^\\w\\s]", text)`; each mark is a token
-- `nltk`: `NLTKWordTokenizer().tokenize(text)`, see `nltk_words`
-- `nltk_moses`: the same, with InferSent's change of "do n't" to "don 't"
-"""
+from .word_rules import Split, WordRules, must_agree
 
 _MARK = " "
 """Mark that is set before every word where unknown ones are dropped. No split leaves white space in a word."""
@@ -34,26 +24,12 @@ _SPLITS: dict[Split, tuple[list[Step], Step]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WordRules:
-    """Rules by which text becomes words of a vocabulary."""
-
-    split: Split
-    lowercase: bool
-    """True for Python's `str.lower` before the split."""
-    unknown: str | None
-    """Word whose row unknown words get; with None they are dropped."""
-    before: tuple[str, ...] = ()
-    """Words set before each sentence."""
-    after: tuple[str, ...] = ()
-    """Words set after each sentence."""
-
-
 def tokenise_words(words: Mapping[str, int], rules: WordRules, *, rows: int) -> Tokenising:
     """The tokenizer.json of a vocabulary: `words` gives each word's row in a table of `rows`.
 
     A word of `before` or `after` that the vocabulary lacks is dropped, with a note, where unknown words are. Raises
-    TokenisingError if it is lacking and they aren't, if `unknown` is lacking, or if a row isn't in the table.
+    TokenisingError if it is lacking and they aren't, if `unknown` is lacking, if a row isn't in the table, or if texts
+    get other rows than by the Python that the rules are named by.
     """
     must_fit(words, rows=rows)
     known = {word: row for word, row in sorted(words.items(), key=lambda item: item[1]) if word}
@@ -68,7 +44,9 @@ def tokenise_words(words: Mapping[str, int], rules: WordRules, *, rows: int) -> 
         before=ends[0],
         after=ends[1],
     )
-    return Tokenising(definition, list(known.values()), tuple(notes))
+    made = Tokenising(definition, list(known.values()), tuple(notes))
+    must_agree(made, words, rules)
+    return made
 
 
 def must_fit(words: Mapping[str, int], *, rows: int) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 import time
 import unicodedata
 from collections.abc import Callable
@@ -168,3 +169,14 @@ def test_codes_that_are_none_are_refused_by_line(tmp_path: Path, line: str, mess
     (tmp_path / "x.fcodes").write_text(f"t h 7\n{line}\n", encoding="utf-8")
     with pytest.raises(TokenisingError, match=re.escape(message)):
         tokenise_laser1(tmp_path / "x.fcodes", {}, rows=4)
+
+
+def test_a_preprocessing_unlike_laser_s_is_refused(
+    model: Path, dictionary: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof starts from text, where sacremoses is installed."""
+    monkeypatch.setattr("bothends_importing.tokenising.laser.preprocessing", list)
+    with pytest.raises(TokenisingError, match="LASER gives other rows for"):
+        tokenise_laser2(model, dictionary, rows=len(dictionary))
+    monkeypatch.setitem(sys.modules, "sacremoses", None)
+    assert tokenise_laser2(model, dictionary, rows=len(dictionary)).rows

@@ -6,7 +6,8 @@ import pytest
 
 from bothends_importing.tokenising.definition import TokenisingError
 from bothends_importing.tokenising.vocabulary import read_allennlp, read_json, read_lines
-from bothends_importing.tokenising.words import WordRules, tokenise_words
+from bothends_importing.tokenising.word_rules import WordRules
+from bothends_importing.tokenising.words import tokenise_words
 
 from .hard_texts import Ours
 

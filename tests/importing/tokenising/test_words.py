@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from nltk.tokenize import NLTKWordTokenizer
 
 from bothends_importing.tokenising.definition import TokenisingError
-from bothends_importing.tokenising.words import Split, WordRules, tokenise_words
+from bothends_importing.tokenising.word_rules import Split, WordRules
+from bothends_importing.tokenising.words import tokenise_words
 
 from .hard_texts import HARD, TEXTS, Ours, real_sentences
 
