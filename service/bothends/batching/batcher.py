@@ -29,7 +29,7 @@ from .scheduler import Budgets, Scheduler
 from .threads import Errand, WorkerThreads
 
 _log = logging.getLogger(__name__)
-_SLEEP_S = 1.0
+_SLEEP_S = 2.0
 """Time that a thread waits for something to come to the source, before it looks around."""
 
 

@@ -43,7 +43,7 @@ LAST_BYTES_S = 2.0
 """Time that a stopping server gives callers to read what was sent, once all is."""
 THREADS_END_S = 0.5
 """Time that a stopping server gives responses to leave, and threads to end, after its drain."""
-_SIGNALS_S = 0.5
+_SIGNALS_S = 1.0
 """The longest that a signal goes unnoticed."""
 _HEADERS = ("authorization", *tracing.HEADERS)
 """Headers of gRPC's that calls are looked at for."""

@@ -1,0 +1,30 @@
+"""A server that nobody asks for anything sleeps, with its model loaded."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.serving import Running
+from tests.support.until import until
+
+WINDOW_S, MOST_A_SECOND = 2.0, 5
+
+
+def wakings(process: int) -> int:
+    """Return how often the threads of a process have gone to sleep."""
+    texts = [(task / "status").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
+    return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in texts)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is counted by Linux")
+def test_an_idle_server_wakes_seldom(running: Running) -> None:
+    """All threads together: those that wait for calls, the front's, the event loop's, and timers."""
+
+    def sleeps() -> bool:
+        before = wakings(running.process.pid)
+        time.sleep(WINDOW_S)  # the time that is measured
+        return wakings(running.process.pid) - before <= MOST_A_SECOND * WINDOW_S
+
+    until(sleeps)
