@@ -89,7 +89,7 @@ public:
     ~Session() {
         for (Peer& peer : peers_) peer.leave();
         const bool is_empty = state_.waiting() + state_.taken.size() + state_.reading.size() + state_.deadlines.size() +
-                                  state_.watchers.size() + state_.places + state_.calls + state_.checks + state_.held_bytes + state_.unread_bytes +
+                                  state_.watchers.size() + state_.places + state_.calls + state_.owed + state_.held_bytes + state_.unread_bytes +
                                   state_.line.bytes() + state_.small.bytes() + state_.connections.size() == 0;
         if (!is_empty) abort();
     }

@@ -1,4 +1,5 @@
 // Who is let in: connections as they come, and those that give way to them.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 namespace front {
 namespace {
 
+constexpr int most_unsent_by_kernel = 1 << 17;  // bytes that the socket takes and hasn't sent: else, some megabytes
 constexpr int most_accepted = 64;     // before those that are connected have their turn
 constexpr double accepts_s = 0.00025;
 constexpr double least_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
@@ -36,6 +38,7 @@ std::string network_of(const sockaddr_storage& address) {
 
 void Front::watch_listeners(bool watched) {
     is_listening_ = watched;
+    if (!watched) state_.due = 0;
     for (std::size_t place = 0; place < listeners_.size(); ++place)
         watch(epoll_, listeners_[place], listening | place, EPOLLIN, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
 }
@@ -50,16 +53,29 @@ void Front::accept_all(std::size_t place) {
     for (int accepted = 0; accepted < most_accepted && now() <= until && is_listening_ && place < listeners_.size(); ++accepted) {
         sockaddr_storage address{};
         socklen_t size = sizeof address;
-        const int socket = accept4(listeners_[place], reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const auto accepted_from = [&] {
+            return accept4(listeners_[place], reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        };
+        int socket = accepted_from();
+        const bool is_last = socket < 0 && (errno == EMFILE || errno == ENFILE) && spare_ >= 0;
+        if (is_last) {
+            ::close(std::exchange(spare_, -1));
+            socket = accepted_from();
+        }
         if (socket < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
-            return;
+            return have_spare();
         }
         Network& network = state_.networks[network_of(address)];
-        if (connections_.size() >= state_.limits.max_connections && !make_way(network)) {
+        const bool is_full = is_last || connections_.size() >= state_.limits.max_connections;
+        if (is_full && !make_way(network)) {
             ::close(socket);
+            have_spare();
+            state_.due = 0;  // its network may be forgotten
             continue;
         }
+        have_spare();
+        setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent_by_kernel, sizeof most_unsent_by_kernel);
         const int on = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
         const std::uint64_t id = ++last_connection_;
@@ -70,6 +86,11 @@ void Front::accept_all(std::size_t place) {
         const double time = now();
         connection->reading.add(network.reading.lately(time) / double(network.connections), time);
     }
+}
+
+/// Keeps a descriptor that can be given up, so that who comes where there are no more can be told so, or let in for another.
+void Front::have_spare() {
+    if (spare_ < 0) spare_ = fcntl(wake_, F_DUPFD_CLOEXEC, 0);
 }
 
 /// Ends a connection so that one of `newcomer` may come: of the network that has the most, the one that has been of no use for the

@@ -63,11 +63,13 @@ void State::shed() {
 }
 
 void State::end_stalled(double time) {
-    for (auto& [address, network] : networks)
+    for (auto& [address, network] : networks) {
         while (!network.receiving.empty() && time - network.receiving.front()->came > limits.handshake_s) {
             Call& stalled = *network.receiving.front();
             stalled.connection->end(stalled, status("slow"), "slow");
         }
+        if (!network.receiving.empty()) due = std::min(due, network.receiving.front()->came + limits.handshake_s);
+    }
 }
 
 /// Keeps a call among those whose message has begun to come, in the order of when more of it came.
@@ -77,6 +79,7 @@ void Connection::note_progress(Call& call) {
     call.came = now();
     if (call.receiving) receiving.splice(receiving.end(), receiving, *call.receiving);
     else call.receiving = receiving.insert(receiving.end(), &call);
+    state_.due = std::min(state_.due, call.came + state_.limits.handshake_s);
 }
 
 void Connection::forget_progress(Call& call) {

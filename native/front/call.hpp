@@ -54,6 +54,7 @@ struct Call {
     std::optional<std::list<Call*>::iterator> receiving;  // its place among those of its network whose message has begun to come
     std::optional<std::multimap<double, Call*>::iterator> due;  // its place among the deadlines
     bool holds_place = false;
+    bool is_owed = false;        // it was let in, and a server that stops waits for its answer to be read
     bool is_counted_by_python = false;  // a unary call that was taken
 
     // What came.
@@ -65,7 +66,7 @@ struct Call {
     std::size_t held = 0;        // bytes that came, and were not taken
     std::size_t unconsumed = 0;  // bytes whose flow control window wasn't given back
     double came = 0;             // time at which more of its message came, while it is among those
-    bool has_closed = false;     // its caller sends no more
+    bool has_closed = false, is_reset = false;  // its caller sends no more, or wants no answer
 
     // What is on its way, in order.
     std::list<std::unique_ptr<Message>> messages;  // a deque would allocate twice for a call that is refused
@@ -79,10 +80,12 @@ struct Call {
     std::list<Leaving> leaving;
     Bytes out;
     std::uint64_t put = 0, sent = 0;     // bytes, since the call began
-    double progressed = 0;               // time at which the last bytes left
+    std::uint64_t noted = 0;             // bytes that had left when it was last noted that it gets on
+    double progressed = 0;               // time of that
     bool has_begun = false, is_deferred = false;
     std::optional<Status> end;           // the status with which it ends once `messages` is empty
     std::string_view refusal;            // why the front refused it
+    bool is_told = false;                // of changes of health
     bool is_over = false;                // the status is submitted
 };
 

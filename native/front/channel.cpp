@@ -110,7 +110,8 @@ Channel::Result Channel::read(std::span<std::uint8_t> room, std::size_t& count) 
         const ssize_t got = ::recv(socket_, room.data(), room.size(), 0);
         count = got > 0 ? std::size_t(got) : 0;
         if (got > 0) return Result::some;
-        return got < 0 && (errno == EAGAIN || errno == EINTR) ? Result::later : Result::ended;
+        if (got == 0) return Result::closed;
+        return errno == EAGAIN || errno == EINTR ? Result::later : Result::ended;
     }
     wants_to_write_ = false;
     ERR_clear_error();
@@ -139,6 +140,7 @@ Channel::Result Channel::write(std::span<const char> bytes, std::size_t& count) 
 Channel::Result Channel::failed(int result) {
     const int error = SSL_get_error(ssl_.get(), result);
     wants_to_write_ = error == SSL_ERROR_WANT_WRITE;
+    if (error == SSL_ERROR_ZERO_RETURN) return Result::closed;
     return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? Result::later : Result::ended;
 }
 

@@ -27,7 +27,7 @@ private:
 /// A socket that never blocks. Owns it.
 class Channel {
 public:
-    enum class Result { some, later, ended };
+    enum class Result { some, later, closed, ended };  // closed: its peer says nothing more
 
     Channel(int socket, const std::shared_ptr<Tls>& tls);
     ~Channel();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <limits>
 #include <random>
 #include <span>
@@ -18,7 +19,6 @@ constexpr std::uint32_t connection_window = 4 << 20;
 // nghttp2's own limit would cut honest callers off whose deadlines pass: 1,000 resets, and 33 a second.
 constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
 constexpr std::size_t most_continuations = 8;
-constexpr double last_call_s = 1;              // between the notice that a connection is to end and its last stream
 
 /// A tenth more or less, so that connections that began together don't end together.
 double jittered(double seconds) {
@@ -31,10 +31,11 @@ double jittered(double seconds) {
 Connection::Connection(State& state, int socket, std::uint64_t number, Network& from, const std::shared_ptr<Tls>& tls)
     : id(number), network(from), state_(state), channel_(socket, tls), began_(now()), read_at_(began_), wrote_at_(began_), idle_since_(began_),
       used_at_(began_),
-      ends_at_(std::numeric_limits<double>::infinity()) {
+      ends_at_(std::numeric_limits<double>::infinity()), due_(ends_at_) {
     static nghttp2_session_callbacks* const called = callbacks();
     const Limits& limits = state_.limits;
     max_age_s_ = jittered(limits.age_s);
+    look_at(began_ + limits.handshake_s);
     nghttp2_option* options = nullptr;
     nghttp2_option_new(&options);
     nghttp2_option_set_no_auto_window_update(options, 1);
@@ -61,11 +62,13 @@ Connection::~Connection() {
     state_.line.leave(id);
     state_.small.leave(id);
     state_.probes.leave(id);
+    state_.unread_bytes -= unread_bytes_;
     state_.connections.erase(this);
     --network.connections;
 }
 
 bool Connection::receive(double until) {
+    if (is_half_closed_) return true;
     static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
     for (int reads = 0; reads < most_reads; ++reads) {
         std::size_t count = 0;
@@ -74,6 +77,7 @@ bool Connection::receive(double until) {
         const Channel::Result result = channel_.read(std::span(room).first(most), count);
         if (result == Channel::Result::ended) return false;
         if (result == Channel::Result::later) return true;
+        if (result == Channel::Result::closed) return half_close();
         const double time = now();
         overhead_.came(count, time - std::exchange(read_at_, time));
         state_.received_bytes += count;
@@ -101,19 +105,44 @@ bool Connection::send() {
             if (count == 0) break;
             if (out_.empty()) wrote_at_ = now();
             out_.append({reinterpret_cast<const char*>(bytes), std::size_t(count)});
+            note_unread(std::size_t(count), 0);
         }
         if (out_.empty()) break;
         std::size_t count = 0;
         const Channel::Result result = channel_.write(out_.view(), count);
         if (result == Channel::Result::ended) return false;
-        if (result == Channel::Result::later) return true;
+        if (result == Channel::Result::later) {
+            look_at(wrote_at_ + stall_s());
+            return true;
+        }
         out_.drop(count);
-        wrote_at_ = now();
+        note_unread(0, count);
+        wrote_ += count;
+        if (out_.empty() || wrote_ >= least_progress) {
+            wrote_ = 0;
+            wrote_at_ = now();
+        }
         state_.sent_bytes += count;
         overhead_.sent(count);
     }
+    owes_ = false;
+    if (is_half_closed_ && !is_busy()) return false;  // what more there is could be sent if its peer said that it may
     const bool goes_on = nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_);
     if (!goes_on || (has_left_ && (calls_.empty() || is_expelled_))) close_write();
+    return true;
+}
+
+void Connection::note_unread(std::size_t more, std::size_t less) {
+    unread_bytes_ += more - less;
+    state_.unread_bytes += more - less;
+}
+
+/// Goes on where its peer says nothing more, and there is something to be answered or read; false where there isn't. A peer that has left
+/// altogether resets the connection for what it is sent.
+bool Connection::half_close() {
+    if (is_closed_ || (!is_busy() && unread_bytes_ == 0)) return false;
+    is_half_closed_ = true;
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
     return true;
 }
 
@@ -122,38 +151,19 @@ void Connection::close_write() {
     channel_.close_write();
     is_closed_ = true;
     ends_at_ = std::min(ends_at_, now() + linger_s);
+    look_at(ends_at_);
     while (!calls_.empty()) forget(*calls_.begin()->second);  // HTTP/2 is asked nothing more
 }
 
-bool Connection::tick(double time) {
-    const Limits& limits = state_.limits;
-    if (time >= ends_at_) return false;
-    if (is_closed_) return true;
-    if (!has_begun_ || !channel_.is_ready()) return time - began_ < limits.handshake_s;
-    if (!out_.empty() && time - wrote_at_ > limits.stall_s) return false;
-    for (auto next = calls_.begin(); next != calls_.end();) {
-        Call& call = *next++->second;
-        if (!call.out.empty() && time - call.progressed > limits.stall_s) {
-            nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream, NGHTTP2_CANCEL);
-        }
-        if (!state_.takes_place(call) && waits_for_request(call) && time - call.arrived > limits.handshake_s) refuse(call, "slow");
-    }
-    if (pinged_at_ > 0 && read_at_ >= pinged_at_) pinged_at_ = 0;
-    if (pinged_at_ > 0 && time - pinged_at_ > limits.keepalive_timeout_s) return false;
-    if (pinged_at_ == 0 && limits.keepalive_s > 0 && time - read_at_ > limits.keepalive_s) {
-        nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
-        pinged_at_ = time;
-    }
-    const bool is_idle = limits.idle_s > 0 && calls_.empty() && time - idle_since_ > limits.idle_s;
-    const bool is_old = max_age_s_ > 0 && time - began_ > max_age_s_;
-    if (!is_leaving_ && (is_idle || is_old)) {
-        is_leaving_ = true;
-        leaving_at_ = time;
-        ends_at_ = std::min(ends_at_, time + last_call_s + limits.age_grace_s);
-        nghttp2_submit_shutdown_notice(session_);
-    }
-    if (is_leaving_ && !has_left_ && time - leaving_at_ > last_call_s) go_away();
-    return true;
+/// Ends the connection where headers come of a call that its peer has ended (RFC 9113, 5.1) or of one that it has passed over
+/// (5.1.1), of which nghttp2 keeps no list. Of a call that was reset here, its peer may not know yet. (Of DATA to a call that has
+/// ended nghttp2 tells nobody: it is dropped.)
+void Connection::begin_frame(const nghttp2_frame_hd& frame) {
+    const std::int32_t stream = frame.stream_id;
+    if (frame.type != NGHTTP2_HEADERS || stream % 2 == 0 || stream > last_stream_ || calls_.contains(stream)) return;
+    const auto found = std::find_if(closed_.begin(), closed_.end(), [&](std::int32_t each) { return std::abs(each) == stream; });
+    if (found != closed_.end() && *found < 0) return;
+    nghttp2_session_terminate_session(session_, found == closed_.end() ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
 }
 
 void Connection::go_away(std::uint32_t why, std::string_view words) {

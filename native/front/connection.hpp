@@ -3,6 +3,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 namespace front {
 
 constexpr std::size_t most_probe_bytes = 4096;  // of a message for which nobody needs a key or a place: health's, too
+constexpr std::size_t least_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
 constexpr double linger_s = 1;  // that a peer has to close its side, once it was told
 
 class Connection {
@@ -47,8 +49,11 @@ public:
     /// Writes what can be written; false once the connection is over.
     bool send();
 
-    /// Looks at its times; false once the connection is over.
+    /// Looks at its times where one of them has come; false once the connection is over.
     bool tick(double now);
+
+    /// Returns the time before which none of its times comes.
+    double due() const { return due_; }
 
     /// Notes that a message was taken: it waits here no more.
     void taken(Message& message);
@@ -74,7 +79,7 @@ public:
     /// Ends a call with `status` now; nothing is done for it any more.
     void end(Call& call, const Status& status, std::string_view refusal);
 
-    /// Ends each stream that goes on once what was read of it is answered.
+    /// Ends calls whose requests haven't come whole, and each stream that goes on once what was read of it is answered.
     void drain();
 
     /// Takes no new call, and is over once those that are open have ended.
@@ -88,7 +93,11 @@ public:
 
     int socket() const { return channel_.socket(); }
     bool wants_to_write() const { return channel_.wants_to_write(); }
-    bool is_flushed() const { return out_.empty(); }
+    bool is_ready() const { return channel_.is_ready(); }
+    bool is_half_closed() const { return is_half_closed_; }
+
+    /// Returns whether all answers that are owed are with its socket.
+    bool is_flushed() const { return out_.empty() || !owes_; }
     std::size_t unread_bytes() const { return unread_bytes_; }
     std::size_t held_bytes() const { return held_bytes_; }
     bool is_busy() const { return messages_ > 0; }
@@ -98,7 +107,16 @@ public:
 private:
     static nghttp2_session_callbacks* callbacks();
 
+    // times.cpp
+    void look_at(double time);
+    double stall_s() const;
+    bool has_come(double when, double time);
+    void tick_calls(double time);
+    bool tick_keepalive(double time);
+    void tick_leaving(double time);
+
     // session.cpp: HTTP/2's events
+    void begin_frame(const nghttp2_frame_hd& frame);
     Call& begin(std::int32_t stream);
     bool bears(Call& call, std::size_t bytes);
     void authorize(Call& call, std::string_view value);
@@ -110,6 +128,8 @@ private:
     void forget(Call& call);
     void refuse(Call& call, std::string_view kind);
     void close_write();
+    bool half_close();
+    void note_unread(std::size_t more, std::size_t less);
 
     // exchange.cpp: messages of a call, in and out
     bool waits_for_request(const Call& call) const;
@@ -125,6 +145,7 @@ private:
     void note_progress(Call& call);
     void forget_progress(Call& call);
     void give_place_back(Call& call);
+    void disown(Call& call);
     void count(Call& call, int code);
 
     // health.cpp
@@ -142,7 +163,11 @@ private:
     nghttp2_session* session_ = nullptr;
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
     Bytes out_;  // taken out of HTTP/2, and not taken by the socket
-    std::size_t held_bytes_ = 0, unread_bytes_ = 0;
+    std::size_t held_bytes_ = 0, unread_bytes_ = 0;  // the latter with what the socket hasn't taken
+    std::size_t wrote_ = 0;                          // bytes since it was last noted that its peer gets on
+    std::int32_t last_stream_ = 0;
+    std::array<std::int32_t, 128> closed_{};  // streams that ended lately: of peers, or negative, of ours
+    std::size_t closed_count_ = 0;
     std::size_t refused_ = 0;
     Overhead overhead_;
     std::string key_, key_digest_;  // the last one that came, and its SHA-256
@@ -156,11 +181,14 @@ private:
     double pinged_at_ = 0;                   // by us, while it is unanswered
     double ping_came_at_ = 0, leaving_at_ = 0;
     double ends_at_;                         // when it is over, whatever its calls do
+    double due_;                             // no later than the first of its times that comes
     int strikes_ = 0;
     bool has_begun_ = false;                 // HTTP/2's settings have come
     bool is_leaving_ = false, has_left_ = false;  // its peer was told: soon, now
     bool is_expelled_ = false;               // its calls are over as soon as it was told
     bool is_closed_ = false;                 // nothing more will be written
+    bool is_half_closed_ = false;            // nothing more will come
+    bool owes_ = false;                      // of what the socket hasn't taken, some is of answers that are owed
 };
 
 }  // namespace front

@@ -130,6 +130,7 @@ void Connection::fail(Message& message, const Status& status) {
 
 void Connection::end(Call& call, const Status& status, std::string_view refusal) {
     if (call.is_over) return;
+    disown(call);
     call.end = status;
     call.refusal = refusal;
     drop(call, nullptr);
@@ -196,8 +197,14 @@ void Connection::release(Call& call, std::size_t bytes) {
     state_.held_bytes -= bytes;
 }
 
+/// A server that stops need not wait for a call any more.
+void Connection::disown(Call& call) {
+    if (std::exchange(call.is_owed, false)) --state_.owed;
+}
+
 void Connection::give_place_back(Call& call) {
     if (call.reading) state_.reading.erase(*std::exchange(call.reading, std::nullopt));
+    state_.end_watch(call);
     if (!std::exchange(call.holds_place, false)) return;
     --places_;
     --state_.places;
@@ -212,9 +219,12 @@ void Connection::count(Call& call, int code) {
 }
 
 void Connection::drain() {
+    look_at(0);  // answers that nobody reads have less time from now on
     for (const auto& [stream, call] : calls_) {
+        if (call->end || call->is_over) continue;
+        if (state_.takes_place(*call) && waits_for_request(*call)) refuse(*call, "draining");
         const bool is_whole = call->has_closed && call->unread.empty();  // it ends by itself
-        if (call->kind != Kind::stream || call->end || call->is_over || is_whole) continue;
+        if (call->kind != Kind::stream || is_whole) continue;
         call->end = state_.status("draining");
         call->refusal = "draining";
         flush(*call);

@@ -9,7 +9,7 @@
 namespace front {
 namespace {
 
-constexpr double reports_s = 0.1;    // after which Python has a look at what was served, too
+constexpr double reports_s = 0.1;    // after which Python has a look at what was served
 constexpr double relays_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
 constexpr std::size_t most_together = 16;  // calls: more are not computed faster, and others wait longer
 constexpr std::size_t most_bytes_together = 4096;
@@ -35,13 +35,14 @@ FastPath::FastPath(Front& front, Settings settings, const lent::Tokenizer& token
 }
 
 Report FastPath::take(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread) {
-    const double end = now() + std::min(wait_s, reports_s);
+    double end = now() + wait_s;
     Report report;
     while (true) {
         report.batch = front_.take({most, most_bytes, most_together, most_bytes_together}, std::max(0.0, end - now()), queue_s);
         if (!report.batch) return report;
-        report.is_given_up = !serve(*report.batch, thread);
         const Batch& batch = *report.batch;
+        if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
+        report.is_given_up = !serve(*report.batch, thread);
         const bool has_news = !batch.messages.empty() || !batch.gone.empty() || batch.is_roused || report.is_given_up;
         if (has_news || now() >= end) return report;
     }

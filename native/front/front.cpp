@@ -1,13 +1,16 @@
 #include "front.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <new>
+#include <utility>
 
 namespace front {
 namespace {
 
 constexpr double unattended_s = 0.002;  // for which the sockets may be, while all others are busy
-constexpr double ticks_s = 0.025;
+constexpr double ticks_s = 0.025;       // between two looks at what is over by itself
+constexpr double most_rest_s = 3600;
 
 std::chrono::duration<double> seconds(double count) { return std::chrono::duration<double>(count); }
 
@@ -83,7 +86,7 @@ double Front::quiet_s() {
 }
 
 bool Front::is_idle() const {
-    return state_.calls == state_.checks &&
+    return state_.owed == 0 &&
            std::all_of(connections_.begin(), connections_.end(), [](const auto& entry) { return entry.second->is_flushed(); });
 }
 
@@ -102,10 +105,13 @@ void Front::stop(double grace_s) {
     std::unique_lock lock(mutex_);
     if (has_stopped_) return;
     close_listeners();
+    std::vector<std::uint64_t> unready;
     for (const auto& [id, connection] : connections_) {
         connection->go_away();
         connection->list();
+        if (!connection->is_ready()) unready.push_back(id);
     }
+    for (const std::uint64_t id : unready) close(id);
     settle();
     while (!connections_.empty() && now() < end) looked_.wait_for(lock, seconds(ticks_s));
     while (!connections_.empty()) close(connections_.begin()->first);
@@ -145,19 +151,32 @@ std::map<std::string, double> Front::figures() {
 /// Looks at the sockets while nobody else does. What is too old ends here, too.
 void Front::look_after() {
     std::unique_lock lock(mutex_);
+    std::uint64_t polls = 0;  // when it last looked around
     while (!is_ending_) {
+        const double time = now();
         try {
-            const double time = now();
             if (!is_polling_ && time - polled_at_ >= unattended_s) {
                 most_lag_s_ = std::max(most_lag_s_, time - polled_at_);
                 poll(lock, 0);
                 if (idle_) changed_.notify_one();  // who came meanwhile waits, and is to look from now on
             }
-            if (time - ticked_at_ >= ticks_s) tick(time);
+            if (time >= state_.due && time - ticked_at_ >= ticks_s) tick(time);
         } catch (const std::bad_alloc&) {  // there may be memory the next time: without this thread no deadline ends
         }
-        looked_.wait_for(lock, seconds(is_polling_ ? ticks_s : unattended_s));
+        // Who sleeps at the sockets looks at them meanwhile, and wakes this thread once something has come.
+        const bool may_rest = is_polling_ && polls_ == std::exchange(polls, polls_);
+        rests_until_ = may_rest ? std::max(state_.due, ticked_at_ + ticks_s) : 0;
+        const double wait_s = may_rest ? std::min(rests_until_ - now(), most_rest_s) : is_polling_ ? ticks_s : unattended_s;
+        looked_.wait_for(lock, seconds(wait_s));
+        rests_until_ = 0;
     }
+}
+
+/// Wakes the front's own thread, where it rests beyond then.
+void Front::wake_own(double by) {
+    if (rests_until_ <= by) return;
+    rests_until_ = 0;
+    looked_.notify_all();
 }
 
 void Front::tick(double time) {
@@ -169,16 +188,20 @@ void Front::tick(double time) {
         call.due.reset();
         call.connection->end(call, state_.status("expired"), "");
     }
+    state_.due = deadlines.empty() ? std::numeric_limits<double>::infinity() : deadlines.begin()->first;
     state_.end_stalled(time);
     std::vector<std::uint64_t> over;
     for (const auto& [id, connection] : connections_) {
-        if (!connection->tick(time)) over.push_back(id);
-        else connection->list();
+        if (connection->tick(time)) state_.due = std::min(state_.due, connection->due());
+        else over.push_back(id);
     }
     for (const std::uint64_t id : over) close(id);
     end_rests(time);
     std::erase_if(state_.networks, [&](const auto& entry) {
-        return entry.second.connections == 0 && entry.second.rests_until <= time;
+        const Network& network = entry.second;
+        if (network.connections > 0) return false;
+        if (network.rests_until > time) state_.due = std::min(state_.due, network.rests_until);
+        return network.rests_until <= time;
     });
     settle();
     if (!is_listening_) watch_listeners(true);

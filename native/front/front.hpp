@@ -78,11 +78,13 @@ public:
 
 private:
     void look_after();
+    void wake_own(double by);
     void poll(std::unique_lock<std::mutex>& lock, double timeout_s);
     void tick(double time);
     void accept_all(std::size_t place);
     bool make_way(const Network& newcomer);
     void watch_listeners(bool watched);
+    void have_spare();
     void watch_for(Connection& connection);
     void have_rest(Connection& connection, double seconds);
     void read(const std::vector<std::uint64_t>& ready);
@@ -90,6 +92,7 @@ private:
     std::unique_lock<std::mutex> enter();
     void end_rests(double time);
     void send_listed();
+    bool is_half_closed(std::uint64_t id) const;
     void close(std::uint64_t id);
     void wake();
     void wake_idle();
@@ -111,7 +114,7 @@ private:
     std::condition_variable looked_;    // for the thread of the front's own
     State state_;
     std::vector<int> listeners_;
-    int epoll_ = -1, wake_ = -1;
+    int epoll_ = -1, wake_ = -1, spare_ = -1;
     std::shared_ptr<Tls> tls_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
     std::uint64_t last_connection_ = 0;
@@ -122,6 +125,8 @@ private:
     std::vector<std::uint64_t> resting_;
     std::uint64_t rests_ = 0;           // of connections, so far
     double polled_at_ = now(), ticked_at_ = 0, most_lag_s_ = 0;
+    std::uint64_t polls_ = 0;           // that have ended
+    double rests_until_ = 0;            // of the front's own thread; 0 where it looks around soon
     std::thread own_;
 };
 

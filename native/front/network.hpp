@@ -22,9 +22,9 @@ private:
     double seconds_ = 0, noted_at_ = 0;
 };
 
-/// The connections of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such address.
+/// What there is of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such address.
 struct Network {
-    std::size_t connections = 0;
+    std::size_t connections = 0, watches = 0;  // watches: calls that wait for changes of health
     std::size_t held_bytes = 0;  // of requests that came and were not taken
     std::list<Call*> receiving;  // whose message has begun to come, the one of which nothing came for the longest first
     Had reading;

@@ -37,11 +37,13 @@ Front::Front(State state, std::vector<int> listeners) : state_(std::move(state))
     wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (epoll_ < 0 || wake_ < 0) throw std::system_error(errno, std::generic_category(), "the front's sockets can't be watched");
     watch(epoll_, wake_, waking, EPOLLIN, EPOLL_CTL_ADD);
+    have_spare();
 }
 
 Front::~Front() {
     stop(0);
     ::close(wake_);
+    if (spare_ >= 0) ::close(spare_);
     ::close(epoll_);
 }
 
@@ -70,12 +72,15 @@ void Front::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
     stand_back(lock);
     std::vector<std::uint64_t> ready;
     for (int place = 0; place < count && !has_stopped_; ++place) {
-        const std::uint64_t what = events[std::size_t(place)].data.u64;
+        const auto& [flags, data] = events[std::size_t(place)];
+        const std::uint64_t what = data.u64;
         if (what == waking) {
             std::uint64_t ignored = 0;
             [[maybe_unused]] const ssize_t got = ::read(wake_, &ignored, sizeof ignored);
         } else if (what & listening) {
             accept_all(what & ~listening);  // some of those that are ready may have to go
+        } else if (flags & (EPOLLERR | EPOLLHUP) && is_half_closed(what)) {
+            close(what);  // its peer has left altogether
         } else {
             ready.push_back(what);
         }
@@ -85,6 +90,13 @@ void Front::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
     send_listed();
     shed_unread();
     polled_at_ = now();
+    ++polls_;
+    wake_own(0);  // it may be that nobody looks from now on
+}
+
+bool Front::is_half_closed(std::uint64_t id) const {
+    const auto found = connections_.find(id);
+    return found != connections_.end() && found->second->is_half_closed();
 }
 
 /// Reads those that are ready, for so long: first whose network has lately been read the least, and within it who has. So a network
@@ -112,6 +124,7 @@ void Front::read(const std::vector<std::uint64_t>& ready) {
             close(id);
             continue;
         }
+        if (connection.is_half_closed()) watch_for(connection);
         connection.list();  // if only to write: TLS may have waited with reading for that
         const double rest_s = double(connection.refused()) * refusal_s + connection.take_excess() * rests_for_one;
         if (rest_s > 0) have_rest(connection, rest_s);
@@ -156,8 +169,9 @@ void Front::send_listed() {
 
 /// Watches a connection for what it waits for.
 void Front::watch_for(Connection& connection) {
-    const std::uint32_t reads = connection.rests_until > 0 ? 0 : EPOLLIN, writes = connection.waits_to_write ? EPOLLOUT : 0;
-    watch(epoll_, connection.socket(), connection.id, reads | writes, EPOLL_CTL_MOD);
+    const bool reads = connection.rests_until == 0 && !connection.is_half_closed();
+    const bool writes = connection.waits_to_write;
+    watch(epoll_, connection.socket(), connection.id, (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u), EPOLL_CTL_MOD);
 }
 
 /// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
@@ -169,6 +183,7 @@ void Front::have_rest(Connection& connection, double seconds) {
     if (connection.rests_until == 0) resting_.push_back(connection.id);
     connection.rests_until = until;
     ++rests_;
+    state_.due = std::min(state_.due, until);
     watch_for(connection);
 }
 
@@ -177,7 +192,10 @@ void Front::end_rests(double time) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) return true;
         Connection& connection = *found->second;
-        if (connection.rests_until > time) return false;
+        if (connection.rests_until > time) {
+            state_.due = std::min(state_.due, connection.rests_until);
+            return false;
+        }
         connection.rests_until = 0;
         watch_for(connection);
         return true;
@@ -188,6 +206,7 @@ void Front::end_rests(double time) {
 void Front::settle() {
     send_listed();
     shed_unread();
+    wake_own(state_.due);
     if (state_.waiting() > 0 || !state_.gone.empty()) wake();
 }
 

@@ -48,16 +48,19 @@ struct Trailer {
 }  // namespace
 
 void Connection::put(Call& call, std::string_view framed, std::size_t sentences, std::size_t bytes) {
-    if (call.out.empty()) call.progressed = now();
+    if (call.out.empty()) {
+        call.progressed = now();
+        look_at(call.progressed + stall_s());
+    }
     call.out.append(framed);
     call.put += framed.size();
     call.leaving.push_back({call.put, sentences, bytes});
-    unread_bytes_ += framed.size();
-    state_.unread_bytes += framed.size();
+    note_unread(framed.size(), 0);
 }
 
 /// Lets HTTP/2 send what has become ready: a response's start, more of it, or a status alone.
 void Connection::submit(Call& call) {
+    owes_ = owes_ || call.is_owed;
     if (call.has_begun) {
         if (std::exchange(call.is_deferred, false)) nghttp2_session_resume_data(session_, call.stream);
         return;
@@ -94,9 +97,13 @@ nghttp2_ssize Connection::read_response(Call& call, std::uint8_t* room, std::siz
     std::memcpy(room, call.out.view().data(), count);
     call.out.drop(count);
     call.sent += count;
-    unread_bytes_ -= count;
-    state_.unread_bytes -= count;
-    if (count) call.progressed = used_at_ = now();
+    note_unread(0, count);
+    if (count) used_at_ = now();
+    if (count && (call.out.empty() || call.sent - call.noted >= least_progress)) {
+        call.noted = call.sent;
+        call.progressed = used_at_;
+    }
+    owes_ = owes_ || call.is_owed;
     while (!call.leaving.empty() && call.leaving.front().end <= call.sent) {
         call.sentences -= call.leaving.front().sentences;
         call.bytes -= call.leaving.front().bytes;

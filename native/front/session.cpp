@@ -55,6 +55,10 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) { return {rei
 nghttp2_session_callbacks* Connection::callbacks() {
     nghttp2_session_callbacks* made = nullptr;
     nghttp2_session_callbacks_new(&made);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(made, [](nghttp2_session*, const nghttp2_frame_hd* frame, void* self) {
+        self_of(self).begin_frame(*frame);
+        return 0;
+    });
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, [](nghttp2_session* session, const nghttp2_frame* frame, void* self) {
         if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
         return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, &self_of(self).begin(frame->hd.stream_id));
@@ -78,12 +82,15 @@ nghttp2_session_callbacks* Connection::callbacks() {
         });
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, [](nghttp2_session* session, const nghttp2_frame* frame, void* self) {
         Connection& connection = self_of(self);
-        if (frame->hd.type == NGHTTP2_SETTINGS) connection.has_begun_ = true;
+        if (frame->hd.type == NGHTTP2_SETTINGS && !std::exchange(connection.has_begun_, true)) connection.look_at(now());
         if (frame->hd.type == NGHTTP2_PING && !(frame->hd.flags & NGHTTP2_FLAG_ACK)) connection.received_ping();
-        if (frame->hd.type == NGHTTP2_RST_STREAM) ++connection.state_.resets;
-        if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+        const bool is_reset = frame->hd.type == NGHTTP2_RST_STREAM;
+        connection.state_.resets += is_reset;
+        if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA && !is_reset) return 0;
         Call* call = call_of(session, frame->hd.stream_id);
         if (!call) return 0;
+        call->is_reset = is_reset;
+        if (is_reset) return 0;
         if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) connection.received_headers(*call);
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) connection.received_end(*call);
         return 0;
@@ -101,6 +108,7 @@ nghttp2_session_callbacks* Connection::callbacks() {
 }
 
 Call& Connection::begin(std::int32_t stream) {
+    last_stream_ = stream;
     std::unique_ptr<Call>& call = calls_[stream] = std::make_unique<Call>();
     call->connection = this;
     call->stream = stream;
@@ -133,7 +141,6 @@ void Connection::header(Call& call, std::string_view name, std::string_view valu
         if (found != methods.end()) call.kind = found->is_stream ? Kind::stream : Kind::unary;
         else if (value.starts_with(health) && value.substr(health.size()) == "Check") call.kind = Kind::health_check;
         else if (value.starts_with(health) && value.substr(health.size()) == "Watch") call.kind = Kind::health_watch;
-        if (is_of_health(call)) ++state_.checks;
     } else if (name == ":method") {
         call.is_post = value == "POST";
     } else if (name == "content-type") {
@@ -170,18 +177,25 @@ void Connection::received_headers(Call& call) {
     const bool is_whole = call.header_bytes <= state_.limits.max_header_bytes;  // else not all of them were looked at
     if (is_whole && (!call.is_post || !call.is_grpc)) return submit_http_status(call, call.is_post ? "415" : "405");
     used_at_ = call.arrived;
-    if (call.deadline < std::numeric_limits<double>::infinity()) call.due = state_.deadlines.emplace(call.deadline, &call);
+    if (call.deadline < std::numeric_limits<double>::infinity()) {
+        call.due = state_.deadlines.emplace(call.deadline, &call);
+        state_.due = std::min(state_.due, call.deadline);
+    }
     if (state_.takes_place(call)) state_.began = call.arrived;
     std::string_view refusal = state_.refusal(call);
     if (refusal == "full" && state_.make_way(call)) refusal = state_.refusal(call);
     if (refusal.empty() && held_bytes_ > state_.limits.held_bytes) refusal = "full";
+    if (refusal.empty() && call.kind == Kind::health_watch && !state_.begin_watch(call)) refusal = "full";
     if (!refusal.empty()) {
         const bool has_no_room = refusal == "full" || refusal == "late";
         refused_ += has_no_room && call.deadline - call.arrived > least_patience_s;
         if (has_no_room) overhead_.asked(call.header_bytes);
         return refuse(call, refusal);
     }
-    if (call.kind == Kind::unary && state_.takes_place(call)) {
+    if (!state_.takes_place(call)) return look_at(call.arrived + state_.limits.handshake_s);
+    call.is_owed = true;
+    ++state_.owed;
+    if (call.kind == Kind::unary) {
         call.holds_place = true;
         ++places_;
         ++state_.places;
@@ -205,35 +219,25 @@ void Connection::received_end(Call& call) {
     advance(call);
 }
 
-/// Counts pings that come too often (as gRPC's own servers do, github.com/grpc/grpc/blob/master/doc/keepalive.md).
-void Connection::received_ping() {
-    const double time = now();
-    if (time - ping_came_at_ < state_.limits.min_ping_s && ++strikes_ > state_.limits.ping_strikes) {
-        go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
-        is_expelled_ = true;
-        ends_at_ = std::min(ends_at_, time + linger_s);
-    }
-    ping_came_at_ = time;
-}
-
 /// Forgets a call whose stream is closed. What was taken of it is over for Python, too.
 void Connection::forget(Call& call) {
     if (!call.is_over) {
         call.end = Status{code_of_leaving(call.deadline, call.arrived, now()), "", ""};
         count(call, call.end->code);
     }
+    closed_[closed_count_++ % closed_.size()] = call.has_closed || call.is_reset ? call.stream : -call.stream;
     drop(call, nullptr);
     forget_progress(call);
+    disown(call);
     give_place_back(call);
     release(call, call.held);
-    unread_bytes_ -= call.out.size();
-    state_.unread_bytes -= call.out.size();
-    state_.watchers.erase(&call);
+    note_unread(0, call.out.size());
     if (call.due) state_.deadlines.erase(*call.due);
     --state_.calls;
-    if (is_of_health(call)) --state_.checks;
     calls_.erase(calls_.find(call.stream));
-    if (calls_.empty()) idle_since_ = now();
+    if (!calls_.empty()) return;
+    idle_since_ = now();
+    if (state_.limits.idle_s > 0) look_at(idle_since_ + state_.limits.idle_s);
 }
 
 }  // namespace front

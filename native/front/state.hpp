@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <map>
 #include <optional>
@@ -56,12 +57,13 @@ struct State {
     std::vector<Ended> ended;
     std::list<Call*> reading;         // unary calls whose requests are on their way, the oldest first
     std::multimap<double, Call*> deadlines;
-    std::set<Call*> watchers;         // of health
+    std::set<Call*> watchers;         // of health, and of services that nobody knows
     std::size_t places = 0;           // unary calls that hold one
-    std::size_t calls = 0, checks = 0;  // open ones of every kind, and those that ask for health alone
+    std::size_t calls = 0, owed = 0;  // open ones of every kind, and those whose answers are owed
     std::size_t held_bytes = 0, unread_bytes = 0;
     std::uint64_t last_id = 0;
     double queue_s = 0;               // that a sentence waits in Python now
+    double due = std::numeric_limits<double>::infinity();  // no later than the first time of all that comes
     double began = now();             // time at which a call that takes a place, or a stream that does, last began
     bool is_serving = false, is_draining = false;
     std::size_t uncounted = 0;        // calls that `ended` had no room for
@@ -92,6 +94,13 @@ struct State {
 
     /// Returns why a call whose headers have come may not go on, one of `statuses`; empty where it may.
     std::string_view refusal(const Call& call) const;
+
+    /// Counts one more who watches health; false where its network has as many as it may. Of too many in all, one of the network
+    /// that has the most ends.
+    bool begin_watch(Call& call);
+
+    /// Counts a call no more among those who watch, if it was.
+    void end_watch(Call& call);
 
     /// Returns whether a call would wait in `in` for more of its time than is left of it then.
     bool is_late(const Call& call, const Line& in) const;

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -16,7 +17,8 @@ from bothends.cli.main import main
 from bothends.core.loaded import LoadedModel
 from bothends.model.bundle import Bundle
 from bothends.server.service import Service
-from tests.support.serving import Running, held_open, is_ready, start
+from bothends.wire.messages import SERVICE
+from tests.support.serving import Running, held_open, is_ready, sample, start
 from tests.support.until import until
 
 ONCE = Retry(attempts=1)
@@ -24,11 +26,11 @@ ONCE = Retry(attempts=1)
 
 
 def test_sigterm_answers_what_was_accepted(running: Running) -> None:
-    """A call that is open when SIGTERM comes is answered in full; then the server exits with 0."""
+    """A call that was accepted when SIGTERM comes is answered in full; then the server exits with 0."""
     with held_open(running) as answered:
         running.process.send_signal(signal.SIGTERM)
         until(lambda: not is_ready(running))
-        assert len(answered(*["word " * 250] * 200).embeddings) == 200
+        assert [len(answer.embeddings) for answer in answered()] == [1000]
     assert running.process.wait(timeout=60) == 0
     with Client(running.target, retry=ONCE) as late, pytest.raises((ConnectionFailedError, DrainingError)):
         late.encode(["too late"])
@@ -71,6 +73,18 @@ def test_an_idle_watcher_does_not_hold_the_drain(running: Running) -> None:
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         running.process.send_signal(signal.SIGTERM)
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert running.process.wait(timeout=60) == 0
+
+
+def test_a_request_that_never_comes_whole_does_not_hold_the_drain(running: Running) -> None:
+    """A call of which half has come is over as soon as the server drains, which exits with 0 all the same."""
+    with grpc.insecure_channel(running.target) as channel:
+        never: SimpleQueue[bytes] = SimpleQueue()
+        call = channel.stream_unary(f"/{SERVICE}/Embed").future(never.get() for _ in range(1))
+        until(lambda: sample(running, "bothends_grpc_places") == 1)
+        running.process.send_signal(signal.SIGTERM)
+        assert call.code() is grpc.StatusCode.UNAVAILABLE
+        never.put(b"")
         assert running.process.wait(timeout=60) == 0
 
 

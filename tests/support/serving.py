@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 
 import grpc
 
@@ -110,23 +109,20 @@ def answered(running: Running) -> float:
 
 
 @contextmanager
-def held_open(running: Running) -> Iterator[Callable[..., EmbedResponse]]:
-    """Keep a call in a server that is given nothing else to do. What is yielded sends its sentences, and waits."""
-    given: SimpleQueue[EmbedRequest] = SimpleQueue()
+def held_open(running: Running, *, calls: int = 1) -> Iterator[Callable[[], list[EmbedResponse]]]:
+    """Keep a server at work for seconds, by calls that it has accepted. What is yielded waits for all answers.
+
+    Each has 1,000 embeddings.
+    """
     with grpc.insecure_channel(running.target) as channel:
-        embed = channel.stream_unary(f"/{SERVICE}/Embed", EmbedRequest.SerializeToString, EmbedResponse.FromString)
-        call = embed.future(given.get() for _ in range(1))
-
-        def answered(*sentences: str) -> EmbedResponse:
-            given.put(EmbedRequest(sentences=sentences))
-            return call.result(60)
-
+        embed = channel.unary_unary(f"/{SERVICE}/Embed", EmbedRequest.SerializeToString, EmbedResponse.FromString)
+        futures = [embed.future(EmbedRequest(sentences=["word " * 250] * 1000)) for _ in range(calls)]
         try:
-            until(lambda: sample(running, "bothends_grpc_places") == 1)
-            yield answered
+            until(lambda: queued(running) > 1000 * (calls - 1))
+            yield lambda: [future.result(120) for future in futures]
         finally:
-            given.put(EmbedRequest())
-            call.cancel()
+            for future in futures:
+                future.cancel()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """grpc.health.v1, answered by the front."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import grpc
 import pytest
@@ -9,7 +10,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from tests.support.until import TIMEOUT_S, until
 
-from .raw import Raw
+from .raw import Raw, Response
 from .served import Served, framed
 
 Serve = Callable[..., Served]
@@ -87,6 +88,29 @@ def test_who_watches_does_not_keep_the_front_from_resting(serve: Serve) -> None:
         raw.call(CHECK, ends=False)
         until(lambda: served.figure("calls") == 3)
         assert served.front.wait_idle(TIMEOUT_S)
+
+
+def test_who_watches_is_bounded_by_network_and_in_all(serve: Serve) -> None:
+    """A network watches as often as there may be connections; of four times as many in all, the greediest gives way."""
+    served = serve(max_connections=5)
+
+    def watch(peer: Raw, service: bytes = b"") -> Response:
+        made = peer.call(WATCH, framed(service))
+        peer.wait(lambda: made.content or made.is_over)
+        return made
+
+    with ExitStack() as stack:
+        peers = [stack.enter_context(Raw(served.port, source=f"127.0.0.{place}")) for place in range(2, 7)]
+        for peer in peers[:4]:
+            watches = [watch(peer, b"\x0a\x02no" if place == 0 else b"") for place in range(6)]
+            assert [made.status for made in watches] == [None] * 5 + ["8"]
+        assert served.figure("watchers") == 20
+        assert watch(peers[4]).status is None
+        assert served.figure("watchers") == 20
+        peers[3].__exit__()
+        until(lambda: served.figure("watchers") <= 16)
+        served.front.set_serving(False)
+        peers[4].wait(lambda: len(peers[4].responses[1].content) == 14)
 
 
 def test_a_watcher_who_reads_nothing_holds_little(serve: Serve) -> None:

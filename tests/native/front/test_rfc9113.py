@@ -12,6 +12,7 @@ from hyperframe.frame import Frame, GoAwayFrame, PingFrame, RstStreamFrame
 from tests.chaos.hostile import HEADERS, PREFACE, begun, raw
 from tests.support.until import TIMEOUT_S
 
+from .raw import Raw
 from .served import ECHO, Served, framed
 
 DATA, HEAD, PRIORITY, RESET, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
@@ -57,7 +58,9 @@ CONNECTION = {
     "5.1 DATA after the end": (call(flags=WHOLE | ENDS) + raw(DATA, ENDS, 1, b"x"), CLOSED),
     "5.1 HEADERS after the end": (call(flags=WHOLE | ENDS) + call(), CLOSED),
     "5.1.1 an even stream": (call(2), PROTOCOL),
-    "5.1.1 a stream below another": (call(5) + call(3), BORNE),  # nghttp2 keeps no list of those that have ended
+    "5.1 DATA after RST_STREAM": (call() + raw(RESET, 0, 1, number(8)) + raw(DATA, ENDS, 1, b"x"), BORNE),  # dropped
+    "5.1 HEADERS after RST_STREAM": (call() + raw(RESET, 0, 1, number(8)) + call(), CLOSED),
+    "5.1.1 a stream below another": (call(5) + call(3), PROTOCOL),
     "5.5 an unknown kind inside of a block": (call(1, flags=0) + raw(0x16, 0, 1, b""), PROTOCOL),
     "6.1 DATA to no stream": (raw(DATA, 0, 0, b"x"), PROTOCOL),
     "6.1 DATA with more padding than it has bytes": (call() + raw(DATA, PADDED, 1, b"\x05abc"), PROTOCOL),
@@ -182,3 +185,29 @@ def test_a_connection_begins_with_its_preface(port: int, sent: bytes) -> None:
     peer = Peer(port, sent)
     assert not peer.goes_on
     assert peer.codes(GoAwayFrame) in ([], [PROTOCOL])
+
+
+def test_what_comes_after_the_front_has_reset_a_call_is_borne(port: int) -> None:
+    """5.1: a peer may not know yet that its call is over, and goes on with it."""
+    with Raw(port) as peer:
+        refused = peer.call("/t.T/No", ends=False)
+        peer.over(refused)
+        trailers = b"\0\x01x\x01y"  # a literal, of which no table keeps anything
+        for frame in (
+            raw(DATA, 0, peer.stream_of(refused), b"x"),
+            call(peer.stream_of(refused), trailers, WHOLE | ENDS),
+        ):
+            peer.socket.sendall(frame)
+        response = peer.echo(b"y")
+        peer.over(response)
+        assert response.content == framed(b"y")
+
+
+def test_what_comes_after_a_call_was_answered_is_not(port: int) -> None:
+    """5.1: a peer that has ended its call says nothing more in it."""
+    with Raw(port) as peer:
+        response = peer.echo(b"x")
+        peer.over(response)
+        peer.socket.sendall(call(peer.stream_of(response)))
+        peer.drain()
+        assert peer.goaway == (CLOSED, b"")

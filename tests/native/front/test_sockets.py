@@ -90,27 +90,50 @@ def test_an_unused_connection_gives_way(serve: Serve) -> None:
         assert served.figure("taken") == 1
 
 
-def test_no_file_left_is_no_end(serve: Serve) -> None:
-    """A newcomer waits until a file is free, and the front goes on meanwhile."""
-    served = serve().answering()
+@contextlib.contextmanager
+def no_file_left() -> Iterator[None]:
+    """Keep this process from opening more files in the block."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with Raw(served.port) as raw:
-        waiting = socket.socket()
-        waiting.settimeout(TIMEOUT_S)
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (max(int(file.name) for file in Path("/proc/self/fd").iterdir()), hard)
-        )
-        filler = list(fill())
-        try:
-            waiting.connect(("127.0.0.1", served.port))
-            for _ in range(20):
-                response = raw.echo(b"x")
-                raw.over(response)
-                assert response.content == framed(b"x")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(file.name) for file in Path("/proc/self/fd").iterdir()), hard))
+    filler = list(fill())
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for file in filler:
+            os.close(file)
+
+
+def test_no_file_left_is_no_end(serve: Serve) -> None:
+    """Newcomers are closed at once while all who are connected are served; once there is a file, they are let in."""
+    served = serve()
+    newcomers = [socket.socket() for _ in range(3)]
+    with Raw(served.port) as raw, contextlib.ExitStack() as stack:
+        for newcomer in newcomers:
+            stack.enter_context(newcomer).settimeout(TIMEOUT_S)
+        response = raw.echo(b"x")
+        [taken] = served.take()
+        with no_file_left():
+            for newcomer in newcomers:
+                newcomer.connect(("127.0.0.1", served.port))
+                assert newcomer.recv(1) == b""
             assert served.figure("connections") == 1
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            for file in filler:
-                os.close(file)
-        until(lambda: served.figure("connections") == 2)
-        waiting.close()
+        served.front.answer([taken[0]], [b"x"])
+        raw.over(response)
+        assert response.content == framed(b"x")
+        with Raw(served.port):
+            assert served.figure("connections") == 2
+
+
+def test_where_no_file_is_left_an_unused_connection_gives_way(serve: Serve) -> None:
+    """A newcomer is let in for the idlest of the network that has more, as where there are too many connections."""
+    served = serve()
+    with Raw(served.port) as greedy, Raw(served.port) as idle, socket.socket() as newcomer:
+        greedy.over(greedy.call("/t.T/No"))
+        newcomer.bind(("127.0.0.2", 0))
+        newcomer.settimeout(TIMEOUT_S)
+        with no_file_left():
+            newcomer.connect(("127.0.0.1", served.port))
+            idle.drain()
+            assert newcomer.recv(9) == b"\0\0\x12\x04\0\0\0\0\0"  # SETTINGS of 18 bytes: it is let in
+            assert served.figure("connections") == 2

@@ -1,7 +1,9 @@
 """Answers that are not read, or a little at a time: they are bounded, and cost the neighbour nothing."""
 
 import contextlib
+import socket
 import struct
+from pathlib import Path
 
 import pytest
 from h2.exceptions import ProtocolError
@@ -17,6 +19,15 @@ from .victim import GIVE, MOST_GROWTH_MB, SMALL, Victim
 pytestmark = pytest.mark.timing
 
 SETTINGS, WINDOW_UPDATE = 4, 8
+SOCKET, RECEIVES = socket.SOL_SOCKET, socket.SO_RCVBUF
+MOST_QUEUED = 512 << 10
+"""Bytes that the kernel may hold for a connection: what it may keep unsent, and what loopback has on its way."""
+
+
+def queued(port: int) -> int:
+    """Bytes that the kernel holds to be sent from a port, or acknowledged."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(line[4].partition(":")[0], 16) for line in lines if line[1].endswith(f":{port:04X}"))
 
 
 def test_answers_that_nobody_reads(victim: Victim) -> None:
@@ -30,6 +41,22 @@ def test_answers_that_nobody_reads(victim: Victim) -> None:
     until(lambda: victim.vitals()["unread_bytes"] <= SMALL["unread_total_bytes"])
     for attacker in attackers:
         attacker.__exit__()
+    victim.let_go()
+
+
+def test_the_kernel_holds_little_of_answers_that_nobody_reads(victim: Victim) -> None:
+    """Most of them is where it is counted: neither in the socket nor between it and HTTP/2."""
+    answers, size = 8, 400_000
+    with Raw(victim.port, reads=False, window=1 << 30, receives=4096) as attacker:
+        attacker.http.increment_flow_control_window(1 << 30)
+        for _ in range(answers):
+            attacker.call(ECHO, framed(GIVE + str(size).encode()))
+
+        def counted() -> float:
+            return victim.vitals()["unread_bytes"] + queued(victim.port) + attacker.socket.getsockopt(SOCKET, RECEIVES)
+
+        until(lambda: counted() >= answers * size)
+        assert queued(victim.port) <= MOST_QUEUED
     victim.let_go()
 
 
