@@ -31,6 +31,8 @@ ADDED = [
     AddedToken("É t", normalized=False, lstrip=True),
     AddedToken("日", normalized=False, rstrip=True, special=True),
 ]
+SEPARATORS = "\x1c\x1d\x1e\x1f"
+"""Spaces to Python; where a tokenizer doesn't clean texts it makes words of them, which is left to the library."""
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 KNOWN = st.text(
     st.one_of(st.characters(max_codepoint=0x52F), st.characters(min_codepoint=0x1E00, max_codepoint=0x20FF))
@@ -109,7 +111,7 @@ def test_hard_texts_whatever_the_options(flags: Flags, packaged: Pair) -> None:
     "flags", [pytest.param(flags, marks=[pytest.mark.slow] * (index % 7 > 0)) for index, flags in enumerate(FLAGS)]
 )
 def test_every_character(flags: Flags) -> None:
-    """Alone, in a word, between words, and before and after an accent; ASCII is never declined."""
+    """Alone, in a word, between words, and before and after an accent; of ASCII only separators may be declined."""
     pieces = [
         f"{prefix}{chr(code)}"
         for code in range(33, 0x2100)
@@ -121,7 +123,8 @@ def test_every_character(flags: Flags) -> None:
     characters = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) != "Cs"]
     some = characters[:0x2110] + characters[0x2110::997]
     pair.declined([way.format(character) for character in some for way in ways])
-    assert pair.declined([way.format(chr(code)) for code in range(128) for way in ways[:3]]) == 0
+    ascii_texts = [way.format(chr(code)) for code in range(128) if chr(code) not in SEPARATORS for way in ways[:3]]
+    assert pair.declined(ascii_texts) == 0
 
 
 @settings(max_examples=400)

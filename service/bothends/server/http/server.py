@@ -100,9 +100,10 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._stopping.wait(), _SECOND_S)
 
     def stop(self) -> None:
-        """Have it end; called by another thread, once it has started."""
+        """Have it end, if it hasn't; called by another thread, once it has started."""
         self.should_exit = True
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        with suppress(RuntimeError):  # it has ended: its loop is closed
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
 
 class WebServer:
