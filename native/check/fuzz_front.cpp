@@ -67,7 +67,8 @@ struct Peer {
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets.data()) != 0) abort();
         socket = sockets[1];
         next = std::uint32_t(-1);
-        connection = std::make_unique<Connection>(state, sockets[0], id, id % 2 ? "127.0.0.1" : "127.0.0.2", nullptr);
+        Network& network = state.networks[id % 2 ? "127.0.0.1" : "127.0.0.2"];
+        connection = std::make_unique<Connection>(state, sockets[0], id, network, nullptr);
     }
 
     void leave() {
@@ -88,9 +89,12 @@ public:
 
     ~Session() {
         for (Peer& peer : peers_) peer.leave();
+        std::size_t of_networks = 0;
+        for (const auto& [address, network] : state_.networks)
+            of_networks += network.connections + network.watches + network.held_bytes + network.receiving.size();
         const bool is_empty = state_.waiting() + state_.taken.size() + state_.reading.size() + state_.deadlines.size() +
                                   state_.watchers.size() + state_.places + state_.calls + state_.owed + state_.held_bytes + state_.unread_bytes +
-                                  state_.line.bytes() + state_.small.bytes() + state_.connections.size() == 0;
+                                  state_.line.bytes() + state_.small.bytes() + state_.connections.size() + of_networks == 0;
         if (!is_empty) abort();
     }
 
