@@ -54,11 +54,22 @@ def by_whim(served: Served, seed: int) -> None:
                 raw.reset(response)
 
 
+def one_of_each(served: Served) -> None:
+    """A stream of every fate, each waited for: by whim all callers may leave before they are answered."""
+    with Raw(served.port) as raw:
+        raw.reset(raw.call(ROW, framed(b"x"), ends=False))
+        fates = [framed(b"x"), framed(b"bad"), framed(b"x")[:-1]]
+        responses = [raw.call(ROW, content) for content in fates]
+        late, unknown = raw.call(ROW, framed(b"x"), headers=[("grpc-timeout", "0n")]), raw.call("/t.T/No", framed(b"x"))
+        raw.over(*responses, late, unknown)
+
+
 @pytest.mark.parametrize("places", [512, 3])
 def test_each_call_is_counted_once(serve: Serve, places: int) -> None:
     """Python counts the unary calls that it took, the front all others: refused, late, cancelled, torn, and streams."""
     served = serve(max_calls=places).answering(2)
-    together(*[lambda seed=seed: by_whim(served, seed) for seed in range(6)])  # type: ignore[misc]
+    whims = [lambda seed=seed: by_whim(served, seed) for seed in range(6)]  # type: ignore[misc]
+    together(lambda: one_of_each(served), *whims)
     served.let_go(of_connections=True)
     by_python = lambda: sum(message[1] == 0 for message in served.messages)  # noqa: E731
     until(lambda: by_python() + len(served.count()) >= served.figure("calls_begun"))
