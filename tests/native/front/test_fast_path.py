@@ -169,7 +169,13 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(serve: Callable
 
 @pytest.mark.parametrize(
     "content",
-    [b"\xff", b"\x0a", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\x0a\xff\xff\xff\xff\x7f", b"\x0a\x03\xed\xa0\x80"],
+    [
+        *(b"\xff", b"\x0a", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\x0a\xff\xff\xff\xff\x7f"),
+        b"\x0a\x03\xed\xa0\x80",  # a surrogate
+        b"\x0a\x03\xe0\x81\xa1",  # "a" in more bytes than it needs
+        b"\x0a\x02\xc3\x29",  # a character's first byte alone
+        b"\x0a\x04\xf4\x90\x80\x80",  # what lies beyond the last character
+    ],
 )
 def test_bytes_that_are_no_request_are_left_to_python(fast: Fast, content: bytes) -> None:
     """Protobuf that lies about a length, or text that isn't UTF-8."""
