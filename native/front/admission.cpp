@@ -7,7 +7,10 @@
 
 namespace front {
 namespace {
+constexpr double most_waited = 0.25;  // of a call's time: an estimate may be wrong, and it came before it was read
 constexpr double stalled_s = 1;  // without a byte more, after which a message gives way to all that come
+
+double patience_s(const Call& call) { return most_waited * (call.deadline - call.arrived); }
 }  // namespace
 
 std::string_view State::refusal(const Call& call) const {
@@ -30,8 +33,15 @@ bool State::is_small(const Message& message) const {
 }
 
 bool State::is_late(const Call& call, const Line& in) const {
-    const double patience_s = 0.25 * (call.deadline - call.arrived), then_s = &in == &small ? 0 : queue_s;
-    return in.wait_s() + then_s > patience_s && in.wait_s(call.caller) + then_s > patience_s;
+    const double left_s = patience_s(call) - taken_s(in);
+    return in.wait_s() > left_s && in.wait_s(call.caller) > left_s;
+}
+
+void State::end_late(Line& in) {
+    for (Message* last = in.last(); last && last->call->kind == Kind::unary; last = in.last()) {
+        if (in.wait_s() + taken_s(in) <= patience_s(*last->call)) return;
+        last->call->connection->end(*last->call, status("late"), "late");
+    }
 }
 
 bool State::make_way(const Call& newcomer) {

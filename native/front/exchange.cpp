@@ -85,8 +85,10 @@ void Connection::accept(Call& call, std::unique_ptr<Message> message) {
     ++messages_;
     hold(call, message->cost());
     call.bytes += message->size;
-    message->line->put(*message);
+    Line& line = *message->line;
+    line.put(*message);
     call.messages.push_back(std::move(message));
+    if (&line != &state_.probes) state_.end_late(line);
 }
 
 /// Counts a message's sentences in its stream's window.

@@ -25,6 +25,9 @@ public:
     /// Returns the message whose turn it is, or null.
     Message* first() const { return order_.empty() ? nullptr : std::get<Message*>(*order_.begin()); }
 
+    /// Returns the message whose turn is after all others', or null.
+    Message* last() const { return order_.empty() ? nullptr : std::get<Message*>(*order_.rbegin()); }
+
     /// Returns how much of a caller's waits, in bytes with what a message costs besides its own.
     double waiting(std::uint64_t caller) const;
 

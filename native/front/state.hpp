@@ -105,6 +105,13 @@ struct State {
     /// Returns whether a call would wait in `in` for more of its time than is left of it then.
     bool is_late(const Call& call, const Line& in) const;
 
+    /// Ends calls from the end of `in`, while all that stands before them would take more of their time than they may wait: those
+    /// who came after them, and whose turn is before theirs, have made them late.
+    void end_late(Line& in);
+
+    /// Estimates how long what Python has taken keeps a message of `in` waiting.
+    double taken_s(const Line& in) const { return &in == &small ? 0 : queue_s; }
+
     /// Ends a call so that `newcomer` may have its place: one whose request has been on its way for too long, or one of whoever
     /// holds the most places, where the newcomer's caller holds none. False where nobody gives way.
     bool make_way(const Call& newcomer);

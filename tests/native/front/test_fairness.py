@@ -85,6 +85,27 @@ def test_a_polite_caller_is_not_hopeless_because_others_are_many(serve: Serve) -
         until(lambda: served.figure("waiting") > 0 and b"polite" in taken(served, 2))
 
 
+def test_who_is_passed_by_is_refused_before_its_time_is_over(serve: Serve) -> None:
+    """A polite caller's turn is before a greedy one's last calls: those that it makes late are refused, no others."""
+    served = serve(max_streams=2000, max_calls=2000)
+    minutes = [("grpc-timeout", "600S")]
+    with Raw(served.port) as greedy, Raw(served.port) as polite:
+        calls = [greedy.call(ECHO, framed(b"greedy"), headers=minutes) for _ in range(1000)]
+        until(lambda: served.figure("waiting") == 1000)
+        served.take(1)
+        time.sleep(0.3)  # how fast the line moves: all that waits takes 300 s at least, and may take 150
+        served.take(1)
+        answered = polite.call(ECHO, framed(b"polite"), headers=minutes)
+        greedy.over(calls[-1])
+        refused = [call for call in calls if call.is_over]
+        assert {call.message for call in refused} == {"it is late"}
+        assert served.figure("wait_s") <= 150
+        assert served.figure("waiting") == 1000 - 2 + 1 - len(served.count())
+        assert b"polite" in taken(served, 2)
+        assert not answered.is_over
+        assert not calls[2].is_over
+
+
 def test_a_stream_and_a_call_take_turns(serve: Serve) -> None:
     """A stream's window of messages is no better than that many calls."""
     served = serve()
