@@ -39,7 +39,7 @@ bool State::is_late(const Call& call, const Line& in) const {
 
 void State::end_late(Line& in) {
     for (Message* last = in.last(); last && last->call->kind == Kind::unary; last = in.last()) {
-        if (in.wait_s() + taken_s(in) <= patience_s(*last->call)) return;
+        if (in.wait_s_of_last() + taken_s(in) <= patience_s(*last->call)) return;
         last->call->connection->end(*last->call, status("late"), "late");
     }
 }

@@ -50,6 +50,11 @@ void Line::forget(Message& message) {
     if (order_.empty()) flows_.clear();  // nobody has had more than others, of what nobody waited for
 }
 
+double Line::wait_s_of_last() const {
+    const Message* const message = last();
+    return message ? time_of(double(bytes_ - message->size)) : 0;
+}
+
 double Line::wait_s(std::uint64_t caller) const {
     const auto own = flows_.find(caller);
     const double tag = own == flows_.end() ? virtual_time_ : std::max(virtual_time_, own->second.end);

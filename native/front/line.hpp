@@ -43,6 +43,9 @@ public:
     /// Estimates in seconds how long all that waits will take.
     double wait_s() const { return time_of(double(bytes_)); }
 
+    /// Estimates how long all that waits will take before the turn of the last comes.
+    double wait_s_of_last() const;
+
     /// Estimates how long what stands before this caller's next message will take.
     double wait_s(std::uint64_t caller) const;
 
