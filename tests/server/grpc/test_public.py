@@ -109,6 +109,7 @@ def test_one_network_has_so_many_streams_without_a_key(desk: Desk, monkeypatch: 
     desk.expect(MOST)
     assert code(begin(REFLECTION)) == grpc.StatusCode.RESOURCE_EXHAUSTED
     begin("/test.Service/Stream")
+    desk.expect(1)
     until(lambda: desk.front.figures()["calls"] == MOST + 1)
     held[0].cancel()
     until(lambda: desk.front.figures()["calls"] == MOST)
