@@ -47,34 +47,24 @@ def chunks(server: Address, *, seconds: float, connections: int) -> Taken:
 
 def scrapes(server: Address, *, seconds: float, connections: int, path: str = "/metrics") -> Taken:
     """Ask for a page for so long, and return how often it was answered, and the bytes that were sent for it."""
-    request = _GET % path.encode()
-
-    def one(end: float) -> Iterator[Taken]:
-        with socket.create_connection(server, timeout=_ANSWER_S) as connection, connection.makefile("rb") as lines:
-            while time.monotonic() < end:
-                connection.sendall(request)
-                yield 0, len(request)
-                yield int(_has_answered(cast("BinaryIO", lines))), 0
-
-    return _again(one, seconds, connections)
+    return _requests(server, _GET % path.encode(), seconds, connections)
 
 
 def explanations(server: Address, *, seconds: float, connections: int) -> Taken:
     """Have a sentence of 128 tokens explained on each connection, again and again, at the cost of 255 sentences."""
     body = json.dumps({"sentence": "a " * 128}).encode()
     request = post(f"Content-Length: {len(body)}", path="/explain") + body
-
-    return _bodies(server, request, seconds, connections)
+    return _requests(server, request, seconds, connections)
 
 
 def lists(server: Address, *, seconds: float, connections: int) -> Taken:
     """Ask for lists of 1,024 sentences on each connection, again and again."""
-    return _bodies(server, sentences(1024), seconds, connections)
+    return _requests(server, sentences(1024), seconds, connections)
 
 
 def empty_lists(server: Address, *, seconds: float, connections: int) -> Taken:
     """Send four megabytes of empty lists on each connection, again and again."""
-    return _bodies(server, nothing(), seconds, connections)
+    return _requests(server, nothing(), seconds, connections)
 
 
 def nothing() -> bytes:
@@ -83,7 +73,9 @@ def nothing() -> bytes:
     return post(f"Content-Length: {len(body)}") + body
 
 
-def _bodies(server: Address, request: bytes, seconds: float, connections: int) -> Taken:
+def _requests(server: Address, request: bytes, seconds: float, connections: int) -> Taken:
+    """Send a request on each connection, and read its answer, again and again."""
+
     def one(end: float) -> Iterator[Taken]:
         with socket.create_connection(server, timeout=_ANSWER_S) as connection, connection.makefile("rb") as lines:
             while time.monotonic() < end:

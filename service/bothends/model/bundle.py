@@ -99,10 +99,8 @@ class BundleConfig(EncoderConfig):
         """One line for a person: how near to PyTorch the bundle was found, and why no nearer."""
         if self.noise is None:
             return f"equal to PyTorch within {self.tolerance:.0e}"
-        return (
-            f"equal to PyTorch within {self.tolerance:.1e}: with these weights PyTorch's own float32 is "
-            f"{self.noise:.1e} off its float64 in long sentences"
-        )
+        why = f"with these weights PyTorch's own float32 is {self.noise:.1e} off its float64 in long sentences"
+        return f"equal to PyTorch within {self.tolerance:.1e}: {why}"
 
     def summary(self) -> str:
         """One line for a person."""
