@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import engines
@@ -12,7 +13,6 @@ import machine
 from ceiling import BATCHES, CORES, SORTED_BATCHES, Engines
 from load.build import build
 from loads import CLOSED, FEWER, OPEN, PEAK, Load, unary
-from longrun import measure_memory
 from progress import Show
 from results import BF16, INT8, Memory, Results, Row, Window, medians, ours
 from sentences import Sentences
@@ -20,6 +20,8 @@ from servers import MOSEC_BATCHES, Server, start_mosec, start_naive, start_ours
 
 _START_S = 1.5
 """Rough seconds that a server takes to start and stop. Only the progress bar uses them, as all sums of `Options`."""
+_MEMORY_BATCHES = (32, 1, 32, 7, 128, 32, 2, 64, 300)
+"""Sentences in a request while memory is measured, in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,21 @@ class Suite:
             self._show.doing(f"memory over {total:,} sentences", self._options.memory_s) as advance,
             start_ours(self._folder, engine=self._results.default) as server,
         ):
-            return measure_memory(server, self._bodies, total=total, advance=advance)
+            return self._memory_of(server, total, advance)
+
+    def _memory_of(self, server: Server, total: int, advance: Callable[[float], None]) -> Memory:
+        """Measure resident memory every few seconds until `total` sentences were answered, in mixed requests."""
+        seconds = max(0.2, min(3.0, total / 300_000))
+        counts, rss_mb = [0], [server.process.rss_bytes() / 1e6]
+        for batch in cycle(_MEMORY_BATCHES):
+            if counts[-1] >= total:
+                break
+            load = Load(f"{batch} sentences × 8", batch=batch, concurrency=8)
+            row = generator.measure(server, load, self._bodies, warmup_s=0, seconds=seconds)
+            counts.append(int(server.scrape()["sentence_tokens_count"]))
+            rss_mb.append(row.rss_mb)
+            advance(counts[-1] / total)
+        return Memory(counts, rss_mb)
 
 
 def _whole(names: Sequence[str]) -> list[str]:
