@@ -12,7 +12,7 @@ APART := not compose and not chaos and not ray and not standin
 STANDIN := $(or $(GPU_STANDIN),$(VENV)/gpu)
 
 .NOTPARALLEL: # one pip at a time in an environment
-.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench mutate lint proto dashboards rules lock audit dist clean
+.PHONY: help serve native native-check sanitize fuzz test test-grpcio test-slow test-timing test-all chaos compose-test ray-test gpu-standin bench coverage mutate lint proto dashboards rules lock audit dist clean
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -68,6 +68,14 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: fronts and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
+coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where Clang is (dist/coverage)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(WORKERS) $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet
+	@$(BIN)/coverage report --skip-covered --skip-empty
+	@native/check/coverage.sh $(abspath $(BIN))/python $(abspath dist/coverage/native)
+
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one room)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
@@ -100,7 +108,7 @@ dist: $(VENV)/bin/python ## Make and try sdists and wheels of all distributions 
 	@deploy/release/dist.sh $(abspath $(BIN))/python $(REPOSITORY)
 
 clean: ## Remove .venv and every cache
-	rm -rf $(VENV) dist native/build .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist native/build .mutation .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"bothends needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")'
@@ -116,6 +124,10 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.mutate: pyproject.toml | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[mutate]"
+	@touch $@
+
+$(VENV)/.coverage: pyproject.toml | $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[coverage]"
 	@touch $@
 
 $(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(VENV)/bin/python
