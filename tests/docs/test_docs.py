@@ -20,7 +20,9 @@ from bothends_export.checkpoint import CheckpointConfig
 from tests.support.paths import ROOT
 from tests.support.until import TIMEOUT_S
 
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+)
 
 
 def blocks(document: Path, language: str) -> list[str]:
