@@ -1,4 +1,4 @@
-"""A long list to ranges that are each small enough. Knows nothing of what the sizes count."""
+"""Splits a long list into ranges that are each small enough, by sizes that the caller gives."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,6 +1,7 @@
-"""Sentences to NumPy rows in this process: `Client` without a server. Any number of them, a window at a time.
+"""`Encoder`, which embeds sentences in this process: what `Client` does, without a server.
 
-Knows no wire: what a server would answer comes from the same embedder, options and encodings.
+It shares the server's embedder, options and encodings, so that both give the same numbers. However many sentences come,
+a bounded number of them is in memory.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Options that callers may ask for beside their sentences, to rows shaped so. Knows no wire and no model."""
+"""The options that callers may ask for beside their sentences, and the functions that shape rows accordingly."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

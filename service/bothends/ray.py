@@ -1,6 +1,6 @@
-"""Settings to an application of Ray Serve's, whose replicas are embedders: `serve run bothends.ray:app`.
+"""The application for Ray Serve, whose replicas are embedders: `serve run bothends.ray:app`.
 
-Ray starts, scales, replaces and finds replicas. The code of one stands in server/ray/.
+Ray starts, scales, replaces and finds replicas; server/ray/ has the code of one.
 """
 
 import logging

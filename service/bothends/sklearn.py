@@ -1,6 +1,6 @@
-"""Sentences to features for scikit-learn: a transformer over `bothends.Encoder`, for pipelines and grid searches.
+"""`SentenceVectorizer`, a transformer for scikit-learn's pipelines and grid searches, over `bothends.Encoder`.
 
-Knows no server. Encoders are loaded once a process and shared, so that a copy of a transformer costs nothing.
+Encoders are loaded once a process and shared, so that a copy of a transformer costs nothing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Texts to what is wrong with them, as sentences and as Unicode, and to what a terminal may show. Knows no front."""
+"""Checks that texts can be embedded and are valid Unicode, and makes texts safe to print on a terminal."""
 
 
 def is_blank(text: str) -> bool:

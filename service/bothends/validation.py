@@ -1,4 +1,4 @@
-"""Pydantic's ValidationErrors to one line for a person: which key, what is wrong, what was found."""
+"""Renders pydantic's ValidationErrors as one line for a person: which key, what is wrong, what was found."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

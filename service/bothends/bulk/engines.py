@@ -1,6 +1,5 @@
-"""Sentences to vectors, by a model in this process or by servers, and to reasons for those that have none.
-
-Knows no file and no format.
+"""Embeds windows of sentences, by a model in this process or by servers; a sentence that can't be embedded gets a
+reason.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Jobs run from beginning to end, with the lines that a person reads about them. Knows no format and no flags."""
+"""Runs a job from beginning to end, and prints what a person reads about it."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Bytes of a file to their hash, as they are written and when they are gone on with. Knows no rows."""
+"""A file that hashes what is written to it; one that is gone on with hashes first what it holds."""
 
 import hashlib
 import os

@@ -1,6 +1,6 @@
-"""Jobs: which rows become which vectors in which file, checked before anything is loaded or written.
+"""A job of `bothends embed`: its input, output and options, checked before a model is loaded or anything is written.
 
-A job opens its input and begins its output. Knows no flags and no model.
+It opens the input and begins the output; execute.py runs it.
 """
 
 import sys

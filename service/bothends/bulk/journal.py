@@ -1,4 +1,4 @@
-"""Progress of an output, in a journal beside it that is never half written. Knows neither rows nor vectors."""
+"""The journal beside an output: how much of it is done for certain. It is replaced whole, so never half written."""
 
 import errno
 import json

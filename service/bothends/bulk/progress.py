@@ -1,4 +1,4 @@
-"""Progress of a run as a bar for a person, with its rate and the time left. Knows nothing of the work."""
+"""Shows a run's progress to a person: a bar, the rate and the time left."""
 
 import sys
 import threading

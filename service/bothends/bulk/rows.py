@@ -1,4 +1,4 @@
-"""Rows of an input to windows of them, each with a digest of all that was read up to its end. Knows no file format."""
+"""Groups an input's rows into windows, each with a digest of all that was read up to its end."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator

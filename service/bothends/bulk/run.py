@@ -1,7 +1,4 @@
-"""Rows of an input through an engine into a sink: several windows at once, written in order.
-
-Knows no format, file or model.
-"""
+"""Embeds a job's windows, several at once, and writes them in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Blocks to files that a killed run goes on with, or to standard output. Knows no format.
+"""Writes blocks to standard output, or to files in such a way that a killed run can be gone on with.
 
 While it is written, OUTPUT stands in OUTPUT.partial, and OUTPUT.journal says how much of it is on the disk for certain.
 When a run goes on, what came after that is cut off: so no row is there twice, and none is lost.

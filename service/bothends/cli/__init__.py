@@ -1,1 +1,1 @@
-"""Words of a command line to one clear line, or to vectors. Knows no protocol."""
+"""The command line, `bothends`: it reads arguments, calls the other packages, and prints results or one clear error."""

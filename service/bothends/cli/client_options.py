@@ -1,4 +1,4 @@
-"""Flags for calling a server to a client that reaches it. A key is never a flag: `ps` shows those."""
+"""Flags for calling a server, and the client made from them. A key is never a flag, since `ps` shows those."""
 
 import os
 import warnings

@@ -1,4 +1,4 @@
-"""`bothends embed`: flags to a few sentences' vectors, shown, or to a run over files. Imports formats when needed."""
+"""`bothends embed`: prints the vectors of a few sentences, or embeds a file. Formats are imported only for files."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""Flags of `bothends embed`: which vectors, of which file, to which file, by which model. Does nothing with them."""
+"""Flags of `bothends embed`, shared by its forms: which vectors, of which file, to which file, by which model."""
 
 from collections.abc import Callable
 from pathlib import Path

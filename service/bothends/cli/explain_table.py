@@ -1,4 +1,4 @@
-"""Explanations to lines for a terminal of 80 columns. Knows no model."""
+"""Prints an explanation of an embedding as a table for a terminal of 80 columns."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The command line: words in, one clear line out where something is wrong. Calls; decides nothing itself.
+"""The commands of `bothends`. An error that was foreseen is printed as one line.
 
 `serve`, `explain`, `info`, `health` and `key` stand here, `embed` in embed.py, `tokenize` in tokenize.py; `import`,
 `export`, `verify`, `doctor`, `train` and `evaluate` come from packages that the service doesn't import, by the entry

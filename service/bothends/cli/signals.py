@@ -1,4 +1,4 @@
-"""Signals to a server: SIGTERM and SIGINT stop it, a second one ends the process, SIGHUP has it look for news."""
+"""Signal handlers of `bothends serve`: SIGTERM and SIGINT stop it, a second one at once, and SIGHUP reloads files."""
 
 import os
 import signal

@@ -1,4 +1,6 @@
-"""`bothends tokenize`: sentences to what the model reads of each, token by token. Asks no server and runs no model."""
+"""`bothends tokenize`: prints what the model reads of each sentence, token by token, without running a model or a
+server.
+"""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,1 +1,1 @@
-"""Callers of a server: sentences to embeddings over gRPC, blocking or on asyncio. Knows no model and no engine."""
+"""Clients that send sentences to a server over gRPC and get embeddings back, blocking or on asyncio."""

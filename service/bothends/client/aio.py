@@ -1,6 +1,6 @@
-"""Sentences to NumPy rows through servers, for asyncio: a call suspends until it is answered.
+"""`AsyncClient`, the client for programs on asyncio: each call is awaited until its NumPy rows have come.
 
-All that isn't sending and waiting stands in core.py. Needs grpcio, protobuf and numpy only.
+It only sends and waits; planning, retries and decoding are in core.py. Needs grpcio, protobuf and numpy only.
 """
 
 import asyncio

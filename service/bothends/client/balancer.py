@@ -1,9 +1,9 @@
-"""Calls to the server that each is best sent to: of those that aren't backed off from, one with the fewest calls.
+"""Chooses the server that a call is sent to: one that isn't being avoided, with the fewest open calls.
 
-Among equals they take turns. A slow server keeps its calls, and so gets few; one that refused or failed isn't asked for
-a while. gRPC's own policies do neither: its round_robin gives a slow server as many calls as a quick one, and its
+Among equals servers take turns. A slow server keeps its calls, and so gets few; one that refused or failed isn't asked
+for a while. gRPC's own policies do neither: its round_robin gives a slow server as many calls as a quick one, and its
 outlier detection ejects servers for their callers' mistakes, and in an overload those that the others would need.
-Written once for threads and for asyncio, as core.py is. Knows no address.
+Threads and asyncio share this code, as they share core.py.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Addresses, certificates and a key to gRPC channels. Knows the service by name only."""
+"""Makes gRPC channels from addresses, certificates and an API key."""
 
 import ipaddress
 import ssl

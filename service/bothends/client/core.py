@@ -1,6 +1,7 @@
-"""Sentences to embeddings through servers: plan chunks, send, try again, keep models apart, decode.
+"""What a client does to embed sentences: split them into requests, send, try again, refuse mixed models, decode.
 
-Written once for threads and for asyncio: a transport's awaits block in the one and suspend in the other. Knows neither.
+Written once for threads and for asyncio: how a request is sent, and whether waiting blocks or suspends, is decided by
+the transport that it is given.
 """
 
 import random

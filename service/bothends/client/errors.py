@@ -1,4 +1,4 @@
-"""Errors that gRPC raises in a client to bothends' errors. Knows no channel, and not whether a call is made again."""
+"""Turns the errors that gRPC raises in a client into bothends' own. Whether to try again is decided in retry.py."""
 
 import grpc
 from google.protobuf.message import DecodeError

@@ -1,6 +1,6 @@
-"""A server's address to whether it serves, as grpc.health.v1 says: for containers, orchestrators and scripts.
+"""Asks a server whether it serves, by grpc.health.v1: for containers, orchestrators and scripts.
 
-Knows no model and no settings: any gRPC server that answers health checks will do.
+Any gRPC server that answers health checks will do.
 """
 
 from dataclasses import replace

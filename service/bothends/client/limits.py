@@ -1,7 +1,4 @@
-"""Bounds on what one request may hold: those that a server names, or sensible ones where those are less.
-
-Knows no transport and no retry.
-"""
+"""Bounds on what a client puts into one request: those that the server names, or its own where they are lower."""
 
 from typing import NamedTuple, Self
 

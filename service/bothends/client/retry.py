@@ -1,9 +1,7 @@
-"""Failures of a call to whether it is made again, and after how long; core.py and stream.py make it again.
+"""Decides whether a failed call may be made again, and after how long; core.py and stream.py then make it.
 
-Knows no gRPC, and no clock and no dice but those given.
-
-gRPC's own retries are the model (https://github.com/grpc/proposal/blob/master/A6-client-retries.md); they themselves
-won't do, since they know nothing of RetryInfo.
+gRPC's own retries are the model (https://github.com/grpc/proposal/blob/master/A6-client-retries.md). They can't be used
+themselves, since they ignore RetryInfo.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""Sentences without end to embeddings in order, through streams: where one breaks, the next goes on in its place.
+"""Embeds any number of sentences in order through EmbedStream calls; where one breaks, the next one goes on from there.
 
-Written once for threads and for asyncio, as core.py is. Keeps a few messages, and nothing that was answered.
+Written once for threads and for asyncio, as core.py is. Only messages without an answer are kept in memory, and few.
 """
 
 import math

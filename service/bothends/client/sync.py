@@ -1,6 +1,6 @@
-"""Sentences to NumPy rows through servers, for threads: a call blocks until it is answered.
+"""`Client`, the client for threads: each call blocks until its NumPy rows have come.
 
-All that isn't sending and waiting stands in core.py. Needs grpcio, protobuf and numpy only.
+It only sends and waits; planning, retries and decoding are in core.py. Needs grpcio, protobuf and numpy only.
 """
 
 import time

@@ -1,6 +1,7 @@
-"""Contract of that by which a client sends, in which alone threads and asyncio differ: its awaits block, or suspend.
+"""The interface by which the client's core sends requests and waits. Clients for threads and for asyncio each implement
+it.
 
-Knows no method and no address.
+In the implementation for threads nothing that is awaited ever suspends, so one core serves both.
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator

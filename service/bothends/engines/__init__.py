@@ -1,1 +1,1 @@
-"""Token ids to embedding rows, by onnxruntime or the native engine. Knows no queue and no caller."""
+"""Engines, which compute embeddings from token ids: onnxruntime on a CPU or GPU, and the native one on a CPU."""

@@ -1,4 +1,4 @@
-"""The contract between what schedules and what computes, on one screen. Neither knows the other."""
+"""The interface between the scheduler and an engine. Each side depends on this module, and not on the other."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""Settings that onnxruntime needs on a GPU: its options, its copies, the shapes to run first.
+"""What onnxruntime needs on a GPU besides the model: options, copies to and from the device, and runs to warm it up.
 
-Knows nothing of bundles, text or queues. Written from onnxruntime's source, proved on a stand-in and not yet on a card:
-see docs/operate/gpu.md.
+Written from onnxruntime's source, proved on a stand-in and not yet on a card: see docs/operate/gpu.md.
 """
 
 import io

@@ -1,7 +1,7 @@
-"""The machine's NVIDIA driver, CUDA's libraries and its errors to one line that says what is wrong with them.
+"""Checks the machine's NVIDIA driver and CUDA libraries, and says in one line what is wrong with them.
 
-onnxruntime says it last, in a thousand characters, or not at all. Asks by ctypes, since a driver that is missing or too
-old can't be asked in another way. Knows no model.
+onnxruntime says it last, in a thousand characters, or not at all. This asks by ctypes, since a driver that is missing
+or too old can't be asked in another way.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
-"""Token ids to embeddings with bothends-native, on a CPU: the engine that nothing is padded for.
+"""The engine that computes with bothends-native on a CPU. It needs no padding.
 
-Knows nothing of text, queues or callers. Weights come from the bundle's model.onnx, as onnxruntime's do.
+Weights come from the bundle's model.onnx, as onnxruntime's do; token ids come from whoever tokenises.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
-"""An ONNX model's bytes to a refusal, or nothing: only the graph that `bothends export` writes may reach onnxruntime.
+"""Refuses every ONNX model but those that `bothends export` could have written, before onnxruntime reads it.
 
-Knows nothing of what the graph computes; the golden sentences tell that. Nor does it import `onnx`: it reads the few
-fields that an exported model has, by protobuf (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Whatever else a
-model can hold (files to read weights from, functions, graphs within nodes, other domains' operators) is refused, also
-where its hash is right: whoever can write a model can write hashes.
+Files to read weights from, functions, graphs within nodes and other domains' operators are refused, also where the
+file's hash is right: whoever can write a model can write hashes. What the graph computes is left to the golden
+sentences. Of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) only the few fields that an exported
+model has are declared here, so that the `onnx` package isn't needed.
 """
 
 from collections.abc import Iterator

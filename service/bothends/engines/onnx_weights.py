@@ -1,7 +1,7 @@
-"""A bundle's model.onnx to the numbers in it, for an engine that isn't onnxruntime.
+"""Reads the weights out of a bundle's model.onnx, for an engine that isn't onnxruntime.
 
-The graph must be, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs, whatever
-the names of what passes between nodes: what is computed from the numbers is then what the file says. Knows no engine.
+The graph must be, node by node, the one that `bothends export` writes for a table and a stack of plain LSTMs, so that
+computing from the weights gives what the file says. Names of what passes between nodes may differ.
 """
 
 from collections.abc import Iterable, Sequence

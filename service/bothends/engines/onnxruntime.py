@@ -1,6 +1,6 @@
-"""Token ids to embeddings with onnxruntime: load, place, pad, run. The Engine that serves.
+"""The engine that computes with onnxruntime: loads the model, places it on a device, pads batches and runs them.
 
-Knows nothing of text, queues or callers, nor why a GPU needs what cuda.py sets.
+What a GPU needs besides is in cuda.py.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""A bundle and settings to the engines that may serve it, best first. Decides by what is installed, never by speed.
+"""Lists the engines that may serve a bundle by its settings, best first, judged by what is installed.
 
-Knows neither what a self-test is nor what becomes of an engine that fails it.
+Whoever loads a model self-tests them in this order and takes the first that passes.
 """
 
 import logging

@@ -1,1 +1,1 @@
-"""A model folder to its checked parts: configuration, tokenizer, weights, golden sentences. Knows no engine."""
+"""Reads and checks a model folder (bundle): configuration, tokenizer, weights and golden sentences."""

@@ -1,8 +1,8 @@
-"""The shape of an encoder: which cell, how many, how wide, how a sentence's states become its embedding.
+"""Describes an encoder: which cell, how many, how wide, and how a sentence's states become its embedding.
 
-    token ids → table → (input projection) → LSTM or GRU, stacked → pooling → (head) → embedding
+token ids → table → (input projection) → LSTM or GRU, stacked → pooling → (head) → embedding
 
-Checkpoints and bundles describe their encoders by the same words. Knows no weights.
+Checkpoints and bundles both hold this description. Weights are elsewhere.
 """
 
 from collections.abc import Sequence

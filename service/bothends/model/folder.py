@@ -1,7 +1,4 @@
-"""An unchecked folder to its files' bytes and their hashes: regular ones only, of a sensible size.
-
-Knows nothing of what the files hold.
-"""
+"""Reads the files of a folder that nobody has checked yet, and hashes them: regular files only, of bounded size."""
 
 import errno
 import hashlib

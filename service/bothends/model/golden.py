@@ -1,4 +1,4 @@
-"""Sentences chosen to break things, with what training's side computed for them, and golden.npz. Knows no model."""
+"""Golden sentences, chosen to break things, with the embeddings that PyTorch computed; and their file, golden.npz."""
 
 import io
 import json

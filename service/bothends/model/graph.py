@@ -1,11 +1,10 @@
-"""An encoder's sizes to the ONNX graph that computes it, as data: every node, its names and its attributes.
+"""The ONNX graph that computes an encoder, as plain data: every node, its names and attributes, without the weights.
 
-Said once, for all that depend on it: `bothends export` writes this graph, the allowlist allows nothing else, and the
-native engine reads weights out of it. Knows neither `onnx` nor a number of the weights.
+`bothends export` writes this graph, the allowlist allows nothing else, and the native engine finds weights by it.
 
-token_ids [batch, time] → Transpose → Gather → (Cast) → (linear) → LSTM or GRU (sequence_lens = lengths) …
-h_n = Concat(Y_h of each layer)
-embedding = last Y_h, [directions, batch, state] → [batch, directions·state], or pooled from the last Y; → (head)
+token_ids [batch, time] → Transpose → Gather → (Cast) → (linear) → LSTM or GRU (sequence_lens = lengths) … h_n =
+Concat(Y_h of each layer) embedding = last Y_h, [directions, batch, state] → [batch, directions·state], or pooled from
+the last Y; → (head)
 """
 
 from collections.abc import Mapping, Sequence

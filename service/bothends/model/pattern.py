@@ -1,8 +1,8 @@
-"""A regular expression of a tokenizer to how much a text may cost it, and to what it repeats without end.
+"""Parses a tokenizer's regular expression, and refuses one that could take exponential time. Nothing is matched.
 
-Reads the part of Oniguruma's syntax that tokenizers use, and refuses the rest: references, calls, conditions. Runs
-nothing. A matcher that backtracks takes exponential time where a repetition has more than one way of reading a text, as
-in `(q+q+)+z`: so what is repeated without end must be a fixed sequence of single characters.
+A matcher that backtracks takes exponential time where a repetition has more than one way of reading a text, as in
+`(q+q+)+z`: so what is repeated without end must be a fixed sequence of single characters. Only the part of Oniguruma's
+syntax that tokenizers use is read; references, calls and conditions are refused.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""A regular expression of a tokenizer to a refusal, or nothing: its time must follow the length of the text.
+"""Refuses a tokenizer's regular expression whose time grows faster than the length of a text.
 
-How it is written rules out time that grows as a power of two; texts that are made against it are timed, for what grows
-with the square.
+pattern.py rules out exponential growth by how the expression is written. For growth with the square, texts made against
+the expression are timed here.
 """
 
 import random

@@ -1,6 +1,6 @@
-"""Text to token ids, by the bundle's tokenizer.json. Training uses this module too, so both see the same tokens.
+"""Turns text into token ids by the bundle's tokenizer.json. Training uses it too, so that both see the same tokens.
 
-Knows nothing of models. Unicode normalisation and unknown words are the tokenizer file's business.
+Unicode normalisation and unknown words are the tokenizer file's business.
 """
 
 import json

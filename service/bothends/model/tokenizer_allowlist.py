@@ -1,7 +1,7 @@
-"""A tokenizer to a refusal, or nothing: only parts that exported bundles have, each within bounds, may read sentences.
+"""Refuses a tokenizer.json that holds anything but the parts that exported bundles have, each within bounds.
 
-Knows no vocabulary: that is the library's business, which reads it in time that follows its size. What is checked here
-is what makes much of little: text that grows at each step, and tokens set around each sentence.
+Its aim is parts that make much of little: text that grows at each step, and tokens set around each sentence. The
+vocabulary is left to the library, which reads it in time that follows its size.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""A folder to the bundle in it that is to be served: itself, or the newest of the versions that it holds."""
+"""Finds the bundle that is to be served in a folder: the folder itself, or the newest of the versions in it."""
 
 import re
 from pathlib import Path

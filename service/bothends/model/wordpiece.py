@@ -1,6 +1,6 @@
-"""A tokenizer of the library to a native one that gives the same ids, where there is one.
+"""Makes a native tokenizer that gives the same ids as the library's, where there can be one.
 
-Knows no files and no limits. All that is known of Unicode is asked of the library, so that both agree in any version.
+All that it knows of Unicode is asked of the library when it is made, so that both agree in any version.
 """
 
 import unicodedata

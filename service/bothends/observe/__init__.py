@@ -1,1 +1,1 @@
-"""Events to metrics, spans and log lines. Knows nothing of what reports them; no value ever holds a caller's text."""
+"""Metrics, traces and logs of what the server does. No value in them ever holds a caller's text."""

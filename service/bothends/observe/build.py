@@ -1,4 +1,4 @@
-"""Versions of what serves."""
+"""The versions of bothends and of the libraries that it serves by, as labels of `bothends_build_info`."""
 
 import platform
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Log records to lines: for a person on a terminal, JSON for machines. Every module logs by the standard library.
+"""Formats log records: words for a person on a terminal, JSON for machines. All modules log by the standard library.
 
 What is worth a field goes in `extra`. No record ever holds a caller's sentence or key.
 """

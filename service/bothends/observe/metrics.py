@@ -1,6 +1,7 @@
-"""Every metric, once, with its buckets. Names are API; all are present at zero before the first request.
+"""Defines every metric of the server, and the methods by which other modules count.
 
-Knows nothing of its callers. Seconds, tokens and rows are base units; no label ever holds a caller's text.
+Names and buckets are public; all series are present at zero before the first request. Units are seconds, tokens and
+rows; no label ever holds a caller's text.
 """
 
 import time

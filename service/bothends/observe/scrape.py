@@ -1,4 +1,4 @@
-"""A registry, and collectors that ask the queue and gRPC's front for their figures at each scrape. Knows neither."""
+"""Collectors for Prometheus that ask the queue and the gRPC transport for their figures whenever somebody scrapes."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,7 @@
-"""Observed values to Prometheus' histograms, many at a time.
+"""Histograms for Prometheus that count many values under one lock.
 
 prometheus_client's own takes a microsecond for each value, and a call is observed in several places: beside an engine
-that takes 20 for a sentence, that shows. These count a batch's values under one lock, and are collected as any other.
+that takes 20 for a sentence, that shows.
 """
 
 import threading

@@ -1,7 +1,7 @@
-"""Spans of requests and of the batches that served them, by OpenTelemetry's API.
+"""OpenTelemetry spans of requests, linked to spans of the batches that served them.
 
-Spans that are not exported are the API's empty ones, and cost a microsecond or two. Knows nothing of sentences:
-spans hold numbers and names only.
+Spans that aren't exported are the API's empty ones, and cost a microsecond or two. They hold numbers and names, never a
+sentence.
 """
 
 from collections.abc import Callable, Iterable, Mapping

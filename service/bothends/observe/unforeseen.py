@@ -1,4 +1,4 @@
-"""Unforeseen errors to words for a log."""
+"""Describes an unexpected exception for a log, without its text where that could hold a caller's sentence."""
 
 import traceback
 

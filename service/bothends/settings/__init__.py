@@ -1,7 +1,4 @@
-"""Flags and environment to how a server runs: every knob, in sections that each part of it takes alone.
-
-Knows nothing of what the settings are for.
-"""
+"""Every setting of the server, from flags and environment variables, in sections that parts of it take one by one."""
 
 from .model import (
     BatchingSettings,

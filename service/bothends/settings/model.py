@@ -1,6 +1,6 @@
-"""Sections of the settings about the model: which it is, by which engine, in what batches, and how it is looked after.
+"""Settings of the model: which one, by which engine, in what batches, and how it is tested and replaced.
 
-Each stands alone: an embedder in another program needs no server's settings. Knows no port.
+An embedder in another program takes these and needs no server's.
 """
 
 import os

@@ -1,7 +1,4 @@
-"""Sections of the settings about callers: how they reach a server, which of them may, and what it reports.
-
-Knows no model and no engine.
-"""
+"""Settings of callers: how they reach the server, which of them may, and what it reports."""
 
 from pathlib import Path
 from typing import Literal, Self

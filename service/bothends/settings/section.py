@@ -1,6 +1,6 @@
-"""Flags and environment to one frozen object, read once; a value at fault is named by its flag or variable.
+"""Reads a section of settings once, from flags and the environment, into a frozen object; errors name flag or variable.
 
-Knows no setting: each stands in a section, with its name, default, help and check.
+A setting's name, default, help and check stand in its section.
 """
 
 import difflib

@@ -1,1 +1,1 @@
-"""Messages and statuses as bytes, written in one way by client and server. Knows no call and no channel."""
+"""Converts messages and statuses to bytes and back, for client and server alike."""

@@ -1,6 +1,6 @@
-"""A request's bytes to whether they hold far too much, before an object is made of any of it.
+"""Counts the sentences in a request's bytes without parsing it, so that far too large ones are refused cheaply.
 
-In each of bothends' requests that holds sentences they are field 1, a string. Knows no message and no limit.
+It relies on field 1, a string, being the sentences in each request of bothends. Callers bring the limit.
 """
 
 from collections.abc import Iterator

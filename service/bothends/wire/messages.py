@@ -1,4 +1,4 @@
-"""Options from requests, and responses with their vectors as bytes, written and read without counting out floats.
+"""Reads options out of requests, and writes and reads responses whose vectors stay bytes instead of Python floats.
 
 A packed `repeated float` and a `bytes` field are encoded alike: tag, length, and here little-endian IEEE 754 numbers
 (https://protobuf.dev/programming-guides/encoding/#packed). So a message that differs from the contract's only in that

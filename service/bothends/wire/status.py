@@ -1,4 +1,4 @@
-"""Errors to google.rpc.Status and back, by one table. Knows no call and no channel."""
+"""Converts errors to google.rpc.Status and back, by one table that server and client share."""
 
 from contextlib import suppress
 from functools import lru_cache

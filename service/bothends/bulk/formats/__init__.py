@@ -1,1 +1,1 @@
-"""Bytes of a file to rows of sentences, and embeddings back to bytes, one module a format. Knows no model."""
+"""File formats, one module each: they read rows of sentences, and write embeddings."""

@@ -1,4 +1,4 @@
-"""Windows with their vectors, and the contract of what writes them. Knows no format."""
+"""A block, which is a window of rows with its vectors, and the interface of whatever writes blocks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Names of columns to the one that holds the sentences. Guesses only where one answer is possible."""
+"""Finds the column that holds the sentences. It guesses only where one answer is possible."""
 
 from collections.abc import Sequence
 

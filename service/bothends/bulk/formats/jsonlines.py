@@ -1,7 +1,4 @@
-"""Blocks to JSON lines, by orjson: Python's own module takes many times as long for an array's numbers.
-
-Knows no file and no run.
-"""
+"""Writes blocks as JSON lines, by orjson: Python's own module takes many times as long for an array's numbers."""
 
 import base64
 import json

@@ -1,8 +1,7 @@
-"""Parquet to rows, and vectors to Parquet, by pyarrow, which is imported only where a file is of this kind.
+"""Reads and writes Parquet by pyarrow, which is imported only where a file is of this kind.
 
 A Parquet file can't be appended to: its directory stands at its end. So vectors are gathered as an Arrow stream, which
-can be cut off and gone on with anywhere between two batches, and becomes Parquet when all of them are there. Knows no
-run.
+can be cut off and gone on with anywhere between two batches, and becomes Parquet when all of them are there.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Lines of text, CSV or JSON to rows. Knows nothing of vectors."""
+"""Reads rows of sentences from lines of text, CSV and JSON."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Files, compressed files or standard input to their lines as bytes, each bounded. Knows no format."""
+"""Reads lines as bytes, each of bounded length, from a file, a compressed file or standard input."""
 
 import os
 import select

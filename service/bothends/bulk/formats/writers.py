@@ -1,4 +1,4 @@
-"""Blocks to NumPy's format, and the lines about rows that have no vector. Knows no run."""
+"""Writes blocks in NumPy's format, and the side file about rows that have no vector."""
 
 import io
 import json

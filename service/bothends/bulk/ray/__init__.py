@@ -1,1 +1,1 @@
-"""Many files to a Ray cluster's nodes, one file after another on each. Knows no format."""
+"""Spreads many files over a Ray cluster's nodes, each of which embeds one file after another."""

@@ -1,7 +1,7 @@
-"""Files to their embedding by a model on one node, as an actor that Ray starts there.
+"""The actor that Ray starts on a node, where it holds a model and embeds one file after another.
 
-It goes to the node whole and imports nothing of bothends before it runs: so it can say what a node lacks, where Ray
-would only say that the actor died. Its answers are JSON, and hold nothing of a sentence. Knows no format.
+Its code is sent to the node and imports nothing of bothends before it runs: so it can say what a node lacks, where Ray
+would only say that the actor died. Its answers are JSON, and hold nothing of a sentence.
 """
 
 import importlib.metadata

@@ -1,9 +1,7 @@
-"""Many files to vectors by models on a Ray cluster: Ray Data places the files, actors hold the models.
+"""Embeds many files on a Ray cluster: Ray Data hands files out, and actors with a model each embed them.
 
-plan → cluster → Ray Data → actor → node → job, run, sinks …
-(files) (here)             (on each node, a file after another as `bothends embed` does it)
-
-Knows no format.
+plan → cluster → Ray Data → actor → node → job, run, sinks … (files) (here) (on each node, a file after another as
+`bothends embed` does it)
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Files of a plan to vectors by a model that stays loaded, each as `bothends embed` does it alone. Knows no Ray."""
+"""Embeds the files that a node was given, each as `bothends embed` does it alone, by a model that stays loaded."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Plans of runs over many files, each input with its output, checked before anything is started. Opens no file."""
+"""Plans a run over many files: pairs each input with its output and checks both before anything is started."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

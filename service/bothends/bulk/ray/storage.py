@@ -1,6 +1,6 @@
-"""Names that people give to files and folders, here or in an object store, to what is there. Knows no format.
+"""Finds and opens files by the names that fsspec knows.
 
-A name is one that fsspec knows: a path, `file://`, and with the packages that it needs `s3://`, `gs://`, `az://`, ….
+Those are a path, `file://`, and with the packages that it needs `s3://`, `gs://`, `az://` and others.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Answers about each file of a run to lines about it, and to one line about all at the end. Knows no Ray."""
+"""Prints a line about each file of a run on Ray, and one about all of them at the end."""
 
 from typing import Any
 
