@@ -1,1 +1,1 @@
-"""An ONNX or TorchScript sentence encoder that was exported elsewhere, to its mistakes and a repaired file."""
+"""Finds the mistakes of a sentence encoder that was exported elsewhere, as ONNX or TorchScript, and repairs them."""

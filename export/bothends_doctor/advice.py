@@ -1,4 +1,4 @@
-"""Each known mistake by its key: its name, and the one sentence of what to do about it."""
+"""Names each known mistake, and says in one sentence what to do about it."""
 
 from .findings import Diagnosis
 

@@ -1,4 +1,4 @@
-"""`bothends doctor`: a file in, a table or JSON and an exit code out.
+"""`bothends doctor`: examines a file, prints a table or JSON, and exits with a code that says what was found.
 
 Imports of torch and its like stand inside the function: `bothends --help` lists this command without them.
 """

@@ -1,4 +1,4 @@
-"""An opened encoder to findings: run, rebuilt in PyTorch from its own weights, compared with each known mistake."""
+"""Examines an encoder: runs it, rebuilds it in PyTorch from its weights, and compares it with each known mistake."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

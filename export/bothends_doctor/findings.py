@@ -1,4 +1,4 @@
-"""Findings of an examination, as plain facts: for a table, for JSON, for an exit code."""
+"""The findings of an examination as plain data, for a table, for JSON and for an exit code."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal

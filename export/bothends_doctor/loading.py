@@ -1,4 +1,4 @@
-"""A path to an opened encoder: what kind of file it is, by its first bytes. Nothing is unpickled."""
+"""Opens an encoder's file as what its first bytes say it is. Nothing is unpickled."""
 
 import zipfile
 from pathlib import Path

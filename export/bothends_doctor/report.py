@@ -1,4 +1,4 @@
-"""Findings to lines for a terminal. Decides nothing."""
+"""Prints findings on a terminal."""
 
 from typing import TYPE_CHECKING
 

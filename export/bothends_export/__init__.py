@@ -1,1 +1,1 @@
-"""A PyTorch encoder to a bundle that the service can serve, proved equal."""
+"""Exports a PyTorch encoder as a bundle that the service can serve, and proves that the two are equal."""

@@ -1,4 +1,4 @@
-"""A checkpoint's config to a model card: what it is, how it was trained, what it scored."""
+"""Writes the model card of a checkpoint: what it is, how it was trained, what it scored."""
 
 from typing import Any
 

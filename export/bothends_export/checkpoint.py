@@ -1,7 +1,4 @@
-"""A trained encoder on disk: `model.safetensors`, `config.json` and `tokenizer.json` in one folder.
-
-Knows nothing of ONNX or of how the weights were trained.
-"""
+"""Reads and writes a trained encoder: `model.safetensors`, `config.json` and `tokenizer.json` in one folder."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`bothends export` and `bothends verify`: folders in, a table out.
+"""`bothends export` and `bothends verify`: they take folders and print a table.
 
 Imports of torch and its like stand inside the functions: `bothends --help` lists these commands without them.
 """

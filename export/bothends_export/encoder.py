@@ -1,6 +1,4 @@
-"""The reference: token ids to sentence embeddings in PyTorch. Everything else is measured against this module.
-
-Knows nothing of ONNX, of text, or of training.
+"""The reference encoder in PyTorch, from token ids to sentence embeddings. Everything else is measured against it.
 
 Why the embedding is read from `h_n` and never from `output[-1]`: in `output, (h_n, c_n) = lstm(packed)` of a
 bidirectional LSTM, `output[t]` joins the forward state after token t with the backward state after token t, *counted

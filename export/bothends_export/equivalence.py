@@ -1,4 +1,4 @@
-"""A bundle and its PyTorch encoder to their differences, at every length, in every batch, end by end.
+"""Compares a bundle with its PyTorch encoder at every length and in batches, and returns the differences.
 
 The reference is `encoder.py`, one sentence at a time without padding. What is tested is the service's own engine.
 Padding slots hold random ids, and token 0 has a vector like any other: a graph that lets padding in can't hide.

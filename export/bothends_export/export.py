@@ -1,4 +1,4 @@
-"""A checkpoint to a bundle: graph, tokenizer, golden sentences, model card; verified before it is written for good."""
+"""Exports a checkpoint as a bundle: graph, tokenizer, golden sentences and model card, verified before it is kept."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A path to write to a refusal, where something stands there already. Knows nothing of what is written."""
+"""Refuses to overwrite: checks that nothing stands yet where a command is to write its output."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The differences between a bundle and PyTorch, row by row, and the bounds that they are held to. Computes nothing."""
+"""The differences between a bundle and PyTorch, row by row, the bounds that they are held to, and the table of both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

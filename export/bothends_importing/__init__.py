@@ -1,1 +1,1 @@
-"""Encoders that others trained, from the files that their libraries wrote to checkpoints of ours."""
+"""Imports encoders that others trained, from the files that their libraries wrote, as checkpoints."""

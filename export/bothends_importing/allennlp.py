@@ -1,8 +1,8 @@
-"""An AllenNLP model with an `lstm` or `gru` Seq2Vec encoder to an encoder of ours.
+"""Imports an AllenNLP model that has an `lstm` or `gru` Seq2Vec encoder.
 
 As allennlp 2.10 has it (modules/seq2vec_encoders/pytorch_seq2vec_wrapper.py, models/basic_classifier.py): a table of
 tokens, a projection where its embedder has one, the last layer's final states, and a `feedforward` of one layer where
-the model has that. What classifies after it is left out. Knows nothing of how files are unpacked or text is split.
+the model has that. What classifies after it is left out.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""`bothends import`: a file of an encoder's own library in, a checkpoint out; shown before anything is written.
+"""`bothends import`: reads a file of another library's encoder, shows what was understood, then writes a checkpoint.
 
 Imports of torch and its like stand inside the functions: `bothends --help` lists this command without them.
 """

@@ -1,8 +1,7 @@
-"""flair's DocumentRNNEmbeddings over one WordEmbeddings, as `save_embeddings()` gives it, to an encoder of ours.
+"""Imports flair's DocumentRNNEmbeddings over one WordEmbeddings, as `save_embeddings()` writes it.
 
 As flair has it (embeddings/document.py and token.py): the table, a linear layer (`word_reprojection_map`), an LSTM or
-GRU; the output at the first token and at the last of a bidirectional one, else the output at the last. Knows nothing of
-how a file is opened or text becomes tokens.
+GRU; the output at the first token and at the last of a bidirectional one, else the output at the last.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""A source file to the encoder in it, by the format that its content shows or the caller names.
-
-Knows nothing of what a format looks like inside, nor of the command line's words but for its options' names.
-"""
+"""Picks the importer of a source file, by what the file holds or by the format that the caller names."""
 
 from collections.abc import Callable
 from dataclasses import fields

@@ -1,6 +1,5 @@
-"""The result of every format: an encoder of ours, its weights and tokenizer, and what differs from the original.
-
-Knows no format.
+"""The result of an import, whatever the format: an encoder, its weights and tokenizer, and what differs from the
+original.
 """
 
 from dataclasses import dataclass, field

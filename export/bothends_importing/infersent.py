@@ -1,8 +1,8 @@
-"""InferSent 1 and 2 (a state dict of `enc_lstm`, and word vectors in a file of their own) to an encoder of ours.
+"""Imports InferSent 1 and 2: a state dict of `enc_lstm`, and word vectors in a file of their own.
 
 As facebookresearch/InferSent has it (models.py): <s>, the words, </s> as vectors of GloVe for version 1, <p> and </p>
 as fastText's for version 2; words without a vector left out; a bidirectional LSTM; the maximum, or the mean, of its
-outputs. Knows nothing of how a file is opened or words are split.
+outputs.
 """
 
 from pathlib import Path

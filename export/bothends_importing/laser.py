@@ -1,8 +1,7 @@
-"""LASER 1 and 2 (`params`, `model` and `dictionary` in one file, pieces in another) to an encoder of ours.
+"""Imports LASER 1 and 2: `params`, `model` and `dictionary` in one file, pieces in another.
 
 As facebookresearch/LASER has it (laser_encoders/models.py, LaserLstmEncoder and SentenceEncoder): the pieces of a
-sentence and </s> through a table and a bidirectional LSTM, and the maximum of each of its outputs over them. Knows
-nothing of how a file is opened or text becomes pieces.
+sentence and </s> through a table and a bidirectional LSTM, and the maximum of each of its outputs over them.
 """
 
 from collections.abc import Sequence

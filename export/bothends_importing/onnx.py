@@ -1,7 +1,6 @@
-"""An ONNX encoder that `bothends doctor` understands to an encoder of ours, with the weights that its cells have.
+"""Imports an ONNX encoder that `bothends doctor` understands, with the weights of its cells.
 
 A known mistake in how it reads its states is left out: what is imported reads them as was meant, and PyTorch proves it.
-Knows nothing of tokens.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Options of an import beside its source, and which format reads which. Knows nothing of how any is read.
+"""The options of an import beside its source, and which format takes which.
 
 Nothing here imports torch: `bothends --help` does import this.
 """

@@ -1,7 +1,4 @@
-"""The tensors of an `nn.LSTM` or `nn.GRU` somewhere in a state dict to its sizes and our names, every shape checked.
-
-Knows nothing of what stands before or after it.
-"""
+"""Finds an `nn.LSTM` or `nn.GRU` in a state dict: its sizes, and its tensors by our names, every shape checked."""
 
 import re
 from dataclasses import dataclass

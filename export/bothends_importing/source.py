@@ -1,7 +1,4 @@
-"""The content of an opened weights file, and the error of every file that can't be imported.
-
-Knows nothing of how any format is read.
-"""
+"""The content of an opened weights file, and the error of every file that can't be imported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

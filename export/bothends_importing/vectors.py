@@ -1,6 +1,4 @@
-"""A file of word vectors to the words that are asked for and their table.
-
-Knows nothing of encoders, nor of how text becomes words.
+"""Reads the vectors of the words that are asked for from a file of word vectors.
 
 GloVe's .txt and fastText's .vec: a word and its numbers a line, parted by single spaces, most frequent words first;
 fastText's file begins with a line of two whole numbers, how many words and how many numbers each; both are held to what

@@ -1,4 +1,4 @@
-"""A file of sentences to the words in them: those that a vocabulary is to hold. Knows nothing of vectors."""
+"""Collects the words of a file of sentences, which a vocabulary is to hold."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An imported encoder to a checkpoint folder, whole or not at all. Knows no format."""
+"""Writes an imported encoder as a checkpoint folder, whole or not at all."""
 
 import tempfile
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""Sentences and a teacher's vectors to a checkpoint that bothends_export understands."""
+"""Trains an encoder by distillation: from sentences and teachers' vectors to a checkpoint for bothends_export."""

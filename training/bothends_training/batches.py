@@ -1,4 +1,4 @@
-"""Sentences' lengths and kinds to an endless, seeded order of batches. Knows nothing of what the sentences say."""
+"""An endless, seeded order of batches, made from the lengths and kinds of sentences."""
 
 from collections.abc import Iterator
 from itertools import count

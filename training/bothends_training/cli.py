@@ -1,4 +1,4 @@
-"""`bothends train` and `bothends evaluate`: arguments in, tables and bars out.
+"""`bothends train` and `bothends evaluate`: they take a recipe or a bundle, and print tables and bars.
 
 Imports of torch and its like stand inside the functions: `bothends --help` lists these commands without them.
 """

@@ -1,9 +1,10 @@
-"""A sentence to another that says something else with nearly the same words, or the same with others: who does what to
-whom, what is how, how many, and whether at all.
+"""Rewrites a sentence so that nearly the same words say something else, or other words the same.
+
+It changes who does what to whom, what is how, how many there are, or whether it is so at all.
 
 Noun phrases are found by a determiner and the words up to the next function word or verb; what isn't found isn't
 altered. Each function takes a sentence and a source of chance, and gives the sentence back as it was where it finds
-nothing to alter. Knows nothing of corpora.
+nothing to alter.
 """
 
 import itertools

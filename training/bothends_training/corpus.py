@@ -1,4 +1,4 @@
-"""A text file to sentences, and sentences to token ids laid end to end. Knows nothing of teachers or students."""
+"""Reads sentences from a text file, and keeps their token ids in one array."""
 
 import gzip
 import hashlib

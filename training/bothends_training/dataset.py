@@ -1,7 +1,4 @@
-"""A recipe to everything that the steps read: tokenised sentences, the teachers' vectors of them, and dev pairs.
-
-Knows nothing of students or optimisers.
-"""
+"""Gathers what training steps read by a recipe: tokenised sentences, the teachers' vectors of them, and dev pairs."""
 
 import json
 from collections.abc import Sequence

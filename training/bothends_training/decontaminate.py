@@ -1,7 +1,7 @@
-"""Sentences that must not be learned from, to a test of whether a sentence nearly matches one of them.
+"""Finds sentences that nearly match those that must not be learned from.
 
 Two sentences match as far as their words do: the Jaccard index of their sets of words, in whatever order and case and
-with whatever marks between them. Knows nothing of files or tokenizers.
+with whatever marks between them.
 """
 
 import math

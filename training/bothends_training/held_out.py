@@ -1,6 +1,6 @@
-"""A corpus to pairs of sentences that nothing is taught: of each of some sources, near and far, scored by a teacher.
+"""Takes pairs of sentences, near and far, out of each source of a corpus, for a teacher to score and nobody to learn.
 
-People's scores are of a few kinds of text; a teacher's cosines can be had of any. Knows nothing of students.
+People's scores are of a few kinds of text; a teacher's cosines can be had of any.
 """
 
 import hashlib

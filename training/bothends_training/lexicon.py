@@ -1,7 +1,4 @@
-"""Small closed tables of English: words that end a noun phrase, irregular participles, numbers, and kinds of things.
-
-Knows nothing of sentences.
-"""
+"""Small tables of English: words that end a noun phrase, irregular participles, numbers, and kinds of things."""
 
 
 def words(text: str) -> tuple[str, ...]:

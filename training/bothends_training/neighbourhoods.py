@@ -1,4 +1,4 @@
-"""Vectors to the neighbourhood of each: spherical k-means. Knows nothing of sentences or teachers."""
+"""Groups vectors into neighbourhoods, by spherical k-means."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,4 @@
-"""A batch's student and teacher vectors to one loss. Its parameters exist in training only.
-
-Knows nothing of tokens, files or optimisers.
-"""
+"""Computes the loss of a batch from the student's and the teachers' vectors. Its parameters exist in training only."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

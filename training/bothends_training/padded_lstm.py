@@ -1,8 +1,8 @@
-"""Padded token vectors to both final states, by each direction's LSTM over whole tensors: what packing gives, faster.
+"""Computes both final states of an LSTM over padded tensors: the result of packing, but faster.
 
 A packed batch runs one small product a time step and has no bfloat16 kernel on a CPU. Padding on the right is never
 read by a forward pass before a sentence ends; turn each sentence round within its own length, and the same holds for
-the backward pass. Batches of like length keep the padding small. Knows nothing of tokens or losses.
+the backward pass. Batches of like length keep the padding small.
 """
 
 from typing import NamedTuple

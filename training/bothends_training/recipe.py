@@ -1,6 +1,6 @@
-"""A recipe (TOML) to a frozen object: everything that decides what a training run makes.
+"""Reads a recipe (TOML) into a frozen object that holds everything that decides what a training run makes.
 
-Knows nothing of torch. Paths in a recipe are relative to the recipe's own folder, or to an installed package.
+Paths in a recipe are relative to the recipe's own folder, or to an installed package.
 """
 
 import math

@@ -1,7 +1,4 @@
-"""A recipe's files to paths: beside the recipe, in an installed package, or in a zip that comes in parts.
-
-Knows nothing of what is in them.
-"""
+"""Finds a recipe's files: beside the recipe, in an installed package, or in a zip that comes in parts."""
 
 import importlib.metadata
 import zipfile

@@ -1,9 +1,9 @@
-"""A source of chance to a family of made sentences: an everyday scene, and what differs from it by one thing.
+"""Makes up families of sentences: an everyday scene, and sentences that differ from it by one thing.
 
-Captions say who does what to whom, where, how many they are and what they look like, and no other text in a corpus
-does so as often. A family is a scene in plain words, the same in others (passive, a relative clause, the simple
-present, a more general noun) and scenes like it (other roles, another number, another verb, nobody at all). What any
-of them means is for the teachers to say. Knows nothing of corpora.
+Captions say who does what to whom, where, how many they are and what they look like, and no other text in a corpus does
+so as often. A family is a scene in plain words, the same in others (passive, a relative clause, the simple present, a
+more general noun) and scenes like it (other roles, another number, another verb, nobody at all). What any of them means
+is for the teachers to say.
 """
 
 import random

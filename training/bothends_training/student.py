@@ -1,7 +1,4 @@
-"""A recipe and a dataset to a student before its first step, and all of it that changes from step to step.
-
-Knows nothing of batches or dev files.
-"""
+"""Makes a student before its first step, with all of its state that changes from step to step."""
 
 import copy
 from collections.abc import Callable, Iterable

@@ -1,6 +1,6 @@
-"""Sentences to a teacher's unit vectors, and those of single tokens to the table that a student begins with.
+"""Computes a teacher's unit vectors of sentences, and of single tokens for the table that a student begins with.
 
-Knows nothing of students. A teacher's weights come from an installed package; nothing is fetched.
+A teacher's weights come from an installed package; nothing is fetched.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""A recipe to a checkpoint, by distillation: the whole run, resumable at any kill.
+"""Trains a student by a recipe, by distillation: the whole run, which goes on after a kill at any moment.
 
     read sentences → tokenise → teachers' vectors (cached) → student → steps → checkpoint
 

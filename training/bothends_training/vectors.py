@@ -1,8 +1,8 @@
-"""Sentences to a teacher's vectors, kept on disk one by one: what any corpus has asked for is never computed again.
+"""Keeps teachers' vectors on disk sentence by sentence: what any corpus has asked for is never computed again.
 
 A folder a teacher, named by what it computes; in it `vectors.f16`, a row a sentence, and `sentences.u64`, the hash of
 each row's sentence. Both only ever grow, and a row counts once both files hold it whole: a kill at any moment costs at
-most the chunk that it falls in. Knows nothing of corpora or students.
+most the chunk that it falls in.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""Checkpoints or exported bundles to the weights that a student begins with. Knows nothing of how it was trained."""
+"""Reads the weights that a student begins with, from checkpoints or exported bundles."""
 
 import json
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Ways to read a cell's states, rightly or not, and how to tell which of it a file does."""
+"""The ways of reading a cell's states, right or mistaken, and the tests that tell which of them a file uses."""

@@ -1,4 +1,4 @@
-"""A model of unknown sizes to one that takes any batch: which axis is which, which sizes run, what may be padding."""
+"""Runs a model of unknown axes and sizes: finds which axis is which, which sizes run, and what may be padding."""
 
 import itertools
 from collections.abc import Iterator, Sequence

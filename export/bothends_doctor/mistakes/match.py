@@ -1,4 +1,4 @@
-"""Rows that a file computed for a batch to the reading of the states that gives just these. Knows nothing of files."""
+"""Finds the reading of the states that gives the very rows that a file computed for a batch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

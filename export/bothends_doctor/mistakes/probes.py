@@ -1,4 +1,4 @@
-"""Questions to a model that runs; each answer is rows of the table and the mistakes that it shows."""
+"""Tests of a model that runs. Each returns rows of the report's table, and the mistakes that it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

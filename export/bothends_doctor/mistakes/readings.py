@@ -1,7 +1,7 @@
-"""Every reading of an LSTM's or GRU's states that doctor knows, right or mistaken: its name, and what it computes.
+"""Every reading of an LSTM's or GRU's states that doctor can name, right or mistaken, as a function.
 
-Knows nothing of files: a reading takes `States` and lengths and gives the rows that a model which makes this mistake
-would give. B is the batch, T the time of the padded batch, D the directions, L the layers.
+A reading takes `States` and lengths and gives the rows that a model which makes this mistake would give. B is the
+batch, T the time of the padded batch, D the directions, L the layers.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The weights of an LSTM or GRU and a batch of vectors to every state, by PyTorch. Knows nothing of files.
+"""Computes every state of an LSTM or GRU from its weights and a batch of vectors, by PyTorch.
 
 PyTorch computes what its own layers can; only a GRU that resets before its linear (ONNX's `linear_before_reset` = 0),
 which PyTorch hasn't got, is stepped through here.

@@ -1,4 +1,4 @@
-"""A state dict to the stack that a file should hold, and how the file's own weights differ from it.
+"""Reads the state dict that a file should hold, and says how the file's own weights differ from it.
 
 Opens safetensors, and torch.save's files with `weights_only=True`: no code in them runs.
 """

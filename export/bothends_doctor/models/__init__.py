@@ -1,1 +1,1 @@
-"""Files of others, opened: what they are made of, and what they compute on the way."""
+"""Opens encoders' files, and shows what they are made of and what they compute on the way."""

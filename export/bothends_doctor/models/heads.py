@@ -1,4 +1,4 @@
-"""A module's other parameters to guesses at its head: what may stand behind the pooling where no graph shows it."""
+"""Guesses a module's head from its other parameters, where no graph shows what stands behind the pooling."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""The contract of an opened file, whatever its format: run a batch, and show what was computed on the way."""
+"""The interface of an opened encoder, whatever its format: run a batch, and show what was computed on the way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""An ONNX file to a model that shows every tensor between its recurrent layers and its output."""
+"""An opened ONNX encoder, which shows every tensor between its recurrent layers and its output."""
 
 from collections.abc import Sequence
 from dataclasses import replace

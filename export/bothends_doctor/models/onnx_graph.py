@@ -1,4 +1,4 @@
-"""An ONNX file of others to a model in memory, and any tensor of it for given inputs. Knows nothing of recurrence."""
+"""An ONNX file in memory, and the value of any of its tensors for given inputs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path

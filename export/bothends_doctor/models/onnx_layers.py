@@ -1,4 +1,4 @@
-"""An ONNX graph to its LSTM or GRU layers: which nodes they are, where their weights come from, what reads them."""
+"""Finds the LSTM and GRU layers of an ONNX graph: their nodes, where their weights come from, and what reads them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""An encoder's declared inputs to what each is for, by shape and type first, by name where that leaves a choice."""
+"""Finds what each input of an encoder is for: by shape and type first, by name where that leaves a choice."""
 
 from collections.abc import Sequence
 from dataclasses import replace

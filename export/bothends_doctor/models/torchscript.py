@@ -1,4 +1,4 @@
-"""A TorchScript file to a model whose parameters are known by name, and whose code is run and not read.
+"""An opened TorchScript encoder: its parameters are known by name, its code is run and not read.
 
 `torch.jit.load` unpickles nothing that could run Python; the module's own code runs in TorchScript's interpreter.
 """

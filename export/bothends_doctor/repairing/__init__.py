@@ -1,1 +1,1 @@
-"""An examined ONNX encoder to a right one, proved before it is saved."""
+"""Repairs an examined ONNX encoder, and saves it once it is proved right."""

@@ -1,4 +1,4 @@
-"""A stack's weights to ONNX nodes: vectors and lengths in, a right embedding out. Knows nothing of the file around.
+"""Writes a stack of cells as ONNX nodes that take vectors and lengths and give the right embedding.
 
 Every tensor that it makes is named doctor_…, and runs from opset 11 on. Its pooling is not `bothends.model.graph`'s,
 which asks for opset 17 and avoids nodes that run on CPUs only.

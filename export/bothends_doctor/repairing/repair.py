@@ -1,4 +1,4 @@
-"""An examined ONNX encoder to a repaired one: rewritten, proved, and only then saved.
+"""Repairs an examined ONNX encoder: rewrites it, proves the result, and only then saves it.
 
 The proof is another examination, and PyTorch.
 """

@@ -1,4 +1,4 @@
-"""An examined ONNX encoder to a right one, not proved yet: its recurrent part is written anew, the rest is kept.
+"""Rewrites the recurrent part of an examined ONNX encoder and keeps the rest. The result is not proved yet.
 
 What stands before the first recurrent layer and what stands behind the pooling is copied node by node; the cells and
 the pooling are written from the weights, as `bothends export` would.

@@ -1,4 +1,4 @@
-"""An encoder's weights to an ONNX graph, written node by node, and back. Knows nothing of files or PyTorch's exporter.
+"""Writes an encoder's weights as an ONNX graph, node by node, and reads them back.
 
 PyTorch's own exporters lose `sequence_lens` or freeze an axis, so that padding leaks into the backward state.
 """

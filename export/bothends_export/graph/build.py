@@ -1,4 +1,4 @@
-"""An encoder's weights to its ONNX graph, whose form `bothends.model.graph` gives. Knows no form of its own."""
+"""Builds an encoder's ONNX model from its weights, in the form that `bothends.model.graph` describes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The graph that `build` wrote, back to the weights it was given. Knows nothing of nodes: names say what is what."""
+"""Reads the weights back out of a graph that `build` wrote, by the names of its tensors."""
 
 import onnx
 from onnx import numpy_helper

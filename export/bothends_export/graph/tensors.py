@@ -1,4 +1,4 @@
-"""PyTorch's tensors of one layer to ONNX's, and back: gates in the other order, directions stacked.
+"""Converts a layer's tensors from PyTorch's layout to ONNX's, and back: order of gates, directions stacked.
 
 A projected LSTM (PyTorch's proj_size) has no operator in ONNX. Its cell reads the state only by way of weight_hh, so
 with h = weight_hr · u, where u is the state before it is projected, weight_hh · h = (weight_hh · weight_hr) · u: a

@@ -1,1 +1,1 @@
-"""Keras models to encoders of ours, where the gates map exactly."""
+"""Imports Keras models whose gates can be mapped exactly."""

@@ -1,7 +1,4 @@
-"""A Keras model's config to the chain of its layers that a sentence passes, whatever way the model was built.
-
-Knows no weights, and none of what the layers compute.
-"""
+"""Lists the layers that a sentence passes in a Keras model, from its config, whatever way the model was built."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""A Keras model of Embedding, LSTM or GRU (both ways or one), pooling and Dense to an encoder of ours.
+"""Imports a Keras model of Embedding, LSTM or GRU (both ways or one), pooling and Dense.
 
-What Keras computes and PyTorch's modules don't is refused, by the layer's name. Knows nothing of how files are opened,
-nor of tokens.
+What Keras computes and PyTorch's modules don't is refused, by the layer's name.
 """
 
 import json

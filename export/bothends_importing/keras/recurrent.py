@@ -1,7 +1,7 @@
-"""The weights of Keras's LSTM, GRU and Bidirectional layers to those of PyTorch's cells.
+"""Converts the weights of Keras's LSTM, GRU and Bidirectional layers to those of PyTorch's cells.
 
 Keras keeps a kernel as [inputs, gates·units]. An LSTM's gates stand there as i, f, c, o, PyTorch's i, f, g, o; a GRU's
-as z, r, h, where PyTorch has r, z, n (keras/src/layers/rnn/lstm.py and gru.py). Knows nothing of other layers.
+as z, r, h, where PyTorch has r, z, n (keras/src/layers/rnn/lstm.py and gru.py).
 """
 
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Custom modules, of which a TOML says what names and shapes don't, to encoders of ours."""
+"""Imports custom modules; a TOML says what the names and shapes of their tensors don't."""

@@ -1,6 +1,6 @@
-"""The parts of an encoder to the tensors of a file: the one that the TOML names, else the only one that fits.
+"""Assigns a file's tensors to the parts of an encoder: the one that the TOML names, else the only one that fits.
 
-Knows sizes and names; what the tensors hold doesn't matter to it.
+It goes by names and sizes alone.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""A part of an encoder to the tensors of a state dict that fit it: by the config, else by shape, else refused.
+"""Lists the tensors of a state dict that fit a part of an encoder, and refuses where that leaves a choice.
 
-Where two fit one part, the refusal lists both and the TOML's line that decides. Knows nothing of files' formats.
+Where two fit one part, the refusal lists both and the TOML's line that decides.
 """
 
 import re

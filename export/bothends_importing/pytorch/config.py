@@ -1,4 +1,4 @@
-"""The TOML beside weights, which says what its tensors are where that can't be guessed, checked key by key.
+"""Reads the TOML beside weights, which says what its tensors are where that can't be guessed, and checks each key.
 
     max_tokens = 128
     ignore = ["classifier.*"]        # tensors that don't belong to the encoder
@@ -15,7 +15,7 @@
     [tokenizer]
     vocabulary = "vocab.txt"
 
-Every key may be left out. Knows nothing of tensors.
+Every key may be left out.
 """
 
 import tomllib

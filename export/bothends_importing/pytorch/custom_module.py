@@ -1,7 +1,4 @@
-"""A custom module (a state dict, a TorchScript or a Keras file) and its tokenizer to an encoder of ours.
-
-Knows nothing of how files are opened, how names become parts, or how text becomes tokens: it puts these together.
-"""
+"""Imports a custom module (a state dict, a TorchScript or a Keras file) with its tokenizer."""
 
 from collections.abc import Collection
 from pathlib import Path

@@ -1,9 +1,8 @@
-"""The state dict of a custom module, and what a TOML says of it, to an encoder of ours and its weights.
+"""Builds an encoder from the state dict of a custom module and what a TOML says of it.
 
     table → (linear) → nn.LSTM or nn.GRU → pooling → (linear → none, tanh, relu or layer norm)
 
-What the TOML leaves out is guessed where one guess only fits, and every tensor must have its place. Knows nothing of
-how files are opened, nor of tokens.
+What the TOML leaves out is guessed where one guess only fits, and every tensor must have its place.
 """
 
 from dataclasses import dataclass, field

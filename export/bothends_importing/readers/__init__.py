@@ -1,1 +1,1 @@
-"""Files of weights to their tensors and the plain data beside them; nothing in a file is ever run."""
+"""Reads tensors and plain data out of files of weights. Nothing in a file is ever run."""

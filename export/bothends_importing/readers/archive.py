@@ -1,6 +1,6 @@
-"""An AllenNLP model, packed (`model.tar.gz`), in a folder, or its weights alone, to its parts.
+"""Reads the parts of an AllenNLP model: packed (`model.tar.gz`), in a folder, or its weights alone.
 
-Nothing is unpacked but the parts that are read. Knows nothing of what they say.
+Nothing is unpacked but the parts that are read.
 """
 
 import gzip

@@ -1,6 +1,6 @@
-"""A weights file to its tensors and the plain data beside them, drop_ignored running anything that stands in the file.
+"""Reads a file of weights, of whatever format, without running anything that stands in it.
 
-What a file is shows in its first bytes; its name says nothing. Knows nothing of encoders.
+What a file is shows in its first bytes; its name says nothing.
 """
 
 import zipfile

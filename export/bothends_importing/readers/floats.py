@@ -1,7 +1,4 @@
-"""Tensors as a file holds them to finite, contiguous float32; what can't be that is refused by name.
-
-Knows nothing of what the tensors are for.
-"""
+"""Converts a file's tensors to finite, contiguous float32; those that can't be that are refused by name."""
 
 from pathlib import Path
 

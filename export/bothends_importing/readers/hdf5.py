@@ -1,7 +1,7 @@
-"""Keras's files (.keras, .weights.h5, and whole models or weights in its older .h5) to tensors and the model's config.
+"""Reads Keras's files: .keras, .weights.h5, and whole models or weights in its older .h5.
 
 Nothing in them is code that could run here: a config is JSON, and what it names is only looked up. The HDF5 inside is
-read in Python (pyfive): the C library that others use crashes on damaged files. Knows no layers.
+read in Python (pyfive): the C library that others use crashes on damaged files.
 """
 
 import importlib

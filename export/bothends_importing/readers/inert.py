@@ -1,7 +1,7 @@
-"""The pickles of a TorchScript archive to records and tensors, where nothing that a pickle names is ever called.
+"""Reads the pickles of a TorchScript archive into records and tensors, without calling anything that they name.
 
 Python's unpickler can call only what `find_class` gives it. Here that is: inert records for the archive's own classes,
-and a few helpers that build lists, dicts and tensors. Knows nothing of modules.
+and a few helpers that build lists, dicts and tensors.
 """
 
 import io

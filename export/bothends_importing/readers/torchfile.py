@@ -1,7 +1,7 @@
-"""A file of `torch.save` (a zip archive, or pickles of before 1.6) to a state dict and the plain data beside it.
+"""Reads a file of `torch.save`: a zip archive, or pickles of before PyTorch 1.6.
 
 torch's own weights-only reader builds tensors and plain data and calls nothing else; what it refuses is refused here,
-with the name of the class or function that the file wants. Knows nothing of encoders.
+with the name of the class or function that the file wants.
 """
 
 import pickletools

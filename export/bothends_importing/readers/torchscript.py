@@ -1,7 +1,7 @@
-"""A TorchScript archive to its modules' state dict and their plain attributes, without running its code.
+"""Reads the state dict and the plain attributes of a TorchScript archive, without running its code.
 
 The code in an archive is read as text, for what it says of each class: which attributes are parameters and buffers, and
-the constants, as `batch_first` is one. Knows nothing of encoders.
+the constants, as `batch_first` is one.
 """
 
 import ast

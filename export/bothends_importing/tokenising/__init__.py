@@ -1,1 +1,1 @@
-"""A source tokeniser to the text of a tokenizer.json that gives the same tokens, or a reason why none can."""
+"""Writes a tokenizer.json that gives the same tokens as a source's tokeniser, or says why none can."""

@@ -1,9 +1,9 @@
-"""The table that a SentencePiece model normalises by, as normalisers of a tokenizer.json.
+"""Converts the normalisation table of a SentencePiece model to normalisers of a tokenizer.json.
 
-Knows nothing of pieces or spaces. SentencePiece replaces the longest sequence of characters that the table knows. The
-library reads the same table, but looks up whole grapheme clusters of less than six bytes by their shortest start, and
-else single characters. So text is first cut where SentencePiece's sequences end, by a pattern made of the table's own;
-then each character is looked up alone, and Unicode's composition (NFC) inside a sequence gives what the table says.
+SentencePiece replaces the longest sequence of characters that the table knows. The library reads the same table, but
+looks up whole grapheme clusters of less than six bytes by their shortest start, and else single characters. So text is
+first cut where SentencePiece's sequences end, by a pattern made of the table's own; then each character is looked up
+alone, and Unicode's composition (NFC) inside a sequence gives what the table says.
 """
 
 import base64

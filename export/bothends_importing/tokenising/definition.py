@@ -1,7 +1,6 @@
-"""The parts of a tokenizer.json, and what a source tokeniser becomes: its text, and the rows its ids stand for.
+"""The parts of a tokenizer.json, and the result of an import: its text, and the rows that its ids stand for.
 
-Knows no source format. Patterns are Oniguruma's, which the tokenizers library uses; classes that Python's `re` reads
-otherwise are spelled out.
+Patterns are Oniguruma's, which the tokenizers library uses; classes that Python's `re` reads otherwise are spelled out.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A tokenizer.json that is there already: checked that it loads, and that each row of the table is one of its tokens'.
+"""Takes over a tokenizer.json as it is, once it loads and each row of the table is one of its tokens'.
 
 Changes nothing in it.
 """

@@ -1,6 +1,6 @@
-"""LASER's tokenisers to a tokenizer.json: LASER 2's preprocessing and SentencePiece model, LASER 1's fastBPE codes.
+"""Converts LASER's tokenisers: LASER 2's preprocessing and SentencePiece model, LASER 1's fastBPE codes.
 
-Knows no encoder. LASER looks pieces up in the checkpoint's own dictionary, in which four rows are always the same.
+LASER looks pieces up in the checkpoint's own dictionary, in which four rows are always the same.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,6 +1,6 @@
-"""LASER 2's own way from text to rows, by sacremoses and SentencePiece, which imports are held to where both are there.
+"""LASER 2's own path from text to rows, by sacremoses and SentencePiece: imports are checked against it.
 
-As `LaserTokenizer` and `SentenceEncoder` of laser_encoders 0.0.2 have it. Knows not how a tokenizer.json is made.
+As `LaserTokenizer` and `SentenceEncoder` of laser_encoders 0.0.2 have it.
 """
 
 import importlib

@@ -1,7 +1,7 @@
-"""A SentencePiece model's pieces to the model of a tokenizer.json: unigram, BPE or characters.
+"""Converts a SentencePiece model's pieces to the model of a tokenizer.json: unigram, BPE or characters.
 
-Knows no normalisation and no rows. The library finds any entry in text, SentencePiece no control symbols, unknown
-symbol or byte pieces: these get names that no text has, since spaces have become `▁` before.
+The library finds any entry in text, SentencePiece no control symbols, unknown symbol or byte pieces: these get names
+that no text has, since spaces have become `▁` before.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""A vocabulary held to the rows of its table: each row has one word, but for those that are said to have none.
+"""Checks that each row of a table has one word of the vocabulary, but for rows that are said to have none.
 
 A vocabulary that is one word short gives every later word its neighbour's row, which no comparison that starts from ids
-can see. Knows no file and no encoder.
+can see.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

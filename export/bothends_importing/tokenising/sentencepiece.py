@@ -1,6 +1,6 @@
-"""A SentencePiece .model to a tokenizer.json that gives the library's ids, held to the library before it is handed out.
+"""Converts a SentencePiece .model to a tokenizer.json, and checks that it gives the library's ids.
 
-Knows no encoder: which row a piece has is the caller's to say where it isn't the piece's own id.
+Which row a piece has is for the caller to say, where it isn't the piece's own id.
 """
 
 import importlib

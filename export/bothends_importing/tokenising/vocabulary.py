@@ -1,7 +1,6 @@
-"""A vocabulary file to the row of each word: one word a line, words with counts, JSON, or AllenNLP's folder.
+"""Reads the row of each word from a vocabulary: one word a line, words with counts, JSON, or AllenNLP's folder.
 
-Knows nothing of how text is cut into words. What two programs would read differently (a word twice, an empty line, a
-byte order mark) is refused by file and line.
+What two programs would read differently (a word twice, an empty line, a byte order mark) is refused by file and line.
 """
 
 import json

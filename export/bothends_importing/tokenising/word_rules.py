@@ -1,6 +1,6 @@
-"""Rules by which text becomes words, and a tokenizer.json held to the Python that they are named by, from text to rows.
+"""Rules that cut text into words, each named by the Python that it equals, and the check that a tokenizer.json does so.
 
-NLTK's rules are held to NLTK itself, where it is installed. Knows no file, and not how a tokenizer.json is made.
+NLTK's rules are held to NLTK itself, where it is installed.
 """
 
 import importlib

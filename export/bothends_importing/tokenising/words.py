@@ -1,6 +1,6 @@
-"""A vocabulary of whole words, with rules how text is cut into them, to a tokenizer.json.
+"""Writes a tokenizer.json of a vocabulary of whole words and a rule that cuts text into them.
 
-Knows no file: `vocabulary.py` reads those. Each way to split is named by the Python that it equals, and held to it.
+Each way to split is named by the Python that it equals, and held to it.
 """
 
 from collections.abc import Mapping, Sequence
