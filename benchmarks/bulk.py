@@ -1,4 +1,5 @@
-"""`bothends embed --input` beside its ceiling, tokenizer and the same engine alone, length-sorted, in the same minutes.
+"""Measures `bothends embed --input` beside its ceiling: the tokenizer and engine alone, length-sorted. Where panels
+stand and what all dashboards share is here; what they show is in overview.py, engine.py and connections.py.
 
 python benchmarks/bulk.py [--rows 20000] [--rounds 3] [--output npy]
 

@@ -1,4 +1,4 @@
-"""Loads to rows of results: runs the load generator in load/ against a server, whose CPU and memory are measured."""
+"""Runs the load generator in load/ against a server, measures that server, and returns rows of results."""
 
 import json
 import subprocess

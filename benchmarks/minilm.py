@@ -1,7 +1,4 @@
-"""The MiniLM teacher through onnxruntime: exported, fused by its own optimiser for transformers, and in int8 too.
-
-Knows nothing of what it is compared with.
-"""
+"""The MiniLM teacher through onnxruntime: exported, fused by its own optimiser for transformers, and in int8 too."""
 
 import warnings
 from collections.abc import Sequence

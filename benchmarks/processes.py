@@ -1,7 +1,4 @@
-"""Servers as process trees: start one and learn its port, read its CPU time and memory, stop it for certain.
-
-Knows nothing of what they serve.
-"""
+"""Servers as process trees: start one and learn its port, read its CPU time and memory, stop it for certain."""
 
 import os
 import re

@@ -1,7 +1,4 @@
-"""Encoders and a level to what is measured for a roofline: runs of one thread, and the roofs above them.
-
-Knows nothing of how they are shown.
-"""
+"""Measures what a roofline shows of encoders at a level: runs of one thread, and the roofs above them."""
 
 import time
 from collections.abc import Iterator

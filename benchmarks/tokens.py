@@ -1,4 +1,4 @@
-"""A bundle to its tokenizer, and sentences to the token ids that an engine is given. Measures nothing."""
+"""Loads a bundle's tokenizer, and tokenises sentences for an engine."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Flags and environment to settings: read once, checked where they stand, named where they are wrong."""
+"""Settings from flags and environment: read once, checked where they stand, named where they are wrong."""
 
 import pytest
 from click.testing import CliRunner

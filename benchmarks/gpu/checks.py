@@ -1,4 +1,4 @@
-"""Checks to lines that say ok or FAIL, and to the figures behind them. Knows no GPU."""
+"""Runs checks: prints a line that says ok or FAIL for each, and keeps the figures behind them."""
 
 import json
 import time

@@ -1,7 +1,6 @@
-"""The load generator's C++ sources to its program, compiled where it is missing or older than they are.
+"""Compiles the load generator where its program is missing or older than its C++ sources.
 
-Knows nothing of servers or of what the generator measures. Imports no other module of the benchmarks, since tests build
-the generator too.
+It imports no other module of the benchmarks, since tests build the generator too.
 """
 
 import shutil

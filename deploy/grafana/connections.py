@@ -1,6 +1,6 @@
 """The dashboard of gRPC's callers: how many, what is on its way, and how promptly they are looked after.
 
-Knows bothends' metrics; what panels look like is in panels.py.
+What panels look like is in panels.py.
 """
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard

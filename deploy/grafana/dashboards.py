@@ -1,6 +1,6 @@
-"""The dashboards as code to the JSON that Grafana reads: `make dashboards`, or with another folder as argument.
+"""Writes the dashboards as the JSON that Grafana reads: `make dashboards`, or with another folder as argument.
 
-Knows where panels stand and what all dashboards share; what they show is in overview.py, engine.py and connections.py.
+It says where panels stand; what they show is in overview.py, engine.py and connections.py.
 """
 
 import json

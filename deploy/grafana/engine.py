@@ -1,6 +1,6 @@
 """The engine's dashboard: what it is given, in which shape, how long it takes, what it costs the machine.
 
-Knows bothends' metrics; what panels look like is in panels.py.
+What panels look like is in panels.py.
 """
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard

@@ -1,5 +1,5 @@
-"""The overview, one screen: is it healthy, is it fast, where does the time go, how full is it, what does it refuse,
-are its vectors right. Knows bothends' metrics; what panels look like is in panels.py.
+"""The overview, one screen: is it healthy, is it fast, where does the time go, how full is it, what does it refuse, are
+its vectors right. What panels look like is in panels.py.
 """
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard

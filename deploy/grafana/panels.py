@@ -1,4 +1,4 @@
-"""Titles, words and queries to panels of one look. Knows Grafana's builders; knows no dashboard.
+"""Makes panels of one look from titles, words and queries, for all dashboards.
 
 Colours are Okabe and Ito's, which people who see red and green alike can tell apart: https://jfly.uni-koeln.de/color/
 """

@@ -1,6 +1,6 @@
-"""The compose stack's rules to the PrometheusRule that Prometheus' operator reads: `make rules`, or into another file.
+"""Writes the compose stack's rules as a PrometheusRule for Prometheus' operator: `make rules`.
 
-Text to text, comments included: what Prometheus reads there is, line by line, what it reads here. Knows no rule.
+The text is copied line by line, comments included.
 """
 
 import sys

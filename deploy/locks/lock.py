@@ -1,4 +1,4 @@
-"""pyproject.toml's ranges to the exact versions and hashes that the image installs: build.txt, cpu.txt, gpu.txt.
+"""Resolves pyproject.toml to the versions and hashes that the image installs: build.txt, cpu.txt, gpu.txt.
 
 Resolves anew with what the index offers today; see what changed before committing it.
 """

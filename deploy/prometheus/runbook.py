@@ -1,7 +1,4 @@
-"""docs/runbook.md to a page that Prometheus serves, where alerts' links lead: `make rules`, or into another file.
-
-Knows no alert.
-"""
+"""Renders docs/runbook.md as the page to which alerts' links lead, for Prometheus to serve: `make rules`."""
 
 import re
 import sys

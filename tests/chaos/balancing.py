@@ -1,4 +1,4 @@
-"""Servers in trouble and a steady load over them, to the share of its calls that is answered in time.
+"""Puts a steady load on servers, some of them in trouble, and measures the share that is answered in time.
 
 The load is far below what the servers can do, so that the machine's speed isn't what is measured.
 """

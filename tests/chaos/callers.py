@@ -1,7 +1,6 @@
-"""Callers that know what is right: each has a connection of its own, and sorts what becomes of every call.
+"""Callers that know the right answers: each has a connection of its own, and sorts what becomes of every call.
 
-They are as cheap as grpcio allows, since they share the machine with the server that they attack. Knows no server's
-insides.
+They are as cheap as grpcio allows, since they share the machine with the server that they attack.
 """
 
 import random

@@ -1,6 +1,6 @@
-"""Costs of an attack to others: a neighbour's calls, the server's memory, and the time until both are as before.
+"""Measures what an attack costs others: their calls, the server's memory, the time until both are as before.
 
-Every attack is measured in this one way, so that all stand in one table. Knows nothing of what an attack does.
+Every attack is measured in this one way, so that all stand in one table.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Callers over HTTP/1.1 who want nothing but to be a burden: what they send, and how much of it is taken.
 
-Each flood can run in a process of its own (storms.py's `beside`). Knows nothing of what becomes of others.
+Each flood can run in a process of its own (storms.py's `beside`).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Noise to every reader of foreign bytes, steered by coverage: `python -m tests.chaos.fuzz CORPUS -runs=N`.
+"""Feeds noise to every reader of foreign bytes, steered by coverage: `python -m tests.chaos.fuzz CORPUS -runs=N`.
 
 The first byte of an input says who reads the rest. libFuzzer ends the process with another code than 0 where one of
 them crashes, hangs, or raises what it doesn't promise to raise.

@@ -1,4 +1,4 @@
-"""HTTP/2 as nobody should write it: the bytes of each abuse, made from a seed. Knows nothing of who receives them."""
+"""HTTP/2 as nobody should write it: the bytes of each abuse, made from a seed."""
 
 import random
 import struct

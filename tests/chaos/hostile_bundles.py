@@ -1,7 +1,4 @@
-"""Bundles with right hashes, or none, that are made to cost a server: memory, time, or the interpreter's attention.
-
-Knows nothing of who reads them.
-"""
+"""Bundles with right hashes, or none, made to cost a server memory, time, or the interpreter's attention."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Folders to outcomes of serving them: one line of JSON for each path that standard input names.
+"""Tries to serve the folders that standard input names, and prints a line of JSON about each.
 
 It runs in a process of its own, so that a crash in a library shows as one.
 """

@@ -1,6 +1,6 @@
 """A TCP proxy on loopback with bad manners: to a server it looks like clients that read slowly, stop, break or vanish.
 
-Each connection gets the next manner in turn. Knows nothing of HTTP/2: it cuts wherever it happens to be.
+Each connection gets the next manner in turn. Bytes are cut anywhere, without regard to HTTP/2's frames.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""Figures of attacks, as JSON and as the tables of docs/reliability.md: `python -m tests.chaos.report` renders it.
-
-Knows nothing of pytest and of what is attacked.
-"""
+"""Keeps the figures of attacks as JSON and renders them in docs/reliability.md: `python -m tests.chaos.report`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A bundle's files to others that an attacker might leave in their place. Knows nothing of their readers."""
+"""Changes a bundle's files as an attacker might."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A server's process to numbers: memory, threads, open files, and its own metrics."""
+"""Reads a server process's memory, threads and open files, and its own metrics."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Flags to a connection: certificates, a key from a file or the environment, and each mistake in one line."""
+"""Flags that say how to reach a server: certificates, keys from files or the environment, mistakes in one line."""
 
 from collections.abc import Iterator
 from pathlib import Path

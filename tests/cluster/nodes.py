@@ -1,4 +1,4 @@
-"""Nodes of Ray as processes of this machine, on loopback. Knows nothing of what runs on them."""
+"""Nodes of Ray as processes of this machine, on loopback."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
 """One compose project of a name of its own on ports of its own: started, asked, and removed.
 
-Knows how to ask the engine; what ought to be true stands in the tests.
+What ought to be true stands in the tests.
 """
 
 import json

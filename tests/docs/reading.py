@@ -1,4 +1,4 @@
-"""A guide to its outcome: its fences run one after the other in a folder, its server on free ports."""
+"""Follows a guide to its end: runs its programs and commands in a folder, one after another, on free ports."""
 
 import os
 import re

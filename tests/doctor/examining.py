@@ -1,4 +1,4 @@
-"""A file to doctor's findings."""
+"""Examines a file with doctor, in this process."""
 
 from pathlib import Path
 from typing import Any

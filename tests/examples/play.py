@@ -1,6 +1,6 @@
-"""A command line to a run of its Python file in this process, as `python FILE …` runs it.
+"""Runs a Python file by its command line in this process, as `python FILE …` does.
 
-Knows no example. Stands apart from the fixtures, so that a process that runs an example imports no more than this.
+It stands apart from the fixtures, so that a process that runs an example imports no more than this.
 """
 
 import io

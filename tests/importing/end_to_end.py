@@ -1,4 +1,4 @@
-"""A source file to what a server answers: `bothends import`, export and verify as people run them, then gRPC."""
+"""Takes a source file to a server's answers: `bothends import`, export and verify as people run them, then gRPC."""
 
 from collections.abc import Sequence
 from pathlib import Path

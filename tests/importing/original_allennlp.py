@@ -1,7 +1,4 @@
-"""AllenNLP's basic_classifier up to its embedding as allennlp 2.10 computes it, built anew, and its model.tar.gz.
-
-Knows nothing of bothends.
-"""
+"""AllenNLP's basic_classifier up to its embedding as allennlp 2.10 computes it, built anew, and its model.tar.gz."""
 
 import io
 import json

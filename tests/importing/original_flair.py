@@ -1,7 +1,4 @@
-"""flair's DocumentRNNEmbeddings over WordEmbeddings as flair 0.15 computes them (document.py, token.py), built anew.
-
-Knows nothing of bothends.
-"""
+"""flair's DocumentRNNEmbeddings over WordEmbeddings as flair 0.15 computes them (document.py, token.py), built anew."""
 
 import re
 from collections.abc import Sequence

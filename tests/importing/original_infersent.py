@@ -1,7 +1,4 @@
-"""InferSent as facebookresearch/InferSent computes it (models.py), built anew: same weights' names, same arithmetic.
-
-Knows nothing of bothends.
-"""
+"""InferSent as facebookresearch/InferSent computes it (models.py), built anew: same weights' names, same arithmetic."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""LASER's tokeniser and LSTM encoder as facebookresearch/LASER has them (laser_tokenizer.py, models.py), built anew.
-
-Knows nothing of bothends.
-"""
+"""LASER's tokeniser and LSTM encoder as facebookresearch/LASER has them (laser_tokenizer.py, models.py), built anew."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence

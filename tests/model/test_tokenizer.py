@@ -1,4 +1,4 @@
-"""Text to token ids: order, limits, and text that breaks things."""
+"""Text becomes token ids: order, limits, and text that breaks things."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Code to broken code: mutants by cosmic-ray's operators, and faults that somebody wrote down in faults.toml."""
+"""Makes mutants of the code: by cosmic-ray's operators, and from the faults that somebody wrote down in faults.toml."""
 
 import ast
 import difflib

@@ -1,4 +1,4 @@
-"""Outcomes to a report: survivors as diffs, and the score of each room."""
+"""Reports outcomes of mutants: survivors as diffs, and the score of each room."""
 
 from collections import Counter
 from collections.abc import Iterable

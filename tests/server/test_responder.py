@@ -1,4 +1,4 @@
-"""Queries to answers, on the thread that brought them."""
+"""Queries are answered, on the thread that brought them."""
 
 from collections.abc import Iterator
 

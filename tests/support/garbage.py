@@ -1,4 +1,4 @@
-"""Objects that are left in circles, where they wait for the garbage collector. Knows nothing of what leaves them."""
+"""Finds objects that are left in reference cycles, where they wait for the garbage collector."""
 
 import gc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Places in the repository that tests read. Knows nothing of what is there."""
+"""Places in the repository that tests read."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Real HAProxy and nginx before a server, each on a Unix socket of its own; Envoy stands in envoys.py.
-
-Knows nothing of what is sent through them.
-"""
+"""Real HAProxy and nginx before a server, each on a Unix socket of its own; Envoy stands in envoys.py."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Documents to the commands that they show, each with the output that it shows of it."""
+"""Reads the commands that a document shows, each with the output that it shows."""
 
 import re
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""A seed to a folder in which training can run: corpus, tokenizer, teachers, dev pairs and recipe, all real and tiny.
-
-Knows nothing of pytest.
-"""
+"""Fills a folder in which training can run: corpus, tokenizer, teachers, dev pairs and recipe, real and tiny."""
 
 import random
 import tomllib

@@ -1,4 +1,4 @@
-"""Waits for other threads and processes. Knows nothing of what is awaited."""
+"""Waits for other threads and processes, with a generous bound."""
 
 import time
 from collections.abc import Callable

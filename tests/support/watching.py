@@ -1,4 +1,4 @@
-"""Queries of the dashboards, read from their JSON and asked as Grafana asks. Doesn't know what panels should show."""
+"""Asks the dashboards' queries of a Prometheus, as Grafana does, for tests that say what panels should show."""
 
 import json
 import re

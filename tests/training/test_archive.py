@@ -1,4 +1,4 @@
-"""One zip in parts, as a recipe's resources name it, to what it holds."""
+"""A zip that comes in parts, as a recipe's resources name it, is unpacked."""
 
 import zipfile
 from pathlib import Path

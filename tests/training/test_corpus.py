@@ -1,4 +1,4 @@
-"""Files of sentences to token ids."""
+"""Files of sentences become token ids."""
 
 import gzip
 import lzma

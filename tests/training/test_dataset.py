@@ -1,4 +1,4 @@
-"""A recipe's corpus, teachers and dev files to what the steps read."""
+"""What the steps of a recipe read: its corpus, its teachers' vectors and its dev files."""
 
 import json
 from collections import Counter

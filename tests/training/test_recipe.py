@@ -1,4 +1,4 @@
-"""A recipe file to an object: what is wrong in it is named in one line before anything runs."""
+"""A recipe file is read: what is wrong in it is named in one line before anything runs."""
 
 import importlib.metadata
 import itertools

@@ -1,4 +1,4 @@
-"""A recipe to a checkpoint: that the student learns, and that runs repeat."""
+"""A recipe becomes a checkpoint: the student learns, and runs repeat."""
 
 from itertools import islice
 from pathlib import Path

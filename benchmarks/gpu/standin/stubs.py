@@ -1,4 +1,4 @@
-"""onnxruntime's CUDA provider to stubs of each function that it calls and the stand-in doesn't write itself.
+"""Writes stubs of the functions that onnxruntime's CUDA provider calls and the stand-in doesn't write itself.
 
 python stubs.py FOLDER PROVIDER writes FOLDER/LIBRARY.stubs.cpp and a linker's map of the version that its names carry.
 """

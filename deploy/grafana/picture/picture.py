@@ -1,7 +1,7 @@
-"""A dashboard and a running Prometheus to a PNG, drawn with Grafana's own components; no Grafana runs.
+"""Draws a dashboard of a running Prometheus as a PNG with Grafana's own components; no Grafana runs.
 
 `python deploy/grafana/picture/picture.py --prometheus http://127.0.0.1:9090`. Needs Chromium, Node and, once,
-`npm install` in this folder. Knows how to ask and to take the picture; page.jsx draws.
+`npm install` in this folder. page.jsx draws.
 """
 
 import argparse

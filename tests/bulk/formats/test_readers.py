@@ -1,4 +1,4 @@
-"""Lines to rows: any text that other programs write is read back."""
+"""Rows read from lines: any text that other programs write is read back."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Inputs to lines: none is held without bound, and what can't be read is one line."""
+"""Lines of an input: none is held without bound, and what can't be read is one line of error."""
 
 import gzip
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Plans by the toy model, and what a node makes of them in this process, without Ray."""
+"""Plans of runs by the toy model, and a node that embeds their files in this process, without Ray."""
 
 from dataclasses import asdict
 from typing import Any

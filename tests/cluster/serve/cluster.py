@@ -1,6 +1,6 @@
 """A Ray cluster of one node with our application on it, started as a user starts it: `serve run bothends.ray:app`.
 
-Knows how to start, wait and ask; what ought to be true stands in the tests.
+It starts, waits and asks; what ought to be true stands in the tests.
 """
 
 import json

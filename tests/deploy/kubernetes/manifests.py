@@ -1,4 +1,4 @@
-"""Manifests of deploy/kubernetes to resources, by the real kustomize. Knows no bothends."""
+"""Renders the manifests of deploy/kubernetes by the real kustomize."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""PyTorch's order of gates, directions and names to ONNX's, and back."""
+"""Tensors in PyTorch's order of gates, directions and names are converted to ONNX's, and back."""
 
 import numpy as np
 import pytest
