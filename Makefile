@@ -51,7 +51,7 @@ test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or m
 
 test-all: test test-slow test-timing ## Run test, test-slow and test-timing
 
-chaos: $(VENV)/.test $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report docs/reliability.json)
+chaos: $(VENV)/.test $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report tests/chaos/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
 
 compose-test: $(VENV)/.test ## Build the image, bring the whole stack up, and test it; needs docker with compose

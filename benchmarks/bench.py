@@ -48,7 +48,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--bars", is_flag=True, help="Fronts and servers beside each other, and the bars on them, alone.")
 @click.option("--quick", is_flag=True, help="Everything, but so short that no figure means much.")
 @click.option("--json", type=click.Path(path_type=Path), help=f"Where to; charts go beside it.  [default: {_RESULTS}/]")
-@click.option("--docs", is_flag=True, help="Write docs/performance.json, its page, report.md and charts instead.")
+@click.option("--docs", is_flag=True, help="Write benchmarks/performance.json, its page, report.md and charts instead.")
 @click.option("--from", "earlier", type=_file, help="Show an earlier run's JSON and measure nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a bar is missed.")
 def main(*, bars: bool, json: Path | None, docs: bool, earlier: Path | None, strict: bool, **how: Any) -> None:
@@ -108,7 +108,7 @@ def _measure(suite: Any, options: Any, sentences: Path | None, *, console: Conso
 
 def _write_docs(found: Results | FrontResults) -> None:
     """Write the report's part that was measured, and the page where it is that of the fronts."""
-    file, images = _DOCS / "performance.json", _DOCS / "images"
+    file, images = Path(__file__).with_name("performance.json"), _DOCS / "images"
     before = Results.open(file)
     if isinstance(found, FrontResults):
         replace(before, front=asdict(found)).save(file)

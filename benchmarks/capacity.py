@@ -1,84 +1,96 @@
-"""Sentences a day to cores, machines, bytes and money: from what was measured here, and assumptions that are flags.
+"""Sentences a day to cores, machines, memory and money: arithmetic on the rates of record and on assumptions that are
+flags. Measures nothing.
 
-python benchmarks/capacity.py                # measures what docs/performance.json hasn't, simulates, prints the tables
-python benchmarks/capacity.py --docs         # writes docs/scaling.json, its page and its charts too
-python benchmarks/capacity.py --from docs/scaling.json --price 0.03 --vcpus 64     # yours, and nothing measured
-
-About two minutes on two cores; rates come from docs/performance.json, so other work on the machine does little harm.
+python benchmarks/capacity.py --price 0.03 --vcpus 64     # prints the table by your own assumptions
+python benchmarks/capacity.py --docs                      # writes docs/scaling.md's table anew, by the usual ones
 """
 
-import json
-import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-import capacity_report
-import footprint
-import proxies
-import validation
-from bothends.model.bundle import Bundle, default_path
-from capacity_model import USUAL, Assumptions
-from costs import Costs, fit_engine, of_record
-from machine import describe
-from results import Results
-from scenarios import Scenarios, steps
-from sentences import load
-from servers import start_ours
-from tokens import token_ids
+from figures import WIDE_4
+from loads import PEAK
+from report import Table, replace_between_markers, table_in_markdown
+from results import BF16, FLOAT32, INT8, Results, ours
 
 _DOCS = Path(__file__).parent.parent / "docs"
+_MARKERS = "<!-- capacity:begin -->", "<!-- capacity:end -->"
+DAY_S = 86_400
+DAYS = {"10⁶": 10**6, "10⁹": 10**9, "10¹¹": 10**11}
+"""Numbers of sentences a day that are calculated."""
+TRAFFIC = {"one by one": PEAK.name, "lists of 32": WIDE_4}
+"""Kinds of traffic, and the load of record that each is like."""
+LEAST = 2
+"""The fewest replicas of a deployment: one may fail, or be replaced."""
 
 
-def simulate(results: Results, shape: Costs, lengths: Sequence[int], ready_s: float) -> dict[str, Any]:
-    """Return every scenario, with how far the simulation is from the figures of record."""
-    costs = of_record(results, shape, lengths)
-    scenarios = Scenarios(costs, lengths)
-    return {
-        "costs": asdict(costs),
-        "replica_per_s": scenarios.capacity,
-        "validation": validation.compare(scenarios, results),
-        "load": scenarios.load(),
-        "connections": scenarios.connections(),
-        "slow": scenarios.slow(),
-        "steps": [scenarios.step(how) for how in steps(ready_s)],
-    }
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """Assumptions that can't be measured here: yours differ."""
+
+    peak: float = 3.0
+    """The busiest hour's rate over the day's mean."""
+    used: float = 0.6
+    """Share of the cores that the peak may take."""
+    vcpus: int = 16
+    """vCPUs of one machine."""
+    price: float = 0.04
+    """Price of one vCPU for an hour, in US dollars."""
 
 
-def _ready_s(start: dict[str, float]) -> float:
-    """Seconds of a start on one core, which all its CPU-seconds pass through."""
-    return max(start["seconds"], start["cpu_s"])
+USUAL = Assumptions()
+"""The assumptions that hold unless flags say otherwise."""
 
 
-def measure(results: Results, commands: dict[str, str], *, runs: int, say: Any) -> dict[str, Any]:
-    """Measure everything that docs/performance.json lacks, and simulate with it."""
-    texts, bundle = load(None), Bundle.open(default_path())
-    ids = token_ids(bundle, texts.texts)
-    say("the engine by batch")
-    shape, error = fit_engine(*footprint.engine(bundle, ids))
-    say("bytes on the wire")
-    with tempfile.TemporaryDirectory() as folder, start_ours(Path(folder)) as server:
-        wire = footprint.wire(server, texts.texts)
-    say("starts")
-    start = footprint.start(runs)
-    say("proxies")
-    passed = [asdict(each) for each in proxies.measure(commands, seconds=2.0)]
-    say("simulating")
-    return {
-        "machine": describe(),
-        "sentences": texts.source,
-        "engine": asdict(shape) | {"error": error},
-        "wire": wire,
-        "start": start,
-        "proxies": passed,
-        "simulated": simulate(results, shape, [len(each) for each in ids], _ready_s(start)),
-    }
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Cores, machines, memory and money that a number of sentences a day needs."""
+
+    peak_per_s: float
+    cores: int
+    machines: int
+    memory_gb: float
+    """Resident memory with a replica a core."""
+    dollars_a_day: float
+    """Cost of a day with as many cores all day as at the peak."""
 
 
-_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+def need(sentences: int, traffic: str, engine: str, results: Results, assumed: Assumptions) -> Need:
+    """Calculate by the rate of record: what all its cores did together, divided by their number, is a core's. Raises
+    KeyError where it isn't known.
+    """
+    row = results.row(ours(engine), TRAFFIC[traffic])
+    if row is None:
+        raise KeyError(f"{engine} was not measured at {TRAFFIC[traffic]}")
+    per_core = row.sentences_per_s / int(results.machine["cores"])
+    peak_per_s = assumed.peak * sentences / DAY_S
+    cores = max(LEAST, math.ceil(peak_per_s / (per_core * assumed.used)))
+    machines, memory_gb = math.ceil(cores / assumed.vcpus), cores * row.rss_mb / 1000
+    return Need(peak_per_s, cores, machines, memory_gb, cores * 24 * assumed.price)
+
+
+def markdown(results: Results, assumed: Assumptions) -> str:
+    """Return the assumptions and the table of needs."""
+    machine = results.machine
+    said = (
+        f"Rates and memory are [performance.json](../benchmarks/performance.json)'s of {machine['date']}: "
+        f"{machine['processor']}, {machine['cores']} shared cores.\n\n"
+        f"**Assumed**, and each a flag: the peak is {assumed.peak:g} times the day's mean; it may use "
+        f"{assumed.used:.0%} of the cores; a machine has {assumed.vcpus} vCPUs, one of which does what a core did "
+        f"here; an hour of a vCPU costs {assumed.price:g} USD (put in yours)."
+    )
+    rows = []
+    for name, day in DAYS.items():
+        for traffic in TRAFFIC:
+            for engine in (FLOAT32, BF16, INT8):
+                found = need(day, traffic, engine, results, assumed)
+                sizes = [f"{found.cores:,}", f"{found.machines:,}", f"{found.memory_gb:,.1f}"]
+                rows.append([name, traffic, engine, f"{found.peak_per_s:,.0f}", *sizes, f"{found.dollars_a_day:,.2f}"])
+    headings = ["sentences a day", "traffic", "engine", "peak/s", "cores", "machines", "RSS GB", "USD a day"]
+    return f"{said}\n\n{table_in_markdown(Table('Machines and money', headings, rows, words=3))}"
 
 
 @click.command()
@@ -86,32 +98,15 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--used", default=USUAL.used, show_default=True, help="Assumed: the share of cores used at the peak.")
 @click.option("--vcpus", default=USUAL.vcpus, show_default=True, help="Assumed: of a machine.")
 @click.option("--price", default=USUAL.price, show_default=True, help="Assumed: USD for a vCPU's hour; put in yours.")
-@click.option("--from", "earlier", type=_file, help="Take an earlier run's JSON and measure nothing.")
-@click.option("--again", is_flag=True, help="With --from: simulate anew what was measured then.")
-@click.option("--runs", default=5, show_default=True, help="Starts measured.")
-@click.option("--haproxy", default="haproxy", show_default=True, help="HAProxy's command, if there is one.")
-@click.option("--envoy", default="envoy", show_default=True, help="Envoy's command, if there is one.")
-@click.option("--docs", is_flag=True, help="Write docs/scaling.json, its page and its charts.")
-def main(
-    *, earlier: Path | None, again: bool, runs: int, haproxy: str, envoy: str, docs: bool, **assumed: float
-) -> None:
-    """Print the model's tables in Markdown."""
-    say = lambda what: click.echo(f"… {what}", err=True)  # noqa: E731
-    results = Results.open(_DOCS / "performance.json")
-    if earlier is None:
-        found = measure(results, {"HAProxy": haproxy, "Envoy": envoy}, runs=runs, say=say)
-    else:
-        found = json.loads(earlier.read_text(encoding="utf-8"))
-    if earlier is not None and again:
-        shape = Costs(**{name: found["engine"][name] for name in ("run_s", "step_s", "token_s")})
-        lengths = [len(each) for each in token_ids(Bundle.open(default_path()), load(None).texts)]
-        found["simulated"] = simulate(results, shape, lengths, _ready_s(found["start"]))
-    given = Assumptions(**assumed)
+@click.option("--docs", is_flag=True, help="Write docs/scaling.md's table.")
+def main(*, docs: bool, peak: float, used: float, vcpus: int, price: float) -> None:
+    """Print the table in Markdown."""
+    results = Results.open(Path(__file__).parent / "performance.json")
+    text = markdown(results, Assumptions(peak, used, vcpus, price))
     if docs:
-        (_DOCS / "scaling.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        capacity_report.write(_DOCS, found, results, given)
+        replace_between_markers(_DOCS / "scaling.md", text, markers=_MARKERS)
     else:
-        click.echo(capacity_report.markdown(found, results, given))
+        click.echo(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/encoder.json as pictures. Measures nothing."""
+"""benchmarks/encoder.json as pictures. Measures nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

@@ -3,9 +3,9 @@
 python benchmarks/quality.py --sts DEV.tsv [--sts …] [--checkpoint CHECKPOINT] [--sentences FILE]
 
 Every model gets token ids sorted by length in batches of a size that suits it, one thread; its tokenizer counts too.
-python benchmarks/quality.py --again        # draws docs/encoder.json anew, and measures nothing
+python benchmarks/quality.py --again        # draws benchmarks/encoder.json anew, and measures nothing
 
-Rounds are interleaved, so that all share what else the machine does. Writes docs/encoder.json and its charts.
+Rounds are interleaved, so that all share what else the machine does. Writes benchmarks/encoder.json and its charts.
 """
 
 import json
@@ -40,6 +40,7 @@ BATCHES = (1, 8, 32)
 """Sizes tried; each model's best counts."""
 _BEGIN, _END = "<!-- quality:begin -->", "<!-- quality:end -->"
 _DOCS = Path(__file__).parent.parent / "docs"
+_JSON = Path(__file__).with_name("encoder.json")
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -83,7 +84,7 @@ class Measured:
     rates: dict[int, list[float]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, object]:
-        """Return the model as docs/encoder.json holds it."""
+        """Return the model as benchmarks/encoder.json holds it."""
         batch, rate = max(((size, statistics.median(found)) for size, found in self.rates.items()), key=lambda p: p[1])
         return {"name": self.name, "batch": batch, "sentences_per_s": round(rate), "scores": self.scores}
 
@@ -136,7 +137,7 @@ def measure(files: Sequence[Path], texts: Sequence[str], rounds: int) -> list[Me
 @click.option("--sentences", type=_file, help="Sentences to time; default: the training corpus, or Python's manual.")
 @click.option("--count", default=1000, show_default=True, help="Sentences timed.")
 @click.option("--rounds", default=5, show_default=True, help="Times each is timed.")
-@click.option("--again", is_flag=True, help="Draw and write what docs/encoder.json holds, and measure nothing.")
+@click.option("--again", is_flag=True, help="Draw and write what benchmarks/encoder.json holds, and measure nothing.")
 def main(
     *, files: Sequence[Path], checkpoint: Path | None, sentences: Path | None, count: int, rounds: int, again: bool
 ) -> None:
@@ -145,7 +146,7 @@ def main(
         if not files:
             raise click.UsageError("--sts says which pairs to score")
         _measure(files, checkpoint, load(sentences), count=count, rounds=rounds)
-    result = json.loads((_DOCS / "encoder.json").read_bytes())
+    result = json.loads(_JSON.read_bytes())
     encoder_charts.draw(result, _DOCS / "images")
     rows = list(_rows(result["models"]))
     table = Table(*rows[0], title="Spearman × 100 and speed, one core")
@@ -156,15 +157,14 @@ def main(
 
 
 def _measure(files: Sequence[Path], checkpoint: Path | None, found: Sentences, *, count: int, rounds: int) -> None:
-    """Write docs/encoder.json."""
+    """Write benchmarks/encoder.json."""
     models = measure(files, found.texts[:count], rounds)
     result = {"machine": describe(), "source": found.source, "models": [measured.summary() for measured in models]}
-    earlier = _DOCS / "encoder.json"
     if checkpoint:
         result["history"] = json.loads((checkpoint / "config.json").read_bytes())["training"]["history"]
-    elif earlier.exists():
-        result["history"] = json.loads(earlier.read_bytes()).get("history", [])
-    earlier.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    elif _JSON.exists():
+        result["history"] = json.loads(_JSON.read_bytes()).get("history", [])
+    _JSON.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def _rows(models: Sequence[dict[str, Any]]) -> Iterator[list[str]]:

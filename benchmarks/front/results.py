@@ -104,7 +104,7 @@ class FrontResults:
 
     @classmethod
     def open(cls, file: Path) -> "FrontResults":
-        """Read what `save` wrote, or the part of docs/performance.json that is of such a run."""
+        """Read what `save` wrote, or the part of benchmarks/performance.json that is of such a run."""
         data = json.loads(file.read_text(encoding="utf-8"))
         return cls.of(data.get("front") or data)
 

@@ -14,7 +14,7 @@ from . import summary
 from .results import FrontResults
 
 ROOT = Path(__file__).parents[2]
-JSON = ROOT / "docs" / "performance.json"
+JSON = ROOT / "benchmarks" / "performance.json"
 
 
 def found(*, peer: float) -> FrontResults:
@@ -28,7 +28,7 @@ def found(*, peer: float) -> FrontResults:
 
 
 def test_the_documents_show_what_the_json_holds() -> None:
-    """A change is followed by `python benchmarks/bench.py --bars --docs --from docs/performance.json`."""
+    """A change is followed by `python benchmarks/bench.py --bars --docs --from benchmarks/performance.json`."""
     record = FrontResults.open(JSON)
     for file, text, (begin, end) in (
         (ROOT / "docs" / "performance.md", summary.markdown(record), summary.MARKERS),

@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.support.paths import ROOT
 
-JSON = ROOT / "docs" / "reliability.json"
+JSON = Path(__file__).with_name("reliability.json")
 PAGE = ROOT / "docs" / "reliability.md"
 _UNITS = {"percent": " %", "s": " s", "ms": " ms", "us": " µs", "mb": " MB", "bytes": " bytes", "ratio": " ×"}
 

@@ -17,8 +17,8 @@ INDEX = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
 
 
 def test_its_figures_are_those_of_record() -> None:
-    """Scores and speeds stand in docs/encoder.json, as `benchmarks/quality.py` wrote them."""
-    record = json.loads((ROOT / "docs" / "encoder.json").read_text(encoding="utf-8"))
+    """Scores and speeds stand in benchmarks/encoder.json, as `benchmarks/quality.py` wrote them."""
+    record = json.loads((ROOT / "benchmarks" / "encoder.json").read_text(encoding="utf-8"))
     ours, _, _, mini, mini_int8 = record["models"]
     names = ("bothends", "all-MiniLM-L6-v2", "all-MiniLM-L6-v2, int8")
     assert (ours["name"], mini["name"], mini_int8["name"]) == names
@@ -32,7 +32,7 @@ def test_its_figures_are_those_of_record() -> None:
 
 def test_int8_is_as_much_faster_as_it_says() -> None:
     """The engine's best schedule on one core, as `make bench` wrote it; the card has the scores."""
-    measured = json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
+    measured = json.loads((ROOT / "benchmarks" / "performance.json").read_text(encoding="utf-8"))
     best = {
         each["engine"]: max(found["sentences_per_s"] for found in each["schedules"] if found["threads"] == 1)
         for each in measured["ceilings"]
