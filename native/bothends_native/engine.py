@@ -1,6 +1,6 @@
-"""Token ids to the final states of a bidirectional LSTM, natively on a CPU.
+"""The CPU engine: it computes the final states of a bidirectional LSTM from token ids.
 
-Knows no bundles, no text and no queues: `bothends` reads weights from a bundle and hands them over.
+`bothends` reads the weights from a bundle and hands them over.
 """
 
 from ._engine import Encoder, Interrupted, bandwidth, levels, peak

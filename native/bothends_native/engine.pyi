@@ -1,4 +1,4 @@
-"""Token ids to the final states of a bidirectional LSTM, natively on a CPU."""
+"""The CPU engine: it computes the final states of a bidirectional LSTM from token ids."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal

@@ -1,7 +1,6 @@
-"""Text to ids of a WordPiece vocabulary, natively.
+"""The tokenizer: it turns text into ids of a WordPiece vocabulary.
 
-Knows no Unicode and no files: `bothends` says what becomes of each character, and has another tokenizer for texts that
-hold others.
+`bothends` says what becomes of each character, and has another tokenizer for texts that hold others.
 """
 
 from ._wordpiece import WordPiece

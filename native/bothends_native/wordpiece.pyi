@@ -1,4 +1,4 @@
-"""Text to ids of a WordPiece vocabulary, natively."""
+"""The tokenizer: it turns text into ids of a WordPiece vocabulary."""
 
 from collections.abc import Mapping, Sequence
 

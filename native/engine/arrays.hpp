@@ -1,4 +1,4 @@
-// Arrays from Python, looked at closely before anything reads them. Everything wrong is a ValueError that names it.
+// Checks arrays from Python before anything reads them. Everything wrong is a ValueError that names it.
 #pragma once
 
 #include <nanobind/nanobind.h>

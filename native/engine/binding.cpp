@@ -1,4 +1,4 @@
-// The encoder as Python has it: arrays in, arrays out. Computes nothing itself.
+// The Python module of the encoder: it takes and returns arrays.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>

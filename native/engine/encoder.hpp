@@ -1,4 +1,4 @@
-// Weights to an encoder, and token ids to rows. Knows no Python.
+// The encoder: made from weights, it computes rows from token ids. binding.cpp gives it to Python.
 #pragma once
 
 #include <array>

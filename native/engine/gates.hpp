@@ -1,5 +1,5 @@
-// Sums to gates to states. Included after a level's lanes: one formula, the same operations in the same order at every
-// level, so that a level changes how many lanes there are, and no bit of any of them.
+// Computes gates and states from sums. Included after a level's lanes: one formula, the same operations in the same
+// order at every level, so that a level changes how many lanes there are, and no bit of any of them.
 
 // 2^x, |x| <= 126. The exponent is added as an integer; 2^r for |r| <= 1/2 is a polynomial, fitted (Remez, relative
 // error 9.3e-8, first coefficient 1) and rounded coefficient by coefficient.

@@ -1,4 +1,4 @@
-// Weights as ONNX has them to weights as tiles read them.
+// Packs weights, from ONNX's layout to the one that tiles read.
 #pragma once
 
 #include "memory.hpp"

@@ -1,4 +1,4 @@
-// Limits of this processor's speed, beside which a run can be set.
+// Measures the limits of this processor's speed, to which a run can be compared.
 #pragma once
 
 #include <algorithm>

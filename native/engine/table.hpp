@@ -1,5 +1,5 @@
 // One direction's folded inputs: token → W·e + b in tile order, made when the token is first seen. Safe to use from
-// several threads. Knows no sentences.
+// several threads.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,4 @@
-// The seam between the code compiled for one processor and the code compiled for all: what a tile reads and writes.
-// Knows no sentences, no tokens and no instruction sets.
+// What a tile reads and writes: the interface between code compiled for one processor and code compiled for all.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Entries of a vocabulary, found from where a word goes on.
+// A vocabulary that finds the longest of its entries with which a text begins.
 #pragma once
 
 #include <cstddef>

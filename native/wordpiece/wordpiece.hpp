@@ -1,4 +1,4 @@
-// Text to ids of a WordPiece vocabulary.
+// The tokenizer: it turns text into ids of a WordPiece vocabulary.
 #pragma once
 
 #include <cstddef>
