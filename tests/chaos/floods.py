@@ -15,8 +15,6 @@ from typing import BinaryIO, cast
 Address = tuple[str, int]
 Taken = tuple[int, int]
 """Number of requests, and of the bytes that were sent for them."""
-_PIECE = b"1\r\nx\r\n" * 10_000
-_GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _ANSWER_S = 10.0
 
 
@@ -30,24 +28,6 @@ def sentences(count: int, *, words: int = 1) -> bytes:
     """Write a whole POST of so many sentences."""
     body = json.dumps({"model": "english", "input": ["dragon " * words] * count}).encode()
     return post(f"Content-Length: {len(body)}") + body
-
-
-def chunks(server: Address, *, seconds: float, connections: int) -> Taken:
-    """Send bodies of 1-byte chunks for so long, each until it is cut off; returns how many, and their bytes."""
-
-    def one(end: float) -> Iterator[Taken]:
-        with socket.create_connection(server, timeout=_ANSWER_S) as connection:
-            connection.sendall(head := post("Transfer-Encoding: chunked"))
-            yield 1, len(head)
-            while time.monotonic() < end:
-                yield 0, connection.send(_PIECE)
-
-    return _again(one, seconds, connections)
-
-
-def scrapes(server: Address, *, seconds: float, connections: int, path: str = "/metrics") -> Taken:
-    """Ask for a page for so long, and return how often it was answered, and the bytes that were sent for it."""
-    return _requests(server, _GET % path.encode(), seconds, connections)
 
 
 def explanations(server: Address, *, seconds: float, connections: int) -> Taken:
@@ -113,52 +93,6 @@ def unread(server: Address, request: bytes, *, connections: int) -> Iterator[lis
             with suppress(OSError):
                 connection.sendall(request)
         yield held
-
-
-class Holders:
-    """Connections that are kept by one small request every few seconds. One that is closed is opened anew."""
-
-    def __init__(self, server: Address, *, connections: int, every_s: float, source: str = "127.0.0.1") -> None:
-        self._server = server
-        self._every_s = every_s
-        self._source = source
-        self._stop = threading.Event()
-        self.held: list[socket.socket | None] = [None] * connections
-        self._thread = threading.Thread(target=self._hold)
-        self.sent = 0
-        """Bytes of the requests."""
-
-    def __enter__(self) -> "Holders":
-        for place in range(len(self.held)):
-            self._ask(place)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        for connection in self.held:
-            if connection is not None:
-                connection.close()
-
-    def _hold(self) -> None:
-        while not self._stop.wait(self._every_s):
-            for place in range(len(self.held)):
-                self._ask(place)
-
-    def _ask(self, place: int) -> None:
-        try:
-            if (connection := self.held[place]) is None:
-                connection = socket.create_connection(self._server, 1.0, source_address=(self._source, 0))
-                self.held[place] = connection
-            connection.sendall(request := _GET % b"/healthz")
-            self.sent += len(request)
-            if not connection.recv(65536):
-                raise ConnectionError
-        except OSError:
-            if (broken := self.held[place]) is not None:
-                broken.close()
-            self.held[place] = None
 
 
 def _again(one: Callable[[float], Iterator[Taken]], seconds: float, connections: int) -> Taken:

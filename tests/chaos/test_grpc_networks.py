@@ -9,26 +9,21 @@ from statistics import fmean
 
 import pytest
 
-from bothends.v1.embedding_pb2 import EmbedRequest, EmbedStreamRequest
 from tests.support.serving import Running
 
 from .answers import Reference
-from .callers import EMBED, OK
+from .callers import OK
 from .conftest import Form
 from .costs import Costs, singles
 from .fields import entry, unindexed
-from .hostile import HEADERS, begun, headers, message, raw
+from .hostile import HEADERS, begun, headers, raw
 from .storms import beside
 
 pytest.importorskip("bothends_native.front", reason="these bounds are the native front's", exc_type=ImportError)
 
-from tests.native.front.raw import Raw
-from tests.native.front.test_health import CHECK
-
-from .connections import STREAM, port_of, several, two_keys
+from .connections import port_of, two_keys
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
-CONNECTIONS = 512
 MOST_RATIO = 3.0
 """Multiple of a neighbour's p50 alone that it may be beside frames that nothing comes of."""
 MOST_MEAN_RATIO = 5.0
@@ -48,41 +43,6 @@ BEFORE = {
     ("windows", 64): "mean 98 ×",
     ("16 KB of headers", 64): "mean 19 ×",
 }
-SHORT = message(EmbedRequest(sentences=["there will be dragons"]).SerializeToString())
-
-
-def is_served(port: int, place: int, key: str) -> bool:
-    """Come from 127.0.0.`place`, ask for health and for an embedding, and return True if both were answered."""
-    try:
-        with Raw(port, source=f"127.0.0.{place}") as newcomer:
-            answers = newcomer.call(CHECK, message(b"")), newcomer.call(EMBED, SHORT, headers=bearer(key))
-            newcomer.over(*answers)
-    except AssertionError:
-        return False
-    return [answer.status for answer in answers] == ["0", "0"]
-
-
-def bearer(key: str) -> list[tuple[str, str]]:
-    return [("authorization", f"Bearer {key}")]
-
-
-def test_connections_that_are_kept_busy(
-    serve: Callable[..., Running], form: Form, record: Callable[..., None], tmp_path: Path
-) -> None:
-    """All connections that there may be have a message that waits for its key's share: newcomers are let in."""
-    running, greedy, polite = two_keys(serve, tmp_path, sentences_per_s=1)
-    request = message(EmbedStreamRequest(sentences=["a", "b"]).SerializeToString())
-    with several(port_of(running), CONNECTIONS) as attackers:
-        for attacker in attackers:
-            attacker.call(STREAM, request * 3, ends=False, headers=bearer(greedy))
-        time.sleep(1)  # each has been of no use for as long as makes room for anybody
-        newcomers = form.pick(10, 100)
-        let_in = sum(is_served(port_of(running), 2 + place % 200, polite) for place in range(newcomers))
-        sent = sum(attacker.sent for attacker in attackers)
-    record(
-        "gRPC: connections kept busy", held=CONNECTIONS, sent_bytes=sent, newcomers=newcomers, newcomers_let_in=let_in
-    )
-    assert let_in == newcomers
 
 
 @cache
@@ -172,21 +132,3 @@ def test_frames_that_nothing_comes_of(
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
     assert costs.others.percentile_ms(50) <= MOST_RATIO * costs.alone.percentile_ms(50)
     assert mean_ratio <= MOST_MEAN_RATIO
-
-
-def test_half_sent_messages(serve: Callable[..., Running], form: Form, record: Callable[..., None]) -> None:
-    """More half-sent messages than may be held, then silence: another network's of two megabytes are taken at once."""
-    running, size = serve(), 1_050_000
-    port = port_of(running)
-    with several(port, 260) as attackers:
-        for attacker in attackers:
-            attacker.call(STREAM, message(b"x" * size)[:-1], ends=False)
-        taken = 0
-        for _ in range(form.pick(10, 100)):
-            with Raw(port, source="127.0.0.2") as honest:
-                response = honest.call(EMBED, message(EmbedRequest(sentences=["a" * 2_000_000]).SerializeToString()))
-                honest.over(response)
-                taken += response.status != "8"
-        sent = sum(attacker.sent for attacker in attackers)
-    record("gRPC: half-sent messages", sent_bytes=sent, requests=form.pick(10, 100), taken=taken)
-    assert taken == form.pick(10, 100)

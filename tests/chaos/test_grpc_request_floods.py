@@ -1,4 +1,4 @@
-"""Requests over gRPC that cost much more than their bytes are refused, or wait their turn, and keep nobody waiting."""
+"""Requests over gRPC that cost much more than their bytes, and unread answers, are bounded and keep nobody waiting."""
 
 import gzip
 import struct
@@ -33,7 +33,7 @@ from .connections import port_of, several, two_keys
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 GZIP = [("grpc-encoding", "gzip")]
-MOST_WAITING_MB = 600
+MOST_WAITING_MB = MOST_UNREAD_MB = 600
 HALF_BYTES, MOST_BOTH_MB = 525_000, 300
 """Bytes of each of 480 messages that come, and memory that they may take with HTTP's."""
 
@@ -179,4 +179,26 @@ def test_half_a_request_on_both_ports(
     sent = 480 * HALF_BYTES + 125 * len(body)
     record("gRPC and HTTP: half a request", **costs.figures(sent_bytes=sent, before="557 MB"))
     assert costs.grew_mb < MOST_BOTH_MB
+    assert set(costs.others.kinds) == {OK}, costs.others.kinds
+
+
+def test_unread_answers(serve: Callable[..., Running], reference: Reference, record: Callable[..., None]) -> None:
+    """Windows of nothing, and hundreds of long lists: answers are bounded, and so is what they are made of."""
+    running = serve()
+    request = message(EmbedRequest(sentences=["dragon"] * 1000).SerializeToString())
+    with Costs(running, singles(running, reference)) as costs:
+        with several(port_of(running), 2, reads=False, window=0) as attackers:
+            for _ in range(250):
+                for attacker in attackers:
+                    attacker.call(EMBED, request)
+            with costs.calling():
+                time.sleep(15)  # the time that is measured: all is answered, or as much as may wait
+            sent = sum(attacker.sent for attacker in attackers)
+        costs.recover(most_kept_mb=MOST_UNREAD_MB / 2)
+    record(
+        "gRPC: unread answers",
+        calls=500,
+        **costs.figures(sent_bytes=sent, before="3.4 MB: 3.2 GB, 75 s after they closed too"),
+    )
+    assert costs.grew_mb < MOST_UNREAD_MB
     assert set(costs.others.kinds) == {OK}, costs.others.kinds

@@ -2,17 +2,14 @@
 
 import statistics
 import time
-import urllib.request
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from http.client import HTTPConnection
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from bothends.server.keys import new
 from tests.support.serving import Running
 
 from . import floods
@@ -23,7 +20,7 @@ from .costs import Costs, lists, singles
 from .storms import beside
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
-SLOW_READERS, HOLDERS = 125, 135
+SLOW_READERS = 125
 MOST_WAITING_MB, MOST_KEPT_MB = 350, 300
 """Memory for 125 bodies of 4 MB, of which 67 MB may be on their way and as many wait; and what is kept afterwards."""
 MOST_UNREAD_MB = 500
@@ -33,11 +30,6 @@ USUAL_PROBE_S, MOST_BODIES_MB = 0.25, 300
 SLOWEST_LIST_MS = 2000
 """Bound on the p99 of a caller's lists beside 120 explanations at once, on two cores."""
 
-FLOODS = {
-    "chunks without a key": partial(floods.chunks, connections=4),
-    "scrapes by 16": partial(floods.scrapes, connections=16),
-    "the page's numbers by 16": partial(floods.scrapes, connections=16, path="/live"),
-}
 BODIES = {
     "lists by 150": partial(floods.lists, connections=150),
     "1.4 million empty lists by 120": partial(floods.empty_lists, connections=120),
@@ -45,39 +37,12 @@ BODIES = {
 BEFORE = {
     "lists by 150": "/healthz answered 2 of 46 times",
     "1.4 million empty lists by 120": "/healthz p50 933 ms; 711 MB",
-    "chunks without a key": "p50 0.8 → 25 ms",
-    "scrapes by 16": "p99 38 times as long",
-    "the page's numbers by 16": "–",
 }
 
 
 def address(running: Running) -> floods.Address:
     web = urlsplit(running.http)
     return web.hostname or "", web.port or 0
-
-
-@pytest.mark.parametrize("kind", FLOODS)
-def test_floods(
-    serve: Callable[..., Running],
-    reference: Reference,
-    form: Form,
-    record: Callable[..., None],
-    tmp_path: Path,
-    kind: str,
-) -> None:
-    """Bodies of tiny chunks without a key, and pages asked for by many at once, beside a caller over gRPC."""
-    key, lines = new("neighbour")
-    (tmp_path / "keys.toml").write_text(lines)
-    running, seconds = serve("--api-keys", str(tmp_path / "keys.toml")), form.pick(4, 30)
-    with Costs(running, singles(running, reference, key=key), seconds=seconds) as costs:
-        with beside(FLOODS[kind], address(running), seconds=seconds + 1) as flooded:
-            time.sleep(0.5)  # it has begun
-            with costs.calling():
-                taken, size = flooded.result()
-        costs.recover()
-    figures = costs.figures(sent_bytes=size, before=BEFORE[kind])
-    record(f"HTTP: {kind}", taken=taken, others_p99_ratio=costs.others.p99_ms / costs.alone.p99_ms, **figures)
-    assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 
 def test_unread_answers(serve: Callable[..., Running], reference: Reference, record: Callable[..., None]) -> None:
@@ -103,26 +68,6 @@ def test_long_texts_that_wait(serve: Callable[..., Running], reference: Referenc
     figures = costs.figures(sent_bytes=SLOW_READERS * len(body), before="885 MB, 793 MB of them kept")
     record("HTTP: long texts that wait", bodies=SLOW_READERS, **figures)
     assert costs.grew_mb < MOST_WAITING_MB
-    assert set(costs.others.kinds) == {OK}, costs.others.kinds
-
-
-def test_connections_that_are_held(
-    serve: Callable[..., Running], reference: Reference, record: Callable[..., None]
-) -> None:
-    """Keep-alive connections, more than there may be, each used every four seconds."""
-    running, health = serve(), 0
-    with Costs(running, singles(running, reference)) as costs:
-        with floods.Holders(address(running), connections=HOLDERS, every_s=4) as holders, costs.calling():
-            end, tries = time.monotonic() + 10, 0
-            while time.monotonic() < end:
-                tries += 1
-                with suppress(OSError), urllib.request.urlopen(f"{running.http}/healthz", timeout=1) as page:
-                    health += page.status == 200
-                time.sleep(0.1)  # between two probes
-        costs.recover()
-    figures = costs.figures(sent_bytes=holders.sent, before="/healthz not answered")
-    record("HTTP: connections held", held=HOLDERS, probes=tries, probes_answered=health, **figures)
-    assert health == tries
     assert set(costs.others.kinds) == {OK}, costs.others.kinds
 
 

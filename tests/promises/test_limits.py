@@ -1,9 +1,7 @@
 """Each limit of a request, at it and one past it, over a real connection."""
 
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import grpc
 import pytest
@@ -12,7 +10,7 @@ from bothends.model.bundle import Bundle
 from bothends.server.server import Server
 from bothends.v1 import embedding_pb2
 from tests.support.doors import code_of, connected, embed, serving
-from tests.support.until import TIMEOUT_S, until
+from tests.support.until import TIMEOUT_S
 
 SHORT_S = 0.6
 EMBED = "/bothends.v1.EmbeddingService/Embed"
@@ -91,52 +89,6 @@ def test_requests_of_a_connection(small: Server) -> None:
         done.set()
         assert waiting.result()
         assert all(call.result() for call in opened)
-
-
-@contextmanager
-def taken(server: Server, channel: grpc.Channel, places: int) -> Iterator[list[grpc.Future]]:
-    """Open calls without a deadline that send nothing, each inside before the next is opened."""
-    never = threading.Event()
-
-    def nothing() -> Iterator[bytes]:
-        never.wait(TIMEOUT_S)
-        yield b""
-
-    opened = []
-    try:
-        for _ in range(places):
-            opened.append(channel.stream_unary(EMBED).future(nothing()))
-            until(lambda: server.grpc.figures()["places"] == len(opened))
-        yield opened
-    finally:
-        never.set()
-
-
-def test_a_request_on_its_way_keeps_its_place(toy_bundle: Bundle) -> None:
-    """Another caller is refused while every place is taken by a request that still has time to come."""
-    with (
-        serving(toy_bundle, max_concurrent_requests=3, handshake_s=3600) as server,
-        connected(server) as channel,
-        taken(server, channel, 3) as opened,
-    ):
-        assert code_of(lambda: embed(channel, "a")) == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert not any(call.done() for call in opened)
-
-
-def test_a_request_that_never_comes_gives_way(toy_bundle: Bundle) -> None:
-    """Another caller is let in once the oldest has had its time; that one alone fails, and its error says why."""
-    started = time.monotonic()
-    with (
-        serving(toy_bundle, max_concurrent_requests=3, handshake_s=SHORT_S) as server,
-        connected(server) as channel,
-        taken(server, channel, 3) as opened,
-    ):
-        until(lambda: code_of(lambda: embed(channel, "a")) == grpc.StatusCode.OK)
-        assert time.monotonic() - started >= SHORT_S * 0.9
-        error = opened[0].exception(timeout=TIMEOUT_S)
-        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert "didn't come within" in error.details()
-        assert not any(call.done() for call in opened[1:])
 
 
 def test_bytes_of_headers(small: Server) -> None:

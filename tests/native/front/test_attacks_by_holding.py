@@ -8,8 +8,7 @@ import pytest
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import Raw
-from .served import PROBE, ROW, Served, framed
-from .test_health import CHECK, WATCH
+from .served import ROW, Served, framed
 from .victim import Victim, attacked
 
 # How much memory a process keeps of what it has freed is decided by what else runs, too.
@@ -74,20 +73,3 @@ def test_who_holds_most_connections_gives_way(serve: Callable[..., Served]) -> N
         with pytest.raises(AssertionError, match="closed"):
             join(3)
         assert is_open(polite)
-
-
-def test_calls_whose_requests_never_come_keep_no_health_check_waiting(serve: Callable[..., Served]) -> None:
-    """Hundreds of checks, watches and probes without requests: others are answered, and these have an end."""
-    served = serve(handshake_s=0.5).answering()
-    with ExitStack() as stack:
-        attackers = [stack.enter_context(Raw(served.port)) for _ in range(3)]
-        paths = [CHECK, WATCH, PROBE] * 80
-        silent = [attacker.call(path, ends=False) for attacker in attackers for path in paths]
-        with Raw(served.port) as neighbour:
-            check, probe = neighbour.call(CHECK, framed(b"")), neighbour.call(PROBE, framed(b"x"))
-            neighbour.over(check, probe)
-            assert (check.status, probe.status) == ("0", "0")
-        for attacker in attackers:
-            attacker.over(*attacker.responses.values())
-        assert {response.message for response in silent} == {"it is slow"}
-        served.let_go()

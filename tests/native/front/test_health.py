@@ -11,7 +11,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import Raw, Response
-from .served import Served, framed
+from .served import PROBE, Served, framed
 
 Serve = Callable[..., Served]
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = (
@@ -131,4 +131,21 @@ def test_a_watcher_who_reads_nothing_is_cut_off(serve: Serve) -> None:
     with Raw(served.port, reads=False, window=0) as raw:
         raw.call(WATCH, framed(b""))
         until(lambda: served.figure("calls_begun") == 1)
+        served.let_go()
+
+
+def test_calls_whose_requests_never_come_keep_no_health_check_waiting(serve: Callable[..., Served]) -> None:
+    """Hundreds of checks, watches and probes without requests: others are answered, and these have an end."""
+    served = serve(handshake_s=0.5).answering()
+    with ExitStack() as stack:
+        attackers = [stack.enter_context(Raw(served.port)) for _ in range(3)]
+        paths = [CHECK, WATCH, PROBE] * 80
+        silent = [attacker.call(path, ends=False) for attacker in attackers for path in paths]
+        with Raw(served.port) as neighbour:
+            check, probe = neighbour.call(CHECK, framed(b"")), neighbour.call(PROBE, framed(b"x"))
+            neighbour.over(check, probe)
+            assert (check.status, probe.status) == ("0", "0")
+        for attacker in attackers:
+            attacker.over(*attacker.responses.values())
+        assert {response.message for response in silent} == {"it is slow"}
         served.let_go()

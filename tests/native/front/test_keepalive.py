@@ -33,18 +33,6 @@ def test_a_peer_that_answers_pings_stays(serve: Serve) -> None:
     assert response.content == framed(b"x")
 
 
-def test_too_many_pings(serve: Serve) -> None:
-    """ENHANCE_YOUR_CALM with the words that gRPC's clients slow down by."""
-    served = serve(min_ping_s=TIMEOUT_S, ping_strikes=2)
-    with Raw(served.port) as raw:
-        for _ in range(4):
-            raw.http.ping(b"12345678")
-        raw.flush()
-        raw.drain()
-        assert raw.goaway == (CALM, b"too_many_pings")
-    served.let_go(of_connections=True)
-
-
 def test_calls_end_with_a_connection_that_pinged_too_often(serve: Serve) -> None:
     """None is left open in the front."""
     served = serve(min_ping_s=TIMEOUT_S, ping_strikes=0)
@@ -69,13 +57,3 @@ def test_pings_beside_answers_are_no_strikes(serve: Serve) -> None:
             raw.over(raw.echo(b"x"))
             raw.wait(lambda count=count: raw.pings == count)  # type: ignore[misc]
         assert raw.goaway is None
-
-
-def test_pings_may_be_free(serve: Serve) -> None:
-    """Pings are unlimited where min_ping_s is 0."""
-    served = serve(min_ping_s=0, ping_strikes=0)
-    with Raw(served.port) as raw:
-        for count in range(1, 11):
-            raw.http.ping(b"12345678")
-            raw.flush()
-            raw.wait(lambda count=count: raw.pings == count)  # type: ignore[misc]
