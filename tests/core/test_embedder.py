@@ -185,6 +185,7 @@ def test_requests_that_begin_together_are_as_each_alone(embedder: Embedder) -> N
         (["one"], Options(dimensions=7)),
     ]
     accepted, rows = embedder.begin_together(requests)
+    assert rows is not None
     together, start = rows.result(TIMEOUT_S), 0
     for (sentences, options), known in zip(requests, accepted, strict=True):
         if known is None:

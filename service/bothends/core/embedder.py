@@ -153,23 +153,26 @@ class Embedder:
 
     def begin_together(
         self, requests: Sequence[tuple[Sentences, Options]]
-    ) -> tuple[list[AcceptedRequest | None], Rows]:
+    ) -> tuple[list[AcceptedRequest | None], Rows | None]:
         """Begin small requests as one: what surrounds a sentence is paid once for all of them.
 
         Returns what is known of each, None for those that `begin` is for, and one future with the rows of all others,
-        in order. Cancelling it, its errors, and those raised here (as `begin` does) are all of theirs: then begin each
-        alone. Deadlines are not looked at.
+        in order; None in its place where there are no others. Cancelling it, its errors, and those raised here (as
+        `begin` does) are all of theirs: then begin each alone. Deadlines are not looked at.
         """
         model, reader = self._trusted()
+        are_small = [reader.is_small(sentences, options) for sentences, options in requests]
+        if not any(are_small):
+            return [None] * len(requests), None
         self._batcher.refuse_if_hopeless(len(requests), None)
         with native_code, self._metrics.phase("tokenise"):
-            found = reader.read_together(requests)
+            found = reader.read_together(requests, are_small)
         accepted = [
             None if tokens is None else AcceptedRequest.of(tokens, options, model.config.version)
             for (_, options), tokens in zip(requests, found, strict=True)
         ]
         ids = [sentence.ids for tokens in found if tokens is not None for sentence in tokens]
-        return accepted, self._batcher.submit(ids, engine=model, is_shared=True)
+        return accepted, self._batcher.submit(ids, engine=model, is_shared=True) if ids else None
 
     def tokenise(
         self,

@@ -89,20 +89,21 @@ class InputReader:
         read = self._tokenizer.encode(list(texts.values()), keep_end=keep_end, check_deadline=check_deadline)
         return self._checked(zip(texts, read, strict=True), options, on_error)
 
-    def read_together(self, requests: Sequence[tuple[Sentences, Options]]) -> list[list[Tokens] | None]:
-        """Read small requests at once; None for each that has to be read alone, as it is large, or wrong."""
-        are_plain = [self._is_plain(sentences, options) for sentences, options in requests]
-        texts = [text for (of, _), is_plain in zip(requests, are_plain, strict=True) if is_plain for text in of]
+    def read_together(
+        self, requests: Sequence[tuple[Sentences, Options]], are_small: Sequence[bool]
+    ) -> list[list[Tokens] | None]:
+        """Read those requests at once that `is_small` says are; None for each that has to be read alone."""
+        texts = [text for (of, _), is_small in zip(requests, are_small, strict=True) if is_small for text in of]
         try:
             read = iter(self._tokenizer.encode(cast("list[str]", texts)))
         except EngineError:  # for the sake of one of them
             return [None] * len(requests)
         return [
-            self._plain_or_none(list(islice(read, len(sentences))), options) if is_plain else None
-            for (sentences, options), is_plain in zip(requests, are_plain, strict=True)
+            self._plain_or_none(list(islice(read, len(sentences))), options) if is_small else None
+            for (sentences, options), is_small in zip(requests, are_small, strict=True)
         ]
 
-    def _is_plain(self, sentences: Sentences, options: Options) -> bool:
+    def is_small(self, sentences: Sentences, options: Options) -> bool:
         """Return whether these are a few short texts of which none is wrong, and options that can be had."""
         if not 0 < len(sentences) <= self._few or not is_text(sentences) or options.truncation == "end":
             return False

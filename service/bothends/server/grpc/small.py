@@ -91,6 +91,8 @@ class SmallRequests:
             found, rows = self.embedder.begin_together(requests)
         except BothendsError:
             return messages
+        if rows is None:
+            return messages
         accepted = iter(found)
         batch, rest = SmallBatch(self, holder), []
         for message, request in zip(messages, asked, strict=True):

@@ -5,10 +5,12 @@ from functools import partial
 from importlib.metadata import version
 from typing import get_args
 
+from ....core.inputs import FEW
 from ....core.query import Query
 from ....embeddings import Write
 from ....options import Encoding, Options
 from ....v1 import embedding_pb2
+from ....wire.counting import holds_more_than
 from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
@@ -94,7 +96,9 @@ class EmbeddingService:
         context.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 
 
-def _small(content: bytes) -> SmallRequest:
+def _small(content: bytes) -> SmallRequest | None:
+    if holds_more_than(content, FEW):  # nothing is made of what has to be parsed again
+        return None
     request = embedding_pb2.EmbedRequest.FromString(content)
     wanted, encoding = options(request)
     return SmallRequest(list(request.sentences), wanted, _WRITES[encoding])
