@@ -12,7 +12,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from .desk import Context
-from .peers import network
+from .peers import network_of
 
 _WATCHERS = 1024
 """Streams that watch at once; one more is refused."""
@@ -28,7 +28,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
         self._services = frozenset(services)
         self._is_serving = self._is_draining = False
         self._changed = asyncio.Event()
-        self._watchers: Counter[str] = Counter()
+        self._watchers: Counter[bytes] = Counter()
 
     def set_serving(self, serving: bool) -> None:
         """Say so, unless the server drains."""
@@ -51,7 +51,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # has no ty
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:  # noqa: N802
         """Send the status, and each later one."""
-        caller = network(context.peer())
+        caller = network_of(context.peer())
         if self._watchers.total() >= _WATCHERS or self._watchers[caller] >= _WATCHERS_OF_ONE:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watch health")
         self._watchers[caller] += 1

@@ -14,7 +14,7 @@ import grpc.aio
 
 from .contract import Reason, Status
 from .desk import Context, Desk, Outcome
-from .peers import network
+from .peers import network_of
 from .window import Item
 
 _STREAMS_A_CALL = 8
@@ -40,7 +40,7 @@ class Streams:
         self.messages: Counter[str] = Counter()
         """Number of messages in the windows of each connection."""
         self._open: set[_Stream] = set()
-        self._probes: Counter[str] = Counter()
+        self._probes: Counter[bytes] = Counter()
 
     def handler(self, method: int, *, takes_place: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Make gRPC's handler of a method."""
@@ -62,7 +62,7 @@ class Streams:
     def _reason_against(self, context: Context, *, takes_place: bool) -> Reason | None:
         if takes_place and (reason := self.desk.reason_against_key(context)) is not None:
             return reason
-        if not takes_place and self._probes[network(context.peer())] >= _PROBES_OF_ONE:
+        if not takes_place and self._probes[network_of(context.peer())] >= _PROBES_OF_ONE:
             return "full"
         if self.desk.is_draining:
             return "draining"
@@ -73,7 +73,7 @@ class Streams:
     @contextmanager
     def _counted(self, context: Context, *, takes_place: bool) -> Iterator[None]:
         """Count a stream that takes no place for its network."""
-        caller = "" if takes_place else network(context.peer())
+        caller = b"" if takes_place else network_of(context.peer())
         self._probes[caller] += not takes_place
         try:
             yield
