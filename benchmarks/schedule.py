@@ -27,7 +27,7 @@ def cost(lengths: list[int]) -> float:
     return max(lengths) * (OVERHEAD_ROWS + len(lengths))
 
 
-nearest: Pick = partial(choose, must=0, max_rows=MAX_ROWS, max_tokens=1 << 20, overhead_rows=OVERHEAD_ROWS)
+nearest: Pick = partial(choose, max_rows=MAX_ROWS, max_tokens=1 << 20, overhead_rows=OVERHEAD_ROWS)
 
 
 def cheapest(lengths: list[int]) -> list[int]:

@@ -10,13 +10,13 @@ from math import inf
 
 
 def choose(
-    lengths: Sequence[int], *, must: int, max_rows: int, max_tokens: int, overhead_rows: float, pads: bool = True
+    lengths: Sequence[int], *, max_rows: int, max_tokens: int, overhead_rows: float, pads: bool = True
 ) -> list[int]:
-    """Places in `lengths` of a batch around place `must`: its nearest mates, as long as each makes a token cheaper.
+    """Places in `lengths` of a batch around the first: its nearest mates, as long as each makes a token cheaper.
 
-    At most `max_rows` places, and at most `max_tokens` tokens, padding included where the engine `pads`, unless `must`
-    alone is over it. The batch is a run of the lengths in order, so every place in it is nearer to its mates than any
-    place left out. (Looking at all such runs finds batches no cheaper over time, at twenty times the cost:
+    At most `max_rows` places, and at most `max_tokens` tokens, padding included where the engine `pads`, unless the
+    first alone is over it. The batch is a run of the lengths in order, so every place in it is nearer to its mates than
+    any place left out. (Looking at all such runs finds batches no cheaper over time, at twenty times the cost:
     benchmarks/schedule.py.)
     """
 
@@ -28,9 +28,9 @@ def choose(
     if not pads and len(lengths) <= max_rows and sum(lengths) <= max_tokens:
         return list(range(len(lengths)))  # any company helps
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    first = order.index(must)
+    first = order.index(0)
     stop = first + 1
-    tokens = longest = lengths[must]
+    tokens = longest = lengths[0]
     now = cost(1, longest, tokens)
     while (rows := stop - first + 1) <= max_rows:
         shorter = lengths[order[first - 1]] if first else 0

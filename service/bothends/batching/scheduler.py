@@ -45,7 +45,6 @@ class Scheduler:
         self.max_batch_rows = budgets.max_batch_rows
         self._choose = partial(
             choose,
-            must=0,
             max_rows=budgets.max_batch_rows,
             max_tokens=budgets.max_batch_tokens,
             overhead_rows=budgets.overhead_rows,
