@@ -1,22 +1,17 @@
-"""Picks the importer of a source file, by what the file holds or by the format that the caller names."""
+"""Picks the importer of a source file, by what the file holds or by the format that the caller names.
 
-from collections.abc import Callable
+What reads a format is imported once a file is of it: ONNX's alone brings onnxruntime, and no other format needs that.
+"""
+
 from dataclasses import fields
 from pathlib import Path
 
-from .allennlp import allennlp
-from .flair import flair
 from .imported_encoder import ImportedEncoder
-from .infersent import infersent
-from .laser import TABLE as LASER_TABLE
-from .laser import laser
-from .onnx import is_onnx, map_onnx
 from .options import FORMATS, OPTIONS_READ, Format, ImportOptions
-from .pytorch.config import StateDictConfig
+from .pytorch.config import StateDictConfig, is_json
 from .pytorch.config import read as read_toml
-from .pytorch.custom_module import custom_module, is_json, with_tokenizer
 from .readers.archive import is_archive, unpacked
-from .readers.file import open_weights
+from .readers.file import is_onnx, open_weights
 from .source import SourceError, WeightsFile
 
 
@@ -37,10 +32,27 @@ def import_encoder(
     if found in ("torchscript", "keras") and weights.kind != found:
         raise SourceError(f"{source} is no {found} file; it is of {weights.kind}")
     _check_options(found, options)
-    if found == "laser":
-        return found, _import_laser(weights, options, config)
-    reader = _READERS.get(found)
-    return found, reader(weights, options) if reader else custom_module(weights, options, config)
+    return found, _import_weights(found, weights, options, config)
+
+
+def _import_weights(
+    found: Format, weights: WeightsFile, options: ImportOptions, config: StateDictConfig
+) -> ImportedEncoder:
+    match found:
+        case "laser":
+            return _import_laser(weights, options, config)
+        case "flair":
+            from .flair import flair
+
+            return flair(weights, options)
+        case "infersent1" | "infersent2":
+            from .infersent import infersent
+
+            return infersent(weights, options, version=1 if found == "infersent1" else 2)
+        case _:
+            from .pytorch.custom_module import custom_module
+
+            return custom_module(weights, options, config)
 
 
 def _import_onnx(source: Path, options: ImportOptions, config: StateDictConfig) -> ImportedEncoder:
@@ -50,6 +62,9 @@ def _import_onnx(source: Path, options: ImportOptions, config: StateDictConfig) 
         raise SourceError(
             f"{options.encoder}: {said[0]} says nothing to the format onnx; it reads {', '.join(sorted(read))}"
         )
+    from .onnx import map_onnx
+    from .pytorch.custom_module import with_tokenizer
+
     return with_tokenizer(map_onnx(source), options, config)
 
 
@@ -57,10 +72,14 @@ def _import_laser(weights: WeightsFile, options: ImportOptions, config: StateDic
     """Import LASER's, whose file says all but which rows have no piece."""
     if config.model_fields_set - {"tokenizer"} or config.tokenizer.model_fields_set - {"unused_rows"}:
         raise SourceError(f"{options.encoder}: of a TOML, the format laser reads [tokenizer] unused_rows only")
+    from .laser import laser
+
     return laser(weights, options, unused=config.tokenizer.unused_rows)
 
 
 def _import_allennlp(source: Path, options: ImportOptions) -> ImportedEncoder:
+    from .allennlp import allennlp
+
     _check_options("allennlp", options)
     with unpacked(source, options.vocabulary) as archive:
         return allennlp(archive, options)
@@ -73,7 +92,7 @@ def guess_format(weights: WeightsFile) -> Format:
         return weights.kind
     if weights.extras.get("__cls__") == "DocumentRNNEmbeddings":
         return "flair"
-    if LASER_TABLE in names and "params" in weights.extras:
+    if "embed_tokens.weight" in names and "params" in weights.extras:
         return "laser"
     if any("seq2vec_encoder._module." in name for name in names):
         return "allennlp"
@@ -100,12 +119,3 @@ def _check_options(chosen: Format, options: ImportOptions) -> None:
         if readers and chosen not in readers and getattr(options, field.name) != field.default:
             flag = "no-head" if field.name == "head" else field.name
             raise SourceError(f"--{flag} says nothing to the format {chosen}; it is of {', '.join(readers)}")
-
-
-_READERS: dict[
-    Format, Callable[[WeightsFile, ImportOptions], ImportedEncoder]
-] = {  # all but what reads a TOML, and AllenNLP's archives
-    "infersent1": lambda read, options: infersent(read, options, version=1),
-    "infersent2": lambda read, options: infersent(read, options, version=2),
-    "flair": flair,
-}

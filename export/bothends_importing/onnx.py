@@ -38,16 +38,6 @@ _TRIED_ROWS = 64
 _IDS_AT_ONCE = 4096
 
 
-def is_onnx(file: Path) -> bool:
-    """Return whether a file begins as ONNX's do: with the number of its format's version."""
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(9)
-    except OSError:
-        return False
-    return head[:1] == b"\x08" and head[8:9] != b"{"  # which is safetensors'
-
-
 def map_onnx(file: Path) -> MappedEncoder:
     """Map an ONNX encoder. Raises SourceError that says what in it can't be mapped."""
     try:

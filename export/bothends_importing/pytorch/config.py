@@ -89,6 +89,11 @@ class StateDictConfig(_Section):
     tokenizer: TokenizerOptions = Field(default_factory=TokenizerOptions)
 
 
+def is_json(file: Path | None) -> bool:
+    """Return whether `--encoder` is the JSON of a Keras model's layers, and no TOML."""
+    return file is not None and file.suffix == ".json"
+
+
 def read(file: Path) -> StateDictConfig:
     """Read a TOML. Raises SourceError: it is missing, no TOML, or a key in it is unknown or of a wrong value."""
     try:

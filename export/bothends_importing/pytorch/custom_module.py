@@ -17,7 +17,7 @@ from ..tokenising.sentencepiece import tokenise_sentencepiece
 from ..tokenising.vocabulary import read_json, read_lines
 from ..tokenising.word_rules import Split, WordRules
 from ..tokenising.words import tokenise_words
-from .config import StateDictConfig, TokenizerOptions
+from .config import StateDictConfig, TokenizerOptions, is_json
 from .statedict import MappedEncoder, map_state_dict
 
 _HOW = (
@@ -84,11 +84,6 @@ def _of_pytorch(source: WeightsFile, options: ImportOptions, config: StateDictCo
         encoder = config.encoder.model_copy(update={"pooling": options.pooling})
         config = config.model_copy(update={"encoder": encoder})
     return map_state_dict(source, config)
-
-
-def is_json(file: Path | None) -> bool:
-    """Return whether `--encoder` is the JSON of a Keras model's layers, and no TOML."""
-    return file is not None and file.suffix == ".json"
 
 
 def _tokenising(options: ImportOptions, tokenizer: TokenizerOptions, rows: int) -> Tokenising:

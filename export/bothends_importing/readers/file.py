@@ -17,7 +17,7 @@ from ..source import Kind, SourceError, WeightsFile, drop_ignored
 from . import hdf5, torchfile, torchscript
 from .floats import check_expansion, to_float32
 
-__all__ = ["SourceError", "WeightsFile", "open_weights"]
+__all__ = ["SourceError", "WeightsFile", "is_onnx", "open_weights"]
 
 _HEAD_BYTES = 1024
 _READABLE = "safetensors, torch.save's, TorchScript, Keras (.keras, .h5) or ONNX"
@@ -28,6 +28,16 @@ _OTHERS = (
     (b"\xfd7zXZ", "is packed with xz; unpack it first"),
     (b"PK\x05\x06", "is an empty zip archive"),
 )
+
+
+def is_onnx(file: Path) -> bool:
+    """Return whether a file begins as ONNX's do: with the number of its format's version."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(9)
+    except OSError:
+        return False
+    return head[:1] == b"\x08" and head[8:9] != b"{"  # which is safetensors'
 
 
 def open_weights(file: Path, *, ignore: Sequence[str] = ()) -> WeightsFile:
