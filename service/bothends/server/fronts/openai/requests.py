@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from ....engines.contract import TokenIds
 from ....errors import RequestError
 from ....options import Truncation
-from ....text import printable, unicode_problem
+from ....text import printable
 from ....validation import first_problem
 
 Input: TypeAlias = Sequence[str] | Sequence[TokenIds]
@@ -35,7 +35,6 @@ def _input(given: Any) -> Input:
             _check(ids, int, f"input[{index}]", "isn't a token id")
         return given
     _check(given, str, "input", f"isn't a string; input is {_INPUT}")
-    _check_encodable(given)
     return given
 
 
@@ -43,13 +42,6 @@ def _check(values: list[Any], kind: type, name: str, problem: str) -> None:
     if set(map(type, values)) - {kind}:
         index = next(index for index, value in enumerate(values) if type(value) is not kind)
         raise RequestError(f"{name}[{index}] {problem}", field=f"{name}[{index}]")
-
-
-def _check_encodable(texts: list[str]) -> None:
-    """Raise RequestError for half of a surrogate pair, which JSON can spell and which is no character."""
-    if unicode_problem("".join(texts)) is not None:  # in one go: there may be a million
-        index = next(index for index, text in enumerate(texts) if unicode_problem(text) is not None)
-        raise RequestError(f"input[{index}] has half of a surrogate pair, which is no text", field=f"input[{index}]")
 
 
 class EmbeddingRequest(BaseModel):
