@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from time import monotonic
 
+from ..turns import Turns
 from .contract import Message
 
 _SMOOTHING = 1 / 16
 """The newest message's share in the mean time of one."""
+_MESSAGE_BYTES = 64
+"""Bytes that a message counts for in its caller's turns besides its own."""
 
 
 class Line:
@@ -14,48 +17,35 @@ class Line:
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._callers: dict[int, dict[int, Message]] = {}  # whose turn comes first stands first, as its oldest message
-        self._waiting = 0
+        self._turns: Turns[Message] = Turns()
         self._mean_s = 0.0
         self._last_taken: float | None = None
 
     def __len__(self) -> int:
-        return self._waiting
+        return len(self._turns)
 
     def lag_s(self, ahead: int) -> float:
         """Estimate the wait behind all messages here and `ahead` more: their number, times one's mean time."""
-        return (self._waiting + ahead) * self._mean_s
+        return (len(self._turns) + ahead) * self._mean_s
 
     def put(self, message: Message) -> None:
         """Add a message."""
-        self._callers.setdefault(message.caller, {})[message.id] = message
-        self._waiting += 1
+        self._turns.put(message, _MESSAGE_BYTES + len(message.content), message.caller)
 
     def remove(self, message: Message) -> bool:
         """Take out a message that is over; returns False if it was taken before."""
-        messages = self._callers.get(message.caller, {})
-        if messages.pop(message.id, None) is None:
-            return False
-        if not messages:
-            del self._callers[message.caller]
-        self._waiting -= 1
-        return True
+        return self._turns.remove(message, message.caller)
 
     def take(self, most: int, most_bytes: int) -> list[Message]:
-        """Take at most so many, one of each caller in turn; the first may be larger than what they may be together."""
+        """Take at most so many, in turns of their callers; the first may be larger than what they may be together."""
         taken: list[Message] = []
         size = 0
-        while self._callers and len(taken) < most:
-            caller, messages = next(iter(self._callers.items()))
-            oldest = next(iter(messages.values()))
-            size += len(oldest.content)
+        while len(taken) < most and (first := self._turns.first) is not None:
+            size += len(first.content)
             if taken and size > most_bytes:
                 break
-            taken.append(messages.pop(oldest.id))
-            del self._callers[caller]
-            if messages:
-                self._callers[caller] = messages  # at the end: the others' turns come first
-        self._waiting -= len(taken)
+            self._turns.take()
+            taken.append(first)
         if taken:
             self._measure(len(taken))
         return taken
@@ -64,4 +54,4 @@ class Line:
         now = self._clock()
         if self._last_taken is not None:
             self._mean_s += min(1.0, taken * _SMOOTHING) * ((now - self._last_taken) / taken - self._mean_s)
-        self._last_taken = now if self._waiting else None  # the time until a later one comes would say nothing
+        self._last_taken = now if len(self._turns) else None  # the time until a later one comes would say nothing
