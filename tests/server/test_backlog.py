@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from google.rpc import code_pb2, status_pb2
 
-from bothends.server.backlog import LONG_BYTES, Backlog
+from bothends.core.inputs import SHORT_BYTES
+from bothends.server.backlog import Backlog
 from bothends.server.room import Room, Share
 from tests.support.calls import HandHeldCall, context_of, only_code
 from tests.support.until import TIMEOUT_S, until
 
-LONG = LONG_BYTES + 1
+LONG = SHORT_BYTES + 1
 
 
 class CountingPool(ThreadPoolExecutor):
@@ -72,7 +73,7 @@ def busy() -> Iterator[Callable[..., Busy]]:
         one.backlog.close()
 
 
-@pytest.mark.parametrize(("size", "submitted"), [(LONG_BYTES, 0), (LONG, 1)])
+@pytest.mark.parametrize(("size", "submitted"), [(SHORT_BYTES, 0), (LONG, 1)])
 def test_a_long_one_is_read_by_another_thread(size: int, submitted: int) -> None:
     """A short one is read at once: to hand it over would cost more."""
     pool, threads = CountingPool(1), list[threading.Thread]()

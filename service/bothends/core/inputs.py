@@ -18,9 +18,9 @@ OnError: TypeAlias = Callable[[SentenceError], None]
 """Callback that gets the error of a sentence that can't be read; if it returns, the others are read."""
 TokensT = TypeVar("TokensT", bound=Tokens)
 FEW = 16
-"""Most sentences of a request that is read together with others."""
-SHORT_CHARS = 4096
-"""Most characters of its sentences."""
+"""Most sentences of a small request: small ones that come together are read, run and answered at once."""
+SHORT_BYTES = 4096
+"""Most bytes of a small request, and most characters of its sentences. A longer one is read in its caller's turn."""
 
 
 def refuse(error: SentenceError) -> None:
@@ -53,7 +53,7 @@ class InputReader:
         self._config = config
         self._limits = limits
         self._few = min(FEW, limits.sentences)
-        self._plain_chars = min(SHORT_CHARS, limits.sentence_chars)
+        self._plain_chars = min(SHORT_BYTES, limits.sentence_chars)
 
     def check(self, count: int, options: Options) -> None:
         """Raise RequestError where `count` sentences, or these options, can't be had."""

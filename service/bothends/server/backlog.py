@@ -10,13 +10,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..core.inputs import SHORT_BYTES
 from ..errors import OverloadedError
 from .context import CallContext, Work
 from .room import Room
 from .turns import Turns
 
-LONG_BYTES = 4096
-"""Bytes of a short request. A longer one is read here: the thread that takes calls serves all of them."""
 _THREADS = 2
 _MOST_BYTES = 64 << 20
 """Bytes of all that waits."""
@@ -73,7 +72,7 @@ class Backlog:
         it, too. Where too much waits, whoever has the most waiting is refused, be it this one.
         """
         needs_room = size > _TINY_BYTES and context.keeps_room
-        if size <= LONG_BYTES and not (needs_room and self.room.is_full):
+        if size <= SHORT_BYTES and not (needs_room and self.room.is_full):
             act()
             return
         entry = _Waiting(self, context, (context.caller, needs_room), act, begun, needs_room)

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
+from ..core.inputs import SHORT_BYTES
 from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, RequestError
 from ..observe import tracing
 from ..observe.metrics import Metrics
@@ -20,7 +21,7 @@ from ..observe.tracing import Method
 from ..observe.unforeseen import where
 from ..wire.counting import holds_more_than
 from ..wire.status import to_status
-from .backlog import LONG_BYTES, Backlog
+from .backlog import Backlog
 from .context import CallContext, Settled
 from .gate import MOST_WAIT, Gate
 from .inbound import Inbound
@@ -98,7 +99,7 @@ class Dispatcher:
             with context.guarding():
                 if content is None:
                     raise RequestError("no request came with the call", field="request")
-                if len(content) > LONG_BYTES and context.account is not None and not in_stream:
+                if len(content) > SHORT_BYTES and context.account is not None and not in_stream:
                     context.account.check()
                 self._backlog.submit(partial(act, context, content), work * len(content), context)
 

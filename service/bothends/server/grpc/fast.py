@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from google.rpc import code_pb2
 
 from ...core.embedder import Embedder
-from ...core.inputs import FEW as MOST_SENTENCES
-from ...core.inputs import SHORT_CHARS
+from ...core.inputs import FEW, SHORT_BYTES
 from ...core.loaded import LoadedModel
 from ...engines.contract import BatchRecord, Engine
 from ...errors import EngineError
@@ -148,8 +147,8 @@ class FastPaths:
             self._method,
             *lent,
             version=model.config.version,
-            most_sentences=min(MOST_SENTENCES, limits.sentences),
-            most_bytes=min(SHORT_CHARS, limits.sentence_chars, limits.tokens),
+            most_sentences=min(FEW, limits.sentences),
+            most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
             most_tokens=model.config.max_tokens,
         )
 

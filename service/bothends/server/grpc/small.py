@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
 from ...core.embedder import Embedder
-from ...core.inputs import Sentences
+from ...core.inputs import SHORT_BYTES, Sentences
 from ...core.query import AcceptedRequest, Rows
 from ...embeddings import Write
 from ...errors import BothendsError
@@ -20,7 +20,6 @@ from ...observe import tracing
 from ...observe.metrics import Metrics
 from ...observe.unforeseen import where
 from ...options import Options
-from ..backlog import LONG_BYTES
 from ..inbound import code_of_leaving
 from ..keys import Keys
 from .contract import Message
@@ -105,7 +104,7 @@ class SmallRequests:
         return rest
 
     def _asked(self, message: Message) -> SmallRequest | None:
-        if len(message.content) > LONG_BYTES:
+        if len(message.content) > SHORT_BYTES:
             return None
         try:
             if self._keys is not None:

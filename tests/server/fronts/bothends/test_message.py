@@ -11,12 +11,13 @@ import pytest
 from bothends import EngineError, NotServingError, OverloadedError, RequestError
 from bothends.batching.request import Request
 from bothends.core.embedder import Embedder
+from bothends.core.inputs import SHORT_BYTES
 from bothends.core.loaded import LoadedModel
 from bothends.engines.select import LoadedEngine
 from bothends.errors import BothendsError
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
-from bothends.server.backlog import LONG_BYTES, Backlog
+from bothends.server.backlog import Backlog
 from bothends.server.context import CallContext
 from bothends.server.fronts.bothends.message import Message
 from bothends.server.grpc.calls import FrontCall
@@ -84,7 +85,7 @@ def test_empty_sentences_by_the_hundred_are_read_apart_and_their_errors_made_onc
         assert stream.receive() == first
     assert _sentence_status.cache_info().misses == before
     assert [from_status(item.error).index for item in first.items] == list(range(most))  # type: ignore[attr-defined]
-    assert max(sizes) > LONG_BYTES > 2 * most
+    assert max(sizes) > SHORT_BYTES > 2 * most
 
 
 @pytest.mark.parametrize(

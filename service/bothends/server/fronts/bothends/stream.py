@@ -8,12 +8,13 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from ....core.inputs import SHORT_BYTES
 from ....errors import BothendsError, DrainingError, OverloadedError, QuotaError
 from ....observe.metrics import Metrics
 from ....observe.tracing import Method
 from ....v1 import embedding_pb2
 from ....wire.messages import SERVICE
-from ...backlog import LONG_BYTES, Backlog
+from ...backlog import Backlog
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...inbound import Inbound
@@ -54,7 +55,7 @@ class EmbedStreams:
         if self.waiting.is_for_share(context.caller):
             self._wait(message, None, is_for_share=True)
             return
-        if len(message.sentences) > _FEW and message.size <= LONG_BYTES:  # else it has had its turn
+        if len(message.sentences) > _FEW and message.size <= SHORT_BYTES:  # else it has had its turn
             self._try_again(message)
             return
         context.cancels(message)
