@@ -219,5 +219,5 @@ def test_the_queue_stands_still_while_its_wait_is_estimated(batcher: Batcher, mo
         batcher.submit([[1, 2, 3]])
         monkeypatch.setattr(FairQueue, "tokens_before", tokens_before)
         assert batcher.wait_s == 0
-        batcher.refuse_if_hopeless(2, deadline=100.0)
+        batcher.submit([[4, 5]], deadline=100.0)
     assert asked == [3, 2]

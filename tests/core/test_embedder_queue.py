@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bothends.batching.fairqueue import FairQueue
 from bothends.core.embedder import Embedder
 from bothends.core.loaded import LoadedModel
 from bothends.engines.contract import TokenIds
@@ -111,6 +112,22 @@ def test_a_deadline_that_the_work_would_pass_is_told_at_once(held: tuple[Embedde
     with pytest.raises(DeadlineError):
         embedder.begin(["word " * 200], deadline=time.monotonic() + 10)
     assert len(session.begun) == 1
+
+
+def test_a_deadline_is_held_to_what_waits_once(
+    held: tuple[Embedder, HeldSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When all tokens are known: to tokenise what is then refused costs less than to ask each request twice."""
+    asked, tokens_before = [], FairQueue.tokens_before
+
+    def counted(queue: FairQueue, tokens: int) -> float:
+        asked.append(tokens)
+        return tokens_before(queue, tokens)
+
+    monkeypatch.setattr(FairQueue, "tokens_before", counted)
+    embedder, _ = held
+    embedder.begin([[5] * 3, [5] * 4], deadline=time.monotonic() + TIMEOUT_S)[1].result(TIMEOUT_S)
+    assert asked == [7]
 
 
 def test_requests_of_one_caller_share_its_turns(english: Bundle, metrics: Metrics) -> None:

@@ -130,10 +130,10 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._rouse(len(sentences))
         return request
 
-    def refuse_if_hopeless(self, fewest_tokens: int, deadline: float | None) -> None:
-        """Raise what `submit` would for want of room or time, even if a request has no more than so many tokens."""
+    def refuse_if_full(self, fewest_tokens: int) -> None:
+        """Raise what `submit` would for want of room, even if a request has no more than so many tokens."""
         with self._changed:
-            self._waiting.refuse_if_hopeless(fewest_tokens, deadline, now=self._clock())
+            self._waiting.refuse_if_full(fewest_tokens)
 
     def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
         """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""

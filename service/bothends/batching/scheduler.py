@@ -88,17 +88,23 @@ class Scheduler:
         return self._window - max(of_lists, self._queue.before_newcomer)
 
     def put(self, request: Request, sentences: Sequence[TokenIds], *, now: float) -> None:
-        """Queue a request. Raises what `refuse_if_hopeless` does, and then nothing waits.
+        """Queue a request.
+
+        Raises OverloadedError for want of room, or DeadlineError where its deadline would pass before all of it ran;
+        then nothing waits.
 
         Its sentences stand in order of their length, so that a list longer than the window has like company in it.
         """
-        self.refuse_if_hopeless(sum(map(len, sentences)), request.deadline, now=now)
+        tokens = sum(map(len, sentences))
+        self.refuse_if_full(tokens)
+        if request.deadline is not None:
+            self._refuse_if_late(tokens, request.deadline, now=now)
         waiting = [Sentence(ids, request, place, now) for place, ids in enumerate(sentences)]
         waiting.sort(key=_length, reverse=True)  # long ones first, so that engines end together
         self._queue.put(request, waiting)
 
-    def refuse_if_hopeless(self, tokens: int, deadline: float | None, *, now: float) -> None:
-        """Raise OverloadedError for want of room, or DeadlineError where the deadline would pass before all ran."""
+    def refuse_if_full(self, tokens: int) -> None:
+        """Raise OverloadedError where there is no room for so many tokens."""
         waiting = self._queue.tokens
         # An empty queue takes any request, so that the bound can't refuse one for ever.
         if waiting and waiting + tokens > self._max_queue_tokens:
@@ -106,10 +112,11 @@ class Scheduler:
                 f"the queue is full: {waiting} tokens wait and {self._max_queue_tokens} may",
                 retry_after_s=min(max(self._seconds_for(waiting), 0.1), 10.0),
             )
-        if deadline is not None:
-            needed = self._seconds_for(_OVERTAKEN * self._queue.tokens_before(tokens) + tokens)
-            if now + needed > deadline:
-                raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
+
+    def _refuse_if_late(self, tokens: int, deadline: float, *, now: float) -> None:
+        needed = self._seconds_for(_OVERTAKEN * self._queue.tokens_before(tokens) + tokens)
+        if now + needed > deadline:
+            raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
     def take(self) -> list[Sentence]:
         """The sentence whose turn it is, with the company that costs least; none when all died in this very moment."""

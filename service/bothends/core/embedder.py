@@ -142,7 +142,7 @@ class Embedder:
         """
         model, reader = self._trusted()  # one for all that follows: another may take over at any time
         reader.check(len(sentences), options)
-        self._batcher.refuse_if_hopeless(reader.fewest_tokens(sentences), deadline)  # before more is spent on them
+        self._batcher.refuse_if_full(reader.fewest_tokens(sentences))  # before more is spent on them
         with native_code, self._metrics.phase("tokenise"):
             tokens = reader.read(
                 sentences, options, check_deadline=partial(_check_deadline, deadline, is_over), on_error=on_error
@@ -164,7 +164,7 @@ class Embedder:
         are_small = [reader.is_small(sentences, options) for sentences, options in requests]
         if not any(are_small):
             return [None] * len(requests), None
-        self._batcher.refuse_if_hopeless(len(requests), None)
+        self._batcher.refuse_if_full(len(requests))
         with native_code, self._metrics.phase("tokenise"):
             found = reader.read_together(requests, are_small)
         accepted = [
