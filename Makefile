@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := $(wildcard native/*.* native/engine/* native/front/* native/shared/* native/wordpiece/* native/bothends_native/*.py*)
+NATIVE := $(wildcard native/*.* native/engine/* native/transport/* native/shared/* native/wordpiece/* native/bothends_native/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
 FRONT := the headers of nghttp2 (1.61 or newer), OpenSSL and zlib (Debian 13: apt install libnghttp2-dev libssl-dev zlib1g-dev)
 
@@ -24,7 +24,7 @@ native: $(VENV)/.native ## Build the native engine and front and install them, o
 native-check: $(VENV)/.test ## Run the native engine, the front and their tests under sanitizers, and the front's fuzzer for a minute
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
 	@native/check/check.sh $(abspath $(BIN))/python
-	@native/check/front.sh $(abspath $(BIN))/python
+	@native/check/transport.sh $(abspath $(BIN))/python
 
 sanitize: $(VENV)/.test ## Run what takes little time of native-check: the native modules under ASan and UBSan
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
@@ -161,7 +161,7 @@ $(VENV)/.triton: benchmarks/peers/triton-requirements.txt | $(VENV)/bin/python
 $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./native >&2 || { \
 		echo "The native engine needs $(COMPILER)." >&2; exit 1; }
-	@if $(BIN)/python -c 'import bothends_native.front' 2>/dev/null; then touch $@; else \
+	@if $(BIN)/python -c 'import bothends_native.transport' 2>/dev/null; then touch $@; else \
 		echo "The native engine is built, without its front. Install $(FRONT), then: make native"; fi
 
 # Tried once for each state of native/. Where it fails, an older build must not stay: it may not fit.

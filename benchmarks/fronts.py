@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 if TYPE_CHECKING:
-    from bothends.server.grpc.contract import FrontName
+    from bothends.server.grpc.contract import TransportName
 
 METHOD = "/bothends.v1.EmbeddingService/Embed"
 _BODIES = "there will be dragons\ndragons will be there\n"
@@ -61,7 +61,7 @@ def asyncio(answer: bytes) -> None:
     run(serve())
 
 
-def front(name: "FrontName", answer: bytes) -> None:
+def front(name: "TransportName", answer: bytes) -> None:
     """Serve by one of our fronts: a crossing a batch, from as many threads as cores."""
     import os
     import threading

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the front is linked with, built from source for wheels: a manylinux image's own nghttp2 is too old to bound CONTINUATION
+# What the transport is linked with, built from source for wheels: a manylinux image's own nghttp2 is too old to bound CONTINUATION
 # frames, and its OpenSSL has no upstream any more. cibuildwheel runs this in the image, before everything else.
 #
 # libraries.sh PREFIX     fetches what isn't in the current folder; raise versions and hashes before each release

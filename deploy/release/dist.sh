@@ -79,9 +79,9 @@ if "$made/client/bin/python" -m zipfile --list dist/bothends-*.whl | grep '\.onn
 # What was loaded is what the wheel brought.
 "$made/server/bin/python" - <<'END'
 from pathlib import Path
-import bothends_native.front
+import bothends_native.transport
 
-site = Path(bothends_native.front.__file__).parents[1]
+site = Path(bothends_native.transport.__file__).parents[1]
 loaded = {Path(line.split()[-1]) for line in open("/proc/self/maps") if ".so" in line}
 libraries = [path for path in loaded if path.name.startswith(("libnghttp2", "libssl", "libcrypto"))]
 assert len(libraries) == 3 and all(path.is_relative_to(site) for path in libraries), f"not in the wheel: {libraries}"

@@ -60,7 +60,7 @@ class Encoder:
         """
 
     def lend(self) -> object:
-        """What `front.FastPath` borrows."""
+        """What `transport.FastPath` borrows."""
 
     def stop(self) -> None:
         """End every run that has begun, at its next step; each raises Interrupted. Later runs aren't touched."""

@@ -22,7 +22,7 @@ class WordPiece:
         """
 
     def lend(self) -> object:
-        """What `front.FastPath` borrows."""
+        """What `transport.FastPath` borrows."""
 
     def encode(self, texts: Sequence[str], most: int, *, keep_end: bool = False) -> list[tuple[list[int], bool] | None]:
         """Ids of each text, the first `most` of them or the last, and whether there were more.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The engine, the front and the tokenizer under ASan and UBSan, by those of their tests that take little time: for continuous
+# The engine, the transport and the tokenizer under ASan and UBSan, by those of their tests that take little time: for continuous
 # integration. `make native-check` runs all of them, TSan too, and the fuzzer.
 #
 # native/check/fast.sh PYTHON     that has cmake, nanobind and what the tests need
@@ -9,12 +9,12 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 export CXX="${CXX:-g++}"
 "$here/check/module.sh" "$python" address address,undefined
 cd "$here/.."
-front=tests/native/front
-# Leaks are not looked for: an interpreter that ends leaves much behind. The tests ask the front for what it still holds.
-# No conftest.py but the front's own: fixtures of encoders, and what else needs PyTorch, are for `make native-check`.
+transport=tests/native/transport
+# Leaks are not looked for: an interpreter that ends leaves much behind. The tests ask the transport for what it still holds.
+# No conftest.py but the transport's own: fixtures of encoders, and what else needs PyTorch, are for `make native-check`.
 env ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 PYTHONPATH="$here/build/modules/address:service${PYTHONPATH:+:$PYTHONPATH}" \
     LD_PRELOAD="$("$CXX" -print-file-name=libasan.so) $("$CXX" -print-file-name=libubsan.so)" \
-    "$python" -m pytest -q -p no:cacheprovider --confcutdir=$front \
-    $front/test_compressed.py $front/test_deadlines.py $front/test_fast_path.py $front/test_held.py $front/test_keys.py \
-    $front/test_refusals.py $front/test_rfc9113.py $front/test_streams.py $front/test_unary.py \
+    "$python" -m pytest -q -p no:cacheprovider --confcutdir=$transport \
+    $transport/test_compressed.py $transport/test_deadlines.py $transport/test_fast_path.py $transport/test_held.py $transport/test_keys.py \
+    $transport/test_refusals.py $transport/test_rfc9113.py $transport/test_streams.py $transport/test_unary.py \
     tests/native/wordpiece/test_wordpiece.py tests/native/engine/test_arrays.py

@@ -1,4 +1,4 @@
-// What the front's fuzzer does to parsers: what stands in a message or a header is anybody's.
+// What the transport's fuzzer does to parsers: what stands in a message or a header is anybody's.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "../front/embed.hpp"
-#include "../front/grpc.hpp"
+#include "../transport/embed.hpp"
+#include "../transport/grpc.hpp"
 #include "../wordpiece/utf8.hpp"
 #include "../wordpiece/wordpiece.hpp"
 
@@ -19,7 +19,7 @@ inline void read_sentences(std::string_view text) {
     static const wordpiece::WordPiece tokenizer({{{"a", 1}, {"##a", 2}, {"aa", 3}, {"?", 0}, {"\u00e9", 4}},
                                                  {{U'a', "a"}, {U' ', " "}, {U'A', "aa"}, {U'\u00e9', "\u00e9"}, {U'\U0001f600', ""}},
                                                  {U"[A]"}, "##", "?", 8});
-    for (const std::string_view sentence : front::sentences_of(text, 8))
+    for (const std::string_view sentence : transport::sentences_of(text, 8))
         if (sentence.data() < text.data() || sentence.data() + sentence.size() > text.data() + text.size()) abort();
     std::u32string points;
     if (!wordpiece::decode(text, points)) return;
@@ -31,19 +31,19 @@ inline void read_sentences(std::string_view text) {
 }
 
 inline void parse(std::string_view text) {
-    const auto seconds = front::timeout_of(text);
+    const auto seconds = transport::timeout_of(text);
     if (seconds && !(*seconds >= 0)) abort();
-    if (front::count_field_1(text, text.size()) > text.size()) abort();
-    front::health_service(text);
+    if (transport::count_field_1(text, text.size()) > text.size()) abort();
+    transport::health_service(text);
     read_sentences(text);
-    if (front::percent_encoded(text).size() < text.size() || front::base64(text).size() < text.size()) abort();
-    if (const auto prefix = front::read_prefix(text); prefix && prefix->size > std::uint32_t(-1)) abort();
+    if (transport::percent_encoded(text).size() < text.size() || transport::base64(text).size() < text.size()) abort();
+    if (const auto prefix = transport::read_prefix(text); prefix && prefix->size > std::uint32_t(-1)) abort();
     const std::string_view head("\x1f\x8b\x08\0\0\0\0\0\0\3", 10);
     const std::string zipped = std::string(head).append(text);
     for (const std::string_view bytes : {text, std::string_view(zipped)}) {
-        const auto size = front::inflated_size(bytes);
+        const auto size = transport::inflated_size(bytes);
         if (!size || *size > 1 << 20) continue;
-        const auto inflated = front::gunzip(bytes, *size);
+        const auto inflated = transport::gunzip(bytes, *size);
         if (inflated && inflated->size() != *size) abort();
     }
 }

@@ -1,4 +1,4 @@
-// What the front's fuzzer makes of its input: HTTP/2 as a peer sends it.
+// What the transport's fuzzer makes of its input: HTTP/2 as a peer sends it.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "../front/grpc.hpp"
+#include "../transport/grpc.hpp"
 
 namespace fuzz {
 
@@ -64,7 +64,7 @@ inline std::string headers(Input& input, std::uint32_t stream) {
 /// A message, whole or not, to one of the last calls of a peer whose next one will be `next`.
 inline std::string message(Input& input, std::uint32_t next) {
     std::string framed;
-    front::append_message(framed, input.some());
+    transport::append_message(framed, input.some());
     const std::uint8_t what = input.byte();
     if (what & 2) framed[0] = 1;
     if (what & 4) framed[4] = char(input.byte());

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bothends.server.keys import new
-from tests.native.front.raw import Raw
+from tests.native.transport.raw import Raw
 from tests.support.serving import Running
 
 STREAM = "/bothends.v1.EmbeddingService/EmbedStream"

@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["bothends"]):
     from bothends.observe.tracing import NO_SPAN
     from bothends.server.context import CallContext
     from bothends.server.dispatch import protobuf
-    from bothends.server.fronts.bothends.service import EmbeddingService
+    from bothends.server.fronts.bothends.methods import EmbeddingService
     from bothends.server.responder import Responder
     from bothends.settings import Settings
     from bothends.text import printable

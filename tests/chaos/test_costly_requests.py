@@ -19,9 +19,9 @@ from .costs import Costs, for_so_long, singles
 from .hostile import message
 from .storms import beside
 
-pytest.importorskip("bothends_native.front", reason="these bounds are the native front's", exc_type=ImportError)
+pytest.importorskip("bothends_native.transport", reason="these bounds are the native front's", exc_type=ImportError)
 
-from tests.native.front.raw import Raw
+from tests.native.transport.raw import Raw
 
 from .connections import STREAM, port_of
 

@@ -25,9 +25,9 @@ from .hostile import message
 from .storms import beside
 from .vitals import scrape
 
-pytest.importorskip("bothends_native.front", reason="these bounds are the native front's", exc_type=ImportError)
+pytest.importorskip("bothends_native.transport", reason="these bounds are the native front's", exc_type=ImportError)
 
-from tests.native.front.raw import Raw
+from tests.native.transport.raw import Raw
 
 from .connections import port_of, several, two_keys
 

@@ -16,7 +16,7 @@ from bothends import Client, ConnectionFailedError, DrainingError, Retry
 from bothends.cli.main import main
 from bothends.core.loaded import LoadedModel
 from bothends.model.bundle import Bundle
-from bothends.server.service import Service
+from bothends.server.model_service import Service
 from bothends.wire.messages import SERVICE
 from tests.support.serving import Running, held_open, is_ready, sample, start
 from tests.support.until import until

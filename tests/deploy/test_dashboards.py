@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 
 from bothends.server.server import Server
 from tests.support.watching import (
-    BY_THE_NATIVE_FRONT,
+    BY_THE_NATIVE_TRANSPORT,
     DASHBOARDS,
     ON_A_GPU,
     ROOT,
@@ -83,7 +83,7 @@ def test_dashboards_and_rules_ask_only_for_metrics_that_are_exported(server: Ser
     expressions = [rule["expr"] for rule in RULES] + [query.expression for query in queries()]
     asked = set[str]().union(*map(metrics_in, expressions))
     exported = exported_in(generate_latest(server.metrics.registry).decode())
-    assert asked - exported == ON_A_GPU | (set() if server.front == "native" else BY_THE_NATIVE_FRONT)
+    assert asked - exported == ON_A_GPU | (set() if server.front == "native" else BY_THE_NATIVE_TRANSPORT)
 
 
 def test_dashboards_ask_only_for_what_rules_record() -> None:

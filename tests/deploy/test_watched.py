@@ -21,7 +21,7 @@ from tests.conftest import WORDS
 from tests.support.serving import Running
 from tests.support.until import TIMEOUT_S, eventually
 from tests.support.watching import (
-    BY_THE_NATIVE_FRONT,
+    BY_THE_NATIVE_TRANSPORT,
     ON_A_GPU,
     ROOT,
     Prometheus,
@@ -140,7 +140,7 @@ def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
     if query.panel == "annotation":
         return  # a mark for each alert that fires, if one does
     if missing := metrics_in(query.expression) - exported_in(watched.page):
-        assert missing <= ON_A_GPU | BY_THE_NATIVE_FRONT
+        assert missing <= ON_A_GPU | BY_THE_NATIVE_TRANSPORT
         assert not values
         return
     assert values

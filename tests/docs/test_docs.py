@@ -84,7 +84,9 @@ def test_the_example_checkpoint_is_one() -> None:
 
 def test_every_metric_is_documented_and_no_other() -> None:
     metrics, bounded = Metrics(), ("connections", "places", "held_bytes", "unread_bytes")
-    metrics.watch_front(lambda: dict.fromkeys((*GAUGES, *COUNTERS), 0.0), limits=dict.fromkeys(bounded, 0), reasons=[])
+    metrics.watch_transport(
+        lambda: dict.fromkeys((*GAUGES, *COUNTERS), 0.0), limits=dict.fromkeys(bounded, 0), reasons=[]
+    )
     page = generate_latest(metrics.registry).decode()
     exported = set(re.findall(r"^# TYPE (bothends_\w+)", page, re.MULTILINE))
     queue = {f"bothends_queue_{what}" for what in Depth._fields}  # appear with a batcher

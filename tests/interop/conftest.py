@@ -15,7 +15,9 @@ from .asked import SENTENCES
 def served(request: pytest.FixtureRequest) -> Iterator[Running]:
     """A server in a process of its own, once on the native front and once on grpcio."""
     if request.param == "native":
-        pytest.importorskip("bothends_native.front", reason="bothends-native has no front here", exc_type=ImportError)
+        pytest.importorskip(
+            "bothends_native.transport", reason="bothends-native lacks its transport here", exc_type=ImportError
+        )
     started = start("--front", request.param, "--workers", "1")  # so that ENDLESS takes seconds on any machine
     yield started
     finish(started)

@@ -52,9 +52,9 @@ ROOMS = {
     ),
     "wire": _python("wire"),
     "model": _python("model"),
-    # No conftest.py but the front's own: PyTorch, which the others import, takes seconds.
-    "front": _native("front", "--confcutdir=tests/native/front"),
+    # No conftest.py but the transport's own: PyTorch, which the others import, takes seconds.
+    "transport": _native("transport", "--confcutdir=tests/native/transport"),
     "engine": _native("engine"),
     # From Python only text comes that is one; bytes that aren't come from callers.
-    "wordpiece": _native("wordpiece", beside=("tests/native/front/test_fast_path.py",)),
+    "wordpiece": _native("wordpiece", beside=("tests/native/transport/test_fast_path.py",)),
 }

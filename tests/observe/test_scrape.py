@@ -1,13 +1,15 @@
-"""Collectors at a scrape: each figure of a front is reported once, by its kind, and no more than the front has."""
+"""Collectors at a scrape: each figure of a transport is reported once, by its kind, and no more than the transport
+has.
+"""
 
 from prometheus_client import generate_latest
 
 from bothends.observe.metrics import Metrics
-from bothends.observe.scrape import HOLD_S, FrontCollector, Registry
+from bothends.observe.scrape import HOLD_S, Registry, TransportCollector
 
 
-class FrontOfFigures:
-    """A front that has been told its figures, and whose lag begins anew at each look, as the native one's does."""
+class TransportOfFigures:
+    """A transport that has been told its figures, and whose lag begins anew at each look, as the native one's does."""
 
     def __init__(self, **figures: float) -> None:
         self.values = figures
@@ -21,11 +23,13 @@ class FrontOfFigures:
         return seen
 
 
-def test_a_front_is_asked_once_a_scrape_and_reports_gauges_and_counters() -> None:
-    metrics, front = Metrics(), FrontOfFigures(connections=3, waiting=2, received_bytes=700, reading=1)
-    metrics.watch_front(front.figures, limits={"connections": 512, "unread_bytes": 1 << 28}, reasons=["full", "slow"])
+def test_a_transport_is_asked_once_a_scrape_and_reports_gauges_and_counters() -> None:
+    metrics, transport = Metrics(), TransportOfFigures(connections=3, waiting=2, received_bytes=700, reading=1)
+    metrics.watch_transport(
+        transport.figures, limits={"connections": 512, "unread_bytes": 1 << 28}, reasons=["full", "slow"]
+    )
     page = generate_latest(metrics.registry).decode()
-    assert front.looks == 1
+    assert transport.looks == 1
     for line in (
         "# TYPE bothends_grpc_connections gauge\nbothends_grpc_connections 3.0",
         "bothends_grpc_connections_limit 512.0",
@@ -34,15 +38,15 @@ def test_a_front_is_asked_once_a_scrape_and_reports_gauges_and_counters() -> Non
         'bothends_grpc_refused_calls_total{reason="slow"} 0.0',
     ):
         assert line in page
-    front.values["received_bytes"] = 900
+    transport.values["received_bytes"] = 900
     assert "bothends_grpc_received_bytes_total 900.0" in generate_latest(metrics.registry).decode()
 
 
-def test_a_front_reports_only_what_it_has() -> None:
-    """No figure and no limit of one that the front doesn't count, and nothing that has no metric."""
+def test_a_transport_reports_only_what_it_has() -> None:
+    """No figure and no limit of one that the transport doesn't count, and nothing that has no metric."""
     metrics = Metrics()
-    front = FrontOfFigures(calls=1, places=1, waiting=0, reading=1)
-    metrics.watch_front(front.figures, limits={"connections": 512, "places": 64}, reasons=[])
+    transport = TransportOfFigures(calls=1, places=1, waiting=0, reading=1)
+    metrics.watch_transport(transport.figures, limits={"connections": 512, "places": 64}, reasons=[])
     page = generate_latest(metrics.registry).decode()
     found = {line.split()[0] for line in page.splitlines() if line.startswith("bothends_grpc_")}
     assert found == {f"bothends_grpc_{name}" for name in ("calls", "places", "places_limit", "waiting_messages")}
@@ -50,21 +54,21 @@ def test_a_front_reports_only_what_it_has() -> None:
 
 def test_everyone_who_looks_sees_the_largest_lag() -> None:
     """A second Prometheus, or the page, doesn't take it away from the first; after a while it is over."""
-    registry, front, now = Registry(), FrontOfFigures(lag_s=0.4), [100.0]
-    registry.register(FrontCollector(front.figures, {}, clock=lambda: now[0]))
+    registry, transport, now = Registry(), TransportOfFigures(lag_s=0.4), [100.0]
+    registry.register(TransportCollector(transport.figures, {}, clock=lambda: now[0]))
 
     def lag() -> float | None:
         return registry.get_sample_value("bothends_grpc_lag_seconds")
 
     assert lag() == 0.4
-    front.values["lag_s"] = 0.1
+    transport.values["lag_s"] = 0.1
     now[0] += HOLD_S
     assert lag() == 0.4
     now[0] += 1
     assert lag() == 0.1
 
 
-def test_a_refusal_of_the_fronts_is_counted_by_its_own_reason() -> None:
+def test_a_refusal_of_the_transports_is_counted_by_its_own_reason() -> None:
     metrics = Metrics()
-    metrics.front_refused("unread")
+    metrics.transport_refused("unread")
     assert metrics.registry.get_sample_value("bothends_grpc_refused_calls_total", {"reason": "unread"}) == 1

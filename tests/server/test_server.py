@@ -24,7 +24,7 @@ from bothends.model.bundle import Bundle
 from bothends.observe.metrics import CODES
 from bothends.server.context import CallContext
 from bothends.server.fronts.page.live import EMBEDDING
-from bothends.server.grpc.calls import FrontCall
+from bothends.server.grpc.calls.source import GrpcCall
 from bothends.server.grpc.contract import Reason
 from bothends.server.inbound import Outbox
 from bothends.server.server import Server
@@ -34,7 +34,7 @@ from bothends.wire.messages import SERVICE
 from tests.support.doors import serving
 from tests.support.garbage import left_in_circles
 from tests.support.until import TIMEOUT_S, until
-from tests.support.watching import BY_THE_NATIVE_FRONT
+from tests.support.watching import BY_THE_NATIVE_TRANSPORT
 
 
 def test_a_failed_start_leaves_nothing_behind(english: Bundle, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_fronts_figures_are_metrics(toy_bundle: Bundle) -> None:
     assert {f"bothends_grpc_{name}" for name in ("calls", "places", "places_limit", "waiting_messages")} <= set(values)
     for reason in get_args(Reason):
         assert f'bothends_grpc_refused_calls_total{{reason="{reason}"}} 0.0' in page
-    assert BY_THE_NATIVE_FRONT & set(values) == (BY_THE_NATIVE_FRONT if fresh.front == "native" else set())
+    assert BY_THE_NATIVE_TRANSPORT & set(values) == (BY_THE_NATIVE_TRANSPORT if fresh.front == "native" else set())
     if fresh.front == "native":
         assert values["bothends_grpc_connections"] == values["bothends_grpc_begun_connections_total"] == "1.0"
         assert values["bothends_grpc_connections_limit"] == "7.0"
@@ -160,4 +160,4 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
         with pytest.raises(BothendsError):
             client.encode([""])
 
-    assert left_in_circles(ask, FrontCall, CallContext, Request) == []
+    assert left_in_circles(ask, GrpcCall, CallContext, Request) == []

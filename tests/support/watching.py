@@ -16,7 +16,7 @@ DASHBOARDS = {
 
 ON_A_GPU = {"bothends_device_memory_bytes"}
 """Metrics that are exported only where the model runs on a GPU."""
-BY_THE_NATIVE_FRONT = {
+BY_THE_NATIVE_TRANSPORT = {
     f"bothends_grpc_{name}"
     for name in (
         *("connections", "connections_limit", "begun_connections_total", "begun_calls_total", "taken_messages"),

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge, ProcessCollector
 from ..engines.contract import BatchRecord
 from ..errors import Refusal
 from .build import BUILD
-from .scrape import FrontCollector, QueueCollector, Registry
+from .scrape import QueueCollector, Registry, TransportCollector
 from .tally import Histogram, Tally
 
 Phase = Literal["tokenise", "queue", "engine", "serialise"]
@@ -56,9 +56,9 @@ class Metrics:
         self._refused = Counter(
             "bothends_refused_requests", "Requests turned away unserved.", ("reason",), registry=self.registry
         )
-        self._front_refused = Counter(
+        self._transport_refused = Counter(
             "bothends_grpc_refused_calls",
-            "Calls that gRPC's front refused by itself.",
+            "Calls that gRPC's transport refused by itself.",
             ("reason",),
             registry=self.registry,
         )
@@ -153,9 +153,9 @@ class Metrics:
         """Count a refusal apart from its request: of a message in a stream, which is counted as a whole."""
         self._refusals[reason].inc()
 
-    def front_refused(self, reason: str, calls: int = 1) -> None:
-        """Count calls that gRPC's front refused by itself, by its own reason, which is finer than `answered`'s."""
-        self._front_refused.labels(reason).inc(calls)
+    def transport_refused(self, reason: str, calls: int = 1) -> None:
+        """Count calls that gRPC's transport refused by itself, by its own reason, which is finer than `answered`'s."""
+        self._transport_refused.labels(reason).inc(calls)
 
     def before_scrapes(self, act: Callable[[], None]) -> None:
         """Call `act` before each scrape: it counts what was left for later."""
@@ -189,16 +189,16 @@ class Metrics:
         self._queue_tokens_limit.set(tokens_limit)
         self._workers.set(workers)
 
-    def watch_front(
+    def watch_transport(
         self, figures: Callable[[], Mapping[str, float]], *, limits: Mapping[str, float], reasons: Iterable[str]
     ) -> None:
-        """Report at each scrape those of a front's figures that it has, by name, and what bounds them.
+        """Report at each scrape those of a transport's figures that it has, by name, and what bounds them.
 
         `reasons` are those for which it refuses calls.
         """
-        self.registry.register(FrontCollector(figures, limits))
+        self.registry.register(TransportCollector(figures, limits))
         for reason in reasons:
-            self._front_refused.labels(reason)
+            self._transport_refused.labels(reason)
 
     def watch_device_memory(self, used: Callable[[], float]) -> None:
         """Report `used()`, bytes, at each scrape; NaN where they can't be told."""

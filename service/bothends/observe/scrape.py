@@ -20,7 +20,7 @@ GAUGES = {
     "unread_bytes": ("unread_bytes", "Bytes of answers that their callers have not read yet."),
     "lag_s": ("lag_seconds", f"The longest that no thread looked at the sockets, of the last {HOLD_S:g} s."),
 }
-"""Metric, after `bothends_grpc_`, and help for each of a front's figures that rises and falls."""
+"""Metric, after `bothends_grpc_`, and help for each of a transport's figures that rises and falls."""
 COUNTERS = {
     "connections_begun": ("begun_connections", "Connections that callers have begun."),
     "calls_begun": ("begun_calls", "Calls that callers have begun."),
@@ -64,8 +64,10 @@ class QueueCollector(Collector):
             yield GaugeMetricFamily(f"bothends_queue_{name}", text, value=value)
 
 
-class FrontCollector(Collector):
-    """Collector that asks a front for its figures once a scrape, and reports those that it has, beside their limits."""
+class TransportCollector(Collector):
+    """Collector that asks a transport for its figures once a scrape, and reports those that it has, beside their
+    limits.
+    """
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class FrontCollector(Collector):
         self._looking = Lock()
 
     def collect(self) -> Iterable[Metric]:
-        """Ask once, and report the figures that the front has, and their limits."""
+        """Ask once, and report the figures that the transport has, and their limits."""
         figures = self._look()
         for name, value in figures.items():
             if name in GAUGES:

@@ -7,14 +7,20 @@ from pathlib import Path
 
 from ..core.embedder import Embedder
 from ..settings import PortSettings
-from .grpc.contract import FrontName
+from .grpc.contract import TransportName
 from .sockets import bracketed
 
-_FRONTS: dict[FrontName, str] = {"native": "the native front", "grpcio": "grpcio"}
+_FRONTS: dict[TransportName, str] = {"native": "the native front", "grpcio": "grpcio"}
 
 
 def banner(
-    settings: PortSettings, embedder: Embedder, *, front: FrontName, port: int, http_port: int, health_port: int | None
+    settings: PortSettings,
+    embedder: Embedder,
+    *,
+    front: TransportName,
+    port: int,
+    http_port: int,
+    health_port: int | None,
 ) -> str:
     """Describe what is served, where, and what to try next."""
     host, test = bracketed(settings.host), embedder.model.self_test

@@ -2,21 +2,21 @@
 
 from ..wire.messages import SERVICE
 from .dispatch import tells_of_each_call
-from .fronts.bothends.service import EmbeddingService
+from .fronts.bothends.methods import EmbeddingService
 from .fronts.bothends.stream import EmbedStreams
-from .fronts.kserve import service as kserve
-from .grpc.calls import Route
-from .grpc.contract import FrontName, Method
-from .grpc.reflection import NAMES as REFLECTION
-from .grpc.reflection import reflecting
-from .grpc.small import SmallRequests
-from .service import Service
+from .fronts.kserve import methods as kserve
+from .grpc.calls.reflection import NAMES as REFLECTION
+from .grpc.calls.reflection import reflecting
+from .grpc.calls.small import SmallRequests
+from .grpc.calls.source import Route
+from .grpc.contract import Method, TransportName
+from .model_service import Service
 
 SERVICES = (SERVICE, kserve.SERVICE)
 """Names of gRPC's services that health and reflection tell of."""
 
 
-def routes_of(service: Service, streams: EmbedStreams, *, front: FrontName) -> list[Route]:
+def routes_of(service: Service, streams: EmbedStreams, *, front: TransportName) -> list[Route]:
     """Make the routes of every method. `front` is told to callers who ask."""
     settings, metrics, dispatcher = service.settings, service.metrics, service.dispatcher_behind()
     native = EmbeddingService(service.responder, max_message_bytes=settings.max_message_bytes, front=front)

@@ -19,24 +19,24 @@ from ..wire.messages import SERVICE
 from .banner import banner
 from .dispatch import tells_of_each_call
 from .fronts.bothends.stream import EmbedStreams
-from .fronts.openai import service as openai
-from .fronts.page.service import Page
+from .fronts.openai import endpoints as openai
+from .fronts.page.endpoints import Page
 from .gate import linger
-from .grpc.calls import Calls
-from .grpc.contract import Front, Listener, Reason
-from .grpc.fast import FastPaths
+from .grpc.calls.source import Calls
+from .grpc.contract import Listener, Reason, Transport
+from .grpc.native.fast_path import FastPaths
 from .grpc.refusals import statuses
 from .grpc.select import limits
 from .http.call import BodyLimits
 from .http.hosts import guarded
 from .http.server import WebServer, application
 from .keys import Keys
+from .model_service import Service
 from .ports import Ports
 from .routes import SERVICES, routes_of
-from .service import Service
 
 if TYPE_CHECKING:
-    from bothends_native.front import Front as NativeFront
+    from bothends_native.transport import Transport as NativeTransport
 
 _log = logging.getLogger(__name__)
 LAST_BYTES_S = 2.0
@@ -191,7 +191,7 @@ class Server:
     def _add_grpc_services(self, listener: Listener) -> None:
         service = self.service
         routes = routes_of(service, self.streams, front=self.front)
-        self.grpc: Front = listener.serve(
+        self.grpc: Transport = listener.serve(
             [route.method for route in routes],
             headers=_HEADERS,
             health=("", *SERVICES),
@@ -207,18 +207,18 @@ class Server:
             fast=self._fast_paths([route.method.name for route in routes]),
         )
         self.metrics.before_scrapes(self._calls.count)
-        self._watch_front()
+        self._watch_transport()
 
     def _fast_paths(self, methods: Sequence[str]) -> FastPaths | None:
         if self.front != "native":
             return None
         place = methods.index(f"/{SERVICE}/Embed")
-        front = cast("NativeFront", self.grpc)
+        front = cast("NativeTransport", self.grpc)
         return FastPaths(
             front, place, "Embed", self.service.embedder, self.metrics, self.service.keys, tells_of_each_call
         )
 
-    def _watch_front(self) -> None:
+    def _watch_transport(self) -> None:
         """Have metrics show the front's figures, and their bounds."""
         most = limits(self.settings)
         bounds = {
@@ -227,7 +227,7 @@ class Server:
             "held_bytes": most.held_total_bytes,
             "unread_bytes": most.unread_total_bytes,
         }
-        self.metrics.watch_front(self.grpc.figures, limits=bounds, reasons=get_args(Reason))
+        self.metrics.watch_transport(self.grpc.figures, limits=bounds, reasons=get_args(Reason))
 
     def _reload(self, ports: Ports) -> None:
         """Give the front what has changed in files, now."""

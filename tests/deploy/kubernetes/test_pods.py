@@ -6,8 +6,8 @@ import tomllib
 import pytest
 
 from bothends.errors import SettingsError
+from bothends.server.model_service import SUPERVISOR_ENDS_S
 from bothends.server.server import LAST_BYTES_S, THREADS_END_S
-from bothends.server.service import SUPERVISOR_ENDS_S
 from bothends.settings import ENV_PREFIX, Settings
 
 from .manifests import ROOT, Resource, container, environment, of_kind, pod, the, variant

@@ -1,4 +1,4 @@
-"""Fronts of each kind that is there, on ports of their own, whose messages are taken by the test."""
+"""Transports of each kind that is there, on ports of their own, whose messages are taken by the test."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from bothends.errors import StartupError
-from bothends.server.grpc.contract import Front, FrontName, Limits, Message, Method
+from bothends.server.grpc.contract import Limits, Message, Method, Transport, TransportName
 from bothends.server.grpc.refusals import statuses
 from bothends.server.grpc.select import limits, listen, select
 from bothends.settings import Settings
@@ -22,10 +22,10 @@ METHODS = (Method(UNARY), Method(STREAM, is_stream=True), Method(PROBE, takes_pl
 
 
 class Desk:
-    """A front, and the messages that were taken from it."""
+    """A transport, and the messages that were taken from it."""
 
-    def __init__(self, front: Front, port: int, channels: ExitStack) -> None:
-        self.front = front
+    def __init__(self, transport: Transport, port: int, channels: ExitStack) -> None:
+        self.transport = transport
         self.port = port
         self._channels = channels
         self._calls: list[Any] = []
@@ -56,7 +56,7 @@ class Desk:
 
     def take(self, most: int = 64, wait_s: float = 0.05, queue_s: float = 0.0) -> list[Message]:
         """Take what is there, and note what is over."""
-        taken = self.front.take(most, wait_s, queue_s)
+        taken = self.transport.take(most, wait_s, queue_s)
         assert taken is not None
         messages, over = taken
         self.over += over
@@ -76,16 +76,16 @@ class Desk:
             taken, messages = begin(b"taken", timeout=timeout), list[Message]()
             until(lambda: messages.extend(self.take()) or messages or taken.done())  # noqa: B023  called here
             waiting = self.keep(begin(b"waiting", timeout=timeout))
-            until(lambda: self.front.figures()["waiting"] == 1 or waiting.done())  # noqa: B023
+            until(lambda: self.transport.figures()["waiting"] == 1 or waiting.done())  # noqa: B023
             if messages and not waiting.done():
                 return taken, messages[0]
-            until(lambda: self.take(0) == [] and self.front.figures()["calls"] == 0)
-            self.front.ended()
+            until(lambda: self.take(0) == [] and self.transport.figures()["calls"] == 0)
+            self.transport.ended()
             self.over.clear()
 
     def echo(self, messages: list[Message]) -> None:
         """Answer each message with its own bytes."""
-        self.front.answer([message.id for message in messages], [message.content for message in messages])
+        self.transport.answer([message.id for message in messages], [message.content for message in messages])
 
     def ended(self, count: int) -> list[tuple[int, int, str]]:
         """Wait until so many calls have ended by themselves: method, code, and reason of each."""
@@ -93,7 +93,7 @@ class Desk:
 
         def enough() -> bool:
             self.take(0)
-            for method, code, reason, seconds in self.front.ended():
+            for method, code, reason, seconds in self.transport.ended():
                 found.extend([(method, code, reason)] * len(seconds))
             return len(found) >= count
 
@@ -105,8 +105,8 @@ Open = Callable[..., Desk]
 
 
 @pytest.fixture(params=["grpcio", "native"])
-def name(request: pytest.FixtureRequest) -> FrontName:
-    """A front that can serve here."""
+def name(request: pytest.FixtureRequest) -> TransportName:
+    """A transport that can serve here."""
     try:
         return select(Settings(front=request.param))
     except StartupError as error:
@@ -114,7 +114,7 @@ def name(request: pytest.FixtureRequest) -> FrontName:
 
 
 @pytest.fixture
-def serve(name: FrontName) -> Iterator[Open]:
+def serve(name: TransportName) -> Iterator[Open]:
     """Serve METHODS, with some limits."""
     with ExitStack() as stack:
 
@@ -127,17 +127,17 @@ def serve(name: FrontName) -> Iterator[Open]:
                 handshake_s=bounds.handshake_s,
             )
             listener = listen(name, settings, None)
-            front = listener.serve(
+            transport = listener.serve(
                 METHODS, headers=["wanted"], health=["", "test.Service"], statuses=statuses(limits(settings))
             )
-            front.start()
-            stack.callback(front.stop, 0.0)
-            return Desk(front, listener.port, stack.enter_context(ExitStack()))
+            transport.start()
+            stack.callback(transport.stop, 0.0)
+            return Desk(transport, listener.port, stack.enter_context(ExitStack()))
 
         yield start
 
 
 @pytest.fixture
 def desk(serve: Open) -> Desk:
-    """A front with the usual limits."""
+    """A transport with the usual limits."""
     return serve()

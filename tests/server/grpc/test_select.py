@@ -1,4 +1,4 @@
-"""The front that serves is the one asked for, or the server doesn't start."""
+"""The transport that serves is the one asked for, or the server doesn't start."""
 
 import sys
 
@@ -12,13 +12,13 @@ from bothends.settings import Settings
 
 def test_one_that_cannot_serve_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Auto is grpcio where the native one isn't installed."""
-    monkeypatch.setitem(sys.modules, "bothends_native.front", None)
+    monkeypatch.setitem(sys.modules, "bothends_native.transport", None)
     assert select(Settings(front="auto")) == select(Settings(front="grpcio")) == "grpcio"
     with pytest.raises(StartupError, match=r"^--front native: .+$"):
         select(Settings(front="native"))
 
 
-def test_a_server_says_which_front_serves(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_says_which_transport_serves(caplog: pytest.LogCaptureFixture) -> None:
     """The banner and the log have its name."""
     caplog.set_level("INFO")
     server = Server(Settings(port=0, http_port=0, device="cpu", front="grpcio"))

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.server.http.call import BodyLimits, Handle, HttpCall
-from bothends.server.http.front import HttpFront
+from bothends.server.http.routes import HttpRoutes
 from bothends.server.inbound import Inbound
 from bothends.server.room import Room, Share
 from bothends.server.server import Server
@@ -33,7 +33,7 @@ def asked(handle: Handle) -> httpx.Response:
     """Ask for `/of/dragons`, which `handle` answers; no port is opened."""
 
     async def ask() -> httpx.Response:
-        route = HttpFront(BodyLimits(1, 1), lambda code, status: b"").route("/of/{name}", GET=handle)
+        route = HttpRoutes(BodyLimits(1, 1), lambda code, status: b"").route("/of/{name}", GET=handle)
         transport = httpx.ASGITransport(Starlette(routes=[route]))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
             return await asyncio.wait_for(http.get("/of/dragons"), TIMEOUT_S)
@@ -48,7 +48,7 @@ def url_of(server: Server) -> str:
 def test_an_answer_may_take_longer_than_a_request_may(toy_bundle: Bundle, gate: threading.Event) -> None:
     """Connections that are silent, or idle, have come and gone; the one that waits for its answer gets it."""
     with serving(toy_bundle, handshake_s=SHORT_S, http_idle_s=1, selftest_s=0) as server:
-        body = json.dumps({"model": server.service.embedder.model.config.name, "input": "a man"}).encode()
+        body = json.dumps({"model": server.model_service.embedder.model.config.name, "input": "a man"}).encode()
         gate.clear()
         with (
             closing(posting(server, f"Content-Length: {len(body)}", body=body)) as waiting,

@@ -1,7 +1,7 @@
-"""The contract between what speaks gRPC with callers, a front, and what answers them. The message is its unit.
+"""The contract between what speaks gRPC with callers, a transport, and what answers them. The message is its unit.
 
 A unary call has one message, a stream is a row of them. Everything that needs no look at a message's content is the
-front's: connections, health, what is refused for want of room or time, and the order of a stream's answers.
+transport's: connections, health, what is refused for want of room or time, and the order of a stream's answers.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,19 +10,19 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from ..budget import GRPC_BYTES
 
-FrontName = Literal["native", "grpcio"]
+TransportName = Literal["native", "grpcio"]
 Status: TypeAlias = tuple[int, str, bytes]
 """gRPC's code, a message for people, and a serialised google.rpc.Status for `grpc-status-details-bin`."""
 Reason = Literal[
     "keyless", "stranger", "full", "late", "expired", "draining", "slow", "empty", "large", "inflated", "headers",
     "timeout", "unknown", "malformed", "compressed", "unread",
 ]  # fmt: skip
-"""Why a front refuses by itself; refusals.py has the status of each."""
+"""Why a transport refuses by itself; refusals.py has the status of each."""
 Statuses: TypeAlias = dict[Reason, Status]
 
 
 class Method(NamedTuple):
-    """A method that a front offers."""
+    """A method that a transport offers."""
 
     name: str
     """`/package.Service/Method`."""
@@ -36,7 +36,7 @@ class Message(NamedTuple):
 
     id: int
     method: int
-    """Place of its method among those that the front was given."""
+    """Place of its method among those that the transport was given."""
     content: bytes
     deadline: float | None
     """Time of `time.monotonic` at which its caller stops waiting; None for never."""
@@ -49,7 +49,7 @@ class Message(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Calls alike that a front ended by itself before any message of them was taken, or streams at their end."""
+    """Calls alike that a transport ended by itself before any message of them was taken, or streams at their end."""
 
     method: int
     """Negative where it was none of the methods."""
@@ -87,12 +87,12 @@ class Limits:
     window_sentences: int = 256
     window_bytes: int = 1 << 20
     held_total_bytes: int = GRPC_BYTES
-    """Bytes of all requests that have come and were not taken; the native front's bound alone, as the next."""
+    """Bytes of all requests that have come and were not taken; the native transport's bound alone, as the next."""
     unread_total_bytes: int = 256 << 20
     """Bytes of all answers that callers have not read."""
 
 
-class Front(Protocol):
+class Transport(Protocol):
     """Speaker of gRPC with callers. Every method may be called by any thread."""
 
     def start(self) -> None:
@@ -108,7 +108,7 @@ class Front(Protocol):
         Those that take no place come first, whatever `most` is. The ids are of messages taken before whose caller has
         left, or whose deadline has passed: they are over.
         `queue_s` is how long a sentence waits now once it is taken: a call without the time for it is refused. Returns
-        None once the front has stopped.
+        None once the transport has stopped.
         """
         ...
 
@@ -125,7 +125,7 @@ class Front(Protocol):
         """Send statuses. A stream ends with it after the answers before it; its later messages are over at once."""
 
     def ended(self) -> list[Ended]:
-        """Return the calls that the front has ended by itself since the last look."""
+        """Return the calls that the transport has ended by itself since the last look."""
         ...
 
     def set_serving(self, serving: bool) -> None:
@@ -152,7 +152,7 @@ class Front(Protocol):
         """Close each connection, after at most `grace_s` for what is still open."""
 
     def figures(self) -> dict[str, float]:
-        """Return what the front counts of itself, by name."""
+        """Return what the transport counts of itself, by name."""
         ...
 
 
@@ -168,12 +168,12 @@ class Listener(Protocol):
         headers: Sequence[str],
         health: Sequence[str],
         statuses: Statuses,
-    ) -> Front:
-        """Make the front on it, once. `headers` are those that messages come with, `health` the services' names."""
+    ) -> Transport:
+        """Make the transport on it, once. `headers` are those that messages come with, `health` the services' names."""
         ...
 
     def renew(self) -> None:
         """Give new connections the newest certificate."""
 
     def close(self) -> None:
-        """Give the port back, unless a front was made on it."""
+        """Give the port back, unless a transport was made on it."""

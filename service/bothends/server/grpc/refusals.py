@@ -1,4 +1,6 @@
-"""Limits to the statuses with which a front refuses by itself, and how those refusals are counted. Knows no call."""
+"""Limits to the statuses with which a transport refuses by itself, and how those refusals are counted. Knows no
+call.
+"""
 
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -81,7 +83,7 @@ def statuses(limits: Limits) -> dict[Reason, Status]:
 
 
 def prepared(status: status_pb2.Status) -> Status:
-    """Return `status` as fronts send it."""
+    """Return `status` as transports send it."""
     return status.code, status.message, status.SerializeToString()
 
 

@@ -1,18 +1,18 @@
-"""Settings to the front that is to serve, and a bound port for it. Knows no method."""
+"""Settings to the transport that is to serve, and a bound port for it. Knows no method."""
 
 from ...errors import StartupError
 from ...settings import GrpcSettings
 from ..sockets import bound, bracketed
 from ..tls import Certificates
-from .contract import FrontName, Limits, Listener
+from .contract import Limits, Listener, TransportName
 
 
-def select(settings: GrpcSettings) -> FrontName:
-    """Return the front that serves. Raises StartupError where the one asked for can't."""
+def select(settings: GrpcSettings) -> TransportName:
+    """Return the transport that serves. Raises StartupError where the one asked for can't."""
     if settings.front == "grpcio":
         return "grpcio"
     try:
-        import bothends_native.front  # noqa: F401
+        import bothends_native.transport  # noqa: F401
     except ImportError as error:
         if settings.front == "native":
             raise StartupError(f"--front native: {error}") from error
@@ -38,15 +38,15 @@ def limits(settings: GrpcSettings) -> Limits:
     )
 
 
-def listen(front: FrontName, settings: GrpcSettings, certificates: Certificates | None) -> Listener:
-    """Bind gRPC's port for `front`. Raises StartupError that says why it can't be had."""
+def listen(transport: TransportName, settings: GrpcSettings, certificates: Certificates | None) -> Listener:
+    """Bind gRPC's port for `transport`. Raises StartupError that says why it can't be had."""
     listener = bound(settings.host, settings.port, "port")
-    if front == "native":
-        from .native import NativeListener
+    if transport == "native":
+        from .native.listener import NativeListener
 
         return NativeListener(listener, certificates, limits(settings))
-    from .public import PublicListener
+    from .grpcio.transport import GrpcioListener
 
     listener.close()  # grpcio binds by itself, but doesn't say why it can't
     address = f"{bracketed(settings.host)}:{settings.port}"
-    return PublicListener(address, None if certificates is None else certificates.credentials(), limits(settings))
+    return GrpcioListener(address, None if certificates is None else certificates.credentials(), limits(settings))

@@ -21,11 +21,11 @@ from ...observe.logs import configure
 from ...observe.metrics import Metrics
 from ...settings import Settings
 from ...wire.messages import SERVICE
-from ..fronts.bothends.service import EmbeddingService
-from ..fronts.openai import service as openai
+from ..fronts.bothends.methods import EmbeddingService
+from ..fronts.openai import endpoints as openai
 from ..http.server import WebServer, application
 from ..keys import Keys
-from ..service import Service
+from ..model_service import Service
 from .call import RawResponse, RayCall, Request
 from .targets import Targets
 

@@ -20,8 +20,8 @@ from bothends.errors import BothendsError, DrainingError, NotServingError, Overl
 from bothends.kserve.v2 import inference_pb2
 from bothends.model.bundle import Bundle
 from bothends.server.context import CallContext
-from bothends.server.fronts.kserve.service import SERVICE
-from bothends.server.grpc.calls import FrontCall
+from bothends.server.fronts.kserve.methods import SERVICE
+from bothends.server.grpc.calls.source import GrpcCall
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
@@ -168,7 +168,7 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
 
 def test_only_what_is_served_is_ready(server: Server) -> None:
     """A probe, which needs no key, learns nothing else of other models and versions."""
-    version = server.service.embedder.model.config.version
+    version = server.model_service.embedder.model.config.version
     with connected(server) as channel:
         stub = Stub(channel)
         for name, asked, ready in (
@@ -196,4 +196,4 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(server: Server) -> None:
             for bad in refused:
                 error_of(lambda bad=bad: stub.ModelInfer(bad))
 
-        assert left_in_circles(ask, FrontCall, CallContext, Request) == []
+        assert left_in_circles(ask, GrpcCall, CallContext, Request) == []

@@ -199,7 +199,7 @@ def test_a_model_that_is_not_fit(toy_bundle: Bundle, monkeypatch: pytest.MonkeyP
 def test_a_bug_of_ours(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """500, without a word of what went wrong."""
     with serving(toy_bundle) as server, calling(server) as http:
-        monkeypatch.setattr("bothends.server.fronts.openai.service.write", lambda *_: 1 / 0)
+        monkeypatch.setattr("bothends.server.fronts.openai.endpoints.write", lambda *_: 1 / 0)
         answer = embed(http)
         assert (answer.status_code, problem(answer)["message"]) == (500, "internal error")
         assert problem(answer)["type"] == "server_error"

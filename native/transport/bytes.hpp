@@ -1,0 +1,40 @@
+// A queue of bytes.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace transport {
+
+/// Bytes that come at its end and leave at its beginning, at a cost that is linear in both. What has left holds no more memory
+/// than what is there.
+class Bytes {
+public:
+    void append(std::string_view more) { bytes_.append(more); }
+    std::string_view view() const { return std::string_view(bytes_).substr(left_); }
+    std::size_t size() const { return bytes_.size() - left_; }
+    bool empty() const { return size() == 0; }
+
+    void drop(std::size_t count) {
+        left_ += count;
+        if (left_ == bytes_.size()) return clear();
+        if (left_ < size()) return;
+        bytes_.erase(0, left_);
+        left_ = 0;
+    }
+
+    void clear() {
+        if (bytes_.capacity() > most_kept) bytes_ = {};
+        bytes_.clear();
+        left_ = 0;
+    }
+
+private:
+    static constexpr std::size_t most_kept = 1 << 16;  // of memory, once nothing is in it
+
+    std::string bytes_;
+    std::size_t left_ = 0;
+};
+
+}  // namespace transport

@@ -1,0 +1,64 @@
+// Bytes of one connection, in the clear or by TLS.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace transport {
+
+/// A certificate chain, its key and the authority that signs callers' certificates, as PEM. Throws std::runtime_error.
+class Tls {
+public:
+    Tls(const std::string& certificate, const std::string& key, const std::string& client_ca);
+    SSL_CTX* get() const { return context_.get(); }
+
+private:
+    struct Free {
+        void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+    };
+    std::unique_ptr<SSL_CTX, Free> context_;
+};
+
+/// A socket that never blocks. Owns it.
+class Channel {
+public:
+    enum class Result { some, later, closed, ended };  // closed: its peer says nothing more
+
+    Channel(int socket, const std::shared_ptr<Tls>& tls);
+    ~Channel();
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    int socket() const { return socket_; }
+    bool is_ready() const;  // TLS has shaken hands
+    bool is_encrypted() const { return ssl_ != nullptr; }
+
+    /// Reads into `room`; `count` bytes came where the result is `some`.
+    Result read(std::span<std::uint8_t> room, std::size_t& count);
+
+    /// Writes what fits of `bytes`; `later` with wants_to_write where the socket is full.
+    Result write(std::span<const char> bytes, std::size_t& count);
+    bool wants_to_write() const { return wants_to_write_; }
+
+    /// Says that nothing more will be written; what the peer still sends may be read.
+    void close_write();
+
+private:
+    struct Free {
+        void operator()(SSL* ssl) const { SSL_free(ssl); }
+    };
+
+    Result failed(int result);
+
+    const int socket_;
+    std::shared_ptr<Tls> tls_;
+    std::unique_ptr<SSL, Free> ssl_;
+    bool wants_to_write_ = false;
+};
+
+}  // namespace transport

@@ -1,0 +1,85 @@
+// Small requests from their bytes to their answers' without Python: it is told afterwards.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../shared/lent.hpp"
+#include "transport.hpp"
+
+namespace transport {
+
+/// What was answered together, for Python to count.
+struct Served {
+    std::size_t tokens = 0, truncated = 0;
+    double tokenise_s = 0, engine_s = 0, serialise_s = 0;
+    std::vector<double> waited_s;        // of each sentence, from when its call was read to when its run began
+    std::vector<std::size_t> counts;     // tokens of each sentence
+    std::vector<double> seconds;         // of each call that was answered, since it came
+    std::vector<std::pair<int, double>> left;  // code and seconds of each call that was over before
+};
+
+/// What a thread of Python's that came to take goes back with.
+struct Report {
+    std::optional<Batch> batch;  // messages for Python; nothing once the transport has stopped
+    bool is_given_up = false;    // its run took too long, and its callers were answered by somebody else
+};
+
+/// Small requests of one method: read, tokenised, computed and answered by the threads that come to take. Whatever isn't plain, or
+/// goes wrong, is left to Python, which has an error for it.
+class FastPath {
+public:
+    struct Settings {
+        std::size_t method, most_sentences, most_bytes;  // of a request
+        std::size_t most_tokens;                         // that the model reads of a sentence
+        std::string version;                             // of the model
+    };
+
+    /// Has the transport put these requests in a line of their own. All three must outlive it.
+    FastPath(Transport& transport, Settings settings, const lent::Tokenizer& tokenizer, const lent::Encoder& encoder);
+
+    /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have come. `thread` is
+    /// the thread's number, for `overdue`. `most`, `queue_s` and `most_bytes` are as Transport::take has them, for all others.
+    Report take(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread);
+
+    /// Returns what was served since the last time: all whose answers a caller can have seen.
+    std::vector<Served> served();
+
+    /// Doesn't count `seconds` of the run that this thread is in, if it is: it couldn't go on meanwhile.
+    void forgive(std::uint64_t thread, double seconds);
+
+    /// Gives up the runs that have gone on for so long; returns each one's thread, and the messages that it was for.
+    std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> overdue(double seconds);
+
+private:
+    struct Run {
+        double began;
+        std::vector<std::uint64_t> ids;
+    };
+    struct Work;
+
+    bool serve(Batch& batch, std::uint64_t thread);
+    bool read(const Taken& message, Work& work) const;
+    bool compute(Work& work, std::uint64_t thread, bool& is_given_up);
+    void answer(Work& work);
+
+    Transport& transport_;
+    const Settings settings_;
+    const lent::Tokenizer tokenizer_;
+    const lent::Encoder encoder_;
+    const std::uint64_t stops_;
+    std::atomic<double> token_s_{0};  // lately
+    std::mutex mutex_;
+    std::map<std::uint64_t, Run> runs_;
+    std::mutex served_mutex_;  // held from before callers have their answers
+    std::vector<Served> served_;
+};
+
+}  // namespace transport

@@ -1,0 +1,55 @@
+// What it costs to read a connection that brings no work.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+namespace transport {
+
+/// Reading of one connection that nothing came of, in the seconds that it costs, about. It is counted and not measured: a clock
+/// would count what else the machine does. Each byte that comes costs something, each byte of a header once it is unpacked, too;
+/// messages pay for that, and what is sent. So frames that ask for nothing, and headers that are long once read, are left over.
+class Overhead {
+public:
+    /// Notes that bytes came `passed_s` after those before them.
+    void came(std::size_t bytes, double passed_s) {
+        seconds_ = std::max(0.0, seconds_ - free_share * passed_s) + byte_s * double(bytes);
+    }
+    void unpacked(std::size_t header_bytes) { seconds_ += header_byte_s * double(header_bytes); }
+
+    /// Notes that bytes of a message came.
+    void took(std::size_t bytes) { pay(byte_s * double(bytes)); }
+    void sent(std::size_t bytes) { pay(sent_byte_s * double(bytes)); }
+
+    /// Notes that a message came, or that there was no room for it. It pays for its call's headers, too, if it is the first.
+    void asked(std::size_t header_bytes) { pay(message_s + byte_s * double(header_bytes)); }
+
+    bool is_much() const { return seconds_ > most_s; }
+
+    /// Returns how many bytes may be read at once, of `most`: few until messages have come.
+    std::size_t piece(std::size_t most) const { return seconds_ < begun_s ? most : std::min(most, small_piece); }
+
+    /// Returns the seconds that are too many, which count no more; 0 where `is_much` isn't so.
+    double take_excess() {
+        if (!is_much()) return 0;
+        const double excess_s = seconds_ - rested_s;
+        seconds_ = rested_s;
+        return excess_s;
+    }
+
+private:
+    static constexpr double byte_s = 3e-8;         // a ping's answer of 17 bytes, or an index of HPACK's of one
+    static constexpr double header_byte_s = 1e-9;  // as HTTP/2 counts them
+    static constexpr double sent_byte_s = 1e-9;    // windows are told in thirteen bytes for each few thousand
+    static constexpr double message_s = 3e-5;      // what comes with each besides, a ping and windows say
+    // Twenty thousand bytes before the first message: a call with as many headers as it may have.
+    static constexpr double begun_s = 6e-4, most_s = 2 * begun_s, rested_s = most_s - 7.5e-5;
+    static constexpr double free_share = 3e-4;     // of all time
+    static constexpr std::size_t small_piece = 2048;
+
+    void pay(double seconds) { seconds_ = std::max(0.0, seconds_ - seconds); }
+
+    double seconds_ = begun_s;
+};
+
+}  // namespace transport

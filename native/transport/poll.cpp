@@ -1,0 +1,228 @@
+// The transport's sockets: looked at by one thread at a time, written to by whoever has something to send.
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "epoll.hpp"
+#include "transport.hpp"
+
+namespace transport {
+namespace {
+
+constexpr double polls_s = 0.001;  // for which new calls are read before those that wait have their turn: most may be refused
+constexpr double refusal_s = 1e-4;   // that one refusal may take of all time, at most: some 16 times what it costs
+constexpr double rests_for_one = 16;  // seconds for each that was read in vain
+constexpr double most_rest_s = 0.5;
+constexpr double least_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
+
+/// Says that somebody looks at the sockets, until it is gone: an exception, too, lets others look.
+struct Polling {
+    bool& is_polling;
+    ~Polling() { is_polling = false; }
+};
+
+}  // namespace
+
+Transport::Transport(State state, std::vector<int> listeners) : state_(std::move(state)), listeners_(std::move(listeners)) {
+    epoll_ = epoll_create1(EPOLL_CLOEXEC);
+    wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (epoll_ < 0 || wake_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
+    watch(epoll_, wake_, waking, EPOLLIN, EPOLL_CTL_ADD);
+    have_spare();
+}
+
+Transport::~Transport() {
+    stop(0);
+    ::close(wake_);
+    if (spare_ >= 0) ::close(spare_);
+    ::close(epoll_);
+}
+
+void Transport::start() {
+    const auto lock = enter();
+    if (is_ending_ || own_.joinable()) throw std::logic_error("a transport starts once");
+    watch_listeners(true);
+    own_ = std::thread(&Transport::look_after, this);
+}
+
+void Transport::set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca) {
+    auto tls = std::make_shared<Tls>(certificate, key, client_ca);
+    const auto lock = enter();
+    tls_ = std::move(tls);
+}
+
+/// Looks at the sockets once. The lock is free while it sleeps.
+void Transport::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
+    std::array<epoll_event, 512> events;
+    is_polling_ = true;
+    const Polling polling{is_polling_};
+    lock.unlock();
+    const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
+    const int count = epoll_wait(epoll_, events.data(), int(events.size()), milliseconds);
+    lock.lock();
+    stand_back(lock);
+    std::vector<std::uint64_t> ready;
+    for (int place = 0; place < count && !has_stopped_; ++place) {
+        const auto& [flags, data] = events[std::size_t(place)];
+        const std::uint64_t what = data.u64;
+        if (what == waking) {
+            std::uint64_t ignored = 0;
+            [[maybe_unused]] const ssize_t got = ::read(wake_, &ignored, sizeof ignored);
+        } else if (what & listening) {
+            accept_all(what & ~listening);  // some of those that are ready may have to go
+        } else if (flags & (EPOLLERR | EPOLLHUP) && is_half_closed(what)) {
+            close(what);  // its peer has left altogether
+        } else {
+            ready.push_back(what);
+        }
+    }
+    read(ready);
+    state_.shed();
+    send_listed();
+    shed_unread();
+    polled_at_ = now();
+    ++polls_;
+    wake_own(0);  // it may be that nobody looks from now on
+}
+
+bool Transport::is_half_closed(std::uint64_t id) const {
+    const auto found = connections_.find(id);
+    return found != connections_.end() && found->second->is_half_closed();
+}
+
+/// Reads those that are ready, for so long: first whose network has lately been read the least, and within it who has. So a network
+/// of a thousand connections that always have something to say is read no more than one that has a single one.
+void Transport::read(const std::vector<std::uint64_t>& ready) {
+    if (ready.empty()) return;
+    double time = now();
+    const double until = time + polls_s, enough = time + least_poll_s;
+    std::vector<std::tuple<double, double, std::uint64_t>> turns;
+    for (const std::uint64_t id : ready) {
+        const auto found = connections_.find(id);
+        if (found == connections_.end()) continue;
+        const Connection& connection = *found->second;
+        turns.emplace_back(connection.network.reading.lately(time), connection.reading.lately(time), id);
+    }
+    std::sort(turns.begin(), turns.end());
+    for (const auto& [networks, own, id] : turns) {
+        if (has_stopped_ || time > until || (entering_ > 0 && time > enough)) return;
+        Connection& connection = *connections_.find(id)->second;
+        const bool goes_on = connection.receive(until);
+        const double began = std::exchange(time, now());
+        connection.network.reading.add(time - began, time);
+        connection.reading.add(time - began, time);
+        if (!goes_on) {
+            close(id);
+            continue;
+        }
+        if (connection.is_half_closed()) watch_for(connection);
+        connection.list();  // if only to write: TLS may have waited with reading for that
+        const double rest_s = double(connection.refused()) * refusal_s + connection.take_excess() * rests_for_one;
+        if (rest_s > 0) have_rest(connection, rest_s);
+    }
+}
+
+/// Lets all others who wait for the lock have it first: they would get it by luck alone while there is always something to read.
+void Transport::stand_back(std::unique_lock<std::mutex>& lock) {
+    if (entering_ > 0) entered_.wait_for(lock, std::chrono::duration<double>(polls_s), [&] { return entering_ == 0; });
+}
+
+/// Locks the transport, before whoever looks at the sockets.
+std::unique_lock<std::mutex> Transport::enter() {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock) return lock;
+    ++entering_;
+    lock.lock();
+    if (--entering_ == 0) entered_.notify_all();
+    return lock;
+}
+
+void Transport::close(std::uint64_t id) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    watch(epoll_, found->second->socket(), id, 0, EPOLL_CTL_DEL);  // a process forked off may keep the socket open
+    connections_.erase(found);
+}
+
+void Transport::send_listed() {
+    for (const std::uint64_t id : std::exchange(state_.listed, {})) {
+        const auto found = connections_.find(id);
+        if (found == connections_.end()) continue;
+        Connection& connection = *found->second;
+        if (!connection.send()) {
+            close(id);
+        } else if (connection.wants_to_write() != connection.waits_to_write) {
+            connection.waits_to_write = connection.wants_to_write();
+            watch_for(connection);
+        }
+    }
+}
+
+/// Watches a connection for what it waits for.
+void Transport::watch_for(Connection& connection) {
+    const bool reads = connection.rests_until == 0 && !connection.is_half_closed();
+    const bool writes = connection.waits_to_write;
+    watch(epoll_, connection.socket(), connection.id, (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u), EPOLL_CTL_MOD);
+}
+
+/// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
+/// however soon the callers of a network ask again: what has come and was not read is worth no more than a call that is refused.
+void Transport::have_rest(Connection& connection, double seconds) {
+    const double time = now();
+    double& until = connection.network.rests_until;
+    until = std::min(std::max(until, time) + seconds, time + most_rest_s);
+    if (connection.rests_until == 0) resting_.push_back(connection.id);
+    connection.rests_until = until;
+    ++rests_;
+    state_.due = std::min(state_.due, until);
+    watch_for(connection);
+}
+
+void Transport::end_rests(double time) {
+    std::erase_if(resting_, [&](std::uint64_t id) {
+        const auto found = connections_.find(id);
+        if (found == connections_.end()) return true;
+        Connection& connection = *found->second;
+        if (connection.rests_until > time) {
+            state_.due = std::min(state_.due, connection.rests_until);
+            return false;
+        }
+        connection.rests_until = 0;
+        watch_for(connection);
+        return true;
+    });
+}
+
+/// Sends what has become ready. Sending makes room in streams, and what waited for it may be taken.
+void Transport::settle() {
+    send_listed();
+    shed_unread();
+    wake_own(state_.due);
+    if (state_.waiting() > 0 || !state_.gone.empty()) wake();
+}
+
+/// Closes connections of whoever reads the least, while more of answers is unread than is allowed in all.
+void Transport::shed_unread() {
+    while (state_.unread_bytes > state_.limits.unread_total_bytes) {
+        const auto greediest = std::max_element(connections_.begin(), connections_.end(), [](const auto& one, const auto& other) {
+            return one.second->unread_bytes() < other.second->unread_bytes();
+        });
+        close(greediest->first);
+    }
+}
+
+void Transport::wake_poller() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t put = ::write(wake_, &one, sizeof one);
+}
+
+}  // namespace transport

@@ -1,0 +1,104 @@
+"""bothends.v1.EmbeddingService: its messages in and out. Raises domain errors; dispatch.py makes statuses of them."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+from typing import get_args
+
+from ....core.inputs import FEW
+from ....core.query import Query
+from ....embeddings import Write
+from ....options import Encoding, Options
+from ....v1 import embedding_pb2
+from ....wire.counting import holds_more_than
+from ....wire.messages import SERVICE, encode, options, truncation
+from ...context import CallContext
+from ...dispatch import Dispatcher, protobuf
+from ...grpc.calls.small import Read, SmallRequest
+from ...inbound import Inbound
+from ...responder import Responder
+
+_WRITES: dict[Encoding, Write] = {encoding: partial(encode, encoding=encoding) for encoding in get_args(Encoding)}
+
+
+class EmbeddingService:
+    """The unary methods over one embedder. Each settles its call, now or later."""
+
+    def __init__(self, responder: Responder, *, max_message_bytes: int, front: str) -> None:
+        """Answer by `responder`. The other two are told to callers who ask."""
+        self._responder = responder
+        self._front = front
+        self._max_message_bytes = max_message_bytes
+        self._server_version = version("bothends")
+
+    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
+        """Make the handlers of all methods, by their full names."""
+        most = self._responder.embedder.limits.sentences
+        return dispatcher.rpc_handlers(
+            SERVICE,
+            {
+                "Embed": (protobuf(embedding_pb2.EmbedRequest, most_sentences=most), self.embed),
+                "Tokenize": (protobuf(embedding_pb2.TokenizeRequest, most_sentences=most), self.tokenize),
+                "GetModel": (protobuf(embedding_pb2.GetModelRequest), self.get_model),
+            },
+        )
+
+    def small_requests(self) -> Mapping[str, Read]:
+        """Map methods' full names to what reads their small requests."""
+        return {f"/{SERVICE}/Embed": _small}
+
+    def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
+        """Embed the request's sentences."""
+        wanted, encoding = options(request)
+        self._responder.embed(Query(list(request.sentences), wanted), context, _WRITES[encoding])
+
+    def tokenize(self, request: embedding_pb2.TokenizeRequest, context: CallContext) -> None:
+        """Cut the request's sentences into tokens."""
+        texts, asked = list(request.sentences), Options(truncation(request))
+        self._responder.charge(texts, context)
+        version, found = self._responder.embedder.tokenise(
+            texts, asked, deadline=context.deadline, is_over=context.is_over
+        )
+        response = embedding_pb2.TokenizeResponse(model_version=version)
+        for sentence in found:
+            added = response.sentences.add(truncated=sentence.truncated)
+            for token, text, (start, end) in zip(sentence.ids, sentence.texts, sentence.places, strict=True):
+                added.tokens.add(id=token, text=text, start=start, end=end)
+        context.send(response.SerializeToString())
+
+    def get_model(
+        self,
+        request: embedding_pb2.GetModelRequest,  # noqa: ARG002  it has no fields yet
+        context: CallContext,
+    ) -> None:
+        """Describe the model, and what this caller may ask of it."""
+        embedder = self._responder.embedder
+        served = embedder.model
+        config = served.config
+        model = embedding_pb2.Model(
+            name=config.name,
+            version=config.version,
+            dimension=config.dimension,
+            max_tokens=config.max_tokens,
+            max_sentences=self._responder.most_sentences(context),
+            pooling=config.pooling,
+            device=served.device,
+            server_version=self._server_version,
+            max_sentence_chars=embedder.limits.sentence_chars,
+            max_message_bytes=self._max_message_bytes,
+            nested_dimensions=config.nested_dimensions,
+            max_request_tokens=embedder.limits.tokens,
+            encoder=config.described(),
+            cosine_to_final_states=config.cosine_to_final_states,
+            engine=served.provider,
+            front=self._front,
+        )
+        context.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
+
+
+def _small(content: bytes) -> SmallRequest | None:
+    if holds_more_than(content, FEW):  # nothing is made of what has to be parsed again
+        return None
+    request = embedding_pb2.EmbedRequest.FromString(content)
+    wanted, encoding = options(request)
+    return SmallRequest(list(request.sentences), wanted, _WRITES[encoding])

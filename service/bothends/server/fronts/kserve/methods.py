@@ -1,0 +1,153 @@
+"""The Open Inference Protocol (KServe, version 2), with what of Triton's additions its clients need to begin.
+
+Messages in and out; raises domain errors, and dispatch.py makes statuses of them. Probes are answered without a key,
+before all else, as health is: neither a full queue nor a long batch may make a server look dead.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+
+from ....core.query import Query
+from ....embeddings import Embeddings, Write
+from ....errors import UnknownModelError
+from ....kserve.v2 import inference_pb2
+from ....text import printable
+from ...context import CallContext
+from ...dispatch import Dispatcher, protobuf
+from ...grpc.calls.small import Read, SmallRequest
+from ...inbound import Inbound
+from ...responder import Responder
+from .bounds import check
+from .tensors import INPUT, OUTPUTS, options, outputs, response, texts
+
+SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+_PLATFORMS = {"native": "bothends_native"}
+"""Words of the protocol for engine and format, by the provider that serves; _OF_ONNX for all others."""
+_OF_ONNX = "onnxruntime_onnx"
+_EXTENSIONS = ("model_configuration", "parameters")
+"""Names of Triton's extensions that are offered. "statistics" isn't: those are counted by versions that are whole
+numbers. Ours aren't, and perf_analyzer, which asks for them where they are offered, shows zeros or fails."""
+_parse = protobuf(inference_pb2.ModelInferRequest)
+
+
+class InferenceService:
+    """The protocol's methods over one embedder."""
+
+    def __init__(self, responder: Responder, is_ready: Callable[[], bool]) -> None:
+        self._responder = responder
+        self._is_ready = is_ready
+
+    def methods(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
+        """Make the handlers of the methods that need a key, by their full names."""
+        return dispatcher.rpc_handlers(
+            SERVICE,
+            {
+                "ServerMetadata": (protobuf(inference_pb2.ServerMetadataRequest), self.server_metadata),
+                "ModelMetadata": (protobuf(inference_pb2.ModelMetadataRequest), self.model_metadata),
+                "ModelConfig": (protobuf(inference_pb2.ModelConfigRequest), self.model_config),
+                "ModelInfer": (self._parse_infer, self.model_infer),
+            },
+        )
+
+    def small_requests(self) -> Mapping[str, Read]:
+        """Map methods' full names to what reads their small requests."""
+        return {f"/{SERVICE}/ModelInfer": self._small}
+
+    def probes(self, dispatcher: Dispatcher) -> Mapping[str, Callable[[Inbound], None]]:
+        """Make the handlers of the methods that need no key, by their full names."""
+        live = inference_pb2.ServerLiveResponse(live=True).SerializeToString()
+        probes: dict[str, Callable[[bytes], bytes]] = {
+            "ServerLive": lambda _: live,
+            "ServerReady": lambda _: inference_pb2.ServerReadyResponse(ready=self._is_ready()).SerializeToString(),
+            "ModelReady": self.model_ready,
+        }
+        return {f"/{SERVICE}/{name}": dispatcher.open_handler(probe) for name, probe in probes.items()}
+
+    def model_ready(self, content: bytes) -> bytes:
+        """Answer True if the model asked about is served, and fit. Of others it says no more, since anyone may ask."""
+        asked = inference_pb2.ModelReadyRequest.FromString(content)
+        ready = self._is_ready() and self._problem(asked.name, asked.version) is None
+        return inference_pb2.ModelReadyResponse(ready=ready).SerializeToString()
+
+    def server_metadata(self, _: inference_pb2.ServerMetadataRequest, context: CallContext) -> None:
+        """Describe the server."""
+        metadata = inference_pb2.ServerMetadataResponse(
+            name="bothends", version=version("bothends"), extensions=_EXTENSIONS
+        )
+        context.send(metadata.SerializeToString())
+
+    def model_metadata(self, request: inference_pb2.ModelMetadataRequest, context: CallContext) -> None:
+        """Describe the model's tensors."""
+        self._must_serve(request.name, request.version)
+        config = self._responder.embedder.model.config
+        metadata = inference_pb2.ModelMetadataResponse(
+            name=config.name, versions=[config.version], platform=self._platform()
+        )
+        metadata.inputs.add(name=INPUT, datatype="BYTES", shape=(-1, 1))
+        for name, dims in self._dims().items():
+            metadata.outputs.add(name=name, datatype=OUTPUTS[name].datatype, shape=(-1, *dims))
+        context.send(metadata.SerializeToString())
+
+    def model_config(self, request: inference_pb2.ModelConfigRequest, context: CallContext) -> None:
+        """Describe the model's tensors, and how many texts this caller may send at once."""
+        self._must_serve(request.name, request.version)
+        embedder = self._responder.embedder
+        config = inference_pb2.ModelConfig(
+            name=embedder.model.config.name,
+            platform=self._platform(),
+            max_batch_size=self._responder.most_sentences(context),
+            dynamic_batching=inference_pb2.ModelDynamicBatching(),
+        )
+        config.input.add(name=INPUT, data_type=inference_pb2.TYPE_STRING, dims=(1,))
+        for name, dims in self._dims().items():
+            config.output.add(name=name, data_type=OUTPUTS[name].data_type, dims=dims)
+        context.send(inference_pb2.ModelConfigResponse(config=config).SerializeToString())
+
+    def model_infer(self, request: inference_pb2.ModelInferRequest, context: CallContext) -> None:
+        """Embed the request's texts."""
+        query, write = self._asked(request)
+        self._responder.embed(query, context, write)
+
+    def _parse_infer(self, content: bytes) -> inference_pb2.ModelInferRequest:
+        check(content, most_texts=self._responder.embedder.limits.sentences)
+        return _parse(content)
+
+    def _small(self, content: bytes) -> SmallRequest | None:
+        query, write = self._asked(self._parse_infer(content))
+        return SmallRequest(query.sentences, query.options, write) if query.deadline is None else None
+
+    def _asked(self, request: inference_pb2.ModelInferRequest) -> tuple[Query, Write]:
+        self._must_serve(request.model_name, request.model_version)
+        wanted, (asked, timeout_s) = outputs(request), options(request)
+        sentences = texts(request, most=self._responder.embedder.limits.sentences)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        write = partial(self._write, request.model_name, request.model_version, wanted, request.id)
+        return Query(sentences, asked, deadline), write
+
+    def _write(self, model: str, asked_version: str, wanted: list[str], request_id: str, found: Embeddings) -> bytes:
+        if asked_version not in ("", found.model_version):  # another model took over since we looked
+            raise UnknownModelError(f"version {asked_version!r} of model {model!r} is no longer served here")
+        return response(found, wanted=wanted, model=model, request_id=request_id)
+
+    def _platform(self) -> str:
+        return _PLATFORMS.get(self._responder.embedder.model.provider.partition("/")[0], _OF_ONNX)
+
+    def _dims(self) -> dict[str, tuple[int, ...]]:
+        """Map each output to its shape for one text."""
+        return {
+            name: (self._responder.embedder.model.config.dimension,) if name == "embedding" else () for name in OUTPUTS
+        }
+
+    def _must_serve(self, name: str, asked_version: str) -> None:
+        if (problem := self._problem(name, asked_version)) is not None:
+            raise UnknownModelError(problem)
+
+    def _problem(self, name: str, asked_version: str) -> str | None:
+        config = self._responder.embedder.model.config
+        if name != config.name:
+            return f"model {printable(name)!r} isn't served here; {config.name!r} is"
+        if asked_version not in ("", config.version):
+            return f"version {printable(asked_version)!r} of model {name!r} isn't served here; {config.version!r} is"
+        return None

@@ -1,0 +1,192 @@
+"""The page at /: its files, and JSON for it: the model, the server's numbers, and the origin of an embedding.
+
+It asks for embeddings as any caller does. Every file is packaged; nothing that it shows comes from elsewhere.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, Literal
+
+import orjson
+from google.rpc import status_pb2
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ....core.explain import Parts
+from ....core.query import Query
+from ....embeddings import Embeddings
+from ....errors import RequestError
+from ....observe.metrics import Metrics
+from ....observe.tracing import Method
+from ....options import Options
+from ...context import CallContext
+from ...dispatch import Dispatcher
+from ...http.auth import who_calls
+from ...http.call import BodyLimits
+from ...http.recent import Recent
+from ...http.routes import HttpRoutes
+from ...http.values import check_values
+from ...keys import Keys
+from ...responder import Responder
+from .live import live
+
+_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_HEADERS = {
+    # Nothing but this server's own files runs or is asked; no other page frames it.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+_DESCRIBED = {"name", "version", "hidden_size", "languages", "layers", "nested_dimensions"}
+_EXPLAINED = 64
+"""Work of explaining a byte, as that of embedding one: each beginning and end of a sentence is embedded. However short
+it is, it waits for its turn among its caller's."""
+_FAR = 2
+"""Multiple of the sentences that a request may hold from which on it is refused unparsed."""
+_SHOWN_NUMBERS = 24
+"""Numbers of a state that are sent: a person couldn't tell more apart."""
+
+
+class ExplainRequest(BaseModel):
+    """The body of POST /explain."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sentence: str
+
+
+class TokensRequest(BaseModel):
+    """The body of POST /tokens."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sentences: list[str]
+
+
+class Page:
+    """The page's routes over one server."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        metrics: Metrics,
+        is_ready: Callable[[], bool],
+        *,
+        grpc_port: int,
+        metrics_for: Literal["open", "keys", "off"] = "open",
+        keys: Keys | None = None,
+    ) -> None:
+        """Serve numbers to the callers of /metrics, and all else but the files to those of the other fronts."""
+        self._responder = responder
+        self._is_ready = is_ready
+        self._grpc_port = grpc_port
+        self._metrics_for = metrics_for
+        self._keys = keys
+        self._numbers = Recent(partial(live, metrics.registry))
+        self._server_version = version("bothends")
+
+    def routes(self, dispatcher: Dispatcher, limits: BodyLimits) -> list[BaseRoute]:
+        """Make the routes of every path."""
+        handler, route = dispatcher.handler, HttpRoutes(limits, _render_error).route
+        routes: list[BaseRoute] = [
+            *_files(),
+            route("/model", GET=handler(Method.http("GET", "/model"), bytes, self.model)),
+            route("/explain", POST=handler(Method.http("POST", "/explain"), _parse, self.explain, work=_EXPLAINED)),
+            route("/tokens", POST=handler(Method.http("POST", "/tokens"), self._parse_sentences, self.tokens)),
+        ]
+        return [*routes, Route("/live", self.live)] if self._metrics_for != "off" else routes
+
+    async def live(self, request: Request) -> Response:
+        """Answer with the numbers of this moment."""
+        if self._metrics_for == "keys":
+            who_calls(request, self._keys)
+        return JSONResponse({"is_serving": self._is_ready(), **await self._numbers.get()})
+
+    def model(self, _: bytes, context: CallContext) -> None:
+        """Describe the model, its card, and what this caller may ask of it."""
+        embedder = self._responder.embedder
+        model = embedder.model
+        config = model.config
+        described = {
+            **config.model_dump(include=_DESCRIBED, mode="json"),
+            "dimension": config.dimension,
+            "encoder": config.described(),
+            "device": model.device,
+            "engine": model.provider,
+            "selftest_difference": model.self_test.max_difference,
+            "server_version": self._server_version,
+            "grpc_port": self._grpc_port,
+            "limits": {
+                "sentences": self._responder.most_sentences(context),
+                "sentence_chars": embedder.limits.sentence_chars,
+                "tokens": config.max_tokens,
+            },
+            "card": model.card,
+        }
+        context.send(_json(described))
+
+    def tokens(self, request: TokensRequest, context: CallContext) -> None:
+        """Count each sentence's tokens, and those that stand for text unknown to the model."""
+        self._responder.charge(request.sentences, context)
+        _, found = self._responder.embedder.tokenise(
+            request.sentences, Options("start"), deadline=context.deadline, is_over=context.is_over
+        )
+        counts = [
+            {"tokens": len(read.ids), "unknown": sum(read.unknown), "truncated": read.truncated} for read in found
+        ]
+        context.send(_json({"sentences": counts}))
+
+    def _parse_sentences(self, content: bytes) -> TokensRequest:
+        check_values(content, most=_FAR * self._responder.embedder.limits.sentences)
+        try:
+            return TokensRequest.model_validate_json(content)
+        except ValidationError:
+            raise RequestError(
+                'the body is no JSON like {"sentences": ["there", "dragons"]}', field="sentences"
+            ) from None
+
+    def explain(self, request: ExplainRequest, context: CallContext) -> None:
+        """Embed the sentence's beginnings and ends, each at the cost of a sentence, and answer with what they show."""
+        embedder = self._responder.embedder
+        parts = Parts.of(request.sentence, embedder, deadline=context.deadline, is_over=context.is_over)
+        self._responder.embed(Query(parts.sequences), context, partial(_write, parts))
+
+
+def _write(parts: Parts, found: Embeddings) -> bytes:
+    """Write the answer, on the engine's thread that had the last row."""
+    return _json(parts.explained(found).as_json(numbers=_SHOWN_NUMBERS))
+
+
+def _parse(content: bytes) -> ExplainRequest:
+    check_values(content, most=0)
+    try:
+        return ExplainRequest.model_validate_json(content)
+    except ValidationError:
+        raise RequestError('the body is no JSON like {"sentence": "there will be dragons"}', field="sentence") from None
+
+
+def _render_error(code: int, status: status_pb2.Status) -> bytes:
+    return _json({"error": {"message": status.message, "code": code}})
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(content)
+
+
+def _files() -> list[Route]:
+    """Make the routes of the page at /, and of its parts under /page/."""
+
+    def serving(content: bytes, kind: str) -> Callable[[Request], Response]:
+        return lambda _: Response(content, media_type=kind, headers=_HEADERS)
+
+    found: list[Route] = []
+    for file in (files(__package__) / "assets").iterdir():
+        if kind := _KINDS.get(file.name.rpartition(".")[2]):  # an editor may leave others beside them
+            path = "/" if file.name == "page.html" else f"/page/{file.name}"
+            found.append(Route(path, serving(file.read_bytes(), kind)))
+    return found

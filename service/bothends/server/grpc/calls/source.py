@@ -1,0 +1,242 @@
+"""A transport's messages to handlers of calls, by the threads that run the model, and their answers back to the
+transport.
+
+Knows no method and no model.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, TypeAlias
+
+from google.rpc import code_pb2, status_pb2
+
+from ....engines.contract import Engine
+from ....errors import BothendsError
+from ....observe.metrics import Metrics
+from ....observe.unforeseen import where
+from ....wire.status import to_status
+from ...inbound import Inbound, Metadata
+from ..contract import Message, Method, Status, Transport
+from ..native.fast_path import FastPaths, GivenUpError
+from ..refusals import COUNTED, prepared
+from .in_flight import Begun
+from .small import SmallBatch, SmallRequests
+
+_log = logging.getLogger(__name__)
+_LOOK_S = 0.1
+"""The longest that certificates and ended calls are left alone, while there is something to do."""
+_SENTENCE_BYTES = 64
+"""Bytes of a usual request of one sentence: of longer ones, or lists, fewer are taken at once."""
+_ENDING = threading.Lock()
+"""Lock of all calls' ends, held for a moment: one thread may say what to do then while another says that it is now."""
+Handler: TypeAlias = Callable[[Inbound], None]
+"""Function that is called with each message: returns soon; the message is answered later."""
+
+
+class Route(NamedTuple):
+    """A method, what its messages are handed to, and the name by which its calls are counted, if they are."""
+
+    method: Method
+    handle: Handler
+    counted_as: str | None = None
+    small: SmallRequests | None = None
+    """Handler of small requests that have come together, which leaves the others."""
+
+
+class GrpcCall:
+    """An `Inbound`: one message of a transport's."""
+
+    __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "metadata")
+    metadata: Metadata
+    caller: Hashable
+
+    def __init__(self, calls: "Calls", message: Message) -> None:
+        self._calls = calls
+        self._id, _, self.content, self.deadline, self.metadata, self.caller, self.arrived = message
+        self._then: Callable[[], None] | None = None
+        self._is_over = False
+
+    def read(self, then: Callable[[bytes | None], None]) -> None:
+        """Call `then` with the request's bytes, now."""
+        then(self.content)
+
+    def answer(self, content: bytes) -> None:
+        """Send the response's bytes."""
+        self._then = None  # most often it leads back here; a circle would wait for the garbage collector
+        self._calls.answer(self._id, content)
+
+    def fail(self, status: status_pb2.Status) -> None:
+        """Send `status` and no response."""
+        self._then = None
+        self._calls.fail(self._id, prepared(status))
+
+    def wire_status(self, code: int) -> int:
+        """Return `code`: gRPC's own."""
+        return code
+
+    def on_cancelled(self, then: Callable[[], None]) -> None:
+        """Call `then`, by a thread that pulls, once the caller has left or its deadline has passed; now if it has."""
+        with _ENDING:
+            if not self._is_over:
+                self._then = then
+                return
+        then()
+
+    def leave(self, _: int) -> None:
+        """Take note that the message is over."""
+        with _ENDING:
+            self._is_over = True
+            then, self._then = self._then, None
+        if then is not None:
+            then()
+
+
+class Calls:
+    """The calls of a transport: a `WorkSource`."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        routes: Sequence[Route],
+        metrics: Metrics,
+        *,
+        wait_s: Callable[[], float],
+        renew: Callable[[], None] = lambda: None,
+        fast: FastPaths | None = None,
+    ) -> None:
+        """`wait_s` estimates how long a sentence waits now; `renew` is called now and then.
+
+        `fast` takes in the transport's place.
+        """
+        self._transport = transport
+        self._routes = routes
+        self._metrics = metrics
+        self._wait_s = wait_s
+        self._renew = renew
+        self._begun = Begun()
+        self._gathered = threading.local()
+        self._looked_at = 0.0
+        self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
+        self._take = transport.take if fast is None else fast.take
+        self._fast = fast
+        self.rouse = transport.rouse
+        self.relay = transport.relay
+
+    def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
+        """Begin messages that have come, of up to about so many sentences, and end those that are over.
+
+        Sleeps up to `wait_s` until something has come. Small ones are served on the way, where it `may_run`. Returns
+        False once nothing more will come, and None where the calling thread was given up.
+        """
+        self._look()
+        try:
+            take = self._take if may_run else self._transport.take
+            taken = take(sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES)
+        except GivenUpError:
+            return None
+        if taken is None:
+            self.count()
+            return False
+        messages, over = taken
+        if messages:
+            with self.gathering():
+                self._begin([Message._make(message) for message in messages])  # a native transport's have no names
+        for message_id in over:
+            self._begun.end(message_id)
+        return True
+
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
+        """Give up runs that threads have been in for so long inside `pull`; returns their idents, and the engine.
+
+        What `lost_s` tells of a thread doesn't count.
+        """
+        return [] if self._fast is None else self._fast.give_up(seconds, lost_s)
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Send what this thread answers inside `with` all at once, at its end."""
+        gathered: list[tuple[int, bytes]] = []
+        self._gathered.answers = gathered
+        try:
+            yield
+        finally:
+            del self._gathered.answers
+            if gathered:
+                self._transport.answer(*zip(*gathered, strict=True))
+
+    def answer(self, message_id: int, content: bytes) -> None:
+        """Send a response, soon."""
+        self._begun.remove(message_id)
+        gathered = getattr(self._gathered, "answers", None)
+        if gathered is None:
+            self._transport.answer((message_id,), (content,))
+        else:
+            gathered.append((message_id, content))
+
+    def hold(self, ids: Sequence[int], by: SmallBatch) -> None:
+        """Take note that `by` is to be told which of these are over before they are answered."""
+        self._begun.add(ids, by)
+
+    def release(self, ids: Iterable[int]) -> frozenset[int]:
+        """Hold messages no more; returns the ids of those that were held, and aren't over."""
+        return frozenset(message_id for message_id in ids if self._begun.remove(message_id))
+
+    def answer_all(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
+        """Send responses; those of messages that are over are dropped."""
+        self._transport.answer(ids, contents)
+
+    def begin_alone(self, message: Message) -> None:
+        """Begin a message by itself. Where its handler raises, it alone fails: all others are still to be begun."""
+        call = GrpcCall(self, message)
+        self._begun.add((message.id,), call)
+        try:
+            self._routes[message.method].handle(call)
+        except Exception as error:  # a bug of ours: its caller is told
+            _log.error("a gRPC message couldn't be handled: %s", where(error))
+            call.fail(to_status(BothendsError("internal error")))
+
+    def fail(self, message_id: int, status: Status) -> None:
+        """Send a status."""
+        self._begun.remove(message_id)
+        self._transport.fail((message_id,), (status,))
+
+    def count(self) -> None:
+        """Count the calls that never came here since the last time: served, or ended by the transport."""
+        if self._fast is not None:
+            self._fast.count()
+        with self._counting:
+            for method, code, reason, seconds in self._transport.ended():
+                if reason:
+                    self._metrics.transport_refused(reason, len(seconds))
+                name = self._routes[method].counted_as if method >= 0 else None
+                if name is not None:
+                    refusal = COUNTED[reason] if reason else None
+                    self._metrics.answered_all(name, code_pb2.Code.Name(code), seconds, refusal=refusal)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at >= _LOOK_S:
+            self._looked_at = now
+            self._renew()
+            self.count()
+
+    def _begin(self, messages: Sequence[Message]) -> None:
+        together: dict[int, list[Message]] = {}
+        for message in messages:
+            together.setdefault(message.method, []).append(message)
+        for method, of in together.items():
+            for message in self._begin_small(self._routes[method].small, of):
+                self.begin_alone(message)
+
+    def _begin_small(self, small: SmallRequests | None, messages: Sequence[Message]) -> Sequence[Message]:
+        """Begin those that `small` takes together; returns the others."""
+        if small is None:
+            return messages
+        try:
+            return small.begin(messages, self)
+        except Exception as error:  # a bug of ours: what was begun stays, and the others are begun alone
+            _log.error("small requests couldn't be begun together: %s", where(error))
+            return [message for message in messages if message.id not in self._begun]

@@ -1,0 +1,1 @@
+"""The transport over grpcio's public API, on an event loop of its own."""

@@ -1,0 +1,139 @@
+"""Desk that unary calls and streams share on the event loop: messages go out, outcomes come back, and refusals."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Set
+from itertools import count
+from time import monotonic
+from typing import Any, NamedTuple, NoReturn, TypeAlias
+
+import grpc
+import grpc.aio
+
+from ...inbound import DETAILS, code_of_leaving
+from ...keys import digest
+from ..contract import Limits, Message, Reason, Status
+from .message_queue import Exchange
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Outcome: TypeAlias = bytes | Status
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+_OK = 0
+_LEAVES_S = 0.01
+"""Seconds in which it shows whether a caller has sent its last message, or has left: at first both look the same."""
+_FOREVER_S = 1e9
+"""No deadline reaches Python as one in the year 292 billion."""
+
+
+class Pending(NamedTuple):
+    """A message that was handed over, and its outcome to come."""
+
+    message: Message
+    outcome: "asyncio.Future[Outcome]"
+
+
+class Desk:
+    """Calls of one server, for its event loop alone; but for what `exchange` has."""
+
+    def __init__(self, headers: Set[str], statuses: Mapping[Reason, Status], limits: Limits) -> None:
+        self.exchange = Exchange()
+        self.limits = limits
+        self.is_draining = False
+        self.keys: frozenset[bytes] | None = None
+        """SHA-256 of each key that may call; None where callers need no key."""
+        self.last_begun = monotonic()
+        """Time at which a call, not a probe, last came."""
+        self._open: set[int] = set()
+        """Calls that have come and whose last byte isn't with their caller, by the ids of their contexts."""
+        self._headers = headers
+        self._statuses = statuses
+        self._ids = count(1)
+        self._outcomes: dict[int, asyncio.Future[Outcome]] = {}
+
+    def reason_against_key(self, context: Context) -> Reason | None:
+        """Return why a call's key, or the want of one, refuses it."""
+        if self.keys is None:
+            return None
+        values = [value for name, value in context.invocation_metadata() or () if name == "authorization"]
+        if not values:
+            return "keyless"
+        return None if digest(values[0]) in self.keys else "stranger"
+
+    @property
+    def open(self) -> int:
+        """Number of calls that have come and are owed something: an answer, or its last byte."""
+        return len(self._open)
+
+    def begin(self, context: Context) -> float:
+        """Count a call that has come; returns when."""
+        self._open.add(call := id(context))
+        context.add_done_callback(lambda _: self._open.discard(call))  # type: ignore[arg-type]  # its types want names of arguments; also for one whose last bytes its caller doesn't read
+        return monotonic()
+
+    def owe_nothing(self, context: Context) -> None:
+        """Count a call no more: nobody waits for its end."""
+        self._open.discard(id(context))
+
+    async def read(self, context: Context) -> bytes | None:
+        """Return the next message; None after the last. Raises CancelledError where the caller has left."""
+        content = await context.read()
+        if isinstance(content, bytes):
+            return content
+        await asyncio.sleep(_LEAVES_S)
+        return None
+
+    def hand_over(
+        self, method: int, content: bytes, context: Context, arrived: float, *, takes_place: bool = True
+    ) -> Pending:
+        """Put a message where it is taken."""
+        metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
+        caller = hash(context.peer())
+        message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived)
+        self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()
+        self.exchange.put(message, takes_place=takes_place)
+        return Pending(message, outcome)
+
+    def settle(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
+        """Pass outcomes on to the calls that wait for them."""
+        for message_id, outcome in outcomes:
+            waiting = self._outcomes.pop(message_id, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(outcome)
+
+    def give_up(self, pending: Pending) -> bool:
+        """Wait for an outcome no more, as nobody wants it; returns True if the message hadn't even been taken."""
+        if self._outcomes.pop(pending.message.id, None) is None:
+            return False  # it has its outcome
+        return self.exchange.leave(pending.message)
+
+    def record(self, method: int, began: float, code: int = _OK, refusal: Reason | None = None) -> None:
+        """Count a call that ends without anybody else's doing."""
+        self.exchange.record(method, code, refusal or "", monotonic() - began)
+
+    def record_left(self, method: int, began: float, context: Context) -> None:
+        """Count a call whose caller has left, or whose deadline has passed."""
+        self.record(method, began, code_of_leaving(deadline(context), began))
+
+    async def refuse(self, method: int, began: float, context: Context, reason: Reason) -> NoReturn:
+        """End a call with the status for `reason`, and count it."""
+        status = self._statuses[reason]
+        self.record(method, began, status[0], reason)
+        await self.abort(context, status)
+
+    def status(self, reason: Reason) -> Status:
+        """Return the status for `reason`."""
+        return self._statuses[reason]
+
+    async def abort(self, context: Context, status: Status) -> NoReturn:
+        """End a call with `status`: raises what tells gRPC so."""
+        code, message, details = status
+        try:
+            await context.abort(_CODES[code], message, ((DETAILS, details),) if details else ())
+        except grpc.aio.InternalError:
+            raise asyncio.CancelledError from None  # its caller has left in this very moment
+        raise AssertionError  # abort has raised
+
+
+def deadline(context: Context) -> float | None:
+    """Return the time of `time.monotonic` at which the caller stops waiting; None for never."""
+    remaining = context.time_remaining()
+    return None if remaining is None or remaining > _FOREVER_S else monotonic() + remaining

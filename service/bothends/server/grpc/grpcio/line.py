@@ -1,0 +1,57 @@
+"""Messages that wait to be taken, in turns of their callers, and how long one more would wait. Knows no lock."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from ...turns import Turns
+from ..contract import Message
+
+_SMOOTHING = 1 / 16
+"""The newest message's share in the mean time of one."""
+_MESSAGE_BYTES = 64
+"""Bytes that a message counts for in its caller's turns besides its own."""
+
+
+class Line:
+    """Messages that wait. For one thread at a time."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._turns: Turns[Message] = Turns()
+        self._mean_s = 0.0
+        self._last_taken: float | None = None
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def lag_s(self, ahead: int) -> float:
+        """Estimate the wait behind all messages here and `ahead` more: their number, times one's mean time."""
+        return (len(self._turns) + ahead) * self._mean_s
+
+    def put(self, message: Message) -> None:
+        """Add a message."""
+        self._turns.put(message, _MESSAGE_BYTES + len(message.content), message.caller)
+
+    def remove(self, message: Message) -> bool:
+        """Take out a message that is over; returns False if it was taken before."""
+        return self._turns.remove(message, message.caller)
+
+    def take(self, most: int, most_bytes: int) -> list[Message]:
+        """Take at most so many, in turns of their callers; the first may be larger than what they may be together."""
+        taken: list[Message] = []
+        size = 0
+        while len(taken) < most and (first := self._turns.first) is not None:
+            size += len(first.content)
+            if taken and size > most_bytes:
+                break
+            self._turns.take()
+            taken.append(first)
+        if taken:
+            self._measure(len(taken))
+        return taken
+
+    def _measure(self, taken: int) -> None:
+        now = self._clock()
+        if self._last_taken is not None:
+            self._mean_s += min(1.0, taken * _SMOOTHING) * ((now - self._last_taken) / taken - self._mean_s)
+        self._last_taken = now if len(self._turns) else None  # the time until a later one comes would say nothing

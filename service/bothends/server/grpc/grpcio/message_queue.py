@@ -1,0 +1,88 @@
+"""Messages from an event loop to the threads that take them, and word of those that are over. Knows no gRPC."""
+
+import threading
+from typing import Literal
+
+from ...gate import MOST_WAIT
+from ..contract import Ended, Message, Reason
+from .line import Line
+
+
+class Exchange:
+    """Messages that have come, and calls that have ended, until somebody asks for them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._line = Line()
+        self._probes: dict[int, Message] = {}
+        self._over: list[int] = []
+        self._ended: dict[tuple[int, int, Reason | Literal[""]], list[float]] = {}
+        self._queue_s = 0.0
+        self._is_closed = False
+        self._roused = 0
+
+    @property
+    def waiting(self) -> int:
+        """Number of messages that wait."""
+        return len(self._line)
+
+    def is_hopeless(self, remaining_s: float, ahead: int) -> bool:
+        """Return True if a call with so much time left would wait too much of it, behind all here and `ahead` more."""
+        return self._line.lag_s(ahead) + self._queue_s > MOST_WAIT * remaining_s
+
+    def put(self, message: Message, *, takes_place: bool = True) -> None:
+        """Add a message, and wake one who waits for it."""
+        with self._changed:
+            if takes_place:
+                self._line.put(message)
+            else:
+                self._probes[message.id] = message
+            self._changed.notify()
+
+    def leave(self, message: Message) -> bool:
+        """Take note that a message is over; returns True if nobody had taken it."""
+        with self._changed:
+            if self._probes.pop(message.id, None) or self._line.remove(message):
+                return True
+            self._over.append(message.id)
+            self._changed.notify()
+            return False
+
+    def record(self, method: int, code: int, refusal: Reason | Literal[""], seconds: float) -> None:
+        """Take note of a call that ended by itself, so many seconds after it came."""
+        with self._changed:
+            self._ended.setdefault((method, code, refusal), []).append(seconds)
+
+    def ended(self) -> list[Ended]:
+        """Return the calls that ended by themselves since the last look."""
+        with self._changed:
+            ended, self._ended = self._ended, {}
+        return [Ended(*what, seconds) for what, seconds in ended.items()]
+
+    def rouse(self) -> None:
+        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+        with self._changed:
+            self._roused += 1
+            self._changed.notify()
+
+    def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> tuple[list[Message], list[int]] | None:
+        """Wait for messages, or for word of those taken before, and return both; None once closed."""
+
+        def has_come() -> bool:
+            return bool(self._is_closed or self._roused or self._over or self._probes or (most and self._line))
+
+        with self._changed:
+            self._queue_s = queue_s
+            self._changed.wait_for(has_come, wait_s)
+            if self._is_closed:
+                return None
+            self._roused = max(0, self._roused - 1)
+            probes, self._probes = self._probes, {}
+            over, self._over = self._over, []
+            return [*probes.values(), *self._line.take(most, most_bytes)], over
+
+    def close(self) -> None:
+        """Give nothing more to anybody."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()

@@ -1,0 +1,241 @@
+"""Streams of grpc.aio: each read on within its window, its messages handed over, and answered in their order."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from math import inf
+from time import monotonic
+from typing import cast
+
+import grpc
+import grpc.aio
+
+from ..contract import Reason, Status
+from .call_registry import Context, Desk, Outcome
+from .peers import network_of
+from .window import Item
+
+_STREAMS_A_CALL = 8
+"""Streams that may be open for each unary call that may: most of them are idle."""
+_PROBES_OF_ONE = 64
+"""Streams that take no place, and ask for no key, of one network's at once."""
+_MOST_BYTES = 64 << 20
+"""Bound on what all windows hold together: none is read on beyond."""
+_MOST_AHEAD = 256
+"""Messages of one connection's streams: beyond them each stream has one at a time."""
+_LOOK_S = 0.05
+"""Seconds after which a stream that isn't read on for want of room in all looks again."""
+_OK: Status = (0, "", b"")
+
+
+class Streams:
+    """Open streams. One whose caller neither sends nor reads gives way to others, once it has had its time."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.bytes = 0
+        """Bytes that all windows hold."""
+        self.messages: Counter[str] = Counter()
+        """Number of messages in the windows of each connection."""
+        self._open: set[_Stream] = set()
+        self._probes: Counter[bytes] = Counter()
+
+    def handler(self, method: int, *, takes_place: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Make gRPC's handler of a method."""
+
+        async def call(_: object, context: Context) -> None:
+            began = self.desk.last_begun = self.desk.begin(context)
+            if (reason := self._reason_against(context, takes_place=takes_place)) is not None:
+                await self.desk.refuse(method, began, context, reason)
+            stream = _Stream(self, method, context, began, takes_place=takes_place)
+            self._open.add(stream)
+            with self._counted(context, takes_place=takes_place):
+                try:
+                    await stream.serve()
+                finally:
+                    self._open.discard(stream)
+
+        return grpc.stream_stream_rpc_method_handler(call)
+
+    def _reason_against(self, context: Context, *, takes_place: bool) -> Reason | None:
+        if takes_place and (reason := self.desk.reason_against_key(context)) is not None:
+            return reason
+        if not takes_place and self._probes[network_of(context.peer())] >= _PROBES_OF_ONE:
+            return "full"
+        if self.desk.is_draining:
+            return "draining"
+        if len(self._open) >= _STREAMS_A_CALL * self.desk.limits.max_calls and not self.evict_one():
+            return "full"
+        return None
+
+    @contextmanager
+    def _counted(self, context: Context, *, takes_place: bool) -> Iterator[None]:
+        """Count a stream that takes no place for its network."""
+        caller = b"" if takes_place else network_of(context.peer())
+        self._probes[caller] += not takes_place
+        try:
+            yield
+        finally:
+            self._probes[caller] -= not takes_place
+            self._probes += Counter()  # only those that have some
+
+    def drain(self) -> None:
+        """Read nothing more, and end each stream once what was read of it is answered.
+
+        Nobody waits for those that take no place: a caller may never read the answer.
+        """
+        for stream in self._open:
+            stream.end(self.desk.status("draining"), "draining")
+            if not stream.takes_place:
+                self.desk.owe_nothing(stream.context)
+
+    def count(self, connection: str, messages: int, size: int) -> None:
+        """Count messages that come into a window of a connection's, or leave it, and their bytes."""
+        self.bytes += size
+        self.messages[connection] += messages
+        if not self.messages[connection]:
+            del self.messages[connection]
+
+    def is_full(self) -> bool:
+        """Return True if no window may grow."""
+        return self.bytes >= _MOST_BYTES
+
+    async def room(self) -> None:
+        """Wait until windows may grow."""
+        while self.is_full():
+            self.evict_one()
+            await asyncio.sleep(_LOOK_S)
+
+    def evict_one(self) -> bool:
+        """End the stream whose caller has done nothing for longest, if that was too long; returns True if one was."""
+        silent = min(self._open, key=lambda stream: stream.silent_since, default=None)
+        if silent is None or monotonic() - silent.silent_since < self.desk.limits.handshake_s:
+            return False
+        silent.evict()
+        self._open.discard(silent)
+        return True
+
+
+class _Stream:
+    """One open stream: a task reads, the call's own writes."""
+
+    def __init__(self, streams: Streams, method: int, context: Context, began: float, *, takes_place: bool) -> None:
+        self._streams = streams
+        self._desk = streams.desk
+        self._method = method
+        self.takes_place = takes_place
+        self.context = context
+        self._connection = context.peer()
+        self._began = began
+        self._window: deque[Item] = deque()  # read, and not yet on the wire
+        self._changed = asyncio.Event()
+        self._end: Status | None = None  # once the window is empty
+        self._reason: Reason | None = None  # of an end that nobody else asked for
+        self._is_evicted = False
+        self.silent_since = began
+        """Time since when the caller should have sent or read something; infinite while an answer is waited for."""
+
+    async def serve(self) -> None:
+        """Read and write until the end."""
+        desk = self._desk
+        self._task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._reader = asyncio.get_running_loop().create_task(self._read_on())
+        try:
+            end = await self._write_on()
+        except asyncio.CancelledError:
+            if not self._is_evicted:
+                desk.record_left(self._method, self._began, self.context)
+                raise
+            self._task.uncancel()
+            await desk.refuse(self._method, self._began, self.context, "unread")
+        finally:
+            self._reader.cancel()
+            self._drop_after(0)
+        desk.record(self._method, self._began, end[0], self._reason)
+        if end is not _OK:
+            await desk.abort(self.context, end)
+
+    def end(self, status: Status, reason: Reason | None = None) -> None:
+        """Read nothing more, and end once what was read is answered; a later end changes nothing."""
+        if self._end is None:
+            self._end, self._reason = status, reason
+        self._reader.cancel()
+        self._changed.set()
+
+    def evict(self) -> None:
+        """End now: its place is needed."""
+        self._is_evicted = True
+        self._task.cancel()
+
+    async def _read_on(self) -> None:
+        while True:
+            while self._is_full():
+                self._changed.clear()
+                await self._changed.wait()
+            if self._streams.is_full():
+                await self._streams.room()
+                self.silent_since = min(self.silent_since, monotonic())
+            content = await self._desk.read(self.context)
+            if content is None:
+                self.end(_OK)
+                return
+            self._take(content)
+
+    def _take(self, content: bytes) -> None:
+        arrived, takes_place = monotonic(), self.takes_place
+        item = Item(self._desk.hand_over(self._method, content, self.context, arrived, takes_place=takes_place))
+        self._window.append(item)
+        self._streams.count(self._connection, 1, item.bytes)
+        item.pending.outcome.add_done_callback(partial(self._answered, item))
+        self._changed.set()
+
+    async def _write_on(self) -> Status:
+        """Write each answer in its turn; returns how the stream ends."""
+        while True:
+            while not self._window:
+                if self._end is not None:
+                    return self._end
+                self._changed.clear()
+                await self._changed.wait()
+            self.silent_since = inf
+            outcome = await self._window[0].pending.outcome
+            if not isinstance(outcome, bytes):
+                self._reason = None
+                return outcome
+            self.silent_since = monotonic()
+            try:
+                await self.context.write(outcome)
+            except grpc.aio.InternalError:
+                raise asyncio.CancelledError from None  # its caller has left in this very moment
+            self._streams.count(self._connection, -1, -self._window.popleft().bytes)
+            self.silent_since = monotonic()
+            self._changed.set()
+
+    def _is_full(self) -> bool:
+        limits, window = self._desk.limits, self._window
+        if window and self._streams.messages[self._connection] >= _MOST_AHEAD:
+            return True
+        return (
+            len(window) >= limits.window_messages
+            or sum(item.sentences for item in window) >= limits.window_sentences
+            or sum(item.bytes for item in window) >= limits.window_bytes
+        )
+
+    def _answered(self, item: Item, outcome: "asyncio.Future[Outcome]") -> None:
+        """Count an answer in its message's place; read on no more after one that failed, nor answer those after it."""
+        if outcome.cancelled() or item not in self._window:
+            return
+        if isinstance(found := outcome.result(), bytes):
+            self._streams.bytes += item.answered(found)
+        else:
+            self.end(found)
+            self._drop_after(self._window.index(item) + 1)
+
+    def _drop_after(self, kept: int) -> None:
+        """Give up what stands behind the first so many of the window."""
+        while len(self._window) > kept:
+            item = self._window.pop()
+            self._streams.count(self._connection, -1, -item.bytes)
+            self._desk.give_up(item.pending)

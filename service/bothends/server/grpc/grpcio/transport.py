@@ -1,0 +1,224 @@
+"""The contract over grpcio's public API: grpc.aio's server, in a thread of its own.
+
+Each call costs its event loop some coroutines, about as much as grpc.server's threads cost; but an idle stream holds no
+thread. Knows no method and no status.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from time import monotonic
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2_grpc
+
+from ....errors import StartupError
+from ..contract import Limits, Message, Method, Status, Statuses
+from .call_registry import Desk, Outcome
+from .health import Health
+from .streams import Streams
+from .unary import UnaryCalls
+
+_LOOK_S = 0.01
+"""Interval of looks at whether calls are still open."""
+T = TypeVar("T")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return False for what gRPC logs, at length, of an answer whose caller left in that very moment."""
+    return not (record.exc_info and isinstance(record.exc_info[1], grpc.aio.InternalError))
+
+
+# The name of a log alone: nothing of that module is used, and were it to change, these lines would be logged again.
+logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
+
+
+class GrpcioListener:
+    """A port that grpcio listens on, and the event loop that is to serve it."""
+
+    def __init__(self, address: str, credentials: grpc.ServerCredentials | None, limits: Limits) -> None:
+        """Bind `address`, host:port. Raises StartupError."""
+        self._limits = limits
+        self._bound: Future[int] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._live(address, credentials)), name="bothends-grpc", daemon=True
+        )
+        self._thread.start()
+        self.port = self._bound.result()
+
+    def serve(
+        self,
+        methods: Sequence[Method],
+        *,
+        headers: Sequence[str],
+        health: Sequence[str],
+        statuses: Statuses,
+    ) -> "GrpcioTransport":
+        """Make the transport on it, once."""
+        desk = Desk(frozenset(headers), statuses, self._limits)
+        return self.run(self._transport(desk, methods, health))
+
+    def renew(self) -> None:
+        """Do nothing: gRPC asks for certificates by itself."""
+
+    def close(self) -> None:
+        """Give the port back."""
+        self.run(self.server.start())  # gRPC lets go of a bound port only once it has run
+        self.stop(None)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+
+    def later(self, act: Callable[..., None], *arguments: object) -> None:
+        """Run `act` in the event loop, soon; never, where it has stopped."""
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(act, *arguments)
+
+    def stop(self, grace_s: float | None) -> None:
+        """Stop the server and its loop; wait for both."""
+        if self._thread.is_alive():
+            self.run(self.server.stop(grace_s))
+            self.later(self._stopped.set)
+            self._thread.join()
+
+    async def _live(self, address: str, credentials: grpc.ServerCredentials | None) -> None:
+        self.loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        self.server = grpc.aio.server(options=list(_options(self._limits)))
+        try:
+            if credentials is None:
+                self._bound.set_result(self.server.add_insecure_port(address))
+            else:
+                self._bound.set_result(self.server.add_secure_port(address, credentials))
+        except RuntimeError as error:
+            self._bound.set_exception(StartupError(f"gRPC can't listen on {address}: {error}"))
+            return
+        await self._stopped.wait()
+
+    async def _transport(self, desk: Desk, methods: Sequence[Method], health: Sequence[str]) -> "GrpcioTransport":
+        return GrpcioTransport(self, desk, methods, Health(health))
+
+
+class GrpcioTransport:
+    """A `Transport`."""
+
+    def __init__(self, listener: GrpcioListener, desk: Desk, methods: Sequence[Method], health: Health) -> None:
+        """Add `methods` and `health` to the listener's server, in its event loop."""
+        self._listener = listener
+        self._desk = desk
+        self._exchange = desk.exchange
+        self._health = health
+        self._unary, self._streams = UnaryCalls(desk), Streams(desk)
+        self.ended = self._exchange.ended
+        health_pb2_grpc.add_HealthServicer_to_server(health, listener.server)
+        for index, (name, is_stream, takes_place) in enumerate(methods):
+            _, service, method = name.split("/")
+            calls = self._streams if is_stream else self._unary
+            handler = calls.handler(index, takes_place=takes_place)
+            listener.server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(service, {method: handler}),)
+            )
+
+    def start(self) -> None:
+        """Take connections."""
+        self._listener.run(self._listener.server.start())
+
+    def take(
+        self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
+    ) -> tuple[list[Message], list[int]] | None:
+        """Wait for messages, or for word of those taken before, and return both; None once stopped."""
+        return self._exchange.take(most, wait_s, queue_s, most_bytes)
+
+    def rouse(self) -> None:
+        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+        self._exchange.rouse()
+
+    def relay(self) -> None:
+        """Do nothing: the event loop looks at the sockets."""
+
+    def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
+        """Send responses."""
+        self._settle(ids, contents)
+
+    def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
+        """Send statuses."""
+        self._settle(ids, statuses)
+
+    def _settle(self, ids: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        self._listener.later(self._desk.settle, list(zip(ids, outcomes, strict=True)))
+
+    def set_serving(self, serving: bool) -> None:
+        """Say SERVING or NOT_SERVING."""
+        self._listener.later(self._health.set_serving, serving)
+
+    def set_keys(self, digests: Collection[bytes] | None) -> None:
+        """Refuse calls without a known key."""
+        self._desk.keys = None if digests is None else frozenset(digests)
+
+    def drain(self) -> None:
+        """Say NOT_SERVING, refuse new calls, and end streams once what was read of them is answered."""
+        self._desk.is_draining = True
+        self._listener.later(self._health.drain)
+        self._listener.later(self._unary.drain)
+        self._listener.later(self._streams.drain)
+
+    def quiet_s(self) -> float:
+        """Return the seconds since a call, not a probe, last began."""
+        return monotonic() - self._desk.last_begun
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no call is open and every byte is with its caller."""
+        end = monotonic() + timeout_s
+        while self._desk.open and monotonic() < end:
+            time.sleep(_LOOK_S)
+        return not self._desk.open
+
+    def stop(self, grace_s: float) -> None:
+        """Close each connection, after at most `grace_s`."""
+        self._listener.stop(grace_s)
+        self._exchange.close()
+
+    def figures(self) -> dict[str, float]:
+        """Return the number of calls that are open, of places that they take, and of messages that wait."""
+        return {"calls": self._desk.open, "places": self._unary.places, "waiting": self._exchange.waiting}
+
+
+def _options(limits: Limits) -> Iterator[tuple[str, int]]:
+    """List gRPC's names for the bounds of connections (grpc/impl/channel_arg_names.h)."""
+    yield "grpc.so_reuseport", 0  # else two servers would share a port and neither would notice
+    yield "grpc.max_receive_message_length", limits.max_message_bytes
+    yield "grpc.max_send_message_length", -1
+    if not limits.max_inflated_bytes:
+        yield "grpc.compression_enabled_algorithms_bitset", 1  # identity
+    yield "grpc.max_allowed_incoming_connections", limits.max_connections
+    yield "grpc.max_concurrent_streams", limits.max_streams
+    # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.
+    yield "grpc.http.overload_protection", 0
+    # gRPC's own line, of calls that weren't looked at yet, holds as many as one connection may begin at once. What is
+    # over it is dropped there, for a fraction of what refusing it here would cost; in a longer line they would get old.
+    yield "grpc.server.max_pending_requests", limits.max_streams
+    yield "grpc.server.max_pending_requests_hard_limit", limits.max_streams + 1
+    # A smaller soft limit would refuse some calls by chance between it and the hard one.
+    yield "grpc.max_metadata_size", limits.max_header_bytes
+    yield "grpc.absolute_max_metadata_size", limits.max_header_bytes
+    yield "grpc.server_handshake_timeout_ms", _ms(limits.handshake_s)
+    if limits.idle_s:
+        yield "grpc.max_connection_idle_ms", _ms(limits.idle_s)
+    if limits.age_s:
+        yield "grpc.max_connection_age_ms", _ms(limits.age_s)
+        yield "grpc.max_connection_age_grace_ms", _ms(limits.age_grace_s)
+    yield "grpc.keepalive_time_ms", _ms(limits.keepalive_s)
+    yield "grpc.keepalive_timeout_ms", _ms(limits.keepalive_timeout_s)
+    yield "grpc.keepalive_permit_without_calls", 1
+    yield "grpc.http2.min_ping_interval_without_data_ms", round(limits.min_ping_s * 1000)
+    yield "grpc.http2.max_ping_strikes", limits.ping_strikes
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,164 @@
+"""Small requests that never come to Python: the fast path of the model that serves now, and what it tells afterwards.
+
+The native transport, tokenizer and engine do it all together. Whatever isn't plain, or goes wrong, they leave to
+Python.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+
+from google.rpc import code_pb2
+
+from ....core.embedder import Embedder
+from ....core.inputs import FEW, SHORT_BYTES
+from ....core.loaded import LoadedModel
+from ....engines.contract import BatchRecord, Engine
+from ....errors import EngineError
+from ....observe.metrics import Metrics
+from ....wire.status import to_status
+from ...keys import Keys
+from ...quota import Account
+from ..contract import Message
+from ..refusals import prepared
+
+if TYPE_CHECKING:
+    from bothends_native.transport import FastPath, Served
+    from bothends_native.transport import Transport as NativeTransport
+
+Taken: TypeAlias = tuple[list[Message], list[int]]
+
+
+class PathOf(NamedTuple):
+    """A path, and the model that it is of."""
+
+    path: "FastPath"
+    model: LoadedModel
+
+
+class GivenUpError(Exception):
+    """The run that this thread was in took too long: it is another's place now."""
+
+
+class FastPaths:
+    """Fast paths of one method, each of one model."""
+
+    def __init__(
+        self,
+        transport: "NativeTransport",
+        method: int,
+        name: str,
+        embedder: Embedder,
+        metrics: Metrics,
+        keys: Keys | None,
+        tells_of_each: Callable[[], bool],
+    ) -> None:
+        """Serve small requests, unless each call is told of.
+
+        `method` is its place among the transport's, `name` its name in metrics.
+        """
+        self._tells_of_each = tells_of_each
+        self._lock = threading.Lock()
+        self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
+        self._transport = transport
+        self._method = method
+        self._name = name
+        self._embedder = embedder
+        self._metrics = metrics
+        self._keys = keys
+        self._known: list[tuple[bytes, Account]] | None = None
+        self._shares = False
+        self._of: LoadedModel | None = None
+        self._newest: PathOf | None = None  # of that model, if it has one
+        self._taking: dict[int, PathOf] = {}
+        """Path that each thread is inside of: a run may hang in the path of a model that doesn't serve any more."""
+
+    def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
+        """Take messages as a transport's `take` does, and serve small requests meanwhile. Raises GivenUpError."""
+        newest = self._current()
+        if newest is None:
+            return cast("Taken | None", self._transport.take(most, wait_s, queue_s, most_bytes))
+        thread = threading.get_ident()
+        self._taking[thread] = newest
+        try:
+            taken, is_given_up = newest.path.take(self._transport, most, wait_s, queue_s, most_bytes, thread)
+        finally:
+            del self._taking[thread]
+        if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
+            self._count_all(newest.path)
+        if is_given_up:
+            raise GivenUpError
+        return cast("Taken | None", taken)  # whose tuples have no names
+
+    def count(self) -> None:
+        """Count what was served since the last time."""
+        if (newest := self._newest) is not None:
+            self._count_all(newest.path)
+
+    def _count_all(self, path: "FastPath") -> None:
+        with self._counting:
+            for served in path.served():
+                self._count(served)
+
+    def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
+        """Answer the callers of runs that have gone on for so long; returns the threads in them, and their engines.
+
+        `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
+        """
+        error = EngineError("the model run took too long and was given up", hung=True)
+        status = prepared(to_status(error))
+        found: list[tuple[int, Engine]] = []
+        for taking, (path, model) in self._taking.copy().items():
+            path.forgive(taking, lost_s(taking))
+            for thread, ids in path.overdue(seconds):
+                for _ in ids:  # who is told finds it counted
+                    self._metrics.answered(self._name, code_pb2.Code.Name(status[0]), seconds, refusal=error.refusal)
+                self._transport.fail(ids, [status] * len(ids))
+                found.append((thread, model))
+        return found
+
+    def _current(self) -> PathOf | None:
+        if self._embedder.model is not self._of:
+            with self._lock:  # two paths of one model would each hide what the other served
+                model = self._embedder.model
+                if model is not self._of:
+                    self.count()
+                    path = self._made(model)
+                    self._newest, self._of = None if path is None else PathOf(path, model), model
+        newest = self._newest
+        if newest is None or newest.model.is_withdrawn or self._tells_of_each() or self._has_shares():
+            return None
+        return newest
+
+    def _has_shares(self) -> bool:
+        """Return True if a key has a share, which is counted by the call."""
+        if self._keys is not None and (known := self._keys.known) is not self._known:  # the file has changed
+            self._shares = any(account.limits.is_set for _, account in known)
+            self._known = known
+        return self._shares
+
+    def _made(self, model: LoadedModel) -> "FastPath | None":
+        if (lent := model.lend()) is None:
+            return None
+        from bothends_native.transport import FastPath  # not in every build
+
+        limits = self._embedder.limits
+        return FastPath(
+            self._transport,
+            self._method,
+            *lent,
+            version=model.config.version,
+            most_sentences=min(FEW, limits.sentences),
+            most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
+            most_tokens=model.config.max_tokens,
+        )
+
+    def _count(self, served: "Served") -> None:
+        tokens, truncated, tokenise_s, engine_s, serialise_s, waited_s, counts, seconds, left = served
+        self._metrics.took("tokenise", tokenise_s)
+        self._metrics.took("serialise", serialise_s)
+        self._metrics.embedded(counts, truncated)
+        self._metrics.answered_all(self._name, "OK", seconds)
+        for code, after_s in left:
+            self._metrics.answered(self._name, code_pb2.Code.Name(code), after_s)
+        self._embedder.ran(BatchRecord(len(counts), tokens, tokens, engine_s, waited_s))

@@ -1,0 +1,54 @@
+"""The contract over bothends_native.transport, which has it already: sockets, bounds and certificates are given to
+it.
+"""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import cast
+
+from ...tls import Certificates, Identity
+from ..contract import Limits, Method, Status, Statuses, Transport
+
+
+class NativeListener:
+    """A socket that the native transport is to listen on."""
+
+    def __init__(self, listener: socket.socket, certificates: Certificates | None, limits: Limits) -> None:
+        """Take a bound socket."""
+        self.port: int = listener.getsockname()[1]
+        self._socket = listener
+        self._certificates = certificates
+        self._limits = limits
+        self._given: Identity | None = None
+
+    def serve(
+        self, methods: Sequence[Method], *, headers: Sequence[str], health: Sequence[str], statuses: Statuses
+    ) -> Transport:
+        """Make the transport on it, once."""
+        from bothends_native import transport
+
+        limits = transport.Limits()
+        for field in fields(Limits):
+            setattr(limits, field.name, getattr(self._limits, field.name))
+        self._socket.setblocking(False)
+        self._transport = transport.Transport(
+            [self._socket.detach()],
+            methods,
+            headers=headers,
+            health=health,
+            statuses=cast("dict[str, Status]", statuses),
+            limits=limits,
+        )
+        self.renew()
+        return cast("Transport", self._transport)  # whose tuples have no names
+
+    def renew(self) -> None:
+        """Give new connections the newest certificate."""
+        if self._certificates is not None and (newest := self._certificates.newest) is not self._given:
+            self._given = newest
+            self._transport.set_certificates(newest.certificate, newest.key, newest.client_ca)
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()

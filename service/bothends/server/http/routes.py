@@ -1,0 +1,58 @@
+"""A front's routes over HTTP: each path's methods, to calls that its handlers take."""
+
+from collections.abc import Mapping
+
+from google.rpc import code_pb2, status_pb2
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from .body import JSON
+from .call import BodyLimits, Handle, HttpCall, RenderError
+
+
+class HttpRoutes:
+    """Maker of one front's routes."""
+
+    def __init__(self, limits: BodyLimits, render_error: RenderError) -> None:
+        self._limits = limits
+        self._render_error = render_error
+
+    def route(self, path: str, **handlers: Handle) -> Route:
+        """Route calls at `path` to the handler of their HTTP method (`POST=…`); other methods get 405."""
+        return Route(path, _Endpoint(handlers, self._limits, self._render_error))
+
+    def refuses(self, path: str, code: int, message: str) -> Route:
+        """Route calls at `path` to a refusal with this HTTP status."""
+        return Route(path, _Refusal(code, message, self._render_error))
+
+
+class _Refusal:
+    """ASGI application that answers every call with one error."""
+
+    def __init__(
+        self, code: int, message: str, render_error: RenderError, headers: Mapping[str, str] | None = None
+    ) -> None:
+        status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message)
+        self._response = Response(render_error(code, status), code, headers, JSON)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._response(scope, receive, send)
+
+
+class _Endpoint:
+    """ASGI application over the methods of one path."""
+
+    def __init__(self, handlers: Mapping[str, Handle], limits: BodyLimits, render_error: RenderError) -> None:
+        self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
+        self._limits = limits
+        self._render_error = render_error
+        allowed = ", ".join(self._handlers)
+        self._other = _Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handle = self._handlers.get(scope["method"])
+        if handle is None:
+            await self._other(scope, receive, send)
+        else:
+            await HttpCall(scope, self._limits, self._render_error).serve(handle, receive, send)

@@ -1,1 +1,0 @@
-"""The front by its wire: what callers send, and what they are told."""

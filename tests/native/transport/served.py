@@ -1,0 +1,141 @@
+"""A transport on a port of its own, and a thread that answers with what it was asked."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import grpc
+from bothends_native.transport import Limits, Transport
+
+from tests.support.doors import ALONE
+from tests.support.until import TIMEOUT_S, until
+
+ECHO, ROW, PROBE = "/t.T/Echo", "/t.T/Row", "/t.T/Probe"
+METHODS = [(ECHO, False, True), (ROW, True, True), (PROBE, False, False)]
+REFUSALS = {
+    "full": 8,
+    "late": 8,
+    "expired": 4,
+    "draining": 14,
+    "keyless": 16,
+    "stranger": 16,
+    "slow": 8,
+    "empty": 13,
+    "large": 8,
+    "inflated": 8,
+    "headers": 8,
+    "timeout": 13,
+    "unknown": 12,
+    "malformed": 13,
+    "compressed": 12,
+    "unread": 8,
+}
+STATUSES = {kind: (code, f"it is {kind}", b"details of " + kind.encode()) for kind, code in REFUSALS.items()}
+HELD = ("calls", "places", "waiting", "taken", "held_bytes", "unread_bytes", "reading", "deadlines", "watchers")
+"""Figures that are 0 where no call is open."""
+
+
+class Served:
+    """A transport. Whoever doesn't call `answering` takes and answers themselves."""
+
+    def __init__(self, *listeners: socket.socket, methods: Sequence[tuple[str, bool, bool]] = METHODS, **limits: Any):
+        bounds = Limits()
+        for name, value in limits.items():
+            setattr(bounds, name, value)
+        sockets = listeners or (listening(),)
+        self.port = sockets[0].getsockname()[1] if sockets[0].family == socket.AF_INET else 0
+        self.transport = Transport(
+            [listener.detach() for listener in sockets],
+            methods,
+            headers=["authorization", "x-note"],
+            health=["", "t.T"],
+            statuses=STATUSES,
+            limits=bounds,
+        )
+        self.messages: list[tuple[Any, ...]] = []
+        self.gone: list[int] = []
+        self.ended: list[tuple[int, int, str, list[float]]] = []
+        self._threads: list[threading.Thread] = []
+        self.transport.set_serving(True)
+        self.transport.start()
+
+    def answering(self, threads: int = 1) -> "Served":
+        """Have each message answered with its own content; b"bad" fails."""
+        self._threads = [threading.Thread(target=self._answer) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def take(self, count: int = 1) -> list[tuple[Any, ...]]:
+        """Take so many messages, as Python does who answers none of them yet."""
+        found: list[tuple[Any, ...]] = []
+
+        def some() -> bool:
+            batch = self.transport.take(count - len(found), 0.1)
+            assert batch is not None, "it has stopped"
+            found.extend(batch[0])
+            self.gone += batch[1]
+            return len(found) >= count
+
+        until(some)
+        return found
+
+    def figure(self, name: str) -> float:
+        return self.transport.figures()[name]
+
+    def count(self) -> list[tuple[int, int, str]]:
+        """All that ended without Python so far: method, code and refusal."""
+        self.ended += self.transport.ended()
+        return [(method, code, refusal) for method, code, refusal, seconds in self.ended for _ in seconds]
+
+    def let_go(self, *, of_connections: bool = False) -> None:
+        """Wait until nothing is held for any caller."""
+        until(lambda: not any(self.transport.figures()[name] for name in HELD))
+        if of_connections:
+            until(lambda: self.figure("connections") == 0)
+
+    def stop(self, grace_s: float = 0) -> None:
+        self.transport.stop(grace_s)
+        for thread in self._threads:
+            thread.join(TIMEOUT_S)
+            assert not thread.is_alive()
+        left = self.transport.figures()
+        assert not any(left[name] for name in HELD), left
+
+    @contextlib.contextmanager
+    def channel(self, credentials: grpc.ChannelCredentials | None = None, *options: Any) -> Iterator[grpc.Channel]:
+        """A connection by grpcio that no other caller shares."""
+        target, settings = f"localhost:{self.port}", [*ALONE, *options]
+        with (
+            grpc.secure_channel(target, credentials, options=settings)
+            if credentials
+            else grpc.insecure_channel(target, options=settings)
+        ) as channel:
+            yield channel
+
+    def _answer(self) -> None:
+        while (batch := self.transport.take(256, 1.0)) is not None:
+            messages, gone = batch
+            self.messages += messages
+            self.gone += gone
+            bad = [message[0] for message in messages if message[2] == b"bad"]
+            good = [message for message in messages if message[2] != b"bad"]
+            self.transport.fail(bad, [(3, "naïve: 100 %\n", b"\x08\x03")] * len(bad))
+            self.transport.answer([message[0] for message in good], [message[2] for message in good])
+
+
+def listening(path: str | None = None) -> socket.socket:
+    """A socket as Python hands it over: bound, listening, and never blocking."""
+    made = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(path or ("127.0.0.1", 0))
+    made.listen(512)
+    made.setblocking(False)
+    return made
+
+
+def framed(*contents: bytes, flag: int = 0) -> bytes:
+    """gRPC messages with their prefixes."""
+    return b"".join(bytes([flag]) + len(content).to_bytes(4, "big") + content for content in contents)

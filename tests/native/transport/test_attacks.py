@@ -1,0 +1,189 @@
+"""Attacks: what they cost is bounded, a neighbour stays served, and nothing is left once they are over."""
+
+import gzip
+import random
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+from hpack import Encoder
+
+from tests.chaos.hostile import ABUSES, PATH, Abuse, begun, headers, message, raw
+from tests.support.until import until
+
+from .raw import Raw
+from .served import ECHO, ROW, framed
+from .victim import MOST_GROWTH_MB, SMALL, Victim
+
+# How much memory a process keeps of what it has freed is decided by what else runs, too.
+pytestmark = pytest.mark.timing
+
+SEND_S = 5
+"""Time after which an abuse that nobody stops has lasted long enough."""
+HEADERS, DATA, RST_STREAM = 1, 0, 3
+
+
+def send(port: int, pieces: Iterator[bytes], *, receives: int | None = None) -> socket.socket:
+    """Send as much as the transport takes, and read nothing of what it says."""
+    connection = socket.socket()
+    if receives:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    connection.settimeout(SEND_S)
+    connection.connect(("127.0.0.1", port))
+    end = time.monotonic() + SEND_S
+    try:
+        for piece in pieces:
+            connection.sendall(piece)
+            if time.monotonic() > end:
+                break
+    except OSError:  # cut off, or no longer read
+        pass
+    return connection
+
+
+@pytest.mark.parametrize("abuse", ABUSES, ids=lambda abuse: abuse.__name__)
+def test_abuses_of_http2(victim: Victim, abuse: Abuse) -> None:
+    """All that tests/chaos knows: floods, bombs, lies and noise."""
+    chance = random.Random(abuse.__name__)  # noqa: S311  an attack, not a secret
+    for _ in range(2):
+        with send(victim.port, abuse(chance)):
+            victim.is_answered()
+            assert victim.growth_mb < MOST_GROWTH_MB
+    victim.let_go()
+
+
+def resets() -> Iterator[bytes]:
+    """Whole calls, each reset at once (CVE-2023-44487), for as long as it is borne."""
+    block = bytes(
+        Encoder().encode(
+            [(":method", "POST"), (":scheme", "http"), (":path", ECHO), ("content-type", "application/grpc")]
+        )
+    )
+    yield begun()
+    for first in range(1, 400_000, 200):
+        yield b"".join(
+            raw(HEADERS, 4, stream, block)
+            + raw(DATA, 1, stream, message(b"x" * 50))
+            + raw(RST_STREAM, 0, stream, struct.pack(">I", 8))
+            for stream in range(first, first + 200, 2)
+        )
+
+
+def test_rapid_resets_end_the_connection(victim: Victim) -> None:
+    """Sooner than they cost anybody much."""
+    begun_before = victim.vitals()["calls_begun"]
+    connections = [send(victim.port, resets()) for _ in range(3)]
+    victim.is_answered()
+    for connection in connections:
+        connection.close()
+    victim.let_go()
+    assert victim.vitals()["calls_begun"] - begun_before < 3 * 20_000
+
+
+def unacknowledged() -> Iterator[bytes]:
+    """Calls beyond the bound on streams by a peer that reads nothing: each has to be refused by a frame that waits."""
+    yield begun()
+    block = bytes(
+        Encoder().encode(
+            [(":method", "POST"), (":scheme", "http"), (":path", PATH), ("content-type", "application/grpc")]
+        )
+    )
+    for first in range(1, 2_000_000, 2000):
+        yield b"".join(raw(HEADERS, 4, stream, block) for stream in range(first, first + 2000, 2))
+
+
+def test_refused_streams_are_not_queued_for_a_peer_that_reads_nothing(victim: Victim) -> None:
+    """The queue of frames is bounded, and the connection with it."""
+    for _ in range(3):
+        with send(victim.port, unacknowledged(), receives=4096):
+            victim.is_answered()
+            assert victim.growth_mb < MOST_GROWTH_MB
+    victim.let_go()
+
+
+def test_torn_requests_from_many_connections(victim: Victim) -> None:
+    """Requests in progress hold bounded memory in all, and a neighbour's small ones never give way."""
+    attackers = [Raw(victim.port) for _ in range(8)]
+    for _ in range(3):
+        for attacker in attackers:
+            attacker.call(ROW, framed(b"x" * 1_500_000)[:-1], ends=False)
+            victim.is_answered()
+    assert victim.vitals()["held_bytes"] <= SMALL["held_total_bytes"]
+    assert victim.growth_mb < MOST_GROWTH_MB
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_calls_without_requests_take_no_neighbours_place(victim: Victim) -> None:
+    """Hundreds of them, on several connections: who holds many places gives one to who holds none."""
+    attackers = [Raw(victim.port) for _ in range(4)]
+    for attacker in attackers:
+        for _ in range(250):
+            attacker.call(ECHO, ends=False)
+    until(lambda: victim.vitals()["places"] > 500)
+    for _ in range(20):
+        victim.is_answered()
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_bombs(victim: Victim) -> None:
+    """Small requests that inflate to the largest that may be: counted as that before they are inflated."""
+    bomb = framed(gzip.compress(bytes(3_900_000)), flag=1)
+    attackers = [Raw(victim.port, reads=False) for _ in range(6)]
+    for _ in range(5):
+        for attacker in attackers:
+            for path in (ECHO, ROW):
+                attacker.call(path, bomb, headers=[("grpc-encoding", "gzip")])
+        victim.is_answered()
+        assert victim.growth_mb < 2 * MOST_GROWTH_MB
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_streams_that_are_opened_and_left(victim: Victim) -> None:
+    """Headers that are kept for open streams are bounded as requests are."""
+    kept = [(":path", ROW), ("authorization", "k" * 15_000), ("content-type", "application/grpc")]
+    block = bytes(Encoder().encode([(":method", "POST"), (":scheme", "http"), *kept], huffman=False))
+    attackers = []
+    for _ in range(10):
+        attackers.append(Raw(victim.port))
+        attackers[-1].socket.sendall(b"".join(raw(HEADERS, 4, stream, block) for stream in range(1, 401, 2)))
+        victim.is_answered()
+    assert victim.vitals()["held_bytes"] <= SMALL["held_total_bytes"]
+    assert victim.growth_mb < MOST_GROWTH_MB
+    for attacker in attackers:
+        attacker.__exit__()
+    victim.let_go()
+
+
+def test_tiny_messages_by_the_hundred_thousand(victim: Victim) -> None:
+    """All of the messages are answered, and so is a neighbour after every ten thousand."""
+    with Raw(victim.port) as attacker:
+        response = attacker.call(ROW, ends=False)
+        for _ in range(10):
+            attacker.send(response, framed(*[b""] * 10_000))
+            victim.is_answered()
+        attacker.wait(lambda: len(response.content) == 5 * 100_000)
+    victim.let_go()
+
+
+def test_connections_that_close_halves(victim: Victim) -> None:
+    """Connections that are half closed, reset or closed at any point of a request leave nothing behind."""
+    for size in (0, 10, 24, 30, 60, 90, 200):
+        for how in ("half", "reset", "close"):
+            whole = begun(headers(1), raw(DATA, 0, 1, message(b"x" * 1000, length=100_000)))
+            connection = send(victim.port, iter([whole[:size] if size < 200 else whole]))
+            if how == "half":
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 16):
+                    pass
+            if how == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+    victim.let_go()

@@ -1,0 +1,153 @@
+"""Deadlines and cancellations: calls that are over for their caller are over for the transport, and for Python."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from tests.support.until import TIMEOUT_S, until
+
+from .raw import Raw
+from .served import ECHO, PROBE, ROW, STATUSES, Served, framed
+
+Serve = Callable[..., Served]
+EXPIRED = STATUSES["expired"][0]
+CANCELLED = grpc.StatusCode.CANCELLED.value[0]
+
+
+@pytest.mark.parametrize("timeout", ["0n", "0H", "1n", "00000000S"])
+def test_a_call_without_time_is_refused(echo: Served, timeout: str) -> None:
+    """A call whose time is already over is answered DEADLINE_EXCEEDED, and nobody computes for it."""
+    with Raw(echo.port) as raw:
+        response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", timeout)])
+        raw.over(response)
+    assert response.status == str(EXPIRED)
+    assert echo.messages == []
+
+
+@pytest.mark.parametrize("timeout", ["", "S", "1", "-1S", "1.5S", "1s", "999999999S", "1 S", "٣S", "1e3S"])
+@pytest.mark.parametrize(
+    ("path", "counted"),
+    [(ECHO, 1), (ROW, 1), (PROBE, 1), ("/t.T/Unknown", 1), ("/grpc.health.v1.Health/Check", 0)],
+)
+def test_what_is_no_timeout_is_refused(serve: Serve, timeout: str, path: str, counted: int) -> None:
+    """INTERNAL, as gRPC's core has it, whatever is called: no end isn't what its caller asked for."""
+    served = serve()
+    with Raw(served.port) as raw:
+        response = raw.call(path, framed(b"x"), headers=[("grpc-timeout", timeout)])
+        raw.over(response)
+        assert (response.status, response.message) == (str(STATUSES["timeout"][0]), STATUSES["timeout"][1])
+        served.let_go()
+    assert [refusal for _, _, refusal in served.count()] == ["timeout"] * counted
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [("99999999H", None), ("99999999M", None), ("99999999S", 99_999_999), ("1H", 3600)]
+)
+def test_absurd_timeouts(serve: Serve, timeout: str, seconds: float | None) -> None:
+    """A deadline beyond all waiting is none: Python's clocks and locks have an end."""
+    served = serve()
+    with Raw(served.port) as raw:
+        raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", timeout)])
+        [message] = served.take()
+        deadline, arrived = message[3], message[6]
+        assert (deadline and deadline - arrived) == (seconds and pytest.approx(seconds))
+
+
+def test_a_deadline_passes_while_the_call_waits(serve: Serve) -> None:
+    """A call that waits past its deadline is answered DEADLINE_EXCEEDED, leaves the line, and is counted once."""
+    served = serve()
+    with Raw(served.port) as raw:
+        response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "50m")])
+        raw.over(response)
+        assert response.status == str(EXPIRED)
+        served.let_go()
+    assert served.count() == [(0, EXPIRED, "")]
+    assert served.transport.take(1, 0.0) == ([], [])
+
+
+def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
+    """Python is told, and counts it."""
+    served = serve()
+    with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
+        taking = python.submit(served.take)  # before it comes: it has no time to wait for a busy machine
+        response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "200m")])
+        [message] = taking.result()
+        raw.over(response)
+        assert response.status == str(EXPIRED)
+        assert served.transport.take(1, TIMEOUT_S) == ([], [message[0]])
+        served.transport.answer([message[0]], [b"late"])
+        served.let_go()
+    assert served.count() == []
+
+
+def test_a_streams_deadline_passes(serve: Serve) -> None:
+    """Answers given before the deadline arrive, and messages taken but not answered are reported as over."""
+    served = serve()
+    with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
+        taking = python.submit(served.take, 2)
+        response = raw.call(ROW, framed(b"a", b"b"), ends=False, headers=[("grpc-timeout", "500m")])
+        a, b = (message[0] for message in taking.result())
+        served.transport.answer([a], [b"A"])
+        raw.over(response)
+        assert (response.content, response.status) == (framed(b"A"), str(EXPIRED))
+        assert served.transport.take(1, TIMEOUT_S) == ([], [b])
+        served.let_go()
+    assert served.count() == [(1, EXPIRED, "")]
+
+
+@pytest.mark.parametrize("path", [ECHO, ROW])
+def test_a_caller_leaves_before_its_message_was_taken(serve: Serve, path: str) -> None:
+    """The message leaves the line, and the transport counts the call."""
+    served = serve()
+    with Raw(served.port) as raw:
+        response = raw.call(path, framed(b"x"))
+        until(lambda: served.figure("waiting") == 1)
+        raw.reset(response)
+        served.let_go()
+    assert served.transport.take(1, 0.0) == ([], [])
+    assert served.count() == [(int(path == ROW), CANCELLED, "")]
+
+
+def test_a_caller_leaves_while_its_request_comes(serve: Serve) -> None:
+    """A request that its caller breaks off frees its place and its bytes."""
+    served = serve()
+    with Raw(served.port) as raw:
+        response = raw.call(ECHO, framed(b"x" * 1000)[:-1], ends=False)
+        until(lambda: served.figure("held_bytes") == 1004)
+        raw.reset(response)
+        served.let_go()
+    assert served.count() == [(0, CANCELLED, "")]
+
+
+@pytest.mark.parametrize("by", ["reset", "close"])
+def test_a_caller_leaves_while_python_has_its_message(serve: Serve, by: str) -> None:
+    """Python is told at once, whether the call or the connection ended, and counts it."""
+    served = serve()
+    with Raw(served.port) as raw:
+        responses = [raw.echo(b"x") for _ in range(3)]
+        taken = served.take(3)
+        if by == "reset":
+            for response in responses:
+                raw.reset(response)
+        else:
+            raw.socket.close()
+        until(lambda: served.gone.extend(served.transport.take(9, 0.1)[1]) or len(served.gone) == 3)
+        assert sorted(served.gone) == [message[0] for message in taken]
+        served.let_go()
+    assert served.count() == []
+
+
+def test_a_lost_connection_ends_all_its_calls(serve: Serve) -> None:
+    """Waiting, being read, and unread: each counted once, and nothing of them is left."""
+    served = serve()
+    with Raw(served.port, reads=False, window=10) as raw:
+        raw.echo(b"x" * 1000)
+        served.transport.answer([served.take()[0][0]], [b"x" * 1000])
+        raw.echo(b"waits")
+        raw.call(ECHO, b"\0\0\0", ends=False)
+        raw.call(ROW, framed(b"r"), ends=False)
+        until(lambda: served.figure("waiting") == 2)
+    served.let_go(of_connections=True)
+    assert sorted(served.count()) == [(0, CANCELLED, ""), (0, CANCELLED, ""), (1, CANCELLED, "")]

@@ -1,0 +1,250 @@
+"""Small requests that are answered without Python: the same bytes, what is left to it, and what it is told."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from bothends_native import engine, transport, wordpiece
+
+from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from tests.support.until import TIMEOUT_S, until
+
+from .served import ECHO, Served
+
+HIDDEN, EMBEDDING, MOST_TOKENS = 8, 6, 5
+WORDS = ("[UNK]", "a", "b", "##b", "man", "é")
+VERSION = "7.1"
+
+
+def encoder_of() -> engine.Encoder:
+    random = np.random.default_rng(1)
+    sizes = {"W": (2, 4 * HIDDEN, EMBEDDING), "R": (2, 4 * HIDDEN, HIDDEN), "B": (2, 8 * HIDDEN)}
+    layers = [{name: random.standard_normal(size).astype(np.float32) for name, size in sizes.items()}]
+    return engine.Encoder(random.standard_normal((len(WORDS), EMBEDDING)).astype(np.float32), layers)
+
+
+def path_of(served: Served, encoder: engine.Encoder) -> transport.FastPath:
+    tokenizer = wordpiece.WordPiece(
+        {word: place for place, word in enumerate(WORDS)},
+        characters={letter: letter for letter in "abmné"} | {" ": " "},
+        added=["[UNK]"],
+        prefix="##",
+        unknown="[UNK]",
+        most_chars=20,
+    )
+    lent = tokenizer.lend(), encoder.lend()
+    return transport.FastPath(
+        served.transport, 0, *lent, version=VERSION, most_sentences=3, most_bytes=200, most_tokens=MOST_TOKENS
+    )
+
+
+class Fast:
+    """A transport that embeds by `ECHO`; what isn't small and plain is taken, and answered with its own bytes."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.encoder = encoder_of()
+        self.path = path_of(served, self.encoder)
+        self.taken: list[Any] = []
+        self.told: list[transport.Served] = []  # type: ignore[name-defined]  # of the stub alone
+        self.given_up = 0
+        self.wanted = 64
+        """Messages that Python takes at once."""
+        self.wanted_by: dict[int, int] = {}
+        self.threads = [threading.Thread(target=self._take) for _ in range(2)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, *sentences: str) -> bytes:
+        """Return the answer's bytes."""
+        with self.served.channel() as channel:
+            content = EmbedRequest(sentences=sentences).SerializeToString()
+            return bytes(channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S))
+
+    def count(self) -> int:
+        """Return how many calls were answered without Python, as it is told."""
+        self.told += self.path.served()
+        return sum(len(batch[7]) for batch in self.told)
+
+    def _take(self) -> None:
+        thread = threading.get_ident()
+        while True:
+            self.wanted_by[thread] = wanted = self.wanted
+            taken, is_given_up = self.path.take(self.served.transport, wanted, 1.0, 0.0, 1 << 20, thread)
+            self.given_up += is_given_up
+            if taken is None or is_given_up:
+                return
+            self.taken += taken[0]
+            self.served.transport.answer([message[0] for message in taken[0]], [message[2] for message in taken[0]])
+
+
+@pytest.fixture
+def fast(serve: Callable[..., Served]) -> Iterator[Fast]:
+    made = Fast(serve())
+    yield made
+    made.served.transport.stop(0)
+    for thread in made.threads:
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive()
+
+
+def rows_of(fast: Fast, *sentences: list[int]) -> list[list[float]]:
+    offsets = np.cumsum([0, *map(len, sentences)])
+    return fast.encoder.run(np.concatenate(sentences).astype(np.int32), offsets.astype(np.int64)).tolist()
+
+
+def test_the_answer_is_what_python_would_write(fast: Fast) -> None:
+    """The same rows as the encoder's, in protobuf's own bytes: counts, a cut sentence, the version."""
+    content = fast.ask("a man", "abé", "b b b b b b b")
+    found = EmbedResponse.FromString(content)
+    assert [list(row.values) for row in found.embeddings] == rows_of(fast, [1, 4], [0], [2] * 5)
+    assert [(row.token_count, row.truncated) for row in found.embeddings] == [(2, False), (1, False), (5, True)]
+    assert found.model_version == VERSION
+    assert found.SerializeToString() == content
+    assert fast.taken == []
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        {"sentences": ["a"], "normalize": True},
+        {"sentences": ["a"] * 4},
+        {"sentences": ["a " * 150]},
+        {"sentences": ["a", ""]},
+        {"sentences": ["  "]},
+        {"sentences": ["a man from Ω"]},
+        {"sentences": ["a [UNK]"]},
+        {"sentences": []},
+    ],
+    ids=["options", "many", "long", "empty", "blank", "unknown character", "added token", "none"],
+)
+def test_what_is_not_plain_is_left_to_python(fast: Fast, request_of: dict[str, Any]) -> None:
+    content = EmbedRequest(**request_of).SerializeToString()
+    with fast.served.channel() as channel:
+        assert channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S) == content
+    assert [message[2] for message in fast.taken] == [content]
+    assert fast.count() == 0
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [{"sentences": ["a"] * 4}, {"sentences": ["a"], "normalize": True}, {"sentences": ["a "] * 3 + ["b"] * 30}],
+    ids=["many", "options", "more"],
+)
+def test_what_python_does_not_want_stays_outside(fast: Fast, request_of: dict[str, Any]) -> None:
+    """However few bytes it has; small requests are answered meanwhile."""
+    content = EmbedRequest(**request_of).SerializeToString()
+    fast.wanted = 0
+    until(lambda: set(fast.wanted_by.values()) == {0})
+    with fast.served.channel() as channel:
+        waits = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+        until(lambda: fast.served.figure("waiting") == 1)
+        assert EmbedResponse.FromString(fast.ask("a")).embeddings
+        assert fast.taken == []
+        fast.wanted = 64
+        assert waits.result() == content
+
+
+def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(serve: Callable[..., Served]) -> None:
+    """A batch holds all that one caller asked for; the next holds those of another, of whom more waits than fits."""
+    served = serve(max_streams=200)
+    path = path_of(served, encoder_of())
+    content = EmbedRequest(sentences=["a"]).SerializeToString()
+    with served.channel() as greedy, served.channel() as modest:
+        calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(120)]
+        until(lambda: served.figure("waiting") == 120)
+        first = served.take(2)  # so that the others' turn is later than a newcomer's
+        calls.append(modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S))
+        until(lambda: served.figure("waiting") == 119)
+        path.take(served.transport, 0, 0.0, 0.0, 0, 1)
+        assert [len(batch[6]) for batch in path.served()] == [1]
+        assert calls[-1].result()
+        served.transport.answer([message[0] for message in first], [b"", b""])
+        while not calls[-2].done():
+            path.take(served.transport, 0, 0.1, 0.0, 0, 1)
+        assert [len(batch[6]) for batch in path.served()][:7] == [16] * 7
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"\xff", b"\x0a", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\x0a\xff\xff\xff\xff\x7f", b"\x0a\x03\xed\xa0\x80"),
+        b"\x0a\x03\xe0\x81\xa1",  # "a" in more bytes than it needs
+        b"\x0a\x02\xc3\x29",  # a character's first byte alone
+        b"\x0a\x04\xf4\x90\x80\x80",  # what lies beyond the last character
+    ],
+)
+def test_bytes_that_are_no_request_are_left_to_python(fast: Fast, content: bytes) -> None:
+    """Protobuf that lies about a length, or text that isn't UTF-8."""
+    with fast.served.channel() as channel:
+        assert channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S) == content
+    assert fast.count() == 0
+
+
+def test_a_header_that_python_wants_is_seen_by_it(fast: Fast) -> None:
+    """A key was looked at by the transport; whatever else was asked for is Python's."""
+    content = EmbedRequest(sentences=["a"]).SerializeToString()
+    with fast.served.channel() as channel:
+        call = channel.unary_unary(ECHO)
+        assert call(content, metadata=[("x-note", "b")], timeout=TIMEOUT_S) == content
+        assert EmbedResponse.FromString(call(content, metadata=[("authorization", "c")], timeout=TIMEOUT_S)).embeddings
+
+
+def test_what_was_answered_is_told_once(fast: Fast) -> None:
+    """Rows, tokens, times, and how many were cut are there by the time that its caller has the answer."""
+    for _ in range(3):
+        fast.ask("a man", "b b b b b b b")
+    assert fast.count() == 3
+    assert fast.count() == 3
+    for tokens, truncated, tokenise_s, engine_s, serialise_s, waited_s, counts, seconds, left in fast.told:
+        assert (tokens, truncated, counts, left) == (7, 1, [2, 5], [])
+        assert min(tokenise_s, engine_s, serialise_s, *waited_s) >= 0
+        assert len(waited_s) == 2
+        assert 0 < engine_s < seconds[0] < TIMEOUT_S
+
+
+def test_an_encoder_that_was_stopped_is_trusted_no_more(fast: Fast) -> None:
+    fast.encoder.stop()
+    assert EmbedRequest.FromString(fast.ask("a")).sentences == ["a"]
+    assert fast.count() == 0
+
+
+def test_many_at_once_have_each_their_own(fast: Fast) -> None:
+    """Whatever company they are computed in."""
+    alone = {words: fast.ask(*words) for words in (("a",), ("man", "b"), ("b b b", "a a", "é"))}
+    with fast.served.channel() as channel:
+        call = channel.unary_unary(ECHO)
+        contents = {words: EmbedRequest(sentences=words).SerializeToString() for words in alone}
+        found = [(words, call.future(contents[words], timeout=TIMEOUT_S)) for _ in range(100) for words in alone]
+        assert all(answer.result() == alone[words] for words, answer in found)
+    assert fast.count() == 303
+
+
+def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
+    """Messages of it are somebody else's to answer, and its thread goes back at the end of the run."""
+    stop = threading.Event()
+    given_up: list[int] = []
+
+    def give_up() -> None:
+        while not stop.is_set():
+            for _, ids in fast.path.overdue(0.0):
+                given_up.extend(ids)
+                fast.served.transport.fail(ids, [(13, "it hung", b"")] * len(ids))
+
+    thread = threading.Thread(target=give_up)
+    thread.start()
+    with fast.served.channel() as channel:
+        call = channel.unary_unary(ECHO)
+        content = EmbedRequest(sentences=["b b b b b"] * 3).SerializeToString()
+        until(lambda: call.future(content, timeout=TIMEOUT_S).code() is not None and fast.given_up)
+    stop.set()
+    thread.join(TIMEOUT_S)
+    assert given_up
+
+
+def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:
+    lent = fast.encoder.lend()
+    with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
+        transport.FastPath(serve().transport, 0, lent, lent, version="", most_sentences=1, most_bytes=1, most_tokens=1)

@@ -1,0 +1,248 @@
+"""Answers that the page gets of a server, without a browser: its files, the model, the numbers, and explanations."""
+
+import json
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bothends import Client
+from bothends.core.embedder import Embedder
+from bothends.core.explain import explain
+from bothends.model.bundle import Bundle
+from bothends.observe.metrics import SECONDS
+from bothends.server.keys import new
+from bothends.server.server import Server
+from bothends_export.checkpoint import Checkpoint
+from bothends_export.export import export
+from tests.support.doors import put, serving
+from tests.support.https import queued
+from tests.support.paths import ROOT
+from tests.support.until import until
+
+SENTENCE = "A man is playing a guitar on the street."
+
+
+@pytest.fixture
+def http(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}") as client:
+        yield client
+
+
+def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> None:
+    """The answer has 24 of each state's numbers."""
+    answer = http.post("/explain", json={"sentence": SENTENCE})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == explain(SENTENCE, server.model_service.embedder).as_json(numbers=24)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "the body is no JSON like"),
+        (b"[]", "the body is no JSON like"),
+        (b'{"sentence": 5}', "the body is no JSON like"),
+        (b'{"sentence": "secret", "more": 1}', "the body is no JSON like"),
+        (b'{"sentence": "\xff"}', "the body is no JSON like"),
+        (b'{"sentence": " "}', "is empty; a sentence needs at least one word"),
+        (b'{"sentence": "%s"}' % (b"word " * 200), "200 tokens, to explain which 399 sequences would be embedded"),
+    ],
+)
+def test_what_cant_be_explained_is_told(http: httpx.Client, body: bytes, said: str) -> None:
+    """One line, which holds none of the sentence; the server goes on."""
+    answer = http.post("/explain", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]["message"]
+    assert "secret" not in answer.text
+    assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
+
+
+def test_explanations_have_their_callers_turns(
+    server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is hundreds of sequences: with turns of its own, a hundred of one caller's would leave others none."""
+    begin, callers = Embedder.begin, []
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        callers.append(options.get("caller"))
+        return begin(*arguments, **options)
+
+    monkeypatch.setattr(Embedder, "begin", noting)
+    for _ in range(2):
+        assert http.post("/explain", json={"sentence": SENTENCE}).status_code == 200
+    assert callers == ["127.0.0.1", "127.0.0.1"]
+
+
+def explaining(server: Server, body: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.http_port))
+    head = "POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return connection
+
+
+def test_explanations_leave_room_for_others(server: Server, gate: threading.Event) -> None:
+    """Small requests that stand for much wait outside of the queue while an eighth of it is theirs."""
+    body, backlog = b'{"sentence": "%s"}' % (b"a " * 100), server.model_service.backlog
+    gate.clear()
+    with ExitStack() as asked:
+        for _ in range(12):
+            asked.enter_context(explaining(server, body))
+        until(lambda: backlog.room.is_full)
+        until(lambda: backlog.waiting_bytes > 6 * len(body))
+        assert queued(server) < 7 * 199
+    until(lambda: not backlog.waiting_bytes and queued(server) == 0)
+
+
+def test_nothing_is_explained_to_a_caller_who_has_left(server: Server, gate: threading.Event) -> None:
+    """The queue's places of an explanation, and the room for its answer, are free once its caller has gone."""
+    room = server.model_service.backlog.room
+    gate.clear()
+    with explaining(server, b'{"sentence": "%s"}' % (b"word " * 100)):
+        until(lambda: queued(server) > 100)
+        until(lambda: room.taken_bytes > 199 * 512 * 4)
+    until(lambda: queued(server) == 0)
+    until(lambda: room.taken_bytes == 0)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
+def test_the_documents_line_runs(server: Server) -> None:
+    """The line runs as it stands there, but for the port."""
+    page = (ROOT / "docs" / "fronts" / "page.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^curl .*$", page, re.MULTILINE)
+    command = shlex.split(line.replace("127.0.0.1:8080", f"127.0.0.1:{server.http_port}"))
+    answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert [token["text"] for token in json.loads(answer.stdout)["tokens"]] == ["there", "will", "be", "dragons"]
+
+
+def test_a_form_of_another_site_gets_nothing_embedded(http: httpx.Client) -> None:
+    """A browser sends other sites' requests unasked only where they aren't JSON."""
+    answer = http.post("/explain", content=b'{"sentence": "a"}', headers={"content-type": "text/plain"})
+    assert answer.status_code == 415
+
+
+def test_a_deeper_model_is_served_and_says_why_it_isnt_explained(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    with serving(export(make_checkpoint(layers=2)[1], tmp_path / "deep")) as deep:
+        address = f"http://127.0.0.1:{deep.http_port}"
+        answer = httpx.post(f"{address}/explain", json={"sentence": "a"})
+        assert answer.status_code == 400
+        assert "only a model of one layer can be explained" in answer.json()["error"]["message"]
+        assert httpx.get(f"{address}/model").json()["layers"] == 2
+
+
+def test_the_model_is_described(server: Server, http: httpx.Client, english: Bundle) -> None:
+    """The description is that of its bundle and its server."""
+    model = http.get("/model").json()
+    config = english.config
+    assert {name: model[name] for name in ("name", "version", "dimension", "device")} == {
+        "name": config.name,
+        "version": config.version,
+        "dimension": config.dimension,
+        "device": "cpu",
+    }
+    assert (model["languages"], model["grpc_port"]) == (["en"], server.port)
+    assert model["limits"] == {"sentences": 300, "sentence_chars": 65536, "tokens": 256}
+    assert model["card"] == (english.path / "README.md").read_text(encoding="utf-8")
+    assert model["selftest_difference"] == server.model_service.embedder.model.self_test.max_difference
+
+
+def test_the_numbers_grow_with_what_is_done(http: httpx.Client, client: Client) -> None:
+    """Requests by code and by latency, sentences and tokens; a quantile is made of differences."""
+    client.encode(["the first list of", "a client makes it ask for the model"])
+    before = http.get("/live").json()
+    client.encode(["there will be dragons", "dragons"])
+    http.post("/explain", json={"sentence": "there will be dragons"})
+    after = http.get("/live").json()
+    assert after["is_serving"] is True
+    assert after["sentences"] - before["sentences"] == 2 + 7
+    assert after["tokens"] - before["tokens"] == 5 + (1 + 2 + 3 + 4) + (1 + 2 + 3)
+    assert after["requests"]["OK"] - before["requests"].get("OK", 0) == 2
+    assert after["latency"]["bounds_s"] == list(SECONDS)
+    grown = [now - then for now, then in zip(after["latency"]["counts"], before["latency"]["counts"], strict=True)]
+    assert sum(grown) == 2
+    assert min(grown) == 0
+    assert len(grown) == len(SECONDS) + 1
+    assert after["time_s"] > before["time_s"]
+
+
+def test_an_explanation_costs_what_is_embedded(english: Bundle, tmp_path: Path) -> None:
+    """A key that may have 6 sentences at once gets one of 3 tokens explained, 5 sequences, and not one of 4."""
+    key, entry = new("narrow")
+    put(tmp_path / "keys.toml", f"{entry}concurrent_sentences = 6\n".encode())
+    with serving(english, api_keys=tmp_path / "keys.toml") as guarded:
+        address = f"http://127.0.0.1:{guarded.http_port}"
+        headers = {"authorization": f"Bearer {key}"}
+        fits = httpx.post(f"{address}/explain", json={"sentence": "no dragons here"}, headers=headers)
+        assert fits.status_code == 200
+        more = httpx.post(f"{address}/explain", json={"sentence": "no dragons are here"}, headers=headers)
+        assert (more.status_code, more.json()["error"]["message"]) == (
+            400,
+            "7 sentences are more than this key's limit of 6 at once",
+        )
+        assert httpx.get(f"{address}/model", headers=headers).json()["limits"]["sentences"] == 6
+
+
+def test_tokens_are_counted(http: httpx.Client) -> None:
+    """Unknown ones are those for which the vocabulary has nothing else; a long sentence is cut, and says so."""
+    sentences = ["there will be dragons", "🍕 love 🍕", "word " * 300]
+    answer = http.post("/tokens", json={"sentences": sentences})
+    assert answer.json()["sentences"] == [
+        {"tokens": 4, "unknown": 0, "truncated": False},
+        {"tokens": 3, "unknown": 2, "truncated": False},
+        {"tokens": 256, "unknown": 0, "truncated": True},
+    ]
+    unfit = {b"[]": "no JSON like", b'{"sentences": []}': "no sentences", b'{"sentences": [" "]}': "is empty"}
+    for body, said in unfit.items():
+        refused = http.post("/tokens", content=body, headers={"content-type": "application/json"})
+        assert refused.status_code == 400
+        assert said in refused.json()["error"]["message"]
+
+
+def test_without_a_key_there_are_only_the_files(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """The page must come before it can ask for a key. The numbers are open where /metrics is."""
+    put(tmp_path / "keys.toml", new("somebody")[1].encode())
+    for metrics, code in (("open", 200), ("keys", 401), ("off", 404)):
+        with serving(toy_bundle, api_keys=tmp_path / "keys.toml", metrics=metrics, selftest_s=0) as guarded:
+            address = f"http://127.0.0.1:{guarded.http_port}"
+            assert httpx.get(f"{address}/").status_code == 200
+            assert httpx.get(f"{address}/model").status_code == 401
+            assert httpx.post(f"{address}/explain", json={"sentence": "a"}).status_code == 401
+            assert httpx.post(f"{address}/tokens", json={"sentences": ["a"]}).status_code == 401
+            assert httpx.get(f"{address}/live").status_code == code
+
+
+def test_without_an_http_api_there_is_no_page(english: Bundle) -> None:
+    """One setting takes all of it away; health stays."""
+    with serving(english, http_api=False) as closed:
+        address = f"http://127.0.0.1:{closed.http_port}"
+        codes = [
+            httpx.get(address + path).status_code for path in ("/", "/page/page.js", "/model", "/live", "/healthz")
+        ]
+        assert codes == [404, 404, 404, 404, 200]
+
+
+def test_the_files_name_nothing_elsewhere(http: httpx.Client) -> None:
+    """Whatever they refer to is here, and the policy lets nothing else in."""
+    page = http.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    names = re.findall(r'(?:src|href)="(?!#)([^"]+)"', page.text)
+    assert {"page/page.css", "page/page.js", "page/icon.svg"} <= set(names)
+    while names:
+        name = names.pop()
+        answer = http.get(f"/{name}")
+        assert answer.status_code == 200, name
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", answer.text), name
+        names += [f"page/{imported}" for imported in re.findall(r'from "\./([^"]+)"', answer.text)]

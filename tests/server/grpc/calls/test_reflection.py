@@ -1,0 +1,57 @@
+"""Reflection of a real server, by both of its names."""
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from grpc_health.v1 import health
+from grpc_reflection.v1alpha import reflection_pb2
+
+from bothends.server.grpc.calls.reflection import NAMES, reflecting
+from bothends.server.server import Server
+from bothends.wire.messages import SERVICE
+from tests.support.doors import TIMEOUT_S, connected
+
+
+def ask(channel: grpc.Channel, name: str, *requests: reflection_pb2.ServerReflectionRequest) -> Iterator[bytes]:
+    begin = channel.stream_stream(
+        f"/{name}/ServerReflectionInfo",
+        reflection_pb2.ServerReflectionRequest.SerializeToString,
+        reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    return begin(iter(requests), timeout=TIMEOUT_S)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_names_every_service_and_describes_it(server: Server, name: str) -> None:
+    request = reflection_pb2.ServerReflectionRequest
+    with connected(server) as channel:
+        listed, described, itself, missing = ask(
+            channel,
+            name,
+            request(list_services=""),
+            request(file_containing_symbol=SERVICE),
+            request(file_containing_symbol=name),
+            request(file_containing_symbol="no.such.Thing"),
+        )
+    services = {service.name for service in listed.list_services_response.service}
+    assert services >= {SERVICE, health.SERVICE_NAME, *NAMES}
+    assert described.file_descriptor_response.file_descriptor_proto
+    assert itself.file_descriptor_response.file_descriptor_proto
+    assert missing.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+def test_a_message_that_is_none_ends_the_stream(server: Server) -> None:
+    with connected(server) as channel:
+        call = channel.stream_stream(f"/{NAMES[0]}/ServerReflectionInfo")(iter((b"\xff",)), timeout=TIMEOUT_S)
+        with pytest.raises(grpc.RpcError) as raised:
+            next(call)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_an_answer_is_one_message() -> None:
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    response = reflection_pb2.ServerReflectionResponse.FromString(
+        reflecting(["a.Service"])(request.SerializeToString())
+    )
+    assert "a.Service" in {service.name for service in response.list_services_response.service}

@@ -1,0 +1,112 @@
+"""Fast paths while one model takes over from another: who hangs in the old one's run is found, and by its own name."""
+
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from google.rpc import code_pb2
+
+from bothends.observe.metrics import Metrics
+from bothends.server.grpc.native.fast_path import FastPaths
+from tests.support.until import TIMEOUT_S, until
+
+native = pytest.importorskip(
+    "bothends_native.transport", reason="bothends-native has no transport here", exc_type=ImportError
+)
+
+
+class HangingPath:
+    """A path in whose run each thread hangs until it is over; then it has served one sentence of three tokens."""
+
+    made: "list[HangingPath]"
+    over: threading.Event
+
+    def __init__(self, *_: object, **of: Any) -> None:
+        self.version = of["version"]
+        self.inside: list[int] = []
+        self.untold: list[object] = []
+        self.forgiven: dict[int, float] = {}
+        self.made.append(self)
+
+    def take(self, *arguments: Any) -> tuple[tuple[list[object], list[int]], bool]:
+        self.inside.append(arguments[-1])
+        assert self.over.wait(TIMEOUT_S)
+        self.untold.append((3, 0, 0.1, 0.2, 0.1, [0.1], [3], [0.5], []))
+        return ([], []), False
+
+    def forgive(self, thread: int, seconds: float) -> None:
+        self.forgiven[thread] = seconds
+
+    def overdue(self, seconds: float) -> list[tuple[int, list[int]]]:
+        found, self.inside = self.inside, []
+        return [(thread, [7]) for thread in found]
+
+    def served(self) -> list[object]:
+        found, self.untold = self.untold, []
+        return found
+
+
+@pytest.fixture
+def paths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[HangingPath]]:
+    HangingPath.made, HangingPath.over = [], threading.Event()
+    monkeypatch.setattr(native, "FastPath", HangingPath)
+    yield HangingPath.made
+    HangingPath.over.set()
+
+
+def model(version: str) -> Any:
+    config = SimpleNamespace(version=version, max_tokens=9)
+    return SimpleNamespace(config=config, is_withdrawn=False, lend=lambda: (object(), object()))
+
+
+class Takeover:
+    """Fast paths of a model and of the one that took over from it, with a thread in the run of each."""
+
+    def __init__(self, paths: list[HangingPath]) -> None:
+        self.old, self.new = model("1"), model("2")
+        limits = SimpleNamespace(sentences=9, sentence_chars=9, tokens=9)
+        embedder = SimpleNamespace(model=self.old, limits=limits, ran=lambda record: self.ran.append(record.tokens))
+        self.failed, self.ran = list[int](), list[int]()
+        self.metrics = Metrics()
+        self.metrics.register("Embed")
+        transport = SimpleNamespace(fail=lambda ids, _: self.failed.extend(ids))
+        self.fast = FastPaths(transport, 0, "Embed", embedder, self.metrics, None, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
+        self.threads = []
+        for serving in (self.old, self.new):
+            embedder.model = serving
+            self.threads.append(threading.Thread(target=self.fast.take, args=(64, 1.0, 0.0, 4096)))
+            self.threads[-1].start()
+            until(lambda: sum(len(path.inside) for path in paths) == len(self.threads))
+
+    def counted(self, code: int) -> float | None:
+        labels = {"method": "Embed", "code": code_pb2.Code.Name(code)}
+        return self.metrics.registry.get_sample_value("bothends_requests_total", labels)
+
+    def end(self) -> None:
+        HangingPath.over.set()
+        for thread in self.threads:
+            thread.join(TIMEOUT_S)
+
+
+def test_who_hangs_in_the_path_of_an_older_model_is_given_up(paths: list[HangingPath]) -> None:
+    """The thread and its callers are found after another model took over, and that one isn't blamed."""
+    over = Takeover(paths)
+    assert [path.version for path in paths] == ["1", "2"]
+    found = over.fast.give_up(1.0, lambda thread: 0.5 if thread == over.threads[0].ident else 0.25)
+    assert [path.forgiven for path in paths] == [{over.threads[0].ident: 0.5}, {over.threads[1].ident: 0.25}]
+    assert dict(found) == {over.threads[0].ident: over.old, over.threads[1].ident: over.new}
+    assert over.failed == [7, 7]
+    assert over.counted(code_pb2.INTERNAL) == 2
+    assert over.fast.give_up(1.0, lambda _: 0.0) == []
+    over.end()
+
+
+def test_what_an_older_model_served_is_counted(paths: list[HangingPath]) -> None:
+    """Calls that its path answered are there as soon as their run ends: nobody else asks an older path any more."""
+    over = Takeover(paths)
+    over.end()
+    assert (over.counted(code_pb2.OK), over.ran) == (1, [3])
+    over.fast.count()
+    assert (over.counted(code_pb2.OK), over.ran) == (2, [3, 3])
