@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bothends.engines.contract import precision_of
+from bothends.engines.native import PROMISED_COSINES
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.engines.select import LoadedEngine
 from bothends.model.architecture import EncoderConfig
@@ -45,7 +47,8 @@ def verify(
     """Compare `bundle` with `encoder`: every length alone, ragged batches, and the golden sentences.
 
     `engine` is what computes the bundle; the default is onnxruntime on a CPU. Where a difference is above `tolerance`,
-    the noise of PyTorch's own float32 is measured, which may allow it.
+    the noise of PyTorch's own float32 is measured, which may allow it. Below float32, only the golden sentences
+    are held to `tolerance`, and all others to the cosine that is promised of the engine's precision.
     """
     engine = engine or OnnxRuntimeEngine(bundle)
     encoder.eval()
@@ -55,7 +58,8 @@ def verify(
         rows = [*_lengths(pair, longest, random, advance)]
         rows += _ragged(pair, longest, random, advance)
         rows.append(_golden(bundle, engine))
-        report = Report(rows, tolerance, needs_same_bits=engine.device == "cpu")
+        least_cosine = PROMISED_COSINES.get(precision_of(engine.provider))
+        report = Report(rows, tolerance, needs_same_bits=engine.device == "cpu", least_cosine=least_cosine)
         return report.with_noise(_noise(encoder, longest, seed, beside)) if report.breaches() else report
 
 
@@ -161,27 +165,29 @@ def _golden(bundle: Bundle, engine: LoadedEngine) -> Row:
     tokenizer = Tokenizer(bundle.tokenizer, max_tokens=bundle.config.max_tokens, source=bundle.path / "tokenizer.json")
     ids = [tokens.ids for tokens in tokenizer.encode(bundle.golden.sentences)]
     if ids != bundle.golden.token_ids:
-        return Row("golden sentences", len(ids), np.nan, None, None, None, None)
+        return Row("golden sentences", len(ids), np.nan, None, None, h_n=None, same_bits=None)
     batched = engine.run(ids)
     alone = np.concatenate([engine.run([sentence]) for sentence in ids])
-    measured = _Measured(len(ids), *_differences(alone, bundle.golden.embeddings, bundle.config), None)
+    measured = _Measured(len(ids), *_differences(alone, bundle.golden.embeddings, bundle.config), None, None)
     return _worst("golden sentences", [measured], same_bits=np.array_equal(alone, batched))
 
 
 class _Measured(NamedTuple):
-    """Largest absolute differences of some sentences."""
+    """Largest absolute differences of some sentences, and the least cosine."""
 
     sentences: int
     embedding: float
     forward: float | None
     backward: float | None
     h_n: float | None
+    cosine: float | None
 
 
 def _compare(found: States, expected: States, config: EncoderConfig) -> _Measured:
     """Measure an engine's states against PyTorch's."""
     of_states = None if found[1] is None or expected[1] is None else float(np.abs(found[1] - expected[1]).max())
-    return _Measured(len(found[0]), *_differences(found[0], expected[0], config), of_states)
+    cosine = float(_cosines(found[0], expected[0]).min())
+    return _Measured(len(found[0]), *_differences(found[0], expected[0], config), of_states, cosine)
 
 
 def _differences(
@@ -191,6 +197,14 @@ def _differences(
     difference = np.abs(rows - expected)
     halves = [float(half.max()) for half in np.split(difference, 2, axis=1)] if config.has_halves else [None, None]
     return float(difference.max()), halves[0], halves[1]
+
+
+def _cosines(rows: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Cosine of each row to the expected one; 0 where either has no direction."""
+    products = (rows * expected.astype(np.float64)).sum(axis=1)
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1) * np.linalg.norm(expected.astype(np.float64), axis=1)
+    cosines: NDArray[np.float64] = np.divide(products, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    return cosines
 
 
 @torch.inference_mode()
@@ -204,12 +218,20 @@ def _reference(encoder: Encoder, ids: NDArray[np.int64], lengths: NDArray[np.int
 
 
 def _worst(what: str, measured: Iterable[_Measured], *, same_bits: bool | None) -> Row:
-    sentences, embedding, forward, backward, h_n = zip(*measured, strict=True)
+    sentences, embedding, forward, backward, h_n, cosines = zip(*measured, strict=True)
 
     def largest(values: tuple[float | None, ...]) -> float | None:
         # np.max keeps a NaN, which Python's max may drop
         return None if None in values else float(np.max([value for value in values if value is not None]))
 
+    least = None if None in cosines else float(np.min(cosines))
     return Row(
-        what, sum(sentences), float(np.max(embedding)), largest(forward), largest(backward), largest(h_n), same_bits
+        what,
+        sum(sentences),
+        float(np.max(embedding)),
+        largest(forward),
+        largest(backward),
+        largest(h_n),
+        same_bits,
+        least,
     )

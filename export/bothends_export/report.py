@@ -23,6 +23,8 @@ class Row:
     """Difference of h_n; None where there is none: of the golden sentences, and of the native engine."""
     same_bits: bool | None
     """True if the bits are those of the same sentence alone; None where it was alone."""
+    cosine: float | None = None
+    """Least cosine of an embedding to PyTorch's; None of the golden sentences."""
     noise: float = 0.0
     """Largest difference of PyTorch's float32 from its float64 in sentences no longer than these; 0 if not measured."""
 
@@ -46,6 +48,8 @@ class Report:
     """Bound where noise allows it."""
     needs_same_bits: bool
     """True on a CPU, where a batch may not change a bit."""
+    least_cosine: float | None = None
+    """Least cosine that is promised of any text, below float32. The golden sentences alone have the tolerance then."""
 
     def with_noise(self, noise: Sequence[float]) -> "Report":
         """The same report by the noise of its first rows, which are of growing lengths; the others have the last."""
@@ -67,28 +71,39 @@ class Report:
         return max(self.tolerance, OF_NOISE * row.noise)
 
     def held_to(self) -> str:
-        """The bound in words: 1e-05, or how it came to be another."""
+        """The bound in words: within 1e-05, or how it came to be another."""
+        if self.least_cosine is not None:
+            return f"at a cosine of {self.least_cosine} or more, and golden sentences within {self.bound:.0e}"
         if self.noise is None:
-            return f"{self.tolerance:.0e}"
+            return f"within {self.tolerance:.0e}"
         return (
-            f"{self.bound:.1e}, {OF_NOISE} times what PyTorch's float32 is off its own float64 with these weights, in "
-            f"long sentences ({self.noise:.1e}); {self.tolerance:.0e} where that allows"
+            f"within {self.bound:.1e}, {OF_NOISE} times what PyTorch's float32 is off its own float64 with these "
+            f"weights, in long sentences ({self.noise:.1e}); {self.tolerance:.0e} where that allows"
         )
 
     def breaches(self) -> list[str]:
         """Lines that say what broke a bound; none where the bundle holds."""
         lines = []
         for row in self.rows:
-            parts = {"forward": row.forward, "backward": row.backward, "h_n": row.h_n}
-            if row.forward is None:
-                parts["embedding"] = row.embedding
-            bound = self._bound(row)
-            for name, value in parts.items():
-                if value is not None and not value <= bound:  # also where it is NaN
-                    lines.append(f"{row.what}: {name} is {value:.1e} off PyTorch, {bound:.1e} is allowed")
+            lines += self._too_far(row)
             if self.needs_same_bits and row.same_bits is False:
                 lines.append(f"{row.what}: a sentence's bits change with the batch it is in")
         return lines
+
+    def _too_far(self, row: Row) -> list[str]:
+        if self.least_cosine is not None and row.cosine is not None:
+            if row.cosine >= self.least_cosine:  # which a NaN isn't
+                return []
+            return [f"{row.what}: a cosine to PyTorch is {row.cosine:.5f}, {self.least_cosine} is the least allowed"]
+        parts = {"forward": row.forward, "backward": row.backward, "h_n": row.h_n}
+        if row.forward is None:
+            parts["embedding"] = row.embedding
+        bound = self._bound(row)
+        return [
+            f"{row.what}: {name} is {value:.1e} off PyTorch, {bound:.1e} is allowed"
+            for name, value in parts.items()
+            if value is not None and not value <= bound  # also where it is NaN
+        ]
 
     def unprovable(self) -> str | None:
         """Line that says from which length on float32 computes noise; None where every length has a bound."""
