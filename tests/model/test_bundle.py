@@ -210,3 +210,11 @@ def test_write_refuses_what_exists_and_leaves_nothing_half_written(
     with pytest.raises(BundleError, match="can't be written"):
         export(checkpoint, blocked / "bundle")
     assert sorted(tmp_path.iterdir()) == [blocked]
+
+
+def test_a_bundle_without_noise_is_read_by_older_versions(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """Older versions refuse fields that they don't know, such as `noise`, which few bundles need."""
+    written = json.loads((toy_bundle.path / "config.json").read_text(encoding="utf-8"))
+    assert "noise" not in written
+    loud = toy_bundle.config.model_dump(exclude={"sha256"}) | {"noise": 1e-4}
+    assert rewritten(toy_bundle, tmp_path / "loud", config=loud).config.noise == 1e-4

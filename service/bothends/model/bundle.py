@@ -191,7 +191,9 @@ def write(
         partial.mkdir(parents=True)
         for name, content in contents.items():
             (partial / name).write_bytes(content)
-        (partial / CONFIG).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        unknown_to_older = {"noise"} if complete.noise is None else set()  # versions that refuse fields unknown to them
+        text = complete.model_dump_json(indent=2, exclude=unknown_to_older)
+        (partial / CONFIG).write_text(text + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
