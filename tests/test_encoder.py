@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 
 import bothends
 from bothends import Client, Encoder, RequestError, SentenceError, SettingsError, TruncationWarning, encoder
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
+from bothends.errors import EngineError
 from bothends.model.bundle import Bundle
+from tests.support.garbage import left_in_circles
 from tests.support.until import TIMEOUT_S
 
 OPTIONS: list[dict[str, Any]] = [
@@ -141,6 +145,23 @@ def test_only_the_unreadable_are_left_out(toy: Encoder) -> None:
     ]
     assert found.rows.tobytes() == toy.encode(["a man", "dragons"]).tobytes()
     assert toy.embed_readable([""], errors.append).rows.shape == (0, toy.dimension)
+
+
+def test_a_failed_run_leaves_nothing_to_the_garbage_collector(
+    toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error holds the frames that it passed, which must not hold the future that holds the error."""
+
+    def run(*_: object) -> None:
+        raise RuntimeError("a test")
+
+    def fail() -> None:
+        with suppress(EngineError):
+            broken.encode("there will be dragons")
+
+    with Encoder.load(toy_bundle.path, device="cpu", engine="onnxruntime") as broken:
+        monkeypatch.setattr(OnnxRuntimeEngine, "run", run)
+        assert left_in_circles(fail, Future) == []
 
 
 FORKED = """

@@ -147,7 +147,10 @@ class Encoder:
 
     def _finish(self, begun: _Begun) -> Embeddings:
         accepted, rows = begun
-        return self._embedder.finish(accepted, rows.result())
+        try:
+            return self._embedder.finish(accepted, rows.result())
+        finally:
+            del begun, rows  # an error of theirs holds this frame: a circle would wait for the garbage collector
 
 
 def _texts(sentences: Sequence[str]) -> list[str]:
