@@ -1,6 +1,7 @@
 """Explanations of an embedding: the states are PyTorch's, the two ends are the embedding, and nothing else is."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from bothends.core.embedder import Embedder
 from bothends.core.explain import Explanation, Parts, explain
-from bothends.errors import NotServingError, RequestError, SentenceError
+from bothends.errors import DeadlineError, NotServingError, RequestError, SentenceError
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
 from bothends.settings import EmbedderSettings
@@ -158,6 +159,13 @@ def test_what_costs_too_much_is_refused_before_it_is_embedded(english: Bundle) -
 def test_nothing_is_refused(embedder: Embedder, sentence: str) -> None:
     with pytest.raises(SentenceError, match="is empty"):
         explain(sentence, embedder)
+
+
+def test_nobody_who_has_gone_is_tokenised_for(embedder: Embedder) -> None:
+    with pytest.raises(DeadlineError):
+        Parts.of(SENTENCES[0], embedder, deadline=time.monotonic())
+    with pytest.raises(DeadlineError):
+        Parts.of(SENTENCES[0], embedder, is_over=lambda: True)
 
 
 def test_states_of_two_models_are_never_mixed(embedder: Embedder) -> None:

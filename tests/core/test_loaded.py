@@ -1,12 +1,17 @@
 """A model on a device: the batches that suit it, and what it refuses to be loaded from."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from bothends.core import loaded
 from bothends.core.loaded import LoadedModel, batching
+from bothends.engines.contract import TokenIds
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BundleError, NotServingError, SelfTestError
 from bothends.model.architecture import EncoderConfig
 from bothends.model.bundle import Bundle
@@ -35,6 +40,25 @@ def test_a_gpus_batches_fit_the_model(english: Bundle) -> None:
     assert narrow.max_tokens > wide.max_tokens
     assert narrow.at_once == wide.at_once == 2
     assert batching(english.config, "cpu").at_once is None
+
+
+def test_a_gpu_is_warmed_by_as_many_batches_as_will_run_at_once(
+    toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch may find the memory that two at once don't, and callers would learn of it."""
+    ran: Counter[int] = Counter()
+
+    class Counted(OnnxRuntimeEngine):
+        def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
+            ran[len(sentences)] += all(set(ids) == {0} for ids in sentences)
+            return super().run(sentences)
+
+    engine = Counted(toy_bundle)
+    engine.device = "cuda"
+    monkeypatch.setattr(loaded, "engines", lambda *_: [engine])
+    LoadedModel.load(toy_bundle, EmbedderSettings(max_batch_rows=64, max_batch_tokens=256))
+    assert max(+ran) == 64
+    assert set((+ran).values()) == {2}
 
 
 def test_a_model_that_fails_its_self_test_is_not_loaded(toy_bundle: Bundle) -> None:

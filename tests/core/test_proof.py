@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -68,6 +69,15 @@ def test_what_is_closed_ends(toy_bundle: Bundle) -> None:
     assert begun.has_ended(0)
     with pytest.raises(BundleError, match="killed"):
         begun.result()
+
+
+def test_a_process_that_ends_waits_for_no_proof(toy_bundle: Bundle) -> None:
+    """A process that fails may close nothing of what it began."""
+    before = set(threading.enumerate())
+    with closing(prove(toy_bundle.path, SETTINGS)):
+        begun = set(threading.enumerate()) - before
+        assert begun
+        assert all(thread.daemon for thread in begun)
 
 
 def test_another_bundle_in_its_place_is_not_what_was_proved(toy_bundle: Bundle, tmp_path: Path) -> None:

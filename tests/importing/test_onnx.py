@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 
 from tests.doctor import graphs
-from tests.doctor.modules import VOCABULARY
+from tests.doctor.modules import HIDDEN, VOCABULARY
 
 from .end_to_end import TOLERANCE, embedded, imported, notes, refused
 
@@ -82,6 +84,21 @@ def test_a_mistaken_graph_answers_as_it_was_meant(
     graphs.build(folder / "encoder.onnx", **wrong)
     assert np.abs(served(folder) - rows_of(folder / "right.onnx")).max() <= TOLERANCE
     assert any(f"The file makes a mistake, {name}" in note for note in notes(folder))
+
+
+def test_a_head_that_a_linear_layer_would_overflow_is_no_linear_layer(folder: Path) -> None:
+    """An infinite number is near to none, though any difference from it is within a share of it."""
+    graphs.build(folder / "encoder.onnx")
+    model = onnx.load(folder / "encoder.onnx")
+    row = model.graph.node.pop().input[0]
+    large = {"weight": np.full((2 * HIDDEN, 3), 2e38, np.float32), "most": np.float32(1e38), "least": np.float32(-1e38)}
+    model.graph.initializer.extend(numpy_helper.from_array(np.asarray(array), name) for name, array in large.items())
+    model.graph.node.append(helper.make_node("MatMul", [row, "weight"], ["product"]))
+    model.graph.node.append(helper.make_node("Clip", ["product", "least", "most"], ["embedding"]))
+    onnx.save(model, folder / "encoder.onnx")
+    options = ("--encoder", folder / "encoder.toml")
+    told = refused("import", folder / "encoder.onnx", "--out", folder / "new", *options)
+    assert "what stands behind its pooling isn't a linear layer" in told
 
 
 def test_what_cant_be_mapped_is_named(folder: Path) -> None:

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from torch import nn
 
 from bothends_doctor.errors import DoctorError
@@ -164,6 +165,20 @@ def test_a_rewritten_model_that_is_still_wrong_is_not_kept(tmp_path: Path, monke
     graphs.build(tmp_path / "encoder.onnx", pooling="swapped_halves")
     monkeypatch.setattr("bothends_export.graph.tensors.TORCH_TO_ONNX", {"lstm": (0, 1, 2, 3)})
     with pytest.raises(DoctorError, match=r"rewritten, it is .* off PyTorch; nothing was written"):
+        fix(tmp_path / "encoder.onnx", tmp_path / "out.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder.onnx"]
+
+
+def test_a_number_that_is_none_in_the_proof_is_a_difference(tmp_path: Path) -> None:
+    """The head is the root of what some sentences of the proof make negative, and none of those before it."""
+    graphs.build(tmp_path / "encoder.onnx", pooling="swapped_halves")
+    model = onnx.load(tmp_path / "encoder.onnx")
+    row = model.graph.node.pop().input[0]
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(0.78), "shift"))
+    model.graph.node.append(helper.make_node("Add", [row, "shift"], ["shifted"]))
+    model.graph.node.append(helper.make_node("Sqrt", ["shifted"], ["embedding"]))
+    onnx.save(model, tmp_path / "encoder.onnx")
+    with pytest.raises(DoctorError, match="rewritten, it is nan off PyTorch; nothing was written"):
         fix(tmp_path / "encoder.onnx", tmp_path / "out.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.onnx"]
 
