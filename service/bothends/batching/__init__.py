@@ -1,1 +1,1 @@
-"""Waiting sentences to batches: in whose turn, in what company, by which thread. Knows no gRPC and no onnxruntime."""
+"""Batches waiting sentences fairly and by length, and runs the batches in worker threads."""

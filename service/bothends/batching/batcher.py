@@ -1,9 +1,9 @@
-"""Sentences that wait to batches, and their engines' rows back to the callers.
+"""The queue of sentences in front of the engines, and the worker threads that batch them and give callers their rows.
 
-Knows neither onnxruntime nor gRPC. The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing
-waits while a worker is free, but for a moment where a model's steps cost so much that company is worth it.
-On a CPU, a thread that reads requests and writes answers takes the core from one that computes. So the threads that run
-batches do that too, between batches (docs/decisions/0006). Every field is written under one lock.
+The unit of work is a sentence: a request of 500 is as 500 requests of one. Nothing waits while a worker is free, but
+for a moment where a model's steps cost so much that company is worth it. On a CPU, a thread that reads requests and
+writes answers takes the core from one that computes. So the threads that run batches do that too, between batches
+(docs/decisions/0006). Every field is written under one lock.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Lengths of waiting sentences to the choice of those that run together. Pure; knows neither queue nor engine.
+"""Chooses which of the waiting sentences run together, from their lengths alone.
 
 A run of an engine that pads costs about longest · (overhead + rows): each step of the recurrence costs as much as
 `overhead` rows besides its rows, and padding is paid in full. So the best company is of like length, and none is better

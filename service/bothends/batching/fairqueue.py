@@ -1,4 +1,4 @@
-"""Waiting sentences in a fair order: neither a large request nor many hold back others'. Knows no lock and no policy.
+"""A queue of sentences in which neither a large request nor many requests hold back other callers.
 
 Start-time fair queueing (Goyal et al., SIGCOMM 1996) with requests as flows and tokens as work: a sentence is tagged
 with the virtual time at its request's arrival plus the tokens of that request before it. The virtual time is the

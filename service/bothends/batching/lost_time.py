@@ -1,6 +1,6 @@
-"""Time in which a model run couldn't go on: its process was stopped, or its thread waited for a processor.
+"""Measures the time in which a model run couldn't go on: its process was stopped, or its thread had no processor.
 
-A run that isn't given time isn't one that hangs. Knows no run.
+The watchdog doesn't count that time, so that such a run isn't taken for one that hangs.
 """
 
 import threading

@@ -1,6 +1,6 @@
-"""Threads that pull from a source of work: who may, and who sleeps there until something comes.
+"""Keeps account of the worker threads that pull from a source of work, and which of them sleep there.
 
-Knows no batch; the caller holds the lock.
+The batcher calls it under its own lock.
 """
 
 import threading

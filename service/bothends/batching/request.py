@@ -1,4 +1,6 @@
-"""Requests in the batcher's queue, each the future that its caller holds, and their sentences. Knows no queue."""
+"""A request in the batcher's queue, which is the future that its caller holds, and the interface of a source of
+requests.
+"""
 
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError

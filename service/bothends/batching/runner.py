@@ -1,7 +1,4 @@
-"""Batches through their engines to rows: a cancelled request is left out, a sentence that can't be run fails alone.
-
-Knows no queue.
-"""
+"""Runs batches on their engines. A cancelled request is left out, and a sentence that can't be run fails alone."""
 
 import logging
 import threading

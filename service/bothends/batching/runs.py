@@ -1,6 +1,6 @@
-"""Batches that run now, each in the thread that took it: watched, delivered, and given up where their engine hangs.
+"""The batches that run now, each in the thread that took it: watched, delivered, and given up where the engine hangs.
 
-Knows no queue. The batcher's lock guards their number.
+The batcher's lock guards their number.
 """
 
 import logging

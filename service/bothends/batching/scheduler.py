@@ -1,6 +1,6 @@
-"""Waiting sentences to the next batch, and requests to refusals: a bounded queue, a fair order, company of like length.
+"""Decides which waiting sentences form the next batch, and which requests are refused for want of room or time.
 
-Knows no engine and no thread; the caller holds the lock.
+The queue is bounded and fair, and sentences of like length run together. The batcher calls it under its own lock.
 """
 
 from collections.abc import Callable, Sequence

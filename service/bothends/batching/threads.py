@@ -1,4 +1,4 @@
-"""Threads that all do the same work; one that is lost is replaced, and a bug ends none. Knows nothing of the work."""
+"""A set of threads that all do the same work: one that is lost is replaced, and an unexpected error ends none."""
 
 import logging
 import threading

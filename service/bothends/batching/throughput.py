@@ -1,4 +1,4 @@
-"""Durations of past work to an estimate for more of it. Knows nothing of what is counted."""
+"""Estimates how long work will take from how long it took lately."""
 
 _WEIGHT = 0.1
 """Weight of the newest figure in the running average."""

@@ -1,7 +1,7 @@
-"""Begun and ended model runs to those that take too long.
+"""Finds model runs that take too long, so that their callers are answered.
 
-An engine that hangs can't be stopped, but no caller has to wait for it. What time a run lost, on a machine that is busy
-or was suspended, isn't counted. Knows no engine: the threads that run batches say when a run begins and ends.
+An engine that hangs can't be stopped, but no caller has to wait for it. The threads that run batches say when a run
+begins and ends. Time that a run lost, on a machine that is busy or was suspended, isn't counted.
 """
 
 import logging

@@ -1,1 +1,1 @@
-"""Sentences to embeddings in one process, by a model that is proved again and again. Knows no gRPC and no HTTP."""
+"""Embeds sentences in one process, by a model that is tested again and again and replaced by newer ones."""

@@ -1,7 +1,4 @@
-"""Sentences to embeddings, by way of tokens and batches: the whole path in one function.
-
-Knows nothing of gRPC or HTTP; every front, and in-process use, goes through here.
-"""
+"""`Embedder`: the whole path from sentences to embeddings. Servers of any protocol and in-process callers use it."""
 
 import threading
 import time

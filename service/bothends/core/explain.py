@@ -1,4 +1,4 @@
-"""A sentence to an explanation of its embedding: the states of both directions, token by token, and their two ends.
+"""Explains an embedding: the states of both directions, token by token, and the two ends that make it.
 
 The states are the served model's own. A forward pass that has read tokens 0 to t is the whole pass over a sentence that
 ends there, so the forward state after token t is the forward half of the embedding of `tokens[:t + 1]`; the backward
@@ -6,8 +6,6 @@ state at token t is the backward half of the embedding of `tokens[t:]`. In a mod
 PyTorch's `output` (tests/core/test_explain.py proves it to 1e-5). In a deeper one they aren't: there a state of the
 upper layer has seen the whole sentence by way of the layer below. Such models are refused, and those whose embedding is
 something else than the two final states.
-
-Knows no wire and no terminal.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Sentences, or token ids, to the tokens that the model reads of each, or an error. Knows no queue and no front."""
+"""Checks the sentences or token ids of a request, and turns them into the tokens that the model reads."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""Attempts to load a model anew to the verdict that a new process alone can help. Knows no model and no GPU.
+"""Counts failed attempts to load a model anew on a GPU, until only a new process can help.
 
-On a GPU some errors last as long as the process that met them, and a run or a load that hangs can't be broken off.
+Some errors of a GPU last as long as the process that met them, and a run or a load that hangs can't be broken off.
 """
 
 import time

@@ -1,7 +1,4 @@
-"""A bundle to a model that serves: placed on an engine, warmed, proved there. An Engine, with its tokenizer beside it.
-
-Knows no queue and no caller.
-"""
+"""A model that is ready to serve: its tokenizer, and its engine on a device, warmed up and self-tested."""
 
 import logging
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Threads that compute or tokenise, counted, so that the interpreter's end waits for them. Knows no model.
+"""Counts the threads that compute or tokenise in native code, so that the interpreter waits for them when it exits.
 
 A daemon thread that comes back from native code once the interpreter has ended is ended there by force, and C++ and
 Rust answer that by aborting the whole process. So nobody enters any more at exit, and those inside are waited for.

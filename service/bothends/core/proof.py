@@ -1,6 +1,6 @@
-"""A bundle's folder to a verdict, by a process of its own: whatever it holds, this one keeps its memory and its time.
+"""Has a bundle proved by a process of its own, so that no bundle can cost this process its memory or its time.
 
-Knows no served model. What the other process does stands in proving.py.
+What the other process does stands in proving.py.
 """
 
 import hashlib

@@ -1,6 +1,7 @@
-"""Questions on standard input about a bundle to a verdict on standard output: the process behind proof.py.
+"""The program that proof.py starts to prove a bundle: it reads what to do on standard input and prints its verdict.
 
-It bounds itself before it reads a byte of the bundle, and is nobody's neighbour: it goes last, and dies first.
+Before it reads a byte of the bundle it bounds its own memory and takes the lowest priority, so that the server beside
+it goes on undisturbed and the kernel kills this process first.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A request for embeddings as every front parses it, and what is known of one before its embeddings are."""
+"""A request for embeddings as every protocol's front parses it, and what is known of one before it is computed."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future

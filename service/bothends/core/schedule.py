@@ -1,4 +1,4 @@
-"""A task's interval to the time that it is due next. Knows neither the task nor a thread."""
+"""Says when a task that is done at an interval is due next."""
 
 import time
 from collections.abc import Callable

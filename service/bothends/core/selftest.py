@@ -1,4 +1,4 @@
-"""A bundle's golden sentences to a verdict: does this model, here, still agree with PyTorch? Knows no queue."""
+"""Checks with a bundle's golden sentences that a model, as it runs here, still agrees with PyTorch."""
 
 import time
 from collections.abc import Callable, Sequence

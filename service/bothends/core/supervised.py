@@ -1,4 +1,4 @@
-"""Settings to a model that is ready to embed, and its supervisor."""
+"""Loads the model that the settings ask for, and makes its embedder and its supervisor."""
 
 from collections.abc import Callable
 from contextlib import closing

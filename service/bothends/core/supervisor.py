@@ -1,6 +1,6 @@
-"""Supervision of a served model: it is tested again and again, loaded anew if it fails, and replaced by a newer one.
+"""Looks after the served model: tests it again and again, loads it anew if it fails, and lets newer ones take over.
 
-All of that happens in one thread, one thing at a time. Knows no engine, no queue and no caller.
+All of that happens in one thread, one thing at a time.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""A folder and the model that is served to the bundle that is to take over from it, checked and proved apart.
-
-Knows no engine and no caller.
-"""
+"""Finds the bundle that is to take over from the served one, checks it, and has it proved by a process of its own."""
 
 from collections.abc import Callable
 from contextlib import closing

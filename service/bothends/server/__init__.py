@@ -1,1 +1,1 @@
-"""Settings to a running server: calls of any protocol to answers. Knows no engine and no model file."""
+"""The server: it answers gRPC and HTTP, and guards the embedder with keys, limits and fair turns."""

@@ -1,7 +1,7 @@
-"""Requests that wait to be read, by two threads, in fair turns of their callers, within a bound of bytes.
+"""Requests that wait to be read by one of two threads, in fair turns of their callers and within a bound of bytes.
 
-Those of much text do, and those whose answers have to wait for room. They wait as they came: before their turn no
-string is made of them. Knows no front and no model.
+Long ones wait here, and those whose answers have to wait for room. They are kept as the bytes that came; no string is
+made of them before their turn.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""A running server to a few lines for the person who started it. Knows no call."""
+"""The lines that `bothends serve` prints once it is ready: what is served, where, and what to try."""
 
 import shutil
 import sys

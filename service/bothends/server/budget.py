@@ -1,6 +1,7 @@
-"""Bytes of requests that have come and aren't handed on, and which of them give way where there are too many.
+"""Bounds the bytes of HTTP requests that are on their way, and decides which request gives way where there are too
+many.
 
-Knows no protocol. For one thread.
+It is used by one thread, the event loop's.
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""One call on its way through the server: settled once, whatever happens to it and in what order.
-
-Knows no gate, no metrics and no protocol.
-"""
+"""The state of one call. It is settled once, whether an answer, an error or the caller's leaving comes first."""
 
 import logging
 import math

@@ -1,6 +1,6 @@
-"""Calls of any protocol to the methods of fronts: identified, let through the gate, timed and counted.
+"""Handles every call alike, whatever its protocol: identifies the caller, admits or refuses, parses, times and counts.
 
-Knows no front and no protocol.
+What a method does is brought by the fronts.
 """
 
 import logging

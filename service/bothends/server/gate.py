@@ -1,7 +1,4 @@
-"""A bound on the requests in progress, which can be closed: then it refuses new ones and waits for the rest.
-
-Knows no call and no protocol.
-"""
+"""A limit on requests in progress. Once closed it refuses new ones and waits for the rest."""
 
 import threading
 import time

@@ -1,6 +1,6 @@
-"""A call of any protocol, as dispatch takes it: read, then answered or failed; and how many answers are on their way.
+"""The interface of a call, whatever its protocol, to dispatch: it is read, then answered or failed.
 
-Knows no protocol, no queue and no method.
+Also counts the answers that are on their way.
 """
 
 import threading

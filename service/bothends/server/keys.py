@@ -1,4 +1,4 @@
-"""A file of API keys, and the key that came with a call, to an account. Knows no gRPC, no HTTP and no sentences.
+"""Reads the file of API keys, and finds the account of the key that a call came with.
 
 The file holds each key's SHA-256 only: to read it isn't enough to call. A plain hash is right here, where a password
 would need a slow one: `new` draws 256 random bits, and so many can't be tried out whatever a try costs.

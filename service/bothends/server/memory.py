@@ -1,4 +1,4 @@
-"""The C library told to give back memory that was freed. Knows nothing of what was in it."""
+"""Has the C library give freed memory back to the operating system."""
 
 import ctypes
 from contextlib import suppress

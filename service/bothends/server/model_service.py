@@ -1,6 +1,6 @@
-"""Settings to a service: an embedder that has proved itself, and all that surrounds calls to it.
+"""An embedder that has proved itself and all that surrounds calls to it, as the settings ask.
 
-Knows no port and no protocol: server.py opens a server's own ports over it, ray/replica.py takes Ray's calls.
+It has no port: server.py opens a server's own ports over it, ray/replica.py takes Ray's calls.
 """
 
 import gc

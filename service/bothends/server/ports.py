@@ -1,7 +1,4 @@
-"""Settings to bound ports: gRPC's, for the front that is to serve it, and the sockets of HTTP and of health.
-
-Knows no service, no model and no page: nothing is answered yet when ports are bound.
-"""
+"""Binds the ports that the settings ask for: gRPC's with its transport, HTTP's, health's. Nothing is answered yet."""
 
 import logging
 import socket

@@ -1,4 +1,4 @@
-"""Bounds on the use of one key: sentences a second, and sentences at once. Knows no key and no call."""
+"""The account of one key, and its limits: sentences a second, and sentences at once."""
 
 import threading
 import time

@@ -1,7 +1,7 @@
-"""Files to a value that is read of them, and read again once they change; a broken change is logged and not used.
+"""A value that is read from files, and read again once they change; a broken change is logged and not used.
 
-Knows nothing of what is in them. Looks when it is asked, so that a file that isn't needed costs nothing; but a thread
-of its own looks, since a file may keep whoever reads it waiting for ever, as one on a server that is gone.
+It looks when it is asked, so that a file that isn't needed costs nothing; but a thread of its own looks, since a file
+may keep whoever reads it waiting for ever, as one on a server that is gone.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""A query that a front has parsed, to its answer: embedded, and written as that front wants it.
-
-Knows no wire: each front brings the function that writes its answers.
-"""
+"""Answers a query: embeds its sentences, and sends what the query's front writes of the embeddings."""
 
 from collections.abc import Sequence, Sized
 from functools import partial

@@ -1,4 +1,4 @@
-"""Bytes and tokens of answers while they are made, and whether more may be begun. Knows no call and no answer."""
+"""Counts the bytes and tokens of answers that are being made, and says whether more may be begun."""
 
 import math
 import threading

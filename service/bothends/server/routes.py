@@ -1,4 +1,4 @@
-"""gRPC's methods, all of them, and what their messages are handed to."""
+"""Lists every gRPC method with the handler that takes its messages."""
 
 from ..wire.messages import SERVICE
 from .dispatch import tells_of_each_call

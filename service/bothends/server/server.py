@@ -1,4 +1,4 @@
-"""Settings to a running server: bind → load → prove → serve → drain → stop.
+"""The server's life: bind → load → prove → serve → drain → stop.
 
 Ports are bound first, so that a taken one is reported at once; nothing is answered before the self-test has passed.
 """

@@ -1,7 +1,4 @@
-"""Callers that keep a place while their requests are still on their way, and which of them gives way to another.
-
-Knows no call and no gate.
-"""
+"""Callers that keep a place while their requests are still on their way, and which of them gives way to another."""
 
 import threading
 from dataclasses import dataclass

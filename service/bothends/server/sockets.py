@@ -1,4 +1,4 @@
-"""Addresses: a host and a port to a bound socket, or to one line that says why it can't be had; a caller's network."""
+"""Binds a socket to an address, or says in one line why it can't be had; finds the network that an address is in."""
 
 import ipaddress
 import socket

@@ -1,4 +1,4 @@
-"""Acts that are due later, all in one thread that sleeps between them. Knows nothing of what they do."""
+"""A thread that runs short functions when they are due."""
 
 import logging
 import sched

@@ -1,4 +1,4 @@
-"""Certificate files to what gRPC and HTTP need of them, read again once they change. Knows no port and no call."""
+"""Reads the certificate files for gRPC and HTTP, and reads them again once they change."""
 
 import logging
 import ssl

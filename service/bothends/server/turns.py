@@ -1,4 +1,4 @@
-"""Things that wait, in a fair order of their callers. Knows no lock, no thread and nothing of what waits.
+"""A queue in which callers take turns by the bytes that they have had. It has no lock: its owner's is held.
 
 Start-time fair queueing (Goyal et al., SIGCOMM 1996) with callers as flows and bytes as work: a caller's first stands
 where the newest turn was, each next one behind as many bytes as that caller had before it.

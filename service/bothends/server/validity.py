@@ -1,4 +1,4 @@
-"""PEM certificates to the time in which each is valid, and to a warning where that isn't now. Knows no port.
+"""Reads when PEM certificates are valid, and warns where that isn't now.
 
 Python tells of certificates that others show, and nothing of one's own. So the two times are read here, out of the few
 fields before them (RFC 5280, 4.1).

@@ -1,1 +1,1 @@
-"""gRPC calls to inbound calls, and answers back from any thread. Knows nothing of embeddings."""
+"""gRPC: its transports in C++ and over grpcio, the contract that both keep, and the calls that come by them."""

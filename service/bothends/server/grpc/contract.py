@@ -1,7 +1,7 @@
-"""The contract between what speaks gRPC with callers, a transport, and what answers them. The message is its unit.
+"""The interface of a gRPC transport, which speaks with callers, to the code that answers them. Its unit is the message.
 
 A unary call has one message, a stream is a row of them. Everything that needs no look at a message's content is the
-transport's: connections, health, what is refused for want of room or time, and the order of a stream's answers.
+transport's: connections, health, refusals for want of room or time, and the order of a stream's answers.
 """
 
 from collections.abc import Collection, Sequence

@@ -1,6 +1,4 @@
-"""Limits to the statuses with which a transport refuses by itself, and how those refusals are counted. Knows no
-call.
-"""
+"""The statuses with which a gRPC transport refuses calls by itself, made from the limits, and how each is counted."""
 
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2

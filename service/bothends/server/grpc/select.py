@@ -1,4 +1,4 @@
-"""Settings to the transport that is to serve, and a bound port for it. Knows no method."""
+"""Chooses the gRPC transport by the settings, and binds its port."""
 
 from ...errors import StartupError
 from ...settings import GrpcSettings

@@ -1,1 +1,1 @@
-"""HTTP: the server, a request as dispatch takes it, and the account of its key. Knows no front."""
+"""HTTP: the server over uvicorn, calls as dispatch takes them, and bounds on what a caller may cost."""

@@ -1,7 +1,4 @@
-"""ASGI applications around all others: answers go out as they are read, and those that aren't read are bounded.
-
-Knows no page and no call.
-"""
+"""ASGI middleware that bounds the answers which callers don't read."""
 
 from dataclasses import dataclass
 from time import monotonic

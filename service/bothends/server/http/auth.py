@@ -1,4 +1,4 @@
-"""An HTTP request to the account of its key, or to 401. Knows no page."""
+"""Finds the account of the key that an HTTP request for a page came with, or answers 401."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""An HTTP request to the bytes of the JSON in its body, or why they aren't read. Knows no call and no front."""
+"""Reads the JSON body of an HTTP request within bounds, or says why it isn't read."""
 
 import asyncio
 from collections.abc import Callable

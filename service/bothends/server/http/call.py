@@ -1,6 +1,6 @@
-"""One HTTP request as dispatch.py takes it, over ASGI: read within bounds, answered or failed from any thread.
+"""An HTTP request as a call that dispatch.py takes: its body is read within bounds, and any thread may answer it.
 
-Knows no front: each brings what it does, and the words of its errors.
+Each front brings what the call does, and the words of its errors.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""uvicorn's HTTP/1.1 within bounds: how many connections there are and whose, and how long each waits.
-
-Knows no page, no call and no answer.
-"""
+"""uvicorn's HTTP/1.1 protocol with bounds: how many connections there are and whose, and how long each may wait."""
 
 import asyncio
 import weakref

@@ -1,4 +1,4 @@
-"""ASGI application that answers whoever asks for this server by a name of its own. Knows no page and no call.
+"""ASGI middleware that answers only those who ask for this server by a name of its own.
 
 A site can have its name lead to a visitor's own machine (DNS rebinding). The visitor's browser then takes what listens
 there for that site, and lets its scripts ask and read. Only the Host and the Origin that it sends tell it apart.

@@ -1,6 +1,5 @@
-"""h11's parser of requests, stricter: what proxies may read in two ways is malformed, headers and chunks have bounds.
-
-Knows no connection and no answer.
+"""h11's parser of requests, made stricter: what proxies may read in two ways is refused, headers and chunks have
+bounds.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A costly page, made anew a few times a second at most, however many ask for it. Knows no page."""
+"""Renders a costly page a few times a second at most, and gives everybody who asks meanwhile the latest one."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A front's routes over HTTP: each path's methods, to calls that its handlers take."""
+"""Routes of a front over HTTP: each path and method leads to the handler that takes its calls."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
-"""The HTTP side: /metrics for Prometheus, /healthz and /readyz for probes, and the routes that fronts bring.
+"""The HTTP server: /metrics for Prometheus, /healthz and /readyz for probes, and the routes that fronts bring.
 
-Runs in a thread of its own, whose event loop serves every call. Knows no front.
+Its event loop runs in a thread of its own and serves every call.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A JSON text to whether it holds more values than a request may, before an object is made of any. Knows no request.
+"""Says whether a JSON text holds more values than a request may, before an object is made of any.
 
 Four megabytes of `[],` are 1.4 million lists: a hundred megabytes, and a second in which no other thread goes on.
 """

@@ -1,1 +1,1 @@
-"""The parts of ray.py's application that run in Ray Serve's replicas and proxies. Knows no arguments of Ray's."""
+"""The parts of the Ray Serve application that run in Ray's replicas and proxies."""

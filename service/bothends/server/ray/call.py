@@ -1,7 +1,7 @@
-"""A unary gRPC call across Ray's proxy: its bytes passed on unread, with its deadline, and answered from any thread.
+"""Carries unary gRPC calls across Ray's proxy to a replica, unread and with their deadlines, and back from any thread.
 
 `add_services` runs in the proxy, where Ray calls it by its name in `grpc_servicer_functions`; `RayCall` in the replica.
-Knows no model and no settings, and needs no Ray.
+It needs no Ray.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A replica of Ray Serve's: one service, as server.py has it, that answers Ray's calls.
+"""A replica of Ray Serve's: the service that server.py also has, answering the calls that Ray brings.
 
 Ray starts it, asks for its health, and ends it; it knows neither the others nor the proxies.
 """

@@ -1,4 +1,4 @@
-"""Replicas on a Ray cluster to what Prometheus scrapes: each announces where its metrics are, any lists all.
+"""Tells Prometheus which replicas on a Ray cluster to scrape: each announces its address, and any of them lists all.
 
 Announced in Ray's key-value store, which outlives replicas: one that was silent for a while is left out.
 """

@@ -1,7 +1,7 @@
-"""One message of a stream to its response, in which each of its sentences is embedded or has an error.
+"""Answers one message of EmbedStream: each of its sentences has an embedding or an error.
 
 A sentence that can't be embedded costs itself only: one that can't be read is left out, and where the engine fails all,
-each is tried alone. Knows no stream, and no other message.
+each is tried alone.
 """
 
 import threading

@@ -1,4 +1,6 @@
-"""bothends.v1.EmbeddingService: its messages in and out. Raises domain errors; dispatch.py makes statuses of them."""
+"""The methods of bothends.v1.EmbeddingService: they parse messages and write answers. dispatch.py makes statuses of
+errors.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,7 @@
-"""bothends.v1.EmbedStream: each message to its response, as fast as there is room. One message is message.py's.
+"""bothends.v1.EmbedStream: answers each message as soon as there is room, and has it wait until then.
 
-A message for which there is no room, or no share of its key's yet, waits (waiting.py), where Embed would be refused.
-Knows no stream: the front reads messages on, and sends their responses in their order.
+message.py answers one, waiting.py keeps those that wait for room or for their key's share, where Embed would refuse
+them. The transport reads messages on, and sends responses in their order.
 """
 
 import threading

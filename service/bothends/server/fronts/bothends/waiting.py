@@ -1,7 +1,7 @@
-"""Messages of streams that wait for their key's share, or for room: in lines of their callers, as they came.
+"""Messages of streams that wait for room or for their key's share, in a line for each caller.
 
-What they hold is counted, of each caller and in all, and whoever holds most is refused where that is too much. A line
-is asked when its first message may go, and not before. Knows no embedder and no response.
+What they hold is counted, of each caller and in all, and whoever holds most is refused where that is too much. A line's
+first message is tried when its share may be there, and not before.
 """
 
 import sched

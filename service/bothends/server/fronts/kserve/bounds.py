@@ -1,6 +1,7 @@
-"""Bounds on the fields of a ModelInferRequest, looked at on the wire: a parser makes objects of whatever it is given.
+"""Refuses a ModelInferRequest with too many or too long fields by its bytes, since a parser makes objects of all it
+reads.
 
-Texts alone may be long and many. What else a request has needs a few hundred bytes. Knows no call and no model.
+Texts alone may be long and many. What else a request has needs a few hundred bytes.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol (KServe, version 2), with what of Triton's additions its clients need to begin.
+"""The methods of the Open Inference Protocol (KServe, version 2), with what Triton's clients need beside them.
 
-Messages in and out; raises domain errors, and dispatch.py makes statuses of them. Probes are answered without a key,
-before all else, as health is: neither a full queue nor a long batch may make a server look dead.
+Errors are raised, and dispatch.py makes statuses of them. Probes are answered without a key, before all else, as health
+is: neither a full queue nor a long batch may make a server look dead.
 """
 
 import time

@@ -1,7 +1,6 @@
-"""Requests of the Open Inference Protocol to texts and options, and embeddings to its tensors.
+"""Reads texts and options from requests of the Open Inference Protocol, and writes embeddings as its tensors.
 
-A shape is only ever compared with the data that came: nothing is counted out or allocated by what a request claims.
-Knows no call and no model.
+A shape is only ever compared with the data that came: nothing is allocated by what a request claims.
 """
 
 from collections.abc import Callable, Mapping

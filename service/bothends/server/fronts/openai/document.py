@@ -1,4 +1,4 @@
-"""The HTTP API's pydantic models to an OpenAPI 3.1 document. Knows no server."""
+"""The OpenAPI 3.1 document of the HTTP API, made from the pydantic models of its requests and answers."""
 
 from http import HTTPStatus
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings API over HTTP: its JSON in and out, and errors as it has them. Raises domain errors."""
+"""OpenAI's embeddings API over HTTP: reads its JSON, and writes answers and errors as it has them."""
 
 import base64
 from collections.abc import Mapping, Sequence

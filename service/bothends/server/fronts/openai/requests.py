@@ -1,6 +1,6 @@
-"""OpenAI's embeddings API as pydantic models, and JSON to a checked request.
+"""The requests and answers of OpenAI's embeddings API, as pydantic models that check JSON.
 
-Knows no server and no model: names, sizes and token ids are checked by others.
+Names, sizes and token ids are checked where the model is known.
 """
 
 import json

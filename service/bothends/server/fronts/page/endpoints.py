@@ -1,4 +1,4 @@
-"""The page at /: its files, and JSON for it: the model, the server's numbers, and the origin of an embedding.
+"""Serves the page at /: its files, and as JSON the model, the server's numbers and explanations.
 
 It asks for embeddings as any caller does. Every file is packaged; nothing that it shows comes from elsewhere.
 """

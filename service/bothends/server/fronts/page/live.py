@@ -1,4 +1,4 @@
-"""A metrics registry to the few numbers of the page. Keeps nothing: a caller that asks twice can subtract."""
+"""Reads the few numbers that the page shows from the metrics. Nothing is kept: the page subtracts answers itself."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Messages that were begun and aren't answered yet, and who is told once one of them is over. Knows no transport.
+"""The messages that were begun and aren't answered yet, and who is told once a message's caller has left.
 
 A thread may hear that a message is over before another, which has taken it, begins it.
 """

@@ -1,4 +1,4 @@
-"""grpc.reflection.v1 and v1alpha, which are the same on the wire: one message to its response. Knows no stream."""
+"""Answers a message of grpc.reflection.v1 or v1alpha, which are the same on the wire."""
 
 from collections.abc import Callable, Sequence
 

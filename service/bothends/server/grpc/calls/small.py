@@ -1,4 +1,4 @@
-"""Small requests that came together to one batch, and its rows to their answers, without an object for each call.
+"""Answers small requests that came together as one batch, without an object for each call.
 
 What is neither small nor plain, or goes wrong, is handed over alone, as every call of other methods is.
 """

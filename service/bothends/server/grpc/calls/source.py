@@ -1,8 +1,4 @@
-"""A transport's messages to handlers of calls, by the threads that run the model, and their answers back to the
-transport.
-
-Knows no method and no model.
-"""
+"""Takes a transport's messages in the threads that run the model, hands them to handlers, and sends their answers."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Desk that unary calls and streams share on the event loop: messages go out, outcomes come back, and refusals."""
+"""The calls that are open on grpcio's event loop: it hands their messages over, refuses calls, and returns outcomes."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Set

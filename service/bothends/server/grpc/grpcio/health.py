@@ -1,4 +1,4 @@
-"""grpc.health.v1 on an event loop. Knows no other service.
+"""grpc.health.v1 on grpcio's event loop.
 
 grpc_health's own for asyncio holds a lock while it writes: a watcher that doesn't read would stop all changes.
 """

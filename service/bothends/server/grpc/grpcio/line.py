@@ -1,4 +1,4 @@
-"""Messages that wait to be taken, in turns of their callers, and how long one more would wait. Knows no lock."""
+"""The messages that wait to be taken, in turns of their callers, and an estimate of how long one more would wait."""
 
 from collections.abc import Callable
 from time import monotonic

@@ -1,4 +1,4 @@
-"""Messages from an event loop to the threads that take them, and word of those that are over. Knows no gRPC."""
+"""Passes messages from grpcio's event loop to the threads that take them, and tells which callers have left."""
 
 import threading
 from typing import Literal

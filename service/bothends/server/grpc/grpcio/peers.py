@@ -1,4 +1,4 @@
-"""Callers' addresses, as gRPC writes them, to the networks that they count for."""
+"""Finds the network that a caller counts for in the address that gRPC writes."""
 
 from urllib.parse import unquote
 

@@ -1,4 +1,4 @@
-"""Streams of grpc.aio: each read on within its window, its messages handed over, and answered in their order."""
+"""Streams on grpcio's event loop: messages are read within a window, handed over, and answered in their order."""
 
 import asyncio
 from collections import Counter, deque

@@ -1,7 +1,7 @@
-"""The contract over grpcio's public API: grpc.aio's server, in a thread of its own.
+"""The gRPC transport over grpcio's public API: grpc.aio's server, in a thread of its own.
 
 Each call costs its event loop some coroutines, about as much as grpc.server's threads cost; but an idle stream holds no
-thread. Knows no method and no status.
+thread.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Unary calls of grpc.aio: refused before their request is read, or read, handed over, and answered."""
+"""Unary calls on grpcio's event loop: refused before their request is read, or read, handed over and answered."""
 
 import asyncio
 from time import monotonic

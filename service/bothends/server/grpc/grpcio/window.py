@@ -1,4 +1,4 @@
-"""A message in a stream's window, and what it counts for there. Knows no stream."""
+"""A message in a stream's window, and the sentences and bytes that it counts for there."""
 
 from .call_registry import Pending
 

@@ -1,7 +1,6 @@
-"""Small requests that never come to Python: the fast path of the model that serves now, and what it tells afterwards.
+"""Has the native transport answer small requests without Python by the model that serves now, and counts what it did.
 
-The native transport, tokenizer and engine do it all together. Whatever isn't plain, or goes wrong, they leave to
-Python.
+Whatever isn't plain, or goes wrong, is left to Python.
 """
 
 import threading

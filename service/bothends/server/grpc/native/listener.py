@@ -1,6 +1,4 @@
-"""The contract over bothends_native.transport, which has it already: sockets, bounds and certificates are given to
-it.
-"""
+"""The transport in C++ (bothends_native.transport), given its sockets, limits, statuses and certificates."""
 
 import socket
 from collections.abc import Sequence
