@@ -30,7 +30,7 @@ from .threads import Errand, WorkerThreads
 
 _log = logging.getLogger(__name__)
 _SLEEP_S = 2.0
-"""Time that a thread waits for something to come to the source, before it looks around."""
+"""Seconds that a worker sleeps in the source's `pull` when nothing comes."""
 
 
 class Batcher(AbstractContextManager["Batcher"]):
@@ -49,7 +49,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Run at most `workers` batches at once; one that takes longer than `engine_timeout_s` is given up.
-        `on_fault` is told what an engine did wrong, and must return soon. With a `spare_core` it computes elsewhere.
+        `on_fault` is told what an engine did wrong, and must return soon. With a `spare_core` the engine is a GPU.
         """
         self._on_fault = on_fault
         runner = Runner(at_once=workers, observe=observe, on_fault=partial(on_fault, "raised"), clock=clock)
@@ -210,7 +210,7 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._has_lookout = False
 
     def _pull(self, source: WorkSource, wait_s: float) -> bool | None:
-        """Submit what has come to the source, or comes in time. Returns None where it gave this thread up."""
+        """Let the source submit what has come, or comes soon. Returns None where the source gave this thread up."""
         goes_on: bool | None = True  # an unforeseen error isn't the source's end
         try:
             goes_on = source.pull(self._wanted, wait_s)
@@ -229,7 +229,7 @@ class Batcher(AbstractContextManager["Batcher"]):
                 self._changed.notify_all()
 
     def _abandon_pulls(self, lost_s: Callable[[int], float]) -> None:
-        """Replace the threads that hang in a run of the source's own, and those for which there was no room before."""
+        """Replace threads that hang in a run of the source's own, and start those that couldn't be before."""
         self.threads.fill()
         if (source := self._pulls.source) is None:
             return
@@ -241,7 +241,7 @@ class Batcher(AbstractContextManager["Batcher"]):
             self._replace(ident, engine)
 
     def _replace(self, thread: int, engine: Engine) -> None:
-        """Have another thread in the place of one that hangs, or did until just now, in a run of `engine`."""
+        """Start another worker in place of `thread`, whose run of `engine` took too long, and report that."""
         self._on_fault("hung", engine)
         self.threads.replace(thread)
 

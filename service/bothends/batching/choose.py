@@ -12,12 +12,11 @@ from math import inf
 def choose(
     lengths: Sequence[int], *, max_rows: int, max_tokens: int, overhead_rows: float, pads: bool = True
 ) -> list[int]:
-    """Places in `lengths` of a batch around the first: its nearest mates, as long as each makes a token cheaper.
+    """Choose the batch of the first sentence: those nearest in length, as long as each makes a token cheaper.
 
-    At most `max_rows` places, and at most `max_tokens` tokens, padding included where the engine `pads`, unless the
-    first alone is over it. The batch is a run of the lengths in order, so every place in it is nearer to its mates than
-    any place left out. (Looking at all such runs finds batches no cheaper over time, at twenty times the cost:
-    benchmarks/schedule.py.)
+    Returns places in `lengths`: at most `max_rows` of them, and at most `max_tokens` tokens, padding included where the
+    engine `pads`, unless the first alone is over it. No place left out is nearer to the first in length, on its side,
+    than one in the batch. (Looking at all runs of lengths finds batches no cheaper over time, at 20 times the cost.)
     """
 
     def cost(rows: int, longest: int, tokens: int) -> float:

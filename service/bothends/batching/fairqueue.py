@@ -27,7 +27,7 @@ _IDLE_KEPT = 1024
 
 @dataclass(slots=True)
 class _Caller:
-    """A caller of whom something waits, or who has had more than others."""
+    """A caller with requests that wait, or who has had more than others lately."""
 
     next_start: float
     """Virtual time before which no request of theirs begins."""
@@ -35,7 +35,7 @@ class _Caller:
 
 
 class FairQueue:
-    """Sentences of live requests by fair share, and how many they are. The caller holds the lock."""
+    """The sentences of requests that aren't cancelled, in fair order, and their number. Has no lock of its own."""
 
     def __init__(self) -> None:
         self._order: list[tuple[float, int, Sentence]] = []
@@ -88,7 +88,7 @@ class FairQueue:
         return [sentence for _, _, sentence in islice(self._order, size)]
 
     def take(self, sentences: Sequence[Sentence]) -> None:
-        """Remove sentences that stand in a window."""
+        """Remove sentences that `window` returned."""
         if sentences and len(sentences) == len(self._order):
             self._take_all()
             return
@@ -113,7 +113,7 @@ class FairQueue:
 
     @property
     def before_newcomer(self) -> int:
-        """Number of sentences that are served before the first of a new request: few of each list, however long."""
+        """Number of sentences that would be served before the first sentence of a new request."""
         return bisect_left(self._order, (self._virtual_time, inf))
 
     def tokens_before(self, tokens: int) -> float:
@@ -160,7 +160,7 @@ class FairQueue:
 
 
 def _is_dead(sentence: Sentence) -> bool:
-    """Return whether its request gave back its places. One that was cancelled this moment still has them, and counts.
+    """Return whether its request was forgotten. One that was cancelled this moment may not be yet, and counts.
 
     If its sentences were dropped now, the numbers would no longer show that other requests' dead ones are still here.
     """

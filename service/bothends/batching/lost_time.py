@@ -22,7 +22,7 @@ def waited_for_processor(thread: int) -> float:
 
 
 class LostTime:
-    """Time that threads lost between looks, which come every `look_s`. One thread at a time uses it."""
+    """Measures how long threads couldn't run between two calls of `look`, which come every `look_s`. For one thread."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class LostTime:
         self._now: dict[int, float] = {}
 
     def look(self) -> None:
-        """Begin another look. One that comes much too late comes from a process that was stopped, as by SIGSTOP."""
+        """Begin the next interval. If it comes much too late, the whole process was stopped, as by SIGSTOP."""
         now = self._clock()
         self._between_s, self._looked = now - self._looked, now
         self._stopped_s = self._between_s - self._look_s if self._between_s > 2 * self._look_s else 0.0
         self._before, self._now = self._now, {}
 
     def of(self, thread: int) -> float:
-        """Return the seconds that this thread lost between the last look and the one before."""
+        """Return the seconds in which this thread couldn't run between the last two calls of `look`."""
         if thread not in self._now:
             self._now[thread] = waited_for_processor(thread)
         waited_s = self._now[thread] - self._before.get(thread, self._now[thread])

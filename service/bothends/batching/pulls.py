@@ -50,7 +50,7 @@ class Pulls:
         return not self._threads if self._spare_core else running + len(self._threads) < self._workers
 
     def is_unattended(self) -> bool:
-        """Return True if nobody has pulled for so long that the source is to be looked at, by whoever asks."""
+        """Return True if nobody has pulled for LOOK_S; then the calling thread is to look at the source."""
         if self.source is None or self._threads or self._clock() - self._pulled_at < LOOK_S:
             return False
         self._pulled_at = self._clock()

@@ -19,7 +19,7 @@ from ..observe.tracing import NO_SPAN
 class Request(Future[NDArray[np.float32]]):
     """A caller's sentences on their way: rows arrive one batch at a time, and the last one settles it.
 
-    It is the future that the caller holds; cancelling it gives back the places of what still waits.
+    It is the future that the caller holds; cancelling it removes from the queue what still waits.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Request(Future[NDArray[np.float32]]):
         """Engine that is to compute it: its token ids are that engine's."""
         self.span = span
         self.is_shared = is_shared
-        """True where each sentence is another caller's: then each has a turn of its own."""
+        """True where each sentence comes from another caller, and so has a turn of its own."""
         self.caller = caller
-        """Holder of the turns that it has; None where each request has turns of its own."""
+        """Caller whose requests share turns; None where each request has turns of its own."""
         self.rows = np.empty((sentences, engine.dimension), dtype=np.float32)
         self._missing = sentences
         self.deadline = deadline
@@ -74,7 +74,7 @@ class Request(Future[NDArray[np.float32]]):
 
 
 Forget = Callable[[Request], None]
-"""Callback that gives back the places of a request's sentences that still wait."""
+"""Callback that removes a request's waiting sentences from the queue."""
 
 
 class Sentence(NamedTuple):

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class RanBatch(NamedTuple):
-    """Sentences and their rows, float32 [sentences, dimension]."""
+    """A batch that has run: its sentences and their rows, float32 [sentences, dimension]."""
 
     batch: list[Sentence]
     rows: NDArray[np.float32]
@@ -41,7 +41,7 @@ class RanBatch(NamedTuple):
 
 
 class Runner:
-    """Runner of batches, which knows how fast they have gone lately. Safe to use from several threads at once."""
+    """Runs batches, and estimates how long others will take. Safe to use from several threads at once."""
 
     def __init__(
         self, *, at_once: int, observe: Observe, on_fault: Callable[[Engine], None], clock: Callable[[], float]
@@ -123,7 +123,7 @@ class Runner:
 
 
 def fail(batch: list[Sentence], error: Exception) -> list[RanBatch]:
-    """Answer the callers of a batch that met a bug of ours, if they still wait; returns what has run, nothing."""
+    """Answer the callers of a batch that met an unexpected error, if they still wait. Returns an empty list."""
     _log.error("a batch of %d sentences met an unforeseen error: %s", len(batch), where(error))
     _settle(batch, EngineError("the batch couldn't be served"))
     return []

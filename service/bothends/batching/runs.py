@@ -16,7 +16,7 @@ from .watchdog import Run, Watchdog
 
 _log = logging.getLogger(__name__)
 _RELAY_S = 0.00025
-"""Time of a run that is worth another thread's look at the source: for a shorter one it would only be in the way."""
+"""Seconds of a run from which on another thread is woken to look at the source; for a shorter one it isn't worth it."""
 
 
 class Runs:
@@ -72,11 +72,11 @@ class Runs:
         return False
 
     def close(self) -> set[Request]:
-        """Look after nothing more; returns the requests whose sentences still run, and whose rows nobody will get."""
+        """Stop watching; returns the requests whose sentences still run, which nobody will answer otherwise."""
         return {sentence.request for run in self._watchdog.close() for sentence in run.batch}
 
     def _relay_before(self, batch: list[Sentence]) -> None:
-        """Have another thread look at the source, where this one will be busy for long."""
+        """Wake another thread to look at the source, where this one will be busy for long."""
         if (source := self._pulls.source) and self._pulls.asleep:
             tokens = sum(len(sentence.ids) for sentence in batch)
             if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:

@@ -18,7 +18,7 @@ _OVERTAKEN = 2.0
 each that ends is followed by another, whose first sentences go before the last of those that wait: as much again. Only
 lists meet this bound; a sentence alone is refused sooner, and is overtaken by none."""
 _OF_A_LIST = 4
-"""Number of a list's sentences that count as company for others', however long it is."""
+"""Number of sentences of one list that are counted as company for others', however long the list is."""
 _WINDOW = 64
 """Least number of sentences whose turn is next that a batch is chosen from: never fewer than it may hold."""
 
@@ -119,7 +119,7 @@ class Scheduler:
             raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
     def take(self) -> list[Sentence]:
-        """The sentence whose turn it is, with the company that costs least; none when all died in this very moment."""
+        """Take the sentence whose turn it is and those that are cheapest beside it; none if all were cancelled."""
         window = self._queue.window(self._window)
         if not window:
             return []

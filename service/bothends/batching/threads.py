@@ -13,7 +13,7 @@ _REST_S = 0.1
 
 
 class Errand:
-    """Act that each of some threads is to do once, when it comes by."""
+    """A function that each of some threads is to call once, between two batches."""
 
     def __init__(self, act: Callable[[], None], threads: set[int]) -> None:
         self._act = act
@@ -23,12 +23,12 @@ class Errand:
 
     @property
     def is_for_this_thread(self) -> bool:
-        """True until the calling thread, if it is one of them, has done it."""
+        """True if the calling thread is one of them and hasn't called it yet."""
         with self._lock:
             return threading.get_ident() in self._left
 
     def do(self) -> None:
-        """Do it, in one of the threads. What it raises is logged only: later work will meet the same."""
+        """Call it, in one of the threads. What it raises is only logged, since later work will meet the same error."""
         try:
             self._act()
         except Exception as error:
@@ -40,12 +40,12 @@ class Errand:
                     self._done.set()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until all have done it, at most so long; returns whether they have."""
+        """Wait until all threads have called it, at most so long; returns whether they have."""
         return self._done.wait(timeout_s)
 
 
 class WorkerThreads:
-    """Daemon threads, `size` of them, each running `work` until it returns, anew where it raises."""
+    """`size` daemon threads that each run `work` until it returns, and again where it raises."""
 
     def __init__(self, work: Callable[[], None], size: int, *, name: str) -> None:
         self._work = work
@@ -57,7 +57,7 @@ class WorkerThreads:
         self.fill()
 
     def replace(self, lost: int) -> None:
-        """Wait for the thread of this identifier no more, whether it hangs or has just ended; start another for it."""
+        """Start another thread in place of the one with this identifier, and never wait for that one."""
         with self._lock:
             self._threads = {thread for thread in self._threads if thread.ident != lost}
         self.fill()

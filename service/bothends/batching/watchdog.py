@@ -15,7 +15,7 @@ from .request import Sentence
 
 _log = logging.getLogger(__name__)
 _CHECKS = 8
-"""Number of checks in the time that a run may take."""
+"""Checks that are made in the time that a run may take."""
 
 
 class Run:
@@ -40,9 +40,9 @@ class Watchdog:
         clock: Callable[[], float],
         also: Callable[[Callable[[int], float]], None] = lambda _: None,
     ) -> None:
-        """Watch until closed. `also` is called at each check: it gives up runs that this timer doesn't know.
+        """Watch until closed. `also` is called at each check, to give up runs that are watched elsewhere.
 
-        It is called with a function that tells the seconds that a thread lost since the last check.
+        It gets a function that returns the seconds in which a thread couldn't run since the last check.
         """
         self._timeout_s = timeout_s
         self._on_overdue = on_overdue
@@ -62,7 +62,7 @@ class Watchdog:
         return run
 
     def end(self, run: Run) -> bool:
-        """Watch a run no more, which has ended; returns False where it was given up before."""
+        """Stop watching a run, which has ended; returns False where it was given up before."""
         with self._lock:
             watched = run in self._runs
             self._runs.discard(run)

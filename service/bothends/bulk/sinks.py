@@ -70,13 +70,13 @@ class StdoutSink:
         return self.committed.rows
 
     def finish(self) -> None:
-        """Leave everything: each block was flushed."""
+        """Do nothing: each block was flushed when it was written."""
 
     def discard(self) -> None:
-        """Leave everything: no run goes on with a stream."""
+        """Do nothing: a stream can't be gone on with."""
 
     def close(self) -> None:
-        """Leave both streams open: they are the process's."""
+        """Do nothing: both streams belong to the process."""
 
 
 class FileSink:

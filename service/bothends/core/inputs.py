@@ -15,7 +15,7 @@ from ..text import is_blank, unicode_problem
 Sentences: TypeAlias = Sequence[str] | Sequence[TokenIds]
 """Texts, or token ids of the model's own tokenizer; not a mixture."""
 OnError: TypeAlias = Callable[[SentenceError], None]
-"""Callback that gets the error of a sentence that can't be read; if it returns, the others are read."""
+"""Function that is called with the error of a sentence that can't be read; if it returns, the others are read."""
 TokensT = TypeVar("TokensT", bound=Tokens)
 FEW = 16
 """Most sentences of a small request: small ones that come together are read, run and answered at once."""
@@ -24,7 +24,7 @@ SHORT_BYTES = 4096
 
 
 def refuse(error: SentenceError) -> None:
-    """Raise `error`: a sentence that can't be read fails its whole request."""
+    """Raise `error`, so that a sentence that can't be read fails its whole request."""
     try:
         raise error
     finally:
@@ -46,7 +46,7 @@ class RequestLimits:
 
 
 class InputReader:
-    """A model's tokenizer with what requests may ask of it."""
+    """Reads requests for one model: checks them by its limits, and tokenises them."""
 
     def __init__(self, tokenizer: Tokenizer, config: BundleConfig, limits: RequestLimits) -> None:
         self._tokenizer = tokenizer

@@ -14,7 +14,7 @@ _TRIES = 3
 
 
 class LastResort:
-    """Counter and timer of attempts, which calls `give_up` with a reason where they lead nowhere."""
+    """Counts and times attempts; calls `give_up`, with a reason, after too many failures or one that hangs."""
 
     def __init__(self, give_up: Callable[[str], None], *, max_load_s: float) -> None:
         self._give_up = give_up

@@ -15,7 +15,7 @@ _ENDS_S = 5.0
 
 
 class NativeCode:
-    """Section of code that threads are counted in, and that can be shut."""
+    """A context that counts the threads inside it, and that can be shut."""
 
     def __init__(self) -> None:
         self.begin_anew()
@@ -43,7 +43,7 @@ class NativeCode:
                 self._changed.notify_all()
 
     def shut(self, *, timeout_s: float) -> bool:
-        """Keep everybody out from now on, and wait at most so long for those inside; returns whether all have left."""
+        """Let no thread enter any more, and wait at most so long for those inside; returns whether all have left."""
         with self._changed:
             self._is_shut = True
             return self._changed.wait_for(lambda: not self._inside, timeout_s)

@@ -74,7 +74,7 @@ def _is_packaged(config: BundleConfig) -> bool:
 
 
 class _Known:
-    """Proof that isn't needed."""
+    """The result of an earlier proof of the same bundle."""
 
     def __init__(self, found: str) -> None:
         self._found = found

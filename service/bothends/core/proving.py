@@ -54,7 +54,7 @@ def _address_space() -> int:
 
 
 def verdict(path: Path, settings: EmbedderSettings) -> dict[str, Any]:
-    """Prove the bundle at `path` on a CPU, as a server would load it; a machine that can't do so has no say in it."""
+    """Prove the bundle at `path` on a CPU, as a server would load it. An error of the machine's is no verdict."""
     try:
         bundle = Bundle.open(path)
         _check_tokenizer(bundle)

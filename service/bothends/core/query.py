@@ -20,7 +20,7 @@ Rows: TypeAlias = Future[NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRequest:
-    """Facts about sentences that are known before their embeddings are."""
+    """What is known of a request once its sentences are tokenised."""
 
     model_version: str
     token_counts: list[int]
@@ -29,7 +29,7 @@ class AcceptedRequest:
 
     @classmethod
     def of(cls, tokens: Sequence[Tokens], options: Options, model_version: str) -> Self:
-        """Take them from what was read of the sentences."""
+        """Make one of the tokens of each sentence."""
         counts = [len(sentence.ids) for sentence in tokens]
         return cls(model_version, counts, [sentence.truncated for sentence in tokens], options)
 

@@ -200,7 +200,7 @@ class Supervisor:
         self._on_lost()
 
     def _look_for_newer(self) -> None:
-        """A change is acted upon once it was the same at two looks: before, it may still be written."""
+        """Let a newer bundle take over once the folder was the same at two looks: before, it may still be written."""
         found = fingerprint(self._root)
         if found == self._settling and found != self._seen:
             self._take_over(found)

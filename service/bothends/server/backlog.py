@@ -27,7 +27,7 @@ _RETRY_S = 0.5
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """A request that waits, as the work that its call cancels."""
+    """A request that waits. Its call cancels it, as work that is done for it."""
 
     backlog: "Backlog"
     context: CallContext
@@ -37,7 +37,7 @@ class _Waiting:
     needs_room: bool
 
     def cancel(self) -> None:
-        """Wait no more: its caller has left."""
+        """Remove it: its caller has left."""
         self.backlog.drop(self)
         if self.begun is not None:
             self.begun.cancel()
@@ -66,7 +66,7 @@ class Backlog:
         return self._turns.bytes
 
     def submit(self, act: Callable[[], None], size: int, context: CallContext, *, begun: Work | None = None) -> None:
-        """Act now on a request of so many bytes, or in its caller's turn, unless the caller leaves.
+        """Call `act` for a request of so many bytes: now, or in its caller's turn, unless the caller leaves before.
 
         A long one has turns, and one that needs room where there is none. `begun` is work of the call's that ends with
         it, too. Where too much waits, whoever has the most waiting is refused, be it this one.

@@ -18,7 +18,7 @@ from .room import Room, Share
 
 _log = logging.getLogger(__name__)
 _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
-"""Refusals that take nothing of the caller's share."""
+"""Refusals that are the server's doing, and take nothing of the caller's share."""
 Settled = Callable[[int, Refusal | None], None]
 """Function that is called once, with a call's gRPC status code, and with why it was refused if it was."""
 
@@ -27,7 +27,7 @@ class Work(Protocol):
     """Work that is done for a caller."""
 
     def cancel(self) -> object:
-        """Stop, or go on in vain: the result is not wanted any more."""
+        """Stop the work if that is possible; its result isn't wanted any more."""
 
 
 class _NoWork:
@@ -67,7 +67,7 @@ class CallContext:
 
     @property
     def caller(self) -> Hashable:
-        """Holder of the turns that the call is one of: its key's account, else its connection or address."""
+        """Whoever shares turns with this call: its key's account, or else its connection or address."""
         return self.account or self._call.caller
 
     @property
@@ -97,17 +97,17 @@ class CallContext:
                 self._charged, self._extra = sentences, extra
 
     def add_header(self, name: str, value: str) -> None:
-        """Send a header with the answer, where the call's protocol has headers."""
+        """Add a header to the answer, if the call's protocol has such headers (HTTP)."""
         if isinstance(self._call, HasHeaders):
             self._call.answer_headers[name] = value
 
     def send(self, content: bytes) -> None:
-        """Answer with a serialised response."""
+        """Send the caller `content`, a serialised response, unless the call is settled already."""
         if self._settle(code_pb2.OK) is not None:
             self._call.answer(content)
 
     def end(self, act: Callable[[], None]) -> None:
-        """Answer by `act`: a call whose responses were all sent before."""
+        """Settle a call whose responses were all sent before, as a stream's are, and call `act` to end it."""
         if self._settle(code_pb2.OK) is not None:
             act()
 
@@ -130,11 +130,11 @@ class CallContext:
             work.cancel()
 
     def guarding(self) -> "_Guard":
-        """Make an answer of whatever is raised inside `with`."""
+        """Return a context: whatever is raised inside `with` is sent to the caller as the call's error."""
         return _Guard(self)
 
     def raised(self, error: Exception) -> None:
-        """Answer with what was raised."""
+        """Send the caller `error`; an unexpected one as an internal error without its text."""
         if isinstance(error, BothendsError):
             self.fail(error)
         else:  # a bug of ours: the caller learns of it without a word of its text
@@ -162,7 +162,7 @@ class CallContext:
 
 
 class _Guard:
-    """A context in which whatever is raised is a call's answer. Costs less than a generator of contextlib's."""
+    """The context of `guarding`. A class costs less than contextlib's generators."""
 
     __slots__ = ("_context",)
 

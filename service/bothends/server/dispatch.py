@@ -31,7 +31,7 @@ from .slow_callers import SlowCallers
 
 _log = logging.getLogger(__name__)
 _FAR = 2
-"""Multiple of the sentences that a request may hold from which on it is refused unread: fewer are told how many."""
+"""A request of more than so many times the allowed sentences is refused unread; one of fewer is told its number."""
 RequestT = TypeVar("RequestT")
 MessageT = TypeVar("MessageT", bound=Message)
 Parse = Callable[[bytes], RequestT]
@@ -58,7 +58,7 @@ class Dispatcher:
         backlog: Backlog,
         max_wait_s: float = 10.0,
     ) -> None:
-        """Take what lets calls in: `gate` and `wait_s`, or None where they were let in before they come here.
+        """`gate` and `wait_s` decide who is let in; `gate` is None where the transport has decided it already.
 
         Long requests are read in `backlog`'s turns.
         """
@@ -137,7 +137,7 @@ class Dispatcher:
         return None if self._keys is None else self._keys.identify(authorization)
 
     def _enter(self, method: Method, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
-        """Take the call through the gate; returns None where it was refused."""
+        """Admit the call; returns None where it was refused."""
         span = tracing.request(method, call.metadata)
         count = partial(counter, method, call, span)
         try:

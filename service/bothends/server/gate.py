@@ -16,7 +16,7 @@ _LAME_DUCK_S = 2.0
 
 
 class Gate:
-    """Bound on the requests in progress. Enter and leave it for each request."""
+    """Limit on the requests in progress: `enter` and `leave` it for each."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
@@ -37,7 +37,7 @@ class Gate:
             self.inside += 1
 
     def leave(self) -> None:
-        """End a request."""
+        """Count a request off."""
         with self._changed:
             self.inside -= 1
             if self._closed:

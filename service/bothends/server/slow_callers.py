@@ -12,12 +12,12 @@ class SlowCaller(Protocol):
     """A caller whose request is waited for."""
 
     def fail(self, error: BothendsError) -> None:
-        """End the call: it had its time."""
+        """End the call with `error`: its request took too long to come."""
 
 
 @dataclass(eq=False, slots=True)
 class Wait:
-    """Wait for one caller's request, as the work that its call cancels."""
+    """A caller whose request is waited for. Its call cancels the wait, as work that is done for it."""
 
     among: "SlowCallers"
     caller: SlowCaller
@@ -26,7 +26,7 @@ class Wait:
     error: BothendsError
 
     def cancel(self) -> None:
-        """Wait no more: the call has ended, and frees no place another time."""
+        """End the wait, since the call has ended."""
         self.among.remove(self.caller)
 
 

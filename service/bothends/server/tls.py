@@ -84,7 +84,7 @@ class Certificates:
         return Identity(certificate, key, client_ca, self._context(key))
 
     def _warn(self, certificate: bytes, client_ca: bytes | None) -> None:
-        """Say which certificates aren't valid now: nothing else would, but those whom they keep out."""
+        """Log a warning about each certificate that isn't valid now."""
         now = datetime.now(UTC)
         for name, path, content in (
             ("--tls-cert", self._certificate, certificate),

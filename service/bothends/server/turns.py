@@ -21,11 +21,11 @@ _IDLE_KEPT = 1024
 
 @dataclass(slots=True)
 class _Flow(Generic[ItemT]):
-    """One caller's, of whom something waits."""
+    """The queue of one caller."""
 
     caller: Hashable
     turn: float
-    """Virtual time at which the first of it is due."""
+    """Virtual time at which the first item in it is due."""
     waiting: deque[tuple[ItemT, int]] = field(default_factory=deque)
     bytes: int = 0
     place: int = 0

@@ -113,10 +113,10 @@ class Transport(Protocol):
         ...
 
     def rouse(self) -> None:
-        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+        """Make one `take` return early: one that waits now, or else the next one."""
 
     def relay(self) -> None:
-        """Have one that waits in `take` look at the sockets, if nobody does."""
+        """Let a thread that waits in `take` look at the sockets, if no thread does: the calling one will be busy."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses, a stream's in its order. Those of messages that are over are dropped."""
@@ -125,11 +125,11 @@ class Transport(Protocol):
         """Send statuses. A stream ends with it after the answers before it; its later messages are over at once."""
 
     def ended(self) -> list[Ended]:
-        """Return the calls that the transport has ended by itself since the last look."""
+        """Return the calls that the transport has ended by itself since this was last called."""
         ...
 
     def set_serving(self, serving: bool) -> None:
-        """Say SERVING to whom asks for health, or NOT_SERVING. After `drain`, it stays NOT_SERVING."""
+        """Answer health checks with SERVING or NOT_SERVING from now on. After `drain` it stays NOT_SERVING."""
 
     def set_keys(self, digests: Collection[bytes] | None) -> None:
         """Refuse calls but probes that come without a key of one of these SHA-256, and give keys' holders their turns.

@@ -36,7 +36,7 @@ _arrival = attrgetter("arrived")
 
 @dataclass(eq=False, slots=True)
 class _Entry:
-    """A message that waits, as the work that its call cancels."""
+    """A message that waits. Its call cancels it, as work that is done for it."""
 
     lines: "Lines"
     caller: Hashable
@@ -45,21 +45,21 @@ class _Entry:
     bytes: int
 
     def cancel(self) -> None:
-        """Wait no more: its caller has left, or its stream has failed."""
+        """Remove it: its caller has left, or its stream has failed."""
         self.lines.leave(self)
         self.message.cancel()
 
 
 @dataclass(eq=False, slots=True)
 class _Line:
-    """One caller's, of whom something waits."""
+    """The queue of one caller."""
 
     entries: list[_Entry] = field(default_factory=list)
     """Messages that wait; who came first is first, as the first message of each stream is."""
     bytes: int = 0
     sentences: int = 0
     is_for_share: bool = False
-    """True where it waits for a key's share rather than for room."""
+    """True while it waits for its key's share, and not for room."""
     alarm: sched.Event | None = None
     rests_until: float = 0.0
     """Time of `time.monotonic` before which there is no use in asking for its first."""
@@ -92,7 +92,7 @@ class Lines:
     def put(
         self, message: Message, rest_s: float | None, *, is_for_share: bool
     ) -> list[tuple[Message, OverloadedError]]:
-        """Have a message wait, and its caller's line rest for so long, or for as long as it does anyway.
+        """Add a message that has to wait; its caller's line isn't tried for `rest_s`, or for as long as before.
 
         Returns those that are refused for it: itself where its share can't be had soon, or the latest of whoever holds
         too much.
@@ -178,7 +178,7 @@ class Lines:
                     self._rest(account, line, 0.0)
 
     def _ask(self, caller: Hashable) -> None:
-        """Have a line's messages go on, the first one first, for as long as their share is there."""
+        """Try a line's messages again, in order, for as long as their share is there."""
         while (entry := self._first(caller)) is not None:
             try:
                 entry.message.charge()
@@ -191,7 +191,7 @@ class Lines:
                 self._go_on(entry.message)
 
     def _first(self, caller: Hashable) -> _Entry | None:
-        """Return the first of a line that doesn't rest."""
+        """Return the first message of a line that may be tried now."""
         with self._lock:
             line = self._lines.get(caller)
             return None if line is None or self._clock() < line.rests_until else line.entries[0]

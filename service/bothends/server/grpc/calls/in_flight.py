@@ -16,7 +16,7 @@ _EARLY_KEPT = 4096
 
 
 class Owner(Protocol):
-    """An answerer of messages."""
+    """Whoever answers a message."""
 
     def leave(self, message_id: int) -> None:
         """Take note that the message is over."""

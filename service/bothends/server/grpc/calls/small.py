@@ -40,7 +40,7 @@ Read: TypeAlias = Callable[[bytes], SmallRequest | None]
 
 
 class Holder(Protocol):
-    """Keeper of messages until they are answered: `Calls`."""
+    """The interface of `Calls` to whoever answers messages together."""
 
     def hold(self, ids: Sequence[int], by: "SmallBatch") -> None:
         """Take note that `by` is to be told which of these are over before they are answered."""
@@ -117,7 +117,7 @@ class SmallRequests:
 
 
 class SmallBatch:
-    """Messages that are embedded together."""
+    """Small requests that run as one batch."""
 
     def __init__(self, of: SmallRequests, holder: Holder) -> None:
         self.members: list[tuple[Message, Write, AcceptedRequest]] = []

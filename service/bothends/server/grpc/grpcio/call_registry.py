@@ -32,7 +32,7 @@ class Pending(NamedTuple):
 
 
 class Desk:
-    """Calls of one server, for its event loop alone; but for what `exchange` has."""
+    """The open calls of one server. For its event loop alone, but for `exchange`."""
 
     def __init__(self, headers: Set[str], statuses: Mapping[Reason, Status], limits: Limits) -> None:
         self.exchange = Exchange()
@@ -70,7 +70,7 @@ class Desk:
         return monotonic()
 
     def owe_nothing(self, context: Context) -> None:
-        """Count a call no more: nobody waits for its end."""
+        """Count a call as no longer open, though it hasn't ended: nobody waits for its end."""
         self._open.discard(id(context))
 
     async def read(self, context: Context) -> bytes | None:
@@ -84,7 +84,7 @@ class Desk:
     def hand_over(
         self, method: int, content: bytes, context: Context, arrived: float, *, takes_place: bool = True
     ) -> Pending:
-        """Put a message where it is taken."""
+        """Queue a message for the threads that run the model; returns it with its outcome to come."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         caller = hash(context.peer())
         message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived)
@@ -100,7 +100,7 @@ class Desk:
                 waiting.set_result(outcome)
 
     def give_up(self, pending: Pending) -> bool:
-        """Wait for an outcome no more, as nobody wants it; returns True if the message hadn't even been taken."""
+        """Drop a message whose outcome nobody wants; returns True if no thread had taken the message yet."""
         if self._outcomes.pop(pending.message.id, None) is None:
             return False  # it has its outcome
         return self.exchange.leave(pending.message)

@@ -9,7 +9,7 @@ from .line import Line
 
 
 class Exchange:
-    """Messages that have come, and calls that have ended, until somebody asks for them."""
+    """A queue of messages that have come, with the calls that have ended by themselves."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -27,7 +27,7 @@ class Exchange:
         return len(self._line)
 
     def is_hopeless(self, remaining_s: float, ahead: int) -> bool:
-        """Return True if a call with so much time left would wait too much of it, behind all here and `ahead` more."""
+        """Return True if a call would wait for too much of `remaining_s`, behind all here and `ahead` more."""
         return self._line.lag_s(ahead) + self._queue_s > MOST_WAIT * remaining_s
 
     def put(self, message: Message, *, takes_place: bool = True) -> None:
@@ -60,7 +60,7 @@ class Exchange:
         return [Ended(*what, seconds) for what, seconds in ended.items()]
 
     def rouse(self) -> None:
-        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+        """Make one `take` return early: one that waits now, or else the next one."""
         with self._changed:
             self._roused += 1
             self._changed.notify()
@@ -82,7 +82,7 @@ class Exchange:
             return [*probes.values(), *self._line.take(most, most_bytes)], over
 
     def close(self) -> None:
-        """Give nothing more to anybody."""
+        """Let every `take` return None from now on."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

@@ -136,7 +136,7 @@ class GrpcioTransport:
         return self._exchange.take(most, wait_s, queue_s, most_bytes)
 
     def rouse(self) -> None:
-        """Wake one that waits in `take`, to return with nothing; who comes next, where none waits."""
+        """Make one `take` return early: one that waits now, or else the next one."""
         self._exchange.rouse()
 
     def relay(self) -> None:

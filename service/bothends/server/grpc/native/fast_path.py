@@ -29,14 +29,14 @@ Taken: TypeAlias = tuple[list[Message], list[int]]
 
 
 class PathOf(NamedTuple):
-    """A path, and the model that it is of."""
+    """A native fast path, and the model that it serves."""
 
     path: "FastPath"
     model: LoadedModel
 
 
 class GivenUpError(Exception):
-    """The run that this thread was in took too long: it is another's place now."""
+    """The model run that this thread was in took too long: another thread has taken its place."""
 
 
 class FastPaths:
@@ -70,7 +70,7 @@ class FastPaths:
         self._of: LoadedModel | None = None
         self._newest: PathOf | None = None  # of that model, if it has one
         self._taking: dict[int, PathOf] = {}
-        """Path that each thread is inside of: a run may hang in the path of a model that doesn't serve any more."""
+        """The path that each thread is in now: one may hang in the path of a model that no longer serves."""
 
     def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
         """Take messages as a transport's `take` does, and serve small requests meanwhile. Raises GivenUpError."""
