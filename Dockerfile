@@ -4,7 +4,7 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
-# What compiles the native engine and front. python3-dev has the headers where the base's Python is Debian's own.
+# What compiles the native engine and transport. python3-dev has the headers where the base's Python is Debian's own.
 # Not pinned: Debian's stable release changes it for security only, and drops the version that was there before.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -34,7 +34,7 @@ RUN /builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . 
  && find /opt/bothends -type d -name tests -prune -exec rm -r {} +
 
 FROM ${PYTHON_IMAGE}
-# What the native front is linked with, not pinned for the same reason. Debian 13 gives libssl3t64 for libssl3.
+# What the native transport is linked with, not pinned for the same reason. Debian 13 gives libssl3t64 for libssl3.
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends libnghttp2-14 libssl3 zlib1g \

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard native/*.* native/engine/* native/transport/* native/shared/* native/wordpiece/* native/bothends_native/*.py*)
 COMPILER := a C++ compiler and Python's headers (Debian: apt install g++ python3-dev; macOS: xcode-select --install)
-FRONT := the headers of nghttp2 (1.61 or newer), OpenSSL and zlib (Debian 13: apt install libnghttp2-dev libssl-dev zlib1g-dev)
+TRANSPORT := the headers of nghttp2 (1.61 or newer), OpenSSL and zlib (Debian 13: apt install libnghttp2-dev libssl-dev zlib1g-dev)
 
 # One worker more than cores, since tests wait now and then, and four at the most: each makes models and servers of its own.
 WORKERS = --numprocesses $$($(BIN)/python -c 'import os; print(min(4, 1 + os.cpu_count()))') --dist loadfile
@@ -19,9 +19,9 @@ help: ## Show this help
 serve: $(VENV)/.serve $(VENV)/.native-tried ## Install what serving needs and serve the default model (ARGS="--port 50052" adds flags)
 	@exec $(BIN)/bothends serve $(ARGS)
 
-native: $(VENV)/.native ## Build the native engine and front and install them, or say why not; `make serve` tries it by itself
+native: $(VENV)/.native ## Build the native engine and transport and install them, or say why not; `make serve` tries it by itself
 
-native-check: $(VENV)/.test ## Run the native engine, the front and their tests under sanitizers, and the front's fuzzer for a minute
+native-check: $(VENV)/.test ## Run the native engine, the transport and their tests under sanitizers, and the transport's fuzzer for a minute
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
 	@native/check/check.sh $(abspath $(BIN))/python
 	@native/check/transport.sh $(abspath $(BIN))/python
@@ -30,7 +30,7 @@ sanitize: $(VENV)/.test ## Run what takes little time of native-check: the nativ
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cmake nanobind
 	@native/check/fast.sh $(abspath $(BIN))/python
 
-fuzz: ## Fuzz the native front for a minute; needs Clang (ARGS=3600 for an hour)
+fuzz: ## Fuzz the native transport for a minute; needs Clang (ARGS=3600 for an hour)
 	@native/check/fuzz.sh $(ARGS)
 
 # Lint needs one core for a while, and tests wait now and then: beside each other they end sooner than one after the other.
@@ -40,8 +40,8 @@ test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, type
 	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
 	exit $$tested
 
-test-grpcio: $(VENV)/.test ## Test servers on the front over grpcio's public API, as where the native one isn't built
-	@BOTHENDS_FRONT=grpcio $(BIN)/pytest $(WORKERS) tests/server tests/promises $(ARGS)
+test-grpcio: $(VENV)/.test ## Test servers on the transport over grpcio's public API, as where the native one isn't built
+	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) tests/server tests/promises $(ARGS)
 
 test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
@@ -65,7 +65,7 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 	@FAKE_TF32=1 LD_LIBRARY_PATH=$(abspath $(STANDIN))/lib PYTHONPATH=$(abspath $(STANDIN))/site:$$PYTHONPATH \
 		$(BIN)/python benchmarks/gpu/proof.py --standin
 
-bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: fronts and peers alone)
+bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: transports and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where Clang is (dist/coverage)
@@ -157,16 +157,16 @@ $(VENV)/.triton: benchmarks/peers/triton-requirements.txt | $(VENV)/bin/python
 	@touch $@
 
 # Whatever pip says goes to standard error, so that standard output holds the one line that a person should read. Where the
-# front is missing it counts as not made, so that `make native` tries again once its libraries are there.
+# transport is missing it counts as not made, so that `make native` tries again once its libraries are there.
 $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./native >&2 || { \
 		echo "The native engine needs $(COMPILER)." >&2; exit 1; }
 	@if $(BIN)/python -c 'import bothends_native.transport' 2>/dev/null; then touch $@; else \
-		echo "The native engine is built, without its front. Install $(FRONT), then: make native"; fi
+		echo "The native engine is built, without its transport. Install $(TRANSPORT), then: make native"; fi
 
 # Tried once for each state of native/. Where it fails, an older build must not stay: it may not fit.
 $(VENV)/.native-tried: $(NATIVE) | $(VENV)/bin/python
-	@echo "Building the native engine and front; what is said meanwhile goes to $(VENV)/native.log"
+	@echo "Building the native engine and transport; what is said meanwhile goes to $(VENV)/native.log"
 	@$(MAKE) --silent native 2>$(VENV)/native.log || { \
 		$(BIN)/python -m pip uninstall --quiet --yes bothends-native 2>/dev/null; rm -f $(VENV)/.native; \
 		echo "It can't be built here; onnxruntime does its work. Install $(COMPILER), then: make native"; }

@@ -1,7 +1,7 @@
 """Measures bothends beside its ceiling and its peers, and judges whether it is as fast as it must be.
 
-`make bench` runs it; `make bench ARGS=--bars` compares fronts and servers alone; with --quick, either is tried out in
-about two minutes.
+`make bench` runs it; `make bench ARGS=--bars` compares transports and servers alone; with --quick, either is tried out
+in about two minutes.
 """
 
 import signal
@@ -18,14 +18,14 @@ import charts
 import engines
 import report
 from bars import judge
-from front import bars as front_bars
-from front import chart as front_chart
-from front import report as front_report
-from front import summary as front_summary
-from front.results import FrontResults
-from front.suite import FULL as FRONT_FULL
-from front.suite import QUICK as FRONT_QUICK
-from front.suite import FrontSuite
+from comparison import bars as comparison_bars
+from comparison import chart as comparison_chart
+from comparison import report as comparison_report
+from comparison import summary as comparison_summary
+from comparison.results import ComparisonResults
+from comparison.suite import FULL as COMPARISON_FULL
+from comparison.suite import QUICK as COMPARISON_QUICK
+from comparison.suite import ComparisonSuite
 from progress import Show
 from results import Results
 from sentences import load
@@ -45,7 +45,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--seconds", type=float, help=f"Measured time of each row.  [default: {FULL.seconds:g}]")
 @click.option("--rounds", type=click.IntRange(1), help=f"Times each row is measured.  [default: {FULL.rounds}]")
 @click.option("--rss-sentences", type=int, help=f"Sentences in the memory run.  [default: {FULL.rss_sentences}]")
-@click.option("--bars", is_flag=True, help="Fronts and servers beside each other, and the bars on them, alone.")
+@click.option("--bars", is_flag=True, help="Transports and servers beside each other, and the bars on them, alone.")
 @click.option("--quick", is_flag=True, help="Everything, but so short that no figure means much.")
 @click.option("--json", type=click.Path(path_type=Path), help=f"Where to; charts go beside it.  [default: {_RESULTS}/]")
 @click.option("--docs", is_flag=True, help="Write benchmarks/performance.json, its page, report.md and charts instead.")
@@ -56,16 +56,16 @@ def main(*, bars: bool, json: Path | None, docs: bool, earlier: Path | None, str
     console = Console()
     if not console.is_terminal:
         console.width = _PAGE_COLUMNS
-    found = _fronts(console, earlier, **how) if bars else _engines(console, earlier, **how)
+    found = _transports(console, earlier, **how) if bars else _engines(console, earlier, **how)
     if docs:
         _write_docs(found)
     else:
-        json = json or _RESULTS / ("front.json" if bars else "results.json")
+        json = json or _RESULTS / ("comparison.json" if bars else "results.json")
         found.save(json)
         if isinstance(found, Results):
             charts.draw(found, json.parent)
     console.print(f"\nwritten: {_REPORT if docs else json}", highlight=False)
-    judged = judge(found) if isinstance(found, Results) else front_bars.judge(found)
+    judged = judge(found) if isinstance(found, Results) else comparison_bars.judge(found)
     if strict and any(verdict.word == "missed" for verdicts in judged.values() for verdict in verdicts):
         sys.exit(1)
 
@@ -81,18 +81,18 @@ def _engines(console: Console, earlier: Path | None, *, quick: bool, sentences: 
     return results
 
 
-def _fronts(
+def _transports(
     console: Console, earlier: Path | None, *, quick: bool, sentences: Path | None, **given: Any
-) -> FrontResults:
-    """Measure the same of fronts and servers beside each other."""
+) -> ComparisonResults:
+    """Measure the same of transports and servers beside each other."""
     del given["rss_sentences"]  # there is no long run
-    options = _options(FRONT_QUICK if quick else FRONT_FULL, given)
+    options = _options(COMPARISON_QUICK if quick else COMPARISON_FULL, given)
     found = (
-        FrontResults.open(earlier)
+        ComparisonResults.open(earlier)
         if earlier
-        else _measure(FrontSuite, options, sentences, console=console, planned_s=options.total_s())
+        else _measure(ComparisonSuite, options, sentences, console=console, planned_s=options.total_s())
     )
-    front_report.show(found, console)
+    comparison_report.show(found, console)
     return found
 
 
@@ -106,18 +106,18 @@ def _measure(suite: Any, options: Any, sentences: Path | None, *, console: Conso
         return suite(options, load(sentences), folder=Path(folder), show=show).run()
 
 
-def _write_docs(found: Results | FrontResults) -> None:
-    """Write the report's part that was measured, and the page where it is that of the fronts."""
+def _write_docs(found: Results | ComparisonResults) -> None:
+    """Write the report's part that was measured, and the page where it is that of the transports."""
     file, images = Path(__file__).with_name("performance.json"), _DOCS / "images"
     before = Results.open(file)
-    if isinstance(found, FrontResults):
-        replace(before, front=asdict(found)).save(file)
-        front_chart.draw(found, images)
+    if isinstance(found, ComparisonResults):
+        replace(before, comparison=asdict(found)).save(file)
+        comparison_chart.draw(found, images)
         page = _DOCS / "performance.md"
-        report.replace_between_markers(page, front_summary.markdown(found), markers=front_summary.MARKERS)
-        report.replace_between_markers(_REPORT, front_report.markdown(found), markers=front_report.MARKERS)
+        report.replace_between_markers(page, comparison_summary.markdown(found), markers=comparison_summary.MARKERS)
+        report.replace_between_markers(_REPORT, comparison_report.markdown(found), markers=comparison_report.MARKERS)
         return
-    replace(found, front=before.front).save(file)
+    replace(found, comparison=before.comparison).save(file)
     drawn = charts.draw(found, images)
     text = report.markdown(found, charts=[(f"../docs/images/{file.name}", what) for file, what in drawn.items()])
     report.replace_between_markers(_REPORT, text)

@@ -1,7 +1,7 @@
 """The sentences a second that this machine's cores can feed to a GPU that takes no time, beside what they compute.
 
 python benchmarks/gpu_host.py [--seconds 4], in the environment of `make gpu-standin`. The stand-in
-for CUDA copies, but computes nothing; the front, the tokenizer, the queue and onnxruntime are the server's own.
+for CUDA copies, but computes nothing; the transport, the tokenizer, the queue and onnxruntime are the server's own.
 """
 
 import json

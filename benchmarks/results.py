@@ -14,9 +14,9 @@ ENGINES = (ONNXRUNTIME, FLOAT32, BF16, INT8)
 """Engines that bothends runs on. The peers run on onnxruntime."""
 
 
-def ours(engine: str, front: str | None = None) -> str:
-    """Return the name of our server on that engine, and on that front where there is a choice."""
-    return f"{OURS} {engine}" if front is None else f"{OURS} {engine}, {front} front"
+def ours(engine: str, transport: str | None = None) -> str:
+    """Return the name of our server on that engine, and on that transport where there is a choice."""
+    return f"{OURS} {engine}" if transport is None else f"{OURS} {engine}, {transport} transport"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class Results:
     rows: list[Row] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     memory: Memory | None = None
-    front: dict[str, Any] | None = None
-    """Findings of the latest run with --bars, as front/results.py reads them. A run of its own."""
+    comparison: dict[str, Any] | None = None
+    """Findings of the latest run with --bars, as comparison/results.py reads them. A run of its own."""
 
     def ceiling(self, engine: str) -> Ceiling | None:
         """Return the ceiling of that engine, where it was measured."""

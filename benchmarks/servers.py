@@ -68,13 +68,13 @@ class Server:
         }
 
 
-def start_ours(logs: Path, *flags: str, engine: str | None = None, front: str | None = None) -> Server:
-    """Start `bothends serve` as a user does, on free ports; on `engine` and `front`, or on those that it takes by
+def start_ours(logs: Path, *flags: str, engine: str | None = None, transport: str | None = None) -> Server:
+    """Start `bothends serve` as a user does, on free ports; on `engine` and `transport`, or on those that it takes by
     itself.
     """
-    name = OURS if engine is None else ours(engine, front)
+    name = OURS if engine is None else ours(engine, transport)
     command = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *flags]
-    command += [] if front is None else ["--front", front]
+    command += [] if transport is None else ["--transport", transport]
     command += [] if engine is None else engines.flags(engine)
     banner = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
     process = Process(name, command, ready=banner, log=logs / f"{name}.log")

@@ -11,8 +11,8 @@ pytest.importorskip("matplotlib", reason="matplotlib is missing (pip install mat
 
 import charts
 import encoder_charts
-from front import chart as front_chart
-from front.results import FrontResults
+from comparison import chart as comparison_chart
+from comparison.results import ComparisonResults
 from results import Results
 
 HERE = Path(__file__).parent
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 def drawn() -> Iterator[tuple[str, Any]]:
     """Every chart of the documents' figures, by its file's name."""
     yield from charts.figures(Results.open(HERE / "performance.json"))
-    yield from front_chart.figures(FrontResults.open(HERE / "performance.json"))
+    yield from comparison_chart.figures(ComparisonResults.open(HERE / "performance.json"))
     yield from encoder_charts.figures(json.loads((HERE / "encoder.json").read_text("utf-8")))
 
 

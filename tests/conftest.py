@@ -41,10 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Have BOTHENDS_FRONT choose the front of servers in the tests' own process too, which read no environment."""
-    if chosen := os.environ.get("BOTHENDS_FRONT"):
+    """Have BOTHENDS_TRANSPORT choose the transport of servers in the tests' own process too, which read no
+    environment.
+    """
+    if chosen := os.environ.get("BOTHENDS_TRANSPORT"):
         ports.select = lambda settings: select(  # type: ignore[attr-defined]
-            settings.model_copy(update={"front": chosen}) if settings.front == "auto" else settings
+            settings.model_copy(update={"transport": chosen}) if settings.transport == "auto" else settings
         )
 
 

@@ -14,8 +14,8 @@ def page() -> Dashboard:
         Dashboard("bothends: connections")
         .uid("bothends-connections")
         .description(
-            "Callers of gRPC, before the model has anything to do. Of the native front: grpcio tells of calls, places, "
-            "waiting messages and refusals only."
+            "Callers of gRPC, before the model has anything to do. Of the native transport: grpcio tells of calls, "
+            "places, waiting messages and refusals only."
         )
     )
 
@@ -49,7 +49,7 @@ _CALLERS: list[Panel] = [
         colors={"connections": ORANGE, "calls": BLUE},
     ),
     lines(
-        "Refused by the front",
+        "Refused by the transport",
         "Calls refused before the model was asked, each second. full and late want more instances; slow, unread, "
         "large, headers and malformed are callers that misbehave; unknown calls methods that aren't there.",
         {"{{reason}}": f"sum by (reason) ({rate('bothends_grpc_refused_calls_total')})"},

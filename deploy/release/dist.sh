@@ -86,7 +86,7 @@ loaded = {Path(line.split()[-1]) for line in open("/proc/self/maps") if ".so" in
 libraries = [path for path in loaded if path.name.startswith(("libnghttp2", "libssl", "libcrypto"))]
 assert len(libraries) == 3 and all(path.is_relative_to(site) for path in libraries), f"not in the wheel: {libraries}"
 END
-"$made/server/bin/bothends" serve --front native --engine native --port 0 --http-port 0 >"$made/banner" 2>"$made/log" &
+"$made/server/bin/bothends" serve --transport native --engine native --port 0 --http-port 0 >"$made/banner" 2>"$made/log" &
 server=$!
 for _ in $(seq 100); do
     grep -q '^  try' "$made/banner" && break

@@ -61,7 +61,7 @@ def server() -> Reader:
     settings, metrics = Settings(selftest_s=0, workers=1), Metrics()
     embedder = Embedder.load(Bundle.open(default_path()), settings=settings, metrics=metrics)
     responder = Responder(embedder, metrics)
-    service = EmbeddingService(responder, max_message_bytes=settings.max_message_bytes, front="")
+    service = EmbeddingService(responder, max_message_bytes=settings.max_message_bytes, transport="")
     parse = protobuf(embedding_pb2.EmbedRequest, most_sentences=embedder.limits.sentences)
 
     def read(content: bytes) -> str:

@@ -19,7 +19,7 @@ from .costs import Costs, for_so_long, singles
 from .hostile import message
 from .storms import beside
 
-pytest.importorskip("bothends_native.transport", reason="these bounds are the native front's", exc_type=ImportError)
+pytest.importorskip("bothends_native.transport", reason="these bounds are the native transport's", exc_type=ImportError)
 
 from tests.native.transport.raw import Raw
 

@@ -19,7 +19,7 @@ from .fields import entry, unindexed
 from .hostile import HEADERS, begun, headers, raw
 from .storms import beside
 
-pytest.importorskip("bothends_native.transport", reason="these bounds are the native front's", exc_type=ImportError)
+pytest.importorskip("bothends_native.transport", reason="these bounds are the native transport's", exc_type=ImportError)
 
 from .connections import port_of, two_keys
 

@@ -25,7 +25,7 @@ from .hostile import message
 from .storms import beside
 from .vitals import scrape
 
-pytest.importorskip("bothends_native.transport", reason="these bounds are the native front's", exc_type=ImportError)
+pytest.importorskip("bothends_native.transport", reason="these bounds are the native transport's", exc_type=ImportError)
 
 from tests.native.transport.raw import Raw
 

@@ -168,14 +168,14 @@ NATIVE = {
     "binary metadata that is none": OK,  # that nobody reads
     "a capital letter": "reset",
 }
-"""Statuses of the native front where gRPC's own core has others: it keeps to HTTP/2's and gRPC's documents."""
+"""Statuses of the native transport where gRPC's own core has others: it keeps to HTTP/2's and gRPC's documents."""
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_call_that_is_wrong_is_told_so(attacked: Victim, record: Callable[..., None], case: str) -> None:
     """A wrong call has the status that fits, where there is a stream for it; and bombs aren't unpacked."""
     status, headers, content = CASES[case]
-    if select(GrpcSettings(front=os.environ.get("BOTHENDS_FRONT", "auto"))) == "native":
+    if select(GrpcSettings(transport=os.environ.get("BOTHENDS_TRANSPORT", "auto"))) == "native":
         status = NATIVE.get(case, status)
     assert ask(attacked.grpc, headers, content if isinstance(content, bytes) else content()) == status
     attacked.answers_right()

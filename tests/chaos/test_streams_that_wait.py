@@ -56,7 +56,7 @@ class Attacker:
                 self.answers += head[3] == _DATA and size > _LEAST_ANSWER
 
 
-@pytest.mark.parametrize("front", ["native", "grpcio"])
+@pytest.mark.parametrize("transport", ["native", "grpcio"])
 @pytest.mark.parametrize("rate", [1, 50])
 def test_streams_of_a_key_that_has_had_its_share(
     serve: Callable[..., Running],
@@ -64,10 +64,12 @@ def test_streams_of_a_key_that_has_had_its_share(
     record: Callable[..., None],
     tmp_path: Path,
     rate: int,
-    front: str,
+    transport: str,
 ) -> None:
     """Half a million messages wait for one key's share: what they hold is bounded, and the key gets what is its own."""
-    running, greedy, polite = two_keys(lambda *flags: serve(*flags, "--front", front), tmp_path, sentences_per_s=rate)
+    running, greedy, polite = two_keys(
+        lambda *flags: serve(*flags, "--transport", transport), tmp_path, sentences_per_s=rate
+    )
     with Costs(running, singles(running, reference, key=polite)) as costs:
         attackers = [Attacker(port_of(running), greedy) for _ in range(CONNECTIONS)]
         with costs.calling():
@@ -77,12 +79,12 @@ def test_streams_of_a_key_that_has_had_its_share(
             attacker.close()
         costs.recover()
     record(
-        f"gRPC: streams that wait for a share of {rate} a second, {front}",
+        f"gRPC: streams that wait for a share of {rate} a second, {transport}",
         messages=CONNECTIONS * STREAMS * MESSAGES,
         answers=answers,
         **costs.figures(sent_bytes=sent, before="746 MB in 20 s, p50 12 ms; 9 answers at 50 a second"),
     )
     assert costs.grew_mb < MOST_WAITING_MB
     assert answers >= 0.8 * rate * SECONDS
-    if front == "native":  # gRPC's core drops some calls of anybody's, far beyond its limit
+    if transport == "native":  # gRPC's core drops some calls of anybody's, far beyond its limit
         assert set(costs.others.kinds) == {OK}, costs.others.kinds

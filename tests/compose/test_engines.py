@@ -1,4 +1,4 @@
-"""Engine and front in a container: the native ones that it was built with, or the engine that is asked for."""
+"""Engine and transport in a container: the native ones that it was built with, or the engine that is asked for."""
 
 import re
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def test_the_environment_chooses_another(
     assert provider(embedder) == expected
 
 
-def test_calls_come_by_the_native_front(stack: Stack) -> None:
+def test_calls_come_by_the_native_transport(stack: Stack) -> None:
     """The image has nghttp2 and OpenSSL, and what was built with them: it doesn't fall back to grpcio."""
     (embedder,) = stack.containers("embedder")
-    assert re.search(r"^front +native$", run_inside(embedder, "bothends", "info"), re.MULTILINE)
+    assert re.search(r"^transport +native$", run_inside(embedder, "bothends", "info"), re.MULTILINE)

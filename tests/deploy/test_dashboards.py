@@ -79,11 +79,11 @@ def test_the_overview_fits_on_a_screen() -> None:
 
 
 def test_dashboards_and_rules_ask_only_for_metrics_that_are_exported(server: Server) -> None:
-    """All are exported but those of a GPU alone, and by grpcio those of the native front."""
+    """All are exported but those of a GPU alone, and by grpcio those of the native transport."""
     expressions = [rule["expr"] for rule in RULES] + [query.expression for query in queries()]
     asked = set[str]().union(*map(metrics_in, expressions))
     exported = exported_in(generate_latest(server.metrics.registry).decode())
-    assert asked - exported == ON_A_GPU | (set() if server.front == "native" else BY_THE_NATIVE_TRANSPORT)
+    assert asked - exported == ON_A_GPU | (set() if server.transport == "native" else BY_THE_NATIVE_TRANSPORT)
 
 
 def test_dashboards_ask_only_for_what_rules_record() -> None:

@@ -135,7 +135,9 @@ def watched(prometheus: str, shared: Running, tmp_path_factory: pytest.TempPathF
 
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_a_panels_query_finds_something(watched: Watched, query: Query) -> None:
-    """Queries find numbers, with every variable found as the dashboard says; none for a GPU's, or another front's."""
+    """Queries find numbers, with every variable found as the dashboard says; none for a GPU's, or another
+    transport's.
+    """
     values = watched.prometheus.answer(query)
     if query.panel == "annotation":
         return  # a mark for each alert that fires, if one does

@@ -1,1 +1,3 @@
-"""Clients and proxies that others wrote, against a real server on each front: each changes no bit and loses no call."""
+"""Clients and proxies that others wrote, against a real server on each transport: each changes no bit and loses no
+call.
+"""

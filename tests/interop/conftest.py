@@ -1,4 +1,4 @@
-"""A server on each front, and what our own client gets from it."""
+"""A server on each transport, and what our own client gets from it."""
 
 from collections.abc import Iterator
 
@@ -13,12 +13,12 @@ from .asked import SENTENCES
 
 @pytest.fixture(scope="session", params=["native", "grpcio"])
 def served(request: pytest.FixtureRequest) -> Iterator[Running]:
-    """A server in a process of its own, once on the native front and once on grpcio."""
+    """A server in a process of its own, once on the native transport and once on grpcio."""
     if request.param == "native":
         pytest.importorskip(
             "bothends_native.transport", reason="bothends-native lacks its transport here", exc_type=ImportError
         )
-    started = start("--front", request.param, "--workers", "1")  # so that ENDLESS takes seconds on any machine
+    started = start("--transport", request.param, "--workers", "1")  # so that ENDLESS takes seconds on any machine
     yield started
     finish(started)
 

@@ -23,7 +23,7 @@ def wakings(process: int) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it is counted by Linux")
 def test_an_idle_server_wakes_seldom(running: Running) -> None:
-    """All threads together: those that wait for calls, the front's, the event loop's, and timers."""
+    """All threads together: those that wait for calls, the transport's, the event loop's, and timers."""
 
     def sleeps() -> bool:
         before = wakings(running.process.pid)

@@ -78,8 +78,8 @@ def test_every_method_is_counted_from_the_start(toy_bundle: Bundle) -> None:
     assert offered > EMBEDDING
 
 
-def test_the_fronts_figures_are_metrics(toy_bundle: Bundle) -> None:
-    """Figures are those of the front that serves, with its limits, and each of its reasons at zero."""
+def test_the_transports_figures_are_metrics(toy_bundle: Bundle) -> None:
+    """Figures are those of the transport that serves, with its limits, and each of its reasons at zero."""
     with serving(toy_bundle, max_connections=7) as fresh:
         with Client(f"127.0.0.1:{fresh.port}") as client:
             client.encode(["dragons"])
@@ -88,8 +88,8 @@ def test_the_fronts_figures_are_metrics(toy_bundle: Bundle) -> None:
     assert {f"bothends_grpc_{name}" for name in ("calls", "places", "places_limit", "waiting_messages")} <= set(values)
     for reason in get_args(Reason):
         assert f'bothends_grpc_refused_calls_total{{reason="{reason}"}} 0.0' in page
-    assert BY_THE_NATIVE_TRANSPORT & set(values) == (BY_THE_NATIVE_TRANSPORT if fresh.front == "native" else set())
-    if fresh.front == "native":
+    assert BY_THE_NATIVE_TRANSPORT & set(values) == (BY_THE_NATIVE_TRANSPORT if fresh.transport == "native" else set())
+    if fresh.transport == "native":
         assert values["bothends_grpc_connections"] == values["bothends_grpc_begun_connections_total"] == "1.0"
         assert values["bothends_grpc_connections_limit"] == "7.0"
         assert float(values["bothends_grpc_received_bytes_total"]) > 0

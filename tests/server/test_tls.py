@@ -159,7 +159,7 @@ def test_changed_certificates_are_used_for_new_connections(
 
 
 def shown(server: Server) -> bytes:
-    """The certificate that both ports show. A front may be told of a new one a second after HTTP has looked."""
+    """The certificate that both ports show. A transport may be told of a new one a second after HTTP has looked."""
     ports = ((server.http_port, "http/1.1"), (server.port, "h2"))
     shown: set[bytes] = set()
 

@@ -24,7 +24,7 @@ BY_THE_NATIVE_TRANSPORT = {
         *("sent_bytes_total", "resets_total", "uncounted_calls_total", "lag_seconds"),
     )
 }
-"""Metrics that are exported only where the native front serves: grpcio doesn't tell."""
+"""Metrics that are exported only where the native transport serves: grpcio doesn't tell."""
 
 
 @dataclass(frozen=True, slots=True)

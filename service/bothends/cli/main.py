@@ -117,7 +117,8 @@ class ServeCommand(click.Command):
         for name, field in Settings.model_fields.items():
             default = f"default: {field.default}; " if isinstance(field.default, int | float | str) else ""
             text = f"{field.description}  [{default}env: {ENV_PREFIX}{name.upper()}]"
-            options.append(click.Option([flag(name)], metavar="VALUE", help=text))
+            names = [flag(name), "--front"] if name == "transport" else [flag(name)]  # the old name, for 0.1 alone
+            options.append(click.Option(names, metavar="VALUE", help=text))
         return [*options, *super().get_params(ctx)]
 
 

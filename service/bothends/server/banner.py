@@ -10,14 +10,14 @@ from ..settings import PortSettings
 from .grpc.contract import TransportName
 from .sockets import bracketed
 
-_FRONTS: dict[TransportName, str] = {"native": "the native front", "grpcio": "grpcio"}
+_TRANSPORTS: dict[TransportName, str] = {"native": "the native transport", "grpcio": "grpcio"}
 
 
 def banner(
     settings: PortSettings,
     embedder: Embedder,
     *,
-    front: TransportName,
+    transport: TransportName,
     port: int,
     http_port: int,
     health_port: int | None,
@@ -36,7 +36,7 @@ def banner(
             f"  model      {embedder.model.config.summary()}",
             f"  engine     {embedder.model.provider} on {embedder.model.device}, {embedder.workers} at once",
             f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
-            f"  gRPC       {host}:{port}  by {_FRONTS[front]}",
+            f"  gRPC       {host}:{port}  by {_TRANSPORTS[transport]}",
             f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}",
             *[f"  health     http://{host}:{health_port}  /healthz /readyz"] * (health_port is not None),
             *[f"  page       {scheme}://{host}:{http_port}/"] * settings.offers_http_api,

@@ -72,7 +72,7 @@ class CallContext:
 
     @property
     def keeps_room(self) -> bool:
-        """True where the answer takes room: its front doesn't bound what isn't read by itself."""
+        """True where the answer takes room: its transport doesn't bound what isn't read by itself."""
         return isinstance(self._call, KeepsRoom)
 
     def keep(self, room: Room, share: Share) -> None:

@@ -115,7 +115,7 @@ class Service:
         return cls(settings, metrics, embedder, supervisor, readiness, keys=keys)
 
     def dispatcher_behind(self) -> Dispatcher:
-        """Return a new dispatcher for a front of gRPC's, which lets calls in by itself."""
+        """Return a new dispatcher for a transport of gRPC's, which lets calls in by itself."""
         return Dispatcher(self.metrics, None, lambda: 0.0, self.keys, backlog=self.backlog)
 
     def dispatcher(self) -> Dispatcher:

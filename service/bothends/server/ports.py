@@ -18,8 +18,8 @@ class Ports:
 
     def __init__(self, settings: PortSettings) -> None:
         """Bind. Raises StartupError, also for certificates; then nothing stays bound."""
-        self.front = select(settings)
-        """Name of the front that is to serve gRPC."""
+        self.transport = select(settings)
+        """Name of the transport that is to serve gRPC."""
         self.certificates = (
             Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca, every_s=settings.reload_s)
             if settings.tls_cert and settings.tls_key
@@ -32,7 +32,7 @@ class Ports:
             """Socket of health alone, likewise; None where it isn't asked for."""
             if settings.health_port is not None:
                 self.health_listener = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
-            self.grpc = listen(self.front, settings, self.certificates)
+            self.grpc = listen(self.transport, settings, self.certificates)
             self._sockets = undo.pop_all()
         for warning in open_doors(settings, self.address):
             _log.warning(warning)

@@ -16,16 +16,16 @@ SERVICES = (SERVICE, kserve.SERVICE)
 """Names of gRPC's services that health and reflection tell of."""
 
 
-def routes_of(service: Service, streams: EmbedStreams, *, front: TransportName) -> list[Route]:
-    """Make the routes of every method. `front` is told to callers who ask."""
+def routes_of(service: Service, streams: EmbedStreams, *, transport: TransportName) -> list[Route]:
+    """Make the routes of every method. `transport` is told to callers who ask."""
     settings, metrics, dispatcher = service.settings, service.metrics, service.dispatcher_behind()
-    native = EmbeddingService(service.responder, max_message_bytes=settings.max_message_bytes, front=front)
+    embedding = EmbeddingService(service.responder, max_message_bytes=settings.max_message_bytes, transport=transport)
     inference = kserve.InferenceService(service.responder, service.is_ready)
     small = {
         name: SmallRequests(_counted(name), read, service.embedder, metrics, service.keys, tells_of_each_call)
-        for name, read in {**native.small_requests(), **inference.small_requests()}.items()
+        for name, read in {**embedding.small_requests(), **inference.small_requests()}.items()
     }
-    unary = {**native.methods(dispatcher), **inference.methods(dispatcher)}
+    unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher)}
     routes = [Route(Method(name), handle, _counted(name), small.get(name)) for name, handle in unary.items()]
     for name, handle in streams.methods(dispatcher).items():
         routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))

@@ -67,7 +67,7 @@ class Server:
             keys = Keys.load(settings)
             ports = Ports(settings)
             undo.callback(ports.close)
-            self.port, self.http_port, self.front = ports.grpc.port, ports.http_port, ports.front
+            self.port, self.http_port, self.transport = ports.grpc.port, ports.http_port, ports.transport
             self.health_port = ports.health_port
             self._certificates = ports.certificates
             self.service = Service.load(
@@ -98,7 +98,7 @@ class Server:
         model = self.service.embedder.model
         config, test = model.config, model.self_test
         _log.info("serving", extra={"model": config.name, "version": config.version, "device": model.device,
-                                    "front": self.front, "port": self.port,
+                                    "transport": self.transport, "port": self.port,
                                     "selftest_difference": test.max_difference})  # fmt: skip
 
     def _start_health(self, ports: Ports) -> None:
@@ -119,7 +119,7 @@ class Server:
         return banner(
             self.settings,
             self.service.embedder,
-            front=self.front,
+            transport=self.transport,
             port=self.port,
             http_port=self.http_port,
             health_port=self.health_port,
@@ -190,7 +190,7 @@ class Server:
 
     def _add_grpc_services(self, listener: Listener) -> None:
         service = self.service
-        routes = routes_of(service, self.streams, front=self.front)
+        routes = routes_of(service, self.streams, transport=self.transport)
         self.grpc: Transport = listener.serve(
             [route.method for route in routes],
             headers=_HEADERS,
@@ -210,16 +210,16 @@ class Server:
         self._watch_transport()
 
     def _fast_paths(self, methods: Sequence[str]) -> FastPaths | None:
-        if self.front != "native":
+        if self.transport != "native":
             return None
         place = methods.index(f"/{SERVICE}/Embed")
-        front = cast("NativeTransport", self.grpc)
+        transport = cast("NativeTransport", self.grpc)
         return FastPaths(
-            front, place, "Embed", self.service.embedder, self.metrics, self.service.keys, tells_of_each_call
+            transport, place, "Embed", self.service.embedder, self.metrics, self.service.keys, tells_of_each_call
         )
 
     def _watch_transport(self) -> None:
-        """Have metrics show the front's figures, and their bounds."""
+        """Have metrics show the transport's figures, and their bounds."""
         most = limits(self.settings)
         bounds = {
             "connections": most.max_connections,
@@ -230,13 +230,13 @@ class Server:
         self.metrics.watch_transport(self.grpc.figures, limits=bounds, reasons=get_args(Reason))
 
     def _reload(self, ports: Ports) -> None:
-        """Give the front what has changed in files, now."""
+        """Give the transport what has changed in files, now."""
         ports.reload()
         self._renew()
 
     def _renewing(self, listener: Listener) -> Callable[[], None]:
-        """Make a function, to be called often, that gives the front what has changed in files."""
-        keys, front = self.service.keys, self.grpc
+        """Make a function, to be called often, that gives the transport what has changed in files."""
+        keys, transport = self.service.keys, self.grpc
         given: object = None
 
         def renew() -> None:
@@ -244,7 +244,7 @@ class Server:
             listener.renew()
             if keys is not None and (known := keys.known) is not given:
                 given = known
-                front.set_keys([digest for digest, _ in known])
+                transport.set_keys([digest for digest, _ in known])
 
         renew()
         return renew

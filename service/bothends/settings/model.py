@@ -81,7 +81,7 @@ class BatchingSettings(Section):
         ge=1,
         le=INT32,
         description="Most sentences in one model run; the default is 16 on a CPU (32 for a wide encoder), "
-        "4096 on a GPU (1024 for a wide one). Small requests that the native front serves alone run 16 at once.",
+        "4096 on a GPU (1024 for a wide one). Small requests that the native transport serves alone run 16 at once.",
     )
     max_batch_tokens: int | None = Field(
         None,

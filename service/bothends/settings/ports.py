@@ -40,7 +40,7 @@ class GrpcSettings(ListenerSettings):
     """Port of gRPC, and bounds of its connections."""
 
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
-    front: Literal["auto", "native", "grpcio"] = Field(
+    transport: Literal["auto", "native", "grpcio"] = Field(
         "auto",
         description="What speaks gRPC: native (bothends-native) or grpcio. Auto is native where it is installed.",
     )

@@ -149,7 +149,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "dimension", "max_tokens", "max_sentences", "pooling", "device", "server_version", "max_sentence_chars", "max_message_bytes", "nested_dimensions", "max_request_tokens", "encoder", "cosine_to_final_states", "engine", "front")
+    __slots__ = ("name", "version", "dimension", "max_tokens", "max_sentences", "pooling", "device", "server_version", "max_sentence_chars", "max_message_bytes", "nested_dimensions", "max_request_tokens", "encoder", "cosine_to_final_states", "engine", "transport")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
@@ -165,7 +165,7 @@ class Model(_message.Message):
     ENCODER_FIELD_NUMBER: _ClassVar[int]
     COSINE_TO_FINAL_STATES_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
-    FRONT_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     dimension: int
@@ -181,5 +181,5 @@ class Model(_message.Message):
     encoder: str
     cosine_to_final_states: float
     engine: str
-    front: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_sentences: _Optional[int] = ..., pooling: _Optional[str] = ..., device: _Optional[str] = ..., server_version: _Optional[str] = ..., max_sentence_chars: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., nested_dimensions: _Optional[_Iterable[int]] = ..., max_request_tokens: _Optional[int] = ..., encoder: _Optional[str] = ..., cosine_to_final_states: _Optional[float] = ..., engine: _Optional[str] = ..., front: _Optional[str] = ...) -> None: ...
+    transport: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_sentences: _Optional[int] = ..., pooling: _Optional[str] = ..., device: _Optional[str] = ..., server_version: _Optional[str] = ..., max_sentence_chars: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., nested_dimensions: _Optional[_Iterable[int]] = ..., max_request_tokens: _Optional[int] = ..., encoder: _Optional[str] = ..., cosine_to_final_states: _Optional[float] = ..., engine: _Optional[str] = ..., transport: _Optional[str] = ...) -> None: ...

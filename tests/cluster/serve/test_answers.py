@@ -54,12 +54,12 @@ def test_many_sentences_are_the_same_bytes(on_ray: Call, without: Call) -> None:
 
 
 def test_tokens_and_the_model_are_the_same_bytes(on_ray: Call, without: Call) -> None:
-    """Tokens and models differ by the name of the front alone."""
+    """Tokens and models differ by the name of the transport alone."""
     request = pb.TokenizeRequest(sentences=SENTENCES).SerializeToString()
     assert on_ray("Tokenize", request) == without("Tokenize", request) != Reply()
     found, expected = (pb.GetModelResponse.FromString(ask("GetModel", b"").content).model for ask in (on_ray, without))
-    assert found.front == "ray"
-    found.front = expected.front
+    assert found.transport == "ray"
+    found.transport = expected.transport
     assert found == expected != pb.Model()
 
 

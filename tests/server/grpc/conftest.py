@@ -108,7 +108,7 @@ Open = Callable[..., Desk]
 def name(request: pytest.FixtureRequest) -> TransportName:
     """A transport that can serve here."""
     try:
-        return select(Settings(front=request.param))
+        return select(Settings(transport=request.param))
     except StartupError as error:
         pytest.skip(str(error))
 

@@ -57,7 +57,7 @@ def waiting(server: Server, *sources: str) -> Iterator[list[socket.socket]]:
         connections = [stack.enter_context(connected(server, source)) for source in sources]
         for connection in connections:
             connection.sendall(head.encode() + b"\r\n\r\n" + body)
-        until(lambda: server.model_service.gate.inside == len(sources))
+        until(lambda: server.service.gate.inside == len(sources))
         yield connections
 
 

@@ -9,13 +9,13 @@ from .contract import Limits, Listener, TransportName
 
 def select(settings: GrpcSettings) -> TransportName:
     """Return the transport that serves. Raises StartupError where the one asked for can't."""
-    if settings.front == "grpcio":
+    if settings.transport == "grpcio":
         return "grpcio"
     try:
         import bothends_native.transport  # noqa: F401
     except ImportError as error:
-        if settings.front == "native":
-            raise StartupError(f"--front native: {error}") from error
+        if settings.transport == "native":
+            raise StartupError(f"--transport native: {error}") from error
         return "grpcio"
     return "native"
 

@@ -52,7 +52,7 @@ class Replica:
         self._undo.callback(service.close)
         dispatcher = service.dispatcher()
         self._most_bytes = most = settings.max_message_bytes
-        self._methods = EmbeddingService(service.responder, max_message_bytes=most, front="ray").methods(dispatcher)
+        self._methods = EmbeddingService(service.responder, max_message_bytes=most, transport="ray").methods(dispatcher)
         self._targets = self._serve_metrics(settings)
         routes: list[BaseRoute] = [Route("/targets", self._targets.page)] if self._targets else []
         if settings.http_api:

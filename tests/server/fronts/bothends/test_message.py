@@ -76,7 +76,7 @@ def test_empty_sentences_by_the_hundred_are_read_apart_and_their_errors_made_onc
         submit(backlog, act, size, context, **options)
 
     monkeypatch.setattr(Backlog, "submit", noted)
-    most = server.model_service.embedder.limits.sentences
+    most = server.service.embedder.limits.sentences
     with Stream(channel) as stream:
         stream.send(request(*[""] * most))
         first = stream.receive()
@@ -148,7 +148,7 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
     """A part of it would hang as long. Each sentence has the error; the stream ends as the model is withdrawn."""
     run, goes_on, hung = SERVES.run, threading.Event(), []
     with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
-        (five,) = server.model_service.embedder.model.tokenizer.encode(["there will be five dragons"])
+        (five,) = server.service.embedder.model.tokenizer.encode(["there will be five dragons"])
 
         def hang(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
             if five.ids in sentences:  # not at the self-test of the model that takes over

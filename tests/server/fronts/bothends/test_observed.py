@@ -15,7 +15,7 @@ def test_requests_are_counted_by_code(english: Bundle) -> None:
         client.encode(["one"])
         assert sample(server, "bothends_requests_total", code="OK", method="Embed") == 1
         assert sample(server, "bothends_request_seconds_count", method="Embed") == 1
-        model, config = server.model_service.embedder.model, english.config
+        model, config = server.service.embedder.model, english.config
         labels = {"name": config.name, "version": config.version, "device": "cpu", "provider": model.provider}
         assert sample(server, "bothends_model_info", **labels) == 1
 

@@ -170,6 +170,6 @@ def test_tokens_are_paid_for_as_embeddings_are(toy_bundle: Bundle, tmp_path: Pat
         assert "4 sentences are more than this key's limit of 3 at once" in str(refusal(*["a"] * 4))
         assert stub.Tokenize(embedding_pb2.TokenizeRequest(sentences=["a"] * 3), metadata=metadata).sentences
         assert isinstance(refusal("a"), QuotaError)
-        assert server.model_service.keys is not None
-        ((_, account),) = server.model_service.keys.known
+        assert server.service.keys is not None
+        ((_, account),) = server.service.keys.known
         until(lambda: account.in_progress == 0)

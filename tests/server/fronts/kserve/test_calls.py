@@ -168,7 +168,7 @@ def test_an_unfit_model_is_not_ready(english: Bundle) -> None:
 
 def test_only_what_is_served_is_ready(server: Server) -> None:
     """A probe, which needs no key, learns nothing else of other models and versions."""
-    version = server.model_service.embedder.model.config.version
+    version = server.service.embedder.model.config.version
     with connected(server) as channel:
         stub = Stub(channel)
         for name, asked, ready in (

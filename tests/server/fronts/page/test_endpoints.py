@@ -42,7 +42,7 @@ def test_an_explanation_is_the_domains(server: Server, http: httpx.Client) -> No
     """The answer has 24 of each state's numbers."""
     answer = http.post("/explain", json={"sentence": SENTENCE})
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == explain(SENTENCE, server.model_service.embedder).as_json(numbers=24)
+    assert answer.json() == explain(SENTENCE, server.service.embedder).as_json(numbers=24)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def explaining(server: Server, body: bytes) -> socket.socket:
 
 def test_explanations_leave_room_for_others(server: Server, gate: threading.Event) -> None:
     """Small requests that stand for much wait outside of the queue while an eighth of it is theirs."""
-    body, backlog = b'{"sentence": "%s"}' % (b"a " * 100), server.model_service.backlog
+    body, backlog = b'{"sentence": "%s"}' % (b"a " * 100), server.service.backlog
     gate.clear()
     with ExitStack() as asked:
         for _ in range(12):
@@ -104,7 +104,7 @@ def test_explanations_leave_room_for_others(server: Server, gate: threading.Even
 
 def test_nothing_is_explained_to_a_caller_who_has_left(server: Server, gate: threading.Event) -> None:
     """The queue's places of an explanation, and the room for its answer, are free once its caller has gone."""
-    room = server.model_service.backlog.room
+    room = server.service.backlog.room
     gate.clear()
     with explaining(server, b'{"sentence": "%s"}' % (b"word " * 100)):
         until(lambda: queued(server) > 100)
@@ -153,7 +153,7 @@ def test_the_model_is_described(server: Server, http: httpx.Client, english: Bun
     assert (model["languages"], model["grpc_port"]) == (["en"], server.port)
     assert model["limits"] == {"sentences": 300, "sentence_chars": 65536, "tokens": 256}
     assert model["card"] == (english.path / "README.md").read_text(encoding="utf-8")
-    assert model["selftest_difference"] == server.model_service.embedder.model.self_test.max_difference
+    assert model["selftest_difference"] == server.service.embedder.model.self_test.max_difference
 
 
 def test_the_numbers_grow_with_what_is_done(http: httpx.Client, client: Client) -> None:

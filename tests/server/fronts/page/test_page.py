@@ -30,7 +30,7 @@ EXAMPLES = [
 def test_it_opens_and_asks_no_other_server(visit: Callable[..., Visit], server: Server) -> None:
     """The model and the examples' answers are shown, without a click, an error or a request to another origin."""
     opened = visit()
-    config = server.model_service.embedder.model.config
+    config = server.service.embedder.model.config
     opened.sees("#summary", f"{config.name} {config.version} · 512 numbers a sentence · on cpu")
     opened.sees("#state", "serving")
     opened.sees("#ends svg")
@@ -91,7 +91,7 @@ def test_the_picture_is_of_the_chosen_sentence(visit: Callable[..., Visit], serv
     opened.sees("#ends svg")
     opened.page.get_by_role("button", name="There will be dragons").click()
     opened.sees("#chosen", "There will be dragons.")
-    explanation = explain("There will be dragons.", server.model_service.embedder)
+    explanation = explain("There will be dragons.", server.service.embedder)
     opened.page.get_by_text("The same as a table").click()
     shown(opened, explanation)
     wrong = explanation.closeness(explanation.output[-1])

@@ -26,10 +26,10 @@ _WRITES: dict[Encoding, Write] = {encoding: partial(encode, encoding=encoding) f
 class EmbeddingService:
     """The unary methods over one embedder. Each settles its call, now or later."""
 
-    def __init__(self, responder: Responder, *, max_message_bytes: int, front: str) -> None:
+    def __init__(self, responder: Responder, *, max_message_bytes: int, transport: str) -> None:
         """Answer by `responder`. The other two are told to callers who ask."""
         self._responder = responder
-        self._front = front
+        self._transport = transport
         self._max_message_bytes = max_message_bytes
         self._server_version = version("bothends")
 
@@ -93,7 +93,7 @@ class EmbeddingService:
             encoder=config.described(),
             cosine_to_final_states=config.cosine_to_final_states,
             engine=served.provider,
-            front=self._front,
+            transport=self._transport,
         )
         context.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
 

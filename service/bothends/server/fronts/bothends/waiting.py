@@ -21,7 +21,7 @@ from .message import Message
 _SOON_S = 30.0
 """Seconds for which a message waits for its key's share, at most: one that would wait longer is told when to come."""
 _MESSAGE_BYTES = 4096
-"""Bytes that a message holds besides its request: its call, its future items, and what the front knows of it."""
+"""Bytes that a message holds besides its request: its call, its future items, and what the transport knows of it."""
 _REQUEST_TIMES = 2
 """Copies of a request: as it came, and as it was parsed."""
 _SENTENCE_BYTES = 64

@@ -62,7 +62,7 @@ class OpenAI:
         self._responder = responder
         self._truncation = truncation
         self._aliases = aliases
-        self._front = HttpRoutes(limits, render_error)
+        self._routes = HttpRoutes(limits, render_error)
         self._document = orjson.dumps(document())
 
     @classmethod
@@ -73,12 +73,12 @@ class OpenAI:
 
     def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
         """Make the routes of all endpoints."""
-        handler, route = dispatcher.handler, self._front.route
+        handler, route = dispatcher.handler, self._routes.route
         return [
             route("/v1/embeddings", POST=handler(Method.http("POST", "/v1/embeddings"), bytes, self.embed)),
             route("/v1/models", GET=handler(Method.http("GET", "/v1/models"), bytes, self.models)),
             route("/v1/models/{id:path}", GET=handler(Method.http("GET", "/v1/models/{id}"), bytes, self.one_model)),
-            self._front.refuses(_EVERYTHING_ELSE, 404, "there is no such path; see /openapi.json"),
+            self._routes.refuses(_EVERYTHING_ELSE, 404, "there is no such path; see /openapi.json"),
             Route("/openapi.json", self.openapi),
         ]
 

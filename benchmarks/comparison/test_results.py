@@ -1,4 +1,4 @@
-"""The front's results: the peers that are chosen, shares of a storm, and JSON that comes back."""
+"""The comparison's results: the peers that are chosen, shares of a storm, and JSON that comes back."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from results import FLOAT32, medians, ours
 from sample_results import row
 
 from .loads import LISTS, SINGLE_200, SINGLES
-from .results import FrontResults, Neighbours, Storm, best, fastest
+from .results import ComparisonResults, Neighbours, Storm, best, fastest
 
 
 def storm(**calls: int) -> Storm:
@@ -46,8 +46,8 @@ def test_a_caller_who_is_refused_has_no_p99() -> None:
 
 
 def test_results_come_back_from_their_json(tmp_path: Path) -> None:
-    found = FrontResults({}, {}, {}, ["native", None])
+    found = ComparisonResults({}, {}, {}, ["native", None])
     found.rows, found.storms = [row(ours(FLOAT32), PEAK.name)], [storm(offered=1)]
     found.neighbours = [Neighbours("x", f"{SINGLES.name}, beside {LISTS.name}", 1.0, None, 0.5)]
-    found.save(tmp_path / "front.json")
-    assert FrontResults.open(tmp_path / "front.json") == found
+    found.save(tmp_path / "comparison.json")
+    assert ComparisonResults.open(tmp_path / "comparison.json") == found

@@ -1,4 +1,4 @@
-"""The findings of a run of the front's benchmark, as plain data that goes to JSON and comes back. Measures nothing."""
+"""The findings of a run of the comparison, as plain data that goes to JSON and comes back. Measures nothing."""
 
 import json
 from collections.abc import Sequence
@@ -75,14 +75,14 @@ class Neighbours:
 
 
 @dataclass(slots=True)
-class FrontResults:
+class ComparisonResults:
     """The findings of a whole run."""
 
     machine: dict[str, str]
     settings: dict[str, Any]
     sentences: dict[str, dict[str, Any]]
-    fronts: list[str | None] = field(default_factory=list)
-    """Fronts that serve here, the one that is judged first; None is the only one that a server has."""
+    transports: list[str | None] = field(default_factory=list)
+    """Transports that serve here, the one that is judged first; None is the only one that a server has."""
     skipped: list[str] = field(default_factory=list)
     """Lines that say which servers can't run here, and why."""
     rows: list[Row] = field(default_factory=list)
@@ -95,7 +95,7 @@ class FrontResults:
 
     def judged(self, engine: str) -> str:
         """Return the name of the server that bars are set on."""
-        return ours(engine, self.fronts[0] if self.fronts else None)
+        return ours(engine, self.transports[0] if self.transports else None)
 
     def save(self, file: Path) -> None:
         """Write JSON."""
@@ -103,13 +103,13 @@ class FrontResults:
         file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def open(cls, file: Path) -> "FrontResults":
+    def open(cls, file: Path) -> "ComparisonResults":
         """Read what `save` wrote, or the part of benchmarks/performance.json that is of such a run."""
         data = json.loads(file.read_text(encoding="utf-8"))
-        return cls.of(data.get("front") or data)
+        return cls.of(data.get("comparison") or data)
 
     @classmethod
-    def of(cls, data: dict[str, Any]) -> "FrontResults":
+    def of(cls, data: dict[str, Any]) -> "ComparisonResults":
         """Make it of what JSON holds."""
         kinds = {"rows": Row, "longer": Row, "empty": Empty, "storms": Storm, "neighbours": Neighbours}
         return cls(**data | {name: [kind(**each) for each in data[name]] for name, kind in kinds.items()})

@@ -1,6 +1,6 @@
-"""The cost of a call without a model: grpcio's two servers and our fronts, each of which answers 2 KB at once.
+"""The cost of a call without a model: grpcio's two servers and our transports, each of which answers 2 KB at once.
 
-python benchmarks/fronts.py [--seconds 3] [--rounds 3]
+python benchmarks/transports.py [--seconds 3] [--rounds 3]
 """
 
 import sys
@@ -61,8 +61,8 @@ def asyncio(answer: bytes) -> None:
     run(serve())
 
 
-def front(name: "TransportName", answer: bytes) -> None:
-    """Serve by one of our fronts: a crossing a batch, from as many threads as cores."""
+def transport(name: "TransportName", answer: bytes) -> None:
+    """Serve by one of our transports: a crossing a batch, from as many threads as cores."""
     import os
     import threading
 
@@ -88,11 +88,11 @@ def front(name: "TransportName", answer: bytes) -> None:
     threads[0].join()
 
 
-FRONTS: dict[str, Callable[[bytes], None]] = {
+TRANSPORTS: dict[str, Callable[[bytes], None]] = {
     "grpc.server": threads,
     "grpc.aio": asyncio,
-    "our front, grpcio": partial(front, "grpcio"),
-    "our front, native": partial(front, "native"),
+    "our transport, grpcio": partial(transport, "grpcio"),
+    "our transport, native": partial(transport, "native"),
 }
 
 
@@ -104,11 +104,11 @@ def _add(server: Any, embed: Any) -> None:
 @click.command()
 @click.option("--seconds", default=3.0, show_default=True, help="Measured time of each figure.")
 @click.option("--rounds", default=3, show_default=True, help="Times each is measured; the median counts.")
-@click.option("--serve", type=click.Choice(list(FRONTS)), hidden=True)
+@click.option("--serve", type=click.Choice(list(TRANSPORTS)), hidden=True)
 def main(*, seconds: float, rounds: int, serve: str | None) -> None:
     """Print one table in Markdown."""
     if serve:
-        FRONTS[serve](_answer())
+        TRANSPORTS[serve](_answer())
         return
     import generator
     from load.build import build
@@ -122,7 +122,7 @@ def main(*, seconds: float, rounds: int, serve: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bodies = generator.write_bodies(Path(folder) / "bodies.txt", _BODIES.split("\n")[:2])
         for _ in range(rounds):
-            for name in FRONTS:
+            for name in TRANSPORTS:
                 command = [sys.executable, __file__, "--serve", name]
                 log = Path(folder) / "log"
                 with Process(name, command, ready=r"listening on 127.0.0.1:(?P<port>\d+)", log=log) as process:

@@ -1,4 +1,4 @@
-"""The front's bars beside figures: which are met, which are missed and by how much, and which can't be judged."""
+"""The comparison's bars beside figures: which are met, which are missed and by how much, and which can't be judged."""
 
 import pytest
 
@@ -9,17 +9,17 @@ from sample_results import row
 from . import report
 from .bars import judge
 from .loads import CELLS, EMPTY, GREEDY, POLITE
-from .results import Empty, FrontResults, Neighbours
+from .results import ComparisonResults, Empty, Neighbours
 from .test_results import storm
 
 
 @pytest.fixture
-def found() -> FrontResults:
-    """A run on two fronts in which some bars are met, and others missed or not measured."""
+def found() -> ComparisonResults:
+    """A run on two transports in which some bars are met, and others missed or not measured."""
     machine = dict.fromkeys(("date", "processor", "memory", "kernel", "cores", "python"), "x")
     about = {"source": "somewhere", "count": 2000, "mean_tokens": 15.0}
-    made = FrontResults(machine, {"seconds": 1.0, "warmup_s": 0.1, "rounds": 1}, {"short": about, "longer": about})
-    made.fronts = ["native", "grpcio"]
+    made = ComparisonResults(machine, {"seconds": 1.0, "warmup_s": 0.1, "rounds": 1}, {"short": about, "longer": about})
+    made.transports = ["native", "grpcio"]
     rates = {ours(FLOAT32, "native"): 3000, ours(FLOAT32, "grpcio"): 1500, "mosec 4": 1000, "triton 8": 1200}
     rates |= {ours(INT8, "native"): 6000, ours(ONNXRUNTIME, "native"): 1100}
     made.rows = [row(server, load.name, sentences_per_s=rate) for load in CELLS for server, rate in rates.items()]
@@ -29,12 +29,12 @@ def found() -> FrontResults:
     return made
 
 
-def verdicts(found: FrontResults) -> dict[str, str]:
+def verdicts(found: ComparisonResults) -> dict[str, str]:
     """Every bar's verdict by its text."""
     return {verdict.bar.text: verdict.text for each in judge(found).values() for verdict in each}
 
 
-def test_the_best_peer_is_the_measure(found: FrontResults) -> None:
+def test_the_best_peer_is_the_measure(found: ComparisonResults) -> None:
     """The peer that answers the most counts, whichever it is; the bar on onnxruntime names mosec."""
     judged = verdicts(found)
     assert judged[f"{unary(1).name}: sentences/s over the best peer's"] == "met, and the aim"
@@ -44,22 +44,22 @@ def test_the_best_peer_is_the_measure(found: FrontResults) -> None:
     assert judged[f"{PEAK.name}, both on onnxruntime: sentences/s over mosec's best"] == "met"
 
 
-def test_the_first_front_is_judged(found: FrontResults) -> None:
-    found.fronts.reverse()
+def test_the_first_transport_is_judged(found: ComparisonResults) -> None:
+    found.transports.reverse()
     judged = verdicts(found)
     assert judged[f"{unary(1).name}: sentences/s over the best peer's"] == "missed by 31 %"
     assert judged[f"{EMPTY[0].name}: server CPU a call"] == "not measured"
 
 
-def test_one_who_is_never_answered_is_missed_without_a_measure(found: FrontResults) -> None:
+def test_one_who_is_never_answered_is_missed_without_a_measure(found: ComparisonResults) -> None:
     assert verdicts(found)[f"{POLITE.name}, beside {GREEDY.name}: p99 over alone"] == "missed"
 
 
 def test_an_empty_run_judges_nothing() -> None:
-    assert set(verdicts(FrontResults({}, {}, {})).values()) == {"not measured"}
+    assert set(verdicts(ComparisonResults({}, {}, {})).values()) == {"not measured"}
 
 
-def test_markdown_tables_have_as_many_cells_as_headings(found: FrontResults) -> None:
+def test_markdown_tables_have_as_many_cells_as_headings(found: ComparisonResults) -> None:
     for table in report.tables(found, brief=True):
         assert {len(cells) for cells in table.rows if cells} <= {len(table.headings)}
     assert "2,000 of 15.0 tokens" in report.markdown(found)

@@ -22,7 +22,7 @@ from servers import Server
 from tokens import tokenizer_of
 
 from .loads import CELLS, EMPTY, PAIRS, SHORT, STORMS
-from .results import Empty, FrontResults, Neighbours, fastest
+from .results import ComparisonResults, Empty, Neighbours, fastest
 from .starting import Servers
 from .storms import Weather
 
@@ -41,11 +41,11 @@ class Options:
     most_other_cores: float = 0.3
     """Cores of other work beyond which a row is measured anew, once."""
 
-    def total_s(self, servers: int = 15, fronts: int = 2) -> float:
+    def total_s(self, servers: int = 15, transports: int = 2) -> float:
         """Rough seconds that a run takes. Only the progress bar uses it, with the sums below."""
-        cells = len(CELLS) * (servers + (self.rounds - 1) * (3 * fronts + 2 * _SETTINGS + 1) + self.rounds * 6)
+        cells = len(CELLS) * (servers + (self.rounds - 1) * (3 * transports + 2 * _SETTINGS + 1) + self.rounds * 6)
         rest = len(EMPTY) + 3 * len(PAIRS) + 6 * len(STORMS)
-        return (cells + self.rounds * fronts * rest) * self.row_s + 3 * servers
+        return (cells + self.rounds * transports * rest) * self.row_s + 3 * servers
 
     @property
     def row_s(self) -> float:
@@ -57,7 +57,7 @@ FULL = Options()
 QUICK = Options(seconds=0.3, warmup_s=0.1, rounds=1)
 
 
-class FrontSuite:
+class ComparisonSuite:
     """One run of the whole measurement."""
 
     def __init__(self, options: Options, sentences: Sentences, *, folder: Path, show: Show) -> None:
@@ -81,15 +81,15 @@ class FrontSuite:
             }
             for name, texts in (("short", short), ("longer", longer))
         }
-        self._results = FrontResults(machine.describe() | tritonserver.version(), asdict(options), about)
+        self._results = ComparisonResults(machine.describe() | tritonserver.version(), asdict(options), about)
 
-    def run(self) -> FrontResults:
+    def run(self) -> ComparisonResults:
         """Measure everything. Whatever ends it, no server is left running."""
         found = self._results
         with ExitStack() as stack:
             with self._show.doing("starting the servers", 45):
                 self._servers.start(self._folder, stack)
-            found.fronts, found.skipped = self._servers.fronts, self._servers.skipped
+            found.transports, found.skipped = self._servers.transports, self._servers.skipped
             for number in range(1, self._options.rounds + 1):
                 self._round(f"round {number} of {self._options.rounds}")
         self._keep_chosen()
@@ -113,11 +113,11 @@ class FrontSuite:
             for server in self._chosen(load, 1):
                 if server.engine is None or server.name == found.judged(server.engine):
                     found.longer += self._row(server, load, self._longer, f"{text}, longer sentences")
-        fronts = {ours(FLOAT32, front) for front in found.fronts}
-        for server in [server for server in self._servers.running if server.name in fronts]:
-            self._front(server)
+        transports = {ours(FLOAT32, transport) for transport in found.transports}
+        for server in [server for server in self._servers.running if server.name in transports]:
+            self._transport(server)
 
-    def _front(self, server: Server) -> None:
+    def _transport(self, server: Server) -> None:
         """Measure what isn't compared with peers: what calls cost, who waits for whom, and more than it can do."""
         found = self._results
         for empty in EMPTY:

@@ -1,4 +1,4 @@
-"""The loads of the front's benchmark. Measures nothing."""
+"""The loads of the comparison. Measures nothing."""
 
 from loads import DEADLINE_MS, PEAK, Load, unary, wide
 

@@ -1,6 +1,6 @@
 """The limits that the server must keep to beside its peers and beyond its capacity, and the aims past them.
 
-Measures nothing. Bars are set on the front that is judged, in float32 where no other engine is named.
+Measures nothing. Bars are set on the transport that is judged, in float32 where no other engine is named.
 """
 
 from collections.abc import Callable
@@ -11,49 +11,49 @@ from loads import PEAK, unary, wide
 from results import FLOAT32, INT8, MOSEC, ONNXRUNTIME
 
 from .loads import CELLS, EMPTY, GREEDY, LISTS, LISTS_200, LISTS_1000, POLITE, SINGLE_200, SINGLE_1000, SINGLES, STORMS
-from .results import PEERS, FrontResults, best, named
+from .results import PEERS, ComparisonResults, best, named
 
 EARLIER_RSS_MB = 236
-"""Resident memory of the server before it had a front of its own, in the same cells: the most of any."""
+"""Resident memory of the server before it had a transport of its own, in the same cells: the most of any."""
 _BEST_PEER = "sentences/s over the best peer's"
 _ALL_STORMS = [storm.name for _, storms in STORMS for storm in storms]
 
 
-def _rate(engine: str, load: str, kinds: tuple[str, ...], found: FrontResults) -> float | None:
+def _rate(engine: str, load: str, kinds: tuple[str, ...], found: ComparisonResults) -> float | None:
     """Ratio of our sentences a second to those of the best peer of these kinds."""
     mine, theirs = named(found.rows, found.judged(engine), load), best(found.rows, load, kinds)
     return mine.sentences_per_s / theirs.sentences_per_s if mine and theirs else None
 
 
-def _p99(load: str, found: FrontResults) -> float | None:
+def _p99(load: str, found: ComparisonResults) -> float | None:
     """Ratio of our p99 to that of the peer with the most sentences a second."""
     mine, theirs = named(found.rows, found.judged(FLOAT32), load), best(found.rows, load)
     return mine.p99_ms / theirs.p99_ms if mine and theirs else None
 
 
-def _empty(load: str, found: FrontResults) -> float | None:
+def _empty(load: str, found: ComparisonResults) -> float | None:
     row = named(found.empty, found.judged(FLOAT32), load)
     return row and row.cpu_us
 
 
-def _storm(load: str, figure: str, found: FrontResults) -> float | None:
+def _storm(load: str, figure: str, found: ComparisonResults) -> float | None:
     row = named(found.storms, found.judged(FLOAT32), load)
     return row and getattr(row, figure)
 
 
-def _worst(worst: Callable[[list[float]], float], figure: str, found: FrontResults) -> float | None:
+def _worst(worst: Callable[[list[float]], float], figure: str, found: ComparisonResults) -> float | None:
     """The worst of all storms."""
     values = [value for load in _ALL_STORMS if (value := _storm(load, figure, found)) is not None]
     return worst(values) if values else None
 
 
-def _rss(found: FrontResults) -> float | None:
+def _rss(found: ComparisonResults) -> float | None:
     """Megabytes above those of before, the most of any cell."""
     mine = [row.rss_mb for row in found.rows if row.server == found.judged(FLOAT32)]
     return max(mine) - EARLIER_RSS_MB if mine else None
 
 
-def _beside(load: str, found: FrontResults, *, alone: bool) -> float | None:
+def _beside(load: str, found: ComparisonResults, *, alone: bool) -> float | None:
     """Milliseconds of a p99 beside another load, or their ratio to the p99 alone."""
     row = named(found.neighbours, found.judged(FLOAT32), load)
     return row and (row.seen_p99_ms / row.alone_p99_ms if alone else row.seen_p99_ms)
@@ -104,13 +104,13 @@ def _costs_and_turns() -> list[Bar]:
     polite, singles = f"{POLITE.name}, beside {GREEDY.name}", f"{SINGLES.name}, beside {LISTS.name}"
     return [
         Bar(f"{EMPTY[0].name}: server CPU a call", "µs", 8, 3, partial(_empty, EMPTY[0].name)),
-        Bar("any cell: RSS over what it was before the front", "MB", 20, 0, _rss),
+        Bar("any cell: RSS over what it was before the transport", "MB", 20, 0, _rss),
         Bar(f"{polite}: p99 over alone", "×", 3, 2, partial(_beside, polite, alone=True)),
         Bar(f"{singles}: p99", "ms", 10, None, partial(_beside, singles, alone=False), less_is_better=True),
     ]
 
 
-def judge(found: FrontResults) -> dict[str, list[Verdict]]:
+def judge(found: ComparisonResults) -> dict[str, list[Verdict]]:
     """Return every bar beside its figure, by group."""
     groups = {
         "the server beside its peers": _over_peers(),

@@ -9,17 +9,17 @@ from loads import PEAK, unary
 from results import FLOAT32, INT8, ours
 from sample_results import row
 
-from . import report as front_report
+from . import report as comparison_report
 from . import summary
-from .results import FrontResults
+from .results import ComparisonResults
 
 ROOT = Path(__file__).parents[2]
 JSON = ROOT / "benchmarks" / "performance.json"
 
 
-def found(*, peer: float) -> FrontResults:
+def found(*, peer: float) -> ComparisonResults:
     """Results of two loads, at which a peer has so many sentences a second and we have 2,000."""
-    made = FrontResults({"date": "2026-01-01", "processor": "x", "cores": "2"}, {"rounds": 2, "seconds": 3.0},
+    made = ComparisonResults({"date": "2026-01-01", "processor": "x", "cores": "2"}, {"rounds": 2, "seconds": 3.0},
                         {"short": {"mean_tokens": 14.2}}, ["native"])  # fmt: skip
     for load in (unary(1).name, PEAK.name):
         made.rows += [row(ours(engine, "native"), load, sentences_per_s=2000) for engine in (FLOAT32, INT8)]
@@ -29,10 +29,10 @@ def found(*, peer: float) -> FrontResults:
 
 def test_the_documents_show_what_the_json_holds() -> None:
     """A change is followed by `python benchmarks/bench.py --bars --docs --from benchmarks/performance.json`."""
-    record = FrontResults.open(JSON)
+    record = ComparisonResults.open(JSON)
     for file, text, (begin, end) in (
         (ROOT / "docs" / "performance.md", summary.markdown(record), summary.MARKERS),
-        (ROOT / "benchmarks" / "report.md", front_report.markdown(record), front_report.MARKERS),
+        (ROOT / "benchmarks" / "report.md", comparison_report.markdown(record), comparison_report.MARKERS),
     ):
         shown = file.read_text("utf-8").partition(begin)[2].partition(end)[0]
         assert shown.strip() == text.strip()
@@ -70,5 +70,5 @@ def test_a_document_without_the_markers_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_chart_is_drawn(tmp_path: Path) -> None:
-    chart = pytest.importorskip("front.chart", exc_type=ModuleNotFoundError)
+    chart = pytest.importorskip("comparison.chart", exc_type=ModuleNotFoundError)
     assert chart.draw(found(peer=1000), tmp_path).stat().st_size > 10_000

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from style import BLUE, GREY, ORANGE, RED, SKY, STYLE, THOUSANDS, sign
 
-from .results import FrontResults
+from .results import ComparisonResults
 from .summary import CHART, headline, rows_by_load
 
 _COLOURS = {
@@ -22,7 +22,7 @@ _HEIGHT = 0.16
 """Thickness of a bar, where loads stand 1 apart."""
 
 
-def draw(found: FrontResults, folder: Path) -> Path:
+def draw(found: ComparisonResults, folder: Path) -> Path:
     """Write the chart as PNG."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures(found):
@@ -30,7 +30,7 @@ def draw(found: FrontResults, folder: Path) -> Path:
     return folder / CHART
 
 
-def figures(found: FrontResults) -> Iterator[tuple[str, Figure]]:
+def figures(found: ComparisonResults) -> Iterator[tuple[str, Figure]]:
     """Yield the chart by its file's name, closed when the next is asked for."""
     shown = rows_by_load(found)
     with plt.rc_context(STYLE):

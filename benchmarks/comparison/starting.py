@@ -1,4 +1,4 @@
-"""The servers of the front's benchmark: bothends on each front and engine, and its peers, those that can run here.
+"""The servers of the comparison: bothends on each transport and engine, and its peers, those that can run here.
 
 Measures nothing.
 """
@@ -19,15 +19,15 @@ from tritonserver import BATCHES as TRITON_BATCHES
 from tritonserver import start_triton
 
 ENGINES = (FLOAT32, INT8, ONNXRUNTIME)
-FRONTS = ("native", "grpcio")
-"""Values of `bothends serve --front`, the one that is judged first."""
+TRANSPORTS = ("native", "grpcio")
+"""Values of `bothends serve --transport`, the one that is judged first."""
 Start = Callable[[Path], Server]
 
 
-def fronts() -> tuple[str | None, ...]:
-    """Return the fronts that a server can be told to take; None is the only one."""
+def transports() -> tuple[str | None, ...]:
+    """Return the transports that a server can be told to take; None is the only one."""
     shown = subprocess.run([BOTHENDS, "serve", "--help"], capture_output=True, text=True, check=True).stdout
-    return FRONTS if "--front " in shown else (None,)
+    return TRANSPORTS if "--transport " in shown else (None,)
 
 
 class Servers:
@@ -35,15 +35,17 @@ class Servers:
 
     def __init__(self) -> None:
         self.running: list[Server] = []
-        self.fronts: list[str | None] = []
+        self.transports: list[str | None] = []
         self.skipped: list[str] = []
 
     def start(self, logs: Path, stack: ExitStack) -> None:
         """Start all that can run; they stop with `stack`. Raises ClickException where bothends can't run at all."""
-        for front in fronts():
-            starts = [partial(start_ours, engine=name, front=front) for name in ENGINES if name in engines.built()]
-            if self._start(ours(ENGINES[0], front), starts, logs, stack):
-                self.fronts.append(front)
+        for transport in transports():
+            starts = [
+                partial(start_ours, engine=name, transport=transport) for name in ENGINES if name in engines.built()
+            ]
+            if self._start(ours(ENGINES[0], transport), starts, logs, stack):
+                self.transports.append(transport)
         if not self.running:
             raise click.ClickException("\n".join(self.skipped))
         self._start(MOSEC, [partial(start_mosec, batch, workers=CORES) for batch in MOSEC_BATCHES], logs, stack)

@@ -1,4 +1,4 @@
-"""The front's results as tables: for a terminal, and for the document in Markdown. Measures nothing."""
+"""The comparison's results as tables: for a terminal, and for the document in Markdown. Measures nothing."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,13 @@ from results import OURS, Row
 
 from .bars import judge
 from .loads import CELLS, MOST_LOAD_CORES, SHORT
-from .results import PEERS, FrontResults, Storm, best
+from .results import PEERS, ComparisonResults, Storm, best
 
-MARKERS = ("<!-- front:begin -->", "<!-- front:end -->")
+MARKERS = ("<!-- comparison:begin -->", "<!-- comparison:end -->")
 _CODES = {"0": "OK", "1": "CANCELLED", "4": "DEADLINE_EXCEEDED", "8": "RESOURCE_EXHAUSTED", "14": "UNAVAILABLE"}
 
 
-def show(found: FrontResults, console: Console) -> None:
+def show(found: ComparisonResults, console: Console) -> None:
     """Show everything, for a person at a terminal."""
     for note in _notes(found):
         console.print(note, highlight=False)
@@ -26,12 +26,12 @@ def show(found: FrontResults, console: Console) -> None:
         console.print(in_rich(table))
 
 
-def markdown(found: FrontResults) -> str:
+def markdown(found: ComparisonResults) -> str:
     """Return everything for a document."""
     return "\n\n".join(["\n".join(_notes(found)), *map(table_in_markdown, tables(found, brief=True))])
 
 
-def tables(found: FrontResults, *, brief: bool) -> Iterator[Table]:
+def tables(found: ComparisonResults, *, brief: bool) -> Iterator[Table]:
     """Yield all tables, the bars first; `brief` leaves out all of a peer's settings but the best."""
     for what, verdicts in judge(found).items():
         yield bars_table(f"Bars of {what}", verdicts)
@@ -44,7 +44,7 @@ def tables(found: FrontResults, *, brief: bool) -> Iterator[Table]:
     yield _empty(found)
 
 
-def _notes(found: FrontResults) -> list[str]:
+def _notes(found: ComparisonResults) -> list[str]:
     """Lines for above the tables: the machine, what was measured on it, and what wasn't."""
     machine, settings = found.machine, found.settings
     where = ", ".join(machine[each] for each in ("processor", "memory", "kernel"))
@@ -87,7 +87,7 @@ def _closed(title: str, rows: Sequence[Row], *, brief: bool) -> Table:
     return Table(title, headings, lines, words=2)
 
 
-def _storms(found: FrontResults) -> Table:
+def _storms(found: ComparisonResults) -> Table:
     headings = ["load", "server", "peak/s", "offered/s", "in time/s", "of the peak", "of the CPU left", "p99 ms",
                 "load's cores"]  # fmt: skip
     lines = []
@@ -98,7 +98,7 @@ def _storms(found: FrontResults) -> Table:
     return Table(f"Open loop: Poisson arrivals, deadline {DEADLINE_MS} ms", headings, lines, words=2)
 
 
-def _refusals(found: FrontResults) -> Table:
+def _refusals(found: ComparisonResults) -> Table:
     headings = ["load", "server", "statuses", "told when", "p99 of refusals ms", "s until it is itself again"]
     lines = []
     for storm in found.storms:
@@ -115,7 +115,7 @@ def _codes(storm: Storm) -> str:
     return ", ".join(f"{_CODES.get(code, code)} {count / total:.1%}" for code, count in statuses)
 
 
-def _neighbours(found: FrontResults) -> Table:
+def _neighbours(found: ComparisonResults) -> Table:
     headings = ["load", "server", "p99 alone ms", "p99 beside it ms", "answered"]
     lines = [
         [row.load, row.server, number(row.alone_p99_ms, 2), number(row.p99_ms, 2), f"{row.answered:.1%}"]
@@ -124,7 +124,7 @@ def _neighbours(found: FrontResults) -> Table:
     return Table("Callers beside each other", headings, lines, words=2)
 
 
-def _empty(found: FrontResults) -> Table:
+def _empty(found: ComparisonResults) -> Table:
     headings = ["load", "server", "calls/s", "server CPU µs a call"]
     lines = [[row.load, row.server, number(row.calls_per_s, 0), number(row.cpu_us, 1)] for row in found.empty]
     return Table("Calls without a sentence", headings, lines, words=2)

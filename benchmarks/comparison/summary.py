@@ -1,4 +1,6 @@
-"""The front's results in short, for docs/performance.md: bars that are missed, a chart, a table. Measures nothing."""
+"""The comparison's results in short, for docs/performance.md: bars that are missed, a chart, a table. Measures
+nothing.
+"""
 
 from collections.abc import Iterator
 
@@ -7,13 +9,13 @@ from results import FLOAT32, INT8, Row
 
 from .bars import judge
 from .loads import CELLS
-from .results import FrontResults, best, named
+from .results import ComparisonResults, best, named
 
 MARKERS = ("<!-- summary:begin -->", "<!-- summary:end -->")
 CHART = "servers.png"
 
 
-def markdown(found: FrontResults) -> str:
+def markdown(found: ComparisonResults) -> str:
     """Return the page's part that a run changes."""
     return "\n\n".join([
         _bars(found),
@@ -25,7 +27,7 @@ def markdown(found: FrontResults) -> str:
     ])  # fmt: skip
 
 
-def headline(found: FrontResults) -> str:
+def headline(found: ComparisonResults) -> str:
     """Say in figures what the chart shows."""
     ratios = [ratio for load in CELLS if (ratio := over_best(found, FLOAT32, load.name)) is not None]
     if not ratios:
@@ -33,13 +35,13 @@ def headline(found: FrontResults) -> str:
     return f"{min(ratios):.1f} to {max(ratios):.1f} times the sentences of the best peer, in float32"
 
 
-def over_best(found: FrontResults, engine: str, load: str) -> float | None:
+def over_best(found: ComparisonResults, engine: str, load: str) -> float | None:
     """Return the ratio of our sentences a second to the best peer's."""
     mine, theirs = named(found.rows, found.judged(engine), load), best(found.rows, load)
     return mine.sentences_per_s / theirs.sentences_per_s if mine and theirs else None
 
 
-def _bars(found: FrontResults) -> str:
+def _bars(found: ComparisonResults) -> str:
     """Count the bars, and name those that are missed, by what is judged."""
     measured = [verdict for verdicts in judge(found).values() for verdict in verdicts if verdict.figure is not None]
     missed: dict[str, list[str]] = {}
@@ -59,7 +61,7 @@ def _bars(found: FrontResults) -> str:
     return "\n".join([met, *(["Missed are:", "", *lines] if lines else [])])
 
 
-def _table(found: FrontResults) -> Iterator[str]:
+def _table(found: ComparisonResults) -> Iterator[str]:
     """Yield lines: sentences a second, and p99, of ours and of the best peer at each load."""
     yield "| sentences/s | float32 | int8 | best peer | float32 over it | p99 ms, float32 | p99 ms, best peer |"
     yield "| :-- | --: | --: | :-- | --: | --: | --: |"
@@ -78,7 +80,7 @@ def _table(found: FrontResults) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def rows_by_load(found: FrontResults) -> dict[str, list[tuple[str, Row]]]:
+def rows_by_load(found: ComparisonResults) -> dict[str, list[tuple[str, Row]]]:
     """Return what the chart shows of each load: our servers and the best of each kind of peer, by name."""
     kinds = {"bothends, int8": INT8, "bothends, float32": FLOAT32}
     peers = {"mosec at its best settings": "mosec", "Triton at its best settings": "triton", "plain grpcio": "naive"}

@@ -1,4 +1,0 @@
-"""Servers as callers meet them, bothends on each front beside its peers, to figures and verdicts.
-
-Knows nothing of engines without a server around them.
-"""
