@@ -106,11 +106,6 @@ class CallContext:
         if self._settle(code_pb2.OK) is not None:
             self._call.answer(content)
 
-    def end(self, act: Callable[[], None]) -> None:
-        """Settle a call whose responses were all sent before, as a stream's are, and call `act` to end it."""
-        if self._settle(code_pb2.OK) is not None:
-            act()
-
     def fail(self, error: BothendsError) -> None:
         """Answer with the status of `error`, and cancel what is still done for the call."""
         status = to_status(error)
