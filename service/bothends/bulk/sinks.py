@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Any, BinaryIO, Protocol
 
 from ..errors import FileError, SettingsError
 from .formats.block import Block, Writer
@@ -160,12 +160,6 @@ class FileSink:
         for file in self._open:
             with suppress(OSError):
                 file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _unfinished(self, *, overwrite: bool) -> Commit | None:
         """Return what is there of this job; None where it begins."""
