@@ -11,7 +11,7 @@ from bothends.batching.fairqueue import FairQueue
 from bothends.engines.contract import Engine, Fault
 from tests.support.engines import Clock, batcher_of
 from tests.support.inbox import HANGS, HangingEngine, Inbox
-from tests.support.until import TIMEOUT_S
+from tests.support.until import TIMEOUT_S, until
 
 Fed = Callable[..., Inbox]
 A_MOMENT_S = 0.05
@@ -70,6 +70,17 @@ def test_a_pause_before_pulling_fills_the_batch(fed: Fed, engine: HangingEngine)
     assert [answer.result(TIMEOUT_S) for answer in answers] == [[[2, 1]], [[3, 1]]]
     assert sorted(engine.batches[0]) == [[1], [2], [3]]
     assert set(pauses) == {0.002}
+
+
+def test_a_thread_that_found_nothing_pulls_again(fed: Fed, engine: HangingEngine) -> None:
+    """Callers who come after a while in which nobody came are answered as any."""
+    inbox = fed()
+    engine.released.release(10)
+    for number in range(3):
+        inbox.rouse()
+        until(lambda: not inbox.roused)
+        (answer,) = inbox.put([[number]])
+        assert answer.result(TIMEOUT_S) == [[number, 1]]
 
 
 def test_what_comes_while_all_run_waits_outside_and_goes_together(fed: Fed, engine: HangingEngine) -> None:

@@ -225,8 +225,6 @@ class Batcher(AbstractContextManager["Batcher"]):
     def _end_pull(self, *, goes_on: bool) -> None:
         with self._changed:
             self._pulls.end(threading.get_ident(), goes_on=goes_on)
-            if not goes_on:
-                self._changed.notify_all()
 
     def _abandon_pulls(self, lost_s: Callable[[int], float]) -> None:
         """Replace threads that hang in a run of the source's own, and start those that couldn't be before."""
