@@ -38,6 +38,7 @@ def test_a_text_is_declined_for_what_it_holds_alone() -> None:
     assert [found is None for found in made().encode(texts, 9)] == [False, True, True, True, True, False, True]
     assert ids("a.a", added=["a.", ""]) is None
     assert ids("aba.", added=["ba.b", "a. ", "日"]) == [0, 5]
+    assert ids("ab", added=["ab\x00"]) == [2]  # Python has a zero behind a text, which is no part of it
 
 
 def test_the_first_or_the_last_are_kept() -> None:
