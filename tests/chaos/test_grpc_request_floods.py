@@ -19,7 +19,6 @@ from tests.support.until import TIMEOUT_S, until
 from . import floods
 from .answers import Reference
 from .callers import EMBED, OK
-from .conftest import Form
 from .costs import Costs, singles
 from .hostile import message
 from .storms import beside
@@ -41,10 +40,10 @@ HALF_BYTES, MOST_BOTH_MB = 525_000, 300
 BOMB = message(gzip.compress(b"\x0a\x00" * 1_400_000, 9), flag=1)
 
 
-def bombs(port: int, *, calls: int, key: str | None = None) -> Counter[str]:
+def bombs(port: int, *, calls: int, key: str) -> Counter[str]:
     """Call with more sentences than anybody may, of no letters, compressed a thousandfold; returns the statuses."""
     found: Counter[str] = Counter()
-    headers = GZIP if key is None else [*GZIP, ("authorization", f"Bearer {key}")]
+    headers = [*GZIP, ("authorization", f"Bearer {key}")]
     with Raw(port) as raw:
         for _ in range(calls):
             response = raw.call(EMBED, BOMB, headers=headers)
@@ -54,30 +53,10 @@ def bombs(port: int, *, calls: int, key: str | None = None) -> Counter[str]:
     return found
 
 
-def test_more_sentences_than_anybody_may_send(
-    serve: Callable[..., Running], reference: Reference, form: Form, record: Callable[..., None]
-) -> None:
-    """Requests of 1.4 million sentences in four kilobytes: refused one after the other, beside a caller."""
-    running, calls = serve(), form.pick(50, 200)
-    with Costs(running, singles(running, reference)) as costs:
-        began = time.monotonic()
-        with beside(bombs, port_of(running), calls=calls) as storm, costs.calling():
-            storm.result()
-        took_s = time.monotonic() - began
-        costs.recover()
-    record(
-        "gRPC: a million sentences",
-        calls=calls,
-        took_s=took_s,
-        **costs.figures(sent_bytes=calls * len(BOMB), before="0.8 MB: 11 s with one neighbour's answer"),
-    )
-    assert set(costs.others.kinds) == {OK}, costs.others.kinds
-
-
 def test_more_sentences_than_a_key_may_send(
     serve: Callable[..., Running], reference: Reference, record: Callable[..., None], tmp_path: Path
 ) -> None:
-    """The same with a small key: it pays for each, so that nearly all are refused unread."""
+    """Requests of 1.4 million sentences in four kilobytes: a key pays for each, and nearly all are refused unread."""
     running, greedy, polite = two_keys(serve, tmp_path, sentences_per_s=100)
     with Costs(running, singles(running, reference, key=polite)) as costs:
         began = time.monotonic()

@@ -54,16 +54,6 @@ def test_connections(small: Server) -> None:
         embed(extra, "a")
 
 
-def test_http_connections(small: Server) -> None:
-    """One connection past the limit ends the one that has been of no use for longest."""
-    with ExitStack() as stack:
-        taken = [stack.enter_context(http(small)) for _ in range(3)]
-        for connection in taken[::-1]:
-            assert ask(connection) == 200
-        assert ask(stack.enter_context(http(small))) == 200
-        assert [ask(connection) for connection in taken] == [200, 200, None]
-
-
 def test_bytes_of_http_headers(small: Server) -> None:
     """Names and values count; a large header is refused alike whether it comes at once or in pieces.
 

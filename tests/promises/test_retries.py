@@ -14,7 +14,6 @@ pytestmark = pytest.mark.slow  # kills servers under load
 
 PATIENT = Retry(attempts=60, burst=1000)
 """Retries for as long as a restart may take on a busy machine."""
-BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 
 
 class Callers:
@@ -54,12 +53,11 @@ class Callers:
                 thread.join(timeout=60)
 
 
-@BOTH
-def test_a_server_killed_and_started_again_costs_time_only(running: Running, either: type[Client | Awaited]) -> None:
+def test_a_server_killed_and_started_again_costs_time_only(running: Running) -> None:
     """Callers in a loop get no error and no wrong bytes, though the server dies without a word."""
     with Client(running.target) as client:
         expected = client.encode(["the same words"]).tobytes()
-    callers = Callers(lambda: either(running.target, timeout_s=60, retry=PATIENT), expected)
+    callers = Callers(lambda: Awaited(running.target, timeout_s=60, retry=PATIENT), expected)
     with callers.running():
         callers.wait_for(50)
         finish(running)
@@ -70,13 +68,12 @@ def test_a_server_killed_and_started_again_costs_time_only(running: Running, eit
     assert callers.unforeseen == []
 
 
-@BOTH
-def test_of_two_servers_one_may_be_killed_and_come_back(running: Running, either: type[Client | Awaited]) -> None:
+def test_of_two_servers_one_may_be_killed_and_come_back(running: Running) -> None:
     """Calls go to both, go on when one is gone, and go to it again once it is back."""
     other = start()
     with Client(running.target) as client:
         expected = client.encode(["the same words"]).tobytes()
-    callers = Callers(lambda: either([running.target, other.target], timeout_s=30), expected)
+    callers = Callers(lambda: Client([running.target, other.target], timeout_s=30), expected)
     started: list[Running] = [other]
     try:
         with callers.running():

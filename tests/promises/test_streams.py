@@ -10,16 +10,14 @@ from pathlib import Path
 import grpc
 import pytest
 
-from bothends import Client, ConnectionFailedError, DrainingError, Retry
+from bothends import Client, ConnectionFailedError, Retry
 from tests.support.awaited import Awaited
 from tests.support.serving import Running, finish, restarted, sample
 from tests.support.streams import Stream, request
-from tests.support.until import TIMEOUT_S
 
 pytestmark = pytest.mark.slow  # kills servers and measures their memory
 
 PATIENT = Retry(attempts=60, burst=1000)
-BOTH = pytest.mark.parametrize("either", [Client, Awaited], ids=["threads", "asyncio"])
 UNREAD = [("grpc.http2.bdp_probe", 0)]
 """Options of a reader that takes no more than 64 kB ahead."""
 
@@ -75,28 +73,7 @@ def test_a_late_reader_gets_everything(running: Running) -> None:
     assert all(list(values) == row.tolist() for values, row in zip(found, expected, strict=True))
 
 
-def test_sigterm_ends_streams_and_is_not_held_up_by_them(running: Running) -> None:
-    """An idle stream ends at once, a busy one after what was read of it; both get the reason, and the exit is 0."""
-    with Client(running.target) as client:
-        expected = client.encode(["the same words"])[0].tolist()
-    with (
-        grpc.insecure_channel(running.target) as channel,
-        Stream(channel, timeout=None) as idle,
-        Stream(channel, timeout=None) as busy,
-    ):
-        busy.send(*[request(*["the same words"] * 8) for _ in range(20_000)])
-        first = busy.receive()
-        running.process.send_signal(signal.SIGTERM)
-        assert isinstance(idle.end(), DrainingError)
-        found, error = busy.to_the_end()
-        assert isinstance(error, DrainingError)
-        assert running.process.wait(TIMEOUT_S) == 0
-    assert len(found) < 19_000
-    assert all(list(item.embedding.values) == expected for response in (first, *found) for item in response.items)
-
-
-@BOTH
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(("either", "how"), [(Client, signal.SIGKILL), (Awaited, signal.SIGTERM)])
 def test_a_client_goes_on_where_a_stream_broke(
     running: Running, either: type[Client | Awaited], how: signal.Signals
 ) -> None:
