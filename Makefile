@@ -40,8 +40,12 @@ test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, type
 	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
 	exit $$tested
 
+# Of the tests that serve by a real server, those that speak gRPC to it: the contract's own tests are of both transports in `make test`.
+GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve grpc/calls/test_reflection.py test_server.py test_tls.py) \
+	$(addprefix tests/promises/,test_access.py test_blank.py test_connections.py test_limits.py test_secrets.py)
+
 test-grpcio: $(VENV)/.test ## Test servers on the transport over grpcio's public API, as where the native one isn't built
-	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) tests/server tests/promises $(ARGS)
+	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) $(GRPCIO) $(ARGS)
 
 test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients
 	@$(BIN)/pytest $(WORKERS) -m "slow and not timing and $(APART)" $(ARGS)
@@ -49,7 +53,7 @@ test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kil
 test-timing: $(VENV)/.test $(VENV)/.native-tried ## Test what measures time or memory, on a machine with nothing else to do
 	@$(BIN)/pytest -m "timing and $(APART)" $(ARGS)
 
-test-all: test test-slow test-timing ## Run test, test-slow and test-timing
+test-all: test test-grpcio test-slow test-timing ## Run test, test-grpcio, test-slow and test-timing
 
 chaos: $(VENV)/.test $(VENV)/.native-tried ## Attack what is promised (ARGS=--long: for an hour; --report tests/chaos/reliability.json)
 	@$(BIN)/pytest tests/chaos -m chaos $(ARGS)
