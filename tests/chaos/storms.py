@@ -1,7 +1,6 @@
 """Storms, each in a process of its own, so that the process that measures their effect isn't slowed by them."""
 
 import multiprocessing
-import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -24,28 +23,6 @@ def beside(storm: Callable[..., T], *arguments: Any, **options: Any) -> Iterator
     with ProcessPoolExecutor(1, context) as pool:
         pool.submit(time.monotonic).result()  # its start is no part of the storm
         yield pool.submit(storm, *arguments, **options)
-
-
-def cancel_storm(target: str, reference: Reference, *, calls: int, cancelled: float, per_s: float) -> Tally:
-    """Make calls at an even pace, and cancel most at a random moment: on their way, waiting, or being answered."""
-    callers, begun = 32, time.monotonic()
-
-    def work(number: int) -> Tally:
-        tally = Tally()
-        with Caller(target, reference, seed=number) as caller:
-            for due in range(number, calls, callers):
-                time.sleep(max(0.0, begun + due / per_s - time.monotonic()))
-                is_cancelled = caller.chance.random() < cancelled
-                kind = caller.call_and_cancel(_moment(caller.chance)) if is_cancelled else caller.call()
-                tally.note(kind, 0.0)
-        return tally
-
-    return Crowd([partial(work, number) for number in range(callers)]).tally(within_s=calls / per_s + 60)
-
-
-def _moment(chance: random.Random) -> float:
-    """Draw a delay up to 50 ms, each order of magnitude as often as any other."""
-    return float(10 ** chance.uniform(-5, -1.3))
 
 
 def rough_storm(target: str, reference: Reference, *, seconds: float, callers: int) -> Tally:
