@@ -15,7 +15,7 @@ def page() -> Dashboard:
         .uid("bothends-connections")
         .description(
             "Callers of gRPC, before the model has anything to do. Of the native transport: grpcio tells of calls, "
-            "places, waiting messages and refusals only."
+            "slots, waiting messages and refusals only."
         )
     )
 
@@ -62,14 +62,14 @@ _CALLS: list[Panel] = [
     lines(
         "Open calls",
         "Calls that are open, streams among them, and unary ones that take a place. Places at their limit: more are "
-        "refused as full. Many calls and few places are streams, which cost little while they rest.",
+        "refused as full. Many calls and few slots are streams, which cost little while they rest.",
         {
             "calls": f"sum({pick('bothends_grpc_calls')})",
-            "places": f"sum({pick('bothends_grpc_places')})",
-            "limit of places": f"sum({pick('bothends_grpc_places_limit')})",
+            "slots": f"sum({pick('bothends_grpc_slots')})",
+            "limit of slots": f"sum({pick('bothends_grpc_slots_limit')})",
         },
         unit="short",
-        colors={"calls": SKY, "places": BLUE, "limit of places": GREY},
+        colors={"calls": SKY, "slots": BLUE, "limit of slots": GREY},
     ),
     lines(
         "Messages",

@@ -44,7 +44,7 @@ class _Taken:
     size: int
     rows: dict[str, NDArray[np.float32]]
 
-    def take(self, number: int, line: bytes) -> None:
+    def take_line(self, number: int, line: bytes) -> None:
         """Read the vector in line `number`. Raises SourceError if it isn't one of `size` finite numbers."""
         word, _, rest = line.partition(b" ")
         vector = _numbers(rest)
@@ -74,7 +74,7 @@ def read_words(file: Path, wanted: Collection[str], *, size: int, advance: Advan
         for number, line in lines:
             word = line.partition(b" ")[0]
             if word in sought:
-                taken.take(number, line)
+                taken.take_line(number, line)
     return _vectors(taken)
 
 
@@ -91,7 +91,7 @@ def read_most_frequent(
         for index, (number, line) in enumerate(lines):
             word = line.partition(b" ")[0]
             if index < count or word in missing:
-                taken.take(number, line)
+                taken.take_line(number, line)
                 missing.discard(word)
             if index >= count - 1 and not missing:
                 break

@@ -59,7 +59,7 @@ class Encoder:
         Interrupted if it was stopped.
         """
 
-    def lend(self) -> object:
+    def share(self) -> object:
         """What `transport.FastPath` borrows."""
 
     def stop(self) -> None:

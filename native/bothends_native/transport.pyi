@@ -59,7 +59,7 @@ class Transport:
     def start(self) -> None:
         """Take connections."""
 
-    def take(
+    def take_messages(
         self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 4_194_304
     ) -> tuple[list[_Message], list[int]] | None:
         """Messages, `most` at most, in fair order of callers, and ids of those taken before that are over.
@@ -70,11 +70,11 @@ class Transport:
         makes hopeless. None once it has stopped.
         """
 
-    def relay(self) -> None:
-        """Let one that waits in `take` look at the sockets, if nobody does."""
+    def hand_over_polling(self) -> None:
+        """Let one that waits in `take_messages` look at the sockets, if nobody does."""
 
-    def rouse(self) -> None:
-        """Let one that waits in `take` return, or who comes next."""
+    def wake(self) -> None:
+        """Let one that waits in `take_messages` return, or who comes next."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Answer messages: a unary call ends OK, a stream goes on. Ids of messages that are over are ignored."""
@@ -136,15 +136,15 @@ class FastPath:
     ) -> None:
         """Serve EmbedRequests that hold at most so many sentences and bytes, and no options.
 
-        `tokenizer` and `encoder` are what a WordPiece and an Encoder lend; `version` is the model's, which reads
+        `tokenizer` and `encoder` are what a WordPiece and an Encoder share; `version` is the model's, which reads
         `most_tokens` of a sentence. Raises ValueError where they aren't.
         """
 
-    def take(
+    def take_messages(
         self, transport: Transport, most: int, wait_s: float, queue_s: float, most_bytes: int, thread: int
     ) -> tuple[tuple[list[_Message], list[int]] | None, bool]:
-        """What Transport.take returns, once there is any or a while has passed, at most `wait_s`; whether it was given
-        up.
+        """What Transport.take_messages returns, once there is any or a while has passed, at most `wait_s`; whether it
+        was given up.
 
         Serves small requests meanwhile; with 0 seconds, those that have come.
         `thread` is the calling thread's number, by which `overdue` knows it.

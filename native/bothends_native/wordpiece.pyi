@@ -21,7 +21,7 @@ class WordPiece:
         characters, is `unknown`. Raises ValueError where `unknown` is no entry, or a key of `characters` isn't one.
         """
 
-    def lend(self) -> object:
+    def share(self) -> object:
         """What `transport.FastPath` borrows."""
 
     def encode(self, texts: Sequence[str], most: int, *, keep_end: bool = False) -> list[tuple[list[int], bool] | None]:

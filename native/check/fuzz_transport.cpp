@@ -48,7 +48,7 @@ State state_of(bool asks_for_keys) {
     state.small_sentences = 3;
     state.headers = {"authorization"};
     state.health_services = {"", "t"};
-    for (const char* kind : {"full", "late", "expired", "draining", "keyless", "stranger", "slow", "empty", "large", "inflated", "headers",
+    for (const char* kind : {"full", "late", "expired", "draining", "no_key", "unknown_key", "slow", "empty", "large", "inflated", "headers",
                              "timeout", "unknown", "malformed", "compressed", "unread"})
         state.statuses[kind] = {8, kind, "\x08\x03"};
     return state;
@@ -93,7 +93,7 @@ public:
         for (const auto& [address, network] : state_.networks)
             of_networks += network.connections + network.watches + network.held_bytes + network.receiving.size();
         const bool is_empty = state_.waiting() + state_.taken.size() + state_.reading.size() + state_.deadlines.size() +
-                                  state_.watchers.size() + state_.places + state_.calls + state_.owed + state_.held_bytes + state_.unread_bytes +
+                                  state_.watchers.size() + state_.slots + state_.calls + state_.owed + state_.held_bytes + state_.unread_bytes +
                                   state_.line.bytes() + state_.small.bytes() + state_.connections.size() + of_networks == 0;
         if (!is_empty) abort();
     }
@@ -111,7 +111,7 @@ public:
             case 2: case 3: return tell(message(input, peer_->next));
             case 4: return tell(frame(frames[input.byte() % frames.size()], input.byte(), input.byte() % 16, input.some()));
             case 5: return tell(input.some());
-            case 6: case 7: return take(input.byte() % 4);
+            case 6: case 7: return take_messages(input.byte() % 4);
             case 8: return answer(input);
             case 9: return look(input.byte());
             case 10: return peer_->read();
@@ -135,10 +135,10 @@ private:
                 if (peer.connection && peer.connection->id == id && !peer.connection->send()) peer.leave();
     }
 
-    void take(std::size_t most) {
-        for (Line* line : {&state_.probes, &state_.small, &state_.line}) {
+    void take_messages(std::size_t most) {
+        for (Line* line : {&state_.unmetered, &state_.small, &state_.line}) {
             for (std::size_t count = 0; count < most; ++count) {
-                Message* const message = line->take();
+                Message* const message = line->take_message();
                 if (!message) break;
                 Connection& connection = *message->call->connection;
                 state_.taken.emplace(message->id, message);

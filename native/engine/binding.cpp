@@ -12,7 +12,7 @@
 #include <stdexcept>
 
 #include "../shared/capsule.hpp"
-#include "../shared/lent.hpp"
+#include "../shared/borrowed.hpp"
 #include "arrays.hpp"
 #include "encoder.hpp"
 #include "levels.hpp"
@@ -91,15 +91,15 @@ public:
 
     Encoder& encoder() { return *encoder_; }
 
-    static nb::capsule lend(nb::object self) {
+    static nb::capsule share(nb::object self) {
         Encoder& encoder = nb::cast<PythonEncoder&>(self).encoder();
         const auto stops = [](void* of) { return static_cast<Encoder*>(of)->stops(); };
-        const lent::Encoder lent{&encoder, std::size_t(encoder.shape().dimension()), &run_lent, stops};
-        return lent::capsule_of(lent, std::move(self));
+        const shared::Encoder borrowed{&encoder, std::size_t(encoder.shape().dimension()), &run_borrowed, stops};
+        return shared::capsule_of(borrowed, std::move(self));
     }
 
 private:
-    static bool run_lent(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows) {
+    static bool run_borrowed(void* of, const std::int32_t* ids, const std::int64_t* offsets, std::size_t sentences, float* rows) {
         auto& encoder = *static_cast<Encoder*>(of);
         try {
             if (!encoder.run({ids, offsets[sentences], offsets, std::int64_t(sentences)}, 1, rows)) return false;
@@ -174,7 +174,7 @@ NB_MODULE(_engine, module) {
              "table"_a, "layers"_a, nb::kw_only(), "precision"_a = "float32", "level"_a = "auto",
              "table_rows"_a = nb::none(), "slots"_a = nb::none())
         .def("run", &PythonEncoder::run, "token_ids"_a, "offsets"_a, nb::kw_only(), "threads"_a = 1)
-        .def("lend", &PythonEncoder::lend)
+        .def("share", &PythonEncoder::share)
         .def("stop", [](PythonEncoder& self) { self.encoder().stop(); })
         .def_prop_ro("level", [](PythonEncoder& self) { return self.encoder().shape().level->name; })
         .def_prop_ro("precision",

@@ -1,4 +1,4 @@
-// Capsules of what is lent: Python carries them from module to module.
+// Capsules of what is shared: Python carries them from module to module.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -8,25 +8,25 @@
 #include <string_view>
 #include <utility>
 
-namespace lent {
+namespace shared {
 
 /// Makes the capsule of what `lender` lends.
-template <typename Lent>
-nanobind::capsule capsule_of(const Lent& lent, nanobind::object lender) {
+template <typename Borrowed>
+nanobind::capsule capsule_of(const Borrowed& borrowed, nanobind::object lender) {
     struct Loan {
-        Lent lent;
+        Borrowed borrowed;
         nanobind::object lender;
     };
-    auto* const loan = new Loan{lent, std::move(lender)};
-    return nanobind::capsule(&loan->lent, Lent::name, [](void* lent) noexcept { delete reinterpret_cast<Loan*>(lent); });
+    auto* const loan = new Loan{borrowed, std::move(lender)};
+    return nanobind::capsule(&loan->borrowed, Borrowed::name, [](void* borrowed) noexcept { delete reinterpret_cast<Loan*>(borrowed); });
 }
 
 /// Returns what a capsule holds. Throws nanobind::value_error where that is something else.
-template <typename Lent>
-const Lent& borrowed(const nanobind::capsule& capsule) {
-    if (std::string_view(capsule.name() ? capsule.name() : "") != Lent::name)
-        throw nanobind::value_error((std::string("expected a capsule of ") + Lent::name).c_str());
-    return *static_cast<const Lent*>(capsule.data());
+template <typename Borrowed>
+const Borrowed& borrowed(const nanobind::capsule& capsule) {
+    if (std::string_view(capsule.name() ? capsule.name() : "") != Borrowed::name)
+        throw nanobind::value_error((std::string("expected a capsule of ") + Borrowed::name).c_str());
+    return *static_cast<const Borrowed*>(capsule.data());
 }
 
-}  // namespace lent
+}  // namespace shared

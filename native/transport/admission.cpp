@@ -17,14 +17,14 @@ std::string_view State::refusal(const Call& call) const {
     if (call.header_bytes > limits.max_header_bytes) return "headers";
     if (call.has_bad_timeout) return "timeout";
     if (call.kind == Kind::unknown) return "unknown";
-    if (!takes_place(call)) return {};
-    if (keys && call.key != Call::Key::known) return call.key == Call::Key::none ? "keyless" : "stranger";
+    if (!is_metered(call)) return {};
+    if (keys && call.key != Call::Key::known) return call.key == Call::Key::none ? "no_key" : "unknown_key";
     if (is_draining) return "draining";
     if (call.deadline <= call.arrived) return "expired";
     if (call.connection->unread_bytes() > limits.unread_bytes) return "unread";
     if (call.kind == Kind::stream) return {};
     if (is_late(call, may_be_small(call) ? small : line)) return "late";
-    return places < limits.max_calls ? "" : "full";
+    return slots < limits.max_calls ? "" : "full";
 }
 
 bool State::is_small(const Message& message) const {
@@ -50,10 +50,10 @@ bool State::make_way(const Call& newcomer) {
         slow.connection->end(slow, status("slow"), "slow");
         return true;
     }
-    if (newcomer.connection->places() > 0) return false;
+    if (newcomer.connection->slots() > 0) return false;
     const auto greediest = std::max_element(connections.begin(), connections.end(),
-                                            [](const auto* one, const auto* other) { return one->places() < other->places(); });
-    return (*greediest)->places() > 1 && (*greediest)->give_way();
+                                            [](const auto* one, const auto* other) { return one->slots() < other->slots(); });
+    return (*greediest)->slots() > 1 && (*greediest)->give_way();
 }
 
 void State::shed() {
@@ -106,7 +106,7 @@ void Connection::give_place_up() {
 bool Connection::give_way() {
     Call* latest = nullptr;
     for (const auto& [stream, call] : calls_)
-        if (call->holds_place && !call->is_counted_by_python && (!latest || stream > latest->stream)) latest = call.get();
+        if (call->holds_slot && !call->is_counted_by_python && (!latest || stream > latest->stream)) latest = call.get();
     if (latest) refuse(*latest, "full");
     return latest != nullptr;
 }

@@ -43,11 +43,11 @@ nb::object object_of(const std::optional<Batch>& batch, const Transport& transpo
     return nb::make_tuple(messages, gone);
 }
 
-nb::object take(Transport& transport, std::size_t most, double wait_s, double queue_s, std::size_t most_bytes) {
+nb::object take_messages(Transport& transport, std::size_t most, double wait_s, double queue_s, std::size_t most_bytes) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take({most, most_bytes, most, most_bytes}, wait_s, queue_s);
+        batch = transport.take_messages({most, most_bytes, most, most_bytes}, wait_s, queue_s);
     }
     return object_of(batch, transport);
 }
@@ -132,7 +132,7 @@ void set_keys(Transport& transport, nb::handle digests) {
 
 void construct(Transport* self, const std::vector<int>& listeners, const nb::sequence& methods, const std::vector<std::string>& headers,
                const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits) {
-    static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "keyless", "stranger", "slow", "empty",
+    static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "no_key", "unknown_key", "slow", "empty",
                                             "large", "inflated", "headers", "timeout", "unknown", "malformed", "compressed", "unread"};
     State state;
     state.limits = limits;
@@ -178,8 +178,8 @@ void bind_limits(nb::module_& module) {
 void construct_path(FastPath* self, Transport& transport, std::size_t method, const nb::capsule& tokenizer, const nb::capsule& encoder,
                     std::string version, std::size_t most_sentences, std::size_t most_bytes, std::size_t most_tokens) {
     FastPath::Settings settings{method, most_sentences, most_bytes, most_tokens, std::move(version)};
-    const auto& lent_tokenizer = lent::borrowed<lent::Tokenizer>(tokenizer);
-    new (self) FastPath(transport, std::move(settings), lent_tokenizer, lent::borrowed<lent::Encoder>(encoder));
+    const auto& borrowed_tokenizer = shared::borrowed<shared::Tokenizer>(tokenizer);
+    new (self) FastPath(transport, std::move(settings), borrowed_tokenizer, shared::borrowed<shared::Encoder>(encoder));
 }
 
 nb::tuple take_beside(FastPath& path, Transport& transport, std::size_t most, double wait_s, double queue_s, std::size_t most_bytes,
@@ -187,7 +187,7 @@ nb::tuple take_beside(FastPath& path, Transport& transport, std::size_t most, do
     Report report;
     {
         const nb::gil_scoped_release release;
-        report = path.take(most, wait_s, queue_s, most_bytes, thread);
+        report = path.take_messages(most, wait_s, queue_s, most_bytes, thread);
     }
     return nb::make_tuple(object_of(report.batch, transport), report.is_given_up);
 }
@@ -212,7 +212,7 @@ void bind_path(nb::module_& module) {
         .def("forgive", &FastPath::forgive, "thread"_a, "seconds"_a)
         .def("overdue", &FastPath::overdue, "seconds"_a)
         .def("served", &served_by)
-        .def("take", &take_beside, "transport"_a, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a);
+        .def("take_messages", &take_beside, "transport"_a, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a);
 }
 
 NB_MODULE(_transport, module) {
@@ -222,9 +222,9 @@ NB_MODULE(_transport, module) {
     nb::class_<Transport>(module, "Transport")
         .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a, "limits"_a)
         .def("start", &Transport::start, Release())
-        .def("take", &take, "most"_a, "wait_s"_a, "queue_s"_a = 0.0, "most_bytes"_a = std::size_t(1) << 22)
-        .def("rouse", &Transport::rouse, Release())
-        .def("relay", &Transport::relay, Release())
+        .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0, "most_bytes"_a = std::size_t(1) << 22)
+        .def("wake", &Transport::wake_one, Release())
+        .def("hand_over_polling", &Transport::hand_over_polling, Release())
         .def("answer", &answer, "ids"_a, "contents"_a)
         .def("fail", &fail, "ids"_a, "statuses"_a)
         .def("ended", &ended)

@@ -53,7 +53,7 @@ struct Call {
     std::optional<std::list<Call*>::iterator> reading;  // its place among those whose requests are on their way
     std::optional<std::list<Call*>::iterator> receiving;  // its place among those of its network whose message has begun to come
     std::optional<std::multimap<double, Call*>::iterator> due;  // its place among the deadlines
-    bool holds_place = false;
+    bool holds_slot = false;
     bool is_owed = false;        // it was let in, and a server that stops waits for its answer to be read
     bool is_counted_by_python = false;  // a unary call that was taken
 

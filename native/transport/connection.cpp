@@ -61,7 +61,7 @@ Connection::~Connection() {
     nghttp2_session_del(session_);
     state_.line.leave(id);
     state_.small.leave(id);
-    state_.probes.leave(id);
+    state_.unmetered.leave(id);
     state_.unread_bytes -= unread_bytes_;
     state_.connections.erase(this);
     --network.connections;

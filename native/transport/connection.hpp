@@ -17,7 +17,7 @@
 
 namespace transport {
 
-constexpr std::size_t most_probe_bytes = 4096;  // of a message for which nobody needs a key or a place: health's, too
+constexpr std::size_t most_unmetered_bytes = 4096;  // of a message for which nobody needs a key or a slot: health's, too
 constexpr std::size_t least_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
 constexpr double linger_s = 1;  // that a peer has to close its side, once it was told
 
@@ -102,7 +102,7 @@ public:
     std::size_t held_bytes() const { return held_bytes_; }
     bool is_busy() const { return messages_ > 0; }
     double used_at() const { return used_at_; }
-    std::size_t places() const { return places_; }
+    std::size_t slots() const { return slots_; }
 
 private:
     static nghttp2_session_callbacks* callbacks();
@@ -171,7 +171,7 @@ private:
     std::size_t refused_ = 0;
     Overhead overhead_;
     std::string key_, key_digest_;  // the last one that came, and its SHA-256
-    std::size_t places_ = 0, messages_ = 0;  // places that its calls hold, and messages of theirs that are not answered
+    std::size_t slots_ = 0, messages_ = 0;  // slots that its calls hold, and messages of theirs that are not answered
 
     const double began_;
     bool is_listed_ = false;

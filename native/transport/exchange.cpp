@@ -46,7 +46,7 @@ bool Connection::take_message(Call& call) {
     const auto prefix = read_prefix(call.unread.view());
     if (!prefix) return false;
     const std::size_t most_of_any = state_.limits.max_message_bytes;
-    const std::size_t most = state_.takes_place(call) ? most_of_any : std::min(most_probe_bytes, most_of_any);
+    const std::size_t most = state_.is_metered(call) ? most_of_any : std::min(most_unmetered_bytes, most_of_any);
     if (prefix->size > most) return refuse(call, "large"), false;
     const std::size_t most_inflated = std::min(most, state_.limits.max_inflated_bytes);
     if (prefix->is_compressed && (!call.is_gzip || most_inflated == 0))
@@ -88,7 +88,7 @@ void Connection::accept(Call& call, std::unique_ptr<Message> message) {
     Line& line = *message->line;
     line.put(*message);
     call.messages.push_back(std::move(message));
-    if (&line != &state_.probes) state_.end_late(line);
+    if (&line != &state_.unmetered) state_.end_late(line);
 }
 
 /// Counts a message's sentences in its stream's window.
@@ -207,9 +207,9 @@ void Connection::disown(Call& call) {
 void Connection::give_place_back(Call& call) {
     if (call.reading) state_.reading.erase(*std::exchange(call.reading, std::nullopt));
     state_.end_watch(call);
-    if (!std::exchange(call.holds_place, false)) return;
-    --places_;
-    --state_.places;
+    if (!std::exchange(call.holds_slot, false)) return;
+    --slots_;
+    --state_.slots;
 }
 
 /// Counts a call's end, unless Python took it as a whole and counts it itself.
@@ -224,7 +224,7 @@ void Connection::drain() {
     look_at(0);  // answers that nobody reads have less time from now on
     for (const auto& [stream, call] : calls_) {
         if (call->end || call->is_over) continue;
-        if (state_.takes_place(*call) && waits_for_request(*call)) refuse(*call, "draining");
+        if (state_.is_metered(*call) && waits_for_request(*call)) refuse(*call, "draining");
         const bool is_whole = call->has_closed && call->unread.empty();  // it ends by itself
         if (call->kind != Kind::stream || is_whole) continue;
         call->end = state_.status("draining");

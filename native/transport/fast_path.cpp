@@ -10,7 +10,7 @@ namespace transport {
 namespace {
 
 constexpr double reports_s = 0.1;    // after which Python has a look at what was served
-constexpr double relays_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
+constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
 constexpr std::size_t most_together = 16;  // calls: more are not computed faster, and others wait longer
 constexpr std::size_t most_bytes_together = 4096;
 
@@ -29,21 +29,21 @@ struct FastPath::Work {
     std::size_t sentences() const { return truncated.size(); }
 };
 
-FastPath::FastPath(Transport& transport, Settings settings, const lent::Tokenizer& tokenizer, const lent::Encoder& encoder)
+FastPath::FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer, const shared::Encoder& encoder)
     : transport_(transport), settings_(std::move(settings)), tokenizer_(tokenizer), encoder_(encoder), stops_(encoder.stops(encoder.of)) {
     transport_.set_small(settings_.method, settings_.most_bytes, settings_.most_sentences);
 }
 
-Report FastPath::take(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread) {
+Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread) {
     double end = now() + wait_s;
     Report report;
     while (true) {
-        report.batch = transport_.take({most, most_bytes, most_together, most_bytes_together}, std::max(0.0, end - now()), queue_s);
+        report.batch = transport_.take_messages({most, most_bytes, most_together, most_bytes_together}, std::max(0.0, end - now()), queue_s);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
         report.is_given_up = !serve(*report.batch, thread);
-        const bool has_news = !batch.messages.empty() || !batch.gone.empty() || batch.is_roused || report.is_given_up;
+        const bool has_news = !batch.messages.empty() || !batch.gone.empty() || batch.is_woken || report.is_given_up;
         if (has_news || now() >= end) return report;
     }
 }
@@ -93,7 +93,7 @@ bool FastPath::read(const Taken& message, Work& work) const {
 
 bool FastPath::compute(Work& work, std::uint64_t thread, bool& is_given_up) {
     const double began = now(), expected_s = token_s_.load(std::memory_order_relaxed) * double(work.ids.size());
-    if (expected_s > relays_s) transport_.relay();
+    if (expected_s > hands_over_s) transport_.hand_over_polling();
     std::vector<std::uint64_t> ids;
     for (const Taken& call : work.calls) ids.push_back(call.id);
     {

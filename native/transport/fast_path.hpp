@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "../shared/lent.hpp"
+#include "../shared/borrowed.hpp"
 #include "transport.hpp"
 
 namespace transport {
@@ -43,11 +43,11 @@ public:
     };
 
     /// Has the transport put these requests in a line of their own. All three must outlive it.
-    FastPath(Transport& transport, Settings settings, const lent::Tokenizer& tokenizer, const lent::Encoder& encoder);
+    FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer, const shared::Encoder& encoder);
 
     /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have come. `thread` is
-    /// the thread's number, for `overdue`. `most`, `queue_s` and `most_bytes` are as Transport::take has them, for all others.
-    Report take(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread);
+    /// the thread's number, for `overdue`. `most`, `queue_s` and `most_bytes` are as Transport::take_messages has them, for all others.
+    Report take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread);
 
     /// Returns what was served since the last time: all whose answers a caller can have seen.
     std::vector<Served> served();
@@ -72,8 +72,8 @@ private:
 
     Transport& transport_;
     const Settings settings_;
-    const lent::Tokenizer tokenizer_;
-    const lent::Encoder encoder_;
+    const shared::Tokenizer tokenizer_;
+    const shared::Encoder encoder_;
     const std::uint64_t stops_;
     std::atomic<double> token_s_{0};  // lately
     std::mutex mutex_;

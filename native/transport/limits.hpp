@@ -27,7 +27,7 @@ inline Code code_of_leaving(double deadline, double arrived, double time) {
 struct Method {
     std::string path;  // "/package.Service/Method"
     bool is_stream = false;
-    bool takes_place = true;  // else it is answered in a full and in a stopping server too, and before all others
+    bool is_metered = true;  // else it is answered in a full and in a stopping server too, and before all others
 };
 
 /// Bounds of connections and calls. Times are in seconds, and 0 is never; of a handshake, at once.
@@ -49,7 +49,7 @@ struct Limits {
     std::size_t unread_bytes = 64 << 20, unread_total_bytes = 256 << 20;  // answers that callers have not read
 };
 
-/// By name, what Python prepared: full late expired draining keyless stranger slow empty large inflated headers timeout unknown
+/// By name, what Python prepared: full late expired draining no_key unknown_key slow empty large inflated headers timeout unknown
 /// malformed compressed unread.
 using Statuses = std::map<std::string, Status, std::less<>>;
 

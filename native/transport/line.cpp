@@ -30,7 +30,7 @@ void Line::remove(Message& message) {
     forget(message);
 }
 
-Message* Line::take() {
+Message* Line::take_message() {
     Message* const message = first();
     if (!message) return nullptr;
     order_.erase(order_.begin());

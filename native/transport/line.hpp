@@ -20,7 +20,7 @@ public:
     void remove(Message& message);
 
     /// Removes and returns the message whose turn it is, or null.
-    Message* take();
+    Message* take_message();
 
     /// Returns the message whose turn it is, or null.
     Message* first() const { return order_.empty() ? nullptr : std::get<Message*>(*order_.begin()); }
@@ -34,7 +34,7 @@ public:
     /// Forgets a caller, of whom nothing waits.
     void leave(std::uint64_t caller) { flows_.erase(caller); }
 
-    /// Notes that `bytes` were taken at `now`, by one call of take's caller.
+    /// Notes that `bytes` were taken at `now`, by one call of take_messages' caller.
     void moved(std::size_t bytes, double now);
 
     std::size_t size() const { return order_.size(); }

@@ -181,7 +181,7 @@ void Connection::received_headers(Call& call) {
         call.due = state_.deadlines.emplace(call.deadline, &call);
         state_.due = std::min(state_.due, call.deadline);
     }
-    if (state_.takes_place(call)) state_.began = call.arrived;
+    if (state_.is_metered(call)) state_.began = call.arrived;
     std::string_view refusal = state_.refusal(call);
     if (refusal == "full" && state_.make_way(call)) refusal = state_.refusal(call);
     if (refusal.empty() && held_bytes_ > state_.limits.held_bytes) refusal = "full";
@@ -192,13 +192,13 @@ void Connection::received_headers(Call& call) {
         if (has_no_room) overhead_.asked(call.header_bytes);
         return refuse(call, refusal);
     }
-    if (!state_.takes_place(call)) return look_at(call.arrived + state_.limits.handshake_s);
+    if (!state_.is_metered(call)) return look_at(call.arrived + state_.limits.handshake_s);
     call.is_owed = true;
     ++state_.owed;
     if (call.kind == Kind::unary) {
-        call.holds_place = true;
-        ++places_;
-        ++state_.places;
+        call.holds_slot = true;
+        ++slots_;
+        ++state_.slots;
         call.reading = state_.reading.insert(state_.reading.end(), &call);
     }
 }

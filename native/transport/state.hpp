@@ -48,7 +48,7 @@ struct State {
 
     std::unordered_map<std::string, Network> networks;  // by the bytes that their addresses begin with
     std::set<Connection*> connections;
-    Line line, small, probes;  // what takes a place, small requests of one method apart, and what doesn't
+    Line line, small, unmetered;  // metered calls, small requests of one method apart, and the unmetered
     std::optional<std::size_t> small_method;
     std::size_t small_bytes = 0, small_sentences = 0;  // of which a small request has no more
     std::unordered_map<std::uint64_t, Message*> taken;
@@ -58,7 +58,7 @@ struct State {
     std::list<Call*> reading;         // unary calls whose requests are on their way, the oldest first
     std::multimap<double, Call*> deadlines;
     std::set<Call*> watchers;         // of health, and of services that nobody knows
-    std::size_t places = 0;           // unary calls that hold one
+    std::size_t slots = 0;            // unary calls that hold one
     std::size_t calls = 0, owed = 0;  // open ones of every kind, and those whose answers are owed
     std::size_t held_bytes = 0, unread_bytes = 0;
     std::uint64_t last_id = 0;
@@ -69,8 +69,8 @@ struct State {
     std::size_t uncounted = 0;        // calls that `ended` had no room for
     std::uint64_t connections_begun = 0, calls_begun = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
 
-    bool takes_place(const Call& call) const {
-        return (call.kind == Kind::unary || call.kind == Kind::stream) && methods[call.method].takes_place;
+    bool is_metered(const Call& call) const {
+        return (call.kind == Kind::unary || call.kind == Kind::stream) && methods[call.method].is_metered;
     }
     /// Returns whether no header came that Python has to look at: a key was looked at here.
     bool has_no_headers(const Call& call) const {
@@ -85,10 +85,10 @@ struct State {
     bool is_small(const Message& message) const;
 
     Line& line_of(const Message& message) {
-        if (!takes_place(*message.call)) return probes;
+        if (!is_metered(*message.call)) return unmetered;
         return is_small(message) ? small : line;
     }
-    std::size_t waiting() const { return line.size() + small.size() + probes.size(); }
+    std::size_t waiting() const { return line.size() + small.size() + unmetered.size(); }
 
     const Status& status(std::string_view kind) const { return statuses.find(kind)->second; }
 

@@ -6,10 +6,10 @@
 
 namespace transport {
 namespace {
-constexpr std::size_t most_probes = 16;  // of one batch, so that no flood of them keeps all else waiting
+constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
 }  // namespace
 
-std::optional<Batch> Transport::take(const Most& most, double wait_s, double queue_s) {
+std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double queue_s) {
     const double end = now() + wait_s;
     auto lock = enter();
     state_.queue_s = queue_s;
@@ -17,7 +17,7 @@ std::optional<Batch> Transport::take(const Most& most, double wait_s, double que
     const bool is_sated = most.messages == 0;
     while (!has_stopped_ && !has_some(most)) {
         const double left = end - now();
-        if (left <= 0 || roused_ > 0) break;
+        if (left <= 0 || woken_ > 0) break;
         if (!is_polling_) {
             if (idle_ > sated_ && state_.waiting() > 0) wake_idle();  // what this one may not take
             poll(lock, left);
@@ -31,8 +31,8 @@ std::optional<Batch> Transport::take(const Most& most, double wait_s, double que
     }
     if (has_stopped_) return std::nullopt;
     Batch taken = batch(most);
-    taken.is_roused = roused_ > 0;
-    if (roused_ > 0 && --roused_ > 0) wake();  // both may have woken this one
+    taken.is_woken = woken_ > 0;
+    if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
     if (idle_ && state_.waiting() > 0) wake_idle();  // somebody has to take the rest
     send_listed();
     lock.unlock();
@@ -42,7 +42,7 @@ std::optional<Batch> Transport::take(const Most& most, double wait_s, double que
 
 /// Returns whether there is something for one who takes no more than `most`.
 bool Transport::has_some(const Most& most) const {
-    return state_.probes.size() > 0 || (most.messages > 0 && state_.line.size() > 0) ||
+    return state_.unmetered.size() > 0 || (most.messages > 0 && state_.line.size() > 0) ||
            (most.small > 0 && state_.small.size() > 0) || !state_.gone.empty();
 }
 
@@ -58,15 +58,15 @@ void Transport::wake_idle() {
     else changed_.notify_one();
 }
 
-/// Lets one who waits in take return, or who comes next.
-void Transport::rouse() {
+/// Lets one who waits in take_messages return, or who comes next.
+void Transport::wake_one() {
     const auto lock = enter();
-    ++roused_;
+    ++woken_;
     wake();
 }
 
-/// Lets one who waits in take look at the sockets, if nobody does.
-void Transport::relay() {
+/// Lets one who waits in take_messages look at the sockets, if nobody does.
+void Transport::hand_over_polling() {
     const auto lock = enter();
     if (idle_ && !is_polling_) changed_.notify_one();
 }
@@ -74,7 +74,7 @@ void Transport::relay() {
 /// Takes what is to be answered by a full server, too, then the rest: each in fair order.
 Batch Transport::batch(const Most& most) {
     Batch batch;
-    take_from(state_.probes, most_probes, most.bytes, batch);
+    take_from(state_.unmetered, most_unmetered, most.bytes, batch);
     state_.small.moved(take_from(state_.small, most.small, most.small_bytes, batch), now());
     state_.line.moved(take_from(state_.line, most.messages, most.bytes, batch), now());
     batch.gone.swap(state_.gone);
@@ -96,7 +96,7 @@ std::size_t Transport::take_from(Line& line, std::size_t most, std::size_t most_
             continue;
         }
         ++count;
-        line.take();
+        line.take_message();
         state_.taken.emplace(message->id, message);
         bytes += message->size;
         Call& call = *message->call;

@@ -49,7 +49,7 @@ void Connection::tick_calls(double time) {
             nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream, NGHTTP2_CANCEL);
             list();
         }
-        const bool may_be_slow = !state_.takes_place(call) && waits_for_request(call);
+        const bool may_be_slow = !state_.is_metered(call) && waits_for_request(call);
         if (may_be_slow && has_come(call.arrived + limits.handshake_s, time)) refuse(call, "slow");
     }
 }

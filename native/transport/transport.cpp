@@ -131,7 +131,7 @@ std::map<std::string, double> Transport::figures() {
             {"connections_begun", double(state_.connections_begun)},
             {"calls", double(state_.calls)},
             {"calls_begun", double(state_.calls_begun)},
-            {"places", double(state_.places)},
+            {"slots", double(state_.slots)},
             {"waiting", double(state_.waiting())},
             {"taken", double(state_.taken.size())},
             {"wait_s", std::max(state_.line.wait_s(), state_.small.wait_s())},

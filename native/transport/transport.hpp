@@ -36,7 +36,7 @@ struct Taken {
 struct Batch {
     std::vector<Taken> messages;
     std::vector<std::uint64_t> gone;
-    bool is_roused = false;
+    bool is_woken = false;
 };
 
 /// How much is taken at once. Of more bytes there is one message alone.
@@ -59,9 +59,9 @@ public:
     Transport& operator=(const Transport&) = delete;
 
     void start();
-    std::optional<Batch> take(const Most& most, double wait_s, double queue_s);
-    void rouse();
-    void relay();
+    std::optional<Batch> take_messages(const Most& most, double wait_s, double queue_s);
+    void wake_one();
+    void hand_over_polling();
     std::vector<bool> answer(const Answers& answers);  // whether each is still wanted
     void fail(const Failures& failures);
     std::vector<Ended> ended();
@@ -119,9 +119,9 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
     std::uint64_t last_connection_ = 0;
     bool is_polling_ = false, is_listening_ = false, is_ending_ = false, has_stopped_ = false;
-    std::size_t idle_ = 0;              // threads that wait in take while another looks at the sockets
+    std::size_t idle_ = 0;              // threads that wait in take_messages while another looks at the sockets
     std::size_t sated_ = 0;             // of them, those that take nothing of the line
-    std::size_t roused_ = 0;            // of those that wait, how many are to return with nothing
+    std::size_t woken_ = 0;            // of those that wait, how many are to return with nothing
     std::vector<std::uint64_t> resting_;
     std::uint64_t rests_ = 0;           // of connections, so far
     double polled_at_ = now(), ticked_at_ = 0, most_lag_s_ = 0;

@@ -9,7 +9,7 @@
 #include <stdexcept>
 
 #include "../shared/capsule.hpp"
-#include "../shared/lent.hpp"
+#include "../shared/borrowed.hpp"
 #include "utf8.hpp"
 #include "wordpiece.hpp"
 
@@ -82,23 +82,23 @@ nb::list encode(const WordPiece& self, const nb::sequence& texts, std::size_t mo
     return found;
 }
 
-bool encode_lent(const void* of, std::string_view text, std::size_t most, Ids& ids) {
+bool encode_borrowed(const void* of, std::string_view text, std::size_t most, Ids& ids) {
     const auto& self = *static_cast<const WordPiece*>(of);
     if (is_ascii(text)) return self.encode(reinterpret_cast<const Py_UCS1*>(text.data()), text.size(), most, ids);
     std::u32string points;
     return decode(text, points) && self.encode(reinterpret_cast<const Py_UCS4*>(points.data()), points.size(), most, ids);
 }
 
-nb::capsule lend(nb::object self) {
+nb::capsule share(nb::object self) {
     const auto& wordpiece = nb::cast<const WordPiece&>(self);
-    return lent::capsule_of<lent::Tokenizer>({&wordpiece, &encode_lent}, std::move(self));
+    return shared::capsule_of<shared::Tokenizer>({&wordpiece, &encode_borrowed}, std::move(self));
 }
 
 NB_MODULE(_wordpiece, module) {
     nb::set_leak_warnings(false);  // a process may end while a tokenizer serves
     nb::class_<WordPiece>(module, "WordPiece")
         .def("__init__", &construct, "vocabulary"_a, nb::kw_only(), "characters"_a, "added"_a, "prefix"_a, "unknown"_a, "most_chars"_a)
-        .def("lend", &lend)
+        .def("share", &share)
         .def("encode", &encode, "texts"_a, "most"_a, nb::kw_only(), "keep_end"_a = false);
 }
 

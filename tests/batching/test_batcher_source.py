@@ -77,8 +77,8 @@ def test_a_thread_that_found_nothing_pulls_again(fed: Fed, engine: HangingEngine
     inbox = fed()
     engine.released.release(10)
     for number in range(3):
-        inbox.rouse()
-        until(lambda: not inbox.roused)
+        inbox.wake()
+        until(lambda: not inbox.woken)
         (answer,) = inbox.put([[number]])
         assert answer.result(TIMEOUT_S) == [[number, 1]]
 
@@ -160,7 +160,7 @@ def test_a_source_that_raises_costs_no_thread(fed: Fed, engine: HangingEngine, m
 
     inbox = fed()
     monkeypatch.setattr(inbox, "pull", raising)
-    inbox.rouse()
+    inbox.wake()
     assert raised.acquire(timeout=TIMEOUT_S)
     engine.released.release(10)
     for number in range(3):

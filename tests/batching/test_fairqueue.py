@@ -44,7 +44,7 @@ def test_single_sentences_are_served_as_they_came() -> None:
     for name, length in enumerate((9, 1, 5, 2)):
         put(queue, name, [length])
     assert names(queue) == [0, 1, 2, 3]
-    queue.take(queue.window(1))
+    queue.take_sentences(queue.window(1))
     put(queue, 4, [1])
     assert names(queue) == [1, 2, 3, 4]
 
@@ -55,7 +55,7 @@ def test_a_large_request_moves_on_while_single_ones_keep_coming() -> None:
     put(queue, 0, [3] * 10)
     for name in range(1, 40):
         put(queue, name, [3])
-        queue.take(queue.window(1))
+        queue.take_sentences(queue.window(1))
     assert 0 < names(queue).count(0) < 10
     assert len(names(queue)) > names(queue).count(0)
 
@@ -64,7 +64,7 @@ def test_a_newcomer_stands_near_the_front() -> None:
     """A newcomer's turn comes after what was served already, before the rest of a large request."""
     queue = FairQueue()
     put(queue, 1, [1] * 100)
-    queue.take(queue.window(10))
+    queue.take_sentences(queue.window(10))
     put(queue, 2, [1])
     assert names(queue, 3) == [1, 2, 1]
 
@@ -75,7 +75,7 @@ def test_nobody_waits_for_ever() -> None:
     large = put(queue, 1, [5] * 20)
     for number in range(2000):
         put(queue, 2 + number, [1])
-        queue.take(queue.window(1))
+        queue.take_sentences(queue.window(1))
         if not large.waiting_sentences:
             return
     pytest.fail("the large request starved")
@@ -104,7 +104,7 @@ def test_a_request_that_is_just_leaving_does_not_hide_the_dead() -> None:
     put(queue, 3, [1])
     Future.cancel(leaving)
     for _ in range(3):
-        queue.take(queue.window(64))
+        queue.take_sentences(queue.window(64))
     queue.forget(leaving)
     assert (queue.requests, queue.sentences, queue.tokens) == (0, 0, 0)
     put(queue, 4, [1])
@@ -146,7 +146,7 @@ class Accounting(RuleBasedStateMachine):
     def serve(self, size: int, data: st.DataObject) -> None:
         window = self.queue.window(size)
         chosen = [sentence for sentence in window if data.draw(st.booleans())]
-        self.queue.take(chosen)
+        self.queue.take_sentences(chosen)
         for sentence in chosen:
             self.waiting[sentence.ids[0]].remove(len(sentence.ids))
 
@@ -187,7 +187,7 @@ def served_before_the_last(queue: FairQueue, request: Request) -> Counter[object
     served: Counter[object] = Counter()
     while request.waiting_sentences:
         [first] = queue.window(1)
-        queue.take([first])
+        queue.take_sentences([first])
         served[first.request.caller] += 1
     return served
 
@@ -220,7 +220,7 @@ def test_a_caller_of_whom_nothing_waits_is_forgotten() -> None:
     for number in range(100):
         request = of_caller(queue, f"caller {number}", 2)
         while queue:
-            queue.take(queue.window(1))
+            queue.take_sentences(queue.window(1))
         assert not request.waiting_sentences
     cancelled = of_caller(queue, "leaves", 5)
     cancelled.cancel()
@@ -233,7 +233,7 @@ def test_nobody_is_behind_others_once_nothing_waits(last: str | None) -> None:
     queue = FairQueue()
     for caller in ["greedy"] * 20 + [last]:
         of_caller(queue, caller, 1)
-    queue.take(queue.window(100))
+    queue.take_sentences(queue.window(100))
     assert not queue
     of_caller(queue, "greedy", 1)
     of_caller(queue, "newcomer", 1)

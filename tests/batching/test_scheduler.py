@@ -42,7 +42,7 @@ def test_a_list_keeps_company_of_like_length_beyond_the_window() -> None:
     put(waiting, [[1] * length for length in lengths])
     batches = []
     while waiting:
-        batches.append(waiting.take())
+        batches.append(waiting.take_batch())
     padded = sum(len(batch) * max(len(sentence.ids) for sentence in batch) for batch in batches)
     assert padded < 1.02 * sum(lengths)
     assert sorted(sentence.position for batch in batches for sentence in batch) == list(range(3000))

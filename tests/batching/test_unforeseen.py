@@ -57,7 +57,7 @@ def refused(_: threading.Thread) -> None:
 
 @pytest.mark.parametrize("spare_core", [False, True])
 @pytest.mark.parametrize(
-    ("owner", "name"), [(Runner, "run"), (Runner, "deliver"), (RanBatch, "pass_on"), (FairQueue, "take")]
+    ("owner", "name"), [(Runner, "run"), (Runner, "deliver"), (RanBatch, "pass_on"), (FairQueue, "take_sentences")]
 )
 def test_a_bug_costs_its_batch_at_most(
     owner: type, name: str, spare_core: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

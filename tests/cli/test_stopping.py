@@ -16,7 +16,7 @@ from bothends import Client, ConnectionFailedError, DrainingError, Retry
 from bothends.cli.main import main
 from bothends.core.loaded import LoadedModel
 from bothends.model.bundle import Bundle
-from bothends.server.model_service import Service
+from bothends.server.model_service import ModelService
 from bothends.wire.messages import SERVICE
 from tests.support.serving import Running, held_open, is_ready, sample, start
 from tests.support.until import until
@@ -81,7 +81,7 @@ def test_a_request_that_never_comes_whole_does_not_hold_the_drain(running: Runni
     with grpc.insecure_channel(running.target) as channel:
         never: SimpleQueue[bytes] = SimpleQueue()
         call = channel.stream_unary(f"/{SERVICE}/Embed").future(never.get() for _ in range(1))
-        until(lambda: sample(running, "bothends_grpc_places") == 1)
+        until(lambda: sample(running, "bothends_grpc_slots") == 1)
         running.process.send_signal(signal.SIGTERM)
         assert call.code() is grpc.StatusCode.UNAVAILABLE
         never.put(b"")
@@ -120,15 +120,15 @@ def test_a_signal_while_it_starts_ends_it(toy_bundle: Bundle, monkeypatch: pytes
 
 def test_a_signal_as_calls_are_let_in_stops_it_as_ever(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that may have been accepted by then are answered; a reload that was asked for meanwhile kills nobody."""
-    start, reloads = Service.start, list[bool]()
+    start, reloads = ModelService.start, list[bool]()
 
-    def signalled(service: Service, let_calls_in: Callable[[], None]) -> None:
+    def signalled(service: ModelService, let_calls_in: Callable[[], None]) -> None:
         start(service, let_calls_in)
         os.kill(os.getpid(), signal.SIGHUP)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Service, "start", signalled)
-    monkeypatch.setattr(Service, "request_reload", lambda service: reloads.append(service.is_ready()))
+    monkeypatch.setattr(ModelService, "start", signalled)
+    monkeypatch.setattr(ModelService, "request_reload", lambda service: reloads.append(service.is_ready()))
     flags = ["--port", "0", "--http-port", "0", "--bundle", str(toy_bundle.path), "--log-format", "json"]
     answer = CliRunner().invoke(main, ["serve", *flags])
     assert answer.exit_code == 0

@@ -46,7 +46,7 @@ def test_what_is_compiled_is_sent(context: set[str]) -> None:
             continue
         seen.add(name)
         waiting += [path.parent / header for header in re.findall(r'^#include "(.+)"$', path.read_text(), re.MULTILINE)]
-    assert seen > {"native/shared/lent.hpp", "native/wordpiece/binding.cpp"}
+    assert seen > {"native/shared/borrowed.hpp", "native/wordpiece/binding.cpp"}
     assert sorted(seen - context) == []
 
 

@@ -45,11 +45,11 @@ def test_a_transport_is_asked_once_a_scrape_and_reports_gauges_and_counters() ->
 def test_a_transport_reports_only_what_it_has() -> None:
     """No figure and no limit of one that the transport doesn't count, and nothing that has no metric."""
     metrics = Metrics()
-    transport = TransportOfFigures(calls=1, places=1, waiting=0, reading=1)
-    metrics.watch_transport(transport.figures, limits={"connections": 512, "places": 64}, reasons=[])
+    transport = TransportOfFigures(calls=1, slots=1, waiting=0, reading=1)
+    metrics.watch_transport(transport.figures, limits={"connections": 512, "slots": 64}, reasons=[])
     page = generate_latest(metrics.registry).decode()
     found = {line.split()[0] for line in page.splitlines() if line.startswith("bothends_grpc_")}
-    assert found == {f"bothends_grpc_{name}" for name in ("calls", "places", "places_limit", "waiting_messages")}
+    assert found == {f"bothends_grpc_{name}" for name in ("calls", "slots", "slots_limit", "waiting_messages")}
 
 
 def test_everyone_who_looks_sees_the_largest_lag() -> None:

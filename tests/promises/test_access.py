@@ -197,13 +197,13 @@ def test_the_model_has_the_limit_of_the_callers_own_key(channel: grpc.Channel, d
 def charged(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Account]:
     """Account of each call, in order, put here once the call's sentences have been taken from its share."""
     accounts: SimpleQueue[Account] = SimpleQueue()
-    take = Account.take
+    take_share = Account.take_share
 
     def noted(account: Account, sentences: int, *, extra: int = 0) -> None:
-        take(account, sentences, extra=extra)
+        take_share(account, sentences, extra=extra)
         accounts.put(account)
 
-    monkeypatch.setattr(Account, "take", noted)
+    monkeypatch.setattr(Account, "take_share", noted)
     return accounts
 
 

@@ -35,7 +35,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def patience(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which callers are slow: no caller is, until a test moves it."""
     clock = Clock()
-    monkeypatch.setattr("bothends.server.slow_callers.monotonic", clock)
+    monkeypatch.setattr("bothends.server.pending_bodies.monotonic", clock)
     return clock
 
 

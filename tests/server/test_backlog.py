@@ -10,8 +10,8 @@ import pytest
 from google.rpc import code_pb2, status_pb2
 
 from bothends.core.inputs import SHORT_BYTES
+from bothends.server.answer_budget import AnswerBudget, Share
 from bothends.server.backlog import Backlog
-from bothends.server.room import Room, Share
 from tests.support.calls import HandHeldCall, context_of, only_code
 from tests.support.until import TIMEOUT_S, until
 
@@ -147,18 +147,18 @@ def test_its_end_leaves_no_thread() -> None:
 class RoomyCall(HandHeldCall):
     """A call whose answer takes room."""
 
-    def keep(self, room: Room, share: Share) -> None:
-        room.take(share)
+    def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
+        answer_budget.reserve(share)
 
 
 def test_answers_that_take_room_wait_for_it() -> None:
     """Requests wait whatever their length; those that take no room, and tiny ones, go on."""
-    room, read = Room(100), list[str]()
-    backlog = Backlog(pool=ThreadPoolExecutor(1), room=room)
+    answer_budget, read = AnswerBudget(100), list[str]()
+    backlog = Backlog(pool=ThreadPoolExecutor(1), answer_budget=answer_budget)
 
     def submit(call: HandHeldCall, name: str, size: int) -> None:
         def note() -> None:
-            context_of(call).keep(room, Share(60))
+            context_of(call).keep(answer_budget, Share(60))
             read.append(name)
 
         backlog.submit(note, size, context_of(call))
@@ -166,7 +166,7 @@ def test_answers_that_take_room_wait_for_it() -> None:
     for name in ("first", "second"):
         submit(RoomyCall(), name, 300)
     assert read == ["first", "second"]
-    assert room.is_full
+    assert answer_budget.is_full
     for name, size in (("third", 300), ("long", LONG), ("last", 300)):
         submit(RoomyCall(), name, size)
     submit(RoomyCall(), "tiny", 256)
@@ -174,18 +174,18 @@ def test_answers_that_take_room_wait_for_it() -> None:
     until(lambda: len(read) == 4)
     assert sorted(read[2:]) == ["no room", "tiny"]
     for _ in range(3):
-        room.give_back(Share(60))
+        answer_budget.give_back(Share(60))
     until(lambda: "long" in read or "third" in read)
     for _ in range(3):
-        room.give_back(Share(60))
+        answer_budget.give_back(Share(60))
     until(lambda: {"third", "long", "last"} <= set(read))
     backlog.close()
 
 
 def test_who_waits_for_room_may_leave() -> None:
-    room = Room(1)
-    room.take(Share(1))
-    backlog, call = Backlog(room=room), RoomyCall()
+    answer_budget = AnswerBudget(1)
+    answer_budget.reserve(Share(1))
+    backlog, call = Backlog(answer_budget=answer_budget), RoomyCall()
     backlog.submit(lambda: None, 300, context_of(call))
     assert backlog.waiting_bytes == 300
     call.leave()
@@ -194,9 +194,9 @@ def test_who_waits_for_room_may_leave() -> None:
 
 
 def test_room_is_full_of_bytes_or_of_tokens() -> None:
-    room = Room(100, most_tokens=10)
+    answer_budget = AnswerBudget(100, most_tokens=10)
     for share in (Share(100), Share(1, 10)):
-        room.take(share)
-        assert room.is_full
-        room.give_back(share)
-        assert not room.is_full
+        answer_budget.reserve(share)
+        assert answer_budget.is_full
+        answer_budget.give_back(share)
+        assert not answer_budget.is_full

@@ -21,7 +21,7 @@ from bothends.observe.tracing import NO_SPAN
 from bothends.server.context import CallContext
 from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
-from tests.support.calls import HandHeldCall, Room, context_of, only_code
+from tests.support.calls import CallHarness, HandHeldCall, context_of, only_code
 from tests.support.until import TIMEOUT_S
 
 
@@ -29,12 +29,12 @@ def test_a_bug_is_told_and_logged_without_the_callers_words(caplog: pytest.LogCa
     def stumble(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         raise KeyError("my secret sentence")
 
-    room = Room(stumble)
-    call = room.call()
+    harness = CallHarness(stumble)
+    call = harness.call()
     assert only_code(call) == code_pb2.INTERNAL
     assert "KeyError at" in caplog.text
     assert "secret" not in caplog.text + str(call.outcomes)
-    assert room.is_empty()
+    assert harness.is_empty()
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_a_caller_that_leaves_takes_the_work_along(
         answers.append(context)
         context.cancels(work)
 
-    room = Room(begin)
-    call = room.call(deadline=None if deadline_in_s is None else time.monotonic() + 60)
+    harness = CallHarness(begin)
+    call = harness.call(deadline=None if deadline_in_s is None else time.monotonic() + 60)
     if deadline_in_s is not None:
         call.deadline = time.monotonic() + deadline_in_s
     call.arrived -= arrived_s_ago
@@ -69,8 +69,8 @@ def test_a_caller_that_leaves_takes_the_work_along(
     answers[0].send(b"too late")
     answers[0].fail(RequestError("too late"))
     assert call.outcomes == []
-    assert room.counted() == {code: 1}
-    assert room.is_empty()
+    assert harness.counted() == {code: 1}
+    assert harness.is_empty()
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_what_the_server_refused_takes_nothing_of_a_share(error: BothendsError, 
     assert account.in_progress == 0
     if costs:
         with pytest.raises(QuotaError):
-            account.take(1)
+            account.take_share(1)
     else:
-        account.take(1)
+        account.take_share(1)
 
 
 def test_a_caller_that_has_left_is_not_charged() -> None:
@@ -107,8 +107,8 @@ def test_a_caller_that_has_left_is_not_charged() -> None:
 
 def test_work_that_begins_after_the_caller_left_is_cancelled_at_once() -> None:
     answers: list[CallContext] = []
-    room = Room(lambda request, context: answers.append(context))
-    room.call().leave()
+    harness = CallHarness(lambda request, context: answers.append(context))
+    harness.call().leave()
     work: Future[None] = Future()
     answers[0].cancels(work)
     assert work.cancelled()
@@ -149,20 +149,20 @@ def test_work_that_begins_while_the_call_fails_is_cancelled(monkeypatch: pytest.
 
 
 def test_a_caller_that_leaves_after_the_answer_changes_nothing() -> None:
-    room = Room(lambda request, context: context.send(b"vectors"))
-    call = room.call()
+    harness = CallHarness(lambda request, context: context.send(b"vectors"))
+    call = harness.call()
     call.leave()
     assert call.outcomes == [b"vectors"]
-    assert room.counted() == {"OK": 1}
+    assert harness.counted() == {"OK": 1}
 
 
 def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) -> None:
     """Answer, error and departure race on threads: one outcome at most, one count, one place."""
     caplog.set_level(logging.ERROR)
     answers: list[CallContext] = []
-    room = Room(lambda request, context: answers.append(context))
+    harness = CallHarness(lambda request, context: answers.append(context))
     for _ in range(200):
-        call = room.call()
+        call = harness.call()
         context, start = answers.pop(), threading.Barrier(3)
         threads = [
             threading.Thread(target=lambda act=act, start=start: (start.wait(TIMEOUT_S), act()))
@@ -177,8 +177,8 @@ def test_of_many_that_settle_at_once_one_does(caplog: pytest.LogCaptureFixture) 
         for thread in threads:
             thread.join(TIMEOUT_S)
         assert len(call.outcomes) <= 1
-    assert sum(room.counted().values()) == 200
-    assert room.is_empty()
+    assert sum(harness.counted().values()) == 200
+    assert harness.is_empty()
 
 
 def test_nobody_waits_for_a_call_that_is_settled() -> None:
@@ -186,7 +186,7 @@ def test_nobody_waits_for_a_call_that_is_settled() -> None:
     found: list[float | None] = []
     for deadline in (None, time.monotonic() + 60):
         contexts: list[CallContext] = []
-        call = Room(lambda request, context, to=contexts: to.append(context)).call(deadline=deadline)  # type: ignore[misc]
+        call = CallHarness(lambda request, context, to=contexts: to.append(context)).call(deadline=deadline)  # type: ignore[misc]
         found.append(contexts[0].deadline)
         call.leave()
         assert contexts[0].deadline is not None

@@ -26,14 +26,14 @@ from bothends.server.dispatch import Dispatcher, protobuf
 from bothends.server.keys import Keys
 from bothends.server.quota import Account, Quota
 from bothends.v1 import embedding_pb2
-from tests.support.calls import HandHeldCall, Room, only_code
+from tests.support.calls import CallHarness, HandHeldCall, only_code
 
 
 def test_an_answer_is_counted_and_lets_the_next_one_in() -> None:
-    room = Room(lambda request, context: context.send(b"vectors"))
-    assert [room.call().outcomes for _ in range(3)] == [[b"vectors"]] * 3
-    assert room.counted() == {"OK": 3}
-    assert room.is_empty()
+    harness = CallHarness(lambda request, context: context.send(b"vectors"))
+    assert [harness.call().outcomes for _ in range(3)] == [[b"vectors"]] * 3
+    assert harness.counted() == {"OK": 3}
+    assert harness.is_empty()
 
 
 class MiscountingMetrics(Metrics):
@@ -45,29 +45,29 @@ class MiscountingMetrics(Metrics):
 
 def test_a_call_that_cannot_be_counted_keeps_no_place(caplog: pytest.LogCaptureFixture) -> None:
     """The caller is answered, the next one is let in, and the log says where the bug is."""
-    room = Room(lambda request, context: context.send(b"vectors"), metrics=MiscountingMetrics())
-    assert [room.call().outcomes for _ in range(3)] == [[b"vectors"]] * 3
+    harness = CallHarness(lambda request, context: context.send(b"vectors"), metrics=MiscountingMetrics())
+    assert [harness.call().outcomes for _ in range(3)] == [[b"vectors"]] * 3
     assert "KeyError at" in caplog.text
-    assert room.is_empty()
+    assert harness.is_empty()
 
 
 def test_a_method_is_counted_from_the_start() -> None:
     """A method's series are there, at zero, as soon as it has a handler: a rate would miss a first error."""
-    room = Room(lambda request, context: None)
+    harness = CallHarness(lambda request, context: None)
     for code in ("OK", "INTERNAL"):
         labels = {"method": "Embed", "code": code}
-        assert room.metrics.registry.get_sample_value("bothends_requests_total", labels) == 0
-    assert room.metrics.registry.get_sample_value("bothends_request_seconds_count", {"method": "Embed"}) == 0
+        assert harness.metrics.registry.get_sample_value("bothends_requests_total", labels) == 0
+    assert harness.metrics.registry.get_sample_value("bothends_request_seconds_count", {"method": "Embed"}) == 0
 
 
 def test_what_a_method_raises_is_its_answer() -> None:
     def refuse(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         raise RequestError("there are no sentences")
 
-    room = Room(refuse)
-    assert only_code(room.call()) == code_pb2.INVALID_ARGUMENT
-    assert room.counted() == {"INVALID_ARGUMENT": 1}
-    assert room.is_empty()
+    harness = CallHarness(refuse)
+    assert only_code(harness.call()) == code_pb2.INVALID_ARGUMENT
+    assert harness.counted() == {"INVALID_ARGUMENT": 1}
+    assert harness.is_empty()
 
 
 @pytest.mark.parametrize(
@@ -86,45 +86,45 @@ def test_a_refusal_is_counted_by_its_reason(error: BothendsError, reason: str | 
     def refuse(request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         raise error
 
-    room = Room(refuse)
-    room.call()
-    assert room.counted("bothends_refused_requests_total", "reason") == ({reason: 1} if reason else {})
+    harness = CallHarness(refuse)
+    harness.call()
+    assert harness.counted("bothends_refused_requests_total", "reason") == ({reason: 1} if reason else {})
 
 
 def test_a_refusal_at_the_door_is_counted_too() -> None:
     """A call may be refused before its request is read, for want of time or of room."""
-    room = Room(lambda request, context: None)
-    room.call(deadline=time.monotonic() - 1)
-    room.call()
-    room.call()
-    assert room.counted("bothends_refused_requests_total", "reason") == {"deadline": 1, "full": 1}
+    harness = CallHarness(lambda request, context: None)
+    harness.call(deadline=time.monotonic() - 1)
+    harness.call()
+    harness.call()
+    assert harness.counted("bothends_refused_requests_total", "reason") == {"deadline": 1, "full": 1}
 
 
 def test_bytes_that_are_no_request_reach_no_method() -> None:
-    room = Room(lambda request, context: context.send(b""))
-    assert only_code(room.call(b"\xff\xff")) == code_pb2.INVALID_ARGUMENT
-    assert room.is_empty()
+    harness = CallHarness(lambda request, context: context.send(b""))
+    assert only_code(harness.call(b"\xff\xff")) == code_pb2.INVALID_ARGUMENT
+    assert harness.is_empty()
 
 
 def test_a_full_room_refuses_and_stays_full() -> None:
     """A call that is refused takes no place out with it."""
     answers: list[CallContext] = []
-    room = Room(lambda request, context: answers.append(context))
-    room.call()
-    assert [only_code(room.call()) for _ in range(3)] == [code_pb2.RESOURCE_EXHAUSTED] * 3
+    harness = CallHarness(lambda request, context: answers.append(context))
+    harness.call()
+    assert [only_code(harness.call()) for _ in range(3)] == [code_pb2.RESOURCE_EXHAUSTED] * 3
     with pytest.raises(OverloadedError):
-        room.gate.enter()
+        harness.concurrency.enter()
     answers[0].send(b"")
-    room.call()
+    harness.call()
     assert len(answers) == 2
-    assert room.counted() == {"OK": 1, "RESOURCE_EXHAUSTED": 3}
+    assert harness.counted() == {"OK": 1, "RESOURCE_EXHAUSTED": 3}
 
 
 def test_a_call_that_is_refused_is_not_read() -> None:
     """Full, or late already: the request's bytes stay where they are."""
-    room = Room(lambda request, context: None)
-    room.call()
-    full, late = room.call(), room.call(deadline=time.monotonic())
+    harness = CallHarness(lambda request, context: None)
+    harness.call()
+    full, late = harness.call(), harness.call(deadline=time.monotonic())
     assert (only_code(full), only_code(late)) == (code_pb2.RESOURCE_EXHAUSTED, code_pb2.DEADLINE_EXCEEDED)
     assert not full.was_read
     assert not late.was_read
@@ -132,34 +132,34 @@ def test_a_call_that_is_refused_is_not_read() -> None:
 
 def test_a_call_that_would_wait_too_much_of_its_time_is_refused() -> None:
     """The call is unread, takes no place, and learns when to come again."""
-    room = Room(lambda request, context: context.send(b""))
-    room.wait_s = 30.0
+    harness = CallHarness(lambda request, context: context.send(b""))
+    harness.wait_s = 30.0
     late = HandHeldCall(deadline=time.monotonic() + 100)
-    room.handle(late)  # type: ignore[arg-type]
+    harness.handle(late)  # type: ignore[arg-type]
     assert only_code(late) == code_pb2.RESOURCE_EXHAUSTED
     assert not late.was_read
     retry = error_details_pb2.RetryInfo()
     assert any(detail.Unpack(retry) for detail in late.outcomes[0].details)  # type: ignore[union-attr]
     assert retry.retry_delay.seconds == 30
-    assert room.is_empty()
+    assert harness.is_empty()
 
 
 @pytest.mark.parametrize("deadline_in_s", [None, 1000])
 def test_a_call_that_has_time_may_wait(deadline_in_s: float | None) -> None:
     """The same wait is a small share of a long deadline, and none of no deadline."""
-    room = Room(lambda request, context: context.send(b""))
-    room.wait_s = 30.0
+    harness = CallHarness(lambda request, context: context.send(b""))
+    harness.wait_s = 30.0
     call = HandHeldCall(deadline=None if deadline_in_s is None else time.monotonic() + deadline_in_s)
-    room.handle(call)  # type: ignore[arg-type]
+    harness.handle(call)  # type: ignore[arg-type]
     assert call.outcomes == [b""]
 
 
 def test_a_call_without_a_request_is_the_callers_error() -> None:
-    room = Room(lambda request, context: context.send(b""))
-    call = room.call(None)
+    harness = CallHarness(lambda request, context: context.send(b""))
+    call = harness.call(None)
     assert only_code(call) == code_pb2.INVALID_ARGUMENT
     assert named_fields(call) == ["request"]
-    assert room.is_empty()
+    assert harness.is_empty()
 
 
 def named_fields(call: HandHeldCall) -> list[str]:
@@ -193,17 +193,17 @@ def test_an_open_method_answers_at_once(content: bytes | None, answer: bytes) ->
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
 def test_each_call_has_a_line_where_debugging_is_on(level: int, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(level, "bothends.server.dispatch"):
-        Room(lambda request, context: context.send(b"")).call()
+        CallHarness(lambda request, context: context.send(b"")).call()
     lines = [record for record in caplog.records if record.message == "request"]
     assert [line.code for line in lines] == (["OK"] if level == logging.DEBUG else [])
 
 
 def test_a_closed_room_says_that_it_is_stopping() -> None:
-    room = Room(lambda request, context: context.send(b""))
-    room.gate.close(timeout_s=0)
-    assert only_code(room.call()) == code_pb2.UNAVAILABLE
+    harness = CallHarness(lambda request, context: context.send(b""))
+    harness.concurrency.close(timeout_s=0)
+    assert only_code(harness.call()) == code_pb2.UNAVAILABLE
     with pytest.raises(DrainingError):
-        room.gate.enter()
+        harness.concurrency.enter()
 
 
 def test_far_too_many_sentences_are_refused_unread_and_paid_for() -> None:

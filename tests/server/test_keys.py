@@ -86,7 +86,7 @@ def test_changes_are_seen_at_the_next_look(tmp_path: Path, caplog: pytest.LogCap
     put(file, entry("one", "1").encode())
     keys = Keys(file, every_s=AT_ONCE_S)
     account = keys.identify("Bearer 1")
-    account.take(3)
+    account.take_share(3)
     put(file, (entry("one", "1", "concurrent_sentences = 4") + entry("two", SECRET)).encode())
     assert keys.identify(f"Bearer {SECRET}").name == "two"
     assert keys.identify("Bearer 1") is account

@@ -10,7 +10,7 @@ from bothends.errors import BundleError, DrainingError
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
 from bothends.server.keys import Keys, new
-from bothends.server.model_service import Service
+from bothends.server.model_service import ModelService
 from bothends.settings import Settings
 from tests.support.calls import HandHeldCall, context_of
 from tests.support.until import TIMEOUT_S, until
@@ -23,7 +23,7 @@ def settings_of(folder: Path, **changes: object) -> Settings:
 def test_it_is_ready_between_its_start_and_its_stop(toy_bundle: Bundle) -> None:
     """Calls are let in before it says that it is fit, and after what start-up made is kept from collections."""
     states: list[object] = []
-    service = Service.load(settings_of(toy_bundle.path), Metrics(), keys=None, on_fitness=states.append)
+    service = ModelService.load(settings_of(toy_bundle.path), Metrics(), keys=None, on_fitness=states.append)
     assert not service.is_ready()
     frozen = gc.get_freeze_count()
     service.start(lambda: states.append(("let in", service.is_ready(), gc.get_freeze_count() > frozen)))
@@ -34,14 +34,14 @@ def test_it_is_ready_between_its_start_and_its_stop(toy_bundle: Bundle) -> None:
     assert service.is_fit(), "a model stays fit while its service stops"
     assert service.drain(0)
     with pytest.raises(DrainingError):
-        service.gate.enter()
+        service.concurrency.enter()
     assert service.close()
 
 
 def test_its_end_leaves_no_thread(toy_bundle: Bundle) -> None:
     """Threads that a long text started end too."""
     before = set(threading.enumerate())
-    service = Service.load(settings_of(toy_bundle.path), Metrics(), keys=None)
+    service = ModelService.load(settings_of(toy_bundle.path), Metrics(), keys=None)
     service.start()
     done = threading.Event()
     service.backlog.submit(done.set, 10_000, context_of(HandHeldCall()))
@@ -54,7 +54,7 @@ def test_its_end_leaves_no_thread(toy_bundle: Bundle) -> None:
 def test_a_load_that_fails_leaves_no_thread(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     with pytest.raises(BundleError):
-        Service.load(settings_of(tmp_path / "nowhere"), Metrics(), keys=None)
+        ModelService.load(settings_of(tmp_path / "nowhere"), Metrics(), keys=None)
     assert set(threading.enumerate()) <= before
 
 
@@ -67,7 +67,7 @@ def test_a_reload_reads_keys_and_what_else_is_asked_for(toy_bundle: Bundle, tmp_
     keys = Keys.load(settings)
     assert keys is not None
     reloaded = threading.Event()
-    service = Service.load(settings, Metrics(), keys=keys, on_reload=reloaded.set)
+    service = ModelService.load(settings, Metrics(), keys=keys, on_reload=reloaded.set)
     service.start()
     file.write_text(first + second)
     service.request_reload()

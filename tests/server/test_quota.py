@@ -20,8 +20,8 @@ class Clock:
 
 def test_without_limits_no_request_is_refused() -> None:
     account = Account("any", Quota())
-    account.take(10**9)
-    account.take(10**9)
+    account.take_share(10**9)
+    account.take_share(10**9)
     assert account.most(1024) == 1024
 
 
@@ -37,25 +37,25 @@ def test_a_quota_is_set_where_anything_is_limited(limits: Quota, is_set: bool) -
 def test_sentences_at_once() -> None:
     """A key at its limit is full; one that is done makes room for one; to ask for more than ever fits is an error."""
     account = Account("small", Quota(concurrent_sentences=10))
-    account.take(9)
-    account.take(1)
+    account.take_share(9)
+    account.take_share(1)
     with pytest.raises(QuotaError, match="10 sentences of this key are in progress, and 10 may be") as full:
-        account.take(1)
+        account.take_share(1)
     assert 0 < full.value.retry_after_s < 1
     account.give_back(1)
-    account.take(1)
+    account.take_share(1)
     with pytest.raises(RequestError, match="11 sentences are more than this key's limit of 10 at once"):
-        account.take(11)
+        account.take_share(11)
     assert account.most(1024) == 10
 
 
 def test_a_refusal_takes_nothing() -> None:
     account = Account("small", Quota(sentences_per_s=1000, concurrent_sentences=10))
-    account.take(5)
+    account.take_share(5)
     for _ in range(100):
         with pytest.raises(QuotaError):
-            account.take(6)
-    account.take(5)
+            account.take_share(6)
+    account.take_share(5)
 
 
 def test_sentences_a_second() -> None:
@@ -65,13 +65,13 @@ def test_sentences_a_second() -> None:
     served, end = 0, clock.now_s + 60
     while clock.now_s < end:
         try:
-            account.take(7)
+            account.take_share(7)
             served += 7
         except QuotaError as error:
             before = clock.now_s
             clock.now_s += error.retry_after_s - 2e-3
             with pytest.raises(QuotaError):
-                account.take(7)
+                account.take_share(7)
             clock.now_s = before + error.retry_after_s
     assert 6000 <= served <= 6000 + 100 + 7
 
@@ -80,33 +80,33 @@ def test_a_large_request_is_served_and_paid_for() -> None:
     """Ten seconds' worth is served at once; then nothing until it is paid: no request waits for ever."""
     clock = Clock()
     account = Account("large", Quota(sentences_per_s=100), clock=clock)
-    account.take(1000)
+    account.take_share(1000)
     with pytest.raises(QuotaError, match="100 sentences a second") as raised:
-        account.take(1)
+        account.take_share(1)
     assert raised.value.retry_after_s == pytest.approx(9, abs=0.1)
     clock.now_s += raised.value.retry_after_s
-    account.take(1)
+    account.take_share(1)
 
 
 def test_what_is_not_used_is_kept_for_a_second() -> None:
     clock = Clock()
     account = Account("idle", Quota(sentences_per_s=100), clock=clock)
     clock.now_s += 3600
-    account.take(101)
+    account.take_share(101)
     with pytest.raises(QuotaError):
-        account.take(1)
+        account.take_share(1)
 
 
 def test_what_the_server_refused_costs_nothing() -> None:
     clock = Clock()
     account = Account("unlucky", Quota(sentences_per_s=10), clock=clock)
     for _ in range(5):
-        account.take(100)
+        account.take_share(100)
         account.give_back(100, unserved=True)
-    account.take(100)
+    account.take_share(100)
     account.give_back(100)
     with pytest.raises(QuotaError):
-        account.take(1)
+        account.take_share(1)
 
 
 def test_long_sentences_count_more_in_a_second_but_not_at_once() -> None:
@@ -115,22 +115,22 @@ def test_long_sentences_count_more_in_a_second_but_not_at_once() -> None:
     assert extra(["a" * 4096, "a" * 65_000, [1] * 9000]) == 1 + 15 + 2
     clock = Clock()
     account = Account("wordy", Quota(sentences_per_s=10, concurrent_sentences=2), clock=clock)
-    account.take(1, extra=99)
+    account.take_share(1, extra=99)
     account.give_back(1, extra=99, unserved=True)
-    account.take(1, extra=99)
+    account.take_share(1, extra=99)
     with pytest.raises(QuotaError) as raised:
-        account.take(1)
+        account.take_share(1)
     assert raised.value.retry_after_s == pytest.approx(9, abs=0.1)
 
 
 def test_limits_that_change_apply_at_once() -> None:
     clock = Clock()
     account = Account("changing", Quota(sentences_per_s=10), clock=clock)
-    account.take(1000)
+    account.take_share(1000)
     account.limits = Quota(concurrent_sentences=1001)
-    account.take(1)
+    account.take_share(1)
     with pytest.raises(QuotaError, match="1001 sentences of this key are in progress, and 1001 may be"):
-        account.take(1)
+        account.take_share(1)
 
 
 def test_threads_lose_no_count() -> None:
@@ -138,7 +138,7 @@ def test_threads_lose_no_count() -> None:
 
     def use() -> None:
         for _ in range(2000):
-            account.take(3)
+            account.take_share(3)
             account.give_back(3)
 
     threads = [threading.Thread(target=use) for _ in range(8)]
@@ -146,9 +146,9 @@ def test_threads_lose_no_count() -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    account.take(1000)
+    account.take_share(1000)
     with pytest.raises(QuotaError):
-        account.take(1)
+        account.take_share(1)
 
 
 def test_what_could_not_be_served_is_paid_for() -> None:
@@ -163,14 +163,14 @@ def test_what_could_not_be_served_is_paid_for() -> None:
     assert raised.value.retry_after_s == pytest.approx(10, abs=0.1)
     clock.now_s += raised.value.retry_after_s
     account.check()
-    account.take(1)
+    account.take_share(1)
 
 
 def test_nothing_is_paid_where_there_is_no_share() -> None:
     account = Account("any", Quota(concurrent_sentences=10))
     account.pay(10**9)
     account.check()
-    account.take(10)
+    account.take_share(10)
 
 
 class VanishingQuota:
@@ -188,6 +188,6 @@ class VanishingQuota:
 
 def test_a_limit_that_is_removed_meanwhile_is_no_error() -> None:
     account = Account("changing", Quota(sentences_per_s=100))
-    for use in (account.check, lambda: account.take(1), lambda: account.pay(1)):
+    for use in (account.check, lambda: account.take_share(1), lambda: account.pay(1)):
         account.limits = VanishingQuota()  # type: ignore[assignment]
         use()

@@ -5,16 +5,16 @@ from bothends.server.turns import Turns
 
 def taken(turns: "Turns[str]", count: int) -> str:
     """Take so many, and write their first letters."""
-    return "".join((turns.take() or "-")[0] for _ in range(count))
+    return "".join((turns.take_next() or "-")[0] for _ in range(count))
 
 
 def test_a_callers_first_stands_before_anothers_second() -> None:
     turns: Turns[str] = Turns()
     for number in range(100):
         turns.put(f"greedy {number}", 10, "greedy")
-    assert turns.take() == "greedy 0"
+    assert turns.take_next() == "greedy 0"
     turns.put("polite", 10, "polite")
-    assert "polite" in (turns.take(), turns.take())
+    assert "polite" in (turns.take_next(), turns.take_next())
 
 
 def test_turns_are_by_bytes() -> None:
@@ -67,9 +67,9 @@ def test_some_may_have_to_wait() -> None:
     turns: Turns[str] = Turns()
     turns.put("held", 1, "one")
     turns.put("free", 1, "other")
-    assert turns.take(lambda item: item == "free") == "free"
-    assert turns.take(lambda item: item == "free") is None
-    assert turns.take() == "held"
+    assert turns.take_next(lambda item: item == "free") == "free"
+    assert turns.take_next(lambda item: item == "free") is None
+    assert turns.take_next() == "held"
 
 
 def test_callers_of_whom_nothing_waits_are_forgotten() -> None:
@@ -78,7 +78,7 @@ def test_callers_of_whom_nothing_waits_are_forgotten() -> None:
     turns.put("held", 1, "patient")
     for number in range(5000):
         turns.put("free", 10, number)
-        assert turns.take(lambda item: item == "free") == "free"
+        assert turns.take_next(lambda item: item == "free") == "free"
     remembered = turns.callers
     assert remembered <= 1 + 1024
     turns.put("much", 1000, "shed")
@@ -86,7 +86,7 @@ def test_callers_of_whom_nothing_waits_are_forgotten() -> None:
     turns.put("gone", 10, "removed")
     turns.remove("gone", "removed")
     assert turns.callers == remembered
-    assert turns.take() == "held"
+    assert turns.take_next() == "held"
     assert turns.callers == 0
 
 
@@ -96,7 +96,7 @@ def test_the_latest_of_those_who_came_once_are_remembered() -> None:
     turns.put("held", 1, "patient")
     for number in range(5000):
         turns.put("free", 10, number)
-        turns.take(lambda item: item == "free")
+        turns.take_next(lambda item: item == "free")
     turns.put("again", 10, 4999)
     turns.put("new", 10, "newcomer")
     assert taken(turns, 3) == "hna"

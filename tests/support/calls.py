@@ -9,9 +9,9 @@ from google.rpc import status_pb2
 from bothends.observe.metrics import Metrics
 from bothends.observe.tracing import NO_SPAN, Method
 from bothends.server.backlog import Backlog
+from bothends.server.concurrency_limit import ConcurrencyLimit
 from bothends.server.context import CallContext
 from bothends.server.dispatch import Dispatcher, protobuf
-from bothends.server.gate import Gate
 from bothends.v1 import embedding_pb2
 from bothends.wire.messages import SERVICE
 
@@ -50,7 +50,7 @@ def context_of(call: HandHeldCall) -> CallContext:
     return CallContext(call, lambda code, refused: None, NO_SPAN)  # type: ignore[arg-type]
 
 
-class Room:
+class CallHarness:
     """A dispatcher with one method, and what came of a call."""
 
     def __init__(
@@ -61,9 +61,9 @@ class Room:
         metrics: Metrics | None = None,
     ) -> None:
         self.metrics = metrics or Metrics()
-        self.gate = Gate(limit=limit)
+        self.concurrency = ConcurrencyLimit(limit=limit)
         self.wait_s = 0.0
-        dispatcher = Dispatcher(self.metrics, self.gate, lambda: self.wait_s, backlog=Backlog())
+        dispatcher = Dispatcher(self.metrics, self.concurrency, lambda: self.wait_s, backlog=Backlog())
         self.handle = dispatcher.handler(Method.rpc(SERVICE, "Embed"), protobuf(embedding_pb2.EmbedRequest), behaviour)
 
     def call(self, content: bytes | None = b"", deadline: float | None = None) -> HandHeldCall:
@@ -78,7 +78,7 @@ class Room:
         return {sample.labels[label]: sample.value for sample in found if sample.value}
 
     def is_empty(self) -> bool:
-        return self.gate.close(timeout_s=0)
+        return self.concurrency.close(timeout_s=0)
 
 
 def only_code(call: HandHeldCall) -> int:

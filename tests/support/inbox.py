@@ -31,7 +31,7 @@ class Inbox:
         self.is_open.set()
         self.brought = threading.Semaphore(0)
         self.pulled_aside = 0  # letters, by threads that have no core
-        self.roused = False
+        self.woken = False
         self.hanging: list[tuple[int, Engine]] = []
         self.given_up: set[int] = set()
         self.inside = 0  # the thread that brought something in the last
@@ -58,8 +58,8 @@ class Inbox:
         thread = threading.get_ident()
         if wait_s:
             with self.came:
-                self.came.wait_for(lambda: self.letters or self.has_ended or self.roused)
-                self.roused = False
+                self.came.wait_for(lambda: self.letters or self.has_ended or self.woken)
+                self.woken = False
         brought = 0
         while brought < sentences:
             with self.came:
@@ -77,12 +77,12 @@ class Inbox:
             return None
         return bool(self.letters) or not self.has_ended
 
-    def rouse(self) -> None:
+    def wake(self) -> None:
         with self.came:
-            self.roused = True
+            self.woken = True
             self.came.notify_all()
 
-    def relay(self) -> None:
+    def hand_over_polling(self) -> None:
         """Do nothing: every thread that sleeps here wakes when something comes."""
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:

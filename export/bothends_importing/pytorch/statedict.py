@@ -77,7 +77,7 @@ class _Mapping:
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
 
-    def take(self, ours: str, theirs: str) -> Tensor:
+    def take_tensor(self, ours: str, theirs: str) -> Tensor:
         tensor = self.weights[ours] = self.left.tensors[theirs]
         self.origins[ours] = theirs
         self.left = self.left.without([theirs])
@@ -87,7 +87,7 @@ class _Mapping:
         """Weight and bias, which is zeros where there is none."""
         self.weights[f"{part}.bias"] = torch.zeros(len(linear.weight))
         for name in linear.tensors():
-            self.take(f"{part}.{name.rpartition('.')[2]}", name)
+            self.take_tensor(f"{part}.{name.rpartition('.')[2]}", name)
 
     def check_all_used(self, encoder: EncoderConfig) -> None:
         """Raises SourceError for tensors without a place. Another name of a tensor that has one needs none."""
@@ -109,7 +109,7 @@ def _take_cells(mapping: _Mapping, config: StateDictConfig) -> RecurrentLayers:
     own = {n: t for n, t in tensors.items() if n.startswith(prefix) and CELL_TENSOR.fullmatch(n.removeprefix(prefix))}
     found = recurrent_layers(own or tensors, prefix, file=mapping.left.file)
     for ours, theirs in found.origins.items():
-        mapping.take(ours, theirs)
+        mapping.take_tensor(ours, theirs)
     return found
 
 
@@ -117,7 +117,7 @@ def _take_table(mapping: _Mapping, config: StateDictConfig, input_size: int, ext
     name = table_of(mapping.left, config.names, input_size)
     if extras.get(f"{name.removesuffix('weight')}max_norm") is not None:  # TorchScript says so
         raise mapping.left.refused(f"renormalises {printable(name)} in use (max_norm), which can't be mapped")
-    return mapping.take("embedding.weight", name)
+    return mapping.take_tensor("embedding.weight", name)
 
 
 def _described(parts: Candidates, fields: dict[str, Any]) -> EncoderConfig:
@@ -142,7 +142,7 @@ def _take_head(mapping: _Mapping, config: StateDictConfig, pooled_size: int, ext
     if norm or options.head_then == "layer_norm":
         mapping.weights |= {"head.norm.weight": torch.ones(size), "head.norm.bias": torch.zeros(size)}
         for theirs in norm.tensors() if norm else ():
-            mapping.take(f"head.norm.{theirs.rpartition('.')[2]}", theirs)
+            mapping.take_tensor(f"head.norm.{theirs.rpartition('.')[2]}", theirs)
         known = extras.get(f"{norm.name}.eps") if norm else None  # TorchScript says it
         if options.head_epsilon is None and not isinstance(known, float):
             mapping.notes.append(
@@ -170,7 +170,7 @@ def _take_initial_states(mapping: _Mapping, config: StateDictConfig, encoder: En
     for part, theirs in found.items():
         mapping.weights[part] = torch.zeros(shapes[part])
         if theirs is not None:
-            mapping.weights[part] = mapping.take(part, theirs).reshape(shapes[part])
+            mapping.weights[part] = mapping.take_tensor(part, theirs).reshape(shapes[part])
     return True
 
 

@@ -21,12 +21,12 @@ from opentelemetry.trace import Span
 from ..engines.contract import Engine, Fault, Observe, TokenIds
 from ..errors import DrainingError
 from ..observe import tracing
-from .pulls import LOOK_S, Pulls
+from .pollers import LOOK_S, Pollers
 from .request import Depth, Request, WorkSource
 from .runner import Runner
 from .runs import Runs
 from .scheduler import Budgets, Scheduler
-from .threads import Errand, WorkerThreads
+from .threads import PerThreadTask, WorkerThreads
 
 _log = logging.getLogger(__name__)
 _SLEEP_S = 2.0
@@ -59,14 +59,14 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._clock = clock
         self._pause = partial(sleep, budgets.max_wait_s) if budgets.max_wait_s else None
         self._closed = False
-        self._errand: Errand | None = None
-        self._pulls = Pulls(workers, clock, spare_core=spare_core)
+        self._task: PerThreadTask | None = None
+        self._pollers = Pollers(workers, clock, spare_core=spare_core)
         self._has_lookout = False  # a thread that waits, and wakes in time to look at the source
         self._changed = threading.Condition()
         self._engine_timeout_s = engine_timeout_s
         self._runs = Runs(
             runner,
-            self._pulls,
+            self._pollers,
             self._changed,
             workers=workers,
             spare_core=spare_core,
@@ -98,7 +98,7 @@ class Batcher(AbstractContextManager["Batcher"]):
     def pull_from(self, source: WorkSource) -> None:
         """Submit what comes to `source`, until nothing more will."""
         with self._changed:
-            self._pulls.begin_with(source)
+            self._pollers.begin_with(source)
             self._changed.notify(self._workers)
 
     def submit(
@@ -126,8 +126,8 @@ class Batcher(AbstractContextManager["Batcher"]):
             if self._closed:
                 raise DrainingError("the server is stopping")
             self._waiting.put(request, sentences, now=self._clock())
-            if not self._pulls.has_this_thread():  # who pulls will run it, too
-                self._rouse(len(sentences))
+            if not self._pollers.has_this_thread():  # who pulls will run it, too
+                self._wake(len(sentences))
         return request
 
     def refuse_if_full(self, fewest_tokens: int) -> None:
@@ -137,12 +137,12 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def in_each_thread(self, act: Callable[[], None], *, timeout_s: float) -> bool:
         """Have each thread that runs batches call `act` once, between two of them; returns whether all have in time."""
-        errand = Errand(act, self.threads.idents)
+        task = PerThreadTask(act, self.threads.idents)
         with self._changed:
-            self._errand = errand
-            self._pulls.rouse(self._workers)
+            self._task = task
+            self._pollers.wake(self._workers)
             self._changed.notify_all()
-        return errand.wait(timeout_s)
+        return task.wait(timeout_s)
 
     def close(self, *, timeout_s: float) -> bool:
         """Finish what waits, and stop, once a source has ended; returns False where some fails with DrainingError."""
@@ -172,37 +172,37 @@ class Batcher(AbstractContextManager["Batcher"]):
         """
         with self._changed:
             while True:
-                if self._errand is not None and self._errand.is_for_this_thread:
-                    return partial(self._run_errand, self._errand)
-                is_ready = bool(self._waiting) and self._runs.count + self._pulls.places < self._workers
-                source = self._pulls.source
-                if source and self._pulls.may_begin(self._runs.count) and not (is_ready and has_pulled):
-                    self._pulls.begin(sleeps=not is_ready)
+                if self._task is not None and self._task.is_for_this_thread:
+                    return partial(self._run_task, self._task)
+                is_ready = bool(self._waiting) and self._runs.count + self._pollers.slots < self._workers
+                source = self._pollers.source
+                if source and self._pollers.may_begin(self._runs.count) and not (is_ready and has_pulled):
+                    self._pollers.begin(sleeps=not is_ready)
                     return partial(self._pull, source, 0.0 if is_ready else _SLEEP_S)
-                if is_ready and (batch := self._waiting.take()):
+                if is_ready and (batch := self._waiting.take_batch()):
                     self._runs.count += 1
-                    if self._waiting or not (self._pulls.asleep or self._has_lookout):
-                        self._rouse(1)  # another one may run what waits, or look after what comes meanwhile
+                    if self._waiting or not (self._pollers.asleep or self._has_lookout):
+                        self._wake(1)  # another one may run what waits, or look after what comes meanwhile
                     return partial(self._runs.process, batch)
-                if source and self._pulls.is_unattended():
+                if source and self._pollers.is_unattended():
                     return partial(source.pull, self._wanted, 0.0, may_run=False)
                 if self._closed and not self._waiting:
                     self._changed.notify()  # the next one may go too
                     return None
                 self._wait()
 
-    def _run_errand(self, errand: Errand) -> bool:
-        errand.do()
+    def _run_task(self, task: PerThreadTask) -> bool:
+        task.do()
         return False
 
-    def _rouse(self, threads: int) -> None:
+    def _wake(self, threads: int) -> None:
         """Wake threads that sleep, for what waits now."""
-        if not self._pulls.rouse(threads):
+        if not self._pollers.wake(threads):
             self._changed.notify(threads)
 
     def _wait(self) -> None:
         """Wait for a change. While batches run, one of the threads that wait wakes after a while to look."""
-        if self._pulls.source is None or not self._runs.count or self._has_lookout:
+        if self._pollers.source is None or not self._runs.count or self._has_lookout:
             self._changed.wait()
             return
         self._has_lookout = True
@@ -224,17 +224,17 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def _end_pull(self, *, goes_on: bool) -> None:
         with self._changed:
-            self._pulls.end(threading.get_ident(), goes_on=goes_on)
+            self._pollers.end(threading.get_ident(), goes_on=goes_on)
 
     def _abandon_pulls(self, lost_s: Callable[[int], float]) -> None:
         """Replace threads that hang in a run of the source's own, and start those that couldn't be before."""
         self.threads.fill()
-        if (source := self._pulls.source) is None:
+        if (source := self._pollers.source) is None:
             return
         for ident, engine in source.give_up(self._engine_timeout_s, lost_s):
             _log.error("a model run takes too long and is given up")
             with self._changed:
-                self._pulls.end(ident, goes_on=True)
+                self._pollers.end(ident, goes_on=True)
                 self._changed.notify_all()
             self._replace(ident, engine)
 

@@ -87,7 +87,7 @@ class FairQueue:
             return [sentence for _, _, sentence in islice(self._order, size) if not _is_dead(sentence)]
         return [sentence for _, _, sentence in islice(self._order, size)]
 
-    def take(self, sentences: Sequence[Sentence]) -> None:
+    def take_sentences(self, sentences: Sequence[Sentence]) -> None:
         """Remove sentences that `window` returned."""
         if sentences and len(sentences) == len(self._order):
             self._take_all()

@@ -112,11 +112,11 @@ class WorkSource(Protocol):
         """
         ...
 
-    def relay(self) -> None:
+    def hand_over_polling(self) -> None:
         """Have one that sleeps in `pull` look at what comes: the calling thread will be busy for a while."""
         ...
 
-    def rouse(self) -> None:
+    def wake(self) -> None:
         """Wake one that sleeps in `pull`, to return; who comes next, where none sleeps."""
         ...
 

@@ -12,7 +12,7 @@ from opentelemetry.trace import Span
 from ..engines.contract import BatchRecord, Engine, Observe
 from ..errors import BothendsError, DeadlineError, EngineError, NotServingError
 from ..observe import tracing
-from ..observe.unforeseen import told, where
+from ..observe.unforeseen import error_site, error_text
 from .request import Request, Sentence
 from .throughput import Throughput
 
@@ -90,7 +90,7 @@ class Runner:
         try:
             self._observe(record)
         except Exception as error:  # measuring may go wrong; the next batch is served all the same
-            _log.error("a batch couldn't be recorded: %s", where(error))
+            _log.error("a batch couldn't be recorded: %s", error_site(error))
 
     def _run(self, batch: list[Sentence]) -> list[RanBatch]:
         engine = batch[0].request.engine
@@ -105,7 +105,7 @@ class Runner:
             return []
         except Exception as error:  # whatever an engine raises, only the sentence to blame may fail
             tracing.failed(span)
-            _log.error("a batch of %d sentences failed: %s", len(batch), told(error))
+            _log.error("a batch of %d sentences failed: %s", len(batch), error_text(error))
             if len(batch) == 1:
                 _settle(batch, EngineError("the model run failed"))
                 self._on_fault(engine)
@@ -124,7 +124,7 @@ class Runner:
 
 def fail(batch: list[Sentence], error: Exception) -> list[RanBatch]:
     """Answer the callers of a batch that met an unexpected error, if they still wait. Returns an empty list."""
-    _log.error("a batch of %d sentences met an unforeseen error: %s", len(batch), where(error))
+    _log.error("a batch of %d sentences met an unforeseen error: %s", len(batch), error_site(error))
     _settle(batch, EngineError("the batch couldn't be served"))
     return []
 

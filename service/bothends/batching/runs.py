@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..engines.contract import Engine
 from ..errors import EngineError
-from .pulls import Pulls
+from .pollers import Pollers
 from .request import Request, Sentence
 from .runner import RanBatch, Runner, fail
 from .watchdog import Run, Watchdog
@@ -25,7 +25,7 @@ class Runs:
     def __init__(
         self,
         runner: Runner,
-        pulls: Pulls,
+        pollers: Pollers,
         changed: threading.Condition,
         *,
         workers: int,
@@ -43,7 +43,7 @@ class Runs:
         self.count = 0
         """Number of batches that run, or that a thread has taken to run."""
         self._runner = runner
-        self._pulls = pulls
+        self._pollers = pollers
         self._changed = changed
         self._workers = workers
         self._spare_core = spare_core
@@ -77,14 +77,14 @@ class Runs:
 
     def _relay_before(self, batch: list[Sentence]) -> None:
         """Wake another thread to look at the source, where this one will be busy for long."""
-        if (source := self._pulls.source) and self._pulls.asleep:
+        if (source := self._pollers.source) and self._pollers.asleep:
             tokens = sum(len(sentence.ids) for sentence in batch)
             if self._workers * self._runner.seconds_for(tokens) >= _RELAY_S:
-                source.relay()
+                source.hand_over_polling()
 
     def _deliver(self, ran: list[RanBatch]) -> None:
         if ran:
-            with self._pulls.gathering():
+            with self._pollers.gathering():
                 self._runner.deliver(ran)
 
     def _end(self) -> None:

@@ -118,7 +118,7 @@ class Scheduler:
         if now + needed > deadline:
             raise DeadlineError(f"the deadline would pass: about {needed:.3f} s of work come first")
 
-    def take(self) -> list[Sentence]:
+    def take_batch(self) -> list[Sentence]:
         """Take the sentence whose turn it is and those that are cheapest beside it; none if all were cancelled."""
         window = self._queue.window(self._window)
         if not window:
@@ -127,7 +127,7 @@ class Scheduler:
         window = [sentence for sentence in window if sentence.request.engine is engine]
         lengths = [len(sentence.ids) for sentence in window]
         batch = [window[place] for place in self._choose(lengths, pads=engine.pads)]
-        self._queue.take(batch)
+        self._queue.take_sentences(batch)
         return batch
 
 

@@ -5,14 +5,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..observe.unforeseen import where
+from ..observe.unforeseen import error_site
 
 _log = logging.getLogger(__name__)
 _REST_S = 0.1
 """Time that a thread rests after an unforeseen error, so that one without end takes no core and fills no log."""
 
 
-class Errand:
+class PerThreadTask:
     """A function that each of some threads is to call once, between two batches."""
 
     def __init__(self, act: Callable[[], None], threads: set[int]) -> None:
@@ -91,5 +91,5 @@ class WorkerThreads:
             try:
                 return self._work()
             except Exception as error:  # a bug of ours: without this thread, callers would wait for ever
-                _log.error("the work of a thread met an unforeseen error: %s", where(error))
+                _log.error("the work of a thread met an unforeseen error: %s", error_site(error))
                 time.sleep(_REST_S)

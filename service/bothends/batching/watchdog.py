@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from ..observe.unforeseen import where
+from ..observe.unforeseen import error_site
 from .lost_time import LostTime
 from .request import Sentence
 
@@ -85,7 +85,7 @@ class Watchdog:
             try:
                 act()
             except Exception as error:  # a bug of ours: the others that hang are to be given up all the same
-                _log.error("a check of model runs met an unforeseen error: %s", where(error))
+                _log.error("a check of model runs met an unforeseen error: %s", error_site(error))
 
     def close(self) -> set[Run]:
         """Watch nothing more; returns the runs that still go on."""

@@ -129,9 +129,9 @@ class LoadedModel:
         """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
         return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
 
-    def lend(self) -> tuple[object, object] | None:
+    def share(self) -> tuple[object, object] | None:
         """Return tokenizer and engine as native code borrows them, for as long as this model lives; None for others."""
-        tokenizer, engine = self.tokenizer.lend(), self._engine.lend()
+        tokenizer, engine = self.tokenizer.share(), self._engine.share()
         return None if tokenizer is None or engine is None else (tokenizer, engine)
 
     def warm_up(self) -> None:

@@ -18,11 +18,11 @@ from ..errors import DrainingError, NotServingError, OverloadedError, SelfTestEr
 from ..model.bundle import Bundle
 from ..model.versions import Fingerprint, fingerprint
 from ..observe.metrics import Metrics
-from ..observe.unforeseen import told
+from ..observe.unforeseen import error_text
 from .embedder import Embedder
-from .last_resort import LastResort
 from .loaded import LoadedModel
 from .proof import Prove
+from .restart_policy import RestartPolicy
 from .schedule import Schedule
 from .takeover import newer, opened_again
 
@@ -85,7 +85,7 @@ class Supervisor:
         self._on_reload = on_reload
         self._takes_others = takes_others
         self._on_lost = on_lost
-        self._last_resort = LastResort(self._give_up, max_load_s=max_load_s)
+        self._restart_policy = RestartPolicy(self._give_up, max_load_s=max_load_s)
         self._min_interval_s = min_interval_s
         self._rest_ratio = rest_ratio
         self._seen = self._settling = seen
@@ -177,11 +177,11 @@ class Supervisor:
 
     def _load_anew(self) -> None:
         try:
-            with self._last_resort.attempt() if self._on_cuda else nullcontext():
+            with self._restart_policy.attempt() if self._on_cuda else nullcontext():
                 model = self._load(opened_again(self._embedder.model))
                 self._embedder.serve(model)
         except Exception as error:  # also of memory, or of the disk: it is tried again
-            _log.error("the model can't be loaded anew: %s", told(error))
+            _log.error("the model can't be loaded anew: %s", error_text(error))
             self._test.hasten(self._min_interval_s)
             return
         self._on_fitness(True)
@@ -221,7 +221,7 @@ class Supervisor:
         except DrainingError:
             return
         except Exception as error:  # whatever was in the way, the one before goes on
-            _log.error("the new model is refused, version %s goes on: %s", served.config.version, told(error))
+            _log.error("the new model is refused, version %s goes on: %s", served.config.version, error_text(error))
             self._metrics.reloaded("refused")  # after the line that says why: who sees the count looks for it
             return
         finally:

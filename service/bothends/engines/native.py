@@ -105,9 +105,9 @@ class NativeEngine:
     def warm_up(self) -> None:
         """Do nothing: a thread needs nothing of its own."""
 
-    def lend(self) -> object:
+    def share(self) -> object:
         """Return what native code borrows to compute by itself. A run then fails where this `run` would raise."""
-        return self._encoder.lend()
+        return self._encoder.share()
 
     def stop(self) -> None:
         """End the runs that go on, each at its next step."""

@@ -66,7 +66,7 @@ class OnnxRuntimeEngine:
         if self.device == "cuda":
             self.run([[0]])
 
-    def lend(self) -> None:
+    def share(self) -> None:
         """Lend nothing: onnxruntime is called from Python."""
 
     def stop(self) -> None:

@@ -38,7 +38,7 @@ class LoadedEngine(Engine, Protocol):
         """Make ready the thread that calls it: on a GPU each makes handles of its own at its first run."""
         ...
 
-    def lend(self) -> object | None:
+    def share(self) -> object | None:
         """Return what native code borrows to compute by itself; None where it can't."""
         ...
 

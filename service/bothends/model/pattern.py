@@ -93,7 +93,7 @@ class _Reader:
     def alternatives(self) -> Part:
         """Take what stands here, up to the end or to a parenthesis that closes."""
         found = self._sequence()
-        while self._take("|"):
+        while self._take_text("|"):
             other = self._sequence()
             found = Part(
                 effort=found.effort.plus(other.effort),
@@ -105,7 +105,7 @@ class _Reader:
     def _sequence(self) -> Part:
         items: list[Part] = []
         while self.place < len(self._pattern) and self._pattern[self.place] not in "|)":
-            rest = self._take("(?i)")  # what follows is one group, its alternatives too
+            rest = self._take_text("(?i)")  # what follows is one group, its alternatives too
             items.append(self._group(ignores_case=True) if rest else self._repeated(self._item()))
         return _joined(items)
 
@@ -115,7 +115,7 @@ class _Reader:
         if found := self._matched(_GROUP):
             runs = len(self.runs)
             inner = self._group(ignores_case="i" in found)
-            if not self._take(")"):
+            if not self._take_text(")"):
                 raise PatternError("has a group that isn't closed")
             if found.endswith((">", "=", "!")):  # what was found in it is never sought again
                 looks = found.endswith(("=", "!"))
@@ -151,7 +151,7 @@ class _Reader:
         self.place += 2 if self._pattern.startswith("[^", start) else 1
         if self._pattern[self.place : self.place + 1] == "]":
             raise PatternError("has a class of no characters")
-        while not self._take("]"):
+        while not self._take_text("]"):
             if self.place >= len(self._pattern):
                 raise PatternError("has a class that isn't closed")
             if self._matched(_POSIX):
@@ -173,11 +173,11 @@ class _Reader:
             if sign in "*+?":
                 self.place += 1
                 least, most = int(sign == "+"), 1 if sign == "?" else None
-                keeps = self._take("+")
-                lazy = not keeps and self._take("?")
+                keeps = self._take_text("+")
+                lazy = not keeps and self._take_text("?")
             elif found := self._matched(_INTERVAL):
                 least, most = _interval(found)
-                keeps, lazy = False, self._take("?")  # a plus after it is a repetition of its own
+                keeps, lazy = False, self._take_text("?")  # a plus after it is a repetition of its own
             else:
                 break
             if lazy and least == most:
@@ -204,7 +204,7 @@ class _Reader:
         effort = part.effort.times(Power(max(1, least)))
         return Part(effort, ONE if keeps else ways, certain=least == 0 or part.certain)
 
-    def _take(self, text: str) -> bool:
+    def _take_text(self, text: str) -> bool:
         found = self._pattern.startswith(text, self.place)
         self.place += len(text) if found else 0
         return found

@@ -84,9 +84,9 @@ class Tokenizer:
         texts = [self._tokenizer.id_to_token(index) or "" for index in range(self.vocabulary_size)]
         return [text.removeprefix("##") for text in texts]
 
-    def lend(self) -> object | None:
+    def share(self) -> object | None:
         """Return what native code borrows to encode texts by itself; None where the library is needed."""
-        return None if self._native is None else self._native.lend()
+        return None if self._native is None else self._native.share()
 
     def encode(
         self, sentences: Sequence[str], *, keep_end: bool = False, check_deadline: Callable[[], None] = lambda: None

@@ -13,7 +13,7 @@ HOLD_S = 15.0
 GAUGES = {
     "connections": ("connections", "Connections that are open."),
     "calls": ("calls", "Calls that are open, streams among them."),
-    "places": ("places", "Unary calls that are read, wait or are taken."),
+    "slots": ("slots", "Unary calls that are read, wait or are taken."),
     "waiting": ("waiting_messages", "Messages that have come and were not taken yet."),
     "taken": ("taken_messages", "Messages that were taken and have no answer yet."),
     "held_bytes": ("held_bytes", "Bytes of requests that have come and were not taken yet."),

@@ -5,12 +5,12 @@ import traceback
 from ..errors import BothendsError
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return the text of an error of ours, which holds nothing that a caller sent; of any other, type and place."""
-    return str(error) if isinstance(error, BothendsError) else where(error)
+    return str(error) if isinstance(error, BothendsError) else error_site(error)
 
 
-def where(error: Exception) -> str:
+def error_site(error: Exception) -> str:
     """Name type and place of an unforeseen error. Its text is left out: it may hold a caller's sentence."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {frame.filename}:{frame.lineno} in {frame.name}"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from ..core.inputs import SHORT_BYTES
 from ..errors import OverloadedError
+from .answer_budget import AnswerBudget
 from .context import CallContext, Work
-from .room import Room
 from .turns import Turns
 
 _THREADS = 2
@@ -47,14 +47,14 @@ class Backlog:
     """The requests, and the threads that read them."""
 
     def __init__(
-        self, *, pool: Executor | None = None, most_bytes: int = _MOST_BYTES, room: Room | None = None
+        self, *, pool: Executor | None = None, most_bytes: int = _MOST_BYTES, answer_budget: AnswerBudget | None = None
     ) -> None:
         """Read in `pool`'s threads, which `close` shuts down, or in two of its own.
 
-        `room` is for answers to calls that need it.
+        `answer_budget` is for answers to calls that need it.
         """
-        self.room = room or Room()
-        self.room.on_freed(self._read_more)
+        self.answer_budget = answer_budget or AnswerBudget()
+        self.answer_budget.on_freed(self._read_more)
         self._pool = pool or ThreadPoolExecutor(_THREADS, "bothends-read")
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class Backlog:
         it, too. Where too much waits, whoever has the most waiting is refused, be it this one.
         """
         needs_room = size > _TINY_BYTES and context.keeps_room
-        if size <= SHORT_BYTES and not (needs_room and self.room.is_full):
+        if size <= SHORT_BYTES and not (needs_room and self.answer_budget.is_full):
             act()
             return
         entry = _Waiting(self, context, (context.caller, needs_room), act, begun, needs_room)
@@ -105,7 +105,7 @@ class Backlog:
 
     def _read_next(self) -> None:
         with self._lock:
-            entry = self._turns.take(lambda entry: not (entry.needs_room and self.room.is_full))
+            entry = self._turns.take_next(lambda entry: not (entry.needs_room and self.answer_budget.is_full))
         if entry is None:
             return
         self._read_more()  # there may be room for others

@@ -10,11 +10,11 @@ from google.rpc import code_pb2
 from opentelemetry.trace import Span
 
 from ..errors import BothendsError, Refusal, RequestError
-from ..observe.unforeseen import where
+from ..observe.unforeseen import error_site
 from ..wire.status import to_status
+from .answer_budget import AnswerBudget, Share
 from .inbound import HasHeaders, Inbound, KeepsRoom, code_of_leaving
 from .quota import Account
-from .room import Room, Share
 
 _log = logging.getLogger(__name__)
 _SERVERS_REASONS: frozenset[Refusal] = frozenset(("full", "draining", "unfit"))
@@ -75,10 +75,10 @@ class CallContext:
         """True where the answer takes room: its transport doesn't bound what isn't read by itself."""
         return isinstance(self._call, KeepsRoom)
 
-    def keep(self, room: Room, share: Share) -> None:
+    def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
         """Take room for the answer, where it takes any."""
         if isinstance(self._call, KeepsRoom):
-            self._call.keep(room, share)
+            self._call.keep(answer_budget, share)
 
     def is_over(self) -> bool:
         """Return True once it is settled: nobody waits for what may still be done."""
@@ -93,7 +93,7 @@ class CallContext:
             return
         with self._lock:
             if self._settled is not None:
-                self.account.take(sentences, extra=extra)
+                self.account.take_share(sentences, extra=extra)
                 self._charged, self._extra = sentences, extra
 
     def add_header(self, name: str, value: str) -> None:
@@ -134,7 +134,7 @@ class CallContext:
             self.fail(error)
         else:  # a bug of ours: the caller learns of it without a word of its text
             self.fail(BothendsError("internal error"))
-            _log.error("a call failed: %s", where(error))
+            _log.error("a call failed: %s", error_site(error))
 
     def _cancelled(self) -> None:
         work = self._settle(code_of_leaving(self._call.deadline, self._call.arrived))

@@ -18,16 +18,16 @@ from ..errors import BothendsError, DeadlineError, OverloadedError, Refusal, Req
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..observe.tracing import Method
-from ..observe.unforeseen import where
+from ..observe.unforeseen import error_site
 from ..wire.counting import holds_more_than
 from ..wire.status import to_status
 from .backlog import Backlog
+from .concurrency_limit import MOST_WAIT, ConcurrencyLimit
 from .context import CallContext, Settled
-from .gate import MOST_WAIT, Gate
 from .inbound import Inbound
 from .keys import Keys
+from .pending_bodies import PendingBodies
 from .quota import Account
-from .slow_callers import SlowCallers
 
 _log = logging.getLogger(__name__)
 _FAR = 2
@@ -51,23 +51,24 @@ class Dispatcher:
     def __init__(
         self,
         metrics: Metrics,
-        gate: Gate | None,
+        concurrency: ConcurrencyLimit | None,
         wait_s: Callable[[], float],
         keys: Keys | None = None,
         *,
         backlog: Backlog,
         max_wait_s: float = 10.0,
     ) -> None:
-        """`gate` and `wait_s` decide who is let in; `gate` is None where the transport has decided it already.
+        """`concurrency` and `wait_s` decide who is let in; `concurrency` is None where the transport has decided it
+        already.
 
         Long requests are read in `backlog`'s turns.
         """
         self._backlog = backlog
         self._metrics = metrics
-        self._gate = gate
+        self._concurrency = concurrency
         self._wait_s = wait_s
         self._keys = keys
-        self.slow_callers = SlowCallers(max_wait_s)
+        self.pending_bodies = PendingBodies(max_wait_s)
         """Callers that are past the gate, and whose requests are still on their way."""
 
     def handler(
@@ -86,15 +87,15 @@ class Dispatcher:
         """
         self._metrics.register(method.name)
         count = self._count_message if in_stream else self._count
-        late = RequestError(f"the request didn't come within {self.slow_callers.max_wait_s:g} s", field="request")
+        late = RequestError(f"the request didn't come within {self.pending_bodies.max_wait_s:g} s", field="request")
 
         def handle(call: Inbound) -> None:
             if (context := self._enter(method, call, count)) is not None:
-                context.cancels(self.slow_callers.add(context, late))  # its request may never be all here
+                context.cancels(self.pending_bodies.add(context, late))  # its request may never be all here
                 call.read(partial(begin, context))
 
         def begin(context: CallContext, content: bytes | None) -> None:
-            if not self.slow_callers.remove(context):
+            if not self.pending_bodies.remove(context):
                 return  # it had its time
             with context.guarding():
                 if content is None:
@@ -152,11 +153,11 @@ class Dispatcher:
     def _admit(self, call: Inbound) -> Account | None:
         """Return the account of the call's key, once the call is inside. Raises what refuses it."""
         account = self.identify(call)
-        if self._gate is not None:
-            self._let_in(call, self._gate)
+        if self._concurrency is not None:
+            self._let_in(call, self._concurrency)
         return account
 
-    def _let_in(self, call: Inbound, gate: Gate) -> None:
+    def _let_in(self, call: Inbound, concurrency: ConcurrencyLimit) -> None:
         if call.deadline is not None:
             remaining = call.deadline - time.monotonic()
             if remaining <= 0:
@@ -165,20 +166,20 @@ class Dispatcher:
             if wait_s > MOST_WAIT * remaining:
                 raise OverloadedError("calls come faster than this server can take them", retry_after_s=wait_s)
         try:
-            gate.enter()
+            concurrency.enter()
         except OverloadedError:
-            if not self.slow_callers.evict_one():
+            if not self.pending_bodies.evict_one():
                 raise
-            gate.enter()
+            concurrency.enter()
 
     def _leave(self, count: Settled, code: int, refused: Refusal | None) -> None:
         try:
             count(code, refused)
         except Exception as error:  # a bug of ours, for which no caller is to wait
-            _log.error("a call couldn't be counted: %s", where(error))
+            _log.error("a call couldn't be counted: %s", error_site(error))
         finally:
-            if self._gate is not None:
-                self._gate.leave()
+            if self._concurrency is not None:
+                self._concurrency.leave()
 
     def _count_message(self, method: Method, call: Inbound, span: Span, code: int, refused: Refusal | None) -> None:
         if refused is not None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from google.rpc import code_pb2, status_pb2
 
-from .room import Room, Share
+from .answer_budget import AnswerBudget, Share
 
 DETAILS = "grpc-status-details-bin"
 """Name of the trailing metadata that carries a google.rpc.Status, where grpcio-status and its like look for it."""
@@ -69,7 +69,7 @@ class HasHeaders(Protocol):
 class KeepsRoom(Protocol):
     """A call whose answer takes room from when it is begun until it is being sent."""
 
-    def keep(self, room: Room, share: Share) -> None:
+    def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
         """Take so much, and give it back in time; nothing where the caller has left."""
         ...
 

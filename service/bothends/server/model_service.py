@@ -14,13 +14,13 @@ from ..core.supervised import load_supervised
 from ..core.supervisor import Supervisor
 from ..observe.metrics import Metrics
 from ..settings import Settings
+from .answer_budget import AnswerBudget
 from .backlog import Backlog
+from .concurrency_limit import ConcurrencyLimit
 from .dispatch import Dispatcher
-from .gate import Gate
 from .keys import Keys
 from .memory import give_back_what_is_freed
 from .responder import Responder
-from .room import Room
 
 _SWITCH_INTERVAL_S = 0.0005
 """Time that a thread keeps the interpreter while others want it. To read or write a long list takes ten times as long:
@@ -56,7 +56,7 @@ class Readiness:
         self._on_fitness(fit)
 
 
-class Service:
+class ModelService:
     """An embedder, its supervisor, and one gate, one set of keys and one responder for calls of every protocol.
 
     `load`, then `start`; at the end `begin_stop`, `drain` and `close`.
@@ -77,10 +77,10 @@ class Service:
         self.metrics = metrics
         self.embedder = embedder
         self.keys = keys
-        self.gate = Gate(limit=settings.max_concurrent_requests)
-        room = Room(most_tokens=settings.max_queue_tokens * _HTTP_SHARE)
-        self.responder = Responder(embedder, metrics, room=room)
-        self.backlog = Backlog(room=room)
+        self.concurrency = ConcurrencyLimit(limit=settings.max_concurrent_requests)
+        answer_budget = AnswerBudget(most_tokens=settings.max_queue_tokens * _HTTP_SHARE)
+        self.responder = Responder(embedder, metrics, answer_budget=answer_budget)
+        self.backlog = Backlog(answer_budget=answer_budget)
         self._supervisor = supervisor
         self._readiness = readiness
 
@@ -122,7 +122,7 @@ class Service:
         """Return a new dispatcher, for one thread's calls at a time; all of them share gate, keys and metrics."""
         return Dispatcher(
             self.metrics,
-            self.gate,
+            self.concurrency,
             lambda: self.embedder.wait_s,
             self.keys,
             backlog=self.backlog,
@@ -160,7 +160,7 @@ class Service:
 
     def drain(self, timeout_s: float) -> bool:
         """Refuse new calls at the gate, and wait for those inside; returns True if all were answered in time."""
-        return self.gate.close(timeout_s=timeout_s)
+        return self.concurrency.close(timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float = 30) -> bool:
         """Stop every thread; returns True if all that the embedder had accepted was finished within `timeout_s`."""

@@ -55,7 +55,7 @@ class Account:
         """Return `sentences`, or fewer where no request of this key may hold so many."""
         return min(sentences, self.limits.concurrent_sentences or sentences)
 
-    def take(self, sentences: int, *, extra: int = 0) -> None:
+    def take_share(self, sentences: int, *, extra: int = 0) -> None:
         """Begin so many, of which long ones count `extra` times more in a second's share.
 
         Raises QuotaError, or RequestError where there never is room; then don't give them back.

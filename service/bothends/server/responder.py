@@ -7,9 +7,9 @@ from ..core.embedder import Embedder
 from ..core.query import AcceptedRequest, Query, Rows
 from ..embeddings import Write
 from ..observe.metrics import Metrics
+from .answer_budget import AnswerBudget, Share
 from .context import CallContext
 from .quota import extra
-from .room import Room, Share
 
 _NUMBER_BYTES = 16
 """Bytes that each number takes while an answer is made: in its row, and as JSON."""
@@ -18,9 +18,9 @@ _NUMBER_BYTES = 16
 class Responder:
     """Answers to queries, from one embedder."""
 
-    def __init__(self, embedder: Embedder, metrics: Metrics, *, room: Room | None = None) -> None:
-        """Answer from `embedder`; answers that take room have it in `room`."""
-        self._room = room or Room()
+    def __init__(self, embedder: Embedder, metrics: Metrics, *, answer_budget: AnswerBudget | None = None) -> None:
+        """Answer from `embedder`; answers that take room have it in `answer_budget`."""
+        self._answer_budget = answer_budget or AnswerBudget()
         self.embedder = embedder
         self._metrics = metrics
 
@@ -40,7 +40,7 @@ class Responder:
             caller=context.caller,
         )
         numbers = len(accepted.token_counts) * self.embedder.model.config.dimension
-        context.keep(self._room, Share(numbers * _NUMBER_BYTES, sum(accepted.token_counts)))
+        context.keep(self._answer_budget, Share(numbers * _NUMBER_BYTES, sum(accepted.token_counts)))
         context.cancels(rows)
         rows.add_done_callback(partial(self._finish, accepted, context, write))
 

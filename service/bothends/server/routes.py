@@ -10,13 +10,13 @@ from .grpc.calls.reflection import reflecting
 from .grpc.calls.small import SmallRequests
 from .grpc.calls.source import Route
 from .grpc.contract import Method, TransportName
-from .model_service import Service
+from .model_service import ModelService
 
 SERVICES = (SERVICE, kserve.SERVICE)
 """Names of gRPC's services that health and reflection tell of."""
 
 
-def routes_of(service: Service, streams: EmbedStreams, *, transport: TransportName) -> list[Route]:
+def routes_of(service: ModelService, streams: EmbedStreams, *, transport: TransportName) -> list[Route]:
     """Make the routes of every method. `transport` is told to callers who ask."""
     settings, metrics, dispatcher = service.settings, service.metrics, service.dispatcher_behind()
     embedding = EmbeddingService(service.responder, max_message_bytes=settings.max_message_bytes, transport=transport)
@@ -30,11 +30,11 @@ def routes_of(service: Service, streams: EmbedStreams, *, transport: TransportNa
     for name, handle in streams.methods(dispatcher).items():
         routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
     for name, handle in inference.probes(dispatcher).items():
-        routes.append(Route(Method(name, takes_place=False), handle))
+        routes.append(Route(Method(name, is_metered=False), handle))
     if settings.reflection:
         reflect = dispatcher.open_handler(reflecting(SERVICES))
         names = [f"/{name}/ServerReflectionInfo" for name in REFLECTION]
-        routes += [Route(Method(name, is_stream=True, takes_place=False), reflect) for name in names]
+        routes += [Route(Method(name, is_stream=True, is_metered=False), reflect) for name in names]
     return routes
 
 

@@ -17,11 +17,11 @@ from ..observe.metrics import Metrics
 from ..settings import Settings
 from ..wire.messages import SERVICE
 from .banner import banner
+from .concurrency_limit import linger
 from .dispatch import tells_of_each_call
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.openai import endpoints as openai
 from .fronts.page.endpoints import Page
-from .gate import linger
 from .grpc.calls.source import Calls
 from .grpc.contract import Listener, Reason, Transport
 from .grpc.native.fast_path import FastPaths
@@ -31,7 +31,7 @@ from .http.call import BodyLimits
 from .http.hosts import guarded
 from .http.server import WebServer, application
 from .keys import Keys
-from .model_service import Service
+from .model_service import ModelService
 from .ports import Ports
 from .routes import SERVICES, routes_of
 
@@ -70,7 +70,7 @@ class Server:
             self.port, self.http_port, self.transport = ports.grpc.port, ports.http_port, ports.transport
             self.health_port = ports.health_port
             self._certificates = ports.certificates
-            self.service = Service.load(
+            self.service = ModelService.load(
                 settings,
                 self.metrics,
                 keys=keys,
@@ -168,7 +168,7 @@ class Server:
 
     def _quiet_s(self) -> float:
         """Return the seconds since a caller was last refused."""
-        return min(self.grpc.quiet_s(), self.service.gate.quiet_s())
+        return min(self.grpc.quiet_s(), self.service.concurrency.quiet_s())
 
     def _let_calls_in(self) -> None:
         """Start what takes gRPC's calls; HTTP's thread runs already."""
@@ -223,7 +223,7 @@ class Server:
         most = limits(self.settings)
         bounds = {
             "connections": most.max_connections,
-            "places": most.max_calls,
+            "slots": most.max_calls,
             "held_bytes": most.held_total_bytes,
             "unread_bytes": most.unread_total_bytes,
         }

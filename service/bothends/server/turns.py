@@ -67,7 +67,7 @@ class Turns(Generic[ItemT]):
         """The item whose turn it is; None where nothing waits."""
         return self._order[0][2].waiting[0][0] if self._order else None
 
-    def take(self, may_go: Callable[[ItemT], bool] = lambda _: True) -> ItemT | None:
+    def take_next(self, may_go: Callable[[ItemT], bool] = lambda _: True) -> ItemT | None:
         """Remove and return the item whose turn it is, of callers whose next one may go; None where there is none."""
         place = next((place for place, (_, _, flow) in enumerate(self._order) if may_go(flow.waiting[0][0])), None)
         if place is None:

@@ -19,8 +19,8 @@ REFUSALS = {
     "late": 8,
     "expired": 4,
     "draining": 14,
-    "keyless": 16,
-    "stranger": 16,
+    "no_key": 16,
+    "unknown_key": 16,
     "slow": 8,
     "empty": 13,
     "large": 8,
@@ -33,7 +33,7 @@ REFUSALS = {
     "unread": 8,
 }
 STATUSES = {kind: (code, f"it is {kind}", b"details of " + kind.encode()) for kind, code in REFUSALS.items()}
-HELD = ("calls", "places", "waiting", "taken", "held_bytes", "unread_bytes", "reading", "deadlines", "watchers")
+HELD = ("calls", "slots", "waiting", "taken", "held_bytes", "unread_bytes", "reading", "deadlines", "watchers")
 """Figures that are 0 where no call is open."""
 
 
@@ -68,12 +68,12 @@ class Served:
             thread.start()
         return self
 
-    def take(self, count: int = 1) -> list[tuple[Any, ...]]:
+    def take_messages(self, count: int = 1) -> list[tuple[Any, ...]]:
         """Take so many messages, as Python does who answers none of them yet."""
         found: list[tuple[Any, ...]] = []
 
         def some() -> bool:
-            batch = self.transport.take(count - len(found), 0.1)
+            batch = self.transport.take_messages(count - len(found), 0.1)
             assert batch is not None, "it has stopped"
             found.extend(batch[0])
             self.gone += batch[1]
@@ -116,7 +116,7 @@ class Served:
             yield channel
 
     def _answer(self) -> None:
-        while (batch := self.transport.take(256, 1.0)) is not None:
+        while (batch := self.transport.take_messages(256, 1.0)) is not None:
             messages, gone = batch
             self.messages += messages
             self.gone += gone

@@ -120,7 +120,7 @@ def test_calls_without_requests_take_no_neighbours_place(victim: Victim) -> None
     for attacker in attackers:
         for _ in range(250):
             attacker.call(ECHO, ends=False)
-    until(lambda: victim.vitals()["places"] > 500)
+    until(lambda: victim.vitals()["slots"] > 500)
     for _ in range(20):
         victim.is_answered()
     for attacker in attackers:

@@ -63,13 +63,13 @@ def test_who_holds_most_connections_gives_way(serve: Callable[..., Served]) -> N
 
         polite, *greedy = [join(place) for place in (2, 3, 3, 3, 3, 3)]
         response = greedy[0].echo(b"x")  # of use more lately than the others
-        served.transport.answer([served.take()[0][0]], [b"x"])
+        served.transport.answer([served.take_messages()[0][0]], [b"x"])
         greedy[0].over(response)
         newcomer = join(4)
         assert [is_open(one) for one in (polite, newcomer, *greedy)] == [True, True, True, False, True, True, True]
         for one in (greedy[0], *greedy[2:]):
             one.echo(b"x")
-        served.take(4)
+        served.take_messages(4)
         with pytest.raises(AssertionError, match="closed"):
             join(3)
         assert is_open(polite)

@@ -131,7 +131,7 @@ def test_what_waits_counts_as_large_as_it_will_be(serve: Serve) -> None:
         other.echo(b"x" * 1000)
         other.echo(b"y" * 1000)
         until(lambda: served.figure("waiting") == 5)
-        assert [len(message[2]) for message in served.take(4)] == [1_000_000, 1000, 1000, 1_000_000]
+        assert [len(message[2]) for message in served.take_messages(4)] == [1_000_000, 1000, 1000, 1_000_000]
         assert not any(call.is_over for call in calls)
 
 
@@ -141,11 +141,11 @@ def test_sentences_of_compressed_messages_count_in_the_window(serve: Serve) -> N
     with Raw(served.port) as raw:
         sentences = framed(gzip.compress(b"\x0a\x01x" * 5), flag=1)
         response = raw.call(ROW, sentences, headers=GZIP, ends=False)
-        [first] = served.take()
+        [first] = served.take_messages()
         raw.send(response, sentences, ends=True)
         raw.over(raw.call("/t.T/No"))
-        assert served.transport.take(1, 0.0) == ([], [])
+        assert served.transport.take_messages(1, 0.0) == ([], [])
         served.transport.answer([first[0]], [b"1"])
-        served.transport.answer([served.take()[0][0]], [b"2"])
+        served.transport.answer([served.take_messages()[0][0]], [b"2"])
         raw.over(response)
     assert response.content == framed(b"1", b"2")

@@ -50,7 +50,7 @@ def test_absurd_timeouts(serve: Serve, timeout: str, seconds: float | None) -> N
     served = serve()
     with Raw(served.port) as raw:
         raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", timeout)])
-        [message] = served.take()
+        [message] = served.take_messages()
         deadline, arrived = message[3], message[6]
         assert (deadline and deadline - arrived) == (seconds and pytest.approx(seconds))
 
@@ -64,19 +64,19 @@ def test_a_deadline_passes_while_the_call_waits(serve: Serve) -> None:
         assert response.status == str(EXPIRED)
         served.let_go()
     assert served.count() == [(0, EXPIRED, "")]
-    assert served.transport.take(1, 0.0) == ([], [])
+    assert served.transport.take_messages(1, 0.0) == ([], [])
 
 
 def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
     """Python is told, and counts it."""
     served = serve()
     with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
-        taking = python.submit(served.take)  # before it comes: it has no time to wait for a busy machine
+        taking = python.submit(served.take_messages)  # before it comes: it has no time to wait for a busy machine
         response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "200m")])
         [message] = taking.result()
         raw.over(response)
         assert response.status == str(EXPIRED)
-        assert served.transport.take(1, TIMEOUT_S) == ([], [message[0]])
+        assert served.transport.take_messages(1, TIMEOUT_S) == ([], [message[0]])
         served.transport.answer([message[0]], [b"late"])
         served.let_go()
     assert served.count() == []
@@ -86,13 +86,13 @@ def test_a_streams_deadline_passes(serve: Serve) -> None:
     """Answers given before the deadline arrive, and messages taken but not answered are reported as over."""
     served = serve()
     with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
-        taking = python.submit(served.take, 2)
+        taking = python.submit(served.take_messages, 2)
         response = raw.call(ROW, framed(b"a", b"b"), ends=False, headers=[("grpc-timeout", "500m")])
         a, b = (message[0] for message in taking.result())
         served.transport.answer([a], [b"A"])
         raw.over(response)
         assert (response.content, response.status) == (framed(b"A"), str(EXPIRED))
-        assert served.transport.take(1, TIMEOUT_S) == ([], [b])
+        assert served.transport.take_messages(1, TIMEOUT_S) == ([], [b])
         served.let_go()
     assert served.count() == [(1, EXPIRED, "")]
 
@@ -106,7 +106,7 @@ def test_a_caller_leaves_before_its_message_was_taken(serve: Serve, path: str) -
         until(lambda: served.figure("waiting") == 1)
         raw.reset(response)
         served.let_go()
-    assert served.transport.take(1, 0.0) == ([], [])
+    assert served.transport.take_messages(1, 0.0) == ([], [])
     assert served.count() == [(int(path == ROW), CANCELLED, "")]
 
 
@@ -127,13 +127,13 @@ def test_a_caller_leaves_while_python_has_its_message(serve: Serve, by: str) -> 
     served = serve()
     with Raw(served.port) as raw:
         responses = [raw.echo(b"x") for _ in range(3)]
-        taken = served.take(3)
+        taken = served.take_messages(3)
         if by == "reset":
             for response in responses:
                 raw.reset(response)
         else:
             raw.socket.close()
-        until(lambda: served.gone.extend(served.transport.take(9, 0.1)[1]) or len(served.gone) == 3)
+        until(lambda: served.gone.extend(served.transport.take_messages(9, 0.1)[1]) or len(served.gone) == 3)
         assert sorted(served.gone) == [message[0] for message in taken]
         served.let_go()
     assert served.count() == []
@@ -144,7 +144,7 @@ def test_a_lost_connection_ends_all_its_calls(serve: Serve) -> None:
     served = serve()
     with Raw(served.port, reads=False, window=10) as raw:
         raw.echo(b"x" * 1000)
-        served.transport.answer([served.take()[0][0]], [b"x" * 1000])
+        served.transport.answer([served.take_messages()[0][0]], [b"x" * 1000])
         raw.echo(b"waits")
         raw.call(ECHO, b"\0\0\0", ends=False)
         raw.call(ROW, framed(b"r"), ends=False)

@@ -22,14 +22,14 @@ def test_a_draining_transport_refuses_what_is_new(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         old = raw.echo(b"old")
-        [taken] = served.take()
+        [taken] = served.take_messages()
         served.transport.drain()
         new, row = raw.echo(b"new"), raw.call(ROW, framed(b"r"))
         raw.over(new, row)
         assert (new.status, row.status) == (DRAINING, DRAINING)
         assert not served.transport.wait_idle(0)
         probe = raw.call(PROBE, framed(b"p"))
-        [asked] = served.take()
+        [asked] = served.take_messages()
         served.transport.answer([taken[0], asked[0]], [b"O", b"P"])
         raw.over(old, probe)
         assert (old.content, probe.content) == (framed(b"O"), framed(b"P"))
@@ -42,7 +42,7 @@ def test_streams_end_once_what_was_read_of_them_is_answered(serve: Serve) -> Non
     with Raw(served.port) as raw:
         half, whole = raw.call(ROW, framed(b"a", b"b"), ends=False), raw.call(ROW, framed(b"c"))
         idle = raw.call(ROW, ends=False)
-        taken = {message[2]: message[0] for message in served.take(3)}
+        taken = {message[2]: message[0] for message in served.take_messages(3)}
         served.transport.drain()
         raw.send(half, framed(b"late"))
         raw.over(idle)
@@ -68,7 +68,7 @@ def test_a_signal_is_heard_while_the_transport_is_waited_for(serve: Serve) -> No
     try:
         with Raw(served.port) as raw:
             raw.call(ECHO, ends=False)
-            until(lambda: served.figure("places") == 1)
+            until(lambda: served.figure("slots") == 1)
             timer = threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1))
             timer.start()
             with pytest.raises(ToldError):
@@ -83,7 +83,7 @@ def test_stop_sends_what_is_left(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw, Raw(served.port) as idle:
         response = raw.echo(b"x")
-        [taken] = served.take()
+        [taken] = served.take_messages()
         stopping = threading.Thread(target=served.transport.stop, args=(TIMEOUT_S,))
         stopping.start()
         idle.drain()
@@ -97,7 +97,7 @@ def test_stop_sends_what_is_left(serve: Serve) -> None:
         raw.drain()
         stopping.join(TIMEOUT_S)
         assert not stopping.is_alive()
-    assert served.transport.take(1, TIMEOUT_S) is None
+    assert served.transport.take_messages(1, TIMEOUT_S) is None
     served.transport.stop(0)
     with pytest.raises(RuntimeError, match="starts once"):
         served.transport.start()
@@ -107,7 +107,10 @@ def test_stop_wakes_whoever_waits(serve: Serve) -> None:
     """All who wait in take, at once: the one who looks at the sockets, too."""
     served = serve()
     found: list[object] = []
-    takers = [threading.Thread(target=lambda: found.append(served.transport.take(1, 10 * TIMEOUT_S))) for _ in range(4)]
+    takers = [
+        threading.Thread(target=lambda: found.append(served.transport.take_messages(1, 10 * TIMEOUT_S)))
+        for _ in range(4)
+    ]
     for taker in takers:
         taker.start()
     with Raw(served.port) as raw:
@@ -124,7 +127,7 @@ def test_stop_without_grace_ends_calls(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         raw.echo(b"taken")
-        served.take()
+        served.take_messages()
         raw.echo(b"waits")
         raw.call(ROW, ends=False)
         until(lambda: served.figure("calls") == 3)
@@ -141,7 +144,7 @@ def test_a_transport_that_never_began_ends(serve: Serve) -> None:
         thread.start()
     for thread in threads:
         thread.join(TIMEOUT_S)
-    assert served.transport.take(1, 0.0) is None
+    assert served.transport.take_messages(1, 0.0) is None
 
 
 def test_an_idle_connection_is_told_to_go(serve: Serve) -> None:
@@ -161,7 +164,7 @@ def test_an_old_connection_ends_once_its_calls_have(serve: Serve) -> None:
     with Raw(served.port) as raw:
         response = raw.echo(b"x")
         raw.wait(lambda: raw.goaway is not None)
-        served.transport.answer([served.take()[0][0]], [b"X"])
+        served.transport.answer([served.take_messages()[0][0]], [b"X"])
         raw.over(response)
         assert response.content == framed(b"X")
         raw.drain()
@@ -197,7 +200,7 @@ def test_a_caller_that_says_goodbye_is_served_to_the_end(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         response = raw.echo(b"x")
-        [taken] = served.take()
+        [taken] = served.take_messages()
         raw.http.close_connection()
         raw.go_on()
         raw.flush()

@@ -12,7 +12,7 @@ Serve = Callable[..., Served]
 
 
 def taken(served: Served, most: int, most_bytes: int = 1 << 22) -> list[bytes]:
-    batch = served.transport.take(most, TIMEOUT_S, 0.0, most_bytes)
+    batch = served.transport.take_messages(most, TIMEOUT_S, 0.0, most_bytes)
     assert batch is not None
     return [message[2] for message in batch[0]]
 
@@ -75,9 +75,9 @@ def test_a_polite_caller_is_not_hopeless_because_others_are_many(serve: Serve) -
             greedy.echo(b"x" * 100)
         until(lambda: served.figure("waiting") == 600)
         for _ in range(3):  # how fast the line moves
-            served.take(1)
+            served.take_messages(1)
             until(lambda: served.figure("wait_s") >= 0)
-        until(lambda: served.take(1) and served.figure("wait_s") > 0.004)
+        until(lambda: served.take_messages(1) and served.figure("wait_s") > 0.004)
         hopeless = greedy.call(ECHO, framed(b"y"), headers=[("grpc-timeout", "16m")])
         greedy.over(hopeless)
         assert hopeless.message in ("it is late", "it is expired")
@@ -92,9 +92,9 @@ def test_who_is_passed_by_is_refused_before_its_time_is_over(serve: Serve) -> No
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         calls = [greedy.call(ECHO, framed(b"greedy"), headers=minutes) for _ in range(1000)]
         until(lambda: served.figure("waiting") == 1000)
-        served.take(1)
+        served.take_messages(1)
         time.sleep(0.3)  # how fast the line moves: all that waits takes 300 s at least, and may take 150
-        served.take(1)
+        served.take_messages(1)
         answered = polite.call(ECHO, framed(b"polite"), headers=minutes)
         greedy.over(calls[-1])
         refused = [call for call in calls if call.is_over]
@@ -116,9 +116,9 @@ def test_nobody_is_late_by_their_own_work(serve: Serve) -> None:
         for _ in range(2):
             slow.call(ECHO, framed(b"slow"))
         until(lambda: served.figure("waiting") == 2)
-        served.take(1)
+        served.take_messages(1)
         time.sleep(0.3)  # how fast the line moves: four bytes in so long
-        served.take(1)
+        served.take_messages(1)
         large.call(ECHO, framed(b"x" * 100_000), headers=[("grpc-timeout", "600S")])
         until(lambda: served.figure("waiting") or served.count())
         assert (served.figure("waiting"), served.count()) == (1, [])
@@ -155,12 +155,12 @@ def test_a_line_that_stood_still_once_is_not_slow(serve: Serve) -> None:
             raw.echo(b"x" * 100)
         until(lambda: served.figure("waiting") == 400)
         for _ in range(20):
-            served.take(10)
+            served.take_messages(10)
         usual = served.figure("wait_s")
         time.sleep(1.5)
-        served.transport.take(0, 0.0)  # whoever is busy looks, and wants nothing
+        served.transport.take_messages(0, 0.0)  # whoever is busy looks, and wants nothing
         assert served.figure("wait_s") == usual
-        served.take(10)
+        served.take_messages(10)
         assert served.figure("wait_s") < 10
 
 
@@ -169,7 +169,7 @@ def test_who_is_refused_is_read_no_more_for_a_while(serve: Serve) -> None:
     served = serve(max_calls=1, max_streams=1000)
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         greedy.echo(b"has the place")
-        until(lambda: served.figure("places") == 1)
+        until(lambda: served.figure("slots") == 1)
         began = time.monotonic()
         refused = [greedy.echo(b"x") for _ in range(500)]
         greedy.over(*refused)

@@ -34,9 +34,9 @@ def path_of(served: Served, encoder: engine.Encoder) -> transport.FastPath:
         unknown="[UNK]",
         most_chars=20,
     )
-    lent = tokenizer.lend(), encoder.lend()
+    part = tokenizer.share(), encoder.share()
     return transport.FastPath(
-        served.transport, 0, *lent, version=VERSION, most_sentences=3, most_bytes=200, most_tokens=MOST_TOKENS
+        served.transport, 0, *part, version=VERSION, most_sentences=3, most_bytes=200, most_tokens=MOST_TOKENS
     )
 
 
@@ -72,7 +72,7 @@ class Fast:
         thread = threading.get_ident()
         while True:
             self.wanted_by[thread] = wanted = self.wanted
-            taken, is_given_up = self.path.take(self.served.transport, wanted, 1.0, 0.0, 1 << 20, thread)
+            taken, is_given_up = self.path.take_messages(self.served.transport, wanted, 1.0, 0.0, 1 << 20, thread)
             self.given_up += is_given_up
             if taken is None or is_given_up:
                 return
@@ -155,15 +155,15 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(serve: Callable
     with served.channel() as greedy, served.channel() as modest:
         calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(120)]
         until(lambda: served.figure("waiting") == 120)
-        first = served.take(2)  # so that the others' turn is later than a newcomer's
+        first = served.take_messages(2)  # so that the others' turn is later than a newcomer's
         calls.append(modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S))
         until(lambda: served.figure("waiting") == 119)
-        path.take(served.transport, 0, 0.0, 0.0, 0, 1)
+        path.take_messages(served.transport, 0, 0.0, 0.0, 0, 1)
         assert [len(batch[6]) for batch in path.served()] == [1]
         assert calls[-1].result()
         served.transport.answer([message[0] for message in first], [b"", b""])
         while not calls[-2].done():
-            path.take(served.transport, 0, 0.1, 0.0, 0, 1)
+            path.take_messages(served.transport, 0, 0.1, 0.0, 0, 1)
         assert [len(batch[6]) for batch in path.served()][:7] == [16] * 7
 
 
@@ -245,6 +245,6 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
 
 
 def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:
-    lent = fast.encoder.lend()
+    part = fast.encoder.share()
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
-        transport.FastPath(serve().transport, 0, lent, lent, version="", most_sentences=1, most_bytes=1, most_tokens=1)
+        transport.FastPath(serve().transport, 0, part, part, version="", most_sentences=1, most_bytes=1, most_tokens=1)

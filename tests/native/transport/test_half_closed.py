@@ -16,7 +16,7 @@ def test_a_caller_that_sends_no_more_is_answered(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         whole, half = raw.echo(b"x"), raw.call(ECHO, ends=False)
-        [taken] = served.take()
+        [taken] = served.take_messages()
         until(lambda: served.figure("calls") == 2)
         sent = served.figure("sent_bytes")
         raw.socket.shutdown(socket.SHUT_WR)
@@ -35,7 +35,7 @@ def test_a_large_answer_to_a_caller_that_sends_no_more(serve: Serve) -> None:
         raw.http.increment_flow_control_window(1 << 30)
         raw.flush()
         whole = raw.echo(b"x")
-        [taken] = served.take()
+        [taken] = served.take_messages()
         raw.socket.shutdown(socket.SHUT_WR)
         served.transport.answer([taken[0]], [b"X" * 3_000_000])
         raw.drain()
@@ -48,7 +48,7 @@ def test_a_caller_that_is_gone_is_not_served(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         raw.echo(b"x")
-        [taken] = served.take()
+        [taken] = served.take_messages()
     served.let_go(of_connections=True)
-    _, gone = served.transport.take(0, 0.0) or ([], [])
+    _, gone = served.transport.take_messages(0, 0.0) or ([], [])
     assert [*served.gone, *gone] == [taken[0]]

@@ -25,12 +25,12 @@ def test_empty_messages_cost_something(serve: Serve, path: str) -> None:
         calls = [raw.call(path, framed(b"")) for _ in range(COUNT)]
         until(lambda: served.figure("waiting") == COUNT)
         assert served.figure("held_bytes") == COUNT * MESSAGE
-        ids = [message[0] for message in served.take(10)]
+        ids = [message[0] for message in served.take_messages(10)]
         left = served.figure("waiting")
         assert served.figure("held_bytes") == left * MESSAGE
         raw.reset(calls[-1])
         until(lambda: served.figure("held_bytes") == (left - 1) * MESSAGE)
-        ids += [message[0] for message in served.take(int(left) - 1)]
+        ids += [message[0] for message in served.take_messages(int(left) - 1)]
         assert served.figure("held_bytes") == 0
         served.transport.answer(ids, [b""] * len(ids))
         raw.over(*calls[:-1])
@@ -86,7 +86,7 @@ def test_the_network_that_holds_most_gives_way(serve: Serve) -> None:
         calls = [half_sent(connection, 30_000) for connection in greedy]
         until(lambda: served.figure("held_bytes") > 89_000)
         response = polite.echo(b"y" * 45_000)
-        [message] = served.take()
+        [message] = served.take_messages()
         served.transport.answer([message[0]], [b"z"])
         polite.over(response)
         assert response.content == framed(b"z")
@@ -110,12 +110,12 @@ def test_a_message_that_stands_still_gives_way_first(serve: Serve) -> None:
         response = third.echo(b"y" * 40_000)
         first.over(stalled)
         assert said(stalled) == "full"
-        served.transport.answer([served.take()[0][0]], [b"z"])
+        served.transport.answer([served.take_messages()[0][0]], [b"z"])
         third.over(response)
         assert response.content == framed(b"z")
         assert not going.is_over
         second.send(going, b"x")
-        assert served.take()[0][2] == b"x" * 50_000
+        assert served.take_messages()[0][2] == b"x" * 50_000
 
 
 @pytest.mark.parametrize("path", [ECHO, ROW, PROBE])
@@ -124,11 +124,11 @@ def test_a_message_that_stands_still_ends(serve: Serve, path: str) -> None:
     served = serve(handshake_s=0.3)
     with Raw(served.port) as raw:
         waiting = raw.call(ROW, framed(b"whole"), ends=False)
-        served.take()
+        served.take_messages()
         stalled = raw.call(path, framed(b"x" * 1000)[:-1], ends=False)
         raw.over(stalled)
         assert said(stalled) == "slow"
         assert not waiting.is_over
         raw.send(waiting, framed(b"more"))
-        assert served.take()[0][2] == b"more"
+        assert served.take_messages()[0][2] == b"more"
         until(lambda: served.figure("held_bytes") == 0)

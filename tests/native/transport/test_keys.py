@@ -17,10 +17,10 @@ KEY = "bothends_one"
 @pytest.mark.parametrize(
     ("authorization", "words"),
     [
-        (None, "it is keyless"),
-        ("Bearer other", "it is stranger"),
-        (f"Basic {KEY}", "it is stranger"),
-        (f"Bearer {KEY}x", "it is stranger"),
+        (None, "it is no_key"),
+        ("Bearer other", "it is unknown_key"),
+        (f"Basic {KEY}", "it is unknown_key"),
+        (f"Bearer {KEY}x", "it is unknown_key"),
     ],
 )
 def test_a_call_without_a_known_key_is_refused_before_its_request_is_read(

@@ -27,7 +27,7 @@ def test_a_long_message_is_cut(serve: Serve, path: str, message: str, shown: str
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(path, framed(b"x"))
-        served.transport.fail([served.take()[0][0]], [(3, message, b"d")])
+        served.transport.fail([served.take_messages()[0][0]], [(3, message, b"d")])
         raw.over(response)
         assert (response.status, unquote(response.message or "")) == ("3", shown)
         assert "grpc-status-details-bin" in {**response.headers, **response.trailers}
@@ -39,14 +39,14 @@ def test_details_that_do_not_fit_are_left_out(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(b"a", b"b"))
-        a, b = (message[0] for message in served.take(2))
+        a, b = (message[0] for message in served.take_messages(2))
         served.transport.answer([a], [b"A"])
         served.transport.fail([b], [(3, "x" * MOST, b"d" * 70_000)])
         raw.over(response)
         assert (response.content, response.status, response.message) == (framed(b"A"), "3", "x" * MOST)
         assert "grpc-status-details-bin" not in response.trailers
         alone = raw.echo(b"x")
-        served.transport.fail([served.take()[0][0]], [(3, "no", b"d" * 70_000)])
+        served.transport.fail([served.take_messages()[0][0]], [(3, "no", b"d" * 70_000)])
         raw.over(alone)
         assert (alone.status, alone.message) == ("3", "no")
         served.let_go()

@@ -44,18 +44,18 @@ def test_newcomers_of_other_networks_are_let_in_though_all_are_busy(serve: Serve
     greedy = [join(served, GREEDY) for _ in range(MOST)]
     for connection in greedy:
         keep_busy(connection)
-    busy = served.take(MOST)
+    busy = served.take_messages(MOST)
     for place in range(POLITE, POLITE + 10):
         with Raw(served.port, source=f"127.0.0.{place}") as newcomer:
             assert is_refused(lambda: join(served, GREEDY))
             response = newcomer.echo(b"x")
-            served.transport.answer([served.take()[0][0]], [b"x"])
+            served.transport.answer([served.take_messages()[0][0]], [b"x"])
             newcomer.over(response)
             assert response.content == framed(b"x")
         until(lambda: served.figure("connections") < MOST)
         keep_busy(join(served, GREEDY))
-        busy += served.take()
-    until(lambda: served.take(0) is not None and len(served.gone) == 10)
+        busy += served.take_messages()
+    until(lambda: served.take_messages(0) is not None and len(served.gone) == 10)
     assert set(served.gone) <= {message[0] for message in busy}
 
 
@@ -73,7 +73,7 @@ def test_who_gives_way_is_told_to_come_again(serve: Serve, join: Join) -> None:
     greedy[1].over(*calls[1])
     assert {said(call) for call in calls[1]} == {"full"}
     assert greedy[1].goaway == (0, b"")
-    served.transport.answer([message[0] for message in served.take(5)], [b"z"] * 5)
+    served.transport.answer([message[0] for message in served.take_messages(5)], [b"z"] * 5)
     for place in (0, 2):
         greedy[place].over(calls[place][0])
         assert calls[place][0].content == framed(b"z")
@@ -85,7 +85,7 @@ def test_an_idle_one_gives_way_before_a_busy_one(serve: Serve, join: Join) -> No
     greedy = [join(served, GREEDY) for _ in range(3)]
     keep_busy(greedy[0])
     keep_busy(greedy[1])
-    taken = served.take(2)
+    taken = served.take_messages(2)
     join(served, POLITE)
     greedy[2].drain()
     assert greedy[2].goaway == (0, b"")
@@ -98,11 +98,11 @@ def test_a_busy_one_gives_way_to_clearly_fewer_alone(serve: Serve, join: Join) -
     served = serve(max_connections=7)
     for place in [GREEDY] * 4 + [POLITE] * 3:
         keep_busy(join(served, place))
-    served.take(7)
+    served.take_messages(7)
     assert is_refused(lambda: join(served, POLITE))
     assert served.figure("connections") == 7
     keep_busy(join(served, POLITE + 1))
-    served.take()
+    served.take_messages()
     assert served.figure("connections") == 7
 
 
@@ -111,5 +111,5 @@ def test_within_one_network_nobody_busy_gives_way(serve: Serve, join: Join) -> N
     served = serve(max_connections=3)
     for _ in range(3):
         keep_busy(join(served, GREEDY))
-    served.take(3)
+    served.take_messages(3)
     assert is_refused(lambda: join(served, GREEDY))

@@ -59,9 +59,9 @@ def test_messages_of_many_other_fields_fill_their_streams_window(serve: Serve) -
     few, many = b"\x10\x01" * 4096, b"\x10\x01" * 100_000
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(few, few, many, b"last"), ends=False)
-        taken = served.take(3)
+        taken = served.take_messages(3)
         raw.over(raw.call("/t.T/No"))
-        assert served.transport.take(1, 0.0) == ([], [])
+        assert served.transport.take_messages(1, 0.0) == ([], [])
         served.transport.answer([message[0] for message in taken], [b""] * 3)
-        assert [message[2] for message in served.take()] == [b"last"]
+        assert [message[2] for message in served.take_messages()] == [b"last"]
         assert not response.is_over

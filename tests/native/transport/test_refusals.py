@@ -24,7 +24,7 @@ def test_one_call_more_than_there_are_places(serve: Serve) -> None:
     served = serve(max_calls=3)
     with Raw(served.port) as raw:
         calls = [raw.echo(b"x") for _ in range(3)]
-        taken = served.take(3)
+        taken = served.take_messages(3)
         refused = raw.call(ECHO, ends=False)
         raw.over(refused)
         assert said(refused) == "full"
@@ -32,7 +32,7 @@ def test_one_call_more_than_there_are_places(serve: Serve) -> None:
         served.transport.answer([message[0] for message in taken], [b"y"] * 3)
         raw.over(*calls)
         last = raw.echo(b"z")
-        served.transport.answer([served.take()[0][0]], [b"Z"])
+        served.transport.answer([served.take_messages()[0][0]], [b"Z"])
         raw.over(last)
     assert last.content == framed(b"Z")
     assert served.count() == [(0, 8, "full")]
@@ -45,8 +45,8 @@ def test_streams_and_probes_hold_no_place(serve: Serve) -> None:
         raw.echo(b"x")
         raw.call(ROW, framed(b"row"))
         raw.call(PROBE, framed(b"probe"))
-        assert {message[2] for message in served.take(3)} == {b"x", b"row", b"probe"}
-        assert served.figure("places") == 1
+        assert {message[2] for message in served.take_messages(3)} == {b"x", b"row", b"probe"}
+        assert served.figure("slots") == 1
 
 
 def test_a_request_that_is_too_slow_gives_way(serve: Serve) -> None:
@@ -54,7 +54,7 @@ def test_a_request_that_is_too_slow_gives_way(serve: Serve) -> None:
     served = serve(max_calls=2, handshake_s=0.5).answering()
     with Raw(served.port) as slow, Raw(served.port) as quick:
         first, second = slow.call(ECHO, ends=False), slow.call(ECHO, ends=False)
-        until(lambda: served.figure("places") == 2)
+        until(lambda: served.figure("slots") == 2)
         time.sleep(0.6)
         answered = quick.echo(b"x")
         quick.over(answered)
@@ -70,7 +70,7 @@ def test_who_holds_many_places_gives_one_to_who_holds_none(serve: Serve, has_com
     served = serve(max_calls=4)
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         calls = [greedy.call(ECHO, framed(b"x") if has_come else None, ends=has_come) for _ in range(4)]
-        until(lambda: served.figure("places") == 4)
+        until(lambda: served.figure("slots") == 4)
         until(lambda: served.figure("waiting") == 4 * has_come)
         refused = greedy.call(ECHO, framed(b"x"))
         greedy.over(refused)
@@ -81,10 +81,10 @@ def test_who_holds_many_places_gives_one_to_who_holds_none(serve: Serve, has_com
         assert (said(calls[3]), said(second)) == ("full", "full")
         assert not any(call.is_over for call in calls[:3])
         if has_come:
-            served.transport.answer([message[0] for message in served.take(4)], [b"y"] * 4)
+            served.transport.answer([message[0] for message in served.take_messages(4)], [b"y"] * 4)
             greedy.over(*calls[:3])
         else:
-            served.transport.answer([served.take()[0][0]], [b"y"])
+            served.transport.answer([served.take_messages()[0][0]], [b"y"])
         polite.over(answered)
     assert answered.content == framed(b"y")
 
@@ -94,7 +94,7 @@ def test_what_was_taken_gives_way_to_nobody(serve: Serve) -> None:
     served = serve(max_calls=2)
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         calls = [greedy.echo(b"x") for _ in range(2)]
-        served.take(2)
+        served.take_messages(2)
         refused = polite.echo(b"y")
         polite.over(refused)
         assert said(refused) == "full"
@@ -213,14 +213,14 @@ def test_hopeless_calls_are_refused_at_once(serve: Serve) -> None:
     """Calls whose wait would take a quarter of their time are refused; those without a deadline wait."""
     served = serve()
     with Raw(served.port) as raw:
-        served.transport.take(0, 0.0, 10.0)
+        served.transport.take_messages(0, 0.0, 10.0)
         refused = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "39S")])
         raw.over(refused)
         patient = raw.call(ECHO, framed(b"y"), headers=[("grpc-timeout", "41S")])
         endless = raw.echo(b"z")
         assert said(refused) == "late"
-        assert [message[2] for message in served.take(2)] == [b"y", b"z"]
-        served.transport.take(0, 0.0, 0.0)
+        assert [message[2] for message in served.take_messages(2)] == [b"y", b"z"]
+        served.transport.take_messages(0, 0.0, 0.0)
         assert [patient.is_over, endless.is_over] == [False, False]
 
 
@@ -232,7 +232,7 @@ def test_probes_are_taken_first_but_do_not_keep_all_else_waiting(serve: Serve) -
         for _ in range(100):
             greedy.call(PROBE, framed(b"p"))
         until(lambda: served.figure("waiting") == 101)
-        batch = served.transport.take(8, TIMEOUT_S)
+        batch = served.transport.take_messages(8, TIMEOUT_S)
         assert batch is not None
         contents = [message[2] for message in batch[0]]
     assert contents[0] == b"p"

@@ -29,7 +29,7 @@ def test_a_transport_at_rest_sleeps(serve: Serve) -> None:
     """The transport's own thread and those that wait for calls sleep, beside watchers and streams that say nothing."""
     others = tasks()
     served = serve()
-    takers = [threading.Thread(target=served.transport.take, args=(1, 10 * TIMEOUT_S)) for _ in range(2)]
+    takers = [threading.Thread(target=served.transport.take_messages, args=(1, 10 * TIMEOUT_S)) for _ in range(2)]
     for taker in takers:
         taker.start()
     own = tasks() - others

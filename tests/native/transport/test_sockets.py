@@ -61,7 +61,7 @@ def test_one_connection_more_than_are_allowed_is_closed(serve: Serve) -> None:
     with Raw(served.port) as one, Raw(served.port) as other:
         one.echo(b"x")
         other.echo(b"y")
-        served.take(2)
+        served.take_messages(2)
         with socket.create_connection(("127.0.0.1", served.port), TIMEOUT_S) as refused:
             assert refused.recv(1) == b""
         assert served.figure("connections") == 2
@@ -72,7 +72,7 @@ def test_an_unused_connection_gives_way(serve: Serve) -> None:
     served = serve(max_connections=3)
     with Raw(served.port) as busy, Raw(served.port) as idle, Raw(served.port) as recent:
         busy.echo(b"x")
-        served.take()
+        served.take_messages()
         idle.call(ROW, ends=False)
         until(lambda: served.figure("calls") == 2)
         recent.over(recent.call("/t.T/No"))
@@ -112,7 +112,7 @@ def test_no_file_left_is_no_end(serve: Serve) -> None:
         for newcomer in newcomers:
             stack.enter_context(newcomer).settimeout(TIMEOUT_S)
         response = raw.echo(b"x")
-        [taken] = served.take()
+        [taken] = served.take_messages()
         with no_file_left():
             for newcomer in newcomers:
                 newcomer.connect(("127.0.0.1", served.port))

@@ -32,7 +32,7 @@ def test_answers_wait_for_those_before_them(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(b"a", b"b", b"c"))
-        a, b, c = (message[0] for message in served.take(3))
+        a, b, c = (message[0] for message in served.take_messages(3))
         served.transport.answer([c, b], [b"C", b"B"])
         raw.over(raw.call("/t.T/No"))
         assert not response.content
@@ -51,11 +51,11 @@ def test_no_more_are_on_their_way_than_the_window_holds(serve: Serve, window: st
     sentence = b"\x0a" + bytes([100]) + b"x" * 100 if window == "window_sentences" else b"x" * size
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(*[sentence] * (most + 1)), ends=False)
-        first = served.take(most)
-        assert served.transport.take(9, 0.0) == ([], [])
+        first = served.take_messages(most)
+        assert served.transport.take_messages(9, 0.0) == ([], [])
         served.transport.answer([message[0] for message in first], [b"y"] * most)
         raw.send(response, framed(*[sentence] * (most - 1)), ends=True)
-        second = served.take(most)
+        second = served.take_messages(most)
         served.transport.answer([message[0] for message in second], [b"z"] * most)
         raw.over(response)
     assert response.content == framed(*[b"y"] * most, *[b"z"] * most)
@@ -82,9 +82,9 @@ def test_a_failure_comes_after_the_answers_before_it(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(ROW, framed(b"a", b"b", b"c"), ends=False)
-        a, b, c = (message[0] for message in served.take(3))
+        a, b, c = (message[0] for message in served.take_messages(3))
         served.transport.fail([b], [(3, "no", b"")])
-        assert served.transport.take(9, TIMEOUT_S) == ([], [c])
+        assert served.transport.take_messages(9, TIMEOUT_S) == ([], [c])
         raw.send(response, framed(b"d"))
         served.transport.answer([c, a], [b"C", b"A"])
         raw.over(response)
@@ -130,9 +130,9 @@ def test_a_caller_who_leaves_ends_the_stream(serve: Serve) -> None:
     served = serve()
     with served.channel() as channel:
         call = channel.stream_stream(ROW)(iter([b"a", b"b"]), timeout=TIMEOUT_S)
-        a, b = (message[0] for message in served.take(2))
+        a, b = (message[0] for message in served.take_messages(2))
         call.cancel()
-        until(lambda: served.gone.extend(served.transport.take(9, 0.1)[1]) or len(served.gone) == 2)
+        until(lambda: served.gone.extend(served.transport.take_messages(9, 0.1)[1]) or len(served.gone) == 2)
         assert sorted(served.gone) == [a, b]
         served.transport.answer([a, b], [b"A", b"B"])
         served.let_go()

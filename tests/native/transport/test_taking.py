@@ -22,9 +22,9 @@ def test_who_may_take_nothing_waits(serve: Serve) -> None:
         raw.echo(b"x")
         until(lambda: served.figure("waiting") == 1)
         began = time.monotonic()
-        assert served.transport.take(0, 0.2) == ([], [])
+        assert served.transport.take_messages(0, 0.2) == ([], [])
         assert time.monotonic() - began >= 0.2
-        assert len(served.take()) == 1
+        assert len(served.take_messages()) == 1
 
 
 def test_who_may_take_nothing_is_told_of_what_is_over(serve: Serve) -> None:
@@ -32,12 +32,12 @@ def test_who_may_take_nothing_is_told_of_what_is_over(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw, Raw(served.port) as other:
         left = raw.echo(b"left")
-        [taken] = served.take()
+        [taken] = served.take_messages()
         other.echo(b"waits")
         raw.reset(left)
-        assert served.transport.take(0, TIMEOUT_S) == ([], [taken[0]])
+        assert served.transport.take_messages(0, TIMEOUT_S) == ([], [taken[0]])
         raw.call(PROBE, framed(b"p"))
-        batch = served.transport.take(0, TIMEOUT_S)
+        batch = served.transport.take_messages(0, TIMEOUT_S)
         assert batch is not None
         assert [message[2] for message in batch[0]] == [b"p"]
 
@@ -46,12 +46,12 @@ def test_who_may_take_nothing_is_told_of_what_is_over(serve: Serve) -> None:
 def test_each_that_is_roused_returns(serve: Serve, count: int) -> None:
     """Each of them, however soon one is roused after the other, whether it sleeps or looks at the sockets."""
     served = serve()
-    takers = [threading.Thread(target=served.transport.take, args=(1, TIMEOUT_S)) for _ in range(count)]
+    takers = [threading.Thread(target=served.transport.take_messages, args=(1, TIMEOUT_S)) for _ in range(count)]
     for taker in takers:
         taker.start()
         until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]
     for _ in takers:
-        served.transport.rouse()
+        served.transport.wake()
     for taker in takers:
         taker.join(TIMEOUT_S / 2)
     assert not any(taker.is_alive() for taker in takers)
@@ -73,16 +73,16 @@ def test_one_who_may_take_a_message_has_it_whoever_else_waits(
     found: list[object] = []
     ended: list[int] = []
 
-    def take(most: int) -> None:
-        batch = served.transport.take(most, TIMEOUT_S)
+    def take_messages(most: int) -> None:
+        batch = served.transport.take_messages(most, TIMEOUT_S)
         assert batch is not None
         found.extend(message[2] for message in batch[0])
         ended.append(most)
 
-    takers = [threading.Thread(target=take, args=(most,)) for most in order]
+    takers = [threading.Thread(target=take_messages, args=(most,)) for most in order]
     with Raw(served.port) as raw:
         first = raw.call(ROW, framed(b"first", b"second"), ends=False) if how == "is freed" else None
-        ids = [message[0] for message in served.take()] if first else []
+        ids = [message[0] for message in served.take_messages()] if first else []
         for taker in takers:
             taker.start()
             until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]
@@ -92,8 +92,8 @@ def test_one_who_may_take_a_message_has_it_whoever_else_waits(
             raw.echo(b"second")
         takers[order.index(1)].join(TIMEOUT_S / 2)
         assert (found, ended) == ([b"second"], [1])
-        served.transport.rouse()
-        served.transport.rouse()
+        served.transport.wake()
+        served.transport.wake()
         for taker in takers:
             taker.join(TIMEOUT_S)
         assert ended == [1, 0, 0]

@@ -64,12 +64,12 @@ def one_of_each(served: Served) -> None:
         raw.over(*responses, late, unknown)
 
 
-@pytest.mark.parametrize("places", [512, 3])
-def test_each_call_is_counted_once(serve: Serve, places: int) -> None:
+@pytest.mark.parametrize("slots", [512, 3])
+def test_each_call_is_counted_once(serve: Serve, slots: int) -> None:
     """Python counts the unary calls that it took, the transport all others: refused, late, cancelled, torn, and
     streams.
     """
-    served = serve(max_calls=places).answering(2)
+    served = serve(max_calls=slots).answering(2)
     whims = [lambda seed=seed: by_whim(served, seed) for seed in range(6)]  # type: ignore[misc]
     together(lambda: one_of_each(served), *whims)
     served.let_go(of_connections=True)

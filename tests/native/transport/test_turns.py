@@ -70,10 +70,10 @@ def test_two_keys_of_one_call_are_no_key(serve: Serve) -> None:
     with Raw(served.port) as raw:
         for keys, refusal in (
             ([KEY], None),
-            ([KEY, KEY], "stranger"),
-            ([OTHER], "stranger"),
+            ([KEY, KEY], "unknown_key"),
+            ([OTHER], "unknown_key"),
             ([KEY], None),
-            ([], "keyless"),
+            ([], "no_key"),
         ):
             response = raw.call(ECHO, framed(b"x"), headers=[("authorization", f"Bearer {key}") for key in keys])
             raw.over(response)
@@ -84,7 +84,7 @@ def test_a_key_that_was_taken_back_is_refused_on_a_connection_that_knows_it(serv
     """A connection remembers what its key hashes to, and not that it is good."""
     served = serve().answering()
     with Raw(served.port) as raw:
-        for digests, refusal in (([KEY], None), ([OTHER], "stranger"), ([KEY, OTHER], None)):
+        for digests, refusal in (([KEY], None), ([OTHER], "unknown_key"), ([KEY, OTHER], None)):
             served.transport.set_keys([sha256(key.encode()).digest() for key in digests])
             response = raw.call(ECHO, framed(b"x"), headers=[("authorization", f"Bearer {KEY}")])
             raw.over(response)

@@ -28,7 +28,7 @@ def test_messages_carry_what_was_asked_for_and_no_more(serve: Serve) -> None:
     with Raw(served.port) as one, Raw(served.port) as other:
         one.call(ECHO, framed(b"1"), headers=[("authorization", "Bearer k"), ("x-note", "é"), ("x-other", "no")])
         other.call(PROBE, framed(b"2"), headers=[("grpc-timeout", "1H")])
-        found = {message[2]: message for message in served.take(2)}
+        found = {message[2]: message for message in served.take_messages(2)}
     assert found[b"1"][1] == 0
     assert found[b"1"][3] is None
     assert found[b"1"][4] == (("authorization", "Bearer k"), ("x-note", "é"))
@@ -81,11 +81,11 @@ def test_a_second_message_is_refused_before_the_call_has_closed(serve: Serve) ->
     served = serve()
     with Raw(served.port) as raw:
         response = raw.echo(b"one", ends=False)
-        [taken] = served.take()
+        [taken] = served.take_messages()
         raw.send(response, framed(b"another"))
         raw.over(response)
         assert response.status == str(STATUSES["malformed"][0])
-        assert served.transport.take(1, TIMEOUT_S) == ([], [taken[0]])
+        assert served.transport.take_messages(1, TIMEOUT_S) == ([], [taken[0]])
         served.transport.answer([taken[0]], [b"late"])
         raw.over(raw.call("/t.T/No"))  # it goes on
 
@@ -142,7 +142,7 @@ def test_answers_to_nobody_are_ignored(serve: Serve) -> None:
     served = serve()
     with Raw(served.port) as raw:
         response = raw.echo(b"x")
-        [taken] = served.take()
+        [taken] = served.take_messages()
         served.transport.answer([999, taken[0], taken[0]], [b"a", b"b", b"c"])
         served.transport.fail([taken[0], 999], [(13, "", b"")] * 2)
         raw.over(response)

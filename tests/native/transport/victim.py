@@ -103,7 +103,7 @@ class Giving(Served):
     """A transport that gives as many bytes as it is asked for."""
 
     def _answer(self) -> None:
-        while (batch := self.transport.take(64, 1.0)) is not None:
+        while (batch := self.transport.take_messages(64, 1.0)) is not None:
             contents = [message[2] for message in batch[0]]
             answers = [bytes(int(asked[len(GIVE) :])) if asked.startswith(GIVE) else asked for asked in contents]
             self.transport.answer([message[0] for message in batch[0]], answers)

@@ -18,10 +18,10 @@ from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
 
 UNARY, STREAM, PROBE = (f"/test.Service/{name}" for name in ("Unary", "Stream", "Probe"))
-METHODS = (Method(UNARY), Method(STREAM, is_stream=True), Method(PROBE, takes_place=False))
+METHODS = (Method(UNARY), Method(STREAM, is_stream=True), Method(PROBE, is_metered=False))
 
 
-class Desk:
+class Served:
     """A transport, and the messages that were taken from it."""
 
     def __init__(self, transport: Transport, port: int, channels: ExitStack) -> None:
@@ -54,9 +54,9 @@ class Desk:
         self._calls.append(call)
         return call
 
-    def take(self, most: int = 64, wait_s: float = 0.05, queue_s: float = 0.0) -> list[Message]:
+    def take_messages(self, most: int = 64, wait_s: float = 0.05, queue_s: float = 0.0) -> list[Message]:
         """Take what is there, and note what is over."""
-        taken = self.transport.take(most, wait_s, queue_s)
+        taken = self.transport.take_messages(most, wait_s, queue_s)
         assert taken is not None
         messages, over = taken
         self.over += over
@@ -65,7 +65,7 @@ class Desk:
     def expect(self, count: int) -> list[Message]:
         """Take so many messages, and no more."""
         found: list[Message] = []
-        until(lambda: len(found.__iadd__(self.take())) >= count)
+        until(lambda: len(found.__iadd__(self.take_messages())) >= count)
         assert len(found) == count
         return found
 
@@ -74,12 +74,12 @@ class Desk:
         begin = channel.unary_unary(UNARY).future
         while True:
             taken, messages = begin(b"taken", timeout=timeout), list[Message]()
-            until(lambda: messages.extend(self.take()) or messages or taken.done())  # noqa: B023  called here
+            until(lambda: messages.extend(self.take_messages()) or messages or taken.done())  # noqa: B023  called here
             waiting = self.keep(begin(b"waiting", timeout=timeout))
             until(lambda: self.transport.figures()["waiting"] == 1 or waiting.done())  # noqa: B023
             if messages and not waiting.done():
                 return taken, messages[0]
-            until(lambda: self.take(0) == [] and self.transport.figures()["calls"] == 0)
+            until(lambda: self.take_messages(0) == [] and self.transport.figures()["calls"] == 0)
             self.transport.ended()
             self.over.clear()
 
@@ -92,7 +92,7 @@ class Desk:
         found: list[tuple[int, int, str]] = []
 
         def enough() -> bool:
-            self.take(0)
+            self.take_messages(0)
             for method, code, reason, seconds in self.transport.ended():
                 found.extend([(method, code, reason)] * len(seconds))
             return len(found) >= count
@@ -101,7 +101,7 @@ class Desk:
         return found
 
 
-Open = Callable[..., Desk]
+Open = Callable[..., Served]
 
 
 @pytest.fixture(params=["grpcio", "native"])
@@ -118,7 +118,7 @@ def serve(name: TransportName) -> Iterator[Open]:
     """Serve METHODS, with some limits."""
     with ExitStack() as stack:
 
-        def start(**near: Any) -> Desk:
+        def start(**near: Any) -> Served:
             bounds: Limits = replace(limits(Settings()), **near)
             settings = Settings(
                 port=0,
@@ -132,12 +132,12 @@ def serve(name: TransportName) -> Iterator[Open]:
             )
             transport.start()
             stack.callback(transport.stop, 0.0)
-            return Desk(transport, listener.port, stack.enter_context(ExitStack()))
+            return Served(transport, listener.port, stack.enter_context(ExitStack()))
 
         yield start
 
 
 @pytest.fixture
-def desk(serve: Open) -> Desk:
+def served(serve: Open) -> Served:
     """A transport with the usual limits."""
     return serve()

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 from bothends.server.grpc.refusals import prepared
 from tests.support.until import TIMEOUT_S, until
 
-from .conftest import PROBE, STREAM, UNARY, Desk, Open
+from .conftest import PROBE, STREAM, UNARY, Open, Served
 
 OK, CANCELLED, INVALID, DEADLINE, EXHAUSTED, UNAVAILABLE = (
     code_pb2.OK,
@@ -38,27 +38,27 @@ def retry_of(call: grpc.Future) -> float:
     return float(retry.retry_delay.ToNanoseconds() / 1e9)
 
 
-def test_many_calls_get_each_their_own_answer(desk: Desk) -> None:
+def test_many_calls_get_each_their_own_answer(served: Served) -> None:
     """Any thread may answer, any number at once."""
-    calls = [desk.unary(str(number).encode()) for number in range(200)]
-    messages = desk.expect(200)
+    calls = [served.unary(str(number).encode()) for number in range(200)]
+    messages = served.expect(200)
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, 200, 10):
-            pool.submit(desk.echo, messages[start : start + 10])
+            pool.submit(served.echo, messages[start : start + 10])
     assert [call.result() for call in calls] == [str(number).encode() for number in range(200)]
-    assert desk.transport.ended() == []
+    assert served.transport.ended() == []
 
 
-def test_a_message_says_what_came_with_its_call(desk: Desk) -> None:
+def test_a_message_says_what_came_with_its_call(served: Served) -> None:
     """The headers that are wanted and no other; times of this process; one number for each connection."""
-    other = desk.connect()
+    other = served.connect()
     before = time.monotonic()
     calls = [
-        desk.unary(b"a", metadata=(("wanted", "x"), ("other", "y")), timeout=100),
-        desk.unary(b"b", timeout=None),
+        served.unary(b"a", metadata=(("wanted", "x"), ("other", "y")), timeout=100),
+        served.unary(b"b", timeout=None),
         other.unary_unary(UNARY).future(b"c"),
     ]
-    first, second, third = sorted(desk.expect(3), key=lambda message: message.content)
+    first, second, third = sorted(served.expect(3), key=lambda message: message.content)
     assert tuple(first.metadata) == (("wanted", "x"),)
     assert tuple(second.metadata) == ()
     assert first.deadline is not None
@@ -67,169 +67,172 @@ def test_a_message_says_what_came_with_its_call(desk: Desk) -> None:
     assert first.caller == second.caller != third.caller
     assert all(before <= message.arrived <= time.monotonic() for message in (first, second, third))
     assert {first.method, second.method, third.method} == {0}
-    desk.echo([first, second, third])
+    served.echo([first, second, third])
     assert all(code_of(call) == OK for call in calls)
 
 
-def test_a_failure_carries_code_message_and_details(desk: Desk) -> None:
+def test_a_failure_carries_code_message_and_details(served: Served) -> None:
     status = status_pb2.Status(code=EXHAUSTED, message="voll: später — 100 %")
     status.details.add().Pack(error_details_pb2.ErrorInfo(reason="FULL"))
-    call = desk.unary()
-    (message,) = desk.expect(1)
-    desk.transport.fail([message.id], [prepared(status)])
+    call = served.unary()
+    (message,) = served.expect(1)
+    served.transport.fail([message.id], [prepared(status)])
     assert code_of(call) == EXHAUSTED
     assert rpc_status.from_call(call) == status
-    assert desk.transport.ended() == []
+    assert served.transport.ended() == []
 
 
 @pytest.mark.parametrize("how", ["cancel", "deadline", "disconnect"])
-def test_a_caller_that_leaves_is_heard_of(desk: Desk, how: str) -> None:
+def test_a_caller_that_leaves_is_heard_of(served: Served, how: str) -> None:
     """A message that was taken is over, and an answer to it does no harm; one that wasn't is never taken."""
-    other = desk.connect()
-    taken, message = desk.begun(other, 0.3 if how == "deadline" else None)
+    other = served.connect()
+    taken, message = served.begun(other, 0.3 if how == "deadline" else None)
     if how == "cancel":
         taken.cancel()
     elif how == "disconnect":
         other.close()
-    until(lambda: desk.take(0) == [] and desk.over == [message.id])
+    until(lambda: served.take_messages(0) == [] and served.over == [message.id])
     if how == "cancel":
         other.close()
-    ((method, code, reason),) = desk.ended(1)
+    ((method, code, reason),) = served.ended(1)
     assert (method, reason) == (0, "")
     assert code == CANCELLED or (code == DEADLINE and how == "deadline")  # a caller gives up in the same moment
-    desk.echo([message])
-    call = desk.unary(b"next")
-    desk.echo(desk.expect(1))
+    served.echo([message])
+    call = served.unary(b"next")
+    served.echo(served.expect(1))
     assert call.result() == b"next"
 
 
-def test_callers_take_turns(desk: Desk) -> None:
+def test_callers_take_turns(served: Served) -> None:
     """One of each connection, however many wait before it."""
-    other = desk.connect()
+    other = served.connect()
     for number in range(5):
-        desk.unary(b"many")
-        until(lambda number=number: desk.transport.figures()["waiting"] == number + 1)
-    desk.keep(other.unary_unary(UNARY).future(b"one"))
-    until(lambda: desk.transport.figures()["waiting"] == 6)
-    assert {message.content for message in desk.take(2)} == {b"many", b"one"}
-    assert [message.content for message in desk.take()] == [b"many"] * 4
+        served.unary(b"many")
+        until(lambda number=number: served.transport.figures()["waiting"] == number + 1)
+    served.keep(other.unary_unary(UNARY).future(b"one"))
+    until(lambda: served.transport.figures()["waiting"] == 6)
+    assert {message.content for message in served.take_messages(2)} == {b"many", b"one"}
+    assert [message.content for message in served.take_messages()] == [b"many"] * 4
 
 
-def test_no_more_is_taken_than_asked_for(desk: Desk) -> None:
+def test_no_more_is_taken_than_asked_for(served: Served) -> None:
     for _ in range(3):
-        desk.unary()
-    until(lambda: desk.transport.figures()["waiting"] == 3)
-    assert [len(desk.take(most)) for most in (0, 2, 0, 2)] == [0, 2, 0, 1]
+        served.unary()
+    until(lambda: served.transport.figures()["waiting"] == 3)
+    assert [len(served.take_messages(most)) for most in (0, 2, 0, 2)] == [0, 2, 0, 1]
 
 
 def test_a_call_over_the_limit_is_refused_unread(serve: Open) -> None:
     """Another has room once one is answered; probes need none."""
-    desk = serve(max_calls=2, handshake_s=3600.0)
-    desk.open()
-    waiting = desk.unary()
-    (message,) = desk.expect(1)
-    refused = desk.open()
+    served = serve(max_calls=2, handshake_s=3600.0)
+    served.open()
+    waiting = served.unary()
+    (message,) = served.expect(1)
+    refused = served.open()
     assert code_of(refused) == EXHAUSTED
     assert "2 requests are in progress" in refused.details()
     assert retry_of(refused) > 0
-    assert desk.ended(1) == [(0, EXHAUSTED, "full")]
-    probe = desk.unary(b"alive?", method=PROBE)
-    (asked,) = desk.take(0, TIMEOUT_S)
-    desk.echo([asked])
+    assert served.ended(1) == [(0, EXHAUSTED, "full")]
+    probe = served.unary(b"alive?", method=PROBE)
+    (asked,) = served.take_messages(0, TIMEOUT_S)
+    served.echo([asked])
     assert probe.result() == b"alive?"
-    desk.echo([message])
+    served.echo([message])
     assert code_of(waiting) == OK
-    call = desk.unary()
-    desk.echo(desk.expect(1))
+    call = served.unary()
+    served.echo(served.expect(1))
     assert code_of(call) == OK
 
 
 def test_a_request_that_does_not_come_gives_way(serve: Open) -> None:
     """The oldest one, once it had its time, and only where its place is needed."""
-    desk = serve(max_calls=1, handshake_s=0.3)
-    grpc.channel_ready_future(desk.channel).result(TIMEOUT_S)
-    slow = desk.open()
-    until(lambda: desk.transport.figures()["places"] == 1)
+    served = serve(max_calls=1, handshake_s=0.3)
+    grpc.channel_ready_future(served.channel).result(TIMEOUT_S)
+    slow = served.open()
+    until(lambda: served.transport.figures()["slots"] == 1)
     time.sleep(0.4)
     assert not slow.done()
-    call = desk.unary(b"quick")
-    desk.echo(desk.expect(1))
+    call = served.unary(b"quick")
+    served.echo(served.expect(1))
     assert call.result() == b"quick"
     assert code_of(slow) == INVALID
     assert "didn't come within 0.3 s" in slow.details()
-    assert [reason for _, _, reason in desk.ended(1)] == ["slow"]
+    assert [reason for _, _, reason in served.ended(1)] == ["slow"]
 
 
-def test_a_call_without_the_time_for_the_queue_is_refused(desk: Desk) -> None:
+def test_a_call_without_the_time_for_the_queue_is_refused(served: Served) -> None:
     """A quarter of its time is what it may be expected to wait; without a deadline it may wait for ever."""
-    desk.take(0, 0.0, queue_s=10.0)
-    late = desk.unary(timeout=20)
+    served.take_messages(0, 0.0, queue_s=10.0)
+    late = served.unary(timeout=20)
     assert code_of(late) == EXHAUSTED
     assert retry_of(late) > 0
-    assert desk.transport.ended()[0][:3] == (0, EXHAUSTED, "late")
-    desk.take(0, 0.0, queue_s=10.0)
-    patient = [desk.unary(timeout=100), desk.unary(timeout=None)]
+    assert served.transport.ended()[0][:3] == (0, EXHAUSTED, "late")
+    served.take_messages(0, 0.0, queue_s=10.0)
+    patient = [served.unary(timeout=100), served.unary(timeout=None)]
     found = []
-    until(lambda: len(found.__iadd__(desk.take(64, 0.05, queue_s=10.0))) == 2)
-    desk.echo(found)
+    until(lambda: len(found.__iadd__(served.take_messages(64, 0.05, queue_s=10.0))) == 2)
+    served.echo(found)
     assert [code_of(call) for call in patient] == [OK, OK]
 
 
 def test_what_is_no_call_of_ours_is_told(serve: Open) -> None:
     """An unknown method, a message over the limit, none at all: each ends, and the next call is served."""
-    desk = serve(max_message_bytes=1024)
-    assert code_of(desk.unary(method="/test.Service/Nothing")) == code_pb2.UNIMPLEMENTED
-    large = desk.unary(b"x" * 1025)
+    served = serve(max_message_bytes=1024)
+    assert code_of(served.unary(method="/test.Service/Nothing")) == code_pb2.UNIMPLEMENTED
+    large = served.unary(b"x" * 1025)
     assert code_of(large) == EXHAUSTED
     assert "larger than max" in large.details()
-    assert code_of(desk.channel.stream_unary(UNARY).future(iter(()), timeout=TIMEOUT_S)) in (INVALID, code_pb2.INTERNAL)
-    call = desk.unary(b"x" * 1024)
-    desk.echo(desk.expect(1))
+    assert code_of(served.channel.stream_unary(UNARY).future(iter(()), timeout=TIMEOUT_S)) in (
+        INVALID,
+        code_pb2.INTERNAL,
+    )
+    call = served.unary(b"x" * 1024)
+    served.echo(served.expect(1))
     assert len(call.result()) == 1024
 
 
-def test_a_drain_refuses_newcomers_and_answers_what_came(desk: Desk) -> None:
+def test_a_drain_refuses_newcomers_and_answers_what_came(served: Served) -> None:
     """Messages that wait and those that were taken are answered; a probe too; then it is idle."""
-    calls = [desk.unary(b"taken")]
-    messages = desk.expect(1)
-    calls.append(desk.unary(b"waiting"))
-    until(lambda: desk.transport.figures()["waiting"] == 1)
-    desk.transport.drain()
-    assert code_of(desk.unary()) == UNAVAILABLE
-    assert desk.transport.quiet_s() < TIMEOUT_S
-    assert not desk.transport.wait_idle(0.05)
-    probe = desk.unary(method=PROBE)
-    desk.echo([*messages, *desk.expect(2)])
+    calls = [served.unary(b"taken")]
+    messages = served.expect(1)
+    calls.append(served.unary(b"waiting"))
+    until(lambda: served.transport.figures()["waiting"] == 1)
+    served.transport.drain()
+    assert code_of(served.unary()) == UNAVAILABLE
+    assert served.transport.quiet_s() < TIMEOUT_S
+    assert not served.transport.wait_idle(0.05)
+    probe = served.unary(method=PROBE)
+    served.echo([*messages, *served.expect(2)])
     assert [code_of(call) for call in (*calls, probe)] == [OK] * 3
-    assert desk.transport.wait_idle(TIMEOUT_S)
-    assert desk.ended(1) == [(0, UNAVAILABLE, "draining")]
+    assert served.transport.wait_idle(TIMEOUT_S)
+    assert served.ended(1) == [(0, UNAVAILABLE, "draining")]
 
 
-def test_answers_that_are_not_read_yet_are_waited_for(desk: Desk) -> None:
+def test_answers_that_are_not_read_yet_are_waited_for(served: Served) -> None:
     """The transport isn't idle before every byte is with its caller."""
-    reader = desk.connect(("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1))
+    reader = served.connect(("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1))
     responses = reader.unary_stream(UNARY)(b"", timeout=TIMEOUT_S)  # which takes an answer when it is asked for
-    (message,) = desk.expect(1)
-    desk.transport.answer([message.id], [bytes(1 << 20)])
-    desk.transport.drain()
+    (message,) = served.expect(1)
+    served.transport.answer([message.id], [bytes(1 << 20)])
+    served.transport.drain()
     next(iter(responses.initial_metadata()), None)  # comes with the first bytes
-    assert not desk.transport.wait_idle(0.2)
+    assert not served.transport.wait_idle(0.2)
     assert len(next(responses)) == 1 << 20
-    assert desk.transport.wait_idle(TIMEOUT_S)
+    assert served.transport.wait_idle(TIMEOUT_S)
 
 
-def test_a_stop_ends_what_is_open(desk: Desk) -> None:
+def test_a_stop_ends_what_is_open(served: Served) -> None:
     """Calls and streams that nobody ends don't hold it up; whoever waits for messages is let go."""
-    call = desk.unary(timeout=None)
-    desk.expect(1)
+    call = served.unary(timeout=None)
+    served.expect(1)
     never = threading.Event()
-    stream = desk.channel.stream_stream(STREAM)(iter(never.wait, True))
-    until(lambda: desk.transport.figures()["calls"] == 2)
+    stream = served.channel.stream_stream(STREAM)(iter(never.wait, True))
+    until(lambda: served.transport.figures()["calls"] == 2)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(desk.transport.take, 64, TIMEOUT_S)
-        desk.transport.stop(0.05)
+        waiting = pool.submit(served.transport.take_messages, 64, TIMEOUT_S)
+        served.transport.stop(0.05)
         assert code_of(call) != OK
         assert stream.code() != grpc.StatusCode.OK
-        until(lambda: waiting.done() or desk.transport.take(0, 0.0) is None)
-        assert desk.transport.take(64, TIMEOUT_S) is None
+        until(lambda: waiting.done() or served.transport.take_messages(0, 0.0) is None)
+        assert served.transport.take_messages(64, TIMEOUT_S) is None
     never.set()

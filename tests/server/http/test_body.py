@@ -90,4 +90,4 @@ def test_bytes_of_all_bodies_that_come(english: Bundle, monkeypatch: pytest.Monk
         assert answer.status_code == 200
         status, told = answer_on(half[1])
         assert (status, "come again" in told) == (429, True)
-        until(lambda: server.service.gate.inside == 1)
+        until(lambda: server.service.concurrency.inside == 1)

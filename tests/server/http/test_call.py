@@ -15,10 +15,10 @@ from starlette.applications import Starlette
 
 from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
+from bothends.server.answer_budget import AnswerBudget, Share
 from bothends.server.http.call import BodyLimits, Handle, HttpCall
 from bothends.server.http.routes import HttpRoutes
 from bothends.server.inbound import Inbound
-from bothends.server.room import Room, Share
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
 from tests.support.https import answer_on, counted, of, posting
@@ -130,19 +130,19 @@ def test_an_answer_is_not_held_back(server: Server) -> None:
 
 def test_an_answers_room_is_given_back_once_it_is_made() -> None:
     """Room that a call keeps is free before its caller has the last byte: what is on its way is bounded elsewhere."""
-    room, taken = Room(), []
+    answer_budget, taken = AnswerBudget(), []
 
     def kept(call: Inbound) -> None:
         def then(content: bytes | None) -> None:
             assert isinstance(call, HttpCall)
-            call.keep(room, Share(100))
-            taken.append(room.taken_bytes)
+            call.keep(answer_budget, Share(100))
+            taken.append(answer_budget.taken_bytes)
             call.answer(b"{}")
 
         call.read(then)
 
     answer = asked(kept)
-    assert (answer.status_code, taken, room.taken_bytes) == (200, [100], 0)
+    assert (answer.status_code, taken, answer_budget.taken_bytes) == (200, [100], 0)
 
 
 def test_a_get_may_be_answered_later_and_from_another_thread() -> None:

@@ -57,7 +57,7 @@ def waiting(server: Server, *sources: str) -> Iterator[list[socket.socket]]:
         connections = [stack.enter_context(connected(server, source)) for source in sources]
         for connection in connections:
             connection.sendall(head.encode() + b"\r\n\r\n" + body)
-        until(lambda: server.service.gate.inside == len(sources))
+        until(lambda: server.service.concurrency.inside == len(sources))
         yield connections
 
 
@@ -88,7 +88,7 @@ def test_who_is_answered_gives_way_to_who_has_far_less(small: Server, gate: thre
         assert status_of(newcomer, "/v1/models") == 200
         status, told = answer_on(greedy[0])
         assert (status, "come again" in told) == (503, True)
-        until(lambda: small.service.gate.inside == 2)
+        until(lambda: small.service.concurrency.inside == 2)
         gate.set()
         assert [answer_on(connection)[0] for connection in greedy[1:]] == [200] * 2
 
@@ -118,7 +118,7 @@ def test_who_sends_slowly_gives_way(small: Server) -> None:
     with ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(closing(posting(small, "Content-Length: 100", body=b"{")))
-        until(lambda: small.service.gate.inside == 3)
+        until(lambda: small.service.concurrency.inside == 3)
         assert is_answered(stack.enter_context(connected(small)))
 
 

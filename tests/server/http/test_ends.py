@@ -43,12 +43,12 @@ def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Ev
     gate.clear()
     connections = [posting(small, f"Content-Length: {len(body)}", body=body) for _ in range(3)]
     until(lambda: queued(small) > 600)
-    until(lambda: small.service.backlog.room.taken_bytes > 0)
+    until(lambda: small.service.backlog.answer_budget.taken_bytes > 0)
     for connection in connections:
         connection.close()
     until(lambda: queued(small) == 0)
     until(lambda: counted(small, "CANCELLED") == before + 3)
-    until(lambda: small.service.backlog.room.taken_bytes == 0)
+    until(lambda: small.service.backlog.answer_budget.taken_bytes == 0)
 
 
 def test_who_breaks_an_upload_off_is_waited_for_no_more(toy_bundle: Bundle, patience: Clock) -> None:

@@ -14,7 +14,7 @@ TransportName = Literal["native", "grpcio"]
 Status: TypeAlias = tuple[int, str, bytes]
 """gRPC's code, a message for people, and a serialised google.rpc.Status for `grpc-status-details-bin`."""
 Reason = Literal[
-    "keyless", "stranger", "full", "late", "expired", "draining", "slow", "empty", "large", "inflated", "headers",
+    "no_key", "unknown_key", "full", "late", "expired", "draining", "slow", "empty", "large", "inflated", "headers",
     "timeout", "unknown", "malformed", "compressed", "unread",
 ]  # fmt: skip
 """Why a transport refuses by itself; refusals.py has the status of each."""
@@ -27,7 +27,7 @@ class Method(NamedTuple):
     name: str
     """`/package.Service/Method`."""
     is_stream: bool = False
-    takes_place: bool = True
+    is_metered: bool = True
     """False for probes: in a full server too, and in one that drains, they are answered, before all others."""
 
 
@@ -98,7 +98,7 @@ class Transport(Protocol):
     def start(self) -> None:
         """Take connections."""
 
-    def take(
+    def take_messages(
         self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
     ) -> tuple[list[Message], list[int]] | None:
         """Wait up to `wait_s` for something to come; return at most `most` messages, in turns of callers.
@@ -112,11 +112,13 @@ class Transport(Protocol):
         """
         ...
 
-    def rouse(self) -> None:
-        """Make one `take` return early: one that waits now, or else the next one."""
+    def wake(self) -> None:
+        """Make one `take_messages` return early: one that waits now, or else the next one."""
 
-    def relay(self) -> None:
-        """Let a thread that waits in `take` look at the sockets, if no thread does: the calling one will be busy."""
+    def hand_over_polling(self) -> None:
+        """Let a thread that waits in `take_messages` look at the sockets, if no thread does: the calling one will be
+        busy.
+        """
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses, a stream's in its order. Those of messages that are over are dropped."""

@@ -21,8 +21,8 @@ _RETRY_S = 0.1
 _LATE_RETRY_S = 0.5
 """The same where more comes than can be answered."""
 COUNTED: dict[Reason, Refusal] = {
-    "keyless": "unauthenticated",
-    "stranger": "unauthenticated",
+    "no_key": "unauthenticated",
+    "unknown_key": "unauthenticated",
     "full": "full",
     "late": "full",
     "unread": "full",
@@ -45,8 +45,8 @@ def statuses(limits: Limits) -> dict[Reason, Status]:
     patience_s = f"{limits.handshake_s:g} s"
     silent = f"the stream's caller sent or read nothing for {patience_s}, and its place was needed"
     errors: dict[Reason, BothendsError] = {
-        "keyless": UnauthenticatedError(NO_KEY),
-        "stranger": UnauthenticatedError(UNKNOWN_KEY),
+        "no_key": UnauthenticatedError(NO_KEY),
+        "unknown_key": UnauthenticatedError(UNKNOWN_KEY),
         "full": OverloadedError(
             f"{limits.max_calls} requests are in progress, this server's limit", retry_after_s=_RETRY_S
         ),

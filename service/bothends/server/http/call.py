@@ -19,9 +19,9 @@ from starlette.types import Receive, Scope, Send
 from ...errors import DeadlineError
 from ...settings import ListenerSettings
 from ...wire.status import to_status, unpacked
+from ..answer_budget import AnswerBudget, Share
 from ..budget import ByteBudget
 from ..inbound import Inbound, Metadata
-from ..room import Room, Share
 from ..sockets import network
 from .body import JSON, Turns, UnfitError, read_json
 
@@ -78,7 +78,7 @@ class HttpCall:
         self._on_cancelled: Callable[[], None] | None = None
         self._refusal: tuple[int, str] | None = None
         self._lock = threading.Lock()
-        self._kept: tuple[Room, Share] | None = None
+        self._kept: tuple[AnswerBudget, Share] | None = None
         self._is_sent = False
         self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
         self.metadata: Metadata = self._request.headers.items()
@@ -129,12 +129,12 @@ class HttpCall:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
         self._on_cancelled = then
 
-    def keep(self, room: Room, share: Share) -> None:
+    def keep(self, answer_budget: AnswerBudget, share: Share) -> None:
         """Take room until the answer is being sent: from then on, what isn't read of it is bounded."""
         with self._lock:
             if not self._is_sent:
-                self._kept = room, share
-                room.take(share)
+                self._kept = answer_budget, share
+                answer_budget.reserve(share)
 
     def _give_back(self) -> None:
         with self._lock:

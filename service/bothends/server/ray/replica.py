@@ -25,7 +25,7 @@ from ..fronts.bothends.methods import EmbeddingService
 from ..fronts.openai import endpoints as openai
 from ..http.server import WebServer, application
 from ..keys import Keys
-from ..model_service import Service
+from ..model_service import ModelService
 from .call import RawResponse, RayCall, Request
 from .targets import Targets
 
@@ -48,7 +48,7 @@ class Replica:
 
     def _begin(self, settings: Settings) -> None:
         configure(settings.log_level, settings.log_format, sys.stderr)
-        self._service = service = Service.load(settings, Metrics(), keys=Keys.load(settings))
+        self._service = service = ModelService.load(settings, Metrics(), keys=Keys.load(settings))
         self._undo.callback(service.close)
         dispatcher = service.dispatcher()
         self._most_bytes = most = settings.max_message_bytes

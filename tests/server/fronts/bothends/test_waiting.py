@@ -86,7 +86,7 @@ def world() -> World:
 def in_debt(world: World, *, rate: float, seconds: float) -> Account:
     """An account whose share is there in so many seconds."""
     account = world.account(sentences_per_s=rate)
-    account.take(round(rate * (1 + seconds)))
+    account.take_share(round(rate * (1 + seconds)))
     return account
 
 
@@ -131,8 +131,8 @@ def test_who_was_let_in_is_not_refused_later(world: World) -> None:
     account = in_debt(world, rate=1, seconds=0)
     first = world.message("first", account=account)
     assert not world.lines.put(first, None, is_for_share=True)
-    assert world.lines.take_all() == [first]
-    account.take(1000)
+    assert world.lines.take_all_messages() == [first]
+    account.take_share(1000)
     assert not world.lines.put(first, 1.0, is_for_share=True)
 
 
@@ -180,7 +180,7 @@ def test_who_leaves_waits_no_more(world: World) -> None:
 def test_sentences_at_once_are_asked_for_when_some_have_ended(world: World) -> None:
     """The account says when that is, since nobody knows before; then the line is asked at once."""
     account = world.account(concurrent_sentences=1)
-    account.take(1)
+    account.take_share(1)
     world.put("first", 60.0, account=account, arrived=1)
     world.put("second", account=account, arrived=2)
     world.timer.wait(1)

@@ -96,7 +96,7 @@ def test_explanations_leave_room_for_others(server: Server, gate: threading.Even
     with ExitStack() as asked:
         for _ in range(12):
             asked.enter_context(explaining(server, body))
-        until(lambda: backlog.room.is_full)
+        until(lambda: backlog.answer_budget.is_full)
         until(lambda: backlog.waiting_bytes > 6 * len(body))
         assert queued(server) < 7 * 199
     until(lambda: not backlog.waiting_bytes and queued(server) == 0)
@@ -104,7 +104,7 @@ def test_explanations_leave_room_for_others(server: Server, gate: threading.Even
 
 def test_nothing_is_explained_to_a_caller_who_has_left(server: Server, gate: threading.Event) -> None:
     """The queue's places of an explanation, and the room for its answer, are free once its caller has gone."""
-    room = server.service.backlog.room
+    room = server.service.backlog.answer_budget
     gate.clear()
     with explaining(server, b'{"sentence": "%s"}' % (b"word " * 100)):
         until(lambda: queued(server) > 100)

@@ -25,7 +25,7 @@ class HandHeldTransport:
         self.answered: list[tuple[Sequence[int], Sequence[bytes]]] = []
         self.failed: list[tuple[Sequence[int], Sequence[Status]]] = []
 
-    def take(
+    def take_messages(
         self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
     ) -> tuple[list[Message], list[int]] | None:
         if self.has_stopped:
@@ -34,10 +34,10 @@ class HandHeldTransport:
         over, self.over = self.over, []
         return taken, over
 
-    def rouse(self) -> None:
+    def wake(self) -> None:
         """Do nothing: nobody sleeps here."""
 
-    relay = rouse
+    hand_over_polling = wake
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         self.answered.append((ids, contents))
@@ -50,7 +50,7 @@ class HandHeldTransport:
         return ended
 
 
-class Room:
+class CallHarness:
     """Calls of a transport of the test's, begun by `handler`."""
 
     def __init__(self, handler: Handler) -> None:
@@ -72,30 +72,30 @@ def echo(call: Inbound) -> None:
 
 
 def test_what_is_answered_while_pulling_is_sent_together() -> None:
-    room = Room(echo)
-    room.come(1, 2, 3)
-    assert room.calls.pull(64, 0.0)
-    assert room.transport.answered == [((1, 2, 3), (b"1", b"2", b"3"))]
+    harness = CallHarness(echo)
+    harness.come(1, 2, 3)
+    assert harness.calls.pull(64, 0.0)
+    assert harness.transport.answered == [((1, 2, 3), (b"1", b"2", b"3"))]
 
 
 def test_an_answer_that_comes_later_is_sent_at_once() -> None:
     begun: list[Inbound] = []
-    room = Room(begun.append)
-    room.come(1, 2)
-    room.calls.pull(64, 0.0)
+    harness = CallHarness(begun.append)
+    harness.come(1, 2)
+    harness.calls.pull(64, 0.0)
     begun[1].answer(b"two")
     begun[0].fail(status_pb2.Status(code=code_pb2.INTERNAL, message="no"))
-    assert room.transport.answered == [((2,), (b"two",))]
-    assert room.transport.failed[0][0] == (1,)
-    assert room.transport.failed[0][1][0][:2] == (code_pb2.INTERNAL, "no")
+    assert harness.transport.answered == [((2,), (b"two",))]
+    assert harness.transport.failed[0][0] == (1,)
+    assert harness.transport.failed[0][1][0][:2] == (code_pb2.INTERNAL, "no")
 
 
 def test_no_more_is_begun_than_asked_for() -> None:
     begun: list[Inbound] = []
-    room = Room(begun.append)
-    room.come(1, 2, 3)
+    harness = CallHarness(begun.append)
+    harness.come(1, 2, 3)
     for expected in (2, 3):
-        room.calls.pull(2, 0.0)
+        harness.calls.pull(2, 0.0)
         assert len(begun) == expected
 
 
@@ -110,11 +110,11 @@ def test_a_message_that_is_over_takes_its_work_along() -> None:
         begun.append(call)
 
     begun: list[Inbound] = []
-    room = Room(handle)
-    room.come(1, 2)
-    room.calls.pull(64, 0.0)
-    room.transport.over = [1, 2]
-    room.calls.pull(64, 0.0)
+    harness = CallHarness(handle)
+    harness.come(1, 2)
+    harness.calls.pull(64, 0.0)
+    harness.transport.over = [1, 2]
+    harness.calls.pull(64, 0.0)
     assert left == [1]
 
 
@@ -123,25 +123,25 @@ def test_a_message_that_is_over_before_its_work_begins() -> None:
     left: list[bytes | None] = []
 
     def handle(call: Inbound) -> None:
-        room.transport.over = [1]
-        room.calls.pull(64, 0.0)
+        harness.transport.over = [1]
+        harness.calls.pull(64, 0.0)
         assert left == []
         call.read(lambda content: call.on_cancelled(lambda: left.append(content)))
 
-    room = Room(handle)
-    room.come(1)
-    room.calls.pull(64, 0.0)
+    harness = CallHarness(handle)
+    harness.come(1)
+    harness.calls.pull(64, 0.0)
     assert left == [b"1"]
 
 
 def test_a_message_that_is_over_before_it_is_begun() -> None:
     """Another thread hears of it while the one that took the message still is on its way."""
     left: list[bytes | None] = []
-    room = Room(lambda call: call.read(lambda content: call.on_cancelled(lambda: left.append(content))))
-    room.transport.over = [2]
-    room.calls.pull(64, 0.0)
-    room.come(1, 2)
-    room.calls.pull(64, 0.0)
+    harness = CallHarness(lambda call: call.read(lambda content: call.on_cancelled(lambda: left.append(content))))
+    harness.transport.over = [2]
+    harness.calls.pull(64, 0.0)
+    harness.come(1, 2)
+    harness.calls.pull(64, 0.0)
     assert left == [b"2"]
 
 
@@ -149,17 +149,17 @@ def test_a_handler_that_raises_costs_its_own_message(caplog: pytest.LogCaptureFi
     """The caller is told, without a word of the error's: it may hold the sentence."""
 
     def handle(call: Inbound) -> None:
-        call.read(raising if not room.transport.answered else call.answer)  # type: ignore[arg-type]
+        call.read(raising if not harness.transport.answered else call.answer)  # type: ignore[arg-type]
 
     def raising(content: bytes | None) -> None:
-        room.transport.answered.append(((), ()))
+        harness.transport.answered.append(((), ()))
         raise ValueError("a secret")
 
-    room = Room(handle)
-    room.come(1, 2)
-    assert room.calls.pull(64, 0.0)
-    assert room.transport.answered[1:] == [((2,), (b"2",))]
-    ((ids, (status,)),) = room.transport.failed
+    harness = CallHarness(handle)
+    harness.come(1, 2)
+    assert harness.calls.pull(64, 0.0)
+    assert harness.transport.answered[1:] == [((2,), (b"2",))]
+    ((ids, (status,)),) = harness.transport.failed
     assert (ids, status[:2]) == ((1,), (code_pb2.INTERNAL, "internal error"))
     assert "couldn't be handled" in caplog.text
     assert "secret" not in caplog.text
@@ -167,29 +167,29 @@ def test_a_handler_that_raises_costs_its_own_message(caplog: pytest.LogCaptureFi
 
 def test_calls_that_ended_by_themselves_are_counted_once() -> None:
     """Each is counted by code and reason, at the latest when metrics are read; those of no counted method aren't."""
-    room = Room(echo)
-    look: Callable[[], None] = room.calls.count
-    room.metrics.before_scrapes(look)
-    room.transport.calls_that_ended = [
+    harness = CallHarness(echo)
+    look: Callable[[], None] = harness.calls.count
+    harness.metrics.before_scrapes(look)
+    harness.transport.calls_that_ended = [
         Ended(0, code_pb2.RESOURCE_EXHAUSTED, "late", [0.1]),
         Ended(0, code_pb2.CANCELLED, "", [0.1]),
         Ended(1, code_pb2.CANCELLED, "", [0.1]),
         Ended(-1, code_pb2.UNIMPLEMENTED, "unknown", [0.1]),
     ]
     for _ in range(2):
-        assert room.counted("bothends_requests_total", method="Embed", code="RESOURCE_EXHAUSTED") == 1
-        assert room.counted("bothends_requests_total", method="Embed", code="CANCELLED") == 1
-        assert room.counted("bothends_refused_requests_total", reason="full") == 1
-        assert room.counted("bothends_grpc_refused_calls_total", reason="late") == 1
-        assert room.counted("bothends_grpc_refused_calls_total", reason="unknown") == 1
-        assert room.counted("bothends_request_seconds_count", method="Embed") == 2
+        assert harness.counted("bothends_requests_total", method="Embed", code="RESOURCE_EXHAUSTED") == 1
+        assert harness.counted("bothends_requests_total", method="Embed", code="CANCELLED") == 1
+        assert harness.counted("bothends_refused_requests_total", reason="full") == 1
+        assert harness.counted("bothends_grpc_refused_calls_total", reason="late") == 1
+        assert harness.counted("bothends_grpc_refused_calls_total", reason="unknown") == 1
+        assert harness.counted("bothends_request_seconds_count", method="Embed") == 2
 
 
 def test_a_scrape_waits_for_who_is_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that pulls has taken a call's end from the transport, and not yet counted it: its caller has its
     answer.
     """
-    room, is_counting, may_count = Room(echo), threading.Event(), threading.Event()
+    harness, is_counting, may_count = CallHarness(echo), threading.Event(), threading.Event()
     counted = Metrics.transport_refused
 
     def waiting(metrics: Metrics, reason: str, calls: int = 1) -> None:
@@ -198,12 +198,12 @@ def test_a_scrape_waits_for_who_is_counting(monkeypatch: pytest.MonkeyPatch) -> 
         counted(metrics, reason, calls)
 
     monkeypatch.setattr(Metrics, "transport_refused", waiting)
-    room.metrics.before_scrapes(room.calls.count)
-    room.transport.calls_that_ended = [Ended(0, code_pb2.RESOURCE_EXHAUSTED, "late", [0.1])]
+    harness.metrics.before_scrapes(harness.calls.count)
+    harness.transport.calls_that_ended = [Ended(0, code_pb2.RESOURCE_EXHAUSTED, "late", [0.1])]
     with ThreadPoolExecutor(2) as pool:
-        pulling = pool.submit(room.calls.count)
+        pulling = pool.submit(harness.calls.count)
         assert is_counting.wait(TIMEOUT_S)
-        scrape = pool.submit(room.counted, "bothends_grpc_refused_calls_total", reason="late")
+        scrape = pool.submit(harness.counted, "bothends_grpc_refused_calls_total", reason="late")
         with pytest.raises(TimeoutError):
             scrape.result(0.05)
         may_count.set()
@@ -212,6 +212,6 @@ def test_a_scrape_waits_for_who_is_counting(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_transport_that_has_stopped_ends_the_work() -> None:
-    room = Room(echo)
-    room.transport.has_stopped = True
-    assert not room.calls.pull(64, 0.0)
+    harness = CallHarness(echo)
+    harness.transport.has_stopped = True
+    assert not harness.calls.pull(64, 0.0)

@@ -19,7 +19,7 @@ def line_of(messages: int, clock: Clock) -> Line:
 
 
 def taken(line: Line, most: int) -> list[int]:
-    return [message.id for message in line.take(most, 1 << 20)]
+    return [message.id for message in line.take_messages(most, 1 << 20)]
 
 
 def test_callers_take_turns() -> None:
@@ -57,7 +57,7 @@ def test_only_the_first_may_be_large() -> None:
     line = Line()
     for number, size in enumerate((100, 40, 40, 40)):
         line.put(message(number, number)._replace(content=b"x" * size))
-    assert [[message.id for message in line.take(9, 99)] for _ in range(3)] == [[0], [1, 2], [3]]
+    assert [[message.id for message in line.take_messages(9, 99)] for _ in range(3)] == [[0], [1, 2], [3]]
 
 
 def test_a_message_waits_for_those_before_it() -> None:
@@ -66,11 +66,11 @@ def test_a_message_waits_for_those_before_it() -> None:
     line = line_of(200, clock)
     assert line.lag_s(0) == 0, "how long one takes isn't known yet"
     for _ in range(50):
-        line.take(2, 1 << 20)
+        line.take_messages(2, 1 << 20)
         clock.now += 2.0
     assert line.lag_s(0) == pytest.approx(100 * 1.0, rel=0.02)
     assert line.lag_s(100) == pytest.approx(200 * 1.0, rel=0.02)
-    line.take(100, 1 << 20)
+    line.take_messages(100, 1 << 20)
     assert line.lag_s(0) == 0
 
 
@@ -79,9 +79,9 @@ def test_idle_time_is_no_part_of_a_messages_time() -> None:
     clock = Clock()
     line = line_of(50, clock)
     while line:
-        line.take(1, 1 << 20)
+        line.take_messages(1, 1 << 20)
         clock.now += 1.0
     clock.now += 3600
     line.put(message(50))
-    line.take(1, 1 << 20)
+    line.take_messages(1, 1 << 20)
     assert line.lag_s(1) < 2

@@ -17,19 +17,19 @@ from bothends.server.grpc.select import limits
 from bothends.settings import Settings
 from tests.support.until import until
 
-from ..conftest import METHODS, TIMEOUT_S, Desk
+from ..conftest import METHODS, TIMEOUT_S, Served
 
 REFLECTION = "/test.Service/Reflection"
 MOST = 3
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def served() -> Iterator[Served]:
     """The transport, with a stream that takes no place, as reflection's."""
     bounds = limits(Settings())
     listener = GrpcioListener("127.0.0.1:0", None, bounds)
     transport = listener.serve(
-        [*METHODS, Method(REFLECTION, is_stream=True, takes_place=False)],
+        [*METHODS, Method(REFLECTION, is_stream=True, is_metered=False)],
         headers=[],
         health=[""],
         statuses=statuses(bounds),
@@ -37,7 +37,7 @@ def desk() -> Iterator[Desk]:
     transport.start()
     with ExitStack() as stack:
         stack.callback(transport.stop, 0.0)
-        yield Desk(transport, listener.port, stack.enter_context(ExitStack()))
+        yield Served(transport, listener.port, stack.enter_context(ExitStack()))
 
 
 def code(call: Any) -> grpc.StatusCode:
@@ -52,67 +52,67 @@ def once(never: threading.Event) -> Iterator[bytes]:
     never.wait(TIMEOUT_S)
 
 
-def test_a_drain_ends_a_call_whose_request_has_not_come_whole(desk: Desk) -> None:
+def test_a_drain_ends_a_call_whose_request_has_not_come_whole(served: Served) -> None:
     """Callers who were promised nothing are told at once."""
-    call = desk.open()
-    until(lambda: desk.transport.figures()["calls"] == 1)
-    desk.transport.drain()
+    call = served.open()
+    until(lambda: served.transport.figures()["calls"] == 1)
+    served.transport.drain()
     assert code(call) == grpc.StatusCode.UNAVAILABLE
-    assert desk.transport.wait_idle(TIMEOUT_S)
+    assert served.transport.wait_idle(TIMEOUT_S)
 
 
-def test_a_drain_does_not_wait_for_a_caller_who_reads_no_reflection(desk: Desk) -> None:
+def test_a_drain_does_not_wait_for_a_caller_who_reads_no_reflection(served: Served) -> None:
     """An answer larger than its caller's window stays here until it reads, which may be never."""
-    reader = desk.connect(("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1))
+    reader = served.connect(("grpc.http2.bdp_probe", 0), ("grpc.max_receive_message_length", -1))
     never = threading.Event()
-    call = desk.keep(reader.stream_stream(REFLECTION)(once(never)))
-    (message,) = desk.expect(1)
-    desk.transport.answer([message.id], [bytes(1 << 20)])
+    call = served.keep(reader.stream_stream(REFLECTION)(once(never)))
+    (message,) = served.expect(1)
+    served.transport.answer([message.id], [bytes(1 << 20)])
     next(iter(call.initial_metadata()), None)  # comes with the first bytes
-    assert desk.transport.figures()["calls"] == 1
-    desk.transport.drain()
-    assert desk.transport.wait_idle(TIMEOUT_S)
+    assert served.transport.figures()["calls"] == 1
+    served.transport.drain()
+    assert served.transport.wait_idle(TIMEOUT_S)
     never.set()
 
 
-def test_one_network_watches_health_so_many_times(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_network_watches_health_so_many_times(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more is refused, on whatever connection, until one of them ends; checks are answered all along."""
     monkeypatch.setattr(health, "_WATCHERS_OF_ONE", MOST)
     asked = health_pb2.HealthCheckRequest()
-    watches = [desk.keep(health_pb2_grpc.HealthStub(desk.connect()).Watch(asked)) for _ in range(MOST)]
+    watches = [served.keep(health_pb2_grpc.HealthStub(served.connect()).Watch(asked)) for _ in range(MOST)]
     for watch in watches:
         next(watch)
     with pytest.raises(grpc.RpcError) as raised:
-        next(health_pb2_grpc.HealthStub(desk.connect()).Watch(asked, timeout=TIMEOUT_S))
+        next(health_pb2_grpc.HealthStub(served.connect()).Watch(asked, timeout=TIMEOUT_S))
     assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    health_pb2_grpc.HealthStub(desk.channel).Check(asked, timeout=TIMEOUT_S)
+    health_pb2_grpc.HealthStub(served.channel).Check(asked, timeout=TIMEOUT_S)
     watches[0].cancel()
-    until(lambda: _watches(desk, asked))
+    until(lambda: _watches(served, asked))
 
 
-def _watches(desk: Desk, asked: health_pb2.HealthCheckRequest) -> bool:
+def _watches(served: Served, asked: health_pb2.HealthCheckRequest) -> bool:
     try:
-        return next(desk.keep(health_pb2_grpc.HealthStub(desk.channel).Watch(asked))) is not None
+        return next(served.keep(health_pb2_grpc.HealthStub(served.channel).Watch(asked))) is not None
     except grpc.RpcError:
         return False
 
 
-def test_one_network_has_so_many_streams_without_a_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_network_has_so_many_streams_without_a_key(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more is refused, on whatever connection; streams that pay by a key, and other calls, aren't."""
-    monkeypatch.setattr(streams, "_PROBES_OF_ONE", MOST)
+    monkeypatch.setattr(streams, "_UNMETERED_OF_ONE", MOST)
     never = threading.Event()
 
     def begin(method: str) -> Any:
-        return desk.keep(desk.connect().stream_stream(method)(once(never)))
+        return served.keep(served.connect().stream_stream(method)(once(never)))
 
     held = [begin(REFLECTION) for _ in range(MOST)]
-    desk.expect(MOST)
+    served.expect(MOST)
     assert code(begin(REFLECTION)) == grpc.StatusCode.RESOURCE_EXHAUSTED
     begin("/test.Service/Stream")
-    desk.expect(1)
-    until(lambda: desk.transport.figures()["calls"] == MOST + 1)
+    served.expect(1)
+    until(lambda: served.transport.figures()["calls"] == MOST + 1)
     held[0].cancel()
-    until(lambda: desk.transport.figures()["calls"] == MOST)
+    until(lambda: served.transport.figures()["calls"] == MOST)
     begin(REFLECTION)
-    desk.expect(1)
+    served.expect(1)
     never.set()

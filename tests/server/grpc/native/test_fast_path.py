@@ -30,7 +30,7 @@ class HangingPath:
         self.forgiven: dict[int, float] = {}
         self.made.append(self)
 
-    def take(self, *arguments: Any) -> tuple[tuple[list[object], list[int]], bool]:
+    def take_messages(self, *arguments: Any) -> tuple[tuple[list[object], list[int]], bool]:
         self.inside.append(arguments[-1])
         assert self.over.wait(TIMEOUT_S)
         self.untold.append((3, 0, 0.1, 0.2, 0.1, [0.1], [3], [0.5], []))
@@ -58,7 +58,7 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[HangingPath]]:
 
 def model(version: str) -> Any:
     config = SimpleNamespace(version=version, max_tokens=9)
-    return SimpleNamespace(config=config, is_withdrawn=False, lend=lambda: (object(), object()))
+    return SimpleNamespace(config=config, is_withdrawn=False, share=lambda: (object(), object()))
 
 
 class Takeover:
@@ -76,7 +76,7 @@ class Takeover:
         self.threads = []
         for serving in (self.old, self.new):
             embedder.model = serving
-            self.threads.append(threading.Thread(target=self.fast.take, args=(64, 1.0, 0.0, 4096)))
+            self.threads.append(threading.Thread(target=self.fast.take_messages, args=(64, 1.0, 0.0, 4096)))
             self.threads[-1].start()
             until(lambda: sum(len(path.inside) for path in paths) == len(self.threads))
 

@@ -164,7 +164,7 @@ class Message:
                 return
             if len(self.sentences) <= self._embedder.limits.sentences:  # else no caller could be served them
                 self._extra = extra(self.sentences)
-                self.context.account.take(len(self.sentences), extra=self._extra)
+                self.context.account.take_share(len(self.sentences), extra=self._extra)
                 self._charged = True
 
     def _finish(self, places: Sequence[int], encoding: Encoding, accepted: AcceptedRequest, rows: Rows) -> None:

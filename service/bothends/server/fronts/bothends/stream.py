@@ -80,7 +80,7 @@ class EmbedStreams:
         """Fail what waits for room, now and later: it was never accepted."""
         with self._lock:
             self._is_draining = True
-            waiting = self.waiting.take_all()
+            waiting = self.waiting.take_all_messages()
         for message in waiting:
             self._stop(message)
 

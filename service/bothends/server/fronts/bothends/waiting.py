@@ -125,7 +125,7 @@ class Lines:
         with self._lock:
             return self._leave(entry)
 
-    def take_all(self) -> list[Message]:
+    def take_all_messages(self) -> list[Message]:
         """Forget all that waits, and return it."""
         with self._lock:
             entries = [entry for line in self._lines.values() for entry in line.entries]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import Protocol
 
-from ....observe.unforeseen import where
+from ....observe.unforeseen import error_site
 
 _log = logging.getLogger(__name__)
 _EARLY_KEPT = 4096
@@ -22,7 +22,7 @@ class Owner(Protocol):
         """Take note that the message is over."""
 
 
-class Begun:
+class InFlight:
     """The messages, by their ids, which are never used again."""
 
     def __init__(self) -> None:
@@ -64,4 +64,4 @@ def _tell(owner: Owner, message_id: int) -> None:
     try:
         owner.leave(message_id)
     except Exception as error:  # all others that are over are still to be told
-        _log.error("a gRPC message's end couldn't be handled: %s", where(error))
+        _log.error("a gRPC message's end couldn't be handled: %s", error_site(error))

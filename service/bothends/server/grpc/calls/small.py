@@ -18,7 +18,7 @@ from ....embeddings import Write
 from ....errors import BothendsError
 from ....observe import tracing
 from ....observe.metrics import Metrics
-from ....observe.unforeseen import where
+from ....observe.unforeseen import error_site
 from ....options import Options
 from ...inbound import code_of_leaving
 from ...keys import Keys
@@ -129,7 +129,7 @@ class SmallBatch:
         try:
             self._answer(rows)
         except Exception as error:
-            _log.error("small requests couldn't be answered together: %s", where(error))
+            _log.error("small requests couldn't be answered together: %s", error_site(error))
             self._begin_alone([message for message, _, _ in self.members])
 
     def leave(self, message_id: int) -> None:

@@ -12,13 +12,13 @@ from google.rpc import code_pb2, status_pb2
 from ....engines.contract import Engine
 from ....errors import BothendsError
 from ....observe.metrics import Metrics
-from ....observe.unforeseen import where
+from ....observe.unforeseen import error_site
 from ....wire.status import to_status
 from ...inbound import Inbound, Metadata
 from ..contract import Message, Method, Status, Transport
 from ..native.fast_path import FastPaths, GivenUpError
 from ..refusals import COUNTED, prepared
-from .in_flight import Begun
+from .in_flight import InFlight
 from .small import SmallBatch, SmallRequests
 
 _log = logging.getLogger(__name__)
@@ -112,14 +112,14 @@ class Calls:
         self._metrics = metrics
         self._wait_s = wait_s
         self._renew = renew
-        self._begun = Begun()
+        self._in_flight = InFlight()
         self._gathered = threading.local()
         self._looked_at = 0.0
         self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
-        self._take = transport.take if fast is None else fast.take
+        self._take_messages = transport.take_messages if fast is None else fast.take_messages
         self._fast = fast
-        self.rouse = transport.rouse
-        self.relay = transport.relay
+        self.wake = transport.wake
+        self.hand_over_polling = transport.hand_over_polling
 
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
         """Begin messages that have come, of up to about so many sentences, and end those that are over.
@@ -129,8 +129,8 @@ class Calls:
         """
         self._look()
         try:
-            take = self._take if may_run else self._transport.take
-            taken = take(sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES)
+            take_messages = self._take_messages if may_run else self._transport.take_messages
+            taken = take_messages(sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES)
         except GivenUpError:
             return None
         if taken is None:
@@ -141,7 +141,7 @@ class Calls:
             with self.gathering():
                 self._begin([Message._make(message) for message in messages])  # a native transport's have no names
         for message_id in over:
-            self._begun.end(message_id)
+            self._in_flight.end(message_id)
         return True
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
@@ -165,7 +165,7 @@ class Calls:
 
     def answer(self, message_id: int, content: bytes) -> None:
         """Send a response, soon."""
-        self._begun.remove(message_id)
+        self._in_flight.remove(message_id)
         gathered = getattr(self._gathered, "answers", None)
         if gathered is None:
             self._transport.answer((message_id,), (content,))
@@ -174,11 +174,11 @@ class Calls:
 
     def hold(self, ids: Sequence[int], by: SmallBatch) -> None:
         """Take note that `by` is to be told which of these are over before they are answered."""
-        self._begun.add(ids, by)
+        self._in_flight.add(ids, by)
 
     def release(self, ids: Iterable[int]) -> frozenset[int]:
         """Hold messages no more; returns the ids of those that were held, and aren't over."""
-        return frozenset(message_id for message_id in ids if self._begun.remove(message_id))
+        return frozenset(message_id for message_id in ids if self._in_flight.remove(message_id))
 
     def answer_all(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses; those of messages that are over are dropped."""
@@ -187,16 +187,16 @@ class Calls:
     def begin_alone(self, message: Message) -> None:
         """Begin a message by itself. Where its handler raises, it alone fails: all others are still to be begun."""
         call = GrpcCall(self, message)
-        self._begun.add((message.id,), call)
+        self._in_flight.add((message.id,), call)
         try:
             self._routes[message.method].handle(call)
         except Exception as error:  # a bug of ours: its caller is told
-            _log.error("a gRPC message couldn't be handled: %s", where(error))
+            _log.error("a gRPC message couldn't be handled: %s", error_site(error))
             call.fail(to_status(BothendsError("internal error")))
 
     def fail(self, message_id: int, status: Status) -> None:
         """Send a status."""
-        self._begun.remove(message_id)
+        self._in_flight.remove(message_id)
         self._transport.fail((message_id,), (status,))
 
     def count(self) -> None:
@@ -234,5 +234,5 @@ class Calls:
         try:
             return small.begin(messages, self)
         except Exception as error:  # a bug of ours: what was begun stays, and the others are begun alone
-            _log.error("small requests couldn't be begun together: %s", where(error))
-            return [message for message in messages if message.id not in self._begun]
+            _log.error("small requests couldn't be begun together: %s", error_site(error))
+            return [message for message in messages if message.id not in self._in_flight]

@@ -12,7 +12,7 @@ import grpc.aio
 from ...inbound import DETAILS, code_of_leaving
 from ...keys import digest
 from ..contract import Limits, Message, Reason, Status
-from .message_queue import Exchange
+from .message_queue import MessageQueue
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Outcome: TypeAlias = bytes | Status
@@ -31,11 +31,11 @@ class Pending(NamedTuple):
     outcome: "asyncio.Future[Outcome]"
 
 
-class Desk:
-    """The open calls of one server. For its event loop alone, but for `exchange`."""
+class CallRegistry:
+    """The open calls of one server. For its event loop alone, but for `queue`."""
 
     def __init__(self, headers: Set[str], statuses: Mapping[Reason, Status], limits: Limits) -> None:
-        self.exchange = Exchange()
+        self.queue = MessageQueue()
         self.limits = limits
         self.is_draining = False
         self.keys: frozenset[bytes] | None = None
@@ -55,8 +55,8 @@ class Desk:
             return None
         values = [value for name, value in context.invocation_metadata() or () if name == "authorization"]
         if not values:
-            return "keyless"
-        return None if digest(values[0]) in self.keys else "stranger"
+            return "no_key"
+        return None if digest(values[0]) in self.keys else "unknown_key"
 
     @property
     def open(self) -> int:
@@ -82,14 +82,14 @@ class Desk:
         return None
 
     def hand_over(
-        self, method: int, content: bytes, context: Context, arrived: float, *, takes_place: bool = True
+        self, method: int, content: bytes, context: Context, arrived: float, *, is_metered: bool = True
     ) -> Pending:
         """Queue a message for the threads that run the model; returns it with its outcome to come."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         caller = hash(context.peer())
         message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived)
         self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()
-        self.exchange.put(message, takes_place=takes_place)
+        self.queue.put(message, is_metered=is_metered)
         return Pending(message, outcome)
 
     def settle(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
@@ -103,11 +103,11 @@ class Desk:
         """Drop a message whose outcome nobody wants; returns True if no thread had taken the message yet."""
         if self._outcomes.pop(pending.message.id, None) is None:
             return False  # it has its outcome
-        return self.exchange.leave(pending.message)
+        return self.queue.leave(pending.message)
 
     def record(self, method: int, began: float, code: int = _OK, refusal: Reason | None = None) -> None:
         """Count a call that ends without anybody else's doing."""
-        self.exchange.record(method, code, refusal or "", monotonic() - began)
+        self.queue.record(method, code, refusal or "", monotonic() - began)
 
     def record_left(self, method: int, began: float, context: Context) -> None:
         """Count a call whose caller has left, or whose deadline has passed."""

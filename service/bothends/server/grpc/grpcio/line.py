@@ -36,7 +36,7 @@ class Line:
         """Take out a message that is over; returns False if it was taken before."""
         return self._turns.remove(message, message.caller)
 
-    def take(self, most: int, most_bytes: int) -> list[Message]:
+    def take_messages(self, most: int, most_bytes: int) -> list[Message]:
         """Take at most so many, in turns of their callers; the first may be larger than what they may be together."""
         taken: list[Message] = []
         size = 0
@@ -44,7 +44,7 @@ class Line:
             size += len(first.content)
             if taken and size > most_bytes:
                 break
-            self._turns.take()
+            self._turns.take_next()
             taken.append(first)
         if taken:
             self._measure(len(taken))

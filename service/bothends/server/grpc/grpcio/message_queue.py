@@ -3,23 +3,23 @@
 import threading
 from typing import Literal
 
-from ...gate import MOST_WAIT
+from ...concurrency_limit import MOST_WAIT
 from ..contract import Ended, Message, Reason
 from .line import Line
 
 
-class Exchange:
+class MessageQueue:
     """A queue of messages that have come, with the calls that have ended by themselves."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._line = Line()
-        self._probes: dict[int, Message] = {}
+        self._unmetered: dict[int, Message] = {}
         self._over: list[int] = []
         self._ended: dict[tuple[int, int, Reason | Literal[""]], list[float]] = {}
         self._queue_s = 0.0
         self._is_closed = False
-        self._roused = 0
+        self._woken = 0
 
     @property
     def waiting(self) -> int:
@@ -30,19 +30,19 @@ class Exchange:
         """Return True if a call would wait for too much of `remaining_s`, behind all here and `ahead` more."""
         return self._line.lag_s(ahead) + self._queue_s > MOST_WAIT * remaining_s
 
-    def put(self, message: Message, *, takes_place: bool = True) -> None:
+    def put(self, message: Message, *, is_metered: bool = True) -> None:
         """Add a message, and wake one who waits for it."""
         with self._changed:
-            if takes_place:
+            if is_metered:
                 self._line.put(message)
             else:
-                self._probes[message.id] = message
+                self._unmetered[message.id] = message
             self._changed.notify()
 
     def leave(self, message: Message) -> bool:
         """Take note that a message is over; returns True if nobody had taken it."""
         with self._changed:
-            if self._probes.pop(message.id, None) or self._line.remove(message):
+            if self._unmetered.pop(message.id, None) or self._line.remove(message):
                 return True
             self._over.append(message.id)
             self._changed.notify()
@@ -59,30 +59,32 @@ class Exchange:
             ended, self._ended = self._ended, {}
         return [Ended(*what, seconds) for what, seconds in ended.items()]
 
-    def rouse(self) -> None:
-        """Make one `take` return early: one that waits now, or else the next one."""
+    def wake(self) -> None:
+        """Make one `take_messages` return early: one that waits now, or else the next one."""
         with self._changed:
-            self._roused += 1
+            self._woken += 1
             self._changed.notify()
 
-    def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> tuple[list[Message], list[int]] | None:
+    def take_messages(
+        self, most: int, wait_s: float, queue_s: float, most_bytes: int
+    ) -> tuple[list[Message], list[int]] | None:
         """Wait for messages, or for word of those taken before, and return both; None once closed."""
 
         def has_come() -> bool:
-            return bool(self._is_closed or self._roused or self._over or self._probes or (most and self._line))
+            return bool(self._is_closed or self._woken or self._over or self._unmetered or (most and self._line))
 
         with self._changed:
             self._queue_s = queue_s
             self._changed.wait_for(has_come, wait_s)
             if self._is_closed:
                 return None
-            self._roused = max(0, self._roused - 1)
-            probes, self._probes = self._probes, {}
+            self._woken = max(0, self._woken - 1)
+            unmetered, self._unmetered = self._unmetered, {}
             over, self._over = self._over, []
-            return [*probes.values(), *self._line.take(most, most_bytes)], over
+            return [*unmetered.values(), *self._line.take_messages(most, most_bytes)], over
 
     def close(self) -> None:
-        """Let every `take` return None from now on."""
+        """Let every `take_messages` return None from now on."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

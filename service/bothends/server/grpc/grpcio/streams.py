@@ -13,13 +13,13 @@ import grpc
 import grpc.aio
 
 from ..contract import Reason, Status
-from .call_registry import Context, Desk, Outcome
+from .call_registry import CallRegistry, Context, Outcome
 from .peers import network_of
 from .window import Item
 
 _STREAMS_A_CALL = 8
 """Streams that may be open for each unary call that may: most of them are idle."""
-_PROBES_OF_ONE = 64
+_UNMETERED_OF_ONE = 64
 """Streams that take no place, and ask for no key, of one network's at once."""
 _MOST_BYTES = 64 << 20
 """Bound on what all windows hold together: none is read on beyond."""
@@ -33,25 +33,25 @@ _OK: Status = (0, "", b"")
 class Streams:
     """Open streams. One whose caller neither sends nor reads gives way to others, once it has had its time."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, registry: CallRegistry) -> None:
+        self.registry = registry
         self.bytes = 0
         """Bytes that all windows hold."""
         self.messages: Counter[str] = Counter()
         """Number of messages in the windows of each connection."""
         self._open: set[_Stream] = set()
-        self._probes: Counter[bytes] = Counter()
+        self._unmetered: Counter[bytes] = Counter()
 
-    def handler(self, method: int, *, takes_place: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    def handler(self, method: int, *, is_metered: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Make gRPC's handler of a method."""
 
         async def call(_: object, context: Context) -> None:
-            began = self.desk.last_begun = self.desk.begin(context)
-            if (reason := self._reason_against(context, takes_place=takes_place)) is not None:
-                await self.desk.refuse(method, began, context, reason)
-            stream = _Stream(self, method, context, began, takes_place=takes_place)
+            began = self.registry.last_begun = self.registry.begin(context)
+            if (reason := self._reason_against(context, is_metered=is_metered)) is not None:
+                await self.registry.refuse(method, began, context, reason)
+            stream = _Stream(self, method, context, began, is_metered=is_metered)
             self._open.add(stream)
-            with self._counted(context, takes_place=takes_place):
+            with self._counted(context, is_metered=is_metered):
                 try:
                     await stream.serve()
                 finally:
@@ -59,27 +59,27 @@ class Streams:
 
         return grpc.stream_stream_rpc_method_handler(call)
 
-    def _reason_against(self, context: Context, *, takes_place: bool) -> Reason | None:
-        if takes_place and (reason := self.desk.reason_against_key(context)) is not None:
+    def _reason_against(self, context: Context, *, is_metered: bool) -> Reason | None:
+        if is_metered and (reason := self.registry.reason_against_key(context)) is not None:
             return reason
-        if not takes_place and self._probes[network_of(context.peer())] >= _PROBES_OF_ONE:
+        if not is_metered and self._unmetered[network_of(context.peer())] >= _UNMETERED_OF_ONE:
             return "full"
-        if self.desk.is_draining:
+        if self.registry.is_draining:
             return "draining"
-        if len(self._open) >= _STREAMS_A_CALL * self.desk.limits.max_calls and not self.evict_one():
+        if len(self._open) >= _STREAMS_A_CALL * self.registry.limits.max_calls and not self.evict_one():
             return "full"
         return None
 
     @contextmanager
-    def _counted(self, context: Context, *, takes_place: bool) -> Iterator[None]:
+    def _counted(self, context: Context, *, is_metered: bool) -> Iterator[None]:
         """Count a stream that takes no place for its network."""
-        caller = b"" if takes_place else network_of(context.peer())
-        self._probes[caller] += not takes_place
+        caller = b"" if is_metered else network_of(context.peer())
+        self._unmetered[caller] += not is_metered
         try:
             yield
         finally:
-            self._probes[caller] -= not takes_place
-            self._probes += Counter()  # only those that have some
+            self._unmetered[caller] -= not is_metered
+            self._unmetered += Counter()  # only those that have some
 
     def drain(self) -> None:
         """Read nothing more, and end each stream once what was read of it is answered.
@@ -87,9 +87,9 @@ class Streams:
         Nobody waits for those that take no place: a caller may never read the answer.
         """
         for stream in self._open:
-            stream.end(self.desk.status("draining"), "draining")
-            if not stream.takes_place:
-                self.desk.owe_nothing(stream.context)
+            stream.end(self.registry.status("draining"), "draining")
+            if not stream.is_metered:
+                self.registry.owe_nothing(stream.context)
 
     def count(self, connection: str, messages: int, size: int) -> None:
         """Count messages that come into a window of a connection's, or leave it, and their bytes."""
@@ -111,7 +111,7 @@ class Streams:
     def evict_one(self) -> bool:
         """End the stream whose caller has done nothing for longest, if that was too long; returns True if one was."""
         silent = min(self._open, key=lambda stream: stream.silent_since, default=None)
-        if silent is None or monotonic() - silent.silent_since < self.desk.limits.handshake_s:
+        if silent is None or monotonic() - silent.silent_since < self.registry.limits.handshake_s:
             return False
         silent.evict()
         self._open.discard(silent)
@@ -121,11 +121,11 @@ class Streams:
 class _Stream:
     """One open stream: a task reads, the call's own writes."""
 
-    def __init__(self, streams: Streams, method: int, context: Context, began: float, *, takes_place: bool) -> None:
+    def __init__(self, streams: Streams, method: int, context: Context, began: float, *, is_metered: bool) -> None:
         self._streams = streams
-        self._desk = streams.desk
+        self._registry = streams.registry
         self._method = method
-        self.takes_place = takes_place
+        self.is_metered = is_metered
         self.context = context
         self._connection = context.peer()
         self._began = began
@@ -139,23 +139,23 @@ class _Stream:
 
     async def serve(self) -> None:
         """Read and write until the end."""
-        desk = self._desk
+        registry = self._registry
         self._task = cast("asyncio.Task[None]", asyncio.current_task())
         self._reader = asyncio.get_running_loop().create_task(self._read_on())
         try:
             end = await self._write_on()
         except asyncio.CancelledError:
             if not self._is_evicted:
-                desk.record_left(self._method, self._began, self.context)
+                registry.record_left(self._method, self._began, self.context)
                 raise
             self._task.uncancel()
-            await desk.refuse(self._method, self._began, self.context, "unread")
+            await registry.refuse(self._method, self._began, self.context, "unread")
         finally:
             self._reader.cancel()
             self._drop_after(0)
-        desk.record(self._method, self._began, end[0], self._reason)
+        registry.record(self._method, self._began, end[0], self._reason)
         if end is not _OK:
-            await desk.abort(self.context, end)
+            await registry.abort(self.context, end)
 
     def end(self, status: Status, reason: Reason | None = None) -> None:
         """Read nothing more, and end once what was read is answered; a later end changes nothing."""
@@ -177,15 +177,15 @@ class _Stream:
             if self._streams.is_full():
                 await self._streams.room()
                 self.silent_since = min(self.silent_since, monotonic())
-            content = await self._desk.read(self.context)
+            content = await self._registry.read(self.context)
             if content is None:
                 self.end(_OK)
                 return
-            self._take(content)
+            self._hand_over(content)
 
-    def _take(self, content: bytes) -> None:
-        arrived, takes_place = monotonic(), self.takes_place
-        item = Item(self._desk.hand_over(self._method, content, self.context, arrived, takes_place=takes_place))
+    def _hand_over(self, content: bytes) -> None:
+        arrived, is_metered = monotonic(), self.is_metered
+        item = Item(self._registry.hand_over(self._method, content, self.context, arrived, is_metered=is_metered))
         self._window.append(item)
         self._streams.count(self._connection, 1, item.bytes)
         item.pending.outcome.add_done_callback(partial(self._answered, item))
@@ -214,7 +214,7 @@ class _Stream:
             self._changed.set()
 
     def _is_full(self) -> bool:
-        limits, window = self._desk.limits, self._window
+        limits, window = self._registry.limits, self._window
         if window and self._streams.messages[self._connection] >= _MOST_AHEAD:
             return True
         return (
@@ -238,4 +238,4 @@ class _Stream:
         while len(self._window) > kept:
             item = self._window.pop()
             self._streams.count(self._connection, -1, -item.bytes)
-            self._desk.give_up(item.pending)
+            self._registry.give_up(item.pending)

@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2_grpc
 
 from ....errors import StartupError
 from ..contract import Limits, Message, Method, Status, Statuses
-from .call_registry import Desk, Outcome
+from .call_registry import CallRegistry, Outcome
 from .health import Health
 from .streams import Streams
 from .unary import UnaryCalls
@@ -61,8 +61,8 @@ class GrpcioListener:
         statuses: Statuses,
     ) -> "GrpcioTransport":
         """Make the transport on it, once."""
-        desk = Desk(frozenset(headers), statuses, self._limits)
-        return self.run(self._transport(desk, methods, health))
+        registry = CallRegistry(frozenset(headers), statuses, self._limits)
+        return self.run(self._transport(registry, methods, health))
 
     def renew(self) -> None:
         """Do nothing: gRPC asks for certificates by itself."""
@@ -101,26 +101,30 @@ class GrpcioListener:
             return
         await self._stopped.wait()
 
-    async def _transport(self, desk: Desk, methods: Sequence[Method], health: Sequence[str]) -> "GrpcioTransport":
-        return GrpcioTransport(self, desk, methods, Health(health))
+    async def _transport(
+        self, registry: CallRegistry, methods: Sequence[Method], health: Sequence[str]
+    ) -> "GrpcioTransport":
+        return GrpcioTransport(self, registry, methods, Health(health))
 
 
 class GrpcioTransport:
     """A `Transport`."""
 
-    def __init__(self, listener: GrpcioListener, desk: Desk, methods: Sequence[Method], health: Health) -> None:
+    def __init__(
+        self, listener: GrpcioListener, registry: CallRegistry, methods: Sequence[Method], health: Health
+    ) -> None:
         """Add `methods` and `health` to the listener's server, in its event loop."""
         self._listener = listener
-        self._desk = desk
-        self._exchange = desk.exchange
+        self._registry = registry
+        self._queue = registry.queue
         self._health = health
-        self._unary, self._streams = UnaryCalls(desk), Streams(desk)
-        self.ended = self._exchange.ended
+        self._unary, self._streams = UnaryCalls(registry), Streams(registry)
+        self.ended = self._queue.ended
         health_pb2_grpc.add_HealthServicer_to_server(health, listener.server)
-        for index, (name, is_stream, takes_place) in enumerate(methods):
+        for index, (name, is_stream, is_metered) in enumerate(methods):
             _, service, method = name.split("/")
             calls = self._streams if is_stream else self._unary
-            handler = calls.handler(index, takes_place=takes_place)
+            handler = calls.handler(index, is_metered=is_metered)
             listener.server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, {method: handler}),)
             )
@@ -129,17 +133,17 @@ class GrpcioTransport:
         """Take connections."""
         self._listener.run(self._listener.server.start())
 
-    def take(
+    def take_messages(
         self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
     ) -> tuple[list[Message], list[int]] | None:
         """Wait for messages, or for word of those taken before, and return both; None once stopped."""
-        return self._exchange.take(most, wait_s, queue_s, most_bytes)
+        return self._queue.take_messages(most, wait_s, queue_s, most_bytes)
 
-    def rouse(self) -> None:
-        """Make one `take` return early: one that waits now, or else the next one."""
-        self._exchange.rouse()
+    def wake(self) -> None:
+        """Make one `take_messages` return early: one that waits now, or else the next one."""
+        self._queue.wake()
 
-    def relay(self) -> None:
+    def hand_over_polling(self) -> None:
         """Do nothing: the event loop looks at the sockets."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
@@ -151,7 +155,7 @@ class GrpcioTransport:
         self._settle(ids, statuses)
 
     def _settle(self, ids: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        self._listener.later(self._desk.settle, list(zip(ids, outcomes, strict=True)))
+        self._listener.later(self._registry.settle, list(zip(ids, outcomes, strict=True)))
 
     def set_serving(self, serving: bool) -> None:
         """Say SERVING or NOT_SERVING."""
@@ -159,34 +163,34 @@ class GrpcioTransport:
 
     def set_keys(self, digests: Collection[bytes] | None) -> None:
         """Refuse calls without a known key."""
-        self._desk.keys = None if digests is None else frozenset(digests)
+        self._registry.keys = None if digests is None else frozenset(digests)
 
     def drain(self) -> None:
         """Say NOT_SERVING, refuse new calls, and end streams once what was read of them is answered."""
-        self._desk.is_draining = True
+        self._registry.is_draining = True
         self._listener.later(self._health.drain)
         self._listener.later(self._unary.drain)
         self._listener.later(self._streams.drain)
 
     def quiet_s(self) -> float:
         """Return the seconds since a call, not a probe, last began."""
-        return monotonic() - self._desk.last_begun
+        return monotonic() - self._registry.last_begun
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until no call is open and every byte is with its caller."""
         end = monotonic() + timeout_s
-        while self._desk.open and monotonic() < end:
+        while self._registry.open and monotonic() < end:
             time.sleep(_LOOK_S)
-        return not self._desk.open
+        return not self._registry.open
 
     def stop(self, grace_s: float) -> None:
         """Close each connection, after at most `grace_s`."""
         self._listener.stop(grace_s)
-        self._exchange.close()
+        self._queue.close()
 
     def figures(self) -> dict[str, float]:
         """Return the number of calls that are open, of places that they take, and of messages that wait."""
-        return {"calls": self._desk.open, "places": self._unary.places, "waiting": self._exchange.waiting}
+        return {"calls": self._registry.open, "slots": self._unary.slots, "waiting": self._queue.waiting}
 
 
 def _options(limits: Limits) -> Iterator[tuple[str, int]]:

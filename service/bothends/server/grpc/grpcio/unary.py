@@ -8,51 +8,51 @@ import grpc
 import grpc.aio
 
 from ..contract import Reason
-from .call_registry import Context, Desk, Outcome, deadline
+from .call_registry import CallRegistry, Context, Outcome, deadline
 
 
 class UnaryCalls:
     """Open unary calls, of which only so many may be."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self.places = 0
+    def __init__(self, registry: CallRegistry) -> None:
+        self._registry = registry
+        self.slots = 0
         """Number of calls that are read, wait, or are taken."""
         self._reading: dict[asyncio.Task[object], float] = {}  # since when; who has been read longest comes first
         self._evicted: dict[asyncio.Task[object], Reason] = {}
 
-    def handler(self, method: int, *, takes_place: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    def handler(self, method: int, *, is_metered: bool) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Make gRPC's handler of a method. As one that reads a stream, it comes before the request."""
 
-        async def probe(_: object, context: Context) -> bytes:
-            self._desk.begin(context)
-            return await self._answer(method, context, takes_place=False)
+        async def unmetered_call(_: object, context: Context) -> bytes:
+            self._registry.begin(context)
+            return await self._answer(method, context, is_metered=False)
 
         async def call(_: object, context: Context) -> bytes:
-            began = self._desk.last_begun = self._desk.begin(context)
+            began = self._registry.last_begun = self._registry.begin(context)
             if (reason := self._reason_against(context)) is not None:
-                await self._desk.refuse(method, began, context, reason)
-            self.places += 1
+                await self._registry.refuse(method, began, context, reason)
+            self.slots += 1
             try:
-                return await self._answer(method, context, takes_place=True)
+                return await self._answer(method, context, is_metered=True)
             finally:
-                self.places -= 1
+                self.slots -= 1
 
-        return grpc.stream_unary_rpc_method_handler(call if takes_place else probe)
+        return grpc.stream_unary_rpc_method_handler(call if is_metered else unmetered_call)
 
     def _reason_against(self, context: Context) -> Reason | None:
-        desk, end = self._desk, deadline(context)
-        if (reason := desk.reason_against_key(context)) is not None:
+        registry, end = self._registry, deadline(context)
+        if (reason := registry.reason_against_key(context)) is not None:
             return reason
-        if desk.is_draining:
+        if registry.is_draining:
             return "draining"
         if end is not None:
             remaining = end - monotonic()
             if remaining <= 0:
                 return "expired"
-            if desk.exchange.is_hopeless(remaining, len(self._reading)):
+            if registry.queue.is_hopeless(remaining, len(self._reading)):
                 return "late"
-        if self.places >= desk.limits.max_calls and not self._evict_one():
+        if self.slots >= registry.limits.max_calls and not self._evict_one():
             return "full"
         return None
 
@@ -64,7 +64,7 @@ class UnaryCalls:
     def _evict_one(self) -> bool:
         """End the call whose request has been on its way for longest, if that was too long."""
         task = next(iter(self._reading), None)
-        if task is None or monotonic() - self._reading[task] < self._desk.limits.handshake_s:
+        if task is None or monotonic() - self._reading[task] < self._registry.limits.handshake_s:
             return False
         self._evict(task, "slow")
         return True
@@ -74,34 +74,34 @@ class UnaryCalls:
         self._evicted[task] = reason
         task.cancel()
 
-    async def _answer(self, method: int, context: Context, *, takes_place: bool) -> bytes:
-        desk, began = self._desk, monotonic()
+    async def _answer(self, method: int, context: Context, *, is_metered: bool) -> bytes:
+        registry, began = self._registry, monotonic()
         try:
             content = await self._read(context, began)
         except asyncio.CancelledError:
             if (reason := self._evicted.pop(task := _this_task(), None)) is not None:
                 task.uncancel()
-                await desk.refuse(method, began, context, reason)
-            desk.record_left(method, began, context)
+                await registry.refuse(method, began, context, reason)
+            registry.record_left(method, began, context)
             raise
         if content is None:
-            await desk.refuse(method, began, context, "empty")
-        pending = desk.hand_over(method, content, context, began, takes_place=takes_place)
+            await registry.refuse(method, began, context, "empty")
+        pending = registry.hand_over(method, content, context, began, is_metered=is_metered)
         try:
             outcome: Outcome = await pending.outcome
         except asyncio.CancelledError:
-            if desk.give_up(pending):
-                desk.record_left(method, began, context)
+            if registry.give_up(pending):
+                registry.record_left(method, began, context)
             raise
         if not isinstance(outcome, bytes):
-            await desk.abort(context, outcome)
+            await registry.abort(context, outcome)
         return outcome
 
     async def _read(self, context: Context, began: float) -> bytes | None:
         task = _this_task()
         self._reading[task] = began
         try:
-            return await self._desk.read(context)
+            return await self._registry.read(context)
         finally:
             self._reading.pop(task, None)
 

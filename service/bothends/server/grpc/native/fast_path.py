@@ -72,15 +72,17 @@ class FastPaths:
         self._taking: dict[int, PathOf] = {}
         """The path that each thread is in now: one may hang in the path of a model that no longer serves."""
 
-    def take(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
-        """Take messages as a transport's `take` does, and serve small requests meanwhile. Raises GivenUpError."""
+    def take_messages(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
+        """Take messages as a transport's `take_messages` does, and serve small requests meanwhile. Raises
+        GivenUpError.
+        """
         newest = self._current()
         if newest is None:
-            return cast("Taken | None", self._transport.take(most, wait_s, queue_s, most_bytes))
+            return cast("Taken | None", self._transport.take_messages(most, wait_s, queue_s, most_bytes))
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
-            taken, is_given_up = newest.path.take(self._transport, most, wait_s, queue_s, most_bytes, thread)
+            taken, is_given_up = newest.path.take_messages(self._transport, most, wait_s, queue_s, most_bytes, thread)
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
@@ -137,7 +139,7 @@ class FastPaths:
         return self._shares
 
     def _made(self, model: LoadedModel) -> "FastPath | None":
-        if (lent := model.lend()) is None:
+        if (borrowed := model.share()) is None:
             return None
         from bothends_native.transport import FastPath  # not in every build
 
@@ -145,7 +147,7 @@ class FastPaths:
         return FastPath(
             self._transport,
             self._method,
-            *lent,
+            *borrowed,
             version=model.config.version,
             most_sentences=min(FEW, limits.sentences),
             most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),

@@ -16,7 +16,7 @@ class Share(NamedTuple):
     """Tokens of its sentences, which wait in the queue or run."""
 
 
-class Room:
+class AnswerBudget:
     """Room for answers in the making."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES, *, most_tokens: float = math.inf) -> None:
@@ -37,7 +37,7 @@ class Room:
         """Call `then`, which must return soon, whenever some of it was given back."""
         self._then = then
 
-    def take(self, share: Share) -> None:
+    def reserve(self, share: Share) -> None:
         """Count an answer that is begun."""
         with self._lock:
             self.taken_bytes += share.bytes

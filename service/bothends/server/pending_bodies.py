@@ -8,7 +8,7 @@ from typing import Protocol
 from ..errors import BothendsError
 
 
-class SlowCaller(Protocol):
+class PendingCaller(Protocol):
     """A caller whose request is waited for."""
 
     def fail(self, error: BothendsError) -> None:
@@ -19,8 +19,8 @@ class SlowCaller(Protocol):
 class Wait:
     """A caller whose request is waited for. Its call cancels the wait, as work that is done for it."""
 
-    among: "SlowCallers"
-    caller: SlowCaller
+    among: "PendingBodies"
+    caller: PendingCaller
     end: float
     """A time of `time.monotonic`."""
     error: BothendsError
@@ -30,26 +30,26 @@ class Wait:
         self.among.remove(self.caller)
 
 
-class SlowCallers:
+class PendingBodies:
     """Callers whose requests are still on their way."""
 
     def __init__(self, max_wait_s: float) -> None:
         self.max_wait_s = max_wait_s
         """Seconds that each is waited for, at least."""
         self._lock = threading.Lock()
-        self._waits: dict[SlowCaller, Wait] = {}  # the one that has been waited for longest comes first
+        self._waits: dict[PendingCaller, Wait] = {}  # the one that has been waited for longest comes first
 
     def __len__(self) -> int:
         return len(self._waits)
 
-    def add(self, caller: SlowCaller, error: BothendsError) -> Wait:
+    def add(self, caller: PendingCaller, error: BothendsError) -> Wait:
         """Wait for the caller's request; if it gives way, it fails with `error`. Cancel the wait if the call ends."""
         wait = Wait(self, caller, monotonic() + self.max_wait_s, error)
         with self._lock:
             self._waits[caller] = wait
         return wait
 
-    def remove(self, caller: SlowCaller) -> bool:
+    def remove(self, caller: PendingCaller) -> bool:
         """Wait for the caller no more; returns True if it was waited for until now."""
         with self._lock:
             return self._waits.pop(caller, None) is not None

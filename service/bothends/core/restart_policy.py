@@ -13,7 +13,7 @@ _TRIES = 3
 """Number of attempts in a row that may fail."""
 
 
-class LastResort:
+class RestartPolicy:
     """Counts and times attempts; calls `give_up`, with a reason, after too many failures or one that hangs."""
 
     def __init__(self, give_up: Callable[[str], None], *, max_load_s: float) -> None:

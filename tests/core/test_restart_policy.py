@@ -7,12 +7,12 @@ from queue import SimpleQueue
 import pytest
 
 from bothends.batching import lost_time
-from bothends.core.last_resort import LastResort
+from bothends.core.restart_policy import RestartPolicy
 from bothends.errors import DeviceError
 from tests.support.until import TIMEOUT_S
 
 
-def fail(last: LastResort) -> None:
+def fail(last: RestartPolicy) -> None:
     with pytest.raises(DeviceError), last.attempt():
         raise DeviceError("CUDA failure 719")
 
@@ -20,7 +20,7 @@ def fail(last: LastResort) -> None:
 def test_the_third_failure_in_a_row_is_the_last() -> None:
     """One that succeeds in between begins the count anew."""
     reasons: SimpleQueue[str] = SimpleQueue()
-    last = LastResort(reasons.put, max_load_s=TIMEOUT_S)
+    last = RestartPolicy(reasons.put, max_load_s=TIMEOUT_S)
     fail(last)
     fail(last)
     with last.attempt():
@@ -35,7 +35,7 @@ def test_the_third_failure_in_a_row_is_the_last() -> None:
 def test_an_attempt_that_hangs_is_told_of_meanwhile() -> None:
     reasons: SimpleQueue[str] = SimpleQueue()
     goes_on = threading.Event()
-    last = LastResort(lambda reason: (reasons.put(reason), goes_on.set()), max_load_s=0.01)
+    last = RestartPolicy(lambda reason: (reasons.put(reason), goes_on.set()), max_load_s=0.01)
     with last.attempt():
         assert goes_on.wait(TIMEOUT_S)
     assert reasons.get_nowait() == "loading the model anew hangs"
@@ -51,7 +51,7 @@ def test_an_attempt_that_gets_no_processor_is_given_its_time(monkeypatch: pytest
         return time.monotonic()
 
     monkeypatch.setattr(lost_time, "waited_for_processor", waited_all_along)
-    with LastResort(reasons.put, max_load_s=0.04).attempt():
+    with RestartPolicy(reasons.put, max_load_s=0.04).attempt():
         for _ in range(40):  # five times as long
             assert looks.acquire(timeout=TIMEOUT_S)
     assert reasons.empty()

@@ -3,7 +3,7 @@
 import pytest
 
 from bothends.errors import BothendsError, RequestError
-from bothends.server.slow_callers import SlowCallers
+from bothends.server.pending_bodies import PendingBodies
 from tests.support.engines import Clock
 
 LATE = RequestError("the request didn't come")
@@ -19,11 +19,11 @@ class Caller:
 
 
 @pytest.fixture
-def waiting(patience: Clock) -> SlowCallers:
-    return SlowCallers(10.0)
+def waiting(patience: Clock) -> PendingBodies:
+    return PendingBodies(10.0)
 
 
-def test_a_caller_has_its_time(waiting: SlowCallers, patience: Clock) -> None:
+def test_a_caller_has_its_time(waiting: PendingBodies, patience: Clock) -> None:
     """A caller gives way to no other before, and fails once it does."""
     caller = Caller()
     waiting.add(caller, LATE)
@@ -36,7 +36,7 @@ def test_a_caller_has_its_time(waiting: SlowCallers, patience: Clock) -> None:
     assert not waiting.evict_one(), "it has given way already"
 
 
-def test_the_one_that_took_longest_gives_way(waiting: SlowCallers, patience: Clock) -> None:
+def test_the_one_that_took_longest_gives_way(waiting: PendingBodies, patience: Clock) -> None:
     """One at a time: each place that is needed costs one caller."""
     first, second = Caller(), Caller()
     waiting.add(first, LATE)
@@ -47,7 +47,7 @@ def test_the_one_that_took_longest_gives_way(waiting: SlowCallers, patience: Clo
     assert (first.error, second.error) == (LATE, None)
 
 
-def test_a_request_that_came_is_safe(waiting: SlowCallers, patience: Clock) -> None:
+def test_a_request_that_came_is_safe(waiting: PendingBodies, patience: Clock) -> None:
     """The caller that is waited for no more can't be turned away, and the other way round."""
     caller, other = Caller(), Caller()
     waiting.add(caller, LATE)
@@ -59,7 +59,7 @@ def test_a_request_that_came_is_safe(waiting: SlowCallers, patience: Clock) -> N
     assert not waiting.remove(other), "it had its time"
 
 
-def test_who_has_left_gives_no_place(waiting: SlowCallers, patience: Clock) -> None:
+def test_who_has_left_gives_no_place(waiting: PendingBodies, patience: Clock) -> None:
     """One that is still there gives way."""
     gone, slow = Caller(), Caller()
     left = waiting.add(gone, LATE)

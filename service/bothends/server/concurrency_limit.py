@@ -15,7 +15,7 @@ deploy/gateway asks every quarter of a second."""
 _LAME_DUCK_S = 2.0
 
 
-class Gate:
+class ConcurrencyLimit:
     """Limit on the requests in progress: `enter` and `leave` it for each."""
 
     def __init__(self, *, limit: int) -> None:

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace lent {
+namespace shared {
 
 /// A tokenizer. Safe to use from several threads, without the GIL.
 struct Tokenizer {
@@ -34,4 +34,4 @@ struct Encoder {
     std::uint64_t (*stops)(void* of);
 };
 
-}  // namespace lent
+}  // namespace shared

@@ -7,37 +7,37 @@ from contextlib import contextmanager
 import pytest
 
 from bothends.errors import DrainingError, OverloadedError
-from bothends.server.gate import Gate
+from bothends.server.concurrency_limit import ConcurrencyLimit
 from tests.support.until import TIMEOUT_S
 
 
 @contextmanager
-def visiting(gate: Gate) -> Iterator[None]:
-    gate.enter()
+def visiting(concurrency: ConcurrencyLimit) -> Iterator[None]:
+    concurrency.enter()
     try:
         yield
     finally:
-        gate.leave()
+        concurrency.leave()
 
 
 def test_a_request_inside_may_finish() -> None:
     """Closing waits for them, and refuses those that come meanwhile."""
-    gate, inside, leave, closed = Gate(limit=9), threading.Event(), threading.Event(), []
+    concurrency, inside, leave, closed = ConcurrencyLimit(limit=9), threading.Event(), threading.Event(), []
 
     def visit() -> None:
-        with visiting(gate):
+        with visiting(concurrency):
             inside.set()
             leave.wait(TIMEOUT_S)
 
     visitor = threading.Thread(target=visit)
     visitor.start()
     assert inside.wait(TIMEOUT_S)
-    closer = threading.Thread(target=lambda: closed.append(gate.close(timeout_s=TIMEOUT_S)))
+    closer = threading.Thread(target=lambda: closed.append(concurrency.close(timeout_s=TIMEOUT_S)))
     closer.start()
     refused = False
     while not refused:
         try:
-            with visiting(gate):
+            with visiting(concurrency):
                 pass
         except DrainingError:
             refused = True
@@ -50,19 +50,19 @@ def test_a_request_inside_may_finish() -> None:
 
 def test_a_request_that_stays_can_not_hold_it_for_ever() -> None:
     """Closing reports it after its bound."""
-    gate = Gate(limit=9)
-    with visiting(gate):
-        assert not gate.close(timeout_s=0.01)
-    with pytest.raises(DrainingError), visiting(gate):
+    concurrency = ConcurrencyLimit(limit=9)
+    with visiting(concurrency):
+        assert not concurrency.close(timeout_s=0.01)
+    with pytest.raises(DrainingError), visiting(concurrency):
         pass
 
 
 def test_a_full_gate_refuses_and_says_when_to_come_back() -> None:
     """One more than the limit has to wait; there is room once one has left."""
-    gate = Gate(limit=2)
-    with visiting(gate), visiting(gate):
-        with pytest.raises(OverloadedError, match="2 requests are in progress") as refused, visiting(gate):
+    concurrency = ConcurrencyLimit(limit=2)
+    with visiting(concurrency), visiting(concurrency):
+        with pytest.raises(OverloadedError, match="2 requests are in progress") as refused, visiting(concurrency):
             pass
         assert refused.value.retry_after_s > 0
-    with visiting(gate):
+    with visiting(concurrency):
         pass

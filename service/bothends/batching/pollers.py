@@ -14,7 +14,7 @@ LOOK_S = 0.005
 looks at it, so that a long batch, or an engine that hangs, keeps no probe waiting and nobody's leaving unnoticed."""
 
 
-class Pulls:
+class Pollers:
     """A source, once there is one, and the threads that are in its `pull`."""
 
     def __init__(self, workers: int, clock: Callable[[], float], *, spare_core: bool) -> None:
@@ -35,7 +35,7 @@ class Pulls:
         self.gathering = source.gathering
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """Number of places of runs that are taken by pulling."""
         return 0 if self._spare_core else len(self._threads)
 
@@ -68,10 +68,10 @@ class Pulls:
         if not goes_on:
             self.source = None
 
-    def rouse(self, threads: int) -> bool:
+    def wake(self, threads: int) -> bool:
         """Wake threads that sleep in the source; returns False where none does."""
         if self.source is None or not self.asleep:
             return False
         for _ in range(min(threads, self.asleep)):
-            self.source.rouse()
+            self.source.wake()
         return True
