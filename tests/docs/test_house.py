@@ -40,8 +40,8 @@ def test_every_room_says_what_it_does() -> None:
 
 
 def test_every_room_is_on_the_map() -> None:
-    """docs/architecture.md is the tree, two levels deep, on one screen."""
-    assert len(MAP.splitlines()) <= 60
+    """docs/architecture.md is the tree, two levels deep, on one screen; a glossary follows."""
+    assert len(MAP.partition("## Glossary")[0].splitlines()) <= 60
     rooms = {path.relative_to(SERVICE).parts[0] for path in tracked("service") if path.parent != SERVICE}
     assert {room for room in rooms if not re.search(rf"\b{room}/", MAP)} == set()
 
