@@ -72,7 +72,7 @@ gpu-standin: $(VENV)/.test $(STANDIN)/.built ## Build a stand-in for CUDA, and t
 bench: $(VENV)/.bench $(VENV)/.native-tried $(VENV)/.triton ## Measure the server beside its ceiling and its peers (ARGS=--quick: in two minutes; --bars: transports and peers alone)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
-coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where Clang is (dist/coverage)
+coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test runs: of Python, and of C++ where GCC is (dist/coverage)
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(WORKERS) $(ARGS)
 	@$(BIN)/coverage combine --quiet
