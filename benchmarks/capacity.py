@@ -1,5 +1,5 @@
-"""Sentences a day to cores, machines, memory and money: arithmetic on the rates of record and on assumptions that are
-flags. Measures nothing.
+"""Computes cores, machines, memory and money for so many sentences a day, from the rates of record and your
+assumptions.
 
 python benchmarks/capacity.py --price 0.03 --vcpus 64     # prints the table by your own assumptions
 python benchmarks/capacity.py --docs                      # writes docs/scaling.md's table anew, by the usual ones

@@ -1,4 +1,4 @@
-"""Results as pictures. Measures nothing."""
+"""Draws results as pictures."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Comparisons as pictures: engines by themselves, and servers under every load. Measures nothing."""
+"""Draws comparisons: engines by themselves, and servers under every load."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""benchmarks/encoder.json as pictures. Measures nothing."""
+"""Draws benchmarks/encoder.json as pictures."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

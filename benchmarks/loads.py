@@ -1,4 +1,4 @@
-"""The loads of the servers: a name, and the load generator's flags for it. Measures nothing."""
+"""The loads of the servers: a name, and the load generator's flags for it."""
 
 from dataclasses import dataclass, replace
 

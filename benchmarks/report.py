@@ -1,4 +1,4 @@
-"""Results as tables: for a terminal with rich, for the documents in Markdown. Measures nothing."""
+"""Writes results as tables: for a terminal with rich, for the documents in Markdown."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The findings of a run of the benchmark, as plain data that goes to JSON and comes back. Measures nothing."""
+"""The findings of a run of the benchmark, as plain data that goes to JSON and comes back."""
 
 import json
 import statistics

@@ -1,4 +1,4 @@
-"""The native engine's roofline as a picture. Measures nothing."""
+"""Draws the native engine's roofline."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,1 @@
-"""Servers as callers meet them, bothends on each transport beside its peers, to figures and verdicts.
-
-Knows nothing of engines without a server around them.
-"""
+"""Compares servers as callers meet them: bothends on each transport beside its peers."""

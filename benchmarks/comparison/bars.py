@@ -1,6 +1,6 @@
 """The limits that the server must keep to beside its peers and beyond its capacity, and the aims past them.
 
-Measures nothing. Bars are set on the transport that is judged, in float32 where no other engine is named.
+Bars are set on the transport that is judged, in float32 where no other engine is named.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The servers beside each other as a picture: bars of sentences a second, by load. Measures nothing."""
+"""Draws the servers beside each other: bars of sentences a second, by load."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The loads of the comparison. Measures nothing."""
+"""The loads of the comparison."""
 
 from loads import DEADLINE_MS, PEAK, Load, unary, wide
 

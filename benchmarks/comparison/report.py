@@ -1,4 +1,4 @@
-"""The comparison's results as tables: for a terminal, and for the document in Markdown. Measures nothing."""
+"""Writes the comparison's results as tables: for a terminal, and for the document in Markdown."""
 
 import statistics
 from collections.abc import Iterator, Sequence

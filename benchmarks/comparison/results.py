@@ -1,4 +1,4 @@
-"""The findings of a run of the comparison, as plain data that goes to JSON and comes back. Measures nothing."""
+"""The findings of a run of the comparison, as plain data that goes to JSON and comes back."""
 
 import json
 from collections.abc import Sequence

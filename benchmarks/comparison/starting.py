@@ -1,7 +1,4 @@
-"""The servers of the comparison: bothends on each transport and engine, and its peers, those that can run here.
-
-Measures nothing.
-"""
+"""The servers of the comparison: bothends on each transport and engine, and its peers, those that can run here."""
 
 import subprocess
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
-"""Calls of gRPC to messages, taken by the batch, and answers back: HTTP/2, TLS and flow control, natively.
+"""The gRPC transport: HTTP/2, TLS and flow control in C++. Python takes messages by the batch, and answers them.
 
-Knows no sentences, no keys and no models: `bothends` says which methods there are, and what is refused in which words.
+`bothends` says which methods there are, and what is refused in which words.
 """
 
 try:

@@ -21,7 +21,7 @@
     ├── ConnectionFailedError     the network's: no server answered (raised by the client only)
     └── ModelChangedError         the servers': they serve different models at once (raised by the client only)
 
-Knows nothing of gRPC: `status.py` turns these into statuses and back.
+`wire/status.py` turns these into statuses of gRPC and back.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A transport's messages to handlers: what is counted, who is told, and what one that fails costs."""
+"""Messages of a transport are handed to handlers: what is counted, who is told, and what one that fails costs."""
 
 import threading
 from collections.abc import Callable, Sequence

@@ -1,1 +1,1 @@
-"""Messages of gRPC's calls to the handlers of their methods, whatever transport they come by."""
+"""Takes messages of gRPC's calls from a transport, whichever it is, and hands them to the handlers of their methods."""
