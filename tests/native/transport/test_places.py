@@ -113,3 +113,37 @@ def test_within_one_network_nobody_busy_gives_way(serve: Serve, join: Join) -> N
         keep_busy(join(served, GREEDY))
     served.take_messages(3)
     assert is_refused(lambda: join(served, GREEDY))
+
+
+def is_open(connection: Raw) -> bool:
+    """Return True if a ping is answered."""
+    before = connection.pings
+    connection.http.ping(bytes(8))
+    connection.flush()
+    try:
+        connection.wait(lambda: connection.pings > before)
+    except AssertionError:
+        return False
+    return True
+
+
+def test_who_holds_most_connections_gives_way(serve: Serve) -> None:
+    """The idlest of the address that has the most, at once; and nobody to an address that has more."""
+    served = serve(max_connections=6)
+    with ExitStack() as stack:
+
+        def join(place: int) -> Raw:
+            return stack.enter_context(Raw(served.port, source=f"127.0.0.{place}"))
+
+        polite, *greedy = [join(place) for place in (2, 3, 3, 3, 3, 3)]
+        response = greedy[0].echo(b"x")  # of use more lately than the others
+        served.transport.answer([served.take_messages()[0][0]], [b"x"])
+        greedy[0].over(response)
+        newcomer = join(4)
+        assert [is_open(one) for one in (polite, newcomer, *greedy)] == [True, True, True, False, True, True, True]
+        for one in (greedy[0], *greedy[2:]):
+            one.echo(b"x")
+        served.take_messages(4)
+        with pytest.raises(AssertionError, match="closed"):
+            join(3)
+        assert is_open(polite)
