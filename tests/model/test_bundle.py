@@ -212,6 +212,15 @@ def test_write_refuses_what_exists_and_leaves_nothing_half_written(
     assert sorted(tmp_path.iterdir()) == [blocked]
 
 
+def test_what_a_killed_writer_left_is_replaced(toy_bundle: Bundle, tmp_path: Path) -> None:
+    """A half-written folder neither stops the next writer nor becomes a part of its bundle."""
+    (tmp_path / f"new{bundle.PARTIAL}").mkdir()
+    (tmp_path / f"new{bundle.PARTIAL}" / "half").write_text("of a file")
+    written = rewritten(toy_bundle, tmp_path / "new").path
+    assert {file.name for file in written.iterdir()} == {file.name for file in toy_bundle.path.iterdir()}
+    assert list(tmp_path.iterdir()) == [written]
+
+
 def test_a_bundle_without_noise_is_read_by_older_versions(toy_bundle: Bundle, tmp_path: Path) -> None:
     """Older versions refuse fields that they don't know, such as `noise`, which few bundles need."""
     written = json.loads((toy_bundle.path / "config.json").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,20 @@ def test_a_file_is_read_whole_up_to_its_limit(tmp_path: Path) -> None:
     assert read(tmp_path) == b"0123456789"
     with pytest.raises(BundleError, match="file has 10 bytes; 9 are the most"):
         read(tmp_path, most=9)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists a process's open files here")
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    """A server that reads one refused version after the other would have no descriptor left for callers."""
+    (tmp_path / "file").write_bytes(b"0123456789")
+    read(tmp_path)
+    with pytest.raises(BundleError, match="9 are the most"):
+        read(tmp_path, most=9)
+    left = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # which another thread has closed
+            left.append(descriptor.readlink())
+    assert [file for file in left if file.is_relative_to(tmp_path)] == []
 
 
 def test_a_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:

@@ -100,3 +100,18 @@ def test_a_panic_of_the_library_is_an_error_like_any_other() -> None:
 def test_text_that_is_no_tokenizer_is_one_line() -> None:
     with pytest.raises(BundleError, match=r"there/tokenizer\.json is no tokenizer"):
         Tokenizer("{}", max_tokens=5, source=Path("there/tokenizer.json"))
+
+
+def test_a_tokenizer_that_is_too_large_for_the_table_is_named(tokenizer: Tokenizer) -> None:
+    tokenizer.check_vocabulary(tokenizer.vocabulary_size)
+    last = tokenizer.vocabulary_size - 1
+    with pytest.raises(BundleError, match=rf"^tokenizer\.json: the tokenizer has ids up to {last}, .* of {last}$"):
+        tokenizer.check_vocabulary(last)
+
+
+def test_a_tokenizer_may_have_no_token() -> None:
+    """A tokenizer without tokens reads nothing, which whoever makes a bundle of it is told in a sentence."""
+    model = {"type": "BPE", "vocab": {}, "merges": []}
+    definition = json.dumps({"version": "1.0", "added_tokens": [], "model": model})
+    empty = Tokenizer(definition, max_tokens=9, source=Path("tokenizer.json"))
+    assert (empty.vocabulary_size, empty.vocabulary()) == (0, [])
