@@ -96,11 +96,11 @@ def rows_of(fast: Fast, *sentences: list[int]) -> list[list[float]]:
 
 
 def test_the_answer_is_what_python_would_write(fast: Fast) -> None:
-    """The same rows as the encoder's, in protobuf's own bytes: counts, a cut sentence, the version."""
-    content = fast.ask("a man", "abé", "b b b b b b b")
+    """The same rows as the encoder's, in protobuf's own bytes: counts, what is cut, the version."""
+    content = fast.ask("a b b b man", "abé", "b b b b b b")
     found = EmbedResponse.FromString(content)
-    assert [list(row.values) for row in found.embeddings] == rows_of(fast, [1, 4], [0], [2] * 5)
-    assert [(row.token_count, row.truncated) for row in found.embeddings] == [(2, False), (1, False), (5, True)]
+    assert [list(row.values) for row in found.embeddings] == rows_of(fast, [1, 2, 2, 2, 4], [0], [2] * 5)
+    assert [(row.token_count, row.truncated) for row in found.embeddings] == [(5, False), (1, False), (5, True)]
     assert found.model_version == VERSION
     assert found.SerializeToString() == content
     assert fast.taken == []
