@@ -1,0 +1,49 @@
+"""Small requests that are computed together without Python: whose are, and that none changes another's answer."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
+from tests.support.until import TIMEOUT_S, until
+
+from .served import ECHO, Served
+from .test_fast_path import encoder_of, path_of
+
+
+def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(serve: Callable[..., Served]) -> None:
+    """A batch holds all that one caller asked for; the next holds those of another, of whom more waits than fits."""
+    served = serve(max_streams=200)
+    path = path_of(served, encoder_of())
+    content = EmbedRequest(sentences=["a"]).SerializeToString()
+    with served.channel() as greedy, served.channel() as modest:
+        calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(120)]
+        until(lambda: served.figure("waiting") == 120)
+        first = served.take_messages(2)  # so that the others' turn is later than a newcomer's
+        calls.append(modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S))
+        until(lambda: served.figure("waiting") == 119)
+        path.take_messages(served.transport, 0, 0.0, 0.0, 0, 1)
+        assert [len(batch[6]) for batch in path.served()] == [1]
+        assert calls[-1].result()
+        served.transport.answer([message[0] for message in first], [b"", b""])
+        while not calls[-2].done():
+            path.take_messages(served.transport, 0, 0.1, 0.0, 0, 1)
+        assert [len(batch[6]) for batch in path.served()][:7] == [16] * 7
+
+
+def test_what_is_left_to_python_changes_nobody_elses_answer(serve: Callable[..., Served]) -> None:
+    """Tokens that were read of a request before it was declined are in no batch; its company stays in one."""
+    served, encoder = serve(), encoder_of()
+    path = path_of(served, encoder)
+    sentences = ["b b b Ω", "a", "  ", "man"]
+    with served.channel() as channel:
+        call = channel.unary_unary(ECHO)
+        contents = [EmbedRequest(sentences=[sentence]).SerializeToString() for sentence in sentences]
+        answers = [call.future(content, timeout=TIMEOUT_S) for content in contents]
+        until(lambda: served.figure("waiting") == len(answers))
+        taken, _ = path.take_messages(served.transport, 64, 0.0, 0.0, 1 << 20, 1)
+        assert sorted(message[2] for message in taken[0]) == sorted(contents[::2])
+        for answer, token in ((answers[1], 1), (answers[3], 4)):
+            (found,) = EmbedResponse.FromString(answer.result()).embeddings
+            assert list(found.values) == encoder.run(np.array([token], np.int32), np.array([0, 1]))[0].tolist()
+        served.transport.answer([message[0] for message in taken[0]], [b"", b""])
