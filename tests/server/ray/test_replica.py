@@ -90,7 +90,7 @@ def test_its_metrics_have_a_port_of_their_own(
 
 def test_an_unfit_model_is_an_unhealthy_replica(one: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray replaces it; the error names replica and node."""
-    monkeypatch.setattr("bothends.server.model_service.Service.is_fit", lambda _: False)
+    monkeypatch.setattr("bothends.server.model_service.ModelService.is_fit", lambda _: False)
     with pytest.raises(NotServingError, match=r"replica bothends#1 on node 127\.0\.0\.1"):
         asyncio.run(one.check_health())
     health = asyncio.run(one.Check((b"", None))).SerializeToString()
