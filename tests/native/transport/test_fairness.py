@@ -49,6 +49,22 @@ def test_a_newcomer_stands_where_the_line_is_now(serve: Serve) -> None:
         assert taken(served, 5) == [b"new0", b"old6", b"new1", b"old7", b"new2"]
 
 
+def test_what_was_cancelled_counts_for_nobodys_turn(serve: Serve) -> None:
+    """A caller who cancels what waits stands where they would without it, before another's second message."""
+    served = serve()
+    with Raw(served.port) as other, Raw(served.port) as caller:
+        for number in range(3):
+            other.echo(b"other%d" % number)
+        until(lambda: served.figure("waiting") == 3)
+        cancelled = caller.echo(b"c" * 9000)
+        until(lambda: served.figure("waiting") == 4)
+        caller.reset(cancelled)
+        until(lambda: served.figure("waiting") == 3)
+        caller.echo(b"mine")
+        until(lambda: served.figure("waiting") == 4)
+        assert taken(served, 4) == [b"other0", b"mine", b"other1", b"other2"]
+
+
 def test_turns_are_by_bytes(serve: Serve) -> None:
     """A caller of long requests, one at a time, has no more of the server than one of short ones."""
     served = serve()
