@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from .encoders import LEVELS, PRECISIONS, Pair, Rows, engine, flat, pair, ragged
 
@@ -52,6 +53,15 @@ def test_avx_levels_agree(made: Pair, precision: str) -> None:
     exact = [level for level in AVX if precision == "int8" or level != "avx512"]
     assert len({rows[level].tobytes() for level in exact}) <= 1
     assert all(cosines(rows[level], rows[AVX[0]]).min() > 0.999 for level in AVX)
+
+
+def test_bf16_rounds_weights_to_the_nearest() -> None:
+    """A step of bfloat16 down at each weight would add up: rows are those of weights that PyTorch has rounded."""
+    made, rounded = pair(hidden=64), pair(hidden=64)
+    for layer in rounded.layers:
+        layer["R"][...] = torch.from_numpy(layer["R"]).bfloat16().float().numpy()
+    rows, expected = (each.native(precision="bf16").run(*flat(ragged(10))) for each in (made, rounded))
+    assert rows.tobytes() == expected.tobytes()
 
 
 def test_less_precise_is_smaller() -> None:
