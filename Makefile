@@ -83,11 +83,12 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one room)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-lint: $(VENV)/.test ## Lint, types and import contracts
+lint: $(VENV)/.test ## Lint, types, import contracts, and what the native lock guards
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@native/check/locks.sh
 
 proto: $(VENV)/.test ## Generate service/bothends/v1 and kserve/v2 anew from proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto -I$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

@@ -7,14 +7,7 @@ seconds=${1:-60}
 here=$(cd "$(dirname "$0")/.." && pwd)
 build=$here/build/transport
 
-clang=''
-for name in clang++ clang++-19 clang++-16 clang++-14; do
-    [ -n "$clang" ] || clang=$(command -v "$name" || true)
-done
-if [ -z "$clang" ]; then
-    echo "the transport's fuzzer needs Clang (Debian: apt install clang libclang-rt-19-dev)" >&2
-    exit 1
-fi
+clang=$("$here/check/clang.sh")
 mkdir -p "$build/corpus"
 sources=$(find "$here/transport" "$here/wordpiece" -name '*.cpp' ! -name binding.cpp)
 # shellcheck disable=SC2086  a path each

@@ -38,7 +38,7 @@ std::string network_of(const sockaddr_storage& address) {
 
 void Transport::watch_listeners(bool watched) {
     is_listening_ = watched;
-    if (!watched) state_.due = 0;
+    if (!watched) shared_.due.by(0);
     for (std::size_t place = 0; place < listeners_.size(); ++place)
         watch(epoll_, listeners_[place], listening | place, EPOLLIN, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
 }
@@ -53,7 +53,7 @@ void Transport::accept_all(std::size_t place) {
     for (int accepted = 0; accepted < most_accepted && now() <= until && is_listening_ && place < listeners_.size(); ++accepted) {
         sockaddr_storage address{};
         socklen_t size = sizeof address;
-        const auto accepted_from = [&] {
+        const auto accepted_from = [&]() REQUIRES(the_lock) {
             return accept4(listeners_[place], reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         };
         int socket = accepted_from();
@@ -66,12 +66,12 @@ void Transport::accept_all(std::size_t place) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) watch_listeners(false);  // until the next tick
             return have_spare();
         }
-        Network& network = state_.networks[network_of(address)];
-        const bool is_full = is_last || connections_.size() >= state_.limits.max_connections;
+        Network& network = shared_.network(network_of(address));
+        const bool is_full = is_last || connections_.size() >= shared_.settings.limits.max_connections;
         if (is_full && !make_way(network)) {
             ::close(socket);
             have_spare();
-            state_.due = 0;  // its network may be forgotten
+            shared_.due.by(0);  // its network may be forgotten
             continue;
         }
         have_spare();
@@ -79,7 +79,7 @@ void Transport::accept_all(std::size_t place) {
         const int on = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on Unix sockets, which don't delay
         const std::uint64_t id = ++last_connection_;
-        const auto& connection = connections_.emplace(id, std::make_unique<Connection>(state_, socket, id, network, tls_)).first->second;
+        const auto& connection = connections_.emplace(id, std::make_unique<Connection>(shared_, socket, id, network, tls_)).first->second;
         watch(epoll_, socket, id, EPOLLIN, EPOLL_CTL_ADD);
         connection->list();
         // Who comes again and again is read no sooner than those of its network that stay.
@@ -97,22 +97,23 @@ void Transport::have_spare() {
 /// longest; one whose calls are not answered yet only where none is idle there, and where that network has clearly more. Nobody
 /// gives way to a network that has more, and within one only who has rested.
 bool Transport::make_way(const Network& newcomer) {
-    const auto has_less = [](const auto& one, const auto& other) { return one.second.connections < other.second.connections; };
-    const Network& greediest = std::max_element(state_.networks.begin(), state_.networks.end(), has_less)->second;
-    const bool is_much_greedier = greediest.connections >= 2 * (newcomer.connections + 1);
-    const auto order = [](const Connection& one) {
-        return std::make_tuple(-double(one.network.connections), one.is_busy(), one.used_at());
+    const Network* greediest = nullptr;
+    for (const auto& [address, network] : shared_.networks)
+        if (!greediest || network.connections > greediest->connections) greediest = &network;
+    const bool is_much_greedier = greediest->connections >= 2 * (newcomer.connections + 1);
+    const auto order = [](const Connection& one) REQUIRES(the_lock) {
+        return std::make_tuple(-double(one.network().connections), one.is_busy(), one.peer().used_at);
     };
     Connection* leaver = nullptr;
     for (const auto& [id, connection] : connections_) {
-        const bool may_leave = !connection->is_busy() || (is_much_greedier && &connection->network == &greediest);
+        const bool may_leave = !connection->is_busy() || (is_much_greedier && &connection->network() == greediest);
         if (may_leave && (!leaver || order(*connection) < order(*leaver))) leaver = connection.get();
     }
-    if (!leaver || leaver->network.connections < newcomer.connections) return false;
-    const bool is_greedier = leaver->network.connections > newcomer.connections + 1;
-    if (!is_greedier && now() - leaver->used_at() < least_rest_s) return false;
+    if (!leaver || leaver->network().connections < newcomer.connections) return false;
+    const bool is_greedier = leaver->network().connections > newcomer.connections + 1;
+    if (!is_greedier && now() - leaver->peer().used_at < least_rest_s) return false;
     leaver->give_place_up();
-    close(leaver->id);
+    close(leaver->id());
     return true;
 }
 

@@ -38,7 +38,7 @@ nb::tuple tuple_of(const Taken& message, const std::vector<std::string>& headers
 nb::object object_of(const std::optional<Batch>& batch, const Transport& transport) {
     if (!batch) return nb::none();
     nb::list messages, gone;
-    for (const Taken& message : batch->messages) messages.append(tuple_of(message, transport.state().headers));
+    for (const Taken& message : batch->messages) messages.append(tuple_of(message, transport.settings().headers));
     for (const std::uint64_t id : batch->gone) gone.append(id);
     return nb::make_tuple(messages, gone);
 }
@@ -134,18 +134,18 @@ void construct(Transport* self, const std::vector<int>& listeners, const nb::seq
                const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits) {
     static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "no_key", "unknown_key", "slow", "empty",
                                             "large", "inflated", "headers", "timeout", "unknown", "malformed", "compressed", "unread"};
-    State state;
-    state.limits = limits;
-    state.headers = headers;
-    state.health_services = {health.begin(), health.end()};
+    Settings settings;
+    settings.limits = limits;
+    settings.headers = headers;
+    settings.health_services = {health.begin(), health.end()};
     for (const auto entry : methods) {
         const auto parts = nb::cast<nb::tuple>(entry);
-        state.methods.push_back({nb::cast<std::string>(parts[0]), nb::cast<bool>(parts[1]), nb::cast<bool>(parts[2])});
+        settings.methods.push_back({nb::cast<std::string>(parts[0]), nb::cast<bool>(parts[1]), nb::cast<bool>(parts[2])});
     }
-    for (const auto [kind, status] : statuses) state.statuses[nb::cast<std::string>(kind)] = status_of(status);
+    for (const auto [kind, status] : statuses) settings.statuses[nb::cast<std::string>(kind)] = status_of(status);
     for (const char* kind : kinds)
-        if (!state.statuses.contains(kind)) throw nb::value_error((std::string("no status for ") + kind).c_str());
-    new (self) Transport(std::move(state), listeners);
+        if (!settings.statuses.contains(kind)) throw nb::value_error((std::string("no status for ") + kind).c_str());
+    new (self) Transport(std::move(settings), listeners);
 }
 
 void bind_limits(nb::module_& module) {

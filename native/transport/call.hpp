@@ -1,4 +1,5 @@
-// A call, and the messages of it that are on their way. A unary call has one message, a stream a row of them.
+// A call: what its caller sent of it, its messages on their way, and what it is answered. A unary call has one message,
+// a stream a row of them.
 #pragma once
 
 #include <cstddef>
@@ -7,88 +8,198 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "budget.hpp"
 #include "bytes.hpp"
+#include "entry.hpp"
 #include "limits.hpp"
+#include "lock.hpp"
+#include "message.hpp"
 
 namespace transport {
 
-class Connection;
-class Line;
-struct Call;
+class Peer;
+class Shared;
 
-// Bytes that each costs besides its own, about: without them, empty ones by the million would be held for nothing.
-constexpr std::size_t header_overhead = 64, message_overhead = 256;
+class Call {
+public:
+    using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
-struct Message {
-    enum class State { waiting, taken, answered };
-    std::uint64_t id = 0;
-    Call* call = nullptr;
-    State state = State::waiting;
-    double arrived = 0;
-    std::size_t sentences = 0;
-    std::size_t size = 0;  // in bytes, inflated
-    bool is_compressed = false;
-    std::string content;   // the request while it waits, the response with its prefix once it is answered
-    Line* line = nullptr;  // in which it waits
-    double tag = 0;              // in that line
+    Call(Peer& peer, std::int32_t stream) REQUIRES(the_lock);
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
 
-    /// Bytes that it holds until it is taken.
-    std::size_t cost() const { return size + message_overhead; }
-};
+    // What its caller sends, in this order (session.cpp).
 
-enum class Kind { unary, stream, health_check, health_watch, unknown };
+    /// Counts a header, or a trailer. False where there are far too many: then the call is over.
+    bool bears(std::size_t bytes) REQUIRES(the_lock);
+    void header(std::string_view name, std::string_view value) REQUIRES(the_lock);
+    void headers_came() REQUIRES(the_lock);
+    void data_came(std::string_view bytes) REQUIRES(the_lock);
+    void end_came() REQUIRES(the_lock);
+    void reset_came() REQUIRES(the_lock) { is_reset_ = true; }
 
-/// Data of one HTTP/2 stream; connection.cpp and exchange.cpp say what becomes of it.
-struct Call {
-    Connection* connection = nullptr;
-    std::int32_t stream = 0;
-    std::uint64_t caller = 0;
-    Kind kind = Kind::unknown;
-    std::size_t method = 0;  // index, of a unary call or a stream
-    double arrived = 0, deadline = 0;
-    std::optional<std::list<Call*>::iterator> reading;  // its place among those whose requests are on their way
-    std::optional<std::list<Call*>::iterator> receiving;  // its place among those of its network whose message has begun to come
-    std::optional<std::multimap<double, Call*>::iterator> due;  // its place among the deadlines
-    bool holds_slot = false;
-    bool is_owed = false;        // it was let in, and a server that stops waits for its answer to be read
-    bool is_counted_by_python = false;  // a unary call that was taken
+    /// Ends a call whose stream is closed. What was taken of it is over for Python, too.
+    void close() REQUIRES(the_lock);
 
-    // What came.
-    std::vector<std::pair<std::size_t, std::string>> metadata;  // index among the wanted headers, and value
-    std::size_t header_bytes = 0;
-    enum class Key { none, unknown, known } key = Key::none;
-    bool is_grpc = false, is_post = false, is_gzip = false, has_unknown_encoding = false, has_bad_timeout = false;
-    Bytes unread;                // not framed yet
-    std::size_t held = 0;        // bytes that came, and were not taken
-    std::size_t unconsumed = 0;  // bytes whose flow control window wasn't given back
-    double came = 0;             // time at which more of its message came, while it is among those
-    bool has_closed = false, is_reset = false;  // its caller sends no more, or wants no answer
+    // What becomes of a message of it that was taken from its line (exchange.cpp).
 
-    // What is on its way, in order.
-    std::list<std::unique_ptr<Message>> messages;  // a deque would allocate twice for a call that is refused
-    std::size_t sentences = 0, bytes = 0;  // of the messages, and of responses that are not on the wire
+    /// Notes that it was: it waits here no more.
+    void handed_over(Message& message) REQUIRES(the_lock);
 
-    // What goes.
+    /// Counts its sentences, which `content` holds, in its stream's window.
+    void count_sentences(Message& message, std::string_view content) REQUIRES(the_lock);
+
+    /// Refuses the call, as the message turns out to be none.
+    void refuse_taken() REQUIRES(the_lock);
+    void answer(Message& message, std::string_view content) REQUIRES(the_lock);
+
+    /// Ends the call with `status` in the message's place, after all messages before it.
+    void fail(const Message& message, const Status& status) REQUIRES(the_lock);
+
+    // What ends it, or not.
+
+    /// Ends the call with `status` now; nothing is done for it any more.
+    void end(const Status& status, std::string_view refusal) REQUIRES(the_lock);
+    void refuse(std::string_view kind) REQUIRES(the_lock);
+    void expire() REQUIRES(the_lock);
+
+    /// Ends a call whose request hasn't come whole; a stream that goes on ends once what was read of it is answered.
+    void drain() REQUIRES(the_lock);
+
+    /// Ends a call whose caller reads nothing for too long, or which takes no slot and never sends its request.
+    void tick(double time) REQUIRES(the_lock);
+
+    /// Sends a change of health to who watches it.
+    void tell_health() REQUIRES(the_lock);
+
+    // What it is answered (response.cpp).
+
+    struct Piece {
+        enum class Then { more, later, end };
+        std::size_t size;
+        Then then;
+    };
+
+    /// Reads what fits of its response's body.
+    Piece read(std::span<std::uint8_t> room) REQUIRES(the_lock);
+
+    std::int32_t stream() const { return stream_; }
+    std::uint64_t caller() const REQUIRES(the_lock) { return caller_; }
+    std::size_t method() const REQUIRES(the_lock) { return method_; }
+    double arrived() const { return arrived_; }
+    double deadline() const REQUIRES(the_lock) { return deadline_; }
+    const Metadata& metadata() const REQUIRES(the_lock) { return metadata_; }
+    std::size_t held() const REQUIRES(the_lock) { return held_.used(); }
+    double came() const REQUIRES(the_lock) { return came_; }
+
+    /// Returns whether its status is known, with which it ends after the messages that are on their way.
+    bool has_ended() const REQUIRES(the_lock) { return is_over_ || end_; }
+
+    /// Returns whether its caller sends no more of it.
+    bool is_closed_by_caller() const REQUIRES(the_lock) { return has_closed_ || is_reset_; }
+
+    /// Returns whether another may have its slot: Python hasn't taken it.
+    bool may_give_way() const REQUIRES(the_lock) { return holds_slot_ && !is_counted_by_python_; }
+
+    /// Returns whether no header came that Python has to look at: a key was looked at here.
+    bool has_no_headers() const REQUIRES(the_lock);
+
+private:
+    enum class Kind { unary, stream, health_check, health_watch, unknown };
+    enum class Key { none, unknown, known };
+
+    /// What of the answers leaves with a byte of them.
     struct Leaving {
         std::uint64_t end;  // count of response bytes after which it has left
         std::size_t sentences, bytes;
     };
-    std::list<Leaving> leaving;
-    Bytes out;
-    std::uint64_t put = 0, sent = 0;     // bytes, since the call began
-    std::uint64_t noted = 0;             // bytes that had left when it was last noted that it gets on
-    double progressed = 0;               // time of that
-    bool has_begun = false, is_deferred = false;
-    std::optional<Status> end;           // the status with which it ends once `messages` is empty
-    std::string_view refusal;            // why the transport refused it
-    bool is_told = false;                // of changes of health
-    bool is_over = false;                // the status is submitted
-};
 
-inline bool is_of_health(const Call& call) { return call.kind == Kind::health_check || call.kind == Kind::health_watch; }
+    bool is_of_health() const { return kind_ == Kind::health_check || kind_ == Kind::health_watch; }
+    bool is_metered() const;
+    bool may_be_small() const REQUIRES(the_lock);
+    double patience_s() const;
+
+    // session.cpp
+    void set_path(std::string_view path);
+    void authorize(std::string_view value) REQUIRES(the_lock);
+
+    // admission.cpp
+    std::string_view refusal() const REQUIRES(the_lock);
+    void take_slot() REQUIRES(the_lock);
+    void give_slot_back() REQUIRES(the_lock);
+    void disown() REQUIRES(the_lock);
+    void note_progress() REQUIRES(the_lock);
+
+    // exchange.cpp
+    bool has_room() const REQUIRES(the_lock);
+    bool waits_for_request() const REQUIRES(the_lock);
+    void advance() REQUIRES(the_lock);
+    bool frame_message() REQUIRES(the_lock);
+    void accept(std::unique_ptr<Message> message) REQUIRES(the_lock);
+    void consume() REQUIRES(the_lock);
+    void flush() REQUIRES(the_lock);
+    void drop(const Message* from) REQUIRES(the_lock);
+    void count(int code) REQUIRES(the_lock);
+
+    // health.cpp
+    bool begin_watch() REQUIRES(the_lock);
+    void end_watch() REQUIRES(the_lock);
+    void check_health(const Message& request) REQUIRES(the_lock);
+
+    // response.cpp
+    void put(std::string_view framed, std::size_t sentences, std::size_t bytes) REQUIRES(the_lock);
+    void submit() REQUIRES(the_lock);
+    void submit_http_status(std::string_view status) REQUIRES(the_lock);
+
+    Peer& peer_;
+    Shared& shared_;
+    const std::int32_t stream_;
+    std::uint64_t caller_;
+    Kind kind_ = Kind::unknown;
+    std::size_t method_ = 0;  // index, of a unary call or a stream
+    const double arrived_;
+    double deadline_ = never;
+
+    bool holds_slot_ = false;
+    bool is_owed_ = false;                     // it was let in, and a server that stops waits for its answer to be read
+    bool is_counted_by_python_ = false;        // a unary call that was taken
+    Entry<std::multimap<double, Call*>> due_;  // among the deadlines
+    Entry<std::list<Call*>> reading_;          // among those whose requests are on their way
+    Entry<std::list<Call*>> receiving_;        // among those of its network whose message has begun to come
+    Entry<std::list<Call*>> watching_;         // among those who watch health
+
+    // What came.
+    Metadata metadata_;
+    std::size_t header_bytes_ = 0;
+    Key key_ = Key::none;
+    bool is_grpc_ = false, is_post_ = false, is_gzip_ = false, has_unknown_encoding_ = false, has_bad_timeout_ = false;
+    Bytes unframed_;
+    Budget held_;                                 // bytes that came, and were not taken
+    std::size_t unconsumed_ = 0;                  // bytes whose flow control window wasn't given back
+    double came_ = 0;                             // time at which more of its message came, while it is among those
+    bool has_closed_ = false, is_reset_ = false;  // its caller sends no more, or wants no answer
+
+    // What is on its way, in order.
+    std::list<std::unique_ptr<Message>> messages_;  // a deque would allocate twice for a call that is refused
+    std::size_t sentences_ = 0, bytes_ = 0;         // of the messages, and of responses that are not on the wire
+
+    // What goes.
+    std::list<Leaving> leaving_;
+    Bytes out_;
+    std::uint64_t put_ = 0, sent_ = 0;  // bytes, since the call began
+    std::uint64_t noted_ = 0;           // bytes that had left when it was last noted that it gets on
+    double progressed_;                 // time of that
+    bool has_begun_ = false, is_deferred_ = false;
+    std::optional<Status> end_;  // the status with which it ends once `messages_` is empty
+    std::string_view refusal_;   // why the transport refused it
+    bool is_told_ = false;       // of changes of health
+    bool is_over_ = false;       // the status is submitted
+};
 
 }  // namespace transport

@@ -1,8 +1,9 @@
 // grpc.health.v1, answered without Python (github.com/grpc/grpc/blob/master/doc/health-checking.md).
 #include <algorithm>
 
-#include "connection.hpp"
+#include "call.hpp"
 #include "grpc.hpp"
+#include "peer.hpp"
 
 namespace transport {
 namespace {
@@ -19,48 +20,55 @@ std::string framed(Health health) {
 
 }  // namespace
 
-bool State::begin_watch(Call& call) {
-    const std::size_t most = limits.max_connections;  // one for each connection that there may be
-    Network& network = call.connection->network;
+/// Counts the call among those who watch; false where its network has as many as it may. Of too many in all, one of the
+/// network that has the most ends.
+bool Call::begin_watch() {
+    const std::size_t most = shared_.settings.limits.max_connections;  // one for each connection that there may be
+    Network& network = peer_.network;
+    auto& watchers = shared_.watchers;
     if (network.watches >= most) return false;
     if (watchers.size() >= most_networks * most) {
-        const auto has_less = [](const auto* one, const auto* other) {
-            return one->connection->network.watches < other->connection->network.watches;
+        const auto has_less = [](const Call* one, const Call* other) {
+            return one->peer_.network.watches < other->peer_.network.watches;
         };
         Call& last = **std::max_element(watchers.begin(), watchers.end(), has_less);
-        if (last.connection->network.watches <= network.watches + 1) return false;
-        last.connection->end(last, status("full"), "full");
+        if (last.peer_.network.watches <= network.watches + 1) return false;
+        last.refuse("full");
     }
     ++network.watches;
-    watchers.insert(&call);
+    watching_.stand_for(watchers, watchers.insert(watchers.end(), this));
     return true;
 }
 
-void State::end_watch(Call& call) { call.connection->network.watches -= watchers.erase(&call); }
-
-void Connection::check_health(Call& call, const Message& request) {
-    const auto content = request.is_compressed ? gunzip(request.content, request.size) : std::optional(request.content);
-    const auto service = content ? health_service(*content) : std::nullopt;
-    if (!service) return refuse(call, "malformed");
-    const bool is_known = state_.health_services.contains(*service);
-    const Health health = !is_known ? service_unknown : state_.is_serving ? serving : not_serving;
-    if (call.kind == Kind::health_watch) {
-        call.is_told = is_known;
-        put(call, framed(health), 0, 0);
-    } else if (is_known) {
-        put(call, framed(health), 0, 0);
-        call.end = Status{};
-    } else {
-        call.end = Status{not_found, "unknown service", ""};
-    }
-    flush(call);
+void Call::end_watch() {
+    if (!watching_) return;
+    watching_.leave();
+    --peer_.network.watches;
 }
 
-void Connection::tell_watcher(Call& call) {
-    if (call.is_over || !call.is_told) return;
-    put(call, framed(state_.is_serving ? serving : not_serving), 0, 0);
-    submit(call);
-    list();
+void Call::check_health(const Message& request) {
+    const auto content = request.is_compressed ? gunzip(request.content, request.size) : std::optional(request.content);
+    const auto service = content ? health_service(*content) : std::nullopt;
+    if (!service) return refuse("malformed");
+    const bool is_known = shared_.settings.health_services.contains(*service);
+    const Health health = !is_known ? service_unknown : shared_.is_serving ? serving : not_serving;
+    if (kind_ == Kind::health_watch) {
+        is_told_ = is_known;
+        put(framed(health), 0, 0);
+    } else if (is_known) {
+        put(framed(health), 0, 0);
+        end_ = Status{};
+    } else {
+        end_ = Status{not_found, "unknown service", ""};
+    }
+    flush();
+}
+
+void Call::tell_health() {
+    if (is_over_ || !is_told_) return;
+    put(framed(shared_.is_serving ? serving : not_serving), 0, 0);
+    submit();
+    peer_.streams.list();
 }
 
 }  // namespace transport

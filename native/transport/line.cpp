@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "call.hpp"
+#include "message.hpp"
 
 namespace transport {
 namespace {
@@ -15,7 +15,7 @@ double work_of(const Message& message) { return double(message.size) + overhead;
 }  // namespace
 
 void Line::put(Message& message) {
-    Flow& flow = flows_[message.call->caller];
+    Flow& flow = flows_[message.caller];
     message.tag = std::max(virtual_time_, flow.end);
     flow.end = message.tag + work_of(message);
     flow.waiting += work_of(message);
@@ -25,7 +25,7 @@ void Line::put(Message& message) {
 
 void Line::remove(Message& message) {
     order_.erase({message.tag, message.id, &message});
-    Flow& flow = flows_.find(message.call->caller)->second;
+    Flow& flow = flows_.find(message.caller)->second;
     if (flow.end == message.tag + work_of(message)) flow.end = message.tag;
     forget(message);
 }
@@ -46,7 +46,7 @@ double Line::waiting(std::uint64_t caller) const {
 
 void Line::forget(Message& message) {
     bytes_ -= message.size;
-    flows_.find(message.call->caller)->second.waiting -= work_of(message);
+    flows_.find(message.caller)->second.waiting -= work_of(message);
     if (order_.empty()) flows_.clear();  // nobody has had more than others, of what nobody waited for
 }
 

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <list>
 
+#include "budget.hpp"
+
 namespace transport {
 
-struct Call;
+class Call;
 
 /// Time that somebody has lately had of what all share: each second, what they have had counts for e times less.
 class Had {
@@ -22,13 +24,16 @@ private:
     double seconds_ = 0, noted_at_ = 0;
 };
 
-/// What there is of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such address.
+/// What there is of one IPv4 address, of one half of IPv6's addresses (a /64), or of all sockets that have no such
+/// address.
 struct Network {
+    explicit Network(Budget& all) : held(Budget::unlimited, &all) {}
+
     std::size_t connections = 0, watches = 0;  // watches: calls that wait for changes of health
-    std::size_t held_bytes = 0;  // of requests that came and were not taken
+    Budget held;                               // bytes of requests that came and were not taken
     std::list<Call*> receiving;  // whose message has begun to come, the one of which nothing came for the longest first
     Had reading;
-    double rests_until = 0;      // by when all that was read in vain will have had the time that there is for it
+    double rests_until = 0;  // by when all that was read in vain will have had the time that there is for it
 };
 
 }  // namespace transport

@@ -32,7 +32,7 @@ struct Polling {
 
 }  // namespace
 
-Transport::Transport(State state, std::vector<int> listeners) : state_(std::move(state)), listeners_(std::move(listeners)) {
+Transport::Transport(Settings settings, std::vector<int> listeners) : shared_(std::move(settings)), listeners_(std::move(listeners)) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (epoll_ < 0 || wake_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
@@ -48,7 +48,7 @@ Transport::~Transport() {
 }
 
 void Transport::start() {
-    const auto lock = enter();
+    const Lock lock(mutex_);
     if (is_ending_ || own_.joinable()) throw std::logic_error("a transport starts once");
     watch_listeners(true);
     own_ = std::thread(&Transport::look_after, this);
@@ -56,20 +56,20 @@ void Transport::start() {
 
 void Transport::set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca) {
     auto tls = std::make_shared<Tls>(certificate, key, client_ca);
-    const auto lock = enter();
+    const Lock lock(mutex_);
     tls_ = std::move(tls);
 }
 
 /// Looks at the sockets once. The lock is free while it sleeps.
-void Transport::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
+void Transport::poll(double timeout_s) {
     std::array<epoll_event, 512> events;
     is_polling_ = true;
     const Polling polling{is_polling_};
-    lock.unlock();
+    mutex_.unlock();
     const int milliseconds = timeout_s > 0 ? int(std::min(std::ceil(timeout_s * 1000), 1e6)) : 0;
     const int count = epoll_wait(epoll_, events.data(), int(events.size()), milliseconds);
-    lock.lock();
-    stand_back(lock);
+    mutex_.lock();
+    mutex_.stand_back(polls_s);
     std::vector<std::uint64_t> ready;
     for (int place = 0; place < count && !has_stopped_; ++place) {
         const auto& [flags, data] = events[std::size_t(place)];
@@ -86,7 +86,7 @@ void Transport::poll(std::unique_lock<std::mutex>& lock, double timeout_s) {
         }
     }
     read(ready);
-    state_.shed();
+    shared_.shed();
     send_listed();
     shed_unread();
     polled_at_ = now();
@@ -110,15 +110,15 @@ void Transport::read(const std::vector<std::uint64_t>& ready) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         const Connection& connection = *found->second;
-        turns.emplace_back(connection.network.reading.lately(time), connection.reading.lately(time), id);
+        turns.emplace_back(connection.network().reading.lately(time), connection.reading.lately(time), id);
     }
     std::sort(turns.begin(), turns.end());
     for (const auto& [networks, own, id] : turns) {
-        if (has_stopped_ || time > until || (entering_ > 0 && time > enough)) return;
+        if (has_stopped_ || time > until || (mutex_.is_wanted() && time > enough)) return;
         Connection& connection = *connections_.find(id)->second;
         const bool goes_on = connection.receive(until);
         const double began = std::exchange(time, now());
-        connection.network.reading.add(time - began, time);
+        connection.network().reading.add(time - began, time);
         connection.reading.add(time - began, time);
         if (!goes_on) {
             close(id);
@@ -131,21 +131,6 @@ void Transport::read(const std::vector<std::uint64_t>& ready) {
     }
 }
 
-/// Lets all others who wait for the lock have it first: they would get it by luck alone while there is always something to read.
-void Transport::stand_back(std::unique_lock<std::mutex>& lock) {
-    if (entering_ > 0) entered_.wait_for(lock, std::chrono::duration<double>(polls_s), [&] { return entering_ == 0; });
-}
-
-/// Locks the transport, before whoever looks at the sockets.
-std::unique_lock<std::mutex> Transport::enter() {
-    std::unique_lock lock(mutex_, std::try_to_lock);
-    if (lock) return lock;
-    ++entering_;
-    lock.lock();
-    if (--entering_ == 0) entered_.notify_all();
-    return lock;
-}
-
 void Transport::close(std::uint64_t id) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
@@ -154,7 +139,7 @@ void Transport::close(std::uint64_t id) {
 }
 
 void Transport::send_listed() {
-    for (const std::uint64_t id : std::exchange(state_.listed, {})) {
+    for (const std::uint64_t id : std::exchange(shared_.to_send, {})) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         Connection& connection = *found->second;
@@ -171,29 +156,29 @@ void Transport::send_listed() {
 void Transport::watch_for(Connection& connection) {
     const bool reads = connection.rests_until == 0 && !connection.is_half_closed();
     const bool writes = connection.waits_to_write;
-    watch(epoll_, connection.socket(), connection.id, (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u), EPOLL_CTL_MOD);
+    watch(epoll_, connection.socket(), connection.id(), (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u), EPOLL_CTL_MOD);
 }
 
 /// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
 /// however soon the callers of a network ask again: what has come and was not read is worth no more than a call that is refused.
 void Transport::have_rest(Connection& connection, double seconds) {
     const double time = now();
-    double& until = connection.network.rests_until;
+    double& until = connection.network().rests_until;
     until = std::min(std::max(until, time) + seconds, time + most_rest_s);
-    if (connection.rests_until == 0) resting_.push_back(connection.id);
+    if (connection.rests_until == 0) resting_.push_back(connection.id());
     connection.rests_until = until;
     ++rests_;
-    state_.due = std::min(state_.due, until);
+    shared_.due.by(until);
     watch_for(connection);
 }
 
 void Transport::end_rests(double time) {
-    std::erase_if(resting_, [&](std::uint64_t id) {
+    std::erase_if(resting_, [&](std::uint64_t id) REQUIRES(the_lock) {
         const auto found = connections_.find(id);
         if (found == connections_.end()) return true;
         Connection& connection = *found->second;
         if (connection.rests_until > time) {
-            state_.due = std::min(state_.due, connection.rests_until);
+            shared_.due.by(connection.rests_until);
             return false;
         }
         connection.rests_until = 0;
@@ -206,17 +191,17 @@ void Transport::end_rests(double time) {
 void Transport::settle() {
     send_listed();
     shed_unread();
-    wake_own(state_.due);
-    if (state_.waiting() > 0 || !state_.gone.empty()) wake();
+    wake_own(shared_.due.time());
+    if (shared_.lines.size() > 0 || shared_.outstanding.has_news()) wake();
 }
 
 /// Closes connections of whoever reads the least, while more of answers is unread than is allowed in all.
 void Transport::shed_unread() {
-    while (state_.unread_bytes > state_.limits.unread_total_bytes) {
-        const auto greediest = std::max_element(connections_.begin(), connections_.end(), [](const auto& one, const auto& other) {
-            return one.second->unread_bytes() < other.second->unread_bytes();
-        });
-        close(greediest->first);
+    while (shared_.unread.is_exceeded()) {
+        Connection* greediest = nullptr;
+        for (const auto& [id, connection] : connections_)
+            if (!greediest || connection->peer().unread.used() > greediest->peer().unread.used()) greediest = connection.get();
+        close(greediest->id());
     }
 }
 

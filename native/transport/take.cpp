@@ -10,21 +10,26 @@ constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of
 }  // namespace
 
 std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double queue_s) {
-    const double end = now() + wait_s;
-    auto lock = enter();
-    state_.queue_s = queue_s;
-    if (!is_polling_ && !has_stopped_) poll(lock, 0);  // what came meanwhile makes a larger batch
+    std::optional<Batch> taken = take_batch(most, now() + wait_s, queue_s);
+    if (taken) inflate(*taken);
+    return taken;
+}
+
+std::optional<Batch> Transport::take_batch(const Most& most, double end, double queue_s) {
+    const Lock lock(mutex_);
+    shared_.lines.set_queue(queue_s);
+    if (!is_polling_ && !has_stopped_) poll(0);  // what came meanwhile makes a larger batch
     const bool is_sated = most.messages == 0;
     while (!has_stopped_ && !has_some(most)) {
         const double left = end - now();
         if (left <= 0 || woken_ > 0) break;
         if (!is_polling_) {
-            if (idle_ > sated_ && state_.waiting() > 0) wake_idle();  // what this one may not take
-            poll(lock, left);
+            if (idle_ > sated_ && shared_.lines.size() > 0) wake_idle();  // what this one may not take
+            poll(left);
         } else {
             ++idle_;
             sated_ += is_sated;
-            changed_.wait_for(lock, std::chrono::duration<double>(left));
+            mutex_.wait(changed_, left);
             --idle_;
             sated_ -= is_sated;
         }
@@ -33,20 +38,19 @@ std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, d
     Batch taken = batch(most);
     taken.is_woken = woken_ > 0;
     if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
-    if (idle_ && state_.waiting() > 0) wake_idle();  // somebody has to take the rest
+    if (idle_ && shared_.lines.size() > 0) wake_idle();  // somebody has to take the rest
     send_listed();
-    lock.unlock();
-    inflate(taken);
     return taken;
 }
 
 /// Returns whether there is something for one who takes no more than `most`.
 bool Transport::has_some(const Most& most) const {
-    return state_.unmetered.size() > 0 || (most.messages > 0 && state_.line.size() > 0) ||
-           (most.small > 0 && state_.small.size() > 0) || !state_.gone.empty();
+    const Lines& lines = shared_.lines;
+    return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.size() > 0) ||
+           (most.small > 0 && lines.small.size() > 0) || shared_.outstanding.has_news();
 }
 
-/// Lets a thread that waits in take look again: whoever it is for, where they don't all take the same.
+/// Lets a thread that waits in take_messages look again: whoever it is for, where they don't all take the same.
 void Transport::wake() {
     if (idle_) wake_idle();
     if (idle_ == sated_ && is_polling_) wake_poller();
@@ -60,24 +64,25 @@ void Transport::wake_idle() {
 
 /// Lets one who waits in take_messages return, or who comes next.
 void Transport::wake_one() {
-    const auto lock = enter();
+    const Lock lock(mutex_);
     ++woken_;
     wake();
 }
 
 /// Lets one who waits in take_messages look at the sockets, if nobody does.
 void Transport::hand_over_polling() {
-    const auto lock = enter();
+    const Lock lock(mutex_);
     if (idle_ && !is_polling_) changed_.notify_one();
 }
 
 /// Takes what is to be answered by a full server, too, then the rest: each in fair order.
 Batch Transport::batch(const Most& most) {
     Batch batch;
-    take_from(state_.unmetered, most_unmetered, most.bytes, batch);
-    state_.small.moved(take_from(state_.small, most.small, most.small_bytes, batch), now());
-    state_.line.moved(take_from(state_.line, most.messages, most.bytes, batch), now());
-    batch.gone.swap(state_.gone);
+    Lines& lines = shared_.lines;
+    take_from(lines.unmetered, most_unmetered, most.bytes, batch);
+    lines.small.moved(take_from(lines.small, most.small, most.small_bytes, batch), now());
+    lines.metered.moved(take_from(lines.metered, most.messages, most.bytes, batch), now());
+    batch.gone = shared_.outstanding.hand_over_gone();
     return batch;
 }
 
@@ -85,26 +90,26 @@ Batch Transport::batch(const Most& most) {
 std::size_t Transport::take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch) {
     const double time = now();
     std::size_t bytes = 0;
-    bool are_modest = &line == &state_.small;
+    bool are_modest = &line == &shared_.lines.small;
     for (std::size_t count = 0; count < most;) {
         Message* const message = line.first();
         if (!message || (bytes > 0 && bytes + message->size > most_bytes)) break;
         // Who has all that it asked for in this batch isn't to wait for the company of one who has a thousand calls.
-        if (count > 0 && are_modest && line.waiting(message->call->caller) > double(most_bytes)) break;
-        if (message->call->deadline <= time) {
-            message->call->connection->end(*message->call, state_.status("expired"), "");
+        if (count > 0 && are_modest && line.waiting(message->caller) > double(most_bytes)) break;
+        Call& call = *message->call;
+        if (call.deadline() <= time) {
+            call.expire();
             continue;
         }
         ++count;
         line.take_message();
-        state_.taken.emplace(message->id, message);
+        shared_.outstanding.add(*message);
         bytes += message->size;
-        Call& call = *message->call;
-        are_modest = are_modest && line.waiting(call.caller) == 0;
-        call.connection->taken(*message);
-        batch.messages.push_back({message->id, call.method, std::exchange(message->content, {}), call.deadline, call.metadata,
-                                  call.caller, message->arrived, message->size, message->is_compressed, false,
-                                  state_.has_no_headers(call)});
+        are_modest = are_modest && line.waiting(message->caller) == 0;
+        call.handed_over(*message);
+        batch.messages.push_back({message->id, call.method(), std::exchange(message->content, {}), call.deadline(), call.metadata(),
+                                  message->caller, message->arrived, message->size, message->is_compressed, false,
+                                  call.has_no_headers()});
     }
     return bytes;
 }
@@ -116,15 +121,14 @@ void Transport::inflate(Batch& batch) {
         auto inflated = gunzip(taken.content, taken.inflated_size);
         taken.is_lost = !inflated;
         if (inflated) taken.content = std::move(*inflated);
-        const auto lock = enter();
-        const auto found = state_.taken.find(taken.id);
-        if (found == state_.taken.end()) continue;  // its caller has left
-        Message& message = *found->second;
+        const Lock lock(mutex_);
+        Message* const message = shared_.outstanding.find(taken.id);
+        if (!message) continue;  // its caller has left
         if (!taken.is_lost) {
-            message.call->connection->count_sentences(message, taken.content);
+            message->call->count_sentences(*message, taken.content);
         } else {
-            state_.taken.erase(found);
-            message.call->connection->refuse_taken(message);
+            shared_.outstanding.remove(taken.id);
+            message->call->refuse_taken();
             settle();
         }
     }

@@ -1,11 +1,9 @@
 // A gRPC server for whoever answers many calls at once: take a batch, compute, answer the batch.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +13,8 @@
 #include <vector>
 
 #include "connection.hpp"
-#include "state.hpp"
+#include "lock.hpp"
+#include "shared.hpp"
 
 namespace transport {
 
@@ -53,7 +52,7 @@ public:
     using Answers = std::vector<std::pair<std::uint64_t, std::string_view>>;
 
     /// Takes over `listeners`: bound sockets. Nothing is accepted before `start`.
-    Transport(State state, std::vector<int> listeners);
+    Transport(Settings settings, std::vector<int> listeners);
     ~Transport();
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
@@ -74,60 +73,58 @@ public:
     void set_keys(std::optional<std::set<std::string>> digests);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     std::map<std::string, double> figures();
-    const State& state() const { return state_; }  // methods and headers never change
+    const Settings& settings() const { return shared_.settings; }
 
 private:
     void look_after();
-    void wake_own(double by);
-    void poll(std::unique_lock<std::mutex>& lock, double timeout_s);
-    void tick(double time);
-    void accept_all(std::size_t place);
-    bool make_way(const Network& newcomer);
-    void watch_listeners(bool watched);
-    void have_spare();
-    void watch_for(Connection& connection);
-    void have_rest(Connection& connection, double seconds);
-    void read(const std::vector<std::uint64_t>& ready);
-    void stand_back(std::unique_lock<std::mutex>& lock);
-    std::unique_lock<std::mutex> enter();
-    void end_rests(double time);
-    void send_listed();
-    bool is_half_closed(std::uint64_t id) const;
-    void close(std::uint64_t id);
-    void wake();
-    void wake_idle();
-    void wake_poller();
-    void settle();
-    void shed_unread();
-    void set_serving_locked(bool serving);
-    void close_listeners();
-    bool is_idle() const;
-    bool has_some(const Most& most) const;
-    Batch batch(const Most& most);
-    std::size_t take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch);
+    std::thread end_all(double end);
+    void wake_own(double by) REQUIRES(the_lock);
+    void poll(double timeout_s) REQUIRES(the_lock);
+    void tick(double time) REQUIRES(the_lock);
+    void accept_all(std::size_t place) REQUIRES(the_lock);
+    bool make_way(const Network& newcomer) REQUIRES(the_lock);
+    void watch_listeners(bool watched) REQUIRES(the_lock);
+    void have_spare() REQUIRES(the_lock);
+    void watch_for(Connection& connection) REQUIRES(the_lock);
+    void have_rest(Connection& connection, double seconds) REQUIRES(the_lock);
+    void read(const std::vector<std::uint64_t>& ready) REQUIRES(the_lock);
+    void end_rests(double time) REQUIRES(the_lock);
+    void send_listed() REQUIRES(the_lock);
+    bool is_half_closed(std::uint64_t id) const REQUIRES(the_lock);
+    void close(std::uint64_t id) REQUIRES(the_lock);
+    void wake() REQUIRES(the_lock);
+    void wake_idle() REQUIRES(the_lock);
+    void wake_poller() REQUIRES(the_lock);
+    void settle() REQUIRES(the_lock);
+    void shed_unread() REQUIRES(the_lock);
+    void close_listeners() REQUIRES(the_lock);
+    bool is_idle() const REQUIRES(the_lock);
+    bool has_some(const Most& most) const REQUIRES(the_lock);
+    std::optional<Batch> take_batch(const Most& most, double end, double queue_s);
+    Batch batch(const Most& most) REQUIRES(the_lock);
+    std::size_t take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch) REQUIRES(the_lock);
     void inflate(Batch& batch);
 
-    std::mutex mutex_;
-    std::atomic<int> entering_{0};      // threads that wait for the lock, and don't look at the sockets
-    std::condition_variable entered_;   // none of them waits any more
+    Mutex mutex_;
     std::condition_variable changed_;   // something may be taken, or somebody has to look at the sockets
     std::condition_variable looked_;    // for the thread of the transport's own
-    State state_;
-    std::vector<int> listeners_;
-    int epoll_ = -1, wake_ = -1, spare_ = -1;
-    std::shared_ptr<Tls> tls_;
-    std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
-    std::uint64_t last_connection_ = 0;
-    bool is_polling_ = false, is_listening_ = false, is_ending_ = false, has_stopped_ = false;
-    std::size_t idle_ = 0;              // threads that wait in take_messages while another looks at the sockets
-    std::size_t sated_ = 0;             // of them, those that take nothing of the line
-    std::size_t woken_ = 0;            // of those that wait, how many are to return with nothing
-    std::vector<std::uint64_t> resting_;
-    std::uint64_t rests_ = 0;           // of connections, so far
-    double polled_at_ = now(), ticked_at_ = 0, most_lag_s_ = 0;
-    std::uint64_t polls_ = 0;           // that have ended
-    double rests_until_ = 0;            // of the transport's own thread; 0 where it looks around soon
-    std::thread own_;
+    Shared shared_;
+    int epoll_ = -1, wake_ = -1;
+    int spare_ GUARDED_BY(the_lock) = -1;
+    std::vector<int> listeners_ GUARDED_BY(the_lock);
+    std::shared_ptr<Tls> tls_ GUARDED_BY(the_lock);
+    std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_ GUARDED_BY(the_lock);
+    std::uint64_t last_connection_ GUARDED_BY(the_lock) = 0;
+    bool is_polling_ GUARDED_BY(the_lock) = false, is_listening_ GUARDED_BY(the_lock) = false;
+    bool is_ending_ GUARDED_BY(the_lock) = false, has_stopped_ GUARDED_BY(the_lock) = false;
+    std::size_t idle_ GUARDED_BY(the_lock) = 0;    // threads that wait in take_messages while another looks at the sockets
+    std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take nothing of the line
+    std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
+    std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
+    std::uint64_t rests_ GUARDED_BY(the_lock) = 0, polls_ GUARDED_BY(the_lock) = 0;  // of connections, so far; that have ended
+    double polled_at_ GUARDED_BY(the_lock) = now(), ticked_at_ GUARDED_BY(the_lock) = 0, most_lag_s_ GUARDED_BY(the_lock) = 0;
+    double rests_until_ GUARDED_BY(the_lock) = 0;  // of the transport's own thread; 0 where it looks around soon
+    std::thread own_ GUARDED_BY(the_lock);
 };
 
 }  // namespace transport

@@ -1,0 +1,39 @@
+// How much of something is in use: bytes that are held, slots, answers that are owed.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <limits>
+
+namespace transport {
+
+/// What one holder uses of something, which counts as used by all that the holder belongs to: a call's bytes are its
+/// connection's, its network's and the server's. What a holder that goes still uses is given back.
+class Budget {
+public:
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+    explicit Budget(std::size_t most = unlimited, Budget* whole = nullptr) : most_(most), whole_(whole) {}
+    ~Budget() { give_back(used_); }
+    Budget(const Budget&) = delete;
+    Budget& operator=(const Budget&) = delete;
+
+    void use(std::size_t amount) {
+        for (Budget* each = this; each; each = each->whole_) each->used_ += amount;
+    }
+    void give_back(std::size_t amount) {
+        assert(amount <= used_);
+        for (Budget* each = this; each; each = each->whole_) each->used_ -= amount;
+    }
+
+    std::size_t used() const { return used_; }
+    bool is_full() const { return used_ >= most_; }
+    bool is_exceeded() const { return used_ > most_; }
+
+private:
+    const std::size_t most_;
+    Budget* const whole_;
+    std::size_t used_ = 0;
+};
+
+}  // namespace transport

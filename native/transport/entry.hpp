@@ -1,0 +1,37 @@
+// A place in a list that leaves it with whoever has it.
+#pragma once
+
+#include <iterator>
+#include <utility>
+
+namespace transport {
+
+/// An element of a standard container whose other elements' iterators stay valid: in none at first, and in one at most.
+template <class Container>
+class Entry {
+public:
+    Entry() = default;
+    ~Entry() { leave(); }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+    /// Leaves where it is, and stands for `element` of `container`.
+    void stand_for(Container& container, typename Container::iterator element) {
+        leave();
+        in_ = &container;
+        element_ = element;
+    }
+
+    void leave() {
+        if (in_) std::exchange(in_, nullptr)->erase(element_);
+    }
+
+    explicit operator bool() const { return in_ != nullptr; }
+    typename Container::iterator element() const { return element_; }
+
+private:
+    Container* in_ = nullptr;
+    typename Container::iterator element_;
+};
+
+}  // namespace transport

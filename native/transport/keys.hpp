@@ -1,0 +1,23 @@
+// Callers' keys: which may call, and whose turns a call has by its key.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace transport {
+
+/// The SHA-256 of what stands after `Bearer` in an authorization header; of nothing, where the scheme is another.
+/// Callers send the same header with each call of a connection, and it is hashed once.
+class KeyDigest {
+public:
+    const std::string& of(std::string_view authorization);
+
+private:
+    std::string header_, digest_;
+};
+
+/// Returns a number for who holds a key of this digest, that is no connection's.
+std::uint64_t caller_of(const std::string& digest);
+
+}  // namespace transport

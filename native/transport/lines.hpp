@@ -1,0 +1,49 @@
+// The lines in which messages wait, and who would wait in them for too long.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "line.hpp"
+#include "message.hpp"
+
+namespace transport {
+
+/// Small requests of one method, which are answered without Python, wait apart from all others: what isn't small must
+/// not pass by the line whose messages are taken no faster than Python wants them. So do calls that take no slot.
+class Lines {
+public:
+    Line metered, small, unmetered;
+
+    /// Has plain requests of `method` with at most so many bytes and sentences wait in `small`.
+    void set_small(std::size_t method, std::size_t bytes, std::size_t sentences);
+    bool is_small_method(std::size_t method) const { return small_method_ == method; }
+
+    /// Returns the line of a message of a call that takes a slot; `may_be_small`, as far as the call's headers say.
+    Line& choose(const Message& message, bool may_be_small);
+
+    /// Notes how long a sentence waits in Python now, with what was taken of `metered`.
+    void set_queue(double seconds) { queue_s_ = seconds; }
+
+    /// Returns whether a caller's next message would wait in `in` for longer than `patience_s`.
+    bool is_late(const Line& in, std::uint64_t caller, double patience_s) const;
+
+    /// Returns the last message of `in` where all that stands before it makes it late, which others did who came after
+    /// it and whose turn is before its own; null otherwise.
+    Message* late(const Line& in) const;
+
+    /// Forgets a caller, of whom nothing waits.
+    void leave(std::uint64_t caller);
+
+    std::size_t size() const { return metered.size() + small.size() + unmetered.size(); }
+
+private:
+    double queue_s(const Line& in) const { return &in == &small ? 0 : queue_s_; }
+
+    std::optional<std::size_t> small_method_;
+    std::size_t small_bytes_ = 0, small_sentences_ = 0;
+    double queue_s_ = 0;
+};
+
+}  // namespace transport

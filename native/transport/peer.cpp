@@ -1,0 +1,77 @@
+#include "peer.hpp"
+
+#include <algorithm>
+
+namespace transport {
+
+Peer::Peer(Shared& all, Streams& http, std::uint64_t number, Network& from)
+    : shared(all),
+      streams(http),
+      id(number),
+      network(from),
+      slots(Budget::unlimited, &all.slots),
+      held(all.settings.limits.held_bytes, &from.held),
+      unread(all.settings.limits.unread_bytes, &all.unread),
+      due(&all.due),
+      used_at(now()),
+      idle_since(used_at) {
+    shared.peers.insert(this);
+    ++network.connections;
+    ++shared.begun.connections;
+}
+
+Peer::~Peer() {
+    forget_all();
+    shared.lines.leave(id);
+    shared.peers.erase(this);
+    --network.connections;
+}
+
+Call& Peer::begin(std::int32_t stream) {
+    ++shared.begun.calls;
+    return *(calls_[stream] = std::make_unique<Call>(*this, stream));
+}
+
+void Peer::forget(Call& call) {
+    call.close();
+    calls_.erase(calls_.find(call.stream()));
+    if (!calls_.empty()) return;
+    idle_since = now();
+    if (shared.settings.limits.idle_s > 0) due.by(idle_since + shared.settings.limits.idle_s);
+}
+
+void Peer::forget_all() {
+    while (!calls_.empty()) forget(*calls_.begin()->second);
+}
+
+bool Peer::give_way() {
+    Call* latest = nullptr;
+    for (const auto& [stream, call] : calls_)
+        if (call->may_give_way() && (!latest || stream > latest->stream())) latest = call.get();
+    if (latest) latest->refuse("full");
+    return latest != nullptr;
+}
+
+void Peer::shed() {
+    Call* largest = nullptr;
+    for (const auto& [stream, call] : calls_)
+        if (!largest || call->held() > largest->held()) largest = call.get();
+    largest->refuse("full");
+}
+
+void Peer::refuse_all() {
+    for (const auto& [stream, call] : calls_)
+        if (!call->has_ended()) call->refuse("full");
+}
+
+void Peer::drain() {
+    due.by(0);  // answers that nobody reads have less time from now on
+    for (const auto& [stream, call] : calls_) call->drain();
+    streams.list();
+}
+
+void Peer::tick(double time) {
+    for (const auto& [stream, call] : calls_) call->tick(time);
+}
+
+}  // namespace transport

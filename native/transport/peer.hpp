@@ -1,0 +1,99 @@
+// One connection's calls, and what they have in common. It knows nothing of sockets and of HTTP/2's frames.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+#include "call.hpp"
+#include "keys.hpp"
+#include "overhead.hpp"
+#include "shared.hpp"
+
+namespace transport {
+
+constexpr std::size_t least_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
+
+/// A header or a trailer.
+struct HeaderField {
+    std::string_view name, value;
+};
+using HeaderFields = std::span<const HeaderField>;
+
+/// What calls ask of the HTTP/2 that they came by.
+class Streams {
+public:
+    /// Begins a call's response. Its body, if it has one, is asked for by Call::read.
+    virtual void respond(Call& call, HeaderFields headers, bool has_body) = 0;
+
+    /// Ends a response after its body.
+    virtual void end(const Call& call, HeaderFields trailers) = 0;
+
+    /// Has a call's body asked for again, which had no more to read.
+    virtual void resume(const Call& call) = 0;
+
+    /// Lets a call's caller send so many more bytes.
+    virtual void consume(const Call& call, std::size_t bytes) = 0;
+
+    /// Ends a call of which nothing more is sent.
+    virtual void reset(const Call& call) = 0;
+
+    /// Has what is ready sent soon: it may be that another connection's caller made it so.
+    virtual void list() REQUIRES(the_lock) = 0;
+
+protected:
+    ~Streams() = default;
+};
+
+class Peer {
+public:
+    Peer(Shared& shared, Streams& streams, std::uint64_t id, Network& network) REQUIRES(the_lock);
+    ~Peer();
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
+
+    Shared& shared;
+    Streams& streams;
+    const std::uint64_t id;
+    Network& network;  // that it is in
+
+    Budget slots, held, unread;  // of what all share, its part; the latter with what its socket hasn't taken
+    Budget messages;             // of its calls, that are not answered
+    Overhead overhead;
+    KeyDigest key_digest;
+    DueTime due;
+    std::size_t refused = 0;  // calls, for want of room, of callers who can wait
+    double used_at;           // time at which a call last began, or a message came or an answer went
+    double idle_since;
+    bool owes = false;  // of what was read of responses, some is of answers that are owed
+
+    Call& begin(std::int32_t stream) REQUIRES(the_lock);
+    bool has(std::int32_t stream) const REQUIRES(the_lock) { return calls_.contains(stream); }
+    bool is_idle() const REQUIRES(the_lock) { return calls_.empty(); }
+
+    /// Forgets a call whose stream is closed; all of them, whose connection is.
+    void forget(Call& call) REQUIRES(the_lock);
+    void forget_all() REQUIRES(the_lock);
+
+    /// Refuses the latest call that holds a slot and was not taken; false where there is none.
+    bool give_way() REQUIRES(the_lock);
+
+    /// Refuses the call of which the most is held.
+    void shed() REQUIRES(the_lock);
+
+    /// Refuses all calls: another has their connection's place.
+    void refuse_all() REQUIRES(the_lock);
+
+    /// Ends calls whose requests haven't come whole, and each stream that goes on once what was read of it is answered.
+    void drain() REQUIRES(the_lock);
+
+    /// Ends calls that have stood still for too long.
+    void tick(double time) REQUIRES(the_lock);
+
+private:
+    std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;
+};
+
+}  // namespace transport

@@ -1,0 +1,100 @@
+#include "shared.hpp"
+
+#include <algorithm>
+
+#include "call.hpp"
+#include "peer.hpp"
+
+namespace transport {
+namespace {
+constexpr std::size_t most_ended = 1 << 16;  // calls that Python hasn't asked about yet
+constexpr double stalled_s = 1;              // without a byte more, after which a message gives way to all that come
+constexpr double last_read_s = 2;            // that callers of a draining server may leave their answers unread
+}  // namespace
+
+void EndedCalls::note(const Ended& call) {
+    if (calls_.size() < most_ended)
+        calls_.push_back(call);
+    else
+        ++uncounted_;
+}
+
+Message* Outstanding::find(std::uint64_t id) const {
+    const auto found = messages_.find(id);
+    return found == messages_.end() ? nullptr : found->second;
+}
+
+Message* Outstanding::remove(std::uint64_t id) {
+    const auto found = messages_.extract(id);
+    return found ? found.mapped() : nullptr;
+}
+
+void Outstanding::abandon(std::uint64_t id) {
+    if (messages_.erase(id)) gone_.push_back(id);
+}
+
+Shared::Shared(Settings told)
+    : settings(std::move(told)),
+      slots(settings.limits.max_calls),
+      held(settings.limits.held_total_bytes),
+      unread(settings.limits.unread_total_bytes) {}
+
+Network& Shared::network(const std::string& address) { return networks.try_emplace(address, held).first->second; }
+
+double Shared::stall_s() const {
+    return is_draining ? std::min(settings.limits.stall_s, last_read_s) : settings.limits.stall_s;
+}
+
+void Shared::set_serving(bool serving) {
+    if (is_draining || is_serving == serving) return;
+    is_serving = serving;
+    for (Call* watcher : watchers) watcher->tell_health();
+}
+
+bool Shared::make_way(const Peer& newcomer, double arrived) {
+    if (!reading.empty() && arrived - reading.front()->arrived() > settings.limits.handshake_s) {
+        reading.front()->refuse("slow");
+        return true;
+    }
+    if (newcomer.slots.used() > 0) return false;
+    Peer* greediest = nullptr;
+    for (Peer* peer : peers)
+        if (!greediest || peer->slots.used() > greediest->slots.used()) greediest = peer;
+    return greediest->slots.used() > 1 && greediest->give_way();
+}
+
+void Shared::shed() {
+    while (held.is_exceeded()) {
+        Network* greediest = nullptr;
+        for (auto& [address, network] : networks)
+            if (!greediest || network.held.used() > greediest->held.used()) greediest = &network;
+        if (!greediest->receiving.empty() && now() - greediest->receiving.front()->came() > stalled_s) {
+            greediest->receiving.front()->refuse("full");
+            continue;
+        }
+        Peer* holder = nullptr;
+        for (Peer* peer : peers)
+            if (&peer->network == greediest && (!holder || peer->held.used() > holder->held.used())) holder = peer;
+        holder->shed();
+    }
+}
+
+void Shared::end_late(const Line& in) {
+    while (Message* const late = lines.late(in)) late->call->refuse("late");
+}
+
+void Shared::end_expired(double time) {
+    while (!deadlines.empty() && deadlines.begin()->first <= time) deadlines.begin()->second->expire();
+    if (!deadlines.empty()) due.by(deadlines.begin()->first);
+}
+
+void Shared::end_stalled(double time) {
+    for (auto& [address, network] : networks) {
+        auto& receiving = network.receiving;
+        while (!receiving.empty() && time - receiving.front()->came() > settings.limits.handshake_s)
+            receiving.front()->refuse("slow");
+        if (!receiving.empty()) due.by(receiving.front()->came() + settings.limits.handshake_s);
+    }
+}
+
+}  // namespace transport

@@ -1,0 +1,143 @@
+// What all connections of a transport share: lines, budgets, counts, and who gives way where there is no room.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "budget.hpp"
+#include "clock.hpp"
+#include "limits.hpp"
+#include "lines.hpp"
+#include "lock.hpp"
+#include "network.hpp"
+
+namespace transport {
+
+class Peer;
+
+/// What the transport is told before it starts. It never changes.
+struct Settings {
+    Limits limits;
+    Statuses statuses;
+    std::vector<Method> methods;
+    std::vector<std::string> headers;       // that Python wants to see
+    std::set<std::string> health_services;  // that grpc.health.v1 knows
+
+    const Status& status(std::string_view kind) const { return statuses.find(kind)->second; }
+};
+
+/// A call that the transport ended by itself, for Python to count.
+struct Ended {
+    int method;  // -1 where it was none
+    int code;
+    std::string_view refusal;  // a literal
+    double seconds;
+};
+
+/// Calls that the transport ended by itself since Python last asked: so many, and of the others their number.
+class EndedCalls {
+public:
+    void note(const Ended& call);
+    std::vector<Ended> hand_over() { return std::exchange(calls_, {}); }
+    std::size_t uncounted() const { return uncounted_; }
+
+private:
+    std::vector<Ended> calls_;
+    std::size_t uncounted_ = 0;
+};
+
+/// Messages that were handed over and are not answered yet, by their ids.
+class Outstanding {
+public:
+    void add(Message& message) { messages_.emplace(message.id, &message); }
+
+    /// Returns a message, or null where its caller has left.
+    Message* find(std::uint64_t id) const;
+
+    /// Removes and returns a message, or null where its caller has left.
+    Message* remove(std::uint64_t id);
+
+    /// Removes a message, if it is there, which Python is to be told: its caller has left.
+    void abandon(std::uint64_t id);
+
+    bool has_news() const { return !gone_.empty(); }
+    std::vector<std::uint64_t> hand_over_gone() { return std::exchange(gone_, {}); }
+    std::size_t size() const { return messages_.size(); }
+
+private:
+    std::unordered_map<std::uint64_t, Message*> messages_;
+    std::vector<std::uint64_t> gone_;
+};
+
+struct Counters {
+    std::uint64_t connections = 0, calls = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
+};
+
+class Shared {
+public:
+    explicit Shared(Settings settings);
+
+    const Settings settings;
+
+    std::optional<std::set<std::string>> keys GUARDED_BY(the_lock);  // SHA-256 of each that may call; none: all may
+    bool is_serving GUARDED_BY(the_lock) = false;
+    bool is_draining GUARDED_BY(the_lock) = false;
+
+    Lines lines GUARDED_BY(the_lock);
+    Outstanding outstanding GUARDED_BY(the_lock);
+    EndedCalls ended GUARDED_BY(the_lock);
+    Counters begun GUARDED_BY(the_lock);
+    std::uint64_t last_id GUARDED_BY(the_lock) = 0;  // of a message
+    double began GUARDED_BY(the_lock) = now();       // when a call that takes a slot last began, of whatever kind
+    DueTime due GUARDED_BY(the_lock);
+
+    Budget slots GUARDED_BY(the_lock);   // of unary calls that take one
+    Budget open GUARDED_BY(the_lock);    // calls of every kind
+    Budget owed GUARDED_BY(the_lock);    // calls whose answers are owed
+    Budget held GUARDED_BY(the_lock);    // bytes of requests that came and were not taken
+    Budget unread GUARDED_BY(the_lock);  // bytes of answers that callers have not read
+
+    std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with
+    std::set<Peer*> peers GUARDED_BY(the_lock);
+    std::vector<std::uint64_t> to_send GUARDED_BY(the_lock);  // connections of which something is to be sent
+    std::list<Call*> reading GUARDED_BY(the_lock);   // with a slot, whose requests are on their way, the oldest first
+    std::list<Call*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
+    std::multimap<double, Call*> deadlines GUARDED_BY(the_lock);
+
+    Network& network(const std::string& address) REQUIRES(the_lock);
+
+    /// Returns for how long a caller may read nothing of what it is answered.
+    double stall_s() const REQUIRES(the_lock);
+
+    /// Tells those who watch health.
+    void set_serving(bool serving) REQUIRES(the_lock);
+
+    /// Ends a call so that one of `newcomer`, which came at `arrived`, may have its slot: one whose request has been on
+    /// its way for too long, or one of whoever has the most slots, where the newcomer has none. False where nobody
+    /// gives way.
+    bool make_way(const Peer& newcomer, double arrived) REQUIRES(the_lock);
+
+    /// Ends calls while more of requests is held than is allowed in all: of the network that holds the most, the
+    /// message that has stood still for the longest, or else the largest call of the connection that holds the most.
+    void shed() REQUIRES(the_lock);
+
+    /// Ends calls at the end of `in` that others have made late.
+    void end_late(const Line& in) REQUIRES(the_lock);
+
+    /// Ends calls whose deadlines have passed.
+    void end_expired(double time) REQUIRES(the_lock);
+
+    /// Ends calls whose message has begun, and of which nothing more has come for as long as a handshake may take.
+    void end_stalled(double time) REQUIRES(the_lock);
+};
+
+}  // namespace transport
