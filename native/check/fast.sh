@@ -7,6 +7,7 @@ set -eu
 python=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
 export CXX="${CXX:-g++}"
+"$here/check/units.sh"
 "$here/check/module.sh" "$python" address address,undefined
 cd "$here/.."
 transport=tests/native/transport

@@ -55,18 +55,6 @@ def test_absurd_timeouts(serve: Serve, timeout: str, seconds: float | None) -> N
         assert (deadline and deadline - arrived) == (seconds and pytest.approx(seconds))
 
 
-def test_a_deadline_passes_while_the_call_waits(serve: Serve) -> None:
-    """A call that waits past its deadline is answered DEADLINE_EXCEEDED, leaves the line, and is counted once."""
-    served = serve()
-    with Raw(served.port) as raw:
-        response = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "50m")])
-        raw.over(response)
-        assert response.status == str(EXPIRED)
-        served.let_go()
-    assert served.count() == [(0, EXPIRED, "")]
-    assert served.transport.take_messages(1, 0.0) == ([], [])
-
-
 def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
     """Python is told, and counts it."""
     served = serve()
@@ -80,45 +68,6 @@ def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
         served.transport.answer([message[0]], [b"late"])
         served.let_go()
     assert served.count() == []
-
-
-def test_a_streams_deadline_passes(serve: Serve) -> None:
-    """Answers given before the deadline arrive, and messages taken but not answered are reported as over."""
-    served = serve()
-    with Raw(served.port) as raw, ThreadPoolExecutor(1) as python:
-        taking = python.submit(served.take_messages, 2)
-        response = raw.call(ROW, framed(b"a", b"b"), ends=False, headers=[("grpc-timeout", "500m")])
-        a, b = (message[0] for message in taking.result())
-        served.transport.answer([a], [b"A"])
-        raw.over(response)
-        assert (response.content, response.status) == (framed(b"A"), str(EXPIRED))
-        assert served.transport.take_messages(1, TIMEOUT_S) == ([], [b])
-        served.let_go()
-    assert served.count() == [(1, EXPIRED, "")]
-
-
-@pytest.mark.parametrize("path", [ECHO, ROW])
-def test_a_caller_leaves_before_its_message_was_taken(serve: Serve, path: str) -> None:
-    """The message leaves the line, and the transport counts the call."""
-    served = serve()
-    with Raw(served.port) as raw:
-        response = raw.call(path, framed(b"x"))
-        until(lambda: served.figure("waiting") == 1)
-        raw.reset(response)
-        served.let_go()
-    assert served.transport.take_messages(1, 0.0) == ([], [])
-    assert served.count() == [(int(path == ROW), CANCELLED, "")]
-
-
-def test_a_caller_leaves_while_its_request_comes(serve: Serve) -> None:
-    """A request that its caller breaks off frees its place and its bytes."""
-    served = serve()
-    with Raw(served.port) as raw:
-        response = raw.call(ECHO, framed(b"x" * 1000)[:-1], ends=False)
-        until(lambda: served.figure("held_bytes") == 1004)
-        raw.reset(response)
-        served.let_go()
-    assert served.count() == [(0, CANCELLED, "")]
 
 
 @pytest.mark.parametrize("by", ["reset", "close"])

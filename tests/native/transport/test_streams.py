@@ -27,40 +27,6 @@ def test_a_row_comes_back_in_order(echo: Served) -> None:
     assert echo.count() == [(1, 0, "")] * 3
 
 
-def test_answers_wait_for_those_before_them(serve: Serve) -> None:
-    """Answers leave in the order of their messages, in whatever order they were given."""
-    served = serve()
-    with Raw(served.port) as raw:
-        response = raw.call(ROW, framed(b"a", b"b", b"c"))
-        a, b, c = (message[0] for message in served.take_messages(3))
-        served.transport.answer([c, b], [b"C", b"B"])
-        raw.over(raw.call("/t.T/No"))
-        assert not response.content
-        served.transport.answer([a], [b"A"])
-        raw.over(response)
-    assert (response.content, response.status) == (framed(b"A", b"B", b"C"), "0")
-
-
-@pytest.mark.parametrize(
-    ("window", "size", "most"), [("window_messages", 1, 3), ("window_bytes", 1000, 3), ("window_sentences", 1, 3)]
-)
-def test_no_more_are_on_their_way_than_the_window_holds(serve: Serve, window: str, size: int, most: int) -> None:
-    """Windows of messages, bytes and sentences bound what is taken of a stream; answers make room again."""
-    bound = {"window_messages": most, "window_bytes": most * size - 1, "window_sentences": most}[window]
-    served = serve(**{window: bound})
-    sentence = b"\x0a" + bytes([100]) + b"x" * 100 if window == "window_sentences" else b"x" * size
-    with Raw(served.port) as raw:
-        response = raw.call(ROW, framed(*[sentence] * (most + 1)), ends=False)
-        first = served.take_messages(most)
-        assert served.transport.take_messages(9, 0.0) == ([], [])
-        served.transport.answer([message[0] for message in first], [b"y"] * most)
-        raw.send(response, framed(*[sentence] * (most - 1)), ends=True)
-        second = served.take_messages(most)
-        served.transport.answer([message[0] for message in second], [b"z"] * most)
-        raw.over(response)
-    assert response.content == framed(*[b"y"] * most, *[b"z"] * most)
-
-
 def test_who_reads_nothing_is_sent_and_asked_no_more_than_a_window(serve: Serve) -> None:
     """Unread answers hold the stream's window, and the rest of its request stays with its caller."""
     served = serve(window_messages=4, window_bytes=1 << 16).answering()
@@ -75,22 +41,6 @@ def test_who_reads_nothing_is_sent_and_asked_no_more_than_a_window(serve: Serve)
         raw.send(response, framed(b"last"), ends=True)
         raw.over(response)
     assert response.content == framed(*[b"x" * 2000] * 20, b"last")
-
-
-def test_a_failure_comes_after_the_answers_before_it(serve: Serve) -> None:
-    """Messages after the failed one are dropped, and those already taken are reported as over."""
-    served = serve()
-    with Raw(served.port) as raw:
-        response = raw.call(ROW, framed(b"a", b"b", b"c"), ends=False)
-        a, b, c = (message[0] for message in served.take_messages(3))
-        served.transport.fail([b], [(3, "no", b"")])
-        assert served.transport.take_messages(9, TIMEOUT_S) == ([], [c])
-        raw.send(response, framed(b"d"))
-        served.transport.answer([c, a], [b"C", b"A"])
-        raw.over(response)
-        assert (response.content, response.status, response.message) == (framed(b"A"), "3", "no")
-        served.let_go()
-    assert served.count() == [(1, 3, "")]
 
 
 @pytest.mark.parametrize(
