@@ -1,9 +1,11 @@
 """Reads and writes the model folder, and checks its files by their hashes. Engines load what is read here.
 
-model.onnx inputs token_ids int64 [batch, time], lengths int32 [batch]; outputs embedding float32 [batch, dimension],
-h_n float32 [layers·directions, batch, state] tokenizer.json Hugging Face tokenizers format golden.npz sentences chosen
-to break things, with PyTorch's embedding of each, computed alone README.md the model card config.json name, version,
-sizes, tolerance, and the SHA-256 of each file above
+    model.onnx       inputs token_ids int64 [batch, time], lengths int32 [batch];
+                     outputs embedding float32 [batch, dimension], h_n float32 [layers·directions, batch, state]
+    tokenizer.json   Hugging Face tokenizers format
+    golden.npz       sentences chosen to break things, with PyTorch's embedding of each, computed alone
+    README.md        the model card
+    config.json      name, version, sizes, tolerance, and the SHA-256 of each file above
 
 Files are read once, hashed, and used from memory: what was checked is what runs. docs/bundle.md says what is trusted.
 """

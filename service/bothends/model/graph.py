@@ -2,9 +2,9 @@
 
 `bothends export` writes this graph, the allowlist allows nothing else, and the native engine finds weights by it.
 
-token_ids [batch, time] → Transpose → Gather → (Cast) → (linear) → LSTM or GRU (sequence_lens = lengths) … h_n =
-Concat(Y_h of each layer) embedding = last Y_h, [directions, batch, state] → [batch, directions·state], or pooled from
-the last Y; → (head)
+token_ids [batch, time] → Transpose → Gather → (Cast) → (linear) → LSTM or GRU (sequence_lens = lengths) …
+h_n = Concat(Y_h of each layer)
+embedding = last Y_h, [directions, batch, state] → [batch, directions·state], or pooled from the last Y; → (head)
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Embeds many files on a Ray cluster: Ray Data hands files out, and actors with a model each embed them.
 
-plan → cluster → Ray Data → actor → node → job, run, sinks … (files) (here) (on each node, a file after another as
-`bothends embed` does it)
+plan → cluster → Ray Data → actor → node → job, run, sinks …
+(files) (here)             (on each node, a file after another as `bothends embed` does it)
 """
 
 import json

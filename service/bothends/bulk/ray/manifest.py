@@ -1,7 +1,7 @@
 """The manifest of a run over many files, kept beside its outputs: which job it is, and which outputs are whole.
 
-_bothends/job.json the job, and the run that began it _bothends/OUTPUT.json of each output: the run, the input's size,
-and, once it is whole, its rows
+_bothends/job.json        the job, and the run that began it
+_bothends/OUTPUT.json     of each output: the run, the input's size, and, once it is whole, its rows
 
 Readers of folders of Parquet leave out what begins with an underscore.
 """
