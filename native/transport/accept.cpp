@@ -1,4 +1,4 @@
-// Who is let in: connections as they come, and those that give way to them.
+// Accepts connections, and ends others to make room for them.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,4 @@
-// Which calls are let in, and what they hold then.
+// Decides which calls are let in, and counts what they hold.
 #include <utility>
 
 #include "call.hpp"

@@ -1,4 +1,4 @@
-// The transport to Python: one crossing a batch. The GIL is free while it waits, frames and sends.
+// The Python module of the transport. A whole batch crosses at once; the GIL is free while the transport works.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/pair.h>

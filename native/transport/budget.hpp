@@ -1,4 +1,4 @@
-// How much of something is in use: bytes that are held, slots, answers that are owed.
+// Counts how much of something is in use: bytes that are held, slots, answers that are owed.
 #pragma once
 
 #include <cassert>

@@ -1,4 +1,4 @@
-// A place in a list that leaves it with whoever has it.
+// An element of a container, which is removed from it with its owner.
 #pragma once
 
 #include <iterator>

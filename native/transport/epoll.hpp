@@ -1,4 +1,4 @@
-// Sockets that one epoll watches, and what its events carry.
+// epoll's events: what they carry, and how a socket is watched.
 #pragma once
 
 #include <sys/epoll.h>

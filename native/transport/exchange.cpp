@@ -1,4 +1,4 @@
-// A call's messages: framed as they come, put in line, answered in their order.
+// A call's messages: read from its stream's bytes, put in line, and answered in their order.
 #include <algorithm>
 #include <utility>
 

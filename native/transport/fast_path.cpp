@@ -16,7 +16,7 @@ constexpr std::size_t most_bytes_together = 4096;
 
 }  // namespace
 
-/// Calls on their way, all lists in their order.
+/// The small requests of one batch; all lists are in their order.
 struct FastPath::Work {
     std::vector<Taken> calls;
     std::vector<std::size_t> ends;  // of each call's sentences

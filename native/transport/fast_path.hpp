@@ -1,4 +1,4 @@
-// Small requests from their bytes to their answers' without Python: it is told afterwards.
+// Answers small requests without Python, which counts them afterwards.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@
 
 namespace transport {
 
-/// What was answered together, for Python to count.
+/// Measurements of requests that were answered together, for Python to count.
 struct Served {
     std::size_t tokens = 0, truncated = 0;
     double tokenise_s = 0, engine_s = 0, serialise_s = 0;
@@ -26,7 +26,7 @@ struct Served {
     std::vector<std::pair<int, double>> left;  // code and seconds of each call that was over before
 };
 
-/// What a thread of Python's that came to take goes back with.
+/// What take_messages returns to a thread of Python's.
 struct Report {
     std::optional<Batch> batch;  // messages for Python; nothing once the transport has stopped
     bool is_given_up = false;    // its run took too long, and its callers were answered by somebody else

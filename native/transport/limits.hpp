@@ -1,4 +1,4 @@
-// What the transport is told before it starts: bounds, and the statuses that it refuses with.
+// The transport's limits, and the statuses that it refuses with, as Python gives them before it starts.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What callers of one network have in common: all that one of them is given counts for all.
+// A network, whose callers share what they are given: what one of them uses counts for all.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,7 @@ namespace transport {
 
 class Call;
 
-/// Time that somebody has lately had of what all share: each second, what they have had counts for e times less.
+/// Seconds of shared time that somebody has used lately: each second, what was used before counts e times less.
 class Had {
 public:
     void add(double seconds, double now) {

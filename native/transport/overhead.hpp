@@ -1,4 +1,4 @@
-// What it costs to read a connection that brings no work.
+// Counts what it costs to read a connection that brings no work.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// One connection's calls, and what they have in common. It knows nothing of sockets and of HTTP/2's frames.
+// One connection's calls, and what they have in common. Sockets and HTTP/2's frames are the connection's.
 #pragma once
 
 #include <cstdint>

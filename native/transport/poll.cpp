@@ -1,4 +1,4 @@
-// The transport's sockets: looked at by one thread at a time, written to by whoever has something to send.
+// Polls the transport's sockets, one thread at a time. Whoever has something to send writes to them.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ constexpr double rests_for_one = 16;  // seconds for each that was read in vain
 constexpr double most_rest_s = 0.5;
 constexpr double least_poll_s = 1e-4;  // for which those are read who are ready, though others wait for the lock
 
-/// Says that somebody looks at the sockets, until it is gone: an exception, too, lets others look.
+/// Marks, while it exists, that a thread polls the sockets. An exception ends it, too.
 struct Polling {
     bool& is_polling;
     ~Polling() { is_polling = false; }
@@ -60,7 +60,7 @@ void Transport::set_certificates(const std::string& certificate, const std::stri
     tls_ = std::move(tls);
 }
 
-/// Looks at the sockets once. The lock is free while it sleeps.
+/// Polls the sockets once, and handles what has come. The lock is free while it sleeps.
 void Transport::poll(double timeout_s) {
     std::array<epoll_event, 512> events;
     is_polling_ = true;
@@ -152,7 +152,7 @@ void Transport::send_listed() {
     }
 }
 
-/// Watches a connection for what it waits for.
+/// Has epoll watch a connection for what it waits for.
 void Transport::watch_for(Connection& connection) {
     const bool reads = connection.rests_until == 0 && !connection.is_half_closed();
     const bool writes = connection.waits_to_write;

@@ -1,4 +1,4 @@
-// What a call is sent: its headers, its answers, its status.
+// Writes what a call is sent: headers, answers and status.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -22,7 +22,7 @@ std::string_view cut(std::string_view text, std::size_t most) {
     return text.substr(0, most);
 }
 
-/// The last headers of a call. Owns what they show.
+/// The last headers of a call. Owns their text.
 class Trailer {
 public:
     explicit Trailer(const Status& status)

@@ -1,4 +1,4 @@
-// What waits to those who come for it.
+// Hands waiting messages to the threads that come for them: take_messages.
 #include <utility>
 
 #include "transport.hpp"
@@ -50,32 +50,32 @@ bool Transport::has_some(const Most& most) const {
            (most.small > 0 && lines.small.size() > 0) || shared_.outstanding.has_news();
 }
 
-/// Lets a thread that waits in take_messages look again: whoever it is for, where they don't all take the same.
+/// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
 void Transport::wake() {
     if (idle_) wake_idle();
     if (idle_ == sated_ && is_polling_) wake_poller();
 }
 
-/// Lets one that waits while another looks at the sockets look again; all, where there may be nothing for that one.
+/// Wakes one that waits while another polls; all of them, where there may be nothing for that one.
 void Transport::wake_idle() {
     if (sated_ > 0) changed_.notify_all();
     else changed_.notify_one();
 }
 
-/// Lets one who waits in take_messages return, or who comes next.
+/// Makes one take_messages return early: one that waits now, or else the next one.
 void Transport::wake_one() {
     const Lock lock(mutex_);
     ++woken_;
     wake();
 }
 
-/// Lets one who waits in take_messages look at the sockets, if nobody does.
+/// Lets a thread that waits in take_messages poll the sockets, if no thread does.
 void Transport::hand_over_polling() {
     const Lock lock(mutex_);
     if (idle_ && !is_polling_) changed_.notify_one();
 }
 
-/// Takes what is to be answered by a full server, too, then the rest: each in fair order.
+/// Takes messages of unmetered calls, which a full server answers too, then the others: each in fair order.
 Batch Transport::batch(const Most& most) {
     Batch batch;
     Lines& lines = shared_.lines;

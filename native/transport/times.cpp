@@ -1,4 +1,4 @@
-// A connection's times: what is over by itself, and when that is next to be looked at.
+// A connection's timeouts: what ends by itself, and when to look for that again.
 #include <algorithm>
 
 #include "connection.hpp"

@@ -137,7 +137,7 @@ std::map<std::string, double> Transport::figures() {
             {"lag_s", lag}};
 }
 
-/// Looks at the sockets while nobody else does. What is too old ends here, too.
+/// Polls the sockets while no other thread does, and ends what is too old. Runs in the transport's own thread.
 void Transport::look_after() {
     const Lock lock(mutex_);
     std::uint64_t polls = 0;  // when it last looked around
@@ -161,7 +161,7 @@ void Transport::look_after() {
     }
 }
 
-/// Wakes the transport's own thread, where it rests beyond then.
+/// Wakes the transport's own thread, where it would sleep past `by`.
 void Transport::wake_own(double by) {
     if (rests_until_ <= by) return;
     rests_until_ = 0;
