@@ -142,10 +142,7 @@ def read_config(path: Path) -> BundleConfig:
 
 
 def check(path: Path) -> BundleConfig:
-    """Return the config of the bundle at `path` whose files have the hashes that it says; no file is held in memory.
-
-    Raises BundleError, naming the file that is missing or wrong.
-    """
+    """Read the config of the bundle at `path`, and check all hashes without holding a file. Raises BundleError."""
     with UntrustedFolder(path) as folder:
         config = _read_config(folder, path)
         for name in HASHED:
