@@ -57,7 +57,7 @@ class PendingBodies:
     def evict_one(self) -> bool:
         """Turn away the caller that has taken longest, if that was too long; returns True if one was.
 
-        Else callers that never send would keep all places.
+        Without that, callers that never send would keep all slots.
         """
         with self._lock:
             caller = next(iter(self._waits), None)

@@ -28,7 +28,7 @@ class Method(NamedTuple):
     """`/package.Service/Method`."""
     is_stream: bool = False
     is_metered: bool = True
-    """False for probes: in a full server too, and in one that drains, they are answered, before all others."""
+    """False for health and other probes, which a full or draining server answers too, before all other calls."""
 
 
 class Message(NamedTuple):
@@ -116,9 +116,7 @@ class Transport(Protocol):
         """Make one `take_messages` return early: one that waits now, or else the next one."""
 
     def hand_over_polling(self) -> None:
-        """Let a thread that waits in `take_messages` look at the sockets, if no thread does: the calling one will be
-        busy.
-        """
+        """Let a thread that waits in `take_messages` look at the sockets, if no thread does."""
 
     def answer(self, ids: Sequence[int], contents: Sequence[bytes]) -> None:
         """Send responses, a stream's in its order. Those of messages that are over are dropped."""
@@ -134,7 +132,7 @@ class Transport(Protocol):
         """Answer health checks with SERVING or NOT_SERVING from now on. After `drain` it stays NOT_SERVING."""
 
     def set_keys(self, digests: Collection[bytes] | None) -> None:
-        """Refuse calls but probes that come without a key of one of these SHA-256, and give keys' holders their turns.
+        """Refuse metered calls without a key of one of these SHA-256, and give keys' holders their turns.
 
         None where callers need no key.
         """
@@ -143,7 +141,7 @@ class Transport(Protocol):
         """Say NOT_SERVING, refuse new calls, and end each stream once what was read of it is answered."""
 
     def quiet_s(self) -> float:
-        """Return the seconds since a call, not a probe, last began."""
+        """Return the seconds since a metered call last began."""
         ...
 
     def wait_idle(self, timeout_s: float) -> bool:

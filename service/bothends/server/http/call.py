@@ -171,7 +171,7 @@ class HttpCall:
             raise ClientDisconnect
         else:
             left.cancel()
-            self._cancel()  # first, so that its places are free once the caller knows
+            self._cancel()  # first, so that its slots are free once the caller knows
             self.fail(to_status(DeadlineError("the deadline passed before the answer was ready")))
 
     def _cancel(self) -> None:

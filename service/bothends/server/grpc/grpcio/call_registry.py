@@ -41,7 +41,7 @@ class CallRegistry:
         self.keys: frozenset[bytes] | None = None
         """SHA-256 of each key that may call; None where callers need no key."""
         self.last_begun = monotonic()
-        """Time at which a call, not a probe, last came."""
+        """Time at which a metered call last came."""
         self._open: set[int] = set()
         """Calls that have come and whose last byte isn't with their caller, by the ids of their contexts."""
         self._headers = headers

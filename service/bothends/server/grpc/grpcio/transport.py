@@ -173,7 +173,7 @@ class GrpcioTransport:
         self._listener.later(self._streams.drain)
 
     def quiet_s(self) -> float:
-        """Return the seconds since a call, not a probe, last began."""
+        """Return the seconds since a metered call last began."""
         return monotonic() - self._registry.last_begun
 
     def wait_idle(self, timeout_s: float) -> bool:
@@ -189,7 +189,7 @@ class GrpcioTransport:
         self._queue.close()
 
     def figures(self) -> dict[str, float]:
-        """Return the number of calls that are open, of places that they take, and of messages that wait."""
+        """Return the number of calls that are open, of slots that they hold, and of messages that wait."""
         return {"calls": self._registry.open, "slots": self._unary.slots, "waiting": self._queue.waiting}
 
 
