@@ -82,6 +82,11 @@ def not_a_number(model: onnx.ModelProto) -> None:
     table.raw_data = np.full(80, np.nan, np.float32).tobytes()
 
 
+def not_a_number_of_a_token(model: onnx.ModelProto) -> None:
+    table = next(tensor for tensor in model.graph.initializer if tensor.name == "table")
+    table.raw_data = np.float32(np.nan).tobytes() + table.raw_data[4:]
+
+
 def weights_in(location: str) -> Callable[[onnx.ModelProto], None]:
     def change(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[0]
@@ -171,6 +176,7 @@ BAD: list[tuple[Callable[[Path], list[object]], str]] = [
     (changed(peepholes), "peepholes"),
     (changed(unknown_input), "what the input \N{REPLACEMENT CHARACTER}[31mmore"),
     (changed(not_a_number), "NaN"),
+    (changed(not_a_number_of_a_token), "its table of embeddings holds NaN"),
     (changed(weights_in("weights.bin")), "the file weights.bin with the weights of table is missing"),
     (changed(weights_in("../../etc/passwd")), "outside of the model's folder"),
     (every_step, "returns every step"),

@@ -81,7 +81,10 @@ class Harness:
         ]
 
     def vectors(self, batch: Batch) -> Array:
-        """Vectors that the recurrent layers read of these tokens, [batch, time, features]; any number of rows."""
+        """Vectors that the recurrent layers read of these tokens, [batch, time, features]; any number of rows.
+
+        Raises DoctorError where one of their numbers is none: PyTorch and ONNX Runtime differ in what becomes of it.
+        """
         size = self.layout.batch or len(batch)
         if self.pad is not None:  # what has none is of full length, so that nothing sorts it
             batch = batch.padded_by(self.tokens(len(batch), batch.time))
@@ -89,6 +92,8 @@ class Harness:
         for start in range(0, len(batch), size):
             chosen = (np.arange(start, start + size)) % len(batch)
             read = self.model.vectors(batch.rows(chosen), batch_axis=self.layout.batch_axis)
+            if not np.isfinite(read).all():
+                raise DoctorError(f"{self.model.about.path}: its table of embeddings holds NaN or infinite numbers")
             parts.append(read[: min(size, len(batch) - start)])
         return np.concatenate(parts)
 
