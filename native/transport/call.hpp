@@ -34,7 +34,7 @@ public:
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
-    // What its caller sends, in this order (session.cpp).
+    // What its caller sends, in this order (call.cpp).
 
     /// Counts a header, or a trailer. False where there are far too many: then the call is over.
     bool bears(std::size_t bytes) REQUIRES(the_lock);
@@ -125,7 +125,7 @@ private:
     bool may_be_small() const REQUIRES(the_lock);
     double patience_s() const;
 
-    // session.cpp
+    // call.cpp
     void set_path(std::string_view path);
     void authorize(std::string_view value) REQUIRES(the_lock);
 

@@ -51,6 +51,26 @@ TEST(a_message_is_refused_by_its_prefix) {
     CHECK(caller.said(caller.call("/t/Unary", framed("one") + framed("two"), false)) == "malformed");
 }
 
+TEST(what_needs_no_key_is_small) {
+    Shared shared(settings());
+    Caller caller(shared, 1);
+    CHECK(!caller.call("/t/Probe", framed(std::string(4096, 'x'))).has_ended());
+    CHECK(caller.said(caller.call("/t/Probe", std::string("\0\0\0\x10\1", 5), false)) == "large");
+    CHECK(!caller.echo(std::string(5000, 'x')).has_ended());
+    Shared narrow(settings(with(&Limits::max_message_bytes, 1000)));
+    Caller other(narrow, 1);
+    CHECK(other.said(other.call("/t/Probe", framed(std::string(1001, 'x')))) == "large");
+}
+
+TEST(what_is_no_timeout_is_refused) {
+    Shared shared(settings());
+    Caller caller(shared, 1);
+    for (const char* path : {"/t/Unary", "/t/Row", "/t/Probe", "/grpc.health.v1.Health/Check"})
+        for (const char* timeout : {"", "S", "1", "-1S", "1.5S", "1s", "999999999S", "1 S", "\u0663S", "1e3S"})
+            CHECK(caller.said(caller.call(path, framed("x"), true, {{"grpc-timeout", timeout}})) == "timeout");
+    CHECK(shared.ended.hand_over().size() == 30);  // checks of health are not counted
+}
+
 TEST(answers_leave_in_the_order_of_their_messages) {
     Shared shared(settings());
     Caller caller(shared, 1);

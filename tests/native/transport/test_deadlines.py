@@ -9,7 +9,7 @@ import pytest
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import Raw
-from .served import ECHO, PROBE, ROW, STATUSES, Served, framed
+from .served import ECHO, ROW, STATUSES, Served, framed
 
 Serve = Callable[..., Served]
 EXPIRED = STATUSES["expired"][0]
@@ -24,22 +24,6 @@ def test_a_call_without_time_is_refused(echo: Served, timeout: str) -> None:
         raw.over(response)
     assert response.status == str(EXPIRED)
     assert echo.messages == []
-
-
-@pytest.mark.parametrize("timeout", ["", "S", "1", "-1S", "1.5S", "1s", "999999999S", "1 S", "٣S", "1e3S"])
-@pytest.mark.parametrize(
-    ("path", "counted"),
-    [(ECHO, 1), (ROW, 1), (PROBE, 1), ("/t.T/Unknown", 1), ("/grpc.health.v1.Health/Check", 0)],
-)
-def test_what_is_no_timeout_is_refused(serve: Serve, timeout: str, path: str, counted: int) -> None:
-    """INTERNAL, as gRPC's core has it, whatever is called: no end isn't what its caller asked for."""
-    served = serve()
-    with Raw(served.port) as raw:
-        response = raw.call(path, framed(b"x"), headers=[("grpc-timeout", timeout)])
-        raw.over(response)
-        assert (response.status, response.message) == (str(STATUSES["timeout"][0]), STATUSES["timeout"][1])
-        served.let_go()
-    assert [refusal for _, _, refusal in served.count()] == ["timeout"] * counted
 
 
 @pytest.mark.parametrize(

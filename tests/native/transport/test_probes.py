@@ -32,27 +32,6 @@ def test_what_needs_no_key_is_small(serve: Serve, path: str) -> None:
     served.let_go()
 
 
-@pytest.mark.parametrize("path", [PROBE, REFLECTION])
-def test_a_smaller_bound_of_all_messages_counts(serve: Serve, path: str) -> None:
-    """No message is larger than the transport may take, a probe no more than others."""
-    served = serve(methods=METHODS, max_message_bytes=1000).answering()
-    with Raw(served.port) as raw:
-        large = raw.call(path, framed(b"x" * 1001))
-        raw.over(large)
-    assert said(large) == "large"
-
-
-@pytest.mark.parametrize("path", [ECHO, ROW])
-def test_what_takes_a_place_is_as_large_as_ever(serve: Serve, path: str) -> None:
-    """A key was asked for, or nobody needs one."""
-    served = serve(methods=METHODS).answering()
-    with Raw(served.port) as raw:
-        plain = raw.call(path, framed(b"x" * 5000))
-        grown = raw.call(path, framed(gzip.compress(b"x" * 5000), flag=1), headers=GZIP)
-        raw.over(plain, grown)
-        assert (plain.status, grown.status) == ("0", "0")
-
-
 def test_messages_of_many_other_fields_fill_their_streams_window(serve: Serve) -> None:
     """Sentences are searched for in a few fields: what has far more that are none is taken for full of them."""
     served = serve(methods=METHODS, window_sentences=3)
