@@ -124,7 +124,7 @@ def _batches(results: Results) -> Figure:
         axes.set_xscale("log", base=2)
         axes.set_xticks(limits, [str(limit) for limit in limits])
         axes.minorticks_off()
-        axes.set_xlabel("--max-batch-rows: most sentences in a batch")
+        axes.set_xlabel("most sentences in a batch")
     rate.set_title("sentences a second, 128 requests in flight")
     cpu.set_title("server CPU-seconds per 1,000")
     rate.yaxis.set_major_formatter(THOUSANDS)

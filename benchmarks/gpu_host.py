@@ -12,12 +12,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 
 from bothends.cli.main import main as bothends
 from bothends.core import loaded
+from bothends.settings import Settings
 from load.build import GENERATOR, build
 from sentences import load
 
@@ -35,8 +37,9 @@ def serve(device: str, idle: Path) -> None:
         warm_up(*engine, **sizes)  # type: ignore[arg-type]
         idle.unlink()
 
+    Settings.load = partial(Settings.load, selftest_s=0)  # type: ignore[method-assign]
     loaded.warm_up = quickly  # type: ignore[assignment, attr-defined]
-    bothends(["serve", "--device", device, "--port", "0", "--http-port", "0", "--selftest-s", "0"])
+    bothends(["serve", "--device", device, "--port", "0", "--http-port", "0"])
 
 
 @contextmanager

@@ -22,6 +22,14 @@ _MOSEC_WAIT_MS = 1
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
 BOTHENDS = Path(sys.executable).parent / "bothends"
+_WITH_ROWS = """
+import functools, sys
+from bothends.cli.main import main
+from bothends.settings import Settings
+Settings.load = functools.partial(Settings.load, max_batch_rows=int(sys.argv.pop(1)))
+main()
+"""
+"""Program of the command line whose batches have at most so many rows."""
 IMPORTS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))}
 """The variable with which a peer, whose own folder comes first, finds the benchmarks' modules too."""
 _COUNTED = ("sentence_tokens_sum", "sentence_tokens_count", "batch_tokens_sum", "batch_rows_sum", "batch_rows_count")
@@ -68,12 +76,15 @@ class Server:
         }
 
 
-def start_ours(logs: Path, *flags: str, engine: str | None = None, transport: str | None = None) -> Server:
+def start_ours(
+    logs: Path, *flags: str, engine: str | None = None, transport: str | None = None, max_batch_rows: int | None = None
+) -> Server:
     """Start `bothends serve` as a user does, on free ports; on `engine` and `transport`, or on those that it takes by
-    itself.
+    itself, and with the batches that it makes by itself or of `max_batch_rows`, for which there is no flag.
     """
     name = OURS if engine is None else ours(engine, transport)
-    command = [str(BOTHENDS), "serve", "--port", "0", "--http-port", "0", *flags]
+    begin = [sys.executable, "-c", _WITH_ROWS, str(max_batch_rows)] if max_batch_rows else [str(BOTHENDS)]
+    command = [*begin, "serve", "--port", "0", "--http-port", "0", *flags]
     command += [] if transport is None else ["--transport", transport]
     command += [] if engine is None else engines.flags(engine)
     banner = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "

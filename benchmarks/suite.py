@@ -153,10 +153,10 @@ class Suite:
         return row
 
     def _window(self, engine: str, max_rows: int) -> Window:
-        options, flags = self._options, ("--max-batch-rows", str(max_rows))
+        options = self._options
         with (
             self._show.doing(f"batches of at most {max_rows} sentences · {ours(engine)}", options.window_row_s),
-            start_ours(self._folder, *flags, engine=engine) as server,
+            start_ours(self._folder, engine=engine, max_batch_rows=max_rows) as server,
         ):
             row = generator.measure(server, PEAK, self._bodies, warmup_s=options.warmup_s, seconds=options.window_s)
         return Window(engine, max_rows, row.sentences_per_s, row.cpu_s_per_1000, row.batch_rows)

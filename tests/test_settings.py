@@ -1,5 +1,7 @@
 """Settings from flags and environment: read once, checked where they stand, named where they are wrong."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -7,6 +9,7 @@ from bothends.cli.main import main
 from bothends.errors import SettingsError
 from bothends.settings import (
     ENV_PREFIX,
+    GROUPS,
     AccessSettings,
     BatchingSettings,
     EmbedderSettings,
@@ -48,8 +51,10 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
         ({"device": "tpu"}, {}, "--device tpu: input should be 'auto', 'cpu' or 'cuda'"),
         ({}, {"BOTHENDS_PROT": "1"}, r"unknown setting BOTHENDS_PROT; did you mean BOTHENDS_PORT\?"),
         ({"drain_s": "inf"}, {}, "--drain-s inf: input should be less than or equal to 3600"),
+        ({"reload_s": "1"}, {}, "unknown setting reload_s"),
+        ({}, {"BOTHENDS_RELOAD_S": "1"}, "unknown setting BOTHENDS_RELOAD_S"),
         ({"max_message_bytes": "99999999999"}, {}, "--max-message-bytes 99999999999"),
-        ({"max_batch_rows": "0"}, {}, "--max-batch-rows 0: input should be greater than or equal to 1"),
+        ({"max_batch_tokens": "0"}, {}, "--max-batch-tokens 0: input should be greater than or equal to 1"),
     ],
 )
 def test_a_wrong_setting_is_named_by_its_source(
@@ -110,15 +115,79 @@ def test_what_one_setting_needs_is_asked_by_its_section(
         section.load(values, {})
 
 
-def test_every_setting_is_documented() -> None:
-    """docs/settings.md has a row for each, with flag, variable and default."""
+def test_a_fixed_bound_is_no_option_but_a_programs_to_set() -> None:
+    """It has no flag and no variable, and a program that loads the settings may give another."""
+    assert "reload_s" not in Settings.options()
+    assert Settings.load({"port": "3"}, {}, reload_s=0.5).reload_s == 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"max_request_tokens": 262144, "max_http_connections": 128, "max_inflated_bytes": 4 << 20}),
+        ({"max_sentences": "2048"}, {"max_request_tokens": 524288}),
+        ({"max_sentences": "3"}, {"max_request_tokens": 262144}),
+        ({"max_connections": "2"}, {"max_http_connections": 1}),
+        ({"max_message_bytes": "2000"}, {"max_inflated_bytes": 2000}),
+        ({"compression": "false"}, {"max_inflated_bytes": 0}),
+        ({"engine": "native/avx2"}, {"native_level": "avx2", "needs_native": True}),
+        ({"engine": "onnxruntime"}, {"native_level": "auto", "needs_native": False}),
+    ],
+)
+def test_what_follows_from_other_settings(given: dict[str, str], expected: dict[str, object]) -> None:
+    settings = Settings.load(given, {})
+    assert {name: getattr(settings, name) for name in expected} == expected
+
+
+def shown_default(name: str) -> str:
+    """Make the default as docs/settings.md shows it: nothing where it depends on others."""
+    field = Settings.model_fields[name]
+    return "" if field.default is None or field.default_factory else f"`{field.default}`"
+
+
+def test_every_option_is_documented_where_the_help_shows_it() -> None:
+    """docs/settings.md has the groups of the help, with each option of them: flag, variable and default, in order."""
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None or field.default_factory else f"`{field.default}`"
-        assert f"| `{flag(name)}` | `{ENV_PREFIX}{name.upper()}` | {default}" in text, name
+    rows = re.findall(r"^(?:## (.+)|\| (?:`(--\S+)` \| `(\w+)` \| (\S*) \|.*))$", text, re.MULTILINE)
+    expected: list[tuple[str, ...]] = []
+    for group in GROUPS:
+        expected.append((group, "", "", ""))
+        for name, shown in Settings.options().items():
+            if shown.group == group:
+                expected.append(("", flag(name), f"{ENV_PREFIX}{name.upper()}", shown_default(name)))
+    assert rows[: len(expected)] == expected
 
 
-def test_every_setting_is_a_flag_with_help() -> None:
-    result = CliRunner().invoke(main, ["serve", "--help"])
-    for name in Settings.model_fields:
-        assert flag(name) in result.output
+def test_every_fixed_bound_is_documented() -> None:
+    """docs/settings.md has a row for each, with its value."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name in Settings.model_fields.keys() - Settings.options().keys():
+        value = getattr(Settings(), name)
+        assert f"| `{name}` | {'' if value is None else f'`{value}`'} | " in text, name
+
+
+def test_the_help_has_what_matters_and_all_of_it_if_asked() -> None:
+    """Plain help is short and begins with five; the rare options are in `--help-all`."""
+    plain, whole = (CliRunner().invoke(main, ["serve", which]).output for which in ("--help", "--help-all"))
+    for name, shown in Settings.options().items():
+        assert flag(name) in whole
+        assert (re.search(rf"^  {flag(name)}\b", plain, re.MULTILINE) is None) == shown.is_rare, name
+    assert whole.index("Start here:") < whole.index("--bundle") < whole.index("What computes:")
+    assert len(Settings.options()) <= 30
+    assert sum(not shown.is_rare for shown in Settings.options().values()) <= 15
+
+
+def test_the_help_shows_choices_and_switches_as_such() -> None:
+    whole = CliRunner().invoke(main, ["serve", "--help-all"]).output
+    assert "--device [auto|cpu|cuda]" in whole
+    assert "--tracing / --no-tracing" in whole
+    assert "[default: 50051]" in whole
+
+
+@pytest.mark.parametrize(("given", "expected"), [([], True), (["--http-api"], True), (["--no-http-api"], False)])
+def test_a_switch_needs_no_value(monkeypatch: pytest.MonkeyPatch, given: list[str], expected: bool) -> None:
+    """A flag on the command line comes to the server's settings."""
+    served = list[Settings]()
+    monkeypatch.setattr("bothends.server.server.Server.__init__", lambda _, settings: served.append(settings))
+    CliRunner().invoke(main, ["serve", *given])
+    assert [settings.http_api for settings in served] == [expected]

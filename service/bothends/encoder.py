@@ -73,10 +73,8 @@ class Encoder:
         asked = {"device": device, "engine": engine, "precision": precision}
         asked |= {} if workers is None else {"workers": str(workers)}
         # Limits keep callers from each other; here there is one, and `embed` holds no more than a few windows at once.
-        limits = dict.fromkeys(("sentence_chars", "request_tokens", "queue_tokens"), str(_NO_LIMIT))
-        settings = EmbedderSettings.load(
-            asked | {f"max_{name}": most for name, most in limits.items()} | {"max_sentences": str(WINDOW)}, {}
-        )
+        limits = dict.fromkeys(("max_sentence_chars", "max_request_tokens", "max_queue_tokens"), _NO_LIMIT)
+        settings = EmbedderSettings.load(asked, {}, max_sentences=WINDOW, **limits)
         found = default_path() if bundle is None else newest(Path(bundle))
         return cls(Embedder.load(Bundle.open(found), settings=settings))
 

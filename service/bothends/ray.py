@@ -120,9 +120,7 @@ def _start_serve(settings: Settings) -> None:
         raise StartupError(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error
     serve.start(
         http_options={"host": settings.host, "port": settings.http_port},
-        grpc_options=GrpcOptions(
-            port=settings.port, grpc_servicer_functions=[_SERVICES], enable_reflection=settings.reflection
-        ),
+        grpc_options=GrpcOptions(port=settings.port, grpc_servicer_functions=[_SERVICES], enable_reflection=True),
         logging_config=_logging(settings),
     )
 

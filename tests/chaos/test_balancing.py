@@ -47,8 +47,8 @@ class Pool:
         self.able: list[str] = []
         self.when_begun: list[Callable[[], None]] = []
         for trouble in troubles:
-            flags = ["--max-concurrent-requests", str(PLACES), "--handshake-s", "600"] if trouble == "full" else []
-            running = serve("--workers", "1", "--selftest-s", "0", "--drain-s", "120", *flags)
+            flags = ["--max-concurrent-requests", str(PLACES)] if trouble == "full" else []
+            running = serve("--workers", "1", "--drain-s", "120", *flags, selftest_s=0, caller_timeout_s=600)
             self.targets.append(running.target)
             if trouble in ("well", "lagging"):
                 self.able.append(running.target)

@@ -76,7 +76,7 @@ def test_a_clock_that_jumps(
 ) -> None:  # fmt: skip
     """Calls with deadlines are answered and self-tests go on though the clock jumps by an hour and by a year."""
     file, environment = false_clock
-    running = serve("--selftest-s", str(SELFTEST_S), environment=environment)
+    running = serve(environment=environment, selftest_s=SELFTEST_S)
     with crowd_of(4, running.target, reference) as end:
         for jump in JUMPS:
             tested = scrape(running)["bothends_selftest_timestamp_seconds"]

@@ -69,7 +69,7 @@ def test_beside_a_thousand_calls(
     (greedy, first), (polite, second) = new("greedy"), new("polite")
     (tmp_path / "keys.toml").write_text(first + second)
     flags = ["--api-keys", str(tmp_path / "keys.toml")] if keyed else []
-    running = serve("--max-connection-requests", "1000", *flags)
+    running = serve(*flags, max_connection_requests=1000)
     lines = [" ".join(chance.choices(WORDS, k=14)) for _ in range(5000)]
     bodies.write_text("\n".join(lines))
     shape = overload.Shape(batch, concurrency=1000, deadline_ms=0, connections=connections)

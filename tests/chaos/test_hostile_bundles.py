@@ -47,7 +47,7 @@ def test_a_hostile_bundle(
     """A newer version comes under a caller's calls, and is refused; its memory stays. An honest one is served."""
     root = tmp_path / "versions"
     shutil.copytree(default_path(), root / "2020")
-    running = serve("--bundle", str(root), "--reload-s", "0", "--selftest-s", "0", "--log-format", "json")
+    running = serve("--bundle", str(root), reload_s=0, selftest_s=0)
     published(default_path(), root / "2021", KINDS[kind], version="2021")
     result = "refused" if kind in HOSTILE else "served"
     neighbour = singles(running, reference, takes_any=result == "served")  # a newer model's answers name it

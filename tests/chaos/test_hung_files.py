@@ -27,7 +27,7 @@ def test_a_pipe_and_half_a_file_in_place_of_keys(
     (key, lines), (later, more) = new("before"), new("later")
     file, seconds = tmp_path / "keys.toml", form.pick(3, 20)
     put(file, lines.encode())
-    running = serve("--api-keys", str(file), "--reload-s", "0.1")
+    running = serve("--api-keys", str(file), reload_s=0.1)
 
     with Costs(running, singles(running, reference, key=key)) as costs:
         file.unlink()

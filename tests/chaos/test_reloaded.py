@@ -112,7 +112,7 @@ def test_reload_under_load(
     rows = [placed(model).run(ids).tobytes() for model in weights]
     assert len(set(rows)) == len(rows)
     truth = {"v0": rows[0]}
-    running = serve("--bundle", str(versions), "--reload-s", "0")
+    running = serve("--bundle", str(versions), reload_s=0)
     stop, expected, unfit, served_at = threading.Event(), {"v0"}, 0, list[float]()
     callers = [Caller(running.target, truth, stop) for _ in range(CALLERS)]
     for caller in callers:

@@ -96,7 +96,7 @@ def test_soak(serve: Callable[..., Running], reference: Reference, form: Form, r
     Memory is compared by its peaks: protobuf has malloc hand back what is free after every 10,000 blocks that it frees.
     Resident memory then falls by a twentieth, whenever that is, and climbs again for as long as half a minute.
     """
-    running = serve("--selftest-s", "2")  # a self-test takes memory of its own: the warm-up is to see some
+    running = serve(selftest_s=2)  # a self-test takes memory of its own: the warm-up is to see some
     pid = running.process.pid
     warm, memory = work(running, reference.only(LONG), after(form.pick(15, 60)), seed=1000)
     most = max(memory)

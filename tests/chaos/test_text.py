@@ -36,7 +36,7 @@ Tally: TypeAlias = "Counter[str]"
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[Victim]:
     """A server that takes a million characters, and so a million of anything."""
-    with victim("--max-sentence-chars", str(CHARS), "--max-message-bytes", str(16 << 20)) as server:
+    with victim("--max-message-bytes", str(16 << 20), max_sentence_chars=CHARS) as server:
         yield server
 
 

@@ -59,10 +59,10 @@ class Victim:
 
 
 @contextmanager
-def victim(*flags: str) -> Iterator[Victim]:
+def victim(*flags: str, **bounds: float) -> Iterator[Victim]:
     """Start a server, and end it however the attack went."""
     with tempfile.NamedTemporaryFile() as log:  # gRPC's core logs some of what it is sent, as it came
-        running = start(*flags, log=Path(log.name))
+        running = start(*flags, log=Path(log.name), **bounds)
         try:
             yield _prepared(running)
         finally:

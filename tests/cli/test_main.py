@@ -131,7 +131,7 @@ def test_info_describes_the_model(shared: Running) -> None:
     [
         (["serve", "--bundle", "nowhere"], 1, "there is no bundle at nowhere"),
         (["serve", "--bundle", "."], 1, "there is no bundle at .: config.json is missing; bothends export makes"),
-        (["serve", "--device", "tpu"], 2, "--device tpu: input should be 'auto', 'cpu' or 'cuda'"),
+        (["serve", "--device", "tpu"], 2, "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
         (["serve", "--port", "99999"], 2, "--port 99999"),
         (["serve", "--colour", "red"], 2, "No such option"),
         (["serve", "--host", "256.1.1.1"], 1, "can't listen on 256.1.1.1"),

@@ -129,7 +129,7 @@ def test_a_signal_as_calls_are_let_in_stops_it_as_ever(toy_bundle: Bundle, monke
 
     monkeypatch.setattr(ModelService, "start", signalled)
     monkeypatch.setattr(ModelService, "request_reload", lambda service: reloads.append(service.is_ready()))
-    flags = ["--port", "0", "--http-port", "0", "--bundle", str(toy_bundle.path), "--log-format", "json"]
+    flags = ["--port", "0", "--http-port", "0", "--bundle", str(toy_bundle.path)]
     answer = CliRunner().invoke(main, ["serve", *flags])
     assert answer.exit_code == 0
     assert "gRPC" in answer.stdout

@@ -58,7 +58,7 @@ def test_a_stopped_server_is_1() -> None:
 
 def test_a_draining_server_is_1() -> None:
     """A draining server answers what it accepted, and takes nothing new."""
-    running = start("--max-queue-tokens", str(1 << 20))
+    running = start(max_queue_tokens=1 << 20)
     with held_open(running, calls=3):
         running.process.send_signal(signal.SIGTERM)
         until(lambda: not is_ready(running))

@@ -20,7 +20,7 @@ def test_the_native_engine_serves_by_itself(stack: Stack) -> None:
     ("environment", "expected"),
     [
         ({"BOTHENDS_ENGINE": "onnxruntime"}, "CPUExecutionProvider"),
-        ({"BOTHENDS_PRECISION": "int8", "BOTHENDS_NATIVE_LEVEL": "portable"}, "native/portable/int8"),
+        ({"BOTHENDS_PRECISION": "int8", "BOTHENDS_ENGINE": "native/portable"}, "native/portable/int8"),
     ],
 )
 def test_the_environment_chooses_another(

@@ -77,12 +77,12 @@ def test_the_gateway_passes_http_but_not_what_watches(stack: Stack, client: Clie
 
 def test_a_cancelled_call_frees_the_embedder(other: Callable[..., Stack]) -> None:
     """Cancelled calls end their work behind the gateway too, at once: it would take many seconds."""
-    project = other(BOTHENDS_MAX_QUEUE_TOKENS="10000000")
+    project = other()
     project.up("embedder", "gateway")
     (embedder,) = project.containers("embedder")
     with grpc.insecure_channel(project.address("gateway", 50051)) as channel:
-        calls = [EmbeddingServiceStub(channel).Embed.future(LONG) for _ in range(16)]
-        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") >= 8000, within_s=TIMEOUT_S)
+        calls = [EmbeddingServiceStub(channel).Embed.future(LONG) for _ in range(2)]  # the queue takes one
+        assert eventually(lambda: metric(embedder, "bothends_queue_sentences") >= 500, within_s=TIMEOUT_S)
         for call in calls:
             call.cancel()
         assert eventually(lambda: metric(embedder, "bothends_queue_sentences") == 0, within_s=1)

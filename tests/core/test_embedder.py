@@ -120,15 +120,15 @@ class CountingSession(OnnxRuntimeEngine):
 
 
 @pytest.mark.parametrize(
-    ("device", "settings", "widest"), [("cpu", {}, 16), ("cuda", {}, 200), ("cuda", {"max_batch_rows": "9"}, 9)]
+    ("device", "settings", "widest"), [("cpu", {}, 16), ("cuda", {}, 200), ("cuda", {"max_batch_rows": 9}, 9)]
 )
-def test_batches_are_as_wide_as_is_good(english: Bundle, device: str, settings: dict[str, str], widest: int) -> None:
+def test_batches_are_as_wide_as_is_good(english: Bundle, device: str, settings: dict[str, int], widest: int) -> None:
     """Batches are small on a CPU, up to the token budget on a GPU; settings win. (The engine is a CPU's.)"""
     session = CountingSession(english, device="cpu")
     session.device = device
     tokenizer = Tokenizer(english.tokenizer, max_tokens=english.config.max_tokens, source=english.path)
     model = LoadedModel(english, tokenizer, session)
-    loaded = Embedder(model, settings=EmbedderSettings.load(settings, {}), metrics=Metrics())
+    loaded = Embedder(model, settings=EmbedderSettings(**settings), metrics=Metrics())
     session.rows = []
     with loaded:
         loaded.embed(["there will be dragons"] * 200)

@@ -119,4 +119,4 @@ except DeviceError as error:
     whole, refused = said(program)
     assert whole == str(1 << 29)
     assert "smaller than requested bytes" in refused
-    assert refused.endswith("; lower --max-batch-tokens or --max-batch-rows, or raise --max-gpu-bytes")
+    assert refused.endswith("; lower --max-batch-tokens, or raise --max-gpu-bytes")

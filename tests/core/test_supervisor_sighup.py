@@ -23,7 +23,7 @@ def root(toy_bundle: Bundle, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def running(root: Path) -> Iterator[Running]:
-    server = start("--bundle", str(root), "--reload-s", "0", "--log-format", "json")
+    server = start("--bundle", str(root), reload_s=0)
     yield server
     finish(server)
 

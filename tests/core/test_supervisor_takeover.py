@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from bothends.core.loaded import LoadedModel
-from bothends.core.supervised import load_supervised
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.model.bundle import Bundle
-from bothends.observe.metrics import Metrics
-from bothends.settings import ModelSettings
 from tests.support.engines import Clock
 from tests.support.supervised import WORDS, Supervised
 from tests.support.until import TIMEOUT_S, until
@@ -187,21 +184,6 @@ def test_another_model_takes_over_only_where_it_may(
     assert one.embedder.embed(WORDS).rows.tobytes() == before.rows.tobytes()
     assert "is another model" in caplog.text
     assert "toy of 32 numbers is served" in caplog.text
-
-
-def test_another_model_takes_over_where_it_is_told_to(root: Path, make_bundle: Callable[..., Bundle]) -> None:
-    """The setting comes to the supervisor."""
-    settings = ModelSettings(bundle=root, device="cpu", selftest_s=0, reload_s=0, reload_other_model=True)
-    embedder, supervisor = load_supervised(settings, Metrics(), on_fitness=lambda _: None)
-    with embedder:
-        assert embedder.embed(WORDS).rows.shape == (1, 32)
-        shutil.copytree(make_bundle(hidden_size=24, seed=9).path, root / "v9")
-        supervisor.start()
-        supervisor.reload()
-        until(lambda: embedder.model.config.version == "1.9")
-        assert embedder.embed(WORDS).rows.shape == (1, 48)
-        supervisor.close()
-        assert supervisor.join(TIMEOUT_S)
 
 
 def test_it_may_be_asked_to_look_and_find_nothing_new(kept: Callable[..., Supervised]) -> None:

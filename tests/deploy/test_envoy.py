@@ -27,7 +27,7 @@ def three() -> Iterator[list[Running]]:
     with ExitStack() as stack:
         servers = []
         for _ in range(3):
-            servers.append(start("--workers", "1", "--selftest-s", "0"))
+            servers.append(start("--workers", "1", selftest_s=0))
             stack.callback(finish, servers[-1])
         yield servers
 
@@ -96,7 +96,7 @@ def test_retryinfo_arrives_where_all_are_full() -> None:
     with ExitStack() as stack:
         servers = []
         for _ in range(2):
-            servers.append(start("--max-concurrent-requests", "1", "--handshake-s", "600"))
+            servers.append(start("--max-concurrent-requests", "1", caller_timeout_s=600))
             stack.callback(finish, servers[-1])
             end, channel = threading.Event(), stack.enter_context(grpc.insecure_channel(servers[-1].target))
             held = channel.stream_unary(f"/{SERVICE}/Embed").future(iter(lambda end=end: end.wait() or b"", b""))

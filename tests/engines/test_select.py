@@ -64,7 +64,7 @@ def test_the_precision_asked_for_is_the_one_used(toy_bundle: Bundle, precision: 
 
 @needs_native
 def test_the_level_asked_for_is_the_one_used(toy_bundle: Bundle) -> None:
-    assert loaded(toy_bundle, native_level="portable") == "native/portable/float32"
+    assert loaded(toy_bundle, engine="native/portable") == "native/portable/float32"
 
 
 @needs_native
@@ -119,9 +119,8 @@ def test_asking_for_it_without_it_is_an_error(toy_bundle: Bundle, asked: dict[st
     ("asked", "message"),
     [
         ({"precision": "bf16", "engine": "onnxruntime"}, "--precision bf16 needs --engine native"),
-        ({"native_level": "avx2", "engine": "onnxruntime"}, "--native-level avx2 needs --engine native"),
         ({"precision": "int8", "device": "cuda"}, "the native engine is for CPUs"),
-        ({"engine": "native", "device": "cuda"}, "the native engine is for CPUs"),
+        ({"engine": "native/avx2", "device": "cuda"}, "the native engine is for CPUs"),
         ({"engine": "fast"}, "--engine fast"),
     ],
 )
@@ -136,7 +135,7 @@ def test_a_level_that_the_processor_lacks_is_named(toy_bundle: Bundle, monkeypat
 
     monkeypatch.setattr(engine, "levels", lambda: ["portable"])
     with pytest.raises(DeviceError, match="level avx512: this processor has portable"):
-        loaded(toy_bundle, native_level="avx512")
+        loaded(toy_bundle, engine="native/avx512")
 
 
 @needs_native

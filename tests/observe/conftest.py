@@ -76,7 +76,7 @@ def reported(collector: tuple[Collector, str], tmp_path_factory: pytest.TempPath
     log = tmp_path_factory.mktemp("reported") / "log"
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector[1])
-        running = start("--log-level", "debug", "--tracing", "true", log=log)
+        running = start("--log-level", "debug", "--tracing", log=log)
     try:
         with grpc.insecure_channel(running.target) as channel:
             stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)

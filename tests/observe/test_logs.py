@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bothends.observe.logs import Format, configure
+from bothends.observe.logs import configure
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +26,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def lines(form: Format, stream: io.StringIO, level: str = "info") -> list[str]:
+def lines(stream: io.StringIO, level: str = "info") -> list[str]:
     """Lines of three records, one of them with fields and one of an exception."""
-    configure(level, form, stream)
+    configure(level, stream)
     log = logging.getLogger("bothends.somewhere")
     log.debug("request", extra={"code": "OK"})
     log.info("serving on %s", "a port", extra={"device": "cpu", "port": 7})
@@ -39,10 +39,9 @@ def lines(form: Format, stream: io.StringIO, level: str = "info") -> list[str]:
     return stream.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("form", ["json", "auto"])
-def test_a_machine_reads_one_object_a_line(form: Format) -> None:
+def test_a_machine_reads_one_object_a_line() -> None:
     """An object has time, level, logger and every field; an exception with its traceback is one line too."""
-    served, failed = (json.loads(line) for line in lines(form, io.StringIO()))
+    served, failed = (json.loads(line) for line in lines(io.StringIO()))
     assert served["event"] == "serving on a port"
     assert (served["level"], served["logger"], served["device"], served["port"]) == (
         "info",
@@ -55,12 +54,15 @@ def test_a_machine_reads_one_object_a_line(form: Format) -> None:
 
 
 def test_debug_adds_a_line_a_request() -> None:
-    first, *_ = lines("json", io.StringIO(), level="debug")
+    first, *_ = lines(io.StringIO(), level="debug")
     assert json.loads(first)["code"] == "OK"
 
 
-def test_a_person_reads_words_with_colour_on_a_terminal_only() -> None:
-    plain, coloured = lines("console", io.StringIO()), lines("auto", Terminal())
+def test_a_person_reads_words_on_a_terminal_in_colour_if_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = lines(Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = lines(Terminal())
     assert "serving on a port" in plain[0]
     assert "device=cpu" in plain[0]
     assert "\x1b[" not in "".join(plain)
@@ -70,7 +72,7 @@ def test_a_person_reads_words_with_colour_on_a_terminal_only() -> None:
 def test_what_comes_again_and_again_is_a_line_a_minute() -> None:
     """asyncio's lines about file descriptors come without their traceback; its others are as ever."""
     stream = io.StringIO()
-    configure("info", "json", stream)
+    configure("info", stream)
     for _ in range(100):
         try:
             raise OSError(24, "Too many open files")

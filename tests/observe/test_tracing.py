@@ -22,7 +22,7 @@ from .conftest import PARENT, TRACE, Collector, Reported
 @pytest.fixture
 def traced(collector: tuple[Collector, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector[1])
-    running = start("--tracing", "true")
+    running = start("--tracing")
     yield running
     finish(running)
 

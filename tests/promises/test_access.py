@@ -10,7 +10,6 @@ import httpx
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from bothends.errors import QuotaError, RequestError, UnauthenticatedError
@@ -151,15 +150,6 @@ def test_metrics_open_and_off(toy_bundle: Bundle) -> None:
     for access, status in (("open", 200), ("off", 404)):
         with serving(toy_bundle, metrics=access) as server:
             assert http(server, "metrics")[0] == status
-
-
-def test_reflection_can_be_off(toy_bundle: Bundle) -> None:
-    with serving(toy_bundle, reflection=False) as server, connected(server) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-        with pytest.raises(grpc.RpcError) as raised:
-            list(stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")])))
-        assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
-        assert embed(channel, "a").embeddings
 
 
 def test_sentences_a_second(channel: grpc.Channel, door: Door) -> None:

@@ -33,7 +33,7 @@ def small(toy_bundle: Bundle) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def hasty(toy_bundle: Bundle) -> Iterator[Server]:
     """A server that gives a handshake, a request and an idle connection little time."""
-    with serving(toy_bundle, handshake_s=SHORT_S, http_idle_s=1) as server:
+    with serving(toy_bundle, caller_timeout_s=SHORT_S, http_idle_s=1) as server:
         yield server
 
 

@@ -49,8 +49,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     file.write_text(f"{entry}{slow_entry}sentences_per_s = 0.01\n")
     running = start(
         *("--log-level", "debug", "--api-keys", str(file), "--metrics", "keys"),
-        *("--max-sentences", "3", "--max-sentence-chars", "100", "--max-request-tokens", "50"),
-        *("--max-message-bytes", "10000", "--max-header-bytes", "2048"),
+        *("--max-sentences", "3", "--max-message-bytes", "10000"),
+        max_sentence_chars=100,
+        max_request_tokens=50,
+        max_header_bytes=2048,
     )
     yield Guarded(running, key, slow_key)
     finish(running)

@@ -28,8 +28,8 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def serving(log: Path, *flags: str, **switches: Path) -> Iterator[Running]:
-    running = start(*SMALL, "--log-format", "json", *flags, log=log, environment=environment(**switches))
+def serving(log: Path, *, engine_timeout_s: float = 30, **switches: Path) -> Iterator[Running]:
+    running = start(*SMALL, log=log, environment=environment(**switches), engine_timeout_s=engine_timeout_s)
     yield running
     finish(running)
 
@@ -43,7 +43,7 @@ def losing(log: Path, trouble: Path) -> Iterator[Running]:
 @pytest.fixture
 def hanging(log: Path, trouble: Path) -> Iterator[Running]:
     """A server on a GPU that answers nothing once the trouble has come."""
-    yield from serving(log, "--engine-timeout-s", "1", FAKE_HANGS=trouble)
+    yield from serving(log, engine_timeout_s=1, FAKE_HANGS=trouble)
 
 
 def asked(running: Running, texts: list[str] = TEXTS) -> None:
@@ -83,7 +83,7 @@ def test_metrics_go_on_when_nvml_fails(log: Path, trouble: Path) -> None:
 
 
 def test_a_run_that_hangs_on_a_gpu_ends_the_process(hanging: Running, trouble: Path, log: Path) -> None:
-    """The caller is told after --engine-timeout-s; nothing else is tried on a device that doesn't answer."""
+    """The caller is told once the engine's time is over; nothing else is tried on a device that doesn't answer."""
     asked(hanging)
     trouble.touch()
     with pytest.raises(BothendsError):

@@ -1,5 +1,6 @@
 """A real `bothends serve` in a process of its own, for tests of any folder."""
 
+import json
 import os
 import re
 import signal
@@ -23,6 +24,14 @@ from bothends.wire.messages import SERVICE
 from .until import until
 
 BOTHENDS = Path(sys.executable).parent / "bothends"
+_WITH_BOUNDS = """
+import functools, json, sys
+from bothends.cli.main import main
+from bothends.settings import Settings
+Settings.load = functools.partial(Settings.load, **json.loads(sys.argv.pop(1)))
+main()
+"""
+"""Program of the command line whose server has fixed bounds of the test's choice."""
 
 
 @dataclass
@@ -35,14 +44,17 @@ class Running:
     http: str
 
 
-def start(*flags: str, log: Path | None = None, environment: Mapping[str, str] | None = None) -> Running:
-    """Start a server on free ports and wait for the last line of its banner.
+def start(
+    *flags: str, log: Path | None = None, environment: Mapping[str, str] | None = None, **bounds: float
+) -> Running:
+    """Start a server on free ports and wait for the last line of its banner. `bounds` are settings that are no options.
 
     `log` takes what it logs: a server that logs more than a pipe holds needs one, as nobody reads the pipe meanwhile.
     """
+    command = [sys.executable, "-c", _WITH_BOUNDS, json.dumps(bounds)] if bounds else [BOTHENDS]
     with log.open("w") if log else nullcontext(subprocess.PIPE) as errors:
         process = subprocess.Popen(
-            [BOTHENDS, "serve", "--port", "0", "--http-port", "0", *flags],
+            [*command, "serve", "--port", "0", "--http-port", "0", *flags],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

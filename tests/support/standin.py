@@ -21,7 +21,7 @@ STANDIN = [
     pytest.mark.skipif(not IS_BUILT, reason="there is no stand-in for CUDA (make gpu-standin)"),
 ]
 """Marks of a module whose tests need it."""
-SMALL = ("--device", "cuda", "--max-batch-rows", "16", "--max-batch-tokens", "256")
+SMALL = ("--device", "cuda", "--max-batch-tokens", "256")
 """Flags of a server that is soon warm there."""
 
 

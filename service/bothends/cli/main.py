@@ -1,14 +1,12 @@
 """The commands of `bothends`. An error that was foreseen is printed as one line.
 
-`serve`, `explain`, `info`, `health` and `key` stand here, `embed` in embed.py, `tokenize` in tokenize.py; `import`,
+`explain`, `info`, `health` and `key` stand here, `serve`, `embed` and `tokenize` in files of their names; `import`,
 `export`, `verify`, `doctor`, `train` and `evaluate` come from packages that the service doesn't import, by the entry
 points "bothends.commands".
 """
 
 import json
-import logging
 import os
-import sys
 from importlib.metadata import EntryPoint, distributions, entry_points, version
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,21 @@ import click
 from ..errors import BothendsError, SettingsError
 from .client_options import connect, identity, key_options, server_options
 from .embed import embed
+from .serve import serve
 from .tokenize import tokenize
-
-_log = logging.getLogger(__name__)
-_GPU_LOST = 75
-"""Exit code of a server whose GPU doesn't come back in its process: sysexits' EX_TEMPFAIL, try again."""
 
 _timeout_option = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
 
 
 class Commands(click.Group):
     """The built-in commands and those of other packages; a bothends error becomes one line and an exit code."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return a context without colours where NO_COLOR is set."""
+        extra.setdefault("color", False if os.environ.get("NO_COLOR") else None)
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the built-in commands, then those of other packages."""
@@ -95,7 +97,7 @@ def _plugins() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group="bothends.commands")}
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("bothends"), message="bothends %(version)s")
 def main() -> None:
     """Sentence embeddings on plain CPUs: serve a model, ask for embeddings, bring an encoder of your own.
@@ -106,66 +108,7 @@ def main() -> None:
     """  # noqa: D301  click takes a backspace for a paragraph that is left as it is
 
 
-class ServeCommand(click.Command):
-    """A command whose options are the settings. Their names, defaults and help stand in settings/."""
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return one option for each setting."""
-        from ..settings import ENV_PREFIX, Settings, flag
-
-        options: list[click.Parameter] = []
-        for name, field in Settings.model_fields.items():
-            default = f"default: {field.default}; " if isinstance(field.default, int | float | str) else ""
-            text = f"{field.description}  [{default}env: {ENV_PREFIX}{name.upper()}]"
-            names = [flag(name), "--front"] if name == "transport" else [flag(name)]  # the old name, for 0.1 alone
-            options.append(click.Option(names, metavar="VALUE", help=text))
-        return [*options, *super().get_params(ctx)]
-
-
-@main.command(cls=ServeCommand, short_help="Serve a model over gRPC and HTTP.")
-def serve(**flags: str | None) -> None:
-    """Serve a model over gRPC and HTTP, with metrics and a page.
-
-    Each flag is an environment variable too; a flag wins.
-    """
-    from ..observe import tracing
-    from ..observe.logs import configure
-    from ..server.server import Server
-    from ..settings import Settings
-    from .signals import started
-
-    settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
-    configure(settings.log_level, settings.log_format, sys.stderr)
-    send_last_spans = tracing.export() if settings.tracing else None
-    if settings.api_keys is None and os.environ.get("BOTHENDS_API_KEY"):
-        _log.warning(
-            "BOTHENDS_API_KEY is a client's own key, this server asks for none; BOTHENDS_API_KEYS names its keys"
-        )
-    server = Server(settings)
-    with started(server):
-        _greet(server.banner())
-        server.wait()
-        everything_answered = server.stop()
-        if send_last_spans:
-            send_last_spans()
-        if server.is_lost:
-            sys.stdout.flush()
-            os._exit(
-                _GPU_LOST
-            )  # what CUDA and a thread that hangs in it do at a process's usual end can't be relied on
-    if not everything_answered:
-        raise BothendsError(f"not everything was answered within {settings.drain_s:g} s")
-
-
-def _greet(banner: str) -> None:
-    """Print the banner. A full disk or a closed pipe where it goes is no reason not to serve."""
-    try:
-        click.echo(banner)
-    except OSError as error:
-        _log.warning("the banner couldn't be printed: %s", error.strerror)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would try again as it ends
-
-
+main.add_command(serve)
 main.add_command(embed)
 main.add_command(tokenize)
 
@@ -190,7 +133,7 @@ def explain(sentence: str, bundle: Path | None, as_json: bool) -> None:
         found = explained(sentence, embedder)
     lines = [json.dumps(found.as_json())] if as_json else table(found)
     for line in lines:
-        click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
+        click.echo(line)
 
 
 @main.command(short_help="Describe the model that a server serves.")

@@ -44,7 +44,6 @@ def load_supervised(
         reload_s=settings.reload_s,
         on_fitness=on_fitness,
         on_reload=on_reload,
-        takes_others=settings.reload_other_model,
         on_lost=on_lost,
     )
     return embedder, supervisor

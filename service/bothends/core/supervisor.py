@@ -56,7 +56,6 @@ class Supervisor:
         reload_s: float,
         on_fitness: Callable[[bool], None],
         on_reload: Callable[[], None] = lambda: None,
-        takes_others: bool = False,
         on_lost: Callable[[], None] = lambda: None,
         min_interval_s: float = 5.0,
         max_load_s: float = 120.0,
@@ -70,11 +69,10 @@ class Supervisor:
         before what is served was read: what came meanwhile is newer. `on_fitness` is called with False as soon
         as the model isn't to be trusted, and with True when one is again. `on_reload` is called at each
         `reload`, for what else is read from files. `on_lost` is called once a new process alone can help: on a GPU,
-        after a run that hangs, three loads that fail, or one that takes longer than `max_load_s`. Where
-        `takes_others`, a model of another name or dimension may take over. At least `min_interval_s` pass between
-        self-tests after faults, and between attempts to load a model anew. A self-test is due no sooner than
-        `rest_ratio` times as long as the engine took for it at load: that of a wide encoder takes seconds, which
-        callers would miss.
+        after a run that hangs, three loads that fail, or one that takes longer than `max_load_s`. At
+        least `min_interval_s` pass between self-tests after faults, and between attempts to load a model anew. A
+        self-test is due no sooner than `rest_ratio` times as long as the engine took for it at load: that of a wide
+        encoder takes seconds, which callers would miss.
         """
         self._embedder = embedder
         self._metrics = metrics
@@ -83,7 +81,6 @@ class Supervisor:
         self._prove_apart = prove
         self._on_fitness = on_fitness
         self._on_reload = on_reload
-        self._takes_others = takes_others
         self._on_lost = on_lost
         self._restart_policy = RestartPolicy(self._give_up, max_load_s=max_load_s)
         self._min_interval_s = min_interval_s
@@ -213,7 +210,7 @@ class Supervisor:
         later: list[_Event] = []
         try:
             look = partial(self._look_after_served, later)
-            bundle = newer(self._root, served, self._prove_apart, meanwhile=look, takes_others=self._takes_others)
+            bundle = newer(self._root, served, self._prove_apart, meanwhile=look)
             if bundle is None:
                 _log.info("nothing newer to serve", extra={"version": served.config.version})
                 return

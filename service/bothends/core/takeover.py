@@ -14,20 +14,18 @@ _LOOK_S = 0.05
 """Time between two looks at what happens meanwhile."""
 
 
-def newer(
-    root: Path, served: LoadedModel, prove: Prove, *, meanwhile: Callable[[], None], takes_others: bool = False
-) -> Bundle | None:
+def newer(root: Path, served: LoadedModel, prove: Prove, *, meanwhile: Callable[[], None]) -> Bundle | None:
     """Open the bundle that is to be served of the folder `root`; None where that is served, and trusted.
 
     Nothing of it is in this process's memory before its hashes hold, and none but the hashes before `prove` has proved
     it. `meanwhile` is called again and again while that goes on; what it raises ends that. Raises BundleError, also
-    where it is the served version with other content or, unless it `takes_others`, another name or dimension.
+    where it is the served version with other content, or has another name or dimension.
     """
     path = newest(root).resolve()
-    if not takes_others and (others := served.another(read_config(path))) is not None:
+    if (others := served.another(read_config(path))) is not None:
         raise BundleError(
             f"{path} is another model, {others}, whose vectors its callers can't compare with what they have; "
-            "--reload-other-model true lets it take over, a restart too"
+            "a restart serves it"
         )
     if _is_served(path, served) and not served.is_withdrawn:
         return None

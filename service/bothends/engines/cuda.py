@@ -119,7 +119,7 @@ def warm_up(engine: Engine, *, max_rows: int, max_tokens: int, longest: int, at_
                 raise DeviceError(
                     f"{at_once} × {rows} sentences of {length} tokens don't run on this device: "
                     f"{cuda_driver.failure(error)}; "
-                    "lower --max-batch-tokens or --max-batch-rows, or raise --max-gpu-bytes"
+                    "lower --max-batch-tokens, or raise --max-gpu-bytes"
                 ) from error
 
 

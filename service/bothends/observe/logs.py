@@ -4,20 +4,18 @@ What is worth a field goes in `extra`. No record ever holds a caller's sentence 
 """
 
 import logging
+import os
 import time
-from typing import Literal, TextIO
+from typing import TextIO
 
 import structlog
 
-Format = Literal["auto", "console", "json"]
 
-
-def configure(level: str, form: Format, stream: TextIO) -> None:
-    """Send records of `level` and above to `stream`. "auto" is for a person on a terminal, and JSON elsewhere."""
-    is_terminal = stream.isatty()
+def configure(level: str, stream: TextIO) -> None:
+    """Send records of `level` and above to `stream`: for a person on a terminal, as JSON elsewhere."""
     renderer: structlog.typing.Processor
-    if form == "console" or (form == "auto" and is_terminal):
-        renderer = structlog.dev.ConsoleRenderer(colors=is_terminal)
+    if stream.isatty():
+        renderer = structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
         exceptions: structlog.typing.Processor = structlog.processors.StackInfoRenderer()
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)

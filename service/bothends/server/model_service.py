@@ -126,7 +126,7 @@ class ModelService:
             lambda: self.embedder.wait_s,
             self.keys,
             backlog=self.backlog,
-            max_wait_s=self.settings.handshake_s,
+            max_wait_s=self.settings.caller_timeout_s,
         )
 
     def is_ready(self) -> bool:

@@ -66,9 +66,9 @@ class Ports:
 
 def open_doors(settings: PortSettings, bound_to: str) -> Iterator[str]:
     """List what is open, why it matters and what to do, where other than this machine's own programs reach the port."""
-    if is_loopback(settings.published_at or bound_to):
+    if is_loopback(bound_to):
         return
-    place = f"{settings.published_at or settings.host} is reachable from outside"
+    place = f"{settings.host} is reachable from outside"
     if not settings.tls_cert:
         yield f"{place} without TLS: sentences and keys can be read on their way; set --tls-cert"
     if not settings.api_keys and not settings.tls_client_ca:

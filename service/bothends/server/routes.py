@@ -31,10 +31,9 @@ def routes_of(service: ModelService, streams: EmbedStreams, *, transport: Transp
         routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
     for name, handle in inference.probes(dispatcher).items():
         routes.append(Route(Method(name, is_metered=False), handle))
-    if settings.reflection:
-        reflect = dispatcher.open_handler(reflecting(SERVICES))
-        names = [f"/{name}/ServerReflectionInfo" for name in REFLECTION]
-        routes += [Route(Method(name, is_stream=True, is_metered=False), reflect) for name in names]
+    reflect = dispatcher.open_handler(reflecting(SERVICES))
+    names = [f"/{name}/ServerReflectionInfo" for name in REFLECTION]
+    routes += [Route(Method(name, is_stream=True, is_metered=False), reflect) for name in names]
     return routes
 
 

@@ -18,10 +18,11 @@ from .ports import (
     ObserveSettings,
     PortSettings,
 )
-from .section import ENV_PREFIX, Section, flag
+from .section import ENV_PREFIX, GROUPS, Option, Section, flag
 
 __all__ = [
     "ENV_PREFIX",
+    "GROUPS",
     "AccessSettings",
     "BatchingSettings",
     "EmbedderSettings",
@@ -32,6 +33,7 @@ __all__ = [
     "ListenerSettings",
     "ModelSettings",
     "ObserveSettings",
+    "Option",
     "PortSettings",
     "ReloadSettings",
     "RequestSettings",

@@ -5,19 +5,19 @@ An embedder in another program takes these and needs no server's.
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from ..errors import SettingsError
 from ..options import Precision
-from .section import INT32, Section, flag
+from .section import INT32, Section, fixed, option
 
 Level = Literal["auto", "avx512", "avx512f", "avx2", "portable"]
 """Instruction set that the native engine has code for; "auto" is the best that the processor has."""
 
-_OF_NATIVE = {"precision": "float32", "native_level": "auto"}
-"""Settings of the native engine, each with the value that leaves onnxruntime a choice."""
+_QUEUE_TOKENS = 1 << 18
+_TOKENS_A_SENTENCE = 256
 
 
 def _usable_cpus() -> int:
@@ -27,36 +27,40 @@ def _usable_cpus() -> int:
 class EngineSettings(Section):
     """Device, engine and precision that a model is placed on."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    device: Literal["auto", "cpu", "cuda"] = option(
+        "Start here",
+        "Where the model runs. Auto is cuda where onnxruntime has it; the device chosen is used, or nothing starts.",
         "auto",
-        description="Where the model runs: auto, cpu or cuda. Auto is cuda where onnxruntime has it.",
     )
-    engine: Literal["auto", "onnxruntime", "native"] = Field(
+    engine: Literal[
+        "auto", "onnxruntime", "native", "native/avx512", "native/avx512f", "native/avx2", "native/portable"
+    ] = option(
+        "What computes",
+        "What runs the model on a CPU. Auto is native where it is installed, knows the encoder and passes the "
+        "self-test. LEVEL pins the native engine's instructions, so that machines that differ compute the same bits: "
+        "avx512, avx512f, avx2 or portable; by default the best that the processor has.",
         "auto",
-        description="What runs it on a CPU: onnxruntime or native. Auto is native where it is installed, knows the "
-        "encoder and passes the self-test.",
+        is_rare=True,
     )
-    precision: Precision = Field(
+    precision: Precision = option(
+        "What computes",
+        "Numbers that the native engine computes with: bf16 and int8 are faster and less exact; the model's card has "
+        "figures.",
         "float32",
-        description="Of the native engine: bf16 and int8 are faster and less exact; the model's card has figures.",
     )
-    native_level: Level = Field(
-        "auto", description="Instructions of the native engine; auto is the best that the processor has."
-    )
-
-    max_gpu_bytes: int | None = Field(
-        None,
+    max_gpu_bytes: int | None = option(
+        "What computes",
+        "Most bytes of a GPU's memory that a model takes; the default is 45 % of what is free as it loads, since a "
+        "newer one loads beside it.",
+        is_rare=True,
         ge=1,
-        description="Most bytes of a GPU's memory that a model takes; the default is 45 % of what is free as it loads, "
-        "since a newer one loads beside it.",
     )
 
     @model_validator(mode="after")
     def _engine_fits_device(self) -> Self:
         """Raises SettingsError where one of these needs another."""
-        for name, default in _OF_NATIVE.items():
-            if self.engine == "onnxruntime" and getattr(self, name) != default:
-                raise SettingsError(f"{flag(name)} {getattr(self, name)} needs --engine native")
+        if self.engine == "onnxruntime" and self.precision != "float32":
+            raise SettingsError(f"--precision {self.precision} needs --engine native")
         if self.needs_native and self.device == "cuda":
             raise SettingsError("--device cuda runs float32 on onnxruntime: the native engine is for CPUs")
         return self
@@ -64,47 +68,58 @@ class EngineSettings(Section):
     @property
     def needs_native(self) -> bool:
         """True if no other engine will do."""
-        return self.engine == "native" or any(getattr(self, name) != default for name, default in _OF_NATIVE.items())
+        return self.engine.startswith("native") or self.precision != "float32"
+
+    @property
+    def native_level(self) -> Level:
+        """What `engine` pins of the native engine's instructions."""
+        return cast("Level", self.engine.partition("/")[2] or "auto")
 
 
 class BatchingSettings(Section):
     """Sizes of the queue and of its batches, and how many of them run at once."""
 
-    workers: int = Field(
+    workers: int = option(
+        "What computes",
+        "Model runs at once on a CPU, one thread each; the default is one a core. A GPU has two.",
         default_factory=_usable_cpus,
         ge=1,
         le=1024,
-        description="Model runs at once on a CPU, one thread each; the default is one a core. A GPU has two.",
     )
-    max_batch_rows: int | None = Field(
-        None,
+    max_batch_tokens: int | None = option(
+        "What computes",
+        "Most tokens in one model run, padding included; the default is 1024 on a CPU and 65536 on a GPU, and 16384 "
+        "for a wide encoder.",
+        is_rare=True,
         ge=1,
         le=INT32,
-        description="Most sentences in one model run; the default is 16 on a CPU (32 for a wide encoder), "
-        "4096 on a GPU (1024 for a wide one). Small requests that the native transport serves alone run 16 at once.",
     )
-    max_batch_tokens: int | None = Field(
-        None,
-        ge=1,
-        le=INT32,
-        description="Most tokens in one model run, padding included; the default is 1024 on a CPU and 65536 on a GPU, "
-        "and 16384 for a wide encoder.",
+    max_batch_rows: int | None = fixed(
+        "Sentences in one model run: what was measured to be fastest for the device and the encoder's width."
     )
-    max_queue_tokens: int = Field(
-        262144, ge=1, le=INT32, description="Most tokens that may wait; beyond it requests are refused."
+    max_queue_tokens: int = fixed(
+        "Tokens that may wait: seconds of work. With more, callers would only wait longer before they are refused.",
+        _QUEUE_TOKENS,
     )
-    engine_timeout_s: float = Field(
-        30.0, gt=0, le=3600, description="Seconds of running that one model run may take before it is given up."
+    engine_timeout_s: float = fixed(
+        "Seconds that one model run may take, but for those in which it waited for a processor or the process was "
+        "stopped: far more than the largest batch needs. Then it is given up, its callers are told, and the model is "
+        "loaded anew.",
+        30.0,
     )
 
 
 class RequestSettings(Section):
     """Limits of one request's sentences, whatever protocol it comes by."""
 
-    max_sentences: int = Field(1024, ge=1, le=1_000_000, description="Most sentences in one request.")
-    max_sentence_chars: int = Field(65536, ge=1, le=INT32, description="Most characters in one sentence.")
-    max_request_tokens: int = Field(
-        262144, ge=1, le=INT32, description="Most tokens in one request, counted once its sentences are cut."
+    max_sentences: int = option("Requests", "Most sentences in one request.", 1024, is_rare=True, ge=1, le=1_000_000)
+    max_sentence_chars: int = fixed(
+        "Characters in one sentence: far more than any encoder reads. One of more is refused by name.", 65536
+    )
+    max_request_tokens: int = fixed(
+        "Tokens in one request, counted once its sentences are cut: 256 for each sentence that it may have, and no "
+        "fewer than may wait.",
+        of=lambda before: max(_QUEUE_TOKENS, _TOKENS_A_SENTENCE * before["max_sentences"]),
     )
 
 
@@ -115,30 +130,25 @@ class EmbedderSettings(RequestSettings, BatchingSettings, EngineSettings):
 class ReloadSettings(Section):
     """Interval at which files that may change are looked at."""
 
-    reload_s: float = Field(
+    reload_s: float = fixed(
+        "Seconds between looks for a newer model, changed certificates and keys: a look costs a few system calls, and "
+        "SIGHUP has one at once. 0 looks on SIGHUP only.",
         5.0,
-        ge=0,
-        le=3600,
-        description="Seconds between looks for a newer model, changed certificates and keys; 0 looks on SIGHUP only.",
     )
 
 
 class SupervisorSettings(Section):
-    """Folder of the served model, what may take over from it, and how often it is tested."""
+    """Folder of the served model, and how often it is tested."""
 
-    bundle: Path | None = Field(
-        None, description="Folder of the model to serve, or of its versions; the default is the packaged English one."
+    bundle: Path | None = option(
+        "Start here",
+        "Folder of the model, or of its versions, of which the highest is served; without it, the packaged English "
+        "one.",
     )
-    reload_other_model: bool = Field(
-        False,
-        description="Let a model of another name or dimension take over, too; without it, such a one is refused.",
-    )
-    selftest_s: float = Field(
+    selftest_s: float = fixed(
+        "Seconds between self-tests of the live model, or 20 times as long as one took at the start where that is "
+        "more: they never take more than a twentieth of its time. 0 tests it at start only.",
         60.0,
-        ge=0,
-        le=86400,
-        description="Seconds between self-tests of the live model, at least 20 times as long as one took at the start; "
-        "0 tests it at start only.",
     )
 
 

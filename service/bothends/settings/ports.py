@@ -3,110 +3,143 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from ..errors import SettingsError
 from ..options import Truncation
 from .model import ReloadSettings
-from .section import INT32, Section, flag
+from .section import INT32, Section, fixed, flag, option
+
+_INFLATED_BYTES = 4 << 20
+"""What a compressed request may become, within the largest request: a kilobyte may say a thousand times as much."""
 
 
 class ListenerSettings(Section):
     """Address and bounds that gRPC and HTTP share."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address that gRPC and HTTP listen on.")
-    max_message_bytes: int = Field(4 << 20, ge=1024, le=INT32, description="Largest request in bytes.")
-    max_header_bytes: int = Field(
-        16384, ge=1024, le=1 << 20, description="Most bytes of a request's headers (gRPC metadata)."
-    )
-    max_concurrent_requests: int = Field(
+    host: str = option("Start here", "Address that gRPC and HTTP listen on.", "127.0.0.1", min_length=1)
+    max_concurrent_requests: int = option(
+        "Requests",
+        "Most requests in progress by gRPC, and as many by HTTP; beyond it they are refused.",
         1024,
         ge=1,
         le=100_000,
-        description="Most requests in progress by gRPC, and as many by HTTP; beyond it they are refused.",
     )
-    handshake_s: float = Field(
+    max_message_bytes: int = option("Requests", "Most bytes in one request.", 4 << 20, is_rare=True, ge=1024, le=INT32)
+    max_header_bytes: int = fixed(
+        "Bytes of a request's headers (gRPC metadata, each entry 32 more than it says): as many as gRPC's core takes.",
+        16384,
+    )
+    max_connections: int = option(
+        "Connections",
+        "Most gRPC connections at once, and a quarter as many by HTTP. One more closes the one that was of no use "
+        "for longest.",
+        512,
+        is_rare=True,
+        ge=1,
+        le=1_000_000,
+    )
+    caller_timeout_s: float = fixed(
+        "Seconds that a caller may keep the server waiting: for a handshake, a whole HTTP request, the rest of a gRPC "
+        "message that has begun, and for each 256 KiB of an HTTP answer to be read. Ample on any network. Where the "
+        "server is full, a gRPC request that takes longer loses its place.",
         10.0,
-        gt=0,
-        le=3600,
-        description="Seconds that a gRPC connection's handshake and an HTTP request may take to come.",
     )
-    drain_s: float = Field(
-        30.0, ge=0, le=3600, description="Seconds that accepted requests get to finish after SIGTERM."
-    )
+    drain_s: float = option("Running", "Time that accepted requests get to finish after SIGTERM.", 30.0, ge=0, le=3600)
 
 
 class GrpcSettings(ListenerSettings):
     """Port of gRPC, and bounds of its connections."""
 
-    port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
-    transport: Literal["auto", "native", "grpcio"] = Field(
+    port: int = option("Start here", "gRPC port; 0 takes a free one.", 50051, ge=0, le=65535)
+    transport: Literal["auto", "native", "grpcio"] = option(
+        "Connections",
+        "What speaks gRPC. Auto is native (bothends-native) where it is installed; grpcio is several times slower.",
         "auto",
-        description="What speaks gRPC: native (bothends-native) or grpcio. Auto is native where it is installed.",
+        is_rare=True,
     )
-    max_inflated_bytes: int = Field(
-        4 << 20,
+    compression: bool = option("Requests", "Accept gRPC requests that come compressed (gzip).", True, is_rare=True)
+    max_connection_requests: int = fixed(
+        "Requests at once of one gRPC connection: enough to fill batches by itself. More wait at the caller.", 256
+    )
+    idle_s: float = fixed(
+        "Seconds after which a gRPC connection without calls is closed; clients open another unseen.", 600.0
+    )
+    age_s: float = option(
+        "Connections",
+        "Age (±10 %) at which a gRPC connection is replaced, say for callers to find new replicas by DNS; 0 for never.",
+        0.0,
+        is_rare=True,
         ge=0,
-        le=INT32,
-        description="Most bytes that a compressed gRPC request may become; 0 refuses requests that come compressed.",
+        le=86400,
     )
-    reflection: bool = Field(
-        True, description="Answer gRPC reflection, by which grpcurl and its like find the methods."
+    age_grace_s: float = fixed(
+        "Seconds that calls on a connection to be replaced get to finish: as long as at a stop.", 30.0
     )
-    max_connections: int = Field(512, ge=1, le=1_000_000, description="Most gRPC connections at once.")
-    max_connection_requests: int = Field(
-        256, ge=1, le=100_000, description="Most requests at once of one gRPC connection; more wait at the caller."
+    keepalive_s: float = fixed(
+        "Seconds of silence after which a gRPC peer is asked whether it lives, for which it has 20 s: proxies forget "
+        "silent connections after some minutes.",
+        60.0,
     )
-    idle_s: float = Field(
-        600.0, ge=0, le=86400, description="Seconds after which a gRPC connection without calls is closed; 0 for never."
+    min_ping_s: float = fixed(
+        "Shortest time between a caller's keepalive pings, also without calls: who needs more of them has a network "
+        "that pings don't mend. The third that comes too early closes its connection.",
+        30.0,
     )
-    age_s: float = Field(
-        0.0, ge=0, le=86400, description="Seconds after which a gRPC connection is replaced, about; 0 for never."
-    )
-    age_grace_s: float = Field(
-        30.0, gt=0, le=3600, description="Seconds that calls on a connection to be replaced get to finish."
-    )
-    keepalive_s: float = Field(
-        60.0, gt=0, le=86400, description="Seconds of silence after which a gRPC peer is asked whether it lives."
-    )
-    min_ping_s: float = Field(
-        30.0, ge=0, le=3600, description="Callers that ping more often than every so many seconds are disconnected."
-    )
+
+    @property
+    def max_inflated_bytes(self) -> int:
+        """Most bytes that a compressed request may become; 0 where none may come so."""
+        return min(_INFLATED_BYTES, self.max_message_bytes) if self.compression else 0
 
 
 class HttpSettings(ListenerSettings):
     """Port of HTTP, what is answered there, and bounds of its connections."""
 
-    http_port: int = Field(
-        8080, ge=0, le=65535, description="Port of the HTTP API, /metrics, /healthz and /readyz; 0 takes a free one."
+    http_port: int = option(
+        "Start here", "Port of the HTTP API, /metrics, /healthz and /readyz; 0 takes a free one.", 8080, ge=0, le=65535
     )
-    health_port: int | None = Field(
-        None,
+    health_port: int | None = option(
+        "Connections",
+        "Port of /healthz and /readyz alone, in plain HTTP, for probes that no caller can keep out; "
+        "without it, they are on the HTTP port only.",
+        is_rare=True,
         ge=0,
         le=65535,
-        description="Port of /healthz and /readyz alone, in plain HTTP, for probes that no caller can keep out; "
-        "without it, they are on the HTTP port only.",
     )
-    http_api: bool = Field(
-        True, description="Answer embeddings over HTTP too, as OpenAI's API has them, and serve a page at /."
+    http_api: bool = option(
+        "Who may call",
+        "Answer embeddings over HTTP too, as OpenAI's API has them, and serve a page at /.",
+        True,
+        is_rare=True,
     )
-    http_truncation: Truncation = Field(
+    http_truncation: Truncation = option(
+        "Requests",
+        "What becomes of an input longer than the model reads, where an HTTP caller doesn't say: it is an error, or "
+        "its start or end is kept.",
         "error",
-        description="What becomes of an input longer than the model reads, where an HTTP caller doesn't say: an error, "
-        "or its start or end is kept.",
     )
-    model_alias: str | None = Field(
-        None,
-        description="More names by which HTTP's callers may ask for the model, with commas: text-embedding-3-small.",
+    model_alias: str | None = option(
+        "Requests",
+        "More names by which HTTP's callers may ask for the model, with commas: text-embedding-3-small.",
     )
-    allowed_hosts: str | None = Field(
-        None,
-        description="Names by which HTTP's callers may ask for this server besides its machine's own, with commas: "
+    allowed_hosts: str | None = option(
+        "Who may call",
+        "Names by which HTTP's callers may ask for this server besides its machine's own, with commas: "
         "embeddings.example.org. Without it, a server that listens on a loopback address alone answers to that "
         "machine's own, any other to all.",
+        is_rare=True,
     )
-    max_http_connections: int = Field(128, ge=1, le=1_000_000, description="Most HTTP connections at once.")
-    http_idle_s: int = Field(75, ge=1, le=3600, description="Seconds after which an idle HTTP connection is closed.")
+    max_http_connections: int = fixed(
+        "HTTP connections at once: a quarter of gRPC's. With theirs they fit into 1,024 file descriptors, a usual "
+        "limit.",
+        of=lambda before: max(1, before["max_connections"] // 4),
+    )
+    http_idle_s: int = fixed(
+        "Seconds after which an idle HTTP connection is closed: longer than clients keep one (5 s in Python's httpx, "
+        "60 s behind some load balancers), so that no call meets a connection that is just being closed.",
+        75,
+    )
 
     @property
     def model_aliases(self) -> tuple[str, ...]:
@@ -134,22 +167,23 @@ def _names(listed: str | None) -> tuple[str, ...]:
 class AccessSettings(Section):
     """Certificates and keys: what proves the server to callers, and callers to it."""
 
-    tls_cert: Path | None = Field(
-        None, description="Certificate chain, PEM: both ports speak TLS. Read again when it changes."
+    tls_cert: Path | None = option(
+        "Who may call", "Certificate chain, PEM: both ports speak TLS. Read again when it changes."
     )
-    tls_key: Path | None = Field(None, description="Its private key, PEM without a passphrase.")
-    tls_client_ca: Path | None = Field(
-        None, description="Who signs callers' certificates, PEM: gRPC asks each caller for one (mTLS)."
+    tls_key: Path | None = option("Who may call", "Its private key, PEM without a passphrase.")
+    tls_client_ca: Path | None = option(
+        "Who may call",
+        "Who signs callers' certificates, PEM: gRPC asks each caller for one (mTLS).",
+        is_rare=True,
     )
-    api_keys: Path | None = Field(
-        None, description="TOML file of API keys and their limits (see bothends key): each call needs one of them."
+    api_keys: Path | None = option(
+        "Who may call", "TOML file of API keys and their limits (see bothends key): each call needs one of them."
     )
-    metrics: Literal["open", "keys", "off"] = Field(
-        "open", description="Who may read /metrics: anybody, holders of an API key, or nobody."
-    )
-    published_at: str | None = Field(
-        None,
-        description="Where others reach a container's port; the default is --host. For the warning about open doors.",
+    metrics: Literal["open", "keys", "off"] = option(
+        "Who may call",
+        "Who may read /metrics: anybody, holders of an API key, or nobody.",
+        "open",
+        is_rare=True,
     )
 
     @model_validator(mode="after")
@@ -175,12 +209,14 @@ class PortSettings(HttpSettings, GrpcSettings, AccessSettings, ReloadSettings):
 class ObserveSettings(Section):
     """Logs and traces."""
 
-    tracing: bool = Field(
-        False, description="Send OpenTelemetry spans by OTLP, as the OTEL_* variables say (an endpoint, a sampler)."
+    tracing: bool = option(
+        "Running",
+        "Send OpenTelemetry spans by OTLP, as the OTEL_* variables say (an endpoint, a sampler).",
+        False,
+        is_rare=True,
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="What is logged, to standard error; debug has a line for each request."
-    )
-    log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="How: for a person (console) or a machine (json); auto is console on a terminal."
+    log_level: Literal["debug", "info", "warning", "error"] = option(
+        "Running",
+        "What is logged, to standard error; debug has a line for each request.",
+        "info",
     )

@@ -1,13 +1,13 @@
 """Reads a section of settings once, from flags and the environment, into a frozen object; errors name flag or variable.
 
-A setting's name, default, help and check stand in its section.
+A setting's name, default, help and check stand in its section: it is an option, or a bound that is fixed.
 """
 
 import difflib
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SettingsError
 from ..validation import first_problem
@@ -15,22 +15,65 @@ from ..validation import first_problem
 ENV_PREFIX = "BOTHENDS_"
 INT32 = 2**31 - 1
 """Largest bound of what is counted in 32 bits."""
+Group: TypeAlias = Literal["Start here", "What computes", "Requests", "Who may call", "Connections", "Running"]
+"""Heading under which the help and docs/settings.md show an option."""
+GROUPS: tuple[Group, ...] = get_args(Group)
+"""All of them, in the order in which they are shown."""
 _CLIENT_VARIABLES = {"BOTHENDS_SERVER", "BOTHENDS_CA", "BOTHENDS_API_KEY", "BOTHENDS_API_KEY_FILE"}
 """Read by the command line's client side; a server may be started where they are set."""
 
 
+class Option(NamedTuple):
+    """What is shown of a setting that people may choose."""
+
+    group: Group
+    is_rare: bool
+    """True if `--help-all` alone shows it."""
+
+
+def option(group: Group, description: str, default: Any = None, *, is_rare: bool = False, **checks: Any) -> Any:
+    """Declare a setting that people may choose: a flag of `bothends serve`, and a variable of the environment.
+
+    `checks` are arguments of pydantic's Field.
+    """
+    shown = Option(group, is_rare)._asdict()
+    if "default_factory" not in checks:
+        checks["default"] = default
+    return Field(description=description, json_schema_extra=shown, **checks)
+
+
+def fixed(reason: str, value: Any = None, *, of: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Declare a bound that has no flag and no variable, since its value suits everybody, for the `reason` given.
+
+    Instead of a `value`, `of` derives it from the fields before. A program that makes the settings itself may change
+    it, as tests do.
+    """
+    return Field(description=reason, default=value) if of is None else Field(description=reason, default_factory=of)
+
+
 class Section(BaseModel):
-    """Some settings. A field `max_tokens` is the flag `--max-tokens` and the variable BOTHENDS_MAX_TOKENS."""
+    """Some settings. An option `max_tokens` is the flag `--max-tokens` and the variable BOTHENDS_MAX_TOKENS."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
-    def load(cls, flags: Mapping[str, str], environment: Mapping[str, str]) -> Self:
+    def options(cls) -> dict[str, Option]:
+        """Return what is shown of each setting that people may choose; the other fields are fixed bounds."""
+        return {
+            name: Option(**cast("dict[str, Any]", field.json_schema_extra))
+            for name, field in cls.model_fields.items()
+            if field.json_schema_extra
+        }
+
+    @classmethod
+    def load(cls, flags: Mapping[str, str], environment: Mapping[str, str], **bounds: object) -> Self:
         """Settings from the flags given (by field name), then the environment, then the defaults.
 
-        Raises SettingsError that names the flag or variable at fault.
+        `bounds` are set by the calling program itself, and may be fixed ones. Raises SettingsError that names the flag
+        or variable at fault.
         """
-        known = {ENV_PREFIX + name.upper(): name for name in cls.model_fields}
+        options = cls.options()
+        known = {ENV_PREFIX + name.upper(): name for name in options}
         values: dict[str, str] = {}
         for variable, value in environment.items():
             if variable in known:
@@ -39,10 +82,10 @@ class Section(BaseModel):
             elif variable.startswith(ENV_PREFIX) and variable not in _CLIENT_VARIABLES:
                 raise SettingsError(f"unknown setting {variable}{_hint(variable, known)}")
         for name in flags:
-            if name not in cls.model_fields:
-                raise SettingsError(f"unknown setting {name}{_hint(name, cls.model_fields)}")
+            if name not in options:
+                raise SettingsError(f"unknown setting {name}{_hint(name, options)}")
         try:
-            return cls.model_validate(values | dict(flags))
+            return cls.model_validate(values | dict(flags) | bounds)
         except ValidationError as error:
             first = first_problem(error)
             name = first.path[0]

@@ -27,7 +27,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 def cluster(key: tuple[str, Path]) -> Iterator[Cluster]:
     """Two replicas of half a core, of the packaged model."""
     arguments = {"min_replicas": 2, "max_replicas": 2, "cpus": 0.5}
-    running = Cluster(arguments, api_keys=key[1], reload_s=0.2, max_message_bytes=1 << 20)
+    running = Cluster(arguments, api_keys=key[1], max_message_bytes=1 << 20)
     yield running
     running.stop()
 

@@ -124,7 +124,7 @@ def serve(name: TransportName) -> Iterator[Open]:
                 port=0,
                 max_message_bytes=bounds.max_message_bytes,
                 max_concurrent_requests=bounds.max_calls,
-                handshake_s=bounds.handshake_s,
+                caller_timeout_s=bounds.handshake_s,
             )
             listener = listen(name, settings, None)
             transport = listener.serve(

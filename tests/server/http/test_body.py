@@ -28,7 +28,7 @@ def small(english: Bundle) -> Iterator[Server]:
 @pytest.fixture
 def hasty(english: Bundle) -> Iterator[Server]:
     """A server whose callers have little time."""
-    with serving(english, handshake_s=SHORT_S) as server:
+    with serving(english, caller_timeout_s=SHORT_S) as server:
         yield server
 
 

@@ -47,7 +47,7 @@ def url_of(server: Server) -> str:
 
 def test_an_answer_may_take_longer_than_a_request_may(toy_bundle: Bundle, gate: threading.Event) -> None:
     """Connections that are silent, or idle, have come and gone; the one that waits for its answer gets it."""
-    with serving(toy_bundle, handshake_s=SHORT_S, http_idle_s=1, selftest_s=0) as server:
+    with serving(toy_bundle, caller_timeout_s=SHORT_S, http_idle_s=1, selftest_s=0) as server:
         body = json.dumps({"model": server.service.embedder.model.config.name, "input": "a man"}).encode()
         gate.clear()
         with (

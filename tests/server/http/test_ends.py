@@ -32,7 +32,7 @@ MANY = ["a dragon"] * 300
 @pytest.fixture(scope="module")
 def small(english: Bundle) -> Iterator[Server]:
     """A server whose callers have little time."""
-    with serving(english, handshake_s=0.6, http_idle_s=1) as server:
+    with serving(english, caller_timeout_s=0.6, http_idle_s=1) as server:
         yield server
 
 

@@ -24,12 +24,12 @@ def limits(settings: GrpcSettings) -> Limits:
     """Return the bounds that `settings` say."""
     return Limits(
         max_message_bytes=settings.max_message_bytes,
-        max_inflated_bytes=min(settings.max_inflated_bytes, settings.max_message_bytes),
+        max_inflated_bytes=settings.max_inflated_bytes,
         max_header_bytes=settings.max_header_bytes,
         max_calls=settings.max_concurrent_requests,
         max_connections=settings.max_connections,
         max_streams=settings.max_connection_requests,
-        handshake_s=settings.handshake_s,
+        handshake_s=settings.caller_timeout_s,
         idle_s=settings.idle_s,
         age_s=settings.age_s,
         age_grace_s=settings.age_grace_s,

@@ -62,7 +62,7 @@ class BodyLimits:
     @classmethod
     def of(cls, settings: ListenerSettings) -> "BodyLimits":
         """Take them from `settings`."""
-        return cls(settings.max_message_bytes, settings.handshake_s)
+        return cls(settings.max_message_bytes, settings.caller_timeout_s)
 
 
 class HttpCall:

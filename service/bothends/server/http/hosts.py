@@ -24,7 +24,7 @@ def guarded(app: ASGIApp, settings: PortSettings, bound_to: str) -> ASGIApp:
 
     Those of a server that only its own machine reaches, `bound_to` a loopback address, are that machine's names.
     """
-    is_local = is_loopback(bound_to) and is_loopback(settings.published_at or bound_to)
+    is_local = is_loopback(bound_to)
     names = settings.allowed_host_names
     return KnownHosts(app, names, takes_addresses=not is_local) if is_local or names else app
 

@@ -130,7 +130,7 @@ class WebServer:
             http=partial(  # type: ignore[arg-type]  # called like a class
                 BoundedH11Protocol,
                 most=settings.max_http_connections,
-                max_wait_s=settings.handshake_s,
+                max_wait_s=settings.caller_timeout_s,
                 max_header_bytes=settings.max_header_bytes,
             ),
             timeout_keep_alive=settings.http_idle_s,

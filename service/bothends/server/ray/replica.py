@@ -47,7 +47,7 @@ class Replica:
             raise StartupError(f"replica {self.name} on node {self._node}: {error}") from None
 
     def _begin(self, settings: Settings) -> None:
-        configure(settings.log_level, settings.log_format, sys.stderr)
+        configure(settings.log_level, sys.stderr)
         self._service = service = ModelService.load(settings, Metrics(), keys=Keys.load(settings))
         self._undo.callback(service.close)
         dispatcher = service.dispatcher()
