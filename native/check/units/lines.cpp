@@ -197,6 +197,7 @@ TEST(a_key_is_what_stands_after_its_scheme) {
     KeyDigest digest;
     const std::string key = digest.of("Bearer one");
     for (const char* same : {"bearer one", "BEARER  one", "bearer one ", "Bearer one"}) CHECK(digest.of(same) == key);
-    for (const char* other : {"Basic one", "Bearer onex", "Bearer one two", "Bearer", "", "Bearer two"}) CHECK(digest.of(other) != key);
+    for (const char* other : {"Basic one", "Bearer onex", "Bearer one two", "Bearer", "", "Bearer two"})
+        CHECK(digest.of(other) != key);
     CHECK(caller_of(key) >> 63 == 1 && caller_of(key) != caller_of(digest.of("Bearer two")));
 }
