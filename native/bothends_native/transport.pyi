@@ -46,6 +46,7 @@ class Transport:
         health: Sequence[str],
         statuses: Mapping[str, _Status],
         limits: Limits,
+        most_wait: float,
     ) -> None:
         """Know what will be answered; take nothing yet.
 
@@ -53,7 +54,8 @@ class Transport:
         `methods` are paths, whether each is a stream, and whether its calls need a place: those that don't are answered
         in a full or stopping server too, and taken before all others. `headers` names those that messages carry.
         `health` are services that grpc.health.v1 knows. A status is a code, a message and a serialised
-        google.rpc.Status; `statuses` has those that calls are refused with, by the reason.
+        google.rpc.Status; `statuses` has those that calls are refused with, by the reason. A call
+        that would wait for more than `most_wait` of its time is refused.
         """
 
     def start(self) -> None:
@@ -132,9 +134,11 @@ class FastPath:
         version: str,
         most_sentences: int,
         most_bytes: int,
+        most_together: int,
+        most_bytes_together: int,
         most_tokens: int,
     ) -> None:
-        """Serve EmbedRequests that hold at most so many sentences and bytes, and no options.
+        """Serve EmbedRequests that hold at most so many sentences and bytes, and no options; so many together.
 
         `tokenizer` and `encoder` are what a WordPiece and an Encoder share; `version` is the model's, which reads
         `most_tokens` of a sentence. Raises ValueError where they aren't.

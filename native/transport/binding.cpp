@@ -131,11 +131,12 @@ void set_keys(Transport& transport, nb::handle digests) {
 }
 
 void construct(Transport* self, const std::vector<int>& listeners, const nb::sequence& methods, const std::vector<std::string>& headers,
-               const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits) {
+               const std::vector<std::string>& health, const nb::dict& statuses, const Limits& limits, double most_wait) {
     static constexpr const char* kinds[] = {"full", "late", "expired", "draining", "no_key", "unknown_key", "slow", "empty",
                                             "large", "inflated", "headers", "timeout", "unknown", "malformed", "compressed", "unread"};
     Settings settings;
     settings.limits = limits;
+    settings.most_wait = most_wait;
     settings.headers = headers;
     settings.health_services = {health.begin(), health.end()};
     for (const auto entry : methods) {
@@ -176,8 +177,9 @@ void bind_limits(nb::module_& module) {
 }
 
 void construct_path(FastPath* self, Transport& transport, std::size_t method, const nb::capsule& tokenizer, const nb::capsule& encoder,
-                    std::string version, std::size_t most_sentences, std::size_t most_bytes, std::size_t most_tokens) {
-    FastPath::Settings settings{method, most_sentences, most_bytes, most_tokens, std::move(version)};
+                    std::string version, std::size_t most_sentences, std::size_t most_bytes, std::size_t most_together,
+                    std::size_t most_bytes_together, std::size_t most_tokens) {
+    FastPath::Settings settings{method, most_sentences, most_bytes, most_together, most_bytes_together, most_tokens, std::move(version)};
     const auto& borrowed_tokenizer = shared::borrowed<shared::Tokenizer>(tokenizer);
     new (self) FastPath(transport, std::move(settings), borrowed_tokenizer, shared::borrowed<shared::Encoder>(encoder));
 }
@@ -208,7 +210,8 @@ nb::list served_by(FastPath& path) {
 void bind_path(nb::module_& module) {
     nb::class_<FastPath>(module, "FastPath")
         .def("__init__", &construct_path, "transport"_a, "method"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(), "version"_a,
-             "most_sentences"_a, "most_bytes"_a, "most_tokens"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
+             "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a, "most_tokens"_a,
+             nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
         .def("forgive", &FastPath::forgive, "thread"_a, "seconds"_a)
         .def("overdue", &FastPath::overdue, "seconds"_a)
         .def("served", &served_by)
@@ -220,7 +223,8 @@ NB_MODULE(_transport, module) {
     bind_limits(module);
     bind_path(module);
     nb::class_<Transport>(module, "Transport")
-        .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a, "limits"_a)
+        .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a, "limits"_a,
+             "most_wait"_a)
         .def("start", &Transport::start, Release())
         .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0, "most_bytes"_a = std::size_t(1) << 22)
         .def("wake", &Transport::wake_one, Release())

@@ -12,7 +12,6 @@ constexpr std::string_view health = "/grpc.health.v1.Health/";
 constexpr std::size_t header_overhead = 64;    // bytes that a header costs besides its own, about
 constexpr std::size_t most_times_headers = 4;  // as large as they may be, before no status is told any more
 constexpr double least_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
-constexpr double most_waited = 0.25;    // of a call's time: an estimate may be wrong, and it came before it was read
 }  // namespace
 
 Call::Call(Peer& peer, std::int32_t stream)
@@ -40,7 +39,8 @@ bool Call::may_be_small() const {
     return kind_ == Kind::unary && shared_.lines.is_small_method(method_) && has_no_headers();
 }
 
-double Call::patience_s() const { return most_waited * (deadline_ - arrived_); }
+// Not all of its time: an estimate may be wrong, and comes before it is read.
+double Call::patience_s() const { return shared_.settings.most_wait * (deadline_ - arrived_); }
 
 /// One entry of HPACK's table, named again and again, would have HTTP/2 look at 4 KB for each byte: it resets the
 /// stream of a call that bears no more, and only unpacks what else there is.

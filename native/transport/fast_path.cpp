@@ -11,8 +11,6 @@ namespace {
 
 constexpr double reports_s = 0.1;    // after which Python has a look at what was served
 constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
-constexpr std::size_t most_together = 16;  // calls: more are not computed faster, and others wait longer
-constexpr std::size_t most_bytes_together = 4096;
 
 }  // namespace
 
@@ -38,7 +36,8 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     double end = now() + wait_s;
     Report report;
     while (true) {
-        report.batch = transport_.take_messages({most, most_bytes, most_together, most_bytes_together}, std::max(0.0, end - now()), queue_s);
+        const Most at_once{most, most_bytes, settings_.most_together, settings_.most_bytes_together};
+        report.batch = transport_.take_messages(at_once, std::max(0.0, end - now()), queue_s);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);

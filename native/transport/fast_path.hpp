@@ -38,6 +38,7 @@ class FastPath {
 public:
     struct Settings {
         std::size_t method, most_sentences, most_bytes;  // of a request
+        std::size_t most_together, most_bytes_together;  // calls: more are not computed faster, and others wait longer
         std::size_t most_tokens;                         // that the model reads of a sentence
         std::string version;                             // of the model
     };

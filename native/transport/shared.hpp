@@ -31,6 +31,7 @@ struct Settings {
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see
     std::set<std::string> health_services;  // that grpc.health.v1 knows
+    double most_wait = 1;  // share of its time that a call may be expected to wait
 
     const Status& status(std::string_view kind) const { return statuses.find(kind)->second; }
 };

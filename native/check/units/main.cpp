@@ -36,6 +36,7 @@ Settings settings(const Limits& limits) {
         made.statuses[kind] = {8, kind, "d"};
     made.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};
     made.headers = {"authorization", "x-note"};
+    made.most_wait = 0.25;
     made.health_services = {""};
     return made;
 }

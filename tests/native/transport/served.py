@@ -40,7 +40,13 @@ HELD = ("calls", "slots", "waiting", "taken", "held_bytes", "unread_bytes", "rea
 class Served:
     """A transport. Whoever doesn't call `answering` takes and answers themselves."""
 
-    def __init__(self, *listeners: socket.socket, methods: Sequence[tuple[str, bool, bool]] = METHODS, **limits: Any):
+    def __init__(
+        self,
+        *listeners: socket.socket,
+        methods: Sequence[tuple[str, bool, bool]] = METHODS,
+        most_wait: float = 0.25,
+        **limits: Any,
+    ) -> None:
         bounds = Limits()
         for name, value in limits.items():
             setattr(bounds, name, value)
@@ -53,6 +59,7 @@ class Served:
             health=["", "t.T"],
             statuses=STATUSES,
             limits=bounds,
+            most_wait=most_wait,
         )
         self.messages: list[tuple[Any, ...]] = []
         self.gone: list[int] = []

@@ -26,7 +26,7 @@ def encoder_of() -> engine.Encoder:
     return engine.Encoder(random.standard_normal((len(WORDS), EMBEDDING)).astype(np.float32), layers)
 
 
-def path_of(served: Served, encoder: engine.Encoder) -> transport.FastPath:
+def path_of(served: Served, encoder: engine.Encoder, *, most_together: int = 16) -> transport.FastPath:
     tokenizer = wordpiece.WordPiece(
         {word: place for place, word in enumerate(WORDS)},
         characters={letter: letter for letter in "abmné"} | {" ": " "},
@@ -37,7 +37,15 @@ def path_of(served: Served, encoder: engine.Encoder) -> transport.FastPath:
     )
     part = tokenizer.share(), encoder.share()
     return transport.FastPath(
-        served.transport, 0, *part, version=VERSION, most_sentences=3, most_bytes=200, most_tokens=MOST_TOKENS
+        served.transport,
+        0,
+        *part,
+        version=VERSION,
+        most_sentences=3,
+        most_bytes=200,
+        most_together=most_together,
+        most_bytes_together=4096,
+        most_tokens=MOST_TOKENS,
     )
 
 
@@ -231,5 +239,6 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
 
 def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:
     part = fast.encoder.share()
+    bounds = dict.fromkeys(("most_sentences", "most_bytes", "most_together", "most_bytes_together", "most_tokens"), 1)
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
-        transport.FastPath(serve().transport, 0, part, part, version="", most_sentences=1, most_bytes=1, most_tokens=1)
+        transport.FastPath(serve().transport, 0, part, part, version="", **bounds)

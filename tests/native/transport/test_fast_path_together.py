@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
@@ -11,10 +12,13 @@ from .served import ECHO, Served
 from .test_fast_path import encoder_of, path_of
 
 
-def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(serve: Callable[..., Served]) -> None:
+@pytest.mark.parametrize("most_together", [8, 16])
+def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
+    serve: Callable[..., Served], most_together: int
+) -> None:
     """A batch holds all that one caller asked for; the next holds those of another, of whom more waits than fits."""
     served = serve(max_streams=200)
-    path = path_of(served, encoder_of())
+    path = path_of(served, encoder_of(), most_together=most_together)
     content = EmbedRequest(sentences=["a"]).SerializeToString()
     with served.channel() as greedy, served.channel() as modest:
         calls = [greedy.unary_unary(ECHO).future(content, timeout=TIMEOUT_S) for _ in range(120)]
@@ -28,7 +32,7 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(serve: Callable
         served.transport.answer([message[0] for message in first], [b"", b""])
         while not calls[-2].done():
             path.take_messages(served.transport, 0, 0.1, 0.0, 0, 1)
-        assert [len(batch[6]) for batch in path.served()][:7] == [16] * 7
+        assert [len(batch[6]) for batch in path.served()][:7] == [most_together] * 7
 
 
 def test_what_is_left_to_python_changes_nobody_elses_answer(serve: Callable[..., Served]) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.until import TIMEOUT_S, until
 
 from .raw import Raw, Response
@@ -92,3 +94,17 @@ def test_probes_are_taken_first_but_do_not_keep_all_else_waiting(serve: Serve) -
     assert contents[0] == b"p"
     assert contents[-1] == b"x"
     assert len(contents) < 50
+
+
+@pytest.mark.parametrize("most_wait", [0.25, 0.5])
+def test_a_call_that_would_wait_for_too_much_of_its_time_is_refused(serve: Serve, most_wait: float) -> None:
+    """For more than the transport was told that it may; who has no deadline waits."""
+    served, enough_s = serve(most_wait=most_wait), round(10.0 / most_wait)
+    with Raw(served.port) as raw:
+        served.transport.take_messages(0, 0.0, 10.0)
+        refused = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", f"{enough_s - 1}S")])
+        raw.over(refused)
+        raw.call(ECHO, framed(b"y"), headers=[("grpc-timeout", f"{enough_s + 1}S")])
+        raw.echo(b"z")
+        assert said(refused) == "late"
+        assert [message[2] for message in served.take_messages(2)] == [b"y", b"z"]

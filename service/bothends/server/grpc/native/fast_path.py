@@ -151,6 +151,8 @@ class FastPaths:
             version=model.config.version,
             most_sentences=min(FEW, limits.sentences),
             most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
+            most_together=FEW,
+            most_bytes_together=SHORT_BYTES,
             most_tokens=model.config.max_tokens,
         )
 

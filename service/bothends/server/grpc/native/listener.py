@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import cast
 
+from ...concurrency_limit import MOST_WAIT
 from ...tls import Certificates, Identity
 from ..contract import Limits, Method, Status, Statuses, Transport
 
@@ -37,6 +38,7 @@ class NativeListener:
             health=health,
             statuses=cast("dict[str, Status]", statuses),
             limits=limits,
+            most_wait=MOST_WAIT,
         )
         self.renew()
         return cast("Transport", self._transport)  # whose tuples have no names
