@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-_Message = tuple[int, int, bytes, float | None, tuple[tuple[str, str], ...], int, float]
+_Message = tuple[int, int, bytes, float | None, tuple[tuple[str, str], ...], int, float, bytes]
 _Status = tuple[int, str, bytes]
 
 class Limits:
@@ -34,7 +34,8 @@ class Transport:
     """Listening sockets, and the calls that come by them. Safe to use from any thread.
 
     A message is a unary call's only one, or one of a stream's: its id, its method's index, its bytes, its deadline, the
-    headers that were asked for, the number of its caller's connection, and when it came; times are `time.monotonic`'s.
+    headers that were asked for, the number of its caller's connection, when it came, and the SHA-256 of its key, empty
+    where callers need none; times are `time.monotonic`'s.
     """
 
     def __init__(

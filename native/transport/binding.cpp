@@ -32,7 +32,8 @@ nb::tuple tuple_of(const Taken& message, const std::vector<std::string>& headers
         metadata.append(nb::make_tuple(headers[index], nb::steal(text)));
     }
     return nb::make_tuple(message.id, message.method, nb::bytes(message.content.data(), message.content.size()),
-                          time_or_none(message.deadline), nb::tuple(metadata), message.caller, message.arrived);
+                          time_or_none(message.deadline), nb::tuple(metadata), message.caller, message.arrived,
+                          nb::bytes(message.key_digest.data(), message.key_digest.size()));
 }
 
 nb::object object_of(const std::optional<Batch>& batch, const Transport& transport) {

@@ -29,14 +29,8 @@ bool Call::is_metered() const {
     return (kind_ == Kind::unary || kind_ == Kind::stream) && shared_.settings.methods[method_].is_metered;
 }
 
-bool Call::has_no_headers() const {
-    const auto& headers = shared_.settings.headers;
-    const auto is_key = [&](const auto& header) { return headers[header.first] == "authorization"; };
-    return std::all_of(metadata_.begin(), metadata_.end(), is_key);
-}
-
 bool Call::may_be_small() const {
-    return kind_ == Kind::unary && shared_.lines.is_small_method(method_) && has_no_headers();
+    return kind_ == Kind::unary && shared_.lines.is_small_method(method_) && metadata_.empty();
 }
 
 // Not all of its time: an estimate may be wrong, and comes before it is read.
@@ -98,6 +92,7 @@ void Call::authorize(std::string_view value) {
     const bool is_known = digest && shared_.keys->contains(*digest);
     key_ = is_known ? Key::known : Key::unknown;
     caller_ = is_known ? caller_of(*digest) : peer_.id;  // its turns, by whatever connections
+    key_digest_ = is_known ? *digest : "";
 }
 
 void Call::headers_came() {

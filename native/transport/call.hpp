@@ -95,6 +95,7 @@ public:
     double arrived() const { return arrived_; }
     double deadline() const REQUIRES(the_lock) { return deadline_; }
     const Metadata& metadata() const REQUIRES(the_lock) { return metadata_; }
+    const std::string& key_digest() const REQUIRES(the_lock) { return key_digest_; }
     std::size_t held() const REQUIRES(the_lock) { return held_.used(); }
     double came() const REQUIRES(the_lock) { return came_; }
 
@@ -106,9 +107,6 @@ public:
 
     /// Returns whether another may have its slot: Python hasn't taken it.
     bool may_give_way() const REQUIRES(the_lock) { return holds_slot_ && !is_counted_by_python_; }
-
-    /// Returns whether no header came that Python has to look at: a key was looked at here.
-    bool has_no_headers() const REQUIRES(the_lock);
 
 private:
     enum class Kind { unary, stream, health_check, health_watch, unknown };
@@ -178,6 +176,7 @@ private:
     Metadata metadata_;
     std::size_t header_bytes_ = 0;
     Key key_ = Key::none;
+    std::string key_digest_;  // SHA-256 of a known one
     bool is_grpc_ = false, is_post_ = false, is_gzip_ = false, has_unknown_encoding_ = false, has_bad_timeout_ = false;
     Bytes unframed_;
     Budget held_;                                 // bytes that came, and were not taken

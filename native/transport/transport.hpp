@@ -30,6 +30,7 @@ struct Taken {
     std::size_t inflated_size;  // where the content is compressed
     bool is_compressed, is_lost;  // lost: it wasn't gzip
     bool is_plain;                // no header came with it that Python has to look at
+    std::string key_digest;       // SHA-256 of its call's key; empty where callers need none
 };
 
 struct Batch {

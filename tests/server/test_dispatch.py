@@ -171,12 +171,12 @@ def named_fields(call: HandHeldCall) -> list[str]:
     return [violation.field for violation in found.field_violations]
 
 
-def test_a_call_is_its_authorizations(tmp_path: Path) -> None:
-    """Whatever other headers stand before and after that one."""
+def test_a_call_is_its_keys(tmp_path: Path) -> None:
+    """What the transport knows of its key is enough: the key itself doesn't come this far."""
     file = tmp_path / "keys.toml"
     file.write_text(f'[keys.one]\nsha256 = "{hashlib.sha256(b"1").hexdigest()}"\n')
     dispatcher = Dispatcher(Metrics(), None, lambda: 0.0, Keys(file), backlog=Backlog())
-    call = HandHeldCall(metadata=(("before", "Bearer 2"), ("authorization", "Bearer 1"), ("after", "Bearer 3")))
+    call = HandHeldCall(key=hashlib.sha256(b"1").digest())
     account = dispatcher.identify(call)  # type: ignore[arg-type]
     assert account is not None
     assert account.name == "one"

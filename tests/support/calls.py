@@ -26,6 +26,7 @@ class HandHeldCall:
     was_read: bool = False
     deadline: float | None = None
     metadata: tuple[tuple[str, str | bytes], ...] = ()
+    key: bytes | None = None
     outcomes: list[bytes | status_pb2.Status] = field(default_factory=list)
 
     def read(self, then: Callable[[bytes | None], None]) -> None:

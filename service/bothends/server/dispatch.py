@@ -134,8 +134,7 @@ class Dispatcher:
 
     def identify(self, call: Inbound) -> Account | None:
         """Return the account of the call's key; None where callers need no key. Raises UnauthenticatedError."""
-        authorization = next((value for name, value in call.metadata if name == "authorization"), None)
-        return None if self._keys is None else self._keys.identify(authorization)
+        return None if self._keys is None else self._keys.account_of(call.key)
 
     def _enter(self, method: Method, call: Inbound, counter: Callable[..., None]) -> CallContext | None:
         """Admit the call; returns None where it was refused."""

@@ -30,11 +30,16 @@ class Inbound(Protocol):
     deadline: float | None
     """Time of `time.monotonic` at which the caller stops waiting; None for never."""
     metadata: Metadata
-    """Names, in lower case, and values that came with the call."""
+    """Names, in lower case, and values that came with the call. Of gRPC's, those that were asked for."""
     arrived: float
     """Time of `time.monotonic` at which the call came."""
     caller: Hashable
     """Connection, or address, that it came from: whoever has no key has turns by it."""
+
+    @property
+    def key(self) -> bytes | None:
+        """SHA-256 of the key that came with the call, as keys.py has it; None where none did."""
+        ...
 
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Call `then` with the request's bytes; None where none came, or too many."""

@@ -63,9 +63,13 @@ class Keys:
 
     def identify(self, authorization: str | bytes | None) -> Account:
         """Return the account of the key in a header `authorization: Bearer KEY`. Raises UnauthenticatedError."""
-        if authorization is None:
+        return self.account_of(digest(authorization))
+
+    def account_of(self, key: bytes | None) -> Account:
+        """Return the account of the key that has this SHA-256, as `digest` says. Raises UnauthenticatedError."""
+        if key is None:
             raise UnauthenticatedError(NO_KEY)
-        account = find(digest(authorization), self.known)
+        account = find(key, self.known)
         if account is None:
             raise UnauthenticatedError(UNKNOWN_KEY)
         return account
@@ -86,8 +90,13 @@ class Keys:
         return known
 
 
-def digest(authorization: str | bytes) -> bytes:
-    """Return the SHA-256 of the key in a header `authorization: Bearer KEY`; no key's where it is something else."""
+def digest(authorization: str | bytes | None) -> bytes | None:
+    """Return the SHA-256 of the key in a header `authorization: Bearer KEY`; no key's where it is something else.
+
+    None where no such header came.
+    """
+    if authorization is None:
+        return None
     if isinstance(authorization, str):
         authorization = authorization.encode("utf-8", "surrogateescape")
     scheme, _, key = authorization.partition(b" ")

@@ -45,8 +45,6 @@ THREADS_END_S = 0.5
 """Time that a stopping server gives responses to leave, and threads to end, after its drain."""
 _SIGNALS_S = 1.0
 """The longest that a signal goes unnoticed."""
-_HEADERS = ("authorization", *tracing.HEADERS)
-"""Headers of gRPC's that calls are looked at for."""
 _NO_CERTIFICATES = "HTTP asks its callers for no certificate, as gRPC does here; that needs --api-keys"
 
 
@@ -193,7 +191,7 @@ class Server:
         routes = routes_of(service, self.streams, transport=self.transport)
         self.grpc: Transport = listener.serve(
             [route.method for route in routes],
-            headers=_HEADERS,
+            headers=tuple(tracing.HEADERS),
             health=("", *SERVICES),
             statuses=statuses(limits(self.settings)),
         )

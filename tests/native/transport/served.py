@@ -55,7 +55,7 @@ class Served:
         self.transport = Transport(
             [listener.detach() for listener in sockets],
             methods,
-            headers=["authorization", "x-note"],
+            headers=["x-note"],
             health=["", "t.T"],
             statuses=STATUSES,
             limits=bounds,

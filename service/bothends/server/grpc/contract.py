@@ -46,6 +46,8 @@ class Message(NamedTuple):
     """Number of its connection."""
     arrived: float
     """Time of `time.monotonic` at which its call came; of a stream's, itself."""
+    key: bytes = b""
+    """SHA-256 of its call's key, which the transport knows; empty where callers need none."""
 
 
 class Ended(NamedTuple):

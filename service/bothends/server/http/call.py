@@ -22,6 +22,7 @@ from ...wire.status import to_status, unpacked
 from ..answer_budget import AnswerBudget, Share
 from ..budget import ByteBudget
 from ..inbound import Inbound, Metadata
+from ..keys import digest
 from ..sockets import network
 from .body import JSON, Turns, UnfitError, read_json
 
@@ -85,6 +86,11 @@ class HttpCall:
         self.answer_headers: dict[str, str] = {}
         self.caller: Hashable = self._request.client.host if self._request.client else ""
         self.arrived = time.monotonic()
+
+    @property
+    def key(self) -> bytes | None:
+        """SHA-256 of the key that came with the call; None where none did."""
+        return digest(self._request.headers.get("authorization"))
 
     async def serve(self, handle: Handle, receive: Receive, send: Send) -> None:
         """Handle the call from the request's headers to the last byte of its response."""

@@ -16,6 +16,7 @@ from grpc_health.v1 import health
 
 from ...wire.messages import SERVICE
 from ..inbound import DETAILS, Inbound, Metadata
+from ..keys import digest
 
 Request: TypeAlias = tuple[bytes, float | None]
 """A request's bytes, and the seconds that its caller still waits; None for ever."""
@@ -96,6 +97,11 @@ class RayCall:
         self.metadata: Metadata = context.invocation_metadata()
         self.arrived = time.monotonic()
         self.caller: Hashable = None  # Ray's proxies don't say
+
+    @property
+    def key(self) -> bytes | None:
+        """SHA-256 of the key that came with the call; None where none did."""
+        return digest(next((value for name, value in self.metadata if name == "authorization"), None))
 
     async def serve(self, handle: Callable[[Inbound], None]) -> RawResponse:
         """Wait for the response. Ray cancels this where the caller has left, or its deadline has passed."""

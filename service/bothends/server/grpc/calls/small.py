@@ -107,10 +107,8 @@ class SmallRequests:
         if len(message.content) > SHORT_BYTES:
             return None
         try:
-            if self._keys is not None:
-                header = next((value for name, value in message.metadata if name == "authorization"), None)
-                if self._keys.identify(header).limits.is_set:  # its share is counted by the call
-                    return None
+            if self._keys is not None and self._keys.account_of(message.key).limits.is_set:
+                return None  # its share is counted by the call
             return self._read(message.content)
         except (BothendsError, DecodeError):
             return None

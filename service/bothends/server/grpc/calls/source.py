@@ -45,13 +45,13 @@ class Route(NamedTuple):
 class GrpcCall:
     """An `Inbound`: one message of a transport's."""
 
-    __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "metadata")
+    __slots__ = ("_calls", "_id", "_is_over", "_then", "arrived", "caller", "content", "deadline", "key", "metadata")
     metadata: Metadata
     caller: Hashable
 
     def __init__(self, calls: "Calls", message: Message) -> None:
         self._calls = calls
-        self._id, _, self.content, self.deadline, self.metadata, self.caller, self.arrived = message
+        self._id, _, self.content, self.deadline, self.metadata, self.caller, self.arrived, self.key = message
         self._then: Callable[[], None] | None = None
         self._is_over = False
 

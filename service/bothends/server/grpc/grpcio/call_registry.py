@@ -42,8 +42,11 @@ class CallRegistry:
         """SHA-256 of each key that may call; None where callers need no key."""
         self.last_begun = monotonic()
         """Time at which a metered call last came."""
-        self._open: set[int] = set()
-        """Calls that have come and whose last byte isn't with their caller, by the ids of their contexts."""
+        self._open: dict[int, bytes | None] = {}
+        """Calls that have come and whose last byte isn't with their caller, by the ids of their contexts.
+
+        Where callers need a key, with its SHA-256, if one came.
+        """
         self._headers = headers
         self._statuses = statuses
         self._ids = count(1)
@@ -53,10 +56,10 @@ class CallRegistry:
         """Return why a call's key, or the want of one, refuses it."""
         if self.keys is None:
             return None
-        values = [value for name, value in context.invocation_metadata() or () if name == "authorization"]
-        if not values:
+        key = self._open[id(context)]
+        if key is None:
             return "no_key"
-        return None if digest(values[0]) in self.keys else "unknown_key"
+        return None if key in self.keys else "unknown_key"
 
     @property
     def open(self) -> int:
@@ -65,13 +68,14 @@ class CallRegistry:
 
     def begin(self, context: Context) -> float:
         """Count a call that has come; returns when."""
-        self._open.add(call := id(context))
-        context.add_done_callback(lambda _: self._open.discard(call))  # type: ignore[arg-type]  # its types want names of arguments; also for one whose last bytes its caller doesn't read
+        values = (value for name, value in context.invocation_metadata() or () if name == "authorization")
+        self._open[call := id(context)] = None if self.keys is None else digest(next(values, None))
+        context.add_done_callback(lambda _: self._open.pop(call, None))  # type: ignore[arg-type]  # its types want names of arguments; also for one whose last bytes its caller doesn't read
         return monotonic()
 
     def owe_nothing(self, context: Context) -> None:
         """Count a call as no longer open, though it hasn't ended: nobody waits for its end."""
-        self._open.discard(id(context))
+        self._open.pop(id(context), None)
 
     async def read(self, context: Context) -> bytes | None:
         """Return the next message; None after the last. Raises CancelledError where the caller has left."""
@@ -86,8 +90,8 @@ class CallRegistry:
     ) -> Pending:
         """Queue a message for the threads that run the model; returns it with its outcome to come."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
-        caller = hash(context.peer())
-        message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived)
+        caller, key = hash(context.peer()), self._open.get(id(context)) or b""
+        message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived, key)
         self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()
         self.queue.put(message, is_metered=is_metered)
         return Pending(message, outcome)
