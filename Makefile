@@ -83,7 +83,7 @@ coverage: $(VENV)/.coverage $(VENV)/.native-tried ## Say which lines no test run
 mutate: $(VENV)/.mutate $(VENV)/.native-tried ## Break code on purpose and say what no test notices (ARGS="batching --sample 20": one room)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-lint: $(VENV)/.test ## Lint, types, import contracts, and what the native lock guards
+lint: $(VENV)/.test $(VENV)/.native-tried ## Lint, types (the native parts' too, where they are built), import contracts, and what the native lock guards
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -4,7 +4,7 @@
 """
 
 try:
-    from ._transport import FastPath, Limits, Transport
+    from ._transport import Batch, Ended, FastPath, Limits, Message, Method, Overdue, Refusal, Served, Transport
 except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._transport":
         raise
@@ -12,4 +12,4 @@ except ModuleNotFoundError as missing:
         "bothends-native was built without its transport: libnghttp2-dev, libssl-dev and zlib1g-dev were missing"
     ) from None
 
-__all__ = ["FastPath", "Limits", "Transport"]
+__all__ = ["Batch", "Ended", "FastPath", "Limits", "Message", "Method", "Overdue", "Refusal", "Served", "Transport"]

@@ -32,8 +32,8 @@ std::string digest_of(std::string_view key) {
 
 Settings settings() {
     Settings told;
-    told.limits.max_calls = 3;
-    told.limits.max_streams = 8;
+    told.limits.max_concurrent_requests = 3;
+    told.limits.max_connection_requests = 8;
     told.limits.max_message_bytes = 1000;
     told.limits.max_header_bytes = 300;
     told.limits.window_messages = told.limits.window_sentences = 3;
@@ -45,9 +45,9 @@ Settings settings() {
     told.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};
     told.headers = {"grpc-encoding"};
     told.health_services = {"", "t"};
-    for (const char* kind : {"full", "late", "expired", "draining", "no_key", "unknown_key", "slow", "empty", "large", "inflated", "headers",
-                             "timeout", "unknown", "malformed", "compressed", "unread"})
-        told.statuses[kind] = {8, kind, "\x08\x03"};
+#define TRANSPORT_SAID(name, words) told.statuses[std::size_t(Refusal::name)] = {8, #name, "\x08\x03"};
+    TRANSPORT_REFUSALS(TRANSPORT_SAID)
+#undef TRANSPORT_SAID
     return told;
 }
 

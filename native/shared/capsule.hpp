@@ -5,7 +5,6 @@
 
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace shared {
@@ -21,12 +20,12 @@ nanobind::capsule capsule_of(const Borrowed& borrowed, nanobind::object lender) 
     return nanobind::capsule(&loan->borrowed, Borrowed::name, [](void* borrowed) noexcept { delete reinterpret_cast<Loan*>(borrowed); });
 }
 
-/// Returns what a capsule holds. Throws nanobind::value_error where that is something else.
+/// Returns what a capsule holds. Throws nanobind::value_error where that, or `given`, is something else.
 template <typename Borrowed>
-const Borrowed& borrowed(const nanobind::capsule& capsule) {
-    if (std::string_view(capsule.name() ? capsule.name() : "") != Borrowed::name)
+const Borrowed& borrowed(nanobind::handle given) {
+    if (!PyCapsule_IsValid(given.ptr(), Borrowed::name))
         throw nanobind::value_error((std::string("expected a capsule of ") + Borrowed::name).c_str());
-    return *static_cast<const Borrowed*>(capsule.data());
+    return *static_cast<const Borrowed*>(PyCapsule_GetPointer(given.ptr(), Borrowed::name));
 }
 
 }  // namespace shared

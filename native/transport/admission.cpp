@@ -6,21 +6,21 @@
 
 namespace transport {
 
-/// Returns why a call whose headers have come may not go on, one of `Statuses`; empty where it may.
-std::string_view Call::refusal() const {
+/// Returns why a call whose headers have come may not go on, none where it may.
+Refusal Call::refusal() const {
     const Limits& limits = shared_.settings.limits;
-    if (header_bytes_ > limits.max_header_bytes) return "headers";
-    if (has_bad_timeout_) return "timeout";
-    if (kind_ == Kind::unknown) return "unknown";
-    if (!is_metered()) return {};
-    if (shared_.keys && key_ != Key::known) return key_ == Key::none ? "no_key" : "unknown_key";
-    if (shared_.is_draining) return "draining";
-    if (deadline_ <= arrived_) return "expired";
-    if (peer_.unread.is_exceeded()) return "unread";
-    if (kind_ == Kind::stream) return {};
+    if (header_bytes_ > limits.max_header_bytes) return Refusal::headers;
+    if (has_bad_timeout_) return Refusal::timeout;
+    if (kind_ == Kind::unknown) return Refusal::unknown;
+    if (!is_metered()) return Refusal::none;
+    if (shared_.keys && key_ != Key::known) return key_ == Key::none ? Refusal::no_key : Refusal::unknown_key;
+    if (shared_.is_draining) return Refusal::draining;
+    if (deadline_ <= arrived_) return Refusal::expired;
+    if (peer_.unread.is_exceeded()) return Refusal::unread;
+    if (kind_ == Kind::stream) return Refusal::none;
     const Lines& lines = shared_.lines;
-    if (lines.is_late(may_be_small() ? lines.small : lines.metered, caller_, patience_s())) return "late";
-    return shared_.slots.is_full() ? "full" : "";
+    if (lines.is_late(may_be_small() ? lines.small : lines.metered, caller_, patience_s())) return Refusal::late;
+    return shared_.slots.is_full() ? Refusal::full : Refusal::none;
 }
 
 void Call::take_slot() {
@@ -49,7 +49,7 @@ void Call::note_progress() {
         receiving.splice(receiving.end(), receiving, receiving_.element());
     else
         receiving_.stand_for(receiving, receiving.insert(receiving.end(), this));
-    shared_.due.by(came_ + shared_.settings.limits.handshake_s);
+    shared_.due.by(came_ + shared_.settings.limits.caller_timeout_s);
 }
 
 }  // namespace transport

@@ -43,7 +43,7 @@ bool Call::bears(std::size_t bytes) {
     header_bytes_ += bytes + overhead;
     peer_.overhead.unpacked(bytes + overhead);
     if (header_bytes_ <= most_times_headers * shared_.settings.limits.max_header_bytes) return true;
-    refuse("headers");
+    refuse(Refusal::headers);
     return false;
 }
 
@@ -105,23 +105,23 @@ void Call::headers_came() {
         shared_.due.by(deadline_);
     }
     if (is_metered()) shared_.began = arrived_;
-    std::string_view why = refusal();
-    if (why == "full" && shared_.make_way(peer_, arrived_)) why = refusal();
-    if (why.empty() && peer_.held.is_exceeded()) why = "full";
-    if (why.empty() && kind_ == Kind::health_watch && !begin_watch()) why = "full";
-    if (!why.empty()) {
-        const bool has_no_room = why == "full" || why == "late";
+    Refusal why = refusal();
+    if (why == Refusal::full && shared_.make_way(peer_, arrived_)) why = refusal();
+    if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::full;
+    if (why == Refusal::none && kind_ == Kind::health_watch && !begin_watch()) why = Refusal::full;
+    if (why != Refusal::none) {
+        const bool has_no_room = why == Refusal::full || why == Refusal::late;
         peer_.refused += has_no_room && deadline_ - arrived_ > least_patience_s;
         if (has_no_room) peer_.overhead.asked(header_bytes_);
         return refuse(why);
     }
-    if (!is_metered()) return peer_.due.by(arrived_ + limits.handshake_s);
+    if (!is_metered()) return peer_.due.by(arrived_ + limits.caller_timeout_s);
     is_owed_ = true;
     shared_.owed.use(1);
     if (kind_ == Kind::unary) take_slot();
 }
 
-void Call::end(const Status& status, std::string_view refusal) {
+void Call::end(const Status& status, Refusal refusal) {
     if (is_over_) return;
     disown();
     end_ = status;
@@ -131,11 +131,11 @@ void Call::end(const Status& status, std::string_view refusal) {
     peer_.streams.list();
 }
 
-void Call::refuse(std::string_view kind) { end(shared_.settings.status(kind), kind); }
+void Call::refuse(Refusal refusal) { end(shared_.settings.status(refusal), refusal); }
 
 void Call::expire() {
     due_.leave();
-    end(shared_.settings.status("expired"), "");
+    end(shared_.settings.status(Refusal::expired), Refusal::none);
 }
 
 void Call::close() {
@@ -159,11 +159,11 @@ void Call::count(int code) {
 
 void Call::drain() {
     if (has_ended()) return;
-    if (is_metered() && waits_for_request()) refuse("draining");
+    if (is_metered() && waits_for_request()) refuse(Refusal::draining);
     const bool is_whole = has_closed_ && unframed_.empty();  // it ends by itself
     if (kind_ != Kind::stream || is_whole) return;
-    end_ = shared_.settings.status("draining");
-    refusal_ = "draining";
+    end_ = shared_.settings.status(Refusal::draining);
+    refusal_ = Refusal::draining;
     flush();
 }
 
@@ -173,7 +173,7 @@ void Call::tick(double time) {
         peer_.streams.list();
     }
     const bool may_be_slow = !is_metered() && waits_for_request();
-    if (may_be_slow && peer_.due.has_come(arrived_ + shared_.settings.limits.handshake_s, time)) refuse("slow");
+    if (may_be_slow && peer_.due.has_come(arrived_ + shared_.settings.limits.caller_timeout_s, time)) refuse(Refusal::slow);
 }
 
 }  // namespace transport

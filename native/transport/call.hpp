@@ -17,7 +17,7 @@
 #include "budget.hpp"
 #include "bytes.hpp"
 #include "entry.hpp"
-#include "limits.hpp"
+#include "contract.hpp"
 #include "lock.hpp"
 #include "message.hpp"
 
@@ -65,8 +65,8 @@ public:
     // What ends it, or not.
 
     /// Ends the call with `status` now; nothing is done for it any more.
-    void end(const Status& status, std::string_view refusal) REQUIRES(the_lock);
-    void refuse(std::string_view kind) REQUIRES(the_lock);
+    void end(const Status& status, Refusal refusal) REQUIRES(the_lock);
+    void refuse(Refusal refusal) REQUIRES(the_lock);
     void expire() REQUIRES(the_lock);
 
     /// Ends a call whose request hasn't come whole; a stream that goes on ends once what was read of it is answered.
@@ -128,7 +128,7 @@ private:
     void authorize(std::string_view value) REQUIRES(the_lock);
 
     // admission.cpp
-    std::string_view refusal() const REQUIRES(the_lock);
+    Refusal refusal() const REQUIRES(the_lock);
     void take_slot() REQUIRES(the_lock);
     void give_slot_back() REQUIRES(the_lock);
     void disown() REQUIRES(the_lock);
@@ -196,7 +196,7 @@ private:
     double progressed_;                 // time of that
     bool has_begun_ = false, is_deferred_ = false;
     std::optional<Status> end_;  // the status with which it ends once `messages_` is empty
-    std::string_view refusal_;   // why the transport refused it
+    Refusal refusal_ = Refusal::none;  // why the transport refused it
     bool is_told_ = false;       // of changes of health
     bool is_over_ = false;       // the status is submitted
 };

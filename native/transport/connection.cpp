@@ -31,7 +31,7 @@ Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& ne
       max_age_s_(jittered(shared.settings.limits.age_s)),
       read_at_(began_),
       wrote_at_(began_) {
-    peer_.due.by(began_ + shared.settings.limits.handshake_s);
+    peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
 }
 
 Connection::~Connection() {
@@ -57,7 +57,7 @@ bool Connection::receive(double until) {
         if (nghttp2_session_mem_recv2(session_, room.data(), count) < 0) return false;
         // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it
         // sends.
-        if (nghttp2_session_get_outbound_queue_size(session_) > most_queued + 4 * shared_.settings.limits.max_streams)
+        if (nghttp2_session_get_outbound_queue_size(session_) > most_queued + 4 * shared_.settings.limits.max_connection_requests)
             return false;
         if (peer_.refused > 0 || peer_.overhead.is_much() || read_at_ > until) return true;  // more of that can wait
     }

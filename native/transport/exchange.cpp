@@ -30,7 +30,7 @@ void Call::data_came(std::string_view bytes) {
     held_.use(bytes.size());
     unframed_.append(bytes);
     peer_.overhead.took(bytes.size());
-    if (peer_.held.is_exceeded()) return refuse("full");
+    if (peer_.held.is_exceeded()) return refuse(Refusal::full);
     advance();
     note_progress();
 }
@@ -46,12 +46,12 @@ void Call::advance() {
     }
     if (has_ended()) return;
     const bool is_full = !has_room();
-    if (kind_ != Kind::stream && is_full && !unframed_.empty()) return refuse("malformed");  // a second message
+    if (kind_ != Kind::stream && is_full && !unframed_.empty()) return refuse(Refusal::malformed);  // a second message
     if (kind_ != Kind::stream || !is_full) consume();
     if (!has_closed_) return;
     const bool is_served = kind_ == Kind::stream || kind_ == Kind::health_watch || !messages_.empty();
-    if (!unframed_.empty() && !is_full) return refuse("malformed");
-    if (unframed_.empty() && !is_served) return refuse("empty");
+    if (!unframed_.empty() && !is_full) return refuse(Refusal::malformed);
+    if (unframed_.empty() && !is_served) return refuse(Refusal::empty);
     flush();
 }
 
@@ -65,10 +65,10 @@ bool Call::frame_message() {
     const Limits& limits = shared_.settings.limits;
     const std::size_t most =
         is_metered() ? limits.max_message_bytes : std::min(most_unmetered_bytes, limits.max_message_bytes);
-    if (prefix->size > most) return refuse("large"), false;
+    if (prefix->size > most) return refuse(Refusal::large), false;
     const std::size_t most_inflated = std::min(most, limits.max_inflated_bytes);
     if (prefix->is_compressed && (!is_gzip_ || most_inflated == 0))
-        return refuse(is_gzip_ || has_unknown_encoding_ ? "compressed" : "malformed"), false;
+        return refuse(is_gzip_ || has_unknown_encoding_ ? Refusal::compressed : Refusal::malformed), false;
     const std::size_t size = prefix_size + prefix->size;
     if (unframed_.size() < size) return false;
     auto message = std::make_unique<Message>();
@@ -78,8 +78,8 @@ bool Call::frame_message() {
     held_.give_back(size);
     if (prefix->is_compressed) {
         const auto inflated = inflated_size(message->content);
-        if (!inflated) return refuse("malformed"), false;
-        if (*inflated > most_inflated) return refuse("inflated"), false;
+        if (!inflated) return refuse(Refusal::malformed), false;
+        if (*inflated > most_inflated) return refuse(Refusal::inflated), false;
         message->size = *inflated;
         message->is_compressed = true;
     }
@@ -93,7 +93,7 @@ void Call::accept(std::unique_ptr<Message> message) {
     Lines& lines = shared_.lines;
     Line& line = is_metered() ? lines.choose(*message, may_be_small()) : lines.unmetered;
     // While only its headers were there, it might have been small.
-    if (may_be_small() && &line != &lines.small && lines.is_late(line, caller_, patience_s())) return refuse("late");
+    if (may_be_small() && &line != &lines.small && lines.is_late(line, caller_, patience_s())) return refuse(Refusal::late);
     reading_.leave();
     message->call = this;
     message->caller = caller_;
@@ -125,7 +125,7 @@ void Call::handed_over(Message& message) {
 
 void Call::refuse_taken() {
     is_counted_by_python_ = false;  // it never saw it
-    refuse("malformed");
+    refuse(Refusal::malformed);
 }
 
 void Call::answer(Message& message, std::string_view content) {
@@ -141,7 +141,7 @@ void Call::answer(Message& message, std::string_view content) {
 
 void Call::fail(const Message& message, const Status& status) {
     end_ = status;
-    refusal_ = {};
+    refusal_ = Refusal::none;
     drop(&message);
     flush();
     peer_.streams.list();

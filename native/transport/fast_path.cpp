@@ -153,8 +153,8 @@ void FastPath::forgive(std::uint64_t thread, double seconds) {
     if (const auto run = runs_.find(thread); run != runs_.end()) run->second.began = std::min(run->second.began + seconds, now());
 }
 
-std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> FastPath::overdue(double seconds) {
-    std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> found;
+std::vector<Overdue> FastPath::overdue(double seconds) {
+    std::vector<Overdue> found;
     const double latest = now() - seconds;
     const std::lock_guard lock(mutex_);
     for (auto run = runs_.begin(); run != runs_.end();) {
@@ -162,7 +162,7 @@ std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> FastPath::over
             ++run;
             continue;
         }
-        found.emplace_back(run->first, std::move(run->second.ids));
+        found.push_back({run->first, std::move(run->second.ids)});
         run = runs_.erase(run);
     }
     return found;

@@ -26,6 +26,12 @@ struct Served {
     std::vector<std::pair<int, double>> left;  // code and seconds of each call that was over before
 };
 
+/// A run that was given up: its thread, and the ids of the messages that it was for.
+struct Overdue {
+    std::uint64_t thread;
+    std::vector<std::uint64_t> messages;
+};
+
 /// What take_messages returns to a thread of Python's.
 struct Report {
     std::optional<Batch> batch;  // messages for Python; nothing once the transport has stopped
@@ -53,11 +59,13 @@ public:
     /// Returns what was served since the last time: all whose answers a caller can have seen.
     std::vector<Served> served();
 
+    const Transport& transport() const { return transport_; }
+
     /// Doesn't count `seconds` of the run that this thread is in, if it is: it couldn't go on meanwhile.
     void forgive(std::uint64_t thread, double seconds);
 
-    /// Gives up the runs that have gone on for so long; returns each one's thread, and the messages that it was for.
-    std::vector<std::pair<std::uint64_t, std::vector<std::uint64_t>>> overdue(double seconds);
+    /// Gives up the runs that have gone on for so long, and returns them.
+    std::vector<Overdue> overdue(double seconds);
 
 private:
     struct Run {

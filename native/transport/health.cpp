@@ -33,7 +33,7 @@ bool Call::begin_watch() {
         };
         Call& last = **std::max_element(watchers.begin(), watchers.end(), has_less);
         if (last.peer_.network.watches <= network.watches + 1) return false;
-        last.refuse("full");
+        last.refuse(Refusal::full);
     }
     ++network.watches;
     watching_.stand_for(watchers, watchers.insert(watchers.end(), this));
@@ -49,7 +49,7 @@ void Call::end_watch() {
 void Call::check_health(const Message& request) {
     const auto content = request.is_compressed ? gunzip(request.content, request.size) : std::optional(request.content);
     const auto service = content ? health_service(*content) : std::nullopt;
-    if (!service) return refuse("malformed");
+    if (!service) return refuse(Refusal::malformed);
     const bool is_known = shared_.settings.health_services.contains(*service);
     const Health health = !is_known ? service_unknown : shared_.is_serving ? serving : not_serving;
     if (kind_ == Kind::health_watch) {

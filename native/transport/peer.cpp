@@ -48,7 +48,7 @@ bool Peer::give_way() {
     Call* latest = nullptr;
     for (const auto& [stream, call] : calls_)
         if (call->may_give_way() && (!latest || stream > latest->stream())) latest = call.get();
-    if (latest) latest->refuse("full");
+    if (latest) latest->refuse(Refusal::full);
     return latest != nullptr;
 }
 
@@ -56,12 +56,12 @@ void Peer::shed() {
     Call* largest = nullptr;
     for (const auto& [stream, call] : calls_)
         if (!largest || call->held() > largest->held()) largest = call.get();
-    largest->refuse("full");
+    largest->refuse(Refusal::full);
 }
 
 void Peer::refuse_all() {
     for (const auto& [stream, call] : calls_)
-        if (!call->has_ended()) call->refuse("full");
+        if (!call->has_ended()) call->refuse(Refusal::full);
 }
 
 void Peer::drain() {

@@ -86,7 +86,7 @@ nghttp2_session* Connection::session_of(Connection* self, const Limits& limits) 
     nghttp2_option_del(options);
     const std::array<nghttp2_settings_entry, 3> entries{{
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::uint32_t(limits.window_bytes)},
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::uint32_t(limits.max_streams)},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::uint32_t(limits.max_connection_requests)},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, std::uint32_t(limits.max_header_bytes)},
     }};
     nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size());

@@ -35,7 +35,7 @@ void Outstanding::abandon(std::uint64_t id) {
 
 Shared::Shared(Settings told)
     : settings(std::move(told)),
-      slots(settings.limits.max_calls),
+      slots(settings.limits.max_concurrent_requests),
       held(settings.limits.held_total_bytes),
       unread(settings.limits.unread_total_bytes) {}
 
@@ -52,8 +52,8 @@ void Shared::set_serving(bool serving) {
 }
 
 bool Shared::make_way(const Peer& newcomer, double arrived) {
-    if (!reading.empty() && arrived - reading.front()->arrived() > settings.limits.handshake_s) {
-        reading.front()->refuse("slow");
+    if (!reading.empty() && arrived - reading.front()->arrived() > settings.limits.caller_timeout_s) {
+        reading.front()->refuse(Refusal::slow);
         return true;
     }
     if (newcomer.slots.used() > 0) return false;
@@ -69,7 +69,7 @@ void Shared::shed() {
         for (auto& [address, network] : networks)
             if (!greediest || network.held.used() > greediest->held.used()) greediest = &network;
         if (!greediest->receiving.empty() && now() - greediest->receiving.front()->came() > stalled_s) {
-            greediest->receiving.front()->refuse("full");
+            greediest->receiving.front()->refuse(Refusal::full);
             continue;
         }
         Peer* holder = nullptr;
@@ -80,7 +80,7 @@ void Shared::shed() {
 }
 
 void Shared::end_late(const Line& in) {
-    while (Message* const late = lines.late(in)) late->call->refuse("late");
+    while (Message* const late = lines.late(in)) late->call->refuse(Refusal::late);
 }
 
 void Shared::end_expired(double time) {
@@ -91,9 +91,9 @@ void Shared::end_expired(double time) {
 void Shared::end_stalled(double time) {
     for (auto& [address, network] : networks) {
         auto& receiving = network.receiving;
-        while (!receiving.empty() && time - receiving.front()->came() > settings.limits.handshake_s)
-            receiving.front()->refuse("slow");
-        if (!receiving.empty()) due.by(receiving.front()->came() + settings.limits.handshake_s);
+        while (!receiving.empty() && time - receiving.front()->came() > settings.limits.caller_timeout_s)
+            receiving.front()->refuse(Refusal::slow);
+        if (!receiving.empty()) due.by(receiving.front()->came() + settings.limits.caller_timeout_s);
     }
 }
 

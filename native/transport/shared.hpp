@@ -15,7 +15,7 @@
 
 #include "budget.hpp"
 #include "clock.hpp"
-#include "limits.hpp"
+#include "contract.hpp"
 #include "lines.hpp"
 #include "lock.hpp"
 #include "network.hpp"
@@ -33,14 +33,14 @@ struct Settings {
     std::set<std::string> health_services;  // that grpc.health.v1 knows
     double most_wait = 1;  // share of its time that a call may be expected to wait
 
-    const Status& status(std::string_view kind) const { return statuses.find(kind)->second; }
+    const Status& status(Refusal refusal) const { return statuses[std::size_t(refusal)]; }
 };
 
 /// A call that the transport ended by itself, for Python to count.
 struct Ended {
     int method;  // -1 where it was none
     int code;
-    std::string_view refusal;  // a literal
+    Refusal refusal;
     double seconds;
 };
 

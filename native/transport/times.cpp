@@ -14,7 +14,7 @@ bool Connection::tick(double time) {
     if (peer_.due.has_come(ends_at_, time)) return false;
     if (is_closed_) return true;
     if (!has_begun_ || !channel_.is_ready())
-        return !peer_.due.has_come(began_ + shared_.settings.limits.handshake_s, time);
+        return !peer_.due.has_come(began_ + shared_.settings.limits.caller_timeout_s, time);
     if (!out_.empty() && peer_.due.has_come(wrote_at_ + shared_.stall_s(), time)) return false;
     peer_.tick(time);
     if (!tick_keepalive(time)) return false;

@@ -113,28 +113,27 @@ std::thread Transport::end_all(double end) {
     return std::move(own_);
 }
 
-std::map<std::string, double> Transport::figures() {
+Figures Transport::figures() {
     const Lock lock(mutex_);
-    const double lag = std::exchange(most_lag_s_, 0);
-    return {{"connections", double(connections_.size())},
-            {"connections_begun", double(shared_.begun.connections)},
-            {"calls", double(shared_.open.used())},
-            {"calls_begun", double(shared_.begun.calls)},
-            {"slots", double(shared_.slots.used())},
-            {"waiting", double(shared_.lines.size())},
-            {"taken", double(shared_.outstanding.size())},
-            {"wait_s", std::max(shared_.lines.metered.wait_s(), shared_.lines.small.wait_s())},
-            {"held_bytes", double(shared_.held.used())},
-            {"unread_bytes", double(shared_.unread.used())},
-            {"received_bytes", double(shared_.begun.received_bytes)},
-            {"sent_bytes", double(shared_.begun.sent_bytes)},
-            {"resets", double(shared_.begun.resets)},
-            {"reading", double(shared_.reading.size())},
-            {"deadlines", double(shared_.deadlines.size())},
-            {"watchers", double(shared_.watchers.size())},
-            {"uncounted", double(shared_.ended.uncounted())},
-            {"rests", double(rests_)},
-            {"lag_s", lag}};
+    return {.connections = double(connections_.size()),
+            .connections_begun = double(shared_.begun.connections),
+            .calls = double(shared_.open.used()),
+            .calls_begun = double(shared_.begun.calls),
+            .slots = double(shared_.slots.used()),
+            .waiting = double(shared_.lines.size()),
+            .taken = double(shared_.outstanding.size()),
+            .wait_s = std::max(shared_.lines.metered.wait_s(), shared_.lines.small.wait_s()),
+            .held_bytes = double(shared_.held.used()),
+            .unread_bytes = double(shared_.unread.used()),
+            .received_bytes = double(shared_.begun.received_bytes),
+            .sent_bytes = double(shared_.begun.sent_bytes),
+            .resets = double(shared_.begun.resets),
+            .reading = double(shared_.reading.size()),
+            .deadlines = double(shared_.deadlines.size()),
+            .watchers = double(shared_.watchers.size()),
+            .uncounted = double(shared_.ended.uncounted()),
+            .rests = double(rests_),
+            .lag_s = std::exchange(most_lag_s_, 0)};
 }
 
 /// Polls the sockets while no other thread does, and ends what is too old. Runs in the transport's own thread.

@@ -73,7 +73,7 @@ public:
     void set_small(std::size_t method, std::size_t bytes, std::size_t sentences);
     void set_keys(std::optional<std::set<std::string>> digests);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
-    std::map<std::string, double> figures();
+    Figures figures();
     const Settings& settings() const { return shared_.settings; }
 
 private:

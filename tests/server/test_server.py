@@ -7,7 +7,6 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import get_args
 
 import grpc
 import numpy as np
@@ -86,7 +85,7 @@ def test_the_transports_figures_are_metrics(toy_bundle: Bundle) -> None:
             page = generate_latest(fresh.metrics.registry).decode()
         values = dict(re.findall(r"^(bothends_grpc_\w+) (\S+)$", page, re.MULTILINE))
     assert {f"bothends_grpc_{name}" for name in ("calls", "slots", "slots_limit", "waiting_messages")} <= set(values)
-    for reason in get_args(Reason):
+    for reason in Reason:
         assert f'bothends_grpc_refused_calls_total{{reason="{reason}"}} 0.0' in page
     assert BY_THE_NATIVE_TRANSPORT & set(values) == (BY_THE_NATIVE_TRANSPORT if fresh.transport == "native" else set())
     if fresh.transport == "native":

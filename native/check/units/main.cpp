@@ -31,9 +31,9 @@ void failed(const char* what, const char* file, int line) {
 Settings settings(const Limits& limits) {
     Settings made;
     made.limits = limits;
-    for (const char* kind : {"full", "late", "expired", "draining", "no_key", "unknown_key", "slow", "empty", "large",
-                             "inflated", "headers", "timeout", "unknown", "malformed", "compressed", "unread"})
-        made.statuses[kind] = {8, kind, "d"};
+#define TRANSPORT_SAID(name, words) made.statuses[std::size_t(Refusal::name)] = {8, #name, "d"};
+    TRANSPORT_REFUSALS(TRANSPORT_SAID)
+#undef TRANSPORT_SAID
     made.methods = {{"/t/Unary", false, true}, {"/t/Row", true, true}, {"/t/Probe", false, false}};
     made.headers = {"x-note"};
     made.most_wait = 0.25;

@@ -5,7 +5,7 @@ using namespace transport;
 using namespace units;
 
 TEST(a_call_more_than_there_are_slots_is_refused_before_its_request_is_read) {
-    Shared shared(settings(with(&Limits::max_calls, 2)));
+    Shared shared(settings(with(&Limits::max_concurrent_requests, 2)));
     Caller caller(shared, 1);
     Call& first = caller.echo("x");
     caller.echo("x");
@@ -18,7 +18,7 @@ TEST(a_call_more_than_there_are_slots_is_refused_before_its_request_is_read) {
 }
 
 TEST(streams_and_unmetered_calls_hold_no_slot) {
-    Shared shared(settings(with(&Limits::max_calls, 0)));
+    Shared shared(settings(with(&Limits::max_concurrent_requests, 0)));
     Caller caller(shared, 1);
     CHECK(!caller.call("/t/Row", framed("row"), false).has_ended());
     CHECK(!caller.call("/t/Probe", framed("probe")).has_ended());
@@ -26,7 +26,7 @@ TEST(streams_and_unmetered_calls_hold_no_slot) {
 }
 
 TEST(who_has_many_slots_gives_one_to_who_has_none) {
-    Shared shared(settings(with(&Limits::max_calls, 3)));
+    Shared shared(settings(with(&Limits::max_concurrent_requests, 3)));
     Caller greedy(shared, 1), polite(shared, 2);
     Call& first = greedy.echo("x");
     greedy.echo("x");
@@ -37,7 +37,7 @@ TEST(who_has_many_slots_gives_one_to_who_has_none) {
 }
 
 TEST(what_was_taken_gives_its_slot_to_nobody) {
-    Shared shared(settings(with(&Limits::max_calls, 2)));
+    Shared shared(settings(with(&Limits::max_concurrent_requests, 2)));
     Caller greedy(shared, 1), polite(shared, 2);
     greedy.echo("x");
     greedy.echo("x");

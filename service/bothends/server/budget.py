@@ -8,11 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Self
 
-GRPC_BYTES = 96 << 20
-"""Most bytes of gRPC's requests that have come and weren't taken; its transport counts them by itself."""
 HTTP_BYTES = 64 << 20
-"""Most bytes of HTTP's bodies that haven't come whole. Both, and what waits to be parsed (backlog.py), are less than
-256 MiB."""
+"""Most bytes of HTTP's bodies that haven't come whole. With gRPC's requests that weren't taken (the native transport's
+`held_total_bytes`), and what waits to be parsed (backlog.py), that is less than 256 MiB."""
 
 
 class ByteBudget:

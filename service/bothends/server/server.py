@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, cast
 
 from starlette.routing import BaseRoute
 
@@ -26,7 +26,6 @@ from .grpc.calls.source import Calls
 from .grpc.contract import Listener, Reason, Transport
 from .grpc.native.fast_path import FastPaths
 from .grpc.refusals import statuses
-from .grpc.select import limits
 from .http.call import BodyLimits
 from .http.hosts import guarded
 from .http.server import WebServer, application
@@ -193,7 +192,7 @@ class Server:
             [route.method for route in routes],
             headers=tuple(tracing.HEADERS),
             health=("", *SERVICES),
-            statuses=statuses(limits(self.settings)),
+            statuses=statuses(self.settings),
         )
         self._renew = self._renewing(listener)
         self._calls = Calls(
@@ -205,7 +204,7 @@ class Server:
             fast=self._fast_paths([route.method.name for route in routes]),
         )
         self.metrics.before_scrapes(self._calls.count)
-        self._watch_transport()
+        self.metrics.watch_transport(self.grpc.figures, limits=self.grpc.bounds(), reasons=list(Reason))
 
     def _fast_paths(self, methods: Sequence[str]) -> FastPaths | None:
         if self.transport != "native":
@@ -215,17 +214,6 @@ class Server:
         return FastPaths(
             transport, place, "Embed", self.service.embedder, self.metrics, self.service.keys, tells_of_each_call
         )
-
-    def _watch_transport(self) -> None:
-        """Have metrics show the transport's figures, and their bounds."""
-        most = limits(self.settings)
-        bounds = {
-            "connections": most.max_connections,
-            "slots": most.max_calls,
-            "held_bytes": most.held_total_bytes,
-            "unread_bytes": most.unread_total_bytes,
-        }
-        self.metrics.watch_transport(self.grpc.figures, limits=bounds, reasons=get_args(Reason))
 
     def _reload(self, ports: Ports) -> None:
         """Give the transport what has changed in files, now."""

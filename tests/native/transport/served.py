@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
-from bothends_native.transport import Limits, Transport
+from bothends_native.transport import Ended, Limits, Message, Method, Refusal, Transport
 
 from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
 
 ECHO, ROW, PROBE = "/t.T/Echo", "/t.T/Row", "/t.T/Probe"
-METHODS = [(ECHO, False, True), (ROW, True, True), (PROBE, False, False)]
+METHODS = [Method(ECHO), Method(ROW, is_stream=True), Method(PROBE, is_metered=False)]
 REFUSALS = {
     "full": 8,
     "late": 8,
@@ -43,13 +43,10 @@ class Served:
     def __init__(
         self,
         *listeners: socket.socket,
-        methods: Sequence[tuple[str, bool, bool]] = METHODS,
+        methods: Sequence[Method] = METHODS,
         most_wait: float = 0.25,
         **limits: Any,
     ) -> None:
-        bounds = Limits()
-        for name, value in limits.items():
-            setattr(bounds, name, value)
         sockets = listeners or (listening(),)
         self.port = sockets[0].getsockname()[1] if sockets[0].family == socket.AF_INET else 0
         self.transport = Transport(
@@ -57,13 +54,13 @@ class Served:
             methods,
             headers=["x-note"],
             health=["", "t.T"],
-            statuses=STATUSES,
-            limits=bounds,
+            statuses={Refusal[name]: status for name, status in STATUSES.items()},
+            limits=Limits(**limits),
             most_wait=most_wait,
         )
-        self.messages: list[tuple[Any, ...]] = []
+        self.messages: list[Message] = []
         self.gone: list[int] = []
-        self.ended: list[tuple[int, int, str, list[float]]] = []
+        self.ended: list[Ended] = []
         self._threads: list[threading.Thread] = []
         self.transport.set_serving(True)
         self.transport.start()
@@ -75,19 +72,25 @@ class Served:
             thread.start()
         return self
 
-    def take_messages(self, count: int = 1) -> list[tuple[Any, ...]]:
+    def take_messages(self, count: int = 1) -> list[Message]:
         """Take so many messages, as Python does who answers none of them yet."""
-        found: list[tuple[Any, ...]] = []
+        found: list[Message] = []
 
         def some() -> bool:
             batch = self.transport.take_messages(count - len(found), 0.1)
             assert batch is not None, "it has stopped"
-            found.extend(batch[0])
-            self.gone += batch[1]
+            found.extend(batch.messages)
+            self.gone += batch.over
             return len(found) >= count
 
         until(some)
         return found
+
+    def look(self, most: int, wait_s: float) -> tuple[list[bytes], list[int]]:
+        """Take what is there, as contents, and the ids of messages that are over."""
+        batch = self.transport.take_messages(most, wait_s)
+        assert batch is not None, "it has stopped"
+        return [message.content for message in batch.messages], batch.over
 
     def figure(self, name: str) -> float:
         return self.transport.figures()[name]
@@ -95,7 +98,8 @@ class Served:
     def count(self) -> list[tuple[int, int, str]]:
         """All that ended without Python so far: method, code and refusal."""
         self.ended += self.transport.ended()
-        return [(method, code, refusal) for method, code, refusal, seconds in self.ended for _ in seconds]
+        named = [(each, each.refusal.name if each.refusal else "") for each in self.ended]
+        return [(each.method, each.code, refusal) for each, refusal in named for _ in each.seconds]
 
     def let_go(self, *, of_connections: bool = False) -> None:
         """Wait until nothing is held for any caller."""
@@ -124,13 +128,12 @@ class Served:
 
     def _answer(self) -> None:
         while (batch := self.transport.take_messages(256, 1.0)) is not None:
-            messages, gone = batch
-            self.messages += messages
-            self.gone += gone
-            bad = [message[0] for message in messages if message[2] == b"bad"]
-            good = [message for message in messages if message[2] != b"bad"]
+            self.messages += batch.messages
+            self.gone += batch.over
+            bad = [message.id for message in batch.messages if message.content == b"bad"]
+            good = [message for message in batch.messages if message.content != b"bad"]
             self.transport.fail(bad, [(3, "naïve: 100 %\n", b"\x08\x03")] * len(bad))
-            self.transport.answer([message[0] for message in good], [message[2] for message in good])
+            self.transport.answer([message.id for message in good], [message.content for message in good])
 
 
 def listening(path: str | None = None) -> socket.socket:

@@ -72,7 +72,7 @@ def test_what_is_no_gzip_is_refused(echo: Served, path: str, content: bytes) -> 
         assert response.status in (str(STATUSES["malformed"][0]), str(STATUSES["inflated"][0]))
         echo.let_go()
         raw.over(raw.echo(b"x"))
-    assert [message[2] for message in echo.messages] == [b"x"]
+    assert [message.content for message in echo.messages] == [b"x"]
     assert [(method, code) for method, code, _ in echo.count()] == [(int(path == ROW), int(response.status))]
 
 
@@ -131,7 +131,7 @@ def test_what_waits_counts_as_large_as_it_will_be(serve: Serve) -> None:
         other.echo(b"x" * 1000)
         other.echo(b"y" * 1000)
         until(lambda: served.figure("waiting") == 5)
-        assert [len(message[2]) for message in served.take_messages(4)] == [1_000_000, 1000, 1000, 1_000_000]
+        assert [len(message.content) for message in served.take_messages(4)] == [1_000_000, 1000, 1000, 1_000_000]
         assert not any(call.is_over for call in calls)
 
 
@@ -144,8 +144,8 @@ def test_sentences_of_compressed_messages_count_in_the_window(serve: Serve) -> N
         [first] = served.take_messages()
         raw.send(response, sentences, ends=True)
         raw.over(raw.call("/t.T/No"))
-        assert served.transport.take_messages(1, 0.0) == ([], [])
-        served.transport.answer([first[0]], [b"1"])
-        served.transport.answer([served.take_messages()[0][0]], [b"2"])
+        assert served.look(1, 0.0) == ([], [])
+        served.transport.answer([first.id], [b"1"])
+        served.transport.answer([served.take_messages()[0].id], [b"2"])
         raw.over(response)
     assert response.content == framed(b"1", b"2")

@@ -35,7 +35,7 @@ def test_absurd_timeouts(serve: Serve, timeout: str, seconds: float | None) -> N
     with Raw(served.port) as raw:
         raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", timeout)])
         [message] = served.take_messages()
-        deadline, arrived = message[3], message[6]
+        deadline, arrived = message.deadline, message.arrived
         assert (deadline and deadline - arrived) == (seconds and pytest.approx(seconds))
 
 
@@ -48,8 +48,8 @@ def test_a_deadline_passes_while_python_has_the_call(serve: Serve) -> None:
         [message] = taking.result()
         raw.over(response)
         assert response.status == str(EXPIRED)
-        assert served.transport.take_messages(1, TIMEOUT_S) == ([], [message[0]])
-        served.transport.answer([message[0]], [b"late"])
+        assert served.look(1, TIMEOUT_S) == ([], [message.id])
+        served.transport.answer([message.id], [b"late"])
         served.let_go()
     assert served.count() == []
 
@@ -66,8 +66,8 @@ def test_a_caller_leaves_while_python_has_its_message(serve: Serve, by: str) -> 
                 raw.reset(response)
         else:
             raw.socket.close()
-        until(lambda: served.gone.extend(served.transport.take_messages(9, 0.1)[1]) or len(served.gone) == 3)
-        assert sorted(served.gone) == [message[0] for message in taken]
+        until(lambda: served.gone.extend(served.look(9, 0.1)[1]) or len(served.gone) == 3)
+        assert sorted(served.gone) == [message.id for message in taken]
         served.let_go()
     assert served.count() == []
 
@@ -77,7 +77,7 @@ def test_a_lost_connection_ends_all_its_calls(serve: Serve) -> None:
     served = serve()
     with Raw(served.port, reads=False, window=10) as raw:
         raw.echo(b"x" * 1000)
-        served.transport.answer([served.take_messages()[0][0]], [b"x" * 1000])
+        served.transport.answer([served.take_messages()[0].id], [b"x" * 1000])
         raw.echo(b"waits")
         raw.call(ECHO, b"\0\0\0", ends=False)
         raw.call(ROW, framed(b"r"), ends=False)

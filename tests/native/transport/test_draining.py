@@ -20,7 +20,7 @@ def test_requests_that_have_not_come_whole_hold_up_no_drain(serve: Serve) -> Non
     with Raw(served.port) as raw:
         silent, half = raw.call(ECHO, ends=False), raw.echo(b"half", ends=False)
         torn, whole = raw.call(ECHO, framed(b"torn")[:-1], ends=False), raw.echo(b"whole")
-        taken = {message[2]: message[0] for message in served.take_messages(2)}
+        taken = {message.content: message.id for message in served.take_messages(2)}
         until(lambda: served.figure("calls") == 4)
         served.transport.drain()
         raw.over(silent, torn)
@@ -36,14 +36,14 @@ def test_answers_that_nobody_reads_hold_up_no_drain(serve: Serve) -> None:
     served = serve()
     with Raw(served.port, reads=False, window=0) as probing, Raw(served.port, reads=False, window=0) as calling:
         probing.call(PROBE, framed(b"p"))
-        served.transport.answer([served.take_messages()[0][0]], [b"P" * 100])
+        served.transport.answer([served.take_messages()[0].id], [b"P" * 100])
         until(lambda: served.figure("unread_bytes") > 0)
         served.transport.drain()
         assert served.transport.wait_idle(0)
     served = serve()
     with Raw(served.port, reads=False, window=0) as calling:
         calling.echo(b"x")
-        served.transport.answer([served.take_messages()[0][0]], [b"X" * 100])
+        served.transport.answer([served.take_messages()[0].id], [b"X" * 100])
         served.transport.drain()
         assert not served.transport.wait_idle(0)
         assert served.transport.wait_idle(TIMEOUT_S)
@@ -52,7 +52,7 @@ def test_answers_that_nobody_reads_hold_up_no_drain(serve: Serve) -> None:
 
 def test_handshakes_hold_up_no_end(serve: Serve) -> None:
     """A connection that hasn't shaken hands owes nothing to anybody: it is closed at once."""
-    served = serve(handshake_s=10 * TIMEOUT_S)
+    served = serve(caller_timeout_s=10 * TIMEOUT_S)
     show(served)
     with socket.create_connection(("127.0.0.1", served.port), TIMEOUT_S) as silent:
         until(lambda: served.figure("connections") == 1)

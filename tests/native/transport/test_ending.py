@@ -30,7 +30,7 @@ def test_a_draining_transport_refuses_what_is_new(serve: Serve) -> None:
         assert not served.transport.wait_idle(0)
         probe = raw.call(PROBE, framed(b"p"))
         [asked] = served.take_messages()
-        served.transport.answer([taken[0], asked[0]], [b"O", b"P"])
+        served.transport.answer([taken.id, asked.id], [b"O", b"P"])
         raw.over(old, probe)
         assert (old.content, probe.content) == (framed(b"O"), framed(b"P"))
         assert served.transport.wait_idle(TIMEOUT_S)
@@ -42,7 +42,7 @@ def test_streams_end_once_what_was_read_of_them_is_answered(serve: Serve) -> Non
     with Raw(served.port) as raw:
         half, whole = raw.call(ROW, framed(b"a", b"b"), ends=False), raw.call(ROW, framed(b"c"))
         idle = raw.call(ROW, ends=False)
-        taken = {message[2]: message[0] for message in served.take_messages(3)}
+        taken = {message.content: message.id for message in served.take_messages(3)}
         served.transport.drain()
         raw.send(half, framed(b"late"))
         raw.over(idle)
@@ -91,7 +91,7 @@ def test_stop_sends_what_is_left(serve: Serve) -> None:
         raw.wait(lambda: raw.goaway is not None)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", served.port))
-        served.transport.answer([taken[0]], [b"X" * 1_000_000])
+        served.transport.answer([taken.id], [b"X" * 1_000_000])
         raw.over(response)
         assert response.content == framed(b"X" * 1_000_000)
         raw.drain()
@@ -164,7 +164,7 @@ def test_an_old_connection_ends_once_its_calls_have(serve: Serve) -> None:
     with Raw(served.port) as raw:
         response = raw.echo(b"x")
         raw.wait(lambda: raw.goaway is not None)
-        served.transport.answer([served.take_messages()[0][0]], [b"X"])
+        served.transport.answer([served.take_messages()[0].id], [b"X"])
         raw.over(response)
         assert response.content == framed(b"X")
         raw.drain()
@@ -204,7 +204,7 @@ def test_a_caller_that_says_goodbye_is_served_to_the_end(serve: Serve) -> None:
         raw.http.close_connection()
         raw.go_on()
         raw.flush()
-        served.transport.answer([taken[0]], [b"X"])
+        served.transport.answer([taken.id], [b"X"])
         raw.over(response)
         assert response.content == framed(b"X")
     served.let_go(of_connections=True)

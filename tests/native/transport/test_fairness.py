@@ -14,12 +14,12 @@ Serve = Callable[..., Served]
 def taken(served: Served, most: int, most_bytes: int = 1 << 22) -> list[bytes]:
     batch = served.transport.take_messages(most, TIMEOUT_S, 0.0, most_bytes)
     assert batch is not None
-    return [message[2] for message in batch[0]]
+    return [message.content for message in batch.messages]
 
 
 def test_a_callers_first_stands_before_anothers_second(serve: Serve) -> None:
     """However many of the other's came before."""
-    served = serve(max_streams=1000, max_calls=2000)
+    served = serve(max_connection_requests=1000, max_concurrent_requests=2000)
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         for number in range(1000):
             greedy.echo(b"%d" % number)
@@ -47,7 +47,7 @@ def test_a_batch_is_bounded_in_bytes(serve: Serve) -> None:
 
 def test_who_is_refused_is_read_no_more_for_a_while(serve: Serve) -> None:
     """Refusals take a small part of the time, however soon their callers ask again; others are read meanwhile."""
-    served = serve(max_calls=1, max_streams=1000)
+    served = serve(max_concurrent_requests=1, max_connection_requests=1000)
     with Raw(served.port) as greedy, Raw(served.port) as polite:
         greedy.echo(b"has the place")
         until(lambda: served.figure("slots") == 1)

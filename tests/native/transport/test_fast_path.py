@@ -56,8 +56,8 @@ class Fast:
         self.served = served
         self.encoder = encoder_of()
         self.path = path_of(served, self.encoder)
-        self.taken: list[Any] = []
-        self.told: list[transport.Served] = []  # type: ignore[name-defined]  # of the stub alone
+        self.taken: list[transport.Message] = []
+        self.told: list[transport.Served] = []
         self.given_up = 0
         self.wanted = 64
         """Messages that Python takes at once."""
@@ -75,18 +75,19 @@ class Fast:
     def count(self) -> int:
         """Return how many calls were answered without Python, as it is told."""
         self.told += self.path.served()
-        return sum(len(batch[7]) for batch in self.told)
+        return sum(len(batch.seconds) for batch in self.told)
 
     def _take(self) -> None:
         thread = threading.get_ident()
         while True:
             self.wanted_by[thread] = wanted = self.wanted
-            taken, is_given_up = self.path.take_messages(self.served.transport, wanted, 1.0, 0.0, 1 << 20, thread)
-            self.given_up += is_given_up
-            if taken is None or is_given_up:
+            taken = self.path.take_messages(wanted, 1.0, 0.0, 1 << 20, thread)
+            if taken is None or taken.is_given_up:
+                self.given_up += taken is not None
                 return
-            self.taken += taken[0]
-            self.served.transport.answer([message[0] for message in taken[0]], [message[2] for message in taken[0]])
+            self.taken += taken.messages
+            contents = [message.content for message in taken.messages]
+            self.served.transport.answer([message.id for message in taken.messages], contents)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_what_is_not_plain_is_left_to_python(fast: Fast, request_of: dict[str, A
     content = EmbedRequest(**request_of).SerializeToString()
     with fast.served.channel() as channel:
         assert channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S) == content
-    assert [message[2] for message in fast.taken] == [content]
+    assert [message.content for message in fast.taken] == [content]
     assert fast.count() == 0
 
 
@@ -187,11 +188,10 @@ def test_what_was_answered_is_told_once(fast: Fast) -> None:
         fast.ask("a man", "b b b b b b b")
     assert fast.count() == 3
     assert fast.count() == 3
-    for tokens, truncated, tokenise_s, engine_s, serialise_s, waited_s, counts, seconds, left in fast.told:
-        assert (tokens, truncated, counts, left) == (7, 1, [2, 5], [])
-        assert min(tokenise_s, engine_s, serialise_s, *waited_s) >= 0
-        assert len(waited_s) == 2
-        assert 0 < engine_s < seconds[0] < TIMEOUT_S
+    for told in fast.told:
+        assert (told.tokens, told.truncated, told.counts, len(told.waited_s), told.left) == (7, 1, [2, 5], 2, [])
+        assert min(told.tokenise_s, told.engine_s, told.serialise_s, *told.waited_s) >= 0
+        assert 0 < told.engine_s < told.seconds[0] < TIMEOUT_S
 
 
 def test_an_encoder_that_was_stopped_is_trusted_no_more(fast: Fast) -> None:
@@ -219,9 +219,9 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
 
     def give_up() -> None:
         while not stop.is_set():
-            for _, ids in fast.path.overdue(0.0):
-                given_up.extend(ids)
-                fast.served.transport.fail(ids, [(13, "it hung", b"")] * len(ids))
+            for run in fast.path.overdue(0.0):
+                given_up.extend(run.messages)
+                fast.served.transport.fail(run.messages, [(13, "it hung", b"")] * len(run.messages))
 
     thread = threading.Thread(target=give_up)
     thread.start()
@@ -234,7 +234,7 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
     thread.join(TIMEOUT_S)
     assert len(given_up) == codes.count(grpc.StatusCode.INTERNAL) > 0
     assert fast.count() == codes.count(grpc.StatusCode.OK)
-    assert all(batch[8] == [] for batch in fast.told)  # who was told that it hung isn't counted again, as gone
+    assert all(batch.left == [] for batch in fast.told)  # who was told that it hung isn't counted again, as gone
 
 
 def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:

@@ -17,7 +17,7 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
     serve: Callable[..., Served], most_together: int
 ) -> None:
     """A batch holds all that one caller asked for; the next holds those of another, of whom more waits than fits."""
-    served = serve(max_streams=200)
+    served = serve(max_connection_requests=200)
     path = path_of(served, encoder_of(), most_together=most_together)
     content = EmbedRequest(sentences=["a"]).SerializeToString()
     with served.channel() as greedy, served.channel() as modest:
@@ -26,13 +26,13 @@ def test_a_modest_caller_is_not_computed_beside_a_thousand_calls(
         first = served.take_messages(2)  # so that the others' turn is later than a newcomer's
         calls.append(modest.unary_unary(ECHO).future(content, timeout=TIMEOUT_S))
         until(lambda: served.figure("waiting") == 119)
-        path.take_messages(served.transport, 0, 0.0, 0.0, 0, 1)
-        assert [len(batch[6]) for batch in path.served()] == [1]
+        path.take_messages(0, 0.0, 0.0, 0, 1)
+        assert [len(batch.counts) for batch in path.served()] == [1]
         assert calls[-1].result()
-        served.transport.answer([message[0] for message in first], [b"", b""])
+        served.transport.answer([message.id for message in first], [b"", b""])
         while not calls[-2].done():
-            path.take_messages(served.transport, 0, 0.1, 0.0, 0, 1)
-        assert [len(batch[6]) for batch in path.served()][:7] == [most_together] * 7
+            path.take_messages(0, 0.1, 0.0, 0, 1)
+        assert [len(batch.counts) for batch in path.served()][:7] == [most_together] * 7
 
 
 def test_what_is_left_to_python_changes_nobody_elses_answer(serve: Callable[..., Served]) -> None:
@@ -45,9 +45,10 @@ def test_what_is_left_to_python_changes_nobody_elses_answer(serve: Callable[...,
         contents = [EmbedRequest(sentences=[sentence]).SerializeToString() for sentence in sentences]
         answers = [call.future(content, timeout=TIMEOUT_S) for content in contents]
         until(lambda: served.figure("waiting") == len(answers))
-        taken, _ = path.take_messages(served.transport, 64, 0.0, 0.0, 1 << 20, 1)
-        assert sorted(message[2] for message in taken[0]) == sorted(contents[::2])
+        taken = path.take_messages(64, 0.0, 0.0, 1 << 20, 1)
+        assert taken is not None
+        assert sorted(message.content for message in taken.messages) == sorted(contents[::2])
         for answer, token in ((answers[1], 1), (answers[3], 4)):
             (found,) = EmbedResponse.FromString(answer.result()).embeddings
             assert list(found.values) == encoder.run(np.array([token], np.int32), np.array([0, 1]))[0].tolist()
-        served.transport.answer([message[0] for message in taken[0]], [b"", b""])
+        served.transport.answer([message.id for message in taken.messages], [b"", b""])

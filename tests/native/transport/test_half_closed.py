@@ -22,7 +22,7 @@ def test_a_caller_that_sends_no_more_is_answered(serve: Serve) -> None:
         raw.socket.shutdown(socket.SHUT_WR)
         until(lambda: served.figure("sent_bytes") > sent or served.figure("connections") == 0)
         assert served.figure("connections") == 1
-        served.transport.answer([taken[0]], [b"X"])
+        served.transport.answer([taken.id], [b"X"])
         raw.drain()
         assert (whole.content, whole.status, half.is_over) == (framed(b"X"), "0", False)
     served.let_go(of_connections=True)
@@ -37,7 +37,7 @@ def test_a_large_answer_to_a_caller_that_sends_no_more(serve: Serve) -> None:
         whole = raw.echo(b"x")
         [taken] = served.take_messages()
         raw.socket.shutdown(socket.SHUT_WR)
-        served.transport.answer([taken[0]], [b"X" * 3_000_000])
+        served.transport.answer([taken.id], [b"X" * 3_000_000])
         raw.drain()
         assert (len(whole.content), whole.status) == (5 + 3_000_000, "0")
     served.let_go(of_connections=True)
@@ -50,5 +50,5 @@ def test_a_caller_that_is_gone_is_not_served(serve: Serve) -> None:
         raw.echo(b"x")
         [taken] = served.take_messages()
     served.let_go(of_connections=True)
-    _, gone = served.transport.take_messages(0, 0.0) or ([], [])
-    assert [*served.gone, *gone] == [taken[0]]
+    _, gone = served.look(0, 0.0)
+    assert [*served.gone, *gone] == [taken.id]

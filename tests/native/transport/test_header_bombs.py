@@ -82,13 +82,13 @@ def test_a_bomb_of_trailers(serve: Serve, path: str) -> None:
         content = b"" if path == WATCH else b"x"
         for call in (modest, bomb):
             caller.say(call, content)
-        ids = [] if path == WATCH else [taken[0] for taken in served.take_messages(2)]
+        ids = [] if path == WATCH else [taken.id for taken in served.take_messages(2)]
         caller.end(modest, ENTRY + MODEST)
         caller.end(bomb, BOMB)
         raw.wait(lambda: bomb.reset)
         assert not modest.is_over
         if ids:
-            assert served.transport.take_messages(1, 0.0) == ([], ids[1:])
+            assert served.look(1, 0.0) == ([], ids[1:])
             served.transport.answer(ids, [b"y", b"y"])
             raw.over(modest)
             assert modest.content == framed(b"y")
@@ -107,6 +107,6 @@ def test_a_bomb_of_trailers_of_what_nobody_has_taken(serve: Serve) -> None:
         caller.say(bomb, b"x")
         caller.end(bomb, ENTRY + BOMB)
         raw.wait(lambda: bomb.reset)
-        assert served.transport.take_messages(1, 0.0) == ([], [])
+        assert served.look(1, 0.0) == ([], [])
         served.let_go()
     assert served.count() == [(0, HEADERS_CODE, "headers")]

@@ -25,7 +25,7 @@ CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 @pytest.mark.parametrize("service", ["", "t.T"])
 def test_check(serve: Serve, service: str) -> None:
     """Services that are known are as well as the transport is, and in a full one, too."""
-    served = serve(max_calls=0)
+    served = serve(max_concurrent_requests=0)
     with served.channel() as channel:
         stub = HealthStub(channel)
         for serving in (True, False, True):
@@ -136,7 +136,7 @@ def test_a_watcher_who_reads_nothing_is_cut_off(serve: Serve) -> None:
 
 def test_calls_whose_requests_never_come_keep_no_health_check_waiting(serve: Callable[..., Served]) -> None:
     """Hundreds of checks, watches and probes without requests: others are answered, and these have an end."""
-    served = serve(handshake_s=0.5).answering()
+    served = serve(caller_timeout_s=0.5).answering()
     with ExitStack() as stack:
         attackers = [stack.enter_context(Raw(served.port)) for _ in range(3)]
         paths = [CHECK, WATCH, PROBE] * 80

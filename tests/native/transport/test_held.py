@@ -30,7 +30,7 @@ def test_the_network_that_holds_most_gives_way(serve: Serve) -> None:
         until(lambda: served.figure("held_bytes") > 89_000)
         response = polite.echo(b"y" * 45_000)
         [message] = served.take_messages()
-        served.transport.answer([message[0]], [b"z"])
+        served.transport.answer([message.id], [b"z"])
         polite.over(response)
         assert response.content == framed(b"z")
         until(lambda: served.figure("calls") == 1)
@@ -53,18 +53,18 @@ def test_a_message_that_stands_still_gives_way_first(serve: Serve) -> None:
         response = third.echo(b"y" * 40_000)
         first.over(stalled)
         assert said(stalled) == "full"
-        served.transport.answer([served.take_messages()[0][0]], [b"z"])
+        served.transport.answer([served.take_messages()[0].id], [b"z"])
         third.over(response)
         assert response.content == framed(b"z")
         assert not going.is_over
         second.send(going, b"x")
-        assert served.take_messages()[0][2] == b"x" * 50_000
+        assert served.take_messages()[0].content == b"x" * 50_000
 
 
 @pytest.mark.parametrize("path", [ECHO, ROW, PROBE])
 def test_a_message_that_stands_still_ends(serve: Serve, path: str) -> None:
     """A message that has begun ends once it has stood still for as long as a handshake may take; its streams go on."""
-    served = serve(handshake_s=0.3)
+    served = serve(caller_timeout_s=0.3)
     with Raw(served.port) as raw:
         waiting = raw.call(ROW, framed(b"whole"), ends=False)
         served.take_messages()
@@ -73,5 +73,5 @@ def test_a_message_that_stands_still_ends(serve: Serve, path: str) -> None:
         assert said(stalled) == "slow"
         assert not waiting.is_over
         raw.send(waiting, framed(b"more"))
-        assert served.take_messages()[0][2] == b"more"
+        assert served.take_messages()[0].content == b"more"
         until(lambda: served.figure("held_bytes") == 0)

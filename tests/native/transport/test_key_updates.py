@@ -91,7 +91,7 @@ def test_new_keys_by_the_hundred_thousand_keep_nobody_waiting(
     serve: Callable[..., Served], openssl: ctypes.CDLL
 ) -> None:
     """A neighbour is answered before what comes behind the flood is read: each record has its turn, like any other."""
-    served = serve(handshake_s=TIMEOUT_S).answering()
+    served = serve(caller_timeout_s=TIMEOUT_S).answering()
     with Raw(served.port) as neighbour:
         show(served)
         with shaken(openssl, served.port) as (connection, peer):
@@ -109,7 +109,7 @@ def test_new_keys_by_the_hundred_thousand_keep_nobody_waiting(
 
 def test_new_keys_are_read_as_they_should_be(serve: Callable[..., Served], openssl: ctypes.CDLL) -> None:
     """Whatever comes behind a few of them is understood."""
-    served = serve(handshake_s=TIMEOUT_S)
+    served = serve(caller_timeout_s=TIMEOUT_S)
     show(served)
     with shaken(openssl, served.port) as (connection, peer):
         for _ in range(3):

@@ -17,7 +17,7 @@ def test_a_long_status_ends_its_call(serve: Callable[..., Served], path: str) ->
     served = serve()
     with Raw(served.port) as raw:
         response = raw.call(path, framed(b"x"))
-        served.transport.fail([served.take_messages()[0][0]], [(3, "\n" * 70_000, b"d" * 70_000)])
+        served.transport.fail([served.take_messages()[0].id], [(3, "\n" * 70_000, b"d" * 70_000)])
         raw.over(response)
         assert (response.status, unquote(response.message or "")) == ("3", "\n" * MOST)
         assert "grpc-status-details-bin" not in {**response.headers, **response.trailers}

@@ -49,14 +49,14 @@ def test_newcomers_of_other_networks_are_let_in_though_all_are_busy(serve: Serve
         with Raw(served.port, source=f"127.0.0.{place}") as newcomer:
             assert is_refused(lambda: join(served, GREEDY))
             response = newcomer.echo(b"x")
-            served.transport.answer([served.take_messages()[0][0]], [b"x"])
+            served.transport.answer([served.take_messages()[0].id], [b"x"])
             newcomer.over(response)
             assert response.content == framed(b"x")
         until(lambda: served.figure("connections") < MOST)
         keep_busy(join(served, GREEDY))
         busy += served.take_messages()
     until(lambda: served.take_messages(0) is not None and len(served.gone) == 10)
-    assert set(served.gone) <= {message[0] for message in busy}
+    assert set(served.gone) <= {message.id for message in busy}
 
 
 def test_who_gives_way_is_told_to_come_again(serve: Serve, join: Join) -> None:
@@ -73,7 +73,7 @@ def test_who_gives_way_is_told_to_come_again(serve: Serve, join: Join) -> None:
     greedy[1].over(*calls[1])
     assert {said(call) for call in calls[1]} == {"full"}
     assert greedy[1].goaway == (0, b"")
-    served.transport.answer([message[0] for message in served.take_messages(5)], [b"z"] * 5)
+    served.transport.answer([message.id for message in served.take_messages(5)], [b"z"] * 5)
     for place in (0, 2):
         greedy[place].over(calls[place][0])
         assert calls[place][0].content == framed(b"z")
@@ -89,7 +89,7 @@ def test_an_idle_one_gives_way_before_a_busy_one(serve: Serve, join: Join) -> No
     join(served, POLITE)
     greedy[2].drain()
     assert greedy[2].goaway == (0, b"")
-    served.transport.answer([message[0] for message in taken], [b"x", b"x"])
+    served.transport.answer([message.id for message in taken], [b"x", b"x"])
     assert served.figure("connections") == 3
 
 
@@ -137,7 +137,7 @@ def test_who_holds_most_connections_gives_way(serve: Serve) -> None:
 
         polite, *greedy = [join(place) for place in (2, 3, 3, 3, 3, 3)]
         response = greedy[0].echo(b"x")  # of use more lately than the others
-        served.transport.answer([served.take_messages()[0][0]], [b"x"])
+        served.transport.answer([served.take_messages()[0].id], [b"x"])
         greedy[0].over(response)
         newcomer = join(4)
         assert [is_open(one) for one in (polite, newcomer, *greedy)] == [True, True, True, False, True, True, True]

@@ -4,14 +4,16 @@ import gzip
 from collections.abc import Callable
 
 import pytest
+from bothends_native.transport import Method
 
 from .raw import Raw
-from .served import ECHO, PROBE, ROW, Served, framed
+from .served import METHODS as USUAL
+from .served import PROBE, ROW, Served, framed
 from .test_refusals import said
 
 Serve = Callable[..., Served]
 REFLECTION = "/t.T/Reflect"
-METHODS = [(ECHO, False, True), (ROW, True, True), (PROBE, False, False), (REFLECTION, True, False)]
+METHODS = [*USUAL, Method(REFLECTION, is_stream=True, is_metered=False)]
 MOST = 4096
 GZIP = [("grpc-encoding", "gzip")]
 
@@ -40,7 +42,7 @@ def test_messages_of_many_other_fields_fill_their_streams_window(serve: Serve) -
         response = raw.call(ROW, framed(few, few, many, b"last"), ends=False)
         taken = served.take_messages(3)
         raw.over(raw.call("/t.T/No"))
-        assert served.transport.take_messages(1, 0.0) == ([], [])
-        served.transport.answer([message[0] for message in taken], [b""] * 3)
-        assert [message[2] for message in served.take_messages()] == [b"last"]
+        assert served.look(1, 0.0) == ([], [])
+        served.transport.answer([message.id for message in taken], [b""] * 3)
+        assert [message.content for message in served.take_messages()] == [b"last"]
         assert not response.is_over

@@ -20,7 +20,7 @@ def said(response: Response) -> str | None:
 
 def test_one_call_more_than_there_are_places(serve: Serve) -> None:
     """A call past the limit is refused before its request is read; an answer frees a place."""
-    served = serve(max_calls=3)
+    served = serve(max_concurrent_requests=3)
     with Raw(served.port) as raw:
         calls = [raw.echo(b"x") for _ in range(3)]
         taken = served.take_messages(3)
@@ -28,10 +28,10 @@ def test_one_call_more_than_there_are_places(serve: Serve) -> None:
         raw.over(refused)
         assert said(refused) == "full"
         assert refused.headers["grpc-status-details-bin"]
-        served.transport.answer([message[0] for message in taken], [b"y"] * 3)
+        served.transport.answer([message.id for message in taken], [b"y"] * 3)
         raw.over(*calls)
         last = raw.echo(b"z")
-        served.transport.answer([served.take_messages()[0][0]], [b"Z"])
+        served.transport.answer([served.take_messages()[0].id], [b"Z"])
         raw.over(last)
     assert last.content == framed(b"Z")
     assert served.count() == [(0, 8, "full")]
@@ -90,7 +90,7 @@ def test_probes_are_taken_first_but_do_not_keep_all_else_waiting(serve: Serve) -
         until(lambda: served.figure("waiting") == 101)
         batch = served.transport.take_messages(8, TIMEOUT_S)
         assert batch is not None
-        contents = [message[2] for message in batch[0]]
+        contents = [message.content for message in batch.messages]
     assert contents[0] == b"p"
     assert contents[-1] == b"x"
     assert len(contents) < 50
@@ -107,4 +107,4 @@ def test_a_call_that_would_wait_for_too_much_of_its_time_is_refused(serve: Serve
         raw.call(ECHO, framed(b"y"), headers=[("grpc-timeout", f"{enough_s + 1}S")])
         raw.echo(b"z")
         assert said(refused) == "late"
-        assert [message[2] for message in served.take_messages(2)] == [b"y", b"z"]
+        assert [message.content for message in served.take_messages(2)] == [b"y", b"z"]

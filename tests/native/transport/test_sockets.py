@@ -118,7 +118,7 @@ def test_no_file_left_is_no_end(serve: Serve) -> None:
                 newcomer.connect(("127.0.0.1", served.port))
                 assert newcomer.recv(1) == b""
             assert served.figure("connections") == 1
-        served.transport.answer([taken[0]], [b"x"])
+        served.transport.answer([taken.id], [b"x"])
         raw.over(response)
         assert response.content == framed(b"x")
         with Raw(served.port):

@@ -80,9 +80,9 @@ def test_a_caller_who_leaves_ends_the_stream(serve: Serve) -> None:
     served = serve()
     with served.channel() as channel:
         call = channel.stream_stream(ROW)(iter([b"a", b"b"]), timeout=TIMEOUT_S)
-        a, b = (message[0] for message in served.take_messages(2))
+        a, b = (message.id for message in served.take_messages(2))
         call.cancel()
-        until(lambda: served.gone.extend(served.transport.take_messages(9, 0.1)[1]) or len(served.gone) == 2)
+        until(lambda: served.gone.extend(served.look(9, 0.1)[1]) or len(served.gone) == 2)
         assert sorted(served.gone) == [a, b]
         served.transport.answer([a, b], [b"A", b"B"])
         served.let_go()

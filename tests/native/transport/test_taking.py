@@ -22,7 +22,7 @@ def test_who_may_take_nothing_waits(serve: Serve) -> None:
         raw.echo(b"x")
         until(lambda: served.figure("waiting") == 1)
         began = time.monotonic()
-        assert served.transport.take_messages(0, 0.2) == ([], [])
+        assert served.look(0, 0.2) == ([], [])
         assert time.monotonic() - began >= 0.2
         assert len(served.take_messages()) == 1
 
@@ -35,11 +35,11 @@ def test_who_may_take_nothing_is_told_of_what_is_over(serve: Serve) -> None:
         [taken] = served.take_messages()
         other.echo(b"waits")
         raw.reset(left)
-        assert served.transport.take_messages(0, TIMEOUT_S) == ([], [taken[0]])
+        assert served.look(0, TIMEOUT_S) == ([], [taken.id])
         raw.call(PROBE, framed(b"p"))
         batch = served.transport.take_messages(0, TIMEOUT_S)
         assert batch is not None
-        assert [message[2] for message in batch[0]] == [b"p"]
+        assert [message.content for message in batch.messages] == [b"p"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -76,13 +76,13 @@ def test_one_who_may_take_a_message_has_it_whoever_else_waits(
     def take_messages(most: int) -> None:
         batch = served.transport.take_messages(most, TIMEOUT_S)
         assert batch is not None
-        found.extend(message[2] for message in batch[0])
+        found.extend(message.content for message in batch.messages)
         ended.append(most)
 
     takers = [threading.Thread(target=take_messages, args=(most,)) for most in order]
     with Raw(served.port) as raw:
         first = raw.call(ROW, framed(b"first", b"second"), ends=False) if how == "is freed" else None
-        ids = [message[0] for message in served.take_messages()] if first else []
+        ids = [message.id for message in served.take_messages()] if first else []
         for taker in takers:
             taker.start()
             until(lambda taker=taker: sleeps(taker))  # type: ignore[misc]

@@ -69,11 +69,11 @@ def test_each_call_is_counted_once(serve: Serve, slots: int) -> None:
     """Python counts the unary calls that it took, the transport all others: refused, late, cancelled, torn, and
     streams.
     """
-    served = serve(max_calls=slots).answering(2)
+    served = serve(max_concurrent_requests=slots).answering(2)
     whims = [lambda seed=seed: by_whim(served, seed) for seed in range(6)]  # type: ignore[misc]
     together(lambda: one_of_each(served), *whims)
     served.let_go(of_connections=True)
-    by_python = lambda: sum(message[1] == 0 for message in served.messages)  # noqa: E731
+    by_python = lambda: sum(message.method == 0 for message in served.messages)  # noqa: E731
     until(lambda: by_python() + len(served.count()) >= served.figure("calls_begun"))
     assert by_python() + len(served.count()) == served.figure("calls_begun")
     assert {code for _, code, _ in served.count()} >= {0, 1, 3, 4, 12, 13}

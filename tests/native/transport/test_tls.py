@@ -67,7 +67,7 @@ def test_callers_show_certificates(serve: Serve) -> None:
         with served.channel(credentials(caller)) as channel, pytest.raises(grpc.RpcError) as refused:
             channel.unary_unary(ECHO)(b"y", timeout=TIMEOUT_S)
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert [message[2] for message in served.messages] == [b"x"]
+    assert [message.content for message in served.messages] == [b"x"]
     served.let_go(of_connections=True)
 
 
@@ -129,7 +129,7 @@ def test_other_protocols_are_refused(serve: Serve) -> None:
 
 def test_who_does_not_shake_hands_is_closed(serve: Serve) -> None:
     """Connections that send nothing, or a part of a handshake, are closed; one that is ready stays."""
-    served = serve(handshake_s=0.05)
+    served = serve(caller_timeout_s=0.05)
     with Raw(served.port) as ready:
         silent = [socket.create_connection(("127.0.0.1", served.port), TIMEOUT_S) for _ in range(2)]
         show(served)

@@ -28,13 +28,13 @@ def test_messages_carry_what_was_asked_for_and_no_more(serve: Serve) -> None:
     with Raw(served.port) as one, Raw(served.port) as other:
         one.call(ECHO, framed(b"1"), headers=[("authorization", "Bearer k"), ("x-note", "é"), ("x-other", "no")])
         other.call(PROBE, framed(b"2"), headers=[("grpc-timeout", "1H")])
-        found = {message[2]: message for message in served.take_messages(2)}
-    assert found[b"1"][1] == 0
-    assert found[b"1"][3] is None
-    assert found[b"1"][4] == (("x-note", "é"),)
-    assert found[b"2"][1] == 2
-    assert found[b"2"][3] - found[b"2"][6] == pytest.approx(3600)
-    assert found[b"1"][5] != found[b"2"][5]
+        found = {message.content: message for message in served.take_messages(2)}
+    assert found[b"1"].method == 0
+    assert found[b"1"].deadline is None
+    assert found[b"1"].metadata == (("x-note", "é"),)
+    assert found[b"2"].method == 2
+    assert found[b"2"].deadline - found[b"2"].arrived == pytest.approx(3600)
+    assert found[b"1"].caller != found[b"2"].caller
 
 
 def test_a_failure_is_trailers_alone(echo: Served) -> None:
@@ -85,8 +85,8 @@ def test_a_second_message_is_refused_before_the_call_has_closed(serve: Serve) ->
         raw.send(response, framed(b"another"))
         raw.over(response)
         assert response.status == str(STATUSES["malformed"][0])
-        assert served.transport.take_messages(1, TIMEOUT_S) == ([], [taken[0]])
-        served.transport.answer([taken[0]], [b"late"])
+        assert served.look(1, TIMEOUT_S) == ([], [taken.id])
+        served.transport.answer([taken.id], [b"late"])
         raw.over(raw.call("/t.T/No"))  # it goes on
 
 
@@ -143,8 +143,8 @@ def test_answers_to_nobody_are_ignored(serve: Serve) -> None:
     with Raw(served.port) as raw:
         response = raw.echo(b"x")
         [taken] = served.take_messages()
-        served.transport.answer([999, taken[0], taken[0]], [b"a", b"b", b"c"])
-        served.transport.fail([taken[0], 999], [(13, "", b"")] * 2)
+        served.transport.answer([999, taken.id, taken.id], [b"a", b"b", b"c"])
+        served.transport.fail([taken.id, 999], [(13, "", b"")] * 2)
         raw.over(response)
     assert (response.status, response.content) == ("0", framed(b"b"))
     assert served.count() == []

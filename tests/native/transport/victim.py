@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bothends_native.transport import Method
+
 from tests.chaos.hostile import PATH
 from tests.support.until import TIMEOUT_S, until
 
@@ -104,15 +106,15 @@ class Giving(Served):
 
     def _answer(self) -> None:
         while (batch := self.transport.take_messages(64, 1.0)) is not None:
-            contents = [message[2] for message in batch[0]]
+            contents = [message.content for message in batch.messages]
             answers = [bytes(int(asked[len(GIVE) :])) if asked.startswith(GIVE) else asked for asked in contents]
-            self.transport.answer([message[0] for message in batch[0]], answers)
+            self.transport.answer([message.id for message in batch.messages], answers)
             self.transport.ended()
 
 
 def main() -> None:
     """Serve, and tell of it for each line that is read."""
-    methods = [*METHODS, (PATH, False, True)]
+    methods = [*METHODS, Method(PATH)]
     served = Giving(methods=methods, **json.loads(sys.argv[1]))
     served.answering()
     sys.stdout.write(f"{served.port}\n")

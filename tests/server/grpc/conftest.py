@@ -3,16 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 
 from bothends.errors import StartupError
-from bothends.server.grpc.contract import Limits, Message, Method, Transport, TransportName
+from bothends.server.grpc.contract import Message, Method, Transport, TransportName
 from bothends.server.grpc.refusals import statuses
-from bothends.server.grpc.select import limits, listen, select
+from bothends.server.grpc.select import listen, select
 from bothends.settings import Settings
 from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
@@ -58,9 +57,8 @@ class Served:
         """Take what is there, and note what is over."""
         taken = self.transport.take_messages(most, wait_s, queue_s)
         assert taken is not None
-        messages, over = taken
-        self.over += over
-        return [Message(*message) for message in messages]
+        self.over += taken.over
+        return list(taken.messages)
 
     def expect(self, count: int) -> list[Message]:
         """Take so many messages, and no more."""
@@ -93,8 +91,9 @@ class Served:
 
         def enough() -> bool:
             self.take_messages(0)
-            for method, code, reason, seconds in self.transport.ended():
-                found.extend([(method, code, reason)] * len(seconds))
+            for each in self.transport.ended():
+                reason = "" if each.refusal is None else each.refusal.name
+                found.extend([(each.method, each.code, reason)] * len(each.seconds))
             return len(found) >= count
 
         until(enough)
@@ -115,20 +114,14 @@ def name(request: pytest.FixtureRequest) -> TransportName:
 
 @pytest.fixture
 def serve(name: TransportName) -> Iterator[Open]:
-    """Serve METHODS, with some limits."""
+    """Serve METHODS, with some settings."""
     with ExitStack() as stack:
 
         def start(**near: Any) -> Served:
-            bounds: Limits = replace(limits(Settings()), **near)
-            settings = Settings(
-                port=0,
-                max_message_bytes=bounds.max_message_bytes,
-                max_concurrent_requests=bounds.max_calls,
-                caller_timeout_s=bounds.handshake_s,
-            )
+            settings = Settings(port=0, **near)
             listener = listen(name, settings, None)
             transport = listener.serve(
-                METHODS, headers=["wanted"], health=["", "test.Service"], statuses=statuses(limits(settings))
+                METHODS, headers=["wanted"], health=["", "test.Service"], statuses=statuses(settings)
             )
             transport.start()
             stack.callback(transport.stop, 0.0)

@@ -124,7 +124,7 @@ def test_no_more_is_taken_than_asked_for(served: Served) -> None:
 
 def test_a_call_over_the_limit_is_refused_unread(serve: Open) -> None:
     """Another has room once one is answered; probes need none."""
-    served = serve(max_calls=2, handshake_s=3600.0)
+    served = serve(max_concurrent_requests=2, caller_timeout_s=3600.0)
     served.open()
     waiting = served.unary()
     (message,) = served.expect(1)
@@ -146,7 +146,7 @@ def test_a_call_over_the_limit_is_refused_unread(serve: Open) -> None:
 
 def test_a_request_that_does_not_come_gives_way(serve: Open) -> None:
     """The oldest one, once it had its time, and only where its place is needed."""
-    served = serve(max_calls=1, handshake_s=0.3)
+    served = serve(max_concurrent_requests=1, caller_timeout_s=0.3)
     grpc.channel_ready_future(served.channel).result(TIMEOUT_S)
     slow = served.open()
     until(lambda: served.transport.figures()["slots"] == 1)
@@ -166,7 +166,7 @@ def test_a_call_without_the_time_for_the_queue_is_refused(served: Served) -> Non
     late = served.unary(timeout=20)
     assert code_of(late) == EXHAUSTED
     assert retry_of(late) > 0
-    assert served.transport.ended()[0][:3] == (0, EXHAUSTED, "late")
+    assert served.ended(1) == [(0, EXHAUSTED, "late")]
     served.take_messages(0, 0.0, queue_s=10.0)
     patient = [served.unary(timeout=100), served.unary(timeout=None)]
     found = []

@@ -11,14 +11,14 @@ import grpc
 import pytest
 from google.rpc import code_pb2
 
-from bothends.server.grpc.contract import Limits, Message, TransportName
+from bothends.server.grpc.contract import Message, Status, TransportName
 from tests.support.until import TIMEOUT_S, until
 
 from .conftest import STREAM, UNARY, Open, Served
 
 Silent = Callable[[float], "tuple[Served, list[Caller]]"]
 
-NO: tuple[int, str, bytes] = (code_pb2.FAILED_PRECONDITION, "no", b"")
+NO = Status(code_pb2.FAILED_PRECONDITION, "no", b"")
 
 
 class Caller:
@@ -88,10 +88,8 @@ def test_a_stream_may_pause_and_send_nothing(served: Served, begin: Any) -> None
 
 def test_a_stream_is_read_within_its_window(served: Served, begin: Any) -> None:
     """Messages, sentences and bytes are bounded; each that is answered and read lets another in."""
-    limits = Limits.__dataclass_fields__
     caller = begin().send(*numbers(100))
-    window = limits["window_messages"].default
-    messages = served.expect(window)
+    messages = served.expect(32)
     assert served.take_messages(64, 0.2) == []
     served.echo(messages[:1])
     assert next(caller.call) == b"0"
@@ -145,7 +143,7 @@ def test_a_caller_that_leaves_takes_its_messages_along(served: Served, begin: An
 
 
 def test_idle_streams_take_no_place(serve: Open) -> None:
-    served = serve(max_calls=1)
+    served = serve(max_concurrent_requests=1)
     callers = [Caller(served.channel) for _ in range(5)]
     until(lambda: served.transport.figures()["calls"] == 5)
     call = served.unary(b"in")
@@ -206,8 +204,8 @@ def silent(serve: Open, name: TransportName) -> Silent:
     if name != "grpcio":
         pytest.skip("bounds them by connection")
 
-    def opened(handshake_s: float) -> tuple[Served, list[Caller]]:
-        served, callers = serve(max_calls=1, handshake_s=handshake_s), []
+    def opened(caller_timeout_s: float) -> tuple[Served, list[Caller]]:
+        served, callers = serve(max_concurrent_requests=1, caller_timeout_s=caller_timeout_s), []
         for number in range(1, 9):
             callers.append(Caller(served.channel))
             until(lambda number=number: served.transport.figures()["calls"] == number)

@@ -5,19 +5,45 @@ transport's: connections, health, refusals for want of room or time, and the ord
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from ..budget import GRPC_BYTES
-
 TransportName = Literal["native", "grpcio"]
-Status: TypeAlias = tuple[int, str, bytes]
-"""gRPC's code, a message for people, and a serialised google.rpc.Status for `grpc-status-details-bin`."""
-Reason = Literal[
-    "no_key", "unknown_key", "full", "late", "expired", "draining", "slow", "empty", "large", "inflated", "headers",
-    "timeout", "unknown", "malformed", "compressed", "unread",
-]  # fmt: skip
-"""Why a transport refuses by itself; refusals.py has the status of each."""
+
+
+class Status(NamedTuple):
+    """A status as gRPC sends it."""
+
+    code: int
+    message: str
+    details: bytes
+    """Serialised google.rpc.Status, for `grpc-status-details-bin`."""
+
+
+class Reason(StrEnum):
+    """Why a transport refuses by itself; refusals.py has the status of each.
+
+    The native transport's `Refusal` has the same names.
+    """
+
+    no_key = auto()
+    unknown_key = auto()
+    full = auto()
+    late = auto()
+    expired = auto()
+    draining = auto()
+    slow = auto()
+    empty = auto()
+    large = auto()
+    inflated = auto()
+    headers = auto()
+    timeout = auto()
+    unknown = auto()
+    malformed = auto()
+    compressed = auto()
+    unread = auto()
+
+
 Statuses: TypeAlias = dict[Reason, Status]
 
 
@@ -31,67 +57,72 @@ class Method(NamedTuple):
     """False for health and other probes, which a full or draining server answers too, before all other calls."""
 
 
-class Message(NamedTuple):
+class Message(Protocol):
     """A request on its way."""
 
-    id: int
-    method: int
-    """Place of its method among those that the transport was given."""
-    content: bytes
-    deadline: float | None
-    """Time of `time.monotonic` at which its caller stops waiting; None for never."""
-    metadata: tuple[tuple[str, str | bytes], ...]
-    """The wanted headers of its call."""
-    caller: int
-    """Number of its connection."""
-    arrived: float
-    """Time of `time.monotonic` at which its call came; of a stream's, itself."""
-    key: bytes = b""
-    """SHA-256 of its call's key, which the transport knows; empty where callers need none."""
+    @property
+    def id(self) -> int:
+        """Never used again."""
+
+    @property
+    def method(self) -> int:
+        """Place of its method among those that the transport was given."""
+
+    @property
+    def content(self) -> bytes:
+        """The request."""
+
+    @property
+    def deadline(self) -> float | None:
+        """Time of `time.monotonic` at which its caller stops waiting; None for never."""
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """The wanted headers of its call."""
+
+    @property
+    def caller(self) -> int:
+        """Number of its connection."""
+
+    @property
+    def arrived(self) -> float:
+        """Time of `time.monotonic` at which its call came; of a stream's, itself."""
+
+    @property
+    def key(self) -> bytes:
+        """SHA-256 of its call's key, which the transport knows; empty where callers need none."""
 
 
-class Ended(NamedTuple):
+class Batch(Protocol):
+    """What was taken at once."""
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """In the order of their turns."""
+
+    @property
+    def over(self) -> Sequence[int]:
+        """Ids of messages taken before whose caller has left, or whose deadline has passed."""
+
+
+class Ended(Protocol):
     """Calls alike that a transport ended by itself before any message of them was taken, or streams at their end."""
 
-    method: int
-    """Negative where it was none of the methods."""
-    code: int
-    refusal: Reason | Literal[""]
-    seconds: Sequence[float]
-    """Duration of each."""
+    @property
+    def method(self) -> int:
+        """Negative where it was none of the methods."""
 
+    @property
+    def code(self) -> int:
+        """Status with which they ended, as gRPC numbers it."""
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of connections and of what is on its way."""
+    @property
+    def refusal(self) -> Enum | None:
+        """One by the name of a `Reason`; None where nobody refused them."""
 
-    max_message_bytes: int
-    max_inflated_bytes: int
-    """Bytes that a message which comes compressed may become; 0 where none may. With grpcio, that alone counts."""
-    max_header_bytes: int
-    max_calls: int
-    """Unary calls that are read, wait or are taken; one more is refused before its request is read."""
-    max_connections: int
-    max_streams: int
-    """Calls of one connection at once, HTTP/2's streams."""
-    handshake_s: float
-    """Seconds for a handshake, and after which a caller that neither sends nor reads gives its place to another."""
-    idle_s: float
-    """0 for never, as `age_s`."""
-    age_s: float
-    age_grace_s: float
-    keepalive_s: float
-    min_ping_s: float
-    keepalive_timeout_s: float = 20.0
-    ping_strikes: int = 2
-    window_messages: int = 32
-    """Bounds on what of one stream is read and not yet sent: enough for full batches."""
-    window_sentences: int = 256
-    window_bytes: int = 1 << 20
-    held_total_bytes: int = GRPC_BYTES
-    """Bytes of all requests that have come and were not taken; the native transport's bound alone, as the next."""
-    unread_total_bytes: int = 256 << 20
-    """Bytes of all answers that callers have not read."""
+    @property
+    def seconds(self) -> Sequence[float]:
+        """Duration of each."""
 
 
 class Transport(Protocol):
@@ -100,15 +131,12 @@ class Transport(Protocol):
     def start(self) -> None:
         """Take connections."""
 
-    def take_messages(
-        self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
-    ) -> tuple[list[Message], list[int]] | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22) -> Batch | None:
         """Wait up to `wait_s` for something to come; return at most `most` messages, in turns of callers.
 
         The first may have more than `most_bytes`; what comes with it hasn't.
 
-        Those that take no place come first, whatever `most` is. The ids are of messages taken before whose caller has
-        left, or whose deadline has passed: they are over.
+        Those that take no place come first, whatever `most` is.
         `queue_s` is how long a sentence waits now once it is taken: a call without the time for it is refused. Returns
         None once the transport has stopped.
         """
@@ -126,7 +154,7 @@ class Transport(Protocol):
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
         """Send statuses. A stream ends with it after the answers before it; its later messages are over at once."""
 
-    def ended(self) -> list[Ended]:
+    def ended(self) -> Sequence[Ended]:
         """Return the calls that the transport has ended by itself since this was last called."""
         ...
 
@@ -155,6 +183,10 @@ class Transport(Protocol):
 
     def figures(self) -> dict[str, float]:
         """Return what the transport counts of itself, by name."""
+        ...
+
+    def bounds(self) -> dict[str, float]:
+        """Return the limits of those figures that have one."""
         ...
 
 

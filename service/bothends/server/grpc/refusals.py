@@ -1,4 +1,4 @@
-"""The statuses with which a gRPC transport refuses calls by itself, made from the limits, and how each is counted."""
+"""The statuses with which a gRPC transport refuses calls by itself, made from the settings, and how each is counted."""
 
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -12,67 +12,69 @@ from ...errors import (
     RequestError,
     UnauthenticatedError,
 )
+from ...settings import GrpcSettings
 from ...wire.status import DOMAIN, to_status
 from ..keys import NO_KEY, UNKNOWN_KEY
-from .contract import Limits, Reason, Status
+from .contract import Reason, Status
 
 _RETRY_S = 0.1
 """Seconds after which to try again, where a place may be free at any moment."""
 _LATE_RETRY_S = 0.5
 """The same where more comes than can be answered."""
 COUNTED: dict[Reason, Refusal] = {
-    "no_key": "unauthenticated",
-    "unknown_key": "unauthenticated",
-    "full": "full",
-    "late": "full",
-    "unread": "full",
-    "expired": "deadline",
-    "draining": "draining",
-    "slow": "invalid",
-    "empty": "invalid",
-    "large": "invalid",
-    "inflated": "invalid",
-    "headers": "invalid",
-    "timeout": "invalid",
-    "malformed": "invalid",
-    "compressed": "invalid",
+    Reason.no_key: "unauthenticated",
+    Reason.unknown_key: "unauthenticated",
+    Reason.full: "full",
+    Reason.late: "full",
+    Reason.unread: "full",
+    Reason.expired: "deadline",
+    Reason.draining: "draining",
+    Reason.slow: "invalid",
+    Reason.empty: "invalid",
+    Reason.large: "invalid",
+    Reason.inflated: "invalid",
+    Reason.headers: "invalid",
+    Reason.timeout: "invalid",
+    Reason.malformed: "invalid",
+    Reason.compressed: "invalid",
 }
 """Reason by which each is counted in metrics; calls of unknown methods aren't."""
 
 
-def statuses(limits: Limits) -> dict[Reason, Status]:
+def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
     """Make the status of each reason."""
-    patience_s = f"{limits.handshake_s:g} s"
+    inflated = settings.max_inflated_bytes
+    patience_s = f"{settings.caller_timeout_s:g} s"
     silent = f"the stream's caller sent or read nothing for {patience_s}, and its place was needed"
     errors: dict[Reason, BothendsError] = {
-        "no_key": UnauthenticatedError(NO_KEY),
-        "unknown_key": UnauthenticatedError(UNKNOWN_KEY),
-        "full": OverloadedError(
-            f"{limits.max_calls} requests are in progress, this server's limit", retry_after_s=_RETRY_S
+        Reason.no_key: UnauthenticatedError(NO_KEY),
+        Reason.unknown_key: UnauthenticatedError(UNKNOWN_KEY),
+        Reason.full: OverloadedError(
+            f"{settings.max_concurrent_requests} requests are in progress, this server's limit", retry_after_s=_RETRY_S
         ),
-        "late": OverloadedError("calls come faster than this server can take them", retry_after_s=_LATE_RETRY_S),
-        "unread": OverloadedError(silent, retry_after_s=_RETRY_S),
-        "expired": DeadlineError("the deadline had passed before the call was looked at"),
-        "draining": DrainingError("the server is stopping"),
-        "slow": RequestError(f"the request didn't come within {patience_s}", field="request"),
-        "empty": RequestError("no request came with the call", field="request"),
+        Reason.late: OverloadedError("calls come faster than this server can take them", retry_after_s=_LATE_RETRY_S),
+        Reason.unread: OverloadedError(silent, retry_after_s=_RETRY_S),
+        Reason.expired: DeadlineError("the deadline had passed before the call was looked at"),
+        Reason.draining: DrainingError("the server is stopping"),
+        Reason.slow: RequestError(f"the request didn't come within {patience_s}", field="request"),
+        Reason.empty: RequestError("no request came with the call", field="request"),
     }
     wire: dict[Reason, tuple[int, str]] = {
-        "large": (
+        Reason.large: (
             code_pb2.RESOURCE_EXHAUSTED,
-            f"the request is too large: larger than max, {limits.max_message_bytes} bytes",
+            f"the request is too large: larger than max, {settings.max_message_bytes} bytes",
         ),
-        "inflated": (
+        Reason.inflated: (
             code_pb2.RESOURCE_EXHAUSTED,
-            f"the request is too large once it is inflated: larger than max, {limits.max_inflated_bytes} bytes",
+            f"the request is too large once it is inflated: larger than max, {inflated} bytes",
         ),
-        "headers": (code_pb2.RESOURCE_EXHAUSTED, f"the headers have more than {limits.max_header_bytes} bytes"),
-        "timeout": (code_pb2.INTERNAL, "grpc-timeout is none: at most eight digits and one of H, M, S, m, u, n"),
-        "unknown": (code_pb2.UNIMPLEMENTED, "this server has no such method"),
-        "malformed": (code_pb2.INTERNAL, "the bytes are no gRPC message"),
-        "compressed": (
+        Reason.headers: (code_pb2.RESOURCE_EXHAUSTED, f"the headers have more than {settings.max_header_bytes} bytes"),
+        Reason.timeout: (code_pb2.INTERNAL, "grpc-timeout is none: at most eight digits and one of H, M, S, m, u, n"),
+        Reason.unknown: (code_pb2.UNIMPLEMENTED, "this server has no such method"),
+        Reason.malformed: (code_pb2.INTERNAL, "the bytes are no gRPC message"),
+        Reason.compressed: (
             code_pb2.UNIMPLEMENTED,
-            "messages may be compressed by gzip only" if limits.max_inflated_bytes else "no message may be compressed",
+            "messages may be compressed by gzip only" if inflated else "no message may be compressed",
         ),
     }
     return {reason: prepared(to_status(error)) for reason, error in errors.items()} | {
@@ -82,7 +84,7 @@ def statuses(limits: Limits) -> dict[Reason, Status]:
 
 def prepared(status: status_pb2.Status) -> Status:
     """Return `status` as transports send it."""
-    return status.code, status.message, status.SerializeToString()
+    return Status(status.code, status.message, status.SerializeToString())
 
 
 def _callers_fault(code: int, message: str) -> status_pb2.Status:

@@ -4,7 +4,7 @@ from ...errors import StartupError
 from ...settings import GrpcSettings
 from ..sockets import bound, bracketed
 from ..tls import Certificates
-from .contract import Limits, Listener, TransportName
+from .contract import Listener, TransportName
 
 
 def select(settings: GrpcSettings) -> TransportName:
@@ -20,33 +20,15 @@ def select(settings: GrpcSettings) -> TransportName:
     return "native"
 
 
-def limits(settings: GrpcSettings) -> Limits:
-    """Return the bounds that `settings` say."""
-    return Limits(
-        max_message_bytes=settings.max_message_bytes,
-        max_inflated_bytes=settings.max_inflated_bytes,
-        max_header_bytes=settings.max_header_bytes,
-        max_calls=settings.max_concurrent_requests,
-        max_connections=settings.max_connections,
-        max_streams=settings.max_connection_requests,
-        handshake_s=settings.caller_timeout_s,
-        idle_s=settings.idle_s,
-        age_s=settings.age_s,
-        age_grace_s=settings.age_grace_s,
-        keepalive_s=settings.keepalive_s,
-        min_ping_s=settings.min_ping_s,
-    )
-
-
 def listen(transport: TransportName, settings: GrpcSettings, certificates: Certificates | None) -> Listener:
     """Bind gRPC's port for `transport`. Raises StartupError that says why it can't be had."""
     listener = bound(settings.host, settings.port, "port")
     if transport == "native":
         from .native.listener import NativeListener
 
-        return NativeListener(listener, certificates, limits(settings))
+        return NativeListener(listener, certificates, settings)
     from .grpcio.transport import GrpcioListener
 
     listener.close()  # grpcio binds by itself, but doesn't say why it can't
     address = f"{bracketed(settings.host)}:{settings.port}"
-    return GrpcioListener(address, None if certificates is None else certificates.credentials(), limits(settings))
+    return GrpcioListener(address, None if certificates is None else certificates.credentials(), settings)

@@ -12,6 +12,7 @@ from bothends.errors import EngineError
 from bothends.observe.metrics import Metrics
 from bothends.server.grpc.calls.small import SmallBatch
 from bothends.server.grpc.contract import Message
+from bothends.server.grpc.grpcio.message_queue import Received
 
 
 class Holder:
@@ -48,7 +49,7 @@ def batch_of(holder: Holder, metrics: Metrics) -> SmallBatch:
     write: Callable[[Any], bytes] = lambda rows: rows.tobytes()  # noqa: E731
     for number in (1, 2, 3):
         accepted: Any = SimpleNamespace(token_counts=[1])
-        batch.members.append((Message(number, 0, b"", None, (), 0, 0.0), write, accepted))
+        batch.members.append((Received(number, 0, b"", None, (), 0, 0.0), write, accepted))
     return batch
 
 

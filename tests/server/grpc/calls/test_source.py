@@ -9,7 +9,8 @@ from google.rpc import code_pb2, status_pb2
 
 from bothends.observe.metrics import Metrics
 from bothends.server.grpc.calls.source import Calls, Handler, Route
-from bothends.server.grpc.contract import Ended, Message, Method, Status
+from bothends.server.grpc.contract import Method, Reason, Status
+from bothends.server.grpc.grpcio.message_queue import EndedCalls, Received, Taken
 from bothends.server.inbound import Inbound
 from tests.support.until import TIMEOUT_S
 
@@ -18,21 +19,19 @@ class HandHeldTransport:
     """A transport whose messages the test gives."""
 
     def __init__(self) -> None:
-        self.coming: list[Message] = []
+        self.coming: list[Received] = []
         self.over: list[int] = []
         self.has_stopped = False
-        self.calls_that_ended: list[Ended] = []
+        self.calls_that_ended: list[EndedCalls] = []
         self.answered: list[tuple[Sequence[int], Sequence[bytes]]] = []
         self.failed: list[tuple[Sequence[int], Sequence[Status]]] = []
 
-    def take_messages(
-        self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
-    ) -> tuple[list[Message], list[int]] | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22) -> Taken | None:
         if self.has_stopped:
             return None
         taken, self.coming = self.coming[:most], self.coming[most:]
         over, self.over = self.over, []
-        return taken, over
+        return Taken(taken, over)
 
     def wake(self) -> None:
         """Do nothing: nobody sleeps here."""
@@ -45,7 +44,7 @@ class HandHeldTransport:
     def fail(self, ids: Sequence[int], statuses: Sequence[Status]) -> None:
         self.failed.append((ids, statuses))
 
-    def ended(self) -> list[Ended]:
+    def ended(self) -> list[EndedCalls]:
         ended, self.calls_that_ended = self.calls_that_ended, []
         return ended
 
@@ -61,7 +60,7 @@ class CallHarness:
         self.calls = Calls(self.transport, routes, self.metrics, wait_s=lambda: 0.0)  # type: ignore[arg-type]
 
     def come(self, *numbers: int) -> None:
-        self.transport.coming += [Message(number, 0, b"%d" % number, None, (), 0, 0.0) for number in numbers]
+        self.transport.coming += [Received(number, 0, b"%d" % number, None, (), 0, 0.0) for number in numbers]
 
     def counted(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -171,10 +170,10 @@ def test_calls_that_ended_by_themselves_are_counted_once() -> None:
     look: Callable[[], None] = harness.calls.count
     harness.metrics.before_scrapes(look)
     harness.transport.calls_that_ended = [
-        Ended(0, code_pb2.RESOURCE_EXHAUSTED, "late", [0.1]),
-        Ended(0, code_pb2.CANCELLED, "", [0.1]),
-        Ended(1, code_pb2.CANCELLED, "", [0.1]),
-        Ended(-1, code_pb2.UNIMPLEMENTED, "unknown", [0.1]),
+        EndedCalls(0, code_pb2.RESOURCE_EXHAUSTED, Reason.late, [0.1]),
+        EndedCalls(0, code_pb2.CANCELLED, None, [0.1]),
+        EndedCalls(1, code_pb2.CANCELLED, None, [0.1]),
+        EndedCalls(-1, code_pb2.UNIMPLEMENTED, Reason.unknown, [0.1]),
     ]
     for _ in range(2):
         assert harness.counted("bothends_requests_total", method="Embed", code="RESOURCE_EXHAUSTED") == 1
@@ -199,7 +198,7 @@ def test_a_scrape_waits_for_who_is_counting(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Metrics, "transport_refused", waiting)
     harness.metrics.before_scrapes(harness.calls.count)
-    harness.transport.calls_that_ended = [Ended(0, code_pb2.RESOURCE_EXHAUSTED, "late", [0.1])]
+    harness.transport.calls_that_ended = [EndedCalls(0, code_pb2.RESOURCE_EXHAUSTED, Reason.late, [0.1])]
     with ThreadPoolExecutor(2) as pool:
         pulling = pool.submit(harness.calls.count)
         assert is_counting.wait(TIMEOUT_S)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from bothends.server.grpc.contract import Message
 from bothends.server.grpc.grpcio.line import Line
+from bothends.server.grpc.grpcio.message_queue import Received
 from tests.support.engines import Clock
 
 
-def message(number: int, caller: int = 0) -> Message:
-    return Message(number, 0, b"", None, (), caller, 0.0)
+def message(number: int, caller: int = 0) -> Received:
+    return Received(number, 0, b"", None, (), caller, 0.0)
 
 
 def line_of(messages: int, clock: Clock) -> Line:

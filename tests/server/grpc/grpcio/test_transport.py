@@ -13,7 +13,6 @@ from bothends.server.grpc.contract import Method
 from bothends.server.grpc.grpcio import health, streams
 from bothends.server.grpc.grpcio.transport import GrpcioListener
 from bothends.server.grpc.refusals import statuses
-from bothends.server.grpc.select import limits
 from bothends.settings import Settings
 from tests.support.until import until
 
@@ -26,13 +25,12 @@ MOST = 3
 @pytest.fixture
 def served() -> Iterator[Served]:
     """The transport, with a stream that takes no place, as reflection's."""
-    bounds = limits(Settings())
-    listener = GrpcioListener("127.0.0.1:0", None, bounds)
+    listener = GrpcioListener("127.0.0.1:0", None, Settings())
     transport = listener.serve(
         [*METHODS, Method(REFLECTION, is_stream=True, is_metered=False)],
         headers=[],
         health=[""],
-        statuses=statuses(bounds),
+        statuses=statuses(Settings()),
     )
     transport.start()
     with ExitStack() as stack:

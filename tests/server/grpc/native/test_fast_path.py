@@ -30,18 +30,19 @@ class HangingPath:
         self.forgiven: dict[int, float] = {}
         self.made.append(self)
 
-    def take_messages(self, *arguments: Any) -> tuple[tuple[list[object], list[int]], bool]:
+    def take_messages(self, *arguments: Any) -> Any:
         self.inside.append(arguments[-1])
         assert self.over.wait(TIMEOUT_S)
-        self.untold.append((3, 0, 0.1, 0.2, 0.1, [0.1], [3], [0.5], []))
-        return ([], []), False
+        served = {"tokens": 3, "truncated": 0, "counts": [3], "waited_s": [0.1], "seconds": [0.5], "left": []}
+        self.untold.append(SimpleNamespace(**served, tokenise_s=0.1, engine_s=0.2, serialise_s=0.1))
+        return SimpleNamespace(messages=[], over=[], is_given_up=False)
 
     def forgive(self, thread: int, seconds: float) -> None:
         self.forgiven[thread] = seconds
 
-    def overdue(self, seconds: float) -> list[tuple[int, list[int]]]:
+    def overdue(self, seconds: float) -> list[Any]:
         found, self.inside = self.inside, []
-        return [(thread, [7]) for thread in found]
+        return [SimpleNamespace(thread=thread, messages=[7]) for thread in found]
 
     def served(self) -> list[object]:
         found, self.untold = self.untold, []

@@ -15,7 +15,7 @@ from ....observe.metrics import Metrics
 from ....observe.unforeseen import error_site
 from ....wire.status import to_status
 from ...inbound import Inbound, Metadata
-from ..contract import Message, Method, Status, Transport
+from ..contract import Message, Method, Reason, Status, Transport
 from ..native.fast_path import FastPaths, GivenUpError
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
@@ -51,7 +51,9 @@ class GrpcCall:
 
     def __init__(self, calls: "Calls", message: Message) -> None:
         self._calls = calls
-        self._id, _, self.content, self.deadline, self.metadata, self.caller, self.arrived, self.key = message
+        self._id, self.content, self.metadata = message.id, message.content, message.metadata
+        self.deadline, self.caller, self.arrived = message.deadline, message.caller, message.arrived
+        self.key = message.key
         self._then: Callable[[], None] | None = None
         self._is_over = False
 
@@ -136,11 +138,10 @@ class Calls:
         if taken is None:
             self.count()
             return False
-        messages, over = taken
-        if messages:
+        if taken.messages:
             with self.gathering():
-                self._begin([Message._make(message) for message in messages])  # a native transport's have no names
-        for message_id in over:
+                self._begin(taken.messages)
+        for message_id in taken.over:
             self._in_flight.end(message_id)
         return True
 
@@ -204,13 +205,14 @@ class Calls:
         if self._fast is not None:
             self._fast.count()
         with self._counting:
-            for method, code, reason, seconds in self._transport.ended():
-                if reason:
-                    self._metrics.transport_refused(reason, len(seconds))
-                name = self._routes[method].counted_as if method >= 0 else None
+            for ended in self._transport.ended():
+                reason = None if ended.refusal is None else Reason[ended.refusal.name]
+                if reason is not None:
+                    self._metrics.transport_refused(reason, len(ended.seconds))
+                name = self._routes[ended.method].counted_as if ended.method >= 0 else None
                 if name is not None:
-                    refusal = COUNTED[reason] if reason else None
-                    self._metrics.answered_all(name, code_pb2.Code.Name(code), seconds, refusal=refusal)
+                    refusal = None if reason is None else COUNTED[reason]
+                    self._metrics.answered_all(name, code_pb2.Code.Name(ended.code), ended.seconds, refusal=refusal)
 
     def _look(self) -> None:
         now = time.monotonic()

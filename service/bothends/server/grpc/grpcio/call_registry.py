@@ -9,10 +9,11 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 
+from ....settings import GrpcSettings
 from ...inbound import DETAILS, code_of_leaving
 from ...keys import digest
-from ..contract import Limits, Message, Reason, Status
-from .message_queue import MessageQueue
+from ..contract import Message, Reason, Status
+from .message_queue import MessageQueue, Received
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Outcome: TypeAlias = bytes | Status
@@ -34,9 +35,9 @@ class Pending(NamedTuple):
 class CallRegistry:
     """The open calls of one server. For its event loop alone, but for `queue`."""
 
-    def __init__(self, headers: Set[str], statuses: Mapping[Reason, Status], limits: Limits) -> None:
+    def __init__(self, headers: Set[str], statuses: Mapping[Reason, Status], settings: GrpcSettings) -> None:
         self.queue = MessageQueue()
-        self.limits = limits
+        self.settings = settings
         self.is_draining = False
         self.keys: frozenset[bytes] | None = None
         """SHA-256 of each key that may call; None where callers need no key."""
@@ -58,8 +59,8 @@ class CallRegistry:
             return None
         key = self._open[id(context)]
         if key is None:
-            return "no_key"
-        return None if key in self.keys else "unknown_key"
+            return Reason.no_key
+        return None if key in self.keys else Reason.unknown_key
 
     @property
     def open(self) -> int:
@@ -91,7 +92,7 @@ class CallRegistry:
         """Queue a message for the threads that run the model; returns it with its outcome to come."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or () if name in self._headers)
         caller, key = hash(context.peer()), self._open.get(id(context)) or b""
-        message = Message(next(self._ids), method, content, deadline(context), metadata, caller, arrived, key)
+        message = Received(next(self._ids), method, content, deadline(context), metadata, caller, arrived, key)
         self._outcomes[message.id] = outcome = asyncio.get_running_loop().create_future()
         self.queue.put(message, is_metered=is_metered)
         return Pending(message, outcome)
@@ -111,7 +112,7 @@ class CallRegistry:
 
     def record(self, method: int, began: float, code: int = _OK, refusal: Reason | None = None) -> None:
         """Count a call that ends without anybody else's doing."""
-        self.queue.record(method, code, refusal or "", monotonic() - began)
+        self.queue.record(method, code, refusal, monotonic() - began)
 
     def record_left(self, method: int, began: float, context: Context) -> None:
         """Count a call whose caller has left, or whose deadline has passed."""

@@ -1,11 +1,41 @@
 """Passes messages from grpcio's event loop to the threads that take them, and tells which callers have left."""
 
 import threading
-from typing import Literal
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ...concurrency_limit import MOST_WAIT
-from ..contract import Ended, Message, Reason
+from ..contract import Message, Reason
 from .line import Line
+
+
+class Received(NamedTuple):
+    """A `Message`."""
+
+    id: int
+    method: int
+    content: bytes
+    deadline: float | None
+    metadata: tuple[tuple[str, str | bytes], ...]
+    caller: int
+    arrived: float
+    key: bytes = b""
+
+
+class Taken(NamedTuple):
+    """A `Batch`."""
+
+    messages: Sequence[Message]
+    over: Sequence[int]
+
+
+class EndedCalls(NamedTuple):
+    """An `Ended`."""
+
+    method: int
+    code: int
+    refusal: Reason | None
+    seconds: Sequence[float]
 
 
 class MessageQueue:
@@ -16,7 +46,7 @@ class MessageQueue:
         self._line = Line()
         self._unmetered: dict[int, Message] = {}
         self._over: list[int] = []
-        self._ended: dict[tuple[int, int, Reason | Literal[""]], list[float]] = {}
+        self._ended: dict[tuple[int, int, Reason | None], list[float]] = {}
         self._queue_s = 0.0
         self._is_closed = False
         self._woken = 0
@@ -48,16 +78,16 @@ class MessageQueue:
             self._changed.notify()
             return False
 
-    def record(self, method: int, code: int, refusal: Reason | Literal[""], seconds: float) -> None:
+    def record(self, method: int, code: int, refusal: Reason | None, seconds: float) -> None:
         """Take note of a call that ended by itself, so many seconds after it came."""
         with self._changed:
             self._ended.setdefault((method, code, refusal), []).append(seconds)
 
-    def ended(self) -> list[Ended]:
+    def ended(self) -> list[EndedCalls]:
         """Return the calls that ended by themselves since the last look."""
         with self._changed:
             ended, self._ended = self._ended, {}
-        return [Ended(*what, seconds) for what, seconds in ended.items()]
+        return [EndedCalls(*what, seconds) for what, seconds in ended.items()]
 
     def wake(self) -> None:
         """Make one `take_messages` return early: one that waits now, or else the next one."""
@@ -65,9 +95,7 @@ class MessageQueue:
             self._woken += 1
             self._changed.notify()
 
-    def take_messages(
-        self, most: int, wait_s: float, queue_s: float, most_bytes: int
-    ) -> tuple[list[Message], list[int]] | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
         """Wait for messages, or for word of those taken before, and return both; None once closed."""
 
         def has_come() -> bool:
@@ -81,7 +109,7 @@ class MessageQueue:
             self._woken = max(0, self._woken - 1)
             unmetered, self._unmetered = self._unmetered, {}
             over, self._over = self._over, []
-            return [*unmetered.values(), *self._line.take_messages(most, most_bytes)], over
+            return Taken([*unmetered.values(), *self._line.take_messages(most, most_bytes)], over)
 
     def close(self) -> None:
         """Let every `take_messages` return None from now on."""

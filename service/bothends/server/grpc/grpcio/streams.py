@@ -27,7 +27,9 @@ _MOST_AHEAD = 256
 """Messages of one connection's streams: beyond them each stream has one at a time."""
 _LOOK_S = 0.05
 """Seconds after which a stream that isn't read on for want of room in all looks again."""
-_OK: Status = (0, "", b"")
+_WINDOW_MESSAGES, _WINDOW_SENTENCES, _WINDOW_BYTES = 32, 256, 1 << 20
+"""Bounds on what of one stream is read and not yet sent: enough for full batches. The native transport has the same."""
+_OK = Status(0, "", b"")
 
 
 class Streams:
@@ -63,11 +65,11 @@ class Streams:
         if is_metered and (reason := self.registry.reason_against_key(context)) is not None:
             return reason
         if not is_metered and self._unmetered[network_of(context.peer())] >= _UNMETERED_OF_ONE:
-            return "full"
+            return Reason.full
         if self.registry.is_draining:
-            return "draining"
-        if len(self._open) >= _STREAMS_A_CALL * self.registry.limits.max_calls and not self.evict_one():
-            return "full"
+            return Reason.draining
+        if len(self._open) >= _STREAMS_A_CALL * self.registry.settings.max_concurrent_requests and not self.evict_one():
+            return Reason.full
         return None
 
     @contextmanager
@@ -87,7 +89,7 @@ class Streams:
         Nobody waits for those that take no place: a caller may never read the answer.
         """
         for stream in self._open:
-            stream.end(self.registry.status("draining"), "draining")
+            stream.end(self.registry.status(Reason.draining), Reason.draining)
             if not stream.is_metered:
                 self.registry.owe_nothing(stream.context)
 
@@ -111,7 +113,7 @@ class Streams:
     def evict_one(self) -> bool:
         """End the stream whose caller has done nothing for longest, if that was too long; returns True if one was."""
         silent = min(self._open, key=lambda stream: stream.silent_since, default=None)
-        if silent is None or monotonic() - silent.silent_since < self.registry.limits.handshake_s:
+        if silent is None or monotonic() - silent.silent_since < self.registry.settings.caller_timeout_s:
             return False
         silent.evict()
         self._open.discard(silent)
@@ -149,7 +151,7 @@ class _Stream:
                 registry.record_left(self._method, self._began, self.context)
                 raise
             self._task.uncancel()
-            await registry.refuse(self._method, self._began, self.context, "unread")
+            await registry.refuse(self._method, self._began, self.context, Reason.unread)
         finally:
             self._reader.cancel()
             self._drop_after(0)
@@ -214,13 +216,13 @@ class _Stream:
             self._changed.set()
 
     def _is_full(self) -> bool:
-        limits, window = self._registry.limits, self._window
+        window = self._window
         if window and self._streams.messages[self._connection] >= _MOST_AHEAD:
             return True
         return (
-            len(window) >= limits.window_messages
-            or sum(item.sentences for item in window) >= limits.window_sentences
-            or sum(item.bytes for item in window) >= limits.window_bytes
+            len(window) >= _WINDOW_MESSAGES
+            or sum(item.sentences for item in window) >= _WINDOW_SENTENCES
+            or sum(item.bytes for item in window) >= _WINDOW_BYTES
         )
 
     def _answered(self, item: Item, outcome: "asyncio.Future[Outcome]") -> None:

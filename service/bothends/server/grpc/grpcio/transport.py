@@ -19,12 +19,15 @@ import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
 
 from ....errors import StartupError
-from ..contract import Limits, Message, Method, Status, Statuses
+from ....settings import GrpcSettings
+from ..contract import Batch, Method, Status, Statuses
 from .call_registry import CallRegistry, Outcome
 from .health import Health
 from .streams import Streams
 from .unary import UnaryCalls
 
+_KEEPALIVE_TIMEOUT_S, _PING_STRIKES = 20.0, 2
+"""Seconds that a peer has to answer a ping, and pings of its own that may come too soon; as in the native transport."""
 _LOOK_S = 0.01
 """Interval of looks at whether calls are still open."""
 T = TypeVar("T")
@@ -42,9 +45,9 @@ logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 class GrpcioListener:
     """A port that grpcio listens on, and the event loop that is to serve it."""
 
-    def __init__(self, address: str, credentials: grpc.ServerCredentials | None, limits: Limits) -> None:
+    def __init__(self, address: str, credentials: grpc.ServerCredentials | None, settings: GrpcSettings) -> None:
         """Bind `address`, host:port. Raises StartupError."""
-        self._limits = limits
+        self._settings = settings
         self._bound: Future[int] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._live(address, credentials)), name="bothends-grpc", daemon=True
@@ -61,7 +64,7 @@ class GrpcioListener:
         statuses: Statuses,
     ) -> "GrpcioTransport":
         """Make the transport on it, once."""
-        registry = CallRegistry(frozenset(headers), statuses, self._limits)
+        registry = CallRegistry(frozenset(headers), statuses, self._settings)
         return self.run(self._transport(registry, methods, health))
 
     def renew(self) -> None:
@@ -90,7 +93,7 @@ class GrpcioListener:
 
     async def _live(self, address: str, credentials: grpc.ServerCredentials | None) -> None:
         self.loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        self.server = grpc.aio.server(options=list(_options(self._limits)))
+        self.server = grpc.aio.server(options=list(_options(self._settings)))
         try:
             if credentials is None:
                 self._bound.set_result(self.server.add_insecure_port(address))
@@ -133,9 +136,7 @@ class GrpcioTransport:
         """Take connections."""
         self._listener.run(self._listener.server.start())
 
-    def take_messages(
-        self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22
-    ) -> tuple[list[Message], list[int]] | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float = 0.0, most_bytes: int = 1 << 22) -> Batch | None:
         """Wait for messages, or for word of those taken before, and return both; None once stopped."""
         return self._queue.take_messages(most, wait_s, queue_s, most_bytes)
 
@@ -192,36 +193,40 @@ class GrpcioTransport:
         """Return the number of calls that are open, of slots that they hold, and of messages that wait."""
         return {"calls": self._registry.open, "slots": self._unary.slots, "waiting": self._queue.waiting}
 
+    def bounds(self) -> dict[str, float]:
+        """Return the limit of the calls' slots."""
+        return {"slots": self._registry.settings.max_concurrent_requests}
 
-def _options(limits: Limits) -> Iterator[tuple[str, int]]:
+
+def _options(settings: GrpcSettings) -> Iterator[tuple[str, int]]:
     """List gRPC's names for the bounds of connections (grpc/impl/channel_arg_names.h)."""
     yield "grpc.so_reuseport", 0  # else two servers would share a port and neither would notice
-    yield "grpc.max_receive_message_length", limits.max_message_bytes
+    yield "grpc.max_receive_message_length", settings.max_message_bytes
     yield "grpc.max_send_message_length", -1
-    if not limits.max_inflated_bytes:
+    if not settings.max_inflated_bytes:
         yield "grpc.compression_enabled_algorithms_bitset", 1  # identity
-    yield "grpc.max_allowed_incoming_connections", limits.max_connections
-    yield "grpc.max_concurrent_streams", limits.max_streams
+    yield "grpc.max_allowed_incoming_connections", settings.max_connections
+    yield "grpc.max_concurrent_streams", settings.max_connection_requests
     # It also counts calls that are over for their caller and not yet quite for us, and refuses as many new ones.
     yield "grpc.http.overload_protection", 0
     # gRPC's own line, of calls that weren't looked at yet, holds as many as one connection may begin at once. What is
     # over it is dropped there, for a fraction of what refusing it here would cost; in a longer line they would get old.
-    yield "grpc.server.max_pending_requests", limits.max_streams
-    yield "grpc.server.max_pending_requests_hard_limit", limits.max_streams + 1
+    yield "grpc.server.max_pending_requests", settings.max_connection_requests
+    yield "grpc.server.max_pending_requests_hard_limit", settings.max_connection_requests + 1
     # A smaller soft limit would refuse some calls by chance between it and the hard one.
-    yield "grpc.max_metadata_size", limits.max_header_bytes
-    yield "grpc.absolute_max_metadata_size", limits.max_header_bytes
-    yield "grpc.server_handshake_timeout_ms", _ms(limits.handshake_s)
-    if limits.idle_s:
-        yield "grpc.max_connection_idle_ms", _ms(limits.idle_s)
-    if limits.age_s:
-        yield "grpc.max_connection_age_ms", _ms(limits.age_s)
-        yield "grpc.max_connection_age_grace_ms", _ms(limits.age_grace_s)
-    yield "grpc.keepalive_time_ms", _ms(limits.keepalive_s)
-    yield "grpc.keepalive_timeout_ms", _ms(limits.keepalive_timeout_s)
+    yield "grpc.max_metadata_size", settings.max_header_bytes
+    yield "grpc.absolute_max_metadata_size", settings.max_header_bytes
+    yield "grpc.server_handshake_timeout_ms", _ms(settings.caller_timeout_s)
+    if settings.idle_s:
+        yield "grpc.max_connection_idle_ms", _ms(settings.idle_s)
+    if settings.age_s:
+        yield "grpc.max_connection_age_ms", _ms(settings.age_s)
+        yield "grpc.max_connection_age_grace_ms", _ms(settings.age_grace_s)
+    yield "grpc.keepalive_time_ms", _ms(settings.keepalive_s)
+    yield "grpc.keepalive_timeout_ms", _ms(_KEEPALIVE_TIMEOUT_S)
     yield "grpc.keepalive_permit_without_calls", 1
-    yield "grpc.http2.min_ping_interval_without_data_ms", round(limits.min_ping_s * 1000)
-    yield "grpc.http2.max_ping_strikes", limits.ping_strikes
+    yield "grpc.http2.min_ping_interval_without_data_ms", round(settings.min_ping_s * 1000)
+    yield "grpc.http2.max_ping_strikes", _PING_STRIKES
 
 
 def _ms(seconds: float) -> int:

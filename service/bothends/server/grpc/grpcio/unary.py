@@ -45,28 +45,28 @@ class UnaryCalls:
         if (reason := registry.reason_against_key(context)) is not None:
             return reason
         if registry.is_draining:
-            return "draining"
+            return Reason.draining
         if end is not None:
             remaining = end - monotonic()
             if remaining <= 0:
-                return "expired"
+                return Reason.expired
             if registry.queue.is_hopeless(remaining, len(self._reading)):
-                return "late"
-        if self.slots >= registry.limits.max_calls and not self._evict_one():
-            return "full"
+                return Reason.late
+        if self.slots >= registry.settings.max_concurrent_requests and not self._evict_one():
+            return Reason.full
         return None
 
     def drain(self) -> None:
         """End each call whose request hasn't come whole: nothing of it was accepted."""
         for task in list(self._reading):
-            self._evict(task, "draining")
+            self._evict(task, Reason.draining)
 
     def _evict_one(self) -> bool:
         """End the call whose request has been on its way for longest, if that was too long."""
         task = next(iter(self._reading), None)
-        if task is None or monotonic() - self._reading[task] < self._registry.limits.handshake_s:
+        if task is None or monotonic() - self._reading[task] < self._registry.settings.caller_timeout_s:
             return False
-        self._evict(task, "slow")
+        self._evict(task, Reason.slow)
         return True
 
     def _evict(self, task: "asyncio.Task[object]", reason: Reason) -> None:
@@ -85,7 +85,7 @@ class UnaryCalls:
             registry.record_left(method, began, context)
             raise
         if content is None:
-            await registry.refuse(method, began, context, "empty")
+            await registry.refuse(method, began, context, Reason.empty)
         pending = registry.hand_over(method, content, context, began, is_metered=is_metered)
         try:
             outcome: Outcome = await pending.outcome

@@ -5,7 +5,7 @@ Whatever isn't plain, or goes wrong, is left to Python.
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from google.rpc import code_pb2
 
@@ -18,14 +18,12 @@ from ....observe.metrics import Metrics
 from ....wire.status import to_status
 from ...keys import Keys
 from ...quota import Account
-from ..contract import Message
+from ..contract import Batch
 from ..refusals import prepared
 
 if TYPE_CHECKING:
     from bothends_native.transport import FastPath, Served
     from bothends_native.transport import Transport as NativeTransport
-
-Taken: TypeAlias = tuple[list[Message], list[int]]
 
 
 class PathOf(NamedTuple):
@@ -72,24 +70,24 @@ class FastPaths:
         self._taking: dict[int, PathOf] = {}
         """The path that each thread is in now: one may hang in the path of a model that no longer serves."""
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Taken | None:
+    def take_messages(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Batch | None:
         """Take messages as a transport's `take_messages` does, and serve small requests meanwhile. Raises
         GivenUpError.
         """
         newest = self._current()
         if newest is None:
-            return cast("Taken | None", self._transport.take_messages(most, wait_s, queue_s, most_bytes))
+            return self._transport.take_messages(most, wait_s, queue_s, most_bytes)
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
-            taken, is_given_up = newest.path.take_messages(self._transport, most, wait_s, queue_s, most_bytes, thread)
+            taken = newest.path.take_messages(most, wait_s, queue_s, most_bytes, thread)
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
             self._count_all(newest.path)
-        if is_given_up:
+        if taken is not None and taken.is_given_up:
             raise GivenUpError
-        return cast("Taken | None", taken)  # whose tuples have no names
+        return taken
 
     def count(self) -> None:
         """Count what was served since the last time."""
@@ -111,11 +109,11 @@ class FastPaths:
         found: list[tuple[int, Engine]] = []
         for taking, (path, model) in self._taking.copy().items():
             path.forgive(taking, lost_s(taking))
-            for thread, ids in path.overdue(seconds):
-                for _ in ids:  # who is told finds it counted
-                    self._metrics.answered(self._name, code_pb2.Code.Name(status[0]), seconds, refusal=error.refusal)
-                self._transport.fail(ids, [status] * len(ids))
-                found.append((thread, model))
+            for run in path.overdue(seconds):
+                for _ in run.messages:  # who is told finds it counted
+                    self._metrics.answered(self._name, code_pb2.Code.Name(status.code), seconds, refusal=error.refusal)
+                self._transport.fail(run.messages, [status] * len(run.messages))
+                found.append((run.thread, model))
         return found
 
     def _current(self) -> PathOf | None:
@@ -157,11 +155,11 @@ class FastPaths:
         )
 
     def _count(self, served: "Served") -> None:
-        tokens, truncated, tokenise_s, engine_s, serialise_s, waited_s, counts, seconds, left = served
-        self._metrics.took("tokenise", tokenise_s)
-        self._metrics.took("serialise", serialise_s)
-        self._metrics.embedded(counts, truncated)
-        self._metrics.answered_all(self._name, "OK", seconds)
-        for code, after_s in left:
+        counts, tokens = served.counts, served.tokens
+        self._metrics.took("tokenise", served.tokenise_s)
+        self._metrics.took("serialise", served.serialise_s)
+        self._metrics.embedded(counts, served.truncated)
+        self._metrics.answered_all(self._name, "OK", served.seconds)
+        for code, after_s in served.left:
             self._metrics.answered(self._name, code_pb2.Code.Name(code), after_s)
-        self._embedder.ran(BatchRecord(len(counts), tokens, tokens, engine_s, waited_s))
+        self._embedder.ran(BatchRecord(len(counts), tokens, tokens, served.engine_s, served.waited_s))

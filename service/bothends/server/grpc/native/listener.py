@@ -2,23 +2,22 @@
 
 import socket
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import cast
 
+from ....settings import GrpcSettings
 from ...concurrency_limit import MOST_WAIT
 from ...tls import Certificates, Identity
-from ..contract import Limits, Method, Status, Statuses, Transport
+from ..contract import Method, Statuses, Transport
 
 
 class NativeListener:
     """A socket that the native transport is to listen on."""
 
-    def __init__(self, listener: socket.socket, certificates: Certificates | None, limits: Limits) -> None:
+    def __init__(self, listener: socket.socket, certificates: Certificates | None, settings: GrpcSettings) -> None:
         """Take a bound socket."""
         self.port: int = listener.getsockname()[1]
         self._socket = listener
         self._certificates = certificates
-        self._limits = limits
+        self._settings = settings
         self._given: Identity | None = None
 
     def serve(
@@ -27,21 +26,21 @@ class NativeListener:
         """Make the transport on it, once."""
         from bothends_native import transport
 
-        limits = transport.Limits()
-        for field in fields(Limits):
-            setattr(limits, field.name, getattr(self._limits, field.name))
         self._socket.setblocking(False)
         self._transport = transport.Transport(
             [self._socket.detach()],
-            methods,
+            [
+                transport.Method(name, is_stream=is_stream, is_metered=is_metered)
+                for name, is_stream, is_metered in methods
+            ],
             headers=headers,
             health=health,
-            statuses=cast("dict[str, Status]", statuses),
-            limits=limits,
+            statuses={transport.Refusal[reason.name]: status for reason, status in statuses.items()},
+            limits=self._settings,
             most_wait=MOST_WAIT,
         )
         self.renew()
-        return cast("Transport", self._transport)  # whose tuples have no names
+        return self._transport
 
     def renew(self) -> None:
         """Give new connections the newest certificate."""

@@ -1,0 +1,57 @@
+// The fast path to Python.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "../shared/capsule.hpp"
+#include "binding_results.hpp"
+#include "fast_path.hpp"
+
+namespace transport::python {
+
+using namespace nb::literals;
+
+inline void construct_path(FastPath* self, Transport& transport, std::size_t method, const nb::object& tokenizer,
+                           const nb::object& encoder, std::string version, std::size_t most_sentences,
+                           std::size_t most_bytes, std::size_t most_together, std::size_t most_bytes_together,
+                           std::size_t most_tokens) {
+    FastPath::Settings settings{method,      most_sentences,    most_bytes, most_together, most_bytes_together,
+                                most_tokens, std::move(version)};
+    const auto& borrowed_tokenizer = shared::borrowed<shared::Tokenizer>(tokenizer);
+    new (self) FastPath(transport, std::move(settings), borrowed_tokenizer, shared::borrowed<shared::Encoder>(encoder));
+}
+
+inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double wait_s, double queue_s,
+                                        std::size_t most_bytes, std::uint64_t thread) {
+    transport::Report report;
+    {
+        const nb::gil_scoped_release release;
+        report = path.take_messages(most, wait_s, queue_s, most_bytes, thread);
+    }
+    return batch_of(report.batch, path.transport(), report.is_given_up);
+}
+
+inline void bind_path(nb::module_& module) {
+    nb::class_<FastPath>(module, "FastPath", "Small requests of one method, served in C++ by whoever comes to take.")
+        .def("__init__", &construct_path, "transport"_a, "method"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
+             "version"_a, "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a,
+             "most_tokens"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>(),
+             "Serve EmbedRequests that hold at most so many sentences and bytes, and no options, so many of them "
+             "together, by what a WordPiece "
+             "and an Encoder share. `version` is the model's, which reads `most_tokens` of a sentence. Raises "
+             "ValueError where something else is given.")
+        .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a,
+             "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
+             "`wait_s`. Small requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
+             "calling thread's number, by which `overdue` knows it.")
+        .def(
+            "served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
+            "Return what was served since the last time, by whatever thread: all whose answers a caller can have seen.")
+        .def("forgive", &FastPath::forgive, "thread"_a, "seconds"_a,
+             "Do not count so many seconds of the run that this thread is in, if it is: it could not go on meanwhile.")
+        .def("overdue", &FastPath::overdue, "seconds"_a,
+             "Give up the runs that have gone on for so long, and return them.");
+}
+
+}  // namespace transport::python

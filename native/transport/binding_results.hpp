@@ -1,0 +1,119 @@
+// What Python is handed, by names. Made and destroyed under the GIL.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cmath>
+#include <map>
+#include <optional>
+#include <tuple>
+
+#include "fast_path.hpp"
+
+namespace transport::python {
+
+namespace nb = nanobind;
+
+struct Message {
+    std::uint64_t id;
+    std::size_t method;
+    nb::bytes content;
+    std::optional<double> deadline;
+    nb::typed<nb::tuple, nb::typed<nb::tuple, nb::str, nb::str>, nb::ellipsis> metadata;
+    std::uint64_t caller;
+    double arrived;
+    nb::bytes key;
+};
+
+struct Batch {
+    nb::typed<nb::list, Message> messages;
+    nb::typed<nb::list, nb::int_> over;
+    bool is_given_up;
+};
+
+struct Ended {
+    int method, code;
+    std::optional<Refusal> refusal;
+    nb::typed<nb::list, nb::float_> seconds;
+};
+
+inline Message message_of(const Taken& taken, const std::vector<std::string>& headers) {
+    nb::list metadata;
+    for (const auto& [index, value] : taken.metadata) {
+        PyObject* text = PyUnicode_DecodeUTF8(value.data(), Py_ssize_t(value.size()), "surrogateescape");
+        metadata.append(nb::make_tuple(headers[index], nb::steal(text)));
+    }
+    return {taken.id,
+            taken.method,
+            nb::bytes(taken.content.data(), taken.content.size()),
+            std::isinf(taken.deadline) ? std::nullopt : std::optional(taken.deadline),
+            nb::tuple(metadata),
+            taken.caller,
+            taken.arrived,
+            nb::bytes(taken.key_digest.data(), taken.key_digest.size())};
+}
+
+inline std::optional<Batch> batch_of(const std::optional<transport::Batch>& taken, const Transport& transport,
+                                     bool is_given_up) {
+    if (!taken) return std::nullopt;
+    nb::list messages, over;
+    for (const Taken& message : taken->messages) messages.append(message_of(message, transport.settings().headers));
+    for (const std::uint64_t id : taken->gone) over.append(id);
+    return Batch{messages, over, is_given_up};
+}
+
+/// Puts calls alike together: a storm's are thousands.
+inline nb::typed<nb::list, Ended> ended_of(const std::vector<transport::Ended>& calls) {
+    std::map<std::tuple<int, int, Refusal>, nb::list> alike;
+    for (const transport::Ended& call : calls) alike[{call.method, call.code, call.refusal}].append(call.seconds);
+    nb::list found;
+    for (const auto& [what, seconds] : alike) {
+        const auto& [method, code, refusal] = what;
+        found.append(Ended{method, code, refusal == Refusal::none ? std::nullopt : std::optional(refusal), seconds});
+    }
+    return found;
+}
+
+inline void bind_results(nb::module_& module) {
+    nb::class_<Message>(module, "Message",
+                        "A unary call's only message, or one of a stream's. Times are time.monotonic's.")
+        .def_ro("id", &Message::id)
+        .def_ro("method", &Message::method, "Its place among the methods.")
+        .def_ro("content", &Message::content)
+        .def_ro("deadline", &Message::deadline, "None where its caller waits for ever.")
+        .def_ro("metadata", &Message::metadata, "The headers that were asked for.")
+        .def_ro("caller", &Message::caller, "Number of its connection, or of its key.")
+        .def_ro("arrived", &Message::arrived, "Time at which its call came; of a stream's, itself.")
+        .def_ro("key", &Message::key, "SHA-256 of its call's key; empty where callers need none.");
+    nb::class_<Batch>(module, "Batch", "What was taken at once.")
+        .def_ro("messages", &Batch::messages)
+        .def_ro("over", &Batch::over,
+                "Ids of messages taken before whose caller has left, or whose deadline has passed.")
+        .def_ro("is_given_up", &Batch::is_given_up,
+                "True where the thread's own run took too long, and others have answered its callers.");
+    nb::class_<Ended>(module, "Ended",
+                      "Calls alike that ended without Python: unary ones before they were taken, and every stream.")
+        .def_ro("method", &Ended::method, "Its place among the methods; negative where it was none.")
+        .def_ro("code", &Ended::code)
+        .def_ro("refusal", &Ended::refusal, "None where nobody refused them.")
+        .def_ro("seconds", &Ended::seconds, "Duration of each.");
+    nb::class_<Served>(module, "Served", "Calls that were answered together without Python.")
+        .def_ro("tokens", &Served::tokens)
+        .def_ro("truncated", &Served::truncated, "Sentences of which the end was cut off.")
+        .def_ro("tokenise_s", &Served::tokenise_s)
+        .def_ro("engine_s", &Served::engine_s)
+        .def_ro("serialise_s", &Served::serialise_s)
+        .def_ro("waited_s", &Served::waited_s, "Of each sentence, from when its call was read to when its run began.")
+        .def_ro("counts", &Served::counts, "Tokens of each sentence.")
+        .def_ro("seconds", &Served::seconds, "Of each call, from when it came to its answer.")
+        .def_ro("left", &Served::left, "Code and seconds of each call that was over before its answer.");
+    nb::class_<Overdue>(module, "Overdue", "A run that was given up.")
+        .def_ro("thread", &Overdue::thread)
+        .def_ro("messages", &Overdue::messages, "Ids of those that it was for.");
+}
+
+}  // namespace transport::python

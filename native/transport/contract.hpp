@@ -1,0 +1,133 @@
+// What C++ and Python both know by name: bounds, refusals, methods and figures. Each is declared here, once: the
+// binding is made from these lists, and the stub that types Python's side is written from the binding. A new bound is
+// one line here, and what keeps it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+namespace transport {
+
+/// Bounds that the server's settings have by the same names. 0 seconds are never; of a handshake, at once.
+#define TRANSPORT_SETTINGS(X)                                                                                        \
+    X(std::size_t, max_message_bytes, 16 << 20, "Most bytes of a message.")                                          \
+    X(std::size_t, max_inflated_bytes, 16 << 20, "Most bytes of a message that comes compressed; 0 where none may.") \
+    X(std::size_t, max_header_bytes, 16 << 10, "Most bytes of a call's headers.")                                    \
+    X(std::size_t, max_concurrent_requests, 512, "Most unary calls that hold a slot: being read, waiting or taken.") \
+    X(std::size_t, max_connections, 512, "Most connections at once.")                                                \
+    X(std::size_t, max_connection_requests, 256, "Most open calls of one connection.")                               \
+    X(double, caller_timeout_s, 10, "Seconds for TLS, first frames, and a request whose slot others need.")          \
+    X(double, idle_s, 600, "Seconds after which a connection without calls is closed.")                              \
+    X(double, age_s, 0, "Seconds after which a connection is replaced, about.")                                      \
+    X(double, age_grace_s, 30, "Seconds that calls on a connection to be replaced get to finish.")                   \
+    X(double, keepalive_s, 60, "Seconds of silence after which a peer is asked whether it is there.")                \
+    X(double, min_ping_s, 30, "Seconds between two pings of a peer, at least.")
+
+/// Bounds that no setting changes. Tests do.
+#define TRANSPORT_CONSTANTS(X)                                                                                  \
+    X(double, keepalive_timeout_s, 20, "Seconds in which a peer that is asked has to answer.")                  \
+    X(int, ping_strikes, 2, "Pings that come too soon before their connection is closed.")                      \
+    X(double, stall_s, 300, "Seconds for which a caller may leave its answers unread.")                         \
+    X(std::size_t, window_messages, 32, "Most messages of one stream on their way.")                            \
+    X(std::size_t, window_sentences, 256, "Most sentences of them.")                                            \
+    X(std::size_t, window_bytes, 1 << 20, "Most bytes of them.")                                                \
+    X(std::size_t, held_bytes, 64 << 20, "Most bytes of a connection's requests that came and were not taken.") \
+    X(std::size_t, held_total_bytes, 96 << 20, "Most bytes of all requests that came and were not taken.")      \
+    X(std::size_t, unread_bytes, 64 << 20, "Most bytes of answers that one connection has not read.")           \
+    X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
+
+struct Limits {
+#define TRANSPORT_FIELD(type, name, value, words) type name = value;
+    TRANSPORT_SETTINGS(TRANSPORT_FIELD)
+    TRANSPORT_CONSTANTS(TRANSPORT_FIELD)
+#undef TRANSPORT_FIELD
+};
+
+/// Why calls are refused without Python, which prepares the status of each.
+#define TRANSPORT_REFUSALS(X)                                          \
+    X(no_key, "No key came.")                                          \
+    X(unknown_key, "A key came that nobody knows.")                    \
+    X(full, "There is no slot, or no room for what came. ")            \
+    X(late, "Its turn would come when too much of its time is over.")  \
+    X(expired, "Its deadline had passed.")                             \
+    X(draining, "The server stops.")                                   \
+    X(slow, "Its request did not come in time.")                       \
+    X(empty, "No request came.")                                       \
+    X(large, "Its message has too many bytes.")                        \
+    X(inflated, "Its message has too many bytes once it is inflated.") \
+    X(headers, "Its headers have too many bytes.")                     \
+    X(timeout, "Its grpc-timeout is none.")                            \
+    X(unknown, "There is no such method.")                             \
+    X(malformed, "Its bytes are no gRPC message.")                     \
+    X(compressed, "Its message is compressed as none may be.")         \
+    X(unread, "Its connection reads no answers.")
+
+enum class Refusal {
+    none,
+#define TRANSPORT_VALUE(name, words) name,
+    TRANSPORT_REFUSALS(TRANSPORT_VALUE)
+#undef TRANSPORT_VALUE
+        count
+};
+
+/// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
+struct Status {
+    int code = 0;
+    std::string message;
+    std::string details;
+};
+
+using Statuses = std::array<Status, std::size_t(Refusal::count)>;  // by the refusal
+
+struct Method {
+    std::string path;  // "/package.Service/Method"
+    bool is_stream = false;
+    bool is_metered = true;  // else it is answered in a full and in a stopping server too, and before all others
+};
+
+/// What is counted, and what of it is there now.
+#define TRANSPORT_FIGURES(X)                                              \
+    X(connections, "Connections that are open.")                          \
+    X(connections_begun, "Connections so far.")                           \
+    X(calls, "Calls that are open.")                                      \
+    X(calls_begun, "Calls so far.")                                       \
+    X(slots, "Unary calls that hold one.")                                \
+    X(waiting, "Messages that have come and were not taken.")             \
+    X(taken, "Messages that were taken and have no answer.")              \
+    X(wait_s, "Estimate of how long what waits will wait.")               \
+    X(held_bytes, "Of requests that came and were not taken.")            \
+    X(unread_bytes, "Of answers that callers have not read.")             \
+    X(received_bytes, "Bytes so far, TLS not included.")                  \
+    X(sent_bytes, "Bytes so far, TLS not included.")                      \
+    X(resets, "Calls that their callers have reset, so far.")             \
+    X(reading, "Unary calls whose requests are on their way.")            \
+    X(deadlines, "Calls that have one.")                                  \
+    X(watchers, "Calls that wait for changes of health.")                 \
+    X(uncounted, "Calls that `ended` had no room for, so far.")           \
+    X(rests, "Times that a connection was not read for a while, so far.") \
+    X(lag_s, "The longest that nobody looked at the sockets, since the last look.")
+
+struct Figures {
+#define TRANSPORT_FIELD(name, words) double name = 0;
+    TRANSPORT_FIGURES(TRANSPORT_FIELD)
+#undef TRANSPORT_FIELD
+};
+
+/// Figures, and the limits that they stay within.
+#define TRANSPORT_BOUNDED(X)          \
+    X(connections, max_connections)   \
+    X(slots, max_concurrent_requests) \
+    X(held_bytes, held_total_bytes)   \
+    X(unread_bytes, unread_total_bytes)
+
+enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };
+
+/// The code of a call whose caller leaves now: deadline_exceeded about when its time is over. The caller knows that a
+/// little earlier: it sends two or three digits of its timeout, rounded up, and its clock runs from before that.
+inline Code code_of_leaving(double deadline, double arrived, double time) {
+    constexpr double rounding = 0.01, transit_s = 0.01;
+    return deadline - time > rounding * (time - arrived) + transit_s ? cancelled : deadline_exceeded;
+}
+
+}  // namespace transport
