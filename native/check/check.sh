@@ -9,7 +9,7 @@ build=$here/build
 export CXX="${CXX:-g++}"
 
 check() { # check NAME SANITIZERS
-    "$(dirname "$python")/cmake" -S "$here" -B "$build/$1" -DCHECK=ON -DSANITIZE="$2" --log-level=WARNING >"$build/$1.log"
+    "$(dirname "$python")/cmake" -S "$here" -B "$build/$1" -DCHECK=ON -DWERROR=ON -DSANITIZE="$2" --log-level=WARNING >"$build/$1.log"
     "$(dirname "$python")/cmake" --build "$build/$1" --parallel >>"$build/$1.log" || { cat "$build/$1.log"; exit 1; }
     printf '%s: ' "$1"
     "$build/$1/check"
