@@ -33,7 +33,7 @@ std::optional<python::Batch> take_messages(Transport& transport, std::size_t mos
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take_messages({most, most_bytes, most, most_bytes}, wait_s, queue_s);
+        batch = transport.take_messages({most, most_bytes, most, most_bytes}, wait_s, now() + queue_s);
     }
     return python::batch_of(batch, transport, false);
 }

@@ -33,11 +33,12 @@ FastPath::FastPath(Transport& transport, Settings settings, const shared::Tokeni
 }
 
 Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread) {
+    const double begins_at = now() + queue_s;
     double end = now() + wait_s;
     Report report;
     while (true) {
         const Most at_once{most, most_bytes, settings_.most_together, settings_.most_bytes_together};
-        report.batch = transport_.take_messages(at_once, std::max(0.0, end - now()), queue_s);
+        report.batch = transport_.take_messages(at_once, std::max(0.0, end - now()), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);

@@ -53,7 +53,8 @@ public:
     FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer, const shared::Encoder& encoder);
 
     /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have come. `thread` is
-    /// the thread's number, for `overdue`. `most`, `queue_s` and `most_bytes` are as Transport::take_messages has them, for all others.
+    /// the thread's number, for `overdue`. `most` and `most_bytes` are as Transport::take_messages has them, for all others; `queue_s` is
+    /// how long one that comes to Python waits there now.
     Report take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread);
 
     /// Returns what was served since the last time: all whose answers a caller can have seen.

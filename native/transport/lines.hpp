@@ -1,10 +1,12 @@
 // The lines in which messages wait, and who would wait in them for too long.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
+#include "clock.hpp"
 #include "line.hpp"
 #include "message.hpp"
 
@@ -23,8 +25,9 @@ public:
     /// Returns the line of a message of a call that takes a slot; `may_be_small`, as far as the call's headers say.
     Line& choose(const Message& message, bool may_be_small);
 
-    /// Notes how long a sentence waits in Python now, with what was taken of `metered`.
-    void set_queue(double seconds) { queue_s_ = seconds; }
+    /// Notes the time at which a sentence that comes to Python now would begin, behind what was taken of `metered`. Who
+    /// told it may sleep for long, so a wait in seconds would be over before it is told anew.
+    void set_queue(double begins_at) { begins_at_ = begins_at; }
 
     /// Returns whether a caller's next message would wait in `in` for longer than `patience_s`.
     bool is_late(const Line& in, std::uint64_t caller, double patience_s) const;
@@ -39,11 +42,11 @@ public:
     std::size_t size() const { return metered.size() + small.size() + unmetered.size(); }
 
 private:
-    double queue_s(const Line& in) const { return &in == &small ? 0 : queue_s_; }
+    double queue_s(const Line& in) const { return &in == &small ? 0 : std::max(0.0, begins_at_ - now()); }
 
     std::optional<std::size_t> small_method_;
     std::size_t small_bytes_ = 0, small_sentences_ = 0;
-    double queue_s_ = 0;
+    double begins_at_ = 0;
 };
 
 }  // namespace transport

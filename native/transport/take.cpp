@@ -1,4 +1,4 @@
-// Hands waiting messages to the threads that come for them: take_messages.
+// Makes batches of waiting messages for the threads that come for them: take_messages, which binding.cpp hands to Python.
 #include <utility>
 
 #include "transport.hpp"
@@ -9,15 +9,15 @@ namespace {
 constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
 }  // namespace
 
-std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double queue_s) {
-    std::optional<Batch> taken = take_batch(most, now() + wait_s, queue_s);
+std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double begins_at) {
+    std::optional<Batch> taken = take_batch(most, now() + wait_s, begins_at);
     if (taken) inflate(*taken);
     return taken;
 }
 
-std::optional<Batch> Transport::take_batch(const Most& most, double end, double queue_s) {
+std::optional<Batch> Transport::take_batch(const Most& most, double end, double begins_at) {
     const Lock lock(mutex_);
-    shared_.lines.set_queue(queue_s);
+    shared_.lines.set_queue(begins_at);
     if (!is_polling_ && !has_stopped_) poll(0);  // what came meanwhile makes a larger batch
     const bool is_sated = most.messages == 0;
     while (!has_stopped_ && !has_some(most)) {
@@ -56,7 +56,8 @@ void Transport::wake() {
     if (idle_ == sated_ && is_polling_) wake_poller();
 }
 
-/// Wakes one that waits while another polls; all of them, where there may be nothing for that one.
+/// Wakes one that waits while another polls; all of them where any of them takes unmetered messages alone, since the one that is
+/// woken may be that one.
 void Transport::wake_idle() {
     if (sated_ > 0) changed_.notify_all();
     else changed_.notify_one();

@@ -59,7 +59,7 @@ public:
     Transport& operator=(const Transport&) = delete;
 
     void start();
-    std::optional<Batch> take_messages(const Most& most, double wait_s, double queue_s);
+    std::optional<Batch> take_messages(const Most& most, double wait_s, double begins_at);
     void wake_one();
     void hand_over_polling();
     std::vector<bool> answer(const Answers& answers);  // whether each is still wanted
@@ -101,7 +101,7 @@ private:
     void close_listeners() REQUIRES(the_lock);
     bool is_idle() const REQUIRES(the_lock);
     bool has_some(const Most& most) const REQUIRES(the_lock);
-    std::optional<Batch> take_batch(const Most& most, double end, double queue_s);
+    std::optional<Batch> take_batch(const Most& most, double end, double begins_at);
     Batch batch(const Most& most) REQUIRES(the_lock);
     std::size_t take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch) REQUIRES(the_lock);
     void inflate(Batch& batch);
@@ -119,7 +119,7 @@ private:
     bool is_polling_ GUARDED_BY(the_lock) = false, is_listening_ GUARDED_BY(the_lock) = false;
     bool is_ending_ GUARDED_BY(the_lock) = false, has_stopped_ GUARDED_BY(the_lock) = false;
     std::size_t idle_ GUARDED_BY(the_lock) = 0;    // threads that wait in take_messages while another looks at the sockets
-    std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take nothing of the line
+    std::size_t sated_ GUARDED_BY(the_lock) = 0;   // of them, those that take unmetered messages alone
     std::size_t woken_ GUARDED_BY(the_lock) = 0;  // of those that wait, how many are to return with nothing
     std::vector<std::uint64_t> resting_ GUARDED_BY(the_lock);
     std::uint64_t rests_ GUARDED_BY(the_lock) = 0, polls_ GUARDED_BY(the_lock) = 0;  // of connections, so far; that have ended

@@ -112,9 +112,11 @@ TEST(who_is_many_makes_nobody_else_late) {
     move(lines.metered, time, 1);
     CHECK(lines.is_late(lines.metered, 1, 60));
     CHECK(!lines.is_late(lines.metered, 2, 60));
-    lines.set_queue(61);
+    lines.set_queue(now() + 3600);
     CHECK(lines.is_late(lines.metered, 2, 60));
     CHECK(!lines.is_late(lines.small, 2, 60));  // what Python has taken keeps no small one waiting
+    lines.set_queue(now());  // it is over, though nobody has told another time since
+    CHECK(!lines.is_late(lines.metered, 2, 60));
 }
 
 TEST(a_line_that_stood_still_once_is_not_slow) {

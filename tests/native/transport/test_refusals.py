@@ -1,5 +1,6 @@
 """Bounds on calls: who is refused, with which words, and who gives way."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -99,12 +100,22 @@ def test_probes_are_taken_first_but_do_not_keep_all_else_waiting(serve: Serve) -
 @pytest.mark.parametrize("most_wait", [0.25, 0.5])
 def test_a_call_that_would_wait_for_too_much_of_its_time_is_refused(serve: Serve, most_wait: float) -> None:
     """For more than the transport was told that it may; who has no deadline waits."""
-    served, enough_s = serve(most_wait=most_wait), round(10.0 / most_wait)
+    served, enough_s = serve(most_wait=most_wait), 1000 / most_wait
     with Raw(served.port) as raw:
-        served.transport.take_messages(0, 0.0, 10.0)
-        refused = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", f"{enough_s - 1}S")])
+        served.transport.take_messages(0, 0.0, 1000.0)
+        refused = raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", f"{0.9 * enough_s:.0f}S")])
         raw.over(refused)
-        raw.call(ECHO, framed(b"y"), headers=[("grpc-timeout", f"{enough_s + 1}S")])
+        raw.call(ECHO, framed(b"y"), headers=[("grpc-timeout", f"{1.1 * enough_s:.0f}S")])
         raw.echo(b"z")
         assert said(refused) == "late"
         assert [message.content for message in served.take_messages(2)] == [b"y", b"z"]
+
+
+def test_a_wait_that_was_told_passes(serve: Serve) -> None:
+    """Who told it sleeps until something comes, and what comes then doesn't wait any more."""
+    served, told_s = serve(), 0.5
+    served.transport.take_messages(0, 0.0, told_s)
+    time.sleep(told_s)
+    with Raw(served.port) as raw:
+        raw.call(ECHO, framed(b"x"), headers=[("grpc-timeout", "1S")])  # half of that is more than it may wait
+        until(lambda: served.figure("waiting") == 1)
