@@ -18,7 +18,8 @@ def served(request: pytest.FixtureRequest) -> Iterator[Running]:
         pytest.importorskip(
             "bothends_native.transport", reason="bothends-native lacks its transport here", exc_type=ImportError
         )
-    started = start("--transport", request.param, "--workers", "1")  # so that ENDLESS takes seconds on any machine
+    # One worker, so that ENDLESS takes seconds on any machine. A hurried call may be refused beside a self-test.
+    started = start("--transport", request.param, "--workers", "1", selftest_s=0)
     yield started
     finish(started)
 
