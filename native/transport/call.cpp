@@ -167,7 +167,7 @@ void Call::drain() {
     flush();
 }
 
-void Call::tick(double time) {
+void Call::end_if_stalled(double time) {
     if (!out_.empty() && peer_.due.has_come(progressed_ + shared_.stall_s(), time)) {
         peer_.streams.reset(*this);
         peer_.streams.list();

@@ -73,7 +73,7 @@ public:
     void drain() REQUIRES(the_lock);
 
     /// Ends a call whose caller reads nothing for too long, or which takes no slot and never sends its request.
-    void tick(double time) REQUIRES(the_lock);
+    void end_if_stalled(double time) REQUIRES(the_lock);
 
     /// Sends a change of health to who watches it.
     void tell_health() REQUIRES(the_lock);

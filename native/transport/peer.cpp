@@ -70,8 +70,8 @@ void Peer::drain() {
     streams.list();
 }
 
-void Peer::tick(double time) {
-    for (const auto& [stream, call] : calls_) call->tick(time);
+void Peer::end_stalled_calls(double time) {
+    for (const auto& [stream, call] : calls_) call->end_if_stalled(time);
 }
 
 }  // namespace transport

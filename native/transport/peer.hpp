@@ -90,7 +90,7 @@ public:
     void drain() REQUIRES(the_lock);
 
     /// Ends calls that have stood still for too long.
-    void tick(double time) REQUIRES(the_lock);
+    void end_stalled_calls(double time) REQUIRES(the_lock);
 
 private:
     std::unordered_map<std::int32_t, std::unique_ptr<Call>> calls_;

@@ -16,7 +16,7 @@ bool Connection::tick(double time) {
     if (!has_begun_ || !channel_.is_ready())
         return !peer_.due.has_come(began_ + shared_.settings.limits.caller_timeout_s, time);
     if (!out_.empty() && peer_.due.has_come(wrote_at_ + shared_.stall_s(), time)) return false;
-    peer_.tick(time);
+    peer_.end_stalled_calls(time);
     if (!tick_keepalive(time)) return false;
     tick_leaving(time);
     return true;

@@ -108,9 +108,9 @@ TEST(who_reads_no_answers_gets_no_more) {
     Call& unread = deaf.echo("x");
     answer(shared, take_messages(shared, shared.lines.metered, 1), std::string(60, 'y'));
     CHECK(deaf.said(deaf.echo("x")) == "unread" && !polite.echo("x").has_ended());
-    deaf.peer.tick(now());
+    deaf.peer.end_stalled_calls(now());
     CHECK(!deaf.is_reset(unread));
-    deaf.peer.tick(now() + 2);
+    deaf.peer.end_stalled_calls(now() + 2);
     CHECK(deaf.is_reset(unread));
 }
 

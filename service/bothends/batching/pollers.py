@@ -1,6 +1,6 @@
 """Keeps account of the worker threads that pull from a source of work, and which of them sleep there.
 
-The batcher calls it under its own lock.
+The batcher decides whom to wake, and calls it under its own lock; the source does it.
 """
 
 import threading
@@ -26,7 +26,7 @@ class Pollers:
         self._clock = clock
         self._threads: dict[int, bool] = {}  # and whether each may sleep there
         self.asleep = 0
-        """Number of threads that began by waiting for something to come."""
+        """Number of threads in `pull` that may sleep there; some may be awake again."""
         self._pulled_at = 0.0
 
     def begin_with(self, source: WorkSource) -> None:
@@ -36,7 +36,7 @@ class Pollers:
 
     @property
     def slots(self) -> int:
-        """Number of places of runs that are taken by pulling."""
+        """Number of runs that can't begin, since the threads for them are pulling."""
         return 0 if self._spare_core else len(self._threads)
 
     def has_this_thread(self) -> bool:

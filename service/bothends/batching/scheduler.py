@@ -79,7 +79,7 @@ class Scheduler:
     def wanted(self) -> int:
         """Number of sentences that would make batches better, if they came; not above 0 when enough go before them.
 
-        None either where a quarter of the queue is full: what would be refused for want of room can wait outside.
+        Nor is it above 0 once a quarter of the queue is full: what would be refused for want of room can wait outside.
         """
         if 4 * self._queue.tokens >= self._max_queue_tokens:
             return self._window - self._queue.sentences

@@ -82,7 +82,7 @@ class Message(Protocol):
 
     @property
     def caller(self) -> int:
-        """Number of its connection."""
+        """Number of its connection, or of its key where one is known: turns are counted by it."""
 
     @property
     def arrived(self) -> float:
@@ -136,7 +136,7 @@ class Transport(Protocol):
 
         The first may have more than `most_bytes`; what comes with it hasn't.
 
-        Those that take no place come first, whatever `most` is.
+        Unmetered ones come first, and beside `most`.
         `queue_s` is how long a sentence waits now once it is taken: a call without the time for it is refused. Returns
         None once the transport has stopped.
         """

@@ -1,4 +1,7 @@
-"""Takes a transport's messages in the threads that run the model, hands them to handlers, and sends their answers."""
+"""Takes a transport's messages in the threads that run the model, hands them to handlers, and sends their answers.
+
+It is the batcher's `WorkSource` for gRPC; it also tells calls that their callers have left.
+"""
 
 import logging
 import threading
