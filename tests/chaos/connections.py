@@ -1,11 +1,9 @@
 """Connections of callers over gRPC who say what grpcio wouldn't, and servers whose callers have keys."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from bothends.server.keys import new
-from tests.native.transport.raw import Raw
 from tests.support.serving import Running
 
 STREAM = "/bothends.v1.EmbeddingService/EmbedStream"
@@ -13,12 +11,6 @@ STREAM = "/bothends.v1.EmbeddingService/EmbedStream"
 
 def port_of(running: Running) -> int:
     return int(running.target.rpartition(":")[2])
-
-
-@contextmanager
-def several(port: int, connections: int, **options: object) -> Iterator[list[Raw]]:
-    with ExitStack() as stack:
-        yield [stack.enter_context(Raw(port, **options)) for _ in range(connections)]  # type: ignore[arg-type]
 
 
 def two_keys(serve: Callable[..., Running], folder: Path, *, sentences_per_s: int) -> tuple[Running, str, str]:

@@ -26,9 +26,9 @@ from .vitals import scrape
 
 pytest.importorskip("bothends_native.transport", reason="these bounds are the native transport's", exc_type=ImportError)
 
-from tests.native.transport.raw import Raw
+from tests.native.transport.raw import Raw, several
 
-from .connections import port_of, several, two_keys
+from .connections import port_of, two_keys
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timing]  # measures time or memory
 GZIP = [("grpc-encoding", "gzip")]

@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from h2.config import H2Configuration
@@ -203,3 +203,10 @@ class Raw:
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+
+
+@contextlib.contextmanager
+def several(port: int, connections: int, **options: object) -> Iterator[list[Raw]]:
+    """Connect so many callers, each with these `options` of Raw's, and close them at the end."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Raw(port, **options)) for _ in range(connections)]  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from hpack import Encoder
 from tests.chaos.hostile import ABUSES, PATH, Abuse, begun, headers, message, raw
 from tests.support.until import until
 
-from .raw import Raw
+from .raw import Raw, several
 from .served import ECHO, ROW, framed
 from .victim import MOST_GROWTH_MB, SMALL, Victim
 
@@ -102,44 +102,38 @@ def test_refused_streams_are_not_queued_for_a_peer_that_reads_nothing(victim: Vi
 
 def test_torn_requests_from_many_connections(victim: Victim) -> None:
     """Requests in progress hold bounded memory in all, and a neighbour's small ones never give way."""
-    attackers = [Raw(victim.port) for _ in range(8)]
-    for _ in range(3):
-        for attacker in attackers:
-            attacker.call(ROW, framed(b"x" * 1_500_000)[:-1], ends=False)
-            victim.is_answered()
-    assert victim.vitals()["held_bytes"] <= SMALL["held_total_bytes"]
-    assert victim.growth_mb < MOST_GROWTH_MB
-    for attacker in attackers:
-        attacker.__exit__()
+    with several(victim.port, 8) as attackers:
+        for _ in range(3):
+            for attacker in attackers:
+                attacker.call(ROW, framed(b"x" * 1_500_000)[:-1], ends=False)
+                victim.is_answered()
+        assert victim.vitals()["held_bytes"] <= SMALL["held_total_bytes"]
+        assert victim.growth_mb < MOST_GROWTH_MB
     victim.let_go()
 
 
 def test_calls_without_requests_take_no_neighbours_place(victim: Victim) -> None:
     """Hundreds of them, on several connections: who holds many places gives one to who holds none."""
-    attackers = [Raw(victim.port) for _ in range(4)]
-    for attacker in attackers:
-        for _ in range(250):
-            attacker.call(ECHO, ends=False)
-    until(lambda: victim.vitals()["slots"] > 500)
-    for _ in range(20):
-        victim.is_answered()
-    for attacker in attackers:
-        attacker.__exit__()
+    with several(victim.port, 4) as attackers:
+        for attacker in attackers:
+            for _ in range(250):
+                attacker.call(ECHO, ends=False)
+        until(lambda: victim.vitals()["slots"] > 500)
+        for _ in range(20):
+            victim.is_answered()
     victim.let_go()
 
 
 def test_bombs(victim: Victim) -> None:
     """Small requests that inflate to the largest that may be: counted as that before they are inflated."""
     bomb = framed(gzip.compress(bytes(3_900_000)), flag=1)
-    attackers = [Raw(victim.port, reads=False) for _ in range(6)]
-    for _ in range(5):
-        for attacker in attackers:
-            for path in (ECHO, ROW):
-                attacker.call(path, bomb, headers=[("grpc-encoding", "gzip")])
-        victim.is_answered()
-        assert victim.growth_mb < 2 * MOST_GROWTH_MB
-    for attacker in attackers:
-        attacker.__exit__()
+    with several(victim.port, 6, reads=False) as attackers:
+        for _ in range(5):
+            for attacker in attackers:
+                for path in (ECHO, ROW):
+                    attacker.call(path, bomb, headers=[("grpc-encoding", "gzip")])
+            victim.is_answered()
+            assert victim.growth_mb < 2 * MOST_GROWTH_MB
     victim.let_go()
 
 

@@ -11,7 +11,7 @@ from h2.exceptions import ProtocolError
 from tests.chaos.hostile import raw
 from tests.support.until import until
 
-from .raw import Raw
+from .raw import Raw, several
 from .served import ECHO, ROW, framed
 from .victim import GIVE, MOST_GROWTH_MB, SMALL, Victim
 
@@ -32,15 +32,13 @@ def queued(port: int) -> int:
 
 def test_answers_that_nobody_reads(victim: Victim) -> None:
     """Windows of nothing and sockets that nobody reads fill no memory, with large answers or with many."""
-    attackers = [Raw(victim.port, reads=False, window=0) for _ in range(8)]
-    for attacker in attackers:
-        for _ in range(40):
-            attacker.call(ECHO, framed(GIVE + b"400000"))
-        victim.is_answered()
-        assert victim.growth_mb < 2 * MOST_GROWTH_MB
-    until(lambda: victim.vitals()["unread_bytes"] <= SMALL["unread_total_bytes"])
-    for attacker in attackers:
-        attacker.__exit__()
+    with several(victim.port, 8, reads=False, window=0) as attackers:
+        for attacker in attackers:
+            for _ in range(40):
+                attacker.call(ECHO, framed(GIVE + b"400000"))
+            victim.is_answered()
+            assert victim.growth_mb < 2 * MOST_GROWTH_MB
+        until(lambda: victim.vitals()["unread_bytes"] <= SMALL["unread_total_bytes"])
     victim.let_go()
 
 
