@@ -4,7 +4,20 @@
 """
 
 try:
-    from ._transport import Batch, Ended, FastPath, Limits, Message, Method, Overdue, Refusal, Served, Transport
+    from ._transport import (
+        Batch,
+        Codec,
+        Ended,
+        FastPath,
+        Left,
+        Limits,
+        Message,
+        Method,
+        Overdue,
+        Refusal,
+        Served,
+        Transport,
+    )
 except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._transport":
         raise
@@ -12,4 +25,17 @@ except ModuleNotFoundError as missing:
         "bothends-native was built without its transport: libnghttp2-dev, libssl-dev and zlib1g-dev were missing"
     ) from None
 
-__all__ = ["Batch", "Ended", "FastPath", "Limits", "Message", "Method", "Overdue", "Refusal", "Served", "Transport"]
+__all__ = [
+    "Batch",
+    "Codec",
+    "Ended",
+    "FastPath",
+    "Left",
+    "Limits",
+    "Message",
+    "Method",
+    "Overdue",
+    "Refusal",
+    "Served",
+    "Transport",
+]

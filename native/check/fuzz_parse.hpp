@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../transport/embed.hpp"
+#include "../transport/codec_embed.hpp"
 #include "../transport/grpc.hpp"
 #include "../wordpiece/utf8.hpp"
 #include "../wordpiece/wordpiece.hpp"
@@ -19,7 +19,10 @@ inline void read_sentences(std::string_view text) {
     static const wordpiece::WordPiece tokenizer({{{"a", 1}, {"##a", 2}, {"aa", 3}, {"?", 0}, {"\u00e9", 4}},
                                                  {{U'a', "a"}, {U' ', " "}, {U'A', "aa"}, {U'\u00e9', "\u00e9"}, {U'\U0001f600', ""}},
                                                  {U"[A]"}, "##", "?", 8});
-    for (const std::string_view sentence : transport::sentences_of(text, 8))
+    transport::Request request;
+    const transport::EmbedCodec codec("");
+    if (codec.read(text, 8, request) != codec.may_read(text, 8)) abort();
+    for (const std::string_view sentence : request.sentences)
         if (sentence.data() < text.data() || sentence.data() + sentence.size() > text.data() + text.size()) abort();
     std::u32string points;
     if (!wordpiece::decode(text, points)) return;

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "../transport/codec_embed.hpp"
 #include "../transport/connection.hpp"
 #include "fuzz_parse.hpp"
 #include "fuzz_peer.hpp"
@@ -84,7 +85,7 @@ class Session {
 public:
     explicit Session(bool asks_for_keys) : shared_(settings()) {
         if (asks_for_keys) shared_.keys = {digest_of("one"), digest_of("two")};
-        shared_.lines.set_small(0, 32, 3);
+        shared_.lines.set_small(0, std::make_shared<EmbedCodec>(""), 32, 3);
     }
 
     ~Session() {

@@ -1,23 +1,31 @@
 // The fast path to Python.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "../shared/capsule.hpp"
 #include "binding_results.hpp"
+#include "codec_embed.hpp"
 #include "fast_path.hpp"
 
 namespace transport::python {
 
 using namespace nb::literals;
 
-inline void construct_path(FastPath* self, Transport& transport, std::size_t method, const nb::object& tokenizer,
-                           const nb::object& encoder, std::string version, std::size_t most_sentences,
+/// A codec as Python has it: the fast paths that use it may let go of it without the GIL.
+struct GivenCodec {
+    std::shared_ptr<const Codec> codec;
+};
+
+inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
+                           const nb::object& tokenizer, const nb::object& encoder, std::size_t most_sentences,
                            std::size_t most_bytes, std::size_t most_together, std::size_t most_bytes_together,
                            std::size_t most_tokens) {
-    FastPath::Settings settings{method,      most_sentences,    most_bytes, most_together, most_bytes_together,
-                                most_tokens, std::move(version)};
+    FastPath::Settings settings{{}, most_sentences, most_bytes, most_together, most_bytes_together, most_tokens};
+    for (const auto& [method, given] : codecs) settings.codecs.emplace(method, given.codec);
     const auto& borrowed_tokenizer = shared::borrowed<shared::Tokenizer>(tokenizer);
     new (self) FastPath(transport, std::move(settings), borrowed_tokenizer, shared::borrowed<shared::Encoder>(encoder));
 }
@@ -33,14 +41,17 @@ inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double
 }
 
 inline void bind_path(nb::module_& module) {
-    nb::class_<FastPath>(module, "FastPath", "Small requests of one method, served in C++ by whoever comes to take.")
-        .def("__init__", &construct_path, "transport"_a, "method"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
-             "version"_a, "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a,
-             "most_tokens"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>(),
-             "Serve EmbedRequests that hold at most so many sentences and bytes, and no options, so many of them "
-             "together, by what a WordPiece "
-             "and an Encoder share. `version` is the model's, which reads `most_tokens` of a sentence. Raises "
-             "ValueError where something else is given.")
+    nb::class_<GivenCodec>(module, "Codec", "What a fast path knows of a method: its requests and its responses.")
+        .def_static(
+            "embed", [](std::string version) { return GivenCodec{std::make_shared<EmbedCodec>(std::move(version))}; },
+            nb::kw_only(), "version"_a, "Return that of bothends.v1's Embed, by the model of this version.");
+    nb::class_<FastPath>(module, "FastPath", "Small requests of some methods, served in C++ by whoever comes to take.")
+        .def("__init__", &construct_path, "transport"_a, "codecs"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
+             "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a, "most_tokens"_a,
+             nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>(),
+             "Serve plain requests that hold at most so many sentences and bytes, so many of them together, by what a "
+             "WordPiece and an Encoder share. `codecs` are those of methods, by their places; the model reads "
+             "`most_tokens` of a sentence. Raises ValueError where something else is given.")
         .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Small requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "

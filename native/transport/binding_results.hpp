@@ -2,8 +2,8 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -101,6 +101,10 @@ inline void bind_results(nb::module_& module) {
         .def_ro("code", &Ended::code)
         .def_ro("refusal", &Ended::refusal, "None where nobody refused them.")
         .def_ro("seconds", &Ended::seconds, "Duration of each.");
+    nb::class_<Left>(module, "Left", "A call that was over before its answer.")
+        .def_ro("method", &Left::method, "Its place among the methods.")
+        .def_ro("code", &Left::code)
+        .def_ro("seconds", &Left::seconds, "From when it came to its end.");
     nb::class_<Served>(module, "Served", "Calls that were answered together without Python.")
         .def_ro("tokens", &Served::tokens)
         .def_ro("truncated", &Served::truncated, "Sentences of which the end was cut off.")
@@ -109,11 +113,11 @@ inline void bind_results(nb::module_& module) {
         .def_ro("serialise_s", &Served::serialise_s)
         .def_ro("waited_s", &Served::waited_s, "Of each sentence, from when its call was read to when its run began.")
         .def_ro("counts", &Served::counts, "Tokens of each sentence.")
-        .def_ro("seconds", &Served::seconds, "Of each call, from when it came to its answer.")
-        .def_ro("left", &Served::left, "Code and seconds of each call that was over before its answer.");
+        .def_ro("seconds", &Served::seconds, "Of each call, from when it came to its answer; by its method's place.")
+        .def_ro("left", &Served::left, "Calls that were over before their answers.");
     nb::class_<Overdue>(module, "Overdue", "A run that was given up.")
         .def_ro("thread", &Overdue::thread)
-        .def_ro("messages", &Overdue::messages, "Ids of those that it was for.");
+        .def_ro("messages", &Overdue::messages, "Ids of those that it was for, by their methods' places.");
 }
 
 }  // namespace transport::python

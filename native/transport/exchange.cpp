@@ -91,7 +91,7 @@ void Call::accept(std::unique_ptr<Message> message) {
     peer_.overhead.asked(messages_.empty() && put_ == 0 ? header_bytes_ : 0);
     if (is_of_health()) return check_health(*message);
     Lines& lines = shared_.lines;
-    Line& line = is_metered() ? lines.choose(*message, may_be_small()) : lines.unmetered;
+    Line& line = is_metered() ? lines.choose(*message, method_, may_be_small()) : lines.unmetered;
     // While only its headers were there, it might have been small.
     if (may_be_small() && &line != &lines.small && lines.is_late(line, caller_, patience_s())) return refuse(Refusal::late);
     reading_.leave();

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -12,24 +13,32 @@
 #include <vector>
 
 #include "../shared/borrowed.hpp"
+#include "codec.hpp"
 #include "transport.hpp"
 
 namespace transport {
+
+/// A call that was over before its answer.
+struct Left {
+    std::size_t method;
+    int code;
+    double seconds;
+};
 
 /// Measurements of requests that were answered together, for Python to count.
 struct Served {
     std::size_t tokens = 0, truncated = 0;
     double tokenise_s = 0, engine_s = 0, serialise_s = 0;
-    std::vector<double> waited_s;        // of each sentence, from when its call was read to when its run began
-    std::vector<std::size_t> counts;     // tokens of each sentence
-    std::vector<double> seconds;         // of each call that was answered, since it came
-    std::vector<std::pair<int, double>> left;  // code and seconds of each call that was over before
+    std::vector<double> waited_s;     // of each sentence, from when its call was read to when its run began
+    std::vector<std::size_t> counts;  // tokens of each sentence
+    std::map<std::size_t, std::vector<double>> seconds;  // of each call that was answered, since it came; by method
+    std::vector<Left> left;
 };
 
-/// A run that was given up: its thread, and the ids of the messages that it was for.
+/// A run that was given up.
 struct Overdue {
     std::uint64_t thread;
-    std::vector<std::uint64_t> messages;
+    std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of those that it was for, by method
 };
 
 /// What take_messages returns to a thread of Python's.
@@ -38,23 +47,24 @@ struct Report {
     bool is_given_up = false;    // its run took too long, and its callers were answered by somebody else
 };
 
-/// Small requests of one method: read, tokenised, computed and answered by the threads that come to take. Whatever isn't plain, or
-/// goes wrong, is left to Python, which has an error for it.
+/// Small requests of some methods: read, tokenised, computed and answered by the threads that come to take. Whatever
+/// isn't plain, or goes wrong, is left to Python, which has an error for it.
 class FastPath {
 public:
     struct Settings {
-        std::size_t method, most_sentences, most_bytes;  // of a request
+        std::map<std::size_t, std::shared_ptr<const Codec>> codecs;  // by method
+        std::size_t most_sentences, most_bytes;                      // of a request
         std::size_t most_together, most_bytes_together;  // calls: more are not computed faster, and others wait longer
         std::size_t most_tokens;                         // that the model reads of a sentence
-        std::string version;                             // of the model
     };
 
     /// Has the transport put these requests in a line of their own. All three must outlive it.
-    FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer, const shared::Encoder& encoder);
+    FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer,
+             const shared::Encoder& encoder);
 
-    /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have come. `thread` is
-    /// the thread's number, for `overdue`. `most` and `most_bytes` are as Transport::take_messages has them, for all others; `queue_s` is
-    /// how long one that comes to Python waits there now.
+    /// Serves small requests until there is something for Python, or `wait_s` have passed; with 0, those that have
+    /// come. `thread` is the thread's number, for `overdue`. `most` and `most_bytes` are as Transport::take_messages
+    /// has them, for all others; `queue_s` is how long one that comes to Python waits there now.
     Report take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes, std::uint64_t thread);
 
     /// Returns what was served since the last time: all whose answers a caller can have seen.
@@ -71,12 +81,12 @@ public:
 private:
     struct Run {
         double began;
-        std::vector<std::uint64_t> ids;
+        std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids, by method
     };
     struct Work;
 
     bool serve(Batch& batch, std::uint64_t thread);
-    bool read(const Taken& message, Work& work) const;
+    bool read(Taken& message, Work& work) const;
     bool compute(Work& work, std::uint64_t thread, bool& is_given_up);
     void answer(Work& work);
 

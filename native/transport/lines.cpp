@@ -1,19 +1,18 @@
 #include "lines.hpp"
 
-#include "embed.hpp"
+#include <utility>
 
 namespace transport {
 
-void Lines::set_small(std::size_t method, std::size_t bytes, std::size_t sentences) {
-    small_method_ = method;
-    small_bytes_ = bytes;
-    small_sentences_ = sentences;
+void Lines::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes,
+                      std::size_t sentences) {
+    small_[method] = {std::move(codec), bytes, sentences};
 }
 
-Line& Lines::choose(const Message& message, bool may_be_small) {
-    const bool is_small = may_be_small && !message.is_compressed && message.size <= small_bytes_ &&
-                          !sentences_of(message.content, small_sentences_).empty();
-    return is_small ? small : metered;
+Line& Lines::choose(const Message& message, std::size_t method, bool may_be_small) {
+    if (!may_be_small || message.is_compressed) return metered;
+    const Small& of = small_.at(method);
+    return message.size <= of.bytes && of.codec->may_read(message.content, of.sentences) ? small : metered;
 }
 
 bool Lines::is_late(const Line& in, std::uint64_t caller, double patience_s) const {

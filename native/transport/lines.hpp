@@ -4,26 +4,29 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <memory>
 
 #include "clock.hpp"
+#include "codec.hpp"
 #include "line.hpp"
 #include "message.hpp"
 
 namespace transport {
 
-/// Small requests of one method, which are answered without Python, wait apart from all others: what isn't small must
+/// Small requests of some methods, which are answered without Python, wait apart from all others: what isn't small must
 /// not pass by the line whose messages are taken no faster than Python wants them. So do calls that take no slot.
 class Lines {
 public:
     Line metered, small, unmetered;
 
-    /// Has plain requests of `method` with at most so many bytes and sentences wait in `small`.
-    void set_small(std::size_t method, std::size_t bytes, std::size_t sentences);
-    bool is_small_method(std::size_t method) const { return small_method_ == method; }
+    /// Has requests of `method` that its codec may read, with at most so many bytes and sentences, wait in `small`.
+    void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences);
+    bool is_small_method(std::size_t method) const { return small_.contains(method); }
 
-    /// Returns the line of a message of a call that takes a slot; `may_be_small`, as far as the call's headers say.
-    Line& choose(const Message& message, bool may_be_small);
+    /// Returns the line of a message of a call of `method` that takes a slot; `may_be_small`, as far as the call's
+    /// headers say.
+    Line& choose(const Message& message, std::size_t method, bool may_be_small);
 
     /// Notes the time at which a sentence that comes to Python now would begin, behind what was taken of `metered`. Who
     /// told it may sleep for long, so a wait in seconds would be over before it is told anew.
@@ -44,8 +47,12 @@ public:
 private:
     double queue_s(const Line& in) const { return &in == &small ? 0 : std::max(0.0, begins_at_ - now()); }
 
-    std::optional<std::size_t> small_method_;
-    std::size_t small_bytes_ = 0, small_sentences_ = 0;
+    struct Small {
+        std::shared_ptr<const Codec> codec;
+        std::size_t bytes, sentences;
+    };
+
+    std::map<std::size_t, Small> small_;  // by method
     double begins_at_ = 0;
 };
 

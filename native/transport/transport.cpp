@@ -25,10 +25,10 @@ std::vector<bool> Transport::answer(const Answers& answers) {
     return are_wanted;
 }
 
-/// Puts plain requests of `method` with at most so many bytes and sentences in a line of their own.
-void Transport::set_small(std::size_t method, std::size_t bytes, std::size_t sentences) {
+/// Puts requests of `method` that its codec may read, with at most so many bytes and sentences, in a line of their own.
+void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences) {
     const Lock lock(mutex_);
-    shared_.lines.set_small(method, bytes, sentences);
+    shared_.lines.set_small(method, std::move(codec), bytes, sentences);
 }
 
 void Transport::fail(const Failures& failures) {

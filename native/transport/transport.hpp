@@ -70,7 +70,7 @@ public:
     double quiet_s();
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
-    void set_small(std::size_t method, std::size_t bytes, std::size_t sentences);
+    void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences);
     void set_keys(std::optional<std::set<std::string>> digests);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     Figures figures();

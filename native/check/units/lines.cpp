@@ -1,8 +1,10 @@
 // Whose turn it is, who is late, and what budgets, entries, times and keys hold to.
 #include <algorithm>
 #include <list>
+#include <memory>
 
 #include "../../transport/clock.hpp"
+#include "../../transport/codec_embed.hpp"
 #include "../../transport/entry.hpp"
 #include "../../transport/keys.hpp"
 #include "units.hpp"
@@ -136,14 +138,14 @@ TEST(a_line_that_stood_still_once_is_not_slow) {
     CHECK(line.wait_s() < 400);
 }
 
-TEST(small_requests_of_one_method_wait_apart) {
+TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     Lines lines;
-    lines.set_small(1, 10, 2);
+    lines.set_small(1, std::make_shared<EmbedCodec>(""), 10, 2);
     Message message;
     const auto line_of = [&](std::string_view content, bool may_be_small = true) {
         message.content = content;
         message.size = content.size();
-        return &lines.choose(message, may_be_small);
+        return &lines.choose(message, 1, may_be_small);
     };
     CHECK(line_of("\n\1a\n\1b") == &lines.small);
     CHECK(line_of("\n\1a\n\1b", false) == &lines.metered);

@@ -24,7 +24,7 @@ from .fronts.openai import endpoints as openai
 from .fronts.page.endpoints import Page
 from .grpc.calls.source import Calls
 from .grpc.contract import Listener, Reason, Transport
-from .grpc.native.fast_path import FastPaths
+from .grpc.native.fast_path import FastMethod, FastPaths, embed_codec
 from .grpc.refusals import statuses
 from .http.call import BodyLimits
 from .http.hosts import guarded
@@ -209,11 +209,9 @@ class Server:
     def _fast_paths(self, methods: Sequence[str]) -> FastPaths | None:
         if self.transport != "native":
             return None
-        place = methods.index(f"/{SERVICE}/Embed")
         transport = cast("NativeTransport", self.grpc)
-        return FastPaths(
-            transport, place, "Embed", self.service.embedder, self.metrics, self.service.keys, tells_of_each_call
-        )
+        fast = {methods.index(f"/{SERVICE}/Embed"): FastMethod("Embed", embed_codec)}
+        return FastPaths(transport, fast, self.service.embedder, self.metrics, self.service.keys, tells_of_each_call)
 
     def _reload(self, ports: Ports) -> None:
         """Give the transport what has changed in files, now."""

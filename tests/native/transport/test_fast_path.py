@@ -38,9 +38,8 @@ def path_of(served: Served, encoder: engine.Encoder, *, most_together: int = 16)
     part = tokenizer.share(), encoder.share()
     return transport.FastPath(
         served.transport,
-        0,
+        {0: transport.Codec.embed(version=VERSION)},
         *part,
-        version=VERSION,
         most_sentences=3,
         most_bytes=200,
         most_together=most_together,
@@ -75,7 +74,7 @@ class Fast:
     def count(self) -> int:
         """Return how many calls were answered without Python, as it is told."""
         self.told += self.path.served()
-        return sum(len(batch.seconds) for batch in self.told)
+        return sum(len(batch.seconds.get(0, ())) for batch in self.told)
 
     def _take(self) -> None:
         thread = threading.get_ident()
@@ -191,7 +190,7 @@ def test_what_was_answered_is_told_once(fast: Fast) -> None:
     for told in fast.told:
         assert (told.tokens, told.truncated, told.counts, len(told.waited_s), told.left) == (7, 1, [2, 5], 2, [])
         assert min(told.tokenise_s, told.engine_s, told.serialise_s, *told.waited_s) >= 0
-        assert 0 < told.engine_s < told.seconds[0] < TIMEOUT_S
+        assert 0 < told.engine_s < told.seconds[0][0] < TIMEOUT_S
 
 
 def test_an_encoder_that_was_stopped_is_trusted_no_more(fast: Fast) -> None:
@@ -220,8 +219,9 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
     def give_up() -> None:
         while not stop.is_set():
             for run in fast.path.overdue(0.0):
-                given_up.extend(run.messages)
-                fast.served.transport.fail(run.messages, [(13, "it hung", b"")] * len(run.messages))
+                (ids,) = run.messages.values()
+                given_up.extend(ids)
+                fast.served.transport.fail(ids, [(13, "it hung", b"")] * len(ids))
 
     thread = threading.Thread(target=give_up)
     thread.start()
@@ -241,4 +241,4 @@ def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., S
     part = fast.encoder.share()
     bounds = dict.fromkeys(("most_sentences", "most_bytes", "most_together", "most_bytes_together", "most_tokens"), 1)
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
-        transport.FastPath(serve().transport, 0, part, part, version="", **bounds)
+        transport.FastPath(serve().transport, {}, part, part, **bounds)

@@ -9,7 +9,7 @@ import pytest
 from google.rpc import code_pb2
 
 from bothends.observe.metrics import Metrics
-from bothends.server.grpc.native.fast_path import FastPaths
+from bothends.server.grpc.native.fast_path import FastMethod, FastPaths
 from tests.support.until import TIMEOUT_S, until
 
 native = pytest.importorskip(
@@ -23,8 +23,8 @@ class HangingPath:
     made: "list[HangingPath]"
     over: threading.Event
 
-    def __init__(self, *_: object, **of: Any) -> None:
-        self.version = of["version"]
+    def __init__(self, _: object, codecs: dict[int, Any], *__: object, **___: object) -> None:
+        self.version = codecs[0]
         self.inside: list[int] = []
         self.untold: list[object] = []
         self.forgiven: dict[int, float] = {}
@@ -33,7 +33,7 @@ class HangingPath:
     def take_messages(self, *arguments: Any) -> Any:
         self.inside.append(arguments[-1])
         assert self.over.wait(TIMEOUT_S)
-        served = {"tokens": 3, "truncated": 0, "counts": [3], "waited_s": [0.1], "seconds": [0.5], "left": []}
+        served = {"tokens": 3, "truncated": 0, "counts": [3], "waited_s": [0.1], "seconds": {0: [0.5]}, "left": []}
         self.untold.append(SimpleNamespace(**served, tokenise_s=0.1, engine_s=0.2, serialise_s=0.1))
         return SimpleNamespace(messages=[], over=[], is_given_up=False)
 
@@ -42,7 +42,7 @@ class HangingPath:
 
     def overdue(self, seconds: float) -> list[Any]:
         found, self.inside = self.inside, []
-        return [SimpleNamespace(thread=thread, messages=[7]) for thread in found]
+        return [SimpleNamespace(thread=thread, messages={0: [7]}) for thread in found]
 
     def served(self) -> list[object]:
         found, self.untold = self.untold, []
@@ -73,7 +73,8 @@ class Takeover:
         self.metrics = Metrics()
         self.metrics.register("Embed")
         transport = SimpleNamespace(fail=lambda ids, _: self.failed.extend(ids))
-        self.fast = FastPaths(transport, 0, "Embed", embedder, self.metrics, None, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
+        methods = {0: FastMethod("Embed", lambda model: model.config.version)}  # type: ignore[arg-type,return-value]
+        self.fast = FastPaths(transport, methods, embedder, self.metrics, None, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
         self.threads = []
         for serving in (self.old, self.new):
             embedder.model = serving

@@ -4,7 +4,7 @@ Whatever isn't plain, or goes wrong, is left to Python.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from google.rpc import code_pb2
@@ -22,7 +22,7 @@ from ..contract import Batch
 from ..refusals import prepared
 
 if TYPE_CHECKING:
-    from bothends_native.transport import FastPath, Served
+    from bothends_native.transport import Codec, FastPath, Served
     from bothends_native.transport import Transport as NativeTransport
 
 
@@ -33,18 +33,33 @@ class PathOf(NamedTuple):
     model: LoadedModel
 
 
+class FastMethod(NamedTuple):
+    """A method that fast paths answer."""
+
+    name: str
+    """Its name in metrics."""
+    codec: Callable[[LoadedModel], "Codec"]
+    """Function that makes what reads its requests, and writes its responses, by a model."""
+
+
+def embed_codec(model: LoadedModel) -> "Codec":
+    """Make the codec of bothends.v1's Embed."""
+    from bothends_native.transport import Codec  # not in every build
+
+    return Codec.embed(version=model.config.version)
+
+
 class GivenUpError(Exception):
     """The model run that this thread was in took too long: another thread has taken its place."""
 
 
 class FastPaths:
-    """Fast paths of one method, each of one model."""
+    """Fast paths, each of one model."""
 
     def __init__(
         self,
         transport: "NativeTransport",
-        method: int,
-        name: str,
+        methods: Mapping[int, FastMethod],
         embedder: Embedder,
         metrics: Metrics,
         keys: Keys | None,
@@ -52,14 +67,13 @@ class FastPaths:
     ) -> None:
         """Serve small requests, unless each call is told of.
 
-        `method` is its place among the transport's, `name` its name in metrics.
+        `methods` are by their places among the transport's.
         """
         self._tells_of_each = tells_of_each
         self._lock = threading.Lock()
         self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
         self._transport = transport
-        self._method = method
-        self._name = name
+        self._methods = methods
         self._embedder = embedder
         self._metrics = metrics
         self._keys = keys
@@ -110,9 +124,11 @@ class FastPaths:
         for taking, (path, model) in self._taking.copy().items():
             path.forgive(taking, lost_s(taking))
             for run in path.overdue(seconds):
-                for _ in run.messages:  # who is told finds it counted
-                    self._metrics.answered(self._name, code_pb2.Code.Name(status.code), seconds, refusal=error.refusal)
-                self._transport.fail(run.messages, [status] * len(run.messages))
+                for place, ids in run.messages.items():
+                    durations = [seconds] * len(ids)
+                    code = code_pb2.Code.Name(status.code)
+                    self._metrics.answered_all(self._methods[place].name, code, durations, refusal=error.refusal)
+                    self._transport.fail(ids, [status] * len(ids))  # who is told finds it counted
                 found.append((run.thread, model))
         return found
 
@@ -144,9 +160,8 @@ class FastPaths:
         limits = self._embedder.limits
         return FastPath(
             self._transport,
-            self._method,
+            {place: method.codec(model) for place, method in self._methods.items()},
             *borrowed,
-            version=model.config.version,
             most_sentences=min(FEW, limits.sentences),
             most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
             most_together=FEW,
@@ -159,7 +174,8 @@ class FastPaths:
         self._metrics.took("tokenise", served.tokenise_s)
         self._metrics.took("serialise", served.serialise_s)
         self._metrics.embedded(counts, served.truncated)
-        self._metrics.answered_all(self._name, "OK", served.seconds)
-        for code, after_s in served.left:
-            self._metrics.answered(self._name, code_pb2.Code.Name(code), after_s)
+        for place, seconds in served.seconds.items():
+            self._metrics.answered_all(self._methods[place].name, "OK", seconds)
+        for left in served.left:
+            self._metrics.answered(self._methods[left.method].name, code_pb2.Code.Name(left.code), left.seconds)
         self._embedder.ran(BatchRecord(len(counts), tokens, tokens, served.engine_s, served.waited_s))

@@ -1,4 +1,4 @@
-#include "embed.hpp"
+#include "codec_embed.hpp"
 
 #include <bit>
 #include <cstdint>
@@ -9,8 +9,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);  // as protobuf's numbers are
 
-constexpr char sentences = 0x0a;                                 // EmbedRequest
-constexpr char embeddings = 0x0a, model_version = 0x12;          // EmbedResponse
+constexpr char sentences = 0x0a;                                     // EmbedRequest
+constexpr char embeddings = 0x0a, model_version = 0x12;              // EmbedResponse
 constexpr char values = 0x0a, token_count = 0x10, truncated = 0x18;  // Embedding
 
 std::size_t size_of_varint(std::uint64_t number) { return (std::size_t(std::bit_width(number | 1)) + 6) / 7; }
@@ -36,38 +36,53 @@ std::optional<std::string_view> take_bytes(std::string_view& from) {
     return std::nullopt;
 }
 
-}  // namespace
-
-std::vector<std::string_view> sentences_of(std::string_view request, std::size_t most) {
-    std::vector<std::string_view> found;
-    while (!request.empty()) {
-        if (request.front() != sentences || found.size() == most) return {};
-        request.remove_prefix(1);
-        const auto sentence = take_bytes(request);
-        if (!sentence) return {};
-        found.push_back(*sentence);
-    }
-    return found;
+std::optional<std::string_view> take_sentence(std::string_view& request) {
+    if (request.front() != sentences) return std::nullopt;
+    request.remove_prefix(1);
+    return take_bytes(request);
 }
 
-void append_embedding(std::string& response, const Row& row) {
+}  // namespace
+
+bool EmbedCodec::may_read(std::string_view content, std::size_t most_sentences) const {
+    std::size_t found = 0;
+    for (; !content.empty(); ++found)
+        if (found == most_sentences || !take_sentence(content)) return false;
+    return found > 0;
+}
+
+bool EmbedCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+    request = {};
+    while (!content.empty()) {
+        if (request.sentences.size() == most_sentences) return false;
+        const auto sentence = take_sentence(content);
+        if (!sentence) return false;
+        request.sentences.push_back(*sentence);
+    }
+    return !request.sentences.empty();
+}
+
+void EmbedCodec::begin(const Request&, std::string&) const {}
+
+void EmbedCodec::append(const Request&, const Row& row, std::string& response) const {
+    const auto [tokens, is_truncated] = row.reading;
     const std::size_t bytes = row.count * sizeof(float);
-    const std::size_t size = 1 + size_of_varint(bytes) + bytes + 1 + size_of_varint(row.tokens) + (row.is_truncated ? 2 : 0);
+    const std::size_t size = 1 + size_of_varint(bytes) + bytes + 1 + size_of_varint(tokens) + (is_truncated ? 2 : 0);
     response.push_back(embeddings);
     append_varint(response, size);
     response.push_back(values);
     append_varint(response, bytes);
     response.append(reinterpret_cast<const char*>(row.numbers), bytes);
     response.push_back(token_count);
-    append_varint(response, row.tokens);
-    if (row.is_truncated) response.append({truncated, 1});
+    append_varint(response, tokens);
+    if (is_truncated) response.append({truncated, 1});
 }
 
-void append_version(std::string& response, std::string_view version) {
-    if (version.empty()) return;
+void EmbedCodec::end(const Request&, std::span<const Reading>, std::string& response) const {
+    if (version_.empty()) return;
     response.push_back(model_version);
-    append_varint(response, version.size());
-    response.append(version);
+    append_varint(response, version_.size());
+    response.append(version_);
 }
 
 }  // namespace transport

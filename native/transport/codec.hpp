@@ -1,0 +1,62 @@
+// What the fast path knows of a method: how its requests are read, and its responses written.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "options.hpp"
+
+namespace transport {
+
+/// A request as its codec has read it. It may be moved; the bytes that it was read from must stay where they are while
+/// its sentences are looked at.
+struct Request {
+    std::vector<std::string_view> sentences;  // UTF-8, or else no text; views of the message, or of what is kept
+    Options options;
+    std::shared_ptr<const void> kept;  // what else its codec needs of it
+};
+
+/// What was read of a sentence.
+struct Reading {
+    std::size_t tokens;
+    bool is_truncated;
+};
+
+/// A sentence's embedding as the encoder computes it.
+struct Row {
+    const float* numbers;
+    std::size_t count;  // of numbers
+    std::size_t index;  // of the sentence in its request
+    Reading reading;
+};
+
+/// Reads requests and writes responses of one method, by one model. What isn't plain is Python's, which has the words
+/// for it. Safe to use from several threads.
+class Codec {
+public:
+    virtual ~Codec() = default;
+
+    /// Returns whether a request may be plain and have at most so many sentences, by a look that takes no memory and
+    /// little time: the transport's lock is held. `read` may yet decline it.
+    virtual bool may_read(std::string_view content, std::size_t most_sentences) const = 0;
+
+    /// Reads a plain request of one to `most_sentences` sentences; false where it is any other, and then `request`
+    /// means nothing.
+    virtual bool read(std::string_view content, std::size_t most_sentences, Request& request) const = 0;
+
+    // A response is written in pieces, so that rows needn't be kept until there are all: its beginning, its rows in the
+    // order of their sentences, and its end. Each appends to `response`. Of the request only the number of sentences is
+    // looked at, and no text.
+
+    virtual void begin(const Request& request, std::string& response) const = 0;
+    virtual void append(const Request& request, const Row& row, std::string& response) const = 0;
+
+    /// `readings` are those of all sentences, in order.
+    virtual void end(const Request& request, std::span<const Reading> readings, std::string& response) const = 0;
+};
+
+}  // namespace transport

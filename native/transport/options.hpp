@@ -1,0 +1,21 @@
+// What a request may ask for beside its sentences' embeddings.
+#pragma once
+
+#include <cstddef>
+
+namespace transport {
+
+/// What becomes of a sentence of more tokens than the model reads.
+enum class Truncation { start, error, end };
+
+/// How an embedding's numbers are written.
+enum class Encoding { float32, float16, int8, sign_bits, text, base64 };
+
+struct Options {
+    Truncation truncation = Truncation::start;
+    bool is_normalized = false;  // whether each embedding is scaled to length 1
+    std::size_t dimensions = 0;  // numbers that an embedding is to have; 0 for all
+    Encoding encoding = Encoding::float32;
+};
+
+}  // namespace transport

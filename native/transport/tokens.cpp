@@ -1,0 +1,32 @@
+#include "tokens.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace transport {
+
+bool Tokens::append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation,
+                    std::size_t most) {
+    const std::size_t before = ids_.size();
+    const std::size_t most_read = truncation == Truncation::end ? std::numeric_limits<std::size_t>::max() : most;
+    const bool is_read = tokenizer.encode(tokenizer.of, sentence, most_read, ids_);
+    const std::size_t found = ids_.size() - before;
+    const bool is_truncated = found > most;
+    if (!is_read || found == 0 || (is_truncated && truncation == Truncation::error)) {
+        ids_.resize(before);
+        return false;
+    }
+    if (is_truncated && truncation == Truncation::end) ids_.erase(ids_.begin() + long(before), ids_.end() - long(most));
+    ids_.resize(before + std::min(found, most));
+    offsets_.push_back(std::int64_t(ids_.size()));
+    readings_.push_back({ids_.size() - before, is_truncated});
+    return true;
+}
+
+void Tokens::cut(std::size_t sentences) {
+    readings_.resize(sentences);
+    offsets_.resize(sentences + 1);
+    ids_.resize(std::size_t(offsets_.back()));
+}
+
+}  // namespace transport

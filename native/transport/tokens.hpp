@@ -1,0 +1,38 @@
+// Sentences' token ids, as an encoder takes them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "../shared/borrowed.hpp"
+#include "codec.hpp"
+
+namespace transport {
+
+/// Token ids of sentences, one behind the other.
+class Tokens {
+public:
+    /// Reads a sentence, of which the model reads `most` tokens. False, and nothing is added, where that is for Python:
+    /// it isn't plain, holds no token, or more than it may.
+    bool append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation, std::size_t most);
+
+    /// Forgets all but the first `sentences`.
+    void cut(std::size_t sentences);
+
+    std::size_t sentences() const { return readings_.size(); }
+    std::size_t size() const { return ids_.size(); }
+    const std::vector<Reading>& readings() const { return readings_; }
+    const std::int32_t* ids() const { return reinterpret_cast<const std::int32_t*>(ids_.data()); }
+
+    /// Places of the sentences' first ids, and of the end: one more than there are sentences.
+    const std::int64_t* offsets() const { return offsets_.data(); }
+
+private:
+    std::vector<std::uint32_t> ids_;
+    std::vector<std::int64_t> offsets_{0};
+    std::vector<Reading> readings_;
+};
+
+}  // namespace transport
