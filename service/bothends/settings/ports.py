@@ -26,6 +26,7 @@ class ListenerSettings(Section):
         le=100_000,
     )
     max_message_bytes: int = option("Requests", "Most bytes in one request.", 4 << 20, is_rare=True, ge=1024, le=INT32)
+    compression: bool = option("Requests", "Accept requests that come compressed (gzip).", True, is_rare=True)
     max_header_bytes: int = fixed(
         "Bytes of a request's headers (gRPC metadata, each entry 32 more than it says): as many as gRPC's core takes.",
         16384,
@@ -47,6 +48,11 @@ class ListenerSettings(Section):
     )
     drain_s: float = option("Running", "Time that accepted requests get to finish after SIGTERM.", 30.0, ge=0, le=3600)
 
+    @property
+    def max_inflated_bytes(self) -> int:
+        """Most bytes that a compressed request may become; 0 where none may come so."""
+        return min(_INFLATED_BYTES, self.max_message_bytes) if self.compression else 0
+
 
 class GrpcSettings(ListenerSettings):
     """Port of gRPC, and bounds of its connections."""
@@ -58,7 +64,6 @@ class GrpcSettings(ListenerSettings):
         "auto",
         is_rare=True,
     )
-    compression: bool = option("Requests", "Accept gRPC requests that come compressed (gzip).", True, is_rare=True)
     max_connection_requests: int = fixed(
         "Requests at once of one gRPC connection: enough to fill batches by itself. More wait at the caller.", 256
     )
@@ -86,11 +91,6 @@ class GrpcSettings(ListenerSettings):
         "that pings don't mend. The third that comes too early closes its connection.",
         30.0,
     )
-
-    @property
-    def max_inflated_bytes(self) -> int:
-        """Most bytes that a compressed request may become; 0 where none may come so."""
-        return min(_INFLATED_BYTES, self.max_message_bytes) if self.compression else 0
 
 
 class HttpSettings(ListenerSettings):

@@ -1,5 +1,6 @@
 """Bodies of HTTP requests: bounds on their bytes and on the time that they take to come."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -91,3 +92,48 @@ def test_bytes_of_all_bodies_that_come(english: Bundle, monkeypatch: pytest.Monk
         status, told = answer_on(half[1])
         assert (status, "come again" in told) == (429, True)
         until(lambda: server.service.concurrency.inside == 1)
+
+
+GZIPPED = {"content-type": "application/json", "content-encoding": "gzip"}
+WHOLE = gzip.compress(of(["a"]))
+
+
+def test_a_compressed_body_is_inflated(small: Server) -> None:
+    """Its answer is that of the same body as it is, whatever the case in which its encoding is written."""
+    url = f"http://127.0.0.1:{small.http_port}/v1/embeddings"
+    plain = httpx.post(url, content=of(["a"]), headers=GZIPPED | {"content-encoding": "identity"}, timeout=TIMEOUT_S)
+    for name in ("gzip", "GZIP"):
+        answer = httpx.post(url, content=WHOLE, headers=GZIPPED | {"content-encoding": name}, timeout=TIMEOUT_S)
+        assert (answer.status_code, answer.content) == (200, plain.content)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "told"),
+    [
+        (gzip.compress(of(["a"]).ljust(MOST_BYTES)), 200, '"object":"list"'),
+        (gzip.compress(of(["a"]).ljust(MOST_BYTES + 1)), 413, "limit of 1048576 bytes once it is inflated"),
+        (gzip.compress(bytes(100 * MOST_BYTES)), 413, "once it is inflated"),
+        (WHOLE[:-1], 400, "its bytes are none"),
+        (WHOLE + b"x", 400, "its bytes are none"),
+        (WHOLE + WHOLE, 400, "its bytes are none"),
+        (of(["a"]), 400, "its bytes are none"),
+        (b"", 400, "its bytes are none"),
+    ],
+    ids=["at the limit", "past it", "far past it", "half", "more", "two", "none", "nothing"],
+)
+def test_what_a_compressed_body_becomes(small: Server, content: bytes, status: int, told: str) -> None:
+    """It is bounded as it is inflated, and nothing is guessed where it isn't one whole."""
+    url = f"http://127.0.0.1:{small.http_port}/v1/embeddings"
+    answer = httpx.post(url, content=content, headers=GZIPPED, timeout=TIMEOUT_S)
+    assert answer.status_code == status
+    assert told in answer.text
+
+
+def test_other_encodings_are_not_known(small: Server, english: Bundle) -> None:
+    url = f"http://127.0.0.1:{small.http_port}/v1/embeddings"
+    answer = httpx.post(url, content=b"x", headers=GZIPPED | {"content-encoding": "br"}, timeout=TIMEOUT_S)
+    assert (answer.status_code, "send the JSON as it is, or by gzip" in answer.text) == (415, True)
+    with serving(english, compression=False) as server:
+        url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"
+        answer = httpx.post(url, content=WHOLE, headers=GZIPPED, timeout=TIMEOUT_S)
+    assert (answer.status_code, "'gzip' isn't known here; send the JSON as it is\"" in answer.text) == (415, True)

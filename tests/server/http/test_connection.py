@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bothends.model.bundle import Bundle
-from bothends.server.http.body import JSON
+from bothends.server.http.failure import JSON
 from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings

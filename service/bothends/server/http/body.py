@@ -1,17 +1,18 @@
 """Reads the JSON body of an HTTP request within bounds, or says why it isn't read."""
 
 import asyncio
+import zlib
 from collections.abc import Callable
 
 from starlette.requests import Request
 
-JSON = "application/json"
-
+from .failure import JSON, UnfitError, inflates_too_far, no_gzip, too_large, unknown_encoding
 
 _SHORT_BYTES = 1 << 16
-"""Bytes of a body that are read without waiting for a turn."""
+"""Bytes of a body that are read without waiting for a turn; and those that are inflated in one."""
 _A_ROUND = 2
 """Parts of long bodies that are read in one round of the event loop, which serves probes between two."""
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 class Turns:
@@ -26,43 +27,59 @@ class Turns:
             await asyncio.sleep(0)
 
 
-class UnfitError(Exception):
-    """Error for which HTTP itself has a status, `code`; `message` is one line for a person."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-async def read_json(request: Request, *, most: int, turns: Turns, count: Callable[[int], None]) -> bytes:
+async def read_json(
+    request: Request, *, most: int, most_inflated: int, turns: Turns, count: Callable[[int], None]
+) -> bytes:
     """Read at most so many bytes, calling `count` with those that come; more aren't read where they are announced.
 
-    Raises UnfitError, or ClientDisconnect where the caller left.
+    A body that comes by gzip becomes at most `most_inflated` bytes; with 0, none may come so. Raises UnfitError, or
+    ClientDisconnect where the caller left.
     """
-    _check_kind(request)
+    is_compressed = _check_kind(request, takes_gzip=most_inflated > 0)
     if int(request.headers.get("content-length", 0)) > most:
-        raise _too_large(most)
+        raise too_large(most)
     body = bytearray()  # many small parts, kept, would leave holes in memory that never go back to the system
     async for part in request.stream():
         if len(body) + len(part) > most:
-            raise _too_large(most)
+            raise too_large(most)
         count(len(part))
         body += part
         if len(body) > _SHORT_BYTES:
             await turns.one()
-    return bytes(body)
+    return await _inflated(bytes(body), most_inflated, turns, count) if is_compressed else bytes(body)
 
 
-def _check_kind(request: Request) -> None:
+async def _inflated(content: bytes, most: int, turns: Turns, count: Callable[[int], None]) -> bytes:
+    """Inflate one gzip member, some of it in each turn, since a kilobyte may become a thousand. Raises UnfitError."""
+    inflating, found = zlib.decompressobj(_GZIP), bytearray()
+    while not inflating.eof:
+        try:
+            part = inflating.decompress(content, _SHORT_BYTES)
+        except zlib.error:
+            raise no_gzip() from None
+        content = inflating.unconsumed_tail
+        if not part and not content and not inflating.eof:
+            raise no_gzip()  # it breaks off
+        if len(found) + len(part) > most:
+            raise inflates_too_far(most)
+        count(len(part))
+        found += part
+        if len(found) > _SHORT_BYTES:
+            await turns.one()
+    if inflating.unused_data:
+        raise no_gzip()
+    return bytes(found)
+
+
+def _check_kind(request: Request, *, takes_gzip: bool) -> bool:
+    """Return True for a compressed body. Raises UnfitError for one that is no JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON:
         found = f"the content-type is {kind[:80]!r}" if kind else "there is no content-type"
         raise UnfitError(415, f"{found}; send {JSON}")
     encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        raise UnfitError(415, f"the content-encoding {encoding[:80]!r} isn't known here; send the JSON as it is")
-
-
-def _too_large(most: int) -> UnfitError:
-    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes")
+    if encoding == "identity":
+        return False
+    if encoding != "gzip" or not takes_gzip:
+        raise unknown_encoding(encoding, takes_gzip=takes_gzip)
+    return True

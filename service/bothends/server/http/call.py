@@ -11,41 +11,27 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import code_pb2, status_pb2
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ...errors import DeadlineError
 from ...settings import ListenerSettings
-from ...wire.status import to_status, unpacked
+from ...wire.status import to_status
 from ..answer_budget import AnswerBudget, Share
 from ..budget import ByteBudget
 from ..inbound import Inbound, Metadata
 from ..keys import digest
 from ..sockets import network
-from .body import JSON, Turns, UnfitError, read_json
+from .body import Turns, read_json
+from .failure import JSON, RenderError, UnfitError, code_of, crowded, failure, late
 
-_HTTP: dict[int, int] = {
-    code_pb2.OK: 200,
-    code_pb2.INVALID_ARGUMENT: 400,
-    code_pb2.UNAUTHENTICATED: 401,
-    code_pb2.NOT_FOUND: 404,
-    code_pb2.RESOURCE_EXHAUSTED: 429,
-    code_pb2.INTERNAL: 500,
-    code_pb2.UNAVAILABLE: 503,
-    code_pb2.DEADLINE_EXCEEDED: 504,
-}
-"""HTTP status of each gRPC status."""
-_RETRY_S = 1.0
-"""Seconds after which to try again, where the status doesn't say: a server that stops may be back or replaced."""
 _TIMEOUT = "x-stainless-read-timeout"
 """Header in which OpenAI's clients say how many seconds they wait for an answer."""
 
 Handle = Callable[[Inbound], None]
 """Handler that a dispatcher makes of one method."""
-RenderError = Callable[[int, status_pb2.Status], bytes]
-"""Function from an HTTP status, and what a gRPC caller would get, to the JSON that a front's callers expect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +45,13 @@ class BodyLimits:
     """Bound on the bytes of all bodies that haven't come whole."""
     turns: Turns = field(default_factory=Turns)
     """Turns of all of them at being read."""
+    inflated_bytes: int = 0
+    """Bytes that it may become where it comes by gzip; 0 where it must not."""
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "BodyLimits":
         """Take them from `settings`."""
-        return cls(settings.max_message_bytes, settings.caller_timeout_s)
+        return cls(settings.max_message_bytes, settings.caller_timeout_s, inflated_bytes=settings.max_inflated_bytes)
 
 
 class HttpCall:
@@ -77,7 +65,7 @@ class HttpCall:
         self._response: asyncio.Future[Response] = self._loop.create_future()
         self._then: Callable[[bytes | None], None] | None = None
         self._on_cancelled: Callable[[], None] | None = None
-        self._refusal: tuple[int, str] | None = None
+        self._unfit: UnfitError | None = None
         self._lock = threading.Lock()
         self._kept: tuple[AnswerBudget, Share] | None = None
         self._is_sent = False
@@ -121,15 +109,14 @@ class HttpCall:
 
     def fail(self, status: status_pb2.Status) -> None:
         """Send `status` as the front renders it."""
-        code, message = self._refusal or (_HTTP.get(status.code, 500), status.message)
-        shown = status_pb2.Status(code=status.code, message=message, details=status.details)
-        self._settle(Response(self._render_error(code, shown), code, _headers(code, shown), JSON))
+        said = failure(status, self._render_error, unfit=self._unfit)
+        self._settle(Response(said.content, said.code, said.headers))
 
     def wire_status(self, code: int) -> int | None:
         """Return the HTTP status of a call that ends with this gRPC status code; None where the caller has left."""
         if code == code_pb2.CANCELLED:
             return None
-        return self._refusal[0] if self._refusal else _HTTP.get(code, 500)
+        return self._unfit.code if self._unfit else code_of(code)
 
     def on_cancelled(self, then: Callable[[], None]) -> None:
         """Call `then`, in the event loop, once the caller has left or its deadline has passed."""
@@ -157,13 +144,17 @@ class HttpCall:
                 with self._limits.budget.arrival(network(str(self.caller)), lambda: timer.reschedule(0)) as arrival:
                     request = Request(self._request.scope, receive)
                     limits = self._limits
-                    return await read_json(request, most=limits.bytes, turns=limits.turns, count=arrival.add)
+                    return await read_json(
+                        request,
+                        most=limits.bytes,
+                        most_inflated=limits.inflated_bytes,
+                        turns=limits.turns,
+                        count=arrival.add,
+                    )
         except TimeoutError:
-            self._refusal = 408, f"the request's body didn't come within {self._limits.body_s:g} s"
-            if arrival.is_shed:
-                self._refusal = 429, "too many bytes of requests are on their way; come again"
+            self._unfit = crowded() if arrival.is_shed else late(self._limits.body_s)
         except UnfitError as error:
-            self._refusal = error.code, error.message
+            self._unfit = UnfitError(error.code, error.message)  # its traceback would hold this call
         return None
 
     async def _settled(self, receive: Receive) -> None:
@@ -207,14 +198,3 @@ def _deadline(seconds: str | None) -> float | None:
     except ValueError:
         return None
     return time.monotonic() + remaining if math.isfinite(remaining) else None
-
-
-def _headers(code: int, status: status_pb2.Status) -> dict[str, str]:
-    """Make the headers in which HTTP says a part of `status`."""
-    if code == 401:
-        return {"WWW-Authenticate": "Bearer"}
-    if code not in (429, 503):
-        return {}
-    retry = unpacked(status, error_details_pb2.RetryInfo())
-    seconds = retry.retry_delay.ToNanoseconds() / 1e9 if retry else _RETRY_S
-    return {"Retry-After": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(seconds * 1000))}

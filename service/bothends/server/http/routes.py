@@ -7,8 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from .body import JSON
-from .call import BodyLimits, Handle, HttpCall, RenderError
+from .call import BodyLimits, Handle, HttpCall
+from .failure import JSON, RenderError
 
 
 class HttpRoutes:

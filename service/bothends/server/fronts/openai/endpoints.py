@@ -22,8 +22,8 @@ from ....text import printable
 from ....wire.status import unpacked
 from ...context import CallContext
 from ...dispatch import Dispatcher
-from ...http.body import JSON
 from ...http.call import BodyLimits
+from ...http.failure import JSON
 from ...http.routes import HttpRoutes
 from ...http.values import check_values
 from ...responder import Responder
@@ -50,6 +50,7 @@ _SHOWN_CHARS = 64
 _FAR = 2
 """Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
 _EVERYTHING_ELSE = "/v1/{rest:path}"
+NO_SUCH_PATH = "there is no such path; see /openapi.json"
 
 
 class OpenAI:
@@ -78,7 +79,7 @@ class OpenAI:
             route("/v1/embeddings", POST=handler(Method.http("POST", "/v1/embeddings"), bytes, self.embed)),
             route("/v1/models", GET=handler(Method.http("GET", "/v1/models"), bytes, self.models)),
             route("/v1/models/{id:path}", GET=handler(Method.http("GET", "/v1/models/{id}"), bytes, self.one_model)),
-            self._routes.refuses(_EVERYTHING_ELSE, 404, "there is no such path; see /openapi.json"),
+            self._routes.refuses(_EVERYTHING_ELSE, 404, NO_SUCH_PATH),
             Route("/openapi.json", self.openapi),
         ]
 

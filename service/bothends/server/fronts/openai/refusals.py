@@ -1,0 +1,29 @@
+"""The responses with which a transport refuses calls of `POST /v1/embeddings` by itself: this front's own words."""
+
+from google.rpc import status_pb2
+
+from ....settings import GrpcSettings
+from ...grpc.contract import Reason
+from ...grpc.refusals import statuses
+from ...http.failure import Failure, UnfitError, failure, inflates_too_far, no_gzip, too_large, unknown_encoding
+from .endpoints import NO_SUCH_PATH, render_error
+
+
+def responses(settings: GrpcSettings) -> dict[Reason, Failure]:
+    """Make the response of each reason, where Python would say the same of the same call.
+
+    HTTP has statuses of its own for what is wrong with a request's bytes.
+    """
+    unfit = {
+        Reason.large: too_large(settings.max_message_bytes),
+        Reason.inflated: inflates_too_far(settings.max_inflated_bytes),
+        Reason.headers: UnfitError(431, f"the headers have more than {settings.max_header_bytes} bytes; send fewer"),
+        Reason.timeout: UnfitError(400, "x-stainless-read-timeout is none: seconds are wanted"),
+        Reason.unknown: UnfitError(404, NO_SUCH_PATH),
+        Reason.malformed: no_gzip(),
+        Reason.compressed: unknown_encoding("gzip", takes_gzip=False),
+    }
+    return {
+        reason: failure(status_pb2.Status.FromString(status.details), render_error, unfit=unfit.get(reason))
+        for reason, status in statuses(settings).items()
+    }

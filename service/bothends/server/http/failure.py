@@ -1,0 +1,98 @@
+"""What HTTP says of a call that failed: a status of its own, headers, and the JSON that a front's callers expect."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from ...wire.status import unpacked
+
+JSON = "application/json"
+_HTTP: dict[int, int] = {
+    code_pb2.OK: 200,
+    code_pb2.INVALID_ARGUMENT: 400,
+    code_pb2.UNAUTHENTICATED: 401,
+    code_pb2.NOT_FOUND: 404,
+    code_pb2.RESOURCE_EXHAUSTED: 429,
+    code_pb2.INTERNAL: 500,
+    code_pb2.UNAVAILABLE: 503,
+    code_pb2.DEADLINE_EXCEEDED: 504,
+}
+"""HTTP status of each gRPC status."""
+_RETRY_S = 1.0
+"""Seconds after which to try again, where the status doesn't say: a server that stops may be back or replaced."""
+
+RenderError: TypeAlias = Callable[[int, status_pb2.Status], bytes]
+"""Function from an HTTP status, and what a gRPC caller would get, to the JSON that a front's callers expect."""
+
+
+class Failure(NamedTuple):
+    """Response that says why there is no other."""
+
+    code: int
+    headers: dict[str, str]
+    content: bytes
+
+
+class UnfitError(Exception):
+    """Error for which HTTP itself has a status, `code`; `message` is one line for a person."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def code_of(code: int) -> int:
+    """Return the HTTP status of a gRPC status code."""
+    return _HTTP.get(code, 500)
+
+
+def failure(status: status_pb2.Status, render_error: RenderError, *, unfit: UnfitError | None = None) -> Failure:
+    """Make the response that says `status`, or `unfit` in its place, where HTTP itself has a status for that."""
+    code, message = (unfit.code, unfit.message) if unfit else (code_of(status.code), status.message)
+    shown = status_pb2.Status(code=status.code, message=message, details=status.details)
+    return Failure(code, {"Content-Type": JSON, **_headers(code, shown)}, render_error(code, shown))
+
+
+def too_large(most: int) -> UnfitError:
+    """Make the error of a body of more than `most` bytes."""
+    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes")
+
+
+def inflates_too_far(most: int) -> UnfitError:
+    """Make the error of a compressed body that becomes more than `most` bytes."""
+    return UnfitError(413, f"the request's body has more than this server's limit of {most} bytes once it is inflated")
+
+
+def late(body_s: float) -> UnfitError:
+    """Make the error of a body that didn't come within `body_s` seconds."""
+    return UnfitError(408, f"the request's body didn't come within {body_s:g} s")
+
+
+def crowded() -> UnfitError:
+    """Make the error of a body that gives way to others, since too many bytes are on their way."""
+    return UnfitError(429, "too many bytes of requests are on their way; come again")
+
+
+def unknown_encoding(encoding: str, *, takes_gzip: bool) -> UnfitError:
+    """Make the error of a body with a content-encoding that isn't taken."""
+    instead = "send the JSON as it is, or by gzip" if takes_gzip else "send the JSON as it is"
+    return UnfitError(415, f"the content-encoding {encoding[:80]!r} isn't known here; {instead}")
+
+
+def no_gzip() -> UnfitError:
+    """Make the error of a body that is said to come by gzip, and doesn't."""
+    return UnfitError(400, "the body's content-encoding is gzip, and its bytes are none")
+
+
+def _headers(code: int, status: status_pb2.Status) -> dict[str, str]:
+    """Make the headers in which HTTP says a part of `status`."""
+    if code == 401:
+        return {"WWW-Authenticate": "Bearer"}
+    if code not in (429, 503):
+        return {}
+    retry = unpacked(status, error_details_pb2.RetryInfo())
+    seconds = retry.retry_delay.ToNanoseconds() / 1e9 if retry else _RETRY_S
+    return {"Retry-After": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(seconds * 1000))}

@@ -1,0 +1,151 @@
+"""What a transport says of calls that it refuses by itself is word by word what Python says of the same calls."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from bothends.observe.metrics import Metrics
+from bothends.observe.tracing import Method
+from bothends.server import pending_bodies
+from bothends.server.backlog import Backlog
+from bothends.server.concurrency_limit import ConcurrencyLimit
+from bothends.server.dispatch import Dispatcher
+from bothends.server.fronts.openai.endpoints import render_error
+from bothends.server.fronts.openai.refusals import responses
+from bothends.server.grpc.contract import Reason
+from bothends.server.http.call import BodyLimits
+from bothends.server.http.failure import Failure
+from bothends.server.http.routes import HttpRoutes
+from bothends.server.inbound import Inbound
+from bothends.server.keys import Keys, new
+from bothends.settings import Settings
+from tests.support.until import TIMEOUT_S
+
+SAID = ("content-type", "retry-after", "retry-after-ms", "www-authenticate")
+"""Headers that belong to a refusal."""
+JSON = {"content-type": "application/json"}
+LATE = {**JSON, "x-stainless-read-timeout": "1"}
+SETTINGS = Settings(max_concurrent_requests=1, max_message_bytes=1024)
+
+
+class Front:
+    """Python's way to refuse, without a port."""
+
+    def __init__(self, settings: Settings = SETTINGS, *, keys: Keys | None = None, wait_s: float = 0.0) -> None:
+        self.concurrency = ConcurrencyLimit(limit=settings.max_concurrent_requests)
+        self.dispatcher = Dispatcher(
+            Metrics(),
+            self.concurrency,
+            lambda: wait_s,
+            keys,
+            backlog=Backlog(),
+            max_wait_s=settings.caller_timeout_s,
+        )
+        self.handle = self.dispatcher.handler(
+            Method.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.send(b"{}")
+        )
+        self._limits = BodyLimits.of(settings)
+
+    def says(self, content: bytes = b"{}", *, of: Callable[[Inbound], None] | None = None, **headers: str) -> Failure:
+        async def ask() -> httpx.Response:
+            route = HttpRoutes(self._limits, render_error).route("/v1/embeddings", POST=of or self.handle)
+            transport = httpx.ASGITransport(Starlette(routes=[route]))
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+                sent = http.post("/v1/embeddings", content=content, headers=headers)
+                return await asyncio.wait_for(sent, TIMEOUT_S)
+
+        return said(asyncio.run(ask()))
+
+
+def said(answer: httpx.Response) -> Failure:
+    headers = {name: answer.headers[name] for name in SAID if name in answer.headers}
+    return Failure(answer.status_code, headers, answer.content)
+
+
+def prepared(reason: Reason, settings: Settings = SETTINGS) -> Failure:
+    code, headers, content = responses(settings)[reason]
+    lower = {name.lower(): value for name, value in headers.items()}
+    assert set(lower) <= set(SAID)
+    return Failure(code, {name: lower[name] for name in SAID if name in lower}, content)
+
+
+def full() -> Failure:
+    front = Front()
+    front.concurrency.enter()
+    return front.says(**JSON)
+
+
+def draining() -> Failure:
+    front = Front()
+    front.concurrency.close(timeout_s=0)
+    return front.says(**JSON)
+
+
+CASES: dict[Reason, Callable[[], Failure]] = {
+    Reason.full: full,
+    Reason.draining: draining,
+    Reason.late: lambda: Front(wait_s=0.5).says(**LATE),
+    Reason.expired: lambda: Front().says(**{**JSON, "x-stainless-read-timeout": "0"}),
+    Reason.large: lambda: Front().says(b" " * 1025, **JSON),
+    Reason.inflated: lambda: Front().says(gzip.compress(b" " * 1025), **JSON, **{"content-encoding": "gzip"}),
+    Reason.malformed: lambda: Front().says(b"no gzip", **JSON, **{"content-encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("reason", CASES)
+def test_a_refusal_is_the_one_that_python_makes(reason: Reason) -> None:
+    """The same status, headers and body, whichever language refuses."""
+    assert prepared(reason) == CASES[reason]()
+
+
+def test_bodies_that_must_not_be_compressed() -> None:
+    settings = SETTINGS.model_copy(update={"compression": False})
+    found = Front(settings).says(gzip.compress(b"{}"), **JSON, **{"content-encoding": "gzip"})
+    assert prepared(Reason.compressed, settings) == found
+
+
+@pytest.mark.parametrize(("reason", "key"), [(Reason.no_key, None), (Reason.unknown_key, "another")])
+def test_callers_without_a_key(tmp_path: Path, reason: Reason, key: str | None) -> None:
+    (tmp_path / "keys.toml").write_text(new("search")[1])
+    sent = JSON | ({} if key is None else {"authorization": f"Bearer {key}"})
+    assert prepared(reason) == Front(keys=Keys(tmp_path / "keys.toml", every_s=0)).says(**sent)
+
+
+def test_a_caller_whose_request_did_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place went to another."""
+    front = Front()
+
+    def evict(call: Any) -> None:
+        front.handle(call)
+        monkeypatch.setattr(pending_bodies, "monotonic", lambda: 1e12)
+        assert front.dispatcher.pending_bodies.evict_one()
+
+    assert prepared(Reason.slow) == front.says(of=evict, **JSON)
+
+
+def test_there_is_a_response_for_each_reason() -> None:
+    assert responses(SETTINGS).keys() == set(Reason)
+    assert {reason: prepared(reason).code for reason in Reason} == {
+        Reason.no_key: 401,
+        Reason.unknown_key: 401,
+        Reason.full: 429,
+        Reason.late: 429,
+        Reason.unread: 429,
+        Reason.expired: 504,
+        Reason.draining: 503,
+        Reason.slow: 400,
+        Reason.empty: 400,
+        Reason.large: 413,
+        Reason.inflated: 413,
+        Reason.headers: 431,
+        Reason.timeout: 400,
+        Reason.unknown: 404,
+        Reason.malformed: 400,
+        Reason.compressed: 415,
+    }
