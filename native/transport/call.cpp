@@ -14,8 +14,9 @@ constexpr std::size_t most_times_headers = 4;  // as large as they may be, befor
 constexpr double least_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
 }  // namespace
 
-Call::Call(Peer& peer, std::int32_t stream)
+Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
     : peer_(peer),
+      streams_(streams),
       shared_(peer.shared),
       stream_(stream),
       caller_(peer.id),
@@ -128,7 +129,7 @@ void Call::end(const Status& status, Refusal refusal) {
     refusal_ = refusal;
     drop(nullptr);
     flush();
-    peer_.streams.list();
+    peer_.list();
 }
 
 void Call::refuse(Refusal refusal) { end(shared_.settings.status(refusal), refusal); }
@@ -169,8 +170,8 @@ void Call::drain() {
 
 void Call::end_if_stalled(double time) {
     if (!out_.empty() && peer_.due.has_come(progressed_ + shared_.stall_s(), time)) {
-        peer_.streams.reset(*this);
-        peer_.streams.list();
+        streams_.reset(*this);
+        peer_.list();
     }
     const bool may_be_slow = !is_metered() && waits_for_request();
     if (may_be_slow && peer_.due.has_come(arrived_ + shared_.settings.limits.caller_timeout_s, time)) refuse(Refusal::slow);

@@ -25,12 +25,13 @@ namespace transport {
 
 class Peer;
 class Shared;
+class Streams;
 
 class Call {
 public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
-    Call(Peer& peer, std::int32_t stream) REQUIRES(the_lock);
+    Call(Peer& peer, Streams& streams, std::int32_t stream) REQUIRES(the_lock);
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
@@ -156,6 +157,7 @@ private:
     void submit_http_status(std::string_view status) REQUIRES(the_lock);
 
     Peer& peer_;
+    Streams& streams_;
     Shared& shared_;
     const std::int32_t stream_;
     std::uint64_t caller_;

@@ -7,11 +7,12 @@
 #include <span>
 #include <utility>
 
+#include "http2_session.hpp"
+
 namespace transport {
 namespace {
 
-constexpr std::size_t most_unsent = 1 << 18;  // bytes taken out of HTTP/2 that the socket hasn't taken
-constexpr std::size_t most_queued = 2048;     // frames that wait to be sent, besides four a call
+constexpr std::size_t most_unsent = 1 << 18;  // bytes taken out of the session that the socket hasn't taken
 constexpr int most_reads = 16;                // before the other connections have their turn
 
 /// A tenth more or less, so that connections that began together don't end together.
@@ -24,19 +25,14 @@ double jittered(double seconds) {
 
 Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls)
     : shared_(shared),
-      peer_(shared, *this, id, network),
+      peer_(shared, id, network),
       channel_(socket, tls),
-      session_(session_of(this, shared.settings.limits)),
+      session_(std::make_unique<Http2Session>(peer_)),
       began_(now()),
       max_age_s_(jittered(shared.settings.limits.age_s)),
       read_at_(began_),
       wrote_at_(began_) {
     peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
-}
-
-Connection::~Connection() {
-    peer_.forget_all();  // nghttp2 closes no streams at a session's end
-    nghttp2_session_del(session_);
 }
 
 bool Connection::receive(double until) {
@@ -54,32 +50,23 @@ bool Connection::receive(double until) {
         peer_.overhead.came(count, time - std::exchange(read_at_, time));
         shared_.begun.received_bytes += count;
         if (is_closed_) continue;  // only its end is waited for
-        if (nghttp2_session_mem_recv2(session_, room.data(), count) < 0) return false;
-        // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it
-        // sends.
-        if (nghttp2_session_get_outbound_queue_size(session_) > most_queued + 4 * shared_.settings.limits.max_connection_requests)
-            return false;
+        if (!session_->receive({reinterpret_cast<const char*>(room.data()), count})) return false;
         if (peer_.refused > 0 || peer_.overhead.is_much() || read_at_ > until) return true;  // more of that can wait
     }
     return true;
 }
 
-void Connection::list() {
-    if (!std::exchange(is_listed_, true)) shared_.to_send.push_back(peer_.id);
-}
-
 bool Connection::send() {
-    is_listed_ = false;
+    peer_.is_listed = false;
     if (is_closed_) return true;
     while (true) {
         while (out_.size() < most_unsent) {
-            const std::uint8_t* bytes = nullptr;
-            const nghttp2_ssize count = nghttp2_session_mem_send2(session_, &bytes);
-            if (count < 0) return false;
-            if (count == 0) break;
+            const auto bytes = session_->next();
+            if (!bytes) return false;
+            if (bytes->empty()) break;
             if (out_.empty()) wrote_at_ = now();
-            out_.append({reinterpret_cast<const char*>(bytes), std::size_t(count)});
-            peer_.unread.use(std::size_t(count));
+            out_.append(*bytes);
+            peer_.unread.use(bytes->size());
         }
         if (out_.empty()) break;
         std::size_t count = 0;
@@ -101,8 +88,7 @@ bool Connection::send() {
     }
     peer_.owes = false;
     if (is_half_closed_ && !is_busy()) return false;  // what more there is could be sent if its peer said that it may
-    const bool goes_on = nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_);
-    if (!goes_on || (has_left_ && (peer_.is_idle() || is_expelled_))) close_write();
+    if (session_->is_over()) close_write();
     return true;
 }
 
@@ -111,7 +97,7 @@ bool Connection::send() {
 bool Connection::half_close() {
     if (is_closed_ || (!is_busy() && peer_.unread.used() == 0)) return false;
     is_half_closed_ = true;
-    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    session_->ping();
     return true;
 }
 
@@ -121,13 +107,7 @@ void Connection::close_write() {
     is_closed_ = true;
     ends_at_ = std::min(ends_at_, now() + linger_s);
     peer_.due.by(ends_at_);
-    peer_.forget_all();  // HTTP/2 is asked nothing more
-}
-
-void Connection::go_away(std::uint32_t why, std::string_view words) {
-    if (std::exchange(has_left_, true)) return;
-    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), why,
-                          reinterpret_cast<const std::uint8_t*>(words.data()), words.size());
+    peer_.forget_all();  // the session is asked nothing more
 }
 
 void Connection::give_place_up() {

@@ -56,7 +56,7 @@ void Call::advance() {
 }
 
 /// Lets the caller send as much more as was taken in.
-void Call::consume() { peer_.streams.consume(*this, std::exchange(unconsumed_, 0)); }
+void Call::consume() { streams_.consume(*this, std::exchange(unconsumed_, 0)); }
 
 /// Makes a message of what has come; false where none is whole, or the call has ended by it.
 bool Call::frame_message() {
@@ -136,7 +136,7 @@ void Call::answer(Message& message, std::string_view content) {
     flush();
     if (!is_over_) advance();
     note_progress();
-    peer_.streams.list();
+    peer_.list();
 }
 
 void Call::fail(const Message& message, const Status& status) {
@@ -144,7 +144,7 @@ void Call::fail(const Message& message, const Status& status) {
     refusal_ = Refusal::none;
     drop(&message);
     flush();
-    peer_.streams.list();
+    peer_.list();
 }
 
 /// Sends the answers whose turn it is, and the call's end where it has come.

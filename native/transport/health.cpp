@@ -68,7 +68,7 @@ void Call::tell_health() {
     if (is_over_ || !is_told_) return;
     put(framed(shared_.is_serving ? serving : not_serving), 0, 0);
     submit();
-    peer_.streams.list();
+    peer_.list();
 }
 
 }  // namespace transport

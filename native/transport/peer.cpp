@@ -1,12 +1,12 @@
 #include "peer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace transport {
 
-Peer::Peer(Shared& all, Streams& http, std::uint64_t number, Network& from)
+Peer::Peer(Shared& all, std::uint64_t number, Network& from)
     : shared(all),
-      streams(http),
       id(number),
       network(from),
       slots(Budget::unlimited, &all.slots),
@@ -27,9 +27,13 @@ Peer::~Peer() {
     --network.connections;
 }
 
-Call& Peer::begin(std::int32_t stream) {
+void Peer::list() {
+    if (!std::exchange(is_listed, true)) shared.to_send.push_back(id);
+}
+
+Call& Peer::begin(Streams& streams, std::int32_t stream) {
     ++shared.begun.calls;
-    return *(calls_[stream] = std::make_unique<Call>(*this, stream));
+    return *(calls_[stream] = std::make_unique<Call>(*this, streams, stream));
 }
 
 void Peer::forget(Call& call) {
@@ -67,7 +71,7 @@ void Peer::refuse_all() {
 void Peer::drain() {
     due.by(0);  // answers that nobody reads have less time from now on
     for (const auto& [stream, call] : calls_) call->drain();
-    streams.list();
+    list();
 }
 
 void Peer::end_stalled_calls(double time) {

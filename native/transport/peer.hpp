@@ -15,6 +15,7 @@
 namespace transport {
 
 constexpr std::size_t least_progress = 1 << 14;  // bytes that a caller has to read, or all, to get on
+constexpr double linger_s = 1;                   // that a peer has to close its side, once it was told
 
 /// A header or a trailer.
 struct HeaderField {
@@ -22,7 +23,7 @@ struct HeaderField {
 };
 using HeaderFields = std::span<const HeaderField>;
 
-/// What calls ask of the HTTP/2 that they came by.
+/// What calls ask of the protocol that they came by.
 class Streams {
 public:
     /// Begins a call's response. Its body, if it has one, is asked for by Call::read.
@@ -40,22 +41,18 @@ public:
     /// Ends a call of which nothing more is sent.
     virtual void reset(const Call& call) = 0;
 
-    /// Has what is ready sent soon: it may be that another connection's caller made it so.
-    virtual void list() REQUIRES(the_lock) = 0;
-
 protected:
     ~Streams() = default;
 };
 
 class Peer {
 public:
-    Peer(Shared& shared, Streams& streams, std::uint64_t id, Network& network) REQUIRES(the_lock);
+    Peer(Shared& shared, std::uint64_t id, Network& network) REQUIRES(the_lock);
     ~Peer();
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
 
     Shared& shared;
-    Streams& streams;
     const std::uint64_t id;
     Network& network;  // that it is in
 
@@ -67,9 +64,14 @@ public:
     std::size_t refused = 0;  // calls, for want of room, of callers who can wait
     double used_at;           // time at which a call last began, or a message came or an answer went
     double idle_since;
-    bool owes = false;  // of what was read of responses, some is of answers that are owed
+    bool owes = false;       // of what was read of responses, some is of answers that are owed
+    bool is_listed = false;  // among those of which something is to be sent
 
-    Call& begin(std::int32_t stream) REQUIRES(the_lock);
+    /// Has what is ready sent soon: it may be that another connection's caller made it so.
+    void list() REQUIRES(the_lock);
+
+    /// Begins a call, which `streams` has brought.
+    Call& begin(Streams& streams, std::int32_t stream) REQUIRES(the_lock);
     bool has(std::int32_t stream) const REQUIRES(the_lock) { return calls_.contains(stream); }
     bool is_idle() const REQUIRES(the_lock) { return calls_.empty(); }
 

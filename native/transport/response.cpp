@@ -62,7 +62,7 @@ void Call::put(std::string_view framed, std::size_t sentences, std::size_t bytes
 void Call::submit() {
     peer_.owes = peer_.owes || is_owed_;
     if (has_begun_) {
-        if (std::exchange(is_deferred_, false)) peer_.streams.resume(*this);
+        if (std::exchange(is_deferred_, false)) streams_.resume(*this);
         return;
     }
     if (out_.empty() && !is_over_) return;
@@ -71,10 +71,10 @@ void Call::submit() {
         {{":status", "200"},
          {"content-type", "application/grpc"},
          {"grpc-accept-encoding", shared_.settings.limits.max_inflated_bytes ? "identity,gzip" : "identity"}}};
-    if (!out_.empty()) return peer_.streams.respond(*this, std::span(fields).first(3), true);
+    if (!out_.empty()) return streams_.respond(*this, std::span(fields).first(3), true);
     const Trailer trailer(*end_);
     const std::size_t count = trailer.fields(fields.data() + 3);
-    peer_.streams.respond(*this, std::span(fields).first(3 + count), false);
+    streams_.respond(*this, std::span(fields).first(3 + count), false);
 }
 
 /// Answers what isn't gRPC: a status of HTTP, and nothing more.
@@ -82,7 +82,7 @@ void Call::submit_http_status(std::string_view status) {
     const HeaderField field{":status", status};
     is_over_ = has_begun_ = true;
     held_.give_back(held_.used());
-    peer_.streams.respond(*this, {&field, 1}, false);
+    streams_.respond(*this, {&field, 1}, false);
 }
 
 Call::Piece Call::read(std::span<std::uint8_t> room) {
@@ -110,7 +110,7 @@ Call::Piece Call::read(std::span<std::uint8_t> room) {
     if (is_over_) {
         std::array<HeaderField, 3> fields;
         const Trailer trailer(*end_);
-        peer_.streams.end(*this, std::span(fields).first(trailer.fields(fields.data())));
+        streams_.end(*this, std::span(fields).first(trailer.fields(fields.data())));
         return {count, Piece::Then::end};
     }
     is_deferred_ = count == 0;

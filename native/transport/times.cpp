@@ -11,9 +11,9 @@ constexpr double last_call_s = 1;  // between the notice that a connection is to
 bool Connection::tick(double time) {
     if (time < peer_.due.time()) return true;
     peer_.due.clear();
-    if (peer_.due.has_come(ends_at_, time)) return false;
+    if (peer_.due.has_come(std::min(ends_at_, session_->ends_at()), time)) return false;
     if (is_closed_) return true;
-    if (!has_begun_ || !channel_.is_ready())
+    if (!session_->has_begun() || !channel_.is_ready())
         return !peer_.due.has_come(began_ + shared_.settings.limits.caller_timeout_s, time);
     if (!out_.empty() && peer_.due.has_come(wrote_at_ + shared_.stall_s(), time)) return false;
     peer_.end_stalled_calls(time);
@@ -27,25 +27,12 @@ bool Connection::tick_keepalive(double time) {
     const Limits& limits = shared_.settings.limits;
     if (pinged_at_ > 0 && read_at_ >= pinged_at_) pinged_at_ = 0;
     if (pinged_at_ == 0 && limits.keepalive_s > 0 && peer_.due.has_come(read_at_ + limits.keepalive_s, time)) {
-        nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+        if (!session_->ping()) return true;
         pinged_at_ = time;
         list();
         peer_.due.by(time + limits.keepalive_s);  // where it answers, that is when it is asked again
     }
     return pinged_at_ == 0 || !peer_.due.has_come(pinged_at_ + limits.keepalive_timeout_s, time);
-}
-
-/// Counts pings that come too often (as gRPC's own servers do, github.com/grpc/grpc/blob/master/doc/keepalive.md).
-void Connection::received_ping() {
-    const double time = now();
-    if (time - ping_came_at_ < shared_.settings.limits.min_ping_s &&
-        ++strikes_ > shared_.settings.limits.ping_strikes) {
-        go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
-        is_expelled_ = true;
-        ends_at_ = std::min(ends_at_, time + linger_s);
-        peer_.due.by(ends_at_);
-    }
-    ping_came_at_ = time;
 }
 
 /// Has a connection end that is idle or old: its peer is told twice, so that no call is lost that is on its way
@@ -61,10 +48,11 @@ void Connection::tick_leaving(double time) {
         leaving_at_ = time;
         ends_at_ = std::min(ends_at_, time + last_call_s + limits.age_grace_s);
         peer_.due.by(ends_at_);
-        nghttp2_submit_shutdown_notice(session_);
+        session_->announce_end();
         list();
     }
     if (!has_left_ && peer_.due.has_come(leaving_at_ + last_call_s, time)) {
+        has_left_ = true;
         go_away();
         list();
     }

@@ -42,10 +42,10 @@ Settings settings(const Limits& limits) {
 }
 
 Caller::Caller(Shared& shared, std::uint64_t id, const std::string& network)
-    : peer(shared, *this, id, shared.network(network)) {}
+    : peer(shared, id, shared.network(network)) {}
 
 Call& Caller::call(std::string_view path, std::string_view bytes, bool ends, const std::vector<Header>& headers) {
-    Call& call = peer.begin(next_ += 2);
+    Call& call = peer.begin(*this, next_ += 2);
     const std::array<Header, 3> usual{{{":path", path}, {":method", "POST"}, {"content-type", "application/grpc"}}};
     for (const auto& [name, value] : usual)
         if (call.bears(name.size() + value.size())) call.header(name, value);

@@ -1,9 +1,10 @@
 // HTTP/2: what nghttp2 calls while it reads and writes, and what calls ask of it.
+#include "http2_session.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-
-#include "connection.hpp"
+#include <utility>
 
 namespace transport {
 namespace {
@@ -12,10 +13,11 @@ constexpr std::uint32_t connection_window = 4 << 20;
 // nghttp2's own limit would cut honest callers off whose deadlines pass: 1,000 resets, and 33 a second.
 constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
 constexpr std::size_t most_continuations = 8;
-constexpr std::size_t most_fields = 6;  // of one frame of headers
+constexpr std::size_t most_fields = 6;    // of one frame of headers
+constexpr std::size_t most_queued = 2048;  // frames that wait to be sent, besides four a call
 
-/// Returns the connection of a callback: whoever reads and writes holds the lock.
-Connection& self_of(void* self) ASSERT_HELD(the_lock) { return *static_cast<Connection*>(self); }
+/// Returns the session of a callback: whoever reads and writes holds the lock.
+Http2Session& self_of(void* self) ASSERT_HELD(the_lock) { return *static_cast<Http2Session*>(self); }
 
 Call* call_of(nghttp2_session* session, std::int32_t stream) {
     return static_cast<Call*>(nghttp2_session_get_stream_user_data(session, stream));
@@ -44,7 +46,15 @@ private:
 
 }  // namespace
 
-nghttp2_session_callbacks* Connection::callbacks() {
+Http2Session::Http2Session(Peer& peer)
+    : peer_(peer), shared_(peer.shared), session_(session_of(this, peer.shared.settings.limits)) {}
+
+Http2Session::~Http2Session() {
+    peer_.forget_all();  // nghttp2 closes no streams at a session's end
+    nghttp2_session_del(session_);
+}
+
+nghttp2_session_callbacks* Http2Session::callbacks() {
     using Session = nghttp2_session;
     using Frame = nghttp2_frame;
     nghttp2_session_callbacks* made = nullptr;
@@ -73,7 +83,7 @@ nghttp2_session_callbacks* Connection::callbacks() {
     return made;
 }
 
-nghttp2_session* Connection::session_of(Connection* self, const Limits& limits) {
+nghttp2_session* Http2Session::session_of(Http2Session* self, const Limits& limits) {
     static nghttp2_session_callbacks* const called = callbacks();
     nghttp2_option* options = nullptr;
     nghttp2_option_new(&options);
@@ -94,10 +104,54 @@ nghttp2_session* Connection::session_of(Connection* self, const Limits& limits) 
     return made;
 }
 
+bool Http2Session::receive(std::string_view bytes) {
+    const auto* const data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    if (nghttp2_session_mem_recv2(session_, data, bytes.size()) < 0) return false;
+    // Who has much done and reads nothing of it: nghttp2 bounds answers to pings and settings, but not all that it
+    // sends.
+    return nghttp2_session_get_outbound_queue_size(session_) <=
+           most_queued + 4 * shared_.settings.limits.max_connection_requests;
+}
+
+std::optional<std::string_view> Http2Session::next() {
+    const std::uint8_t* bytes = nullptr;
+    const nghttp2_ssize count = nghttp2_session_mem_send2(session_, &bytes);
+    return count < 0 ? std::nullopt : std::optional(view(bytes, std::size_t(count)));
+}
+
+bool Http2Session::is_over() const {
+    const bool goes_on = nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_);
+    return !goes_on || (has_left_ && (peer_.is_idle() || is_expelled_));
+}
+
+void Http2Session::leave(std::uint32_t why, std::string_view words) {
+    if (std::exchange(has_left_, true)) return;
+    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), why,
+                          reinterpret_cast<const std::uint8_t*>(words.data()), words.size());
+}
+
+bool Http2Session::ping() {
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    return true;
+}
+
+/// Counts pings that come too often (as gRPC's own servers do, github.com/grpc/grpc/blob/master/doc/keepalive.md).
+void Http2Session::received_ping() {
+    const double time = now();
+    if (time - ping_came_at_ < shared_.settings.limits.min_ping_s &&
+        ++strikes_ > shared_.settings.limits.ping_strikes) {
+        leave(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+        is_expelled_ = true;
+        ends_at_ = std::min(ends_at_, time + linger_s);
+        peer_.due.by(ends_at_);
+    }
+    ping_came_at_ = time;
+}
+
 /// Ends the connection where headers come of a call that its peer has ended (RFC 9113, 5.1) or of one that it has
 /// passed over (5.1.1), of which nghttp2 keeps no list. Of a call that was reset here, its peer may not know yet. (Of
 /// DATA to a call that has ended nghttp2 tells nobody: it is dropped.)
-void Connection::begin_frame(const nghttp2_frame_hd& frame) {
+void Http2Session::begin_frame(const nghttp2_frame_hd& frame) {
     const std::int32_t stream = frame.stream_id;
     if (frame.type != NGHTTP2_HEADERS || stream % 2 == 0 || stream > last_stream_ || peer_.has(stream)) return;
     const auto found =
@@ -107,13 +161,13 @@ void Connection::begin_frame(const nghttp2_frame_hd& frame) {
                                       found == closed_.end() ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
 }
 
-int Connection::begin_call(const nghttp2_frame& frame) {
+int Http2Session::begin_call(const nghttp2_frame& frame) {
     if (frame.hd.type != NGHTTP2_HEADERS || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     last_stream_ = frame.hd.stream_id;
-    return nghttp2_session_set_stream_user_data(session_, last_stream_, &peer_.begin(last_stream_));
+    return nghttp2_session_set_stream_user_data(session_, last_stream_, &peer_.begin(*this, last_stream_));
 }
 
-int Connection::received_header(const nghttp2_frame& frame, std::string_view name, std::string_view value) {
+int Http2Session::received_header(const nghttp2_frame& frame, std::string_view name, std::string_view value) {
     Call* const call = call_of(session_, frame.hd.stream_id);
     if (!call) return 0;
     if (!call->bears(name.size() + value.size())) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -122,12 +176,12 @@ int Connection::received_header(const nghttp2_frame& frame, std::string_view nam
     return 0;
 }
 
-void Connection::received_data(std::int32_t stream, std::string_view bytes) {
+void Http2Session::received_data(std::int32_t stream, std::string_view bytes) {
     nghttp2_session_consume_connection(session_, bytes.size());
     if (Call* const call = call_of(session_, stream)) call->data_came(bytes);
 }
 
-void Connection::received_frame(const nghttp2_frame& frame) {
+void Http2Session::received_frame(const nghttp2_frame& frame) {
     const auto [type, flags] = std::pair(frame.hd.type, frame.hd.flags);
     if (type == NGHTTP2_SETTINGS && !std::exchange(has_begun_, true)) peer_.due.by(now());
     if (type == NGHTTP2_PING && !(flags & NGHTTP2_FLAG_ACK)) received_ping();
@@ -141,7 +195,7 @@ void Connection::received_frame(const nghttp2_frame& frame) {
     if (flags & NGHTTP2_FLAG_END_STREAM) call->end_came();
 }
 
-void Connection::sent_frame(const nghttp2_frame& frame) {
+void Http2Session::sent_frame(const nghttp2_frame& frame) {
     if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
     strikes_ = 0;
     ping_came_at_ = 0;
@@ -150,14 +204,14 @@ void Connection::sent_frame(const nghttp2_frame& frame) {
         nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_NO_ERROR);  // send no more
 }
 
-void Connection::closed_stream(std::int32_t stream) {
+void Http2Session::closed_stream(std::int32_t stream) {
     Call* const call = call_of(session_, stream);
     if (!call) return;
     closed_[closed_count_++ % closed_.size()] = call->is_closed_by_caller() ? stream : -stream;
     peer_.forget(*call);
 }
 
-void Connection::respond(Call& call, HeaderFields headers, bool has_body) {
+void Http2Session::respond(Call& call, HeaderFields headers, bool has_body) {
     const Headers sent(headers);
     nghttp2_data_provider2 body{};
     body.source.ptr = &call;
@@ -171,18 +225,18 @@ void Connection::respond(Call& call, HeaderFields headers, bool has_body) {
     nghttp2_submit_response2(session_, call.stream(), sent.data(), sent.size, has_body ? &body : nullptr);
 }
 
-void Connection::end(const Call& call, HeaderFields trailers) {
+void Http2Session::end(const Call& call, HeaderFields trailers) {
     const Headers sent(trailers);
     nghttp2_submit_trailer(session_, call.stream(), sent.data(), sent.size);
 }
 
-void Connection::resume(const Call& call) { nghttp2_session_resume_data(session_, call.stream()); }
+void Http2Session::resume(const Call& call) { nghttp2_session_resume_data(session_, call.stream()); }
 
-void Connection::consume(const Call& call, std::size_t bytes) {
+void Http2Session::consume(const Call& call, std::size_t bytes) {
     nghttp2_session_consume_stream(session_, call.stream(), bytes);
 }
 
-void Connection::reset(const Call& call) {
+void Http2Session::reset(const Call& call) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call.stream(), NGHTTP2_CANCEL);
 }
 
