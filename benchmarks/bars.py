@@ -40,7 +40,8 @@ class Bar:
         """Return a value with its unit."""
         if math.isinf(value):
             return "none in time"
-        return f"{value:.0f} {self.unit}" if self.unit in ("µs", "MB") else f"{value:.2f} {self.unit}".strip()
+        digits = 0 if self.unit in ("µs", "MB", "/s") else 2
+        return f"{value:,.{digits}f} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,31 @@
 """The sentences a second that this machine's cores can feed to a GPU that takes no time, beside what they compute.
 
-python benchmarks/gpu_host.py [--seconds 4], in the environment of `make gpu-standin`. The stand-in
-for CUDA copies, but computes nothing; the transport, the tokenizer, the queue and onnxruntime are the server's own.
+python benchmarks/gpu_host.py [--seconds 4], once `make gpu-standin` has built the stand-in for CUDA. It copies, but
+computes nothing; the transport, the tokenizer, the queue and onnxruntime are the server's own.
 """
 
-import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import click
 
+import generator
 from bothends.cli.main import main as bothends
 from bothends.core import loaded
 from bothends.settings import Settings
-from load.build import GENERATOR, build
+from load.build import build
+from loads import Load, unary, wide
+from processes import Process
+from results import IDLE, OURS
 from sentences import load
+from servers import BANNER, HERE, Server, ours_at
 
-LOADS = ((8, 1), (32, 1), (128, 1), (4, 32), (4, 512))
-"""Callers and sentences a request."""
-DEVICES = ("cuda", "cpu")
+LOADS = (unary(8), unary(32), unary(128), wide(4), Load("512 sentences × 4", concurrency=4, batch=512))
+DEVICES = {"cuda": IDLE, "cpu": f"{OURS} on this machine's cores"}
+"""Names of the servers, by what `bothends serve --device` is told."""
 
 
 def serve(device: str, idle: Path) -> None:
@@ -42,36 +42,31 @@ def serve(device: str, idle: Path) -> None:
     bothends(["serve", "--device", device, "--port", "0", "--http-port", "0"])
 
 
-@contextmanager
-def served(device: str, folder: Path) -> Iterator[str]:
-    """Port of a server on `device`; a GPU has computed its golden sentences, and computes nothing from here on."""
-    idle = folder / "idle"
-    command = [sys.executable, __file__, "--serve", device, "--idle", idle]
-    with subprocess.Popen(
-        command, env=os.environ | {"FAKE_NOMATH": str(idle)}, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        port = next(found[1] for line in server.stdout if (found := re.search(r"gRPC +\S+:(\d+)", line)))
-        idle.touch()
-        try:
-            yield port
-        finally:
-            server.terminate()
+def start(device: str, logs: Path) -> Server:
+    """Start a server on `device`; a GPU has computed its golden sentences, and computes nothing from here on.
+
+    Raises ClickException where the stand-in isn't built.
+    """
+    name, idle = DEVICES[device], logs / "idle"
+    command = [sys.executable, __file__, "--serve", device, "--idle", str(idle)]
+    variables = {"FAKE_NOMATH": str(idle)} | (_standin() if device == "cuda" else {})
+    process = Process(name, command, ready=BANNER, log=logs / f"{name}.log", variables=variables)
+    idle.touch()
+    return ours_at(name, process, None)
 
 
-def rate(port: str, bodies: Path, callers: int, size: int, seconds: float) -> float:
-    """Sentences a second that `callers`, each with `size` sentences a request, are answered."""
-    flags = ["--port", port, "--bodies", bodies, "--concurrency", str(callers), "--batch", str(size)]
-    measured = ["--warmup", str(min(1, seconds)), "--seconds", str(seconds)]
-    answer = subprocess.run(
-        [GENERATOR, *flags, *measured], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
-    )
-    return float(json.loads(answer.stdout)["sentences_per_s"])
+def _standin() -> dict[str, str]:
+    """Return the variables with which onnxruntime finds the stand-in for CUDA, in the folder that is built by make."""
+    folder = Path(os.environ.get("GPU_STANDIN") or HERE.parent / ".venv" / "gpu")
+    if not (folder / ".built").exists():
+        raise click.ClickException("there is no stand-in for a GPU; `make gpu-standin` builds it")
+    path = os.pathsep.join(filter(None, [str(folder / "site"), os.environ.get("PYTHONPATH")]))
+    return {"LD_LIBRARY_PATH": str(folder / "lib"), "PYTHONPATH": path}
 
 
 @click.command()
 @click.option("--seconds", default=4.0, show_default=True, help="Measured time of each load.")
-@click.option("--serve", "device", type=click.Choice(DEVICES), hidden=True)
+@click.option("--serve", "device", type=click.Choice(list(DEVICES)), hidden=True)
 @click.option("--idle", type=click.Path(path_type=Path), hidden=True)
 def main(seconds: float, device: str | None, idle: Path) -> None:
     """Print sentences/s of each load, by a GPU that takes no time and by this machine's cores."""
@@ -80,15 +75,15 @@ def main(seconds: float, device: str | None, idle: Path) -> None:
         return
     build()
     with tempfile.TemporaryDirectory() as folder:
-        bodies = Path(folder, "sentences.txt")
-        bodies.write_text("\n".join(load(None).texts) + "\n", encoding="utf-8")
-        found = {}
+        bodies = generator.write_bodies(Path(folder, "sentences.txt"), load(None).texts)
+        measure = partial(generator.measure, bodies=bodies, warmup_s=min(1, seconds), seconds=seconds)
+        found = []
         for on in DEVICES:
-            with served(on, Path(folder)) as port:
-                found[on] = [rate(port, bodies, callers, size, seconds) for callers, size in LOADS]
-    print("| callers × sentences | a GPU that takes no time | this machine's cores |\n|---|---|---|")
-    for (callers, size), fed, computed in zip(LOADS, *found.values(), strict=True):
-        print(f"| {callers} × {size} | {fed:,.0f} | {computed:,.0f} |")
+            with start(on, Path(folder)) as server:
+                found.append([measure(server, each).sentences_per_s for each in LOADS])
+    print("| sentences × callers | a GPU that takes no time | this machine's cores |\n|---|---|---|")
+    for each, fed, computed in zip(LOADS, *found, strict=True):
+        print(f"| {each.name} | {fed:,.0f} | {computed:,.0f} |")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 OURS, NAIVE, MOSEC, TRITON = "bothends", "naive grpcio", "mosec", "triton"
+IDLE = f"{OURS} on a device that takes no time"
+"""Server whose GPU computes nothing, so that what it does is what its host can feed one."""
 ONNXRUNTIME, FLOAT32, BF16, INT8 = "onnxruntime", "native float32", "native bf16", "native int8"
 ENGINES = (ONNXRUNTIME, FLOAT32, BF16, INT8)
 """Engines that bothends runs on. The peers run on onnxruntime."""

@@ -22,6 +22,8 @@ _MOSEC_WAIT_MS = 1
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
 BOTHENDS = Path(sys.executable).parent / "bothends"
+BANNER = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
+"""Pattern of what our server says once it is ready."""
 _WITH_ROWS = """
 import functools, sys
 from bothends.cli.main import main
@@ -46,6 +48,8 @@ class Server:
     metrics_url: str | None = None
     dimension: int = 0
     engine: str | None = None
+    http_port: int = 0
+    """Port of ours for HTTP."""
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +91,16 @@ def start_ours(
     command = [*begin, "serve", "--port", "0", "--http-port", "0", *flags]
     command += [] if transport is None else ["--transport", transport]
     command += [] if engine is None else engines.flags(engine)
-    banner = r"gRPC +\S+:(?P<port>\d+).*HTTP +(?P<url>\S+).*try "
-    process = Process(name, command, ready=banner, log=logs / f"{name}.log")
-    url = f"{process.found['url']}/metrics"
-    port = int(process.found["port"])
-    return Server(name, process, port, metrics_url=url, dimension=_dimension(), engine=engine)
+    process = Process(name, command, ready=BANNER, log=logs / f"{name}.log")
+    return ours_at(name, process, engine)
+
+
+def ours_at(name: str, process: Process, engine: str | None) -> Server:
+    """Return our server that is ready, by its banner."""
+    url, port = process.found["url"], int(process.found["port"])
+    http_port = int(url.rpartition(":")[2])
+    return Server(name, process, port, metrics_url=f"{url}/metrics", dimension=_dimension(), engine=engine,
+                  http_port=http_port)  # fmt: skip
 
 
 def start_naive(logs: Path) -> Server:

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from bothends.kserve.v2 import inference_pb2
+from bothends.v1 import embedding_pb2
 from load.build import GENERATOR, build
 from loads import Load
 
@@ -93,3 +96,74 @@ def test_a_call_may_be_empty(full: tuple[int, Full], tmp_path: Path) -> None:
     port, service = full
     run(port, tmp_path, Load("x", batch=0, concurrency=1, path="/some.Service/Method"))
     assert set(service.requests) == {("/some.Service/Method", b"")}
+
+
+def test_options_stand_in_an_embed_request(full: tuple[int, Full], tmp_path: Path) -> None:
+    port, service = full
+    options = ["--normalize", "1", "--truncation", "3", "--dimensions", "300"]
+    run(port, tmp_path, Load("x", batch=2, concurrency=1), *options)
+    request = embedding_pb2.EmbedRequest.FromString(service.requests[0][1])
+    assert sorted(request.sentences) == ["one", "the other"]
+    assert (request.normalize, request.truncation, request.dimensions) == (True, 3, 300)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """A service over HTTP/1.1 that keeps what it was sent, and answers in chunks, by length, or refuses, in turn."""
+
+    protocol_version = "HTTP/1.1"
+    connections: list[Any]
+    requests: list[tuple[str, dict[str, str], bytes]]
+
+    def setup(self) -> None:
+        """Count the connection."""
+        super().setup()
+        self.connections.append(self.client_address)
+
+    def do_POST(self) -> None:
+        """Answer."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.requests.append((self.path, dict(self.headers), body))
+        kind = len(self.requests) % 3
+        self.send_response(429 if kind == 0 else 200)
+        self.send_header(*(("transfer-encoding", "chunked") if kind == 1 else ("Content-Length", "100")))
+        self.end_headers()
+        self.wfile.write(b"64\r\n" + bytes(100) + b"\r\n0\r\n\r\n" if kind == 1 else bytes(100))
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def echo() -> Iterator[tuple[int, type[Echo]]]:
+    """A server's port, and the service that keeps its requests."""
+    service = type("Kept", (Echo,), {"connections": [], "requests": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), service) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield server.server_port, service
+        server.shutdown()
+        serving.join()
+
+
+def test_http_keeps_connections_and_reads_both_kinds_of_bodies(echo: tuple[int, type[Echo]], tmp_path: Path) -> None:
+    """As many connections as callers; a length or chunks, 100 bytes either way; 429 is a refusal."""
+    found = run(echo[0], tmp_path, Load("x", concurrency=2), "--protocol", "http", "--min-response-bytes", "100")
+    assert len(echo[1].connections) == 2
+    assert set(found["statuses"]) == {"200", "429"}
+    assert found["short_answers"] == 0
+    assert found["response_bytes"] == 100 * found["ok"]
+    assert found["refused"] == found["statuses"]["429"]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_request_of_openais_api_holds_the_sentences(echo: tuple[int, type[Echo]], tmp_path: Path, batch: int) -> None:
+    """One sentence is a string, more are a list; each request takes the next ones."""
+    flags = ["--protocol", "http", "--body", "openai", "--model", "some", "--encoding", "float", "--key", "secret"]
+    run(echo[0], tmp_path, Load("x", batch=batch, concurrency=1), *flags)
+    (path, headers, _), *_ = requests = echo[1].requests
+    bodies = [json.loads(body) for _, _, body in requests]
+    assert (path, headers["Content-Type"]) == ("/v1/embeddings", "application/json")
+    assert headers["Authorization"] == "Bearer secret"
+    assert {(body["model"], body["encoding_format"]) for body in bodies} == {("some", "float")}
+    first, second = (body["input"] for body in bodies[:2])
+    assert {first, second} == {"one", "the other"} if batch == 1 else sorted(first) == ["one", "the other"]

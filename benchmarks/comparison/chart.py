@@ -6,19 +6,21 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from style import BLUE, GREY, ORANGE, RED, SKY, STYLE, THOUSANDS, sign
+from style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, STYLE, THOUSANDS, sign
 
 from .results import ComparisonResults
 from .summary import CHART, headline, rows_by_load
 
 _COLOURS = {
-    "bothends, int8": SKY,
-    "bothends, float32": BLUE,
+    "bothends, int8, gRPC": SKY,
+    "bothends, int8, HTTP": GREEN,
+    "bothends, float32, gRPC": BLUE,
+    "bothends, float32, HTTP": PURPLE,
     "mosec at its best settings": RED,
     "Triton at its best settings": ORANGE,
     "plain grpcio": GREY,
 }
-_HEIGHT = 0.16
+_HEIGHT = 0.12
 """Thickness of a bar, where loads stand 1 apart."""
 
 
@@ -34,9 +36,9 @@ def figures(found: ComparisonResults) -> Iterator[tuple[str, Figure]]:
     """Yield the chart by its file's name, closed when the next is asked for."""
     shown = rows_by_load(found)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(11, 6.8))
+        figure, axes = plt.subplots(figsize=(11, 8))
         figure.suptitle(headline(found), x=0.01, ha="left", fontsize=15, fontweight="bold")
-        figure.subplots_adjust(left=0.15, right=0.95, bottom=0.12, top=0.83)
+        figure.subplots_adjust(left=0.15, right=0.95, bottom=0.1, top=0.82)
         for place, rows in enumerate(reversed(shown.values())):
             for at, (name, row) in enumerate(rows):
                 height = place + ((len(rows) - 1) / 2 - at) * _HEIGHT
@@ -48,7 +50,7 @@ def figures(found: ComparisonResults) -> Iterator[tuple[str, Figure]]:
         axes.xaxis.set_major_formatter(THOUSANDS)
         axes.set_title("sentences a second, by sentences a request × requests in flight; peers run onnxruntime")
         marks = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()]
-        figure.legend(marks, list(_COLOURS), loc="upper left", bbox_to_anchor=(0.0, 0.95), ncols=5, frameon=False,
+        figure.legend(marks, list(_COLOURS), loc="upper left", bbox_to_anchor=(0.0, 0.95), ncols=4, frameon=False,
                       fontsize=10, columnspacing=1.4, handletextpad=0.5)  # fmt: skip
         sign(figure, found.machine, what=" shared with the load generator")
         yield CHART, figure

@@ -7,11 +7,12 @@ from rich.console import Console
 
 from loads import DEADLINE_MS
 from report import Table, bars_table, in_rich, number, table_in_markdown
-from results import OURS, Row
+from results import FLOAT32, INT8, MOSEC, OURS, Row
 
 from .bars import judge
-from .loads import CELLS, MOST_LOAD_CORES, SHORT
-from .results import PEERS, ComparisonResults, Storm, best
+from .forms import FORMS, SHARE, SINGLE, form_of
+from .loads import CELLS, LONG_LISTS, MOST_LOAD_CORES, SHORT
+from .results import PEERS, ComparisonResults, Storm, best, named
 
 MARKERS = ("<!-- comparison:begin -->", "<!-- comparison:end -->")
 _CODES = {"0": "OK", "1": "CANCELLED", "4": "DEADLINE_EXCEEDED", "8": "RESOURCE_EXHAUSTED", "14": "UNAVAILABLE"}
@@ -33,6 +34,7 @@ def markdown(found: ComparisonResults) -> str:
 
 def tables(found: ComparisonResults, *, brief: bool) -> Iterator[Table]:
     """Yield all tables, the bars first; `brief` leaves out all of a peer's settings but the best."""
+    yield _forms(found)
     for what, verdicts in judge(found).items():
         yield bars_table(f"Bars of {what}", verdicts)
     short, longer = f"sentences of {SHORT.start} to {SHORT.stop - 1} tokens", "longer sentences"
@@ -42,6 +44,7 @@ def tables(found: ComparisonResults, *, brief: bool) -> Iterator[Table]:
     yield _refusals(found)
     yield _neighbours(found)
     yield _empty(found)
+    yield _alone(found)
 
 
 def _notes(found: ComparisonResults) -> list[str]:
@@ -57,23 +60,45 @@ def _notes(found: ComparisonResults) -> list[str]:
     busy = "not known"
     if others:
         busy = f"{statistics.median(others):.2f} in the middle row, {max(others):.2f} in the worst"
+    most = max(found.rows, key=lambda row: row.load_cores, default=None)
+    generator = (
+        f" The load generator took {most.load_cores:.2f} of a core at most ({most.server}, {most.load})."
+        if most
+        else ""
+    )
     return [
         f"{machine['date']}: {where}, {machine['cores']} cores; Python {machine['python']}, {versions}.",
         f"Sentences from {found.sentences['short']['source']}: {counted}. A row is {settings['seconds']:g} s after "
         f"{settings['warmup_s']:g} s of warm-up, over loopback, the load generator on the same cores; the median of "
         f"{settings['rounds']} rounds, in which all servers take turns at each load. Each peer is judged at the "
-        f"setting that does best at that load. Cores that other work took: {busy}.",
+        f"setting that does best at that load. Cores that other work took: {busy}.{generator}",
         f"Storms offer what the generator can with {MOST_LOAD_CORES:g} of a core, where that is less than they are "
         "called; refusals are told when to come again where they are RESOURCE_EXHAUSTED with RetryInfo.",
         *found.skipped,
     ]
 
 
+def _forms(found: ComparisonResults) -> Table:
+    """Return what callers of one sentence get, whatever they ask for, by how many of them there are."""
+    headings = ["what callers do", *(f"{load.concurrency}" for load in SINGLE)]
+    lines: list[Sequence[str]] = []
+    for engine in (FLOAT32, INT8):
+        for form in (None, *FORMS, SHARE):
+            name = "gRPC, plain" if form is None else form.name if form.is_http else f"gRPC, {form.name}"
+            rows = [named(found.rows, form_of(found.judged(engine), form), load.name) for load in SINGLE]
+            if any(rows):
+                lines.append([f"{name}: {engine}", *(number(row and row.sentences_per_s, 0) for row in rows)])
+        lines.append([])
+    tops = [best(found.rows, load.name, (MOSEC,)) for load in SINGLE]
+    lines.append(["mosec over HTTP at its best settings", *(number(row and row.sentences_per_s, 0) for row in tops)])
+    return Table("Sentences a second by what callers do, one sentence a request, by number of callers", headings, lines)
+
+
 def _closed(title: str, rows: Sequence[Row], *, brief: bool) -> Table:
     headings = ["load", "server", "sentences/s", "p50 ms", "p99 ms", "server CPU µs a sentence", "server's cores",
                 "RSS MB", "load's cores"]  # fmt: skip
     lines: list[Sequence[str]] = []
-    for load in CELLS:
+    for load in (*CELLS, LONG_LISTS):
         here = [row for row in rows if row.load == load.name]
         tops = [best(here, load.name, (kind,)) for kind in PEERS]
         for row in here:
@@ -128,3 +153,10 @@ def _empty(found: ComparisonResults) -> Table:
     headings = ["load", "server", "calls/s", "server CPU µs a call"]
     lines = [[row.load, row.server, number(row.calls_per_s, 0), number(row.cpu_us, 1)] for row in found.empty]
     return Table("Calls without a sentence", headings, lines, words=2)
+
+
+def _alone(found: ComparisonResults) -> Table:
+    headings = ["engine", "schedule", "sentences/s", "CPU µs a sentence"]
+    lines = [[each.server, each.load, number(each.sentences_per_s, 0), number(1000 * each.cpu_s_per_1000, 1)]
+             for each in found.alone]  # fmt: skip
+    return Table("An engine by itself, with no server around it", headings, lines, words=2)

@@ -74,6 +74,18 @@ class Neighbours:
         return self.p99_ms if self.p99_ms is not None and self.answered >= 0.99 else float("inf")
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """An engine in the benchmark's own process, with no server around it: its best schedule on all cores."""
+
+    server: str
+    """Name of the engine."""
+    load: str
+    """Words for the schedule."""
+    sentences_per_s: float
+    cpu_s_per_1000: float
+
+
 @dataclass(slots=True)
 class ComparisonResults:
     """The findings of a whole run."""
@@ -92,6 +104,7 @@ class ComparisonResults:
     empty: list[Empty] = field(default_factory=list)
     storms: list[Storm] = field(default_factory=list)
     neighbours: list[Neighbours] = field(default_factory=list)
+    alone: list[Alone] = field(default_factory=list)
 
     def judged(self, engine: str) -> str:
         """Return the name of the server that bars are set on."""
@@ -111,8 +124,8 @@ class ComparisonResults:
     @classmethod
     def of(cls, data: dict[str, Any]) -> "ComparisonResults":
         """Make it of what JSON holds."""
-        kinds = {"rows": Row, "longer": Row, "empty": Empty, "storms": Storm, "neighbours": Neighbours}
-        return cls(**data | {name: [kind(**each) for each in data[name]] for name, kind in kinds.items()})
+        kinds = {"rows": Row, "longer": Row, "empty": Empty, "storms": Storm, "neighbours": Neighbours, "alone": Alone}
+        return cls(**data | {name: [kind(**each) for each in data.get(name, [])] for name, kind in kinds.items()})
 
 
 def named(found: Sequence[Any], server: str, load: str) -> Any:
@@ -127,8 +140,8 @@ def best(rows: Sequence[Row], load: str, kinds: Sequence[str] = PEERS) -> Row | 
 
 
 def fastest(rows: Sequence[Row], settings: int) -> set[str]:
-    """Return the names of our servers and, of each peer, of so many of its settings, by most sentences/s."""
-    names = {row.server for row in rows if row.server.split()[0] not in PEERS}
+    """Return the names of so many settings of each peer, those with the most sentences/s."""
+    names: set[str] = set()
     for peer in PEERS:
         found = [row for row in rows if row.server.split()[0] == peer]
         names |= {row.server for row in sorted(found, key=lambda row: -row.sentences_per_s)[:settings]}

@@ -9,43 +9,54 @@ from typing import TypeVar
 
 import click
 
+import engines
 import generator
 import machine
 import tritonserver
 from bothends.model.bundle import Bundle, default_path
+from ceiling import Alone as EngineAlone
 from load.build import build
 from loads import Load
 from progress import Show
-from results import FLOAT32, Row, medians, ours
+from results import FLOAT32, IDLE, INT8, Row, medians
 from sentences import Sentences
 from servers import Server
-from tokens import tokenizer_of
+from tokens import token_ids, tokenizer_of
 
-from .loads import CELLS, EMPTY, PAIRS, SHORT, STORMS
-from .results import ComparisonResults, Empty, Neighbours, fastest
-from .starting import Servers
+from .forms import FORMS, SHARE, form_of, forms_at
+from .loads import CELLS, EMPTY, FED, LONG_CELLS, LONG_LISTS, PAIRS, SHORT, STORMS
+from .results import Alone, ComparisonResults, Empty, Neighbours, fastest
+from .starting import ENGINES, ON_GRPCIO, Servers
 from .storms import Weather
 
 T = TypeVar("T")
 _SETTINGS = 2
-"""Settings of a peer that go on after the first round: those that did best in it. Longer sentences are for the best."""
+"""Settings of a peer that are compared: those that did best before. Longer sentences are for the best."""
+_SORTING = 0.5
+"""Share of a row's time that each setting of a peer gets beforehand, to find its best."""
+_CEILING_SENTENCES = 4096
+_CEILING_S, _CEILING_TURNS = 1.5, 3
+"""Rough seconds of an engine by itself in a round, and its turns in each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Amounts that are measured."""
 
-    seconds: float = 1.8
+    seconds: float = 1.5
     warmup_s: float = 0.3
     rounds: int = 3
     most_other_cores: float = 0.3
     """Cores of other work beyond which a row is measured anew, once."""
 
-    def total_s(self, servers: int = 15, transports: int = 2) -> float:
-        """Rough seconds that a run takes. Only the progress bar uses it, with the sums below."""
-        cells = len(CELLS) * (servers + (self.rounds - 1) * (3 * transports + 2 * _SETTINGS + 1) + self.rounds * 6)
+    def total_s(self, settings: int = 9) -> float:
+        """Rough seconds that a run takes, with so many settings of peers. Only the progress bar uses it."""
+        ours, peers = len(ENGINES) + len(ON_GRPCIO), 2 * _SETTINGS + 1
+        forms = sum(len(form.engines) * len(form.loads) for form in (*FORMS, SHARE)) + 1 + len(FED)
+        cells = len(CELLS) * (ours + peers) + len(LONG_CELLS) * (len(ENGINES) + 3) + forms
         rest = len(EMPTY) + 3 * len(PAIRS) + 6 * len(STORMS)
-        return (cells + self.rounds * transports * rest) * self.row_s + 3 * servers
+        rounds = self.rounds * ((cells + rest) * self.row_s + _CEILING_S)
+        return rounds + len(CELLS) * settings * _SORTING * self.row_s + 3 * (ours + settings + 2)
 
     @property
     def row_s(self) -> float:
@@ -65,10 +76,11 @@ class ComparisonSuite:
         build()
         self._options, self._folder, self._show = options, folder, show
         self._servers = Servers()
-        self._first: list[Row] = []
-        """Rows of the first round, once it has all."""
+        self._before: list[Row] = []
+        """Rows of all settings of peers, by which the best are chosen."""
         short, longer = _by_length(sentences.texts)
         self._text = short[0][1]
+        self._ceiling = _ceiling([text for _, text in short])
         self._short, self._longer = (
             generator.write_bodies(folder / name, [text for _, text in texts])
             for name, texts in (("short.txt", short), ("longer.txt", longer))
@@ -90,32 +102,59 @@ class ComparisonSuite:
             with self._show.doing("starting the servers", 45):
                 self._servers.start(self._folder, stack)
             found.transports, found.skipped = self._servers.transports, self._servers.skipped
+            self._sort_peers()
             for number in range(1, self._options.rounds + 1):
                 self._round(f"round {number} of {self._options.rounds}")
-        self._keep_chosen()
         for name in ("rows", "longer", "empty", "storms", "neighbours"):
             setattr(found, name, medians(getattr(found, name)))
+        if self._ceiling:
+            best = self._ceiling.ceiling().best
+            schedule = f"batches of {best.batch} on {best.threads} threads"
+            found.alone = [Alone(INT8, schedule, best.sentences_per_s, best.cpu_s_per_1000)]
         return found
 
-    def _keep_chosen(self) -> None:
-        """Drop what only the first round has: one lucky row is no median."""
-        if self._options.rounds > 1:
-            names = {(server.name, load.name) for load in CELLS for server in self._chosen(load, _SETTINGS)}
-            self._results.rows = [row for row in self._results.rows if (row.server, row.load) in names]
+    def _sort_peers(self) -> None:
+        """Measure each setting of the peers shortly, to find the best at each load."""
+        times = {"warmup_s": self._options.warmup_s * _SORTING, "seconds": self._options.seconds * _SORTING}
+        for load in CELLS:
+            for server in [server for server in self._servers.running if server.engine is None]:
+                measure = partial(generator.measure, server, load, self._short, **times)
+                self._before += self._try(server, f"settings of peers · {load.name}", _SORTING, measure)
 
     def _round(self, text: str) -> None:
         found = self._results
         for load in CELLS:
             for server in self._chosen(load, _SETTINGS):
-                found.rows += self._row(server, load, self._short, text)
-        self._first = self._first or list(found.rows)
-        for load in CELLS:
+                for form in self._forms(server, load):
+                    found.rows += self._row(form, load, self._short, text)
+        for load in LONG_CELLS:
             for server in self._chosen(load, 1):
                 if server.engine is None or server.name == found.judged(server.engine):
                     found.longer += self._row(server, load, self._longer, f"{text}, longer sentences")
-        transports = {ours(FLOAT32, transport) for transport in found.transports}
-        for server in [server for server in self._servers.running if server.name in transports]:
+        self._beside(text)
+        for server in [server for server in self._servers.running if server.name == found.judged(FLOAT32)]:
             self._transport(server)
+
+    def _forms(self, server: Server, load: Load) -> list[Server]:
+        """Return the server, and where it is judged, what callers of other forms know it as, to be measured in turn."""
+        if server.engine is None or server.name != self._results.judged(server.engine):
+            return [server]
+        keyed = self._servers.beside.get(form_of(server.name, SHARE)) if load in SHARE.loads else None
+        return [server, *(form.on(server) for form in forms_at(server, load)), *([keyed] if keyed else [])]
+
+    def _beside(self, text: str) -> None:
+        """Measure long lists beside what the engine does by itself, and a device that takes no time."""
+        found = self._results
+        for server in [server for server in self._servers.running if server.name == found.judged(INT8)]:
+            found.rows += self._row(server, LONG_LISTS, self._short, text)
+        if self._ceiling:
+            with self._show.doing(f"{text} · {INT8} by itself", _CEILING_S):
+                self._ceiling.measure_one_by_one()
+                for _ in range(_CEILING_TURNS):
+                    self._ceiling.measure_schedules()
+        if device := self._servers.beside.get(IDLE):
+            for load in FED:
+                found.rows += self._row(device, load, self._short, text)
 
     def _transport(self, server: Server) -> None:
         """Measure what isn't compared with peers: what calls cost, who waits for whom, and more than it can do."""
@@ -131,17 +170,11 @@ class ComparisonSuite:
                 found.storms += measured
 
     def _chosen(self, load: Load, settings: int) -> list[Server]:
-        """Return our servers and, of each peer, those whose settings did best at that load in the first round.
+        """Return our servers and, of each peer, those whose settings did best at that load before."""
+        names = fastest([row for row in self._before if row.load == load.name], settings)
+        return [server for server in self._servers.running if server.engine is not None or server.name in names]
 
-        Return all while that isn't over.
-        """
-        running = self._servers.running
-        if not self._first:
-            return list(running)
-        names = fastest([row for row in self._first if row.load == load.name], settings)
-        return [server for server in running if server.engine is not None or server.name in names]
-
-    def _try(self, server: Server, what: str, rows: int, measure: Callable[[], T]) -> list[T]:
+    def _try(self, server: Server, what: str, rows: float, measure: Callable[[], T]) -> list[T]:
         """Measure one thing, which takes as long as so many rows; where it can't be had, a line says why.
 
         A server that died is measured no more.
@@ -152,7 +185,7 @@ class ComparisonSuite:
             except click.ClickException as error:
                 self._results.skipped.append(f"{server.name}, {what}: {error.message.splitlines()[0]}")
                 if not server.process.is_alive():
-                    self._servers.running.remove(server)
+                    self._servers.forget(server.process)
                 return []
 
     @property
@@ -199,3 +232,11 @@ def _by_length(texts: Sequence[str]) -> tuple[list[tuple[int, str]], list[tuple[
             f"there must be sentences of {SHORT.start} to {SHORT.stop - 1} tokens, and longer ones"
         )
     return short, longer
+
+
+def _ceiling(texts: Sequence[str]) -> EngineAlone | None:
+    """Return the engine in int8, where it is built, with as many sentences as make several batches for each thread."""
+    if INT8 not in engines.built():
+        return None
+    bundle = Bundle.open(default_path())
+    return EngineAlone(INT8, bundle, token_ids(bundle, texts) * -(-_CEILING_SENTENCES // len(texts)))

@@ -8,6 +8,7 @@ from report import number
 from results import FLOAT32, INT8, Row
 
 from .bars import judge
+from .forms import BASE64, form_of
 from .loads import CELLS
 from .results import ComparisonResults, best, named
 
@@ -62,17 +63,22 @@ def _bars(found: ComparisonResults) -> str:
 
 
 def _table(found: ComparisonResults) -> Iterator[str]:
-    """Yield lines: sentences a second, and p99, of ours and of the best peer at each load."""
-    yield "| sentences/s | float32 | int8 | best peer | float32 over it | p99 ms, float32 | p99 ms, best peer |"
-    yield "| :-- | --: | --: | :-- | --: | --: | --: |"
+    """Yield lines: sentences a second, and p99, of ours and of the best peer at each load; HTTP's in base64."""
+    yield (
+        "| sentences/s | gRPC, float32 | gRPC, int8 | HTTP, float32 | HTTP, int8 | best peer | gRPC, float32 over it "
+        "| p99 ms, gRPC, float32 | p99 ms, best peer |"
+    )
+    yield f"| :-- | {'--: | ' * 4}:-- | --: | --: | --: |"
     for load in CELLS:
         mine, small = (named(found.rows, found.judged(engine), load.name) for engine in (FLOAT32, INT8))
+        http = [named(found.rows, form_of(found.judged(engine), BASE64), load.name) for engine in (FLOAT32, INT8)]
         theirs = best(found.rows, load.name)
         ratio = over_best(found, FLOAT32, load.name)
         cells = [
             load.name,
             number(mine and mine.sentences_per_s, 0),
             number(small and small.sentences_per_s, 0),
+            *(number(row and row.sentences_per_s, 0) for row in http),
             "–" if theirs is None else f"{theirs.sentences_per_s:,.0f} ({theirs.server})",
             "–" if ratio is None else f"{ratio:.2f} ×",
             *(number(row and row.p99_ms, 1) for row in (mine, theirs)),
@@ -82,11 +88,18 @@ def _table(found: ComparisonResults) -> Iterator[str]:
 
 def rows_by_load(found: ComparisonResults) -> dict[str, list[tuple[str, Row]]]:
     """Return what the chart shows of each load: our servers and the best of each kind of peer, by name."""
-    kinds = {"bothends, int8": INT8, "bothends, float32": FLOAT32}
+    kinds = {
+        f"bothends, {precision}, {protocol}": (engine, form)
+        for precision, engine in (("int8", INT8), ("float32", FLOAT32))
+        for protocol, form in (("gRPC", None), ("HTTP", BASE64))
+    }
     peers = {"mosec at its best settings": "mosec", "Triton at its best settings": "triton", "plain grpcio": "naive"}
     shown: dict[str, list[tuple[str, Row]]] = {}
     for load in CELLS:
-        ours = [(name, named(found.rows, found.judged(engine), load.name)) for name, engine in kinds.items()]
+        ours = [
+            (name, named(found.rows, form_of(found.judged(engine), form), load.name))
+            for name, (engine, form) in kinds.items()
+        ]
         theirs = [(name, best(found.rows, load.name, (kind,))) for name, kind in peers.items()]
         shown[load.name] = [(name, row) for name, row in (*ours, *theirs) if row is not None]
     return shown

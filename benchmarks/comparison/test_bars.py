@@ -3,13 +3,14 @@
 import pytest
 
 from loads import PEAK, unary
-from results import FLOAT32, INT8, ONNXRUNTIME, ours
+from results import FLOAT32, IDLE, INT8, ONNXRUNTIME, ours
 from sample_results import row
 
 from . import report
 from .bars import judge
-from .loads import CELLS, EMPTY, GREEDY, POLITE
-from .results import ComparisonResults, Empty, Neighbours
+from .forms import BASE64, FLOAT, SHARE
+from .loads import CELLS, EMPTY, GREEDY, LONG_LISTS, POLITE
+from .results import Alone, ComparisonResults, Empty, Neighbours
 from .test_results import storm
 
 
@@ -22,7 +23,12 @@ def found() -> ComparisonResults:
     made.transports = ["native", "grpcio"]
     rates = {ours(FLOAT32, "native"): 3000, ours(FLOAT32, "grpcio"): 1500, "mosec 4": 1000, "triton 8": 1200}
     rates |= {ours(INT8, "native"): 6000, ours(ONNXRUNTIME, "native"): 1100}
+    rates |= {f"{ours(FLOAT32, 'native')}, {form.name}": rate for form, rate in ((BASE64, 2100), (FLOAT, 1000))}
+    rates |= {f"{ours(INT8, 'native')}, {form.name}": rate for form, rate in ((BASE64, 4000), (SHARE, 5700))}
     made.rows = [row(server, load.name, sentences_per_s=rate) for load in CELLS for server, rate in rates.items()]
+    made.rows.append(row(ours(INT8, "native"), LONG_LISTS.name, sentences_per_s=7000))
+    made.rows.append(row(IDLE, unary(32).name, sentences_per_s=38_000))
+    made.alone = [Alone(INT8, "batches of 256 on 2 threads", 8000, 0.05)]
     made.empty = [Empty(ours(FLOAT32, "native"), EMPTY[0].name, 50_000, 6.0)]
     made.storms = [storm(offered=100, answered=50, told_when=50)]
     made.neighbours = [Neighbours(ours(FLOAT32, "native"), f"{POLITE.name}, beside {GREEDY.name}", 1.0, 1.0, 0.5)]
@@ -44,6 +50,25 @@ def test_the_best_peer_is_the_measure(found: ComparisonResults) -> None:
     assert judged[f"{PEAK.name}, both on onnxruntime: sentences/s over mosec's best"] == "met"
 
 
+def test_forms_are_set_beside_plain_grpc_of_the_same_engine(found: ComparisonResults) -> None:
+    """HTTP beside gRPC, text beside base64, a key beside none; and HTTP beside mosec, which speaks it too."""
+    judged = verdicts(found)
+    assert judged[f"{unary(8).name}, {FLOAT32}: {BASE64.name} over plain gRPC"] == "met"
+    assert judged[f"{unary(8).name}, {INT8}: {BASE64.name} over plain gRPC"] == "met"
+    assert judged[f"{unary(8).name}, {FLOAT32}: {FLOAT.name} over base64"] == "missed by 21 %"
+    assert judged[f"{unary(32).name}, {INT8}: gRPC with {SHARE.name} over plain gRPC"] == "met"
+    assert judged[f"{unary(32).name}, {INT8}: gRPC with normalize over plain gRPC"] == "not measured"
+    assert judged[f"{unary(1).name}, {FLOAT32}: {BASE64.name} over mosec's best"] == "met"
+    assert judged[f"{unary(32).name}, {INT8}: {BASE64.name}, server CPU a sentence"] == "missed by 567 %"
+
+
+def test_lists_and_a_fed_device_are_judged(found: ComparisonResults) -> None:
+    judged = verdicts(found)
+    assert judged[f"{LONG_LISTS.name}, {INT8}: sentences/s over the engine's by itself"] == "met"
+    assert judged[f"{unary(32).name}, a device that takes no time: sentences/s"] == "missed by 5 %"
+    assert judged[f"{PEAK.name}, a device that takes no time: sentences/s"] == "not measured"
+
+
 def test_the_first_transport_is_judged(found: ComparisonResults) -> None:
     found.transports.reverse()
     judged = verdicts(found)
@@ -62,4 +87,6 @@ def test_an_empty_run_judges_nothing() -> None:
 def test_markdown_tables_have_as_many_cells_as_headings(found: ComparisonResults) -> None:
     for table in report.tables(found, brief=True):
         assert {len(cells) for cells in table.rows if cells} <= {len(table.headings)}
-    assert "2,000 of 15.0 tokens" in report.markdown(found)
+    written = report.markdown(found)
+    assert "2,000 of 15.0 tokens" in written
+    assert f"| {BASE64.name}: {INT8} | 4,000 | 4,000 | 4,000 | 4,000 |" in written

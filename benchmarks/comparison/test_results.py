@@ -19,10 +19,10 @@ def storm(**calls: int) -> Storm:
     )
 
 
-def test_a_peers_best_settings_go_on_with_all_of_ours() -> None:
-    rates = {ours(FLOAT32): 1, "mosec 1": 5, "mosec 4": 7, "mosec 8": 6, "triton 1": 2, "naive grpcio": 3}
+def test_a_peers_best_settings_go_on() -> None:
+    rates = {ours(FLOAT32): 9, "mosec 1": 5, "mosec 4": 7, "mosec 8": 6, "triton 1": 2, "naive grpcio": 3}
     rows = [row(server, PEAK.name, sentences_per_s=rate) for server, rate in rates.items()]
-    assert fastest(rows, 2) == {ours(FLOAT32), "mosec 4", "mosec 8", "triton 1", "naive grpcio"}
+    assert fastest(rows, 2) == {"mosec 4", "mosec 8", "triton 1", "naive grpcio"}
     chosen = [best(rows, PEAK.name), best(rows, PEAK.name, ("triton",)), best(rows, "another load")]
     assert [each and each.server for each in chosen] == ["mosec 4", "triton 1", None]
 

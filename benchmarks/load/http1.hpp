@@ -1,8 +1,10 @@
 // POST over HTTP/1.1 with keep-alive: one request at a time on a connection, more connections as more are in flight.
 #pragma once
 
-#include <cctype>
+#include <strings.h>
+
 #include <deque>
+#include <string_view>
 
 #include "connection.hpp"
 
@@ -14,49 +16,66 @@ struct Response {
 
 enum class Parsed { kWhole, kPart, kBroken };
 
+// The value of a header in a head, which goes from the first line's end; nothing where there is none of that name.
+inline std::string_view value_of(std::string_view head, std::string_view name) {
+  for (size_t line = 0, end; (end = head.find("\r\n", line + 2)) != std::string_view::npos; line = end) {
+    std::string_view field = head.substr(line + 2, end - line - 2);
+    if (field.size() <= name.size() || field[name.size()] != ':') continue;
+    if (strncasecmp(field.data(), name.data(), name.size())) continue;
+    field.remove_prefix(std::min(field.size(), field.find_first_not_of(' ', name.size() + 1)));
+    return field;
+  }
+  return {};
+}
+
 // Parses the response that `in` starts with; `ended` says that the server closed, so nothing will be added.
-inline Parsed parse(const std::string& in, bool ended, Response& response) {
+inline Parsed parse(std::string_view in, bool ended, Response& response) {
   const Parsed unfinished = ended ? Parsed::kBroken : Parsed::kPart;
   size_t body = in.find("\r\n\r\n");
-  if (body == std::string::npos) return unfinished;
-  std::string head = in.substr(0, body + 2);
-  for (char& c : head) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (body == std::string_view::npos) return unfinished;
+  std::string_view head = in.substr(0, body + 2);
   body += 4;
-  response.status = head.compare(0, 7, "http/1.") == 0 && head.size() > 12 ? std::atoi(head.c_str() + 9) : 0;
+  response.status = head.substr(0, 7) == "HTTP/1." && head.size() > 12 ? std::atoi(head.data() + 9) : 0;
   if (response.status < 100) return Parsed::kBroken;
   if (response.status < 200) return parse(in.substr(body), ended, response);  // 100 Continue goes before the answer.
-  auto has = [&](const char* text) { return head.find(text) != std::string::npos; };
-  response.keep_alive = has("\r\nconnection: keep-alive") || (head[7] != '0' && !has("\r\nconnection: close"));
+  std::string_view fields = head.substr(head.find("\r\n")), connection = value_of(fields, "connection");
+  auto says = [&](std::string_view word) {
+    return connection.size() == word.size() && !strncasecmp(connection.data(), word.data(), word.size());
+  };
+  response.keep_alive = says("keep-alive") || (head[7] != '0' && !says("close"));
   response.bytes = 0;
   if (response.status == 204 || response.status == 304) return Parsed::kWhole;
-  if (has("\r\ntransfer-encoding:")) {
+  if (!value_of(fields, "transfer-encoding").empty()) {
     while (true) {
       size_t line = in.find("\r\n", body);
-      if (line == std::string::npos) return unfinished;
-      size_t chunk = std::strtoul(in.c_str() + body, nullptr, 16);
+      if (line == std::string_view::npos) return unfinished;
+      size_t chunk = std::strtoul(in.data() + body, nullptr, 16);
       body = line + 2;
       // The last chunk is empty; trailers may stand between it and the blank line.
-      if (chunk == 0) return in.find("\r\n\r\n", line) == std::string::npos ? unfinished : Parsed::kWhole;
+      if (chunk == 0) return in.find("\r\n\r\n", line) == std::string_view::npos ? unfinished : Parsed::kWhole;
       if (in.size() - body < chunk + 2) return unfinished;
       response.bytes += chunk;
       body += chunk + 2;
     }
   }
-  size_t length = head.find("\r\ncontent-length:");
-  if (length == std::string::npos) {  // The end of the connection ends the body.
+  std::string_view length = value_of(fields, "content-length");
+  if (length.empty()) {  // The end of the connection ends the body.
     response.bytes = in.size() - body;
     return ended ? Parsed::kWhole : Parsed::kPart;
   }
-  response.bytes = std::strtoul(head.c_str() + length + 17, nullptr, 10);
+  response.bytes = std::strtoul(length.data(), nullptr, 10);
   return in.size() - body < response.bytes ? unfinished : Parsed::kWhole;
 }
 
 class Http1Connection : public Connection {
  public:
-  Http1Connection(int epoll, int port, const OnAnswer& on_answer) : Connection(epoll, port), on_answer_(on_answer) {}
+  // Adds itself to `idle` whenever it can be posted on, and takes itself out where it ends.
+  Http1Connection(int epoll, int port, std::vector<Http1Connection*>& idle, const OnAnswer& on_answer)
+      : Connection(epoll, port), idle_(idle), on_answer_(on_answer) {
+    idle_.push_back(this);
+  }
 
-  bool idle() const { return !closed() && !busy_; }
-
+  // Posts on one of the idle ones, which the caller has taken out of them.
   void post(double due_s, const std::string& request) {
     busy_ = true;
     due_s_ = due_s;
@@ -67,10 +86,12 @@ class Http1Connection : public Connection {
  protected:
   void received(const uint8_t* bytes, size_t size) override {
     in_.append(reinterpret_cast<const char*>(bytes), size);
-    if (!busy_ || !settle(false)) close();
+    if (!busy_ || !settle(false)) return close();
+    if (!busy_) idle_.push_back(this);
   }
   void ended() override {
     if (busy_) settle(true);
+    idle_.erase(std::remove(idle_.begin(), idle_.end(), this), idle_.end());
   }
 
  private:
@@ -86,6 +107,7 @@ class Http1Connection : public Connection {
     return whole && response.keep_alive;
   }
 
+  std::vector<Http1Connection*>& idle_;
   const OnAnswer& on_answer_;
   std::string in_;
   bool busy_ = false;
@@ -94,10 +116,11 @@ class Http1Connection : public Connection {
 
 class HttpClient : public Client {
  public:
-  HttpClient(int epoll, int port, size_t max_connections, const std::string& path, const std::string& type,
+  // `headers` are whole lines without the last one's end.
+  HttpClient(int epoll, int port, size_t max_connections, const std::string& path, const std::string& headers,
              OnAnswer on_answer)
       : epoll_(epoll), port_(port), limit_(max_connections), on_answer_(std::move(on_answer)) {
-    head_ = "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) + "\r\nContent-Type: " + type +
+    head_ = "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) + "\r\n" + headers +
             "\r\nContent-Length: ";
   }
 
@@ -107,27 +130,22 @@ class HttpClient : public Client {
 
   void flush() override {
     drop_closed(connections_);
-    while (!waiting_.empty()) {
-      Http1Connection* connection = idle();
-      if (!connection) return;  // All are busy: the request's latency goes on counting from when it was due.
+    for (; !waiting_.empty(); waiting_.pop_front()) {
+      // Where all are busy, the request's latency goes on counting from when it was due.
+      if (idle_.empty() && connections_.size() == limit_) return;
+      if (idle_.empty()) connections_.push_back(std::make_unique<Http1Connection>(epoll_, port_, idle_, on_answer_));
+      Http1Connection* connection = idle_.back();
+      idle_.pop_back();
       connection->post(waiting_.front().first, waiting_.front().second);
-      waiting_.pop_front();
     }
   }
 
  private:
-  Http1Connection* idle() {
-    for (auto& connection : connections_)
-      if (connection->idle()) return connection.get();
-    if (connections_.size() == limit_) return nullptr;
-    connections_.push_back(std::make_unique<Http1Connection>(epoll_, port_, on_answer_));
-    return connections_.back().get();
-  }
-
   int epoll_, port_;
   size_t limit_;
   OnAnswer on_answer_;
   std::string head_;
   std::deque<std::pair<double, std::string>> waiting_;
+  std::vector<Http1Connection*> idle_;
   std::vector<std::unique_ptr<Http1Connection>> connections_;
 };

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <random>
 
+#include "bodies.hpp"
 #include "http1.hpp"
 #include "http2.hpp"
 #include "input.hpp"
@@ -56,7 +57,7 @@ class Run {
         end_(begin_ + flags.number("--seconds", 10, 0.01, 86400)),
         seed_(static_cast<uint32_t>(flags.whole("--seed", std::random_device()(), 0, UINT32_MAX))),
         random_(seed_),
-        bodies_(flags.text("--bodies", ""), format(flags), batch_, flags.text("--model", "embed")) {
+        bodies_(flags, format(flags), batch_) {
     if (!http_ && flags.text("--protocol", "grpc") != "grpc") usage("--protocol is grpc or http");
     if (flags.has("--concurrency") == flags.has("--rate")) usage("give one of --concurrency and --rate");
     bodies_.start_at(random_());
@@ -70,9 +71,11 @@ class Run {
     if (!port) usage("--port is missing");
     if (http_) {
       size_t most = static_cast<size_t>(flags.whole("--max-connections", 256, 1, 10000));
-      const char* type = flags.text("--body", "json") == "raw" ? "text/plain; charset=utf-8" : "application/json";
+      std::string body = flags.text("--body", "json"), otherwise = body == "openai" ? "/v1/embeddings" : "/inference";
+      std::string headers = body == "raw" ? "Content-Type: text/plain; charset=utf-8" : "Content-Type: application/json";
+      if (flags.has("--key")) headers += "\r\nAuthorization: Bearer " + flags.text("--key", "");
       client_ = std::make_unique<HttpClient>(epoll_, port, concurrency_ ? concurrency_ : most,
-                                             flags.text("--path", "/inference"), type, on_answer);
+                                             flags.text("--path", otherwise), headers, on_answer);
     } else {
       size_t connections = static_cast<size_t>(flags.whole("--connections", 4, 1, 1000));
       client_ = std::make_unique<GrpcClient>(epoll_, port, connections,
@@ -130,9 +133,10 @@ class Run {
     std::string body = flags.text("--body", http ? "json" : "embed");
     if (body == "json" && http) return Bodies::Format::kJson;
     if (body == "raw" && http) return Bodies::Format::kRaw;
+    if (body == "openai" && http) return Bodies::Format::kOpenAI;
     if (body == "embed" && !http) return Bodies::Format::kEmbed;
     if (body == "infer" && !http) return Bodies::Format::kInfer;
-    usage("--body is json or raw over HTTP, embed or infer over gRPC");
+    usage("--body is json, raw or openai over HTTP, embed or infer over gRPC");
   }
 
   static double clock_s() {
