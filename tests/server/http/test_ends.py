@@ -61,7 +61,7 @@ def test_who_breaks_an_upload_off_is_waited_for_no_more(toy_bundle: Bundle, pati
             until(lambda: httpx.post(url, json={}).status_code == 429)
             patience.now = 1000.0
             assert httpx.post(url, json={}).status_code == 400
-            assert answer_on(slow)[0] == 400
+            assert answer_on(slow)[0] == 408
 
 
 def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle, gate: threading.Event) -> None:

@@ -25,6 +25,7 @@ from ..inbound import Inbound, Metadata
 from ..keys import digest
 from ..sockets import network
 from .body import Turns, read_json
+from .contract import ADMITTED, Admission
 from .failure import JSON, RenderError, UnfitError, code_of, crowded, failure, late
 
 _TIMEOUT = "x-stainless-read-timeout"
@@ -69,16 +70,18 @@ class HttpCall:
         self._lock = threading.Lock()
         self._kept: tuple[AnswerBudget, Share] | None = None
         self._is_sent = False
-        self.deadline = _deadline(self._request.headers.get(_TIMEOUT))
         self.metadata: Metadata = self._request.headers.items()
         self.answer_headers: dict[str, str] = {}
         self.caller: Hashable = self._request.client.host if self._request.client else ""
-        self.arrived = time.monotonic()
+        admission: Admission | None = scope.get("extensions", {}).get(ADMITTED)
+        self._admission = admission
+        self.arrived = time.monotonic() if admission is None else admission.arrived
+        self.deadline = _deadline(self._request.headers.get(_TIMEOUT)) if admission is None else admission.deadline
 
     @property
     def key(self) -> bytes | None:
         """SHA-256 of the key that came with the call; None where none did."""
-        return digest(self._request.headers.get("authorization"))
+        return digest(self._request.headers.get("authorization")) if self._admission is None else self._admission.key
 
     async def serve(self, handle: Handle, receive: Receive, send: Send) -> None:
         """Handle the call from the request's headers to the last byte of its response."""
@@ -139,12 +142,13 @@ class HttpCall:
         """Read the request's bytes; returns None where `fail`, which comes next, says why. Raises ClientDisconnect."""
         if self._request.method != "POST":
             return "".join(self._request.path_params.values()).encode()
+        self._unfit = late(self._limits.body_s)  # what a call is told that gives way while its body comes
         try:
             async with asyncio.timeout(self._limits.body_s) as timer:
                 with self._limits.budget.arrival(network(str(self.caller)), lambda: timer.reschedule(0)) as arrival:
                     request = Request(self._request.scope, receive)
                     limits = self._limits
-                    return await read_json(
+                    content = await read_json(
                         request,
                         most=limits.bytes,
                         most_inflated=limits.inflated_bytes,
@@ -152,9 +156,13 @@ class HttpCall:
                         count=arrival.add,
                     )
         except TimeoutError:
-            self._unfit = crowded() if arrival.is_shed else late(self._limits.body_s)
+            if arrival.is_shed:
+                self._unfit = crowded()
         except UnfitError as error:
             self._unfit = UnfitError(error.code, error.message)  # its traceback would hold this call
+        else:
+            self._unfit = None
+            return content
         return None
 
     async def _settled(self, receive: Receive) -> None:

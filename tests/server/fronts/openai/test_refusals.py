@@ -2,9 +2,8 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +21,6 @@ from bothends.server.grpc.contract import Reason
 from bothends.server.http.call import BodyLimits
 from bothends.server.http.failure import Failure
 from bothends.server.http.routes import HttpRoutes
-from bothends.server.inbound import Inbound
 from bothends.server.keys import Keys, new
 from bothends.settings import Settings
 from tests.support.until import TIMEOUT_S
@@ -52,9 +50,9 @@ class Front:
         )
         self._limits = BodyLimits.of(settings)
 
-    def says(self, content: bytes = b"{}", *, of: Callable[[Inbound], None] | None = None, **headers: str) -> Failure:
+    def says(self, content: bytes | AsyncIterator[bytes] = b"{}", **headers: str) -> Failure:
         async def ask() -> httpx.Response:
-            route = HttpRoutes(self._limits, render_error).route("/v1/embeddings", POST=of or self.handle)
+            route = HttpRoutes(self._limits, render_error).route("/v1/embeddings", POST=self.handle)
             transport = httpx.ASGITransport(Starlette(routes=[route]))
             async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
                 sent = http.post("/v1/embeddings", content=content, headers=headers)
@@ -121,12 +119,13 @@ def test_a_caller_whose_request_did_not_come(monkeypatch: pytest.MonkeyPatch) ->
     """Its place went to another."""
     front = Front()
 
-    def evict(call: Any) -> None:
-        front.handle(call)
+    async def halves() -> AsyncIterator[bytes]:
+        yield b"{"
         monkeypatch.setattr(pending_bodies, "monotonic", lambda: 1e12)
         assert front.dispatcher.pending_bodies.evict_one()
+        yield b"}"
 
-    assert prepared(Reason.slow) == front.says(of=evict, **JSON)
+    assert prepared(Reason.slow) == front.says(halves(), **JSON)
 
 
 def test_there_is_a_response_for_each_reason() -> None:
@@ -139,7 +138,7 @@ def test_there_is_a_response_for_each_reason() -> None:
         Reason.unread: 429,
         Reason.expired: 504,
         Reason.draining: 503,
-        Reason.slow: 400,
+        Reason.slow: 408,
         Reason.empty: 400,
         Reason.large: 413,
         Reason.inflated: 413,

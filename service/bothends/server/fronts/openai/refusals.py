@@ -5,7 +5,7 @@ from google.rpc import status_pb2
 from ....settings import GrpcSettings
 from ...grpc.contract import Reason
 from ...grpc.refusals import statuses
-from ...http.failure import Failure, UnfitError, failure, inflates_too_far, no_gzip, too_large, unknown_encoding
+from ...http.failure import Failure, UnfitError, failure, inflates_too_far, late, no_gzip, too_large, unknown_encoding
 from .endpoints import NO_SUCH_PATH, render_error
 
 
@@ -15,6 +15,7 @@ def responses(settings: GrpcSettings) -> dict[Reason, Failure]:
     HTTP has statuses of its own for what is wrong with a request's bytes.
     """
     unfit = {
+        Reason.slow: late(settings.caller_timeout_s),
         Reason.large: too_large(settings.max_message_bytes),
         Reason.inflated: inflates_too_far(settings.max_inflated_bytes),
         Reason.headers: UnfitError(431, f"the headers have more than {settings.max_header_bytes} bytes; send fewer"),

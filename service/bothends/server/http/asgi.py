@@ -1,0 +1,90 @@
+"""One request of a transport's, and its response, as ASGI has them: a scope, `receive` and `send`."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.types import Message, Scope
+
+from .contract import ADMITTED, Admission, Headers, HttpRequest
+
+_TRANSPORTS = frozenset((b"content-length", b"transfer-encoding", b"date", b"connection", b"x-content-type-options"))
+"""Headers that the transport writes by itself."""
+Respond = Callable[[int, int, Headers, bytes], object]
+"""Function that sends a response: `HttpTransport.respond`."""
+
+
+def scope_of(request: HttpRequest) -> Scope:
+    """Describe a request. Where it was let in already, that is among its extensions."""
+    path, _, query = request.target.partition(b"?")
+    extensions: dict[str, Any] = {}
+    if request.method is not None:
+        extensions[ADMITTED] = Admission(request.arrived, request.deadline, request.key or None)
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": request.version,
+        "method": request.verb,
+        "scheme": "https" if request.is_encrypted else "http",
+        "path": unquote(path.decode("latin-1")),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": request.headers,
+        "client": request.peer,
+        "server": None,
+        "extensions": extensions,
+    }
+
+
+class Exchange:
+    """A request and its response, until the response is sent or the caller has left."""
+
+    __slots__ = ("_content", "_headers", "_id", "_is_whole", "_over", "_respond", "_status", "_unread")
+
+    def __init__(self, request: HttpRequest, respond: Respond) -> None:
+        """Answer `request` by `respond`."""
+        self._id, self._is_whole = request.id, request.is_whole
+        self._unread: HttpRequest | None = request  # let go of once it is read: it may be long
+        self._respond = respond
+        self._over = asyncio.Event()
+        self._status = 0
+        self._headers: Headers = ()
+        self._content: list[bytes] = []
+
+    @property
+    def is_over(self) -> bool:
+        """True once nobody waits for a response: it was sent, or its caller has left."""
+        return self._over.is_set()
+
+    def leave(self) -> None:
+        """Take note that the caller has left."""
+        self._over.set()
+
+    async def receive(self) -> Message:
+        """Return the body, then word that it is over. Raises TimeoutError where more was to come and didn't."""
+        unread, self._unread = self._unread, None
+        if unread is not None:
+            return {"type": "http.request", "body": unread.body, "more_body": not self._is_whole}
+        if not self._is_whole and not self.is_over:
+            raise TimeoutError
+        await self._over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Gather the response, and send it once it is whole."""
+        if message["type"] == "http.response.start":
+            self._status, self._headers = message["status"], message.get("headers", ())
+            return
+        self._content.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            self.respond(self._status, self._headers, b"".join(self._content))
+
+    def respond(self, status: int, headers: Headers, content: bytes) -> None:
+        """Send a response whole, unless it is over: nothing is sent to a caller that has left."""
+        if self.is_over:
+            return
+        self._over.set()
+        kept = [(name, value) for name, value in headers if name not in _TRANSPORTS]
+        self._respond(self._id, status, kept, content)

@@ -1,0 +1,83 @@
+"""Serves ASGI applications to the callers of a transport that speaks HTTP by itself: an event loop in a thread."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+
+from starlette.types import ASGIApp, Scope
+
+from ...observe.unforeseen import error_site
+from .asgi import Exchange, scope_of
+from .contract import HttpTransport
+
+_log = logging.getLogger(__name__)
+_ENDS_S = 5.0
+"""Seconds that a stopping server gives its thread to end."""
+_BUG = (b"content-type", b"text/plain; charset=utf-8"), b"Internal Server Error"
+"""A header, and the content, of the answer to a request that an application leaves without one."""
+
+
+class NativeWebServer:
+    """Applications over the requests of a transport, in a daemon thread; each listener has one of them."""
+
+    def __init__(self, transport: HttpTransport, applications: Mapping[int, ASGIApp]) -> None:
+        """Serve `applications`, by the places of their listeners."""
+        self._transport = transport
+        self._applications = applications
+        self._open: dict[int, tuple[Exchange, asyncio.Task[None]]] = {}
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="bothends-http", daemon=True)
+
+    def start(self) -> None:
+        """Serve; returns once requests are taken."""
+        self._thread.start()
+        self._started.wait()
+
+    def stop(self) -> None:
+        """End every request that is open, and the thread."""
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(_ENDS_S)
+
+    async def _live(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        descriptor = self._transport.requests_descriptor()
+        self._loop.add_reader(descriptor, self._take)
+        self._started.set()
+        await self._stopping.wait()
+        self._loop.remove_reader(descriptor)
+        tasks = [task for _, task in self._open.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _take(self) -> None:
+        """Begin the requests that have come, and tell those whose callers have left."""
+        taken = self._transport.take_requests()
+        if taken is None:
+            self._stopping.set()
+            return
+        for request in taken.requests:
+            exchange = Exchange(request, self._transport.respond)
+            task = self._loop.create_task(_answer(self._applications[request.listener], scope_of(request), exchange))
+            self._open[request.id] = exchange, task
+            task.add_done_callback(partial(self._forget, request.id))
+        for request_id in taken.over:
+            if (found := self._open.get(request_id)) is not None:
+                found[0].leave()
+
+    def _forget(self, request_id: int, _: object) -> None:
+        del self._open[request_id]
+
+
+async def _answer(application: ASGIApp, scope: Scope, exchange: Exchange) -> None:
+    """Have a request answered; where the application leaves it without an answer, by word that this is a bug."""
+    try:
+        await application(scope, exchange.receive, exchange.send)
+    except Exception as error:  # a bug of ours: all others are still to be answered
+        _log.error("an HTTP request couldn't be answered: %s", error_site(error))
+    header, content = _BUG
+    exchange.respond(500, (header,), content)
