@@ -158,6 +158,15 @@ _LOAD: list[Panel] = [
         },
     ),
     lines(
+        "Requests by path",
+        "Requests a second by what served them: C++ alone, or Python, which costs several times as much. Much python "
+        "under load: callers are traced, the log is at debug, or an engine serves that C++ can't call.",
+        {"{{path}}": f"sum by (path) ({rate('bothends_path_requests_total')})"},
+        unit="reqps",
+        colors={"native": BLUE, "python": ORANGE},
+        stacked=True,
+    ),
+    lines(
         "Refused by reason",
         "Requests turned away a second. full: no room, or too long a wait; deadline: no time left; both want more "
         "instances. quota: a key has had its share. draining is a server on its way out, unfit one whose model failed; "

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "encoder.hpp"
-#include "half.hpp"
+#include "../shared/half.hpp"
 #include "levels.hpp"
 
 using namespace bothends;

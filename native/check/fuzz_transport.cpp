@@ -85,7 +85,7 @@ class Session {
 public:
     explicit Session(bool asks_for_keys) : shared_(settings()) {
         if (asks_for_keys) shared_.keys = {digest_of("one"), digest_of("two")};
-        shared_.lines.set_small(0, std::make_shared<EmbedCodec>(""), 32, 3);
+        shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 32, 3);
     }
 
     ~Session() {

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "half.hpp"
+#include "../shared/half.hpp"
 #include "tiles.hpp"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))

@@ -1,6 +1,6 @@
 #include "table.hpp"
 
-#include "half.hpp"
+#include "../shared/half.hpp"
 
 namespace bothends {
 

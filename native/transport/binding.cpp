@@ -22,7 +22,8 @@ namespace transport {
 namespace {
 
 using Release = nb::call_guard<nb::gil_scoped_release>;
-using GivenStatus = std::tuple<int, std::string, nb::bytes>;  // code, message, details
+using python::GivenStatus;
+using python::status_of;
 template <class T>
 using Sequence = nb::typed<nb::sequence, T>;
 
@@ -49,11 +50,6 @@ void answer(Transport& transport, const Sequence<std::uint64_t>& ids, const Sequ
     }
     const nb::gil_scoped_release release;
     transport.answer(answers);
-}
-
-Status status_of(const GivenStatus& from) {
-    const auto& [code, message, details] = from;
-    return {code, message, std::string(details.c_str(), details.size())};
 }
 
 void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::vector<GivenStatus>& statuses) {
@@ -228,6 +224,9 @@ NB_MODULE(_transport, module) {
              "Return whether, within `timeout_s`, no call is open and every byte is with its caller.")
         .def("stop", &Transport::stop, "grace_s"_a, Release(),
              "Say goodbye, give the last bytes at most `grace_s`, and close.")
+        .def("set_traced", &Transport::set_traced, "traced"_a, Release(),
+             "Say whether spans are kept of calls: then fast paths leave those to Python whose callers do not say that "
+             "they keep none.")
         .def("set_keys", &set_keys, "digests"_a.none(),
              "Refuse calls without `authorization: Bearer KEY` of a key with one of these SHA-256; None for no key. "
              "Who holds a key has its turns by whatever connections.")

@@ -43,8 +43,13 @@ inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double
 inline void bind_path(nb::module_& module) {
     nb::class_<GivenCodec>(module, "Codec", "What a fast path knows of a method: its requests and its responses.")
         .def_static(
-            "embed", [](std::string version) { return GivenCodec{std::make_shared<EmbedCodec>(std::move(version))}; },
-            nb::kw_only(), "version"_a, "Return that of bothends.v1's Embed, by the model of this version.");
+            "embed",
+            [](std::string version, std::vector<std::size_t> sizes, const GivenStatus& empty) {
+                return GivenCodec{std::make_shared<EmbedCodec>(std::move(version), std::move(sizes), status_of(empty))};
+            },
+            nb::kw_only(), "version"_a, "sizes"_a, "empty"_a,
+            "Return that of bothends.v1's Embed, by the model of this version, which offers embeddings of these sizes. "
+            "`empty` is the status of a request without sentences.");
     nb::class_<FastPath>(module, "FastPath", "Small requests of some methods, served in C++ by whoever comes to take.")
         .def("__init__", &construct_path, "transport"_a, "codecs"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
              "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a, "most_tokens"_a,

@@ -5,6 +5,7 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
@@ -40,6 +41,13 @@ struct Ended {
     std::optional<Refusal> refusal;
     nb::typed<nb::list, nb::float_> seconds;
 };
+
+using GivenStatus = std::tuple<int, std::string, nb::bytes>;  // code, message, details
+
+inline Status status_of(const GivenStatus& from) {
+    const auto& [code, message, details] = from;
+    return {code, message, std::string(details.c_str(), details.size())};
+}
 
 inline Message message_of(const Taken& taken, const std::vector<std::string>& headers) {
     nb::list metadata;
@@ -101,7 +109,7 @@ inline void bind_results(nb::module_& module) {
         .def_ro("code", &Ended::code)
         .def_ro("refusal", &Ended::refusal, "None where nobody refused them.")
         .def_ro("seconds", &Ended::seconds, "Duration of each.");
-    nb::class_<Left>(module, "Left", "A call that was over before its answer.")
+    nb::class_<Left>(module, "Left", "A call that had no embeddings: it was refused, or over before its answer.")
         .def_ro("method", &Left::method, "Its place among the methods.")
         .def_ro("code", &Left::code)
         .def_ro("seconds", &Left::seconds, "From when it came to its end.");
@@ -114,7 +122,7 @@ inline void bind_results(nb::module_& module) {
         .def_ro("waited_s", &Served::waited_s, "Of each sentence, from when its call was read to when its run began.")
         .def_ro("counts", &Served::counts, "Tokens of each sentence.")
         .def_ro("seconds", &Served::seconds, "Of each call, from when it came to its answer; by its method's place.")
-        .def_ro("left", &Served::left, "Calls that were over before their answers.");
+        .def_ro("left", &Served::left, "Calls that had no embeddings.");
     nb::class_<Overdue>(module, "Overdue", "A run that was given up.")
         .def_ro("thread", &Overdue::thread)
         .def_ro("messages", &Overdue::messages, "Ids of those that it was for, by their methods' places.");

@@ -5,6 +5,7 @@
 
 #include "grpc.hpp"
 #include "peer.hpp"
+#include "trace.hpp"
 
 namespace transport {
 namespace {
@@ -31,8 +32,10 @@ bool Call::is_metered() const {
 }
 
 bool Call::may_be_small() const {
-    return kind_ == Kind::unary && shared_.lines.is_small_method(method_) && metadata_.empty();
+    return kind_ == Kind::unary && shared_.lines.is_small_method(method_) && is_plain();
 }
+
+bool Call::is_plain() const { return !has_other_headers_ && (!shared_.is_traced || is_unsampled_); }
 
 // Not all of its time: an estimate may be wrong, and comes before it is read.
 double Call::patience_s() const { return shared_.settings.most_wait * (deadline_ - arrived_); }
@@ -70,8 +73,13 @@ void Call::header(std::string_view name, std::string_view value) {
         has_unknown_encoding_ = !is_gzip_ && value != "identity";
     }
     const auto& wanted = shared_.settings.headers;
-    if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end())
+    if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end()) {
         metadata_.emplace_back(found - wanted.begin(), value), held_.use(value.size() + header_overhead);
+        if (name == "traceparent")
+            is_unsampled_ = ++traceparents_ == 1 && is_unsampled(value);
+        else if (name != "tracestate")
+            has_other_headers_ = true;
+    }
 }
 
 void Call::set_path(std::string_view path) {

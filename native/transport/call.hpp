@@ -96,6 +96,10 @@ public:
     double arrived() const { return arrived_; }
     double deadline() const REQUIRES(the_lock) { return deadline_; }
     const Metadata& metadata() const REQUIRES(the_lock) { return metadata_; }
+
+    /// Returns whether no header came with it that Python has to look at: none of a trace that is kept, and no other that
+    /// it asked for.
+    bool is_plain() const REQUIRES(the_lock);
     const std::string& key_digest() const REQUIRES(the_lock) { return key_digest_; }
     std::size_t held() const REQUIRES(the_lock) { return held_.used(); }
     double came() const REQUIRES(the_lock) { return came_; }
@@ -177,6 +181,8 @@ private:
     // What came.
     Metadata metadata_;
     std::size_t header_bytes_ = 0;
+    std::size_t traceparents_ = 0;
+    bool is_unsampled_ = false, has_other_headers_ = false;
     Key key_ = Key::none;
     std::string key_digest_;  // SHA-256 of a known one
     bool is_grpc_ = false, is_post_ = false, is_gzip_ = false, has_unknown_encoding_ = false, has_bad_timeout_ = false;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "contract.hpp"
 #include "options.hpp"
 
 namespace transport {
@@ -18,6 +19,7 @@ struct Request {
     std::vector<std::string_view> sentences;  // UTF-8, or else no text; views of the message, or of what is kept
     Options options;
     std::shared_ptr<const void> kept;  // what else its codec needs of it
+    const Status* error = nullptr;     // the codec's: with which it is answered, where there is nothing to embed
 };
 
 /// What was read of a sentence.
@@ -44,8 +46,8 @@ public:
     /// little time: the transport's lock is held. `read` may yet decline it.
     virtual bool may_read(std::string_view content, std::size_t most_sentences) const = 0;
 
-    /// Reads a plain request of one to `most_sentences` sentences; false where it is any other, and then `request`
-    /// means nothing.
+    /// Reads a plain request of one to `most_sentences` sentences, or one that has an error of the codec's; false where
+    /// it is any other, and then `request` means nothing.
     virtual bool read(std::string_view content, std::size_t most_sentences, Request& request) const = 0;
 
     // A response is written in pieces, so that rows needn't be kept until there are all: its beginning, its rows in the

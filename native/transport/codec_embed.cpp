@@ -1,17 +1,30 @@
 #include "codec_embed.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <optional>
+#include <vector>
+
+#include "shape.hpp"
 
 namespace transport {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);  // as protobuf's numbers are
 
-constexpr char sentences = 0x0a;                                     // EmbedRequest
-constexpr char embeddings = 0x0a, model_version = 0x12;              // EmbedResponse
-constexpr char values = 0x0a, token_count = 0x10, truncated = 0x18;  // Embedding
+// Tags of fields: their numbers, and how they are written.
+constexpr char sentences = 0x0a, truncation = 0x10, normalize = 0x18, dimensions = 0x20,
+               encoding = 0x28;                                           // a request's
+constexpr char embeddings = 0x0a, model_version = 0x12;                   // a response's
+constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an embedding's
+constexpr std::array<char, 4> values{0x0a, 0x22, 0x2a, 0x3a};             // by its encoding
+
+// The values of a request's enums, in order.
+constexpr std::array truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
+constexpr std::array encodings{Encoding::float32, Encoding::float32, Encoding::float16, Encoding::int8,
+                               Encoding::sign_bits};
 
 std::size_t size_of_varint(std::uint64_t number) { return (std::size_t(std::bit_width(number | 1)) + 6) / 7; }
 
@@ -20,62 +33,121 @@ void append_varint(std::string& out, std::uint64_t number) {
     out.push_back(char(number));
 }
 
-/// Takes a length of at most four bytes, and returns what has that length behind it.
-std::optional<std::string_view> take_bytes(std::string_view& from) {
-    std::size_t size = 0;
-    for (int shift = 0; shift < 28; shift += 7) {
-        if (from.empty()) return std::nullopt;
+/// Takes a number of at most four bytes: longer ones are negative, or written by nobody.
+std::optional<std::size_t> take_number(std::string_view& from) {
+    std::size_t number = 0;
+    for (int shift = 0; shift < 28 && !from.empty(); shift += 7) {
         const auto byte = static_cast<unsigned char>(from.front());
         from.remove_prefix(1);
-        size |= std::size_t(byte & 0x7f) << shift;
-        if (byte & 0x80) continue;
-        const std::string_view bytes = from.substr(0, size);  // at most what there is, so that no length leads past it
-        from.remove_prefix(bytes.size());
-        return bytes.size() == size ? std::optional(bytes) : std::nullopt;
+        number |= std::size_t(byte & 0x7f) << shift;
+        if (!(byte & 0x80)) return number;
     }
     return std::nullopt;
 }
 
-std::optional<std::string_view> take_sentence(std::string_view& request) {
-    if (request.front() != sentences) return std::nullopt;
-    request.remove_prefix(1);
-    return take_bytes(request);
+/// Takes a length, and returns what has that length behind it.
+std::optional<std::string_view> take_bytes(std::string_view& from) {
+    const auto size = take_number(from);
+    if (!size || *size > from.size()) return std::nullopt;
+    const std::string_view bytes = from.substr(0, *size);
+    from.remove_prefix(*size);
+    return bytes;
+}
+
+/// Notes an option; false where it is none, or asks for what the contract doesn't know.
+bool set_option(char tag, std::size_t number, Options& options) {
+    if (tag == truncation && number < truncations.size()) options.truncation = truncations[number];
+    else if (tag == normalize) options.is_normalized = number != 0;
+    else if (tag == dimensions) options.dimensions = number;
+    else if (tag == encoding && number < encodings.size()) options.encoding = encodings[number];
+    else return false;
+    return true;
+}
+
+/// Reads all fields, in any order; of an option the last counts. Hands sentences to `take`, which says whether to go
+/// on.
+template <typename Take>
+bool read_fields(std::string_view request, Options& options, const Take& take) {
+    while (!request.empty()) {
+        const char tag = request.front();
+        request.remove_prefix(1);
+        if (tag == sentences) {
+            const auto sentence = take_bytes(request);
+            if (!sentence || !take(*sentence)) return false;
+        } else {
+            const auto number = take_number(request);
+            if (!number || !set_option(tag, *number, options)) return false;
+        }
+    }
+    return true;
+}
+
+std::size_t bytes_of(Encoding encoding, std::size_t count) {
+    switch (encoding) {
+        case Encoding::float16: return 2 * count;
+        case Encoding::int8: return count;
+        case Encoding::sign_bits: return (count + 7) / 8;
+        default: return sizeof(float) * count;
+    }
+}
+
+void append_values(std::string& response, Encoding encoding, std::span<const float> numbers, float scale) {
+    const std::size_t bytes = bytes_of(encoding, numbers.size());
+    response.push_back(values[std::size_t(encoding)]);
+    append_varint(response, bytes);
+    switch (encoding) {
+        case Encoding::float16: return append_float16(response, numbers);
+        case Encoding::int8: return append_int8(response, numbers, scale);
+        case Encoding::sign_bits: return append_sign_bits(response, numbers);
+        default: response.append(reinterpret_cast<const char*>(numbers.data()), bytes);
+    }
 }
 
 }  // namespace
 
 bool EmbedCodec::may_read(std::string_view content, std::size_t most_sentences) const {
+    Options options;
     std::size_t found = 0;
-    for (; !content.empty(); ++found)
-        if (found == most_sentences || !take_sentence(content)) return false;
-    return found > 0;
+    const auto take = [&](std::string_view) { return ++found <= most_sentences; };
+    return read_fields(content, options, take) && offers(options.dimensions);
 }
 
 bool EmbedCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
     request = {};
-    while (!content.empty()) {
-        if (request.sentences.size() == most_sentences) return false;
-        const auto sentence = take_sentence(content);
-        if (!sentence) return false;
-        request.sentences.push_back(*sentence);
-    }
-    return !request.sentences.empty();
+    const auto take = [&](std::string_view sentence) {
+        request.sentences.push_back(sentence);
+        return request.sentences.size() <= most_sentences;
+    };
+    if (!read_fields(content, request.options, take) || !offers(request.options.dimensions)) return false;
+    if (request.sentences.empty()) request.error = &empty_;
+    return true;
+}
+
+bool EmbedCodec::offers(std::size_t dimensions) const {
+    return dimensions == 0 || std::find(sizes_.begin(), sizes_.end(), dimensions) != sizes_.end();
 }
 
 void EmbedCodec::begin(const Request&, std::string&) const {}
 
-void EmbedCodec::append(const Request&, const Row& row, std::string& response) const {
+// Fields go by their numbers, and those that are 0 are left out, as protobuf's own serializers have it.
+void EmbedCodec::append(const Request& request, const Row& row, std::string& response) const {
+    std::vector<float> room;
+    const std::span<const float> numbers = shaped({row.numbers, row.count}, request.options, room);
+    const Encoding encoding = request.options.encoding;
+    const float scale = encoding == Encoding::int8 ? scale_of(numbers) : 0;
     const auto [tokens, is_truncated] = row.reading;
-    const std::size_t bytes = row.count * sizeof(float);
-    const std::size_t size = 1 + size_of_varint(bytes) + bytes + 1 + size_of_varint(tokens) + (is_truncated ? 2 : 0);
+    const std::size_t bytes = bytes_of(encoding, numbers.size());
+    const std::size_t others = (is_truncated ? 2 : 0) + (scale > 0 ? 1 + sizeof(float) : 0);
     response.push_back(embeddings);
-    append_varint(response, size);
-    response.push_back(values);
-    append_varint(response, bytes);
-    response.append(reinterpret_cast<const char*>(row.numbers), bytes);
+    append_varint(response, 1 + size_of_varint(bytes) + bytes + 1 + size_of_varint(tokens) + others);
+    if (encoding == Encoding::float32) append_values(response, encoding, numbers, scale);
     response.push_back(token_count);
     append_varint(response, tokens);
     if (is_truncated) response.append({truncated, 1});
+    if (encoding != Encoding::float32) append_values(response, encoding, numbers, scale);
+    if (scale == 0) return;
+    response.push_back(scale_field);
+    response.append(reinterpret_cast<const char*>(&scale), sizeof scale);
 }
 
 void EmbedCodec::end(const Request&, std::span<const Reading>, std::string& response) const {

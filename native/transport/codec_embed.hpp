@@ -7,8 +7,9 @@ namespace transport {
 
 class EmbedCodec : public Codec {
 public:
-    /// `version` is the model's.
-    explicit EmbedCodec(std::string version) : version_(std::move(version)) {}
+    /// `version` is the model's, which offers embeddings of `sizes`; `empty` answers who sends no sentence.
+    EmbedCodec(std::string version, std::vector<std::size_t> sizes, Status empty)
+        : version_(std::move(version)), sizes_(std::move(sizes)), empty_(std::move(empty)) {}
 
     bool may_read(std::string_view content, std::size_t most_sentences) const override;
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
@@ -17,7 +18,11 @@ public:
     void end(const Request& request, std::span<const Reading> readings, std::string& response) const override;
 
 private:
+    bool offers(std::size_t dimensions) const;
+
     const std::string version_;
+    const std::vector<std::size_t> sizes_;
+    const Status empty_;
 };
 
 }  // namespace transport

@@ -19,6 +19,7 @@ constexpr double hands_over_s = 0.0001;  // a run of so long is worth another th
 struct FastPath::Work {
     std::vector<Taken> calls;
     std::vector<Request> requests;
+    std::vector<std::pair<Taken, Status>> refused;
     Tokens tokens;  // of all sentences
     std::unique_ptr<float[]> rows;
     Served served;
@@ -61,6 +62,7 @@ bool FastPath::serve(Batch& batch, std::uint64_t thread) {
     for (Taken& message : batch.messages)
         if (!read(message, work)) rest.push_back(std::move(message));
     batch.messages = std::move(rest);
+    if (!work.refused.empty()) refuse(work.refused);
     if (work.calls.empty()) return true;
     work.served.tokenise_s = now() - began;
     bool is_given_up = false;
@@ -79,6 +81,7 @@ bool FastPath::read(Taken& message, Work& work) const {
         return false;
     Request request;
     if (!codec->second->read(message.content, settings_.most_sentences, request)) return false;
+    if (request.error) return work.refused.emplace_back(std::move(message), *request.error), true;
     const std::size_t before = work.tokens.sentences();
     for (const std::string_view sentence : request.sentences) {
         if (work.tokens.append(tokenizer_, sentence, request.options.truncation, settings_.most_tokens)) continue;
@@ -113,6 +116,17 @@ bool FastPath::compute(Work& work, std::uint64_t thread, bool& is_given_up) {
         work.served.waited_s.resize(work.served.waited_s.size() + work.requests[call].sentences.size(),
                                     began - work.calls[call].arrived);
     return true;
+}
+
+void FastPath::refuse(const std::vector<std::pair<Taken, Status>>& refused) {
+    Served told;
+    Transport::Failures failures;
+    for (const auto& [call, status] : refused) failures.emplace_back(call.id, status);
+    const std::lock_guard lock(served_mutex_);
+    transport_.fail(failures);
+    const double time = now();
+    for (const auto& [call, status] : refused) told.left.push_back({call.method, status.code, time - call.arrived});
+    served_.push_back(std::move(told));
 }
 
 void FastPath::answer(Work& work) {

@@ -18,7 +18,7 @@
 
 namespace transport {
 
-/// A call that was over before its answer.
+/// A call that had no embeddings: it was refused, or over before its answer.
 struct Left {
     std::size_t method;
     int code;
@@ -88,6 +88,7 @@ private:
     bool serve(Batch& batch, std::uint64_t thread);
     bool read(Taken& message, Work& work) const;
     bool compute(Work& work, std::uint64_t thread, bool& is_given_up);
+    void refuse(const std::vector<std::pair<Taken, Status>>& refused);
     void answer(Work& work);
 
     Transport& transport_;

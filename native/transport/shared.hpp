@@ -91,6 +91,7 @@ public:
 
     std::optional<std::set<std::string>> keys GUARDED_BY(the_lock);  // SHA-256 of each that may call; none: all may
     bool is_serving GUARDED_BY(the_lock) = false;
+    bool is_traced GUARDED_BY(the_lock) = false;  // spans are kept of calls
     bool is_draining GUARDED_BY(the_lock) = false;
 
     Lines lines GUARDED_BY(the_lock);

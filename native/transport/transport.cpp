@@ -31,6 +31,11 @@ void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec
     shared_.lines.set_small(method, std::move(codec), bytes, sentences);
 }
 
+void Transport::set_traced(bool traced) {
+    const Lock lock(mutex_);
+    shared_.is_traced = traced;
+}
+
 void Transport::fail(const Failures& failures) {
     const Lock lock(mutex_);
     for (const auto& [id, status] : failures) {

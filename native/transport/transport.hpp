@@ -71,6 +71,7 @@ public:
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
     void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences);
+    void set_traced(bool traced);
     void set_keys(std::optional<std::set<std::string>> digests);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     Figures figures();

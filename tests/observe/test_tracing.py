@@ -8,11 +8,14 @@ from collections.abc import Iterator
 import grpc
 import httpx
 import pytest
+from opentelemetry import trace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.sdk.trace import TracerProvider, sampling
 
 from bothends.kserve.v2 import inference_pb2
 from bothends.observe import tracing
 from bothends.observe.tracing import Metadata, Method
+from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support import infer
 from tests.support.serving import Running, finish, start
 
@@ -65,6 +68,34 @@ def test_a_header_that_names_no_trace_costs_nobody_anything(
     caplog.set_level(logging.ERROR, "opentelemetry.trace")  # as a server has it: what is logged has those bytes
     assert tracing.callers_trace_id(metadata) in (None, TRACE)
     tracing.request(Method.rpc("a.Service", "Embed"), metadata).end()
+
+
+def test_only_calls_whose_spans_are_kept_come_to_python(collector: tuple[Collector, str], traced: Running) -> None:
+    """A caller who says that it keeps no trace of a call costs no more than one without tracing."""
+    pytest.importorskip("bothends_native.transport", reason="no fast path is here", exc_type=ImportError)
+    with grpc.insecure_channel(traced.target) as channel:
+        stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+        for flags in ("00", "01", "00"):
+            metadata = [("traceparent", f"00-{TRACE}-{PARENT}-{flags}")]
+            stub.Embed(embedding_pb2.EmbedRequest(sentences=["a dragon"]), metadata=metadata, timeout=60)
+    page = httpx.get(f"{traced.http}/metrics", timeout=60).text
+    assert 'bothends_path_requests_total{method="Embed",path="native"} 2.0' in page
+    assert 'bothends_path_requests_total{method="Embed",path="python"} 1.0' in page
+    traced.process.send_signal(signal.SIGTERM)
+    traced.process.communicate(timeout=60)
+    assert [span.parent_span_id.hex() for span in collector[0].taken() if span.name != "batch"] == [PARENT]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "keeps"), [(None, False), (sampling.ALWAYS_ON, True), (sampling.ParentBased(sampling.ALWAYS_ON), False)]
+)
+def test_a_sampler_may_keep_what_callers_do_not(
+    sampler: sampling.Sampler | None, keeps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenTelemetry's own keeps the spans that a parent keeps; another may be asked for."""
+    if sampler is not None:
+        monkeypatch.setattr(trace, "get_tracer_provider", lambda: TracerProvider(sampler=sampler))
+    assert tracing.keeps_what_callers_do_not() is keeps
 
 
 def test_a_span_is_named_by_its_own_protocol(collector: tuple[Collector, str], traced: Running) -> None:

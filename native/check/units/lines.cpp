@@ -140,7 +140,7 @@ TEST(a_line_that_stood_still_once_is_not_slow) {
 
 TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     Lines lines;
-    lines.set_small(1, std::make_shared<EmbedCodec>(""), 10, 2);
+    lines.set_small(1, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 10, 2);
     Message message;
     const auto line_of = [&](std::string_view content, bool may_be_small = true) {
         message.content = content;
@@ -152,7 +152,10 @@ TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     CHECK(line_of("\n\1a\n\1b\n\1c") == &lines.metered);  // too many sentences
     CHECK(line_of("\n\x09"
                   "123456789") == &lines.metered);  // too many bytes
-    CHECK(line_of("\x10\1") == &lines.metered);     // an option
+    CHECK(line_of("\n\1a\x10\1") == &lines.small);  // an option
+    CHECK(line_of("\x10\1") == &lines.small);        // nothing to embed
+    CHECK(line_of("\n\1a\x20\1") == &lines.metered);  // a size that the model doesn't offer
+    CHECK(line_of("\n\1a\x30\1") == &lines.metered);  // a field that isn't known
     message.is_compressed = true;
     CHECK(line_of("\n\1a") == &lines.metered);
 }

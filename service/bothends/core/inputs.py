@@ -23,6 +23,11 @@ SHORT_BYTES = 4096
 """Most bytes of a small request, and most characters of its sentences. A longer one is read in its caller's turn."""
 
 
+def no_sentences() -> RequestError:
+    """Return the error of a request that holds nothing to embed."""
+    return RequestError("there are no sentences; send at least one")
+
+
 def refuse(error: SentenceError) -> None:
     """Raise `error`, so that a sentence that can't be read fails its whole request."""
     try:
@@ -58,7 +63,7 @@ class InputReader:
     def check(self, count: int, options: Options) -> None:
         """Raise RequestError where `count` sentences, or these options, can't be had."""
         if not count:
-            raise RequestError("there are no sentences; send at least one")
+            raise no_sentences()
         if count > self._limits.sentences:
             raise RequestError(
                 f"{count} sentences are more than this server's limit of {self._limits.sentences} a request",

@@ -4,7 +4,6 @@ Names and buckets are public; all series are present at zero before the first re
 rows; no label ever holds a caller's text.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, get_args
@@ -15,9 +14,11 @@ from ..engines.contract import BatchRecord
 from ..errors import Refusal
 from .build import BUILD
 from .scrape import QueueCollector, Registry, TransportCollector
-from .tally import Histogram, Tally
+from .tally import Histogram, Tally, Timer
 
 Phase = Literal["tokenise", "queue", "engine", "serialise"]
+Path = Literal["native", "python"]
+"""What a request took: C++ alone, or Python."""
 Reload = Literal["served", "refused"]
 """Outcome of a look at a newer model."""
 
@@ -29,6 +30,7 @@ ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 TOKENS = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 # fmt: on
+PATHS: tuple[Path, ...] = get_args(Path)
 PHASES: tuple[Phase, ...] = get_args(Phase)
 REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
 RELOADS: tuple[Reload, ...] = get_args(Reload)
@@ -55,6 +57,12 @@ class Metrics:
         self._requests = Counter("bothends_requests", "Requests answered.", ("method", "code"), registry=self.registry)
         self._refused = Counter(
             "bothends_refused_requests", "Requests turned away unserved.", ("reason",), registry=self.registry
+        )
+        self._path_requests = Counter(
+            "bothends_path_requests",
+            "Requests that were let in, by what served them.",
+            ("method", "path"),
+            registry=self.registry,
         )
         self._transport_refused = Counter(
             "bothends_grpc_refused_calls",
@@ -121,6 +129,7 @@ class Metrics:
     def _present_at_zero(self) -> None:
         self._seconds_of: dict[str, Tally] = {}
         self._count_of: dict[tuple[str, str], Counter] = {}
+        self._path_of: dict[tuple[str, Path], Counter] = {}
         self._phases = {phase: self._phase_seconds.of(phase) for phase in PHASES}
         self._reloads_of = {result: self._reloads.labels(result) for result in RELOADS}
         self._refusals = {reason: self._refused.labels(reason) for reason in REFUSALS}
@@ -129,22 +138,29 @@ class Metrics:
         """Make the series of `method` present at zero; its calls can be counted from now on."""
         self._seconds_of[method] = self._request_seconds.of(method)
         self._count_of |= {(method, code): self._requests.labels(method, code) for code in CODES}
+        self._path_of |= {(method, path): self._path_requests.labels(method, path) for path in PATHS}
 
     def answered(
         self, method: str, code: str, seconds: float, *, refusal: Refusal | None = None, trace_id: str | None = None
     ) -> None:
-        """Count a request of a registered method: its gRPC status code, `seconds` after it came; `refusal` if unserved.
+        """Count a request that Python served, of a registered method: its gRPC status code, `seconds` after it came;
+        `refusal` if unserved.
 
         `trace_id` is that of a trace in which an operator may look it up.
         """
         self._count_of[method, code].inc()
+        self._path_of[method, "python"].inc()
         self._seconds_of[method].observe(seconds, trace_id)
         if refusal is not None:
             self.refused(refusal)
 
-    def answered_all(self, method: str, code: str, seconds: Sequence[float], *, refusal: Refusal | None = None) -> None:
-        """Count requests as `answered` does, all alike."""
+    def answered_all(
+        self, method: str, code: str, seconds: Sequence[float], *, path: Path | None, refusal: Refusal | None = None
+    ) -> None:
+        """Count requests as `answered` does, all alike; `path` is None where the transport didn't let them in."""
         self._count_of[method, code].inc(len(seconds))
+        if path is not None:
+            self._path_of[method, path].inc(len(seconds))
         self._seconds_of[method].observe_all(seconds)
         if refusal is not None:
             self._refusals[refusal].inc(len(seconds))
@@ -163,7 +179,7 @@ class Metrics:
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]:
         """Time what is done inside `with`."""
-        return _Timer(self._phases[phase])
+        return Timer(self._phases[phase])
 
     def took(self, phase: Phase, seconds: float) -> None:
         """Record a phase that was timed elsewhere."""
@@ -225,18 +241,3 @@ class Metrics:
         if self._served not in (None, labels):
             self._model.remove(*self._served)
         self._served = labels
-
-
-class _Timer(AbstractContextManager[None]):
-    """Timer at a tenth of the cost of the library's own, on the path of every request."""
-
-    __slots__ = ("_started", "_tally")
-
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._tally.observe(time.perf_counter() - self._started)

@@ -10,7 +10,16 @@ from typing import Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, format_trace_id
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    format_trace_id,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ..engines.contract import BatchRecord
@@ -60,6 +69,16 @@ class Method:
 def is_on() -> bool:
     """Return True if spans may go anywhere: somebody has set a provider."""
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
+def keeps_what_callers_do_not() -> bool:
+    """Return True if spans are kept of calls, too, whose callers say that they keep none (OTEL_TRACES_SAMPLER)."""
+    sampler = getattr(trace.get_tracer_provider(), "sampler", None)  # the SDK's, which needn't be installed
+    if sampler is None:
+        return is_on()
+    unsampled = SpanContext(trace_id=1, span_id=1, is_remote=True, trace_flags=TraceFlags(TraceFlags.DEFAULT))
+    parent = trace.set_span_in_context(NonRecordingSpan(unsampled))
+    return bool(sampler.should_sample(parent, 1, "").decision.is_recording())
 
 
 def callers_trace_id(metadata: Metadata) -> str | None:

@@ -40,9 +40,14 @@ Behaviour = Callable[[RequestT, CallContext], None]
 """Function that does what a method is for: it settles the call, soon or late, or raises."""
 
 
+def logs_each_call() -> bool:
+    """Return True if each call has a line in the log: then it is handled by itself."""
+    return _log.isEnabledFor(logging.DEBUG)
+
+
 def tells_of_each_call() -> bool:
     """Return True if each call is traced or logged: then it is handled by itself."""
-    return tracing.is_on() or _log.isEnabledFor(logging.DEBUG)
+    return tracing.is_on() or logs_each_call()
 
 
 class Dispatcher:

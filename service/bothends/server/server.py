@@ -18,7 +18,7 @@ from ..settings import Settings
 from ..wire.messages import SERVICE
 from .banner import banner
 from .concurrency_limit import linger
-from .dispatch import tells_of_each_call
+from .dispatch import logs_each_call
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.openai import endpoints as openai
 from .fronts.page.endpoints import Page
@@ -211,7 +211,7 @@ class Server:
             return None
         transport = cast("NativeTransport", self.grpc)
         fast = {methods.index(f"/{SERVICE}/Embed"): FastMethod("Embed", embed_codec)}
-        return FastPaths(transport, fast, self.service.embedder, self.metrics, self.service.keys, tells_of_each_call)
+        return FastPaths(transport, fast, self.service.embedder, self.metrics, self.service.keys, logs_each_call)
 
     def _reload(self, ports: Ports) -> None:
         """Give the transport what has changed in files, now."""

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("bothends_native.transport", reason="bothends-native has no transport here", exc_type=ImportError)
 
+from .fast import Fast
 from .served import Served
 from .victim import MOST_GROWTH_MB, SMALL, Victim, attacked
 
@@ -29,6 +30,14 @@ def serve() -> Iterator[Callable[..., Served]]:
 def echo(serve: Callable[..., Served]) -> Served:
     """A transport with its usual bounds that answers with what it was asked."""
     return serve().answering()
+
+
+@pytest.fixture
+def fast(serve: Callable[..., Served]) -> Iterator[Fast]:
+    """A transport that embeds without Python what is small and plain, and echoes all else."""
+    made = Fast(serve())
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="module")

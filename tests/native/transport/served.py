@@ -52,7 +52,7 @@ class Served:
         self.transport = Transport(
             [listener.detach() for listener in sockets],
             methods,
-            headers=["x-note"],
+            headers=["x-note", "traceparent", "tracestate"],
             health=["", "t.T"],
             statuses={Refusal[name]: status for name, status in STATUSES.items()},
             limits=Limits(**limits),

@@ -1,107 +1,22 @@
 """Small requests that are answered without Python: the same bytes, what is left to it, and what it is told."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
-from bothends_native import engine, transport, wordpiece
+from bothends_native import transport
 
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
-from .served import ECHO, Served
+from .fast import EMPTY, VERSION, Fast, rows_of
+from .raw import Raw
+from .served import ECHO, Served, framed
 
-HIDDEN, EMBEDDING, MOST_TOKENS = 8, 6, 5
-WORDS = ("[UNK]", "a", "b", "##b", "man", "é")
-VERSION = "7.1"
-
-
-def encoder_of() -> engine.Encoder:
-    random = np.random.default_rng(1)
-    sizes = {"W": (2, 4 * HIDDEN, EMBEDDING), "R": (2, 4 * HIDDEN, HIDDEN), "B": (2, 8 * HIDDEN)}
-    layers = [{name: random.standard_normal(size).astype(np.float32) for name, size in sizes.items()}]
-    return engine.Encoder(random.standard_normal((len(WORDS), EMBEDDING)).astype(np.float32), layers)
-
-
-def path_of(served: Served, encoder: engine.Encoder, *, most_together: int = 16) -> transport.FastPath:
-    tokenizer = wordpiece.WordPiece(
-        {word: place for place, word in enumerate(WORDS)},
-        characters={letter: letter for letter in "abmné"} | {" ": " "},
-        added=["[UNK]"],
-        prefix="##",
-        unknown="[UNK]",
-        most_chars=20,
-    )
-    part = tokenizer.share(), encoder.share()
-    return transport.FastPath(
-        served.transport,
-        {0: transport.Codec.embed(version=VERSION)},
-        *part,
-        most_sentences=3,
-        most_bytes=200,
-        most_together=most_together,
-        most_bytes_together=4096,
-        most_tokens=MOST_TOKENS,
-    )
-
-
-class Fast:
-    """A transport that embeds by `ECHO`; what isn't small and plain is taken, and answered with its own bytes."""
-
-    def __init__(self, served: Served) -> None:
-        self.served = served
-        self.encoder = encoder_of()
-        self.path = path_of(served, self.encoder)
-        self.taken: list[transport.Message] = []
-        self.told: list[transport.Served] = []
-        self.given_up = 0
-        self.wanted = 64
-        """Messages that Python takes at once."""
-        self.wanted_by: dict[int, int] = {}
-        self.threads = [threading.Thread(target=self._take) for _ in range(2)]
-        for thread in self.threads:
-            thread.start()
-
-    def ask(self, *sentences: str) -> bytes:
-        """Return the answer's bytes."""
-        with self.served.channel() as channel:
-            content = EmbedRequest(sentences=sentences).SerializeToString()
-            return bytes(channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S))
-
-    def count(self) -> int:
-        """Return how many calls were answered without Python, as it is told."""
-        self.told += self.path.served()
-        return sum(len(batch.seconds.get(0, ())) for batch in self.told)
-
-    def _take(self) -> None:
-        thread = threading.get_ident()
-        while True:
-            self.wanted_by[thread] = wanted = self.wanted
-            taken = self.path.take_messages(wanted, 1.0, 0.0, 1 << 20, thread)
-            if taken is None or taken.is_given_up:
-                self.given_up += taken is not None
-                return
-            self.taken += taken.messages
-            contents = [message.content for message in taken.messages]
-            self.served.transport.answer([message.id for message in taken.messages], contents)
-
-
-@pytest.fixture
-def fast(serve: Callable[..., Served]) -> Iterator[Fast]:
-    made = Fast(serve())
-    yield made
-    made.served.transport.stop(0)
-    for thread in made.threads:
-        thread.join(TIMEOUT_S)
-        assert not thread.is_alive()
-
-
-def rows_of(fast: Fast, *sentences: list[int]) -> list[list[float]]:
-    offsets = np.cumsum([0, *map(len, sentences)])
-    return fast.encoder.run(np.concatenate(sentences).astype(np.int32), offsets.astype(np.int64)).tolist()
+KEPT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
+"""A traceparent without its flags."""
 
 
 def test_the_answer_is_what_python_would_write(fast: Fast) -> None:
@@ -118,16 +33,18 @@ def test_the_answer_is_what_python_would_write(fast: Fast) -> None:
 @pytest.mark.parametrize(
     "request_of",
     [
-        {"sentences": ["a"], "normalize": True},
+        {"sentences": ["a b"], "dimensions": 6},
+        {"sentences": ["a"], "encoding": 9},
+        {"sentences": ["a"], "truncation": 4},
+        {"sentences": ["b b b b b b"], "truncation": 1},
         {"sentences": ["a"] * 4},
         {"sentences": ["a " * 150]},
         {"sentences": ["a", ""]},
         {"sentences": ["  "]},
         {"sentences": ["a man from Ω"]},
         {"sentences": ["a [UNK]"]},
-        {"sentences": []},
     ],
-    ids=["options", "many", "long", "empty", "blank", "unknown character", "added token", "none"],
+    ids=["size", "encoding", "truncation", "cut", "many", "long", "empty", "blank", "unknown character", "added token"],
 )
 def test_what_is_not_plain_is_left_to_python(fast: Fast, request_of: dict[str, Any]) -> None:
     content = EmbedRequest(**request_of).SerializeToString()
@@ -139,8 +56,8 @@ def test_what_is_not_plain_is_left_to_python(fast: Fast, request_of: dict[str, A
 
 @pytest.mark.parametrize(
     "request_of",
-    [{"sentences": ["a"] * 4}, {"sentences": ["a"], "normalize": True}, {"sentences": ["a "] * 3 + ["b"] * 30}],
-    ids=["many", "options", "more"],
+    [{"sentences": ["a"] * 4}, {"sentences": ["a"], "dimensions": 6}, {"sentences": ["a "] * 3 + ["b"] * 30}],
+    ids=["many", "size", "more"],
 )
 def test_what_python_does_not_want_stays_outside(fast: Fast, request_of: dict[str, Any]) -> None:
     """However few bytes it has; small requests are answered meanwhile."""
@@ -163,13 +80,27 @@ def test_what_python_does_not_want_stays_outside(fast: Fast, request_of: dict[st
         b"\x0a\x03\xe0\x81\xa1",  # "a" in more bytes than it needs
         b"\x0a\x02\xc3\x29",  # a character's first byte alone
         b"\x0a\x04\xf4\x90\x80\x80",  # what lies beyond the last character
+        *(b"\x0a\x01a\x30\x01", b"\x0a\x01a\x12\x00", b"\x0a\x01a\x18", b"\x0a\x01a\x20\xff\xff\xff\xff\x0f"),
     ],
 )
 def test_bytes_that_are_no_request_are_left_to_python(fast: Fast, content: bytes) -> None:
-    """Protobuf that lies about a length, or text that isn't UTF-8."""
+    """Protobuf that lies about a length, a field that isn't known or is of another kind, or text that isn't UTF-8."""
     with fast.served.channel() as channel:
         assert channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S) == content
     assert fast.count() == 0
+
+
+def test_a_request_without_sentences_is_answered_with_the_error_for_it(fast: Fast) -> None:
+    """Whatever its options; what is no request at all is Python's still."""
+    with fast.served.channel() as channel:
+        for content in (b"", EmbedRequest(normalize=True).SerializeToString()):
+            call = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+            assert (call.code().value[0], call.details()) == EMPTY[:2]
+            assert ("grpc-status-details-bin", EMPTY[2]) in call.trailing_metadata()
+        assert channel.unary_unary(ECHO)(b"\x30\x01", timeout=TIMEOUT_S) == b"\x30\x01"
+    assert fast.count() == 0
+    assert [(left.method, left.code) for told in fast.told for left in told.left] == [(0, 3)] * 2
+    assert fast.served.count() == []
 
 
 def test_a_header_that_python_wants_is_seen_by_it(fast: Fast) -> None:
@@ -179,6 +110,37 @@ def test_a_header_that_python_wants_is_seen_by_it(fast: Fast) -> None:
         call = channel.unary_unary(ECHO)
         assert call(content, metadata=[("x-note", "b")], timeout=TIMEOUT_S) == content
         assert EmbedResponse.FromString(call(content, metadata=[("authorization", "c")], timeout=TIMEOUT_S)).embeddings
+
+
+@pytest.mark.parametrize(
+    ("traceparents", "is_kept"),
+    [
+        ([KEPT + "01"], True),
+        ([KEPT + "00"], False),
+        ([KEPT + "02"], False),
+        ([KEPT + "03"], True),
+        ([], True),
+        ([KEPT + "00", KEPT + "00"], True),
+        ([KEPT + "00-"], True),
+        ([KEPT.replace("b", "B") + "00"], True),
+        ([KEPT.replace("00-", "ff-", 1) + "00"], True),
+        ([f"00-{'0' * 32}-b7ad6b7169203331-00"], True),
+        ([f"00-{'a' * 32}-{'0' * 16}-00"], True),
+        (["00"], True),
+    ],
+)
+def test_a_call_whose_caller_keeps_no_trace_never_comes_to_python(
+    fast: Fast, traceparents: list[str], is_kept: bool
+) -> None:
+    """Where spans are kept, all others do; where none are, none."""
+    content = EmbedRequest(sentences=["a"]).SerializeToString()
+    headers = [*(("traceparent", value) for value in traceparents), ("tracestate", "a=b")]
+    with Raw(fast.served.port) as raw:  # grpcio sends one traceparent at most
+        for traced in (False, True):
+            fast.served.transport.set_traced(traced)
+            response = raw.call(ECHO, framed(content), headers=headers)
+            raw.over(response)
+            assert (bytes(response.content) == framed(content)) == (traced and is_kept)
 
 
 def test_what_was_answered_is_told_once(fast: Fast) -> None:

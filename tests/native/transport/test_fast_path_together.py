@@ -8,8 +8,8 @@ import pytest
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from tests.support.until import TIMEOUT_S, until
 
+from .fast import encoder_of, path_of
 from .served import ECHO, Served
-from .test_fast_path import encoder_of, path_of
 
 
 @pytest.mark.parametrize("most_together", [8, 16])

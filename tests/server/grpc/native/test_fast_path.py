@@ -72,7 +72,7 @@ class Takeover:
         self.failed, self.ran = list[int](), list[int]()
         self.metrics = Metrics()
         self.metrics.register("Embed")
-        transport = SimpleNamespace(fail=lambda ids, _: self.failed.extend(ids))
+        transport = SimpleNamespace(fail=lambda ids, _: self.failed.extend(ids), set_traced=lambda _: None)
         methods = {0: FastMethod("Embed", lambda model: model.config.version)}  # type: ignore[arg-type,return-value]
         self.fast = FastPaths(transport, methods, embedder, self.metrics, None, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
         self.threads = []

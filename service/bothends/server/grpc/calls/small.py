@@ -168,7 +168,7 @@ class SmallBatch:
                 metrics.answered(name, "OK", now - message.arrived, trace_id=trace_id)
             else:
                 seconds.append(now - message.arrived)
-        metrics.answered_all(name, "OK", seconds)
+        metrics.answered_all(name, "OK", seconds, path="python")
 
     def _begin_alone(self, messages: Sequence[Message]) -> None:
         held = self._holder.release(message.id for message in messages)  # the others are answered, or over

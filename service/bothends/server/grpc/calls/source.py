@@ -215,7 +215,8 @@ class Calls:
                 name = self._routes[ended.method].counted_as if ended.method >= 0 else None
                 if name is not None:
                     refusal = None if reason is None else COUNTED[reason]
-                    self._metrics.answered_all(name, code_pb2.Code.Name(ended.code), ended.seconds, refusal=refusal)
+                    code = code_pb2.Code.Name(ended.code)
+                    self._metrics.answered_all(name, code, ended.seconds, path=None, refusal=refusal)
 
     def _look(self) -> None:
         now = time.monotonic()

@@ -4,16 +4,18 @@ Whatever isn't plain, or goes wrong, is left to Python.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from google.rpc import code_pb2
+from opentelemetry import trace
 
 from ....core.embedder import Embedder
-from ....core.inputs import FEW, SHORT_BYTES
+from ....core.inputs import FEW, SHORT_BYTES, no_sentences
 from ....core.loaded import LoadedModel
 from ....engines.contract import BatchRecord, Engine
-from ....errors import EngineError
+from ....errors import EngineError, Refusal
+from ....observe import tracing
 from ....observe.metrics import Metrics
 from ....wire.status import to_status
 from ...keys import Keys
@@ -24,6 +26,10 @@ from ..refusals import prepared
 if TYPE_CHECKING:
     from bothends_native.transport import Codec, FastPath, Served
     from bothends_native.transport import Transport as NativeTransport
+
+
+_REFUSALS: dict[str, Refusal] = {"INVALID_ARGUMENT": "invalid"}
+"""Reasons by which calls that C++ refuses are counted, by their codes."""
 
 
 class PathOf(NamedTuple):
@@ -46,7 +52,8 @@ def embed_codec(model: LoadedModel) -> "Codec":
     """Make the codec of bothends.v1's Embed."""
     from bothends_native.transport import Codec  # not in every build
 
-    return Codec.embed(version=model.config.version)
+    config = model.config
+    return Codec.embed(version=config.version, sizes=config.sizes, empty=prepared(to_status(no_sentences())))
 
 
 class GivenUpError(Exception):
@@ -63,13 +70,15 @@ class FastPaths:
         embedder: Embedder,
         metrics: Metrics,
         keys: Keys | None,
-        tells_of_each: Callable[[], bool],
+        logs_each: Callable[[], bool],
     ) -> None:
-        """Serve small requests, unless each call is told of.
+        """Serve small requests, unless each call is logged, or spans are kept of it.
 
         `methods` are by their places among the transport's.
         """
-        self._tells_of_each = tells_of_each
+        self._logs_each = logs_each
+        self._provider: object = None
+        self._keeps_all = False
         self._lock = threading.Lock()
         self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
         self._transport = transport
@@ -127,10 +136,13 @@ class FastPaths:
                 for place, ids in run.messages.items():
                     durations = [seconds] * len(ids)
                     code = code_pb2.Code.Name(status.code)
-                    self._metrics.answered_all(self._methods[place].name, code, durations, refusal=error.refusal)
+                    self._answered(place, code, durations, error.refusal)
                     self._transport.fail(ids, [status] * len(ids))  # who is told finds it counted
                 found.append((run.thread, model))
         return found
+
+    def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: Refusal | None = None) -> None:
+        self._metrics.answered_all(self._methods[place].name, code, seconds, path="native", refusal=refusal)
 
     def _current(self) -> PathOf | None:
         if self._embedder.model is not self._of:
@@ -141,9 +153,17 @@ class FastPaths:
                     path = self._made(model)
                     self._newest, self._of = None if path is None else PathOf(path, model), model
         newest = self._newest
-        if newest is None or newest.model.is_withdrawn or self._tells_of_each() or self._has_shares():
+        if newest is None or newest.model.is_withdrawn or self._logs_each() or self._traces_all() or self._has_shares():
             return None
         return newest
+
+    def _traces_all(self) -> bool:
+        """Return True if spans are kept of all calls. Tells the transport to leave to Python those that have one."""
+        if (provider := trace.get_tracer_provider()) is not self._provider:
+            self._transport.set_traced(tracing.is_on())
+            self._keeps_all = tracing.keeps_what_callers_do_not()
+            self._provider = provider
+        return self._keeps_all
 
     def _has_shares(self) -> bool:
         """Return True if a key has a share, which is counted by the call."""
@@ -170,12 +190,15 @@ class FastPaths:
         )
 
     def _count(self, served: "Served") -> None:
+        for left in served.left:
+            code = code_pb2.Code.Name(left.code)
+            self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
+        if not served.counts:
+            return
         counts, tokens = served.counts, served.tokens
         self._metrics.took("tokenise", served.tokenise_s)
         self._metrics.took("serialise", served.serialise_s)
         self._metrics.embedded(counts, served.truncated)
         for place, seconds in served.seconds.items():
-            self._metrics.answered_all(self._methods[place].name, "OK", seconds)
-        for left in served.left:
-            self._metrics.answered(self._methods[left.method].name, code_pb2.Code.Name(left.code), left.seconds)
+            self._answered(place, "OK", seconds)
         self._embedder.ran(BatchRecord(len(counts), tokens, tokens, served.engine_s, served.waited_s))

@@ -1,0 +1,93 @@
+#include "shape.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "../shared/half.hpp"
+
+namespace transport {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);  // as float16's bytes are
+
+constexpr float int8_most = 127;
+
+/// Adds the squares' second half to the first, number by number, until one is left: Python adds in this order, too.
+float squared_length(std::span<const float> row) {
+    std::vector<float> sums(row.size());
+    for (std::size_t place = 0; place < row.size(); ++place) sums[place] = row[place] * row[place];
+    for (std::size_t width = row.size(); width > 1;) {
+        const std::size_t half = (width + 1) / 2;
+        float* const first = sums.data();
+        const float* const second = first + half;
+        for (std::size_t place = 0; place < width - half; ++place) first[place] += second[place];
+        width = half;
+    }
+    return sums[0];
+}
+
+/// Returns the bytes that `count` more take, for whoever writes them.
+char* room_for(std::string& to, std::size_t count) {
+    to.resize(to.size() + count);
+    return to.data() + to.size() - count;
+}
+
+}  // namespace
+
+std::span<const float> shaped(std::span<const float> row, const Options& options, std::vector<float>& room) {
+    const bool is_nested = options.dimensions != 0 && options.dimensions != row.size();
+    if (!is_nested && !options.is_normalized) return row;
+    if (is_nested) {  // the first numbers of each half
+        const std::size_t half = options.dimensions / 2;
+        room.resize(2 * half);
+        std::copy_n(row.begin(), half, room.begin());
+        std::copy_n(row.begin() + long(row.size() / 2), half, room.begin() + long(half));
+    } else {
+        room.assign(row.begin(), row.end());
+    }
+    if (options.is_normalized) {
+        const float length = std::sqrt(squared_length(room));
+        if (length > 0)  // a row of zeros has no direction
+            for (float& number : room) number /= length;
+    }
+    return room;
+}
+
+void append_float16(std::string& to, std::span<const float> row) {
+    char* out = room_for(to, row.size() * sizeof(std::uint16_t));
+    for (const float number : row) {
+        const std::uint16_t half = bothends::to_half(number);
+        *out++ = char(half);
+        *out++ = char(half >> 8);
+    }
+}
+
+float scale_of(std::span<const float> row) {
+    float most = 0;
+    for (const float number : row) most = std::max(most, std::abs(number));
+    return most / int8_most;
+}
+
+void append_int8(std::string& to, std::span<const float> row, float scale) {
+    constexpr float whole = 0x1.8p23f;  // in whose size a float32 has no fraction left: adding it rounds
+    const float divisor = scale > 0 ? scale : 1;
+    char* const out = room_for(to, row.size());
+    for (std::size_t place = 0; place < row.size(); ++place) {
+        const float rounded = row[place] / divisor + whole - whole;
+        out[place] = char(std::int32_t(rounded));
+    }
+}
+
+void append_sign_bits(std::string& to, std::span<const float> row) {
+    char* out = room_for(to, (row.size() + 7) / 8);
+    for (std::size_t first = 0; first < row.size(); first += 8, ++out) {
+        const std::size_t count = std::min<std::size_t>(8, row.size() - first);
+        unsigned bits = 0;
+        for (std::size_t place = 0; place < count; ++place) bits |= unsigned(row[first + place] > 0) << (7 - place);
+        *out = char(bits);
+    }
+}
+
+}  // namespace transport

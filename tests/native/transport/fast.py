@@ -1,0 +1,99 @@
+"""A transport that embeds without Python, by an encoder of few numbers and a tokenizer of few words."""
+
+import threading
+
+import numpy as np
+from bothends_native import engine, transport, wordpiece
+
+from bothends.v1.embedding_pb2 import EmbedRequest
+from tests.support.until import TIMEOUT_S
+
+from .served import ECHO, Served
+
+HIDDEN, EMBEDDING, MOST_TOKENS = 8, 6, 5
+WORDS = ("[UNK]", "a", "b", "##b", "man", "é")
+VERSION = "7.1"
+SIZES = (4, 8, 2 * HIDDEN)
+EMPTY = (3, "there is nothing", b"\x08\x03")
+"""Status of a request without sentences."""
+
+
+def encoder_of(hidden: int = HIDDEN) -> engine.Encoder:
+    random = np.random.default_rng(1)
+    sizes = {"W": (2, 4 * hidden, EMBEDDING), "R": (2, 4 * hidden, hidden), "B": (2, 8 * hidden)}
+    layers = [{name: random.standard_normal(size).astype(np.float32) for name, size in sizes.items()}]
+    return engine.Encoder(random.standard_normal((len(WORDS), EMBEDDING)).astype(np.float32), layers)
+
+
+def path_of(served: Served, encoder: engine.Encoder, *, most_together: int = 16) -> transport.FastPath:
+    tokenizer = wordpiece.WordPiece(
+        {word: place for place, word in enumerate(WORDS)},
+        characters={letter: letter for letter in "abmné"} | {" ": " "},
+        added=["[UNK]"],
+        prefix="##",
+        unknown="[UNK]",
+        most_chars=20,
+    )
+    part = tokenizer.share(), encoder.share()
+    return transport.FastPath(
+        served.transport,
+        {0: transport.Codec.embed(version=VERSION, sizes=SIZES, empty=EMPTY)},
+        *part,
+        most_sentences=3,
+        most_bytes=200,
+        most_together=most_together,
+        most_bytes_together=4096,
+        most_tokens=MOST_TOKENS,
+    )
+
+
+class Fast:
+    """A transport that embeds by `ECHO`; what isn't small and plain is taken, and answered with its own bytes."""
+
+    def __init__(self, served: Served, hidden: int = HIDDEN) -> None:
+        self.served = served
+        self.encoder = encoder_of(hidden)
+        self.path = path_of(served, self.encoder)
+        self.taken: list[transport.Message] = []
+        self.told: list[transport.Served] = []
+        self.given_up = 0
+        self.wanted = 64
+        """Messages that Python takes at once."""
+        self.wanted_by: dict[int, int] = {}
+        self.threads = [threading.Thread(target=self._take) for _ in range(2)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, *sentences: str) -> bytes:
+        """Return the answer's bytes."""
+        with self.served.channel() as channel:
+            content = EmbedRequest(sentences=sentences).SerializeToString()
+            return bytes(channel.unary_unary(ECHO)(content, timeout=TIMEOUT_S))
+
+    def stop(self) -> None:
+        self.served.transport.stop(0)
+        for thread in self.threads:
+            thread.join(TIMEOUT_S)
+            assert not thread.is_alive()
+
+    def count(self) -> int:
+        """Return how many calls were answered without Python, as it is told."""
+        self.told += self.path.served()
+        return sum(len(batch.seconds.get(0, ())) for batch in self.told)
+
+    def _take(self) -> None:
+        thread = threading.get_ident()
+        while True:
+            self.wanted_by[thread] = wanted = self.wanted
+            taken = self.path.take_messages(wanted, 1.0, 0.0, 1 << 20, thread)
+            if taken is None or taken.is_given_up:
+                self.given_up += taken is not None
+                return
+            self.taken += taken.messages
+            contents = [message.content for message in taken.messages]
+            self.served.transport.answer([message.id for message in taken.messages], contents)
+
+
+def rows_of(fast: Fast, *sentences: list[int]) -> list[list[float]]:
+    offsets = np.cumsum([0, *map(len, sentences)])
+    return fast.encoder.run(np.concatenate(sentences).astype(np.int32), offsets.astype(np.int64)).tolist()
