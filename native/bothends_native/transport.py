@@ -7,7 +7,9 @@ try:
     from ._transport import (
         Batch,
         Codec,
+        Denial,
         Ended,
+        Excess,
         FastPath,
         Left,
         Limits,
@@ -17,6 +19,7 @@ try:
         Refusal,
         Served,
         Transport,
+        Usage,
     )
 except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._transport":
@@ -28,7 +31,9 @@ except ModuleNotFoundError as missing:
 __all__ = [
     "Batch",
     "Codec",
+    "Denial",
     "Ended",
+    "Excess",
     "FastPath",
     "Left",
     "Limits",
@@ -38,4 +43,5 @@ __all__ = [
     "Refusal",
     "Served",
     "Transport",
+    "Usage",
 ]

@@ -84,7 +84,7 @@ struct Attacker {
 class Session {
 public:
     explicit Session(bool asks_for_keys) : shared_(settings()) {
-        if (asks_for_keys) shared_.keys = {digest_of("one"), digest_of("two")};
+        if (asks_for_keys) shared_.keys = Keys{{digest_of("one"), nullptr}, {digest_of("two"), nullptr}};
         shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 32, 3);
     }
 

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -13,6 +14,7 @@
 
 #include "binding_fast_path.hpp"
 #include "binding_results.hpp"
+#include "binding_usage.hpp"
 #include "transport.hpp"
 
 namespace nb = nanobind;
@@ -91,13 +93,13 @@ void set_certificates(Transport& transport, const nb::bytes& certificate, const 
     transport.set_certificates(chain, secret, ca);
 }
 
-void set_keys(Transport& transport, const std::optional<nb::typed<nb::iterable, nb::bytes>>& digests) {
-    std::optional<std::set<std::string>> keys;
-    if (digests) {
+void set_keys(Transport& transport, const std::optional<nb::mapping>& given) {
+    std::optional<Keys> keys;
+    if (given) {
         keys.emplace();
-        for (const auto digest : *digests) {
-            const auto bytes = nb::cast<nb::bytes>(digest);
-            keys->emplace(bytes.c_str(), bytes.size());
+        for (const auto item : given->items()) {
+            const auto digest = nb::cast<nb::bytes>(item[0]);
+            keys->emplace(std::string(digest.c_str(), digest.size()), nb::cast<std::shared_ptr<Usage>>(item[1]));
         }
     }
     const nb::gil_scoped_release release;
@@ -186,6 +188,7 @@ void bind_contract(nb::module_& module) {
 NB_MODULE(_transport, module) {
     bind_contract(module);
     python::bind_results(module);
+    python::bind_usage(module);
     python::bind_path(module);
     nb::class_<Transport>(
         module, "Transport",
@@ -227,9 +230,11 @@ NB_MODULE(_transport, module) {
         .def("set_traced", &Transport::set_traced, "traced"_a, Release(),
              "Say whether spans are kept of calls: then fast paths leave those to Python whose callers do not say that "
              "they keep none.")
-        .def("set_keys", &set_keys, "digests"_a.none(),
+        .def("set_keys", &set_keys, "keys"_a.none(),
+             nb::sig("def set_keys(self, keys: collections.abc.Mapping[bytes, object] | None) -> None"),
              "Refuse calls without `authorization: Bearer KEY` of a key with one of these SHA-256; None for no key. "
-             "Who holds a key has its turns by whatever connections.")
+             "Who holds a key has its turns by whatever connections. A key's value is the Usage that counts its share, "
+             "or None. Raises TypeError for any other.")
         .def("set_certificates", &set_certificates, "certificate"_a, "key"_a, "client_ca"_a.none(),
              "Show another certificate, in PEM, to new connections.")
         .def("figures", &figures, "Return what is counted, by name.")

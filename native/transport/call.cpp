@@ -98,10 +98,12 @@ void Call::set_path(std::string_view path) {
 /// Looks its key up. Two keys of one call are no key.
 void Call::authorize(std::string_view value) {
     const std::string* const digest = key_ == Key::none ? &peer_.key_digest.of(value) : nullptr;
-    const bool is_known = digest && shared_.keys->contains(*digest);
+    const auto found = digest ? shared_.keys->find(*digest) : shared_.keys->end();
+    const bool is_known = found != shared_.keys->end();
     key_ = is_known ? Key::known : Key::unknown;
     caller_ = is_known ? caller_of(*digest) : peer_.id;  // its turns, by whatever connections
     key_digest_ = is_known ? *digest : "";
+    usage_ = is_known ? found->second : nullptr;
 }
 
 void Call::headers_came() {

@@ -20,6 +20,7 @@
 #include "contract.hpp"
 #include "lock.hpp"
 #include "message.hpp"
+#include "usage.hpp"
 
 namespace transport {
 
@@ -56,8 +57,8 @@ public:
     /// Counts its sentences, which `content` holds, in its stream's window.
     void count_sentences(Message& message, std::string_view content) REQUIRES(the_lock);
 
-    /// Refuses the call, as the message turns out to be none.
-    void refuse_taken() REQUIRES(the_lock);
+    /// Refuses a unary call whose message was taken, and of which Python knows nothing.
+    void refuse_taken(const Status& status, Refusal refusal) REQUIRES(the_lock);
     void answer(Message& message, std::string_view content) REQUIRES(the_lock);
 
     /// Ends the call with `status` in the message's place, after all messages before it.
@@ -101,6 +102,7 @@ public:
     /// it asked for.
     bool is_plain() const REQUIRES(the_lock);
     const std::string& key_digest() const REQUIRES(the_lock) { return key_digest_; }
+    const std::shared_ptr<Usage>& usage() const REQUIRES(the_lock) { return usage_; }
     std::size_t held() const REQUIRES(the_lock) { return held_.used(); }
     double came() const REQUIRES(the_lock) { return came_; }
 
@@ -185,6 +187,7 @@ private:
     bool is_unsampled_ = false, has_other_headers_ = false;
     Key key_ = Key::none;
     std::string key_digest_;  // SHA-256 of a known one
+    std::shared_ptr<Usage> usage_;  // of its holder, where that is counted
     bool is_grpc_ = false, is_post_ = false, is_gzip_ = false, has_unknown_encoding_ = false, has_bad_timeout_ = false;
     Bytes unframed_;
     Budget held_;                                 // bytes that came, and were not taken

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "protobuf.hpp"
 #include "shape.hpp"
 
 namespace transport {
@@ -25,13 +26,6 @@ constexpr std::array<char, 4> values{0x0a, 0x22, 0x2a, 0x3a};             // by 
 constexpr std::array truncations{Truncation::start, Truncation::error, Truncation::start, Truncation::end};
 constexpr std::array encodings{Encoding::float32, Encoding::float32, Encoding::float16, Encoding::int8,
                                Encoding::sign_bits};
-
-std::size_t size_of_varint(std::uint64_t number) { return (std::size_t(std::bit_width(number | 1)) + 6) / 7; }
-
-void append_varint(std::string& out, std::uint64_t number) {
-    for (; number >= 0x80; number >>= 7) out.push_back(char(number | 0x80));
-    out.push_back(char(number));
-}
 
 /// Takes a number of at most four bytes: longer ones are negative, or written by nobody.
 std::optional<std::size_t> take_number(std::string_view& from) {

@@ -61,7 +61,9 @@ struct Limits {
     X(unknown, "There is no such method.")                             \
     X(malformed, "Its bytes are no gRPC message.")                     \
     X(compressed, "Its message is compressed as none may be.")         \
-    X(unread, "Its connection reads no answers.")
+    X(unread, "Its connection reads no answers.")                      \
+    X(over_rate, "Its key has had its sentences of this second.")      \
+    X(over_concurrency, "Its key has its sentences in progress. ")
 
 enum class Refusal {
     none,

@@ -123,9 +123,9 @@ void Call::handed_over(Message& message) {
     held_.give_back(message.cost());
 }
 
-void Call::refuse_taken() {
-    is_counted_by_python_ = false;  // it never saw it
-    refuse(Refusal::malformed);
+void Call::refuse_taken(const Status& status, Refusal refusal) {
+    is_counted_by_python_ = false;
+    end(status, refusal);
 }
 
 void Call::answer(Message& message, std::string_view content) {

@@ -22,6 +22,8 @@ struct FastPath::Work {
     std::vector<std::pair<Taken, Status>> refused;
     Tokens tokens;  // of all sentences
     std::unique_ptr<float[]> rows;
+    std::vector<Charge> charges;  // of each call
+    std::vector<Denied> denied;
     Served served;
 };
 
@@ -63,12 +65,14 @@ bool FastPath::serve(Batch& batch, std::uint64_t thread) {
         if (!read(message, work)) rest.push_back(std::move(message));
     batch.messages = std::move(rest);
     if (!work.refused.empty()) refuse(work.refused);
+    if (!work.denied.empty()) transport_.deny(work.denied);
     if (work.calls.empty()) return true;
     work.served.tokenise_s = now() - began;
     bool is_given_up = false;
     if (compute(work, thread, is_given_up)) {
         answer(work);
     } else if (!is_given_up) {
+        for (Charge& charge : work.charges) charge.undo();
         std::move(work.calls.begin(), work.calls.end(), std::back_inserter(batch.messages));
     }
     return !is_given_up;
@@ -81,14 +85,23 @@ bool FastPath::read(Taken& message, Work& work) const {
         return false;
     Request request;
     if (!codec->second->read(message.content, settings_.most_sentences, request)) return false;
+    Charge charge;
+    if (const auto denial = charge.take(message.usage, request.sentences)) {
+        const bool is_stream = transport_.settings().methods[message.method].is_stream;  // Python has it wait
+        if (is_stream || refusal_of(*denial) == Refusal::none) return false;
+        work.denied.push_back({std::move(message), *denial});
+        return true;
+    }
     if (request.error) return work.refused.emplace_back(std::move(message), *request.error), true;
     const std::size_t before = work.tokens.sentences();
     for (const std::string_view sentence : request.sentences) {
         if (work.tokens.append(tokenizer_, sentence, request.options.truncation, settings_.most_tokens)) continue;
         work.tokens.cut(before);
+        charge.undo();
         return false;
     }
     work.requests.push_back(std::move(request));
+    work.charges.push_back(std::move(charge));
     work.calls.push_back(std::move(message));
     return true;
 }
@@ -100,14 +113,16 @@ bool FastPath::compute(Work& work, std::uint64_t thread, bool& is_given_up) {
     for (const Taken& call : work.calls) messages[call.method].push_back(call.id);
     {
         const std::lock_guard lock(mutex_);
-        runs_[thread] = {began, std::move(messages)};
+        runs_[thread] = {began, std::move(messages), std::move(work.charges)};
     }
     work.rows.reset(new float[work.tokens.sentences() * encoder_.dimension]);
     const Tokens& tokens = work.tokens;
     const bool has_run = encoder_.run(encoder_.of, tokens.ids(), tokens.offsets(), tokens.sentences(), work.rows.get());
     {
         const std::lock_guard lock(mutex_);
-        is_given_up = runs_.erase(thread) == 0;
+        auto run = runs_.extract(thread);
+        is_given_up = run.empty();
+        if (run) work.charges = std::move(run.mapped().charges);
     }
     if (!has_run || is_given_up || encoder_.stops(encoder_.of) != stops_) return false;
     work.served.engine_s = now() - began;
@@ -151,6 +166,7 @@ void FastPath::answer(Work& work) {
         answers.emplace_back(work.calls[call].id, contents[call]);
     }
     served.tokens = work.tokens.size();
+    work.charges.clear();  // before its caller can come again
     const std::lock_guard lock(served_mutex_);
     const std::vector<bool> are_wanted = transport_.answer(answers);
     const double time = now();

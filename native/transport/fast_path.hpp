@@ -82,6 +82,7 @@ private:
     struct Run {
         double began;
         std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids, by method
+        std::vector<Charge> charges;  // given back with the run, where it is given up
     };
     struct Work;
 

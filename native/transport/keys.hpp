@@ -2,10 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "usage.hpp"
+
 namespace transport {
+
+/// Keys that may call, by their SHA-256, and what counts each one's share; null where nothing does.
+using Keys = std::map<std::string, std::shared_ptr<Usage>>;
 
 /// The SHA-256 of what stands after `Bearer` in an authorization header; of nothing, where the scheme is another.
 /// Callers send the same header with each call of a connection, and it is hashed once.

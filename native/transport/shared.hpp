@@ -16,6 +16,7 @@
 #include "budget.hpp"
 #include "clock.hpp"
 #include "contract.hpp"
+#include "keys.hpp"
 #include "lines.hpp"
 #include "lock.hpp"
 #include "network.hpp"
@@ -89,7 +90,7 @@ public:
 
     const Settings settings;
 
-    std::optional<std::set<std::string>> keys GUARDED_BY(the_lock);  // SHA-256 of each that may call; none: all may
+    std::optional<Keys> keys GUARDED_BY(the_lock);  // none: callers need no key
     bool is_serving GUARDED_BY(the_lock) = false;
     bool is_traced GUARDED_BY(the_lock) = false;  // spans are kept of calls
     bool is_draining GUARDED_BY(the_lock) = false;

@@ -110,7 +110,7 @@ std::size_t Transport::take_from(Line& line, std::size_t most, std::size_t most_
         call.handed_over(*message);
         batch.messages.push_back({message->id, call.method(), std::exchange(message->content, {}), call.deadline(), call.metadata(),
                                   message->caller, message->arrived, message->size, message->is_compressed, false,
-                                  call.is_plain(), call.key_digest()});
+                                  call.is_plain(), call.key_digest(), call.usage()});
     }
     return bytes;
 }
@@ -129,7 +129,7 @@ void Transport::inflate(Batch& batch) {
             message->call->count_sentences(*message, taken.content);
         } else {
             shared_.outstanding.remove(taken.id);
-            message->call->refuse_taken();
+            message->call->refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed);
             settle();
         }
     }

@@ -45,6 +45,22 @@ void Transport::fail(const Failures& failures) {
     settle();
 }
 
+void Transport::deny(const std::vector<Denied>& calls) {
+    std::vector<Status> statuses;  // made without the lock
+    for (const auto& [taken, denial] : calls)
+        statuses.push_back(filled_in(settings().status(refusal_of(denial)), denial));
+    const Lock lock(mutex_);
+    for (std::size_t index = 0; index < calls.size(); ++index) {
+        const auto& [taken, denial] = calls[index];
+        if (Message* const message = shared_.outstanding.remove(taken.id))
+            message->call->refuse_taken(statuses[index], refusal_of(denial));
+        else
+            shared_.ended.note({int(taken.method), code_of_leaving(taken.deadline, taken.arrived, now()), Refusal::none,
+                                now() - taken.arrived});
+    }
+    settle();
+}
+
 std::vector<Ended> Transport::ended() {
     const Lock lock(mutex_);
     return shared_.ended.hand_over();
@@ -56,9 +72,9 @@ void Transport::set_serving(bool serving) {
     settle();
 }
 
-void Transport::set_keys(std::optional<std::set<std::string>> digests) {
+void Transport::set_keys(std::optional<Keys> keys) {
     const Lock lock(mutex_);
-    shared_.keys = std::move(digests);
+    shared_.keys.swap(keys);
 }
 
 void Transport::drain() {

@@ -31,6 +31,13 @@ struct Taken {
     bool is_compressed, is_lost;  // lost: it wasn't gzip
     bool is_plain;                // no header came with it that Python has to look at
     std::string key_digest;       // SHA-256 of its call's key; empty where callers need none
+    std::shared_ptr<Usage> usage;  // of that key's holder; null where nothing counts it
+};
+
+/// A taken message of a unary call for which its key has no share.
+struct Denied {
+    Taken message;
+    Denial denial;
 };
 
 struct Batch {
@@ -64,6 +71,7 @@ public:
     void hand_over_polling();
     std::vector<bool> answer(const Answers& answers);  // whether each is still wanted
     void fail(const Failures& failures);
+    void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
     std::vector<Ended> ended();
     void set_serving(bool serving);
     void drain();
@@ -72,7 +80,7 @@ public:
     void stop(double grace_s);
     void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences);
     void set_traced(bool traced);
-    void set_keys(std::optional<std::set<std::string>> digests);
+    void set_keys(std::optional<Keys> keys);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     Figures figures();
     const Settings& settings() const { return shared_.settings; }

@@ -47,8 +47,8 @@ ROOMS = {
     "batching": _python("batching"),
     "core": _python("core", "tests/test_encoder.py", "tests/test_options.py"),
     "server": Room(
-        ("service/bothends/server/quota.py", "service/bothends/server/dispatch.py"),
-        ("tests/server/test_quota.py", "tests/server/test_dispatch.py", "tests/server/test_context.py"),
+        tuple(f"service/bothends/server/{module}.py" for module in ("quota", "usage", "dispatch")),
+        tuple(f"tests/server/test_{module}.py" for module in ("quota", "usage", "dispatch", "context")),
     ),
     "wire": _python("wire"),
     "model": _python("model"),

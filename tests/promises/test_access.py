@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import SimpleQueue
 
 import grpc
 import httpx
@@ -15,8 +14,8 @@ from grpc_status import rpc_status
 from bothends.errors import QuotaError, RequestError, UnauthenticatedError
 from bothends.model.bundle import Bundle
 from bothends.server.keys import new
-from bothends.server.quota import Account
 from bothends.server.server import Server
+from bothends.server.usage import Usage
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from bothends.wire.status import from_status
 from tests.support import streams
@@ -183,20 +182,6 @@ def test_the_model_has_the_limit_of_the_callers_own_key(channel: grpc.Channel, d
         assert answer.model.max_sentences == most
 
 
-@pytest.fixture
-def charged(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Account]:
-    """Account of each call, in order, put here once the call's sentences have been taken from its share."""
-    accounts: SimpleQueue[Account] = SimpleQueue()
-    take_share = Account.take_share
-
-    def noted(account: Account, sentences: int, *, extra: int = 0) -> None:
-        take_share(account, sentences, extra=extra)
-        accounts.put(account)
-
-    monkeypatch.setattr(Account, "take_share", noted)
-    return accounts
-
-
 @pytest.mark.parametrize(
     "end",
     [
@@ -207,12 +192,13 @@ def charged(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Account]:
     ],  # late: its deadline is a second
 )
 def test_a_share_is_given_back_however_a_call_ends(
-    channel: grpc.Channel, door: Door, charged: SimpleQueue[Account], end: str
+    guarded: Server, channel: grpc.Channel, door: Door, end: str
 ) -> None:
     """A key is full while the call is in progress; after it, all of its share is free, and no more than all."""
     key = door.keys["narrow"]
     metadata = (("authorization", f"Bearer {key}"),)
     stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
+    account = usage_of(guarded, key)
     if end == "answered":
         embed(channel, *["a"] * 300, key=key)
     elif end == "failed":
@@ -220,8 +206,7 @@ def test_a_share_is_given_back_however_a_call_ends(
     else:
         sentences, timeout = (LONG, 600) if end == "cancelled" else (LONG_TO_READ, 1)
         call = stub.Embed.future(embedding_pb2.EmbedRequest(sentences=sentences), metadata=metadata, timeout=timeout)
-        account = charged.get(timeout=TIMEOUT_S)
-        assert account.in_progress == len(sentences)
+        until(lambda: account.in_progress == len(sentences))
         assert isinstance(error_of(lambda: embed(channel, *["a"] * 300, key=key)), QuotaError)
         embed(channel, "a", key=door.keys["free"])
         if end == "cancelled":
@@ -229,6 +214,12 @@ def test_a_share_is_given_back_however_a_call_ends(
         until(lambda: account.in_progress == 0)
     assert len(embed(channel, *["a"] * 300, key=key).embeddings) == 300
     assert isinstance(error_of(lambda: embed(channel, *["a"] * 301, key=key)), RequestError)
+
+
+def usage_of(server: Server, key: str) -> Usage:
+    """The count of a key's share, whatever counts it."""
+    assert server.service.keys is not None
+    return server.service.keys.identify(f"Bearer {key}").usage
 
 
 def http(server: Server, page: str, authorization: str | None = None) -> tuple[int, str | None]:

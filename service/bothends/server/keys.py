@@ -19,6 +19,7 @@ from ..settings import Settings
 from ..validation import first_problem
 from .quota import Account, Quota
 from .reloading import ReloadingFile, read_bytes
+from .usage import CreateUsage, LocalUsage
 
 _NAME = r"^[A-Za-z0-9_-]{1,32}$"
 """Pattern of a key's name: shorter than a key, so that a key put in its place is refused, and never shown."""
@@ -49,17 +50,23 @@ class _File(BaseModel):
 class Keys:
     """The keys that a server knows, as their file says now."""
 
-    def __init__(self, path: Path, *, every_s: float = 5.0) -> None:
-        """Read `path`, and look for changes every so often. Raises StartupError that names line or entry."""
+    def __init__(self, path: Path, *, every_s: float = 5.0, create_usage: CreateUsage = LocalUsage) -> None:
+        """Read `path`, and look for changes every so often. Raises StartupError that names line or entry.
+
+        `create_usage` makes what counts a key's share.
+        """
         self._path = path
+        self._create_usage = create_usage
         self._accounts: dict[str, Account] = {}
         self._known = ReloadingFile([path], self._read, every_s=every_s)
         self.reload = self._known.reload
 
     @classmethod
-    def load(cls, settings: Settings) -> Self | None:
+    def load(cls, settings: Settings, *, create_usage: CreateUsage = LocalUsage) -> Self | None:
         """Read the file that `settings` name; None where callers need no key. Raises StartupError."""
-        return cls(settings.api_keys, every_s=settings.reload_s) if settings.api_keys else None
+        if settings.api_keys is None:
+            return None
+        return cls(settings.api_keys, every_s=settings.reload_s, create_usage=create_usage)
 
     def identify(self, authorization: str | bytes | None) -> Account:
         """Return the account of the key in a header `authorization: Bearer KEY`. Raises UnauthenticatedError."""
@@ -84,7 +91,8 @@ class Keys:
         entries = parse(read_bytes(self._path, "--api-keys"), self._path)
         known: list[tuple[bytes, Account]] = []
         for name, entry in entries.items():
-            account = self._accounts.setdefault(name, Account(name, entry.limits))
+            account = self._accounts.get(name) or Account(name, entry.limits, create_usage=self._create_usage)
+            self._accounts[name] = account
             account.limits = entry.limits
             known.append((bytes.fromhex(entry.sha256), account))
         return known

@@ -26,6 +26,7 @@ from .grpc.calls.source import Calls
 from .grpc.contract import Listener, Reason, Transport
 from .grpc.native.fast_path import FastMethod, FastPaths, embed_codec
 from .grpc.refusals import statuses
+from .grpc.select import usage_of
 from .http.call import BodyLimits
 from .http.hosts import guarded
 from .http.server import WebServer, application
@@ -61,9 +62,9 @@ class Server:
         """Come up until requests are answered. Raises StartupError or BundleError; then nothing is left running."""
         settings = self.settings
         with ExitStack() as undo:
-            keys = Keys.load(settings)
             ports = Ports(settings)
             undo.callback(ports.close)
+            keys = Keys.load(settings, create_usage=usage_of(ports.transport))
             self.port, self.http_port, self.transport = ports.grpc.port, ports.http_port, ports.transport
             self.health_port = ports.health_port
             self._certificates = ports.certificates
@@ -211,7 +212,7 @@ class Server:
             return None
         transport = cast("NativeTransport", self.grpc)
         fast = {methods.index(f"/{SERVICE}/Embed"): FastMethod("Embed", embed_codec)}
-        return FastPaths(transport, fast, self.service.embedder, self.metrics, self.service.keys, logs_each_call)
+        return FastPaths(transport, fast, self.service.embedder, self.metrics, logs_each_call)
 
     def _reload(self, ports: Ports) -> None:
         """Give the transport what has changed in files, now."""
@@ -228,7 +229,7 @@ class Server:
             listener.renew()
             if keys is not None and (known := keys.known) is not given:
                 given = known
-                transport.set_keys([digest for digest, _ in known])
+                transport.set_keys({digest: account.usage for digest, account in known})
 
         renew()
         return renew

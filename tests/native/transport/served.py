@@ -31,6 +31,8 @@ REFUSALS = {
     "malformed": 13,
     "compressed": 12,
     "unread": 8,
+    "over_rate": 8,
+    "over_concurrency": 8,
 }
 STATUSES = {kind: (code, f"it is {kind}", b"details of " + kind.encode()) for kind, code in REFUSALS.items()}
 HELD = ("calls", "slots", "waiting", "taken", "held_bytes", "unread_bytes", "reading", "deadlines", "watchers")

@@ -66,7 +66,7 @@ def test_headers_count_once_they_are_unpacked(serve: Serve) -> None:
 def test_two_keys_of_one_call_are_no_key(serve: Serve) -> None:
     """The call is refused though both are good; the next one with one key is served."""
     served = serve().answering()
-    served.transport.set_keys([sha256(KEY.encode()).digest()])
+    served.transport.set_keys({sha256(KEY.encode()).digest(): None})
     with Raw(served.port) as raw:
         for keys, refusal in (
             ([KEY], None),
@@ -85,7 +85,7 @@ def test_a_key_that_was_taken_back_is_refused_on_a_connection_that_knows_it(serv
     served = serve().answering()
     with Raw(served.port) as raw:
         for digests, refusal in (([KEY], None), ([OTHER], "unknown_key"), ([KEY, OTHER], None)):
-            served.transport.set_keys([sha256(key.encode()).digest() for key in digests])
+            served.transport.set_keys({sha256(key.encode()).digest(): None for key in digests})
             response = raw.call(ECHO, framed(b"x"), headers=[("authorization", f"Bearer {KEY}")])
             raw.over(response)
             assert said(response) == refusal

@@ -4,9 +4,11 @@ A unary call has one message, a stream is a row of them. Everything that needs n
 transport's: connections, health, refusals for want of room or time, and the order of a stream's answers.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, StrEnum, auto
 from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from ..usage import Usage
 
 TransportName = Literal["native", "grpcio"]
 
@@ -42,6 +44,8 @@ class Reason(StrEnum):
     malformed = auto()
     compressed = auto()
     unread = auto()
+    over_rate = auto()
+    over_concurrency = auto()
 
 
 Statuses: TypeAlias = dict[Reason, Status]
@@ -161,9 +165,10 @@ class Transport(Protocol):
     def set_serving(self, serving: bool) -> None:
         """Answer health checks with SERVING or NOT_SERVING from now on. After `drain` it stays NOT_SERVING."""
 
-    def set_keys(self, digests: Collection[bytes] | None) -> None:
+    def set_keys(self, keys: Mapping[bytes, Usage | None] | None) -> None:
         """Refuse metered calls without a key of one of these SHA-256, and give keys' holders their turns.
 
+        Each key comes with what counts its share, if anything does, for a transport that answers calls by itself.
         None where callers need no key.
         """
 

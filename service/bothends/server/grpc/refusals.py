@@ -8,6 +8,7 @@ from ...errors import (
     DeadlineError,
     DrainingError,
     OverloadedError,
+    QuotaError,
     Refusal,
     RequestError,
     UnauthenticatedError,
@@ -15,6 +16,7 @@ from ...errors import (
 from ...settings import GrpcSettings
 from ...wire.status import DOMAIN, to_status
 from ..keys import NO_KEY, UNKNOWN_KEY
+from ..quota import OVER_CONCURRENCY, OVER_RATE
 from .contract import Reason, Status
 
 _RETRY_S = 0.1
@@ -37,6 +39,8 @@ COUNTED: dict[Reason, Refusal] = {
     Reason.timeout: "invalid",
     Reason.malformed: "invalid",
     Reason.compressed: "invalid",
+    Reason.over_rate: "quota",
+    Reason.over_concurrency: "quota",
 }
 """Reason by which each is counted in metrics; calls of unknown methods aren't."""
 
@@ -77,14 +81,26 @@ def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
             "messages may be compressed by gzip only" if inflated else "no message may be compressed",
         ),
     }
-    return {reason: prepared(to_status(error)) for reason, error in errors.items()} | {
-        reason: prepared(_callers_fault(code, message)) for reason, (code, message) in wire.items()
-    }
+    return (
+        {reason: prepared(to_status(error)) for reason, error in errors.items()}
+        | {reason: prepared(_callers_fault(code, message)) for reason, (code, message) in wire.items()}
+        | {Reason.over_rate: _to_fill_in(OVER_RATE), Reason.over_concurrency: _to_fill_in(OVER_CONCURRENCY)}
+    )
 
 
 def prepared(status: status_pb2.Status) -> Status:
     """Return `status` as transports send it."""
     return Status(status.code, status.message, status.SerializeToString())
+
+
+def _to_fill_in(message: str) -> Status:
+    """Make the status of a share that is denied, without what differs.
+
+    The transport fills in the message's numbers, and adds RetryInfo to the details.
+    """
+    status = to_status(QuotaError(message, retry_after_s=0.0))
+    del status.details[1:]
+    return prepared(status)
 
 
 def _callers_fault(code: int, message: str) -> status_pb2.Status:

@@ -4,6 +4,7 @@ from ...errors import StartupError
 from ...settings import GrpcSettings
 from ..sockets import bound, bracketed
 from ..tls import Certificates
+from ..usage import CreateUsage, LocalUsage
 from .contract import Listener, TransportName
 
 
@@ -18,6 +19,15 @@ def select(settings: GrpcSettings) -> TransportName:
             raise StartupError(f"--transport native: {error}") from error
         return "grpcio"
     return "native"
+
+
+def usage_of(transport: TransportName) -> CreateUsage:
+    """Return what makes the count of a key's share where `transport` serves: what it answers by itself counts too."""
+    if transport == "native":
+        from bothends_native.transport import Usage
+
+        return Usage
+    return LocalUsage
 
 
 def listen(transport: TransportName, settings: GrpcSettings, certificates: Certificates | None) -> Listener:

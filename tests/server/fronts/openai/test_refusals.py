@@ -115,6 +115,33 @@ def test_callers_without_a_key(tmp_path: Path, reason: Reason, key: str | None) 
     assert prepared(reason) == Front(keys=Keys(tmp_path / "keys.toml", every_s=0)).says(**sent)
 
 
+@pytest.mark.parametrize(
+    ("reason", "limits"),
+    [(Reason.over_rate, "sentences_per_s = 0.125"), (Reason.over_concurrency, "concurrent_sentences = 12")],
+)
+def test_callers_whose_key_has_had_its_share(tmp_path: Path, reason: Reason, limits: str) -> None:
+    """What the transport fills in is named where Python's numbers stand."""
+    key, entry = new("search")
+    (tmp_path / "keys.toml").write_text(f"{entry}{limits}\n")
+    keys = Keys(tmp_path / "keys.toml", every_s=0)
+    keys.identify(f"Bearer {key}").take_share(12)
+    front = Front(keys=keys)
+    front.handle = front.dispatcher.handler(
+        Method.http("POST", "/v1/embeddings"), bytes, lambda _, context: context.charge(1)
+    )
+    found = front.says(**JSON, authorization=f"Bearer {key}")
+    numbers = {"limit": limits.split()[-1], "in_progress": "12"}
+    numbers |= {"retry_after_s": found.headers["retry-after"], "retry_after_ms": found.headers["retry-after-ms"]}
+    expected = prepared(reason)
+    for name, number in numbers.items():
+        expected = Failure(
+            expected.code,
+            {header: value.replace(f"{{{name}}}", number) for header, value in expected.headers.items()},
+            expected.content.replace(f"{{{name}}}".encode(), number.encode()),
+        )
+    assert expected == found
+
+
 def test_a_caller_whose_request_did_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its place went to another."""
     front = Front()
@@ -147,4 +174,6 @@ def test_there_is_a_response_for_each_reason() -> None:
         Reason.unknown: 404,
         Reason.malformed: 400,
         Reason.compressed: 415,
+        Reason.over_rate: 429,
+        Reason.over_concurrency: 429,
     }

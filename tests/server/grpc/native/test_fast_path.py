@@ -74,7 +74,7 @@ class Takeover:
         self.metrics.register("Embed")
         transport = SimpleNamespace(fail=lambda ids, _: self.failed.extend(ids), set_traced=lambda _: None)
         methods = {0: FastMethod("Embed", lambda model: model.config.version)}  # type: ignore[arg-type,return-value]
-        self.fast = FastPaths(transport, methods, embedder, self.metrics, None, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
+        self.fast = FastPaths(transport, methods, embedder, self.metrics, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
         self.threads = []
         for serving in (self.old, self.new):
             embedder.model = serving

@@ -8,11 +8,14 @@ from ...grpc.refusals import statuses
 from ...http.failure import Failure, UnfitError, failure, inflates_too_far, late, no_gzip, too_large, unknown_encoding
 from .endpoints import NO_SUCH_PATH, render_error
 
+_RETRY = {"Retry-After": "{retry_after_s}", "retry-after-ms": "{retry_after_ms}"}
+
 
 def responses(settings: GrpcSettings) -> dict[Reason, Failure]:
     """Make the response of each reason, where Python would say the same of the same call.
 
-    HTTP has statuses of its own for what is wrong with a request's bytes.
+    HTTP has statuses of its own for what is wrong with a request's bytes. Where a share is denied, the transport fills
+    in the numbers.
     """
     unfit = {
         Reason.slow: late(settings.caller_timeout_s),
@@ -24,7 +27,10 @@ def responses(settings: GrpcSettings) -> dict[Reason, Failure]:
         Reason.malformed: no_gzip(),
         Reason.compressed: unknown_encoding("gzip", takes_gzip=False),
     }
-    return {
+    found = {
         reason: failure(status_pb2.Status.FromString(status.details), render_error, unfit=unfit.get(reason))
         for reason, status in statuses(settings).items()
     }
+    for reason in (Reason.over_rate, Reason.over_concurrency):
+        found[reason] = found[reason]._replace(headers=found[reason].headers | _RETRY)
+    return found

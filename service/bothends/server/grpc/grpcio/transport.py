@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2_grpc
 
 from ....errors import StartupError
 from ....settings import GrpcSettings
+from ...usage import Usage
 from ..contract import Batch, Method, Status, Statuses
 from .call_registry import CallRegistry, Outcome
 from .health import Health
@@ -162,9 +163,9 @@ class GrpcioTransport:
         """Say SERVING or NOT_SERVING."""
         self._listener.later(self._health.set_serving, serving)
 
-    def set_keys(self, digests: Collection[bytes] | None) -> None:
+    def set_keys(self, keys: Mapping[bytes, Usage | None] | None) -> None:
         """Refuse calls without a known key."""
-        self._registry.keys = None if digests is None else frozenset(digests)
+        self._registry.keys = None if keys is None else frozenset(keys)
 
     def drain(self) -> None:
         """Say NOT_SERVING, refuse new calls, and end streams once what was read of them is answered."""

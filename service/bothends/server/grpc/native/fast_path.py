@@ -18,8 +18,6 @@ from ....errors import EngineError, Refusal
 from ....observe import tracing
 from ....observe.metrics import Metrics
 from ....wire.status import to_status
-from ...keys import Keys
-from ...quota import Account
 from ..contract import Batch
 from ..refusals import prepared
 
@@ -69,7 +67,6 @@ class FastPaths:
         methods: Mapping[int, FastMethod],
         embedder: Embedder,
         metrics: Metrics,
-        keys: Keys | None,
         logs_each: Callable[[], bool],
     ) -> None:
         """Serve small requests, unless each call is logged, or spans are kept of it.
@@ -85,9 +82,6 @@ class FastPaths:
         self._methods = methods
         self._embedder = embedder
         self._metrics = metrics
-        self._keys = keys
-        self._known: list[tuple[bytes, Account]] | None = None
-        self._shares = False
         self._of: LoadedModel | None = None
         self._newest: PathOf | None = None  # of that model, if it has one
         self._taking: dict[int, PathOf] = {}
@@ -153,7 +147,7 @@ class FastPaths:
                     path = self._made(model)
                     self._newest, self._of = None if path is None else PathOf(path, model), model
         newest = self._newest
-        if newest is None or newest.model.is_withdrawn or self._logs_each() or self._traces_all() or self._has_shares():
+        if newest is None or newest.model.is_withdrawn or self._logs_each() or self._traces_all():
             return None
         return newest
 
@@ -164,13 +158,6 @@ class FastPaths:
             self._keeps_all = tracing.keeps_what_callers_do_not()
             self._provider = provider
         return self._keeps_all
-
-    def _has_shares(self) -> bool:
-        """Return True if a key has a share, which is counted by the call."""
-        if self._keys is not None and (known := self._keys.known) is not self._known:  # the file has changed
-            self._shares = any(account.limits.is_set for _, account in known)
-            self._known = known
-        return self._shares
 
     def _made(self, model: LoadedModel) -> "FastPath | None":
         if (borrowed := model.share()) is None:
