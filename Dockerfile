@@ -8,7 +8,8 @@ FROM ${PYTHON_IMAGE} AS build
 # Not pinned: Debian's stable release changes it for security only, and drops the version that was there before.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends g++ python3-dev libnghttp2-dev libssl-dev zlib1g-dev \
+ && apt-get install --yes --no-install-recommends g++ python3-dev libllhttp-dev libnghttp2-dev libssl-dev \
+        libyyjson-dev zlib1g-dev \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 ARG ACCELERATOR=cpu
 WORKDIR /src
@@ -37,7 +38,7 @@ FROM ${PYTHON_IMAGE}
 # What the native transport is linked with, not pinned for the same reason. Debian 13 gives libssl3t64 for libssl3.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends libnghttp2-14 libssl3 zlib1g \
+ && apt-get install --yes --no-install-recommends libllhttp9.2 libnghttp2-14 libssl3 libyyjson0 zlib1g \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 COPY --from=build /opt/bothends /opt/bothends
 ENV PATH=/opt/bothends/bin:$PATH \

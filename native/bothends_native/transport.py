@@ -19,6 +19,7 @@ try:
         Refusal,
         Served,
         Transport,
+        Truncation,
         Usage,
     )
 except ModuleNotFoundError as missing:
@@ -43,5 +44,6 @@ __all__ = [
     "Refusal",
     "Served",
     "Transport",
+    "Truncation",
     "Usage",
 ]

@@ -81,14 +81,14 @@ struct Attacker {
 };
 
 /// Two peers, and what Python has of them.
-class Session {
+class Fuzzer {
 public:
-    explicit Session(bool asks_for_keys) : shared_(settings()) {
+    explicit Fuzzer(bool asks_for_keys) : shared_(settings()) {
         if (asks_for_keys) shared_.keys = Keys{{digest_of("one"), nullptr}, {digest_of("two"), nullptr}};
         shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 32, 3);
     }
 
-    ~Session() {
+    ~Fuzzer() {
         for (Attacker& peer : peers_) peer.leave();
         std::size_t of_networks = 0;
         for (const auto& [address, network] : shared_.networks)
@@ -149,7 +149,9 @@ private:
                 call.handed_over(*message);
                 const auto inflated = message->is_compressed ? gunzip(message->content, message->size) : std::nullopt;
                 if (inflated) call.count_sentences(*message, *inflated);
-                if (message->is_compressed && !inflated) shared_.outstanding.remove(message->id), call.refuse_taken();
+                if (!message->is_compressed || inflated) continue;
+                shared_.outstanding.remove(message->id);
+                call.refuse_taken(shared_.settings.status(Refusal::malformed), Refusal::malformed);
             }
         }
         shared_.outstanding.hand_over_gone();
@@ -206,7 +208,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Input input{{reinterpret_cast<const char*>(data), size}};
     const std::uint8_t what = input.byte();
     if (what % 8 == 0) return parse(input.left), 0;
-    Session session(what & 8);
-    while (!input.left.empty()) session.act(input);
+    Fuzzer fuzzer(what & 8);
+    while (!input.left.empty()) fuzzer.act(input);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "../shared/capsule.hpp"
 #include "binding_results.hpp"
 #include "codec_embed.hpp"
+#include "codec_openai.hpp"
 #include "fast_path.hpp"
 
 namespace transport::python {
@@ -19,6 +20,17 @@ using namespace nb::literals;
 struct GivenCodec {
     std::shared_ptr<const Codec> codec;
 };
+
+inline GivenCodec embed_codec(std::string version, std::vector<std::size_t> sizes, const GivenStatus& empty) {
+    return {std::make_shared<EmbedCodec>(std::move(version), std::move(sizes), status_of(empty))};
+}
+
+inline GivenCodec openai_codec(std::vector<std::string> names, std::string model, std::string version,
+                               std::vector<std::size_t> sizes, Truncation truncation) {
+    OpenAICodec::Settings settings{std::move(names), std::move(model), std::move(version), std::move(sizes),
+                                   truncation};
+    return {std::make_shared<OpenAICodec>(std::move(settings))};
+}
 
 inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
                            const nb::object& tokenizer, const nb::object& encoder, std::size_t most_sentences,
@@ -41,15 +53,20 @@ inline std::optional<Batch> take_beside(FastPath& path, std::size_t most, double
 }
 
 inline void bind_path(nb::module_& module) {
+    nb::enum_<Truncation>(module, "Truncation", "What becomes of a sentence of more tokens than the model reads.")
+        .value("start", Truncation::start, "Its start is kept.")
+        .value("error", Truncation::error, "It is an error of its request.")
+        .value("end", Truncation::end, "Its end is kept.");
     nb::class_<GivenCodec>(module, "Codec", "What a fast path knows of a method: its requests and its responses.")
         .def_static(
-            "embed",
-            [](std::string version, std::vector<std::size_t> sizes, const GivenStatus& empty) {
-                return GivenCodec{std::make_shared<EmbedCodec>(std::move(version), std::move(sizes), status_of(empty))};
-            },
-            nb::kw_only(), "version"_a, "sizes"_a, "empty"_a,
-            "Return that of bothends.v1's Embed, by the model of this version, which offers embeddings of these sizes. "
-            "`empty` is the status of a request without sentences.");
+            "embed", &embed_codec, nb::kw_only(), "version"_a, "sizes"_a, "empty"_a,
+            "Return that of bothends.v1's Embed, by the model of this version, which offers embeddings of these "
+            "sizes. `empty` is the status of a request without sentences.")
+        .def_static("openai", &openai_codec, nb::kw_only(), "names"_a, "model"_a, "version"_a, "sizes"_a,
+                    "truncation"_a,
+                    "Return that of OpenAI's embeddings, in JSON, by the model that has these names and offers these "
+                    "sizes. `model` and `version` are what responses say of it, as JSON; `truncation` is for requests "
+                    "that ask for none.");
     nb::class_<FastPath>(module, "FastPath", "Small requests of some methods, served in C++ by whoever comes to take.")
         .def("__init__", &construct_path, "transport"_a, "codecs"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
              "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a, "most_tokens"_a,

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 from bothends_native import engine, transport, wordpiece
+from numpy.typing import NDArray
 
 from bothends.v1.embedding_pb2 import EmbedRequest
 from tests.support.until import TIMEOUT_S
@@ -18,15 +19,28 @@ EMPTY = (3, "there is nothing", b"\x08\x03")
 """Status of a request without sentences."""
 
 
-def encoder_of(hidden: int = HIDDEN) -> engine.Encoder:
+def encoder_of(hidden: int = HIDDEN, *, decades: float = 0) -> engine.Encoder:
+    """Make an encoder whose numbers differ in size by about so many powers of ten."""
     random = np.random.default_rng(1)
     sizes = {"W": (2, 4 * hidden, EMBEDDING), "R": (2, 4 * hidden, hidden), "B": (2, 8 * hidden)}
-    layers = [{name: random.standard_normal(size).astype(np.float32) for name, size in sizes.items()}]
+    layer = {name: random.standard_normal(size).astype(np.float32) for name, size in sizes.items()}
+    spread = (10 ** -np.linspace(0, decades, hidden)).astype(np.float32)
+    layers = [{name: weights * shaped(spread, weights) for name, weights in layer.items()}]
     return engine.Encoder(random.standard_normal((len(WORDS), EMBEDDING)).astype(np.float32), layers)
 
 
-def path_of(served: Served, encoder: engine.Encoder, *, most_together: int = 16) -> transport.FastPath:
-    tokenizer = wordpiece.WordPiece(
+def shaped(spread: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return each unit's factor for all its weights."""
+    factors = np.tile(spread, weights.shape[1] // len(spread))
+    return factors.reshape(1, -1, *(1 for _ in weights.shape[2:]))
+
+
+def embed_codec() -> transport.Codec:
+    return transport.Codec.embed(version=VERSION, sizes=SIZES, empty=EMPTY)
+
+
+def tokenizer() -> wordpiece.WordPiece:
+    return wordpiece.WordPiece(
         {word: place for place, word in enumerate(WORDS)},
         characters={letter: letter for letter in "abmné"} | {" ": " "},
         added=["[UNK]"],
@@ -34,11 +48,16 @@ def path_of(served: Served, encoder: engine.Encoder, *, most_together: int = 16)
         unknown="[UNK]",
         most_chars=20,
     )
-    part = tokenizer.share(), encoder.share()
+
+
+def path_of(
+    served: Served, encoder: engine.Encoder, *, codec: transport.Codec | None = None, most_together: int = 16
+) -> transport.FastPath:
     return transport.FastPath(
         served.transport,
-        {0: transport.Codec.embed(version=VERSION, sizes=SIZES, empty=EMPTY)},
-        *part,
+        {0: codec or embed_codec()},
+        tokenizer().share(),
+        encoder.share(),
         most_sentences=3,
         most_bytes=200,
         most_together=most_together,
@@ -50,10 +69,12 @@ def path_of(served: Served, encoder: engine.Encoder, *, most_together: int = 16)
 class Fast:
     """A transport that embeds by `ECHO`; what isn't small and plain is taken, and answered with its own bytes."""
 
-    def __init__(self, served: Served, hidden: int = HIDDEN) -> None:
+    def __init__(
+        self, served: Served, encoder: engine.Encoder | None = None, *, codec: transport.Codec | None = None
+    ) -> None:
         self.served = served
-        self.encoder = encoder_of(hidden)
-        self.path = path_of(served, self.encoder)
+        self.encoder = encoder or encoder_of()
+        self.path = path_of(served, self.encoder, codec=codec)
         self.taken: list[transport.Message] = []
         self.told: list[transport.Served] = []
         self.given_up = 0

@@ -13,7 +13,7 @@ from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.wire.messages import encode, options
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast
+from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of
 from .served import ECHO, Served
 
 SENTENCES = ("a man b a b a man", "b", "é b a")
@@ -23,7 +23,7 @@ WIDTHS = (3, 8, 37)
 
 @pytest.fixture(params=WIDTHS)
 def wide(request: pytest.FixtureRequest, serve: Callable[..., Served]) -> Iterator[Fast]:
-    made = Fast(serve(), request.param)
+    made = Fast(serve(), encoder_of(request.param))
     yield made
     made.stop()
 
