@@ -1,0 +1,153 @@
+"""What C++ serves and what Python serves are the same: bytes, or the status and its words, whatever is asked."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import grpc
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from bothends.v1.embedding_pb2 import EmbedRequest
+from bothends.wire.messages import SERVICE
+from tests.importing.tokenising.hard_texts import HARD, TEXTS, every_real_sentence
+from tests.support.doors import connected, serving
+from tests.support.until import TIMEOUT_S
+
+pytest.importorskip("bothends_native.transport", reason="bothends-native has no transport here", exc_type=ImportError)
+
+AT_ONCE = 32
+LONG = 200_000
+"""Real sentences of every kind of the long form: pytest -m slow --long tests/promises/test_two_languages.py."""
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "truncation": st.integers(0, 4),
+        "normalize": st.booleans(),
+        "dimensions": st.sampled_from([0, 64, 128, 512, 3, -1]),
+        "encoding": st.integers(0, 5),
+    },
+)
+SENTENCES = st.lists(st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD).filter(lambda text: len(text) < 999)))
+
+
+class Both:
+    """A server whose small requests C++ serves, and one that leaves all to Python; `grpc_outcomes` of both agree."""
+
+    def __init__(self, native: Server, python: Server) -> None:
+        self.native, self.python = native, python
+
+    def served(self, method: str, path: str) -> float:
+        """Return how many requests of a method took that path in the first server."""
+        labels = {"method": method, "path": path}
+        return self.native.metrics.registry.get_sample_value("bothends_path_requests_total", labels) or 0
+
+
+@pytest.fixture(scope="module")
+def both(english: Bundle) -> Iterator[Both]:
+    with serving(english, selftest_s=0) as native, serving(english, selftest_s=0) as python:
+        if native.transport != "native" or native.service.embedder.model.share() is None:
+            pytest.skip("nothing is served by C++ alone here")
+        python.service.embedder.model.share = lambda: None  # type: ignore[method-assign]
+        yield Both(native, python)
+
+
+def embeds(channel: grpc.Channel, contents: Sequence[bytes]) -> list[Any]:
+    """Return each one's response, or its status: code, words and details."""
+    embed: Any = channel.unary_unary(f"/{SERVICE}/Embed")
+    outcomes: list[Any] = []
+    for call in [embed.future(content, timeout=TIMEOUT_S) for content in contents]:
+        try:
+            outcomes.append(call.result())
+        except grpc.RpcError:
+            outcomes.append((call.code(), call.details(), call.trailing_metadata()))
+    return outcomes
+
+
+@pytest.fixture
+def agree(both: Both) -> Iterator[Callable[[Sequence[bytes]], int]]:
+    """Have both servers answer requests alike; returns how many were answered with embeddings."""
+    with connected(both.native) as native, connected(both.python) as python:
+
+        def ask(contents: Sequence[bytes]) -> int:
+            found = embeds(native, contents)
+            for content, one, other in zip(contents, found, embeds(python, contents), strict=True):
+                assert one == other, content
+            return sum(isinstance(outcome, bytes) for outcome in found)
+
+        yield ask
+
+
+def batches(contents: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while batch := list(itertools.islice(contents, AT_ONCE)):
+        yield batch
+
+
+def asking(texts: Iterator[str]) -> Iterator[bytes]:
+    """Make a request of each text, or of three, with one after the other of all options."""
+    options = itertools.cycle(itertools.product((0, 2, 3, 1), (False, True), (0, 128), range(5)))
+    while few := list(itertools.islice(texts, 1)):
+        asked: dict[str, Any] = dict(
+            zip(("truncation", "normalize", "dimensions", "encoding"), next(options), strict=True)
+        )
+        few += itertools.islice(texts, 2 * (asked["encoding"] == 3))
+        yield EmbedRequest(sentences=few, **asked).SerializeToString()
+
+
+def test_hard_texts(both: Both, agree: Callable[[Sequence[bytes]], int]) -> None:
+    """Each alone or beside others, with each option; some are too long, blank, or read by the library alone."""
+    before = both.served("Embed", "native")
+    answered = sum(map(agree, batches(asking(iter(HARD * 4)))))
+    assert answered > 100
+    assert both.served("Embed", "native") > before + answered / 4
+
+
+def test_requests_of_any_kind(both: Both, agree: Callable[[Sequence[bytes]], int]) -> None:
+    """Known options and unknown ones, sentences of every script, none at all, or too many."""
+    before = both.served("Embed", "native")
+    made = st.builds(lambda sentences, options: EmbedRequest(sentences=sentences, **options), SENTENCES, OPTIONS)
+
+    @hypothesis.settings(max_examples=60, database=None)
+    @hypothesis.given(st.lists(made, min_size=8, max_size=8))
+    def ask(requests: list[EmbedRequest]) -> None:
+        agree([request.SerializeToString() for request in requests])
+
+    ask()
+    assert both.served("Embed", "native") > before + 20
+
+
+def test_bytes_of_any_kind(agree: Callable[[Sequence[bytes]], int]) -> None:
+    """Fields in any order, twice, of other kinds, cut short, or numbers in more bytes than they need."""
+    parts = st.one_of(
+        st.sampled_from(
+            [b"\x0a\x01a", b"\x0a\x05a man", b"\x10\x03", b"\x18\x01", b"\x20\x40", b"\x20\x80\x04", b"\x28\x03"]
+        ),
+        st.sampled_from(
+            [b"\x18\x80\x01", b"\x10\x83\x00", b"\x30\x01", b"\x12\x01a", b"\x08\x01", b"\x8a\x00\x01a", b"\x20"]
+        ),
+        st.sampled_from([b"\x28" + b"\xff" * 9 + b"\x01", b"\x18" + b"\x80" * 9 + b"\x01", b"\x0a\x02\xc3\x28"]),
+        st.binary(max_size=3),
+    )
+
+    @hypothesis.settings(max_examples=60, database=None)
+    @hypothesis.given(st.lists(st.lists(parts, max_size=6).map(b"".join), min_size=8, max_size=8))
+    def ask(contents: list[bytes]) -> None:
+        agree(contents)
+
+    ask()
+
+
+@pytest.mark.slow
+def test_real_sentences_of_every_kind(
+    both: Both, agree: Callable[[Sequence[bytes]], int], pytestconfig: pytest.Config
+) -> None:
+    """Hardly any is left to Python."""
+    count = LONG if pytestconfig.getoption("--long") else LONG // 20
+    before = both.served("Embed", "python")
+    texts = itertools.islice(every_real_sentence(), 0, None, 7)
+    answered = sum(map(agree, batches(asking(itertools.islice(texts, count)))))
+    assert answered > count / 4
+    assert both.served("Embed", "python") - before < count / 20
