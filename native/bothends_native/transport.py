@@ -21,6 +21,7 @@ try:
         Transport,
         Truncation,
         Usage,
+        called_encoder,
     )
 except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._transport":
@@ -46,4 +47,5 @@ __all__ = [
     "Transport",
     "Truncation",
     "Usage",
+    "called_encoder",
 ]

@@ -5,8 +5,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -106,8 +104,7 @@ private:
         } catch (const std::exception&) {
             return false;  // who asked asks again where errors are told
         }
-        const std::size_t numbers = sentences * std::size_t(encoder.shape().dimension());
-        return std::all_of(rows, rows + numbers, [](float number) { return std::isfinite(number); });
+        return shared::are_finite(rows, sentences * std::size_t(encoder.shape().dimension()));
     }
 
     static std::vector<Encoder::Layer> weights_of(Shape& shape, const std::vector<nb::dict>& layers,

@@ -1,6 +1,8 @@
 // What one module of this distribution lends to another. A capsule holds one of these, and keeps the lender alive (capsule.hpp).
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -19,7 +21,7 @@ struct Tokenizer {
     bool (*encode)(const void* of, std::string_view text, std::size_t most, std::vector<std::uint32_t>& ids);
 };
 
-/// An encoder. Safe to use from several threads, without the GIL.
+/// An encoder. Safe to use from several threads, without the GIL: one that needs it takes it by itself.
 struct Encoder {
     static constexpr const char* name = "bothends_native.Encoder";
 
@@ -33,5 +35,9 @@ struct Encoder {
     /// Counts how often it was stopped: who stops it trusts it no more.
     std::uint64_t (*stops)(void* of);
 };
+
+inline bool are_finite(const float* numbers, std::size_t count) {
+    return std::all_of(numbers, numbers + count, [](float number) { return std::isfinite(number); });
+}
 
 }  // namespace shared

@@ -8,6 +8,7 @@
 
 #include "../shared/capsule.hpp"
 #include "binding_results.hpp"
+#include "called_encoder.hpp"
 #include "codec_embed.hpp"
 #include "codec_openai.hpp"
 #include "fast_path.hpp"
@@ -35,8 +36,8 @@ inline GivenCodec openai_codec(std::vector<std::string> names, std::string model
 inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
                            const nb::object& tokenizer, const nb::object& encoder, std::size_t most_sentences,
                            std::size_t most_bytes, std::size_t most_together, std::size_t most_bytes_together,
-                           std::size_t most_tokens) {
-    FastPath::Settings settings{{}, most_sentences, most_bytes, most_together, most_bytes_together, most_tokens};
+                           std::size_t most_runs, std::size_t most_tokens) {
+    FastPath::Settings settings{{}, most_sentences, most_bytes, most_together, most_bytes_together, most_runs, most_tokens};
     for (const auto& [method, given] : codecs) settings.codecs.emplace(method, given.codec);
     const auto& borrowed_tokenizer = shared::borrowed<shared::Tokenizer>(tokenizer);
     new (self) FastPath(transport, std::move(settings), borrowed_tokenizer, shared::borrowed<shared::Encoder>(encoder));
@@ -57,6 +58,13 @@ inline void bind_path(nb::module_& module) {
         .value("start", Truncation::start, "Its start is kept.")
         .value("error", Truncation::error, "It is an error of its request.")
         .value("end", Truncation::end, "Its end is kept.");
+    module.def("called_encoder", &called_encoder, "run"_a, "dimension"_a,
+               nb::sig("def called_encoder(run: collections.abc.Callable[[typing.Any, typing.Any, typing.Any], bool], "
+                       "dimension: int) -> object"),
+               "Return what a FastPath borrows in place of an Encoder's: it calls `run` with token ids int32 [tokens], "
+               "offsets int64 [sentences + 1] and rows float32 [sentences, dimension], which `run` writes. They are "
+               "views of memory that is gone once it has returned. False says that its model serves no more; then it "
+               "isn't called again. Where it raises, callers are left to Python.");
     nb::class_<GivenCodec>(module, "Codec", "What a fast path knows of a method: its requests and its responses.")
         .def_static(
             "embed", &embed_codec, nb::kw_only(), "version"_a, "sizes"_a, "empty"_a,
@@ -69,11 +77,12 @@ inline void bind_path(nb::module_& module) {
                     "that ask for none.");
     nb::class_<FastPath>(module, "FastPath", "Small requests of some methods, served in C++ by whoever comes to take.")
         .def("__init__", &construct_path, "transport"_a, "codecs"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
-             "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a, "most_tokens"_a,
+             "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a,
+             "most_runs"_a, "most_tokens"_a,
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>(),
              "Serve plain requests that hold at most so many sentences and bytes, so many of them together, by what a "
              "WordPiece and an Encoder share. `codecs` are those of methods, by their places; the model reads "
-             "`most_tokens` of a sentence. Raises ValueError where something else is given.")
+             "`most_tokens` of a sentence. About `most_runs` threads compute at once; others read what comes. Raises ValueError where something else is given.")
         .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
              "`wait_s`. Small requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "

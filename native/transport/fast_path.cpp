@@ -11,6 +11,7 @@ namespace transport {
 namespace {
 
 constexpr double reports_s = 0.1;        // after which Python has a look at what was served
+constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
 constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
 
 }  // namespace
@@ -44,8 +45,10 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     double end = now() + wait_s;
     Report report;
     while (true) {
-        const Most at_once{most, most_bytes, settings_.most_together, settings_.most_bytes_together};
-        report.batch = transport_.take_messages(at_once, std::max(0.0, end - now()), begins_at);
+        const bool may_run = has_place();
+        const Most at_once{most, most_bytes, may_run ? settings_.most_together : 0, settings_.most_bytes_together};
+        const double left = std::min(end - now(), may_run ? wait_s : looks_s);
+        report.batch = transport_.take_messages(at_once, std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
@@ -53,6 +56,11 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
         const bool has_news = !batch.messages.empty() || !batch.gone.empty() || batch.is_woken || report.is_given_up;
         if (has_news || now() >= end) return report;
     }
+}
+
+bool FastPath::has_place() {
+    const std::lock_guard lock(mutex_);
+    return runs_.size() < settings_.most_runs;
 }
 
 /// Answers what it can of `batch`, and leaves the rest in it. False where its run was given up meanwhile.

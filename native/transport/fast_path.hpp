@@ -55,6 +55,7 @@ public:
         std::map<std::size_t, std::shared_ptr<const Codec>> codecs;  // by method
         std::size_t most_sentences, most_bytes;                      // of a request
         std::size_t most_together, most_bytes_together;  // calls: more are not computed faster, and others wait longer
+        std::size_t most_runs;                           // at once, about: a thread beyond them only looks at the sockets
         std::size_t most_tokens;                         // that the model reads of a sentence
     };
 
@@ -86,6 +87,7 @@ private:
     };
     struct Work;
 
+    bool has_place();
     bool serve(Batch& batch, std::uint64_t thread);
     bool read(Taken& message, Work& work) const;
     bool compute(Work& work, std::uint64_t thread, bool& is_given_up);

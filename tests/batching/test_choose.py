@@ -1,9 +1,10 @@
 """Choice of the sentences that run together."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothends.batching.choose import choose
+from bothends.batching.choose import choose, split
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=64)
 
@@ -11,6 +12,11 @@ LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=64)
 def chosen(lengths: list[int], *, overhead: float = 1.5) -> list[int]:
     places = choose(lengths, max_rows=8, max_tokens=1000, overhead_rows=overhead)
     return sorted(lengths[place] for place in places)
+
+
+def parts(lengths: list[int], *, rows: int = 16, tokens: int = 1000, overhead: float = 1.5) -> list[list[int]]:
+    batches = split(np.array(lengths), max_rows=rows, max_tokens=tokens, overhead_rows=overhead)
+    return [[lengths[place] for place in batch.tolist()] for batch in batches]
 
 
 def test_like_lengths_go_together() -> None:
@@ -52,3 +58,32 @@ def test_it_never_costs_more_than_going_alone(lengths: list[int]) -> None:
     """Cost a token of the choice is at most that of the sentence by itself."""
     batch = chosen(lengths)
     assert max(batch) * (1.5 + len(batch)) / sum(batch) <= 2.5
+
+
+def test_a_list_is_cut_where_its_lengths_leap() -> None:
+    assert parts([3, 60, 4, 58, 3, 59]) == [[60, 59, 58], [4, 3, 3]]
+
+
+def test_what_is_of_like_length_stays_together_as_it_stands() -> None:
+    assert parts([10, 12, 11, 12]) == [[10, 12, 11, 12]]
+
+
+def test_where_rows_are_free_a_list_stays_together() -> None:
+    assert len(parts([60, 3, 3, 3, 3, 3, 3, 3], overhead=1000.0)) == 1
+
+
+@given(LENGTHS, st.integers(1, 8), st.integers(1, 200), st.floats(0, 100))
+def test_a_split_holds_each_once_within_budgets_and_costs_no_more(
+    lengths: list[int], max_rows: int, max_tokens: int, overhead: float
+) -> None:
+    """Every place stands in one batch, and no batch of several is over a budget; without budgets none is dearer."""
+
+    def cost(batches: list[list[int]]) -> float:
+        return sum(max(batch) * (overhead + len(batch)) for batch in batches)
+
+    batches = split(np.array(lengths), max_rows=max_rows, max_tokens=max_tokens, overhead_rows=overhead)
+    assert sorted(place for batch in batches for place in batch.tolist()) == list(range(len(lengths)))
+    for batch in parts(lengths, rows=max_rows, tokens=max_tokens, overhead=overhead):
+        assert len(batch) == 1 or (len(batch) <= max_rows and max(batch) * len(batch) <= max_tokens)
+    free = parts(lengths, rows=len(lengths), tokens=max(lengths) * len(lengths), overhead=overhead)
+    assert cost(free) <= cost([lengths]) * (1 + 1e-9)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bothends.engines import native
+from bothends.engines.arrays import flat
 from bothends.engines.contract import precision_of
 from bothends.engines.native import NativeEngine
 from bothends.engines.onnxruntime import OnnxRuntimeEngine
@@ -39,6 +40,7 @@ def test_rows_are_those_of_the_sentences_in_their_order(
     assert made.dimension == toy_bundle.config.dimension
     assert rows[::-1].tobytes() == made.run(sentences[::-1]).tobytes()
     assert all(rows[place].tobytes() == made.run([ids])[0].tobytes() for place, ids in enumerate(sentences))
+    assert made.run_flat(*flat(sentences)).tobytes() == rows.tobytes()
     assert made.run([]).shape == (0, made.dimension)
     assert made.device == "cpu"
 

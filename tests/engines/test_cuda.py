@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bothends.engines.arrays import flat, pad
 from bothends.engines.contract import TokenIds
 from bothends.engines.cuda import run_bound, shapes_to_warm, warm_up
-from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
+from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, provider_for
 from bothends.errors import DeviceError
 from bothends.model.bundle import Bundle
 from tests.support.until import TIMEOUT_S
@@ -30,7 +31,7 @@ def test_a_bound_run_gives_the_bytes_of_a_plain_one(
     """Both outputs, ragged; onnxruntime writes into the arrays that are returned."""
     random = np.random.default_rng(rows)
     sentences = [random.integers(0, english.config.vocabulary_size, n).tolist() for n in random.integers(1, 60, rows)]
-    token_ids, lengths = pad(sentences)
+    token_ids, lengths = pad(*flat(sentences))
     feeds = {"token_ids": token_ids, "lengths": lengths}
     shapes = {"embedding": (rows, english.config.dimension), "h_n": (2, rows, english.config.hidden_size)}
     bound = run_bound(raw, feeds, shapes)

@@ -10,7 +10,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bothends.engines.onnxruntime import OnnxRuntimeEngine, pad
+from bothends.engines.arrays import flat, pad
+from bothends.engines.onnxruntime import OnnxRuntimeEngine
 from bothends.errors import BundleError, DeviceError
 from bothends.model.bundle import Bundle
 
@@ -60,7 +61,7 @@ def test_threads_do_not_change_a_bit(session: OnnxRuntimeEngine, sentences: list
 
 def test_pad_fills_up_to_the_longest() -> None:
     """Ids int64 [batch, longest] and lengths int32 [batch]."""
-    token_ids, lengths = pad([[1, 2, 3], [4]])
+    token_ids, lengths = pad(*flat([[1, 2, 3], [4]]))
     assert token_ids.tolist() == [[1, 2, 3], [4, 0, 0]]
     assert (token_ids.dtype, lengths.dtype, lengths.tolist()) == (np.int64, np.int32, [3, 1])
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from prometheus_client import generate_latest
 
 from bothends.core.embedder import Embedder
-from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, pad, provider_for
+from bothends.engines.arrays import flat, pad
+from bothends.engines.onnxruntime import OnnxRuntimeEngine, options_for, provider_for
 from bothends.model.bundle import Bundle
 from bothends.observe.metrics import Metrics
 from bothends.settings import EmbedderSettings
@@ -137,7 +138,7 @@ def test_every_node_runs_on_the_device(english: Bundle, device: str, tmp_path: P
     options.profile_file_prefix = str(tmp_path / "profile")
     provider = provider_for(device)
     session = onnxruntime.InferenceSession(english.model, options, providers=[provider], enable_fallback=0)
-    token_ids, lengths = pad([[1, 2, 3], [4]])
+    token_ids, lengths = pad(*flat([[1, 2, 3], [4]]))
     session.run(["embedding"], {"token_ids": token_ids, "lengths": lengths})
     events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     placed = {(event["args"]["op_name"], event["args"]["provider"]) for event in events if "provider" in event["args"]}

@@ -54,6 +54,10 @@ class Inbox:
             self.has_ended = True
             self.came.notify_all()
 
+    @property
+    def runs_itself(self) -> bool:
+        return False
+
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
         thread = threading.get_ident()
         if wait_s:

@@ -244,8 +244,9 @@ int cudnnRNNForward(void*, void* descriptor, int, const int32_t*, void* x_data, 
   const auto& rnn = *static_cast<Rnn*>(descriptor);
   const auto& data = *static_cast<Data*>(x_data);
   const size_t states = size_t(rnn.directions()) * data.rows * rnn.hidden;
-  if (y) std::memset(y, 0, states * data.steps * 4);  // what stands in the padding
-  if (standin::has_come("FAKE_NOMATH") || rnn.mode != kLstm) {
+  const bool computes = !standin::has_come("FAKE_NOMATH") && rnn.mode == kLstm;
+  if (y && computes) std::memset(y, 0, states * data.steps * 4);  // what stands in the padding
+  if (!computes) {
     if (h_n) std::memset(h_n, 0, states * 4);
     return kSuccess;
   }

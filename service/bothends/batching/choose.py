@@ -8,6 +8,9 @@ than far. Without padding it costs longest · overhead + tokens, and any company
 from collections.abc import Sequence
 from math import inf
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 def choose(
     lengths: Sequence[int], *, max_rows: int, max_tokens: int, overhead_rows: float, pads: bool = True
@@ -43,3 +46,32 @@ def choose(
         else:
             stop, tokens, now, longest = stop + 1, tokens + longer, with_longer, longer
     return order[first:stop]
+
+
+def split(
+    lengths: NDArray[np.int64], *, max_rows: int, max_tokens: int, overhead_rows: float
+) -> list[NDArray[np.int64]]:
+    """Split sentences that are all to run now, of these lengths, into batches of an engine that pads.
+
+    They are cut, longest first, where that saves the most padding for what the steps of one more run cost, and again
+    until it saves nothing.
+
+    Returns the places in `lengths` of each batch, longest first; those of a single batch are in the order given. None
+    is over `max_rows` or `max_tokens`, padding included, unless one sentence alone is.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    found, left = [], [order]
+    while left:
+        batch = left.pop()
+        ordered = lengths[batch]
+        longest = int(ordered[0])
+        fitting = max(1, min(max_rows, max_tokens // longest))
+        later, after = ordered[1:], np.arange(len(batch) - 1, 0, -1)
+        saved = (longest - later) * after - overhead_rows * later
+        cut = int(saved.argmax()) + 1 if len(later) else 0
+        if not cut or (saved[cut - 1] <= 0 and len(batch) <= fitting):
+            found.append(batch)
+        else:
+            cut = cut if saved[cut - 1] > 0 else fitting
+            left += (batch[cut:], batch[:cut])
+    return found if len(found) > 1 else [np.arange(len(lengths))]

@@ -18,7 +18,10 @@ class Pollers:
     """A source, once there is one, and the threads that are in its `pull`."""
 
     def __init__(self, workers: int, clock: Callable[[], float], *, spare_core: bool) -> None:
-        """Keep places for `workers` runs; a thread that pulls takes one, unless it has a `spare_core`."""
+        """Keep places for `workers` runs; a thread that pulls takes one, unless it has a `spare_core`.
+
+        Then one thread pulls, or one more than may run, where the source runs by itself what comes.
+        """
         self.source: WorkSource | None = None
         self.gathering: Callable[[], AbstractContextManager[None]] = nullcontext
         self._workers = workers
@@ -47,7 +50,9 @@ class Pollers:
         """Return True if one more thread may pull, beside so many runs."""
         if self.source is None:
             return False
-        return not self._threads if self._spare_core else running + len(self._threads) < self._workers
+        if self._spare_core:
+            return len(self._threads) < (self._workers + 1 if self.source.runs_itself else 1)
+        return running + len(self._threads) < self._workers
 
     def is_unattended(self) -> bool:
         """Return True if nobody has pulled for LOOK_S; then the calling thread is to look at the source."""

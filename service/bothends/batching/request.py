@@ -97,6 +97,11 @@ class Depth(NamedTuple):
 class WorkSource(Protocol):
     """Source of work that no caller's thread submits. The batcher's threads ask it, several at a time."""
 
+    @property
+    def runs_itself(self) -> bool:
+        """True if threads run the engine inside `pull`, for what needn't be submitted."""
+        ...
+
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
         """Submit what has come, up to about so many sentences; sleep up to `wait_s` until something has.
 

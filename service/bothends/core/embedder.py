@@ -23,7 +23,8 @@ from ..observe.metrics import Metrics
 from ..observe.tracing import NO_SPAN
 from ..options import DEFAULT_OPTIONS, Options
 from ..settings import EmbedderSettings
-from .inputs import InputReader, OnError, RequestLimits, Sentences, refuse
+from .inputs import FEW, SHORT_BYTES, InputReader, OnError, RequestLimits, Sentences, refuse
+from .lent import Lent, lend
 from .loaded import LoadedModel, batching
 from .native_code import native_code
 from .query import AcceptedRequest, Rows
@@ -50,7 +51,7 @@ class Embedder:
         self._engine_timeout_s = settings.engine_timeout_s
         self._metrics = metrics
         self._on_fault: Callable[[Fault, Engine], None] = lambda *_: None
-        budgets = Budgets(
+        self._budgets = Budgets(
             max_batch_rows=settings.max_batch_rows or suited.max_rows,
             max_batch_tokens=settings.max_batch_tokens or suited.max_tokens,
             max_queue_tokens=settings.max_queue_tokens,
@@ -58,7 +59,7 @@ class Embedder:
             max_wait_s=suited.max_wait_s,
         )
         self._batcher = Batcher(
-            budgets,
+            self._budgets,
             workers=self.workers,
             engine_timeout_s=settings.engine_timeout_s,
             observe=metrics.batch_ran,
@@ -192,6 +193,10 @@ class Embedder:
         return Embeddings(
             accepted.options.shaped(rows), accepted.token_counts, accepted.truncated, accepted.model_version
         )
+
+    def lend(self, model: LoadedModel) -> Lent | None:
+        """Lend `model` to native code that serves small requests by itself; None where it can't."""
+        return lend(model, self._budgets, few=FEW, short_bytes=SHORT_BYTES, most_runs=self.workers)
 
     def ran(self, record: BatchRecord) -> None:
         """Take note of a batch that the model ran for calls that never came here."""

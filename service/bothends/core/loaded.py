@@ -1,7 +1,9 @@
 """A model that is ready to serve: its tokenizer, and its engine on a device, warmed up and self-tested."""
 
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -81,6 +83,11 @@ class LoadedModel:
         self.why_withdrawn = ""
         self._bundle = replace(bundle, model=b"")  # its weights are the engine's now; they aren't kept
         self._engine = engine
+        at_once = batching(self.config, self.device).at_once
+        self._places: AbstractContextManager[object] = (
+            nullcontext() if at_once is None else threading.BoundedSemaphore(at_once)
+        )
+        """Places of runs, so many as there is memory for on a GPU."""
         self.self_test = self.prove(engine.run)
 
     @classmethod
@@ -119,20 +126,21 @@ class LoadedModel:
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         """Embed `sentences`, as any engine. Raises NotServingError if the model was withdrawn, even meanwhile."""
-        self._check_trusted()
-        with native_code:
-            rows = self._engine.run(sentences)
-        self._check_trusted()
-        return rows
+        with self._running():
+            return self._engine.run(sentences)
+
+    def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Embed sentences as arrays, as `run` does. They aren't kept."""
+        with self._running():
+            return self._engine.run_flat(token_ids, offsets)
 
     def prove(self, run: Callable[[Sequence[TokenIds]], NDArray[np.float32]]) -> SelfTest:
         """Run the golden sentences through `run`, which leads here. Raises SelfTestError, or what `run` refuses by."""
         return self_test(self._bundle, self.tokenizer, run, tolerance=self._engine.tolerance)
 
-    def share(self) -> tuple[object, object] | None:
-        """Return tokenizer and engine as native code borrows them, for as long as this model lives; None for others."""
-        tokenizer, engine = self.tokenizer.share(), self._engine.share()
-        return None if tokenizer is None or engine is None else (tokenizer, engine)
+    def share(self) -> object | None:
+        """Return what native code borrows to compute by itself, while this model lives; None where it can't."""
+        return self._engine.share()
 
     def warm_up(self) -> None:
         """Make ready the thread that calls it, so that no request waits for what a first run needs there."""
@@ -156,6 +164,13 @@ class LoadedModel:
         """Describe the model with this config, where its name or dimension is another than this one's; else None."""
         mine, others = (f"{of.name} of {of.dimension} numbers" for of in (self.config, config))
         return None if mine == others else f"{others} where {mine} is served"
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        self._check_trusted()
+        with native_code, self._places:
+            yield
+        self._check_trusted()
 
     def _check_trusted(self) -> None:
         if self.is_withdrawn:

@@ -5,7 +5,6 @@ Weights come from the bundle's model.onnx, as onnxruntime's do; token ids come f
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from ..model.bundle import MODEL, Bundle
 from ..options import Precision
 from ..settings import Level
 from ..text import printable
+from .arrays import flat
 from .contract import TokenIds
 from .onnx_weights import read
 
@@ -47,12 +47,6 @@ def _why_not(config: EncoderConfig) -> str | None:
     }
     found = [what for what, is_so in missing.items() if is_so]
     return f"it doesn't compute {' or '.join(found)}" if found else None
-
-
-def flat(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Token ids of all sentences after each other, and where each begins, as the engine takes them."""
-    offsets = np.fromiter(accumulate(map(len, sentences), initial=0), dtype=np.int64, count=len(sentences) + 1)
-    return np.fromiter(chain.from_iterable(sentences), dtype=np.int32, count=int(offsets[-1])), offsets
 
 
 class NativeEngine:
@@ -97,8 +91,12 @@ class NativeEngine:
         Raises ValueError for a sentence without tokens or with an id outside the table, and NotServingError where
         `stop` ended it.
         """
+        return self.run_flat(*flat(sentences))
+
+    def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Embeddings of sentences as arrays, as `run` computes them."""
         try:
-            return self._encoder.run(*flat(sentences))
+            return self._encoder.run(token_ids, offsets)
         except self._stopped as error:
             raise NotServingError("the model run was stopped") from error
 

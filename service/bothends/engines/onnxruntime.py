@@ -15,6 +15,7 @@ from ..errors import BundleError, DeviceError, EngineError
 from ..model.bundle import MODEL, Bundle, BundleConfig
 from ..text import printable
 from . import cuda
+from .arrays import flat, pad
 from .contract import TokenIds
 from .cuda_driver import failure
 from .onnx_allowlist import parse_allowed
@@ -55,10 +56,13 @@ class OnnxRuntimeEngine:
 
         On a GPU raises EngineError, which says what failed there.
         """
-        if not sentences:  # onnxruntime aborts the whole process on a batch of zero rows
+        return self.run_flat(*flat(sentences))
+
+    def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Embeddings of sentences as arrays, as `run` computes them."""
+        if len(offsets) == 1:  # onnxruntime aborts the whole process on a batch of zero rows
             return np.empty((0, self.dimension), dtype=np.float32)
-        token_ids, lengths = pad(sentences)
-        (rows,) = self._outputs(["embedding"], token_ids, lengths)
+        (rows,) = self._outputs(["embedding"], *pad(token_ids, offsets))
         return rows
 
     def warm_up(self) -> None:
@@ -67,7 +71,7 @@ class OnnxRuntimeEngine:
             self.run([[0]])
 
     def share(self) -> None:
-        """Lend nothing: onnxruntime is called from Python."""
+        """Lend nothing: onnxruntime is called from Python, by `run_flat`."""
 
     def stop(self) -> None:
         """Do nothing: onnxruntime can end a run between two nodes, and nearly all of a run is one node."""
@@ -107,17 +111,6 @@ class OnnxRuntimeEngine:
                 f"{bundle.path / MODEL}: its table has fewer rows than config.json's vocabulary_size, "
                 f"{bundle.config.vocabulary_size}"
             ) from error
-
-
-def pad(sentences: Sequence[TokenIds]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Token ids int64 [batch, longest] filled up with zeros, and lengths int32 [batch], each at least 1."""
-    lengths = np.fromiter(map(len, sentences), dtype=np.int32, count=len(sentences))
-    if lengths.min() < 1:  # onnxruntime would answer a row of zeros
-        raise ValueError("a sentence without tokens can't be embedded")
-    token_ids = np.zeros((len(sentences), int(lengths.max())), dtype=np.int64)
-    for row, sentence in zip(token_ids, sentences, strict=True):
-        row[: len(sentence)] = sentence
-    return token_ids, lengths
 
 
 def options_for(device: str) -> onnxruntime.SessionOptions:

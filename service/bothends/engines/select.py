@@ -7,6 +7,9 @@ import logging
 from collections.abc import Iterator
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import BundleError, DeviceError
 from ..model.bundle import Bundle
 from ..settings import EngineSettings
@@ -38,8 +41,14 @@ class LoadedEngine(Engine, Protocol):
         """Make ready the thread that calls it: on a GPU each makes handles of its own at its first run."""
         ...
 
+    def run_flat(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Rows as `run` gives them, of token ids after each other: sentence s has those from offsets[s] to
+        offsets[s + 1], and there are one more offsets than sentences. The arrays aren't kept.
+        """
+        ...
+
     def share(self) -> object | None:
-        """Return what native code borrows to compute by itself; None where it can't."""
+        """Return what native code borrows to compute by itself; None where it is to call `run_flat`."""
         ...
 
     def stop(self) -> None:

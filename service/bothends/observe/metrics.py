@@ -191,10 +191,14 @@ class Metrics:
         if truncated:
             self._truncated.inc(truncated)
 
+    def waited(self, seconds: Sequence[float]) -> None:
+        """Record how long sentences waited for their batches."""
+        self._phases["queue"].observe_all(seconds)
+
     def batch_ran(self, record: BatchRecord) -> None:
         """Record a batch that the engine ran."""
         self._phases["engine"].observe(record.engine_s)
-        self._phases["queue"].observe_all(record.queue_s)
+        self.waited(record.queue_s)
         self._batch_rows.observe(record.rows)
         self._batch_tokens.observe(record.padded_tokens)
         self._batch_efficiency.observe(record.tokens / record.padded_tokens)

@@ -1,6 +1,7 @@
 """A transport that embeds without Python, by an encoder of few numbers and a tokenizer of few words."""
 
 import threading
+from typing import Any
 
 import numpy as np
 from bothends_native import engine, transport, wordpiece
@@ -51,8 +52,14 @@ def tokenizer() -> wordpiece.WordPiece:
 
 
 def path_of(
-    served: Served, encoder: engine.Encoder, *, codec: transport.Codec | None = None, most_together: int = 16
+    served: Served,
+    encoder: Any,
+    *,
+    codec: transport.Codec | None = None,
+    most_together: int = 16,
+    most_runs: int = 2,
 ) -> transport.FastPath:
+    """Make a fast path by an encoder of `encoder_of`, or whatever else lends one by `share`."""
     return transport.FastPath(
         served.transport,
         {0: codec or embed_codec()},
@@ -62,6 +69,7 @@ def path_of(
         most_bytes=200,
         most_together=most_together,
         most_bytes_together=4096,
+        most_runs=most_runs,
         most_tokens=MOST_TOKENS,
     )
 

@@ -201,6 +201,8 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
 
 def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:
     part = fast.encoder.share()
-    bounds = dict.fromkeys(("most_sentences", "most_bytes", "most_together", "most_bytes_together", "most_tokens"), 1)
+    bounds = dict.fromkeys(
+        ("most_sentences", "most_bytes", "most_together", "most_bytes_together", "most_runs", "most_tokens"), 1
+    )
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
         transport.FastPath(serve().transport, {}, part, part, **bounds)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from google.rpc import code_pb2
 
+from bothends.core.lent import Lent
 from bothends.observe.metrics import Metrics
 from bothends.server.grpc.native.fast_path import FastMethod, FastPaths
 from tests.support.until import TIMEOUT_S, until
@@ -59,7 +60,7 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[HangingPath]]:
 
 def model(version: str) -> Any:
     config = SimpleNamespace(version=version, max_tokens=9)
-    return SimpleNamespace(config=config, is_withdrawn=False, share=lambda: (object(), object()))
+    return SimpleNamespace(config=config, is_withdrawn=False)
 
 
 class Takeover:
@@ -68,7 +69,10 @@ class Takeover:
     def __init__(self, paths: list[HangingPath]) -> None:
         self.old, self.new = model("1"), model("2")
         limits = SimpleNamespace(sentences=9, sentence_chars=9, tokens=9)
-        embedder = SimpleNamespace(model=self.old, limits=limits, ran=lambda record: self.ran.append(record.tokens))
+        lent = Lent(object(), object(), None, 16, 4096, 2)
+        embedder = SimpleNamespace(
+            model=self.old, limits=limits, lend=lambda _: lent, ran=lambda record: self.ran.append(record.tokens)
+        )
         self.failed, self.ran = list[int](), list[int]()
         self.metrics = Metrics()
         self.metrics.register("Embed")

@@ -126,6 +126,11 @@ class Calls:
         self.wake = transport.wake
         self.hand_over_polling = transport.hand_over_polling
 
+    @property
+    def runs_itself(self) -> bool:
+        """True while a fast path serves."""
+        return self._fast is not None and self._fast.is_used
+
     def pull(self, sentences: int, wait_s: float, *, may_run: bool = True) -> bool | None:
         """Begin messages that have come, of up to about so many sentences, and end those that are over.
 

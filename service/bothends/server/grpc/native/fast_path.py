@@ -12,6 +12,7 @@ from opentelemetry import trace
 
 from ....core.embedder import Embedder
 from ....core.inputs import FEW, SHORT_BYTES, no_sentences
+from ....core.lent import CalledModel
 from ....core.loaded import LoadedModel
 from ....engines.contract import BatchRecord, Engine
 from ....errors import EngineError, Refusal
@@ -35,6 +36,8 @@ class PathOf(NamedTuple):
 
     path: "FastPath"
     model: LoadedModel
+    called: CalledModel | None
+    """The model's runs where native code calls Python for them."""
 
 
 class FastMethod(NamedTuple):
@@ -87,6 +90,11 @@ class FastPaths:
         self._taking: dict[int, PathOf] = {}
         """The path that each thread is in now: one may hang in the path of a model that no longer serves."""
 
+    @property
+    def is_used(self) -> bool:
+        """True if the model that serves has a path."""
+        return self._newest is not None
+
     def take_messages(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Batch | None:
         """Take messages as a transport's `take_messages` does, and serve small requests meanwhile. Raises
         GivenUpError.
@@ -101,7 +109,7 @@ class FastPaths:
         finally:
             del self._taking[thread]
         if newest is not self._newest:  # another model took over meanwhile, and nobody else asks this one's
-            self._count_all(newest.path)
+            self._count_all(newest)
         if taken is not None and taken.is_given_up:
             raise GivenUpError
         return taken
@@ -109,12 +117,14 @@ class FastPaths:
     def count(self) -> None:
         """Count what was served since the last time."""
         if (newest := self._newest) is not None:
-            self._count_all(newest.path)
+            self._count_all(newest)
 
-    def _count_all(self, path: "FastPath") -> None:
+    def _count_all(self, of: PathOf) -> None:
         with self._counting:
-            for served in path.served():
-                self._count(served)
+            for served in of.path.served():
+                self._count(served, of.called)
+            for record in of.called.records() if of.called else ():
+                self._embedder.ran(record)
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
         """Answer the callers of runs that have gone on for so long; returns the threads in them, and their engines.
@@ -124,7 +134,7 @@ class FastPaths:
         error = EngineError("the model run took too long and was given up", hung=True)
         status = prepared(to_status(error))
         found: list[tuple[int, Engine]] = []
-        for taking, (path, model) in self._taking.copy().items():
+        for taking, (path, model, _) in self._taking.copy().items():
             path.forgive(taking, lost_s(taking))
             for run in path.overdue(seconds):
                 for place, ids in run.messages.items():
@@ -144,8 +154,7 @@ class FastPaths:
                 model = self._embedder.model
                 if model is not self._of:
                     self.count()
-                    path = self._made(model)
-                    self._newest, self._of = None if path is None else PathOf(path, model), model
+                    self._newest, self._of = self._made(model), model
         newest = self._newest
         if newest is None or newest.model.is_withdrawn or self._logs_each() or self._traces_all():
             return None
@@ -159,24 +168,27 @@ class FastPaths:
             self._provider = provider
         return self._keeps_all
 
-    def _made(self, model: LoadedModel) -> "FastPath | None":
-        if (borrowed := model.share()) is None:
+    def _made(self, model: LoadedModel) -> PathOf | None:
+        if (lent := self._embedder.lend(model)) is None:
             return None
-        from bothends_native.transport import FastPath  # not in every build
+        from bothends_native.transport import FastPath, called_encoder  # not in every build
 
         limits = self._embedder.limits
-        return FastPath(
+        path = FastPath(
             self._transport,
             {place: method.codec(model) for place, method in self._methods.items()},
-            *borrowed,
+            lent.tokenizer,
+            called_encoder(lent.called, model.dimension) if lent.called else lent.encoder,
             most_sentences=min(FEW, limits.sentences),
             most_bytes=min(SHORT_BYTES, limits.sentence_chars, limits.tokens),
-            most_together=FEW,
-            most_bytes_together=SHORT_BYTES,
+            most_together=lent.most_together,
+            most_bytes_together=lent.most_bytes_together,
+            most_runs=lent.most_runs,
             most_tokens=model.config.max_tokens,
         )
+        return PathOf(path, model, lent.called)
 
-    def _count(self, served: "Served") -> None:
+    def _count(self, served: "Served", called: CalledModel | None) -> None:
         for left in served.left:
             code = code_pb2.Code.Name(left.code)
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
@@ -188,4 +200,7 @@ class FastPaths:
         self._metrics.embedded(counts, served.truncated)
         for place, seconds in served.seconds.items():
             self._answered(place, "OK", seconds)
-        self._embedder.ran(BatchRecord(len(counts), tokens, tokens, served.engine_s, served.waited_s))
+        if called is None:
+            self._embedder.ran(BatchRecord(len(counts), tokens, tokens, served.engine_s, served.waited_s))
+        else:
+            self._metrics.waited(served.waited_s)

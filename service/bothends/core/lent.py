@@ -1,0 +1,97 @@
+"""Lends a model to native code, which reads requests and writes answers by itself: an encoder of its own, or Python's.
+
+Knows nothing of requests, and nothing of who asks.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..batching.choose import split
+from ..batching.scheduler import Budgets
+from ..engines.arrays import pick
+from ..engines.contract import BatchRecord
+from ..errors import NotServingError
+from .loaded import LoadedModel
+
+_SPLITS = 2
+"""Full batches' worth of sentences that are taken together where an engine pads: of more, more are of like length."""
+
+
+class CalledModel:
+    """A model's runs as native code calls them: all sentences at once, which are run in batches that suit the engine.
+
+    Safe to call from several threads at once.
+    """
+
+    def __init__(self, model: LoadedModel, budgets: Budgets, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Run `model`. No batch is over `budgets`, unless one sentence alone is."""
+        self._model = model
+        self._budgets = budgets
+        self._clock = clock
+        self._records: deque[BatchRecord] = deque()
+
+    def __call__(self, token_ids: NDArray[np.int32], offsets: NDArray[np.int64], rows: NDArray[np.float32]) -> bool:
+        """Write embeddings to `rows`, float32 [sentences, dimension]; sentence s has the ids from offsets[s] to
+        offsets[s + 1]. The arrays are the caller's, and aren't kept.
+
+        Returns False where the model was withdrawn: then no row is valid. Raises whatever else went wrong.
+        """
+        budgets, lengths = self._budgets, np.diff(offsets)
+        try:
+            for places in split(
+                lengths,
+                max_rows=budgets.max_batch_rows,
+                max_tokens=budgets.max_batch_tokens,
+                overhead_rows=budgets.overhead_rows,
+            ):
+                began = self._clock()
+                if len(places) == len(lengths):
+                    rows[:] = self._model.run_flat(token_ids, offsets)
+                else:
+                    rows[places] = self._model.run_flat(*pick(token_ids, offsets, places))
+                self._note(lengths[places], self._clock() - began)
+        except NotServingError:
+            return False
+        return True
+
+    def records(self) -> list[BatchRecord]:
+        """Return what was run since the last time. How long sentences waited is for whoever had them wait to tell."""
+        return [self._records.popleft() for _ in range(len(self._records))]
+
+    def _note(self, lengths: NDArray[np.int64], engine_s: float) -> None:
+        tokens, count = int(lengths.sum()), len(lengths)
+        self._records.append(BatchRecord(count, tokens, count * int(lengths.max()), engine_s, []))
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What native code needs to serve small requests by a model."""
+
+    tokenizer: object
+    encoder: object | None
+    """What native code borrows to compute by itself; None where `called` is called."""
+    called: CalledModel | None
+    most_together: int
+    """Most sentences that are worth taking together."""
+    most_bytes_together: int
+    most_runs: int
+    """Number of runs at once."""
+
+
+def lend(model: LoadedModel, budgets: Budgets, *, few: int, short_bytes: int, most_runs: int) -> Lent | None:
+    """Lend `model`, which takes up to `few` small requests of `short_bytes` together, or more where it computes more of
+    them faster. None where native code can't tokenise for it.
+    """
+    if (tokenizer := model.tokenizer.share()) is None:
+        return None
+    if (encoder := model.share()) is not None:
+        return Lent(tokenizer, encoder, None, few, short_bytes, most_runs)
+    called = CalledModel(model, budgets)
+    together = max(few, _SPLITS * budgets.max_batch_rows)
+    most_bytes = max(short_bytes, _SPLITS * budgets.max_batch_tokens)  # a token has a byte at least
+    return Lent(tokenizer, None, called, together, most_bytes, most_runs)
