@@ -40,6 +40,8 @@ bool Call::is_plain() const { return !has_other_headers_ && (!shared_.is_traced 
 // Not all of its time: an estimate may be wrong, and comes before it is read.
 double Call::patience_s() const { return shared_.settings.most_wait * (deadline_ - arrived_); }
 
+bool Call::can_wait() const { return deadline_ - arrived_ > least_patience_s; }
+
 /// One entry of HPACK's table, named again and again, would have HTTP/2 look at 4 KB for each byte: it resets the
 /// stream of a call that bears no more, and only unpacks what else there is.
 bool Call::bears(std::size_t bytes) {
@@ -122,7 +124,7 @@ void Call::headers_came() {
     if (why == Refusal::none && kind_ == Kind::health_watch && !begin_watch()) why = Refusal::full;
     if (why != Refusal::none) {
         const bool has_no_room = why == Refusal::full || why == Refusal::late;
-        peer_.refused += has_no_room && deadline_ - arrived_ > least_patience_s;
+        peer_.refused += has_no_room && can_wait();
         if (has_no_room) peer_.overhead.asked(header_bytes_);
         return refuse(why);
     }

@@ -129,6 +129,7 @@ private:
     bool is_metered() const;
     bool may_be_small() const REQUIRES(the_lock);
     double patience_s() const;
+    bool can_wait() const REQUIRES(the_lock);
 
     // call.cpp
     void set_path(std::string_view path);

@@ -125,6 +125,8 @@ void Call::handed_over(Message& message) {
 
 void Call::refuse_taken(const Status& status, Refusal refusal) {
     is_counted_by_python_ = false;
+    const bool is_for_share = refusal == Refusal::over_rate || refusal == Refusal::over_concurrency;
+    peer_.refused += is_for_share && peer_.key_digest.is_one() && can_wait();  // no other key's calls rest with it
     end(status, refusal);
 }
 

@@ -33,6 +33,7 @@ std::string sha256(std::string_view bytes) {
 
 const std::string& KeyDigest::of(std::string_view authorization) {
     if (digest_.empty() || header_ != authorization) {
+        ++headers_;
         header_ = authorization;
         digest_ = sha256(bearer(authorization));
     }

@@ -1,6 +1,7 @@
 // Callers' keys: which may call, and whose turns a call has by its key.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -20,8 +21,12 @@ class KeyDigest {
 public:
     const std::string& of(std::string_view authorization);
 
+    /// Returns whether all of the connection's calls so far came with one key, or none.
+    bool is_one() const { return headers_ <= 1; }
+
 private:
     std::string header_, digest_;
+    std::size_t headers_ = 0;  // that were not the same as the one before
 };
 
 /// Returns a number for who holds a key of this digest, that is no connection's.

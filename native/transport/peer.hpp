@@ -61,7 +61,7 @@ public:
     Overhead overhead;
     KeyDigest key_digest;
     DueTime due;
-    std::size_t refused = 0;  // calls, for want of room, of callers who can wait
+    std::size_t refused = 0;  // calls, for want of room or of a key's share, of callers who can wait
     double used_at;           // time at which a call last began, or a message came or an answer went
     double idle_since;
     bool owes = false;       // of what was read of responses, some is of answers that are owed

@@ -121,6 +121,27 @@ def test_another_key_never_notices(fast: Fast) -> None:
     assert fast.taken == []
 
 
+def test_a_connection_rests_whose_only_key_has_had_its_share(fast: Fast) -> None:
+    """Refusals then take a small part of the time. Where a proxy brings other keys' calls by it, none rests."""
+    Holder(fast, Quota(sentences_per_s=0.001)).account.pay(1000)
+    content = EmbedRequest(sentences=["a"]).SerializeToString()
+
+    def ask(channel: grpc.Channel, key: str) -> grpc.StatusCode:
+        call = channel.unary_unary(ECHO).future(
+            content, timeout=TIMEOUT_S, metadata=[("authorization", f"Bearer {key}")]
+        )
+        code: grpc.StatusCode = call.code()
+        return code
+
+    with fast.served.channel() as channel:
+        assert ask(channel, OTHER) is grpc.StatusCode.OK
+        assert {ask(channel, KEY) for _ in range(10)} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        assert fast.served.figure("rests") == 0
+    with fast.served.channel() as channel:
+        assert {ask(channel, KEY) for _ in range(10)} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        until(lambda: fast.served.figure("rests") > 0)
+
+
 @pytest.mark.parametrize(
     "sentences", [("a", ""), ("a man from Ω",), ("a", "a", "a", "a")], ids=["empty", "character", "many"]
 )
