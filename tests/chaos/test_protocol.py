@@ -8,16 +8,21 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
+
+from tests.support.until import TIMEOUT_S
 
 from .conftest import Form
 from .hostile import ABUSES, Abuse
+from .hostile_http import HTTP_ABUSES
 from .victim import Victim, victim
 
 pytestmark = pytest.mark.chaos
 MOST_GROWTH_MB = 150
 """Bound for all abuses together, at the worst moment: gRPC keeps buffers for those that it hasn't cut off yet."""
 _SEND_S = 5.0
+SENTENCE = {"model": "english", "input": "there will be dragons"}
 
 
 @pytest.fixture(scope="module")
@@ -61,4 +66,23 @@ def test_abuse_harms_nobody_else(
     attacked.answers_right()
     growth, slowest = round(attacked.growth_mb), round(attacked.slowest_s * 1e3)
     record("malformed HTTP/2", kinds=len(ABUSES), **tally, growth_mb=growth, slowest_good_answer_ms=slowest, lost=0)
+    assert growth < MOST_GROWTH_MB
+
+
+@pytest.mark.parametrize("abuse", HTTP_ABUSES, ids=lambda abuse: abuse.__name__)
+def test_abuse_of_the_other_port_harms_nobody_else(
+    attacked: Victim, form: Form, record: Callable[..., None], abuse: Abuse
+) -> None:
+    """The port of HTTP takes HTTP/2 too: good clients of both ports are answered beside it."""
+    chance = random.Random(abuse.__name__)
+    with httpx.Client(base_url="http://{}:{}".format(*attacked.http), timeout=TIMEOUT_S) as caller:
+        for _ in range(form.pick(1, 25)):
+            with socket.create_connection(attacked.http) as connection:
+                send(abuse, chance, connection)
+                assert caller.post("/v1/embeddings", json=SENTENCE).status_code == 200
+                assert caller.get("/healthz").status_code == 200
+                attacked.answers_right()
+    attacked.answers_right()
+    growth, slowest = round(attacked.growth_mb), round(attacked.slowest_s * 1e3)
+    record("HTTP/2 on HTTP's port", kinds=len(HTTP_ABUSES), growth_mb=growth, slowest_good_answer_ms=slowest, lost=0)
     assert growth < MOST_GROWTH_MB

@@ -26,25 +26,39 @@ listen grpc
     bind {listens}
     server embedder {target}
 """
+REQUESTS = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1h
+    timeout server 1h
+    http-reuse always
+listen http
+    bind {listens}
+    server embedder {target} pool-max-conn 1
+"""
 NGINX = """
 daemon off;
 pid {folder}/pid;
-error_log stderr warn;
+error_log stderr crit;
 events {{}}
 http {{
     access_log off;
     {temporary}
     client_max_body_size 0;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Host localhost;
     grpc_read_timeout 1h;
     grpc_send_timeout 1h;
     upstream embedders {{
         server {target};
-        keepalive 16;
+        keepalive {kept};
     }}
     server {{
         listen unix:{folder}/socket;
-        http2 on;
-        location / {{ grpc_pass grpc://embedders; }}
+        http2 {http2};
+        location / {{ {passes}://embedders; }}
     }}
 }}
 """
@@ -85,6 +99,13 @@ def haproxy_of_bytes(target: str) -> Iterator[str]:
 
 
 @contextmanager
+def haproxy_of_requests(target: str) -> Iterator[str]:
+    """Run HAProxy that passes all callers' requests over HTTP/1.1 on, on one connection to the server while it can."""
+    with _haproxy(REQUESTS.replace("{target}", target)) as address:
+        yield address
+
+
+@contextmanager
 def _haproxy(config: str) -> Iterator[str]:
     """Run HAProxy with a configuration that says {listens} where its address stands."""
     with tempfile.TemporaryDirectory() as folder:
@@ -97,10 +118,24 @@ def _haproxy(config: str) -> Iterator[str]:
 @contextmanager
 def nginx(target: str) -> Iterator[str]:
     """Run nginx with grpc_pass, which keeps connections to the server open."""
+    with _nginx(target=target, passes="grpc_pass grpc", http2="on", kept=16) as address:
+        yield address
+
+
+@contextmanager
+def nginx_of_requests(target: str) -> Iterator[str]:
+    """Run nginx that passes all callers' requests over HTTP/1.1 on, on one connection to the server while it can."""
+    with _nginx(target=target, passes="proxy_pass http", http2="off", kept=1) as address:
+        yield address
+
+
+@contextmanager
+def _nginx(**options: str | int) -> Iterator[str]:
+    """Run nginx with NGINX's options."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "nginx.conf"
         temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in WRITTEN)
-        file.write_text(NGINX.format(folder=folder, target=target, temporary=temporary), encoding="utf-8")
+        file.write_text(NGINX.format(folder=folder, temporary=temporary, **options), encoding="utf-8")
         with _started(["nginx", "-e", "stderr", "-p", folder, "-c", file], Path(folder)) as address:
             yield address
 
