@@ -1,4 +1,4 @@
-"""The gRPC transport: HTTP/2, TLS and flow control in C++. Python takes messages by the batch, and answers them.
+"""The transport of gRPC and HTTP: HTTP/2, HTTP/1.1 and TLS in C++. Python takes messages by the batch, and answers.
 
 `bothends` says which methods there are, and what is refused in which words.
 """
@@ -11,8 +11,12 @@ try:
         Ended,
         Excess,
         FastPath,
+        Hosts,
+        HttpRequest,
+        HttpRequests,
         Left,
         Limits,
+        Listener,
         Message,
         Method,
         Overdue,
@@ -27,7 +31,8 @@ except ModuleNotFoundError as missing:
     if missing.name != f"{__package__}._transport":
         raise
     raise ImportError(
-        "bothends-native was built without its transport: libnghttp2-dev, libssl-dev and zlib1g-dev were missing"
+        "bothends-native was built without its transport: one of libnghttp2-dev, libllhttp-dev, libyyjson-dev, "
+        "libssl-dev and zlib1g-dev was missing"
     ) from None
 
 __all__ = [
@@ -37,8 +42,12 @@ __all__ = [
     "Ended",
     "Excess",
     "FastPath",
+    "Hosts",
+    "HttpRequest",
+    "HttpRequests",
     "Left",
     "Limits",
+    "Listener",
     "Message",
     "Method",
     "Overdue",

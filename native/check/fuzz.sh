@@ -15,7 +15,7 @@ fuzz() { # fuzz TARGET SOURCES [OPTION...]
     mkdir -p "$build/corpus/$target"
     # shellcheck disable=SC2086  a path each
     "$clang" -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $sources \
-        "$here/check/fuzz_$target.cpp" -o "$build/fuzz_$target" -lnghttp2 -lyyjson -lssl -lcrypto -lz
+        "$here/check/fuzz_$target.cpp" -o "$build/fuzz_$target" -lnghttp2 -lllhttp -lyyjson -lssl -lcrypto -lz
     echo "fuzzer of $target, $seconds s:"
     "$build/fuzz_$target" -max_total_time="$seconds" -max_len=4000 -verbosity=0 -print_funcs=0 -print_final_stats=1 \
         -artifact_prefix="$build/" "$@" "$build/corpus/$target"

@@ -17,6 +17,7 @@
 
 #include "../transport/codec_embed.hpp"
 #include "../transport/connection.hpp"
+#include "../transport/grpc_call.hpp"
 #include "fuzz_parse.hpp"
 #include "fuzz_peer.hpp"
 
@@ -92,7 +93,7 @@ public:
         for (Attacker& peer : peers_) peer.leave();
         std::size_t of_networks = 0;
         for (const auto& [address, network] : shared_.networks)
-            of_networks += network.connections + network.watches + network.held.used() + network.receiving.size();
+            of_networks += network.open() + network.watches + network.held.used() + network.receiving.size();
         const Lines& lines = shared_.lines;
         const bool is_empty = lines.size() + lines.metered.bytes() + lines.small.bytes() + shared_.outstanding.size() +
                                   shared_.reading.size() + shared_.deadlines.size() + shared_.watchers.size() + shared_.slots.used() +
@@ -168,7 +169,7 @@ private:
             message.call->fail(message, {3, "no\n\xff", "\x08"});
         } else {
             shared_.outstanding.remove(id);
-            message.call->answer(message, std::string(input.byte() * 8u, 'x'));
+            message.call->answer(message, std::string(input.byte() * 8u, 'x'), 0);
         }
         settle();
     }
@@ -181,7 +182,7 @@ private:
 
     void rarely(std::uint8_t what) {
         shared_.is_serving = what & 1;
-        for (Call* watcher : shared_.watchers) watcher->tell_health();
+        for (GrpcCall* watcher : shared_.watchers) watcher->tell_health();
         if (what & 2 && !shared_.is_draining) {
             shared_.is_draining = true;
             for (Peer* peer : shared_.peers) peer->drain();

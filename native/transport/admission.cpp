@@ -5,21 +5,44 @@
 #include "peer.hpp"
 
 namespace transport {
+/// Lets a call in whose headers have come; false where it is refused.
+bool Call::let_in() {
+    peer_.used_at = arrived_;
+    if (deadline_ < never) {
+        due_.stand_for(shared_.deadlines, shared_.deadlines.emplace(deadline_, this));
+        shared_.due.by(deadline_);
+    }
+    if (is_metered()) shared_.began = arrived_;
+    Refusal why = refusal();
+    if (why == Refusal::full && takes_slot() && shared_.make_way(peer_, arrived_)) why = refusal();
+    if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::full;
+    if (why == Refusal::none && !take_place()) why = Refusal::full;
+    if (why != Refusal::none) {
+        const bool has_no_room = why == Refusal::full || why == Refusal::late;
+        peer_.refused += has_no_room && can_wait();
+        if (has_no_room) peer_.overhead.asked(header_bytes_);
+        refuse(why);
+        return false;
+    }
+    if (!is_metered()) return true;
+    is_owed_ = true;
+    shared_.owed.use(1);
+    if (takes_slot()) take_slot();
+    return true;
+}
 
 /// Returns why a call whose headers have come may not go on, none where it may.
 Refusal Call::refusal() const {
-    const Limits& limits = shared_.settings.limits;
-    if (header_bytes_ > limits.max_header_bytes) return Refusal::headers;
-    if (has_bad_timeout_) return Refusal::timeout;
-    if (kind_ == Kind::unknown) return Refusal::unknown;
+    if (header_bytes_ > shared_.settings.limits.max_header_bytes) return Refusal::headers;
+    if (const Refusal why = unfit(); why != Refusal::none) return why;
     if (!is_metered()) return Refusal::none;
     if (shared_.keys && key_ != Key::known) return key_ == Key::none ? Refusal::no_key : Refusal::unknown_key;
     if (shared_.is_draining) return Refusal::draining;
     if (deadline_ <= arrived_) return Refusal::expired;
     if (peer_.unread.is_exceeded()) return Refusal::unread;
-    if (kind_ == Kind::stream) return Refusal::none;
-    const Lines& lines = shared_.lines;
-    if (lines.is_late(may_be_small() ? lines.small : lines.metered, caller_, patience_s())) return Refusal::late;
+    if (!takes_slot()) return Refusal::none;
+    const Line* const line = line_ahead();
+    if (line && shared_.lines.is_late(*line, caller_, patience_s())) return Refusal::late;
     return shared_.slots.is_full() ? Refusal::full : Refusal::none;
 }
 
@@ -31,7 +54,7 @@ void Call::take_slot() {
 
 void Call::give_slot_back() {
     reading_.leave();
-    end_watch();
+    give_place_back();
     if (std::exchange(holds_slot_, false)) peer_.slots.give_back(1);
 }
 
@@ -41,8 +64,8 @@ void Call::disown() {
 }
 
 /// Keeps the call among those whose message has begun to come, in the order of when more of it came.
-void Call::note_progress() {
-    if (has_ended() || unframed_.empty() || !has_room()) return receiving_.leave();
+void Call::note_progress(bool waits_for_more) {
+    if (has_ended() || !waits_for_more) return receiving_.leave();
     auto& receiving = peer_.network.receiving;
     came_ = now();
     if (receiving_)

@@ -12,7 +12,9 @@
 #include <string_view>
 #include <tuple>
 
+#include "binding_contract.hpp"
 #include "binding_fast_path.hpp"
+#include "binding_requests.hpp"
 #include "binding_results.hpp"
 #include "binding_usage.hpp"
 #include "transport.hpp"
@@ -37,6 +39,7 @@ std::optional<python::Batch> take_messages(Transport& transport, std::size_t mos
     {
         const nb::gil_scoped_release release;
         batch = transport.take_messages({most, most_bytes, most, most_bytes}, wait_s, now() + queue_s);
+        if (batch) transport.pass_on(*batch);
     }
     return python::batch_of(batch, transport, false);
 }
@@ -48,7 +51,7 @@ void answer(Transport& transport, const Sequence<std::uint64_t>& ids, const Sequ
     answers.reserve(count);
     for (std::size_t index = 0; index < count; ++index) {
         const nb::bytes content = nb::cast<nb::bytes>(contents[index]);  // the sequence keeps it alive
-        answers.emplace_back(nb::cast<std::uint64_t>(ids[index]), std::string_view(content.c_str(), content.size()));
+        answers.push_back({nb::cast<std::uint64_t>(ids[index]), std::string_view(content.c_str(), content.size())});
     }
     const nb::gil_scoped_release release;
     transport.answer(answers);
@@ -58,7 +61,7 @@ void fail(Transport& transport, const Sequence<std::uint64_t>& ids, const std::v
     if (nb::len(ids) != statuses.size()) throw nb::value_error("there must be as many statuses as ids");
     Transport::Failures failures;
     for (std::size_t index = 0; index < statuses.size(); ++index)
-        failures.emplace_back(nb::cast<std::uint64_t>(ids[index]), status_of(statuses[index]));
+        failures.emplace_back(nb::cast<std::uint64_t>(ids[index]), python::status_of(statuses[index]));
     const nb::gil_scoped_release release;
     transport.fail(failures);
 }
@@ -128,82 +131,30 @@ nb::typed<nb::dict, nb::str, nb::float_> bounds(const Transport& transport) {
     return named;
 }
 
-/// Makes limits of what is given by name; TypeError where there is no such limit.
-void construct_limits(Limits* self, const nb::kwargs& given) {
-    new (self) Limits;
-    std::size_t known = 0;
-#define TRANSPORT_GIVEN(type, name, value, words) \
-    if (given.contains(#name)) self->name = nb::cast<type>(given[#name]), ++known;
-    TRANSPORT_SETTINGS(TRANSPORT_GIVEN)
-    TRANSPORT_CONSTANTS(TRANSPORT_GIVEN)
-#undef TRANSPORT_GIVEN
-    if (known != given.size()) throw nb::type_error("there is no such limit");
-}
-
-/// Reads limits off the server's settings, or whatever else has those names.
-Limits limits_of(nb::handle from) {
-    if (nb::isinstance<Limits>(from)) return nb::cast<Limits>(from);
-    Limits limits;
-#define TRANSPORT_READ(type, name, value, words) limits.name = nb::cast<type>(from.attr(#name));
-    TRANSPORT_SETTINGS(TRANSPORT_READ)
-#undef TRANSPORT_READ
-    return limits;
-}
-
-void construct(Transport* self, const std::vector<int>& listeners, const std::vector<Method>& methods,
-               const std::vector<std::string>& headers, const std::vector<std::string>& health,
-               const std::map<Refusal, GivenStatus>& statuses, nb::handle limits, double most_wait) {
-    Settings settings;
-    settings.limits = limits_of(limits);
-    settings.most_wait = most_wait;
-    settings.headers = headers;
-    settings.health_services = {health.begin(), health.end()};
-    settings.methods = methods;
-    for (const auto& [refusal, status] : statuses) settings.statuses[std::size_t(refusal)] = status_of(status);
-#define TRANSPORT_ASKED(name, words) \
-    if (!statuses.contains(Refusal::name)) throw nb::value_error("there is no status for " #name);
-    TRANSPORT_REFUSALS(TRANSPORT_ASKED)
-#undef TRANSPORT_ASKED
-    new (self) Transport(std::move(settings), listeners);
-}
-
-void bind_contract(nb::module_& module) {
-    nb::class_<Limits> limits(
-        module, "Limits", nb::sig("class Limits(typing.Protocol)"),
-        "Bounds, which a transport reads off the server's settings. One that is made has defaults, and what is given "
-        "by name.");
-    limits.def("__init__", &construct_limits, "given"_a);
-#define TRANSPORT_BIND(type, name, value, words) limits.def_ro(#name, &Limits::name, words);
-    TRANSPORT_SETTINGS(TRANSPORT_BIND)
-#undef TRANSPORT_BIND
-    nb::enum_<Refusal> refusals(module, "Refusal", "Why a call is refused without Python.");
-#define TRANSPORT_BIND(name, words) refusals.value(#name, Refusal::name, words);
-    TRANSPORT_REFUSALS(TRANSPORT_BIND)
-#undef TRANSPORT_BIND
-    nb::class_<Method>(module, "Method", "A method that is offered, by its path /package.Service/Method.")
-        .def(nb::init<std::string, bool, bool>(), "path"_a, nb::kw_only(), "is_stream"_a = false, "is_metered"_a = true,
-             "Unmetered calls are answered in a full and in a stopping server, too, and taken before all others.");
-}
-
 NB_MODULE(_transport, module) {
-    bind_contract(module);
+    python::bind_contract(module);
     python::bind_results(module);
     python::bind_usage(module);
     python::bind_path(module);
+    python::bind_requests(module);
     nb::class_<Transport>(
         module, "Transport",
         "Listening sockets, and the calls that come by them. Every method may be called by any thread.")
-        .def("__init__", &construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
-             "limits"_a, "most_wait"_a,
-             nb::sig("def __init__(self, listeners: collections.abc.Sequence[int], methods: "
+        .def("__init__", &python::construct, "listeners"_a, "methods"_a, nb::kw_only(), "headers"_a, "health"_a, "statuses"_a,
+             "limits"_a, "most_wait"_a, "responses"_a = std::map<Refusal, python::GivenResponse>(),
+             "hosts"_a = nb::none(),
+             nb::sig("def __init__(self, listeners: collections.abc.Sequence[Listener], methods: "
                      "collections.abc.Sequence[Method], *, headers: collections.abc.Sequence[str], health: "
                      "collections.abc.Sequence[str], statuses: collections.abc.Mapping[Refusal, tuple[int, str, "
-                     "bytes]], limits: Limits, most_wait: float) -> None"),
-             "Know what will be answered; take nothing yet. `listeners` are descriptors of bound sockets that do not "
-             "block, and the transport's from now on. `headers` names those that messages carry, `health` the "
+                     "bytes]], limits: Limits, most_wait: float, responses: collections.abc.Mapping[Refusal, tuple[int, "
+                     "collections.abc.Sequence[tuple[bytes, bytes]], bytes]] = {}, hosts: Hosts | None = None) -> None"),
+             "Know what will be answered; take nothing yet. The sockets of `listeners` are "
+             "the transport's from now on. `headers` names those that messages carry, `health` the "
              "services that grpc.health.v1 knows. A status is a code, a message and a serialised google.rpc.Status; "
              "each refusal has one. A call that would wait for more than `most_wait` of its time is refused. Raises "
-             "ValueError where a status is missing.")
+             "ValueError where a status is missing. Where a listener speaks HTTP, `responses` has status, headers and "
+             "body of each refusal there, and a call that asks for none of `hosts`, if there are any, is the "
+             "application's.")
         .def("start", &Transport::start, Release(), "Take connections.")
         .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0,
              "most_bytes"_a = std::size_t(1) << 22,
@@ -218,6 +169,15 @@ NB_MODULE(_transport, module) {
              "Answer messages: a unary call ends OK, a stream goes on. Ids of messages that are over are ignored.")
         .def("fail", &fail, "ids"_a, "statuses"_a,
              "End calls with a status; a stream once all messages before were answered.")
+        .def("take_requests", &python::take_requests, "most"_a = std::size_t(64),
+             "Return requests over HTTP that have come and are the application's, at most so many; None once stopped. "
+             "Never waits.")
+        .def("requests_descriptor", &Transport::requests_descriptor,
+             "Return an eventfd that is readable while `take_requests` has something to return. It is the transport's.")
+        .def("respond", &python::respond, "id"_a, "status"_a, "headers"_a, "body"_a,
+             "Answer a request over HTTP; False where its caller had left. Content-length, date, connection and "
+             "x-content-type-options are added; names of headers are in lower case. Raises ValueError for one that "
+             "holds a line's end.")
         .def("ended", &ended, "Return the calls that ended without Python since the last look.")
         .def("set_serving", &Transport::set_serving, "serving"_a, Release(), "Say by grpc.health.v1 whether it serves.")
         .def("drain", &Transport::drain, Release(),

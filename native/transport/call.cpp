@@ -1,18 +1,17 @@
-// A call from its headers to its end.
+// A call from its first header to its end.
 #include "call.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
-#include "grpc.hpp"
 #include "peer.hpp"
 #include "trace.hpp"
 
 namespace transport {
 namespace {
-constexpr std::string_view health = "/grpc.health.v1.Health/";
-constexpr std::size_t header_overhead = 64;    // bytes that a header costs besides its own, about
-constexpr std::size_t most_times_headers = 4;  // as large as they may be, before no status is told any more
 constexpr double least_patience_s = 2;  // of a call that is refused, and whose caller can wait a while before the next
+constexpr std::size_t most_times_headers = 4;  // as large as they may be, before no status is told any more
 }  // namespace
 
 Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
@@ -26,16 +25,6 @@ Call::Call(Peer& peer, Streams& streams, std::int32_t stream)
       progressed_(arrived_) {
     shared_.open.use(1);
 }
-
-bool Call::is_metered() const {
-    return (kind_ == Kind::unary || kind_ == Kind::stream) && shared_.settings.methods[method_].is_metered;
-}
-
-bool Call::may_be_small() const {
-    return kind_ == Kind::unary && shared_.lines.is_small_method(method_) && is_plain();
-}
-
-bool Call::is_plain() const { return !has_other_headers_ && (!shared_.is_traced || is_unsampled_); }
 
 // Not all of its time: an estimate may be wrong, and comes before it is read.
 double Call::patience_s() const { return shared_.settings.most_wait * (deadline_ - arrived_); }
@@ -53,50 +42,6 @@ bool Call::bears(std::size_t bytes) {
     return false;
 }
 
-void Call::header(std::string_view name, std::string_view value) {
-    if (header_bytes_ > shared_.settings.limits.max_header_bytes) return;
-    if (name == ":path") {
-        set_path(value);
-    } else if (name == ":method") {
-        is_post_ = value == "POST";
-    } else if (name == "content-type") {
-        is_grpc_ =
-            value.starts_with("application/grpc") && (value.size() == 16 || value[16] == '+' || value[16] == ';');
-    } else if (name == "grpc-timeout") {
-        const auto timeout_s = timeout_of(value);
-        if (timeout_s)
-            deadline_ = arrived_ + *timeout_s;
-        else
-            has_bad_timeout_ = true;
-    } else if (name == "authorization" && shared_.keys) {
-        authorize(value);
-    } else if (name == "grpc-encoding") {
-        is_gzip_ = value == "gzip";
-        has_unknown_encoding_ = !is_gzip_ && value != "identity";
-    }
-    const auto& wanted = shared_.settings.headers;
-    if (const auto found = std::find(wanted.begin(), wanted.end(), name); found != wanted.end()) {
-        metadata_.emplace_back(found - wanted.begin(), value), held_.use(value.size() + header_overhead);
-        if (name == "traceparent")
-            is_unsampled_ = ++traceparents_ == 1 && is_unsampled(value);
-        else if (name != "tracestate")
-            has_other_headers_ = true;
-    }
-}
-
-void Call::set_path(std::string_view path) {
-    const auto& methods = shared_.settings.methods;
-    const auto found =
-        std::find_if(methods.begin(), methods.end(), [&](const Method& method) { return method.path == path; });
-    method_ = std::size_t(found - methods.begin());
-    if (found != methods.end())
-        kind_ = found->is_stream ? Kind::stream : Kind::unary;
-    else if (path.starts_with(health) && path.substr(health.size()) == "Check")
-        kind_ = Kind::health_check;
-    else if (path.starts_with(health) && path.substr(health.size()) == "Watch")
-        kind_ = Kind::health_watch;
-}
-
 /// Looks its key up. Two keys of one call are no key.
 void Call::authorize(std::string_view value) {
     const std::string* const digest = key_ == Key::none ? &peer_.key_digest.of(value) : nullptr;
@@ -108,55 +53,30 @@ void Call::authorize(std::string_view value) {
     usage_ = is_known ? found->second : nullptr;
 }
 
-void Call::headers_came() {
-    const Limits& limits = shared_.settings.limits;
-    const bool is_whole = header_bytes_ <= limits.max_header_bytes;  // else not all of them were looked at
-    if (is_whole && (!is_post_ || !is_grpc_)) return submit_http_status(is_post_ ? "415" : "405");
-    peer_.used_at = arrived_;
-    if (deadline_ < never) {
-        due_.stand_for(shared_.deadlines, shared_.deadlines.emplace(deadline_, this));
-        shared_.due.by(deadline_);
-    }
-    if (is_metered()) shared_.began = arrived_;
-    Refusal why = refusal();
-    if (why == Refusal::full && shared_.make_way(peer_, arrived_)) why = refusal();
-    if (why == Refusal::none && peer_.held.is_exceeded()) why = Refusal::full;
-    if (why == Refusal::none && kind_ == Kind::health_watch && !begin_watch()) why = Refusal::full;
-    if (why != Refusal::none) {
-        const bool has_no_room = why == Refusal::full || why == Refusal::late;
-        peer_.refused += has_no_room && can_wait();
-        if (has_no_room) peer_.overhead.asked(header_bytes_);
-        return refuse(why);
-    }
-    if (!is_metered()) return peer_.due.by(arrived_ + limits.caller_timeout_s);
-    is_owed_ = true;
-    shared_.owed.use(1);
-    if (kind_ == Kind::unary) take_slot();
+void Call::look_at_trace(std::string_view traceparent) {
+    is_unsampled_ = ++traceparents_ == 1 && is_unsampled(traceparent);
 }
 
-void Call::end(const Status& status, Refusal refusal) {
+/// Returns whether a span is kept of it, which Python makes.
+bool Call::keeps_trace() const { return shared_.is_traced && !is_unsampled_; }
+
+void Call::end(Refusal why, Refusal counted) {
     if (is_over_) return;
     disown();
-    end_ = status;
-    refusal_ = refusal;
-    drop(nullptr);
-    flush();
+    refusal_ = counted;
+    drop_all();
+    say_end(why);
     peer_.list();
 }
 
-void Call::refuse(Refusal refusal) { end(shared_.settings.status(refusal), refusal); }
-
 void Call::expire() {
     due_.leave();
-    end(shared_.settings.status(Refusal::expired), Refusal::none);
+    end(Refusal::expired, Refusal::none);
 }
 
 void Call::close() {
-    if (!is_over_) {
-        end_ = Status{code_of_leaving(deadline_, arrived_, now()), "", ""};
-        count(end_->code);
-    }
-    drop(nullptr);
+    if (!is_over_) count(code_of_leaving(deadline_, arrived_, now()));
+    drop_all();
     disown();
     give_slot_back();
     peer_.unread.give_back(out_.size());
@@ -165,28 +85,40 @@ void Call::close() {
 
 /// Counts a call's end, unless Python took it as a whole and counts it itself.
 void Call::count(int code) {
-    if (is_of_health() || is_counted_by_python_) return;
-    const int method = kind_ == Kind::unknown ? -1 : int(method_);
-    shared_.ended.note({method, code, refusal_, now() - arrived_});
+    const auto method = is_counted_by_python_ ? std::nullopt : counted_method();
+    if (method) shared_.ended.note({*method, code, refusal_, now() - arrived_});
 }
 
-void Call::drain() {
-    if (has_ended()) return;
-    if (is_metered() && waits_for_request()) refuse(Refusal::draining);
-    const bool is_whole = has_closed_ && unframed_.empty();  // it ends by itself
-    if (kind_ != Kind::stream || is_whole) return;
-    end_ = shared_.settings.status(Refusal::draining);
-    refusal_ = Refusal::draining;
-    flush();
-}
-
-void Call::end_if_stalled(double time) {
-    if (!out_.empty() && peer_.due.has_come(progressed_ + shared_.stall_s(), time)) {
-        streams_.reset(*this);
-        peer_.list();
+/// Adds to what is to be sent of its response's body.
+void Call::put(std::string_view bytes) {
+    if (out_.empty()) {
+        progressed_ = now();
+        peer_.due.by(progressed_ + peer_.stall_s());
     }
-    const bool may_be_slow = !is_metered() && waits_for_request();
-    if (may_be_slow && peer_.due.has_come(arrived_ + shared_.settings.limits.caller_timeout_s, time)) refuse(Refusal::slow);
+    out_.append(bytes);
+    put_ += bytes.size();
+    peer_.unread.use(bytes.size());
+}
+
+/// Moves what fits of that into `room`, and returns how many bytes.
+std::size_t Call::take_out(std::span<std::uint8_t> room) {
+    const std::size_t count = std::min(room.size(), out_.size());
+    std::memcpy(room.data(), out_.view().data(), count);
+    out_.drop(count);
+    sent_ += count;
+    peer_.unread.give_back(count);
+    if (count) peer_.used_at = now();
+    if (count && (out_.empty() || sent_ - noted_ >= least_progress)) {
+        noted_ = sent_;
+        progressed_ = peer_.used_at;
+    }
+    peer_.owes = peer_.owes || is_owed_;
+    return count;
+}
+
+/// Returns whether its caller has read nothing of it for too long.
+bool Call::is_unread(double time) {
+    return !out_.empty() && peer_.due.has_come(progressed_ + peer_.stall_s(), time);
 }
 
 }  // namespace transport

@@ -1,12 +1,11 @@
-// A call: what its caller sent of it, its messages on their way, and what it is answered. A unary call has one message,
-// a stream a row of them.
+// A call: whose it is, how long it may take, what it holds, and what is still to be sent of its answer. What stands in
+// its bytes is its protocol's: grpc_call.hpp and http_call.hpp.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,8 +15,9 @@
 
 #include "budget.hpp"
 #include "bytes.hpp"
-#include "entry.hpp"
 #include "contract.hpp"
+#include "entry.hpp"
+#include "line.hpp"
 #include "lock.hpp"
 #include "message.hpp"
 #include "usage.hpp"
@@ -33,63 +33,68 @@ public:
     using Metadata = std::vector<std::pair<std::size_t, std::string>>;  // index among the wanted headers, and value
 
     Call(Peer& peer, Streams& streams, std::int32_t stream) REQUIRES(the_lock);
+    virtual ~Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
-    // What its caller sends, in this order (call.cpp).
+    // What its caller sends, in this order.
 
     /// Counts a header, or a trailer. False where there are far too many: then the call is over.
     bool bears(std::size_t bytes) REQUIRES(the_lock);
-    void header(std::string_view name, std::string_view value) REQUIRES(the_lock);
-    void headers_came() REQUIRES(the_lock);
-    void data_came(std::string_view bytes) REQUIRES(the_lock);
-    void end_came() REQUIRES(the_lock);
+    virtual void header(std::string_view name, std::string_view value) REQUIRES(the_lock) = 0;
+    virtual void headers_came() REQUIRES(the_lock) = 0;
+    virtual void data_came(std::string_view bytes) REQUIRES(the_lock) = 0;
+    virtual void end_came() REQUIRES(the_lock) = 0;
     void reset_came() REQUIRES(the_lock) { is_reset_ = true; }
 
     /// Ends a call whose stream is closed. What was taken of it is over for Python, too.
     void close() REQUIRES(the_lock);
 
-    // What becomes of a message of it that was taken from its line (exchange.cpp).
+    // What becomes of a message of it that was taken from its line.
 
     /// Notes that it was: it waits here no more.
-    void handed_over(Message& message) REQUIRES(the_lock);
+    virtual void handed_over(Message& message) REQUIRES(the_lock) = 0;
 
     /// Counts its sentences, which `content` holds, in its stream's window.
-    void count_sentences(Message& message, std::string_view content) REQUIRES(the_lock);
+    virtual void count_sentences(Message& message, std::string_view content) REQUIRES(the_lock) = 0;
 
-    /// Refuses a unary call whose message was taken, and of which Python knows nothing.
-    void refuse_taken(const Status& status, Refusal refusal) REQUIRES(the_lock);
-    void answer(Message& message, std::string_view content) REQUIRES(the_lock);
+    /// Refuses a call of one message, which was taken, and of which Python knows nothing.
+    virtual void refuse_taken(const Status& status, Refusal refusal) REQUIRES(the_lock) = 0;
+
+    /// Answers it; `cut` of its sentences were longer than the model reads.
+    virtual void answer(Message& message, std::string_view content, std::size_t cut) REQUIRES(the_lock) = 0;
 
     /// Ends the call with `status` in the message's place, after all messages before it.
-    void fail(const Message& message, const Status& status) REQUIRES(the_lock);
+    virtual void fail(const Message& message, const Status& status) REQUIRES(the_lock) = 0;
+
+    /// Leaves a message, whose content is `content` again, to the application. False where its protocol has none.
+    virtual bool pass_on(Message&, std::string&& /*content*/) REQUIRES(the_lock) { return false; }
 
     // What ends it, or not.
 
-    /// Ends the call with `status` now; nothing is done for it any more.
-    void end(const Status& status, Refusal refusal) REQUIRES(the_lock);
-    void refuse(Refusal refusal) REQUIRES(the_lock);
+    /// Ends the call as refused calls of that kind are; nothing is done for it any more.
+    void refuse(Refusal refusal) REQUIRES(the_lock) { end(refusal, refusal); }
     void expire() REQUIRES(the_lock);
 
+    /// Ends a call whose request has not come in time.
+    virtual void end_slow() REQUIRES(the_lock) { refuse(Refusal::slow); }
+
     /// Ends a call whose request hasn't come whole; a stream that goes on ends once what was read of it is answered.
-    void drain() REQUIRES(the_lock);
+    virtual void drain() REQUIRES(the_lock) = 0;
 
     /// Ends a call whose caller reads nothing for too long, or which takes no slot and never sends its request.
-    void end_if_stalled(double time) REQUIRES(the_lock);
+    virtual void end_if_stalled(double time) REQUIRES(the_lock) = 0;
 
-    /// Sends a change of health to who watches it.
-    void tell_health() REQUIRES(the_lock);
-
-    // What it is answered (response.cpp).
+    // What it is answered.
 
     struct Piece {
-        enum class Then { more, later, end };
+        enum class Then { more, later, trailers, end };  // after trailers there is no end
         std::size_t size;
         Then then;
     };
 
     /// Reads what fits of its response's body.
-    Piece read(std::span<std::uint8_t> room) REQUIRES(the_lock);
+    virtual Piece read(std::span<std::uint8_t> room) REQUIRES(the_lock) = 0;
 
     std::int32_t stream() const { return stream_; }
     std::uint64_t caller() const REQUIRES(the_lock) { return caller_; }
@@ -98,16 +103,20 @@ public:
     double deadline() const REQUIRES(the_lock) { return deadline_; }
     const Metadata& metadata() const REQUIRES(the_lock) { return metadata_; }
 
-    /// Returns whether no header came with it that Python has to look at: none of a trace that is kept, and no other that
-    /// it asked for.
-    bool is_plain() const REQUIRES(the_lock);
     const std::string& key_digest() const REQUIRES(the_lock) { return key_digest_; }
     const std::shared_ptr<Usage>& usage() const REQUIRES(the_lock) { return usage_; }
     std::size_t held() const REQUIRES(the_lock) { return held_.used(); }
     double came() const REQUIRES(the_lock) { return came_; }
 
-    /// Returns whether its status is known, with which it ends after the messages that are on their way.
-    bool has_ended() const REQUIRES(the_lock) { return is_over_ || end_; }
+    /// Returns whether its messages are no worker's, but for a fast path's.
+    virtual bool is_http() const { return false; }
+
+    /// Returns whether no header came with it that Python has to look at: none of a trace that is kept, and no other that
+    /// it asked for.
+    virtual bool is_plain() const REQUIRES(the_lock) = 0;
+
+    /// Returns whether how it ends is known, after the messages that are on their way.
+    virtual bool has_ended() const REQUIRES(the_lock) { return is_over_; }
 
     /// Returns whether its caller sends no more of it.
     bool is_closed_by_caller() const REQUIRES(the_lock) { return has_closed_ || is_reset_; }
@@ -115,102 +124,86 @@ public:
     /// Returns whether another may have its slot: Python hasn't taken it.
     bool may_give_way() const REQUIRES(the_lock) { return holds_slot_ && !is_counted_by_python_; }
 
-private:
-    enum class Kind { unary, stream, health_check, health_watch, unknown };
+protected:
     enum class Key { none, unknown, known };
 
-    /// What of the answers leaves with a byte of them.
-    struct Leaving {
-        std::uint64_t end;  // count of response bytes after which it has left
-        std::size_t sentences, bytes;
-    };
+    virtual bool is_metered() const REQUIRES(the_lock) = 0;
+    virtual bool takes_slot() const REQUIRES(the_lock) = 0;
 
-    bool is_of_health() const { return kind_ == Kind::health_check || kind_ == Kind::health_watch; }
-    bool is_metered() const;
-    bool may_be_small() const REQUIRES(the_lock);
-    double patience_s() const;
-    bool can_wait() const REQUIRES(the_lock);
+    /// Returns why it is none of the calls that may be let in.
+    virtual Refusal unfit() const REQUIRES(the_lock) = 0;
+
+    /// Returns the line that it will wait in, as far as can be known; null where nothing is known of how long.
+    virtual const Line* line_ahead() const REQUIRES(the_lock) = 0;
+
+    /// Takes a place beside its slot; false where there is none.
+    virtual bool take_place() REQUIRES(the_lock) { return true; }
+    virtual void give_place_back() REQUIRES(the_lock) {}
+
+    /// Returns the method by which its end is counted, negative where it is none; nothing where nobody counts it.
+    virtual std::optional<int> counted_method() const REQUIRES(the_lock) = 0;
+
+    /// Says how it ends.
+    virtual void say_end(Refusal why) REQUIRES(the_lock) = 0;
+
+    /// Drops its messages: they will not be answered.
+    virtual void drop_all() REQUIRES(the_lock) = 0;
 
     // call.cpp
-    void set_path(std::string_view path);
     void authorize(std::string_view value) REQUIRES(the_lock);
+    void look_at_trace(std::string_view traceparent) REQUIRES(the_lock);
+    bool keeps_trace() const REQUIRES(the_lock);
+    double patience_s() const REQUIRES(the_lock);
+    bool can_wait() const REQUIRES(the_lock);
+    void end(Refusal why, Refusal counted) REQUIRES(the_lock);
+    void count(int code) REQUIRES(the_lock);
+    void put(std::string_view bytes) REQUIRES(the_lock);
+    std::size_t take_out(std::span<std::uint8_t> room) REQUIRES(the_lock);
+    bool is_unread(double time) REQUIRES(the_lock);
 
     // admission.cpp
+    bool let_in() REQUIRES(the_lock);
     Refusal refusal() const REQUIRES(the_lock);
     void take_slot() REQUIRES(the_lock);
     void give_slot_back() REQUIRES(the_lock);
     void disown() REQUIRES(the_lock);
-    void note_progress() REQUIRES(the_lock);
-
-    // exchange.cpp
-    bool has_room() const REQUIRES(the_lock);
-    bool waits_for_request() const REQUIRES(the_lock);
-    void advance() REQUIRES(the_lock);
-    bool frame_message() REQUIRES(the_lock);
-    void accept(std::unique_ptr<Message> message) REQUIRES(the_lock);
-    void consume() REQUIRES(the_lock);
-    void flush() REQUIRES(the_lock);
-    void drop(const Message* from) REQUIRES(the_lock);
-    void count(int code) REQUIRES(the_lock);
-
-    // health.cpp
-    bool begin_watch() REQUIRES(the_lock);
-    void end_watch() REQUIRES(the_lock);
-    void check_health(const Message& request) REQUIRES(the_lock);
-
-    // response.cpp
-    void put(std::string_view framed, std::size_t sentences, std::size_t bytes) REQUIRES(the_lock);
-    void submit() REQUIRES(the_lock);
-    void submit_http_status(std::string_view status) REQUIRES(the_lock);
+    void note_progress(bool waits_for_more) REQUIRES(the_lock);
 
     Peer& peer_;
     Streams& streams_;
     Shared& shared_;
     const std::int32_t stream_;
     std::uint64_t caller_;
-    Kind kind_ = Kind::unknown;
-    std::size_t method_ = 0;  // index, of a unary call or a stream
+    std::size_t method_ = 0;  // index
     const double arrived_;
     double deadline_ = never;
 
     bool holds_slot_ = false;
     bool is_owed_ = false;                     // it was let in, and a server that stops waits for its answer to be read
-    bool is_counted_by_python_ = false;        // a unary call that was taken
+    bool is_counted_by_python_ = false;        // a call of one message that was taken
     Entry<std::multimap<double, Call*>> due_;  // among the deadlines
     Entry<std::list<Call*>> reading_;          // among those whose requests are on their way
     Entry<std::list<Call*>> receiving_;        // among those of its network whose message has begun to come
-    Entry<std::list<Call*>> watching_;         // among those who watch health
 
     // What came.
     Metadata metadata_;
     std::size_t header_bytes_ = 0;
     std::size_t traceparents_ = 0;
-    bool is_unsampled_ = false, has_other_headers_ = false;
+    bool is_unsampled_ = false;
     Key key_ = Key::none;
     std::string key_digest_;  // SHA-256 of a known one
     std::shared_ptr<Usage> usage_;  // of its holder, where that is counted
-    bool is_grpc_ = false, is_post_ = false, is_gzip_ = false, has_unknown_encoding_ = false, has_bad_timeout_ = false;
-    Bytes unframed_;
-    Budget held_;                                 // bytes that came, and were not taken
-    std::size_t unconsumed_ = 0;                  // bytes whose flow control window wasn't given back
-    double came_ = 0;                             // time at which more of its message came, while it is among those
+    Budget held_;             // bytes that came, and were not taken
+    double came_ = 0;         // time at which more of its message came, while it is among those
     bool has_closed_ = false, is_reset_ = false;  // its caller sends no more, or wants no answer
 
-    // What is on its way, in order.
-    std::list<std::unique_ptr<Message>> messages_;  // a deque would allocate twice for a call that is refused
-    std::size_t sentences_ = 0, bytes_ = 0;         // of the messages, and of responses that are not on the wire
-
     // What goes.
-    std::list<Leaving> leaving_;
     Bytes out_;
     std::uint64_t put_ = 0, sent_ = 0;  // bytes, since the call began
     std::uint64_t noted_ = 0;           // bytes that had left when it was last noted that it gets on
     double progressed_;                 // time of that
-    bool has_begun_ = false, is_deferred_ = false;
-    std::optional<Status> end_;  // the status with which it ends once `messages_` is empty
-    Refusal refusal_ = Refusal::none;  // why the transport refused it
-    bool is_told_ = false;       // of changes of health
-    bool is_over_ = false;       // the status is submitted
+    Refusal refusal_ = Refusal::none;   // why the transport refused it
+    bool is_over_ = false;              // how it ends is said
 };
 
 }  // namespace transport

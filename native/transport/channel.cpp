@@ -58,11 +58,15 @@ void trust(SSL_CTX* context, const std::string& pem) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
 }
 
-/// Takes HTTP/2, and refuses a caller that offers only other protocols.
-int select_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered, unsigned count, void*) {
-    static constexpr unsigned char h2[] = {2, 'h', '2'};
+// Protocols as ALPN has them: each after its length. gRPC's listeners speak the first one alone.
+constexpr unsigned char protocols[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+constexpr unsigned size_of_h2 = 3;
+
+/// Takes HTTP/2 before all others, and refuses a caller that offers only other protocols.
+int select_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered, unsigned count, void* is_http) {
     unsigned char* found = nullptr;
-    if (SSL_select_next_proto(&found, size, h2, sizeof h2, offered, count) != OPENSSL_NPN_NEGOTIATED)
+    const unsigned known = is_http ? sizeof protocols : size_of_h2;
+    if (SSL_select_next_proto(&found, size, protocols, known, offered, count) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = found;
     return SSL_TLSEXT_ERR_OK;
@@ -70,7 +74,7 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* size, const 
 
 }  // namespace
 
-Tls::Tls(const std::string& certificate, const std::string& key, const std::string& client_ca)
+Tls::Tls(const std::string& certificate, const std::string& key, const std::string& client_ca, bool is_http)
     : context_(SSL_CTX_new(TLS_server_method())) {
     SSL_CTX* const context = context_.get();
     check(context != nullptr, "TLS can't be had");
@@ -78,7 +82,8 @@ Tls::Tls(const std::string& certificate, const std::string& key, const std::stri
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);  // else one read goes on for as long as a peer sends new keys
-    SSL_CTX_set_alpn_select_cb(context, select_protocol, nullptr);
+    static bool does = true;
+    SSL_CTX_set_alpn_select_cb(context, select_protocol, is_http ? &does : nullptr);
     // Sessions are resumed by tickets alone; with verified callers OpenSSL wants the context named.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     static constexpr unsigned char name[] = "bothends";

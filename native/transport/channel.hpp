@@ -11,10 +11,11 @@
 
 namespace transport {
 
-/// A certificate chain, its key and the authority that signs callers' certificates, as PEM. Throws std::runtime_error.
+/// A certificate chain, its key and the authority that signs callers' certificates, as PEM; HTTP/1.1 is
+/// spoken by it too where it `is_http`. Throws std::runtime_error.
 class Tls {
 public:
-    Tls(const std::string& certificate, const std::string& key, const std::string& client_ca);
+    Tls(const std::string& certificate, const std::string& key, const std::string& client_ca, bool is_http);
     SSL_CTX* get() const { return context_.get(); }
 
 private:

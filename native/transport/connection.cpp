@@ -7,12 +7,14 @@
 #include <span>
 #include <utility>
 
+#include "http1_session.hpp"
 #include "http2_session.hpp"
 
 namespace transport {
 namespace {
 
 constexpr std::size_t most_unsent = 1 << 18;  // bytes taken out of the session that the socket hasn't taken
+constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // with which HTTP/2 begins, and no other request
 constexpr int most_reads = 16;                // before the other connections have their turn
 
 /// A tenth more or less, so that connections that began together don't end together.
@@ -23,22 +25,22 @@ double jittered(double seconds) {
 
 }  // namespace
 
-Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls)
+Connection::Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
+                       Endpoint endpoint)
     : shared_(shared),
-      peer_(shared, id, network),
+      peer_(shared, id, network, std::move(endpoint)),
       channel_(socket, tls),
-      session_(std::make_unique<Http2Session>(peer_)),
       began_(now()),
-      max_age_s_(jittered(shared.settings.limits.age_s)),
+      max_age_s_(peer_.endpoint.is_http ? 0 : jittered(shared.settings.limits.age_s)),
       read_at_(began_),
       wrote_at_(began_) {
+    if (!peer_.endpoint.is_http) session_ = std::make_unique<Http2Session>(peer_);
     peer_.due.by(began_ + shared.settings.limits.caller_timeout_s);
 }
 
 bool Connection::receive(double until) {
-    if (is_half_closed_) return true;
     static thread_local std::array<std::uint8_t, 1 << 14> room;  // of calls that are refused, half a millisecond
-    for (int reads = 0; reads < most_reads; ++reads) {
+    for (int reads = 0; reads < most_reads && wants_to_read(); ++reads) {
         std::size_t count = 0;
         // What TLS has unpacked is read whole: its socket says nothing more of that.
         const std::size_t most = channel_.is_encrypted() ? room.size() : peer_.overhead.piece(room.size());
@@ -50,15 +52,25 @@ bool Connection::receive(double until) {
         peer_.overhead.came(count, time - std::exchange(read_at_, time));
         shared_.begun.received_bytes += count;
         if (is_closed_) continue;  // only its end is waited for
-        if (!session_->receive({reinterpret_cast<const char*>(room.data()), count})) return false;
+        if (!take_in({reinterpret_cast<const char*>(room.data()), count})) return false;
         if (peer_.refused > 0 || peer_.overhead.is_much() || read_at_ > until) return true;  // more of that can wait
     }
     return true;
 }
 
+/// Hands on what has come, once it is known what its peer speaks.
+bool Connection::take_in(std::string_view bytes) {
+    if (session_) return session_->receive(bytes);
+    first_.append(bytes);
+    if (first_.size() < preface.size() && preface.starts_with(first_)) return true;
+    if (first_.starts_with(preface)) session_ = std::make_unique<Http2Session>(peer_);
+    else session_ = std::make_unique<Http1Session>(peer_);
+    return session_->receive(std::exchange(first_, {}));
+}
+
 bool Connection::send() {
     peer_.is_listed = false;
-    if (is_closed_) return true;
+    if (is_closed_ || !session_) return true;
     while (true) {
         while (out_.size() < most_unsent) {
             const auto bytes = session_->next();
@@ -73,7 +85,7 @@ bool Connection::send() {
         const Channel::Result result = channel_.write(out_.view(), count);
         if (result == Channel::Result::ended) return false;
         if (result == Channel::Result::later) {
-            peer_.due.by(wrote_at_ + shared_.stall_s());
+            peer_.due.by(wrote_at_ + peer_.stall_s());
             return true;
         }
         out_.drop(count);
@@ -97,8 +109,12 @@ bool Connection::send() {
 bool Connection::half_close() {
     if (is_closed_ || (!is_busy() && peer_.unread.used() == 0)) return false;
     is_half_closed_ = true;
-    session_->ping();
+    hang_up();
     return true;
+}
+
+void Connection::hang_up() {
+    if (!std::exchange(has_hung_up_, true) && session_) session_->hung_up();
 }
 
 /// Ends the connection, and leaves its peer time to read: a socket closed at once would take back what it hasn't read.

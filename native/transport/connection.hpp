@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "channel.hpp"
@@ -13,12 +15,12 @@ namespace transport {
 
 class Connection {
 public:
-    Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls)
-        REQUIRES(the_lock);
+    Connection(Shared& shared, int socket, std::uint64_t id, Network& network, const std::shared_ptr<Tls>& tls,
+               Endpoint endpoint = {}) REQUIRES(the_lock);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    bool waits_to_write = false;
+    std::uint32_t watched = 0;  // events that epoll watches for
     double rests_until = 0;  // and is not read meanwhile; 0 where it doesn't rest
     Had reading;
 
@@ -43,7 +45,9 @@ public:
     double due() const REQUIRES(the_lock) { return peer_.due.time(); }
 
     /// Takes no new call, and is over once those that are open have ended.
-    void go_away() REQUIRES(the_lock) { session_->go_away(); }
+    void go_away() REQUIRES(the_lock) {
+        if (session_) session_->go_away();
+    }
 
     /// Ends all calls so that another may have its place: their callers are told to come again.
     void give_place_up() REQUIRES(the_lock);
@@ -54,8 +58,14 @@ public:
     Network& network() const REQUIRES(the_lock) { return peer_.network; }
     int socket() const REQUIRES(the_lock) { return channel_.socket(); }
     bool wants_to_write() const REQUIRES(the_lock) { return channel_.wants_to_write(); }
-    bool is_ready() const REQUIRES(the_lock) { return channel_.is_ready(); }
-    bool is_half_closed() const REQUIRES(the_lock) { return is_half_closed_; }
+    bool is_ready() const REQUIRES(the_lock) { return session_ && channel_.is_ready(); }
+
+    /// Returns whether what its peer has sent may be read: it has not said that nothing more comes, and there is room.
+    bool wants_to_read() const REQUIRES(the_lock) { return !is_half_closed_ && (!session_ || session_->wants_more()); }
+
+    /// Notes that its peer has closed their side, of which something is still to be read.
+    void hang_up() REQUIRES(the_lock);
+    bool has_hung_up() const REQUIRES(the_lock) { return has_hung_up_; }
     bool is_busy() const REQUIRES(the_lock) { return peer_.messages.used() > 0; }
 
     /// Returns whether all answers that are owed are with its socket.
@@ -64,6 +74,7 @@ public:
 private:
     void close_write() REQUIRES(the_lock);
     bool half_close() REQUIRES(the_lock);
+    bool take_in(std::string_view bytes) REQUIRES(the_lock);
 
     // times.cpp
     bool tick_keepalive(double time) REQUIRES(the_lock);
@@ -72,7 +83,8 @@ private:
     Shared& shared_;
     Peer peer_;
     Channel channel_;
-    const std::unique_ptr<Session> session_;
+    std::unique_ptr<Session> session_;  // null until its peer's first bytes say what they speak
+    std::string first_;                 // those bytes, as long as they may be either
     Bytes out_;              // taken out of the session, and not taken by the socket
     std::size_t wrote_ = 0;  // bytes since it was last noted that its peer gets on
 
@@ -86,6 +98,7 @@ private:
     bool has_left_ = false;        // and that no new call is taken
     bool is_closed_ = false;       // nothing more will be written
     bool is_half_closed_ = false;  // nothing more will come
+    bool has_hung_up_ = false;     // nothing more will be sent
 };
 
 }  // namespace transport

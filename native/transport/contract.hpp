@@ -6,6 +6,8 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace transport {
 
@@ -15,7 +17,9 @@ namespace transport {
     X(std::size_t, max_inflated_bytes, 16 << 20, "Most bytes of a message that comes compressed; 0 where none may.") \
     X(std::size_t, max_header_bytes, 16 << 10, "Most bytes of a call's headers.")                                    \
     X(std::size_t, max_concurrent_requests, 512, "Most unary calls that hold a slot: being read, waiting or taken.") \
-    X(std::size_t, max_connections, 512, "Most connections at once.")                                                \
+    X(std::size_t, max_connections, 512, "Most connections of gRPC's listeners at once.")                            \
+    X(std::size_t, max_http_connections, 128, "Most connections of HTTP's listeners at once.")                       \
+    X(double, http_idle_s, 75, "Seconds after which an HTTP connection without requests is closed.")                 \
     X(std::size_t, max_connection_requests, 256, "Most open calls of one connection.")                               \
     X(double, caller_timeout_s, 10, "Seconds for TLS, first frames, and a request whose slot others need.")          \
     X(double, idle_s, 600, "Seconds after which a connection without calls is closed.")                              \
@@ -34,6 +38,8 @@ namespace transport {
     X(std::size_t, window_bytes, 1 << 20, "Most bytes of them.")                                                \
     X(std::size_t, held_bytes, 64 << 20, "Most bytes of a connection's requests that came and were not taken.") \
     X(std::size_t, held_total_bytes, 96 << 20, "Most bytes of all requests that came and were not taken.")      \
+    X(std::size_t, requests, 256, "Most open requests of the application, beside one of each connection.")      \
+    X(std::size_t, connection_requests, 16, "Most of them by one connection.")                                  \
     X(std::size_t, unread_bytes, 64 << 20, "Most bytes of answers that one connection has not read.")           \
     X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
 
@@ -73,6 +79,11 @@ enum class Refusal {
         count
 };
 
+/// Of them, those of calls over HTTP.
+inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,  Refusal::late,
+                                   Refusal::expired,  Refusal::draining,    Refusal::slow,  Refusal::large,
+                                   Refusal::inflated, Refusal::headers,     Refusal::unread};
+
 /// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
 struct Status {
     int code = 0;
@@ -82,15 +93,27 @@ struct Status {
 
 using Statuses = std::array<Status, std::size_t(Refusal::count)>;  // by the refusal
 
+/// A response of HTTP's, whole. Names of headers are in lower case.
+struct Response {
+    int status = 503;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;
+};
+
+using Responses = std::array<Response, std::size_t(Refusal::count)>;
+
 struct Method {
     std::string path;  // "/package.Service/Method"
     bool is_stream = false;
     bool is_metered = true;  // else it is answered in a full and in a stopping server too, and before all others
+    bool is_http = false;    // metered: POST; else a probe, GET or HEAD
 };
 
 /// What is counted, and what of it is there now.
 #define TRANSPORT_FIGURES(X)                                              \
-    X(connections, "Connections that are open.")                          \
+    X(connections, "Connections of gRPC's listeners that are open.")      \
+    X(http_connections, "Those of HTTP's listeners.")                     \
+    X(requests, "Requests of the application that are open.")             \
     X(connections_begun, "Connections so far.")                           \
     X(calls, "Calls that are open.")                                      \
     X(calls_begun, "Calls so far.")                                       \

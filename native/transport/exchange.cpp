@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "call.hpp"
 #include "grpc.hpp"
+#include "grpc_call.hpp"
 #include "peer.hpp"
 
 namespace transport {
@@ -13,7 +13,7 @@ constexpr std::size_t most_unmetered_bytes =
 constexpr std::size_t most_ahead = 256;  // messages of a connection: beyond them each of its streams has one at a time
 }  // namespace
 
-bool Call::has_room() const {
+bool GrpcCall::has_room() const {
     if (kind_ != Kind::stream) return messages_.empty() && put_ == 0;
     if (peer_.messages.used() >= most_ahead && !messages_.empty()) return false;
     const Limits& limits = shared_.settings.limits;
@@ -22,9 +22,9 @@ bool Call::has_room() const {
 }
 
 /// True where nothing of a call that has one request was taken in yet.
-bool Call::waits_for_request() const { return kind_ != Kind::stream && !has_ended() && messages_.empty() && put_ == 0; }
+bool GrpcCall::waits_for_request() const { return kind_ != Kind::stream && !has_ended() && messages_.empty() && put_ == 0; }
 
-void Call::data_came(std::string_view bytes) {
+void GrpcCall::data_came(std::string_view bytes) {
     unconsumed_ += bytes.size();
     if (has_ended()) return consume();
     held_.use(bytes.size());
@@ -32,16 +32,16 @@ void Call::data_came(std::string_view bytes) {
     peer_.overhead.took(bytes.size());
     if (peer_.held.is_exceeded()) return refuse(Refusal::full);
     advance();
-    note_progress();
+    note_progress(!unframed_.empty() && has_room());
 }
 
-void Call::end_came() {
+void GrpcCall::end_came() {
     has_closed_ = true;
     advance();
 }
 
 /// Takes in what has come, while there is room for it. What waits for room isn't asked for: it stays with the caller.
-void Call::advance() {
+void GrpcCall::advance() {
     while (!has_ended() && has_room() && frame_message()) {
     }
     if (has_ended()) return;
@@ -56,10 +56,10 @@ void Call::advance() {
 }
 
 /// Lets the caller send as much more as was taken in.
-void Call::consume() { streams_.consume(*this, std::exchange(unconsumed_, 0)); }
+void GrpcCall::consume() { streams_.consume(*this, std::exchange(unconsumed_, 0)); }
 
 /// Makes a message of what has come; false where none is whole, or the call has ended by it.
-bool Call::frame_message() {
+bool GrpcCall::frame_message() {
     const auto prefix = read_prefix(unframed_.view());
     if (!prefix) return false;
     const Limits& limits = shared_.settings.limits;
@@ -87,7 +87,7 @@ bool Call::frame_message() {
     return true;
 }
 
-void Call::accept(std::unique_ptr<Message> message) {
+void GrpcCall::accept(std::unique_ptr<Message> message) {
     peer_.overhead.asked(messages_.empty() && put_ == 0 ? header_bytes_ : 0);
     if (is_of_health()) return check_health(*message);
     Lines& lines = shared_.lines;
@@ -111,37 +111,43 @@ void Call::accept(std::unique_ptr<Message> message) {
     if (&line != &lines.unmetered) shared_.end_late(line);
 }
 
-void Call::count_sentences(Message& message, std::string_view content) {
+void GrpcCall::count_sentences(Message& message, std::string_view content) {
     if (kind_ != Kind::stream) return;
     message.sentences = count_field_1(content, shared_.settings.limits.window_sentences);
     sentences_ += message.sentences;
 }
 
-void Call::handed_over(Message& message) {
+void GrpcCall::handed_over(Message& message) {
     message.state = Message::State::taken;
     if (kind_ == Kind::unary) is_counted_by_python_ = true;
     held_.give_back(message.cost());
 }
 
-void Call::refuse_taken(const Status& status, Refusal refusal) {
+void GrpcCall::refuse_taken(const Status& status, Refusal refusal) {
     is_counted_by_python_ = false;
     const bool is_for_share = refusal == Refusal::over_rate || refusal == Refusal::over_concurrency;
     peer_.refused += is_for_share && peer_.key_digest.is_one() && can_wait();  // no other key's calls rest with it
-    end(status, refusal);
+    if (is_over_) return;
+    disown();
+    refusal_ = refusal;
+    drop(nullptr);
+    end_ = status;
+    flush();
+    peer_.list();
 }
 
-void Call::answer(Message& message, std::string_view content) {
+void GrpcCall::answer(Message& message, std::string_view content, std::size_t) {
     message.state = Message::State::answered;
     message.content.clear();
     append_message(message.content, content);
     if (kind_ == Kind::unary) end_ = Status{};
     flush();
     if (!is_over_) advance();
-    note_progress();
+    note_progress(!unframed_.empty() && has_room());
     peer_.list();
 }
 
-void Call::fail(const Message& message, const Status& status) {
+void GrpcCall::fail(const Message& message, const Status& status) {
     end_ = status;
     refusal_ = Refusal::none;
     drop(&message);
@@ -150,11 +156,11 @@ void Call::fail(const Message& message, const Status& status) {
 }
 
 /// Sends the answers whose turn it is, and the call's end where it has come.
-void Call::flush() {
+void GrpcCall::flush() {
     if (is_over_) return;
     while (!messages_.empty() && messages_.front()->state == Message::State::answered) {
         const Message& first = *messages_.front();
-        put(first.content, first.sentences, first.size);
+        put_message(first.content, first.sentences, first.size);
         messages_.pop_front();
         peer_.messages.give_back(1);
     }
@@ -176,7 +182,7 @@ void Call::flush() {
 }
 
 /// Drops messages from `from` on, or all: they will not be answered.
-void Call::drop(const Message* from) {
+void GrpcCall::drop(const Message* from) {
     while (!messages_.empty()) {
         Message& last = *messages_.back();
         const bool is_first = &last == from;

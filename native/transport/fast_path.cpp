@@ -53,6 +53,7 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
         report.is_given_up = !serve(*report.batch, thread);
+        transport_.pass_on(*report.batch);
         const bool has_news = !batch.messages.empty() || !batch.gone.empty() || batch.is_woken || report.is_given_up;
         if (has_news || now() >= end) return report;
     }
@@ -96,10 +97,11 @@ bool FastPath::read(Taken& message, Work& work) const {
     Charge charge;
     if (const auto denial = charge.take(message.usage, request.sentences)) {
         const bool is_stream = transport_.settings().methods[message.method].is_stream;  // Python has it wait
-        if (is_stream || refusal_of(*denial) == Refusal::none) return false;
+        if (is_stream || message.is_http || refusal_of(*denial) == Refusal::none) return false;
         work.denied.push_back({std::move(message), *denial});
         return true;
     }
+    if (request.error && message.is_http) return charge.undo(), false;
     if (request.error) return work.refused.emplace_back(std::move(message), *request.error), true;
     const std::size_t before = work.tokens.sentences();
     for (const std::string_view sentence : request.sentences) {
@@ -171,7 +173,8 @@ void FastPath::answer(Work& work) {
         }
         codec.end(request, of_call, contents[call]);
         readings = readings.subspan(of_call.size());
-        answers.emplace_back(work.calls[call].id, contents[call]);
+        const auto cut = std::count_if(of_call.begin(), of_call.end(), [](const Reading& each) { return each.is_truncated; });
+        answers.push_back({work.calls[call].id, contents[call], std::size_t(cut)});
     }
     served.tokens = work.tokens.size();
     work.charges.clear();  // before its caller can come again

@@ -1,8 +1,8 @@
 // grpc.health.v1, answered without Python (github.com/grpc/grpc/blob/master/doc/health-checking.md).
 #include <algorithm>
 
-#include "call.hpp"
 #include "grpc.hpp"
+#include "grpc_call.hpp"
 #include "peer.hpp"
 
 namespace transport {
@@ -22,16 +22,17 @@ std::string framed(Health health) {
 
 /// Counts the call among those who watch; false where its network has as many as it may. Of too many in all, one of the
 /// network that has the most ends.
-bool Call::begin_watch() {
+bool GrpcCall::take_place() {
+    if (kind_ != Kind::health_watch) return true;
     const std::size_t most = shared_.settings.limits.max_connections;  // one for each connection that there may be
     Network& network = peer_.network;
     auto& watchers = shared_.watchers;
     if (network.watches >= most) return false;
     if (watchers.size() >= most_networks * most) {
-        const auto has_less = [](const Call* one, const Call* other) {
+        const auto has_less = [](const GrpcCall* one, const GrpcCall* other) {
             return one->peer_.network.watches < other->peer_.network.watches;
         };
-        Call& last = **std::max_element(watchers.begin(), watchers.end(), has_less);
+        GrpcCall& last = **std::max_element(watchers.begin(), watchers.end(), has_less);
         if (last.peer_.network.watches <= network.watches + 1) return false;
         last.refuse(Refusal::full);
     }
@@ -40,13 +41,13 @@ bool Call::begin_watch() {
     return true;
 }
 
-void Call::end_watch() {
+void GrpcCall::give_place_back() {
     if (!watching_) return;
     watching_.leave();
     --peer_.network.watches;
 }
 
-void Call::check_health(const Message& request) {
+void GrpcCall::check_health(const Message& request) {
     const auto content = request.is_compressed ? gunzip(request.content, request.size) : std::optional(request.content);
     const auto service = content ? health_service(*content) : std::nullopt;
     if (!service) return refuse(Refusal::malformed);
@@ -54,9 +55,9 @@ void Call::check_health(const Message& request) {
     const Health health = !is_known ? service_unknown : shared_.is_serving ? serving : not_serving;
     if (kind_ == Kind::health_watch) {
         is_told_ = is_known;
-        put(framed(health), 0, 0);
+        put_message(framed(health), 0, 0);
     } else if (is_known) {
-        put(framed(health), 0, 0);
+        put_message(framed(health), 0, 0);
         end_ = Status{};
     } else {
         end_ = Status{not_found, "unknown service", ""};
@@ -64,9 +65,9 @@ void Call::check_health(const Message& request) {
     flush();
 }
 
-void Call::tell_health() {
+void GrpcCall::tell_health() {
     if (is_over_ || !is_told_) return;
-    put(framed(shared_.is_serving ? serving : not_serving), 0, 0);
+    put_message(framed(shared_.is_serving ? serving : not_serving), 0, 0);
     submit();
     peer_.list();
 }

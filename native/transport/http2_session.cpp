@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 namespace transport {
 namespace {
@@ -13,7 +14,6 @@ constexpr std::uint32_t connection_window = 4 << 20;
 // nghttp2's own limit would cut honest callers off whose deadlines pass: 1,000 resets, and 33 a second.
 constexpr std::uint64_t reset_burst = 4096, resets_per_s = 2048;
 constexpr std::size_t most_continuations = 8;
-constexpr std::size_t most_fields = 6;    // of one frame of headers
 constexpr std::size_t most_queued = 2048;  // frames that wait to be sent, besides four a call
 
 /// Returns the session of a callback: whoever reads and writes holds the lock.
@@ -30,18 +30,17 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) {
 /// HeaderFields as nghttp2 has them, which copies them.
 class Headers {
 public:
-    explicit Headers(HeaderFields fields) : size(fields.size()) {
-        for (std::size_t index = 0; index < size; ++index) {
-            const auto& [name, value] = fields[index];
-            headers_[index] = {(std::uint8_t*)name.data(), (std::uint8_t*)value.data(), name.size(), value.size(),
-                               NGHTTP2_NV_FLAG_NONE};
-        }
+    explicit Headers(HeaderFields fields) {
+        headers_.reserve(fields.size());
+        for (const auto& [name, value] : fields)
+            headers_.push_back({(std::uint8_t*)name.data(), (std::uint8_t*)value.data(), name.size(), value.size(),
+                                NGHTTP2_NV_FLAG_NONE});
     }
     const nghttp2_nv* data() const { return headers_.data(); }
-    const std::size_t size;
+    std::size_t size() const { return headers_.size(); }
 
 private:
-    std::array<nghttp2_nv, most_fields> headers_;
+    std::vector<nghttp2_nv> headers_;
 };
 
 }  // namespace
@@ -199,7 +198,7 @@ void Http2Session::sent_frame(const nghttp2_frame& frame) {
     if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
     strikes_ = 0;
     ping_came_at_ = 0;
-    const bool is_last = frame.hd.type == NGHTTP2_HEADERS && frame.hd.flags & NGHTTP2_FLAG_END_STREAM;
+    const bool is_last = frame.hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (is_last && nghttp2_session_get_stream_remote_close(session_, frame.hd.stream_id) == 0)
         nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_NO_ERROR);  // send no more
 }
@@ -219,15 +218,16 @@ void Http2Session::respond(Call& call, HeaderFields headers, bool has_body) {
                             nghttp2_data_source* source, void* self) {
         self_of(self);
         const Call::Piece piece = static_cast<Call*>(source->ptr)->read({room, size});
-        if (piece.then == Call::Piece::Then::end) *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        if (piece.then == Call::Piece::Then::trailers) *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        if (piece.then == Call::Piece::Then::end) *flags |= NGHTTP2_DATA_FLAG_EOF;
         return piece.then == Call::Piece::Then::later ? nghttp2_ssize(NGHTTP2_ERR_DEFERRED) : nghttp2_ssize(piece.size);
     };
-    nghttp2_submit_response2(session_, call.stream(), sent.data(), sent.size, has_body ? &body : nullptr);
+    nghttp2_submit_response2(session_, call.stream(), sent.data(), sent.size(), has_body ? &body : nullptr);
 }
 
 void Http2Session::end(const Call& call, HeaderFields trailers) {
     const Headers sent(trailers);
-    nghttp2_submit_trailer(session_, call.stream(), sent.data(), sent.size);
+    nghttp2_submit_trailer(session_, call.stream(), sent.data(), sent.size());
 }
 
 void Http2Session::resume(const Call& call) { nghttp2_session_resume_data(session_, call.stream()); }

@@ -29,6 +29,7 @@ void Lines::leave(std::uint64_t caller) {
     metered.leave(caller);
     small.leave(caller);
     unmetered.leave(caller);
+    application.leave(caller);
 }
 
 }  // namespace transport

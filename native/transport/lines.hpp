@@ -19,6 +19,7 @@ namespace transport {
 class Lines {
 public:
     Line metered, small, unmetered;
+    Line application;  // requests over HTTP, which are taken apart from all messages
 
     /// Has requests of `method` that its codec may read, with at most so many bytes and sentences, wait in `small`.
     void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences);

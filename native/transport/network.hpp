@@ -1,6 +1,7 @@
 // A network, whose callers share what they are given: what one of them uses counts for all.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <list>
@@ -29,10 +30,15 @@ private:
 struct Network {
     explicit Network(Budget& all) : held(Budget::unlimited, &all) {}
 
-    std::size_t connections = 0, watches = 0;  // watches: calls that wait for changes of health
+    std::array<std::size_t, 2> connections{};  // to gRPC's listeners, and to HTTP's
+    std::size_t extra = 0;                     // connections beyond those that there may be
+    std::size_t watches = 0;                   // calls that wait for changes of health
     Budget held;                               // bytes of requests that came and were not taken
     std::list<Call*> receiving;  // whose message has begun to come, the one of which nothing came for the longest first
     Had reading;
+
+    std::size_t open() const { return connections[0] + connections[1] + extra; }
+
     double rests_until = 0;  // by when all that was read in vain will have had the time that there is for it
 };
 

@@ -3,20 +3,26 @@
 #include <algorithm>
 #include <utility>
 
+#include "grpc_call.hpp"
+#include "http_call.hpp"
+
 namespace transport {
 
-Peer::Peer(Shared& all, std::uint64_t number, Network& from)
+Peer::Peer(Shared& all, std::uint64_t number, Network& from, Endpoint at)
     : shared(all),
       id(number),
       network(from),
+      endpoint(std::move(at)),
       slots(Budget::unlimited, &all.slots),
       held(all.settings.limits.held_bytes, &from.held),
       unread(all.settings.limits.unread_bytes, &all.unread),
+      requests(all.settings.limits.connection_requests, &all.requests),
       due(&all.due),
       used_at(now()),
       idle_since(used_at) {
     shared.peers.insert(this);
-    ++network.connections;
+    if (endpoint.is_extra) ++network.extra;
+    else ++network.connections[endpoint.is_http], ++shared.connections[endpoint.is_http];
     ++shared.begun.connections;
 }
 
@@ -24,7 +30,8 @@ Peer::~Peer() {
     forget_all();
     shared.lines.leave(id);
     shared.peers.erase(this);
-    --network.connections;
+    if (endpoint.is_extra) --network.extra;
+    else --network.connections[endpoint.is_http], --shared.connections[endpoint.is_http];
 }
 
 void Peer::list() {
@@ -33,7 +40,10 @@ void Peer::list() {
 
 Call& Peer::begin(Streams& streams, std::int32_t stream) {
     ++shared.begun.calls;
-    return *(calls_[stream] = std::make_unique<Call>(*this, streams, stream));
+    auto& call = calls_[stream];
+    if (endpoint.is_http) call = std::make_unique<HttpCall>(*this, streams, stream);
+    else call = std::make_unique<GrpcCall>(*this, streams, stream);
+    return *call;
 }
 
 void Peer::forget(Call& call) {
@@ -41,7 +51,7 @@ void Peer::forget(Call& call) {
     calls_.erase(calls_.find(call.stream()));
     if (!calls_.empty()) return;
     idle_since = now();
-    if (shared.settings.limits.idle_s > 0) due.by(idle_since + shared.settings.limits.idle_s);
+    if (idle_s() > 0) due.by(idle_since + idle_s());
 }
 
 void Peer::forget_all() {

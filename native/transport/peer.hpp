@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "call.hpp"
+#include "endpoint.hpp"
 #include "keys.hpp"
 #include "overhead.hpp"
 #include "shared.hpp"
@@ -47,7 +48,7 @@ protected:
 
 class Peer {
 public:
-    Peer(Shared& shared, std::uint64_t id, Network& network) REQUIRES(the_lock);
+    Peer(Shared& shared, std::uint64_t id, Network& network, Endpoint endpoint = {}) REQUIRES(the_lock);
     ~Peer();
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
@@ -55,9 +56,11 @@ public:
     Shared& shared;
     const std::uint64_t id;
     Network& network;  // that it is in
+    const Endpoint endpoint;
 
     Budget slots, held, unread;  // of what all share, its part; the latter with what its socket hasn't taken
     Budget messages;             // of its calls, that are not answered
+    Budget requests;             // of the application, that are open
     Overhead overhead;
     KeyDigest key_digest;
     DueTime due;
@@ -66,6 +69,12 @@ public:
     double idle_since;
     bool owes = false;       // of what was read of responses, some is of answers that are owed
     bool is_listed = false;  // among those of which something is to be sent
+
+    /// Returns for how long it may read nothing of what it is answered, and have no call.
+    double stall_s() const REQUIRES(the_lock) { return shared.stall_s(endpoint.is_http); }
+    double idle_s() const {
+        return endpoint.is_http ? shared.settings.limits.http_idle_s : shared.settings.limits.idle_s;
+    }
 
     /// Has what is ready sent soon: it may be that another connection's caller made it so.
     void list() REQUIRES(the_lock);

@@ -32,10 +32,11 @@ struct Polling {
 
 }  // namespace
 
-Transport::Transport(Settings settings, std::vector<int> listeners) : shared_(std::move(settings)), listeners_(std::move(listeners)) {
+Transport::Transport(Settings settings, std::vector<Listener> listeners) : shared_(std::move(settings)), listeners_(std::move(listeners)) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (epoll_ < 0 || wake_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
+    requests_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (epoll_ < 0 || wake_ < 0 || requests_ < 0) throw std::system_error(errno, std::generic_category(), "the transport's sockets can't be watched");
     watch(epoll_, wake_, waking, EPOLLIN, EPOLL_CTL_ADD);
     have_spare();
 }
@@ -43,6 +44,7 @@ Transport::Transport(Settings settings, std::vector<int> listeners) : shared_(st
 Transport::~Transport() {
     stop(0);
     ::close(wake_);
+    ::close(requests_);
     if (spare_ >= 0) ::close(spare_);
     ::close(epoll_);
 }
@@ -55,9 +57,10 @@ void Transport::start() {
 }
 
 void Transport::set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca) {
-    auto tls = std::make_shared<Tls>(certificate, key, client_ca);
+    auto grpc = std::make_shared<Tls>(certificate, key, client_ca, false);
+    auto http = std::make_shared<Tls>(certificate, key, "", true);  // whose callers show a key, or nothing
     const Lock lock(mutex_);
-    tls_ = std::move(tls);
+    tls_ = {std::move(grpc), std::move(http)};
 }
 
 /// Polls the sockets once, and handles what has come. The lock is free while it sleeps.
@@ -79,8 +82,10 @@ void Transport::poll(double timeout_s) {
             [[maybe_unused]] const ssize_t got = ::read(wake_, &ignored, sizeof ignored);
         } else if (what & listening) {
             accept_all(what & ~listening);  // some of those that are ready may have to go
-        } else if (flags & (EPOLLERR | EPOLLHUP) && is_half_closed(what)) {
+        } else if (flags & (EPOLLERR | EPOLLHUP) && has_hung_up(what)) {
             close(what);  // its peer has left altogether
+        } else if (flags & EPOLLRDHUP) {
+            hang_up(what);
         } else {
             ready.push_back(what);
         }
@@ -89,14 +94,23 @@ void Transport::poll(double timeout_s) {
     shared_.shed();
     send_listed();
     shed_unread();
+    wake_application();
     polled_at_ = now();
     ++polls_;
     wake_own(0);  // it may be that nobody looks from now on
 }
 
-bool Transport::is_half_closed(std::uint64_t id) const {
+bool Transport::has_hung_up(std::uint64_t id) const {
     const auto found = connections_.find(id);
-    return found != connections_.end() && found->second->is_half_closed();
+    return found != connections_.end() && found->second->has_hung_up();
+}
+
+/// Notes that a peer that isn't read now has closed their side.
+void Transport::hang_up(std::uint64_t id) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    found->second->hang_up();
+    watch_for(*found->second);
 }
 
 /// Reads those that are ready, for so long: first whose network has lately been read the least, and within it who has. So a network
@@ -124,7 +138,6 @@ void Transport::read(const std::vector<std::uint64_t>& ready) {
             close(id);
             continue;
         }
-        if (connection.is_half_closed()) watch_for(connection);
         connection.list();  // if only to write: TLS may have waited with reading for that
         const double rest_s = double(connection.refused()) * refusal_s + connection.take_excess() * rests_for_one;
         if (rest_s > 0) have_rest(connection, rest_s);
@@ -143,20 +156,18 @@ void Transport::send_listed() {
         const auto found = connections_.find(id);
         if (found == connections_.end()) continue;
         Connection& connection = *found->second;
-        if (!connection.send()) {
-            close(id);
-        } else if (connection.wants_to_write() != connection.waits_to_write) {
-            connection.waits_to_write = connection.wants_to_write();
-            watch_for(connection);
-        }
+        if (!connection.send()) close(id);
+        else watch_for(connection);
     }
 }
 
 /// Has epoll watch a connection for what it waits for.
 void Transport::watch_for(Connection& connection) {
-    const bool reads = connection.rests_until == 0 && !connection.is_half_closed();
-    const bool writes = connection.waits_to_write;
-    watch(epoll_, connection.socket(), connection.id(), (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u), EPOLL_CTL_MOD);
+    const bool may_read = connection.rests_until == 0, reads = may_read && connection.wants_to_read();
+    const bool looks = may_read && !reads && !connection.has_hung_up();  // whether its peer closes their side
+    const std::uint32_t events = (reads ? EPOLLIN : 0u) | (looks ? EPOLLRDHUP : 0u) | (connection.wants_to_write() ? EPOLLOUT : 0u);
+    if (std::exchange(connection.watched, events) == events) return;
+    watch(epoll_, connection.socket(), connection.id(), events, EPOLL_CTL_MOD);
 }
 
 /// Reads a connection no more for a while, so that refusals, and reading that nothing comes of, take a small part of the time,
@@ -191,6 +202,7 @@ void Transport::end_rests(double time) {
 void Transport::settle() {
     send_listed();
     shed_unread();
+    wake_application();
     wake_own(shared_.due.time());
     if (shared_.lines.size() > 0 || shared_.outstanding.has_news()) wake();
 }

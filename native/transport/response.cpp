@@ -1,11 +1,10 @@
-// Writes what a call is sent: headers, answers and status.
+// Writes what a gRPC call is sent: headers, answers and status.
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
-#include "call.hpp"
 #include "grpc.hpp"
+#include "grpc_call.hpp"
 #include "peer.hpp"
 
 namespace transport {
@@ -47,19 +46,13 @@ private:
 
 }  // namespace
 
-void Call::put(std::string_view framed, std::size_t sentences, std::size_t bytes) {
-    if (out_.empty()) {
-        progressed_ = now();
-        peer_.due.by(progressed_ + shared_.stall_s());
-    }
-    out_.append(framed);
-    put_ += framed.size();
+void GrpcCall::put_message(std::string_view framed, std::size_t sentences, std::size_t bytes) {
+    put(framed);
     leaving_.push_back({put_, sentences, bytes});
-    peer_.unread.use(framed.size());
 }
 
 /// Lets HTTP/2 send what has become ready: a response's start, more of it, or a status alone.
-void Call::submit() {
+void GrpcCall::submit() {
     peer_.owes = peer_.owes || is_owed_;
     if (has_begun_) {
         if (std::exchange(is_deferred_, false)) streams_.resume(*this);
@@ -78,25 +71,15 @@ void Call::submit() {
 }
 
 /// Answers what isn't gRPC: a status of HTTP, and nothing more.
-void Call::submit_http_status(std::string_view status) {
+void GrpcCall::submit_http_status(std::string_view status) {
     const HeaderField field{":status", status};
     is_over_ = has_begun_ = true;
     held_.give_back(held_.used());
     streams_.respond(*this, {&field, 1}, false);
 }
 
-Call::Piece Call::read(std::span<std::uint8_t> room) {
-    const std::size_t count = std::min(room.size(), out_.size());
-    std::memcpy(room.data(), out_.view().data(), count);
-    out_.drop(count);
-    sent_ += count;
-    peer_.unread.give_back(count);
-    if (count) peer_.used_at = now();
-    if (count && (out_.empty() || sent_ - noted_ >= least_progress)) {
-        noted_ = sent_;
-        progressed_ = peer_.used_at;
-    }
-    peer_.owes = peer_.owes || is_owed_;
+Call::Piece GrpcCall::read(std::span<std::uint8_t> room) {
+    const std::size_t count = take_out(room);
     while (!leaving_.empty() && leaving_.front().end <= sent_) {
         sentences_ -= leaving_.front().sentences;
         bytes_ -= leaving_.front().bytes;
@@ -104,14 +87,14 @@ Call::Piece Call::read(std::span<std::uint8_t> room) {
     }
     if (kind_ == Kind::stream && !is_over_) {  // there may be room again
         advance();
-        note_progress();
+        note_progress(!unframed_.empty() && has_room());
     }
     if (!out_.empty()) return {count, Piece::Then::more};
     if (is_over_) {
         std::array<HeaderField, 3> fields;
         const Trailer trailer(*end_);
         streams_.end(*this, std::span(fields).first(trailer.fields(fields.data())));
-        return {count, Piece::Then::end};
+        return {count, Piece::Then::trailers};
     }
     is_deferred_ = count == 0;
     return {count, is_deferred_ ? Piece::Then::later : Piece::Then::more};

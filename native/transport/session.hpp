@@ -20,6 +20,12 @@ public:
     /// the connection is over.
     virtual std::optional<std::string_view> next() REQUIRES(the_lock) = 0;
 
+    /// Returns whether more may come now. Else what comes stays in the socket.
+    virtual bool wants_more() const REQUIRES(the_lock) { return true; }
+
+    /// Notes that its peer has closed their side.
+    virtual void hung_up() REQUIRES(the_lock) { ping(); }
+
     /// Returns whether its peer has said what everybody says first.
     virtual bool has_begun() const REQUIRES(the_lock) = 0;
 

@@ -1,8 +1,10 @@
 #include "shared.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
-#include "call.hpp"
+#include "grpc_call.hpp"
 #include "peer.hpp"
 
 namespace transport {
@@ -29,26 +31,39 @@ Message* Outstanding::remove(std::uint64_t id) {
     return found ? found.mapped() : nullptr;
 }
 
-void Outstanding::abandon(std::uint64_t id) {
-    if (messages_.erase(id)) gone_.push_back(id);
+void Outstanding::abandon(std::uint64_t id, bool is_of_application) {
+    if (messages_.erase(id)) gone_[is_of_application].push_back(id);
 }
 
 Shared::Shared(Settings told)
     : settings(std::move(told)),
       slots(settings.limits.max_concurrent_requests),
+      requests(settings.limits.requests),
       held(settings.limits.held_total_bytes),
       unread(settings.limits.unread_total_bytes) {}
 
 Network& Shared::network(const std::string& address) { return networks.try_emplace(address, held).first->second; }
 
-double Shared::stall_s() const {
-    return is_draining ? std::min(settings.limits.stall_s, last_read_s) : settings.limits.stall_s;
+double Shared::stall_s(bool is_http) const {
+    const Limits& limits = settings.limits;
+    const double usual_s = is_http ? std::min(limits.stall_s, limits.caller_timeout_s) : limits.stall_s;
+    return is_draining ? std::min(usual_s, last_read_s) : usual_s;
+}
+
+const std::string& Shared::date() {
+    const std::time_t time = std::time(nullptr);
+    if (std::exchange(dated_at_, time) == time) return date_;
+    std::tm broken_down{};
+    gmtime_r(&time, &broken_down);
+    std::array<char, 64> text;
+    date_.assign(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &broken_down));
+    return date_;
 }
 
 void Shared::set_serving(bool serving) {
     if (is_draining || is_serving == serving) return;
     is_serving = serving;
-    for (Call* watcher : watchers) watcher->tell_health();
+    for (GrpcCall* watcher : watchers) watcher->tell_health();
 }
 
 bool Shared::make_way(const Peer& newcomer, double arrived) {
@@ -92,7 +107,7 @@ void Shared::end_stalled(double time) {
     for (auto& [address, network] : networks) {
         auto& receiving = network.receiving;
         while (!receiving.empty() && time - receiving.front()->came() > settings.limits.caller_timeout_s)
-            receiving.front()->refuse(Refusal::slow);
+            receiving.front()->end_slow();
         if (!receiving.empty()) due.by(receiving.front()->came() + settings.limits.caller_timeout_s);
     }
 }

@@ -1,8 +1,10 @@
 // What all connections of a transport share: lines, budgets, counts, and who gives way where there is no room.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <list>
 #include <map>
 #include <optional>
@@ -16,6 +18,7 @@
 #include "budget.hpp"
 #include "clock.hpp"
 #include "contract.hpp"
+#include "http_head.hpp"
 #include "keys.hpp"
 #include "lines.hpp"
 #include "lock.hpp"
@@ -23,18 +26,22 @@
 
 namespace transport {
 
+class GrpcCall;
 class Peer;
 
 /// What the transport is told before it starts. It never changes.
 struct Settings {
     Limits limits;
     Statuses statuses;
+    Responses responses;          // of HTTP's refusals
+    std::optional<Hosts> hosts;   // that a plain call over HTTP may ask for; all, where none are named
     std::vector<Method> methods;
     std::vector<std::string> headers;       // that Python wants to see
     std::set<std::string> health_services;  // that grpc.health.v1 knows
     double most_wait = 1;  // share of its time that a call may be expected to wait
 
     const Status& status(Refusal refusal) const { return statuses[std::size_t(refusal)]; }
+    const Response& response(Refusal refusal) const { return responses[std::size_t(refusal)]; }
 };
 
 /// A call that the transport ended by itself, for Python to count.
@@ -69,15 +76,17 @@ public:
     Message* remove(std::uint64_t id);
 
     /// Removes a message, if it is there, which Python is to be told: its caller has left.
-    void abandon(std::uint64_t id);
+    void abandon(std::uint64_t id, bool is_of_application = false);
 
-    bool has_news() const { return !gone_.empty(); }
-    std::vector<std::uint64_t> hand_over_gone() { return std::exchange(gone_, {}); }
+    bool has_news(bool of_application = false) const { return !gone_[of_application].empty(); }
+    std::vector<std::uint64_t> hand_over_gone(bool of_application = false) {
+        return std::exchange(gone_[of_application], {});
+    }
     std::size_t size() const { return messages_.size(); }
 
 private:
     std::unordered_map<std::uint64_t, Message*> messages_;
-    std::vector<std::uint64_t> gone_;
+    std::array<std::vector<std::uint64_t>, 2> gone_;  // of workers, and of the application
 };
 
 struct Counters {
@@ -105,6 +114,7 @@ public:
 
     Budget slots GUARDED_BY(the_lock);   // of unary calls that take one
     Budget open GUARDED_BY(the_lock);    // calls of every kind
+    Budget requests GUARDED_BY(the_lock);  // of the application, that are open
     Budget owed GUARDED_BY(the_lock);    // calls whose answers are owed
     Budget held GUARDED_BY(the_lock);    // bytes of requests that came and were not taken
     Budget unread GUARDED_BY(the_lock);  // bytes of answers that callers have not read
@@ -113,13 +123,18 @@ public:
     std::set<Peer*> peers GUARDED_BY(the_lock);
     std::vector<std::uint64_t> to_send GUARDED_BY(the_lock);  // connections of which something is to be sent
     std::list<Call*> reading GUARDED_BY(the_lock);   // with a slot, whose requests are on their way, the oldest first
-    std::list<Call*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
+    std::list<GrpcCall*> watchers GUARDED_BY(the_lock);  // of health, and of services that nobody knows
     std::multimap<double, Call*> deadlines GUARDED_BY(the_lock);
+
+    std::array<std::size_t, 2> connections GUARDED_BY(the_lock){};  // of gRPC's listeners and of HTTP's, but extra ones
 
     Network& network(const std::string& address) REQUIRES(the_lock);
 
     /// Returns for how long a caller may read nothing of what it is answered.
-    double stall_s() const REQUIRES(the_lock);
+    double stall_s(bool is_http) const REQUIRES(the_lock);
+
+    /// Returns the date as HTTP writes it.
+    const std::string& date() REQUIRES(the_lock);
 
     /// Tells those who watch health.
     void set_serving(bool serving) REQUIRES(the_lock);
@@ -141,6 +156,10 @@ public:
 
     /// Ends calls whose message has begun, and of which nothing more has come for as long as a handshake may take.
     void end_stalled(double time) REQUIRES(the_lock);
+
+private:
+    std::string date_ GUARDED_BY(the_lock);
+    std::time_t dated_at_ GUARDED_BY(the_lock) = 0;
 };
 
 }  // namespace transport

@@ -40,6 +40,7 @@ std::optional<Batch> Transport::take_batch(const Most& most, double end, double 
     if (woken_ > 0 && --woken_ > 0) wake();  // both may have woken this one
     if (idle_ && shared_.lines.size() > 0) wake_idle();  // somebody has to take the rest
     send_listed();
+    wake_application();
     return taken;
 }
 
@@ -110,7 +111,7 @@ std::size_t Transport::take_from(Line& line, std::size_t most, std::size_t most_
         call.handed_over(*message);
         batch.messages.push_back({message->id, call.method(), std::exchange(message->content, {}), call.deadline(), call.metadata(),
                                   message->caller, message->arrived, message->size, message->is_compressed, false,
-                                  call.is_plain(), call.key_digest(), call.usage()});
+                                  call.is_plain(), call.is_http(), call.key_digest(), call.usage()});
     }
     return bytes;
 }

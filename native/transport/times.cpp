@@ -11,11 +11,11 @@ constexpr double last_call_s = 1;  // between the notice that a connection is to
 bool Connection::tick(double time) {
     if (time < peer_.due.time()) return true;
     peer_.due.clear();
-    if (peer_.due.has_come(std::min(ends_at_, session_->ends_at()), time)) return false;
+    if (peer_.due.has_come(session_ ? std::min(ends_at_, session_->ends_at()) : ends_at_, time)) return false;
     if (is_closed_) return true;
-    if (!session_->has_begun() || !channel_.is_ready())
+    if (!session_ || !session_->has_begun() || !channel_.is_ready())
         return !peer_.due.has_come(began_ + shared_.settings.limits.caller_timeout_s, time);
-    if (!out_.empty() && peer_.due.has_come(wrote_at_ + shared_.stall_s(), time)) return false;
+    if (!out_.empty() && peer_.due.has_come(wrote_at_ + peer_.stall_s(), time)) return false;
     peer_.end_stalled_calls(time);
     if (!tick_keepalive(time)) return false;
     tick_leaving(time);
@@ -41,7 +41,7 @@ void Connection::tick_leaving(double time) {
     const Limits& limits = shared_.settings.limits;
     if (!is_leaving_) {
         const bool is_idle =
-            limits.idle_s > 0 && peer_.is_idle() && peer_.due.has_come(peer_.idle_since + limits.idle_s, time);
+            peer_.idle_s() > 0 && peer_.is_idle() && peer_.due.has_come(peer_.idle_since + peer_.idle_s(), time);
         const bool is_old = max_age_s_ > 0 && peer_.due.has_come(began_ + max_age_s_, time);
         if (!is_idle && !is_old) return;
         is_leaving_ = true;

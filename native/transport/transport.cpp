@@ -16,10 +16,10 @@ constexpr double most_sleep_s = 3600;
 std::vector<bool> Transport::answer(const Answers& answers) {
     std::vector<bool> are_wanted;
     const Lock lock(mutex_);
-    for (const auto& [id, content] : answers) {
+    for (const auto& [id, content, cut] : answers) {
         Message* const message = shared_.outstanding.remove(id);
         are_wanted.push_back(message);  // else its caller has left
-        if (message) message->call->answer(*message, content);
+        if (message) message->call->answer(*message, content, cut);
     }
     settle();
     return are_wanted;
@@ -131,17 +131,20 @@ std::thread Transport::end_all(double end) {
     changed_.notify_all();
     looked_.notify_all();
     wake_poller();
+    wake_application();
     return std::move(own_);
 }
 
 Figures Transport::figures() {
     const Lock lock(mutex_);
-    return {.connections = double(connections_.size()),
+    return {.connections = double(shared_.connections[false]),
+            .http_connections = double(shared_.connections[true]),
+            .requests = double(shared_.requests.used()),
             .connections_begun = double(shared_.begun.connections),
             .calls = double(shared_.open.used()),
             .calls_begun = double(shared_.begun.calls),
             .slots = double(shared_.slots.used()),
-            .waiting = double(shared_.lines.size()),
+            .waiting = double(shared_.lines.size() + shared_.lines.application.size()),
             .taken = double(shared_.outstanding.size()),
             .wait_s = std::max(shared_.lines.metered.wait_s(), shared_.lines.small.wait_s()),
             .held_bytes = double(shared_.held.used()),
@@ -202,7 +205,7 @@ void Transport::tick(double time) {
     end_rests(time);
     std::erase_if(shared_.networks, [&](const auto& entry) REQUIRES(the_lock) {
         const Network& network = entry.second;
-        if (network.connections > 0) return false;
+        if (network.open() > 0) return false;
         if (network.rests_until > time) shared_.due.by(network.rests_until);
         return network.rests_until <= time;
     });

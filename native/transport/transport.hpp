@@ -1,6 +1,9 @@
 // A gRPC server for whoever answers many calls at once: take a batch, compute, answer the batch.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <array>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -30,6 +33,7 @@ struct Taken {
     std::size_t inflated_size;  // where the content is compressed
     bool is_compressed, is_lost;  // lost: it wasn't gzip
     bool is_plain;                // no header came with it that Python has to look at
+    bool is_http;                 // it is none of Python's workers'
     std::string key_digest;       // SHA-256 of its call's key; empty where callers need none
     std::shared_ptr<Usage> usage;  // of that key's holder; null where nothing counts it
 };
@@ -46,6 +50,35 @@ struct Batch {
     bool is_woken = false;
 };
 
+/// A request of the application, or of a method that no fast path has answered.
+struct HttpRequest {
+    std::uint64_t id;
+    std::size_t listener;  // its place
+    std::optional<std::size_t> method;
+    std::string verb, target, version;
+    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+    std::string body;
+    bool is_whole;  // else its body was announced too large, or did not come in time
+    std::string address;
+    std::uint16_t port;
+    bool is_encrypted;
+    std::string key_digest;  // SHA-256 of a known key; empty where none came
+    std::uint64_t caller;
+    double arrived, deadline;
+};
+
+struct HttpRequests {
+    std::vector<HttpRequest> requests;
+    std::vector<std::uint64_t> gone;
+};
+
+/// A bound socket that listens.
+struct Listener {
+    int socket;
+    bool is_http = false;      // else gRPC's
+    bool is_encrypted = true;  // once there are certificates
+};
+
 /// How much is taken at once. Of more bytes there is one message alone.
 struct Most {
     std::size_t messages, bytes;
@@ -57,10 +90,15 @@ struct Most {
 class Transport {
 public:
     using Failures = std::vector<std::pair<std::uint64_t, Status>>;
-    using Answers = std::vector<std::pair<std::uint64_t, std::string_view>>;
+    struct Answer {
+        std::uint64_t id;
+        std::string_view content;
+        std::size_t cut = 0;  // of its sentences, how many were longer than the model reads
+    };
+    using Answers = std::vector<Answer>;
 
-    /// Takes over `listeners`: bound sockets. Nothing is accepted before `start`.
-    Transport(Settings settings, std::vector<int> listeners);
+    /// Takes over `listeners`. Nothing is accepted before `start`.
+    Transport(Settings settings, std::vector<Listener> listeners);
     ~Transport();
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
@@ -73,6 +111,20 @@ public:
     void fail(const Failures& failures);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
     std::vector<Ended> ended();
+
+    // Of HTTP's requests; requests.cpp.
+
+    /// Leaves the messages of HTTP's calls in `batch` to the application.
+    void pass_on(Batch& batch);
+
+    /// Takes requests that have come, without waiting; none once the transport has stopped.
+    std::optional<HttpRequests> take_requests(std::size_t most);
+
+    /// Returns an eventfd that can be read while there are some, or news of those that were taken.
+    int requests_descriptor() const { return requests_; }
+
+    /// Answers a request; false where its caller had left.
+    bool respond(std::uint64_t id, const Response& response);
     void set_serving(bool serving);
     void drain();
     double quiet_s();
@@ -92,7 +144,10 @@ private:
     void poll(double timeout_s) REQUIRES(the_lock);
     void tick(double time) REQUIRES(the_lock);
     void accept_all(std::size_t place) REQUIRES(the_lock);
-    bool make_way(const Network& newcomer) REQUIRES(the_lock);
+    Endpoint endpoint_of(std::size_t place, const sockaddr_storage& address) const REQUIRES(the_lock);
+    std::size_t most_connections(bool is_http) const REQUIRES(the_lock);
+    bool have_extra() REQUIRES(the_lock);
+    bool make_way(const Network& newcomer, bool is_http) REQUIRES(the_lock);
     void watch_listeners(bool watched) REQUIRES(the_lock);
     void have_spare() REQUIRES(the_lock);
     void watch_for(Connection& connection) REQUIRES(the_lock);
@@ -100,11 +155,13 @@ private:
     void read(const std::vector<std::uint64_t>& ready) REQUIRES(the_lock);
     void end_rests(double time) REQUIRES(the_lock);
     void send_listed() REQUIRES(the_lock);
-    bool is_half_closed(std::uint64_t id) const REQUIRES(the_lock);
+    bool has_hung_up(std::uint64_t id) const REQUIRES(the_lock);
+    void hang_up(std::uint64_t id) REQUIRES(the_lock);
     void close(std::uint64_t id) REQUIRES(the_lock);
     void wake() REQUIRES(the_lock);
     void wake_idle() REQUIRES(the_lock);
     void wake_poller() REQUIRES(the_lock);
+    void wake_application() REQUIRES(the_lock);
     void settle() REQUIRES(the_lock);
     void shed_unread() REQUIRES(the_lock);
     void close_listeners() REQUIRES(the_lock);
@@ -119,10 +176,11 @@ private:
     std::condition_variable changed_;   // something may be taken, or somebody has to look at the sockets
     std::condition_variable looked_;    // for the thread of the transport's own
     Shared shared_;
-    int epoll_ = -1, wake_ = -1;
+    int epoll_ = -1, wake_ = -1, requests_ = -1;
+    bool is_application_told_ GUARDED_BY(the_lock) = false;  // that there is something for it
     int spare_ GUARDED_BY(the_lock) = -1;
-    std::vector<int> listeners_ GUARDED_BY(the_lock);
-    std::shared_ptr<Tls> tls_ GUARDED_BY(the_lock);
+    std::vector<Listener> listeners_ GUARDED_BY(the_lock);
+    std::array<std::shared_ptr<Tls>, 2> tls_ GUARDED_BY(the_lock);  // of gRPC's listeners, and of HTTP's
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_ GUARDED_BY(the_lock);
     std::uint64_t last_connection_ GUARDED_BY(the_lock) = 0;
     bool is_polling_ GUARDED_BY(the_lock) = false, is_listening_ GUARDED_BY(the_lock) = false;

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
-from bothends_native.transport import Ended, Limits, Message, Method, Refusal, Transport
+from bothends_native.transport import Ended, Hosts, Limits, Listener, Message, Method, Refusal, Transport
 
 from tests.support.doors import ALONE
 from tests.support.until import TIMEOUT_S, until
@@ -35,7 +35,31 @@ REFUSALS = {
     "over_concurrency": 8,
 }
 STATUSES = {kind: (code, f"it is {kind}", b"details of " + kind.encode()) for kind, code in REFUSALS.items()}
-HELD = ("calls", "slots", "waiting", "taken", "held_bytes", "unread_bytes", "reading", "deadlines", "watchers")
+RESPONSES = {
+    "no_key": 401,
+    "unknown_key": 401,
+    "full": 429,
+    "late": 429,
+    "expired": 504,
+    "draining": 503,
+    "slow": 408,
+    "large": 413,
+    "inflated": 413,
+    "headers": 431,
+    "unread": 429,
+}
+HELD = (
+    "calls",
+    "slots",
+    "waiting",
+    "taken",
+    "held_bytes",
+    "unread_bytes",
+    "reading",
+    "deadlines",
+    "watchers",
+    "requests",
+)
 """Figures that are 0 where no call is open."""
 
 
@@ -47,18 +71,29 @@ class Served:
         *listeners: socket.socket,
         methods: Sequence[Method] = METHODS,
         most_wait: float = 0.25,
+        http: Sequence[socket.socket] = (),
+        hosts: Hosts | None = None,
         **limits: Any,
     ) -> None:
         sockets = listeners or (listening(),)
+        self.http_port = http[0].getsockname()[1] if http else 0
         self.port = sockets[0].getsockname()[1] if sockets[0].family == socket.AF_INET else 0
         self.transport = Transport(
-            [listener.detach() for listener in sockets],
+            [
+                *(Listener(listener.detach()) for listener in sockets),
+                *(Listener(listener.detach(), is_http=True) for listener in http),
+            ],
             methods,
             headers=["x-note", "traceparent", "tracestate"],
             health=["", "t.T"],
             statuses={Refusal[name]: status for name, status in STATUSES.items()},
             limits=Limits(**limits),
             most_wait=most_wait,
+            responses={
+                Refusal[name]: (status, [(b"x-refusal", name.encode())], b"it is " + name.encode())
+                for name, status in RESPONSES.items()
+            },
+            hosts=hosts,
         )
         self.messages: list[Message] = []
         self.gone: list[int] = []

@@ -1,7 +1,7 @@
 """Chooses the gRPC transport by the settings, and binds its port."""
 
 from ...errors import StartupError
-from ...settings import GrpcSettings
+from ...settings import GrpcSettings, PortSettings
 from ..sockets import bound, bracketed
 from ..tls import Certificates
 from ..usage import CreateUsage, LocalUsage
@@ -30,7 +30,7 @@ def usage_of(transport: TransportName) -> CreateUsage:
     return LocalUsage
 
 
-def listen(transport: TransportName, settings: GrpcSettings, certificates: Certificates | None) -> Listener:
+def listen(transport: TransportName, settings: PortSettings, certificates: Certificates | None) -> Listener:
     """Bind gRPC's port for `transport`. Raises StartupError that says why it can't be had."""
     listener = bound(settings.host, settings.port, "port")
     if transport == "native":

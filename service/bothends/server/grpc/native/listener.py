@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Sequence
 
-from ....settings import GrpcSettings
+from ....settings import PortSettings
 from ...concurrency_limit import MOST_WAIT
 from ...tls import Certificates, Identity
 from ..contract import Method, Statuses, Transport
@@ -12,7 +12,7 @@ from ..contract import Method, Statuses, Transport
 class NativeListener:
     """A socket that the native transport is to listen on."""
 
-    def __init__(self, listener: socket.socket, certificates: Certificates | None, settings: GrpcSettings) -> None:
+    def __init__(self, listener: socket.socket, certificates: Certificates | None, settings: PortSettings) -> None:
         """Take a bound socket."""
         self.port: int = listener.getsockname()[1]
         self._socket = listener
@@ -28,7 +28,7 @@ class NativeListener:
 
         self._socket.setblocking(False)
         self._transport = transport.Transport(
-            [self._socket.detach()],
+            [transport.Listener(self._socket.detach())],
             [
                 transport.Method(name, is_stream=is_stream, is_metered=is_metered)
                 for name, is_stream, is_metered in methods

@@ -1,0 +1,19 @@
+// Where a connection came in, and from where.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace transport {
+
+struct Endpoint {
+    std::size_t listener = 0;  // its place
+    bool is_http = false;      // else gRPC's
+    bool is_encrypted = false;
+    bool is_extra = false;  // beyond the connections that there may be: it is there for a probe alone
+    std::string address;    // its peer's; empty where it has none
+    std::uint16_t port = 0;
+};
+
+}  // namespace transport

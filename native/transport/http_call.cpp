@@ -1,0 +1,228 @@
+// A request over HTTP, from its head to where it waits.
+#include "http_call.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "grpc.hpp"
+#include "peer.hpp"
+
+namespace transport {
+namespace {
+constexpr std::size_t most_probe_bytes = 4096;  // of its body, of which nothing is read
+}  // namespace
+
+const Endpoint& HttpCall::endpoint() const { return peer_.endpoint; }
+
+bool HttpCall::bears_bytes(std::size_t bytes) {
+    header_bytes_ += bytes;
+    if (header_bytes_ <= shared_.settings.limits.max_header_bytes) return true;
+    refuse(Refusal::headers);
+    return false;
+}
+
+void HttpCall::header(std::string_view name, std::string_view value) {
+    if (has_ended() || header_bytes_ > shared_.settings.limits.max_header_bytes) return;
+    if (name == ":method") {
+        head.verb = value;
+    } else if (name == ":path") {
+        head.target = value;
+    } else if (name == ":authority") {
+        head.add("host", value);
+        look_at("host", value);
+    } else if (!name.starts_with(':')) {
+        head.add(name, value);
+        look_at(name, value);
+    }
+}
+
+void HttpCall::look_at(std::string_view name, std::string_view value) {
+    if (name == "content-type") {
+        is_odd_ |= std::exchange(has_type_, true);
+        is_json_ = is_json(value);
+    } else if (name == "host") {
+        const auto& hosts = shared_.settings.hosts;
+        is_odd_ |= std::exchange(has_host_, true) || (hosts && !hosts->is_known(value));
+    } else if (name == "content-length") {
+        std::size_t size = 0;
+        std::from_chars(value.data(), value.data() + value.size(), size);
+        announced_ = size;
+    } else if (name == "content-encoding") {
+        is_gzip_ = equals_ignoring_case(value, "gzip");
+        is_odd_ |= std::exchange(has_encoding_, true) || (!is_gzip_ && !equals_ignoring_case(value, "identity"));
+    } else if (name == "origin") {
+        is_odd_ = true;
+    } else if (name == "traceparent") {
+        look_at_trace(value);
+    } else if (name == "x-stainless-read-timeout") {
+        const auto seconds = seconds_of(value);
+        is_odd_ |= !seconds;
+        if (seconds) deadline_ = arrived_ + *seconds;
+    } else if (name == "authorization" && shared_.keys) {
+        authorize(value);
+    } else if (name == "expect") {
+        expects_continue_ = equals_ignoring_case(value, "100-continue");
+    }
+}
+
+/// Finds out what is asked for: a method or a probe by the path that it is routed by, or anything else.
+void HttpCall::find_method() {
+    const auto& methods = shared_.settings.methods;
+    const std::string path = path_of(head.target);
+    const bool reads = head.verb == "GET" || head.verb == "HEAD";
+    for (std::size_t place = 0; place < methods.size(); ++place) {
+        const Method& method = methods[place];
+        if (!method.is_http || method.path != path) continue;
+        if (method.is_metered ? head.verb != "POST" : !reads) continue;
+        method_ = place;
+        kind_ = method.is_metered ? Kind::method : Kind::probe;
+    }
+    is_odd_ |= path != head.target;
+}
+
+std::size_t HttpCall::most_bytes() const {
+    const std::size_t most = shared_.settings.limits.max_message_bytes;
+    return kind_ == Kind::probe ? std::min(most, most_probe_bytes) : most;
+}
+
+Refusal HttpCall::unfit() const {
+    return peer_.endpoint.is_extra && kind_ != Kind::probe ? Refusal::full : Refusal::none;
+}
+
+const Line* HttpCall::line_ahead() const {
+    return is_plain() && shared_.lines.is_small_method(method_) ? &shared_.lines.small : nullptr;
+}
+
+/// A connection may always have one request of the application open, so that nobody's many keep others out.
+bool HttpCall::take_place() {
+    if (kind_ == Kind::method) return true;
+    const bool is_full = peer_.requests.is_full() || shared_.requests.is_full();
+    if (is_full && kind_ != Kind::probe && peer_.requests.used() > 0) return false;
+    has_place_ = true;
+    peer_.requests.use(1);
+    return true;
+}
+
+void HttpCall::give_place_back() {
+    if (std::exchange(has_place_, false)) peer_.requests.give_back(1);
+}
+
+std::optional<int> HttpCall::counted_method() const {
+    return kind_ == Kind::method ? std::optional(int(method_)) : std::nullopt;
+}
+
+void HttpCall::headers_came() {
+    if (has_ended()) return;
+    has_head_ = true;
+    find_method();
+    held_.use(head.size());
+    if (!let_in()) return;
+    if (kind_ != Kind::method && !shared_.is_draining && kind_ != Kind::probe) {
+        is_owed_ = true;
+        shared_.owed.use(1);
+    }
+    peer_.due.by(arrived_ + shared_.settings.limits.caller_timeout_s);
+    if (announced_.value_or(0) <= most_bytes()) return;
+    if (kind_ == Kind::method) return refuse(Refusal::large);
+    accept(false);
+}
+
+void HttpCall::data_came(std::string_view bytes) {
+    streams_.consume(*this, bytes.size());
+    if (!waits_for_request()) return;
+    held_.use(bytes.size());
+    body_.append(bytes);
+    peer_.overhead.took(bytes.size());
+    if (peer_.held.is_exceeded()) return refuse(Refusal::full);
+    if (body_.size() > most_bytes()) return kind_ == Kind::method ? refuse(Refusal::large) : accept(false);
+    note_progress(true);
+}
+
+void HttpCall::end_came() {
+    has_closed_ = true;
+    if (waits_for_request()) accept(true);
+}
+
+/// Puts the request in line: as it is, or as far as it came.
+void HttpCall::accept(bool is_whole) {
+    is_whole_ = is_whole;
+    reading_.leave();
+    receiving_.leave();
+    peer_.overhead.asked(header_bytes_);
+    peer_.used_at = now();
+    const auto inflated = is_gzip_ ? inflated_size(body_) : std::nullopt;
+    if (kind_ == Kind::method && inflated.value_or(0) > shared_.settings.limits.max_inflated_bytes)
+        return refuse(Refusal::inflated);
+    message_ = std::make_unique<Message>();
+    message_->call = this;
+    message_->caller = caller_;
+    message_->id = ++shared_.last_id;
+    message_->arrived = arrived_;
+    message_->patience_s = patience_s();
+    message_->size = body_.size();
+    message_->content = std::exchange(body_, {});
+    held_.use(message_overhead);
+    peer_.messages.use(1);
+    Line& line = choose_line();
+    message_->line = &line;
+    line.put(*message_);
+    if (&line != &shared_.lines.application) shared_.end_late(line);
+}
+
+/// Returns the line of what may be answered without Python, or the application's.
+Line& HttpCall::choose_line() {
+    Lines& lines = shared_.lines;
+    if (!is_whole_ || is_gzip_ || !is_plain() || !lines.is_small_method(method_)) return lines.application;
+    Line& line = lines.choose(*message_, method_, true);
+    return &line == &lines.metered ? lines.application : line;
+}
+
+void HttpCall::handed_over(Message& message) {
+    message.state = Message::State::taken;
+    is_counted_by_python_ = kind_ == Kind::method;
+    held_.give_back(held_.used());
+}
+
+bool HttpCall::pass_on(Message& message, std::string&& content) {
+    message.state = Message::State::waiting;
+    message.size = content.size();
+    message.content = std::move(content);
+    message.line = &shared_.lines.application;
+    is_counted_by_python_ = false;
+    held_.use(message.cost());
+    message.line->put(message);
+    return true;
+}
+
+void HttpCall::drop_all() {
+    held_.give_back(held_.used());
+    body_ = {};
+    if (!message_) return;
+    if (message_->state == Message::State::waiting)
+        message_->line->remove(*message_);
+    else
+        shared_.outstanding.abandon(message_->id, message_->line == &shared_.lines.application);
+    message_.reset();
+    peer_.messages.give_back(1);
+}
+
+void HttpCall::drain() {
+    if (kind_ == Kind::method && waits_for_request()) refuse(Refusal::draining);
+}
+
+void HttpCall::end_if_stalled(double time) {
+    if (is_unread(time)) {
+        streams_.reset(*this);
+        peer_.list();
+    }
+    if (!waits_for_request()) return;
+    if (peer_.due.has_come(arrived_ + shared_.settings.limits.caller_timeout_s, time)) end_slow();
+}
+
+void HttpCall::end_slow() {
+    if (has_head_ && kind_ != Kind::method) return accept(false);
+    refuse(Refusal::slow);
+}
+
+}  // namespace transport
