@@ -143,6 +143,38 @@ def test_verify_holds_random_tokens_to_what_is_promised(toy_bundle: Bundle, prec
     assert breached == ({row.what for row in report.rows} if precision == "float32" else {"golden sentences"})
 
 
+@pytest.mark.parametrize(
+    ("precision", "times", "recurrent_bytes", "said"),
+    [
+        (
+            "bf16",
+            0.5,
+            1 << 20,
+            "bf16 is no faster than float32 on this processor (0.50 × its products a second)",
+        ),
+        ("bf16", 2.0, 1 << 20, ""),
+        ("bf16", 0.5, 64 << 20, ""),
+        ("int8", 4.0, 1 << 20, ""),
+        ("float32", 1.0, 1 << 20, ""),
+    ],
+    ids=["slow", "fast", "wide", "int8", "float32"],
+)
+def test_a_precision_that_brings_nothing_here_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    precision: Precision,
+    times: float,
+    recurrent_bytes: int,
+    said: str,
+) -> None:
+    """One line at start, by what this processor does; of weights from memory, fewer bytes are faster anyway."""
+    monkeypatch.setattr(
+        "bothends_native.engine.peak", lambda *, level, precision: 1e9 * (1 if precision == "float32" else times)
+    )
+    native.warn_if_slow(precision, "auto", recurrent_bytes)
+    assert [said in message for message in caplog.messages] == [True] * bool(said)
+
+
 def test_a_server_answers_with_the_engines_own_bits(engine: native.NativeEngine, english: Bundle) -> None:
     """Rows agree through tokenizer, queue and batches."""
     precision = engine.provider.rpartition("/")[2]

@@ -3,6 +3,7 @@
 Weights come from the bundle's model.onnx, as onnxruntime's do; token ids come from whoever tokenises.
 """
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -19,6 +20,7 @@ from .arrays import flat
 from .contract import TokenIds
 from .onnx_weights import read
 
+_log = logging.getLogger(__name__)
 _TOLERANCES: dict[Precision, float] = {"float32": 0.0, "bf16": 5e-3, "int8": 3e-2}
 """Tolerated difference of a golden sentence's number from PyTorch's, at least: about twice what tests/native saw of
 random encoders. A wrong gate, half or order is off by 0.1 and more; so may text be that repeats itself."""
@@ -28,9 +30,35 @@ PROMISED_COSINES: dict[str, float] = {"bf16": 0.9999, "int8": 0.9995}
 """Least cosine to float32's embedding by precision, for any text that doesn't repeat itself."""
 
 
+_WORTH = 1.1
+"""Products a second, over float32's, below which a precision brings nothing: gates cost the same in each."""
+_CACHES_BYTES = 32 << 20
+"""Weights of one direction that no cache holds: there memory is what a step waits for, and fewer bytes are faster."""
+
+
 def is_built() -> bool:
     """Return whether bothends-native is installed."""
     return find_spec("bothends_native") is not None
+
+
+def warn_if_slow(precision: Precision, level: Level, recurrent_bytes: int) -> None:
+    """Log one line where this processor computes no faster in `precision` than in float32, as measured now, in 0.1 s.
+
+    `recurrent_bytes` are those of one direction's weights in float32.
+    """
+    if precision == "float32" or recurrent_bytes > _CACHES_BYTES:
+        return
+    from bothends_native.engine import peak  # needed only to serve with it
+
+    times = peak(level=level, precision=precision) / peak(level=level, precision="float32")
+    if times < _WORTH:
+        _log.warning(
+            "--precision %s is no faster than float32 on this processor (%.2f × its products a second) and less "
+            "exact: leave it out%s",
+            precision,
+            times,
+            ", or try int8" if precision == "bf16" else "",
+        )
 
 
 def _why_not(config: EncoderConfig) -> str | None:
@@ -84,6 +112,7 @@ class NativeEngine:
         self.tolerance = max(bundle.config.tolerance, _TOLERANCES[precision])
         if self.dimension != bundle.config.dimension:
             raise BundleError(f"{bundle.path / MODEL} gives {self.dimension} numbers, config.json says another number")
+        warn_if_slow(precision, level, bundle.config.recurrent_bytes)
 
     def run(self, sentences: Sequence[TokenIds]) -> NDArray[np.float32]:
         """Embeddings float32 [sentences, dimension]. A sentence's bits depend on itself alone.
