@@ -38,8 +38,11 @@ class NearDuplicates:
     def match(self, sentence: str) -> bool:
         """Return whether the sentence is a near duplicate of any held-out one."""
         own = words(sentence)
-        return any(
-            len(own & other) >= self._threshold * len(own | other)
+        least = self._threshold * len(own)
+        return any(  # a set of so few or so many words can't share enough, and is passed by without a look at them
+            least <= len(other)
+            and self._threshold * len(other) <= len(own)
+            and len(own & other) >= self._threshold * len(own | other)
             for word in own
             for other in self._by_word.get(word, ())
         )
