@@ -28,6 +28,8 @@ EVERYTHING: dict[str, Any] = {
         varied = 0.3
         composed = 0.3
         scenes = 0.1
+        swapped = 0.3
+        misspelt = 0.2
         [loss]
         family_weight = 1
         rank_weight = 0.1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bothends_training.batches import Numbers, batches
+from bothends_training.batches import Numbers, batches, interleaved
 from bothends_training.errors import RecipeError
 from bothends_training.recipe import Batches
 
@@ -148,3 +148,13 @@ def test_a_group_stays_together(neighbours: bool) -> None:
         assert runs == len(set(groups[batch].tolist())), "a group's members are side by side"
     assert len({int(row) for batch in epoch for row in batch}) == 40 * size
     assert parted <= 2 * len(epoch) + 8
+
+
+def test_two_kinds_of_batches_are_interleaved_evenly() -> None:
+    """Of any first n batches, a share rounded down is of the second kind, and both come in their order."""
+    common, others = (iter([np.array([start + step]) for step in range(1000)]) for start in (0, 1000))
+    found = [int(rows[0]) for rows in itertools.islice(interleaved(common, others, 0.3), 100)]
+    for count in range(1, 101):
+        assert sum(row >= 1000 for row in found[:count]) == int(count * 0.3)
+    assert [row for row in found if row < 1000] == list(range(70))
+    assert [row for row in found if row >= 1000] == list(range(1000, 1030))

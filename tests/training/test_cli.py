@@ -14,7 +14,9 @@ from bothends_export import checkpoint
 from bothends_export.checkpoint import Checkpoint
 from bothends_export.export import export
 from bothends_training import cli
+from bothends_training.errors import RecipeError
 from bothends_training.evaluate import read_pairs, spearman
+from bothends_training.trials import read_collection, read_triples
 from tests.support import toy
 
 
@@ -57,6 +59,54 @@ def test_the_command_can_have_the_teachers_embed_and_no_more(tmp_path: Path, mon
     assert "parrot  dev " in result.output
     assert "all of them  dev " in result.output
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_one_teacher_can_embed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the teacher that is named has vectors afterwards; a name that the recipe lacks is refused."""
+    recipe = toy.write(tmp_path / "recipes")
+    toy.write_onnx_teacher(tmp_path / "recipes" / "owl.onnx", seed=1)
+    text = recipe.read_text(encoding="utf-8")
+    owl = text[text.index("[[teachers]]") : text.index("[student]")].replace("parrot", "owl")
+    recipe.write_text(text.replace("[student]", owl + "[student]"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(recipe), "--cache", "vectors", "--prepare", "--teacher"]
+    result = CliRunner().invoke(cli.train, [*arguments, "owl"], catch_exceptions=False)
+    assert "300 sentences and copies embedded" in result.output
+    assert [folder.name.partition("-")[0] for folder in (tmp_path / "vectors").iterdir()] == ["owl"]
+    with pytest.raises(RecipeError, match="none is named"):
+        CliRunner().invoke(cli.train, [*arguments, "eagle"], catch_exceptions=False)
+
+
+def test_search_and_triples_stand_in_the_table(
+    make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path
+) -> None:
+    """Each collection and kind has a row, with the score of the very embeddings that are served."""
+    made = export(make_checkpoint()[1], tmp_path / "bundle")
+    said = toy.sentences(30)
+    for name, lines in {
+        "documents": [f"{number}\t{text}" for number, text in enumerate(said)],
+        "queries": ["1\tthe dog", "2\ta bird"],
+        "relevant": ["1\t3", "2\t4", "2\t5"],
+    }.items():
+        (tmp_path / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "triples.tsv").write_text("roles\tthe man sees a dog\ta dog the man sees\ta dog sees the man\n")
+    arguments = ["--retrieval", str(tmp_path), "--triples", str(tmp_path / "triples.tsv")]
+    result = CliRunner().invoke(cli.evaluate, [str(made.path), *arguments])
+    assert result.exit_code == 0, result.output
+    collection, (triples,) = read_collection(tmp_path), read_triples(tmp_path / "triples.tsv")
+    with Embedder.load(made, settings=Settings(max_sentences=40)) as embedder:
+        scores = [trial.score(embedder.embed(trial.texts).rows) for trial in (collection, triples)]
+    found, kind = (row for row in table_of(result.output))
+    assert found[-3:] == ["2", "float32", f"{scores[0]:.2f}"]
+    assert kind == ["roles", "1", "float32", f"{scores[1]:.2f}"]
+
+
+def test_nothing_to_score_is_said(make_checkpoint: Callable[..., tuple[Path, Checkpoint]], tmp_path: Path) -> None:
+    """A bundle alone makes no table."""
+    made = export(make_checkpoint()[1], tmp_path / "bundle")
+    result = CliRunner().invoke(cli.evaluate, [str(made.path)])
+    assert result.exit_code == 2
+    assert "--retrieval" in result.output
 
 
 def table_of(output: str) -> list[list[str]]:

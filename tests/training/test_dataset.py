@@ -46,7 +46,7 @@ def test_a_teacher_may_embed_the_first_sentences_only(folder: Path) -> None:
     some = toy.teacher().model_copy(update={"sentences": 120})
     dataset = prepared(toy.recipe(teachers=[some, toy.teacher()]), folder)
     assert [len(vectors) for vectors in dataset.vectors] == [120, 300]
-    assert dataset.coverage.tolist() == [2] * 120 + [1] * 180
+    assert dataset.coverage.tolist() == [0b11] * 120 + [0b10] * 180
     for rows, absent in (([0, 119], False), ([119, 120], True), ([120, 299], True)):
         few, whole = dataset.targets(np.array(rows), torch.device("cpu"))
         assert (few is None) == absent
@@ -142,3 +142,29 @@ def test_what_can_be_refused_is_refused_before_the_teachers_begin(tmp_path: Path
     with pytest.raises(PairsError, match=r"dev\.tsv can't be read"):
         prepared(toy.recipe(), folder)
     assert not (folder / "cache").exists()
+
+
+def test_a_misspelt_copy_is_taught_as_its_sentence(folder: Path) -> None:
+    """The copy stands at the end of its sentence's group, and its vectors are the sentence's own."""
+    dataset = prepared(toy.recipe(corpus=corpus(misspelt=0.5)), folder)
+    found = dataset.corpus
+    copies = [n for n, (text, label) in enumerate(zip(found.sentences, found.labels, strict=True)) if text != label]
+    assert 60 < len(copies) < 200
+    for number in copies:
+        assert found.groups[number] == found.groups[number - 1]
+        assert found.labels[number] == found.sentences[number - 1]
+        assert len(found.sentences[number].split()) == len(found.labels[number].split())
+    np.testing.assert_array_equal(dataset.vectors[0][np.array(copies)], dataset.vectors[0][np.array(copies) - 1])
+
+
+def test_swapped_copies_stand_in_their_sentences_groups(folder: Path) -> None:
+    """The toy's words have opposites, so that old becomes young and man woman."""
+    found = prepared(toy.recipe(corpus=corpus(swapped=1.0)), folder).corpus
+    beside = [
+        (found.sentences[n - 1], found.sentences[n])
+        for n in range(1, len(found.sentences))
+        if found.groups[n] == found.groups[n - 1]
+    ]
+    assert len(beside) > 100
+    for sentence, copy in beside:
+        assert sum(one != other for one, other in zip(sentence.split(), copy.split(), strict=True)) == 1

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from bothends_training.objective import Objective, nested, rank
+from bothends_training.objective import Objective, log_rows, nested, rank, similarities
 from bothends_training.padded_lstm import States
 from bothends_training.recipe import Loss
 
@@ -176,3 +176,23 @@ def test_it_is_zero_for_the_teacher_itself() -> None:
     to_teacher.bias.zero_()
     vectors = teacher * torch.arange(1.0, 8.0).unsqueeze(1)
     assert float(made(States(vectors, vectors), [teacher], torch.arange(7))) == pytest.approx(0, abs=1e-5)
+
+
+def test_families_follow_the_teachers_that_count_there() -> None:
+    """Within groups the cosines are those of the teachers whose families count, in the relation too; where none of them
+    has vectors of the batch, those of the others.
+    """
+    found = targets()
+    groups = torch.arange(BATCH) // 2
+    cosines = [similarities(target) for target in found if target is not None]
+    plan = Loss(imitation_weight=0, family_weight=1)
+    torch.manual_seed(3)
+    made = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3], families=[True, False])
+    kin = groups.unsqueeze(1) == groups
+    mixed = torch.where(kin, cosines[0], (cosines[0] + 3 * cosines[1]) / 4)
+    own = similarities(states().embedding)
+    rows = functional.kl_div(log_rows(own, 0.05), log_rows(mixed, 0.05), log_target=True, reduction="batchmean")
+    family = (own - cosines[0])[kin.triu(1)].square().mean()
+    assert float(made(states(), found, groups).detach()) == pytest.approx(float(rows + family), rel=1e-4)
+    alone = Objective(DIMENSION, TEACHERS, plan, weights=[1, 3])
+    assert torch.equal(made(states(), [None, found[1]], groups), alone(states(), [None, found[1]], groups))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from .compose import compose
 from .recipe import Corpus
 from .scenes import family
+from .swaps import misspell, swap
 
 _END = re.compile(r"[\s.!?]*$")
 _AUXILIARY = re.compile(
@@ -19,6 +20,17 @@ _AUXILIARY = re.compile(
 )
 _NOT = re.compile(r"\s+not\b|n['’]t\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:a|an|some|the)\b", re.IGNORECASE)
+
+
+def misspelt(sentence: str, plan: Corpus) -> str | None:
+    """A misspelt copy, of about `plan.misspelt` of the sentences, where a word allows it; else None."""
+    chance = random.Random("misspelt " + sentence)  # noqa: S311
+    if chance.random() >= plan.misspelt:
+        return None
+    copy = misspell(sentence, chance)
+    return copy if copy != sentence else None
+
+
 READ = 200_000
 """Number of first sentences whose words may replace another's."""
 
@@ -26,7 +38,8 @@ READ = 200_000
 def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iterator[list[str]]:
     """Each sentence in its order, then its copies, none of them alike: about `plan.scrambled` of the sentences have
     one in another order, about `plan.varied` two with other words, and about `plan.composed`, where a sentence allows
-    it, up to two with other roles, numbers or kinds of things. About `plan.scenes` are followed by another group, a
+    it, up to two with other roles, numbers or kinds of things, about `plan.swapped` two with another figure, name or
+    sense. About `plan.scenes` are followed by another group, a
     family of made sentences.
 
     Words of the first `read` sentences may replace another's.
@@ -44,6 +57,9 @@ def augment(sentences: Sequence[str], plan: Corpus, *, read: int = READ) -> Iter
         chance = random.Random("composed " + sentence)  # noqa: S311
         if chance.random() < plan.composed:
             group += compose(sentence, chance, copies=2)
+        chance = random.Random("swapped " + sentence)  # noqa: S311
+        if chance.random() < plan.swapped:
+            group += swap(sentence, chance, copies=2)
         yield list(dict.fromkeys(group))
         chance = random.Random("scene " + sentence)  # noqa: S311
         if chance.random() < plan.scenes:

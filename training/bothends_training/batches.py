@@ -43,6 +43,12 @@ def batches(
             yield found[number]
 
 
+def interleaved(common: Iterator[Numbers], others: Iterator[Numbers], share: float) -> Iterator[Numbers]:
+    """Batches of both, evenly spread: of any first n, round down(n · share) are `others`."""
+    for number in count(1):
+        yield next(others if int(number * share) > int((number - 1) * share) else common)
+
+
 def _pools(order: Numbers, kinds: Numbers) -> list[Numbers]:
     """The members of each kind, in their order."""
     kinds = kinds[order]

@@ -91,11 +91,20 @@ class TokenisedCorpus:
     offsets: NDArray[np.int64]
     groups: NDArray[np.int64]
     """The number of the group that each sentence belongs to, int64 [sentences]; a group's stand side by side."""
+    labels: list[str]
+    """The text whose vectors each sentence is taught: its own, but of a misspelt one."""
+    documents: int
+    """Number of the first text that belongs to a document; all after it do too."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each sentence, int64 [sentences]."""
         return np.diff(self.offsets)
+
+    @property
+    def is_document(self) -> NDArray[np.bool_]:
+        """Whether each text belongs to a document, bool [sentences]."""
+        return np.arange(len(self.sentences)) >= self.documents
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Sentences `rows` as padded ids int64 [batch, longest] and their lengths int64 [batch]."""
@@ -106,15 +115,23 @@ class TokenisedCorpus:
         return padded, lengths
 
 
-def tokenise(groups: Sequence[Sequence[str]], tokenizer: Tokenizer, *, chunk: int = CHUNK) -> TokenisedCorpus:
-    """Token ids by the tokenizer that will serve, cut to its limit. Sentences without a token are left out.
+def tokenise(
+    groups: Sequence[Sequence[str]],
+    tokenizer: Tokenizer,
+    *,
+    documents: Sequence[Sequence[str]] = (),
+    labels: Mapping[str, str] = MappingProxyType({}),
+    chunk: int = CHUNK,
+) -> TokenisedCorpus:
+    """Token ids by the tokenizer that will serve, cut to its limit, of groups of sentences and of those of documents.
+    Sentences without a token are left out. `labels` holds the text that stands for a sentence before teachers.
 
     Raises RecipeError where fewer than two are left.
     """
     kept: list[str] = []
     parts: list[NDArray[np.int32]] = []
     numbers: list[int] = []
-    members = [(number, sentence) for number, group in enumerate(groups) for sentence in group]
+    members = [(number, text) for number, group in enumerate([*groups, *documents]) for text in group]
     for start in range(0, len(members), chunk):
         part = members[start : start + chunk]
         for (number, sentence), tokens in zip(part, tokenizer.encode([text for _, text in part]), strict=True):
@@ -125,4 +142,7 @@ def tokenise(groups: Sequence[Sequence[str]], tokenizer: Tokenizer, *, chunk: in
     if len(kept) < 2:
         raise RecipeError(f"the corpus holds {len(kept)} sentences with a token; training needs at least two")
     offsets = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
-    return TokenisedCorpus(kept, np.concatenate(parts), offsets, np.array(numbers, dtype=np.int64))
+    of_groups = np.array(numbers, dtype=np.int64)
+    first = int(np.searchsorted(of_groups, len(groups)))
+    taught = [labels.get(sentence, sentence) for sentence in kept]
+    return TokenisedCorpus(kept, np.concatenate(parts), offsets, of_groups, taught, first)

@@ -15,21 +15,24 @@ from torch import Tensor
 
 from bothends.model.tokenizer import Tokenizer
 
-from .augment import augment
+from .augment import augment, misspelt
 from .corpus import TokenisedCorpus, fingerprint, read_sentences, tokenise
 from .decontaminate import NearDuplicates
+from .documents import read_documents
 from .errors import RecipeError
 from .evaluate import Pairs, read_pairs, spearman
 from .held_out import choose, judged
 from .neighbourhoods import neighbourhoods
 from .recipe import Corpus, Recipe
+from .recipe import Teacher as TeacherSpec
 from .teacher import Teacher
+from .trials import Trial, read_collection, read_triples
 from .vectors import Vectors, cached_vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Sentences, vectors and pairs: all that the training steps read."""
+    """Sentences, vectors, pairs and trials: all that the training steps read."""
 
     tokenizer: Tokenizer
     tokenizer_definition: str
@@ -37,33 +40,40 @@ class Dataset:
     corpus: TokenisedCorpus
     corpus_fingerprint: str
     vectors: list[Vectors]
-    """Vectors by each teacher, of all the corpus's sentences or of the first of them only."""
+    """Vectors by each teacher, of all texts of the corpus or of some."""
+    places: NDArray[np.int64]
+    """Where each teacher's vectors hold each text, int64 [teachers, texts]; -1 where it has none."""
     dev: list[Pairs]
+    trials: list[Trial]
+    """Collections to search in, and kinds of triples."""
 
     @property
     def coverage(self) -> NDArray[np.int64]:
-        """Number of teachers that have a vector of each sentence, int64 [sentences]: equal numbers, equal teachers."""
-        teachers = np.zeros(len(self.corpus.sentences), dtype=np.int64)
-        for vectors in self.vectors:
-            teachers[: len(vectors)] += 1
-        return teachers
+        """The teachers that have a vector of each text, a bit each, and one more for texts of documents: int64 [texts].
+
+        Texts of one batch have one number.
+        """
+        bits = 1 << np.arange(len(self.places) + 1)
+        coverage: NDArray[np.int64] = bits @ np.stack([*(self.places >= 0), self.corpus.is_document])
+        return coverage
 
     def neighbourhoods(self, count: int, *, seed: int) -> NDArray[np.int64] | None:
         """Neighbourhood of each sentence, in the space of the first teacher that embeds all; None if `count` is 0."""
         if not count:
             return None
-        return neighbourhoods(max(self.vectors, key=len), count, seed=seed)
+        (whole, *_) = [vectors for vectors, found in zip(self.vectors, self.places, strict=True) if found.min() >= 0]
+        return neighbourhoods(whole, count, seed=seed)
 
     def targets(self, rows: NDArray[np.int64], device: torch.device) -> list[Tensor | None]:
         """Each teacher's unit vectors of these sentences, float32 [rows, its dimension]; None where it lacks some."""
         return [
-            torch.from_numpy(vectors[rows]).to(device) if rows.max() < len(vectors) else None
-            for vectors in self.vectors
+            torch.from_numpy(vectors[found[rows]]).to(device) if found[rows].min() >= 0 else None
+            for vectors, found in zip(self.vectors, self.places, strict=True)
         ]
 
 
 def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Dataset:
-    """Read and tokenise the corpus and have every teacher embed it. Raises RecipeError or PairsError.
+    """Read and tokenise the corpus and have every teacher embed it. Raises RecipeError, PairsError or TrialError.
 
     Anything that can be refused is refused before the teachers begin: they may take hours.
     """
@@ -78,17 +88,44 @@ def prepare(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> Da
             f"embedding_size {recipe.student.embedding_size} exceeds the {dimension} numbers of the teachers' vectors"
         )
     chosen = held_out_sentences(recipe, folder, tokenizer)
+    trials: list[Trial] = [read_collection((folder / path).resolve()) for path in recipe.retrieval]
+    trials += [kind for path in recipe.triples for kind in read_triples((folder / path).resolve())]
     held_out = [sentence for pairs in dev for sentence in (*pairs.first, *pairs.second)]
-    corpus = tokenise(groups(recipe.corpus, folder, [*held_out, *chain.from_iterable(chosen.values())]), tokenizer)
+    held_out += [text for trial in trials for text in trial.texts]
+    corpus = read_corpus(recipe, folder, [*held_out, *chain.from_iterable(chosen.values())], tokenizer)
     if chosen:
         dev += judged(chosen, teachers[0], cache)
     score(teachers, dev, cache, progress)
-    vectors = []
-    for teacher, spec in zip(teachers, recipe.teachers, strict=True):
-        asked = corpus.sentences[: spec.sentences]
+    vectors, places = [], np.full((len(teachers), len(corpus.sentences)), -1)
+    for teacher, spec, found in zip(teachers, recipe.teachers, places, strict=True):
+        asked = texts_for(spec, corpus)
+        found[asked] = np.arange(len(asked))
         bar = progress.add_task(f"{teacher.name} embeds", total=len(asked))
-        vectors.append(cached_vectors(teacher, asked, cache, partial(progress.advance, bar)))
-    return Dataset(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, dev)
+        labels = [corpus.labels[number] for number in asked]
+        vectors.append(cached_vectors(teacher, labels, cache, partial(progress.advance, bar)))
+    return Dataset(tokenizer, definition, corpus, fingerprint(corpus.sentences), vectors, places, dev, trials)
+
+
+def read_corpus(recipe: Recipe, folder: Path, held_out: Sequence[str], tokenizer: Tokenizer) -> TokenisedCorpus:
+    """Sentences with their copies, and documents, all tokenised."""
+    found = groups(recipe.corpus, folder, held_out)
+    labels = {}
+    for group in found:
+        if copy := misspelt(group[0], recipe.corpus) if group else None:
+            labels[copy] = group[0]
+            group.append(copy)
+    near = NearDuplicates(held_out, recipe.corpus.near_match) if recipe.corpus.near_match else None
+    documents = read_documents(recipe.documents, folder, near) if recipe.documents else []
+    return tokenise(found, tokenizer, documents=documents, labels=labels)
+
+
+def texts_for(spec: TeacherSpec, corpus: TokenisedCorpus) -> NDArray[np.int64]:
+    """The numbers of the texts that a teacher embeds: of the first sentences, and of the first documents."""
+    count = corpus.documents if spec.sentences is None else min(spec.sentences, corpus.documents)
+    numbers = corpus.groups[corpus.documents :]
+    if spec.documents is not None:
+        numbers = numbers[: np.searchsorted(numbers, numbers[0] + spec.documents)] if len(numbers) else numbers
+    return np.concatenate([np.arange(count), corpus.documents + np.arange(len(numbers))])
 
 
 def held_out_sentences(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> dict[str, list[str]]:

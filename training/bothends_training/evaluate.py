@@ -17,6 +17,8 @@ from bothends.model.bundle import Bundle
 from bothends.options import Precision
 from bothends.settings import EmbedderSettings
 
+from .trials import Trial
+
 _Float = TypeVar("_Float", np.float32, np.float64)
 
 
@@ -63,11 +65,29 @@ def evaluate(
             yield Score(pairs, precision, scores, (float(cosines.mean()), float(cosines.min())))
 
 
+def try_out(
+    bundle: Bundle, trials: Sequence[Trial], precisions: Sequence[Precision], sizes: Sequence[int]
+) -> Iterator[tuple[Trial, Precision, list[float]]]:
+    """Scores of each of `trials` at each of `precisions`, in embeddings cut to each of `sizes`, nested ones.
+
+    Raises DeviceError for a precision that no engine here offers.
+    """
+    for precision in precisions:
+        for trial in trials:
+            rows = _embedded(bundle, [trial.texts], precision)
+            yield trial, precision, [trial.score(nested(rows, size)) for size in sizes]
+
+
 def _rows(bundle: Bundle, pairs: Pairs, precision: Precision) -> NDArray[np.float32]:
     """Embeddings of all first sentences, then of all second ones: float32 [2·pairs, dimension]."""
-    settings = EmbedderSettings(precision=precision, max_sentences=len(pairs.scores))
+    return _embedded(bundle, (pairs.first, pairs.second), precision)
+
+
+def _embedded(bundle: Bundle, sides: Sequence[Sequence[str]], precision: Precision) -> NDArray[np.float32]:
+    """Embeddings of the texts of all sides, float32 [texts, dimension]."""
+    settings = EmbedderSettings(precision=precision, max_sentences=max(map(len, sides)))
     with Embedder.load(bundle, settings=settings) as embedder:
-        return np.concatenate([embedder.embed(side).rows for side in (pairs.first, pairs.second)])
+        return np.concatenate([embedder.embed(side).rows for side in sides])
 
 
 def read_pairs(path: Path) -> Pairs:

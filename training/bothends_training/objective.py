@@ -19,13 +19,24 @@ class Objective(nn.Module):
     held to the same imitation, relation and family by maps of their own.
     """
 
-    def __init__(self, dimension: int, teachers: Sequence[int], plan: Loss, *, weights: Sequence[float]) -> None:
-        """Make heads for vectors of `dimension` numbers; `teachers` holds the dimension of each one's vectors, and
-        `weights` what each counts where their similarities are averaged.
+    def __init__(
+        self,
+        dimension: int,
+        teachers: Sequence[int],
+        plan: Loss,
+        *,
+        weights: Sequence[float],
+        families: Sequence[bool] = (),
+    ) -> None:
+        """Make heads for vectors of `dimension` numbers; `teachers` holds the dimension of each one's vectors,
+        `weights` what each counts where their similarities are averaged, and `families` whether it does inside groups.
         """
         super().__init__()
         self._plan = plan
         self._weights = weights
+        self._kin_weights = [
+            weight * among for weight, among in zip(weights, families or [True] * len(weights), strict=True)
+        ]
         self.served = Head(dimension, teachers, plan)
         self.nested = nn.ModuleList(Head(size, teachers, plan) for size in plan.nested)
         self.mean_state = Head(dimension, teachers, plan) if plan.mean_state_weight else None
@@ -36,10 +47,12 @@ class Objective(nn.Module):
 
         At least one teacher has vectors.
         """
-        present = [(weight, found) for weight, found in zip(self._weights, targets, strict=True) if found is not None]
-        total = sum(weight for weight, _ in present)
-        cosines = torch.stack([weight / total * similarities(found) for weight, found in present]).sum(0)
         kin = (groups.unsqueeze(1) == groups).triu(1)
+        cosines = averaged(targets, self._weights)
+        if self._kin_weights != self._weights and any(
+            weight and found is not None for weight, found in zip(self._kin_weights, targets, strict=True)
+        ):
+            cosines = torch.where(kin | kin.T, averaged(targets, self._kin_weights), cosines)
         expected = Relations(cosines, log_rows(cosines, self._plan.relation_temperature), kin)
         embedding = states.embedding.float()
         loss: Tensor = self.served(embedding, targets, expected)
@@ -58,6 +71,13 @@ class Objective(nn.Module):
         if self.mean_state is not None:
             loss = loss + self._plan.mean_state_weight * self.mean_state(states.mean.float(), targets, expected)
         return loss
+
+
+def averaged(targets: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor:
+    """The cosines of all pairs, [batch, batch], by the teachers that have vectors of the batch, averaged by weight."""
+    present = [(weight, found) for weight, found in zip(weights, targets, strict=True) if found is not None and weight]
+    total = sum(weight for weight, _ in present)
+    return torch.stack([weight / total * similarities(found) for weight, found in present]).sum(0)
 
 
 class Relations(NamedTuple):

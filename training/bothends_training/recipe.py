@@ -38,6 +38,23 @@ class Corpus(Part):
         0.0, ge=0, le=1, description="share of sentences that up to two copies with other roles or numbers follow"
     )
     scenes: float = Field(0.0, ge=0, le=1, description="share of sentences that a family of made sentences follows")
+    swapped: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of sentences that up to two copies with another figure, name or sense follow",
+    )
+    misspelt: float = Field(
+        0.0, ge=0, le=1, description="share of sentences that a misspelt copy follows, taught as the sentence itself"
+    )
+
+
+class Documents(Part):
+    """Passages to learn from beside the sentences: a text file, .xz or .gz too, of lines `source⇥title⇥passage`."""
+
+    path: str
+    count: int = Field(gt=0, description="how many, from the top")
+    sentences: int = Field(2, ge=0, description="of each passage, taught beside it as texts of their own")
 
 
 class HeldOut(Part):
@@ -62,6 +79,10 @@ class Teacher(Part):
     sentences: int | None = Field(
         None, gt=0, description="how many of the corpus it embeds, from the top; all by default"
     )
+    documents: int | None = Field(
+        None, ge=0, description="how many of the documents it embeds, from the top; all by default"
+    )
+    families: bool = Field(True, description="whether its similarities between a sentence and its copies count")
 
 
 class Student(Part):
@@ -87,6 +108,10 @@ class Batches(Part):
     )
     late_neighbourhoods: int = Field(0, ge=0, description="that take the others' place late in the run; 0 for none")
     late: float = Field(0.8, ge=0, le=1, description="share of the steps before that")
+    documents: float = Field(
+        0.3, gt=0, lt=1, description="share of steps whose batch is of documents, if there are any"
+    )
+    slices: int = Field(6, ge=1, description="of like length that a batch of documents is computed in")
 
 
 class Loss(Part):
@@ -154,6 +179,9 @@ class Recipe(Part):
     languages: Languages = ()
     seed: int = Field(0, ge=0)
     corpus: Corpus
+    documents: Documents | None = Field(
+        None, description="passages, their titles and sentences, in batches of their own"
+    )
     teachers: Annotated[list[Teacher], Field(min_length=1)]
     student: Student
     start: Annotated[tuple[Resource, ...], BeforeValidator(_several)] = Field(
@@ -166,11 +194,20 @@ class Recipe(Part):
     optimisation: Optimisation
     held_out: HeldOut | None = Field(None, description="pairs made from the corpus, scored while it trains as dev is")
     dev: list[str] = Field(default_factory=list, description="files of score⇥sentence⇥sentence, scored while it trains")
+    retrieval: list[str] = Field(
+        default_factory=list,
+        description="folders of documents.tsv, queries.tsv and relevant.tsv, scored while it trains",
+    )
+    triples: list[str] = Field(
+        default_factory=list, description="files of kind⇥sentence⇥same⇥other, scored while it trains"
+    )
 
     @model_validator(mode="after")
     def _every_sentence_has_a_teacher(self) -> Self:
-        if all(teacher.sentences for teacher in self.teachers):
+        if all(teacher.sentences or teacher.documents is not None for teacher in self.teachers):
             raise ValueError("teachers: at least one embeds all sentences, and so has no number of them")
+        if not any(teacher.families for teacher in self.teachers):
+            raise ValueError("teachers: families of at least one count")
         return self
 
     @model_validator(mode="after")

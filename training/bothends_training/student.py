@@ -140,6 +140,7 @@ def new_student(recipe: Recipe, dataset: Dataset, device: torch.device) -> Run:
         [vectors.dimension for vectors in dataset.vectors],
         recipe.loss,
         weights=[teacher.weight for teacher in recipe.teachers],
+        families=[teacher.families for teacher in recipe.teachers],
     )
     learned = nn.ModuleList([encoder, objective]).to(device)
     optimiser = torch.optim.AdamW(learned.parameters(), weight_decay=recipe.optimisation.weight_decay, fused=True)

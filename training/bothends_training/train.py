@@ -24,10 +24,11 @@ from bothends.model.tokenizer import Tokenizer
 from bothends_export import checkpoint
 from bothends_export.encoder import Encoder
 
-from .batches import batches
+from .batches import batches, interleaved
 from .dataset import Dataset, prepare
 from .errors import RecipeError
 from .evaluate import spearman
+from .padded_lstm import States
 from .recipe import Recipe
 from .student import Run, begin, new_student
 
@@ -65,9 +66,20 @@ def train(recipe: Recipe, folder: Path, out: Path, cache: Path, progress: Progre
     return run.history
 
 
-def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress) -> int:
-    """Leave in `cache` what `train` needs before its first step; returns the number of sentences, copies counted."""
+def prepare_run(recipe: Recipe, folder: Path, cache: Path, progress: Progress, *, only: Sequence[str] = ()) -> int:
+    """Leave in `cache` what `train` needs before its first step; returns the number of sentences, copies counted.
+
+    Of the teachers named in `only`, if any are, nothing but their vectors of the corpus and of scored sentences.
+    Raises RecipeError where the recipe has none of that name.
+    """
+    if only:
+        named = [teacher for teacher in recipe.teachers if teacher.name in only]
+        if len(named) < len(set(only)):
+            raise RecipeError(f"teachers: none is named {' or '.join(sorted(set(only)))}")
+        recipe = recipe.model_copy(update={"teachers": named})
     dataset = prepare(recipe, folder, cache, progress)
+    if only:
+        return len(dataset.corpus.sentences)
     begin(recipe, folder, cache, dataset, torch.device("cpu"))  # the student's token embeddings are the teachers' too
     return len(dataset.corpus.sentences)
 
@@ -110,7 +122,18 @@ def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
 
     def of(neighbourhoods: int) -> Iterator[NDArray[np.int64]]:
         found = dataset.neighbourhoods(neighbourhoods, seed=seed)
-        return batches(dataset.corpus.lengths, dataset.corpus.groups, dataset.coverage, found, plan, seed=seed)
+        first, texts = dataset.corpus.documents, len(dataset.corpus.sentences)
+        # A document's passage, title and sentences are of all lengths, and learn from being compared.
+        lengths = dataset.corpus.lengths * ~dataset.corpus.is_document
+
+        def among(part: slice) -> Iterator[NDArray[np.int64]]:
+            near = None if found is None else found[part]
+            kinds = dataset.coverage[part]
+            drawn = batches(lengths[part], dataset.corpus.groups[part], kinds, near, plan, seed=seed)
+            return (rows + part.start for rows in drawn)
+
+        sentences = among(slice(0, first))
+        return interleaved(sentences, among(slice(first, texts)), plan.documents) if first < texts else sentences
 
     if not plan.late_neighbourhoods:
         return of(plan.neighbourhoods)
@@ -119,12 +142,14 @@ def order(recipe: Recipe, dataset: Dataset) -> Iterator[NDArray[np.int64]]:
 
 
 def evaluate(job: Job, run: Run) -> None:
-    """Score the dev pairs, add a line to the history and show it."""
+    """Score the dev pairs and trials, add a line to the history and show it."""
     scores = {}
     trained = run.trained  # made anew at each look
     for pairs in job.dataset.dev:
         first, second = (embed(trained, job.dataset.tokenizer, side) for side in (pairs.first, pairs.second))
         scores[pairs.name] = spearman(pairs.scores, first, second)
+    for trial in job.dataset.trials:
+        scores[trial.name] = trial.score(embed(trained, job.dataset.tokenizer, trial.texts))
     run.history.append({"step": run.step, "loss": float(np.mean(run.losses)), **scores})
     run.losses.clear()
     shown = "  ".join(f"{name} {value:.2f}" for name, value in run.history[-1].items() if name != "step")
@@ -134,15 +159,16 @@ def evaluate(job: Job, run: Run) -> None:
 def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
     """One step of gradient descent on the sentences `rows`; returns the loss."""
     plan, device = job.recipe.optimisation, job.device
-    ids, lengths = job.dataset.corpus.batch(rows)
+    corpus = job.dataset.corpus
+    rows = rows[np.argsort(corpus.offsets[rows + 1] - corpus.offsets[rows], kind="stable")]
+    slices = job.recipe.batches.slices if rows.min() >= corpus.documents else 1
     for group in run.optimiser.param_groups:
         group["lr"] = plan.learning_rate_at(run.step)
     run.encoder.train()
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
-        vectors = run.encoder.embedding(torch.from_numpy(ids.T).to(device))
-        dropped = functional.dropout(vectors, plan.token_dropout)
-        states = run.lstm(dropped, torch.from_numpy(lengths).to(device))
-    groups = torch.from_numpy(job.dataset.corpus.groups[rows]).to(device)
+        parts = [read(job, run, part) for part in np.array_split(rows, slices)]
+    states = States(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    groups = torch.from_numpy(corpus.groups[rows]).to(device)
     loss = run.objective(states, job.dataset.targets(rows, device), groups)
     run.optimiser.zero_grad()
     loss.backward()
@@ -153,17 +179,30 @@ def step(job: Job, rows: NDArray[np.int64], run: Run) -> float:
     return float(loss.detach())
 
 
+def read(job: Job, run: Run, rows: NDArray[np.int64]) -> States:
+    """The student's states of some rows of a batch, as long as the longest of them."""
+    ids, lengths = job.dataset.corpus.batch(rows)
+    vectors = run.encoder.embedding(torch.from_numpy(ids.T).to(job.device))
+    dropped = functional.dropout(vectors, job.recipe.optimisation.token_dropout)
+    return run.lstm(dropped, torch.from_numpy(lengths).to(job.device))
+
+
 @torch.inference_mode()
 def embed(encoder: Encoder, tokenizer: Tokenizer, sentences: Sequence[str]) -> NDArray[np.float32]:
-    """The encoder's embeddings of sentences in batches of 64, float32 [sentences, dimension]."""
+    """The encoder's embeddings of sentences in batches of 64 of like length, float32 [sentences, dimension]."""
     encoder.eval()
     device = encoder.embedding.weight.device
     rows = []
-    for start in range(0, len(sentences), 64):
-        ids = [torch.tensor(tokens.ids) for tokens in tokenizer.encode(sentences[start : start + 64])]
+    found = [torch.tensor(tokens.ids) for tokens in tokenizer.encode(sentences)]
+    order = sorted(range(len(found)), key=lambda number: len(found[number]))
+    for start in range(0, len(order), 64):
+        ids = [found[number] for number in order[start : start + 64]]
         padded = nn.utils.rnn.pad_sequence(ids, batch_first=True).to(device)
         rows.append(encoder(padded, torch.tensor([len(row) for row in ids])).embedding.cpu().numpy())
-    return np.concatenate(rows)
+    vectors = np.concatenate(rows)
+    embeddings = np.empty_like(vectors)
+    embeddings[order] = vectors
+    return embeddings
 
 
 def save(job: Job, run: Run) -> None:

@@ -1,0 +1,118 @@
+"""Changes what a sentence states by one word: a figure, a name, a word for its opposite, a "not"; or only how a word is
+spelt.
+
+Each function takes a sentence and a source of chance, and gives the sentence back as it was where it finds nothing to
+change.
+"""
+
+import random
+import re
+from collections.abc import Callable
+
+from .compose import pieces
+from .names import NAME_KINDS, NAMES, OPPOSITES
+
+_FIGURE = re.compile(r"(?<![\w.,:-])\d+(?:[.,]\d+)*(?![\w:-])")
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
+_WORD = re.compile(r"[a-z]{4,}")
+_BE = re.compile(
+    r"\b(?:am|is|are|was|were|can|could|will|would|should|does|did|has|have|had|must|may|might|do)\b(?! not\b)(?!n)"
+)
+_NOT = re.compile(r"\s+not\b(?! only)|(?<=[a-z])n['’]t\b")
+_STEMS = {"ca": "can", "wo": "will", "Ca": "Can", "Wo": "Will"}
+_STEM = re.compile(r"\b(?:ca|wo|Ca|Wo)\b")
+_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+
+
+def change_figure(sentence: str, chance: random.Random) -> str:
+    """Another figure of the same form for one that is there: "in 1969" to "in 1978", "3.5 km" to "7.1 km"."""
+    found = list(_FIGURE.finditer(sentence))
+    if not found:
+        return sentence
+    place = chance.choice(found)
+    figure = place.group()
+    for _ in range(8):
+        other = _year(figure, chance) if _YEAR.fullmatch(figure) else _digits(figure, chance)
+        if other != figure:
+            return sentence[: place.start()] + other + sentence[place.end() :]
+    return sentence
+
+
+def _year(year: str, chance: random.Random) -> str:
+    """Another year of the same century, and none that is still far off."""
+    return year[:2] + chance.choice("012" if year[:2] == "20" else "0123456789") + chance.choice("0123456789")
+
+
+def _digits(figure: str, chance: random.Random) -> str:
+    """As many digits, the first of which is no zero."""
+    return "".join(str(chance.randint(place == 0, 9)) if d.isdigit() else d for place, d in enumerate(figure))
+
+
+def change_name(sentence: str, chance: random.Random) -> str:
+    """Another name of its kind for one that is there: "Tom flew to Paris" to "Tom flew to Cairo"."""
+    found = pieces(sentence)
+    places = [place for place, piece in enumerate(found) if piece in NAME_KINDS]
+    if not places:
+        return sentence
+    place = chance.choice(places)
+    found[place] = chance.choice([name for name in NAMES[NAME_KINDS[found[place]]] if name != found[place]])
+    return "".join(found)
+
+
+def oppose(sentence: str, chance: random.Random) -> str:
+    """A word's opposite in its place: "prices rose" to "prices fell"."""
+    found = pieces(sentence)
+    places = [place for place, piece in enumerate(found) if piece.lower() in OPPOSITES]
+    if not places:
+        return sentence
+    place = chance.choice(places)
+    other = chance.choice(OPPOSITES[found[place].lower()])
+    found[place] = other.capitalize() if found[place][0].isupper() else other
+    return "".join(found)
+
+
+def negate(sentence: str, chance: random.Random) -> str:
+    """The sentence without its "not", or with one behind its first auxiliary verb, if it has any of both."""
+    if _NOT.search(sentence):
+        return _STEM.sub(lambda stem: _STEMS[stem.group()], _NOT.sub("", sentence, count=1), count=1)
+    if found := _BE.search(sentence):
+        ending = " not" if chance.random() < 0.7 else "n't" if found.group() not in {"am", "may", "might"} else " not"
+        verb = {"can": "ca", "will": "wo"}.get(found.group(), found.group()) if ending == "n't" else found.group()
+        return sentence[: found.start()] + verb + ending + sentence[found.end() :]
+    return sentence
+
+
+def misspell(sentence: str, chance: random.Random) -> str:
+    """One word of four letters or more with a letter dropped, doubled, swapped with the next, or of the next key."""
+    found = list(_WORD.finditer(sentence))
+    if not found:
+        return sentence
+    place = chance.choice(found)
+    word = place.group()
+    at = chance.randrange(0 if chance.random() < 0.1 else 1, len(word) - 1)
+    letter, rest = word[at], word[at + 1 :]
+    spelt = chance.choice((
+        word[:at] + rest,
+        word[:at] + letter + letter + rest,
+        word[:at] + rest[:1] + letter + rest[1:],
+        word[:at] + chance.choice(_beside(letter)) + rest,
+    ))  # fmt: skip
+    return sentence[: place.start()] + spelt + sentence[place.end() :]
+
+
+def _beside(letter: str) -> str:
+    """The keys on both sides of a letter's."""
+    (row,) = (row for row in _KEYS if letter in row)
+    at = row.index(letter)
+    return row[max(0, at - 1) : at] + row[at + 1 : at + 2]
+
+
+SWAPS: tuple[Callable[[str, random.Random], str], ...] = (change_figure, change_name, oppose, negate)
+"""Functions that change what is stated."""
+
+
+def swap(sentence: str, chance: random.Random, *, copies: int) -> list[str]:
+    """Altered sentences, `copies` at most, each by another of SWAPS; figures and names before the others."""
+    order = sorted(SWAPS, key=lambda alter: (alter not in {change_figure, change_name}, chance.random()))
+    tried = (alter(sentence, chance) for alter in order)
+    return [copy for copy in tried if copy != sentence][:copies]

@@ -1,0 +1,145 @@
+"""Trials of an encoder beside scored pairs: search in a collection, and triples that differ in one word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bothends.errors import BothendsError
+
+_FIRST = 10
+"""Ranks that count in nDCG@10."""
+
+
+class TrialError(BothendsError):
+    """A file of a collection or of triples can't be read."""
+
+
+class Trial(Protocol):
+    """Texts whose embeddings have a score, from 0 to 100."""
+
+    @property
+    def name(self) -> str:
+        """Name to show beside the score."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """Texts to embed."""
+
+    @property
+    def count(self) -> int:
+        """Number of questions or triples."""
+
+    def score(self, vectors: NDArray[np.float32]) -> float:
+        """Score of the embeddings of `texts`, float32 [texts, dimension]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Documents, questions, and which documents answer which question."""
+
+    name: str
+    documents: list[str]
+    queries: list[str]
+    relevant: list[set[int]]
+    """Numbers of each question's documents; none is empty."""
+
+    @property
+    def texts(self) -> list[str]:
+        """Documents, then questions."""
+        return [*self.documents, *self.queries]
+
+    @property
+    def count(self) -> int:
+        """Number of questions."""
+        return len(self.queries)
+
+    def score(self, vectors: NDArray[np.float32]) -> float:
+        """Mean nDCG@10 × 100 of ranking by cosine, each relevant document a gain of 1 (Järvelin and Kekäläinen,
+        "Cumulated Gain-Based Evaluation of IR Techniques", ACM TOIS 2002).
+        """
+        unit = _unit(vectors)
+        cosines = unit[len(self.documents) :] @ unit[: len(self.documents)].T
+        ranked = np.argsort(-cosines, axis=1, kind="stable")[:, :_FIRST]
+        discounts = 1 / np.log2(np.arange(2, _FIRST + 2))
+        found = []
+        for order, wanted in zip(ranked, self.relevant, strict=True):
+            gains = np.array([number in wanted for number in order])
+            found.append(float((gains * discounts[: len(gains)]).sum() / discounts[: len(wanted)].sum()))
+        return 100 * float(np.mean(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Triples:
+    """Sentences, the same in other words, and one that says something else in nearly the same words; of one kind."""
+
+    name: str
+    anchors: list[str]
+    same: list[str]
+    others: list[str]
+
+    @property
+    def texts(self) -> list[str]:
+        """Sentences, then the same in other words, then what says something else."""
+        return [*self.anchors, *self.same, *self.others]
+
+    @property
+    def count(self) -> int:
+        """Number of triples."""
+        return len(self.anchors)
+
+    def score(self, vectors: NDArray[np.float32]) -> float:
+        """Percentage of sentences that are nearer to the same in other words than to what says something else."""
+        anchors, same, others = np.split(_unit(vectors), 3)
+        return 100 * float(((anchors * same).sum(axis=1) > (anchors * others).sum(axis=1)).mean())
+
+
+def read_collection(folder: Path) -> Collection:
+    """Read documents.tsv and queries.tsv (`id⇥text`) and relevant.tsv (`query⇥document`). Raises TrialError."""
+    documents, queries = (dict(_rows(folder / name, 2)) for name in ("documents.tsv", "queries.tsv"))
+    numbers = {document: number for number, document in enumerate(documents)}
+    wanted: dict[str, set[int]] = {}
+    for query, document in _rows(folder / "relevant.tsv", 2):
+        if query not in queries or document not in numbers:
+            raise TrialError(f"{folder / 'relevant.tsv'} names {query} and {document}, of which one isn't there")
+        wanted.setdefault(query, set()).add(numbers[document])
+    if not wanted:
+        raise TrialError(f"{folder / 'relevant.tsv'} is empty")
+    return Collection(
+        folder.name, list(documents.values()), [queries[query] for query in wanted], list(wanted.values())
+    )
+
+
+def read_triples(file: Path) -> list[Triples]:
+    """Read lines of `kind⇥sentence⇥same⇥other`: the triples of each kind, named by it. Raises TrialError."""
+    kinds: dict[str, Triples] = {}
+    for kind, anchor, same, other in _rows(file, 4):
+        found = kinds.setdefault(kind, Triples(kind, [], [], []))
+        found.anchors.append(anchor)
+        found.same.append(same)
+        found.others.append(other)
+    if not kinds:
+        raise TrialError(f"{file} holds no triples")
+    return list(kinds.values())
+
+
+def _rows(file: Path, width: int) -> list[list[str]]:
+    """The file's lines, cut at tabs, each of `width` parts."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            rows = [line.rstrip("\n").split("\t") for line in lines]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrialError(f"{file} can't be read: {error}") from error
+    for number, row in enumerate(rows, start=1):
+        if len(row) != width or not all(part.strip() for part in row):
+            raise TrialError(f"{file}:{number}: expected {width} texts between tabs")
+    return rows
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    return unit
