@@ -9,6 +9,7 @@
 #include "../shared/capsule.hpp"
 #include "binding_results.hpp"
 #include "called_encoder.hpp"
+#include "codec_constant.hpp"
 #include "codec_embed.hpp"
 #include "codec_openai.hpp"
 #include "fast_path.hpp"
@@ -24,6 +25,10 @@ struct GivenCodec {
 
 inline GivenCodec embed_codec(std::string version, std::vector<std::size_t> sizes, const GivenStatus& empty) {
     return {std::make_shared<EmbedCodec>(std::move(version), std::move(sizes), status_of(empty))};
+}
+
+inline GivenCodec constant_codec(const nb::bytes& response) {
+    return {std::make_shared<ConstantCodec>(std::string(response.c_str(), response.size()))};
 }
 
 inline GivenCodec openai_codec(std::vector<std::string> names, std::string model, std::string version,
@@ -70,6 +75,9 @@ inline void bind_path(nb::module_& module) {
             "embed", &embed_codec, nb::kw_only(), "version"_a, "sizes"_a, "empty"_a,
             "Return that of bothends.v1's Embed, by the model of this version, which offers embeddings of these "
             "sizes. `empty` is the status of a request without sentences.")
+        .def_static("constant", &constant_codec, "response"_a,
+                    "Return that of a method whose requests have no fields, and all of them this response, unless a key "
+                    "has limits.")
         .def_static("openai", &openai_codec, nb::kw_only(), "names"_a, "model"_a, "version"_a, "sizes"_a,
                     "truncation"_a,
                     "Return that of OpenAI's embeddings, in JSON, by the model that has these names and offers these "

@@ -19,7 +19,10 @@ struct Request {
     std::vector<std::string_view> sentences;  // UTF-8, or else no text; views of the message, or of what is kept
     Options options;
     std::shared_ptr<const void> kept;  // what else its codec needs of it
-    const Status* error = nullptr;     // the codec's: with which it is answered, where there is nothing to embed
+    // Where there is nothing to embed, with what it is answered, which is the codec's: an error, or a response. That is
+    // for callers who have no limits of their own.
+    const Status* error = nullptr;
+    const std::string* response = nullptr;
 };
 
 /// What was read of a sentence.
@@ -46,7 +49,7 @@ public:
     /// little time: the transport's lock is held. `read` may yet decline it.
     virtual bool may_read(std::string_view content, std::size_t most_sentences) const = 0;
 
-    /// Reads a plain request of one to `most_sentences` sentences, or one that has an error of the codec's; false where
+    /// Reads a plain request of one to `most_sentences` sentences, or one that has its answer; false where
     /// it is any other, and then `request` means nothing.
     virtual bool read(std::string_view content, std::size_t most_sentences, Request& request) const = 0;
 

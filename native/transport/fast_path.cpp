@@ -20,7 +20,7 @@ constexpr double hands_over_s = 0.0001;  // a run of so long is worth another th
 struct FastPath::Work {
     std::vector<Taken> calls;
     std::vector<Request> requests;
-    std::vector<std::pair<Taken, Status>> refused;
+    std::vector<std::pair<Taken, Request>> known;  // that hold nothing to embed
     Tokens tokens;  // of all sentences
     std::unique_ptr<float[]> rows;
     std::vector<Charge> charges;  // of each call
@@ -73,7 +73,7 @@ bool FastPath::serve(Batch& batch, std::uint64_t thread) {
     for (Taken& message : batch.messages)
         if (!read(message, work)) rest.push_back(std::move(message));
     batch.messages = std::move(rest);
-    if (!work.refused.empty()) refuse(work.refused);
+    if (!work.known.empty()) answer_known(work.known);
     if (!work.denied.empty()) transport_.deny(work.denied);
     if (work.calls.empty()) return true;
     work.served.tokenise_s = now() - began;
@@ -94,6 +94,7 @@ bool FastPath::read(Taken& message, Work& work) const {
         return false;
     Request request;
     if (!codec->second->read(message.content, settings_.most_sentences, request)) return false;
+    if (request.response && message.usage) return false;  // Python tells it of its limits
     Charge charge;
     if (const auto denial = charge.take(message.usage, request.sentences)) {
         const bool is_stream = transport_.settings().methods[message.method].is_stream;  // Python has it wait
@@ -102,7 +103,8 @@ bool FastPath::read(Taken& message, Work& work) const {
         return true;
     }
     if (request.error && message.is_http) return charge.undo(), false;
-    if (request.error) return work.refused.emplace_back(std::move(message), *request.error), true;
+    if (request.error || request.response)
+        return work.known.emplace_back(std::move(message), std::move(request)), true;
     const std::size_t before = work.tokens.sentences();
     for (const std::string_view sentence : request.sentences) {
         if (work.tokens.append(tokenizer_, sentence, request.options.truncation, settings_.most_tokens)) continue;
@@ -143,14 +145,25 @@ bool FastPath::compute(Work& work, std::uint64_t thread, bool& is_given_up) {
     return true;
 }
 
-void FastPath::refuse(const std::vector<std::pair<Taken, Status>>& refused) {
+/// Answers requests whose codec has their answers.
+void FastPath::answer_known(const std::vector<std::pair<Taken, Request>>& known) {
     Served told;
     Transport::Failures failures;
-    for (const auto& [call, status] : refused) failures.emplace_back(call.id, status);
+    Transport::Answers answers;
+    for (const auto& [call, request] : known)
+        if (request.error)
+            failures.emplace_back(call.id, *request.error);
+        else
+            answers.push_back({call.id, *request.response});
     const std::lock_guard lock(served_mutex_);
-    transport_.fail(failures);
+    if (!failures.empty()) transport_.fail(failures);
+    if (!answers.empty()) transport_.answer(answers);
     const double time = now();
-    for (const auto& [call, status] : refused) told.left.push_back({call.method, status.code, time - call.arrived});
+    for (const auto& [call, request] : known)
+        if (request.error)
+            told.left.push_back({call.method, request.error->code, time - call.arrived});
+        else
+            told.seconds[call.method].push_back(time - call.arrived);
     served_.push_back(std::move(told));
 }
 

@@ -91,7 +91,7 @@ private:
     bool serve(Batch& batch, std::uint64_t thread);
     bool read(Taken& message, Work& work) const;
     bool compute(Work& work, std::uint64_t thread, bool& is_given_up);
-    void refuse(const std::vector<std::pair<Taken, Status>>& refused);
+    void answer_known(const std::vector<std::pair<Taken, Request>>& known);
     void answer(Work& work);
 
     Transport& transport_;

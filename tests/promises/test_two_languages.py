@@ -9,19 +9,15 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from bothends.model.bundle import Bundle
-from bothends.server.server import Server
 from bothends.v1.embedding_pb2 import EmbedRequest
 from bothends.wire.messages import SERVICE
 from tests.importing.tokenising.hard_texts import HARD, TEXTS, every_real_sentence
-from tests.support.doors import connected, serving
+from tests.support.doors import connected
 from tests.support.until import TIMEOUT_S
 
-pytest.importorskip("bothends_native.transport", reason="bothends-native has no transport here", exc_type=ImportError)
+from .conftest import LONG, Both
 
 AT_ONCE = 32
-LONG = 200_000
-"""Real sentences of every kind of the long form: pytest -m slow --long tests/promises/test_two_languages.py."""
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
@@ -32,27 +28,6 @@ OPTIONS = st.fixed_dictionaries(
     },
 )
 SENTENCES = st.lists(st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD).filter(lambda text: len(text) < 999)))
-
-
-class Both:
-    """A server whose small requests C++ serves, and one that leaves all to Python; `grpc_outcomes` of both agree."""
-
-    def __init__(self, native: Server, python: Server) -> None:
-        self.native, self.python = native, python
-
-    def served(self, method: str, path: str) -> float:
-        """Return how many requests of a method took that path in the first server."""
-        labels = {"method": method, "path": path}
-        return self.native.metrics.registry.get_sample_value("bothends_path_requests_total", labels) or 0
-
-
-@pytest.fixture(scope="module")
-def both(english: Bundle) -> Iterator[Both]:
-    with serving(english, selftest_s=0) as native, serving(english, selftest_s=0) as python:
-        if native.transport != "native" or native.service.embedder.model.share() is None:
-            pytest.skip("nothing is served by C++ alone here")
-        python.service.embedder.model.share = lambda: None  # type: ignore[method-assign]
-        yield Both(native, python)
 
 
 def embeds(channel: grpc.Channel, contents: Sequence[bytes]) -> list[Any]:
@@ -138,6 +113,18 @@ def test_bytes_of_any_kind(agree: Callable[[Sequence[bytes]], int]) -> None:
         agree(contents)
 
     ask()
+
+
+def test_the_model_is_described_alike(both: Both) -> None:
+    """Once it is known, C++ has the answer; a request with a field that nobody knows yet is Python's."""
+    before = both.served("GetModel", "native")
+    for content in (b"", b"\x08\x01"):
+        answers = []
+        for server in (both.native, both.python):
+            with connected(server) as channel:
+                answers.append(channel.unary_unary(f"/{SERVICE}/GetModel")(content, timeout=TIMEOUT_S))
+        assert answers[0] == answers[1]
+    assert both.served("GetModel", "native") == before + 1
 
 
 @pytest.mark.slow

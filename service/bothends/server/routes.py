@@ -25,8 +25,10 @@ def routes_of(service: ModelService, streams: EmbedStreams, *, transport: Transp
         name: SmallRequests(_counted(name), read, service.embedder, metrics, service.keys, tells_of_each_call)
         for name, read in {**embedding.small_requests(), **inference.small_requests()}.items()
     }
-    unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher)}
-    routes = [Route(Method(name), handle, _counted(name), small.get(name)) for name, handle in unary.items()]
+    unary, codecs = {**embedding.methods(dispatcher), **inference.methods(dispatcher)}, embedding.codecs()
+    routes = [
+        Route(Method(name), handle, _counted(name), small.get(name), codecs.get(name)) for name, handle in unary.items()
+    ]
     for name, handle in streams.methods(dispatcher).items():
         routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
     for name, handle in inference.probes(dispatcher).items():

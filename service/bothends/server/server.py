@@ -15,16 +15,15 @@ from starlette.routing import BaseRoute
 from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..settings import Settings
-from ..wire.messages import SERVICE
 from .banner import banner
 from .concurrency_limit import linger
 from .dispatch import logs_each_call
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.openai import endpoints as openai
 from .fronts.page.endpoints import Page
-from .grpc.calls.source import Calls
+from .grpc.calls.source import Calls, Route
 from .grpc.contract import Listener, Reason, Transport
-from .grpc.native.fast_path import FastMethod, FastPaths, embed_codec
+from .grpc.native.fast_path import FastMethod, FastPaths
 from .grpc.refusals import statuses
 from .grpc.select import usage_of
 from .http.call import BodyLimits
@@ -202,17 +201,21 @@ class Server:
             self.metrics,
             wait_s=lambda: service.embedder.wait_s,
             renew=self._renew,
-            fast=self._fast_paths([route.method.name for route in routes]),
+            fast=self._fast_paths(routes),
         )
         self.metrics.before_scrapes(self._calls.count)
         self.metrics.watch_transport(self.grpc.figures, limits=self.grpc.bounds(), reasons=list(Reason))
 
-    def _fast_paths(self, methods: Sequence[str]) -> FastPaths | None:
+    def _fast_paths(self, routes: Sequence[Route]) -> FastPaths | None:
         if self.transport != "native":
             return None
         transport = cast("NativeTransport", self.grpc)
-        fast = {methods.index(f"/{SERVICE}/Embed"): FastMethod("Embed", embed_codec)}
-        return FastPaths(transport, fast, self.service.embedder, self.metrics, logs_each_call)
+        methods = {
+            place: FastMethod(route.counted_as, route.create_codec)
+            for place, route in enumerate(routes)
+            if route.create_codec is not None and route.counted_as is not None
+        }
+        return FastPaths(transport, methods, self.service.embedder, self.metrics, logs_each_call)
 
     def _reload(self, ports: Ports) -> None:
         """Give the transport what has changed in files, now."""

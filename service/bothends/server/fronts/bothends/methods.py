@@ -5,9 +5,10 @@ errors.
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from ....core.inputs import FEW
+from ....core.loaded import LoadedModel
 from ....core.query import Query
 from ....embeddings import Write
 from ....options import Encoding, Options
@@ -17,8 +18,13 @@ from ....wire.messages import SERVICE, encode, options, truncation
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
 from ...grpc.calls.small import Read, SmallRequest
+from ...grpc.contract import CreateCodec
 from ...inbound import Inbound
 from ...responder import Responder
+from .codecs import constant_codec, embed_codec
+
+if TYPE_CHECKING:
+    from bothends_native.transport import Codec
 
 _WRITES: dict[Encoding, Write] = {encoding: partial(encode, encoding=encoding) for encoding in get_args(Encoding)}
 
@@ -49,6 +55,13 @@ class EmbeddingService:
         """Map methods' full names to what reads their small requests."""
         return {f"/{SERVICE}/Embed": _small}
 
+    def codecs(self) -> Mapping[str, CreateCodec]:
+        """Map methods' full names to what makes their native codecs."""
+        return {f"/{SERVICE}/Embed": embed_codec, f"/{SERVICE}/GetModel": self._model_codec}
+
+    def _model_codec(self, model: LoadedModel) -> "Codec":
+        return constant_codec(self._described(model, self._responder.embedder.limits.sentences))
+
     def embed(self, request: embedding_pb2.EmbedRequest, context: CallContext) -> None:
         """Embed the request's sentences."""
         wanted, encoding = options(request)
@@ -74,28 +87,30 @@ class EmbeddingService:
         context: CallContext,
     ) -> None:
         """Describe the model, and what this caller may ask of it."""
-        embedder = self._responder.embedder
-        served = embedder.model
-        config = served.config
+        context.send(self._described(self._responder.embedder.model, self._responder.most_sentences(context)))
+
+    def _described(self, served: LoadedModel, most_sentences: int) -> bytes:
+        """Return GetModel's response, for who may send so many sentences at once."""
+        config, limits = served.config, self._responder.embedder.limits
         model = embedding_pb2.Model(
             name=config.name,
             version=config.version,
             dimension=config.dimension,
             max_tokens=config.max_tokens,
-            max_sentences=self._responder.most_sentences(context),
+            max_sentences=most_sentences,
             pooling=config.pooling,
             device=served.device,
             server_version=self._server_version,
-            max_sentence_chars=embedder.limits.sentence_chars,
+            max_sentence_chars=limits.sentence_chars,
             max_message_bytes=self._max_message_bytes,
             nested_dimensions=config.nested_dimensions,
-            max_request_tokens=embedder.limits.tokens,
+            max_request_tokens=limits.tokens,
             encoder=config.described(),
             cosine_to_final_states=config.cosine_to_final_states,
             engine=served.provider,
             transport=self._transport,
         )
-        context.send(embedding_pb2.GetModelResponse(model=model).SerializeToString())
+        return embedding_pb2.GetModelResponse(model=model).SerializeToString()
 
 
 def _small(content: bytes) -> SmallRequest | None:

@@ -18,7 +18,7 @@ from ....observe.metrics import Metrics
 from ....observe.unforeseen import error_site
 from ....wire.status import to_status
 from ...inbound import Inbound, Metadata
-from ..contract import Message, Method, Reason, Status, Transport
+from ..contract import CreateCodec, Message, Method, Reason, Status, Transport
 from ..native.fast_path import FastPaths, GivenUpError
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
@@ -43,6 +43,7 @@ class Route(NamedTuple):
     counted_as: str | None = None
     small: SmallRequests | None = None
     """Handler of small requests that have come together, which leaves the others."""
+    create_codec: CreateCodec | None = None
 
 
 class GrpcCall:

@@ -11,7 +11,7 @@ from google.rpc import code_pb2
 from opentelemetry import trace
 
 from ....core.embedder import Embedder
-from ....core.inputs import FEW, SHORT_BYTES, no_sentences
+from ....core.inputs import FEW, SHORT_BYTES
 from ....core.lent import CalledModel
 from ....core.loaded import LoadedModel
 from ....engines.contract import BatchRecord, Engine
@@ -19,11 +19,11 @@ from ....errors import EngineError, Refusal
 from ....observe import tracing
 from ....observe.metrics import Metrics
 from ....wire.status import to_status
-from ..contract import Batch
+from ..contract import Batch, CreateCodec
 from ..refusals import prepared
 
 if TYPE_CHECKING:
-    from bothends_native.transport import Codec, FastPath, Served
+    from bothends_native.transport import FastPath, Served
     from bothends_native.transport import Transport as NativeTransport
 
 
@@ -45,16 +45,7 @@ class FastMethod(NamedTuple):
 
     name: str
     """Its name in metrics."""
-    codec: Callable[[LoadedModel], "Codec"]
-    """Function that makes what reads its requests, and writes its responses, by a model."""
-
-
-def embed_codec(model: LoadedModel) -> "Codec":
-    """Make the codec of bothends.v1's Embed."""
-    from bothends_native.transport import Codec  # not in every build
-
-    config = model.config
-    return Codec.embed(version=config.version, sizes=config.sizes, empty=prepared(to_status(no_sentences())))
+    create_codec: CreateCodec
 
 
 class GivenUpError(Exception):
@@ -176,7 +167,7 @@ class FastPaths:
         limits = self._embedder.limits
         path = FastPath(
             self._transport,
-            {place: method.codec(model) for place, method in self._methods.items()},
+            {place: method.create_codec(model) for place, method in self._methods.items()},
             lent.tokenizer,
             called_encoder(lent.called, model.dimension) if lent.called else lent.encoder,
             most_sentences=min(FEW, limits.sentences),
@@ -192,14 +183,14 @@ class FastPaths:
         for left in served.left:
             code = code_pb2.Code.Name(left.code)
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
-        if not served.counts:
+        for place, seconds in served.seconds.items():
+            self._answered(place, "OK", seconds)
+        if not (counts := served.counts):  # nothing was embedded
             return
-        counts, tokens = served.counts, served.tokens
+        tokens = served.tokens
         self._metrics.took("tokenise", served.tokenise_s)
         self._metrics.took("serialise", served.serialise_s)
         self._metrics.embedded(counts, served.truncated)
-        for place, seconds in served.seconds.items():
-            self._answered(place, "OK", seconds)
         if called is None:
             self._embedder.ran(BatchRecord(len(counts), tokens, tokens, served.engine_s, served.waited_s))
         else:

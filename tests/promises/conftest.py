@@ -1,0 +1,33 @@
+"""Two servers of one model, of which one leaves all to Python: what C++ serves is held to what that answers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bothends.model.bundle import Bundle
+from bothends.server.server import Server
+from tests.support.doors import serving
+
+LONG = 200_000
+"""Real sentences of every kind of the long form: pytest -m slow --long tests/promises/test_two_languages.py."""
+
+
+class Both:
+    """A server whose plain requests C++ serves, and one that leaves all to Python."""
+
+    def __init__(self, native: Server, python: Server) -> None:
+        self.native, self.python = native, python
+
+    def served(self, method: str, path: str) -> float:
+        """Return how many requests of a method took that path in the first server."""
+        labels = {"method": method, "path": path}
+        return self.native.metrics.registry.get_sample_value("bothends_path_requests_total", labels) or 0
+
+
+@pytest.fixture(scope="module")
+def both(english: Bundle) -> Iterator[Both]:
+    with serving(english, selftest_s=0) as native, serving(english, selftest_s=0) as python:
+        if native.transport != "native" or native.service.embedder.lend(native.service.embedder.model) is None:
+            pytest.skip("nothing is served by C++ alone here")
+        python.service.embedder.lend = lambda _: None  # type: ignore[method-assign]
+        yield Both(native, python)
