@@ -153,7 +153,7 @@ void Http1Session::refuse(llhttp_errno_t why) {
     const std::string& version = call().head.version;
     if (why == HPE_INVALID_VERSION && !version.empty() && version[0] != '1') {
         refuse(505, "HTTP/" + version + " isn't spoken here; send HTTP/1.1");
-    } else if (why == HPE_INVALID_TRANSFER_ENCODING && request_.encodings > 0 && !request_.has_length) {
+    } else if (why == HPE_INVALID_TRANSFER_ENCODING && !request_.has_length) {
         refuse(501, "a Transfer-Encoding is chunked alone");
     } else {
         const char* const reason = llhttp_get_error_reason(&parser_);

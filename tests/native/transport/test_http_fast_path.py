@@ -1,0 +1,141 @@
+"""Plain calls over HTTP are answered without Python; all others are the application's, and none a worker's."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from bothends_native.transport import Codec, FastPath, Hosts, Truncation
+
+from tests.support.until import until
+
+from .fast import MOST_TOKENS, SIZES, VERSION, encoder_of, tokenizer
+from .web import EMBED, Web, Wire, post, web
+
+METHOD = 3
+"""Place of the method among the transport's."""
+JSON = "Content-Type: application/json"
+
+
+@pytest.fixture
+def fast() -> Iterator[Web]:
+    """A transport with a fast path of its method, which is asked now and then."""
+    with web(hosts=Hosts(["known.example"], takes_addresses=True)) as served:
+        encoder = encoder_of()
+        codec = Codec.openai(names=["m"], model='"m"', version=f'"{VERSION}"', sizes=SIZES, truncation=Truncation.start)
+        served.path = FastPath(  # type: ignore[attr-defined]
+            served.transport,
+            {METHOD: codec},
+            tokenizer().share(),
+            encoder.share(),
+            most_sentences=3,
+            most_bytes=400,
+            most_together=16,
+            most_bytes_together=4096,
+            most_runs=2,
+            most_tokens=MOST_TOKENS,
+        )
+        yield served
+
+
+def take(served: Web) -> None:
+    served.path.take_messages(64, 0.2, 0.0, 1 << 20, 1)  # type: ignore[attr-defined]
+
+
+BODY = json.dumps({"model": "m", "input": ["a b", "man"]}).encode()
+
+
+def test_a_plain_call_is_answered_without_python(fast: Web) -> None:
+    """Its slot is free by then, and what was cut is told."""
+    with Wire(fast.http_port) as wire:
+        for body, cut in ((BODY, None), (json.dumps({"model": "m", "input": "a " * 20}).encode(), "1")):
+            wire.say(post(EMBED, body, "Content-Type: application/json; charset=utf-8"))
+            until(lambda: fast.figure("waiting") == 1)
+            take(fast)
+            status, headers, answer = wire.answer()
+            assert (status, headers["content-type"], headers.get("x-truncated-inputs")) == (
+                200,
+                "application/json",
+                cut,
+            )
+            assert json.loads(answer)["object"] == "list"
+    assert fast.figure("slots") == 0
+    [told, _] = fast.path.served()  # type: ignore[attr-defined]
+    assert list(told.seconds) == [METHOD]
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        (EMBED + "?x=1", []),
+        ("/v1/%65mbeddings", []),
+        (EMBED, ["Content-Type: text/plain"]),
+        (EMBED, [JSON, JSON]),
+        (EMBED, [JSON, "Origin: http://known.example"]),
+        (EMBED, [JSON, "Content-Encoding: br"]),
+        (EMBED, [JSON, "X-Stainless-Read-Timeout: soon"]),
+    ],
+)
+def test_what_is_odd_is_the_applications(fast: Web, path: str, lines: list[str]) -> None:
+    """It holds a slot all the same: the application does the work that C++ would have done."""
+    with Wire(fast.http_port) as wire:
+        wire.say(post(path, BODY, *lines))
+        [request] = fast.take_requests()
+        assert (request.method, request.body, fast.figure("slots")) == (METHOD, BODY, 1)
+        fast.respond(request)
+        assert wire.answer()[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "is_known"),
+    [
+        ("localhost:8080", True),
+        ("LOCALHOST.", True),
+        ("x.localhost", True),
+        ("known.example", True),
+        ("Known.Example:443", True),
+        ("192.0.2.1:80", True),
+        ("[2001:db8::1]:80", True),
+        ("", False),
+        ("evil.example", False),
+        ("known.example.evil.example", False),
+        ("known.example:x", False),
+        ("known.example@evil.example", False),
+        ("[::1", False),
+    ],
+)
+def test_a_plain_call_asks_for_a_known_host(fast: Web, host: str, is_known: bool) -> None:
+    with Wire(fast.http_port) as wire:
+        wire.say(post(EMBED, BODY, JSON).replace(b"Host: localhost", b"Host: " + host.encode()))
+        if is_known:
+            until(lambda: fast.figure("waiting") == 1)
+            take(fast)
+        else:
+            fast.respond(fast.take_requests()[0])
+        assert wire.answer()[0] == 200
+
+
+@pytest.mark.parametrize("body", [b"no json", b'{"model": "other", "input": "a"}', b'{"input": []}'])
+def test_what_a_fast_path_declines_is_passed_on(fast: Web, body: bytes) -> None:
+    """Head and all; the workers' own messages are none of it."""
+    with Wire(fast.http_port) as wire:
+        wire.say(post(EMBED, body, JSON, "X-Note: kept"))
+        until(lambda: fast.figure("waiting") == 1)
+        take(fast)
+        [request] = fast.take_requests()
+        assert (request.method, request.body) == (METHOD, body)
+        assert (b"x-note", b"kept") in request.headers
+        fast.respond(request)
+        assert wire.answer()[0] == 200
+    assert fast.figure("slots") == 0
+
+
+def test_whoever_asks_without_a_fast_path_leaves_http_to_the_application(fast: Web) -> None:
+    with Wire(fast.http_port) as wire:
+        wire.say(post(EMBED, BODY, JSON))
+        until(lambda: fast.figure("waiting") == 1)
+        assert fast.look(64, 0.1) == ([], [])
+        [request] = fast.take_requests()
+        assert request.body == BODY
+        fast.transport.fail([request.id], [(13, 'no "good"\n', b"")])
+        status, _, told = wire.answer()
+        assert (status, json.loads(told)) == (500, {"error": {"message": 'no "good"\n', "code": 500}})

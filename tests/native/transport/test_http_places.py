@@ -1,0 +1,93 @@
+"""Connections and requests that there may be over HTTP: whoever holds all of them keeps no probe out, and no other."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.until import until
+
+from .raw import Raw
+from .web import EMBED, GET, PROBE, Web, Wire, post, web
+
+MOST, EXTRA = 3, 8
+PROBING = GET.replace(b"/page", PROBE.encode())
+
+
+def busy(served: Web, stack: ExitStack, *sources: str) -> list[Wire]:
+    """Connect from these addresses, and have each wait for an answer."""
+    wires = []
+    for source in sources:
+        wire = stack.enter_context(Wire(served.http_port, source=source)).say(GET)
+        served.take_requests()
+        wires.append(wire)
+    return wires
+
+
+@pytest.mark.parametrize("ask", [GET, post(EMBED, b"{}")])
+def test_a_newcomer_beyond_all_places_may_probe(ask: bytes) -> None:
+    """Any other request of it is refused, and its connection ends after one."""
+    with web(max_http_connections=MOST) as served, ExitStack() as stack:
+        busy(served, stack, *["127.0.0.3"] * MOST)
+        status, headers, _ = stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(ask).answer()
+        assert (status, headers["x-refusal"], headers["connection"]) == (429, "full", "close")
+        probe = stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(PROBING)
+        [request] = served.take_requests()
+        served.respond(request)
+        status, headers, _ = probe.answer()
+        assert (status, headers["connection"]) == (200, "close")
+        assert probe.is_closed()
+
+
+def test_silent_newcomers_keep_no_probe_out() -> None:
+    with web(max_http_connections=MOST) as served, ExitStack() as stack:
+        busy(served, stack, *["127.0.0.3"] * MOST)
+        for _ in range(3 * EXTRA):
+            stack.enter_context(Wire(served.http_port, source="127.0.0.3"))
+        stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(PROBING)
+        [request] = served.take_requests()
+        assert request.target == PROBE.encode()
+        assert served.figure("http_connections") == MOST
+
+
+def test_who_has_most_connections_gives_way() -> None:
+    """An idle one closes; of busy ones, one whose network has far more, which is told so."""
+    with web(max_http_connections=MOST) as served, ExitStack() as stack:
+        first, *_ = busy(served, stack, *["127.0.0.3"] * MOST)
+        other = stack.enter_context(Wire(served.http_port, source="127.0.0.2")).say(GET)
+        served.respond(served.take_requests()[0])
+        assert other.answer()[0] == 200
+        status, headers, _ = first.answer()
+        assert (status, headers["x-refusal"]) == (429, "full")
+        until(lambda: len(served.over) == 1 or served.take_requests(0) != [])
+
+
+def test_grpc_and_http_have_places_of_their_own() -> None:
+    with web(max_http_connections=1, max_connections=1) as served, ExitStack() as stack:
+        busy(served, stack, "127.0.0.1")
+        raw = stack.enter_context(Raw(served.port))
+        raw.echo(b"x")
+        served.take_messages()
+        assert (served.figure("connections"), served.figure("http_connections")) == (1, 1)
+
+
+def test_open_requests_have_bounds_and_each_connection_has_one() -> None:
+    """By HTTP/2 a connection may have several; of all of them there are so many beside one a connection."""
+    with web(requests=3, connection_requests=2) as served, Raw(served.http_port) as greedy:
+        first = [greedy.call("/page", headers=[(":method", "GET")]) for _ in range(3)]
+        greedy.over(first[2])
+        assert (first[2].headers[":status"], first[2].headers["x-refusal"]) == ("429", "full")
+        with Raw(served.http_port) as other, Wire(served.http_port) as wire:
+            other.call("/page", headers=[(":method", "GET")])
+            full = other.call("/page", headers=[(":method", "GET")])
+            other.over(full)
+            assert full.headers["x-refusal"] == "full"
+            wire.say(GET)
+            probe = other.call(PROBE, headers=[(":method", "GET")])
+            requests = served.take_requests(5)
+            assert served.figure("requests") == 5
+            for request in requests:
+                served.respond(request)
+            other.over(probe)
+            assert wire.answer()[0] == 200
+        greedy.over(*first)
+        until(lambda: served.figure("requests") == 0)
