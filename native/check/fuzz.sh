@@ -1,6 +1,6 @@
 #!/bin/sh
-# libFuzzer under ASan and UBSan, where nothing may leak: frames, messages and sentences to the transport (check/fuzz_transport.cpp), and
-# requests to the codecs of its fast path (check/fuzz_codecs.cpp).
+# libFuzzer under ASan and UBSan, where nothing may leak: frames, messages and sentences to the transport (check/fuzz_transport.cpp),
+# requests over HTTP to it (check/fuzz_http.cpp), and requests to the codecs of its fast path (check/fuzz_codecs.cpp).
 #
 # native/check/fuzz.sh [SECONDS]     each for a minute by default; needs Clang. What was found stays in native/build/transport/corpus
 set -eu
@@ -23,4 +23,5 @@ fuzz() { # fuzz TARGET SOURCES [OPTION...]
 
 fuzz codecs "$(find "$here/transport" -name 'codec_*.cpp') $here/transport/json_number.cpp $here/transport/shape.cpp" \
     -dict="$here/check/codecs.dict"
+fuzz http "$(find "$here/transport" -name '*.cpp' ! -name binding.cpp ! -name fast_path.cpp)" -dict="$here/check/http.dict"
 fuzz transport "$(find "$here/transport" "$here/wordpiece" -name '*.cpp' ! -name binding.cpp)"

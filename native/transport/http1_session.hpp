@@ -14,6 +14,8 @@
 
 namespace transport {
 
+constexpr double patience_s = 1;  // with whoever has closed their side, as who is gone has, too
+
 class Http1Session final : public Session {
 public:
     /// Speaks for `peer`. Must be gone before it is.
@@ -33,7 +35,7 @@ public:
     void go_away() override { is_leaving_ = has_left_ = true; }
     bool ping() override { return false; }
 
-    void respond(Call& call, HeaderFields headers, bool has_body) override;
+    void respond(Call& call, HeaderFields headers, bool has_body) override REQUIRES(the_lock);
     void end(const Call&, HeaderFields) override {}
     void resume(const Call&) override {}
     void consume(const Call&, std::size_t) override {}
@@ -46,6 +48,7 @@ private:
     void parse_rest() REQUIRES(the_lock);
     bool reads() const { return !is_waiting_ && !is_closing_; }
     void refuse(llhttp_errno_t why) REQUIRES(the_lock);
+    void end_answer() REQUIRES(the_lock);
     void finish() REQUIRES(the_lock);
 
     // llhttp's events; each returns one of llhttp_errno.
@@ -66,6 +69,8 @@ private:
     struct Request {
         std::size_t head_bytes = 0, hosts = 0, encodings = 0, chunks = 0;
         bool is_chunked = false, has_length = false, is_in_body = false;
+        bool is_refused = false;   // by its head, and its small body is read all the same
+        bool is_answered = false;  // and its answer is on its way
     };
 
     Peer& peer_;
@@ -81,6 +86,7 @@ private:
     bool is_waiting_ = false;    // for the answer
     bool is_answering_ = false;  // it has begun
     bool has_body_ = false;
+    bool is_head_ = false;     // the head is looked at
     bool is_closing_ = false;  // after the answer that is on its way
     bool is_leaving_ = false, has_left_ = false;
     bool is_broken_ = false;

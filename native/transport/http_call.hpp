@@ -63,6 +63,12 @@ public:
     bool waits_for_continue() const REQUIRES(the_lock) {
         return expects_continue_ && !has_ended() && !message_ && !has_closed_;
     }
+
+    /// Returns whether so few bytes of its body are on their way unasked that reading them is cheaper than another
+    /// connection.
+    bool has_small_body(std::size_t most) const REQUIRES(the_lock) {
+        return !expects_continue_ && announced_ && *announced_ <= most;
+    }
     const Endpoint& endpoint() const;
 
 private:

@@ -49,6 +49,32 @@ def test_a_key_is_asked_for_before_the_body_is_read() -> None:
         assert served.count() == [(METHOD, 16, "no_key"), (METHOD, 16, "unknown_key")]
 
 
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_small_body_that_nobody_reads_ends_no_connection(place: int) -> None:
+    """Callers come again once there is room: it is dropped, however it comes, and the next request is read."""
+    with web() as served, Wire(served.http_port) as wire:
+        served.transport.set_keys({DIGEST: None})
+        for _ in range(3):
+            whole = post(EMBED, b"hello")
+            head = len(whole) - 5
+            wire.say(whole[: head + place])
+            assert wire.answer()[0] == 401
+            wire.say(whole[head + place :] + post(EMBED, b"{}", KEY))
+            [request] = served.take_requests()
+            assert request.body == b"{}"
+            served.respond(request)
+            assert wire.answer()[0] == 200
+
+
+def test_a_small_body_that_never_comes_is_waited_for_no_longer() -> None:
+    with web(caller_timeout_s=0.3) as served, Wire(served.http_port) as wire:
+        served.transport.set_keys({DIGEST: None})
+        wire.say(post(EMBED, b"hello")[:-1])
+        assert wire.answer()[0] == 401
+        assert wire.is_closed()
+        served.let_go(of_connections=True)
+
+
 def test_slots_are_shared_with_grpc() -> None:
     """A full server refuses calls by either door, and the application's own requests hold no slot."""
     with web(max_concurrent_requests=2) as served, Raw(served.port) as raw, Wire(served.http_port) as wire:
