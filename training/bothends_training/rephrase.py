@@ -5,7 +5,7 @@ front. What is meant stays, and so no student is taught by it: its results are f
 import random
 import re
 
-from .lexicon import article, words
+from .lexicon import FUNCTION_WORDS, article, words
 
 _SYNONYMS = words(
     "buy:purchase bought:purchased big:large movie:film movies:films car:automobile child:kid children:kids "
@@ -67,7 +67,8 @@ def rephrase(sentence: str, chance: random.Random) -> tuple[str, int]:
             sentence = sentence[: found.start()] + _like(text, found.group()) + sentence[found.end() :]
             changed += 1
     parts = re.split(r"(\W+)", sentence)
-    places = [place for place, part in enumerate(parts) if part.lower() in SYNONYMS]
+    # A capital within a sentence begins a name, such as "the Big Ten".
+    places = [n for n, part in enumerate(parts) if part.lower() in SYNONYMS and (n == 0 or part.islower())]
     for place in chance.sample(places, min(5, len(places))):
         parts[place] = _like(SYNONYMS[parts[place].lower()], parts[place])
         if place > 1 and parts[place - 1] == " " and parts[place - 2].lower() in {"a", "an"}:
@@ -79,6 +80,44 @@ def rephrase(sentence: str, chance: random.Random) -> tuple[str, int]:
         sentence = f"{found['tail'][0].upper()}{found['tail'][1:]}, {head[0].lower()}{head[1:]}{found['end']}"
         changed += 1
     return sentence, changed
+
+
+def introduce(sentence: str, chance: random.Random) -> str:
+    """The sentence behind a few words that add nothing to it, others for a request or question than for a statement."""
+    first = sentence.split()[0].lower()
+    head = chance.choice(_BEFORE_QUESTIONS if asks(sentence) else _BEFORE_STATEMENTS)
+    is_common = first in FUNCTION_WORDS | _ASKING and first != "i"
+    return f"{head} {sentence[0].lower() if is_common else sentence[0]}{sentence[1:]}"
+
+
+def asks(sentence: str) -> bool:
+    """Return whether the sentence is a question or a request, by its mark or its first word."""
+    return sentence.rstrip().endswith("?") or sentence.split()[0].lower() in _ASKING
+
+
+_BEFORE_STATEMENTS = (
+    "As far as I know,",
+    "It turns out that",
+    "To be clear,",
+    "As a matter of fact,",
+    "Just so you know,",
+    "I can tell you that",
+    "It is a fact that",
+    "Let me say this:",
+)
+_BEFORE_QUESTIONS = (
+    "Quick question:",
+    "One more thing,",
+    "Please help me with this:",
+    "Here is what I am asking:",
+    "Just one thing,",
+)
+_ASKING = frozenset(
+    words(
+        "can could would will does do did is are what where when who why how which please find book show tell get give "
+        "set"
+    )
+)
 
 
 def _like(text: str, model: str) -> str:
