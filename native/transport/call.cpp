@@ -69,6 +69,17 @@ void Call::end(Refusal why, Refusal counted) {
     peer_.list();
 }
 
+void Call::deny(const Denial& denial) {
+    is_counted_by_python_ = false;
+    peer_.refused += peer_.key_digest.is_one() && can_wait();  // no other key's calls rest with it
+    if (is_over_) return;
+    disown();
+    refusal_ = refusal_of(denial);
+    drop_all();
+    say_denial(denial);
+    peer_.list();
+}
+
 void Call::expire() {
     due_.leave();
     end(Refusal::expired, Refusal::none);

@@ -61,6 +61,9 @@ public:
     /// Refuses a call of one message, which was taken, and of which Python knows nothing.
     virtual void refuse_taken(const Status& status, Refusal refusal) REQUIRES(the_lock) = 0;
 
+    /// Refuses a call of one message, which was taken, for want of its key's share.
+    void deny(const Denial& denial) REQUIRES(the_lock);
+
     /// Answers it; `cut` of its sentences were longer than the model reads.
     virtual void answer(Message& message, std::string_view content, std::size_t cut) REQUIRES(the_lock) = 0;
 
@@ -145,6 +148,7 @@ protected:
 
     /// Says how it ends.
     virtual void say_end(Refusal why) REQUIRES(the_lock) = 0;
+    virtual void say_denial(const Denial& denial) REQUIRES(the_lock) = 0;
 
     /// Drops its messages: they will not be answered.
     virtual void drop_all() REQUIRES(the_lock) = 0;

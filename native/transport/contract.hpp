@@ -82,7 +82,8 @@ enum class Refusal {
 /// Of them, those of calls over HTTP.
 inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,  Refusal::late,
                                    Refusal::expired,  Refusal::draining,    Refusal::slow,  Refusal::large,
-                                   Refusal::inflated, Refusal::headers,     Refusal::unread};
+                                   Refusal::inflated, Refusal::headers,     Refusal::unread, Refusal::over_rate,
+                                   Refusal::over_concurrency};
 
 /// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
 struct Status {

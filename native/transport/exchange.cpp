@@ -125,8 +125,6 @@ void GrpcCall::handed_over(Message& message) {
 
 void GrpcCall::refuse_taken(const Status& status, Refusal refusal) {
     is_counted_by_python_ = false;
-    const bool is_for_share = refusal == Refusal::over_rate || refusal == Refusal::over_concurrency;
-    peer_.refused += is_for_share && peer_.key_digest.is_one() && can_wait();  // no other key's calls rest with it
     if (is_over_) return;
     disown();
     refusal_ = refusal;

@@ -98,7 +98,7 @@ bool FastPath::read(Taken& message, Work& work) const {
     Charge charge;
     if (const auto denial = charge.take(message.usage, request.sentences)) {
         const bool is_stream = transport_.settings().methods[message.method].is_stream;  // Python has it wait
-        if (is_stream || message.is_http || refusal_of(*denial) == Refusal::none) return false;
+        if (is_stream || refusal_of(*denial) == Refusal::none) return false;
         work.denied.push_back({std::move(message), *denial});
         return true;
     }

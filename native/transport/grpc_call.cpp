@@ -83,6 +83,11 @@ void GrpcCall::headers_came() {
     if (let_in() && !is_metered()) peer_.due.by(arrived_ + shared_.settings.limits.caller_timeout_s);
 }
 
+void GrpcCall::say_denial(const Denial& denial) {
+    end_ = filled_in(shared_.settings.status(refusal_), denial);
+    flush();
+}
+
 void GrpcCall::say_end(Refusal why) {
     end_ = shared_.settings.status(why);
     flush();

@@ -52,6 +52,7 @@ private:
     const Line* line_ahead() const override REQUIRES(the_lock);
     std::optional<int> counted_method() const override REQUIRES(the_lock);
     void say_end(Refusal why) override REQUIRES(the_lock);
+    void say_denial(const Denial& denial) override REQUIRES(the_lock);
     void drop_all() override REQUIRES(the_lock) { drop(nullptr); }
     void set_path(std::string_view path);
 

@@ -65,6 +65,11 @@ void HttpCall::say_end(Refusal why) {
     respond(shared_.settings.response(why));
 }
 
+void HttpCall::say_denial(const Denial& denial) {
+    count(shared_.settings.status(refusal_).code);
+    respond(filled_in(shared_.settings.response(refusal_), denial));
+}
+
 void HttpCall::refuse_bytes(int status, std::string_view words) {
     if (is_over_) return;
     refusal_ = Refusal::malformed;

@@ -88,6 +88,7 @@ private:
     void give_place_back() override REQUIRES(the_lock);
     std::optional<int> counted_method() const override REQUIRES(the_lock);
     void say_end(Refusal why) override REQUIRES(the_lock);
+    void say_denial(const Denial& denial) override REQUIRES(the_lock);
     void drop_all() override REQUIRES(the_lock);
 
     Kind kind_ = Kind::other;

@@ -46,14 +46,10 @@ void Transport::fail(const Failures& failures) {
 }
 
 void Transport::deny(const std::vector<Denied>& calls) {
-    std::vector<Status> statuses;  // made without the lock
-    for (const auto& [taken, denial] : calls)
-        statuses.push_back(filled_in(settings().status(refusal_of(denial)), denial));
     const Lock lock(mutex_);
-    for (std::size_t index = 0; index < calls.size(); ++index) {
-        const auto& [taken, denial] = calls[index];
+    for (const auto& [taken, denial] : calls) {
         if (Message* const message = shared_.outstanding.remove(taken.id))
-            message->call->refuse_taken(statuses[index], refusal_of(denial));
+            message->call->deny(denial);
         else
             shared_.ended.note({int(taken.method), code_of_leaving(taken.deadline, taken.arrived, now()), Refusal::none,
                                 now() - taken.arrived});

@@ -153,4 +153,10 @@ Status filled_in(const Status& prepared, const Denial& denial) {
     return status;
 }
 
+Response filled_in(const Response& prepared, const Denial& denial) {
+    Response response{prepared.status, {}, filled_in(prepared.body, denial)};
+    for (const auto& [name, value] : prepared.headers) response.headers.emplace_back(name, filled_in(value, denial));
+    return response;
+}
+
 }  // namespace transport

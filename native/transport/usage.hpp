@@ -103,4 +103,7 @@ std::string filled_in(std::string text, const Denial& denial);
 /// Fills in the message of the status of such a refusal, here and in its details, to which it adds google.rpc.RetryInfo.
 Status filled_in(const Status& prepared, const Denial& denial);
 
+/// Fills in the headers and the body of the response of such a refusal.
+Response filled_in(const Response& prepared, const Denial& denial);
+
 }  // namespace transport

@@ -56,13 +56,14 @@ def path_of(
     encoder: Any,
     *,
     codec: transport.Codec | None = None,
+    method: int = 0,
     most_together: int = 16,
     most_runs: int = 2,
 ) -> transport.FastPath:
     """Make a fast path by an encoder of `encoder_of`, or whatever else lends one by `share`."""
     return transport.FastPath(
         served.transport,
-        {0: codec or embed_codec()},
+        {method: codec or embed_codec()},
         tokenizer().share(),
         encoder.share(),
         most_sentences=3,

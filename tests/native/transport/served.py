@@ -47,7 +47,14 @@ RESPONSES = {
     "inflated": 413,
     "headers": 431,
     "unread": 429,
+    "over_rate": 429,
+    "over_concurrency": 429,
 }
+LEFT_OPEN = {
+    name: f"{name}: {{limit}}, {{in_progress}}, {{retry_after_s}} s, {{retry_after_ms}} ms"
+    for name in ("over_rate", "over_concurrency")
+}
+"""Responses in which the transport fills in something."""
 HELD = (
     "calls",
     "slots",
@@ -90,7 +97,11 @@ class Served:
             limits=Limits(**limits),
             most_wait=most_wait,
             responses={
-                Refusal[name]: (status, [(b"x-refusal", name.encode())], b"it is " + name.encode())
+                Refusal[name]: (
+                    status,
+                    [(b"x-refusal", name.encode())],
+                    f"it is {LEFT_OPEN.get(name, name)}".encode(),
+                )
                 for name, status in RESPONSES.items()
             },
             hosts=hosts,

@@ -18,8 +18,8 @@ from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
 from bothends.wire.status import from_status, to_status
 from tests.support.until import TIMEOUT_S, until
 
+from .fast import Fast
 from .served import ECHO, STATUSES, Served
-from .test_fast_path import Fast
 
 KEY, OTHER = "one", "two"
 DETAILS = "grpc-status-details-bin"
