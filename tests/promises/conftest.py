@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bothends.core.embedder import Embedder
 from bothends.model.bundle import Bundle
 from bothends.server.server import Server
-from tests.support.doors import serving
+from tests.support.doors import connected, embed, serving
 
 LONG = 200_000
 """Real sentences of every kind of the long form: pytest -m slow --long tests/promises/test_two_languages.py."""
@@ -26,8 +27,16 @@ class Both:
 
 @pytest.fixture(scope="module")
 def both(english: Bundle) -> Iterator[Both]:
-    with serving(english, selftest_s=0) as native, serving(english, selftest_s=0) as python:
+    with serving(english, selftest_s=0) as native, pytest.MonkeyPatch.context() as patched:
         if native.transport != "native" or native.service.embedder.lend(native.service.embedder.model) is None:
             pytest.skip("nothing is served by C++ alone here")
-        python.service.embedder.lend = lambda _: None  # type: ignore[method-assign]
-        yield Both(native, python)
+        with connected(native) as channel:  # once it has served, it has borrowed the model
+            embed(channel, "a man")
+        patched.setattr(Embedder, "lend", lambda *_: None)
+        with serving(english, selftest_s=0) as python:
+            made = Both(native, python)
+            assert made.served("Embed", "native") == 1
+            yield made
+            seen = python.metrics.registry.get_sample_value
+            for method in ("Embed", "POST /v1/embeddings"):
+                assert not seen("bothends_path_requests_total", {"method": method, "path": "native"})
