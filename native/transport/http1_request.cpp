@@ -82,10 +82,8 @@ int Http1Session::header_came() {
     call().look_at(name, value);
     request_.hosts += name == "host";
     request_.has_length = request_.has_length || name == "content-length";
-    if (name == "transfer-encoding") {
-        request_.is_chunked = equals_ignoring_case(value, "chunked");
-        ++request_.encodings;
-    }
+    if (name == "transfer-encoding")
+        request_.is_chunked = request_.encodings++ == 0 && equals_ignoring_case(value, "chunked");
     return bears(overhead);
 }
 

@@ -33,6 +33,7 @@ CASES: dict[str, tuple[bytes, int]] = {
     "two codings": (head(HOST, CHUNKED, CHUNKED) + END + NEXT, 501),
     "two codings in a line": (head(HOST, CHUNKED + ", chunked") + END + NEXT, 501),
     "a coding before chunked": (head(HOST, "Transfer-Encoding: gzip, chunked") + END + NEXT, 501),
+    "a coding before chunked, in a line of its own": (head(HOST, "Transfer-Encoding: x", CHUNKED) + END + NEXT, 501),
     "a coding after chunked": (head(HOST, CHUNKED + ", identity") + END + NEXT, 501),
     "an unknown coding": (head(HOST, "Transfer-Encoding: xchunked") + END + NEXT, 501),
     "no coding": (head(HOST, "Transfer-Encoding: identity") + NEXT, 501),
