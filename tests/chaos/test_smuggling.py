@@ -1,16 +1,16 @@
 """A request that can be read in two ways is refused and ends its connection, so that none hides in another."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 
 import pytest
 
-from tests.support.https import answer_on
+from tests.support.https import answer_on, speaks_http2
 from tests.support.proxies import haproxy_of_requests, nginx_of_requests
 from tests.support.until import TIMEOUT_S
 
-from .hostile import begun
 from .smuggling import CASES, READ_BY_H11, STARTS
 from .victim import Victim, victim
 
@@ -19,6 +19,7 @@ _REFUSALS = {b"400", b"413", b"415", b"431", b"501", b"505"}
 _HEALTHY = 200, '{"status":"alive"}'
 _GET = STARTS["a page"] + b"\r\n"
 _VICTIMS = 4
+_ANSWERS = re.compile(rb"HTTP/1\.\d \d\d\d ")
 _OPEN = b"(the connection stays open)"
 
 
@@ -53,15 +54,8 @@ def test_what_may_be_read_in_two_ways_is_refused(attacked: Victim, record: Calla
     record("HTTP/1.1: a request in another", cases=len(cases), lost=0)
 
 
-def speaks_http2(server: tuple[str, int]) -> bool:
-    """Return whether the server speaks HTTP/2 on the port of HTTP, as the native transport does and uvicorn doesn't."""
-    with socket.create_connection(server, timeout=TIMEOUT_S) as connection:
-        connection.sendall(begun())
-        return connection.recv(1) != b"H"  # an answer of HTTP/1.1
-
-
 def is_refused(answer: bytes) -> bool:
-    return not answer.endswith(_OPEN) and answer.count(b"HTTP/1.") <= 1 and answer[9:12] in _REFUSALS | {b""}
+    return not answer.endswith(_OPEN) and len(_ANSWERS.findall(answer)) <= 1 and answer[9:12] in _REFUSALS | {b""}
 
 
 @pytest.fixture(scope="module", params=[haproxy_of_requests, nginx_of_requests], ids=["haproxy", "nginx"])

@@ -15,6 +15,8 @@ from .hostile_http import CALL
 
 _EVERY_S = 0.1
 _TIMEOUT_S = 60.0
+_TOLD = b"\x03408"
+"""Status that ends a stream of HTTP/2, as HPACK writes it."""
 Trickle = Callable[[], tuple[bytes, Iterator[bytes]]]
 """What is said at once, and the pieces that follow one by one without end."""
 
@@ -55,7 +57,7 @@ def trailers() -> tuple[bytes, Iterator[bytes]]:
 
 
 def http2() -> tuple[bytes, Iterator[bytes]]:
-    """Send a body over HTTP/2, in frames of one byte."""
+    """Send a body over HTTP/2, in frames of one byte; the stream ends by a 408, and the connection when it is idle."""
     return begun(headers(1, block(CALL))), itertools.repeat(DataFrame(1, b" ").serialize())
 
 
@@ -69,7 +71,7 @@ TRICKLES: list[Trickle] = [nothing, head, lines, body, chunks, chunk_extension, 
 
 @contextmanager
 def trickling(server: Address, kinds: list[Trickle], *, connections: int) -> Iterator[Callable[[], list[str]]]:
-    """Have so many connections of each kind trickle until the block ends; what is yielded names those that are open.
+    """Have so many connections of each kind trickle until the block ends; what is yielded names those that are heard.
 
     They come from an address of their own, so that others have their own share of connections.
     """
@@ -102,12 +104,13 @@ def _connected(server: Address, kind: Trickle) -> tuple[socket.socket, Iterator[
 
 
 def _says(connection: socket.socket, piece: bytes) -> bool:
-    """Send a piece and read what has come; returns whether the server still holds the connection open."""
+    """Send a piece and read what has come; returns whether the server still waits for more."""
     try:
         if piece:
             connection.sendall(piece)
         while select.select([connection], [], [], 0)[0]:
-            if not connection.recv(65536):
+            told = connection.recv(65536)
+            if not told or _TOLD in told:
                 return False
     except OSError:
         return False
