@@ -140,7 +140,7 @@ $(VENV)/.clients: tests/clients/requirements.txt tests/clients/package.json | $(
 	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	@cp tests/clients/package.json $(VENV)/clients
 	@$(VENV)/clients/bin/npm install --prefix $(VENV)/clients --silent --no-audit --no-fund --ignore-scripts || \
-		echo "grpc-js can't be installed here; its tests are skipped"
+		echo "clients in JavaScript can't be installed here; their tests are skipped"
 	@touch $@
 
 $(STANDIN)/.built: $(wildcard benchmarks/gpu/standin/*) | $(VENV)/bin/python

@@ -39,6 +39,13 @@ def answer_on(connection: socket.socket) -> tuple[int, str]:
     return answer.status, answer.read().decode()
 
 
+def speaks_http2(server: tuple[str, int]) -> bool:
+    """Return whether a port of HTTP speaks HTTP/2, as the native transport does and uvicorn doesn't."""
+    with socket.create_connection(server, timeout=TIMEOUT_S) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))  # SETTINGS
+        return connection.recv(1) != b"H"  # an answer of HTTP/1.1
+
+
 def queued(server: Server) -> float:
     return server.metrics.registry.get_sample_value("bothends_queue_sentences") or 0
 
