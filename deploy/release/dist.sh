@@ -53,7 +53,7 @@ for each in main english; do
 done
 python -m build --outdir "$made/native" "$made/sources/native" >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 
-# nghttp2 and OpenSSL go in, since a wheel can't ask a distribution for them; zlib doesn't, which manylinux says is everywhere. Who
+# nghttp2, llhttp, yyjson and OpenSSL go in, since a wheel can't ask a distribution for them; zlib doesn't, which manylinux says is everywhere. Who
 # wants what their distribution keeps up to date builds from the sdist.
 auditwheel repair --wheel-dir dist "$made"/native/*.whl >"$made/log" 2>&1 || { cat "$made/log"; exit 1; }
 mv "$made"/native/*.tar.gz dist
@@ -83,8 +83,9 @@ import bothends_native.transport
 
 site = Path(bothends_native.transport.__file__).parents[1]
 loaded = {Path(line.split()[-1]) for line in open("/proc/self/maps") if ".so" in line}
-libraries = [path for path in loaded if path.name.startswith(("libnghttp2", "libssl", "libcrypto"))]
-assert len(libraries) == 3 and all(path.is_relative_to(site) for path in libraries), f"not in the wheel: {libraries}"
+names = ("libnghttp2", "libllhttp", "libyyjson", "libssl", "libcrypto")
+libraries = [path for path in loaded if path.name.startswith(names)]
+assert len(libraries) == len(names) and all(path.is_relative_to(site) for path in libraries), f"not in the wheel: {libraries}"
 END
 "$made/server/bin/bothends" serve --transport native --engine native --port 0 --http-port 0 >"$made/banner" 2>"$made/log" &
 server=$!
