@@ -98,6 +98,7 @@ std::optional<double> timeout_of(std::string_view text) {
 std::string percent_encoded(std::string_view text) {
     static constexpr char digits[] = "0123456789ABCDEF";
     std::string out;
+    out.reserve(text.size());
     for (const char c : text) {
         const auto byte = std::uint8_t(c);
         if (c >= ' ' && c <= '~' && c != '%') out += c;
@@ -109,6 +110,7 @@ std::string percent_encoded(std::string_view text) {
 std::string base64(std::string_view bytes) {
     static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string out;
+    out.reserve(bytes.size() * 4 / 3 + 2);
     std::uint32_t buffer = 0;
     int bits = 0;
     for (const char c : bytes) {

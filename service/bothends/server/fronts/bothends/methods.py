@@ -21,7 +21,7 @@ from ...grpc.calls.small import Read, SmallRequest
 from ...grpc.contract import CreateCodec
 from ...inbound import Inbound
 from ...responder import Responder
-from .codecs import constant_codec, embed_codec
+from .codec import constant_codec, embed_codec
 
 if TYPE_CHECKING:
     from bothends_native.transport import Codec
