@@ -46,9 +46,9 @@ Settings settings() {
 }
 
 /// One connection, and all that others do with its requests.
-class Session {
+class Exchange {
 public:
-    explicit Session(bool is_extra) : shared_(settings()) {
+    explicit Exchange(bool is_extra) : shared_(settings()) {
         std::array<int, 2> sockets;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets.data()) != 0) abort();
         peer_ = sockets[1];
@@ -56,7 +56,7 @@ public:
         connection_ = std::make_unique<Connection>(shared_, sockets[0], 1, shared_.network("a"), nullptr, std::move(endpoint));
     }
 
-    ~Session() {
+    ~Exchange() {
         connection_.reset();
         close(peer_);
         const Network& network = shared_.network("a");
@@ -165,7 +165,7 @@ private:
 
 /// Returns the requests of `bytes` that come in pieces of so many, each answered before the next is asked for.
 std::vector<std::string> requests_of(std::string_view bytes, std::size_t piece) {
-    Session session(false);
+    Exchange session(false);
     while (!bytes.empty() && session.is_open()) {
         session.tell(bytes.substr(0, piece));
         bytes.remove_prefix(std::min(bytes.size(), piece));
@@ -190,7 +190,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!is_http2 && requests_of(bytes, bytes.size() + 1) != requests_of(bytes, 1 + what / 2)) abort();
         return 0;
     }
-    Session session(what & 2);
+    Exchange session(what & 2);
     while (!input.left.empty()) session.act(input);
     return 0;
 }

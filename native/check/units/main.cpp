@@ -41,8 +41,8 @@ Settings settings(const Limits& limits) {
     return made;
 }
 
-Caller::Caller(Shared& shared, std::uint64_t id, const std::string& network)
-    : peer(shared, id, shared.network(network)) {}
+Caller::Caller(Shared& shared, std::uint64_t id, const std::string& network, Endpoint endpoint)
+    : peer(shared, id, shared.network(network), std::move(endpoint)) {}
 
 Call& Caller::call(std::string_view path, std::string_view bytes, bool ends, const std::vector<Header>& headers) {
     Call& call = peer.begin(*this, next_ += 2);

@@ -52,11 +52,11 @@ inline std::string framed(std::string_view content) {
 }
 
 /// One connection's calls, in HTTP/2's place: it notes what each is answered.
-class Caller final : Streams {
+class Caller : public Streams {
 public:
     using Header = std::pair<std::string_view, std::string_view>;
 
-    explicit Caller(Shared& shared, std::uint64_t id, const std::string& network = "a");
+    explicit Caller(Shared& shared, std::uint64_t id, const std::string& network = "a", Endpoint endpoint = {});
     ~Caller() { peer.forget_all(); }
 
     /// Begins a call of which `bytes` come, and if it `ends` nothing more.
@@ -79,6 +79,9 @@ public:
     void close(Call& call) { peer.forget(call); }
 
     Peer peer;
+
+protected:
+    std::int32_t next_stream() { return next_ += 2; }
 
 private:
     void respond(Call& call, HeaderFields headers, bool has_body) override;
