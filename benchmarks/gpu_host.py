@@ -66,23 +66,27 @@ def _standin() -> dict[str, str]:
 
 @click.command()
 @click.option("--seconds", default=4.0, show_default=True, help="Measured time of each load.")
+@click.option(
+    "--load", "names", multiple=True, type=click.Choice([each.name for each in LOADS]), help="Only these loads."
+)
 @click.option("--serve", "device", type=click.Choice(list(DEVICES)), hidden=True)
 @click.option("--idle", type=click.Path(path_type=Path), hidden=True)
-def main(seconds: float, device: str | None, idle: Path) -> None:
+def main(seconds: float, names: tuple[str, ...], device: str | None, idle: Path) -> None:
     """Print sentences/s of each load, by a GPU that takes no time and by this machine's cores."""
     if device:
         serve(device, idle)
         return
     build()
+    loads = [each for each in LOADS if not names or each.name in names]
     with tempfile.TemporaryDirectory() as folder:
         bodies = generator.write_bodies(Path(folder, "sentences.txt"), load(None).texts)
         measure = partial(generator.measure, bodies=bodies, warmup_s=min(1, seconds), seconds=seconds)
         found = []
         for on in DEVICES:
             with start(on, Path(folder)) as server:
-                found.append([measure(server, each).sentences_per_s for each in LOADS])
+                found.append([measure(server, each).sentences_per_s for each in loads])
     print("| sentences × callers | a GPU that takes no time | this machine's cores |\n|---|---|---|")
-    for each, fed, computed in zip(LOADS, *found, strict=True):
+    for each, fed, computed in zip(loads, *found, strict=True):
         print(f"| {each.name} | {fed:,.0f} | {computed:,.0f} |")
 
 

@@ -13,6 +13,8 @@ from tests.support.standin import STANDIN, environment
 from tests.support.until import TIMEOUT_S
 
 pytestmark = STANDIN
+_LOAD = "1 sentence × 8"
+"""The load that a busy machine answers soon, too: of four lists of 512 sentences none may be answered in a second."""
 
 
 def test_what_a_host_can_feed_is_measured_beside_what_it_computes() -> None:
@@ -22,13 +24,13 @@ def test_what_a_host_can_feed_is_measured_beside_what_it_computes() -> None:
     except click.ClickException as missing:
         pytest.skip(missing.message)
     answer = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "gpu_host.py", "--seconds", "0.3"],
+        [sys.executable, ROOT / "benchmarks" / "gpu_host.py", "--seconds", "0.5", "--load", _LOAD],
         env=environment(),
         capture_output=True,
         text=True,
         timeout=4 * TIMEOUT_S,
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
-    rows = re.findall(r"^\| (\d+) × (\d+) \| ([\d,]+) \| ([\d,]+) \|$", answer.stdout, re.MULTILINE)
-    assert [(int(callers), int(size)) for callers, size, *_ in rows] == [(8, 1), (32, 1), (128, 1), (4, 32), (4, 512)]
-    assert all(float(rate.replace(",", "")) >= 0 for row in rows for rate in row[2:])
+    rows = re.findall(r"^\| (.*) \| ([\d,]+) \| ([\d,]+) \|$", answer.stdout, re.MULTILINE)
+    assert [name for name, *_ in rows] == [_LOAD]
+    assert all(float(rate.replace(",", "")) > 0 for row in rows for rate in row[1:])
