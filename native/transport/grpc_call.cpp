@@ -66,8 +66,8 @@ void GrpcCall::header(std::string_view name, std::string_view value) {
 
 void GrpcCall::set_path(std::string_view path) {
     const auto& methods = shared_.settings.methods;
-    const auto found =
-        std::find_if(methods.begin(), methods.end(), [&](const Method& method) { return method.path == path; });
+    const auto found = std::find_if(methods.begin(), methods.end(),
+                                    [&](const Method& method) { return !method.is_http && method.path == path; });
     method_ = std::size_t(found - methods.begin());
     if (found != methods.end())
         kind_ = found->is_stream ? Kind::stream : Kind::unary;

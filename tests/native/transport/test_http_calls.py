@@ -9,7 +9,8 @@ import pytest
 from tests.support.until import until
 
 from .raw import Raw
-from .web import EMBED, GET, Web, Wire, post, web
+from .served import ECHO, framed
+from .web import EMBED, GET, PROBE, Web, Wire, post, web
 
 METHOD = 3
 """Place of the method among the transport's."""
@@ -73,6 +74,19 @@ def test_a_small_body_that_never_comes_is_waited_for_no_longer() -> None:
         assert wire.answer()[0] == 401
         assert wire.is_closed()
         served.let_go(of_connections=True)
+
+
+def test_each_door_has_methods_of_its_own() -> None:
+    """What is POSTed to gRPC's path over HTTP is the application's, and HTTP's methods are unknown over gRPC."""
+    with web() as served, Raw(served.port) as raw, Wire(served.http_port) as wire:
+        unknown = [raw.call(path, framed(b"{}")) for path in (EMBED, PROBE)]
+        raw.over(*unknown)
+        assert [call.status for call in unknown] == ["12", "12"]
+        wire.say(post(ECHO, b"{}"))
+        [request] = served.take_requests()
+        assert request.method is None
+        served.respond(request)
+        assert wire.answer()[0] == 200
 
 
 def test_slots_are_shared_with_grpc() -> None:
