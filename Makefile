@@ -40,11 +40,12 @@ test: $(VENV)/.test $(VENV)/.native-tried ## Install what tests need; lint, type
 	wait $$lint || { cat $(VENV)/lint.log; exit 1; }; \
 	exit $$tested
 
-# Of the tests that serve by a real server, those that speak gRPC to it: the contract's own tests are of both transports in `make test`.
-GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve grpc/calls/test_reflection.py test_server.py test_tls.py) \
+# Of the tests that serve by a real server, those that speak gRPC or HTTP to it: the contract's own tests are of both transports in `make test`.
+GRPCIO = $(addprefix tests/server/,fronts/bothends fronts/kserve fronts/openai fronts/page/test_endpoints.py fronts/page/test_live.py \
+	grpc/calls/test_reflection.py http test_ports.py test_server.py test_tls.py) \
 	$(addprefix tests/promises/,test_access.py test_blank.py test_connections.py test_limits.py test_secrets.py)
 
-test-grpcio: $(VENV)/.test ## Test servers on the transport over grpcio's public API, as where the native one isn't built
+test-grpcio: $(VENV)/.test ## Test servers by grpcio and uvicorn, as where the native transport isn't built
 	@BOTHENDS_TRANSPORT=grpcio $(BIN)/pytest $(WORKERS) $(GRPCIO) $(ARGS)
 
 test-slow: $(VENV)/.test $(VENV)/.native-tried $(VENV)/.clients ## Test what kills, waits, trains, or starts other people's clients

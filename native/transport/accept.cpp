@@ -105,7 +105,7 @@ void Transport::have_spare() {
 
 Endpoint Transport::endpoint_of(std::size_t place, const sockaddr_storage& address) const {
     const Listener& listener = listeners_[place];
-    Endpoint found{place, listener.is_http, listener.is_encrypted && tls_[listener.is_http], false, {}, 0};
+    Endpoint found{place, listener.is_http, listener.is_encrypted && tls_[listener.is_http], false, {}, 0, listener.is_for_probes};
     if (!listener.is_http) return found;
     std::array<char, INET6_ADDRSTRLEN> text{};
     const auto& four = reinterpret_cast<const sockaddr_in&>(address);

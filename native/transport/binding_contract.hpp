@@ -93,8 +93,10 @@ inline void bind_contract(nb::module_& module) {
              "Unmetered calls are answered in a full and in a stopping server, too, and taken before all others. Over "
              "HTTP it is what is POSTed to that path, or where it is unmetered a probe that is got.");
     nb::class_<Listener>(module, "Listener", "A bound socket that listens and does not block, by its descriptor.")
-        .def(nb::init<int, bool, bool>(), "socket"_a, nb::kw_only(), "is_http"_a = false, "is_encrypted"_a = true,
-             "Speak gRPC there, or HTTP; by TLS once there are certificates, unless it is said that it is not encrypted.");
+        .def(nb::init<int, bool, bool, bool>(), "socket"_a, nb::kw_only(), "is_http"_a = false, "is_encrypted"_a = true,
+             "is_for_probes"_a = false,
+             "Speak gRPC there, or HTTP; by TLS once there are certificates, unless it is said that it is not encrypted. "
+             "Where it is for probes, no method is called there.");
     nb::class_<Hosts>(module, "Hosts", "Hosts that plain calls over HTTP may ask for, beside the machine's own names.")
         .def("__init__", &construct_hosts, "names"_a, nb::kw_only(), "takes_addresses"_a,
              "Know `names`, in lower case, and every IP address where it `takes_addresses`.");

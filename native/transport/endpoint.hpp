@@ -14,6 +14,7 @@ struct Endpoint {
     bool is_extra = false;  // beyond the connections that there may be: it is there for a probe alone
     std::string address;    // its peer's; empty where it has none
     std::uint16_t port = 0;
+    bool is_for_probes = false;  // no method is called there
 };
 
 }  // namespace transport

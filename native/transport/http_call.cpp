@@ -74,6 +74,7 @@ void HttpCall::find_method() {
     for (std::size_t place = 0; place < methods.size(); ++place) {
         const Method& method = methods[place];
         if (!method.is_http || method.path != path) continue;
+        if (method.is_metered && peer_.endpoint.is_for_probes) continue;
         if (method.is_metered ? head.verb != "POST" : !reads) continue;
         method_ = place;
         kind_ = method.is_metered ? Kind::method : Kind::probe;
@@ -151,9 +152,9 @@ void HttpCall::accept(bool is_whole) {
     receiving_.leave();
     peer_.overhead.asked(header_bytes_);
     peer_.used_at = now();
-    const auto inflated = is_gzip_ ? inflated_size(body_) : std::nullopt;
-    if (kind_ == Kind::method && inflated.value_or(0) > shared_.settings.limits.max_inflated_bytes)
-        return refuse(Refusal::inflated);
+    const std::size_t most_inflated = shared_.settings.limits.max_inflated_bytes;  // 0: the application says that none may come so
+    const auto inflated = is_gzip_ && most_inflated > 0 ? inflated_size(body_) : std::nullopt;
+    if (kind_ == Kind::method && inflated.value_or(0) > most_inflated) return refuse(Refusal::inflated);
     message_ = std::make_unique<Message>();
     message_->call = this;
     message_->caller = caller_;

@@ -77,6 +77,7 @@ struct Listener {
     int socket;
     bool is_http = false;      // else gRPC's
     bool is_encrypted = true;  // once there are certificates
+    bool is_for_probes = false;
 };
 
 /// How much is taken at once. Of more bytes there is one message alone.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bothends.engines.select import LoadedEngine
-from bothends.server.inbound import Outbox
+from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.engines import SERVES, Clock
 
@@ -40,18 +40,18 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def outbox_waits(monkeypatch: pytest.MonkeyPatch) -> list[Outbox]:
-    """Outboxes that a stopping server has begun to wait for. What it doesn't wait for is lost at once."""
-    waits, wait = list[Outbox](), Outbox.wait
+def drained(monkeypatch: pytest.MonkeyPatch) -> list[ModelService]:
+    """Services of stopping servers whose calls have answers. Bytes that aren't waited for are lost at once."""
+    found, drain = list[ModelService](), ModelService.drain
 
-    def waiting(outbox: Outbox, timeout_s: float) -> bool:
-        waits.append(outbox)
-        return wait(outbox, timeout_s)
+    def draining(service: ModelService, timeout_s: float) -> bool:
+        is_answered = drain(service, timeout_s)
+        found.append(service)
+        return is_answered
 
-    monkeypatch.setattr(Outbox, "wait", waiting)
+    monkeypatch.setattr(ModelService, "drain", draining)
     monkeypatch.setattr("bothends.server.server.LAST_BYTES_S", 0.0)
-    monkeypatch.setattr("bothends.server.http.server.LAST_BYTES_S", 0)
-    return waits
+    return found
 
 
 @pytest.fixture(scope="module")  # no longer: Playwright's event loop runs in the tests' own thread

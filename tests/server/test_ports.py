@@ -14,6 +14,7 @@ from bothends.model.bundle import Bundle
 from bothends.server.ports import Ports, open_doors
 from bothends.settings import Settings
 from tests.support.doors import serving, write_pair
+from tests.support.until import until
 
 TLS = {"tls_cert": Path("c"), "tls_key": Path("k")}
 KEYS = {"api_keys": Path("k")}
@@ -58,7 +59,9 @@ def test_health_has_a_port_of_its_own(toy_bundle: Bundle, tmp_path: Path) -> Non
         url = f"http://127.0.0.1:{server.health_port}"
         with closing(socket.create_connection(("127.0.0.1", server.http_port))):
             assert [httpx.get(f"{url}{path}").status_code for path in ("/healthz", "/readyz")] == [200, 200]
-            assert [httpx.get(f"{url}{path}").status_code for path in ("/metrics", "/", "/v1/models")] == [404] * 3
+        until(lambda: server.http_connections == 0)
+        assert [httpx.get(f"{url}{path}").status_code for path in ("/metrics", "/", "/v1/models")] == [404] * 3
+        assert httpx.post(f"{url}/v1/embeddings", json={"model": "toy", "input": "a"}).status_code == 404
         assert f"health     {url}  /healthz /readyz" in server.banner()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/healthz")

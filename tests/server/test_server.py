@@ -25,7 +25,7 @@ from bothends.server.context import CallContext
 from bothends.server.fronts.page.live import EMBEDDING
 from bothends.server.grpc.calls.source import GrpcCall
 from bothends.server.grpc.contract import Reason
-from bothends.server.inbound import Outbox
+from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from bothends.settings import Settings
 from bothends.v1.embedding_pb2 import EmbedRequest, EmbedResponse
@@ -83,7 +83,7 @@ def test_the_transports_figures_are_metrics(toy_bundle: Bundle) -> None:
         with Client(f"127.0.0.1:{fresh.port}") as client:
             client.encode(["dragons"])
             page = generate_latest(fresh.metrics.registry).decode()
-        values = dict(re.findall(r"^(bothends_grpc_\w+) (\S+)$", page, re.MULTILINE))
+        values = dict(re.findall(r"^(bothends_(?:grpc|http)_\w+) (\S+)$", page, re.MULTILINE))
     assert {f"bothends_grpc_{name}" for name in ("calls", "slots", "slots_limit", "waiting_messages")} <= set(values)
     for reason in Reason:
         assert f'bothends_grpc_refused_calls_total{{reason="{reason}"}} 0.0' in page
@@ -91,6 +91,7 @@ def test_the_transports_figures_are_metrics(toy_bundle: Bundle) -> None:
     if fresh.transport == "native":
         assert values["bothends_grpc_connections"] == values["bothends_grpc_begun_connections_total"] == "1.0"
         assert values["bothends_grpc_connections_limit"] == "7.0"
+        assert values["bothends_http_connections_limit"] == "1.0"
         assert float(values["bothends_grpc_received_bytes_total"]) > 0
         assert float(values["bothends_grpc_sent_bytes_total"]) > 0
 
@@ -102,7 +103,7 @@ def test_an_idle_server_stops_at_once_whatever_its_drain() -> None:
     assert idle.stop()
 
 
-def test_a_slow_reader_gets_all_of_what_was_accepted(outbox_waits: list[Outbox]) -> None:
+def test_a_slow_reader_gets_all_of_what_was_accepted(drained: list[ModelService]) -> None:
     """A stopping server waits until an answer is on the wire, not only until it is made."""
     stopping = Server(Settings(port=0, http_port=0, device="cpu"))
     stopping.start()
@@ -116,7 +117,7 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(outbox_waits: list[Outbox])
         )(EmbedRequest(sentences=["a dragon"] * 1000))
         next(iter(responses.initial_metadata()), None)  # comes with the first bytes
         stopped = other.submit(stopping.stop)
-        until(lambda: outbox_waits)
+        until(lambda: drained)
         assert not stopped.done()
         assert len(next(responses).embeddings) == 1000
         assert stopped.result(TIMEOUT_S)

@@ -46,6 +46,12 @@ def speaks_http2(server: tuple[str, int]) -> bool:
         return connection.recv(1) != b"H"  # an answer of HTTP/1.1
 
 
+def in_progress(server: Server) -> float:
+    """Number of HTTP's calls that have a place: the native transport's slots, and those that Python has let in."""
+    slots = server.grpc.figures()["slots"] if server.transport == "native" else 0
+    return slots + server.service.concurrency.inside
+
+
 def queued(server: Server) -> float:
     return server.metrics.registry.get_sample_value("bothends_queue_sentences") or 0
 

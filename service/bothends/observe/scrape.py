@@ -11,23 +11,25 @@ from prometheus_client.registry import Collector
 HOLD_S = 15.0
 """Seconds for which the largest lag is reported: every Prometheus that scrapes within them sees it."""
 GAUGES = {
-    "connections": ("connections", "Connections that are open."),
-    "calls": ("calls", "Calls that are open, streams among them."),
-    "slots": ("slots", "Unary calls that are read, wait or are taken."),
-    "waiting": ("waiting_messages", "Messages that have come and were not taken yet."),
-    "taken": ("taken_messages", "Messages that were taken and have no answer yet."),
-    "held_bytes": ("held_bytes", "Bytes of requests that have come and were not taken yet."),
-    "unread_bytes": ("unread_bytes", "Bytes of answers that their callers have not read yet."),
-    "lag_s": ("lag_seconds", f"The longest that no thread looked at the sockets, of the last {HOLD_S:g} s."),
+    "connections": ("grpc_connections", "Connections that are open."),
+    "http_connections": ("http_connections", "Connections to HTTP's ports that are open."),
+    "requests": ("http_requests", "HTTP's requests for the application that are open."),
+    "calls": ("grpc_calls", "Calls that are open, streams among them."),
+    "slots": ("grpc_slots", "Unary calls that are read, wait or are taken."),
+    "waiting": ("grpc_waiting_messages", "Messages that have come and were not taken yet."),
+    "taken": ("grpc_taken_messages", "Messages that were taken and have no answer yet."),
+    "held_bytes": ("grpc_held_bytes", "Bytes of requests that have come and were not taken yet."),
+    "unread_bytes": ("grpc_unread_bytes", "Bytes of answers that their callers have not read yet."),
+    "lag_s": ("grpc_lag_seconds", f"The longest that no thread looked at the sockets, of the last {HOLD_S:g} s."),
 }
-"""Metric, after `bothends_grpc_`, and help for each of a transport's figures that rises and falls."""
+"""Metric, after `bothends_`, and help for each of a transport's figures that rises and falls."""
 COUNTERS = {
-    "connections_begun": ("begun_connections", "Connections that callers have begun."),
-    "calls_begun": ("begun_calls", "Calls that callers have begun."),
-    "received_bytes": ("received_bytes", "Bytes received from callers, TLS not included."),
-    "sent_bytes": ("sent_bytes", "Bytes sent to callers, TLS not included."),
-    "resets": ("resets", "Calls that their callers have reset."),
-    "uncounted": ("uncounted_calls", "Calls that bothends_requests_total misses, as too many ended at once."),
+    "connections_begun": ("grpc_begun_connections", "Connections that callers have begun."),
+    "calls_begun": ("grpc_begun_calls", "Calls that callers have begun."),
+    "received_bytes": ("grpc_received_bytes", "Bytes received from callers, TLS not included."),
+    "sent_bytes": ("grpc_sent_bytes", "Bytes sent to callers, TLS not included."),
+    "resets": ("grpc_resets", "Calls that their callers have reset."),
+    "uncounted": ("grpc_uncounted_calls", "Calls that bothends_requests_total misses, as too many ended at once."),
 }
 """The same for those that only rise."""
 
@@ -88,15 +90,15 @@ class TransportCollector(Collector):
         for name, value in figures.items():
             if name in GAUGES:
                 metric, text = GAUGES[name]
-                yield GaugeMetricFamily(f"bothends_grpc_{metric}", text, value=value)
+                yield GaugeMetricFamily(f"bothends_{metric}", text, value=value)
             elif name in COUNTERS:
                 metric, text = COUNTERS[name]
-                yield CounterMetricFamily(f"bothends_grpc_{metric}", text, value=value)
+                yield CounterMetricFamily(f"bothends_{metric}", text, value=value)
         for name, limit in self._limits.items():
             if name in figures:
                 metric, _ = GAUGES[name]
-                text = f"The most that bothends_grpc_{metric} may be."
-                yield GaugeMetricFamily(f"bothends_grpc_{metric}_limit", text, value=limit)
+                text = f"The most that bothends_{metric} may be."
+                yield GaugeMetricFamily(f"bothends_{metric}_limit", text, value=limit)
 
     def _look(self) -> dict[str, float]:
         """Ask for the figures. Asking resets the lag, and others ask too: a second Prometheus, the page."""

@@ -10,7 +10,12 @@ from ..settings import PortSettings
 from .grpc.contract import TransportName
 from .sockets import bracketed
 
-_TRANSPORTS: dict[TransportName, str] = {"native": "the native transport", "grpcio": "grpcio"}
+_SPEAKERS: dict[TransportName, tuple[str, str]] = {
+    "native": ("the native transport", "the native transport"),
+    "grpcio": ("grpcio", "uvicorn"),
+}
+"""What speaks gRPC, and what HTTP."""
+_FASTER = "bothends-native isn't built here: it serves several times as many calls of both, within bounds by caller"
 
 
 def banner(
@@ -29,6 +34,7 @@ def banner(
     options += " --cert FILE --key FILE" if settings.tls_client_ca else ""
     options += " --api-key-file FILE" if settings.api_keys else ""
     scheme = "https" if settings.tls_cert else "http"
+    grpc, http = _SPEAKERS[transport]
     paths = ["/v1/embeddings"] * settings.offers_http_api + ["/metrics", "/healthz", "/readyz"]
     return "\n".join(
         [
@@ -36,10 +42,11 @@ def banner(
             f"  model      {embedder.model.config.summary()}",
             f"  engine     {embedder.model.provider} on {embedder.model.device}, {embedder.workers} at once",
             f"  self-test  {test.sentences} golden sentences are within {test.max_difference:.1e} of PyTorch",
-            f"  gRPC       {host}:{port}  by {_TRANSPORTS[transport]}",
-            f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}",
+            f"  gRPC       {host}:{port}  by {grpc}",
+            f"  HTTP       {scheme}://{host}:{http_port}  {' '.join(paths)}  by {http}",
             *[f"  health     http://{host}:{health_port}  /healthz /readyz"] * (health_port is not None),
             *[f"  page       {scheme}://{host}:{http_port}/"] * settings.offers_http_api,
+            *[f"  slower     {_FASTER}"] * (transport != "native"),
             f'  try        {_command()} embed{options} "there will be dragons" "dragons will be there"',
         ]
     )

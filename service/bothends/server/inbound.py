@@ -1,12 +1,8 @@
-"""The interface of a call, whatever its protocol, to dispatch: it is read, then answered or failed.
+"""The interface of a call, whatever its protocol, to dispatch: it is read, then answered or failed."""
 
-Also counts the answers that are on their way.
-"""
-
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from google.rpc import code_pb2, status_pb2
 
@@ -87,28 +83,3 @@ def code_of_leaving(deadline: float | None, arrived: float) -> int:
     now = time.monotonic()
     is_early = deadline is None or deadline - now > _ROUNDING * (now - arrived) + _TRANSIT_S
     return int(code_pb2.CANCELLED if is_early else code_pb2.DEADLINE_EXCEEDED)
-
-
-class Outbox:
-    """Number of responses on their way: made, but not yet all on the wire, since their callers read slowly."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._on_their_way = 0
-
-    def put(self) -> None:
-        """Count a response that sets out."""
-        with self._changed:
-            self._on_their_way += 1
-
-    def sent(self, _: Any) -> None:
-        """Count off a response that is on the wire, or whose caller has gone."""
-        with self._changed:
-            self._on_their_way -= 1
-            if not self._on_their_way:
-                self._changed.notify_all()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until none is on its way; returns True if that was so within `timeout_s`."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._on_their_way, timeout_s)

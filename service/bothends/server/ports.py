@@ -19,39 +19,27 @@ class Ports:
     def __init__(self, settings: PortSettings) -> None:
         """Bind. Raises StartupError, also for certificates; then nothing stays bound."""
         self.transport = select(settings)
-        """Name of the transport that is to serve gRPC."""
+        """Name of the transport that is to serve: native serves HTTP too."""
         self.certificates = (
             Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca, every_s=settings.reload_s)
             if settings.tls_cert and settings.tls_key
             else None
         )
         with ExitStack() as undo:
-            self.listener = undo.enter_context(bound(settings.host, settings.http_port, "http_port"))
+            self.http = undo.enter_context(bound(settings.host, settings.http_port, "http_port"))
             """HTTP's socket, to be closed by the server on it."""
-            self.health_listener: socket.socket | None = None
+            self.health: socket.socket | None = None
             """Socket of health alone, likewise; None where it isn't asked for."""
             if settings.health_port is not None:
-                self.health_listener = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
-            self.grpc = listen(self.transport, settings, self.certificates)
+                self.health = undo.enter_context(bound(settings.host, settings.health_port, "health_port"))
+            self.address: str = self.http.getsockname()[0]
+            """IP address that HTTP listens on."""
+            self.http_port = port_of(self.http)
+            self.health_port = None if self.health is None else port_of(self.health)
+            self.grpc = listen(self.transport, settings, self.certificates, http=self.http, health=self.health)
             self._sockets = undo.pop_all()
         for warning in open_doors(settings, self.address):
             _log.warning(warning)
-
-    @property
-    def address(self) -> str:
-        """IP address that HTTP listens on."""
-        address: str = self.listener.getsockname()[0]
-        return address
-
-    @property
-    def http_port(self) -> int:
-        """Port of HTTP."""
-        return port_of(self.listener)
-
-    @property
-    def health_port(self) -> int | None:
-        """Port of health alone."""
-        return None if self.health_listener is None else port_of(self.health_listener)
 
     def reload(self) -> None:
         """Look for newer certificates now."""

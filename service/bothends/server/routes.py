@@ -1,15 +1,23 @@
 """Lists every gRPC method with the handler that takes its messages."""
 
+from functools import partial
+
+from ..observe import tracing
+from ..settings import PortSettings
 from ..wire.messages import SERVICE
 from .dispatch import tells_of_each_call
 from .fronts.bothends.methods import EmbeddingService
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.kserve import methods as kserve
+from .fronts.openai.codec import embeddings_codec
+from .fronts.openai.endpoints import EMBEDDINGS
 from .grpc.calls.reflection import NAMES as REFLECTION
 from .grpc.calls.reflection import reflecting
 from .grpc.calls.small import SmallRequests
 from .grpc.calls.source import Route
 from .grpc.contract import Method, TransportName
+from .http.pages import PROBES
+from .inbound import Inbound
 from .model_service import ModelService
 
 SERVICES = (SERVICE, kserve.SERVICE)
@@ -37,6 +45,20 @@ def routes_of(service: ModelService, streams: EmbedStreams, *, transport: Transp
     names = [f"/{name}/ServerReflectionInfo" for name in REFLECTION]
     routes += [Route(Method(name, is_stream=True, is_metered=False), reflect) for name in names]
     return routes
+
+
+def http_routes(settings: PortSettings) -> list[Route]:
+    """List what a transport that serves HTTP has to know by its path: calls that it lets in, and probes."""
+    routes = [Route(Method(path, is_metered=False, is_http=True), _never) for path in PROBES]
+    if settings.offers_http_api:
+        name, codec = tracing.Method.http("POST", EMBEDDINGS).name, partial(embeddings_codec, settings)
+        routes.append(Route(Method(EMBEDDINGS, is_http=True), _never, name, create_codec=codec))
+    return routes
+
+
+def _never(_: Inbound) -> None:
+    """Take no message: HTTP's calls are served in C++, or are requests for the application."""
+    raise AssertionError
 
 
 def _counted(name: str) -> str:

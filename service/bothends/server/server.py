@@ -20,19 +20,21 @@ from .concurrency_limit import linger
 from .dispatch import logs_each_call
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.openai import endpoints as openai
+from .fronts.openai.refusals import responses
 from .fronts.page.endpoints import Page
 from .grpc.calls.source import Calls, Route
-from .grpc.contract import Listener, Reason, Transport
+from .grpc.contract import HttpTerms, Listener, Reason, Transport
 from .grpc.native.fast_path import FastMethod, FastPaths
 from .grpc.refusals import statuses
 from .grpc.select import usage_of
 from .http.call import BodyLimits
-from .http.hosts import guarded
-from .http.server import WebServer, application
+from .http.hosts import Hosts, guarded
+from .http.pages import application
 from .keys import Keys
 from .model_service import ModelService
 from .ports import Ports
-from .routes import SERVICES, routes_of
+from .routes import SERVICES, http_routes, routes_of
+from .web import web_servers
 
 if TYPE_CHECKING:
     from bothends_native.transport import Transport as NativeTransport
@@ -78,7 +80,8 @@ class Server:
             undo.callback(self.service.close, timeout_s=0)
             self.streams = EmbedStreams(self.service.responder, self.metrics, self.service.backlog)
             undo.callback(self.streams.close)
-            self._add_grpc_services(ports.grpc)
+            hosts = Hosts.of(settings, ports.address)
+            self._add_grpc_services(ports.grpc, hosts)
             pages = application(
                 self.metrics.registry,
                 self.service.is_ready,
@@ -86,9 +89,15 @@ class Server:
                 keys=keys,
                 routes=self._http_routes(),
             )
-            self._web = WebServer(guarded(pages, settings, ports.address), ports.listener, settings, ports.certificates)
-            self._web.start()
-            self._start_health(ports)
+            self._webs = web_servers(
+                ports,
+                self.grpc,
+                settings,
+                pages=guarded(pages, hosts),
+                probes=application(self.metrics.registry, self.service.is_ready, metrics_for="off"),
+            )
+            for web in self._webs:
+                web.start()
             self.takes_calls = True
             undo.pop_all()
         self.service.start(self._let_calls_in)
@@ -98,18 +107,10 @@ class Server:
                                     "transport": self.transport, "port": self.port,
                                     "selftest_difference": test.max_difference})  # fmt: skip
 
-    def _start_health(self, ports: Ports) -> None:
-        """Answer probes on a port of their own, where one is asked for."""
-        self._health: WebServer | None = None
-        if ports.health_listener is not None:
-            pages = application(self.metrics.registry, self.service.is_ready, metrics_for="off")
-            self._health = WebServer(pages, ports.health_listener, self.settings, None, name="bothends-health")
-            self._health.start()
-
     @property
     def http_connections(self) -> int:
         """Number of open connections to the HTTP port."""
-        return self._web.connections
+        return self._webs[0].connections
 
     def banner(self) -> str:
         """Describe what is served, where, and what to try next: a few lines for a person."""
@@ -146,16 +147,13 @@ class Server:
         self.grpc.drain()
         self.streams.drain()
         answered = self.service.drain(self.settings.drain_s)
-        sent = [
-            wait(max(THREADS_END_S, end - time.monotonic())) for wait in (self._web.outbox.wait, self.grpc.wait_idle)
-        ]
+        sent = self.grpc.wait_idle(max(THREADS_END_S, end - time.monotonic()))
         linger(self._quiet_s, timeout_s=end - time.monotonic())
         self.grpc.stop(LAST_BYTES_S)  # health watchers would hold a longer one
         self.streams.close()
         finished = self.service.close(timeout_s=THREADS_END_S)
-        for web in filter(None, (self._web, self._health)):
-            web.stop()
-        everything = answered and all(sent) and finished
+        stopped = [web.stop(max(LAST_BYTES_S, end - time.monotonic())) for web in self._webs]
+        everything = answered and sent and finished and all(stopped)
         _log.info("stopped", extra={"everything_answered": everything})
         return everything
 
@@ -180,19 +178,23 @@ class Server:
         if not settings.offers_http_api:
             _log.warning("the HTTP API isn't offered: %s", _NO_CERTIFICATES)
             return openai.shut(_NO_CERTIFICATES)
-        most, dispatcher = BodyLimits.of(settings), service.dispatcher()
+        most, dispatcher, behind = BodyLimits.of(settings), service.dispatcher(), service.dispatcher_behind()
         page = Page(service.responder, self.metrics, service.is_ready, grpc_port=self.port, keys=service.keys,
                     metrics_for=settings.metrics)  # fmt: skip
-        return [*openai.OpenAI.of(service.responder, settings, most).routes(dispatcher), *page.routes(dispatcher, most)]
+        front = openai.OpenAI.of(service.responder, settings, most)
+        return [*front.routes(dispatcher, behind=behind), *page.routes(dispatcher, most)]
 
-    def _add_grpc_services(self, listener: Listener) -> None:
+    def _add_grpc_services(self, listener: Listener, hosts: Hosts | None) -> None:
         service = self.service
         routes = routes_of(service, self.streams, transport=self.transport)
+        if self.transport == "native":
+            routes += http_routes(self.settings)
         self.grpc: Transport = listener.serve(
             [route.method for route in routes],
             headers=tuple(tracing.HEADERS),
             health=("", *SERVICES),
             statuses=statuses(self.settings),
+            http=HttpTerms(responses(self.settings), hosts),
         )
         self._renew = self._renewing(listener)
         self._calls = Calls(
@@ -204,7 +206,8 @@ class Server:
             fast=self._fast_paths(routes),
         )
         self.metrics.before_scrapes(self._calls.count)
-        self.metrics.watch_transport(self.grpc.figures, limits=self.grpc.bounds(), reasons=list(Reason))
+        limits = {**self.grpc.bounds(), "http_connections": self.settings.max_http_connections}
+        self.metrics.watch_transport(self.grpc.figures, limits=limits, reasons=list(Reason))
 
     def _fast_paths(self, routes: Sequence[Route]) -> FastPaths | None:
         if self.transport != "native":

@@ -20,7 +20,8 @@ class ListenerSettings(Section):
     host: str = option("Start here", "Address that gRPC and HTTP listen on.", "127.0.0.1", min_length=1)
     max_concurrent_requests: int = option(
         "Requests",
-        "Most requests in progress by gRPC, and as many by HTTP; beyond it they are refused.",
+        "Most requests in progress: gRPC's and those of /v1/embeddings, and as many again of HTTP's others; beyond it "
+        "they are refused.",
         1024,
         ge=1,
         le=100_000,
@@ -60,7 +61,8 @@ class GrpcSettings(ListenerSettings):
     port: int = option("Start here", "gRPC port; 0 takes a free one.", 50051, ge=0, le=65535)
     transport: Literal["auto", "native", "grpcio"] = option(
         "Connections",
-        "What speaks gRPC. Auto is native (bothends-native) where it is installed; grpcio is several times slower.",
+        "What speaks gRPC and HTTP. Auto is native (bothends-native) where it is installed; grpcio, with uvicorn for "
+        "HTTP, is several times slower.",
         "auto",
         is_rare=True,
     )

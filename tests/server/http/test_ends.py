@@ -17,12 +17,13 @@ from bothends.batching.request import Request
 from bothends.model.bundle import Bundle
 from bothends.server.context import CallContext
 from bothends.server.http.call import HttpCall
-from bothends.server.inbound import Outbox
+from bothends.server.model_service import ModelService
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
 from tests.support.engines import Clock
 from tests.support.garbage import left_in_circles
 from tests.support.https import answer_on, counted, of, posting, queued
+from tests.support.transports import native_alone
 from tests.support.until import until
 
 MANY = ["a dragon"] * 300
@@ -53,7 +54,7 @@ def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Ev
 
 def test_who_breaks_an_upload_off_is_waited_for_no_more(toy_bundle: Bundle, patience: Clock) -> None:
     """The place in a full server is of somebody who still has it: that caller gives way."""
-    with serving(toy_bundle, max_concurrent_requests=1) as server:
+    with serving(toy_bundle, transport="grpcio", max_concurrent_requests=1) as server:  # natively C++ has that clock
         url = f"http://127.0.0.1:{server.http_port}/v1/embeddings"
         posting(server, "Content-Length: 10", body=b"[").close()
         until(lambda: counted(server, "CANCELLED") == 1)
@@ -90,7 +91,7 @@ def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle, g
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_slow_reader_gets_all_of_what_was_accepted(
-    english: Bundle, tmp_path: Path, tls: bool, outbox_waits: list[Outbox]
+    english: Bundle, tmp_path: Path, tls: bool, drained: list[ModelService]
 ) -> None:
     """Six megabytes, of which the caller takes the first when the server has begun to stop."""
     body = of(["a dragon"] * 1000)
@@ -100,13 +101,14 @@ def test_a_slow_reader_gets_all_of_what_was_accepted(
         with closing(posting(server, f"Content-Length: {len(body)}", body=body, receives=4096, tls=tls)) as slow:
             until(lambda: counted(server, "OK") == 1)
             stopped = other.submit(server.stop)
-            until(lambda: outbox_waits)
+            until(lambda: drained)
             assert not stopped.done()
             status, told = answer_on(slow)
         assert (status, len(json.loads(told)["data"])) == (200, 1000)
         assert stopped.result(timeout=TIMEOUT_S)
 
 
+@native_alone
 def test_a_caller_that_does_not_read_is_disconnected(small: Server) -> None:
     """A caller has its time, and what it was to read isn't kept."""
     body = of(["a dragon"] * 1000)

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bothends.model.bundle import Bundle
-from bothends.server.http.hosts import guarded
+from bothends.server.http.hosts import Hosts, guarded
 from bothends.server.server import Server
 from bothends.settings import Settings
 from tests.support.doors import TIMEOUT_S, serving
@@ -63,7 +63,7 @@ def test_pages_of_this_machine_have_work_done(local: httpx.Client, origin: str) 
 
 def test_a_probe_of_old_that_names_no_host_is_answered(toy_bundle: Bundle) -> None:
     async def ask() -> int:
-        app = guarded(PAGE, Settings(), "127.0.0.1")
+        app = guarded(PAGE, Hosts.of(Settings(), "127.0.0.1"))
         messages = []
 
         async def send(message: dict[str, object]) -> None:
@@ -99,7 +99,7 @@ def test_which_names_are_answered(
     """A server that others reach answers as ever, unless names are given; then to these, and to addresses."""
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(guarded(PAGE, Settings(**given), bound_to))
+        transport = httpx.ASGITransport(guarded(PAGE, Hosts.of(Settings(**given), bound_to)))
         headers = {"host": host} | ({} if origin is None else {"origin": origin})
         async with httpx.AsyncClient(transport=transport, base_url="http://ignored") as http:
             return await http.post("/", headers=headers)

@@ -150,11 +150,12 @@ def test_a_transport_that_has_stopped_has_no_more_requests(transport: HandHeldTr
     until(lambda: ENDED == ["cancelled"])
 
 
-def served(handle: Any, request: Asked, limits: BodyLimits) -> Response:
+def served(request: Asked, limits: BodyLimits, *, handle: Any = None, admitted: Any = None) -> Response:
     """What is said to a request of a front's route."""
     transport = HandHeldTransport()
     routes = HttpRoutes(limits, lambda code, status: f"{code} {status.message}".encode())
-    server = NativeWebServer(transport, {0: Starlette(routes=[routes.route("/it", POST=handle)])})
+    route = routes.route("/it", POST=handle, admitted={"POST": admitted})
+    server = NativeWebServer(transport, {0: Starlette(routes=[route])})
     server.start()
     try:
         return answer(transport, request)
@@ -186,13 +187,13 @@ def test_half_a_body_is_told_what_it_lacks(headers: Any, body: bytes, said: byte
 
         call.read(read)
 
-    found = served(handle, Asked(b"/it", "POST", headers, body, is_whole=False), BodyLimits(100, 7))
+    found = served(Asked(b"/it", "POST", headers, body, is_whole=False), BodyLimits(100, 7), handle=handle)
     assert found.body.startswith(said)
     assert found.status == int(said[:3])
 
 
 def test_what_the_transport_knows_of_a_call() -> None:
-    """A call that it has let in comes with its key, its time, and when it came; nothing is looked up again."""
+    """A call that it has let in has a handler of its own, and comes with its key, its time, and when it came."""
     seen = []
 
     def handle(call: Inbound) -> None:
@@ -202,5 +203,5 @@ def test_what_the_transport_knows_of_a_call() -> None:
     far = 1e12
     headers = [JSON, (b"authorization", b"Bearer x"), (b"x-stainless-read-timeout", b"1")]
     asked = Asked(b"/it", "POST", headers, b"{}", method=3, key=b"digest", arrived=5.0, deadline=far)
-    assert served(handle, asked, BodyLimits(100, 7)).body == b"{}"
+    assert served(asked, BodyLimits(100, 7), admitted=handle).body == b"{}"
     assert seen == [(b"digest", far, 5.0)]

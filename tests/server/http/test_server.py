@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from bothends.server.server import Server
 from bothends.wire.messages import SERVICE
+from tests.support.transports import native_alone
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_no_browser_takes_an_answer_for_another_kind(server: Server, path: str) 
     assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
 
 
+@native_alone
 def test_a_malformed_request_is_told_in_text_that_is_no_page(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.http_port), 60) as connection:
         connection.sendall(b"no request\r\n\r\n")

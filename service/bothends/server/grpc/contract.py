@@ -1,10 +1,10 @@
-"""The interface of a gRPC transport, which speaks with callers, to the code that answers them. Its unit is the message.
+"""The interface of a transport of gRPC's, which speaks with callers, to the code that answers them: message by message.
 
 A unary call has one message, a stream is a row of them. Everything that needs no look at a message's content is the
 transport's: connections, health, refusals for want of room or time, and the order of a stream's answers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -57,6 +57,24 @@ class Reason(StrEnum):
 Statuses: TypeAlias = dict[Reason, Status]
 
 
+class Response(NamedTuple):
+    """A response as HTTP sends it, prepared for a reason."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    """Names, in lower case, and values."""
+    body: bytes
+
+
+class HttpTerms(NamedTuple):
+    """What a transport is told that serves HTTP beside gRPC, as the native one does."""
+
+    responses: Mapping[Reason, Response]
+    """With what each reason refuses a call over HTTP."""
+    hosts: tuple[Collection[str], bool] | None
+    """Names by which it may be asked, besides its machine's own, and whether by any IP address too; None for all."""
+
+
 class Method(NamedTuple):
     """A method that a transport offers."""
 
@@ -65,6 +83,8 @@ class Method(NamedTuple):
     is_stream: bool = False
     is_metered: bool = True
     """False for health and other probes, which a full or draining server answers too, before all other calls."""
+    is_http: bool = False
+    """True for a path of HTTP's, in place of gRPC's method: calls are POSTs, probes GETs."""
 
 
 class Message(Protocol):
@@ -202,7 +222,7 @@ class Transport(Protocol):
 
 
 class Listener(Protocol):
-    """A bound port of gRPC's, on which nothing is answered yet."""
+    """A bound port of gRPC's, and natively HTTP's beside it, on which nothing is answered yet."""
 
     port: int
 
@@ -213,8 +233,12 @@ class Listener(Protocol):
         headers: Sequence[str],
         health: Sequence[str],
         statuses: Statuses,
+        http: HttpTerms | None = None,
     ) -> Transport:
-        """Make the transport on it, once. `headers` are those that messages come with, `health` the services' names."""
+        """Make the transport on it, once. `headers` are those that messages come with, `health` the services' names.
+
+        `http` is for one that serves HTTP, too.
+        """
         ...
 
     def renew(self) -> None:

@@ -1,4 +1,6 @@
-"""Chooses the gRPC transport by the settings, and binds its port."""
+"""Chooses the transport by the settings, and binds gRPC's port."""
+
+import socket
 
 from ...errors import StartupError
 from ...settings import GrpcSettings, PortSettings
@@ -30,13 +32,22 @@ def usage_of(transport: TransportName) -> CreateUsage:
     return LocalUsage
 
 
-def listen(transport: TransportName, settings: PortSettings, certificates: Certificates | None) -> Listener:
-    """Bind gRPC's port for `transport`. Raises StartupError that says why it can't be had."""
+def listen(
+    transport: TransportName,
+    settings: PortSettings,
+    certificates: Certificates | None,
+    *,
+    http: socket.socket | None = None,
+    health: socket.socket | None = None,
+) -> Listener:
+    """Bind gRPC's port for `transport`; the native one gets HTTP's sockets too. Raises StartupError that says why it
+    can't be had.
+    """
     listener = bound(settings.host, settings.port, "port")
     if transport == "native":
         from .native.listener import NativeListener
 
-        return NativeListener(listener, certificates, settings)
+        return NativeListener(listener, certificates, settings, http=http, health=health)
     from .grpcio.transport import GrpcioListener
 
     listener.close()  # grpcio binds by itself, but doesn't say why it can't

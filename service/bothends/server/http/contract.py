@@ -1,6 +1,6 @@
 """The interfaces between HTTP's requests and whoever serves them: a transport that speaks HTTP, and a server of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 ADMITTED = "bothends.admission"
@@ -107,6 +107,10 @@ class HttpTransport(Protocol):
 
         What all responses have is the transport's: their length, date and connection, and `nosniff`.
         """
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what the transport counts of itself, by name: `http_connections` among it."""
         ...
 
 

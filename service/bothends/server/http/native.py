@@ -36,11 +36,17 @@ class NativeWebServer:
         self._thread.start()
         self._started.wait()
 
-    def stop(self) -> None:
+    @property
+    def connections(self) -> int:
+        """Number of open connections."""
+        return int(self._transport.figures()["http_connections"])
+
+    def stop(self, grace_s: float = 0) -> bool:  # noqa: ARG002  the transport has waited before
         """End every request that is open, and the thread."""
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(_ENDS_S)
+        return True
 
     async def _live(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from .call import BodyLimits, Handle, HttpCall
+from .contract import ADMITTED
 from .failure import JSON, RenderError
 
 
@@ -18,9 +19,12 @@ class HttpRoutes:
         self._limits = limits
         self._render_error = render_error
 
-    def route(self, path: str, **handlers: Handle) -> Route:
-        """Route calls at `path` to the handler of their HTTP method (`POST=…`); other methods get 405."""
-        return Route(path, _Endpoint(handlers, self._limits, self._render_error))
+    def route(self, path: str, *, admitted: Mapping[str, Handle] | None = None, **handlers: Handle) -> Route:
+        """Route calls at `path` to the handler of their HTTP method (`POST=…`); other methods get 405.
+
+        Handlers of `admitted` are for calls that a transport has let in already.
+        """
+        return Route(path, _Endpoint(handlers, admitted or {}, self._limits, self._render_error))
 
     def refuses(self, path: str, code: int, message: str) -> Route:
         """Route calls at `path` to a refusal with this HTTP status."""
@@ -43,7 +47,14 @@ class _Refusal:
 class _Endpoint:
     """ASGI application over the methods of one path."""
 
-    def __init__(self, handlers: Mapping[str, Handle], limits: BodyLimits, render_error: RenderError) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Handle],
+        admitted: Mapping[str, Handle],
+        limits: BodyLimits,
+        render_error: RenderError,
+    ) -> None:
+        self._admitted = admitted
         self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
         self._limits = limits
         self._render_error = render_error
@@ -51,7 +62,8 @@ class _Endpoint:
         self._other = _Refusal(405, f"this path has no such method; it has {allowed}", render_error, {"Allow": allowed})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handle = self._handlers.get(scope["method"])
+        handlers = self._admitted if ADMITTED in scope.get("extensions", ()) else self._handlers
+        handle = handlers.get(scope["method"])
         if handle is None:
             await self._other(scope, receive, send)
         else:

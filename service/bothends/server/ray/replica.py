@@ -23,7 +23,8 @@ from ...settings import Settings
 from ...wire.messages import SERVICE
 from ..fronts.bothends.methods import EmbeddingService
 from ..fronts.openai import endpoints as openai
-from ..http.server import WebServer, application
+from ..http.pages import application
+from ..http.uvicorn_server import UvicornServer
 from ..keys import Keys
 from ..model_service import ModelService
 from .call import RawResponse, RayCall, Request
@@ -109,9 +110,9 @@ class Replica:
         listener = socket.create_server((self._node, 0))
         service = self._service
         pages = application(service.metrics.registry, service.is_fit, metrics_for=settings.metrics, keys=service.keys)
-        web = WebServer(pages, listener, settings, None)
+        web = UvicornServer(pages, listener, settings, None)
         web.start()
-        self._undo.callback(web.stop)
+        self._undo.callback(web.stop, 0)
         address = f"{self._node}:{listener.getsockname()[1]}"
         targets = Targets(self.name, address, service.keys if settings.metrics == "keys" else None)
         self._undo.callback(targets.forget)

@@ -68,9 +68,9 @@ def said(answer: httpx.Response) -> Failure:
 
 def prepared(reason: Reason, settings: Settings = SETTINGS) -> Failure:
     code, headers, content = responses(settings)[reason]
-    lower = {name.lower(): value for name, value in headers.items()}
-    assert set(lower) <= set(SAID)
-    return Failure(code, {name: lower[name] for name in SAID if name in lower}, content)
+    found = {name.decode(): value.decode() for name, value in headers}
+    assert set(found) <= set(SAID)
+    return Failure(code, {name: found[name] for name in SAID if name in found}, content)
 
 
 def full() -> Failure:

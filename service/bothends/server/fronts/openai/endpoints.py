@@ -49,6 +49,7 @@ _INSTEAD = '; "truncation": "start" or "end" keeps that part of it, as the serve
 _SHOWN_CHARS = 64
 _FAR = 2
 """Multiple of what a request may hold from which on it is refused unparsed: of less it is told how much it is."""
+EMBEDDINGS = "/v1/embeddings"
 _EVERYTHING_ELSE = "/v1/{rest:path}"
 NO_SUCH_PATH = "there is no such path; see /openapi.json"
 
@@ -72,11 +73,13 @@ class OpenAI:
         limits, aliases = limits or BodyLimits.of(settings), settings.model_aliases
         return cls(responder, limits, truncation=settings.http_truncation, aliases=aliases)
 
-    def routes(self, dispatcher: Dispatcher) -> list[BaseRoute]:
-        """Make the routes of all endpoints."""
+    def routes(self, dispatcher: Dispatcher, *, behind: Dispatcher | None = None) -> list[BaseRoute]:
+        """Make the routes of all endpoints. `behind` is for calls that a transport has let in already."""
         handler, route = dispatcher.handler, self._routes.route
+        embed = (Method.http("POST", EMBEDDINGS), bytes, self.embed)
+        admitted = {} if behind is None else {"POST": behind.handler(*embed)}
         return [
-            route("/v1/embeddings", POST=handler(Method.http("POST", "/v1/embeddings"), bytes, self.embed)),
+            route(EMBEDDINGS, POST=handler(*embed), admitted=admitted),
             route("/v1/models", GET=handler(Method.http("GET", "/v1/models"), bytes, self.models)),
             route("/v1/models/{id:path}", GET=handler(Method.http("GET", "/v1/models/{id}"), bytes, self.one_model)),
             self._routes.refuses(_EVERYTHING_ELSE, 404, NO_SUCH_PATH),

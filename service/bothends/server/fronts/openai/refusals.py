@@ -3,7 +3,7 @@
 from google.rpc import status_pb2
 
 from ....settings import GrpcSettings
-from ...grpc.contract import Reason
+from ...grpc.contract import Reason, Response
 from ...grpc.refusals import statuses
 from ...http.failure import Failure, UnfitError, failure, inflates_too_far, late, no_gzip, too_large, unknown_encoding
 from .endpoints import NO_SUCH_PATH, render_error
@@ -11,7 +11,7 @@ from .endpoints import NO_SUCH_PATH, render_error
 _RETRY = {"Retry-After": "{retry_after_s}", "retry-after-ms": "{retry_after_ms}"}
 
 
-def responses(settings: GrpcSettings) -> dict[Reason, Failure]:
+def responses(settings: GrpcSettings) -> dict[Reason, Response]:
     """Make the response of each reason, where Python would say the same of the same call.
 
     HTTP has statuses of its own for what is wrong with a request's bytes. Where a share is denied, the transport fills
@@ -33,4 +33,9 @@ def responses(settings: GrpcSettings) -> dict[Reason, Failure]:
     }
     for reason in (Reason.over_rate, Reason.over_concurrency):
         found[reason] = found[reason]._replace(headers=found[reason].headers | _RETRY)
-    return found
+    return {reason: _prepared(said) for reason, said in found.items()}
+
+
+def _prepared(said: Failure) -> Response:
+    headers = [(name.lower().encode(), value.encode()) for name, value in said.headers.items()]
+    return Response(said.code, headers, said.content)

@@ -1,43 +1,72 @@
-"""The transport in C++ (bothends_native.transport), given its sockets, limits, statuses and certificates."""
+"""The transport in C++ (bothends_native.transport), given its sockets, limits, words and certificates."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ....settings import PortSettings
 from ...concurrency_limit import MOST_WAIT
 from ...tls import Certificates, Identity
-from ..contract import Method, Statuses, Transport
+from ..contract import HttpTerms, Method, Reason, Statuses, Transport
+
+if TYPE_CHECKING:
+    from bothends_native.transport import Hosts
 
 
 class NativeListener:
-    """A socket that the native transport is to listen on."""
+    """Sockets that the native transport is to listen on: gRPC's, HTTP's, and that of health alone."""
 
-    def __init__(self, listener: socket.socket, certificates: Certificates | None, settings: PortSettings) -> None:
-        """Take a bound socket."""
+    def __init__(
+        self,
+        listener: socket.socket,
+        certificates: Certificates | None,
+        settings: PortSettings,
+        *,
+        http: socket.socket | None = None,
+        health: socket.socket | None = None,
+    ) -> None:
+        """Take bound sockets, which keep their places: 0, 1 and 2. Health's is in the clear."""
         self.port: int = listener.getsockname()[1]
-        self._socket = listener
+        self._sockets = [one for one in (listener, http, health) if one is not None]
+        self._health = health
         self._certificates = certificates
         self._settings = settings
         self._given: Identity | None = None
 
     def serve(
-        self, methods: Sequence[Method], *, headers: Sequence[str], health: Sequence[str], statuses: Statuses
+        self,
+        methods: Sequence[Method],
+        *,
+        headers: Sequence[str],
+        health: Sequence[str],
+        statuses: Statuses,
+        http: HttpTerms | None = None,
     ) -> Transport:
-        """Make the transport on it, once."""
+        """Make the transport on them, once."""
         from bothends_native import transport
 
-        self._socket.setblocking(False)
+        listeners = [
+            transport.Listener(
+                _detached(one),
+                is_http=place > 0,
+                is_encrypted=one is not self._health,
+                is_for_probes=one is self._health,
+            )
+            for place, one in enumerate(self._sockets)
+        ]
         self._transport = transport.Transport(
-            [transport.Listener(self._socket.detach())],
+            listeners,
             [
-                transport.Method(name, is_stream=is_stream, is_metered=is_metered)
-                for name, is_stream, is_metered in methods
+                transport.Method(name, is_stream=is_stream, is_metered=is_metered, is_http=is_http)
+                for name, is_stream, is_metered, is_http in methods
             ],
             headers=headers,
             health=health,
-            statuses={transport.Refusal[reason.name]: status for reason, status in statuses.items()},
+            statuses=_by_refusal(statuses),
             limits=self._settings,
             most_wait=MOST_WAIT,
+            responses=_by_refusal(http.responses) if http else {},
+            hosts=None if http is None or http.hosts is None else _hosts(*http.hosts),
         )
         self.renew()
         return self._transport
@@ -49,5 +78,24 @@ class NativeListener:
             self._transport.set_certificates(newest.certificate, newest.key, newest.client_ca)
 
     def close(self) -> None:
-        """Give the port back."""
-        self._socket.close()
+        """Give the ports back."""
+        for one in self._sockets:
+            one.close()
+
+
+def _detached(listener: socket.socket) -> int:
+    listener.setblocking(False)
+    return listener.detach()
+
+
+def _hosts(names: Collection[str], takes_addresses: bool) -> "Hosts":
+    from bothends_native.transport import Hosts
+
+    return Hosts(sorted(names), takes_addresses=takes_addresses)
+
+
+def _by_refusal(words: Mapping[Reason, Any]) -> dict[Any, Any]:
+    """Return them by C++'s names, which are the same."""
+    from bothends_native.transport import Refusal
+
+    return {Refusal[reason.name]: said for reason, said in words.items()}

@@ -1,0 +1,60 @@
+"""The ASGI application: /metrics for Prometheus, /healthz and /readyz for probes, and the routes that fronts bring."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Literal
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ..keys import Keys
+from .auth import UNAUTHENTICATED, who_calls
+from .recent import Recent
+
+PROBES = ("/healthz", "/readyz")
+"""Paths of probes, which are answered however full all else is."""
+_OPENMETRICS = "application/openmetrics-text"
+
+
+def application(
+    registry: CollectorRegistry,
+    is_ready: Callable[[], bool],
+    *,
+    metrics_for: Literal["open", "keys", "off"] = "open",
+    keys: Keys | None = None,
+    routes: Iterable[BaseRoute] = (),
+) -> Starlette:
+    """Make the ASGI application over metrics and readiness, with its fronts' `routes`. Health needs no key."""
+    texts, openmetrics = (_Exposition(registry, accept) for accept in ("text/plain", _OPENMETRICS + "; version=1.0.0"))
+
+    async def metrics(request: Request) -> Response:
+        if metrics_for == "keys":
+            who_calls(request, keys)
+        return await (openmetrics if _OPENMETRICS in request.headers.get("Accept", "") else texts).response()
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        ready = is_ready()
+        return JSONResponse({"status": "serving" if ready else "not serving"}, 200 if ready else 503)
+
+    pages: list[BaseRoute] = [Route(path, probe) for path, probe in zip(PROBES, (healthz, readyz), strict=True)]
+    if metrics_for != "off":
+        pages.append(Route("/metrics", metrics))
+    return Starlette(routes=[*pages, *routes], exception_handlers=UNAUTHENTICATED)
+
+
+class _Exposition:
+    """All metrics in one format: callers have no say in its details, or each could ask for a page of their own."""
+
+    def __init__(self, registry: CollectorRegistry, accept: str) -> None:
+        encode, self._content_type = choose_encoder(accept)
+        self._recent = Recent(partial(encode, registry))
+
+    async def response(self) -> Response:
+        return Response(await self._recent.get(), headers={"Content-Type": self._content_type})
