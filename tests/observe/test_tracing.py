@@ -73,17 +73,20 @@ def test_a_header_that_names_no_trace_costs_nobody_anything(
 def test_only_calls_whose_spans_are_kept_come_to_python(collector: tuple[Collector, str], traced: Running) -> None:
     """A caller who says that it keeps no trace of a call costs no more than one without tracing."""
     pytest.importorskip("bothends_native.transport", reason="no fast path is here", exc_type=ImportError)
-    with grpc.insecure_channel(traced.target) as channel:
+    body = {"model": "english", "input": "a dragon"}
+    with grpc.insecure_channel(traced.target) as channel, httpx.Client(base_url=traced.http, timeout=60) as http:
         stub = embedding_pb2_grpc.EmbeddingServiceStub(channel)
         for flags in ("00", "01", "00"):
-            metadata = [("traceparent", f"00-{TRACE}-{PARENT}-{flags}")]
-            stub.Embed(embedding_pb2.EmbedRequest(sentences=["a dragon"]), metadata=metadata, timeout=60)
-    page = httpx.get(f"{traced.http}/metrics", timeout=60).text
-    assert 'bothends_path_requests_total{method="Embed",path="native"} 2.0' in page
-    assert 'bothends_path_requests_total{method="Embed",path="python"} 1.0' in page
+            header = ("traceparent", f"00-{TRACE}-{PARENT}-{flags}")
+            stub.Embed(embedding_pb2.EmbedRequest(sentences=["a dragon"]), metadata=[header], timeout=60)
+            assert http.post("/v1/embeddings", json=body, headers=[header]).status_code == 200
+        page = http.get("/metrics").text
+    for method in ("Embed", "POST /v1/embeddings"):
+        assert f'bothends_path_requests_total{{method="{method}",path="native"}} 2.0' in page
+        assert f'bothends_path_requests_total{{method="{method}",path="python"}} 1.0' in page
     traced.process.send_signal(signal.SIGTERM)
     traced.process.communicate(timeout=60)
-    assert [span.parent_span_id.hex() for span in collector[0].taken() if span.name != "batch"] == [PARENT]
+    assert [span.parent_span_id.hex() for span in collector[0].taken() if span.name != "batch"] == [PARENT] * 2
 
 
 @pytest.mark.parametrize(

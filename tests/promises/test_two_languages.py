@@ -119,10 +119,11 @@ def test_the_model_is_described_alike(both: Both) -> None:
     """Once it is known, C++ has the answer; a request with a field that nobody knows yet is Python's."""
     before = both.served("GetModel", "native")
     for content in (b"", b"\x08\x01"):
-        answers = []
+        answers: list[bytes] = []
         for server in (both.native, both.python):
             with connected(server) as channel:
-                answers.append(channel.unary_unary(f"/{SERVICE}/GetModel")(content, timeout=TIMEOUT_S))
+                describe: Any = channel.unary_unary(f"/{SERVICE}/GetModel")
+                answers.append(describe(content, timeout=TIMEOUT_S))
         assert answers[0] == answers[1]
     assert both.served("GetModel", "native") == before + 1
 
