@@ -20,8 +20,11 @@ _HUNG_UP = (
     "it hung up, so it may speak TLS where you don't (tls=True, --tls), or want your certificate (TLS(cert=…, key=…), "
     "--cert and --key)"
 )
+_FOR_HTTP = "that port is for HTTP; gRPC has another, 50051 unless bothends serve was told otherwise"
+_NO_METHOD = "http2 header with status: 404"
+"""Words of gRPC where what answers speaks HTTP/2, and knows no such path."""
 _HINTS = {
-    "http1.x server": "that port is for HTTP; gRPC has another, 50051 unless bothends serve was told otherwise",
+    "http1.x server": _FOR_HTTP,
     "WRONG_VERSION_NUMBER": "it speaks no TLS: leave that out",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is of nobody who is trusted: name its authority (TLS(ca=…), --ca)",
     "Hostname Verification": "its certificate is of another name: say which (TLS(server_name=…), --server-name)",
@@ -33,8 +36,9 @@ _HINTS = {
 
 
 def with_hint(details: str) -> str:
-    """Return gRPC's `details`, with what to do where no connection came to be, say for want of TLS or a certificate."""
+    """Return gRPC's `details`, with what to do where there is no gRPC at that port, or no connection came to be."""
     hints = [hint for word, hint in _HINTS.items() if word in details and _NO_CONNECTION in details]
+    hints += [_FOR_HTTP] if _NO_METHOD in details else []
     return f"{details}; {hints[0]}" if hints else details
 
 
@@ -43,26 +47,33 @@ def from_grpc(raised: grpc.RpcError, name: str, offset: int) -> BothendsError:
     status = _rich_status(raised)
     if status is None:  # raised by gRPC itself, not by a bothends server
         status = status_pb2.Status(code=raised.code().value[0], message=raised.details() or "")
-        if "CLIENT: Received message larger than max" in status.message:
-            return BothendsError(f"{name} answered with more than a client takes: {printable(status.message)}")
-        if "larger than max" in status.message:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help
-            return RequestError(f"the request is too large for {name}: {printable(status.message)}")
-        if CLOSED in status.message:
-            return BothendsError(f"the client of {name} was closed while it waited for an answer")
-        if _BROKEN in status.message:
-            return ConnectionFailedError(f"a stream to {name} ended while it was written to")
-        if (
-            raised.code() is grpc.StatusCode.CANCELLED
-        ):  # not by us: gRPC drops calls that an overloaded server can't take
-            return OverloadedError(f"{name} is overloaded and dropped the call", retry_after_s=1.0)
-        if "backend unhealthy" in status.message:  # gRPC watches health for us, and sent nothing
-            return NotServingError(f"no server is fit to answer at {name}: {printable(status.message)}")
+        if (error := _of_grpc_itself(raised.code(), status.message, name)) is not None:
+            return error
     error = from_status(status)
     if isinstance(error, ConnectionFailedError):
         return ConnectionFailedError(f"no bothends server answers at {name}: {with_hint(printable(status.message))}")
     if isinstance(error, SentenceError):
         return error.at(offset + error.index)
     return error
+
+
+def _of_grpc_itself(code: grpc.StatusCode, details: str, name: str) -> BothendsError | None:
+    """Return the error for a status that gRPC's own code made; None where its code says enough."""
+    if "CLIENT: Received message larger than max" in details:
+        return BothendsError(f"{name} answered with more than a client takes: {printable(details)}")
+    if "larger than max" in details:  # gRPC says RESOURCE_EXHAUSTED, but trying again won't help
+        return RequestError(f"the request is too large for {name}: {printable(details)}")
+    if CLOSED in details:
+        return BothendsError(f"the client of {name} was closed while it waited for an answer")
+    if _BROKEN in details:
+        return ConnectionFailedError(f"a stream to {name} ended while it was written to")
+    if code is grpc.StatusCode.CANCELLED:  # not by us: gRPC drops calls that an overloaded server can't take
+        return OverloadedError(f"{name} is overloaded and dropped the call", retry_after_s=1.0)
+    if _NO_METHOD in details:  # nor will it have one the next time
+        return BothendsError(f"no bothends server answers at {name}: {with_hint(printable(details))}")
+    if "backend unhealthy" in details:  # gRPC watches health for us, and sent nothing
+        return NotServingError(f"no server is fit to answer at {name}: {printable(details)}")
+    return None
 
 
 def _rich_status(raised: grpc.RpcError) -> status_pb2.Status | None:

@@ -39,4 +39,6 @@ def _unanswered(target: str, error: grpc.RpcError, timeout_s: float) -> Bothends
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return ConnectionFailedError(f"{target} doesn't answer within {timeout_s:g} s")
         case code:
-            return BothendsError(f"{target} can't tell its health: {code.name}: {printable(error.details())}")
+            return BothendsError(
+                f"{target} can't tell its health: {code.name}: {with_hint(printable(error.details()))}"
+            )
