@@ -11,6 +11,6 @@ cmake=$(dirname "$python")/cmake
 mkdir -p "$to"
 "$cmake" -S "$here" -B "$to-build" -DWERROR=ON -DSANITIZE="$3" -DPython_EXECUTABLE="$python" -Dnanobind_DIR="$("$python" -m nanobind --cmake_dir)" \
     --log-level=WARNING >"$log"
-"$cmake" --build "$to-build" --parallel >>"$log" 2>&1 || { cat "$log"; exit 1; }
+"$cmake" --build "$to-build" --parallel "$(nproc)" >>"$log" 2>&1 || { cat "$log"; exit 1; }
 "$cmake" --install "$to-build" --prefix "$to" >>"$log"
 cp "$here"/bothends_native/*.py "$to/bothends_native"

@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 from bothends.server.keys import new
 from bothends.v1 import embedding_pb2, embedding_pb2_grpc
 from tests.support.serving import Running, finish, start
+from tests.support.transports import IS_NATIVE
 from tests.support.until import TIMEOUT_S
 
 SENTENCE = "canarysentence"
@@ -85,7 +86,8 @@ def test_nothing_leaks(guarded: Guarded) -> None:
         ask(guarded, f"/{SENTENCE}?{WRONG_KEY}", {"X": SENTENCE}),
         ask(guarded, "/readyz", {"X": SENTENCE * 200}),
     ]
-    assert [status for status, _ in pages] == [401, 401, 200, 404, 431]
+    # uvicorn's bound is on headers that haven't come whole.
+    assert [status for status, _ in pages] == [401, 401, 200, 404, 431 if IS_NATIVE else 200]
     posts = [
         post(guarded, [SENTENCE], key=WRONG_KEY),
         post(guarded, [SENTENCE], key=guarded.slow_key),

@@ -41,7 +41,7 @@ def settled(server: Server) -> float:
 def test_a_caller_that_reads_nothing_is_read_no_further(server: Server) -> None:
     """A window of sentences is embedded and no more, whatever is sent; then all comes, in order, and right."""
     sentences = [f"{place} dragons will be there" for place in range(2000)]
-    with Client(f"127.0.0.1:{server.port}") as client:
+    with Client(f"127.0.0.1:{server.port}", timeout_s=TIMEOUT_S) as client:
         expected = client.encode(sentences)
     before = embedded(server)
     with (
