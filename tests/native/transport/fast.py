@@ -57,6 +57,7 @@ def path_of(
     *,
     codec: transport.Codec | None = None,
     method: int = 0,
+    most_bytes: int = 200,
     most_together: int = 16,
     most_runs: int = 2,
 ) -> transport.FastPath:
@@ -67,7 +68,7 @@ def path_of(
         tokenizer().share(),
         encoder.share(),
         most_sentences=3,
-        most_bytes=200,
+        most_bytes=most_bytes,
         most_together=most_together,
         most_bytes_together=4096,
         most_runs=most_runs,

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from bothends_native.transport import Codec, FastPath, Hosts, Truncation
+from bothends_native.transport import Codec, Hosts, Truncation
 
 from tests.support.until import until
 
-from .fast import MOST_TOKENS, SIZES, VERSION, encoder_of, tokenizer
+from .fast import SIZES, VERSION, encoder_of, path_of
 from .web import EMBED, Web, Wire, post, web
 
 METHOD = 3
@@ -20,19 +20,9 @@ JSON = "Content-Type: application/json"
 def fast() -> Iterator[Web]:
     """A transport with a fast path of its method, which is asked now and then."""
     with web(hosts=Hosts(["known.example"], takes_addresses=True)) as served:
-        encoder = encoder_of()
         codec = Codec.openai(names=["m"], model='"m"', version=f'"{VERSION}"', sizes=SIZES, truncation=Truncation.start)
-        served.path = FastPath(  # type: ignore[attr-defined]
-            served.transport,
-            {METHOD: codec},
-            tokenizer().share(),
-            encoder.share(),
-            most_sentences=3,
-            most_bytes=400,
-            most_together=16,
-            most_bytes_together=4096,
-            most_runs=2,
-            most_tokens=MOST_TOKENS,
+        served.path = path_of(  # type: ignore[attr-defined]
+            served, encoder_of(), codec=codec, method=METHOD, most_bytes=400
         )
         yield served
 
