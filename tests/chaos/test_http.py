@@ -86,7 +86,7 @@ CASES: dict[str, tuple[bytes, set[bytes]]] = {
     "a megabyte of path": (get("/" + "x" * (1 << 20)), {b"400", b"414", b"431", b""}),
     "a megabyte of header": (get("/healthz", "X: " + "y" * (1 << 20)), {b"400", b"431", b""}),
     "a hundred thousand headers": (get("/healthz", *["X: y"] * 100_000), {b"400", b"431", b""}),
-    "HTTP/2": (PREFACE + bytes(1000), {b"400", b"404", b"505", SETTINGS[9:12]}),
+    "HTTP/2": (PREFACE + bytes(1000), {b"400", b"404", b"505", SETTINGS[9:12], b""}),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(508), {b"400", b""}),
     "half a request": (b"GET /healthz HT", {b"400", b""}),
     "an upgrade": (
