@@ -124,10 +124,10 @@ def test_a_fixed_bound_is_no_option_but_a_programs_to_set() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"max_request_tokens": 262144, "max_http_connections": 128, "max_inflated_bytes": 4 << 20}),
+        ({}, {"max_request_tokens": 262144, "max_uvicorn_connections": 128, "max_inflated_bytes": 4 << 20}),
         ({"max_sentences": "2048"}, {"max_request_tokens": 524288}),
         ({"max_sentences": "3"}, {"max_request_tokens": 262144}),
-        ({"max_connections": "2"}, {"max_http_connections": 1}),
+        ({"max_connections": "2"}, {"max_uvicorn_connections": 1}),
         ({"max_message_bytes": "2000"}, {"max_inflated_bytes": 2000}),
         ({"compression": "false"}, {"max_inflated_bytes": 0}),
         ({"engine": "native/avx2"}, {"native_level": "avx2", "needs_native": True}),

@@ -22,7 +22,7 @@ namespace {
 constexpr int most_unsent_by_kernel = 1 << 17;  // bytes that the socket takes and hasn't sent: else, some megabytes
 constexpr int most_accepted = 64;     // before those that are connected have their turn
 constexpr double accepts_s = 0.00025;
-constexpr std::size_t most_extra = 8;  // connections beyond all that there may be, each for a probe
+constexpr std::size_t most_extra = 8;  // connections beyond all that there may be, each for a probe or a scrape
 constexpr double least_rest_s = 1;  // after which a connection may be ended for the sake of one that has no more right to it
 
 /// Returns what one caller's addresses have in common: all of IPv4's, half of IPv6's, nothing of other sockets'.
@@ -71,7 +71,7 @@ void Transport::accept_all(std::size_t place) {
         }
         Network& network = shared_.network(network_of(address));
         Endpoint endpoint = endpoint_of(place, address);
-        const bool is_full = is_last || shared_.connections[endpoint.is_http] >= most_connections(endpoint.is_http);
+        const bool is_full = is_last || shared_.connections[endpoint.is_http] >= shared_.settings.limits.max_connections;
         if (is_full && !make_way(network, endpoint.is_http)) {
             endpoint.is_extra = endpoint.is_http && !is_last && have_extra();
             if (!endpoint.is_extra) {
@@ -116,11 +116,6 @@ Endpoint Transport::endpoint_of(std::size_t place, const sockaddr_storage& addre
     found.address = text.data();
     found.port = ntohs(is_four ? four.sin_port : is_six ? six.sin6_port : in_port_t(0));
     return found;
-}
-
-std::size_t Transport::most_connections(bool is_http) const {
-    const Limits& limits = shared_.settings.limits;
-    return is_http ? limits.max_http_connections : limits.max_connections;
 }
 
 /// Makes room for a connection beyond all that there may be, which is there for a probe: whoever holds all others keeps no

@@ -17,8 +17,7 @@ namespace transport {
     X(std::size_t, max_inflated_bytes, 16 << 20, "Most bytes of a message that comes compressed; 0 where none may.") \
     X(std::size_t, max_header_bytes, 16 << 10, "Most bytes of a call's headers.")                                    \
     X(std::size_t, max_concurrent_requests, 512, "Most unary calls that hold a slot: being read, waiting or taken.") \
-    X(std::size_t, max_connections, 512, "Most connections of gRPC's listeners at once.")                            \
-    X(std::size_t, max_http_connections, 128, "Most connections of HTTP's listeners at once.")                       \
+    X(std::size_t, max_connections, 512, "Most connections of gRPC's listeners at once, and of HTTP's.")             \
     X(double, http_idle_s, 75, "Seconds after which an HTTP connection without requests is closed.")                 \
     X(std::size_t, max_connection_requests, 256, "Most open calls of one connection.")                               \
     X(double, caller_timeout_s, 10, "Seconds for TLS, first frames, and a request whose slot others need.")          \
@@ -107,7 +106,7 @@ struct Method {
     std::string path;  // "/package.Service/Method"
     bool is_stream = false;
     bool is_metered = true;  // else it is answered in a full and in a stopping server too, and before all others
-    bool is_http = false;    // metered: POST; else a probe, GET or HEAD
+    bool is_http = false;    // metered: POST; else a probe or a scrape, GET or HEAD
 };
 
 /// What is counted, and what of it is there now.
@@ -141,10 +140,11 @@ struct Figures {
 };
 
 /// Figures, and the limits that they stay within.
-#define TRANSPORT_BOUNDED(X)          \
-    X(connections, max_connections)   \
-    X(slots, max_concurrent_requests) \
-    X(held_bytes, held_total_bytes)   \
+#define TRANSPORT_BOUNDED(X)             \
+    X(connections, max_connections)      \
+    X(http_connections, max_connections) \
+    X(slots, max_concurrent_requests)    \
+    X(held_bytes, held_total_bytes)      \
     X(unread_bytes, unread_total_bytes)
 
 enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };

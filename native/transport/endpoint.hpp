@@ -11,7 +11,7 @@ struct Endpoint {
     std::size_t listener = 0;  // its place
     bool is_http = false;      // else gRPC's
     bool is_encrypted = false;
-    bool is_extra = false;  // beyond the connections that there may be: it is there for a probe alone
+    bool is_extra = false;  // beyond the connections that there may be: it is there for a probe or a scrape alone
     std::string address;    // its peer's; empty where it has none
     std::uint16_t port = 0;
     bool is_for_probes = false;  // no method is called there

@@ -146,7 +146,6 @@ private:
     void tick(double time) REQUIRES(the_lock);
     void accept_all(std::size_t place) REQUIRES(the_lock);
     Endpoint endpoint_of(std::size_t place, const sockaddr_storage& address) const REQUIRES(the_lock);
-    std::size_t most_connections(bool is_http) const REQUIRES(the_lock);
     bool have_extra() REQUIRES(the_lock);
     bool make_way(const Network& newcomer, bool is_http) REQUIRES(the_lock);
     void watch_listeners(bool watched) REQUIRES(the_lock);

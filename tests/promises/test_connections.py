@@ -25,7 +25,7 @@ def small(toy_bundle: Bundle) -> Iterator[Server]:
     with serving(
         toy_bundle,
         max_connections=3,
-        max_http_connections=3,
+        max_uvicorn_connections=3,
         max_header_bytes=4096,
     ) as server:
         yield server

@@ -55,7 +55,7 @@ def test_health_has_a_port_of_its_own(toy_bundle: Bundle, tmp_path: Path) -> Non
     """Probes are answered in plain on it, by yes or no and nothing else, however crowded or shut the HTTP port is."""
     write_pair(tmp_path, trustme.CA().issue_cert("127.0.0.1"))
     tls = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
-    with serving(toy_bundle, health_port=0, max_http_connections=1, **tls) as server:
+    with serving(toy_bundle, health_port=0, max_connections=1, **tls) as server:
         url = f"http://127.0.0.1:{server.health_port}"
         with closing(socket.create_connection(("127.0.0.1", server.http_port))):
             assert [httpx.get(f"{url}{path}").status_code for path in ("/healthz", "/readyz")] == [200, 200]

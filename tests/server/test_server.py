@@ -91,7 +91,7 @@ def test_the_transports_figures_are_metrics(toy_bundle: Bundle) -> None:
     if fresh.transport == "native":
         assert values["bothends_grpc_connections"] == values["bothends_grpc_begun_connections_total"] == "1.0"
         assert values["bothends_grpc_connections_limit"] == "7.0"
-        assert values["bothends_http_connections_limit"] == "1.0"
+        assert values["bothends_http_connections_limit"] == "7.0"
         assert float(values["bothends_grpc_received_bytes_total"]) > 0
         assert float(values["bothends_grpc_sent_bytes_total"]) > 0
 

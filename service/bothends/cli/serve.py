@@ -111,6 +111,7 @@ def serve(**flags: str | bool | None) -> None:
     from ..observe import tracing
     from ..observe.logs import configure
     from ..server.server import Server
+    from ..server.sockets import allow_sockets
     from ..settings import Settings
     from .signals import started
 
@@ -120,6 +121,13 @@ def serve(**flags: str | bool | None) -> None:
     if settings.api_keys is None and os.environ.get("BOTHENDS_API_KEY"):
         _log.warning(
             "BOTHENDS_API_KEY is a client's own key, this server asks for none; BOTHENDS_API_KEYS names its keys"
+        )
+    if (most_files := allow_sockets(2 * settings.max_connections)) is not None:
+        _log.warning(
+            "this process may have no more than %d files open, too few for %d connections on each port: "
+            "raise that limit (ulimit -Hn), or lower --max-connections",
+            most_files,
+            settings.max_connections,
         )
     server = Server(settings)
     with started(server):

@@ -16,7 +16,7 @@ from .grpc.calls.reflection import reflecting
 from .grpc.calls.small import SmallRequests
 from .grpc.calls.source import Route
 from .grpc.contract import Method, TransportName
-from .http.pages import PROBES
+from .http.pages import METRICS, PROBES
 from .inbound import Inbound
 from .model_service import ModelService
 
@@ -48,8 +48,9 @@ def routes_of(service: ModelService, streams: EmbedStreams, *, transport: Transp
 
 
 def http_routes(settings: PortSettings) -> list[Route]:
-    """List what a transport that serves HTTP has to know by its path: calls that it lets in, and probes."""
-    routes = [Route(Method(path, is_metered=False, is_http=True), _never) for path in PROBES]
+    """List what a transport that serves HTTP has to know by its path: calls that it lets in, probes and scrapes."""
+    unmetered = PROBES if settings.metrics == "off" else (*PROBES, METRICS)
+    routes = [Route(Method(path, is_metered=False, is_http=True), _never) for path in unmetered]
     if settings.offers_http_api:
         name, codec = tracing.Method.http("POST", EMBEDDINGS).name, partial(embeddings_codec, settings)
         routes.append(Route(Method(EMBEDDINGS, is_http=True), _never, name, create_codec=codec))

@@ -206,7 +206,7 @@ class Server:
             fast=self._fast_paths(routes),
         )
         self.metrics.before_scrapes(self._calls.count)
-        limits = {**self.grpc.bounds(), "http_connections": self.settings.max_http_connections}
+        limits = {"http_connections": self.settings.max_uvicorn_connections, **self.grpc.bounds()}
         self.metrics.watch_transport(self.grpc.figures, limits=limits, reasons=list(Reason))
 
     def _fast_paths(self, routes: Sequence[Route]) -> FastPaths | None:

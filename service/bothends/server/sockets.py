@@ -1,6 +1,7 @@
 """Binds a socket to an address, or says in one line why it can't be had; finds the network that an address is in."""
 
 import ipaddress
+import resource
 import socket
 
 from ..errors import StartupError
@@ -8,6 +9,8 @@ from ..settings import flag
 
 WAITING = 128
 """Connections that wait to be accepted."""
+_OTHERS = 64
+"""Files that a server has open beside its callers' sockets."""
 
 
 def bound(host: str, port: int, setting: str) -> socket.socket:
@@ -26,6 +29,21 @@ def bound(host: str, port: int, setting: str) -> socket.socket:
             f"can't listen on {host}:{port}: {reason}; choose another {flag(setting)} or --host"
         ) from error
     return listener
+
+
+def allow_sockets(count: int) -> int | None:
+    """Let this process have so many sockets open: systems begin with 1,024 files, and programs may ask for more.
+
+    Returns how many files it may have open where that is too few, and None elsewhere.
+    """
+    wanted = count + _OTHERS
+    most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < wanted:
+            return most
+    return None
 
 
 def port_of(listener: socket.socket) -> int:

@@ -34,8 +34,8 @@ class ListenerSettings(Section):
     )
     max_connections: int = option(
         "Connections",
-        "Most gRPC connections at once, and a quarter as many by HTTP. One more closes the one that was of no use "
-        "for longest.",
+        "Most gRPC connections at once, and as many by HTTP (a quarter with uvicorn). One more closes the one that "
+        "was of no use for longest.",
         512,
         is_rare=True,
         ge=1,
@@ -132,9 +132,9 @@ class HttpSettings(ListenerSettings):
         "machine's own, any other to all.",
         is_rare=True,
     )
-    max_http_connections: int = fixed(
-        "HTTP connections at once: a quarter of gRPC's. With theirs they fit into 1,024 file descriptors, a usual "
-        "limit.",
+    max_uvicorn_connections: int = fixed(
+        "HTTP connections at once where uvicorn serves, which has one thread for all of them: a quarter of "
+        "--max-connections. The native transport takes as many by HTTP as by gRPC.",
         of=lambda before: max(1, before["max_connections"] // 4),
     )
     http_idle_s: int = fixed(

@@ -26,7 +26,7 @@ def busy(served: Web, stack: ExitStack, *sources: str) -> list[Wire]:
 @pytest.mark.parametrize("ask", [GET, post(EMBED, b"{}")])
 def test_a_newcomer_beyond_all_places_may_probe(ask: bytes) -> None:
     """Any other request of it is refused, and its connection ends after one."""
-    with web(max_http_connections=MOST) as served, ExitStack() as stack:
+    with web(max_connections=MOST) as served, ExitStack() as stack:
         busy(served, stack, *["127.0.0.3"] * MOST)
         status, headers, _ = stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(ask).answer()
         assert (status, headers["x-refusal"], headers["connection"]) == (429, "full", "close")
@@ -39,7 +39,7 @@ def test_a_newcomer_beyond_all_places_may_probe(ask: bytes) -> None:
 
 
 def test_silent_newcomers_keep_no_probe_out() -> None:
-    with web(max_http_connections=MOST) as served, ExitStack() as stack:
+    with web(max_connections=MOST) as served, ExitStack() as stack:
         busy(served, stack, *["127.0.0.3"] * MOST)
         for _ in range(3 * EXTRA):
             stack.enter_context(Wire(served.http_port, source="127.0.0.3"))
@@ -51,7 +51,7 @@ def test_silent_newcomers_keep_no_probe_out() -> None:
 
 def test_who_has_most_connections_gives_way() -> None:
     """An idle one closes; of busy ones, one whose network has far more, which is told so."""
-    with web(max_http_connections=MOST) as served, ExitStack() as stack:
+    with web(max_connections=MOST) as served, ExitStack() as stack:
         first, *_ = busy(served, stack, *["127.0.0.3"] * MOST)
         other = stack.enter_context(Wire(served.http_port, source="127.0.0.2")).say(GET)
         served.respond(served.take_requests()[0])
@@ -62,7 +62,7 @@ def test_who_has_most_connections_gives_way() -> None:
 
 
 def test_grpc_and_http_have_places_of_their_own() -> None:
-    with web(max_http_connections=1, max_connections=1) as served, ExitStack() as stack:
+    with web(max_connections=1) as served, ExitStack() as stack:
         busy(served, stack, "127.0.0.1")
         raw = stack.enter_context(Raw(served.port))
         raw.echo(b"x")

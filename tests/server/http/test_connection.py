@@ -1,5 +1,6 @@
 """Connections over HTTP/1.1: whose give way to whom, and what becomes of a request that is refused amid its body."""
 
+import json
 import logging
 import socket
 import threading
@@ -29,7 +30,7 @@ CHUNK = b"1\r\nx\r\n"
 @pytest.fixture(scope="module")
 def small(english: Bundle) -> Iterator[Server]:
     """A server for three connections."""
-    with serving(english, max_http_connections=3) as server:
+    with serving(english, max_connections=3) as server:
         yield server
 
 
@@ -81,13 +82,29 @@ def test_who_has_most_connections_gives_way(small: Server) -> None:
 
 
 def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gate: threading.Event) -> None:
-    """A newcomer is refused, but for a probe, where all others of its address wait for their answers."""
+    """A newcomer is refused, but for a probe or a scrape, where all others of its address wait for their answers."""
     gate.clear()
     with waiting(small, *["127.0.0.1"] * 3) as others, ExitStack() as stack:
-        for path, status in (("/v1/models", 429), ("/healthz", 200), ("/readyz", 200)):
+        for path, status in (("/v1/models", 429), ("/healthz", 200), ("/readyz", 200), ("/metrics", 200)):
             assert status_of(stack.enter_context(connected(small)), path) == status
         gate.set()
         assert [answer_on(connection)[0] for connection in others] == [200] * 3
+
+
+def test_a_server_of_whose_connections_none_is_left_is_seen_but_not_called(
+    small: Server, gate: threading.Event
+) -> None:
+    """Beside as many callers as there may be, its metrics tell of them, and a call is refused at once."""
+    gate.clear()
+    with waiting(small, *["127.0.0.1"] * 3) as callers:
+        page = httpx.get(f"http://127.0.0.1:{small.http_port}/metrics", timeout=TIMEOUT_S).text
+        assert "\nbothends_http_connections 3.0\n" in page
+        assert "\nbothends_http_connections_limit 3.0\n" in page
+        with closing(posting(small, "Content-Length: 2", body=b"{}")) as newcomer:
+            status, told = answer_on(newcomer)
+        assert (status, json.loads(told)["error"]["code"]) == (429, "server_overloaded")
+        gate.set()
+        assert [answer_on(caller)[0] for caller in callers] == [200] * 3
 
 
 def test_who_is_answered_gives_way_to_who_has_far_less(small: Server, gate: threading.Event) -> None:

@@ -19,7 +19,7 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
 @pytest.fixture(scope="module")
 def fallback(toy_bundle: Bundle) -> Iterator[Server]:
-    with serving(toy_bundle, transport="grpcio", max_http_connections=2, max_header_bytes=4096) as server:
+    with serving(toy_bundle, transport="grpcio", max_uvicorn_connections=2, max_header_bytes=4096) as server:
         yield server
 
 

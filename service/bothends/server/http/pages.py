@@ -17,6 +17,8 @@ from .recent import Recent
 
 PROBES = ("/healthz", "/readyz")
 """Paths of probes, which are answered however full all else is."""
+METRICS = "/metrics"
+"""Path of scrapes, which the native transport lets in as it does probes: what a full server does is to be seen."""
 _OPENMETRICS = "application/openmetrics-text"
 
 
@@ -45,7 +47,7 @@ def application(
 
     pages: list[BaseRoute] = [Route(path, probe) for path, probe in zip(PROBES, (healthz, readyz), strict=True)]
     if metrics_for != "off":
-        pages.append(Route("/metrics", metrics))
+        pages.append(Route(METRICS, metrics))
     return Starlette(routes=[*pages, *routes], exception_handlers=UNAUTHENTICATED)
 
 

@@ -43,7 +43,7 @@ class UvicornServer:
             access_log=False,
             lifespan="off",
             ws="none",
-            limit_concurrency=settings.max_http_connections + 1,  # from so many on uvicorn refuses
+            limit_concurrency=settings.max_uvicorn_connections + 1,  # from so many on uvicorn refuses
             h11_max_incomplete_event_size=settings.max_header_bytes,
             timeout_keep_alive=settings.http_idle_s,
             server_header=False,
