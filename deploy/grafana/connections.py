@@ -109,11 +109,12 @@ _BYTES: list[Panel] = [
     ),
     lines(
         "Bytes on their way",
-        "Share of their limits that requests not yet taken and answers not yet read hold in memory, on the worst "
-        "instance. Unread over the line: callers don't read; see BothendsAnswersUnread in docs/runbook.md.",
-        {"requests": _share("held_bytes"), "unread answers": _share("unread_bytes")},
+        "Share of their limits that requests not yet taken, long ones being served and answers not yet read hold in "
+        "memory, on the worst instance. Unread over the line: callers don't read; see BothendsAnswersUnread in "
+        "docs/runbook.md.",
+        {"requests": _share("held_bytes"), "long": _share("making_bytes"), "unread answers": _share("unread_bytes")},
         unit="percentunit",
-        colors={"requests": BLUE, "unread answers": ORANGE},
+        colors={"requests": BLUE, "long": PURPLE, "unread answers": ORANGE},
         limits=levels("transparent", (0.5, GREY)),
         top=1,
     ),

@@ -86,7 +86,7 @@ class Fuzzer {
 public:
     explicit Fuzzer(bool asks_for_keys) : shared_(settings()) {
         if (asks_for_keys) shared_.keys = Keys{{digest_of("one"), nullptr}, {digest_of("two"), nullptr}};
-        shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 32, 3);
+        shared_.lines.set_small(0, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 32, 3, 9);
     }
 
     ~Fuzzer() {

@@ -34,11 +34,11 @@ using Sequence = nb::typed<nb::sequence, T>;
 constexpr double attention_s = 0.05;
 
 std::optional<python::Batch> take_messages(Transport& transport, std::size_t most, double wait_s, double queue_s,
-                                           std::size_t most_bytes) {
+                                           std::size_t most_bytes, bool takes_long) {
     std::optional<Batch> batch;
     {
         const nb::gil_scoped_release release;
-        batch = transport.take_messages({most, most_bytes, most, most_bytes}, wait_s, now() + queue_s);
+        batch = transport.take_messages({most, most_bytes, most, most_bytes, takes_long}, wait_s, now() + queue_s);
         if (batch) transport.pass_on(*batch);
     }
     return python::batch_of(batch, transport, false);
@@ -122,6 +122,12 @@ nb::typed<nb::dict, nb::str, nb::float_> figures(Transport& transport) {
     return named;
 }
 
+std::tuple<std::size_t, std::size_t, std::size_t> sliced(Transport& transport) {
+    const nb::gil_scoped_release release;
+    const auto [requests, sentences, tokens] = transport.sliced();
+    return {requests, sentences, tokens};
+}
+
 nb::typed<nb::dict, nb::str, nb::float_> bounds(const Transport& transport) {
     const Limits& limits = transport.settings().limits;
     nb::dict named;
@@ -157,10 +163,11 @@ NB_MODULE(_transport, module) {
              "application's.")
         .def("start", &Transport::start, Release(), "Take connections.")
         .def("take_messages", &take_messages, "most"_a, "wait_s"_a, "queue_s"_a = 0.0,
-             "most_bytes"_a = std::size_t(1) << 22,
+             "most_bytes"_a = std::size_t(1) << 22, "takes_long"_a = true,
              "Wait up to `wait_s`, without the GIL, for messages, and return at most `most` of them, in fair order "
              "of callers; of more than `most_bytes`, one alone. Refuses calls that `queue_s`, the wait in Python "
-             "now, makes hopeless. None once stopped.")
+             "now, makes hopeless. None once stopped. Where it `takes_long`, also long ones that a fast path serves, even in "
+             "the middle of them.")
         .def("wake", &Transport::wake_one, Release(),
              "Let one that waits in `take_messages` return, or who comes next.")
         .def("hand_over_polling", &Transport::hand_over_polling, Release(),
@@ -197,6 +204,8 @@ NB_MODULE(_transport, module) {
              "or None. Raises TypeError for any other.")
         .def("set_certificates", &set_certificates, "certificate"_a, "key"_a, "client_ca"_a.none(),
              "Show another certificate, in PEM, to new connections.")
+        .def("sliced", &sliced,
+             "Return how many requests, sentences and tokens of long requests wait for fast paths, once they are read.")
         .def("figures", &figures, "Return what is counted, by name.")
         .def("bounds", &bounds, "Return the limits of those figures that have one.");
 }

@@ -41,8 +41,10 @@ inline GivenCodec openai_codec(std::vector<std::string> names, std::string model
 inline void construct_path(FastPath* self, Transport& transport, const std::map<std::size_t, GivenCodec>& codecs,
                            const nb::object& tokenizer, const nb::object& encoder, std::size_t most_sentences,
                            std::size_t most_bytes, std::size_t most_together, std::size_t most_bytes_together,
-                           std::size_t most_runs, std::size_t most_tokens) {
-    FastPath::Settings settings{{}, most_sentences, most_bytes, most_together, most_bytes_together, most_runs, most_tokens};
+                           std::size_t most_runs, std::size_t most_tokens, std::size_t max_sentences,
+                           std::size_t max_sentence_bytes, std::size_t max_request_tokens) {
+    const LongLimits limits{max_sentences, max_sentence_bytes, max_request_tokens, most_tokens};
+    FastPath::Settings settings{{}, most_sentences, most_bytes, most_together, most_bytes_together, most_runs, limits};
     for (const auto& [method, given] : codecs) settings.codecs.emplace(method, given.codec);
     const auto& borrowed_tokenizer = shared::borrowed<shared::Tokenizer>(tokenizer);
     new (self) FastPath(transport, std::move(settings), borrowed_tokenizer, shared::borrowed<shared::Encoder>(encoder));
@@ -83,25 +85,29 @@ inline void bind_path(nb::module_& module) {
                     "Return that of OpenAI's embeddings, in JSON, by the model that has these names and offers these "
                     "sizes. `model` and `version` are what responses say of it, as JSON; `truncation` is for requests "
                     "that ask for none.");
-    nb::class_<FastPath>(module, "FastPath", "Small requests of some methods, served in C++ by whoever comes to take.")
+    nb::class_<FastPath>(module, "FastPath", "Plain requests of some methods, served in C++ by whoever comes to take.")
         .def("__init__", &construct_path, "transport"_a, "codecs"_a, "tokenizer"_a, "encoder"_a, nb::kw_only(),
              "most_sentences"_a, "most_bytes"_a, "most_together"_a, "most_bytes_together"_a,
-             "most_runs"_a, "most_tokens"_a,
+             "most_runs"_a, "most_tokens"_a, "max_sentences"_a, "max_sentence_bytes"_a, "max_request_tokens"_a,
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>(),
-             "Serve plain requests that hold at most so many sentences and bytes, so many of them together, by what a "
-             "WordPiece and an Encoder share. `codecs` are those of methods, by their places; the model reads "
-             "`most_tokens` of a sentence. About `most_runs` threads compute at once; others read what comes. Raises ValueError where something else is given.")
+             "Serve plain requests by what a WordPiece and an Encoder share: small ones, which hold at most so many "
+             "sentences and bytes, so many of them together, and long ones within `max_…` in slices. `codecs` are "
+             "those of methods, by their places; the model reads `most_tokens` of a sentence. About `most_runs` threads "
+             "compute at once; others read what comes. Raises ValueError where something else is given.")
         .def("take_messages", &take_beside, "most"_a, "wait_s"_a, "queue_s"_a, "most_bytes"_a, "thread"_a,
              "Return what Transport.take_messages returns, once there is any or a while has passed, at most "
-             "`wait_s`. Small requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
+             "`wait_s`. Plain requests are served meanwhile; with 0 seconds, those that have come. `thread` is the "
              "calling thread's number, by which `overdue` knows it.")
         .def(
             "served", &FastPath::served, nb::call_guard<nb::gil_scoped_release>(),
             "Return what was served since the last time, by whatever thread: all whose answers a caller can have seen.")
-        .def("forgive", &FastPath::forgive, "thread"_a, "seconds"_a,
+        .def(
+            "forgive", [](FastPath& path, std::uint64_t thread, double seconds) { path.runs().forgive(thread, seconds); },
+            "thread"_a, "seconds"_a,
              "Do not count so many seconds of the run that this thread is in, if it is: it could not go on meanwhile.")
-        .def("overdue", &FastPath::overdue, "seconds"_a,
-             "Give up the runs that have gone on for so long, and return them.");
+        .def(
+            "overdue", [](FastPath& path, double seconds) { return path.runs().overdue(seconds); }, "seconds"_a,
+            "Give up the runs that have gone on for so long, and return them.");
 }
 
 }  // namespace transport::python

@@ -113,19 +113,23 @@ inline void bind_results(nb::module_& module) {
         .def_ro("method", &Left::method, "Its place among the methods.")
         .def_ro("code", &Left::code)
         .def_ro("seconds", &Left::seconds, "From when it came to its end.");
-    nb::class_<Served>(module, "Served", "Calls that were answered together without Python.")
-        .def_ro("tokens", &Served::tokens)
-        .def_ro("truncated", &Served::truncated, "Sentences of which the end was cut off.")
+    nb::class_<Served>(module, "Served", "A run, and what was answered at its end, without Python.")
+        .def_ro("tokens", &Served::tokens, "That the run computed.")
+        .def_ro("truncated", &Served::truncated, "Sentences of the answers of which the end was cut off.")
         .def_ro("tokenise_s", &Served::tokenise_s)
         .def_ro("engine_s", &Served::engine_s)
         .def_ro("serialise_s", &Served::serialise_s)
-        .def_ro("waited_s", &Served::waited_s, "Of each sentence, from when its call was read to when its run began.")
-        .def_ro("counts", &Served::counts, "Tokens of each sentence.")
-        .def_ro("seconds", &Served::seconds, "Of each call, from when it came to its answer; by its method's place.")
-        .def_ro("left", &Served::left, "Calls that had no embeddings.");
+        .def_ro("waited_s", &Served::waited_s, "Of each sentence of the run, from when its call came.")
+        .def_ro("counts", &Served::counts, "Tokens of each sentence of the answers.")
+        .def_ro("seconds", &Served::seconds,
+                "Of each small call, from when it came to its answer; by its method's place. Long ones are the "
+                "transport's to count, as those that it ended by itself.")
+        .def_ro("left", &Served::left, "Small calls that had no embeddings.");
     nb::class_<Overdue>(module, "Overdue", "A run that was given up.")
         .def_ro("thread", &Overdue::thread)
-        .def_ro("messages", &Overdue::messages, "Ids of those that it was for, by their methods' places.");
+        .def_ro("messages", &Overdue::messages, "Ids of those that it was for, by their methods' places.")
+        .def_ro("long_messages", &Overdue::long_messages,
+                "Ids of those that it was for in part. The transport counts how they end.");
 }
 
 }  // namespace transport::python

@@ -55,6 +55,12 @@ public:
     /// Notes that it was: it waits here no more.
     virtual void handed_over(Message& message) REQUIRES(the_lock) = 0;
 
+    /// Notes that it is served in slices from now on.
+    void shared_out(Message& message) REQUIRES(the_lock);
+
+    /// Has a message that is served in slices wait in `line` as if nothing of it had been.
+    void start_over(Message& message, Line& line) REQUIRES(the_lock);
+
     /// Counts its sentences, which `content` holds, in its stream's window.
     virtual void count_sentences(Message& message, std::string_view content) REQUIRES(the_lock) = 0;
 
@@ -125,7 +131,7 @@ public:
     bool is_closed_by_caller() const REQUIRES(the_lock) { return has_closed_ || is_reset_; }
 
     /// Returns whether another may have its slot: Python hasn't taken it.
-    bool may_give_way() const REQUIRES(the_lock) { return holds_slot_ && !is_counted_by_python_; }
+    bool may_give_way() const REQUIRES(the_lock) { return holds_slot_ && !is_counted_by_python_ && !is_shared_out_; }
 
 protected:
     enum class Key { none, unknown, known };
@@ -173,6 +179,9 @@ protected:
     void disown() REQUIRES(the_lock);
     void note_progress(bool waits_for_more) REQUIRES(the_lock);
 
+    // slices.cpp
+    void end_job(Message& message) REQUIRES(the_lock);
+
     Peer& peer_;
     Streams& streams_;
     Shared& shared_;
@@ -185,6 +194,7 @@ protected:
     bool holds_slot_ = false;
     bool is_owed_ = false;                     // it was let in, and a server that stops waits for its answer to be read
     bool is_counted_by_python_ = false;        // a call of one message that was taken
+    bool is_shared_out_ = false;               // it is served in slices
     Entry<std::multimap<double, Call*>> due_;  // among the deadlines
     Entry<std::list<Call*>> reading_;          // among those whose requests are on their way
     Entry<std::list<Call*>> receiving_;        // among those of its network whose message has begun to come

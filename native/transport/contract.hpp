@@ -39,6 +39,7 @@ namespace transport {
     X(std::size_t, held_total_bytes, 96 << 20, "Most bytes of all requests that came and were not taken.")      \
     X(std::size_t, requests, 256, "Most open requests of the application, beside one of each connection.")      \
     X(std::size_t, connection_requests, 16, "Most of them by one connection.")                                  \
+    X(std::size_t, making_bytes, 128 << 20, "Most bytes of long requests that are being served, with their rows.") \
     X(std::size_t, unread_bytes, 64 << 20, "Most bytes of answers that one connection has not read.")           \
     X(std::size_t, unread_total_bytes, 256 << 20, "Most bytes of all answers that callers have not read.")
 
@@ -122,6 +123,7 @@ struct Method {
     X(taken, "Messages that were taken and have no answer.")              \
     X(wait_s, "Estimate of how long what waits will wait.")               \
     X(held_bytes, "Of requests that came and were not taken.")            \
+    X(making_bytes, "Of long requests that are being served.")            \
     X(unread_bytes, "Of answers that callers have not read.")             \
     X(received_bytes, "Bytes so far, TLS not included.")                  \
     X(sent_bytes, "Bytes so far, TLS not included.")                      \
@@ -145,6 +147,7 @@ struct Figures {
     X(http_connections, max_connections) \
     X(slots, max_concurrent_requests)    \
     X(held_bytes, held_total_bytes)      \
+    X(making_bytes, making_bytes)        \
     X(unread_bytes, unread_total_bytes)
 
 enum Code { ok = 0, cancelled = 1, deadline_exceeded = 4, not_found = 5 };

@@ -4,6 +4,7 @@
 
 #include "grpc.hpp"
 #include "grpc_call.hpp"
+#include "job.hpp"
 #include "peer.hpp"
 
 namespace transport {
@@ -91,12 +92,14 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     peer_.overhead.asked(messages_.empty() && put_ == 0 ? header_bytes_ : 0);
     if (is_of_health()) return check_health(*message);
     Lines& lines = shared_.lines;
-    Line& line = is_metered() ? lines.choose(*message, method_, may_be_small()) : lines.unmetered;
+    message->caller = caller_;
+    // Python refuses what is over its key's share at once: a list would first wait for its turn.
+    const double left_s = usage() ? -1 : deadline_ - now();
+    Line& line = is_metered() ? lines.choose(*message, method_, may_be_small(), left_s) : lines.unmetered;
     // While only its headers were there, it might have been small.
     if (may_be_small() && &line != &lines.small && lines.is_late(line, caller_, patience_s())) return refuse(Refusal::late);
     reading_.leave();
     message->call = this;
-    message->caller = caller_;
     message->line = &line;
     message->id = ++shared_.last_id;
     message->arrived = kind_ == Kind::stream ? now() : arrived_;
@@ -136,6 +139,8 @@ void GrpcCall::refuse_taken(const Status& status, Refusal refusal) {
 
 void GrpcCall::answer(Message& message, std::string_view content, std::size_t) {
     message.state = Message::State::answered;
+    is_counted_by_python_ = is_counted_by_python_ || is_shared_out_;
+    end_job(message);
     message.content.clear();
     append_message(message.content, content);
     if (kind_ == Kind::unary) end_ = Status{};
@@ -184,14 +189,15 @@ void GrpcCall::drop(const Message* from) {
     while (!messages_.empty()) {
         Message& last = *messages_.back();
         const bool is_first = &last == from;
+        if (last.waits()) last.line->remove(last);
         if (last.state == Message::State::waiting) {
-            last.line->remove(last);
             held_.give_back(last.cost());
-        } else if (is_first) {
+        } else if (is_first || last.job) {
             shared_.outstanding.remove(last.id);
         } else {
             shared_.outstanding.abandon(last.id);
         }
+        end_job(last);
         sentences_ -= last.sentences;
         bytes_ -= last.size;
         messages_.pop_back();

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <span>
+#include <utility>
 
-#include "tokens.hpp"
+#include "work.hpp"
 
 namespace transport {
 namespace {
@@ -13,20 +13,16 @@ namespace {
 constexpr double reports_s = 0.1;        // after which Python has a look at what was served
 constexpr double looks_s = 0.005;        // after which one without a place sees whether there is one
 constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
+constexpr double slice_s = 0.002;        // of a run, about, that holds slices of long requests: others wait for its end
+constexpr std::size_t most_run_tokens = 1024, most_run_sentences = 64;  // of them, at the least
+constexpr std::size_t token_bytes = 4;                                  // of a text, about
+
+std::uint64_t next_number() {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+}
 
 }  // namespace
-
-/// The small requests of one batch; all lists are in their order.
-struct FastPath::Work {
-    std::vector<Taken> calls;
-    std::vector<Request> requests;
-    std::vector<std::pair<Taken, Request>> known;  // that hold nothing to embed
-    Tokens tokens;  // of all sentences
-    std::unique_ptr<float[]> rows;
-    std::vector<Charge> charges;  // of each call
-    std::vector<Denied> denied;
-    Served served;
-};
 
 FastPath::FastPath(Transport& transport, Settings settings, const shared::Tokenizer& tokenizer,
                    const shared::Encoder& encoder)
@@ -34,9 +30,11 @@ FastPath::FastPath(Transport& transport, Settings settings, const shared::Tokeni
       settings_(std::move(settings)),
       tokenizer_(tokenizer),
       encoder_(encoder),
-      stops_(encoder.stops(encoder.of)) {
+      stops_(encoder.stops(encoder.of)),
+      number_(next_number()) {
     for (const auto& [method, codec] : settings_.codecs)
-        transport_.set_small(method, codec, settings_.most_bytes, settings_.most_sentences);
+        transport_.set_small(method, codec, settings_.most_bytes, settings_.most_sentences,
+                             settings_.long_limits.sentences);
 }
 
 Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, std::size_t most_bytes,
@@ -45,10 +43,9 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     double end = now() + wait_s;
     Report report;
     while (true) {
-        const bool may_run = has_place();
-        const Most at_once{most, most_bytes, may_run ? settings_.most_together : 0, settings_.most_bytes_together};
+        const bool may_run = runs_.count() < settings_.most_runs;
         const double left = std::min(end - now(), may_run ? wait_s : looks_s);
-        report.batch = transport_.take_messages(at_once, std::max(0.0, left), begins_at);
+        report.batch = transport_.take_messages(at_once(most, most_bytes, may_run), std::max(0.0, left), begins_at);
         if (!report.batch) return report;
         const Batch& batch = *report.batch;
         if (!batch.messages.empty()) end = std::min(end, now() + reports_s);
@@ -59,32 +56,70 @@ Report FastPath::take_messages(std::size_t most, double wait_s, double queue_s, 
     }
 }
 
-bool FastPath::has_place() {
-    const std::lock_guard lock(mutex_);
-    return runs_.size() < settings_.most_runs;
+/// Returns how much is computed at once, by how fast that was lately.
+Most FastPath::at_once(std::size_t most, std::size_t most_bytes, bool may_run) const {
+    const double token_s = token_s_.load(std::memory_order_relaxed);
+    const std::size_t most_tokens = std::max(most_run_tokens, settings_.most_bytes_together / token_bytes);
+    const double soon = token_s > 0 ? std::min(slice_s / token_s, double(most_tokens)) : 0;
+    const std::size_t most_sentences = std::max(most_run_sentences, settings_.most_together);
+    const SliceLimits slices{settings_.most_together, most_sentences, std::size_t(soon), most_tokens};
+    const std::size_t together = may_run ? settings_.most_together : 0;
+    return {most, most_bytes, together, settings_.most_bytes_together, true, number_, slices};
 }
 
 /// Answers what it can of `batch`, and leaves the rest in it. False where its run was given up meanwhile.
 bool FastPath::serve(Batch& batch, std::uint64_t thread) {
-    if (batch.messages.empty() || encoder_.stops(encoder_.of) != stops_) return true;
-    Work work;
-    std::vector<Taken> rest;
-    const double began = now();
-    for (Taken& message : batch.messages)
-        if (!read(message, work)) rest.push_back(std::move(message));
-    batch.messages = std::move(rest);
-    if (!work.known.empty()) answer_known(work.known);
-    if (!work.denied.empty()) transport_.deny(work.denied);
-    if (work.calls.empty()) return true;
-    work.served.tokenise_s = now() - began;
+    const std::shared_ptr<Job> unread = std::move(batch.unread);
+    const bool is_trusted = encoder_.stops(encoder_.of) == stops_;
     bool is_given_up = false;
-    if (compute(work, thread, is_given_up)) {
-        answer(work);
-    } else if (!is_given_up) {
-        for (Charge& charge : work.charges) charge.undo();
-        std::move(work.calls.begin(), work.calls.end(), std::back_inserter(batch.messages));
+    Work work;
+    if (is_trusted && !batch.messages.empty()) {
+        std::vector<Taken> rest;
+        const double began = now();
+        for (Taken& message : batch.messages)
+            if (!read(message, work)) rest.push_back(std::move(message));
+        batch.messages = std::move(rest);
+        if (!work.calls.empty()) work.served.tokenise_s = now() - began;
+        if (!work.known.empty()) answer_known(work.known);
+        if (!work.denied.empty()) transport_.deny(work.denied);
     }
+    add(batch.slices, work);
+    if (work.tokens.sentences() > 0) {
+        if (is_trusted && compute(work, thread, is_given_up)) {
+            write(work);
+            answer(work);
+        } else if (!is_given_up) {
+            leave_to_python(work, batch);
+        }
+    }
+    if (unread) read_on(*unread);
     return !is_given_up;
+}
+
+/// Adds slices to a run, unless nobody waits for them any more.
+void FastPath::add(std::vector<Slice>& slices, Work& work) const {
+    for (Slice& slice : slices) {
+        if (slice.job->is_over) continue;
+        work.tokens.append(slice.job->tokens(), slice.from, slice.to);
+        work.slices.push_back(std::move(slice));
+    }
+}
+
+/// Reads some more of a long request, which then stands in line again: to be read on, or computed in slices.
+void FastPath::read_on(Job& job) {
+    const auto codec = settings_.codecs.find(job.message.method);
+    auto found = Job::Read::declined;
+    if (codec != settings_.codecs.end() && job.message.is_plain && encoder_.stops(encoder_.of) == stops_)
+        found = job.read(codec->second, tokenizer_, settings_.long_limits);
+    if (found == Job::Read::declined) return transport_.leave_to_python(job);
+    transport_.put_back(job, found == Job::Read::whole, job.bytes(encoder_.dimension));
+}
+
+/// Leaves a run that failed to Python: small requests in `batch`, long ones in the line for that.
+void FastPath::leave_to_python(Work& work, Batch& batch) {
+    for (Charge& charge : work.charges) charge.undo();
+    std::move(work.calls.begin(), work.calls.end(), std::back_inserter(batch.messages));
+    for (const Slice& slice : work.slices) transport_.leave_to_python(*slice.job);
 }
 
 /// Takes a message into `work`; false, and nothing is taken, where it isn't small and plain.
@@ -107,7 +142,7 @@ bool FastPath::read(Taken& message, Work& work) const {
         return work.known.emplace_back(std::move(message), std::move(request)), true;
     const std::size_t before = work.tokens.sentences();
     for (const std::string_view sentence : request.sentences) {
-        if (work.tokens.append(tokenizer_, sentence, request.options.truncation, settings_.most_tokens)) continue;
+        if (work.tokens.append(tokenizer_, sentence, request.options.truncation, settings_.long_limits.sentence_tokens)) continue;
         work.tokens.cut(before);
         charge.undo();
         return false;
@@ -121,113 +156,25 @@ bool FastPath::read(Taken& message, Work& work) const {
 bool FastPath::compute(Work& work, std::uint64_t thread, bool& is_given_up) {
     const double began = now(), expected_s = token_s_.load(std::memory_order_relaxed) * double(work.tokens.size());
     if (expected_s > hands_over_s) transport_.hand_over_polling();
-    std::map<std::size_t, std::vector<std::uint64_t>> messages;
-    for (const Taken& call : work.calls) messages[call.method].push_back(call.id);
-    {
-        const std::lock_guard lock(mutex_);
-        runs_[thread] = {began, std::move(messages), std::move(work.charges)};
-    }
+    Run run{began, {}, {}, std::move(work.charges)};
+    for (const Taken& call : work.calls) run.messages[call.method].push_back(call.id);
+    for (const Slice& slice : work.slices) run.jobs.push_back(slice.job);
+    runs_.begin(thread, std::move(run));
     work.rows.reset(new float[work.tokens.sentences() * encoder_.dimension]);
     const Tokens& tokens = work.tokens;
     const bool has_run = encoder_.run(encoder_.of, tokens.ids(), tokens.offsets(), tokens.sentences(), work.rows.get());
-    {
-        const std::lock_guard lock(mutex_);
-        auto run = runs_.extract(thread);
-        is_given_up = run.empty();
-        if (run) work.charges = std::move(run.mapped().charges);
-    }
+    auto ended = runs_.end(thread);
+    is_given_up = !ended;
+    if (ended) work.charges = std::move(ended->charges);
     if (!has_run || is_given_up || encoder_.stops(encoder_.of) != stops_) return false;
     work.served.engine_s = now() - began;
     token_s_.store(work.served.engine_s / double(work.tokens.size()), std::memory_order_relaxed);
     for (std::size_t call = 0; call < work.calls.size(); ++call)
         work.served.waited_s.resize(work.served.waited_s.size() + work.requests[call].sentences.size(),
                                     began - work.calls[call].arrived);
+    for (const Slice& slice : work.slices)
+        work.served.waited_s.resize(work.served.waited_s.size() + slice.sentences(), began - slice.job->message.arrived);
     return true;
-}
-
-/// Answers requests whose codec has their answers.
-void FastPath::answer_known(const std::vector<std::pair<Taken, Request>>& known) {
-    Served told;
-    Transport::Failures failures;
-    Transport::Answers answers;
-    for (const auto& [call, request] : known)
-        if (request.error)
-            failures.emplace_back(call.id, *request.error);
-        else
-            answers.push_back({call.id, *request.response});
-    const std::lock_guard lock(served_mutex_);
-    if (!failures.empty()) transport_.fail(failures);
-    if (!answers.empty()) transport_.answer(answers);
-    const double time = now();
-    for (const auto& [call, request] : known)
-        if (request.error)
-            told.left.push_back({call.method, request.error->code, time - call.arrived});
-        else
-            told.seconds[call.method].push_back(time - call.arrived);
-    served_.push_back(std::move(told));
-}
-
-void FastPath::answer(Work& work) {
-    const double began = now();
-    Served& served = work.served;
-    std::vector<std::string> contents(work.calls.size());
-    Transport::Answers answers;
-    std::span<const Reading> readings(work.tokens.readings());
-    const float* numbers = work.rows.get();
-    for (std::size_t call = 0; call < work.calls.size(); ++call) {
-        const Request& request = work.requests[call];
-        const auto of_call = readings.first(request.sentences.size());
-        const Codec& codec = *settings_.codecs.at(work.calls[call].method);
-        codec.begin(request, contents[call]);
-        for (std::size_t index = 0; index < of_call.size(); ++index, numbers += encoder_.dimension) {
-            codec.append(request, {numbers, encoder_.dimension, index, of_call[index]}, contents[call]);
-            served.counts.push_back(of_call[index].tokens);
-            served.truncated += of_call[index].is_truncated;
-        }
-        codec.end(request, of_call, contents[call]);
-        readings = readings.subspan(of_call.size());
-        const auto cut = std::count_if(of_call.begin(), of_call.end(), [](const Reading& each) { return each.is_truncated; });
-        answers.push_back({work.calls[call].id, contents[call], std::size_t(cut)});
-    }
-    served.tokens = work.tokens.size();
-    work.charges.clear();  // before its caller can come again
-    const std::lock_guard lock(served_mutex_);
-    const std::vector<bool> are_wanted = transport_.answer(answers);
-    const double time = now();
-    served.serialise_s = time - began;
-    for (std::size_t call = 0; call < work.calls.size(); ++call) {
-        const Taken& of = work.calls[call];
-        const double seconds = time - of.arrived;
-        if (are_wanted[call]) served.seconds[of.method].push_back(seconds);
-        else served.left.push_back({of.method, code_of_leaving(of.deadline, of.arrived, time), seconds});
-    }
-    served_.push_back(std::move(served));
-}
-
-std::vector<Served> FastPath::served() {
-    const std::lock_guard lock(served_mutex_);
-    return std::exchange(served_, {});
-}
-
-void FastPath::forgive(std::uint64_t thread, double seconds) {
-    const std::lock_guard lock(mutex_);
-    if (const auto run = runs_.find(thread); run != runs_.end())
-        run->second.began = std::min(run->second.began + seconds, now());
-}
-
-std::vector<Overdue> FastPath::overdue(double seconds) {
-    std::vector<Overdue> found;
-    const double latest = now() - seconds;
-    const std::lock_guard lock(mutex_);
-    for (auto run = runs_.begin(); run != runs_.end();) {
-        if (run->second.began > latest) {
-            ++run;
-            continue;
-        }
-        found.push_back({run->first, std::move(run->second.messages)});
-        run = runs_.erase(run);
-    }
-    return found;
 }
 
 }  // namespace transport

@@ -14,6 +14,7 @@
 
 #include "../shared/borrowed.hpp"
 #include "codec.hpp"
+#include "runs.hpp"
 #include "transport.hpp"
 
 namespace transport {
@@ -25,20 +26,15 @@ struct Left {
     double seconds;
 };
 
-/// Measurements of requests that were answered together, for Python to count.
+/// Measurements of a run, and of requests that were answered at its end, for Python to count.
 struct Served {
-    std::size_t tokens = 0, truncated = 0;
+    std::size_t tokens = 0;  // of the run
     double tokenise_s = 0, engine_s = 0, serialise_s = 0;
-    std::vector<double> waited_s;     // of each sentence, from when its call was read to when its run began
-    std::vector<std::size_t> counts;  // tokens of each sentence
-    std::map<std::size_t, std::vector<double>> seconds;  // of each call that was answered, since it came; by method
-    std::vector<Left> left;
-};
-
-/// A run that was given up.
-struct Overdue {
-    std::uint64_t thread;
-    std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of those that it was for, by method
+    std::vector<double> waited_s;  // of each sentence of the run, from when its call was read to when the run began
+    std::size_t truncated = 0;     // sentences of what was answered
+    std::vector<std::size_t> counts;  // tokens of each of them
+    std::map<std::size_t, std::vector<double>> seconds;  // of each small call that was answered, since it came; by method
+    std::vector<Left> left;                              // small ones
 };
 
 /// What take_messages returns to a thread of Python's.
@@ -47,16 +43,17 @@ struct Report {
     bool is_given_up = false;    // its run took too long, and its callers were answered by somebody else
 };
 
-/// Small requests of some methods: read, tokenised, computed and answered by the threads that come to take. Whatever
-/// isn't plain, or goes wrong, is left to Python, which has an error for it.
+/// Plain requests of some methods: read, tokenised, computed and answered by the threads that come to take. Small ones
+/// are served whole, long ones in slices, by several threads. Whatever isn't plain, or goes wrong, is left to Python,
+/// which has an error for it.
 class FastPath {
 public:
     struct Settings {
         std::map<std::size_t, std::shared_ptr<const Codec>> codecs;  // by method
-        std::size_t most_sentences, most_bytes;                      // of a request
+        std::size_t most_sentences, most_bytes;                      // of a small request
         std::size_t most_together, most_bytes_together;  // calls: more are not computed faster, and others wait longer
-        std::size_t most_runs;                           // at once, about: a thread beyond them only looks at the sockets
-        std::size_t most_tokens;                         // that the model reads of a sentence
+        std::size_t most_runs;  // at once, about: a thread beyond them only looks at the sockets
+        LongLimits long_limits;
     };
 
     /// Has the transport put these requests in a line of their own. All three must outlive it.
@@ -73,35 +70,29 @@ public:
 
     const Transport& transport() const { return transport_; }
 
-    /// Doesn't count `seconds` of the run that this thread is in, if it is: it couldn't go on meanwhile.
-    void forgive(std::uint64_t thread, double seconds);
-
-    /// Gives up the runs that have gone on for so long, and returns them.
-    std::vector<Overdue> overdue(double seconds);
+    Runs& runs() { return runs_; }
 
 private:
-    struct Run {
-        double began;
-        std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids, by method
-        std::vector<Charge> charges;  // given back with the run, where it is given up
-    };
     struct Work;
 
-    bool has_place();
+    Most at_once(std::size_t most, std::size_t most_bytes, bool may_run) const;
     bool serve(Batch& batch, std::uint64_t thread);
     bool read(Taken& message, Work& work) const;
+    void read_on(Job& job);
+    void add(std::vector<Slice>& slices, Work& work) const;
     bool compute(Work& work, std::uint64_t thread, bool& is_given_up);
     void answer_known(const std::vector<std::pair<Taken, Request>>& known);
+    void leave_to_python(Work& work, Batch& batch);
+    void write(Work& work);
     void answer(Work& work);
 
     Transport& transport_;
     const Settings settings_;
     const shared::Tokenizer tokenizer_;
     const shared::Encoder encoder_;
-    const std::uint64_t stops_;
+    const std::uint64_t stops_, number_;
     std::atomic<double> token_s_{0};  // lately
-    std::mutex mutex_;
-    std::map<std::uint64_t, Run> runs_;
+    Runs runs_;
     std::mutex served_mutex_;  // held from before callers have their answers
     std::vector<Served> served_;
 };

@@ -38,6 +38,7 @@ bool has_no_body(int status) { return status < 200 || status == 204 || status ==
 
 void HttpCall::answer(Message& message, std::string_view content, std::size_t cut) {
     message.state = Message::State::answered;
+    is_counted_by_python_ = is_counted_by_python_ || is_shared_out_;
     Response response{200, {{"content-type", "application/json"}}, std::string(content)};
     if (cut > 0) response.headers.emplace_back("x-truncated-inputs", std::to_string(cut));
     respond(response);

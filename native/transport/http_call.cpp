@@ -175,7 +175,7 @@ void HttpCall::accept(bool is_whole) {
 Line& HttpCall::choose_line() {
     Lines& lines = shared_.lines;
     if (!is_whole_ || is_gzip_ || !is_plain() || !lines.is_small_method(method_)) return lines.application;
-    Line& line = lines.choose(*message_, method_, true);
+    Line& line = lines.choose(*message_, method_, true, -1);  // long ones are the application's
     return &line == &lines.metered ? lines.application : line;
 }
 
@@ -200,10 +200,12 @@ void HttpCall::drop_all() {
     held_.give_back(held_.used());
     body_ = {};
     if (!message_) return;
-    if (message_->state == Message::State::waiting)
-        message_->line->remove(*message_);
-    else
+    if (message_->waits()) message_->line->remove(*message_);
+    if (message_->job)
+        shared_.outstanding.remove(message_->id);
+    else if (!message_->waits())
         shared_.outstanding.abandon(message_->id, message_->line == &shared_.lines.application);
+    end_job(*message_);
     message_.reset();
     peer_.messages.give_back(1);
 }

@@ -4,15 +4,19 @@
 
 namespace transport {
 
-void Lines::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes,
-                      std::size_t sentences) {
-    small_[method] = {std::move(codec), bytes, sentences};
+void Lines::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
+                      std::size_t most_sentences) {
+    small_[method] = {std::move(codec), bytes, sentences, most_sentences};
 }
 
-Line& Lines::choose(const Message& message, std::size_t method, bool may_be_small) {
+Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, double left_s) {
     if (!may_be_small || message.is_compressed) return metered;
     const Small& of = small_.at(method);
-    return message.size <= of.bytes && of.codec->may_read(message.content, of.sentences) ? small : metered;
+    if (message.size <= of.bytes && of.codec->may_read(message.content, of.sentences)) return small;
+    // Python has the words for one that can't be served in time.
+    message.is_long = of.codec->may_read(message.content, of.most_sentences) &&
+                      small.served_s(message.caller, message.size) <= left_s;
+    return message.is_long ? small : metered;
 }
 
 bool Lines::is_late(const Line& in, std::uint64_t caller, double patience_s) const {
@@ -22,7 +26,7 @@ bool Lines::is_late(const Line& in, std::uint64_t caller, double patience_s) con
 
 Message* Lines::late(const Line& in) const {
     Message* const last = in.last();
-    return last && in.wait_s_of_last() + queue_s(in) > last->patience_s ? last : nullptr;
+    return last && !last->job && in.wait_s_of_last() + queue_s(in) > last->patience_s ? last : nullptr;
 }
 
 void Lines::leave(std::uint64_t caller) {

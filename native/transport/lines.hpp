@@ -14,20 +14,22 @@
 
 namespace transport {
 
-/// Small requests of some methods, which are answered without Python, wait apart from all others: what isn't small must
+/// Plain requests of some methods, which are answered without Python, wait apart from all others: what isn't plain must
 /// not pass by the line whose messages are taken no faster than Python wants them. So do calls that take no slot.
 class Lines {
 public:
     Line metered, small, unmetered;
     Line application;  // requests over HTTP, which are taken apart from all messages
 
-    /// Has requests of `method` that its codec may read, with at most so many bytes and sentences, wait in `small`.
-    void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences);
+    /// Has requests of `method` that its codec may read, of at most `most_sentences`, wait in `small`. Those of more bytes
+    /// or sentences than these are long: they are served in slices.
+    void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
+                   std::size_t most_sentences);
     bool is_small_method(std::size_t method) const { return small_.contains(method); }
 
-    /// Returns the line of a message of a call of `method` that takes a slot; `may_be_small`, as far as the call's
-    /// headers say.
-    Line& choose(const Message& message, std::size_t method, bool may_be_small);
+    /// Returns the line of a message of a call of `method` that takes a slot, and whose caller waits for `left_s`; below 0,
+    /// a long one is left to Python. Notes whether it is long; `may_be_small`, as far as the call's headers say.
+    Line& choose(Message& message, std::size_t method, bool may_be_small, double left_s = never);
 
     /// Notes the time at which a sentence that comes to Python now would begin, behind what was taken of `metered`. Who
     /// told it may sleep for long, so a wait in seconds would be over before it is told anew.
@@ -50,7 +52,7 @@ private:
 
     struct Small {
         std::shared_ptr<const Codec> codec;
-        std::size_t bytes, sentences;
+        std::size_t bytes, sentences, most_sentences;
     };
 
     std::map<std::size_t, Small> small_;  // by method

@@ -35,11 +35,31 @@ void Outstanding::abandon(std::uint64_t id, bool is_of_application) {
     if (messages_.erase(id)) gone_[is_of_application].push_back(id);
 }
 
+void SlicedDepth::add(const Job& job) {
+    ++requests;
+    sentences += job.untaken();
+    tokens += job.untaken_tokens();
+}
+
+void SlicedDepth::take(const Slice& slice) {
+    requests -= slice.job->untaken() == 0;
+    sentences -= slice.sentences();
+    tokens -= slice.tokens;
+}
+
+void SlicedDepth::drop(const Job& job) {
+    if (!job.is_whole() || job.untaken() == 0) return;
+    --requests;
+    sentences -= job.untaken();
+    tokens -= job.untaken_tokens();
+}
+
 Shared::Shared(Settings told)
     : settings(std::move(told)),
       slots(settings.limits.max_concurrent_requests),
       requests(settings.limits.requests),
       held(settings.limits.held_total_bytes),
+      making(settings.limits.making_bytes),
       unread(settings.limits.unread_total_bytes) {}
 
 Network& Shared::network(const std::string& address) { return networks.try_emplace(address, held).first->second; }

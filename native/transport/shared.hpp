@@ -19,6 +19,7 @@
 #include "clock.hpp"
 #include "contract.hpp"
 #include "http_head.hpp"
+#include "job.hpp"
 #include "keys.hpp"
 #include "lines.hpp"
 #include "lock.hpp"
@@ -89,6 +90,17 @@ private:
     std::array<std::vector<std::uint64_t>, 2> gone_;  // of workers, and of the application
 };
 
+/// What waits of long requests that are served in slices, once they are read.
+struct SlicedDepth {
+    std::size_t requests = 0, sentences = 0, tokens = 0;
+
+    void add(const Job& job);
+    void take(const Slice& slice);
+
+    /// Counts off a job of which no more is taken.
+    void drop(const Job& job);
+};
+
 struct Counters {
     std::uint64_t connections = 0, calls = 0, resets = 0, received_bytes = 0, sent_bytes = 0;
 };
@@ -112,11 +124,13 @@ public:
     double began GUARDED_BY(the_lock) = now();       // when a call that takes a slot last began, of whatever kind
     DueTime due GUARDED_BY(the_lock);
 
+    SlicedDepth sliced GUARDED_BY(the_lock);
     Budget slots GUARDED_BY(the_lock);   // of unary calls that take one
     Budget open GUARDED_BY(the_lock);    // calls of every kind
     Budget requests GUARDED_BY(the_lock);  // of the application, that are open
     Budget owed GUARDED_BY(the_lock);    // calls whose answers are owed
     Budget held GUARDED_BY(the_lock);    // bytes of requests that came and were not taken
+    Budget making GUARDED_BY(the_lock);  // bytes of long requests that are served in slices
     Budget unread GUARDED_BY(the_lock);  // bytes of answers that callers have not read
 
     std::unordered_map<std::string, Network> networks GUARDED_BY(the_lock);  // by what their addresses begin with

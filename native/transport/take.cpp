@@ -7,6 +7,13 @@
 namespace transport {
 namespace {
 constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of them keeps all else waiting
+
+Taken taken_of(Message& message) REQUIRES(the_lock) {
+    const Call& call = *message.call;
+    return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), message.caller,
+            message.arrived, message.size, message.is_compressed, false, call.is_plain(), call.is_http(),
+            call.key_digest(), call.usage()};
+}
 }  // namespace
 
 std::optional<Batch> Transport::take_messages(const Most& most, double wait_s, double begins_at) {
@@ -48,7 +55,7 @@ std::optional<Batch> Transport::take_batch(const Most& most, double end, double 
 bool Transport::has_some(const Most& most) const {
     const Lines& lines = shared_.lines;
     return lines.unmetered.size() > 0 || (most.messages > 0 && lines.metered.size() > 0) ||
-           (most.small > 0 && lines.small.size() > 0) || shared_.outstanding.has_news();
+           (most.small > 0 && lines.small.first(may_begin(most))) || shared_.outstanding.has_news();
 }
 
 /// Wakes a thread that waits in take_messages; all of them, where they don't all take the same messages.
@@ -82,7 +89,7 @@ Batch Transport::batch(const Most& most) {
     Batch batch;
     Lines& lines = shared_.lines;
     take_from(lines.unmetered, most_unmetered, most.bytes, batch);
-    lines.small.moved(take_from(lines.small, most.small, most.small_bytes, batch), now());
+    lines.small.moved(take_small(most, batch), now());
     lines.metered.moved(take_from(lines.metered, most.messages, most.bytes, batch), now());
     batch.gone = shared_.outstanding.hand_over_gone();
     return batch;
@@ -92,28 +99,120 @@ Batch Transport::batch(const Most& most) {
 std::size_t Transport::take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch) {
     const double time = now();
     std::size_t bytes = 0;
-    bool are_modest = &line == &shared_.lines.small;
     for (std::size_t count = 0; count < most;) {
         Message* const message = line.first();
         if (!message || (bytes > 0 && bytes + message->size > most_bytes)) break;
-        // Who has all that it asked for in this batch isn't to wait for the company of one who has a thousand calls.
-        if (count > 0 && are_modest && line.waiting(message->caller) > double(most_bytes)) break;
+        if (message->call->deadline() <= time) {
+            message->call->expire();
+            continue;
+        }
+        ++count;
+        bytes += message->size;
+        hand_over(*message, batch);
+    }
+    return bytes;
+}
+
+/// Takes small requests whole, slices of long ones, and a long one that is to be read, all in fair order. Returns how many bytes were
+/// taken of what is computed.
+std::size_t Transport::take_small(const Most& most, Batch& batch) {
+    Line& line = shared_.lines.small;
+    const double time = now();
+    std::size_t bytes = 0;
+    bool are_modest = true;
+    for (std::size_t count = 0; count < most.small;) {
+        Message* const message = line.first(!batch.unread && may_begin(most));
+        if (!message) break;
         Call& call = *message->call;
         if (call.deadline() <= time) {
             call.expire();
             continue;
         }
-        ++count;
-        line.take_message();
-        shared_.outstanding.add(*message);
-        bytes += message->size;
+        if (message->is_long && !most.takes_long) break;
+        if (message->job && message->job->path != most.path) {
+            call.start_over(*message, line);
+            continue;
+        }
+        const bool is_sliced = message->is_long && most.path != 0;
+        if (is_sliced && (!message->job || !message->job->is_whole())) {
+            batch.unread = set_apart(*message, most.path);  // it is read after the others are answered
+            continue;
+        }
+        // Who has all that it asked for in this batch isn't to wait for the company of one who has a thousand calls,
+        // or of a list that doesn't end with it.
+        const bool is_much = is_sliced ? message->job->untaken() > most.small - count
+                                       : line.waiting(message->caller) > double(most.small_bytes);
+        if (count > 0 && are_modest && is_much) break;
+        if (is_sliced) {
+            bytes += take_slice(*message, most.slices.beside(count, bytes), batch);
+            count += batch.slices.back().sentences();
+        } else {
+            if (bytes > 0 && bytes + message->size > most.small_bytes) break;
+            ++count;
+            bytes += message->size;
+            hand_over(*message, batch);
+        }
         are_modest = are_modest && line.waiting(message->caller) == 0;
-        call.handed_over(*message);
-        batch.messages.push_back({message->id, call.method(), std::exchange(message->content, {}), call.deadline(), call.metadata(),
-                                  message->caller, message->arrived, message->size, message->is_compressed, false,
-                                  call.is_plain(), call.is_http(), call.key_digest(), call.usage()});
     }
     return bytes;
+}
+
+/// Returns whether long requests may be begun: not while the rows of those that were take too much.
+bool Transport::may_begin(const Most& most) const { return most.takes_long && (most.path == 0 || !shared_.making.is_full()); }
+
+void Transport::hand_over(Message& message, Batch& batch) {
+    message.line->take(message);
+    shared_.outstanding.add(message);
+    message.call->handed_over(message);
+    batch.messages.push_back(taken_of(message));
+}
+
+/// Has a long message stand apart while it, or some more of it, is read.
+std::shared_ptr<Job> Transport::set_apart(Message& message, std::uint64_t path) {
+    message.line->set_apart(message);
+    if (!message.job) {
+        message.job = std::make_shared<Job>(path, taken_of(message));
+        shared_.outstanding.add(message);
+        message.call->shared_out(message);
+    }
+    return message.job;
+}
+
+/// Returns how many bytes were taken.
+std::size_t Transport::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
+    const Slice& slice = batch.slices.emplace_back(Job::cut(message.job, limits));
+    shared_.sliced.take(slice);
+    const std::size_t bytes = message.job->untaken() == 0 ? message.left : slice.bytes;
+    if (message.job->untaken() == 0) {
+        message.line->take(message);
+        message.state = Message::State::taken;
+    } else {
+        message.line->take_slice(message, bytes);
+    }
+    return bytes;
+}
+
+void Transport::put_back(Job& job, bool is_whole, std::size_t bytes) {
+    const Lock lock(mutex_);
+    Message* const message = shared_.outstanding.find(job.message.id);
+    if (!message || message->job.get() != &job) return;  // its caller has left
+    if (is_whole) {
+        job.set_whole();
+        shared_.sliced.add(job);
+        message->made = bytes;
+        shared_.making.use(bytes);
+    }
+    message->line->put_back(*message);
+}
+
+void Transport::leave_to_python(Job& job) {
+    if (job.is_over.exchange(true)) return;
+    const Lock lock(mutex_);
+    Message* const message = shared_.outstanding.find(job.message.id);
+    if (!message || message->job.get() != &job) return;
+    Lines& lines = shared_.lines;
+    message->call->start_over(*message, message->call->is_http() ? lines.application : lines.metered);
+    settle();
 }
 
 /// Inflates what came compressed: once its turn has come, and while others may use the transport.

@@ -23,6 +23,14 @@ bool Tokens::append(const shared::Tokenizer& tokenizer, std::string_view sentenc
     return true;
 }
 
+void Tokens::append(const Tokens& others, std::size_t from, std::size_t to) {
+    ids_.insert(ids_.end(), others.ids_.begin() + others.offsets_[from], others.ids_.begin() + others.offsets_[to]);
+    for (std::size_t sentence = from; sentence < to; ++sentence) {
+        readings_.push_back(others.readings_[sentence]);
+        offsets_.push_back(offsets_.back() + std::int64_t(readings_.back().tokens));
+    }
+}
+
 void Tokens::cut(std::size_t sentences) {
     readings_.resize(sentences);
     offsets_.resize(sentences + 1);

@@ -18,6 +18,9 @@ public:
     /// it isn't plain, holds no token, or more than it may.
     bool append(const shared::Tokenizer& tokenizer, std::string_view sentence, Truncation truncation, std::size_t most);
 
+    /// Adds others' sentences from `from` to before `to`.
+    void append(const Tokens& others, std::size_t from, std::size_t to);
+
     /// Forgets all but the first `sentences`.
     void cut(std::size_t sentences);
 

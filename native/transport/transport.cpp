@@ -25,10 +25,11 @@ std::vector<bool> Transport::answer(const Answers& answers) {
     return are_wanted;
 }
 
-/// Puts requests of `method` that its codec may read, with at most so many bytes and sentences, in a line of their own.
-void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences) {
+/// Puts requests of `method` that its codec may read in a line of their own (Lines::set_small).
+void Transport::set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
+                          std::size_t most_sentences) {
     const Lock lock(mutex_);
-    shared_.lines.set_small(method, std::move(codec), bytes, sentences);
+    shared_.lines.set_small(method, std::move(codec), bytes, sentences, most_sentences);
 }
 
 void Transport::set_traced(bool traced) {
@@ -131,6 +132,11 @@ std::thread Transport::end_all(double end) {
     return std::move(own_);
 }
 
+SlicedDepth Transport::sliced() {
+    const Lock lock(mutex_);
+    return shared_.sliced;
+}
+
 Figures Transport::figures() {
     const Lock lock(mutex_);
     return {.connections = double(shared_.connections[false]),
@@ -144,6 +150,7 @@ Figures Transport::figures() {
             .taken = double(shared_.outstanding.size()),
             .wait_s = std::max(shared_.lines.metered.wait_s(), shared_.lines.small.wait_s()),
             .held_bytes = double(shared_.held.used()),
+            .making_bytes = double(shared_.making.used()),
             .unread_bytes = double(shared_.unread.used()),
             .received_bytes = double(shared_.begun.received_bytes),
             .sent_bytes = double(shared_.begun.sent_bytes),

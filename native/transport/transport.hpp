@@ -16,27 +16,11 @@
 #include <vector>
 
 #include "connection.hpp"
+#include "job.hpp"
 #include "lock.hpp"
 #include "shared.hpp"
 
 namespace transport {
-
-/// A message as it is handed over.
-struct Taken {
-    std::uint64_t id;
-    std::size_t method;
-    std::string content;
-    double deadline;
-    std::vector<std::pair<std::size_t, std::string>> metadata;
-    std::uint64_t caller;
-    double arrived;
-    std::size_t inflated_size;  // where the content is compressed
-    bool is_compressed, is_lost;  // lost: it wasn't gzip
-    bool is_plain;                // no header came with it that Python has to look at
-    bool is_http;                 // it is none of Python's workers'
-    std::string key_digest;       // SHA-256 of its call's key; empty where callers need none
-    std::shared_ptr<Usage> usage;  // of that key's holder; null where nothing counts it
-};
 
 /// A taken message of a unary call for which its key has no share.
 struct Denied {
@@ -46,6 +30,8 @@ struct Denied {
 
 struct Batch {
     std::vector<Taken> messages;
+    std::vector<Slice> slices;      // of long requests
+    std::shared_ptr<Job> unread;    // a long request, of which more is to be read
     std::vector<std::uint64_t> gone;
     bool is_woken = false;
 };
@@ -83,7 +69,10 @@ struct Listener {
 /// How much is taken at once. Of more bytes there is one message alone.
 struct Most {
     std::size_t messages, bytes;
-    std::size_t small = 0, small_bytes = 0;  // of those in the line of small ones, where there is one
+    std::size_t small = 0, small_bytes = 0;  // of those in the line of the fast path, where there is one
+    bool takes_long = true;  // of that line
+    std::uint64_t path = 0;  // the fast path that takes long ones in slices; 0 for whoever takes them as all others
+    SliceLimits slices{};
 };
 
 /// There is no thread that reads: who comes to take looks at the sockets, who answers writes to them, and a thread of the transport's
@@ -111,6 +100,12 @@ public:
     std::vector<bool> answer(const Answers& answers);  // whether each is still wanted
     void fail(const Failures& failures);
     void deny(const std::vector<Denied>& calls);  // refuses and counts them: Python knows nothing of them
+
+    /// Has a job stand in its line again: `bytes` are what it takes, once it was read whole.
+    void put_back(Job& job, bool is_whole, std::size_t bytes);
+
+    /// Leaves a long message to Python, in the line for that, unless somebody else has said what becomes of it.
+    void leave_to_python(Job& job);
     std::vector<Ended> ended();
 
     // Of HTTP's requests; requests.cpp.
@@ -131,11 +126,13 @@ public:
     double quiet_s();
     bool wait_idle(double timeout_s);
     void stop(double grace_s);
-    void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences);
+    void set_small(std::size_t method, std::shared_ptr<const Codec> codec, std::size_t bytes, std::size_t sentences,
+                   std::size_t most_sentences);
     void set_traced(bool traced);
     void set_keys(std::optional<Keys> keys);
     void set_certificates(const std::string& certificate, const std::string& key, const std::string& client_ca);
     Figures figures();
+    SlicedDepth sliced();
     const Settings& settings() const { return shared_.settings; }
 
 private:
@@ -170,6 +167,11 @@ private:
     std::optional<Batch> take_batch(const Most& most, double end, double begins_at);
     Batch batch(const Most& most) REQUIRES(the_lock);
     std::size_t take_from(Line& line, std::size_t most, std::size_t most_bytes, Batch& batch) REQUIRES(the_lock);
+    std::size_t take_small(const Most& most, Batch& batch) REQUIRES(the_lock);
+    std::shared_ptr<Job> set_apart(Message& message, std::uint64_t path) REQUIRES(the_lock);
+    std::size_t take_slice(Message& message, const SliceLimits& limits, Batch& batch) REQUIRES(the_lock);
+    void hand_over(Message& message, Batch& batch) REQUIRES(the_lock);
+    bool may_begin(const Most& most) const REQUIRES(the_lock);
     void inflate(Batch& batch);
 
     Mutex mutex_;

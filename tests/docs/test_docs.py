@@ -83,7 +83,8 @@ def test_the_example_checkpoint_is_one() -> None:
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
-    metrics, bounded = Metrics(), ("connections", "http_connections", "slots", "held_bytes", "unread_bytes")
+    bounded = ("connections", "http_connections", "slots", "held_bytes", "making_bytes", "unread_bytes")
+    metrics = Metrics()
     metrics.watch_transport(
         lambda: dict.fromkeys((*GAUGES, *COUNTERS), 0.0), limits=dict.fromkeys(bounded, 0), reasons=[]
     )

@@ -8,44 +8,11 @@
 #include "../../transport/entry.hpp"
 #include "../../transport/keys.hpp"
 #include "units.hpp"
+#include "waiting.hpp"
 
 using namespace transport;
 
-namespace {
-
-/// Messages of callers by number, each of so many bytes.
-class Waiting {
-public:
-    Message& put(Line& line, std::uint64_t caller, std::size_t size, double patience_s = never) {
-        Message& message = messages_.emplace_back();
-        message.id = messages_.size();
-        message.caller = caller;
-        message.size = size;
-        message.patience_s = patience_s;
-        message.line = &line;
-        line.put(message);
-        return message;
-    }
-
-private:
-    std::list<Message> messages_;
-};
-
-/// Takes so many messages, and returns whose they were.
-std::string callers(Line& line, std::size_t count) {
-    std::string found;
-    while (found.size() < count && line.first()) found += char('0' + line.take_message()->caller);
-    return found;
-}
-
-/// Has a line move by one message in so many seconds.
-void move(Line& line, double& time, double seconds) {
-    line.moved(line.take_message()->size, time);
-    time += seconds;
-    line.moved(line.take_message()->size, time);
-}
-
-}  // namespace
+using namespace units;
 
 TEST(a_callers_first_stands_before_anothers_second) {
     Line line;
@@ -140,19 +107,22 @@ TEST(a_line_that_stood_still_once_is_not_slow) {
 
 TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     Lines lines;
-    lines.set_small(1, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 10, 2);
+    lines.set_small(1, std::make_shared<EmbedCodec>("", std::vector<std::size_t>{}, Status{}), 10, 2, 3);
     Message message;
     const auto line_of = [&](std::string_view content, bool may_be_small = true) {
         message.content = content;
         message.size = content.size();
+        message.is_long = false;
         return &lines.choose(message, 1, may_be_small);
     };
     CHECK(line_of("\n\1a\n\1b") == &lines.small);
     CHECK(line_of("\n\1a\n\1b", false) == &lines.metered);
-    CHECK(line_of("\n\1a\n\1b\n\1c") == &lines.metered);  // too many sentences
+    CHECK(!message.is_long);
+    CHECK(line_of("\n\1a\n\1b\n\1c") == &lines.small && message.is_long);  // of many sentences
     CHECK(line_of("\n\x09"
-                  "123456789") == &lines.metered);  // too many bytes
-    CHECK(line_of("\n\1a\x10\1") == &lines.small);  // an option
+                  "123456789") == &lines.small && message.is_long);                              // of many bytes
+    CHECK(line_of("\n\1a\n\1b\n\1c\n\1d") == &lines.metered && !message.is_long);  // too many sentences
+    CHECK(line_of("\n\1a\x10\1") == &lines.small);   // an option
     CHECK(line_of("\x10\1") == &lines.small);        // nothing to embed
     CHECK(line_of("\n\1a\x20\1") == &lines.metered);  // a size that the model doesn't offer
     CHECK(line_of("\n\1a\x30\1") == &lines.metered);  // a field that isn't known

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from opentelemetry.trace import Span
 
 from ..batching.batcher import Batcher
-from ..batching.request import WorkSource
+from ..batching.request import Depth, WorkSource
 from ..batching.scheduler import Budgets
 from ..embeddings import Embeddings
 from ..engines.contract import BatchRecord, Engine, Fault
@@ -51,6 +51,7 @@ class Embedder:
         self._engine_timeout_s = settings.engine_timeout_s
         self._metrics = metrics
         self._on_fault: Callable[[Fault, Engine], None] = lambda *_: None
+        self._beside: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._budgets = Budgets(
             max_batch_rows=settings.max_batch_rows or suited.max_rows,
             max_batch_tokens=settings.max_batch_tokens or suited.max_tokens,
@@ -67,7 +68,7 @@ class Embedder:
             spare_core=model.device != "cpu",
         )
         metrics.watch_queue(
-            lambda: self._batcher.queued._asdict(), tokens_limit=settings.max_queue_tokens, workers=self.workers
+            lambda: self._queued()._asdict(), tokens_limit=settings.max_queue_tokens, workers=self.workers
         )
         if model.device == "cuda":
             metrics.watch_device_memory(memory_used)
@@ -198,6 +199,10 @@ class Embedder:
         """Lend `model` to native code that serves small requests by itself; None where it can't."""
         return lend(model, self._budgets, few=FEW, short_bytes=SHORT_BYTES, most_runs=self.workers)
 
+    def waits_beside(self, beside: Callable[[], tuple[int, int, int]]) -> None:
+        """Count what `beside` says waits for the model and never comes here: requests, sentences and tokens."""
+        self._beside = beside
+
     def ran(self, record: BatchRecord) -> None:
         """Take note of a batch that the model ran for calls that never came here."""
         self._batcher.ran(record)
@@ -218,6 +223,9 @@ class Embedder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _queued(self) -> Depth:
+        return Depth(*map(sum, zip(self._batcher.queued, self._beside(), strict=True)))
 
     def _trusted(self) -> _Served:
         served = self._served

@@ -19,6 +19,7 @@ GAUGES = {
     "waiting": ("grpc_waiting_messages", "Messages that have come and were not taken yet."),
     "taken": ("grpc_taken_messages", "Messages that were taken and have no answer yet."),
     "held_bytes": ("grpc_held_bytes", "Bytes of requests that have come and were not taken yet."),
+    "making_bytes": ("grpc_making_bytes", "Bytes of long requests that are being served, with their rows."),
     "unread_bytes": ("grpc_unread_bytes", "Bytes of answers that their callers have not read yet."),
     "lag_s": ("grpc_lag_seconds", f"The longest that no thread looked at the sockets, of the last {HOLD_S:g} s."),
 }

@@ -218,6 +218,7 @@ class Server:
             for place, route in enumerate(routes)
             if route.create_codec is not None and route.counted_as is not None
         }
+        self.service.embedder.waits_beside(transport.sliced)
         return FastPaths(transport, methods, self.service.embedder, self.metrics, logs_each_call)
 
     def _reload(self, ports: Ports) -> None:

@@ -20,9 +20,9 @@ EMPTY = (3, "there is nothing", b"\x08\x03")
 """Status of a request without sentences."""
 
 
-def encoder_of(hidden: int = HIDDEN, *, decades: float = 0) -> engine.Encoder:
+def encoder_of(hidden: int = HIDDEN, *, decades: float = 0, seed: int = 1) -> engine.Encoder:
     """Make an encoder whose numbers differ in size by about so many powers of ten."""
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(seed)
     sizes = {"W": (2, 4 * hidden, EMBEDDING), "R": (2, 4 * hidden, hidden), "B": (2, 8 * hidden)}
     layer = {name: random.standard_normal(size).astype(np.float32) for name, size in sizes.items()}
     spread = (10 ** -np.linspace(0, decades, hidden)).astype(np.float32)
@@ -36,8 +36,8 @@ def shaped(spread: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray
     return factors.reshape(1, -1, *(1 for _ in weights.shape[2:]))
 
 
-def embed_codec() -> transport.Codec:
-    return transport.Codec.embed(version=VERSION, sizes=SIZES, empty=EMPTY)
+def embed_codec(version: str = VERSION) -> transport.Codec:
+    return transport.Codec.embed(version=version, sizes=SIZES, empty=EMPTY)
 
 
 def tokenizer() -> wordpiece.WordPiece:
@@ -60,8 +60,12 @@ def path_of(
     most_bytes: int = 200,
     most_together: int = 16,
     most_runs: int = 2,
+    **limits: int,
 ) -> transport.FastPath:
-    """Make a fast path by an encoder of `encoder_of`, or whatever else lends one by `share`."""
+    """Make a fast path by an encoder of `encoder_of`, or whatever else lends one by `share`.
+
+    Nothing is served in slices, unless `limits` say so.
+    """
     return transport.FastPath(
         served.transport,
         {method: codec or embed_codec()},
@@ -73,6 +77,7 @@ def path_of(
         most_bytes_together=4096,
         most_runs=most_runs,
         most_tokens=MOST_TOKENS,
+        **{"max_sentences": 3, "max_sentence_bytes": 200, "max_request_tokens": 1000, **limits},
     )
 
 

@@ -134,6 +134,9 @@ def test_onnxruntime_computes_the_bits_of_each_sentence_alone(served: Served, to
         most_together=lent.most_together,
         most_bytes_together=lent.most_bytes_together,
         most_runs=lent.most_runs,
+        max_sentences=3,
+        max_sentence_bytes=200,
+        max_request_tokens=1000,
         most_tokens=model.config.max_tokens,
     )
     texts = ["a dog", "there will be dragons there", "a man", "dragons"]

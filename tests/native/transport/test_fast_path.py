@@ -15,6 +15,7 @@ from .fast import EMPTY, VERSION, Fast, rows_of
 from .raw import Raw
 from .served import ECHO, Served, framed
 
+LONG = ("sentences", "sentence_bytes", "request_tokens")
 KEPT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
 """A traceparent without its flags."""
 
@@ -201,8 +202,7 @@ def test_a_run_that_is_given_up_answers_nobody(fast: Fast) -> None:
 
 def test_borrowing_something_else_is_an_error(fast: Fast, serve: Callable[..., Served]) -> None:
     part = fast.encoder.share()
-    bounds = dict.fromkeys(
-        ("most_sentences", "most_bytes", "most_together", "most_bytes_together", "most_runs", "most_tokens"), 1
-    )
+    names = ("sentences", "bytes", "together", "bytes_together", "runs", "tokens")
+    bounds = dict.fromkeys([f"most_{name}" for name in names] + [f"max_{name}" for name in LONG], 1)
     with pytest.raises(ValueError, match=r"expected a capsule of bothends_native\.Tokenizer"):
         transport.FastPath(serve().transport, {}, part, part, **bounds)

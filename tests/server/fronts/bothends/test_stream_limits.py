@@ -71,7 +71,7 @@ def test_a_full_server_lets_a_stream_wait(toy_bundle: Bundle, gate: threading.Ev
     with serving(toy_bundle, max_queue_tokens=20, selftest_s=0) as server, connected(server) as channel:
         gate.clear()
         with ThreadPoolExecutor(4) as pool, Stream(channel) as stream:
-            filling = pool.submit(embed, channel, *["there will be dragons"] * 40)
+            filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
             until(lambda: value(server, "bothends_queue_sentences") > 20)
             stream.send(*[request(*["a man plays the guitar"] * 5) for _ in range(20)])
             with pytest.raises(grpc.RpcError) as raised:
@@ -104,7 +104,7 @@ def test_a_caller_that_leaves_while_it_waits_for_room_is_forgotten(toy_bundle: B
     with serving(toy_bundle, max_queue_tokens=20, selftest_s=0) as server, connected(server) as channel:
         gate.clear()
         with ThreadPoolExecutor(1) as pool:
-            filling = pool.submit(embed, channel, *["there will be dragons"] * 40)
+            filling = pool.submit(embed, channel, *["there will be dragons 中"] * 40)
             until(lambda: value(server, "bothends_queue_sentences") > 20)
             with Stream(channel) as stream:
                 stream.send(request(*["a man"] * 5))

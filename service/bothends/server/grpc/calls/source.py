@@ -122,7 +122,6 @@ class Calls:
         self._gathered = threading.local()
         self._looked_at = 0.0
         self._counting = threading.Lock()  # a scrape waits for who has taken what it doesn't find any more
-        self._take_messages = transport.take_messages if fast is None else fast.take_messages
         self._fast = fast
         self.wake = transport.wake
         self.hand_over_polling = transport.hand_over_polling
@@ -140,8 +139,9 @@ class Calls:
         """
         self._look()
         try:
-            take_messages = self._take_messages if may_run else self._transport.take_messages
-            taken = take_messages(sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES)
+            asked = sentences, wait_s, self._wait_s(), sentences * _SENTENCE_BYTES
+            fast, take_messages = self._fast, self._transport.take_messages
+            taken = take_messages(*asked) if fast is None else fast.take_messages(*asked, may_run=may_run)
         except GivenUpError:
             return None
         if taken is None:

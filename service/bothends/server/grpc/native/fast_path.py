@@ -1,4 +1,4 @@
-"""Has the native transport answer small requests without Python by the model that serves now, and counts what it did.
+"""Has the native transport answer plain requests without Python by the model that serves now, and counts what it did.
 
 Whatever isn't plain, or goes wrong, is left to Python.
 """
@@ -86,13 +86,16 @@ class FastPaths:
         """True if the model that serves has a path."""
         return self._newest is not None
 
-    def take_messages(self, most: int, wait_s: float, queue_s: float, most_bytes: int) -> Batch | None:
-        """Take messages as a transport's `take_messages` does, and serve small requests meanwhile. Raises
-        GivenUpError.
+    def take_messages(
+        self, most: int, wait_s: float, queue_s: float, most_bytes: int, *, may_run: bool
+    ) -> Batch | None:
+        """Take messages as a transport's `take_messages` does; serve plain requests meanwhile, if it `may_run`.
+
+        Raises GivenUpError.
         """
         newest = self._current()
-        if newest is None:
-            return self._transport.take_messages(most, wait_s, queue_s, most_bytes)
+        if newest is None or not may_run:  # who has no core leaves long requests to those who have one
+            return self._transport.take_messages(most, wait_s, queue_s, most_bytes, takes_long=newest is None)
         thread = threading.get_ident()
         self._taking[thread] = newest
         try:
@@ -133,6 +136,7 @@ class FastPaths:
                     code = code_pb2.Code.Name(status.code)
                     self._answered(place, code, durations, error.refusal)
                     self._transport.fail(ids, [status] * len(ids))  # who is told finds it counted
+                self._transport.fail(run.long_messages, [status] * len(run.long_messages))
                 found.append((run.thread, model))
         return found
 
@@ -176,6 +180,9 @@ class FastPaths:
             most_bytes_together=lent.most_bytes_together,
             most_runs=lent.most_runs,
             most_tokens=model.config.max_tokens,
+            max_sentences=limits.sentences,
+            max_sentence_bytes=limits.sentence_chars,  # a text of more bytes may have too many
+            max_request_tokens=limits.tokens,
         )
         return PathOf(path, model, lent.called)
 
@@ -185,13 +192,15 @@ class FastPaths:
             self._answered(left.method, code, (left.seconds,), _REFUSALS.get(code))
         for place, seconds in served.seconds.items():
             self._answered(place, "OK", seconds)
-        if not (counts := served.counts):  # nothing was embedded
+        self._metrics.embedded(served.counts, served.truncated)
+        if served.tokenise_s:
+            self._metrics.took("tokenise", served.tokenise_s)
+        if served.serialise_s:
+            self._metrics.took("serialise", served.serialise_s)
+        if not (waited_s := served.waited_s):
             return
-        tokens = served.tokens
-        self._metrics.took("tokenise", served.tokenise_s)
-        self._metrics.took("serialise", served.serialise_s)
-        self._metrics.embedded(counts, served.truncated)
         if called is None:
-            self._embedder.ran(BatchRecord(len(counts), tokens, tokens, served.engine_s, served.waited_s))
+            tokens = served.tokens
+            self._embedder.ran(BatchRecord(len(waited_s), tokens, tokens, served.engine_s, waited_s))
         else:
-            self._metrics.waited(served.waited_s)
+            self._metrics.waited(waited_s)

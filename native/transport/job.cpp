@@ -1,0 +1,106 @@
+#include "job.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "clock.hpp"
+
+namespace transport {
+namespace {
+constexpr std::size_t read_bytes = 32 << 10;  // of text that are read at once: about a millisecond's
+constexpr std::size_t most_end = 1 << 10;  // bytes behind a response's rows, about
+constexpr std::size_t sentence_overhead = sizeof(std::string_view) + sizeof(std::int64_t) + sizeof(Reading);
+}  // namespace
+
+Job::Read Job::read(const std::shared_ptr<const Codec>& codec, const shared::Tokenizer& tokenizer,
+                    const LongLimits& limits) {
+    const double began = now();
+    if (!codec_) {
+        codec_ = codec;
+        if (!codec_->read(message.content, limits.sentences, request_) || request_.sentences.empty())
+            return Read::declined;
+        Charge charge;
+        if (charge.take(message.usage, request_.sentences)) return Read::declined;  // Python has the words
+        exchange_charge(std::move(charge));
+        if (is_over) end_charge();
+    }
+    const Read found = tokenise(tokenizer, limits);
+    tokenise_s_ += now() - began;
+    return found;
+}
+
+Charge Job::exchange_charge(Charge charge) {
+    const std::lock_guard lock(charging_);
+    return std::exchange(charge_, std::move(charge));
+}
+
+Job::Read Job::tokenise(const shared::Tokenizer& tokenizer, const LongLimits& limits) {
+    std::size_t bytes = 0;
+    for (std::size_t place = tokens_.sentences(); place < request_.sentences.size(); ++place) {
+        const std::string_view sentence = request_.sentences[place];
+        if (bytes > 0 && bytes + sentence.size() > read_bytes) return Read::more;
+        bytes += sentence.size() + 1;
+        if (sentence.size() > limits.sentence_bytes) return Read::declined;
+        if (!tokens_.append(tokenizer, sentence, request_.options.truncation, limits.sentence_tokens))
+            return Read::declined;
+        if (tokens_.size() > limits.tokens) return Read::declined;
+    }
+    return Read::whole;
+}
+
+std::size_t Job::bytes(std::size_t dimension) const {
+    const std::size_t sentences = request_.sentences.size();
+    const std::size_t each = sentence_overhead + dimension * sizeof(float);
+    return message.content.size() + tokens_.size() * sizeof(std::uint32_t) + sentences * each;
+}
+
+Slice Job::cut(const std::shared_ptr<Job>& job, const SliceLimits& limits) {
+    Slice slice{job, job->next_, job->next_};
+    const auto& readings = job->tokens_.readings();
+    std::size_t tokens = 0;
+    for (; slice.to < readings.size() && slice.sentences() < limits.most_sentences; ++slice.to) {
+        tokens += readings[slice.to].tokens;
+        const bool fits = tokens <= (slice.sentences() < limits.few ? limits.most_tokens : limits.soon_tokens);
+        if (!fits && slice.to > slice.from) break;
+        slice.bytes += job->request_.sentences[slice.to].size();
+        slice.tokens = tokens;
+    }
+    job->next_ = slice.to;
+    return slice;
+}
+
+bool Job::put(const Slice& slice, const float* rows, std::size_t dimension) {
+    const std::lock_guard lock(mutex_);
+    const double began = now();
+    const bool is_whole = put_in_order(slice, rows, dimension);
+    serialise_s_ += now() - began;
+    return is_whole;
+}
+
+bool Job::put_in_order(const Slice& slice, const float* rows, std::size_t dimension) {
+    if (slice.from != written_) {
+        Rows kept{slice.sentences(), std::unique_ptr<float[]>(new float[slice.sentences() * dimension])};
+        std::memcpy(kept.numbers.get(), rows, slice.sentences() * dimension * sizeof(float));
+        waiting_.emplace(slice.from, std::move(kept));
+        return false;
+    }
+    if (written_ == 0) codec_->begin(request_, response_);
+    write(slice.from, rows, slice.sentences(), dimension);
+    for (auto next = waiting_.begin(); next != waiting_.end() && next->first == written_; next = waiting_.erase(next))
+        write(next->first, next->second.numbers.get(), next->second.sentences, dimension);
+    if (written_ < request_.sentences.size()) return false;
+    codec_->end(request_, tokens_.readings(), response_);
+    return true;
+}
+
+void Job::write(std::size_t from, const float* rows, std::size_t sentences, std::size_t dimension) {
+    const std::size_t before = response_.size();
+    for (std::size_t place = from; place < from + sentences; ++place, rows += dimension) {
+        codec_->append(request_, {rows, dimension, place, tokens_.readings()[place]}, response_);
+        if (place == 0) response_.reserve(before + (response_.size() - before + 1) * request_.sentences.size() + most_end);
+    }
+    written_ = from + sentences;
+}
+
+}  // namespace transport

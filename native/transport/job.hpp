@@ -1,0 +1,132 @@
+// A long request that is served in slices, by several threads: what was read of it, and what is written.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "../shared/borrowed.hpp"
+#include "codec.hpp"
+#include "taken.hpp"
+#include "tokens.hpp"
+#include "usage.hpp"
+
+namespace transport {
+
+class Job;
+
+/// Sentences of a job that one thread computes: from `from` to before `to`.
+struct Slice {
+    std::shared_ptr<Job> job;
+    std::size_t from = 0, to = 0;
+    std::size_t bytes = 0, tokens = 0;  // of their text
+
+    std::size_t sentences() const { return to - from; }
+};
+
+/// How much a slice may hold. At least one sentence is in it, and up to `few` where they have at most `most_tokens`; more of them where
+/// they have at most `soon_tokens`.
+struct SliceLimits {
+    std::size_t few, most_sentences;
+    std::size_t soon_tokens, most_tokens;
+
+    /// Returns those of a slice that is computed beside so many sentences, or calls, with so many bytes.
+    SliceLimits beside(std::size_t count, std::size_t bytes) const {
+        if (count == 0) return *this;
+        const std::size_t left = few - std::min(few, count), tokens = most_tokens - std::min(most_tokens, bytes / token_bytes);
+        return {left, std::max<std::size_t>(left, 1), tokens, tokens};
+    }
+
+private:
+    static constexpr std::size_t token_bytes = 4;  // about, of a text
+};
+
+/// What a model can read of a long request.
+struct LongLimits {
+    std::size_t sentences, sentence_bytes, tokens;
+    std::size_t sentence_tokens;  // that the model reads of one
+};
+
+class Job {
+public:
+    /// `path` is the number of the fast path that serves it, by one model: no answer is of two.
+    Job(std::uint64_t path, Taken message) : path(path), message(std::move(message)) {}
+
+    const std::uint64_t path;
+    const Taken message;
+
+    /// Whether nobody waits for it any more, or somebody has what it became. Who sets it, and found it false, says what becomes of it.
+    std::atomic<bool> is_over{false};
+
+    // One thread at a time.
+
+    enum class Read { more, whole, declined };
+
+    /// Reads some more of it. What is declined is for Python.
+    Read read(const std::shared_ptr<const Codec>& codec, const shared::Tokenizer& tokenizer, const LongLimits& limits);
+
+
+    const Request& request() const { return request_; }
+    const Tokens& tokens() const { return tokens_; }
+
+    /// Returns the bytes that it takes, with its rows' of so many numbers.
+    std::size_t bytes(std::size_t dimension) const;
+
+    // With the transport's lock.
+
+    /// Returns whether all of it is read: its slices may be taken.
+    bool is_whole() const { return is_whole_; }
+    void set_whole() { is_whole_ = true; }
+
+    /// Cuts the next slice of what nobody has taken.
+    static Slice cut(const std::shared_ptr<Job>& job, const SliceLimits& limits);
+
+    /// Returns how many sentences nobody has taken.
+    std::size_t untaken() const { return request_.sentences.size() - next_; }
+    std::size_t untaken_tokens() const { return tokens_.size() - std::size_t(tokens_.offsets()[next_]); }
+
+    // By any thread.
+
+    /// Writes the rows of a slice, once those before it are written. Returns whether the response is complete.
+    bool put(const Slice& slice, const float* rows, std::size_t dimension);
+
+    /// Gives the share of its key back, as if it had never been taken, or because it is over.
+    void undo_charge() { exchange_charge({}).undo(); }
+    void end_charge() { exchange_charge({}).end(); }
+
+    // Once `put` has returned true.
+
+    const std::string& response() const { return response_; }
+    double tokenise_s() const { return tokenise_s_; }
+    double serialise_s() const { return serialise_s_; }
+
+private:
+    Charge exchange_charge(Charge charge);
+    Read tokenise(const shared::Tokenizer& tokenizer, const LongLimits& limits);
+    bool put_in_order(const Slice& slice, const float* rows, std::size_t dimension);
+    void write(std::size_t from, const float* rows, std::size_t sentences, std::size_t dimension);
+
+    std::shared_ptr<const Codec> codec_;
+    Request request_;
+    Tokens tokens_;
+    double tokenise_s_ = 0, serialise_s_ = 0;
+    bool is_whole_ = false;
+    std::size_t next_ = 0;  // sentence that nobody has taken
+    std::mutex charging_;
+    Charge charge_;
+    std::mutex mutex_;
+    struct Rows {
+        std::size_t sentences;
+        std::unique_ptr<float[]> numbers;
+    };
+    std::map<std::size_t, Rows> waiting_;  // rows behind others that aren't there yet, by their first sentence
+    std::size_t written_ = 0;              // sentences
+    std::string response_;
+};
+
+}  // namespace transport

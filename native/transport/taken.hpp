@@ -1,0 +1,31 @@
+// A message as it is handed over to whoever answers it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace transport {
+
+class Usage;
+
+struct Taken {
+    std::uint64_t id;
+    std::size_t method;
+    std::string content;
+    double deadline;
+    std::vector<std::pair<std::size_t, std::string>> metadata;
+    std::uint64_t caller;
+    double arrived;
+    std::size_t inflated_size;  // where the content is compressed
+    bool is_compressed, is_lost;  // lost: it wasn't gzip
+    bool is_plain;                // no header came with it that Python has to look at
+    bool is_http;                 // it is none of Python's workers'
+    std::string key_digest;       // SHA-256 of its call's key; empty where callers need none
+    std::shared_ptr<Usage> usage;  // of that key's holder; null where nothing counts it
+};
+
+}  // namespace transport

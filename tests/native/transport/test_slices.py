@@ -1,0 +1,114 @@
+"""Long requests that are served in slices: the same bytes, and whose turn it is between them."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.support.until import TIMEOUT_S, until
+
+from .long import MOST, Long, call, checked, long, request_of, sentences_of
+from .served import ECHO, Served
+
+__all__ = ("call", "long")
+
+
+@pytest.mark.parametrize("count", [4, 15, 16, 17, 33, 100, MOST])
+def test_each_sentence_has_its_own_row(long: Long, call: Any, count: int) -> None:
+    sentences = sentences_of(count, count)
+    checked(long.answers(call.future(request_of(*sentences), timeout=TIMEOUT_S)), long.encoder, sentences)
+    assert sum(long.computed) == count
+
+
+def test_several_threads_serve_one_request(long: Long) -> None:
+    """Rows that are there before those of an earlier slice wait for it."""
+
+    def serve() -> None:
+        while long.path.take_messages(0, 1.0, 0.0, 0, threading.get_ident()) is not None:
+            pass
+
+    threads = [threading.Thread(target=serve) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    with ThreadPoolExecutor(8) as pool, long.served.channel() as channel:
+
+        def ask(seed: int) -> None:
+            sentences = sentences_of(seed, 1 + seed * 37 % MOST)
+            content = channel.unary_unary(ECHO)(request_of(*sentences), timeout=TIMEOUT_S)
+            checked(content, long.encoder, sentences)
+
+        list(pool.map(ask, range(60)))
+    long.served.let_go()
+    long.served.transport.stop(0)
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive()
+
+
+def test_a_single_sentence_stands_between_the_slices_of_a_list(long: Long, call: Any) -> None:
+    """It is the next run, in no company, however much of the list waits."""
+    listed = long.begin(call, request_of(*["a b"] * MOST), steps=1)
+    with long.served.channel() as channel:
+        single = channel.unary_unary(ECHO).future(request_of("man"), timeout=TIMEOUT_S)
+        long.waits(2)
+        long.computed.clear()
+        long.step()
+        checked(bytes(single.result()), long.encoder, ["man"])
+    assert long.computed == [1]
+    assert not listed.done()
+    checked(long.answers(listed), long.encoder, ["a b"] * MOST)
+
+
+def test_lists_of_two_callers_are_served_alike(long: Long, call: Any) -> None:
+    """A caller of four lists has no more turns than one of one list."""
+    content = request_of(*["a b"] * 64)
+    with long.served.channel() as channel:
+        calls = [call.future(content, timeout=TIMEOUT_S) for _ in range(4)]
+        long.waits(4)
+        modest = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+        long.waits(5)
+        until(lambda: long.step() == [] and sum(long.computed) >= 128)
+        checked(bytes(modest.result()), long.encoder, ["a b"] * 64)
+        until(lambda: any(future.done() for future in calls))
+        assert sum(long.computed) == 128
+        assert [future.done() for future in calls].count(True) == 1
+        for future in calls:
+            checked(long.answers(future), long.encoder, ["a b"] * 64)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "limits"),
+    [
+        (["a"] * 99 + ["a man from Ω"], {}),
+        (["a"] * 99 + ["  "], {}),
+        (["a"] * 99 + ["a " * 101], {}),
+        (["a b man"] * 30, {"max_request_tokens": 89}),
+        (["a"] * 30, {"max_sentences": 29}),
+    ],
+    ids=["unknown character", "blank", "long", "tokens", "many"],
+)
+def test_what_is_not_plain_is_left_to_python_before_anything_is_computed(
+    serve: Callable[..., Served], sentences: list[str], limits: dict[str, int]
+) -> None:
+    """It waits there as all that is Python's, which takes it when it wants."""
+    long, content = Long(serve(), **limits), request_of(*sentences)
+    with long.served.channel() as channel:
+        future = channel.unary_unary(ECHO).future(content, timeout=TIMEOUT_S)
+        long.waits()
+        for _ in range(3):
+            assert long.step() == []
+        (message,) = long.step(most=1)
+        assert message.content == content
+        long.served.transport.answer([message.id], [b"python"])
+        assert future.result() == b"python"
+    assert long.computed == []
+    long.served.let_go()
+
+
+def test_as_many_tokens_as_a_request_may_have_are_served(serve: Callable[..., Served]) -> None:
+    long = Long(serve(), max_request_tokens=90)
+    with long.served.channel() as channel:
+        future = channel.unary_unary(ECHO).future(request_of(*["a b man"] * 30), timeout=TIMEOUT_S)
+        checked(long.answers(future), long.encoder, ["a b man"] * 30)
