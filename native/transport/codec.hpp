@@ -19,6 +19,7 @@ struct Request {
     std::vector<std::string_view> sentences;  // UTF-8, or else no text; views of the message, or of what is kept
     Options options;
     std::shared_ptr<const void> kept;  // what else its codec needs of it
+    std::size_t kept_bytes = 0;        // that this takes, about
     // Where there is nothing to embed, with what it is answered, which is the codec's: an error, or a response. That is
     // for callers who have no limits of their own.
     const Status* error = nullptr;

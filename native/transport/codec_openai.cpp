@@ -28,11 +28,13 @@ constexpr Words<Encoding, 2> format_words{{{"float", Encoding::text}, {"base64",
 constexpr Words<Truncation, 3> truncation_words{
     {{"error", Truncation::error}, {"start", Truncation::start}, {"end", Truncation::end}}};
 
+constexpr std::size_t most_looked_at = 8 << 10;  // bytes of a body, with the transport's lock: some microseconds
+
 /// A body as the library has it. It may take so many times its bytes of memory, which is enough for texts: what needs
 /// more (numbers by the million) is nothing that is read here.
 class Document {
 public:
-    explicit Document(std::string_view body) : left_(most_times * body.size() + most_overhead) {
+    explicit Document(std::string_view body) : most_(most_times * body.size() + most_overhead), left_(most_) {
         const yyjson_alc allocator{&Document::take, &Document::change, &Document::give_back, this};
         // Without the flag that lets it write into the text, the library only reads it.
         char* const text = const_cast<char*>(body.data());
@@ -44,6 +46,9 @@ public:
 
     /// Returns its value; null where it is no JSON.
     yyjson_val* root() const { return yyjson_doc_get_root(document_); }
+
+    /// Returns the bytes that it takes.
+    std::size_t bytes() const { return most_ - left_; }
 
 private:
     static constexpr std::size_t most_times = 6, most_overhead = 4096;
@@ -57,12 +62,28 @@ private:
     }
     static void give_back(void*, void* held) { std::free(held); }
 
+    const std::size_t most_;
     std::size_t left_;
     yyjson_doc* document_;
 };
 
 std::string_view text_of(yyjson_val* value) {
     return yyjson_is_str(value) ? std::string_view(yyjson_get_str(value), yyjson_get_len(value)) : std::string_view();
+}
+
+/// Counts the texts of a body's list, without a look at what is around it: where a text has such marks itself, there may
+/// seem to be more.
+std::size_t count_texts(std::string_view body) {
+    const std::size_t begin = body.find('['), end = body.rfind(']');
+    if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return 1;
+    const std::string_view list = body.substr(begin, end - begin);
+    std::size_t count = 1;
+    for (std::size_t mark = list.find('"'); mark != std::string_view::npos; mark = list.find('"', mark + 1)) {
+        if (list[mark - 1] == '\\') continue;
+        const std::size_t next = list.find_first_not_of(" \t\r\n", mark + 1);
+        count += next != std::string_view::npos && list[next] == ',';
+    }
+    return count;
 }
 
 /// Reads one text, or a list of some; false where it is anything else.
@@ -142,13 +163,16 @@ void append_numbers(std::string& json, std::span<const float> numbers) {
 
 }  // namespace
 
-bool OpenAICodec::may_read(std::string_view content, std::size_t) const { return !content.empty(); }
+bool OpenAICodec::may_read(std::string_view content, std::size_t most_sentences) const {
+    return !content.empty() && (content.size() > most_looked_at || count_texts(content) <= most_sentences);
+}
 
 bool OpenAICodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
     request = {};
     request.options = {settings_.truncation, true, 0, Encoding::text};
     const auto document = std::make_shared<const Document>(content);
     request.kept = document;
+    request.kept_bytes = document->bytes();
     yyjson_val* const root = document->root();
     if (!yyjson_is_obj(root)) return false;
     std::array<bool, members.size()> are_there{};

@@ -44,7 +44,10 @@ void HttpCall::answer(Message& message, std::string_view content, std::size_t cu
     respond(response);
 }
 
-void HttpCall::fail(const Message&, const Status& status) { fail(status); }
+void HttpCall::fail(const Message&, const Status& status) {
+    count(status.code);
+    fail(status);
+}
 
 void HttpCall::refuse_taken(const Status& status, Refusal refusal) {
     is_counted_by_python_ = false;

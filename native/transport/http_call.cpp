@@ -175,7 +175,8 @@ void HttpCall::accept(bool is_whole) {
 Line& HttpCall::choose_line() {
     Lines& lines = shared_.lines;
     if (!is_whole_ || is_gzip_ || !is_plain() || !lines.is_small_method(method_)) return lines.application;
-    Line& line = lines.choose(*message_, method_, true, -1);  // long ones are the application's
+    // The application refuses what is over its key's share at once: a list would first wait for its turn.
+    Line& line = lines.choose(*message_, method_, true, usage() ? -1 : deadline_ - now());
     return &line == &lines.metered ? lines.application : line;
 }
 

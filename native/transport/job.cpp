@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "clock.hpp"
+#include "shape.hpp"
 
 namespace transport {
 namespace {
@@ -51,8 +52,10 @@ Job::Read Job::tokenise(const shared::Tokenizer& tokenizer, const LongLimits& li
 
 std::size_t Job::bytes(std::size_t dimension) const {
     const std::size_t sentences = request_.sentences.size();
-    const std::size_t each = sentence_overhead + dimension * sizeof(float);
-    return message.content.size() + tokens_.size() * sizeof(std::uint32_t) + sentences * each;
+    // A row waits as the encoder's, or is written.
+    const std::size_t row = std::max(dimension * sizeof(float), most_written_bytes(request_.options, dimension));
+    return message.content.size() + request_.kept_bytes + tokens_.size() * sizeof(std::uint32_t) +
+           sentences * (sentence_overhead + row);
 }
 
 Slice Job::cut(const std::shared_ptr<Job>& job, const SliceLimits& limits) {

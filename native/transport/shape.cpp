@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "../shared/half.hpp"
+#include "json_number.hpp"
 
 namespace transport {
 namespace {
@@ -35,6 +36,14 @@ char* room_for(std::string& to, std::size_t count) {
 }
 
 }  // namespace
+
+std::size_t most_written_bytes(const Options& options, std::size_t numbers) {
+    constexpr std::size_t around = 80;  // what JSON says beside a row's numbers, and more than protobuf does
+    const std::size_t count = options.dimensions != 0 ? options.dimensions : numbers;
+    const bool is_text = options.encoding == Encoding::text;
+    const std::size_t most = is_text ? most_number + 1 : 2 * sizeof(float);  // more than base64 takes
+    return around + count * most;
+}
 
 std::span<const float> shaped(std::span<const float> row, const Options& options, std::vector<float>& room) {
     const bool is_nested = options.dimensions != 0 && options.dimensions != row.size();

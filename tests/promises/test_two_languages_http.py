@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from .conftest import LONG, Both
 PATH, METHOD = "/v1/embeddings", "POST /v1/embeddings"
 Agree = Callable[[Sequence[bytes]], int]
 SENTENCE = st.one_of(TEXTS, st.text(max_size=60), st.sampled_from(HARD).filter(lambda text: len(text) < 999))
+WORDS = "there will be dragons where a man plays the guitar, and a woman sings".split()  # noqa: SIM905
 MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "model": st.sampled_from(["english", "text-embedding-3-small", "another", None, 1]),
     "input": st.one_of(SENTENCE, st.lists(SENTENCE, max_size=4), st.lists(st.integers(0, 99), max_size=3), st.none()),
@@ -98,6 +100,24 @@ def test_hard_texts(both: Both, agree: Agree) -> None:
     answered = agree(list(bodies(iter(HARD * 4))))
     assert answered > 50
     assert both.served(METHOD, "native") > before + answered / 4
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 65, 257, 600])
+def test_lists_of_any_length(both: Both, agree: Agree, count: int) -> None:
+    """Plain ones are served by C++, each of them; so are those with some hard texts, or Python has their words."""
+    draw = random.Random(count)  # noqa: S311  not a secret
+    plain = [" ".join(draw.choices(WORDS, k=draw.randint(1, 30))) for _ in range(count)]
+    hard = [text for text in draw.choices(HARD, k=count // 20 + 1) if text.strip()]
+    long = ["dragons, " * 300, *plain[1:]]
+    before = both.served(METHOD, "native")
+    asked = [
+        json.dumps({"model": "english", "input": texts, "encoding_format": encoding, "truncation": "start"}).encode()
+        for texts in (plain, long, [*plain, *hard])
+        for encoding in ("float", "base64")
+    ]
+    assert agree(asked[:4]) == 4
+    assert both.served(METHOD, "native") == before + 4
+    agree(asked[4:])
 
 
 def test_bodies_of_any_kind(both: Both, agree: Agree) -> None:

@@ -9,13 +9,21 @@ from bothends.server.server import Server
 
 from .doors import TIMEOUT_S
 
+BY_PYTHON = "/v1/embeddings?"
+"""The path with a query, if an empty one: no plain request, so Python serves it."""
+
 
 def of(sentences: list[str], **fields: object) -> bytes:
     return json.dumps({"model": "english", "input": sentences, **fields}).encode()
 
 
 def posting(
-    server: Server, *lines: str, body: bytes = b"", receives: int | None = None, tls: bool = False
+    server: Server,
+    *lines: str,
+    body: bytes = b"",
+    path: str = "/v1/embeddings",
+    receives: int | None = None,
+    tls: bool = False,
 ) -> socket.socket:
     """Connect and send a POST, whole or not; `receives` bytes are kept for a caller that doesn't read."""
     connection = socket.socket()
@@ -27,7 +35,7 @@ def posting(
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connection = context.wrap_socket(connection)
-    head = ["POST /v1/embeddings HTTP/1.1", "Host: localhost", "Content-Type: application/json", *lines, "", ""]
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *lines, "", ""]
     connection.sendall("\r\n".join(head).encode() + body)
     return connection
 

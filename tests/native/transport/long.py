@@ -25,10 +25,10 @@ TOGETHER = 16
 class Long:
     """A transport with a path that serves long requests, one step a call."""
 
-    def __init__(self, served: Served, **limits: int) -> None:
+    def __init__(self, served: Served, *, codec: transport.Codec | None = None, method: int = 0, **limits: int) -> None:
         self.served = served
         self.encoder = encoder_of()
-        self.path = path_of(served, self.encoder, **(LIMITS | limits))
+        self.path = path_of(served, self.encoder, codec=codec, method=method, **(LIMITS | limits))
         self.computed: list[int] = []
         """Sentences of each run."""
 

@@ -21,7 +21,7 @@ from bothends.server.http.routes import HttpRoutes
 from bothends.server.inbound import Inbound
 from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving
-from tests.support.https import answer_on, counted, of, posting
+from tests.support.https import BY_PYTHON, answer_on, counted, of, posting
 from tests.support.transports import IS_NATIVE
 from tests.support.until import until
 
@@ -52,7 +52,7 @@ def test_an_answer_may_take_longer_than_a_request_may(toy_bundle: Bundle, gate: 
         body = json.dumps({"model": server.service.embedder.model.config.name, "input": ["a man"] * 300}).encode()
         gate.clear()
         with (
-            closing(posting(server, f"Content-Length: {len(body)}", body=body)) as waiting,
+            closing(posting(server, f"Content-Length: {len(body)}", body=body, path=BY_PYTHON)) as waiting,
             closing(posting(server, "Content-Length: 2", body=b"[]")) as idle,
             closing(socket.create_connection(("127.0.0.1", server.http_port), TIMEOUT_S)) as silent,
         ):
@@ -79,7 +79,7 @@ def test_a_caller_learns_in_time_that_it_waits_too_long(server: Server, gate: th
     headers = {"content-type": "application/json", "x-stainless-read-timeout": timeout}
     before = counted(server, "DEADLINE_EXCEEDED")
     gate.clear()
-    answer = httpx.post(f"{url_of(server)}/v1/embeddings", content=of(["a"] * 300), headers=headers, timeout=TIMEOUT_S)
+    answer = httpx.post(f"{url_of(server)}{BY_PYTHON}", content=of(["a"] * 300), headers=headers, timeout=TIMEOUT_S)
     assert answer.status_code == 504
     assert answer.json()["error"]["message"].startswith("the deadline ")
     assert answer.json()["error"]["code"] == "deadline_exceeded"
@@ -109,7 +109,7 @@ def test_the_event_loop_is_free_while_a_long_text_is_read(server: Server, monkey
 
     monkeypatch.setattr(Embedder, "begin", held)
     body = of([LONG_TEXT], truncation="end")
-    with closing(posting(server, f"Content-Length: {len(body)}", body=body)) as connection:
+    with closing(posting(server, f"Content-Length: {len(body)}", body=body, path=BY_PYTHON)) as connection:
         assert begun.wait(TIMEOUT_S)
         assert httpx.get(f"{url_of(server)}/healthz", timeout=TIMEOUT_S).status_code == 200
         goes_on.set()

@@ -18,7 +18,7 @@ from bothends.server.keys import new
 from bothends.server.server import Server
 from bothends.settings import Settings
 from tests.support.doors import TIMEOUT_S, serving
-from tests.support.https import answer_on, in_progress, of, posting
+from tests.support.https import BY_PYTHON, answer_on, in_progress, of, posting
 from tests.support.transports import native_alone
 from tests.support.until import until
 
@@ -61,7 +61,7 @@ def is_answered(connection: socket.socket) -> bool:
 def waiting(server: Server, *sources: str) -> Iterator[list[socket.socket]]:
     """Connect from each of these addresses, and wait for the answer to a list: engines stand still."""
     body = of(["a"] * 100)
-    head = f"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}"
+    head = f"POST {BY_PYTHON} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}"
     with ExitStack() as stack:
         connections = [stack.enter_context(connected(server, source)) for source in sources]
         for connection in connections:

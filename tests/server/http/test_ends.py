@@ -22,7 +22,7 @@ from bothends.server.server import Server
 from tests.support.doors import TIMEOUT_S, serving, write_pair
 from tests.support.engines import Clock
 from tests.support.garbage import left_in_circles
-from tests.support.https import answer_on, counted, of, posting, queued
+from tests.support.https import BY_PYTHON, answer_on, counted, of, posting, queued
 from tests.support.transports import native_alone
 from tests.support.until import until
 
@@ -42,7 +42,7 @@ def test_a_caller_that_leaves_frees_its_places(small: Server, gate: threading.Ev
     before = counted(small, "CANCELLED")
     body = of(MANY)
     gate.clear()
-    connections = [posting(small, f"Content-Length: {len(body)}", body=body) for _ in range(3)]
+    connections = [posting(small, f"Content-Length: {len(body)}", body=body, path=BY_PYTHON) for _ in range(3)]
     until(lambda: queued(small) > 600)
     until(lambda: small.service.backlog.answer_budget.taken_bytes > 0)
     for connection in connections:
@@ -70,7 +70,7 @@ def test_what_was_accepted_is_answered_by_a_server_that_stops(english: Bundle, g
     body = of(MANY)
     with serving(english) as server, ThreadPoolExecutor(1) as other:
         gate.clear()
-        accepted = posting(server, f"Content-Length: {len(body)}", body=body)
+        accepted = posting(server, f"Content-Length: {len(body)}", body=body, path=BY_PYTHON)
         until(lambda: queued(server) > 200)
         stopped = other.submit(server.stop)
         base = f"http://127.0.0.1:{server.http_port}"
