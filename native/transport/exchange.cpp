@@ -95,7 +95,8 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     message->caller = caller_;
     // Python refuses what is over its key's share at once: a list would first wait for its turn.
     const double left_s = usage() ? -1 : deadline_ - now();
-    Line& line = is_metered() ? lines.choose(*message, method_, may_be_small(), left_s) : lines.unmetered;
+    const bool may_be_plain = may_be_small() && !message->is_compressed;
+    Line& line = is_metered() ? lines.choose(*message, method_, may_be_plain, left_s) : lines.unmetered;
     // While only its headers were there, it might have been small.
     if (may_be_small() && &line != &lines.small && lines.is_late(line, caller_, patience_s())) return refuse(Refusal::late);
     reading_.leave();

@@ -153,15 +153,16 @@ void HttpCall::accept(bool is_whole) {
     peer_.overhead.asked(header_bytes_);
     peer_.used_at = now();
     const std::size_t most_inflated = shared_.settings.limits.max_inflated_bytes;  // 0: the application says that none may come so
-    const auto inflated = is_gzip_ && most_inflated > 0 ? inflated_size(body_) : std::nullopt;
-    if (kind_ == Kind::method && inflated.value_or(0) > most_inflated) return refuse(Refusal::inflated);
+    const std::size_t inflated = is_gzip_ && most_inflated > 0 ? inflated_size(body_).value_or(0) : 0;
+    if (kind_ == Kind::method && inflated > most_inflated) return refuse(Refusal::inflated);
     message_ = std::make_unique<Message>();
     message_->call = this;
     message_->caller = caller_;
     message_->id = ++shared_.last_id;
     message_->arrived = arrived_;
     message_->patience_s = patience_s();
-    message_->size = body_.size();
+    message_->is_compressed = kind_ == Kind::method && inflated > 0;
+    message_->size = message_->is_compressed ? inflated : body_.size();
     message_->content = std::exchange(body_, {});
     held_.use(message_overhead);
     peer_.messages.use(1);
@@ -174,7 +175,7 @@ void HttpCall::accept(bool is_whole) {
 /// Returns the line of what may be answered without Python, or the application's.
 Line& HttpCall::choose_line() {
     Lines& lines = shared_.lines;
-    if (!is_whole_ || is_gzip_ || !is_plain() || !lines.is_small_method(method_)) return lines.application;
+    if (!is_whole_ || is_gzip_ != message_->is_compressed || !is_plain() || !lines.is_small_method(method_)) return lines.application;
     // The application refuses what is over its key's share at once: a list would first wait for its turn.
     Line& line = lines.choose(*message_, method_, true, usage() ? -1 : deadline_ - now());
     return &line == &lines.metered ? lines.application : line;

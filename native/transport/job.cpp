@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "clock.hpp"
+#include "grpc.hpp"
 #include "shape.hpp"
 
 namespace transport {
@@ -19,7 +20,7 @@ Job::Read Job::read(const std::shared_ptr<const Codec>& codec, const shared::Tok
     const double began = now();
     if (!codec_) {
         codec_ = codec;
-        if (!codec_->read(message.content, limits.sentences, request_) || request_.sentences.empty())
+        if (!inflate() || !codec_->read(content(), limits.sentences, request_) || request_.sentences.empty())
             return Read::declined;
         Charge charge;
         if (charge.take(message.usage, request_.sentences)) return Read::declined;  // Python has the words
@@ -29,6 +30,14 @@ Job::Read Job::read(const std::shared_ptr<const Codec>& codec, const shared::Tok
     const Read found = tokenise(tokenizer, limits);
     tokenise_s_ += now() - began;
     return found;
+}
+
+/// Inflates what came compressed, which stays as it came for whoever else may have to read it; false where it is no gzip.
+bool Job::inflate() {
+    if (!message.is_compressed) return true;
+    auto inflated = gunzip(message.content, message.inflated_size);
+    if (inflated) inflated_ = std::move(*inflated);
+    return inflated.has_value();
 }
 
 Charge Job::exchange_charge(Charge charge) {
@@ -54,7 +63,7 @@ std::size_t Job::bytes(std::size_t dimension) const {
     const std::size_t sentences = request_.sentences.size();
     // A row waits as the encoder's, or is written.
     const std::size_t row = std::max(dimension * sizeof(float), most_written_bytes(request_.options, dimension));
-    return message.content.size() + request_.kept_bytes + tokens_.size() * sizeof(std::uint32_t) +
+    return message.content.size() + inflated_.size() + request_.kept_bytes + tokens_.size() * sizeof(std::uint32_t) +
            sentences * (sentence_overhead + row);
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "../shared/borrowed.hpp"
 #include "codec.hpp"
@@ -70,7 +71,6 @@ public:
     /// Reads some more of it. What is declined is for Python.
     Read read(const std::shared_ptr<const Codec>& codec, const shared::Tokenizer& tokenizer, const LongLimits& limits);
 
-
     const Request& request() const { return request_; }
     const Tokens& tokens() const { return tokens_; }
 
@@ -106,11 +106,14 @@ public:
     double serialise_s() const { return serialise_s_; }
 
 private:
+    bool inflate();
+    std::string_view content() const { return message.is_compressed ? inflated_ : message.content; }
     Charge exchange_charge(Charge charge);
     Read tokenise(const shared::Tokenizer& tokenizer, const LongLimits& limits);
     bool put_in_order(const Slice& slice, const float* rows, std::size_t dimension);
     void write(std::size_t from, const float* rows, std::size_t sentences, std::size_t dimension);
 
+    std::string inflated_;
     std::shared_ptr<const Codec> codec_;
     Request request_;
     Tokens tokens_;

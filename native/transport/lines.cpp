@@ -10,11 +10,12 @@ void Lines::set_small(std::size_t method, std::shared_ptr<const Codec> codec, st
 }
 
 Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, double left_s) {
-    if (!may_be_small || message.is_compressed) return metered;
+    if (!may_be_small) return metered;
     const Small& of = small_.at(method);
-    if (message.size <= of.bytes && of.codec->may_read(message.content, of.sentences)) return small;
+    const bool is_shown = !message.is_compressed;  // else it may hold as much as a long one
+    if (is_shown && message.size <= of.bytes && of.codec->may_read(message.content, of.sentences)) return small;
     // Python has the words for one that can't be served in time.
-    message.is_long = of.codec->may_read(message.content, of.most_sentences) &&
+    message.is_long = (!is_shown || of.codec->may_read(message.content, of.most_sentences)) &&
                       small.served_s(message.caller, message.size) <= left_s;
     return message.is_long ? small : metered;
 }

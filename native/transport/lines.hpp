@@ -28,7 +28,8 @@ public:
     bool is_small_method(std::size_t method) const { return small_.contains(method); }
 
     /// Returns the line of a message of a call of `method` that takes a slot, and whose caller waits for `left_s`; below 0,
-    /// a long one is left to Python. Notes whether it is long; `may_be_small`, as far as the call's headers say.
+    /// a long one is left to Python. Notes whether it is long, as what came compressed is, of which nothing is known yet;
+    /// `may_be_small`, as far as the call's headers say.
     Line& choose(Message& message, std::size_t method, bool may_be_small, double left_s = never);
 
     /// Notes the time at which a sentence that comes to Python now would begin, behind what was taken of `metered`. Who

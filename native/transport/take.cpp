@@ -218,7 +218,7 @@ void Transport::leave_to_python(Job& job) {
 /// Inflates what came compressed: once its turn has come, and while others may use the transport.
 void Transport::inflate(Batch& batch) {
     for (Taken& taken : batch.messages) {
-        if (!taken.is_compressed) continue;
+        if (!taken.is_compressed || taken.is_http) continue;  // the application inflates by itself
         auto inflated = gunzip(taken.content, taken.inflated_size);
         taken.is_lost = !inflated;
         if (inflated) taken.content = std::move(*inflated);

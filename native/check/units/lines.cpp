@@ -127,7 +127,8 @@ TEST(small_requests_of_a_method_that_has_a_codec_wait_apart) {
     CHECK(line_of("\n\1a\x20\1") == &lines.metered);  // a size that the model doesn't offer
     CHECK(line_of("\n\1a\x30\1") == &lines.metered);  // a field that isn't known
     message.is_compressed = true;
-    CHECK(line_of("\n\1a") == &lines.metered);
+    CHECK(line_of("\n\1a") == &lines.small && message.is_long);  // nobody knows yet of how many
+    CHECK(line_of("\n\1a", false) == &lines.metered);
 }
 
 TEST(a_holders_budget_counts_in_the_whole_until_it_goes) {
