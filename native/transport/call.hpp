@@ -127,6 +127,9 @@ public:
     /// Returns whether how it ends is known, after the messages that are on their way.
     virtual bool has_ended() const REQUIRES(the_lock) { return is_over_; }
 
+    /// Returns whether its request didn't come in time, and whoever sent it is to connect anew.
+    virtual bool was_slow() const REQUIRES(the_lock) { return false; }
+
     /// Returns whether its caller sends no more of it.
     bool is_closed_by_caller() const REQUIRES(the_lock) { return has_closed_ || is_reset_; }
 

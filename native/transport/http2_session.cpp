@@ -207,7 +207,9 @@ void Http2Session::closed_stream(std::int32_t stream) {
     Call* const call = call_of(session_, stream);
     if (!call) return;
     closed_[closed_count_++ % closed_.size()] = call->is_closed_by_caller() ? stream : -stream;
+    const bool was_slow = call->was_slow();
     peer_.forget(*call);
+    if (was_slow && peer_.is_idle()) go_away();  // as over HTTP/1.1, where no more can be read
 }
 
 void Http2Session::respond(Call& call, HeaderFields headers, bool has_body) {

@@ -226,6 +226,7 @@ void HttpCall::end_if_stalled(double time) {
 }
 
 void HttpCall::end_slow() {
+    is_slow_ = true;
     if (has_head_ && kind_ != Kind::method) return accept(false);
     refuse(Refusal::slow);
 }

@@ -54,6 +54,7 @@ public:
         return kind_ == Kind::method && is_json_ && !is_odd_ && !keeps_trace();
     }
     bool is_http() const override { return true; }
+    bool was_slow() const override REQUIRES(the_lock) { return is_slow_ || refusal_ == Refusal::slow; }
     bool is_of_method() const REQUIRES(the_lock) { return kind_ != Kind::other; }
 
     /// Returns whether all of its request came, and may be answered.
@@ -96,7 +97,7 @@ private:
     std::unique_ptr<Message> message_;  // the request, once it has come
     std::optional<std::size_t> announced_;  // bytes of its body, as its head says
     bool has_place_ = false;     // among the open requests of the application
-    bool has_head_ = false, is_whole_ = false;
+    bool has_head_ = false, is_whole_ = false, is_slow_ = false;
     bool has_type_ = false, has_host_ = false, has_encoding_ = false;
     bool is_json_ = false, is_gzip_ = false, expects_continue_ = false;
     bool is_odd_ = false;  // something in its head is for the application to look at

@@ -46,6 +46,29 @@ def test_requests_by_http2() -> None:
         assert int(head.headers["content-length"]) > 0
 
 
+@pytest.mark.parametrize("path", [EMBED, "/page"])
+def test_a_connection_whose_only_request_was_slow_ends(path: str) -> None:
+    """As over HTTP/1.1; one that has another goes on, for that and the next."""
+    with web(caller_timeout_s=0.3) as served, Raw(served.http_port) as busy, Raw(served.http_port) as raw:
+        waits = busy.call("/wait", headers=[(":method", "GET")])
+        [waiting] = served.take_requests()
+        for each in (busy, raw):
+            slow = each.call(path, b"fou", ends=False)
+            if path != EMBED:
+                [request] = served.take_requests()
+                assert not request.is_whole
+                served.respond(request, status=408)
+            each.over(slow)
+            assert slow.headers[":status"] == "408"
+        until(lambda: served.figure("http_connections") == 1)
+        served.respond(waiting)
+        busy.over(waits)
+        again = busy.call("/again", headers=[(":method", "GET")])
+        served.respond(served.take_requests()[0])
+        busy.over(again)
+        assert (waits.headers[":status"], again.headers[":status"]) == ("200", "200")
+
+
 def test_what_is_refused_by_http2_is_told_before_its_body_came() -> None:
     with web(max_message_bytes=1000) as served, Raw(served.http_port) as raw:
         large = raw.call(EMBED, ends=False, headers=[("content-length", "1001")])
