@@ -106,7 +106,7 @@ std::optional<double> seconds_of(std::string_view text) {
 }
 
 std::string path_of(std::string_view target) {
-    const std::string_view path = target.substr(0, target.find_first_of("?#"));
+    const std::string_view path = target.substr(0, target.find('?'));
     std::string decoded;
     for (std::size_t place = 0; place < path.size(); ++place) {
         const bool is_encoded = path[place] == '%' && place + 2 < path.size() && digit(path[place + 1]) >= 0 && digit(path[place + 2]) >= 0;

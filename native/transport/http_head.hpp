@@ -63,7 +63,8 @@ bool is_json(std::string_view content_type);
 /// Returns a number of seconds; nothing where it is none.
 std::optional<double> seconds_of(std::string_view text);
 
-/// Returns a target's path, with what is percent-encoded in it decoded, as routes are found by it.
+/// Returns a target's path, with what is percent-encoded in it decoded, as routes are found by it. A request's target has no
+/// fragment (RFC 9112, section 3.2): a # is of the path, as the application has it.
 std::string path_of(std::string_view target);
 
 }  // namespace transport

@@ -9,7 +9,7 @@ from bothends_native.transport import Codec, Hosts, Truncation
 from tests.support.until import until
 
 from .fast import SIZES, VERSION, encoder_of, path_of
-from .web import EMBED, Web, Wire, post, web
+from .web import EMBED, GET, PROBE, Web, Wire, post, web
 
 METHOD = 3
 """Place of the method among the transport's."""
@@ -73,6 +73,21 @@ def test_what_is_odd_is_the_applications(fast: Web, path: str, lines: list[str])
         assert (request.method, request.body, fast.figure("slots")) == (METHOD, BODY, 1)
         fast.respond(request)
         assert wire.answer()[0] == 200
+
+
+@pytest.mark.parametrize("path", [EMBED + "#x", EMBED + "#?x", EMBED + "%23", "#" + EMBED, PROBE + "#"])
+def test_a_path_with_a_hash_is_another(fast: Web, path: str) -> None:
+    """It is no method's and no probe's, as the application routes it: nothing is let in by its slot, or past it."""
+    with Wire(fast.http_port) as wire:
+        wire.say(post(path, BODY, JSON) if EMBED in path else GET.replace(b"/page", path.encode()))
+        if path.startswith("#"):
+            assert wire.answer()[0] == 400
+            return
+        [request] = fast.take_requests()
+        assert (request.method, request.target) == (None, path.encode())
+        assert (fast.figure("slots"), fast.figure("requests")) == (0, 1)
+        fast.respond(request, status=404)
+        assert wire.answer()[0] == 404
 
 
 @pytest.mark.parametrize(
