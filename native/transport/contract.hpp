@@ -55,6 +55,7 @@ struct Limits {
     X(no_key, "No key came.")                                          \
     X(unknown_key, "A key came that nobody knows.")                    \
     X(full, "There is no slot, or no room for what came. ")            \
+    X(connections, "There are too many connections.")                  \
     X(late, "Its turn would come when too much of its time is over.")  \
     X(expired, "Its deadline had passed.")                             \
     X(draining, "The server stops.")                                   \
@@ -83,7 +84,7 @@ enum class Refusal {
 inline constexpr std::array http_refusals{Refusal::no_key,   Refusal::unknown_key, Refusal::full,  Refusal::late,
                                    Refusal::expired,  Refusal::draining,    Refusal::slow,  Refusal::large,
                                    Refusal::inflated, Refusal::headers,     Refusal::unread, Refusal::over_rate,
-                                   Refusal::over_concurrency};
+                                   Refusal::over_concurrency, Refusal::connections};
 
 /// A gRPC status; `details` is a serialised google.rpc.Status for grpc-status-details-bin, or empty.
 struct Status {

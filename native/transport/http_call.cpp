@@ -88,7 +88,7 @@ std::size_t HttpCall::most_bytes() const {
 }
 
 Refusal HttpCall::unfit() const {
-    return peer_.endpoint.is_extra && kind_ != Kind::probe ? Refusal::full : Refusal::none;
+    return peer_.endpoint.is_extra && kind_ != Kind::probe ? Refusal::connections : Refusal::none;
 }
 
 const Line* HttpCall::line_ahead() const {

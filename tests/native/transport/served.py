@@ -16,6 +16,7 @@ ECHO, ROW, PROBE = "/t.T/Echo", "/t.T/Row", "/t.T/Probe"
 METHODS = [Method(ECHO), Method(ROW, is_stream=True), Method(PROBE, is_metered=False)]
 REFUSALS = {
     "full": 8,
+    "connections": 8,
     "late": 8,
     "expired": 4,
     "draining": 14,
@@ -39,6 +40,7 @@ RESPONSES = {
     "no_key": 401,
     "unknown_key": 401,
     "full": 429,
+    "connections": 429,
     "late": 429,
     "expired": 504,
     "draining": 503,

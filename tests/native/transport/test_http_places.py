@@ -25,11 +25,11 @@ def busy(served: Web, stack: ExitStack, *sources: str) -> list[Wire]:
 
 @pytest.mark.parametrize("ask", [GET, post(EMBED, b"{}")])
 def test_a_newcomer_beyond_all_places_may_probe(ask: bytes) -> None:
-    """Any other request of it is refused, and its connection ends after one."""
+    """Any other request of it is told that there are too many connections, and its own ends after one."""
     with web(max_connections=MOST) as served, ExitStack() as stack:
         busy(served, stack, *["127.0.0.3"] * MOST)
         status, headers, _ = stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(ask).answer()
-        assert (status, headers["x-refusal"], headers["connection"]) == (429, "full", "close")
+        assert (status, headers["x-refusal"], headers["connection"]) == (429, "connections", "close")
         probe = stack.enter_context(Wire(served.http_port, source="127.0.0.3")).say(PROBING)
         [request] = served.take_requests()
         served.respond(request)

@@ -87,6 +87,9 @@ def test_who_is_answered_does_not_give_way_to_its_own_network(small: Server, gat
     with waiting(small, *["127.0.0.1"] * 3) as others, ExitStack() as stack:
         for path, status in (("/v1/models", 429), ("/healthz", 200), ("/readyz", 200), ("/metrics", 200)):
             assert status_of(stack.enter_context(connected(small)), path) == status
+        newcomer = httpx.get(f"http://127.0.0.1:{small.http_port}/v1/models", timeout=TIMEOUT_S)
+        assert newcomer.json()["error"]["message"] == "there are too many connections; come again"
+        assert newcomer.headers["retry-after"] == "1"
         gate.set()
         assert [answer_on(connection)[0] for connection in others] == [200] * 3
 

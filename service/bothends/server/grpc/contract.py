@@ -37,6 +37,7 @@ class Reason(StrEnum):
     no_key = auto()
     unknown_key = auto()
     full = auto()
+    connections = auto()
     late = auto()
     expired = auto()
     draining = auto()

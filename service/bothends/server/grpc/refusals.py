@@ -27,6 +27,7 @@ COUNTED: dict[Reason, Refusal] = {
     Reason.no_key: "unauthenticated",
     Reason.unknown_key: "unauthenticated",
     Reason.full: "full",
+    Reason.connections: "full",
     Reason.late: "full",
     Reason.unread: "full",
     Reason.expired: "deadline",
@@ -56,6 +57,7 @@ def statuses(settings: GrpcSettings) -> dict[Reason, Status]:
         Reason.full: OverloadedError(
             f"{settings.max_concurrent_requests} requests are in progress, this server's limit", retry_after_s=_RETRY_S
         ),
+        Reason.connections: OverloadedError("there are too many connections; come again", retry_after_s=_RETRY_S),
         Reason.late: OverloadedError("calls come faster than this server can take them", retry_after_s=_LATE_RETRY_S),
         Reason.unread: OverloadedError(silent, retry_after_s=_RETRY_S),
         Reason.expired: DeadlineError("the deadline had passed before the call was looked at"),

@@ -161,6 +161,7 @@ def test_there_is_a_response_for_each_reason() -> None:
         Reason.no_key: 401,
         Reason.unknown_key: 401,
         Reason.full: 429,
+        Reason.connections: 429,
         Reason.late: 429,
         Reason.unread: 429,
         Reason.expired: 504,
