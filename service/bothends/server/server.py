@@ -18,13 +18,13 @@ from ..settings import Settings
 from .banner import banner
 from .concurrency_limit import linger
 from .dispatch import logs_each_call
+from .fast_path import FastMethod, FastPaths
 from .fronts.bothends.stream import EmbedStreams
 from .fronts.openai import endpoints as openai
 from .fronts.openai.refusals import responses
 from .fronts.page.endpoints import Page
 from .grpc.calls.source import Calls, Route
 from .grpc.contract import HttpTerms, Listener, Reason, Transport
-from .grpc.native.fast_path import FastMethod, FastPaths
 from .grpc.refusals import statuses
 from .grpc.select import usage_of
 from .http.call import BodyLimits

@@ -19,7 +19,7 @@ from ....observe.unforeseen import error_site
 from ....wire.status import to_status
 from ...inbound import Inbound, Metadata
 from ..contract import CreateCodec, Message, Method, Reason, Status, Transport
-from ..native.fast_path import FastPaths, GivenUpError
+from ..plain_calls import GivenUpError, PlainCalls
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
 from .small import SmallBatch, SmallRequests
@@ -107,7 +107,7 @@ class Calls:
         *,
         wait_s: Callable[[], float],
         renew: Callable[[], None] = lambda: None,
-        fast: FastPaths | None = None,
+        fast: PlainCalls | None = None,
     ) -> None:
         """`wait_s` estimates how long a sentence waits now; `renew` is called now and then.
 

@@ -1,1 +1,1 @@
-"""The transport in C++: its sockets and bounds, and the small requests that it serves without Python."""
+"""The transport in C++, which serves gRPC and HTTP: its sockets and bounds."""

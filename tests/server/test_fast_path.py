@@ -10,7 +10,7 @@ from google.rpc import code_pb2
 
 from bothends.core.lent import Lent
 from bothends.observe.metrics import Metrics
-from bothends.server.grpc.native.fast_path import FastMethod, FastPaths
+from bothends.server.fast_path import FastMethod, FastPaths
 from tests.support.until import TIMEOUT_S, until
 
 native = pytest.importorskip(

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from google.rpc import code_pb2
 from opentelemetry import trace
 
-from ....core.embedder import Embedder
-from ....core.inputs import FEW, SHORT_BYTES
-from ....core.lent import CalledModel
-from ....core.loaded import LoadedModel
-from ....engines.contract import BatchRecord, Engine
-from ....errors import EngineError, Refusal
-from ....observe import tracing
-from ....observe.metrics import Metrics
-from ....wire.status import to_status
-from ..contract import Batch, CreateCodec
-from ..refusals import prepared
+from ..core.embedder import Embedder
+from ..core.inputs import FEW, SHORT_BYTES
+from ..core.lent import CalledModel
+from ..core.loaded import LoadedModel
+from ..engines.contract import BatchRecord, Engine
+from ..errors import EngineError, Refusal
+from ..observe import tracing
+from ..observe.metrics import Metrics
+from ..wire.status import to_status
+from .grpc.contract import Batch, CreateCodec
+from .grpc.plain_calls import GivenUpError
+from .grpc.refusals import prepared
 
 if TYPE_CHECKING:
     from bothends_native.transport import FastPath, Served
@@ -48,12 +49,8 @@ class FastMethod(NamedTuple):
     create_codec: CreateCodec
 
 
-class GivenUpError(Exception):
-    """The model run that this thread was in took too long: another thread has taken its place."""
-
-
 class FastPaths:
-    """Fast paths, each of one model."""
+    """Fast paths, each of one model: plain calls over gRPC and HTTP."""
 
     def __init__(
         self,
@@ -89,10 +86,7 @@ class FastPaths:
     def take_messages(
         self, most: int, wait_s: float, queue_s: float, most_bytes: int, *, may_run: bool
     ) -> Batch | None:
-        """Take messages as a transport's `take_messages` does; serve plain requests meanwhile, if it `may_run`.
-
-        Raises GivenUpError.
-        """
+        """Take messages of the transport, and serve plain requests meanwhile, as `PlainCalls` has it."""
         newest = self._current()
         if newest is None or not may_run:  # who has no core leaves long requests to those who have one
             return self._transport.take_messages(most, wait_s, queue_s, most_bytes, takes_long=newest is None)
@@ -121,10 +115,7 @@ class FastPaths:
                 self._embedder.ran(record)
 
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
-        """Answer the callers of runs that have gone on for so long; returns the threads in them, and their engines.
-
-        `lost_s` tells the seconds since the last time in which a thread couldn't go on: they don't count.
-        """
+        """Answer the callers of runs that have gone on for so long, as `PlainCalls` has it."""
         error = EngineError("the model run took too long and was given up", hung=True)
         status = prepared(to_status(error))
         found: list[tuple[int, Engine]] = []
