@@ -21,7 +21,7 @@ inline void read_sentences(std::string_view text) {
                                                  {U"[A]"}, "##", "?", 8});
     transport::Request request;
     static const transport::EmbedCodec codec("", {4}, {});
-    if (codec.read(text, 8, request) != codec.may_read(text, 8)) abort();
+    if (codec.read(text, 8, request) != codec.count(text, 8).has_value()) abort();
     for (const std::string_view sentence : request.sentences)
         if (sentence.data() < text.data() || sentence.data() + sentence.size() > text.data() + text.size()) abort();
     std::u32string points;

@@ -205,7 +205,7 @@ NB_MODULE(_transport, module) {
         .def("set_certificates", &set_certificates, "certificate"_a, "key"_a, "client_ca"_a.none(),
              "Show another certificate, in PEM, to new connections.")
         .def("sliced", &sliced,
-             "Return how many requests, sentences and tokens of long requests wait for fast paths, once they are read.")
+             "Return how many requests, sentences and tokens of long requests wait for fast paths, about, until they are read.")
         .def("figures", &figures, "Return what is counted, by name.")
         .def("bounds", &bounds, "Return the limits of those figures that have one.");
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,9 +47,10 @@ class Codec {
 public:
     virtual ~Codec() = default;
 
-    /// Returns whether a request may be plain and have at most so many sentences, by a look that takes no memory and
-    /// little time: the transport's lock is held. `read` may yet decline it.
-    virtual bool may_read(std::string_view content, std::size_t most_sentences) const = 0;
+    /// Returns how many sentences a request seems to have, or 1 where counting them would take long; nothing where it can't
+    /// be plain or has more than so many. A look that takes no memory and little time: the transport's lock is held.
+    /// `read` may yet decline it.
+    virtual std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const = 0;
 
     /// Reads a plain request of one to `most_sentences` sentences, or one that has its answer; false where
     /// it is any other, and then `request` means nothing.

@@ -13,7 +13,9 @@ class ConstantCodec : public Codec {
 public:
     explicit ConstantCodec(std::string response) : response_(std::move(response)) {}
 
-    bool may_read(std::string_view content, std::size_t) const override { return content.empty(); }
+    std::optional<std::size_t> count(std::string_view content, std::size_t) const override {
+        return content.empty() ? std::optional<std::size_t>(0) : std::nullopt;
+    }
     bool read(std::string_view content, std::size_t, Request& request) const override {
         request = {};
         request.response = &response_;

@@ -99,11 +99,12 @@ void append_values(std::string& response, Encoding encoding, std::span<const flo
 
 }  // namespace
 
-bool EmbedCodec::may_read(std::string_view content, std::size_t most_sentences) const {
+std::optional<std::size_t> EmbedCodec::count(std::string_view content, std::size_t most_sentences) const {
     Options options;
     std::size_t found = 0;
     const auto take = [&](std::string_view) { return ++found <= most_sentences; };
-    return read_fields(content, options, take) && offers(options.dimensions);
+    if (!read_fields(content, options, take) || !offers(options.dimensions)) return std::nullopt;
+    return found;
 }
 
 bool EmbedCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {

@@ -11,7 +11,7 @@ public:
     EmbedCodec(std::string version, std::vector<std::size_t> sizes, Status empty)
         : version_(std::move(version)), sizes_(std::move(sizes)), empty_(std::move(empty)) {}
 
-    bool may_read(std::string_view content, std::size_t most_sentences) const override;
+    std::optional<std::size_t> count(std::string_view content, std::size_t most_sentences) const override;
     bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
     void begin(const Request& request, std::string& response) const override;
     void append(const Request& request, const Row& row, std::string& response) const override;

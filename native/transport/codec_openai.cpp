@@ -163,8 +163,10 @@ void append_numbers(std::string& json, std::span<const float> numbers) {
 
 }  // namespace
 
-bool OpenAICodec::may_read(std::string_view content, std::size_t most_sentences) const {
-    return !content.empty() && (content.size() > most_looked_at || count_texts(content) <= most_sentences);
+std::optional<std::size_t> OpenAICodec::count(std::string_view content, std::size_t most_sentences) const {
+    if (content.empty()) return std::nullopt;
+    const std::size_t found = content.size() > most_looked_at ? 1 : count_texts(content);
+    return found <= most_sentences ? std::optional(found) : std::nullopt;
 }
 
 bool OpenAICodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {

@@ -15,7 +15,6 @@ constexpr double looks_s = 0.005;        // after which one without a place sees
 constexpr double hands_over_s = 0.0001;  // a run of so long is worth another thread's look at the sockets
 constexpr double slice_s = 0.002;        // of a run, about, that holds slices of long requests: others wait for its end
 constexpr std::size_t most_run_tokens = 1024, most_run_sentences = 64;  // of them, at the least
-constexpr std::size_t token_bytes = 4;                                  // of a text, about
 
 std::uint64_t next_number() {
     static std::atomic<std::uint64_t> last{0};

@@ -76,7 +76,6 @@ Slice Job::cut(const std::shared_ptr<Job>& job, const SliceLimits& limits) {
         const bool fits = tokens <= (slice.sentences() < limits.few ? limits.most_tokens : limits.soon_tokens);
         if (!fits && slice.to > slice.from) break;
         slice.bytes += job->request_.sentences[slice.to].size();
-        slice.tokens = tokens;
     }
     job->next_ = slice.to;
     return slice;

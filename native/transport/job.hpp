@@ -19,13 +19,15 @@
 
 namespace transport {
 
+constexpr std::size_t token_bytes = 4;  // of a text, about
+
 class Job;
 
 /// Sentences of a job that one thread computes: from `from` to before `to`.
 struct Slice {
     std::shared_ptr<Job> job;
     std::size_t from = 0, to = 0;
-    std::size_t bytes = 0, tokens = 0;  // of their text
+    std::size_t bytes = 0;  // of their text
 
     std::size_t sentences() const { return to - from; }
 };
@@ -42,9 +44,6 @@ struct SliceLimits {
         const std::size_t left = few - std::min(few, count), tokens = most_tokens - std::min(most_tokens, bytes / token_bytes);
         return {left, std::max<std::size_t>(left, 1), tokens, tokens};
     }
-
-private:
-    static constexpr std::size_t token_bytes = 4;  // about, of a text
 };
 
 /// What a model can read of a long request.

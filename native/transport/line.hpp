@@ -50,6 +50,12 @@ public:
     /// Notes that `bytes` were taken at `now`, by one call of take_messages' caller.
     void moved(std::size_t bytes, double now);
 
+    /// Does `act` to each long message of which nothing was taken.
+    template <typename Act>
+    void each_unbegun(const Act& act) const {
+        for (const auto& [tag, id, message] : unbegun_) act(*message);
+    }
+
     std::size_t size() const { return order_.size() + unbegun_.size(); }
     std::size_t bytes() const { return bytes_; }
 

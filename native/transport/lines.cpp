@@ -13,10 +13,11 @@ Line& Lines::choose(Message& message, std::size_t method, bool may_be_small, dou
     if (!may_be_small) return metered;
     const Small& of = small_.at(method);
     const bool is_shown = !message.is_compressed;  // else it may hold as much as a long one
-    if (is_shown && message.size <= of.bytes && of.codec->may_read(message.content, of.sentences)) return small;
+    if (is_shown && message.size <= of.bytes && of.codec->count(message.content, of.sentences)) return small;
+    const auto sentences = is_shown ? of.codec->count(message.content, of.most_sentences) : 1;
     // Python has the words for one that can't be served in time.
-    message.is_long = (!is_shown || of.codec->may_read(message.content, of.most_sentences)) &&
-                      small.served_s(message.caller, message.size) <= left_s;
+    message.is_long = sentences && small.served_s(message.caller, message.size) <= left_s;
+    message.listed = sentences.value_or(0);
     return message.is_long ? small : metered;
 }
 

@@ -30,6 +30,7 @@ struct Message {
     bool is_compressed = false;
     std::string content;   // the request while it waits, the response with its prefix once it is answered
     bool is_long = false;  // it is served in slices, where it isn't left to Python
+    std::size_t listed = 0;  // sentences that a long one seemed to have as it came
     Line* line = nullptr;  // in which it waits
     double tag = 0;        // in that line
     std::size_t left = 0;  // bytes of it that wait there

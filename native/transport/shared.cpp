@@ -35,23 +35,13 @@ void Outstanding::abandon(std::uint64_t id, bool is_of_application) {
     if (messages_.erase(id)) gone_[is_of_application].push_back(id);
 }
 
-void SlicedDepth::add(const Job& job) {
+void SlicedDepth::add(const Message& message) {
+    const bool is_read = message.job && message.job->is_whole();
+    const std::size_t waiting = is_read ? message.job->untaken() : message.listed;
+    if (is_read && waiting == 0) return;
     ++requests;
-    sentences += job.untaken();
-    tokens += job.untaken_tokens();
-}
-
-void SlicedDepth::take(const Slice& slice) {
-    requests -= slice.job->untaken() == 0;
-    sentences -= slice.sentences();
-    tokens -= slice.tokens;
-}
-
-void SlicedDepth::drop(const Job& job) {
-    if (!job.is_whole() || job.untaken() == 0) return;
-    --requests;
-    sentences -= job.untaken();
-    tokens -= job.untaken_tokens();
+    sentences += waiting;
+    tokens += is_read ? message.job->untaken_tokens() : message.size / token_bytes;
 }
 
 Shared::Shared(Settings told)
@@ -78,6 +68,14 @@ const std::string& Shared::date() {
     std::array<char, 64> text;
     date_.assign(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &broken_down));
     return date_;
+}
+
+SlicedDepth Shared::sliced() const {
+    SlicedDepth depth;
+    lines.small.each_unbegun([&depth](const Message& message) { depth.add(message); });
+    for (const auto& [id, message] : outstanding.messages())
+        if (message->job) depth.add(*message);
+    return depth;
 }
 
 void Shared::set_serving(bool serving) {

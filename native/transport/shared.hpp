@@ -84,21 +84,18 @@ public:
         return std::exchange(gone_[of_application], {});
     }
     std::size_t size() const { return messages_.size(); }
+    const auto& messages() const { return messages_; }
 
 private:
     std::unordered_map<std::uint64_t, Message*> messages_;
     std::array<std::vector<std::uint64_t>, 2> gone_;  // of workers, and of the application
 };
 
-/// What waits of long requests that are served in slices, once they are read.
+/// What waits of long requests that are served in slices. Of those that aren't read yet it is what their bytes let expect.
 struct SlicedDepth {
     std::size_t requests = 0, sentences = 0, tokens = 0;
 
-    void add(const Job& job);
-    void take(const Slice& slice);
-
-    /// Counts off a job of which no more is taken.
-    void drop(const Job& job);
+    void add(const Message& message);
 };
 
 struct Counters {
@@ -124,7 +121,6 @@ public:
     double began GUARDED_BY(the_lock) = now();       // when a call that takes a slot last began, of whatever kind
     DueTime due GUARDED_BY(the_lock);
 
-    SlicedDepth sliced GUARDED_BY(the_lock);
     Budget slots GUARDED_BY(the_lock);   // of unary calls that take one
     Budget open GUARDED_BY(the_lock);    // calls of every kind
     Budget requests GUARDED_BY(the_lock);  // of the application, that are open
@@ -149,6 +145,8 @@ public:
 
     /// Returns the date as HTTP writes it.
     const std::string& date() REQUIRES(the_lock);
+
+    SlicedDepth sliced() const REQUIRES(the_lock);
 
     /// Tells those who watch health.
     void set_serving(bool serving) REQUIRES(the_lock);

@@ -32,7 +32,6 @@ void Call::end_job(Message& message) {
     if (!message.job) return;
     message.job->is_over = true;
     message.job->end_charge();
-    shared_.sliced.drop(*message.job);
     message.job.reset();
     shared_.making.give_back(std::exchange(message.made, 0));
 }

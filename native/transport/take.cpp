@@ -181,7 +181,6 @@ std::shared_ptr<Job> Transport::set_apart(Message& message, std::uint64_t path) 
 /// Returns how many bytes were taken.
 std::size_t Transport::take_slice(Message& message, const SliceLimits& limits, Batch& batch) {
     const Slice& slice = batch.slices.emplace_back(Job::cut(message.job, limits));
-    shared_.sliced.take(slice);
     const std::size_t bytes = message.job->untaken() == 0 ? message.left : slice.bytes;
     if (message.job->untaken() == 0) {
         message.line->take(message);
@@ -198,7 +197,6 @@ void Transport::put_back(Job& job, bool is_whole, std::size_t bytes) {
     if (!message || message->job.get() != &job) return;  // its caller has left
     if (is_whole) {
         job.set_whole();
-        shared_.sliced.add(job);
         message->made = bytes;
         shared_.making.use(bytes);
     }

@@ -134,7 +134,7 @@ std::thread Transport::end_all(double end) {
 
 SlicedDepth Transport::sliced() {
     const Lock lock(mutex_);
-    return shared_.sliced;
+    return shared_.sliced();
 }
 
 Figures Transport::figures() {

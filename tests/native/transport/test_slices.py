@@ -61,6 +61,23 @@ def test_a_single_sentence_stands_between_the_slices_of_a_list(long: Long, call:
     checked(long.answers(listed), long.encoder, ["a b"] * MOST)
 
 
+def test_what_waits_is_told_of_lists_that_are_begun_and_that_are_not(long: Long, call: Any) -> None:
+    """Of one that isn't read yet, a quarter of its bytes stand for its tokens."""
+    sliced = long.served.transport.sliced
+    first = long.begin(call, request_of(*["a b"] * MOST), steps=2)
+    left = MOST - sum(long.computed)
+    assert sliced() == (1, left, 2 * left)
+    content = request_of(*["b a"] * MOST)
+    second = call.future(content, timeout=TIMEOUT_S)
+    long.waits(2)
+    assert sliced() == (2, left + MOST, 2 * left + len(content) // 4)
+    second.cancel()
+    long.waits(1)
+    assert sliced() == (1, left, 2 * left)
+    checked(long.answers(first), long.encoder, ["a b"] * MOST)
+    assert sliced() == (0, 0, 0)
+
+
 def test_lists_of_two_callers_are_served_alike(long: Long, call: Any) -> None:
     """A caller of four lists has no more turns than one of one list."""
     content = request_of(*["a b"] * 64)
