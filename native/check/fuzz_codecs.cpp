@@ -19,6 +19,7 @@ using namespace transport;
 
 constexpr std::size_t dimension = 8;
 const EmbedCodec embed("1", {4, dimension}, {3, "nothing", "\x08\x03"});
+const EmbedStreamCodec embed_stream("1", {4, dimension});
 const OpenAICodec openai({{"m", "n\n"}, "\"m\"", "\"1\"", {4, dimension}, Truncation::error});
 
 void check(bool holds) {
@@ -34,12 +35,14 @@ std::vector<float> numbers_of(std::string_view bytes) {
     return numbers;
 }
 
-/// Reads an embedding for each sentence, each of the size that its tag and length say.
-void check_embed(std::string_view response, std::size_t sentences) {
+/// Reads an embedding for each sentence, each of the size that its tag and length say; in an item, where there are any.
+void check_embed(std::string_view response, std::size_t sentences, bool has_items) {
     std::size_t found = 0;
     for (; !response.empty() && response.front() == 0x0a; ++found) {
         const std::size_t size = std::uint8_t(response.at(1));
         check(size < 0x80);
+        const std::string_view content = response.substr(2, size);
+        check(!has_items || (content.at(0) == 0x0a && std::uint8_t(content.at(1)) == size - 2));
         response = response.substr(2).substr(size);
     }
     check(found == sentences && response ==
@@ -59,8 +62,8 @@ void check_openai(std::string_view response, std::size_t sentences) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 1) return 0;
     const std::size_t most = data[0] % 4;
-    const bool is_json = data[0] & 4;
-    const Codec& codec = is_json ? static_cast<const Codec&>(openai) : embed;
+    const bool is_json = data[0] & 4, has_items = data[0] & 8;
+    const Codec& codec = is_json ? static_cast<const Codec&>(openai) : has_items ? embed_stream : embed;
     const std::string_view content(reinterpret_cast<const char*>(data) + 1, size - 1);
     Request read;
     if (!codec.read(content, most, read)) return 0;
@@ -77,6 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         codec.append(request, {numbers.data(), dimension, readings.size() - 1, readings.back()}, response);
     }
     codec.end(request, readings, response);
-    is_json ? check_openai(response, readings.size()) : check_embed(response, readings.size());
+    if (is_json) check_openai(response, readings.size());
+    else check_embed(response, readings.size(), has_items);
     return 0;
 }

@@ -27,6 +27,10 @@ inline GivenCodec embed_codec(std::string version, std::vector<std::size_t> size
     return {std::make_shared<EmbedCodec>(std::move(version), std::move(sizes), status_of(empty))};
 }
 
+inline GivenCodec embed_stream_codec(std::string version, std::vector<std::size_t> sizes) {
+    return {std::make_shared<EmbedStreamCodec>(std::move(version), std::move(sizes))};
+}
+
 inline GivenCodec constant_codec(const nb::bytes& response) {
     return {std::make_shared<ConstantCodec>(std::string(response.c_str(), response.size()))};
 }
@@ -77,6 +81,8 @@ inline void bind_path(nb::module_& module) {
             "embed", &embed_codec, nb::kw_only(), "version"_a, "sizes"_a, "empty"_a,
             "Return that of bothends.v1's Embed, by the model of this version, which offers embeddings of these "
             "sizes. `empty` is the status of a request without sentences.")
+        .def_static("embed_stream", &embed_stream_codec, nb::kw_only(), "version"_a, "sizes"_a,
+                    "Return that of EmbedStream's messages, by the same model.")
         .def_static("constant", &constant_codec, "response"_a,
                     "Return that of a method whose requests have no fields, and all of them this response, unless a key "
                     "has limits.")

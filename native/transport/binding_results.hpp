@@ -122,14 +122,19 @@ inline void bind_results(nb::module_& module) {
         .def_ro("waited_s", &Served::waited_s, "Of each sentence of the run, from when its call came.")
         .def_ro("counts", &Served::counts, "Tokens of each sentence of the answers.")
         .def_ro("seconds", &Served::seconds,
-                "Of each small call, from when it came to its answer; by its method's place. Long ones are the "
+                "Of each small unary call, from when it came to its answer; by its method's place. Long ones are the "
                 "transport's to count, as those that it ended by itself.")
-        .def_ro("left", &Served::left, "Small calls that had no embeddings.");
+        .def_ro("left", &Served::left, "Small unary calls that had no embeddings.");
+    nb::class_<InStream>(module, "InStream", "A stream's message, which has a response whatever becomes of it.")
+        .def_ro("id", &InStream::id)
+        .def_ro("method", &InStream::method, "Its place among the methods.")
+        .def_ro("sentences", &InStream::sentences, "How many it holds.");
     nb::class_<Overdue>(module, "Overdue", "A run that was given up.")
         .def_ro("thread", &Overdue::thread)
-        .def_ro("messages", &Overdue::messages, "Ids of those that it was for, by their methods' places.")
+        .def_ro("messages", &Overdue::messages, "Ids of small calls that it was for, by their methods' places.")
         .def_ro("long_messages", &Overdue::long_messages,
-                "Ids of those that it was for in part. The transport counts how they end.");
+                "Ids of calls that it was for in part. The transport counts how they end.")
+        .def_ro("in_streams", &Overdue::in_streams, "Streams' messages that it was for, or in part.");
 }
 
 }  // namespace transport::python

@@ -120,6 +120,9 @@ public:
     /// Returns whether its messages are no worker's, but for a fast path's.
     virtual bool is_http() const { return false; }
 
+    /// Returns whether it has a row of messages, and not one.
+    virtual bool is_stream() const REQUIRES(the_lock) { return false; }
+
     /// Returns whether no header came with it that Python has to look at: none of a trace that is kept, and no other that
     /// it asked for.
     virtual bool is_plain() const REQUIRES(the_lock) = 0;

@@ -19,6 +19,7 @@ static_assert(std::endian::native == std::endian::little);  // as protobuf's num
 constexpr char sentences = 0x0a, truncation = 0x10, normalize = 0x18, dimensions = 0x20,
                encoding = 0x28;                                           // a request's
 constexpr char embeddings = 0x0a, model_version = 0x12;                   // a response's
+constexpr unsigned items = 1;                                             // the number of a stream's response's
 constexpr char token_count = 0x10, truncated = 0x18, scale_field = 0x35;  // an embedding's
 constexpr std::array<char, 4> values{0x0a, 0x22, 0x2a, 0x3a};             // by its encoding
 
@@ -150,6 +151,16 @@ void EmbedCodec::end(const Request&, std::span<const Reading>, std::string& resp
     response.push_back(model_version);
     append_varint(response, version_.size());
     response.append(version_);
+}
+
+bool EmbedStreamCodec::read(std::string_view content, std::size_t most_sentences, Request& request) const {
+    return EmbedCodec::read(content, most_sentences, request) && !request.error;
+}
+
+void EmbedStreamCodec::append(const Request& request, const Row& row, std::string& response) const {
+    std::string item;  // its embedding has the number that embeddings have in the other response
+    EmbedCodec::append(request, row, item);
+    append_bytes(response, items, item);
 }
 
 }  // namespace transport

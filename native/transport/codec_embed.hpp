@@ -1,4 +1,4 @@
-// bothends.v1's EmbedRequest and EmbedResponse.
+// bothends.v1's EmbedRequest and EmbedResponse, and EmbedStream's messages.
 #pragma once
 
 #include "codec.hpp"
@@ -23,6 +23,17 @@ private:
     const std::string version_;
     const std::vector<std::size_t> sizes_;
     const Status empty_;
+};
+
+/// A stream's messages: its requests are the same bytes, and each embedding of its responses stands in an item. Where an
+/// item would have an error, the message is Python's.
+class EmbedStreamCodec final : public EmbedCodec {
+public:
+    EmbedStreamCodec(std::string version, std::vector<std::size_t> sizes)
+        : EmbedCodec(std::move(version), std::move(sizes), {}) {}
+
+    bool read(std::string_view content, std::size_t most_sentences, Request& request) const override;
+    void append(const Request& request, const Row& row, std::string& response) const override;
 };
 
 }  // namespace transport

@@ -93,12 +93,10 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     if (is_of_health()) return check_health(*message);
     Lines& lines = shared_.lines;
     message->caller = caller_;
-    // Python refuses what is over its key's share at once: a list would first wait for its turn.
-    const double left_s = usage() ? -1 : deadline_ - now();
-    const bool may_be_plain = may_be_small() && !message->is_compressed;
-    Line& line = is_metered() ? lines.choose(*message, method_, may_be_plain, left_s) : lines.unmetered;
+    Line& line = choose_line(*message);
     // While only its headers were there, it might have been small.
-    if (may_be_small() && &line != &lines.small && lines.is_late(line, caller_, patience_s())) return refuse(Refusal::late);
+    const bool was_maybe_small = kind_ == Kind::unary && &line != &lines.small && may_be_small();
+    if (was_maybe_small && lines.is_late(line, caller_, patience_s())) return refuse(Refusal::late);
     reading_.leave();
     message->call = this;
     message->line = &line;
@@ -113,6 +111,19 @@ void GrpcCall::accept(std::unique_ptr<Message> message) {
     line.put(*message);
     messages_.push_back(std::move(message));
     if (&line != &lines.unmetered) shared_.end_late(line);
+}
+
+Line& GrpcCall::choose_line(Message& message) {
+    Lines& lines = shared_.lines;
+    if (!is_metered()) return lines.unmetered;
+    const bool may_be_plain = may_be_small() && !message.is_compressed;
+    if (kind_ == Kind::stream) {
+        message.is_for_python = !look_at_key();
+        return lines.choose(message, method_, may_be_plain && !message.is_for_python);
+    }
+    // Python refuses what is over its key's share at once: a list would first wait for its turn.
+    const double left_s = usage() ? -1 : deadline_ - now();
+    return lines.choose(message, method_, may_be_plain, left_s);
 }
 
 void GrpcCall::count_sentences(Message& message, std::string_view content) {
@@ -139,6 +150,7 @@ void GrpcCall::refuse_taken(const Status& status, Refusal refusal) {
 }
 
 void GrpcCall::answer(Message& message, std::string_view content, std::size_t) {
+    if (message.waits()) message.line->remove(message);  // the rest of one of which a slice took too long
     message.state = Message::State::answered;
     is_counted_by_python_ = is_counted_by_python_ || is_shared_out_;
     end_job(message);

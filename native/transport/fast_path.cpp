@@ -131,8 +131,7 @@ bool FastPath::read(Taken& message, Work& work) const {
     if (request.response && message.usage) return false;  // Python tells it of its limits
     Charge charge;
     if (const auto denial = charge.take(message.usage, request.sentences)) {
-        const bool is_stream = transport_.settings().methods[message.method].is_stream;  // Python has it wait
-        if (is_stream || refusal_of(*denial) == Refusal::none) return false;
+        if (message.is_in_stream || refusal_of(*denial) == Refusal::none) return false;  // Python has a stream's wait
         work.denied.push_back({std::move(message), *denial});
         return true;
     }
@@ -155,8 +154,12 @@ bool FastPath::read(Taken& message, Work& work) const {
 bool FastPath::compute(Work& work, std::uint64_t thread, bool& is_given_up) {
     const double began = now(), expected_s = token_s_.load(std::memory_order_relaxed) * double(work.tokens.size());
     if (expected_s > hands_over_s) transport_.hand_over_polling();
-    Run run{began, {}, {}, std::move(work.charges)};
-    for (const Taken& call : work.calls) run.messages[call.method].push_back(call.id);
+    Run run{began, {}, {}, {}, std::move(work.charges)};
+    for (std::size_t place = 0; place < work.calls.size(); ++place) {
+        const Taken& call = work.calls[place];
+        if (call.is_in_stream) run.in_streams.push_back({call.id, call.method, work.requests[place].sentences.size()});
+        else run.messages[call.method].push_back(call.id);
+    }
     for (const Slice& slice : work.slices) run.jobs.push_back(slice.job);
     runs_.begin(thread, std::move(run));
     work.rows.reset(new float[work.tokens.sentences() * encoder_.dimension]);

@@ -33,8 +33,8 @@ struct Served {
     std::vector<double> waited_s;  // of each sentence of the run, from when its call was read to when the run began
     std::size_t truncated = 0;     // sentences of what was answered
     std::vector<std::size_t> counts;  // tokens of each of them
-    std::map<std::size_t, std::vector<double>> seconds;  // of each small call that was answered, since it came; by method
-    std::vector<Left> left;                              // small ones
+    std::map<std::size_t, std::vector<double>> seconds;  // of each small unary call that was answered, since it came; by method
+    std::vector<Left> left;                              // small unary ones
 };
 
 /// What take_messages returns to a thread of Python's.

@@ -18,7 +18,17 @@ bool GrpcCall::is_metered() const {
 }
 
 bool GrpcCall::may_be_small() const {
-    return kind_ == Kind::unary && shared_.lines.is_small_method(method_) && is_plain();
+    return is_metered() && shared_.lines.is_small_method(method_) && is_plain();
+}
+
+/// Returns whether no message of a stream may have to wait for its key's share, or be told that its key was withdrawn:
+/// Python keeps them in order, and has the words. A key may be withdrawn, or have limits, since the stream began.
+bool GrpcCall::look_at_key() {
+    if (!shared_.keys) return true;
+    const auto found = shared_.keys->find(key_digest_);
+    if (found == shared_.keys->end()) return false;
+    usage_ = found->second;
+    return !usage_ || !usage_->has_limits();
 }
 
 const Line* GrpcCall::line_ahead() const { return may_be_small() ? &shared_.lines.small : &shared_.lines.metered; }

@@ -29,6 +29,7 @@ public:
     void drain() override REQUIRES(the_lock);
     void end_if_stalled(double time) override REQUIRES(the_lock);
     Piece read(std::span<std::uint8_t> room) override REQUIRES(the_lock);
+    bool is_stream() const override REQUIRES(the_lock) { return kind_ == Kind::stream; }
     bool is_plain() const override REQUIRES(the_lock) { return !has_other_headers_ && !keeps_trace(); }
     bool has_ended() const override REQUIRES(the_lock) { return is_over_ || end_; }
 
@@ -46,6 +47,8 @@ private:
 
     bool is_of_health() const { return kind_ == Kind::health_check || kind_ == Kind::health_watch; }
     bool may_be_small() const REQUIRES(the_lock);
+    bool look_at_key() REQUIRES(the_lock);
+    Line& choose_line(Message& message) REQUIRES(the_lock);
     bool is_metered() const override REQUIRES(the_lock);
     bool takes_slot() const override REQUIRES(the_lock) { return kind_ == Kind::unary && is_metered(); }
     Refusal unfit() const override REQUIRES(the_lock);

@@ -28,6 +28,7 @@ struct Message {
     std::size_t sentences = 0;
     std::size_t size = 0;  // in bytes, inflated
     bool is_compressed = false;
+    bool is_for_python = false;  // whatever it holds
     std::string content;   // the request while it waits, the response with its prefix once it is answered
     bool is_long = false;  // it is served in slices, where it isn't left to Python
     std::size_t listed = 0;  // sentences that a long one seemed to have as it came

@@ -13,10 +13,17 @@
 
 namespace transport {
 
+/// A stream's message, which has a response whatever becomes of its sentences.
+struct InStream {
+    std::uint64_t id;
+    std::size_t method, sentences;
+};
+
 /// A run, and whom it is for.
 struct Run {
     double began = 0;
-    std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of small ones, by method
+    std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of small unary calls', by method
+    std::vector<InStream> in_streams;                            // small ones
     std::vector<std::shared_ptr<Job>> jobs;
     std::vector<Charge> charges;  // of small ones, given back with the run, where it is given up
 };
@@ -24,8 +31,9 @@ struct Run {
 /// A run that was given up.
 struct Overdue {
     std::uint64_t thread;
-    std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of those that it was for, by method
+    std::map<std::size_t, std::vector<std::uint64_t>> messages;  // ids of unary calls' that it was for, by method
     std::vector<std::uint64_t> long_messages;                    // ids of those that it was for in part
+    std::vector<InStream> in_streams;                            // that it was for, or in part
 };
 
 /// Runs by threads, of which each is in one at most. Safe to use from several threads.

@@ -10,9 +10,10 @@ constexpr std::size_t most_unmetered = 16;  // of one batch, so that no flood of
 
 Taken taken_of(Message& message) REQUIRES(the_lock) {
     const Call& call = *message.call;
+    const bool is_plain = call.is_plain() && !message.is_for_python;
     return {message.id, call.method(), std::exchange(message.content, {}), call.deadline(), call.metadata(), message.caller,
-            message.arrived, message.size, message.is_compressed, false, call.is_plain(), call.is_http(),
-            call.key_digest(), call.usage()};
+            message.arrived, message.size, message.is_compressed, false, is_plain, call.is_http(),
+            call.is_stream(), call.key_digest(), call.usage()};
 }
 }  // namespace
 

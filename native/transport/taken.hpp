@@ -22,8 +22,9 @@ struct Taken {
     double arrived;
     std::size_t inflated_size;  // where the content is compressed
     bool is_compressed, is_lost;  // lost: it wasn't gzip
-    bool is_plain;                // no header came with it that Python has to look at
+    bool is_plain;                // Python has to look at no header of it, nor at its key
     bool is_http;                 // it is none of Python's workers'
+    bool is_in_stream;            // else its call has no other
     std::string key_digest;       // SHA-256 of its call's key; empty where callers need none
     std::shared_ptr<Usage> usage;  // of that key's holder; null where nothing counts it
 };

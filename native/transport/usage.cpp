@@ -56,12 +56,14 @@ std::string retry_info(double after_s) {
 }  // namespace
 
 Usage::Usage(std::optional<double> sentences_per_s, std::optional<std::int64_t> concurrent_sentences, double now)
-    : rate_(sentences_per_s),
+    : has_limits_(sentences_per_s || concurrent_sentences),
+      rate_(sentences_per_s),
       most_(concurrent_sentences),
       saved_(sentences_per_s.value_or(0) * burst_s),
       counted_at_(now) {}
 
 void Usage::set_limits(std::optional<double> sentences_per_s, std::optional<std::int64_t> concurrent_sentences) {
+    has_limits_ = sentences_per_s || concurrent_sentences;
     const std::lock_guard lock(mutex_);
     rate_ = sentences_per_s;
     most_ = concurrent_sentences;

@@ -1,6 +1,7 @@
 // What the holder of a key has used of its share: sentences a second, and at once.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -35,6 +36,9 @@ public:
     /// Replaces the limits. What is in progress, saved or owed stays.
     void set_limits(std::optional<double> sentences_per_s, std::optional<std::int64_t> concurrent_sentences);
 
+    /// Returns whether any share can be denied now. Takes no lock.
+    bool has_limits() const { return has_limits_.load(std::memory_order_relaxed); }
+
     /// Begins so many sentences, of which long ones count `extra` times more in a second's share; else says why not.
     std::optional<Denial> take(std::int64_t sentences, std::int64_t extra, double now);
 
@@ -53,6 +57,7 @@ private:
     std::optional<Denial> excess_at_once(std::int64_t sentences) const;
     std::optional<Denial> debt(std::int64_t ahead, double now);
 
+    std::atomic<bool> has_limits_;
     std::mutex mutex_;  // of all that follows
     std::optional<double> rate_;
     std::optional<std::int64_t> most_;

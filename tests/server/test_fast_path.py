@@ -9,8 +9,12 @@ import pytest
 from google.rpc import code_pb2
 
 from bothends.core.lent import Lent
+from bothends.errors import EngineError
 from bothends.observe.metrics import Metrics
 from bothends.server.fast_path import FastMethod, FastPaths
+from bothends.server.fronts.bothends.stream import EmbedStreams
+from bothends.v1.embedding_pb2 import EmbedStreamResponse
+from bothends.wire.status import from_status
 from tests.support.until import TIMEOUT_S, until
 
 native = pytest.importorskip(
@@ -28,6 +32,7 @@ class HangingPath:
         self.version = codecs[0]
         self.inside: list[int] = []
         self.untold: list[object] = []
+        self.in_streams: list[object] = []
         self.forgiven: dict[int, float] = {}
         self.made.append(self)
 
@@ -43,7 +48,8 @@ class HangingPath:
 
     def overdue(self, seconds: float) -> list[Any]:
         found, self.inside = self.inside, []
-        return [SimpleNamespace(thread=thread, messages={0: [7]}, long_messages=[8]) for thread in found]
+        left = {"messages": {0: [7]}, "long_messages": [8], "in_streams": self.in_streams}
+        return [SimpleNamespace(thread=thread, **left) for thread in found]
 
     def served(self) -> list[object]:
         found, self.untold = self.untold, []
@@ -73,11 +79,19 @@ class Takeover:
         embedder = SimpleNamespace(
             model=self.old, limits=limits, lend=lambda _: lent, ran=lambda record: self.ran.append(record.tokens)
         )
-        self.failed, self.ran = list[int](), list[int]()
+        self.failed, self.ran, self.answered = list[int](), list[int](), dict[int, bytes]()
         self.metrics = Metrics()
         self.metrics.register("Embed")
-        transport = SimpleNamespace(fail=lambda ids, _: self.failed.extend(ids), set_traced=lambda _: None)
-        methods = {0: FastMethod("Embed", lambda model: model.config.version)}  # type: ignore[arg-type,return-value]
+        transport = SimpleNamespace(
+            fail=lambda ids, _: self.failed.extend(ids),
+            answer=lambda ids, contents: self.answered.update(zip(ids, contents, strict=True)),
+            set_traced=lambda _: None,
+        )
+        create: Any = lambda model: model.config.version  # noqa: E731
+        methods = {
+            0: FastMethod("Embed", create),
+            1: FastMethod("EmbedStream", create, EmbedStreams.write_failed),
+        }
         self.fast = FastPaths(transport, methods, embedder, self.metrics, lambda: False)  # type: ignore[arg-type]  # as much of each as is asked
         self.threads = []
         for serving in (self.old, self.new):
@@ -109,6 +123,19 @@ def test_who_hangs_in_the_path_of_an_older_model_is_given_up(paths: list[Hanging
     assert over.failed == [7, 8, 7, 8]
     assert over.counted(code_pb2.INTERNAL) == 2
     assert over.fast.give_up(1.0, lambda _: 0.0) == []
+    over.end()
+
+
+def test_a_stream_s_message_in_a_run_that_is_given_up_has_an_error_for_each_sentence(paths: list[HangingPath]) -> None:
+    """As Python answers it: the stream goes on, and nothing is counted, since it is counted as a whole."""
+    over = Takeover(paths)
+    paths[1].in_streams = [SimpleNamespace(id=9, method=1, sentences=2)]
+    over.fast.give_up(1.0, lambda _: 0.0)
+    response = EmbedStreamResponse.FromString(over.answered[9])
+    assert [type(from_status(item.error)) for item in response.items] == [EngineError] * 2
+    assert response.model_version == "2"
+    assert list(over.answered) == [9]
+    assert over.counted(code_pb2.INTERNAL) == 2
     over.end()
 
 

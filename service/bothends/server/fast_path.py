@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from google.rpc import code_pb2
+from google.rpc import code_pb2, status_pb2
 from opentelemetry import trace
 
 from ..core.embedder import Embedder
@@ -20,11 +20,11 @@ from ..observe import tracing
 from ..observe.metrics import Metrics
 from ..wire.status import to_status
 from .grpc.contract import Batch, CreateCodec
-from .grpc.plain_calls import GivenUpError
+from .grpc.plain_calls import GivenUpError, WriteFailed
 from .grpc.refusals import prepared
 
 if TYPE_CHECKING:
-    from bothends_native.transport import FastPath, Served
+    from bothends_native.transport import FastPath, InStream, Served
     from bothends_native.transport import Transport as NativeTransport
 
 
@@ -47,6 +47,8 @@ class FastMethod(NamedTuple):
     name: str
     """Its name in metrics."""
     create_codec: CreateCodec
+    write_failed: WriteFailed | None = None
+    """Of a stream: its messages have a response whatever becomes of their sentences."""
 
 
 class FastPaths:
@@ -117,7 +119,8 @@ class FastPaths:
     def give_up(self, seconds: float, lost_s: Callable[[int], float]) -> list[tuple[int, Engine]]:
         """Answer the callers of runs that have gone on for so long, as `PlainCalls` has it."""
         error = EngineError("the model run took too long and was given up", hung=True)
-        status = prepared(to_status(error))
+        told = to_status(error)
+        status = prepared(told)
         found: list[tuple[int, Engine]] = []
         for taking, (path, model, _) in self._taking.copy().items():
             path.forgive(taking, lost_s(taking))
@@ -128,8 +131,15 @@ class FastPaths:
                     self._answered(place, code, durations, error.refusal)
                     self._transport.fail(ids, [status] * len(ids))  # who is told finds it counted
                 self._transport.fail(run.long_messages, [status] * len(run.long_messages))
+                self._answer_failed(run.in_streams, told, model)
                 found.append((run.thread, model))
         return found
+
+    def _answer_failed(self, messages: Sequence["InStream"], status: status_pb2.Status, model: LoadedModel) -> None:
+        """Answer streams' messages whose sentences have all failed, as Python does: the streams go on."""
+        for message in messages:
+            if (write := self._methods[message.method].write_failed) is not None:
+                self._transport.answer([message.id], [write(status, message.sentences, model)])
 
     def _answered(self, place: int, code: str, seconds: Sequence[float], refusal: Refusal | None = None) -> None:
         self._metrics.answered_all(self._methods[place].name, code, seconds, path="native", refusal=refusal)

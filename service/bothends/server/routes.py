@@ -33,12 +33,14 @@ def routes_of(service: ModelService, streams: EmbedStreams, *, transport: Transp
         name: SmallRequests(_counted(name), read, service.embedder, metrics, service.keys, tells_of_each_call)
         for name, read in {**embedding.small_requests(), **inference.small_requests()}.items()
     }
-    unary, codecs = {**embedding.methods(dispatcher), **inference.methods(dispatcher)}, embedding.codecs()
+    unary = {**embedding.methods(dispatcher), **inference.methods(dispatcher)}
+    codecs = {**embedding.codecs(), **streams.codecs()}
     routes = [
         Route(Method(name), handle, _counted(name), small.get(name), codecs.get(name)) for name, handle in unary.items()
     ]
     for name, handle in streams.methods(dispatcher).items():
-        routes.append(Route(Method(name, is_stream=True), handle, _counted(name)))
+        method, codec = Method(name, is_stream=True), codecs.get(name)
+        routes.append(Route(method, handle, _counted(name), create_codec=codec, write_failed=streams.write_failed))
     for name, handle in inference.probes(dispatcher).items():
         routes.append(Route(Method(name, is_metered=False), handle))
     reflect = dispatcher.open_handler(reflecting(SERVICES))

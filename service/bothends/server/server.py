@@ -214,7 +214,7 @@ class Server:
             return None
         transport = cast("NativeTransport", self.grpc)
         methods = {
-            place: FastMethod(route.counted_as, route.create_codec)
+            place: FastMethod(route.counted_as, route.create_codec, route.write_failed)
             for place, route in enumerate(routes)
             if route.create_codec is not None and route.counted_as is not None
         }

@@ -7,7 +7,10 @@ import numpy as np
 from bothends_native import engine, transport, wordpiece
 from numpy.typing import NDArray
 
+from bothends.embeddings import Embeddings
+from bothends.options import Encoding
 from bothends.v1.embedding_pb2 import EmbedRequest
+from bothends.wire.messages import options
 from tests.support.until import TIMEOUT_S
 
 from .served import ECHO, Served
@@ -34,6 +37,18 @@ def shaped(spread: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray
     """Return each unit's factor for all its weights."""
     factors = np.tile(spread, weights.shape[1] // len(spread))
     return factors.reshape(1, -1, *(1 for _ in weights.shape[2:]))
+
+
+def embedded(encoder: engine.Encoder, content: bytes) -> tuple[Embeddings, Encoding]:
+    """Return what Python makes of a request's rows, which the encoder has for the tokens that are kept."""
+    request = EmbedRequest.FromString(content)
+    asked, encoding = options(request)
+    every = [[WORDS.index(word) for word in sentence.split()] for sentence in request.sentences]
+    kept = [ids[-MOST_TOKENS:] if asked.truncation == "end" else ids[:MOST_TOKENS] for ids in every]
+    offsets = np.cumsum([0, *map(len, kept)])
+    rows = encoder.run(np.concatenate(kept).astype(np.int32), offsets.astype(np.int64))
+    cut = [len(ids) > MOST_TOKENS for ids in every]
+    return Embeddings(asked.shaped(rows), [len(ids) for ids in kept], cut, VERSION), encoding
 
 
 def embed_codec(version: str = VERSION) -> transport.Codec:
@@ -85,11 +100,17 @@ class Fast:
     """A transport that embeds by `ECHO`; what isn't small and plain is taken, and answered with its own bytes."""
 
     def __init__(
-        self, served: Served, encoder: engine.Encoder | None = None, *, codec: transport.Codec | None = None
+        self,
+        served: Served,
+        encoder: engine.Encoder | None = None,
+        *,
+        codec: transport.Codec | None = None,
+        **more: int,
     ) -> None:
+        """`more` are `path_of`'s."""
         self.served = served
         self.encoder = encoder or encoder_of()
-        self.path = path_of(served, self.encoder, codec=codec)
+        self.path = path_of(served, self.encoder, codec=codec, **more)
         self.taken: list[transport.Message] = []
         self.told: list[transport.Served] = []
         self.given_up = 0

@@ -5,15 +5,13 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
-from bothends.embeddings import Embeddings
 from bothends.v1.embedding_pb2 import EmbedRequest
-from bothends.wire.messages import encode, options
+from bothends.wire.messages import encode
 from tests.support.until import TIMEOUT_S
 
-from .fast import MOST_TOKENS, SIZES, VERSION, WORDS, Fast, encoder_of
+from .fast import SIZES, Fast, embedded, encoder_of
 from .served import ECHO, Served
 
 SENTENCES = ("a man b a b a man", "b", "é b a")
@@ -29,15 +27,8 @@ def wide(request: pytest.FixtureRequest, serve: Callable[..., Served]) -> Iterat
 
 
 def written(fast: Fast, content: bytes) -> bytes:
-    """What Python answers, of the rows that the encoder has for the tokens that are kept."""
-    request = EmbedRequest.FromString(content)
-    asked, encoding = options(request)
-    every = [[WORDS.index(word) for word in sentence.split()] for sentence in request.sentences]
-    kept = [ids[-MOST_TOKENS:] if asked.truncation == "end" else ids[:MOST_TOKENS] for ids in every]
-    offsets = np.cumsum([0, *map(len, kept)])
-    rows = fast.encoder.run(np.concatenate(kept).astype(np.int32), offsets.astype(np.int64))
-    cut = [len(ids) > MOST_TOKENS for ids in every]
-    return encode(Embeddings(asked.shaped(rows), [len(ids) for ids in kept], cut, VERSION), encoding)
+    """What Python answers."""
+    return encode(*embedded(fast.encoder, content))
 
 
 def answers(fast: Fast, contents: list[bytes]) -> list[bytes]:

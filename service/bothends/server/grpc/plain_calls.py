@@ -1,10 +1,16 @@
 """The interface of what serves plain calls without Python, beside a transport, to the threads that take all others."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from google.rpc import status_pb2
+
+from ...core.loaded import LoadedModel
 from ...engines.contract import Engine
 from .contract import Batch
+
+WriteFailed: TypeAlias = Callable[[status_pb2.Status, int, LoadedModel], bytes]
+"""Function that writes the response to a stream's message, of whose so many sentences a model could embed none."""
 
 
 class GivenUpError(Exception):

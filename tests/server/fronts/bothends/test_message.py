@@ -149,7 +149,7 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
     """A part of it would hang as long. Each sentence has the error; the stream ends as the model is withdrawn."""
     run, goes_on, hung = SERVES.run, threading.Event(), []
     with serving(english, selftest_s=0, engine_timeout_s=0.2) as server, connected(server) as channel:
-        (five,) = server.service.embedder.model.tokenizer.encode(["there will be five dragons"])
+        (five,) = server.service.embedder.model.tokenizer.encode(["there will be five dragons 中"])
 
         def hang(self: LoadedEngine, sentences: list[list[int]]) -> np.ndarray:
             if five.ids in sentences:  # not at the self-test of the model that takes over
@@ -159,7 +159,7 @@ def test_a_message_at_which_the_engine_hangs_is_not_tried_again(
 
         monkeypatch.setattr(SERVES, "run", hang)
         with Stream(channel) as stream:
-            stream.send(request("dragons", "there will be five dragons"))
+            stream.send(request("dragons", "there will be five dragons 中"))  # which C++ leaves to Python
             found = stream.receive()
         goes_on.set()
         assert [type(from_status(item.error)) for item in found.items] == [EngineError, EngineError]

@@ -19,6 +19,13 @@ def embed_codec(model: LoadedModel) -> "Codec":
     return Codec.embed(version=config.version, sizes=config.sizes, empty=prepared(to_status(no_sentences())))
 
 
+def embed_stream_codec(model: LoadedModel) -> "Codec":
+    """Make the codec of EmbedStream's messages."""
+    from bothends_native.transport import Codec
+
+    return Codec.embed_stream(version=model.config.version, sizes=model.config.sizes)
+
+
 def constant_codec(response: bytes) -> "Codec":
     """Make the codec of a method that has one response for all callers, but those whose keys have limits."""
     from bothends_native.transport import Codec

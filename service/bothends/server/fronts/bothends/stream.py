@@ -1,25 +1,31 @@
 """bothends.v1.EmbedStream: answers each message as soon as there is room, and has it wait until then.
 
 message.py answers one, waiting.py keeps those that wait for room or for their key's share, where Embed would refuse
-them. The transport reads messages on, and sends responses in their order.
+them. The transport reads messages on, and sends responses in their order. Plain ones of callers without a share never
+come here where it is native: C++ answers them with the same bytes.
 """
 
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from google.rpc import status_pb2
+
 from ....core.inputs import SHORT_BYTES
+from ....core.loaded import LoadedModel
 from ....errors import BothendsError, DrainingError, OverloadedError, QuotaError
 from ....observe.metrics import Metrics
 from ....observe.tracing import Method
 from ....v1 import embedding_pb2
-from ....wire.messages import SERVICE
+from ....wire.messages import SERVICE, encode_items
 from ...backlog import Backlog
 from ...context import CallContext
 from ...dispatch import Dispatcher, protobuf
+from ...grpc.contract import CreateCodec
 from ...inbound import Inbound
 from ...responder import Responder
 from ...timer import Timer
+from .codec import embed_stream_codec
 from .message import Message
 from .waiting import Lines
 
@@ -47,6 +53,10 @@ class EmbedStreams:
         most = self._responder.embedder.limits.sentences
         parse = protobuf(embedding_pb2.EmbedStreamRequest, most_sentences=most)
         return {f"/{SERVICE}/EmbedStream": dispatcher.handler(method, parse, self.embed, in_stream=True)}
+
+    def codecs(self) -> Mapping[str, CreateCodec]:
+        """Map the method's full name to what makes its native codec."""
+        return {f"/{SERVICE}/EmbedStream": embed_stream_codec}
 
     def embed(self, request: embedding_pb2.EmbedStreamRequest, context: CallContext) -> None:
         """Embed the message's sentences, each of which has a status of its own."""
@@ -87,6 +97,13 @@ class EmbedStreams:
     def close(self) -> None:
         """Try no message again."""
         self._timer.close()
+
+    @staticmethod
+    def write_failed(status: status_pb2.Status, sentences: int, model: LoadedModel) -> bytes:
+        """Return the response to a message of so many sentences, where a run of `model` failed that can't be tried
+        again.
+        """
+        return encode_items([status] * sentences, model.config.version)
 
     def _wait(self, message: Message, rest_s: float | None, *, is_for_share: bool) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from ....observe.unforeseen import error_site
 from ....wire.status import to_status
 from ...inbound import Inbound, Metadata
 from ..contract import CreateCodec, Message, Method, Reason, Status, Transport
-from ..plain_calls import GivenUpError, PlainCalls
+from ..plain_calls import GivenUpError, PlainCalls, WriteFailed
 from ..refusals import COUNTED, prepared
 from .in_flight import InFlight
 from .small import SmallBatch, SmallRequests
@@ -44,6 +44,7 @@ class Route(NamedTuple):
     small: SmallRequests | None = None
     """Handler of small requests that have come together, which leaves the others."""
     create_codec: CreateCodec | None = None
+    write_failed: WriteFailed | None = None
 
 
 class GrpcCall:
@@ -225,8 +226,7 @@ class Calls:
                     self._metrics.answered_all(name, code, ended.seconds, path=None, refusal=refusal)
 
     def _look(self) -> None:
-        now = time.monotonic()
-        if now - self._looked_at >= _LOOK_S:
+        if (now := time.monotonic()) - self._looked_at >= _LOOK_S:
             self._looked_at = now
             self._renew()
             self.count()
